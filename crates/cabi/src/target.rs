@@ -24,14 +24,23 @@ use crate::types::data_model::{DataModel, LongDouble, RecordRules};
 use crate::types::error::Error;
 use crate::types::model_facts::{ModelFacts, of_another_model};
 
-/// RISC-V: the ABI that compilers take for the extensions in a triple; where it names none, that is a matter of the distribution.
+/// RISC-V: the ABI that compilers take for the extensions in a triple. One that names none is that of a system with floats in registers, as gcc and clang
+/// have it; without a system they do not agree.
 fn riscv64_convention(triple: &Triple) -> Option<&'static Convention> {
-    use target_lexicon::Riscv64Architecture::{Riscv64a23, Riscv64gc, Riscv64imac};
+    use target_lexicon::Riscv64Architecture::{Riscv64, Riscv64a23, Riscv64gc, Riscv64imac};
     match triple.architecture {
         Architecture::Riscv64(Riscv64gc | Riscv64a23) => Some(&riscv::LP64D),
         Architecture::Riscv64(Riscv64imac) => Some(&riscv::LP64),
+        Architecture::Riscv64(Riscv64) if has_system(triple) => Some(&riscv::LP64D),
         _ => None,
     }
+}
+
+fn has_system(triple: &Triple) -> bool {
+    !matches!(
+        triple.operating_system,
+        OperatingSystem::Unknown | OperatingSystem::None_
+    )
 }
 
 /// AAPCS64 where its places are compared: little-endian Linux.
@@ -45,10 +54,11 @@ fn aarch64_convention(triple: &Triple) -> Option<&'static Convention> {
 /// RISC-V's of 32 bits.
 fn riscv32_convention(triple: &Triple) -> Option<&'static Convention> {
     use target_lexicon::Riscv32Architecture::{
-        Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
+        Riscv32, Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
     };
     match triple.architecture {
         Architecture::Riscv32(Riscv32gc) => Some(&riscv::ILP32D),
+        Architecture::Riscv32(Riscv32) if has_system(triple) => Some(&riscv::ILP32D),
         Architecture::Riscv32(Riscv32imafc) => Some(&riscv::ILP32F),
         Architecture::Riscv32(Riscv32i | Riscv32im | Riscv32ima | Riscv32imac | Riscv32imc) => {
             Some(&riscv::ILP32)
@@ -77,6 +87,7 @@ impl Target {
         "x86_64-unknown-linux-gnu",
         DataModel::LP64,
         &x86_64::sysv::X86_64_SYSV,
+        Policy::GCC,
     );
 
     /// 64-bit Windows with GNU tools.
@@ -84,16 +95,18 @@ impl Target {
         "x86_64-pc-windows-gnu",
         DataModel::LLP64_GNU,
         &x86_64::win64::X86_64_WIN64,
+        Policy::GCC,
     );
 
     /// XCore, as clang has it. target-lexicon has no triple for it.
-    pub const XCORE: Self = Self::constant("xcore", DataModel::XCORE, &xcore::XCORE);
+    pub const XCORE: Self = Self::constant("xcore", DataModel::XCORE, &xcore::XCORE, Policy::CLANG);
 
     /// C-SKY Linux with soft floats. target-lexicon has no triple for it.
     pub const CSKY_LINUX: Self = Self::constant(
         "csky-unknown-linux-gnuabiv2",
         DataModel::CSKY,
         &csky::CSKY_SOFT,
+        Policy::GCC,
     );
 
     /// C-SKY Linux with hard floats, those of a signature's features.
@@ -101,19 +114,21 @@ impl Target {
         "csky-unknown-linux-gnuabiv2hf",
         DataModel::CSKY,
         &csky::CSKY,
+        Policy::GCC,
     );
 
     const fn constant(
         name: &'static str,
         data_model: DataModel,
         convention: &'static Convention,
+        policy: Policy,
     ) -> Self {
         Self {
             name: Cow::Borrowed(name),
             facts: ModelFacts::of(&data_model),
             data_model,
             convention: Some(convention),
-            policy: Policy::GCC,
+            policy,
             clang: Policy::CLANG,
         }
     }
@@ -133,8 +148,10 @@ impl Target {
     pub fn named(name: &str) -> Result<Self, Error> {
         match name {
             "xcore" | "xcore-unknown-unknown" => Ok(Self::XCORE),
-            "csky" | "csky-unknown-linux-gnuabiv2" => Ok(Self::CSKY_LINUX),
-            "csky-unknown-linux-gnuabiv2hf" => Ok(Self::CSKY_LINUX_HF),
+            // Today's compilers have ABI version 2 alone, and soft floats where they are told nothing.
+            "csky" | "csky-linux-gnu" | "csky-unknown-linux-gnu" => Ok(Self::CSKY_LINUX),
+            "csky-linux-gnuabiv2" | "csky-unknown-linux-gnuabiv2" => Ok(Self::CSKY_LINUX),
+            "csky-linux-gnuabiv2hf" | "csky-unknown-linux-gnuabiv2hf" => Ok(Self::CSKY_LINUX_HF),
             _ => match name.parse() {
                 Ok(triple) => Self::new(&triple),
                 Err(_) => Err(Error::UnknownTarget {

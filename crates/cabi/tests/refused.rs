@@ -392,6 +392,31 @@ fn targets() {
             format!("{triple}: {unknown}")
         );
     }
+    // Compilers do not agree on floats where there is no system.
+    let bare = target("riscv64-unknown-none-elf").unwrap();
+    let sig = FnSig::new([Type::F64], Type::VOID);
+    let error = FnAbi::new(&sig, &bare).unwrap_err().to_string();
+    assert!(
+        error.ends_with("as riscv64gc and riscv64imac do"),
+        "{error}"
+    );
+    let place = |name: &str| {
+        let target = Target::named(name).unwrap();
+        let abi = FnAbi::new(&sig.clone().decayed(target.data_model()), &target);
+        abi.map(|abi| abi.args[0].place.to_string())
+    };
+    for name in [
+        "riscv64-unknown-linux-gnu",
+        "riscv64-unknown-freebsd",
+        "riscv32-unknown-linux-gnu",
+    ] {
+        assert_eq!(place(name).as_deref(), Ok("fa0"), "{name}");
+    }
+    assert_eq!(
+        Target::named("csky-unknown-linux-gnu"),
+        Ok(Target::CSKY_LINUX)
+    );
+    assert!(Target::named("csky-unknown-linux-gnuabiv1").is_err());
     let android = target("x86_64-linux-android").unwrap();
     assert_eq!(android.data_model().long_double(), Type::F128);
     // Its layout is known, its convention is not.

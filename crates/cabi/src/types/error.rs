@@ -176,7 +176,14 @@ impl fmt::Display for Error {
                 )
             }
             Self::UnknownTarget { target } => {
-                write!(f, "{target}: no C calling convention is known for it")
+                write!(f, "{target}: no C calling convention is known for it")?;
+                match target.split_once('-') {
+                    Some((machine @ ("riscv32" | "riscv64"), _)) => write!(
+                        f,
+                        ": its ABI goes by the extensions, which the name has to say, as {machine}gc and {machine}imac do"
+                    ),
+                    _ => Ok(()),
+                }
             }
         }
     }
