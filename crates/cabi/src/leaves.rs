@@ -170,6 +170,18 @@ impl<'a> Leaves<'a> {
         self.own
     }
 
+    /// Leaves out the elements that are left of the arrays that the last leaf, or the record left last, is an element of; `false` if there is none.
+    pub(crate) fn skip_elements(&mut self) -> bool {
+        let mut is_element = false;
+        for frame in self.path.iter_mut().rev() {
+            let Rest::Elements(_, _, left) = &mut frame.rest else {
+                break;
+            };
+            (*left, is_element) = (0, true);
+        }
+        is_element
+    }
+
     /// The member that the last leaf is, if it is one of a record.
     pub(crate) fn field(&self) -> Option<(&'a Record, &'a Field)> {
         let frame = self.path.last()?;

@@ -8,7 +8,8 @@
 use std::time::{Duration, Instant};
 
 use cabi::{
-    DataModel, FnAbi, FnSig, Member, Policy, RecordBuilder, Step, Target, Type, explain, leaves,
+    DataModel, FnAbi, FnSig, Language, Member, Policy, RecordBuilder, Step, Target, Type, explain,
+    leaves,
 };
 
 const LP64: DataModel = DataModel::LP64;
@@ -17,7 +18,7 @@ const LINUX: Target = Target::X86_64_LINUX;
 /// What is too slow takes longer than anybody waits; what is not takes seconds, also on a machine with other things to do.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// What other machines' conventions make of an array of no elements that are as large as an address space, and of padding without end.
+/// What conventions make of an array of no elements that are as large as an address space, of padding and of empty records without end.
 #[test]
 fn endless_elements_on_other_machines() {
     let start = Instant::now();
@@ -28,10 +29,22 @@ fn endless_elements_on_other_machines() {
         let model = target.data_model();
         let padding = padding.clone().build(model).unwrap();
         let huge = Type::array(&padding, 1 << 29).unwrap();
+        // A record of C++ has a byte, and nothing in it.
+        let nothing = RecordBuilder::structure("n").language(Language::Cxx);
+        let nothing = Type::array(&nothing.build(model).unwrap(), 1 << 40).unwrap();
+        let inner = structure(std::slice::from_ref(&nothing));
+        let nested = Type::array(&Type::array(&nothing, 1 << 9).unwrap(), 2).unwrap();
+        let elements = Type::array(&inner, 1 << 10).unwrap();
         for fields in [
             vec![absent.clone(), Type::F32],
             vec![Type::I32, absent.clone()],
             vec![huge],
+            vec![nothing.clone()],
+            vec![nothing.clone(), Type::F32],
+            vec![Type::F32, nothing.clone()],
+            vec![nested, Type::F32],
+            vec![elements.clone(), Type::F32],
+            vec![elements, Type::complex(&Type::I16).unwrap()],
         ] {
             let record = fields
                 .into_iter()
@@ -43,7 +56,13 @@ fn endless_elements_on_other_machines() {
             };
             let sig = FnSig::new([ty.clone()], ty).convention(known.convention);
             // A place or a refusal: what counts is that there is one soon.
-            let _ = FnAbi::new(&sig, &target);
+            for sig in [
+                sig.clone().policy(Policy::GCC),
+                sig.clone().policy(Policy::CLANG),
+                sig,
+            ] {
+                let _ = FnAbi::new(&sig, &target);
+            }
         }
     }
     let took = start.elapsed();

@@ -2,10 +2,12 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test that meets an unexpected error stops there"
 )]
 
-use cabi::{DataModel, FnAbi, FnSig, Member, RecordBuilder, Target, Type};
+use cabi::convention::Extension;
+use cabi::{DataModel, FnAbi, FnSig, Member, Place, Policy, RecordBuilder, Target, Type};
 
 /// What gcc and clang place in different ways where something is `_Atomic`, and what the vector facility of s390x would place elsewhere.
 #[test]
@@ -252,4 +254,83 @@ fn unions_in_llvm_ir() {
         n += 1;
     }
     assert_eq!(n, 8);
+}
+
+/// What is refused where no policy is stated has the place of the compiler whose policy is.
+#[test]
+fn stated_policies() {
+    let places = |name: &str, ty: &dyn Fn(&DataModel) -> Type| {
+        let target = Target::named(name).unwrap();
+        let sig = FnSig::new([ty(target.data_model())], Type::VOID);
+        assert!(FnAbi::new(&sig, &target).is_err(), "{name}");
+        [Policy::GCC, Policy::CLANG].map(|policy| {
+            let abi = FnAbi::new(&sig.clone().policy(policy), &target).unwrap();
+            abi.args[0].place.to_string()
+        })
+    };
+    const RISCV: &str = "riscv64gc-unknown-linux-gnu";
+    const S390X: &str = "s390x-unknown-linux-gnu";
+    let record = |model: &DataModel, members: &[Type]| {
+        let record = RecordBuilder::structure("s");
+        let all = { members.iter() }.fold(record, |record, ty| record.field("m", ty.clone()));
+        all.build(model).unwrap()
+    };
+    let flexible = |model: &DataModel| {
+        record(
+            model,
+            &[Type::I32, Type::flexible_array(&Type::I8).unwrap()],
+        )
+    };
+    let by_address = "r2, pointer to a copy aligned 8";
+    assert_eq!(places(S390X, &flexible), ["r2", by_address]);
+    let none = |model: &DataModel| {
+        record(
+            model,
+            &[Type::F32, Type::array(&Type::I32, 0).unwrap(), Type::F32],
+        )
+    };
+    assert_eq!(places(RISCV, &none), ["a0", "fa0 fa1"]);
+    let closed = |model: &DataModel| {
+        let record = RecordBuilder::structure("s").field("x", Type::F32);
+        let record = record.member(Member::unnamed_bit_field(Type::I32, 0));
+        record.field("y", Type::F32).build(model).unwrap()
+    };
+    assert_eq!(places(RISCV, &closed), ["fa0 fa1", "a0"]);
+    let padding = |model: &DataModel| {
+        let bits = RecordBuilder::structure("p").member(Member::unnamed_bit_field(Type::I32, 5));
+        record(model, &[bits.build(model).unwrap(), Type::F32, Type::F32])
+    };
+    assert_eq!(places(RISCV, &padding), ["a0 a1", "fa0 fa1"]);
+    let atomic = |model: &DataModel| record(model, &[Type::F64.atomic().unwrap()]);
+    assert_eq!(places(RISCV, &atomic), ["fa0", "a0"]);
+    assert_eq!(places(S390X, &atomic), ["f0", "r2"]);
+    assert_eq!(places("aarch64-unknown-linux-gnu", &atomic), ["v0", "x0"]);
+    let whole = |model: &DataModel| record(model, &[Type::I32]).atomic().unwrap();
+    assert_eq!(places(S390X, &whole), ["r2", by_address]);
+}
+
+/// clang extends no `_Atomic` integer, gcc does.
+#[test]
+fn atomic_integers() {
+    for name in [
+        "riscv64gc-unknown-linux-gnu",
+        "riscv32gc-unknown-linux-gnu",
+        "s390x-unknown-linux-gnu",
+    ] {
+        let target = Target::named(name).unwrap();
+        for ty in [Type::I8, Type::U16, Type::BOOL] {
+            let extension = |ty: &Type, policy| {
+                let sig = FnSig::new([ty.clone()], Type::VOID).policy(policy);
+                let abi = FnAbi::new(&sig, &target).unwrap();
+                match &abi.args[0].place {
+                    Place::Parts(parts) => parts[0].part.extension,
+                    other => panic!("{other}"),
+                }
+            };
+            let atomic = ty.atomic().unwrap();
+            assert_ne!(extension(&atomic, Policy::GCC), Extension::None, "{name}");
+            assert_eq!(extension(&atomic, Policy::CLANG), Extension::None, "{name}");
+            assert_ne!(extension(&ty, Policy::CLANG), Extension::None, "{name}");
+        }
+    }
 }

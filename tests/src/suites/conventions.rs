@@ -72,7 +72,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 continue;
             }
             let mut drawn = Drawn::new(&machine, compiler, (seed, count));
-            drawn.questions.extend_from_slice(&directed);
+            let directed = directed.iter().cloned();
+            drawn
+                .questions
+                .extend(directed.map(|question| compiler.asked(question)));
             let asked = Asked::new(drawn, compiler);
             asked.report_shapes(&machine, compiler, &engine, suite)?;
             if compiler.isa.is_some() {
@@ -104,8 +107,10 @@ impl Drawn {
             vectors: false,
             ..scalars
         };
-        let draw =
-            |absent, index| (machine.signatures.random)(absent, &machine.target, seed, index);
+        let draw = |absent, index| {
+            let drawn = (machine.signatures.random)(absent, &machine.target, seed, index);
+            drawn.map(|question| compiler.asked(question))
+        };
         let has_place = |question: &Question| machine.abi(machine.convention, question);
         for index in 0..count {
             // With vectors where all of them have places.

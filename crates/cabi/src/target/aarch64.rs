@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, disputed, has_atomic, int, is_compared, memory, one, refuse, words,
+    ATOMIC, NOT_COMPARED, decide, disputed, has_atomic, int, is_compared, memory, one, refuse,
+    words,
 };
 use crate::Reg;
 use crate::convention::{
@@ -14,6 +15,7 @@ use crate::convention::{
     Parts, Rule, Rules, VaField, VaList, Want,
 };
 use crate::leaves::{Around, Leaf, LeafKind, Leaves, Step, leaves, leaves_of_one_element};
+use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
 use crate::types::record::{Attributes, Field, is_all_padding};
@@ -102,7 +104,7 @@ pub const AAPCS64: Convention = Convention {
 };
 
 /// What `ty` asks for (stage B).
-fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 0 && is_all_padding(ty) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return Err(disputed(ty, why, AAPCS64.name));
@@ -124,7 +126,7 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Vector(_) => return vector_group(ty),
         _ => {}
     }
-    if let Some(group) = homogeneous(ty)? {
+    if let Some(group) = homogeneous(ty, cx)? {
         return Ok(group);
     }
     if ty.size() <= 16 && has_packed_wide_bit_field(ty) {
@@ -219,7 +221,7 @@ fn float(scalar: Scalar) -> Option<Part> {
 
 /// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA ("Homogeneous Aggregates"). Members of a union count
 /// once where they overlap, and none of them has padding.
-fn homogeneous(ty: &Type) -> Result<Option<Group>, Error> {
+fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let mut found = Members::default();
     let mut walk = leaves(ty);
     let mut outer = SmallVec::<[u64; 4]>::new();
@@ -252,8 +254,9 @@ fn homogeneous(ty: &Type) -> Result<Option<Group>, Error> {
     if found.is_spoiled && !is_one_value {
         return Ok(None);
     }
-    if has_atomic(ty) {
-        return Err(disputed(ty, ATOMIC, AAPCS64.name));
+    let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
+    if has_atomic(ty) && decide(cx, bit, ty, (ATOMIC, AAPCS64.name))? {
+        return Ok(None);
     }
     if found.is_disputed || found.is_spoiled {
         let why = "gcc and clang do not agree on whether its members without bytes or names count as members";

@@ -4,7 +4,7 @@
 //! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
 
 use super::machine_registers::registers;
-use super::parts::{extension, int, is_compared, one, refuse, words};
+use super::parts::{extension_of, int, is_compared, one, refuse, words};
 use crate::Reg;
 use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
@@ -164,7 +164,7 @@ fn is_padding(leaf: &Leaf) -> bool {
 }
 
 /// A record of one float is the float; a complex number that is an argument is its two parts, where they have registers.
-fn float_parts(ty: &Type, cx: &Classify<'_, '_>) -> Option<Group> {
+fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     if let Kind::Complex(scalar) = ty.kind() {
         let part = match (scalar, cx.floats) {
             (Scalar::F32, FloatLevel::Single | FloatLevel::Double) => PartType::F32,
@@ -218,7 +218,7 @@ fn is_known(kind: LeafKind) -> bool {
     is_compared(kind) && !matches!(kind, LeafKind::Scalar(scalar) if is_wide(scalar))
 }
 
-fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
+fn scalar_group(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if !is_known(LeafKind::Scalar(scalar)) {
         let why = "clang has no such type on this machine";
         return Err(refuse(ty, why, CSKY.name));
@@ -228,14 +228,17 @@ fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Grou
 }
 
 /// A scalar in the registers that the features have for it.
-fn scalar_part(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Group {
+fn scalar_part(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Group {
     match scalar {
         Scalar::F32 => one(ty, Part::float(PartType::F32)),
         Scalar::F64 if cx.floats == FloatLevel::Double => one(ty, Part::float(PartType::F64)),
         Scalar::F64 => words(ty, 4),
         _ if ty.size() <= 4 => {
             // At most 4.
-            let part = int(u8::try_from(ty.size()).unwrap_or(4), extension(scalar));
+            let part = int(
+                u8::try_from(ty.size()).unwrap_or(4),
+                extension_of(scalar, ty, cx),
+            );
             one(ty, part)
         }
         _ => words(ty, 4),

@@ -2,9 +2,10 @@
 
 use alloc::string::ToString;
 
-use crate::convention::{Bank, Extension, Group, GroupKind, Part, PartType, Role};
+use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::leaf::Around;
 use crate::leaves::{LeafKind, leaves};
+use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -129,6 +130,30 @@ pub(super) fn extension(scalar: Scalar) -> Extension {
         Extension::Sign
     } else {
         Extension::Zero
+    }
+}
+
+/// How a narrow scalar is extended: clang sees no integer in one that is `_Atomic` ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
+pub(super) fn extension_of(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Extension {
+    match ty.is_atomic() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        true => Extension::None,
+        false => extension(scalar),
+    }
+}
+
+/// Whether `bit` is set, where that decides what compilers make of a value in different ways.
+///
+/// # Errors
+/// No policy is stated: one of them may be at the other side.
+pub(super) fn decide(
+    cx: &mut Classify<'_, '_>,
+    bit: Policy,
+    ty: &Type,
+    (why, convention): (&'static str, &'static str),
+) -> Result<bool, Error> {
+    match cx.is_stated {
+        true => Ok(cx.choose(bit)),
+        false => Err(disputed(ty, why, convention)),
     }
 }
 

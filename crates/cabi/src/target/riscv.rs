@@ -7,7 +7,7 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, disputed, extension, int, is_compared, memory, one, refuse, words,
+    NOT_COMPARED, disputed, extension_of, int, is_compared, memory, one, refuse, words,
 };
 use crate::Reg;
 use crate::convention::{
@@ -257,21 +257,22 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         _ if ty.size() > 0 && leaves(ty).any(|leaf| !is_compared(leaf.kind)) => {
             return Err(refuse(ty, NOT_COMPARED, "RISC-V"));
         }
-        Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, word)?,
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, cx)?,
         _ if ty.size() == 0 => return Ok(Group::ignore()),
         _ => words(ty, word),
     };
     if FLEN == 0 || cx.role == Role::Unnamed {
         return Ok(integers);
     }
-    Ok(match flatten::in_registers(ty, word, FLEN)? {
+    Ok(match flatten::in_registers(ty, word, FLEN, cx)? {
         Some(floats) => floats.or(integers),
         None => integers,
     })
 }
 
 /// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their type up to 32 bits, then sign-extended".
-fn scalar_words(scalar: Scalar, ty: &Type, word: u8) -> Result<Group, Error> {
+fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let word = cx.model.pointer;
     let size = match scalar {
         Scalar::F32 | Scalar::F64 | Scalar::F128 => return Ok(words(ty, word)),
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr => ty.size(),
@@ -280,10 +281,11 @@ fn scalar_words(scalar: Scalar, ty: &Type, word: u8) -> Result<Group, Error> {
     if size > u64::from(word) {
         return Ok(words(ty, word));
     }
-    let extension = match size {
-        4 if word == 8 => Extension::Sign,
-        size if size == u64::from(word) => Extension::None,
-        _ => extension(scalar),
+    let extension = match (size, extension_of(scalar, ty, cx)) {
+        (_, Extension::None) => Extension::None,
+        (4, _) if word == 8 => Extension::Sign,
+        (size, _) if size == u64::from(word) => Extension::None,
+        (_, extension) => extension,
     };
     // At most 8.
     let mut group = one(ty, int(u8::try_from(size).unwrap_or(word), extension));

@@ -5,7 +5,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, disputed, extension, has_atomic, int, is_compared, memory, one, refuse,
+    ATOMIC, NOT_COMPARED, decide, extension_of, has_atomic, int, is_compared, memory, one, refuse,
 };
 use crate::convention::{
     Classify, Convention, Extension, Frame, Given, Group, Part, PartType, PartTypes, Role, Rule,
@@ -13,6 +13,7 @@ use crate::convention::{
 };
 use crate::leaf::Around;
 use crate::leaves::{LeafKind, leaves};
+use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -102,18 +103,29 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     if leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray) && cx.role != Role::Result {
         let why = "gcc passes its bytes before the flexible array member, clang its address";
-        return Err(disputed(ty, why, S390X.name));
+        let bit = Policy::FLEXIBLE_ARRAY_IN_MEMORY;
+        if decide(cx, bit, ty, (why, S390X.name))? {
+            return Ok(memory(ty));
+        }
     }
     match ty.kind() {
         Kind::Scalar(Scalar::F32) => Ok(one(ty, Part::float(PartType::F32))),
         Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(PartType::F64))),
-        Kind::Scalar(scalar) | Kind::Enum(scalar) => Ok(one(ty, int(size, extension(*scalar)))),
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => {
+            Ok(one(ty, int(size, extension_of(*scalar, ty, cx))))
+        }
         Kind::Record(_) if cx.role != Role::Result => {
             let float = float_of(ty);
-            if ty.is_atomic() || float.is_some() && has_atomic(ty) {
-                return Err(disputed(ty, ATOMIC, S390X.name));
-            }
-            Ok(one(ty, float.unwrap_or(int(size, Extension::None))))
+            let bytes = int(size, Extension::None);
+            // clang sees neither a record nor a float in what is `_Atomic`.
+            let is_disputed = ty.is_atomic() || float.is_some() && has_atomic(ty);
+            let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
+            let is_of_clang = is_disputed && decide(cx, bit, ty, (ATOMIC, S390X.name))?;
+            Ok(match is_of_clang {
+                true if ty.is_atomic() => memory(ty),
+                true => one(ty, bytes),
+                false => one(ty, float.unwrap_or(bytes)),
+            })
         }
         _ => Ok(memory(ty)),
     }

@@ -4,7 +4,7 @@
 //! Not here: vectors, `_BitInt`, and floats that clang does not have on XCore; they are errors.
 
 use super::machine_registers::registers;
-use super::parts::{extension, int, memory, one, refuse, words};
+use super::parts::{extension, extension_of, int, memory, one, refuse, words};
 use crate::Reg;
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Loc, Part, PartType,
@@ -88,18 +88,18 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", XCORE.name)),
         _ => return Ok(memory(ty)),
     };
-    let group = parts(scalar, ty, cx.role);
+    let group = parts(scalar, ty, cx);
     let group = group.ok_or_else(|| refuse(ty, NO_SUCH_SCALAR, XCORE.name))?;
     Ok(Group { align: 4, ..group })
 }
 
 /// The parts of a scalar, alone in a value. LLVM has made results of the machine's types before it reads their table.
-fn parts(scalar: Scalar, ty: &Type, role: Role) -> Option<Group> {
+fn parts(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     match scalar {
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr if ty.size() <= 4 => {
             // At most 4.
-            let part = int(u8::try_from(ty.size()).ok()?, extension(scalar));
-            Some(one(ty, legal(part, role)))
+            let part = int(u8::try_from(ty.size()).ok()?, extension_of(scalar, ty, cx));
+            Some(one(ty, legal(part, cx.role)))
         }
         Scalar::F32 | Scalar::F64 | Scalar::Int { bits: 64, .. } => Some(words(ty, 4)),
         _ => None,
@@ -121,21 +121,19 @@ fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error>
     if ty.contains(&|ty, _| ty.is_union()) {
         return Err(refuse(ty, "LLVM IR has no unions", XCORE_VALUES.name));
     }
+    if ty.size() > 252 {
+        let why = "a value has at most 252 bytes";
+        return Err(refuse(ty, why, XCORE_VALUES.name));
+    }
     let mut group = Group::new(GroupKind::Registers, ty.size(), 4);
     group.may_split = true;
     for leaf in leaves(ty) {
-        let at = u8::try_from(leaf.offset_bits / 8);
+        // Less than 252.
+        let at = u8::try_from(leaf.offset_bits / 8).unwrap_or(u8::MAX);
         let scalar = match leaf.kind {
             LeafKind::Scalar(scalar) if !leaf.bit_field => scalar,
             LeafKind::Empty => continue,
             _ => return Err(refuse(ty, NO_SUCH_SCALAR, XCORE_VALUES.name)),
-        };
-        let (Ok(at), true) = (at, ty.size() <= 252) else {
-            return Err(refuse(
-                ty,
-                "a value has at most 252 bytes",
-                XCORE_VALUES.name,
-            ));
         };
         match leaf.width_bits {
             bits @ ..=32 => {

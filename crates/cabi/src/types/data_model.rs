@@ -177,6 +177,7 @@ impl DataModel {
         char_signed: false,
         wchar: 1,
         long_double: LongDouble::F64,
+        records: RecordRules::Clang,
         unnamed_bit_fields_align: true,
         ..Self::ILP32
     };

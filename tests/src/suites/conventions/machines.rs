@@ -7,7 +7,7 @@ mod s390x;
 mod xcore;
 
 use cabi::convention::{Convention, Features};
-use cabi::{Error, Target};
+use cabi::{Error, Policy, Target};
 use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
@@ -64,6 +64,8 @@ pub(super) struct Compiler {
     pub(super) bugs: &'static [KnownBug],
     /// Whether it has `_BitInt`, and `cabi` places for it.
     pub(super) bit_int: bool,
+    /// What it does where others do not.
+    policy: Policy,
 }
 
 /// What all are told: values are where the convention has them, not where an optimizer may leave them.
@@ -76,7 +78,7 @@ const FLAGS: [&str; 5] = [
 ];
 
 impl Compiler {
-    fn new(name: &'static str, command: String) -> Self {
+    fn new(name: &'static str, command: String, policy: Policy) -> Self {
         Self {
             name,
             command,
@@ -84,16 +86,25 @@ impl Compiler {
             isa: None,
             bugs: &[],
             bit_int: false,
+            policy,
         }
     }
 
+    /// `question` as one about this compiler.
+    pub(super) fn asked(&self, mut question: Question) -> Question {
+        question.sig = question.sig.policy(self.policy);
+        question
+    }
+
     fn gcc(command: &str) -> Self {
-        Self::new("gcc", format!("{command} -fno-section-anchors"))
+        let command = format!("{command} -fno-section-anchors");
+        Self::new("gcc", command, Policy::GCC)
     }
 
     /// clang, told `flags`.
     fn clang(flags: &str) -> Self {
-        Self::new("clang", format!("clang-19 -fno-crash-diagnostics {flags}"))
+        let command = format!("clang-19 -fno-crash-diagnostics {flags}");
+        Self::new("clang", command, Policy::CLANG)
     }
 
     /// The program and its own flags.

@@ -1,102 +1,186 @@
-//! Values in floating-point registers: psABI, "Hardware Floating-point Calling Convention", and where gcc and clang do not flatten a record alike.
+//! Values in floating-point registers: psABI, "Hardware Floating-point Calling Convention", and where gcc and clang do not flatten a record alike: each has
+//! its own reading of members without bytes or names (`riscv_flatten_aggregate_field`, `detectFPCCEligibleStructHelper`).
 
-use crate::convention::{Extension, Group, GroupKind, Part, PartType};
+use smallvec::{SmallVec, smallvec};
+
+use crate::convention::{Classify, Extension, Group, GroupKind, Part, PartType};
 use crate::leaf::Around;
-use crate::leaves::{LeafKind, leaves, leaves_of_one_element};
+use crate::leaves::{Leaf, LeafKind, Leaves, Step, leaves};
+use crate::policy::Policy;
 use crate::scalar::Scalar;
-use crate::target::parts::{ATOMIC, NOT_COMPARED, disputed, has_atomic, int, is_compared, refuse};
+use crate::target::parts::{ATOMIC, NOT_COMPARED, decide, disputed, int, is_compared, refuse};
+use crate::types::data_model::Language;
 use crate::types::error::Error;
-use crate::types::record::is_all_padding;
+use crate::types::record::{Record, is_all_padding};
 use crate::types::{Kind, Type};
 
+const MACHINE: &str = "RISC-V";
 const OF_ONE: &str = "gcc and clang do not agree on whether its members without bytes or without names count as fields";
+const COMPLEX: &str =
+    "clang passes its complex integer as two integers, gcc as any record of its size";
 
 /// The parts of `ty` where floats of up to `flen` bytes have registers of their own; `None` where it is passed as integers are.
-pub(super) fn in_registers(ty: &Type, word: u8, flen: u64) -> Result<Option<Group>, Error> {
-    let refused = |why| Err(disputed(ty, why, "RISC-V"));
-    if ty.contains(&|ty, _| is_unnamed(ty)) && has_float_beside_one(ty, flen) {
-        return refused(OF_ONE);
-    }
-    let Some(group) = flattened(ty, u64::from(word), flen) else {
-        return match is_complex_integer(ty, u64::from(word), flen) {
-            true => refused(
-                "clang passes its complex integer as two integers, gcc as any record of its size",
-            ),
+pub(super) fn in_registers(
+    ty: &Type,
+    word: u8,
+    flen: u64,
+    cx: &mut Classify<'_, '_>,
+) -> Result<Option<Group>, Error> {
+    let [gcc, clang] = [Compiler::Gcc, Compiler::Clang].map(|compiler| {
+        let mut flat = Flat::new(ty, compiler, (word, flen));
+        flat.walk(&mut leaves(ty)).map(|()| flat)
+    });
+    let parts = |flat: &Option<Flat>| flat.as_ref().map(|flat| flat.group.parts.clone());
+    let is_of_gcc = parts(&gcc) == parts(&clang)
+        || decide(cx, Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, (OF_ONE, MACHINE))?;
+    let Some(flat) = (if is_of_gcc { gcc } else { clang }) else {
+        let is_of_clang = is_complex_integer(ty, word.into(), flen)
+            && !decide(cx, Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, (COMPLEX, MACHINE))?;
+        return match is_of_clang {
+            true => Err(disputed(ty, COMPLEX, MACHINE)),
             false => Ok(None),
         };
     };
-    // One among the elements of an array of none is a union to gcc, and nothing to clang.
-    if ty.contains(&|ty, _| is_union(ty)) && !ty.contains(&|ty, _| is_empty(ty)) {
-        return Ok(None);
+    if flat.is_unknown {
+        return Err(refuse(ty, NOT_COMPARED, MACHINE));
     }
-    if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
-        return Err(refuse(ty, NOT_COMPARED, "RISC-V"));
+    // clang sees no scalar in what is `_Atomic`.
+    if flat.is_atomic && ty.as_scalar().is_none() {
+        let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
+        if decide(cx, bit, ty, (ATOMIC, MACHINE))? {
+            return Ok(None);
+        }
     }
-    if ty.as_scalar().is_none() && has_atomic(ty) {
-        return refused(ATOMIC);
+    if flat.has_wide_bits {
+        return Err(disputed(ty, OF_ONE, MACHINE));
     }
-    if ty.contains(&|ty, _| is_empty(ty)) || has_disputed_bits(ty, word) {
-        return refused(OF_ONE);
+    if flat.is_overlapped || flat.end_bits > 8 * ty.size() {
+        let why = "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room";
+        return Err(disputed(ty, why, MACHINE));
     }
-    if is_overlapped(ty) {
-        return refused(
-            "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room",
-        );
-    }
-    Ok(Some(group))
+    Ok(Some(flat.group))
 }
 
-/// Whether `ty` is a union that carries something: a record with one is not flattened.
-fn is_union(ty: &Type) -> bool {
-    ty.is_union() && !is_all_padding(ty)
+#[derive(Clone, Copy, PartialEq)]
+enum Compiler {
+    Gcc,
+    Clang,
 }
 
-/// Whether `ty` is a record of unnamed bit-fields alone: padding to clang, and fields to gcc.
-fn is_unnamed(ty: &Type) -> bool {
-    ty.size() > 0 && is_all_padding(ty)
+/// What a compiler has flattened of a value: one or two floats, or a float and an integer, of any size.
+struct Flat {
+    compiler: Compiler,
+    word: u8,
+    flen: u64,
+    group: Group,
+    /// Whether a part is of a type that no compiler was asked about, or is too far from the start.
+    is_unknown: bool,
+    is_atomic: bool,
+    /// Whether a bit-field is of a type that is wider than a register: a field to one compiler only.
+    has_wide_bits: bool,
+    /// The end of the type of the bit-field before, in bits, and whether a float starts before it: `long n : 32; float x;`.
+    end_bits: u64,
+    is_overlapped: bool,
 }
 
-/// Whether what `ty` carries is a float and one more scalar at most, as far as elements of arrays are alike.
-fn has_float_beside_one(ty: &Type, flen: u64) -> bool {
-    let carried = leaves_of_one_element(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
-    let (mut n, mut has_float) = (0, false);
-    for leaf in carried.take(3) {
-        n += 1;
-        has_float |= match leaf.kind {
-            LeafKind::Scalar(Scalar::F32) => flen >= 4,
-            LeafKind::Scalar(Scalar::F64) => flen >= 8,
-            _ => false,
+/// A record that the walk is in.
+struct Inside {
+    /// Parts before it.
+    n_before: usize,
+    /// Whether a bit-field of no bits has been met in it.
+    has_none: bool,
+}
+
+impl Flat {
+    fn new(ty: &Type, compiler: Compiler, (word, flen): (u8, u64)) -> Self {
+        Self {
+            compiler,
+            word,
+            flen,
+            group: Group::new(GroupKind::Registers, ty.size(), ty.canonical_align()),
+            is_unknown: false,
+            is_atomic: false,
+            has_wide_bits: false,
+            end_bits: 0,
+            is_overlapped: false,
+        }
+    }
+
+    /// "The struct is flattened", arrays too; `None` if that gives more than two parts, or no float.
+    fn walk(&mut self, walk: &mut Leaves<'_>) -> Option<()> {
+        let start = |n_before| Inside {
+            n_before,
+            has_none: false,
         };
+        let mut records: SmallVec<[Inside; 4]> = smallvec![start(0)];
+        if self.is_union(walk.own_type()) {
+            return None;
+        }
+        while let Some(step) = walk.step() {
+            let n_before = self.group.parts.len();
+            let inside = records.last_mut()?;
+            let (element, n_before) = match step {
+                Step::Enter(inner, _) if self.is_union(inner) => return None,
+                Step::Enter(..) => {
+                    records.push(start(n_before));
+                    continue;
+                }
+                Step::Leaf(leaf) if leaf.bit_field && leaf.width_bits == 0 => {
+                    inside.has_none = true;
+                    continue;
+                }
+                Step::Leaf(leaf) => {
+                    self.add(&leaf, walk)?;
+                    (walk.own_type(), n_before)
+                }
+                Step::Leave(inner) => (inner, records.pop()?.n_before),
+            };
+            let n_parts = self.group.parts.len();
+            // All elements of an array are like this one, of which nothing counts.
+            if n_parts == n_before && walk.skip_elements() && self.stops_at_elements(element) {
+                return None;
+            }
+            // "As a quirk of the ABI, zero-width bitfields aren't ignored for fp+fp structs" (clang).
+            let after_none = records.last().is_some_and(|inside| inside.has_none);
+            if self.compiler == Compiler::Clang && n_parts == 2 && after_none {
+                return None;
+            }
+        }
+        let is_float = |part: &Part| !part.ty.is_int();
+        // Two at most: one of them is no integer.
+        self.group.parts.iter().any(is_float).then_some(())
     }
-    n < 3 && has_float
-}
 
-/// Whether `ty` is an array or a union without bytes: nothing to clang, and what gcc does not flatten.
-fn is_empty(ty: &Type) -> bool {
-    ty.size() == 0 && (ty.is_union() || matches!(ty.kind(), Kind::Array(_)))
-}
+    /// Whether `ty` is a union, of which clang does not see one that carries nothing.
+    fn is_union(&self, ty: &Type) -> bool {
+        ty.is_union() && (self.compiler == Compiler::Gcc || !is_all_padding(ty))
+    }
 
-/// One or two floats, or a float and an integer, of any size: "the struct is flattened", arrays too, and empty members do not count. Members of a union are
-/// among them.
-fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
-    let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
-    for leaf in leaves(ty) {
+    /// Adds what `leaf` is a part of; `None` if the value is not flattened.
+    fn add(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> Option<()> {
+        self.is_atomic |= leaf.around.any(Around::ATOMIC);
         let scalar = match leaf.kind {
-            LeafKind::Empty => continue,
-            LeafKind::Scalar(_) if leaf.width_bits == 0 => continue,
+            // An array of no elements, or a record without members.
+            LeafKind::Empty => return (!self.is_counted_empty(walk.own_type())).then_some(()),
             LeafKind::Scalar(scalar) => scalar,
             LeafKind::Vector(_) | LeafKind::FlexibleArray => return None,
         };
+        let mut inside = walk.path().iter().skip(1);
+        if self.compiler == Compiler::Clang && inside.any(|frame| is_all_padding(frame.ty)) {
+            return Some(());
+        }
         let bytes = leaf.bytes();
-        let (at, size) = (u8::try_from(bytes.start).ok()?, bytes.end - bytes.start);
+        let size = bytes.end - bytes.start;
         let part = match scalar {
-            Scalar::F32 if flen >= 4 => Part::float(PartType::F32),
-            Scalar::F64 if flen >= 8 => Part::float(PartType::F64),
-            // `in_registers` refuses the record, of any size.
-            _ if !is_compared(leaf.kind) => Part::float(PartType::F16),
+            Scalar::F32 if self.flen >= 4 => Part::float(PartType::F32),
+            Scalar::F64 if self.flen >= 8 => Part::float(PartType::F64),
+            _ if !is_compared(leaf.kind) => {
+                self.is_unknown = true;
+                Part::float(PartType::F16)
+            }
             // A pointer is no integer here, and in this gcc and clang agree.
-            Scalar::Bool | Scalar::Int { .. } if size <= word => {
-                let whole = int(u8::try_from(word).ok()?, Extension::None);
+            Scalar::Bool | Scalar::Int { .. } if size <= u64::from(self.word) => {
+                let whole = int(self.word, Extension::None);
                 Part {
                     size: u8::try_from(size).ok()?,
                     ..whole
@@ -104,52 +188,68 @@ fn flattened(ty: &Type, word: u64, flen: u64) -> Option<Group> {
             }
             _ => return None,
         };
-        if group.parts.len() == 2 {
+        if self.group.parts.len() == 2 {
             return None;
         }
-        group = group.with(part.at(at));
+        self.note_bits(leaf);
+        let at = u8::try_from(bytes.start);
+        self.is_unknown |= at.is_err();
+        self.group.parts.push(part.at(at.unwrap_or_default()));
+        Some(())
     }
-    let n_floats = group.parts.iter().filter(|part| !part.ty.is_int()).count();
-    // Two at most: one of them is no integer.
-    (n_floats > 0).then_some(group)
-}
 
-/// Whether it has bit-fields that are fields to one compiler only: those of no bits, and those of a type that is wider than a register.
-fn has_disputed_bits(ty: &Type, word: u8) -> bool {
-    let wide = 8 * word;
-    leaves(ty).any(|leaf| {
-        let is_wide =
-            matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { bits, .. }) if bits > wide);
-        leaf.bit_field && (leaf.width_bits == 0 || is_wide)
-    })
-}
+    /// Whether what has no bytes stops gcc: an array, or a union.
+    fn is_counted_empty(&self, ty: &Type) -> bool {
+        let is_array = matches!(ty.kind(), Kind::Array(_));
+        self.compiler == Compiler::Gcc && (is_array || ty.is_union())
+    }
 
-/// Whether a float starts within the type of the bit-field before it, or that type ends after the record: `long n : 32; float x;`,
-/// `float x; long n : 32;`.
-fn is_overlapped(ty: &Type) -> bool {
-    let mut end = 0;
-    let overlaps = leaves(ty).any(|leaf| {
-        let is_within = !leaf.bit_field && leaf.offset_bits < end;
+    /// Whether an array of elements of which nothing counts is not flattened: by gcc, and in C++ by clang.
+    fn stops_at_elements(&self, element: &Type) -> bool {
+        let is_cxx = |record: &Record| record.attributes().language == Language::Cxx;
+        self.compiler == Compiler::Gcc || element.as_record().is_some_and(is_cxx)
+    }
+
+    fn note_bits(&mut self, leaf: &Leaf) {
+        self.is_overlapped |= !leaf.bit_field && leaf.offset_bits < self.end_bits;
         if let (LeafKind::Scalar(Scalar::Int { bits, .. }), true) = (leaf.kind, leaf.bit_field) {
-            end = leaf.offset_bits / 8 * 8 + u64::from(bits);
+            self.end_bits = leaf.offset_bits / 8 * 8 + u64::from(bits);
+            self.has_wide_bits |= bits > 8 * self.word;
         }
-        is_within
-    });
-    overlaps || end > 8 * ty.size()
+    }
 }
 
 /// Whether `ty` is a record of one complex integer that is not simply two words: clang takes any complex number for one of two floats.
 fn is_complex_integer(ty: &Type, word: u64, flen: u64) -> bool {
-    let mut all = leaves(ty).filter(|leaf| leaf.width_bits > 0);
-    let (Some(real), Some(imaginary), None) = (all.next(), all.next(), all.next()) else {
+    let Some((first, second)) = two_leaves(ty) else {
         return false;
     };
-    let size = real.width_bits / 8;
+    let size = first.width_bits / 8;
     let is_words = size == word && ty.size() == 2 * word;
-    matches!(real.kind, LeafKind::Scalar(Scalar::Int { .. }))
+    matches!(first.kind, LeafKind::Scalar(Scalar::Int { .. }))
         && size <= flen
         && !is_words
-        && imaginary.around.any(Around::IMAGINARY)
+        && second.around.any(Around::IMAGINARY)
         && ty.as_record().is_some()
-        && !ty.contains(&|ty, _| is_union(ty))
+        && !ty.contains(&|ty, _| ty.is_union() && !is_all_padding(ty))
+}
+
+/// The leaves with bits, if there are two.
+fn two_leaves(ty: &Type) -> Option<(Leaf, Leaf)> {
+    let (mut walk, mut found) = (leaves(ty), SmallVec::<[Leaf; 2]>::new());
+    while let Some(step) = walk.step() {
+        match step {
+            Step::Leaf(leaf) if leaf.width_bits > 0 => found.push(leaf),
+            Step::Leave(inner) if !is_all_padding(inner) => {}
+            Step::Enter(..) => {}
+            _ => drop(walk.skip_elements()),
+        }
+        if found.len() > 2 {
+            return None;
+        }
+    }
+    match found.into_inner() {
+        Ok([first, second]) => Some((first, second)),
+        Err(_) => None,
+    }
 }

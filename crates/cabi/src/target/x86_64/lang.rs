@@ -12,7 +12,7 @@ use crate::convention::{
     CalleePops, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
     PartType, PartTypes, Reg, Rule, Rules, Want,
 };
-use crate::leaves::{Leaf, LeafKind, leaves};
+use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
 use crate::types::Type;
 use crate::types::error::Error;
@@ -80,7 +80,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let why = "a variadic function is C's: callees of `lang` pop their arguments, whose bytes they have to know";
         return Err(Error::InvalidSignature { why });
     }
-    if leaves(ty).all(|leaf| leaf.width_bits == 0) {
+    if leaves_of_one_element(ty).all(|leaf| leaf.width_bits == 0) {
         return Ok(Group::ignore());
     }
     if ty.size() > MAX_BYTES {
