@@ -221,20 +221,29 @@ impl Target {
                 });
             }
         };
+        Ok(Self::of_system(triple, data_model, convention))
+    }
+
+    /// The target of `triple` with its compiler's choices, and layout.
+    fn of_system(
+        triple: &Triple,
+        data_model: DataModel,
+        convention: Option<&'static Convention>,
+    ) -> Self {
         let clang = systems::clang_policy(triple);
         let is_clang = systems::has_clang(triple);
         let data_model = match data_model.records {
             RecordRules::Gcc if is_clang => data_model.with_records(RecordRules::Clang),
             _ => data_model,
         };
-        Ok(Self {
+        Self {
             name: Cow::Owned(triple.to_string()),
             facts: ModelFacts::of(&data_model),
             data_model,
             convention,
             policy: if is_clang { clang } else { Policy::GCC },
             clang,
-        })
+        }
     }
 
     /// The triple, as messages name it.

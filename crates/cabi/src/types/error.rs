@@ -176,16 +176,21 @@ impl fmt::Display for Error {
                 )
             }
             Self::UnknownTarget { target } => {
-                write!(f, "{target}: no C calling convention is known for it")?;
-                match target.split_once('-') {
-                    Some((machine @ ("riscv32" | "riscv64"), _)) => write!(
-                        f,
-                        ": its ABI goes by the extensions, which the name has to say, as {machine}gc and {machine}imac do"
-                    ),
-                    _ => Ok(()),
-                }
+                write!(f, "{target}: {UNKNOWN}{}", hint(target))
             }
         }
+    }
+}
+
+const UNKNOWN: &str = "no C calling convention is known for it";
+
+/// What to write for a target, where only its spelling says too little.
+fn hint(target: &str) -> &'static str {
+    match target.split_once('-') {
+        Some(("riscv32" | "riscv64", _)) => {
+            ": its ABI goes by the extensions, which the name has to say, as riscv32gc, riscv64gc and riscv64imac do"
+        }
+        _ => "",
     }
 }
 
