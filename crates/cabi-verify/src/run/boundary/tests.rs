@@ -136,11 +136,11 @@ fn the_thunk_calls_what_this_call_says() {
     let promise = promise.unfilled();
     let all = |code: extern "C" fn(u64) -> u64, expected: fn(u64) -> u64| {
         let code = code as *const u8;
-        for n in 0..2000_u64 {
-            let arg = std::ptr::without_provenance(n as usize);
+        for n in 0..2000_usize {
+            let arg = std::ptr::without_provenance(n);
             // SAFETY: both functions take one word, and no memory.
             let crossing = unsafe { call(thunk_address(), [arg; 3], Target { code, promise }) };
-            assert_eq!(crossing.images()[1].rax, expected(n));
+            assert_eq!(crossing.images()[1].rax, expected(n as u64));
         }
     };
     std::thread::scope(|scope| {
