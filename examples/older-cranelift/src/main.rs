@@ -263,7 +263,7 @@ impl Run {
 
     /// `long f(long n)` with a static chain, which it adds: in assembler, and as an entry, which the same call then enters.
     fn static_chain(&mut self, opt_level: &str) -> Result<()> {
-        let sig = FnSig::new([Type::I64], Type::I64).static_chain();
+        let sig = FnSig::new([Type::I64], Type::I64).static_chain(self.target.data_model());
         let (plan, entry) = (
             CallPlan::new(&sig, &self.target)?,
             EntryPlan::new(&sig, &self.target)?,

@@ -115,7 +115,7 @@ fn a_stub_is_found_again() {
 fn a_body_that_was_declared_before() {
     let lower = lowering();
     let mut module = module();
-    let sig = FnSig::new([Type::I64], Type::VOID).static_chain();
+    let sig = FnSig::new([Type::I64], Type::VOID).static_chain(lower.target().data_model());
     let plan = lower.entry_plan(&sig).unwrap();
     let body = module
         .declare_function("nested.body", Linkage::Local, plan.signature())
