@@ -117,7 +117,8 @@ impl FnSig {
         self.features
     }
 
-    /// The alignment of the stack at calls, in bytes, where it is greater than the convention's. Less is an error of [`FnAbi::new`](crate::FnAbi::new).
+    /// The alignment of the stack at calls, in bytes, where it is not the convention's: what aligned arguments need is added. Less than the
+    /// convention's [`least_align`](crate::convention::Frame::least_align) is an error of [`FnAbi::new`](crate::FnAbi::new).
     #[must_use]
     pub fn incoming_stack_align(mut self, align: u32) -> Self {
         self.stack_align = Some(align);

@@ -1,4 +1,4 @@
-//! Callers that align the stack to 8 bytes only. Arguments that are aligned to more than 16 bytes are in the corpus.
+//! Callers that align the stack to less than 16 bytes. Arguments that are aligned to more than 16 bytes are in the corpus.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
@@ -9,32 +9,25 @@ mod common;
 
 use core::ffi::c_void;
 
-use clif_cabi_jit::clif_cabi::cabi::{Convention, DataModel, FnSig, Type, X86_64_SYSV};
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Type};
 use clif_cabi_jit::clif_cabi::{Arg, Ret, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Settings};
 use common::{all_settings, exported, library, record};
 
-/// give8(f, extra): a function of (long, record of five words on the stack), called with rsp 8 bytes from where it should be, or with one word more.
+/// give8(f, n): a function of (long, record of five words on the stack), called with rsp 8 + n bytes from where it should be.
 const C: &str = r#"
 __asm__(".pushsection .text\n.globl give8, rsp_phase\n"
-        "give8: pushq %rbp\n movq %rsp, %rbp\n testq %rsi, %rsi\n je 1f\n pushq $0\n"
-        "1: pushq $5\n pushq $4\n pushq $3\n pushq $2\n pushq $1\n movq %rdi, %rax\n movl $100, %edi\n movl $4096, %r10d\n call *%rax\n leave\n ret\n"
+        "give8: pushq %rbp\n movq %rsp, %rbp\n subq %rsi, %rsp\n"
+        "pushq $5\n pushq $4\n pushq $3\n pushq $2\n pushq $1\n movq %rdi, %rax\n movl $100, %edi\n movl $4096, %r10d\n call *%rax\n leave\n ret\n"
         "rsp_phase: leaq 8(%rsp), %rax\n andl $15, %eax\n ret\n"
         ".popsection");
 "#;
 
-/// System V whose callers may align the stack to 8 bytes only.
-static LOW: Convention = {
-    let mut low = X86_64_SYSV;
-    low.frame.least_align = 8;
-    low
-};
-
-/// What `long f(long, struct { long x[5]; })` answers that is entered with a stack aligned to 8, then to 16, and told to expect the first or the second:
-/// the sum of its arguments, and 1000 times the phase of rsp at a call of its own.
-fn entered(settings: &Settings, chain: bool, align: u32) -> [i64; 2] {
+/// What `long f(long, struct { long x[5]; })` answers that is entered with rsp `8 + n` bytes from where it should be, for each `n`, and told to expect a
+/// stack aligned to `align`: the sum of its arguments, and 1000 times the phase of rsp at a call of its own.
+fn entered<const N: usize>(settings: &Settings, chain: bool, align: u32, n: [i64; N]) -> [i64; N] {
     let library = library("gcc", &[], "aligned_low", C);
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(&library);
@@ -44,7 +37,7 @@ fn entered(settings: &Settings, chain: bool, align: u32) -> [i64; 2] {
         .declare_import(&mut engine, "rsp_phase", &own)
         .unwrap();
     let words = record(&[Type::array(&Type::I64, 5).unwrap()]);
-    let sig = FnSig::new([Type::I64, words], Type::I64).convention(&LOW);
+    let sig = FnSig::new([Type::I64, words], Type::I64);
     let sig = sig.incoming_stack_align(align);
     let sig = if chain {
         sig.static_chain(&DataModel::LP64)
@@ -82,14 +75,16 @@ fn entered(settings: &Settings, chain: bool, align: u32) -> [i64; 2] {
     let give: extern "C" fn(*const c_void, i64) -> i64 = unsafe { core::mem::transmute(give) };
     // SAFETY: the engine lives until they have returned.
     let code = unsafe { code.as_ptr() };
-    [0, 1].map(|extra| give(code, extra))
+    n.map(|n| give(code, n))
 }
 
 #[test]
-fn callers_that_align_the_stack_to_8_bytes() {
+fn callers_that_align_the_stack_to_less_than_16_bytes() {
     for settings in all_settings() {
-        assert_eq!(entered(&settings, false, 8), [115; 2]);
-        assert_eq!(entered(&settings, true, 8), [115 + 4096; 2]);
-        assert_eq!(entered(&settings, false, 16), [8115, 115]);
+        assert_eq!(entered(&settings, false, 8, [0, 8]), [115; 2]);
+        assert_eq!(entered(&settings, true, 8, [0, 8]), [115 + 4096; 2]);
+        assert_eq!(entered(&settings, false, 4, [0, 4, 8, 12]), [115; 4]);
+        assert_eq!(entered(&settings, false, 1, [0, 1, 2, 7, 8]), [115; 5]);
+        assert_eq!(entered(&settings, false, 16, [0, 8]), [8115, 115]);
     }
 }

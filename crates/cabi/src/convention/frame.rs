@@ -15,7 +15,7 @@ pub struct Frame {
     /// Alignment of the stack pointer where a call is made, in bytes.
     pub stack_align: u32,
     /// The least alignment that a signature may ask for, in bytes, where it is less than `stack_align`: that of callers which follow an older
-    /// rule (i386).
+    /// rule (i386), or which say so (Zig's `incoming_stack_alignment`).
     pub least_align: u32,
     /// Where the stack pointer is aligned to the widest vector register that the signature assumes, if that is more, and the area is a multiple of its
     /// own alignment: the greatest alignment that this gives, in bytes (Zig's own conventions).

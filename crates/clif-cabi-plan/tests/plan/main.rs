@@ -243,15 +243,7 @@ fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
 
 #[test]
 fn callers_that_align_the_stack_less_enter_through_a_stub() {
-    static LOW: Convention = {
-        let mut low = X86_64_SYSV;
-        low.frame.least_align = 8;
-        low
-    };
-    let low = |params: Vec<Type>| {
-        let sig = FnSig::new(params, Type::VOID).convention(&LOW);
-        sig.incoming_stack_align(8)
-    };
+    let low = |params: Vec<Type>| FnSig::new(params, Type::VOID).incoming_stack_align(8);
     let (text, _, found) = opened(&low(vec![Type::I64]));
     assert_eq!(text, "(i64) system_v");
     assert_eq!(found, "frame_align16_call9_leave");
@@ -264,7 +256,7 @@ fn callers_that_align_the_stack_less_enter_through_a_stub() {
     // A call aligns the stack to more than that anyway.
     let call = CallPlan::new(&low(vec![Type::I64]), &LINUX).unwrap();
     assert_eq!(call.direct_stub(9), None);
-    let usual = FnSig::new([], Type::VOID).convention(&LOW);
+    let usual = FnSig::new([], Type::VOID);
     assert_eq!(EntryPlan::new(&usual, &LINUX).unwrap().entry_stub(9), None);
 }
 

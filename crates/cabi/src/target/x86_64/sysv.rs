@@ -68,6 +68,7 @@ pub const X86_64_SYSV: Convention = Convention {
         variadic_count: Some(RAX),
         vector_bank: "sse",
         va_list: VaList::Array("__va_list_tag", &VA_LIST),
+        least_align: 1,
         ..Frame::new(8, 16)
     },
 };

@@ -77,6 +77,7 @@ pub const X86_64_WIN64: Convention = Convention {
         sret_returned_in: Some(RAX),
         vector_bank: "sse",
         va_list: VaList::Pointer,
+        least_align: 1,
         ..Frame::new(8, 16)
     },
 };
