@@ -51,68 +51,52 @@ fn plain_signatures_meet_no_known_bug() {
     }
 }
 
+/// A compiler, a type of an unnamed argument with what declares it, the vectors in registers, and the bug that such a call meets.
+const NAMES: [(&str, &str, &str, &str, Option<&str>); 9] = [
+    (
+        "clang",
+        "union { double d[2]; __float128 q; }",
+        "",
+        "avx",
+        Some("clang-odd-pair-va-arg"),
+    ),
+    ("clang", "union { v4 x; double y[2]; }", V4, "avx", None),
+    ("clang", "union { v8 x; }", V8, "avx", None),
+    (
+        "clang",
+        "union { v4 x; char y[32]; }",
+        V4,
+        "avx",
+        Some("clang-unnamed-padded-union"),
+    ),
+    ("clang", "union { v4 x; char y[64]; }", V4, "avx", None),
+    (
+        "clang",
+        "union { v4 x; char y[64]; }",
+        V4,
+        "avx512f",
+        Some("clang-unnamed-padded-union"),
+    ),
+    ("clang", "struct { __int128 n; }", "", "avx", None),
+    (
+        "clang",
+        "__int128",
+        "",
+        "avx",
+        Some("clang-int128-leftover-va-arg"),
+    ),
+    ("gcc", "struct { v2x x; }", V2X, "avx", None),
+];
+const V4: &str = "typedef float v4 __attribute__((vector_size(16)));";
+const V8: &str = "typedef float v8 __attribute__((vector_size(32)));";
+const V2X: &str = "typedef __int128 v2x __attribute__((vector_size(32)));";
+
 /// A predicate that holds for more than its bug excuses another one under its name.
 #[test]
 fn what_a_signature_meets_has_the_right_name() {
-    let v = |bytes| format!("typedef float v __attribute__((vector_size({bytes}))); ");
-    let pair = "union t { double d[2]; __float128 q; };".to_owned();
-    let x = "typedef __int128 v __attribute__((vector_size(32))); struct t { v x; };".to_owned();
-    let asked = [
-        (
-            "clang",
-            pair,
-            "avx",
-            "union t",
-            Some("clang-odd-pair-va-arg"),
-        ),
-        (
-            "clang",
-            v(16) + "union t { v x; double y[2]; };",
-            "avx",
-            "union t",
-            None,
-        ),
-        ("clang", v(32) + "union t { v x; };", "avx", "union t", None),
-        (
-            "clang",
-            v(16) + "union t { v x; char y[32]; };",
-            "avx",
-            "union t",
-            Some("clang-unnamed-padded-union"),
-        ),
-        (
-            "clang",
-            v(16) + "union t { v x; char y[64]; };",
-            "avx",
-            "union t",
-            None,
-        ),
-        (
-            "clang",
-            v(16) + "union t { v x; char y[64]; };",
-            "avx512f",
-            "union t",
-            Some("clang-unnamed-padded-union"),
-        ),
-        (
-            "clang",
-            "struct t { __int128 n; };".to_owned(),
-            "avx",
-            "struct t",
-            None,
-        ),
-        (
-            "clang",
-            "typedef __int128 t;".to_owned(),
-            "avx",
-            "t",
-            Some("clang-int128-leftover-va-arg"),
-        ),
-        ("gcc", x, "avx", "struct t", None),
-    ];
-    for (compiler, types, features, unnamed, bug) in asked {
+    for (compiler, ty, types, features, bug) in NAMES {
         let text = format!(
-            "== one\nproves: its name\nfeatures: {features}\nunnamed: {unnamed}, int\n{types}\nvoid f(long, ...);\n"
+            "== one\nproves: its name\nfeatures: {features}\nunnamed: t, int\n{types}\ntypedef {ty} t;\nvoid f(long, ...);\n"
         );
         let file = cabi_verify::corpus::CorpusFile::parse("one.abi".as_ref(), &text).unwrap();
         let subject = match Subject::read(&file.blocks[0]) {
@@ -122,7 +106,7 @@ fn what_a_signature_meets_has_the_right_name() {
         assert_eq!(
             known_bug(compiler, &subject.cases[0]),
             bug,
-            "{compiler}: {types}"
+            "{compiler}: {ty}"
         );
     }
 }
