@@ -98,10 +98,11 @@ impl Found {
 /// Adds to what is known about a function what another declaration of it says.
 fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>) {
     let is_inline = |skipped: &Skipped| skipped.reason == Reason::Inline;
-    let new = new.and_then(|new| match known {
-        Ok(known) => same_target(known, new),
-        Err(_) => Ok(new),
-    });
+    let contradicts = match (&*known, &new) {
+        (Ok(known), Ok(new)) => other_target(known, new),
+        _ => None,
+    };
+    let new = contradicts.map_or(new, Err);
     match (known, new) {
         (Ok(known), Ok(new)) => {
             known.noreturn |= new.noreturn;
@@ -129,17 +130,17 @@ fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>)
     }
 }
 
-/// `new`, another declaration of the function `known`, if they do not say different things about its target.
-fn same_target(known: &Prototype, new: Prototype) -> Result<Prototype, Skipped> {
+/// What is said where `new`, another declaration of the function `known`, says something else about its target.
+fn other_target(known: &Prototype, new: &Prototype) -> Option<Skipped> {
     let (ours, theirs) = (&known.target_features, &new.target_features);
     if ours.is_empty() || theirs.is_empty() || ours == theirs {
-        return Ok(new);
+        return None;
     }
     let what =
         format!("target(\"{ours}\"), which another declaration has as target(\"{theirs}\"),");
-    Err(Skipped {
+    Some(Skipped {
         reason: Reason::Attribute(what),
-        name: new.name,
-        location: new.location,
+        name: new.name.clone(),
+        location: new.location.clone(),
     })
 }
