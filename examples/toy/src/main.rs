@@ -5,9 +5,10 @@
 
 mod output;
 
+use crate::output::say;
 use clap::{Parser, Subcommand, ValueEnum};
 use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toy::{Failure, Text};
@@ -163,9 +164,4 @@ fn emit(form: Form, file: &Path, include: &[PathBuf]) -> Result<String, Failure>
         Form::Clif => text.clif(include),
         Form::Abi => text.abi(include),
     }
-}
-
-/// Writes to standard error, which may be closed.
-fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -6,8 +6,6 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use crate::say;
-
 /// 128 and the number of SIGPIPE.
 const READER_GONE: u8 = 128 + 13;
 
@@ -24,6 +22,11 @@ pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
         true => ExitCode::from(2),
         false => written(printed.and_then(|()| io::stdout().flush())),
     }
+}
+
+/// Writes to standard error, which may be closed.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The exit code after writing to standard output.

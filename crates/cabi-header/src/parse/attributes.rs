@@ -9,6 +9,14 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Ty};
 
+/// Whether a declaration that clang has printed as `printed` has the attribute `name`.
+pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
+    let spellings = ["__attribute__((", "[[gnu::", "[[clang::"];
+    spellings
+        .iter()
+        .any(|start| printed.contains(&format!("{start}{name}")))
+}
+
 /// Where an attribute stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Position {

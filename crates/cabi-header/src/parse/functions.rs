@@ -14,6 +14,7 @@ use cabi::{Convention, Type, X86_64_SYSV, X86_64_WIN64};
 use crate::clang::{Cursor, Ty};
 use crate::header::Prototype;
 use crate::location::Location;
+use crate::parse::attributes::has_attribute;
 use crate::parse::classes::qualified_name;
 use crate::parse::prelude;
 use crate::parse::targets::OwnTarget;
@@ -262,14 +263,6 @@ pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
     .into_iter()
     .flatten()
     .find(is_function)
-}
-
-/// Whether a declaration that clang has printed as `printed` has the attribute `name`.
-pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
-    let spellings = ["__attribute__((", "[[gnu::", "[[clang::"];
-    spellings
-        .iter()
-        .any(|start| printed.contains(&format!("{start}{name}")))
 }
 
 /// The convention if it is not the target's own. Refuses by name what has no table.

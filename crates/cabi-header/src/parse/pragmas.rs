@@ -1,6 +1,7 @@
 //! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are searched, be they comments or left out by `#if`.
 
-use crate::parse::targets::WITHOUT_SSE;
+/// Words of a `target` attribute or pragma that take registers of the C convention away.
+pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
 
 /// What occurs anywhere.
 #[derive(Clone, Copy, Default, Debug)]

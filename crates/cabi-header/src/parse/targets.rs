@@ -8,7 +8,8 @@ use cabi::{Kind, Scalar, Type, VectorLevel};
 
 use crate::clang::Cursor;
 use crate::header::Prototype;
-use crate::parse::functions::has_attribute;
+use crate::parse::attributes::has_attribute;
+use crate::parse::pragmas::WITHOUT_SSE;
 use crate::parse::types::Reader;
 use crate::reason::Reason;
 
@@ -21,9 +22,6 @@ pub(crate) struct OwnTarget {
     /// There is one for each of several targets.
     is_cloned: bool,
 }
-
-/// Words of a `target` attribute or pragma that take registers of the C convention away.
-pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
 
 impl OwnTarget {
     /// Of a function that clang has printed as `printed`; `base` are the vectors of the arguments for clang.
