@@ -47,35 +47,36 @@ fn read(text: &str, arg: &str, rules: RecordRules) -> Result<VectorLevel, String
     read.ok_or_else(|| header.reason("f").unwrap().to_string())
 }
 
+const WORDS: &[&str] = &[
+    "avx",
+    "no-avx",
+    "no-avx2",
+    "avx512f",
+    "no-avx512f",
+    "no-sse3",
+    "no-sse4.2",
+    "sse4.2",
+    "no-xsave",
+    "no-fma",
+    "arch=x86-64",
+    "arch=haswell",
+    "avx,no-avx",
+    "no-avx,avx2",
+    "avx,arch=x86-64",
+    "arch=x86-64,avx",
+    "no-sse4.2,avx512f",
+];
+
 #[test]
 fn wide_vectors_are_passed_as_each_compiler_passes_them() {
     needs_libclang!();
-    let words = [
-        "avx",
-        "no-avx",
-        "no-avx2",
-        "avx512f",
-        "no-avx512f",
-        "no-sse3",
-        "no-sse4.2",
-        "sse4.2",
-        "no-xsave",
-        "no-fma",
-        "arch=x86-64",
-        "arch=haswell",
-        "avx,no-avx",
-        "no-avx,avx2",
-        "avx,arch=x86-64",
-        "arch=x86-64,avx",
-        "no-sse4.2,avx512f",
-    ];
     for compiler in [Compiler::Gcc, Compiler::Clang] {
         let Some(command) = compiler.find() else {
             continue;
         };
         let (mut n_known, mut n_refused) = (0, 0);
         for base in ["", "-mavx", "-march=x86-64-v4"] {
-            for words in words {
+            for words in WORDS {
                 for (size, register, level) in [
                     (32, "%ymm0", VectorLevel::Avx),
                     (64, "%zmm0", VectorLevel::Avx512),
@@ -133,79 +134,80 @@ fn what_gcc_and_clang_pass_differently_is_left_out_unless_one_is_named() {
     assert_eq!(reason(&options.arg("-mavx")), None);
 }
 
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "__attribute__((target(\"no-sse\"))) float f(float);",
+        "target(\"no-sse\")",
+    ),
+    (
+        "__attribute__((target(\"avx\"), target(\"no-sse\"))) float f(float);",
+        "target(\"no-sse\")",
+    ),
+    (
+        "[[gnu::target(\"no-\" \"sse2\")]] double f(double);",
+        "target(\"no-sse2\")",
+    ),
+    (
+        "__attribute__((__target__(\"general-regs-only\"))) int f(int);",
+        "target(\"general-regs-only\")",
+    ),
+    (
+        "__attribute__((target(\"no-x87\"))) long double f(int);",
+        "target(\"no-x87\")",
+    ),
+    // On one declaration of two.
+    (
+        "float f(float); __attribute__((target(\"no-sse\"))) float f(float);",
+        "target(\"no-sse\")",
+    ),
+    (
+        "__attribute__((target(\"no-sse\"))) float f(float); float f(float);",
+        "target(\"no-sse\")",
+    ),
+    (
+        "__attribute__((target(\"avx\"))) int f(int); __attribute__((target(\"avx2\"))) int f(int);",
+        "target(\"avx\"), which another",
+    ),
+    // clang drops what it does not know a word of, and gcc follows the rest.
+    (
+        "__attribute__((target(\"avx,fpmath=387\"))) void f(v);",
+        "target, which clang ignores here,",
+    ),
+    (
+        "[[gnu::target(\"avx,fpmath=387\")]] void f(v);",
+        "target, which clang ignores here,",
+    ),
+    (
+        "void f(v) __attribute__((target(\"avx,fpmath=387\")));",
+        "target, which clang ignores here,",
+    ),
+    (
+        "__attribute__((target_clones(\"avx\", \"default\"))) void f(v);",
+        "target_clones",
+    ),
+    (
+        "#pragma GCC target(\"no-sse\")\nfloat f(float);",
+        "#pragma GCC target",
+    ),
+    (
+        "_Pragma(\"GCC target (\\\"no-\\\" \\\"sse\\\")\")\n_Decimal64 f(int);",
+        "#pragma GCC target",
+    ),
+    (
+        "#pragma clang attribute push(__attribute__((target(\"no-sse\"))), apply_to=function)\nfloat f(float);\n#pragma clang attribute pop\n",
+        "target(\"no-sse\")",
+    ),
+    (
+        "#pragma clang attribute push(__attribute__((target(\"avx\"))), apply_to=function)\nvoid f(v);\n#pragma clang attribute pop\n",
+        "#pragma GCC target",
+    ),
+];
+
 #[test]
 fn functions_without_the_registers_of_the_convention_are_left_out() {
     needs_libclang!();
     let v = "typedef float v __attribute__((vector_size(32)));\n";
-    let refused = [
-        (
-            "__attribute__((target(\"no-sse\"))) float f(float);",
-            "target(\"no-sse\")",
-        ),
-        (
-            "__attribute__((target(\"avx\"), target(\"no-sse\"))) float f(float);",
-            "target(\"no-sse\")",
-        ),
-        (
-            "[[gnu::target(\"no-\" \"sse2\")]] double f(double);",
-            "target(\"no-sse2\")",
-        ),
-        (
-            "__attribute__((__target__(\"general-regs-only\"))) int f(int);",
-            "target(\"general-regs-only\")",
-        ),
-        (
-            "__attribute__((target(\"no-x87\"))) long double f(int);",
-            "target(\"no-x87\")",
-        ),
-        // On one declaration of two.
-        (
-            "float f(float); __attribute__((target(\"no-sse\"))) float f(float);",
-            "target(\"no-sse\")",
-        ),
-        (
-            "__attribute__((target(\"no-sse\"))) float f(float); float f(float);",
-            "target(\"no-sse\")",
-        ),
-        (
-            "__attribute__((target(\"avx\"))) int f(int); __attribute__((target(\"avx2\"))) int f(int);",
-            "target(\"avx\"), which another",
-        ),
-        // clang drops what it does not know a word of, and gcc follows the rest.
-        (
-            "__attribute__((target(\"avx,fpmath=387\"))) void f(v);",
-            "target, which clang ignores here,",
-        ),
-        (
-            "[[gnu::target(\"avx,fpmath=387\")]] void f(v);",
-            "target, which clang ignores here,",
-        ),
-        (
-            "void f(v) __attribute__((target(\"avx,fpmath=387\")));",
-            "target, which clang ignores here,",
-        ),
-        (
-            "__attribute__((target_clones(\"avx\", \"default\"))) void f(v);",
-            "target_clones",
-        ),
-        (
-            "#pragma GCC target(\"no-sse\")\nfloat f(float);",
-            "#pragma GCC target",
-        ),
-        (
-            "_Pragma(\"GCC target (\\\"no-\\\" \\\"sse\\\")\")\n_Decimal64 f(int);",
-            "#pragma GCC target",
-        ),
-        (
-            "#pragma clang attribute push(__attribute__((target(\"no-sse\"))), apply_to=function)\nfloat f(float);\n#pragma clang attribute pop\n",
-            "target(\"no-sse\")",
-        ),
-        (
-            "#pragma clang attribute push(__attribute__((target(\"avx\"))), apply_to=function)\nvoid f(v);\n#pragma clang attribute pop\n",
-            "#pragma GCC target",
-        ),
-    ];
-    for (text, why) in refused {
+    for (text, why) in REFUSED {
         let found = read(&format!("{v}{text}"), "", RecordRules::Gcc);
         let said = format!("the attribute {why}");
         assert!(
