@@ -3,6 +3,10 @@
 //!
 //! The unions are those of a vector and an array: which of their eightbytes have a class is where the compilers differ most. Controls are the profile
 //! of the other compiler, and clang's without the bits that the unions are about.
+#![allow(
+    clippy::unwrap_used,
+    reason = "an unexpected error ends the test, also outside the functions marked #[test]"
+)]
 
 use std::collections::HashMap;
 use std::process::Command;

@@ -65,7 +65,10 @@ pub(super) fn check(isa: &dyn TargetIsa, target: &str) -> Result<(), LowerError>
             continue;
         }
         let known = REFUSED.iter().find(|(name, _)| *name == flag.name);
-        let what = known.map_or("is not known to leave the calls of C as they are", |(_, what)| *what);
+        let what = known.map_or(
+            "is not known to leave the calls of C as they are",
+            |(_, what)| *what,
+        );
         return refuse(flag.name, what);
     }
     let own = CallConv::triple_default(isa.triple());
