@@ -12,7 +12,8 @@ use cabi_verify::corpus::CorpusFile;
 use clif_cabi::cranelift_codegen::ir::AbiParam;
 use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
 use clif_cabi::cranelift_codegen::settings::{self, Flags};
-use clif_cabi::{LowerError, Lowering, value_type};
+use clif_cabi::cranelift_module::FuncId;
+use clif_cabi::{EntryPlan, LowerError, Lowering, Step, value_type};
 use toy::{Failure, Text};
 
 use crate::invariants;
@@ -83,6 +84,16 @@ fn planned(sig: &FnSig, fit: bool) -> Result<(), String> {
     if fit { planned.map(drop) } else { Ok(()) }
 }
 
+/// Whether a stub aligns the stack before the function is entered: the argument area is not in its CLIF signature then, only the area's address.
+fn finds_area_by_address(plan: &EntryPlan) -> bool {
+    let stub = plan.entry_stub(FuncId::from_u32(0));
+    stub.is_some_and(|stub| {
+        stub.steps()
+            .iter()
+            .any(|step| matches!(step, Step::Align(_)))
+    })
+}
+
 /// Both sides are planned from one [`FnAbi`], and Cranelift has every part where that says; or both are refused for the same reason, which comes back.
 ///
 /// # Errors
@@ -103,6 +114,7 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
     }
     if let Ok(plan) = &entry
         && !plan.moves_vectors()
+        && !finds_area_by_address(plan)
     {
         replayed::check(plan.signature(), plan.abi())?;
     }

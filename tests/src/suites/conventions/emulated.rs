@@ -6,6 +6,7 @@ use cabi::FnAbi;
 use cabi_verify::assembly::Question;
 use cabi_verify::build::Reference;
 use cabi_verify::emulated::{Emulated, Outcome};
+use cabi_verify::threads::{at_once, in_threads};
 
 use super::machines::{Compiler, Machine};
 use super::mutations::Mutation;
@@ -130,12 +131,16 @@ impl Run<'_> {
         Ok(agreed)
     }
 
-    /// What both functions of each question show.
+    /// What both functions of each question show: a program for each processor.
     fn compare(&self, asked: &[(&Question, &FnAbi)]) -> Result<Vec<Outcome>> {
         let (compiler, linker) = (&self.compiler, &self.linker);
-        Ok(self
-            .emulated
-            .run(asked, (compiler.0, &compiler.1), (linker.0, &linker.1))?)
+        let run = |asked: &&[(&Question, &FnAbi)]| {
+            (self.emulated).run(asked, (compiler.0, &compiler.1), (linker.0, &linker.1))
+        };
+        let programs: Vec<_> = (asked.chunks(asked.len().div_ceil(at_once()).max(1))).collect();
+        let outcomes = in_threads(&programs, at_once(), run, |_| ());
+        let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(outcomes.concat())
     }
 
     /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere. In
