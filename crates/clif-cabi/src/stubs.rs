@@ -66,14 +66,15 @@ impl<M: Module + ?Sized> Stubs for M {
     }
 }
 
-/// What a stub is declared with: a parameter that no function has. Calls bring their own signature along, so this one only tells a stub from a
+/// What a stub is declared with: parameters that no function has. Calls bring their own signature along, so this one only tells a stub from a
 /// function of a front end that has such a name, which may be an import or have any code. Two lowerings of one module know each other's stubs by it.
-const DECLARED: ArgumentPurpose = ArgumentPurpose::StructArgument(0xc11f_cab8);
+/// Cranelift has to take it: a front end imports it where it asks for a stub's address.
+const DECLARED: [ArgumentPurpose; 3] = [ArgumentPurpose::VMContext; 3];
 
 /// Whether this function, whose name is a stub's, was declared here.
 fn is_stub(function: &FunctionDeclaration) -> bool {
-    let params = &*function.signature.params;
-    function.linkage.is_definable() && matches!(params, [one] if one.purpose == DECLARED)
+    let purposes = function.signature.params.iter().map(|param| param.purpose);
+    function.linkage.is_definable() && purposes.eq(DECLARED)
 }
 
 /// The function of `module` that is `stub`, defined when it is asked for the first time.
@@ -101,7 +102,8 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
     // Before anything is declared.
     stub.code(module.isa().flags().is_pic())?;
     let mut declared = module.make_signature();
-    declared.params.push(AbiParam::special(I64, DECLARED));
+    let params = DECLARED.map(|purpose| AbiParam::special(I64, purpose));
+    declared.params.extend(params);
     let id = module.declare_function(name, Linkage::Local, &declared)?;
     define_stub(module, id, &stub)?;
     Ok(id)
