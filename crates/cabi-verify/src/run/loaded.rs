@@ -5,7 +5,7 @@
 //! pointer, and keeps values of its own during the call, which are compared after it. A thunk between the two sides compares the registers that a callee
 //! must preserve (`boundary.rs`).
 //!
-//! What a compiler made is loaded in children only ([`child`](super::child)): its constructors are code under test too. In any other process there is
+//! What a compiler made is loaded in children only ([`child`]): its constructors are code under test too. In any other process there is
 //! nothing of it: no function, and no buffer.
 
 use std::cell::{Cell, OnceCell, RefCell};
