@@ -97,8 +97,8 @@ impl<'f> Emitter<'_, 'f> {
     fn copy(&mut self, (from, mut at): (Value, i32), (to, mut to_at): (Value, i32), size: u32) {
         for (ty, bytes) in [(types::I32, 4), (types::I16, 2), (types::I8, 1)] {
             if size & bytes != 0 {
-                let piece = self.load_at(ty, from, at);
-                self.store_at(piece, to, to_at);
+                let chunk = self.load_at(ty, from, at);
+                self.store_at(chunk, to, to_at);
                 (at, to_at) = (at + bytes as i32, to_at + bytes as i32);
             }
         }
