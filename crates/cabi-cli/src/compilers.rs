@@ -1,9 +1,10 @@
 //! The options that name compilers to compare with, and the compilers found.
 
 use cabi::Policy;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cabi_verify::build::{Installed, Reference};
+use cabi_verify::build::{Installed, ProgramTarget, Reference};
 use cabi_verify::report::references_required;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::Compiler;
@@ -75,6 +76,43 @@ impl Compilers {
         });
         let absent = absent.into_iter().map(|why| format!("not run: {why}"));
         Ok((compilers.collect::<Result<_, _>>()?, absent.collect()))
+    }
+
+    /// Those for a target whose code runs in programs of its own: the compilers named, or those that are known for it.
+    ///
+    /// # Errors
+    /// As [`Compilers::find`].
+    pub(crate) fn find_for(&self, triple: &str) -> Result<(Vec<Compiler>, Vec<String>), String> {
+        if self.ms_abi {
+            return Err("--ms-abi is for functions on Linux: --target names Windows".to_owned());
+        }
+        let limit = Duration::from_secs(self.compile_timeout.into());
+        let (target, known) = ProgramTarget::named(triple)?;
+        let target = Arc::new(target);
+        let (mut found, mut absent) = (Vec::new(), Vec::new());
+        let named = self.cc.iter().map(|command| (&**command, true));
+        let known = known.iter().map(|command| (*command, false));
+        let commands: Vec<(&str, bool)> = match self.cc.is_empty() {
+            true => known.collect(),
+            false => named.collect(),
+        };
+        for (command, is_named) in commands {
+            match Reference::within(limit, command) {
+                Ok(reference) => {
+                    found.push(Compiler::of_programs(
+                        reference,
+                        target.clone(),
+                        self.policy,
+                    ));
+                }
+                Err(why) if is_named || references_required() => return Err(why),
+                Err(why) => absent.push(format!("not run: {why}")),
+            }
+        }
+        match found.is_empty() {
+            true => Err(format!("no compiler for {triple}: {}", absent.join("; "))),
+            false => Ok((found, absent)),
+        }
     }
 
     /// Processes at once.

@@ -35,6 +35,7 @@ Examples:
   cabi fuzz --seed 7 --minutes 30 --cc 'gcc -O2' --cc clang-19 --out found
   cabi fuzz --seed 7 --first 4711 --count 1 --cc gcc      one signature again
   cabi fuzz --count 1000000 --shard $JOB_COMPLETION_INDEX/100 --out out/$JOB_COMPLETION_INDEX
+  cabi fuzz --target aarch64-unknown-linux-gnu --count 2000
   cabi merge out/*/fuzz.json";
 
 /// Compares random signatures with real compilers.
@@ -57,6 +58,10 @@ pub(crate) struct Fuzz {
     /// Try only part I of K equal parts, counted from 0.
     #[arg(long, value_name = "I/K")]
     shard: Option<Shard>,
+    /// Target whose code runs in programs of its own, under an emulator where it is another machine's, instead of x86-64 Linux:
+    /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
     /// Folder for results: fuzz.json, fuzz.xml (JUnit's), and a .abi file for each difference.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -169,7 +174,10 @@ impl Fuzz {
             results::make(folder)?;
         }
         process::watch_signals();
-        let compilers = self.compilers.find();
+        let compilers = match &self.target {
+            Some(triple) => self.compilers.find_for(triple),
+            None => self.compilers.find(),
+        };
         let (compilers, absent) = compilers.map_err(|why| self.ended(why))?;
         let bar = results::bar(&plan);
         let mut shown = std::collections::BTreeSet::new();

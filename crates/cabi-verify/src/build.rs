@@ -8,6 +8,7 @@ mod installed;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub(crate) mod object_data;
 pub(crate) mod program;
+mod program_target;
 mod reference;
 mod unit;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -16,6 +17,7 @@ pub mod zig;
 pub use crate::corpus::capability::{Capability, feature_flags, needs};
 pub use error::{ReferenceError, first_error};
 pub use installed::Installed;
+pub use program_target::ProgramTarget;
 pub use reference::{Built, Reference, TIME_LIMIT, count_warnings};
 pub(crate) use unit::refused;
 pub use unit::{CompiledUnit, Refused, Unit, UnitCase};

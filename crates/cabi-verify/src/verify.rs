@@ -6,11 +6,13 @@
 //! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ calls in child processes ──▶ verdicts
 //! ```
 
-use cabi::{Convention, Policy, VectorLevel};
+use std::sync::Arc;
+
+use cabi::{Convention, Policy, Target, VectorLevel};
 use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
 
-use crate::build::{Capability, Reference};
+use crate::build::{Capability, ProgramTarget, Reference};
 use crate::case::Case;
 use crate::check::calls::{Direction, all_settings};
 use crate::header::{self, FromHeader, Omitted};
@@ -79,6 +81,8 @@ pub struct Compiler {
     pub level: VectorLevel,
     /// Whether functions that are made, not read from a header, are those of Win64 (`ms_abi`).
     pub ms_abi: bool,
+    /// The target whose code it makes, if that is not loaded here but runs in programs of its own.
+    pub programs: Option<Arc<ProgramTarget>>,
 }
 
 /// Everything that was found.
@@ -280,8 +284,30 @@ impl Compiler {
             policy: policy.unwrap_or(reference.profile().policy()),
             level,
             ms_abi: false,
+            programs: None,
             reference,
         })
+    }
+
+    /// `reference`, which compiles for a target whose code runs in programs, under `policy` or else under its own.
+    pub fn of_programs(
+        reference: Reference,
+        programs: Arc<ProgramTarget>,
+        policy: Option<Policy>,
+    ) -> Self {
+        Self {
+            policy: policy.unwrap_or(reference.profile().policy()),
+            level: VectorLevel::Baseline,
+            ms_abi: false,
+            programs: Some(programs),
+            reference,
+        }
+    }
+
+    /// The target whose code it makes.
+    pub fn target(&self) -> Target {
+        let own = self.programs.as_ref();
+        own.map_or(Target::X86_64_LINUX, |programs| programs.target.clone())
     }
 }
 

@@ -6,7 +6,7 @@
 //! with another first register, must show.
 
 use cabi::convention::{Convention, Rule, Rules};
-use cabi::{Policy, Scalar, X86_64_SYSV, x86_64};
+use cabi::{Policy, Scalar, Target, X86_64_SYSV, x86_64};
 use cabi_verify::build::{Reference, Unit};
 use cabi_verify::case::{Case, Direction, Entry};
 use cabi_verify::check::calls::{Difference, Harness, Verdict, admitted, reference_agrees};
@@ -61,6 +61,8 @@ fn verdicts(
         callees,
         callee_flags: flags,
         ours,
+        target: Target::X86_64_LINUX,
+        linker: reference,
         emulator: Vec::new(),
     };
     let unit = Unit::of_entries(reference, "-O1", entries);

@@ -1,6 +1,6 @@
 //! One side of cases as an object file, by Cranelift: a program links it in the place of what a C compiler makes of that side.
 
-use cabi::{FnSig, VectorLevel};
+use cabi::{FnSig, Target, VectorLevel};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
@@ -28,18 +28,28 @@ impl CraneliftObject {
     ///
     /// # Errors
     /// What Cranelift, as it was built, does not have.
-    pub(crate) fn new(direction: Direction, vectors: VectorLevel) -> Result<Self, String> {
+    pub(crate) fn new(
+        direction: Direction,
+        vectors: VectorLevel,
+        target: &Target,
+    ) -> Result<Self, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let mut flags = settings::builder();
         for (name, value) in [
             ("is_pic", "true"),
             ("enable_probestack", "true"),
             ("probestack_strategy", "inline"),
+            // Where there is no other way to the argument area.
+            ("preserve_frame_pointers", "true"),
         ] {
             flags.set(name, value).map_err(|error| text(&error))?;
         }
-        let mut isa =
-            isa::lookup_by_name("x86_64-unknown-linux-gnu").map_err(|error| text(&error))?;
+        let triple: Result<target_lexicon::Triple, _> = target.name().parse();
+        let mut triple = triple.map_err(|error| text(&error))?;
+        // Programs are linked here, whatever the system has.
+        triple.binary_format = target_lexicon::BinaryFormat::Elf;
+        let is_windows = triple.operating_system == target_lexicon::OperatingSystem::Windows;
+        let mut isa = isa::lookup(triple).map_err(|error| text(&error))?;
         let needed = AVX.iter().filter(|_| vectors != VectorLevel::Baseline);
         for name in needed {
             isa.enable(name).map_err(|error| text(&error))?;
@@ -48,7 +58,13 @@ impl CraneliftObject {
             .finish(Flags::new(flags))
             .map_err(|error| text(&error))?;
         let lower = Lowering::new(&*isa).map_err(|error| text(&error))?;
-        let builder = ObjectBuilder::new(isa, "sides", default_libcall_names());
+        let libcalls = default_libcall_names();
+        // The C library here is not of Windows's convention.
+        let libcalls = move |call| match is_windows {
+            true => format!("cabi_ms_{}", libcalls(call)),
+            false => libcalls(call),
+        };
+        let builder = ObjectBuilder::new(isa, "sides", Box::new(libcalls));
         let mut module = ObjectModule::new(builder.map_err(|error| text(&error))?);
         let places = module.declare_data("cabi_callee_places", Linkage::Import, false, false);
         Ok(Self {
@@ -113,8 +129,12 @@ mod tests {
         let large = RecordBuilder::structure("large").field("bytes", bytes);
         let large = large.build(&DataModel::LP64).expect("a record");
         let refused = FnSig::new([large], Type::VOID).convention(&X86_64_WIN64);
-        let mut object =
-            CraneliftObject::new(Direction::Call, VectorLevel::Baseline).expect("a module");
+        let mut object = CraneliftObject::new(
+            Direction::Call,
+            VectorLevel::Baseline,
+            &Target::X86_64_LINUX,
+        )
+        .expect("a module");
         assert!(object.add("refused", &refused, &[0], 0).is_err());
         let plain = FnSig::new([Type::I32], Type::VOID);
         assert!(object.add("plain", &plain, &[0], 0).is_ok());

@@ -232,7 +232,7 @@ impl<'a> Unit<'a> {
     }
 
     /// The cases that the compiler's messages name.
-    fn blame(&self, error: &ReferenceError, chosen: &[usize]) -> Blame<ReferenceError> {
+    pub(crate) fn blame(&self, error: &ReferenceError, chosen: &[usize]) -> Blame<ReferenceError> {
         if error.is_about_the_system() {
             return Blame::System;
         }

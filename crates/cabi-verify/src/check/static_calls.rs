@@ -1,6 +1,6 @@
 //! Cases of a unit between two C compilers, one and itself, or one and Cranelift, in a static program: the verdicts that the same calls get in this process.
 
-use cabi::{FnSig, Policy, VectorLevel};
+use cabi::{FnSig, Policy, Target, VectorLevel};
 
 use super::calls::{CallCase, Direction, Round, check_seen, needed, rounds};
 use crate::build::cranelift_object::CraneliftObject;
@@ -34,7 +34,7 @@ impl StaticProgram<'_> {
             unit.cases.iter().enumerate().map(plan).collect();
         let object = self
             .ours
-            .map(|ours| object(unit, ours.direction, &mut plans));
+            .map(|ours| object(unit, ours.direction, &self.target, &mut plans));
         let object = object.transpose()?;
         let we_call = self
             .ours
@@ -74,6 +74,7 @@ impl StaticProgram<'_> {
 fn object(
     unit: &Unit<'_>,
     direction: Direction,
+    target: &Target,
     plans: &mut [Result<CallCase, Fault>],
 ) -> Result<Vec<u8>, ReferenceError> {
     let failed = |why| ReferenceError::Unloadable {
@@ -84,7 +85,7 @@ fn object(
         .cases
         .first()
         .map_or(VectorLevel::Baseline, |one| one.case.vectors);
-    let mut object = CraneliftObject::new(direction, vectors).map_err(failed)?;
+    let mut object = CraneliftObject::new(direction, vectors, target).map_err(failed)?;
     for place in plans {
         let Ok(plan) = place else { continue };
         let (symbol, offsets) = (unit.symbol(plan.index), &plan.images.offsets);

@@ -130,7 +130,7 @@ pub fn is_widened(ty: &Type) -> bool {
 
 /// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
 pub(crate) const TRUNCATION: &str = "\
-#ifdef __FLT16_MANT_DIG__
+#if defined __FLT16_MANT_DIG__ && defined __x86_64__
 __attribute__((weak, sysv_abi)) _Float16 __truncsfbf2(float x) {
   unsigned bits; _Float16 r; unsigned short upper;
   __builtin_memcpy(&bits, &x, 4); upper = bits >> 16;

@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use cabi::{Policy, VectorLevel};
+use cabi::{LongDouble, Policy, VectorLevel};
 use clif_cabi_jit::Settings;
 
 use super::Compared;
+use super::programs;
 use super::run_cases::{Mode, compile, run_cases};
 use super::stats::{Found, Results, Stats};
+use crate::build::ProgramTarget;
 use crate::check::calls::settings_without_verifier;
-use crate::generate::{Dialect, Signature, signature, smallest};
+use crate::generate::{Absent, Dialect, Signature, signature, signature_for_machine, smallest};
 use crate::process;
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
@@ -131,12 +133,47 @@ fn mode(asked: &Compiler, number: u64) -> Mode {
     Mode { optimize, turn }
 }
 
+/// Signature `number` of those that `asked` is asked about.
+fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
+    match &asked.programs {
+        Some(programs) => signature_for_machine(seed, number, &absent(asked, programs, number)),
+        None => signature(seed, number, dialect(asked, number)),
+    }
+}
+
+/// What C on the target of `programs` does not have.
+fn absent(asked: &Compiler, programs: &ProgramTarget, number: u64) -> Absent {
+    let is_x86_64 = programs.emulator.is_empty();
+    Absent {
+        names: match programs.target.data_model().long_double {
+            LongDouble::F64 => &NO_WIDE_FLOATS,
+            _ => &NO_FLOAT128,
+        },
+        vectors: false,
+        bit_int: is_common(number) || asked.reference.name() != "clang",
+        align: 64,
+        fill: if is_x86_64 { 5 } else { 9 },
+    }
+}
+
+/// Where `long double` has the format.
+const NO_FLOAT128: [(&str, &str); 2] = [
+    ("__float128", "long double"),
+    ("_Complex __float128", "_Complex long double"),
+];
+
+/// Where no type has it.
+const NO_WIDE_FLOATS: [(&str, &str); 2] = [
+    ("__float128", "double"),
+    ("_Complex __float128", "_Complex double"),
+];
+
 /// The units of a round: each range under each compiler.
 fn draw<'a>(plan: &Campaign, references: &[Compiler], ranges: &'a [Range<u64>]) -> Vec<Unit<'a>> {
     let mut units = Vec::new();
     for numbers in ranges {
         for (reference, asked) in references.iter().enumerate() {
-            let one = |number| signature(plan.seed, number, dialect(asked, number));
+            let one = |number| drawn(asked, plan.seed, number);
             units.push(Unit {
                 reference,
                 numbers,
@@ -156,10 +193,6 @@ fn round(
     stats: &mut [Stats],
 ) -> Result<(), String> {
     let units = draw(plan, references, ranges);
-    let compile =
-        |unit: &Unit<'_>| compile(&references[unit.reference], &unit.signatures, unit.mode);
-    let compiled = in_threads(&units, plan.at_once, compile, |_| {});
-    let compiled = compiled.into_iter().collect::<Result<Vec<_>, _>>()?;
     let n_shown: usize = stats.iter().map(|stats| stats.inconsistent.len()).sum();
     let limit = ProgramLimit::after(n_shown);
     let calls = Calls {
@@ -169,7 +202,7 @@ fn round(
         at_once: plan.at_once,
         to_show: Some(&limit),
     };
-    let ran = run_cases(compiled, plan.way, &calls)?;
+    let ran = run_units(plan, references, &units, &calls)?;
     for (unit, compared) in units.iter().zip(&ran) {
         let alone = Alone {
             plan,
@@ -188,6 +221,32 @@ fn round(
     }
     disagreements(references, &units, &ran, stats);
     Ok(())
+}
+
+/// Compiles and calls the signatures of `units`: those of targets with programs each in programs of its own, the others in children.
+fn run_units(
+    plan: &Campaign,
+    references: &[Compiler],
+    units: &[Unit<'_>],
+    calls: &Calls<'_>,
+) -> Result<Vec<Vec<Compared>>, String> {
+    if references.iter().any(|one| one.programs.is_some()) {
+        let mistake = calls.mistake;
+        let run = |unit: &Unit<'_>| {
+            let compiler = &references[unit.reference];
+            let target = compiler.programs.as_ref();
+            let target = target.ok_or("programs of one target, and calls here, are two runs")?;
+            programs::run_cases((compiler, target), &unit.signatures, unit.mode, mistake)
+        };
+        return in_threads(units, plan.at_once, run, |_| {})
+            .into_iter()
+            .collect();
+    }
+    let compile =
+        |unit: &Unit<'_>| compile(&references[unit.reference], &unit.signatures, unit.mode);
+    let compiled = in_threads(units, plan.at_once, compile, |_| {});
+    let compiled = compiled.into_iter().collect::<Result<Vec<_>, _>>()?;
+    run_cases(compiled, plan.way, calls)
 }
 
 /// Tries signatures of a unit once more, each by itself.
@@ -243,6 +302,10 @@ impl Alone<'_> {
             to_show: self.calls.to_show.filter(|_| show),
             ..self.calls
         };
+        if let Some(target) = &self.asked.programs {
+            let asked = (self.asked, &**target);
+            return programs::run_cases(asked, some, self.mode, calls.mistake);
+        }
         let compiled = compile(self.asked, some, self.mode)?;
         let ran = run_cases(vec![compiled], self.plan.way, &calls)?;
         Ok(ran.into_iter().flatten().collect())

@@ -57,7 +57,7 @@ pub(super) fn compile<'a>(
     signatures: &[Signature],
     mode: Mode,
 ) -> Result<Compiled<'a>, String> {
-    let mut signatures = Signatures::build(signatures, compiler.policy, compiler.level);
+    let mut signatures = Signatures::build(signatures, compiler);
     // That of the last file, which is the one that was accepted, if one was.
     let table = Mutex::default();
     let layouts = |chosen: &[usize]| {
@@ -95,7 +95,7 @@ pub(super) fn compile<'a>(
 /// compiler has not got.
 const REFUSALS: [&str; 1] = ["flexible array member in a struct with no named members"];
 
-fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Compared {
+pub(super) fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Compared {
     let why = error
         .messages()
         .map_or_else(|| error.to_string(), first_error);
@@ -197,7 +197,7 @@ pub(super) fn run_cases(
 }
 
 /// One verdict for each signature of a unit, of what was called of it: one direction stands after the other.
-fn compared(signatures: Signatures, called: &[units::Called]) -> Vec<Compared> {
+pub(super) fn compared(signatures: Signatures, called: &[units::Called]) -> Vec<Compared> {
     let (calls, callees) = called.split_at(called.len() / 2);
     let mut both = calls.iter().zip(callees);
     let one = |one: Result<Subject, Box<Compared>>| match one {

@@ -2,9 +2,9 @@
 //!
 //! The names of signature `i` start with `r<i>_`, and a compiler takes its lines for those of a file `r<i>`.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cabi::{DataModel, Error, Policy, VectorLevel};
+use cabi::Error;
 
 use super::Compared;
 use crate::build::{Reference, Unit};
@@ -12,18 +12,16 @@ use crate::case::{Entry, Subject};
 use crate::emit::c::Values;
 use crate::generate::Signature;
 use crate::verdict::Verdict;
+use crate::verify::Compiler;
 
 /// The types and the case of a signature.
-fn subject(
-    index: usize,
-    signature: &Signature,
-    policy: Policy,
-    level: VectorLevel,
-) -> Result<Subject, Verdict> {
+fn subject(index: usize, signature: &Signature, compiler: &Compiler) -> Result<Subject, Verdict> {
     let name = format!("r{index}");
-    let declared = signature.declared(&format!("{name}_"), &DataModel::LP64);
-    let placed = declared.case(&name, level).and_then(|case| {
-        case.abi_under(policy)?;
+    let target = compiler.target();
+    let declared = signature.declared(&format!("{name}_"), target.data_model());
+    let placed = declared.case(&name, compiler.level).and_then(|mut case| {
+        case.target = target;
+        case.abi_under(compiler.policy)?;
         Ok(case)
     });
     let case = placed.map_err(|error| by_cabi(&error))?;
@@ -36,11 +34,11 @@ fn subject(
 pub(super) struct Signatures(pub(super) Vec<Result<Subject, Box<Compared>>>);
 
 impl Signatures {
-    /// Builds the types of `signatures`, for a compiler of this policy whose vectors are passed as `level` says.
-    pub(super) fn build(signatures: &[Signature], policy: Policy, level: VectorLevel) -> Self {
+    /// Builds the types of `signatures` for `compiler`.
+    pub(super) fn build(signatures: &[Signature], compiler: &Compiler) -> Self {
         let one = |(i, signature): (usize, &Signature)| {
             let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
-            let built = catch_unwind(|| subject(i, signature, policy, level));
+            let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, compiler)));
             let built = built.unwrap_or_else(panicked);
             built.map_err(|verdict| Box::new(verdict.into()))
         };

@@ -6,7 +6,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Output;
 
-use cabi::Convention;
+use cabi::{Convention, Target};
 
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{Reference, ReferenceError, Unit};
@@ -32,6 +32,10 @@ pub struct StaticProgram<'a> {
     pub callee_flags: Vec<&'a str>,
     /// The side that is not a compiler's.
     pub ours: Option<OurSide>,
+    /// Whose program it is.
+    pub target: Target,
+    /// Who compiles `main`, and links.
+    pub linker: &'a Reference,
     /// The command of an emulator, which the program's name follows. Empty for this machine.
     pub emulator: Vec<String>,
 }
@@ -66,7 +70,13 @@ impl StaticProgram<'_> {
         let callers = unit.text(of(Direction::Call), Sides::Caller);
         let callees = unit.text(of(Direction::Callee), Sides::Callee);
         let main = main_program(calls);
+        // The first one's compiler links.
         let files = [
+            File {
+                by: self.linker,
+                source: &main,
+                flags: vec!["-w"],
+            },
             File {
                 by: unit.reference,
                 source: &callers,
@@ -81,11 +91,6 @@ impl StaticProgram<'_> {
                     &unit.flags_for(self.callees),
                 ]
                 .concat(),
-            },
-            File {
-                by: unit.reference,
-                source: &main,
-                flags: vec!["-w"],
             },
         ];
         let program = Program::build(&files, object, &["-static"])?;

@@ -1,4 +1,12 @@
+#ifdef __x86_64__
 #define CABI_SYSV __attribute__((sysv_abi))
+#else
+#define CABI_SYSV
+#endif
+#ifdef _WIN32
+/* what a compiler calls by itself is of this system's convention there, and in main_program.c here */
+__asm__(".set memcpy, cabi_ms_memcpy\n.set memset, cabi_ms_memset\n.set memmove, cabi_ms_memmove");
+#endif
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
@@ -15,7 +23,11 @@ CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
 CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
 CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); __builtin_unreachable(); }
 /* uses what every function of System V must leave as it was, so that it has to be saved and brought back */
+#ifdef __x86_64__
 #define CABI_SPOIL __asm__ volatile("{notq %%rbx|not rbx} \n\t{notq %%r12|not r12} \n\t{notq %%r13|not r13} \n\t{notq %%r14|not r14} \n\t{notq %%r15|not r15}" : : : "rbx", "r12", "r13", "r14", "r15", "cc")
+#else
+#define CABI_SPOIL
+#endif
 /* A caller's own variables, and copies of what it passes by reference, do not lie right after its argument area: va_arg at a wrong place does not
    find a value by chance. */
 static volatile unsigned long cabi_gap_bytes = 256;

@@ -7,8 +7,8 @@ pub(super) mod va_list;
 
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
-    Bank, Convention, DataModel, Loc, PartType, PlacedPart, RecordRules, Reg, Target, VectorLevel,
-    X86_64_LANG, X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
+    Bank, Convention, Loc, PartType, PlacedPart, Reg, Target, VectorLevel, X86_64_LANG,
+    X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
 use super::counting::{Class, Counting};
@@ -24,13 +24,7 @@ const CONTEXT: Reg = x86_64::R15;
 pub(super) fn select(target: &Target) -> Selected {
     match target.convention() {
         Some(convention) if *convention == X86_64_SYSV => Selected::Lowered(&MACHINE),
-        // Functions of Win64 on a system of System V; Windows itself has another data model.
-        Some(convention)
-            if *convention == X86_64_WIN64
-                && target.data_model().with_records(RecordRules::Gcc) == DataModel::LP64 =>
-        {
-            Selected::Lowered(&WIN64)
-        }
+        Some(convention) if *convention == X86_64_WIN64 => Selected::Lowered(&WIN64),
         _ => Selected::Other,
     }
 }

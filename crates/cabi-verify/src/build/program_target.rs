@@ -1,0 +1,98 @@
+//! Targets whose code runs here in programs of their own: under an emulator of user mode, or, where only system and convention are others, as it is.
+//!
+//! clang writes object files of ELF in another system's convention where the triple ends in `-elf`: so its functions for Apple's and Microsoft's systems are
+//! linked and run without these systems.
+
+use cabi::Target;
+
+use super::reference::{Reference, TIME_LIMIT};
+
+/// A target whose programs run here.
+#[derive(Clone, Debug)]
+pub struct ProgramTarget {
+    /// The target.
+    pub target: Target,
+    /// The command of an emulator, which a program's name follows. Empty where this machine runs them.
+    pub emulator: Vec<String>,
+    /// Who compiles what a program consists of beside both sides, and links it.
+    pub linker: Reference,
+}
+
+/// What a known target's programs are made with.
+struct Tools {
+    triple: &'static str,
+    emulator: &'static [&'static str],
+    linker: &'static str,
+    compilers: &'static [&'static str],
+}
+
+/// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type: [`super::Unit`]s of a fuzz run are compiled
+/// without.
+const KNOWN: [Tools; 4] = [
+    Tools {
+        triple: "aarch64-unknown-linux-gnu",
+        emulator: &["qemu-aarch64"],
+        linker: "aarch64-linux-gnu-gcc",
+        compilers: &[
+            "aarch64-linux-gnu-gcc",
+            "clang-19 --target=aarch64-linux-gnu",
+        ],
+    },
+    Tools {
+        triple: "aarch64-apple-darwin",
+        emulator: &["qemu-aarch64"],
+        linker: "aarch64-linux-gnu-gcc",
+        compilers: &[
+            "clang-19 --target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector",
+        ],
+    },
+    Tools {
+        triple: "x86_64-pc-windows-msvc",
+        emulator: &[],
+        linker: "gcc",
+        compilers: &["clang-19 --target=x86_64-pc-windows-msvc-elf -fno-stack-protector"],
+    },
+    Tools {
+        triple: "x86_64-pc-windows-gnu",
+        emulator: &[],
+        linker: "gcc",
+        compilers: &["clang-19 --target=x86_64-pc-windows-gnu-elf -fno-stack-protector"],
+    },
+];
+
+impl ProgramTarget {
+    /// The names of the targets that are known here.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KNOWN.iter().map(|tools| tools.triple)
+    }
+
+    /// The target `triple`, and the commands of the compilers that its programs are compared with.
+    ///
+    /// # Errors
+    /// A target that is not known here, or whose programs nothing here links.
+    pub fn named(triple: &str) -> Result<(Self, &'static [&'static str]), String> {
+        let tools = KNOWN.iter().find(|tools| tools.triple == triple);
+        let tools = tools.ok_or_else(|| {
+            let known: Vec<&str> = Self::names().collect();
+            format!(
+                "{triple}: no programs of it run here; those of {} do",
+                known.join(", ")
+            )
+        })?;
+        let target = Target::named(triple).map_err(|error| error.to_string())?;
+        let emulator: Vec<String> = tools.emulator.iter().map(|&word| word.to_owned()).collect();
+        if let Some(program) = emulator.first() {
+            let asked = std::process::Command::new(program)
+                .arg("--version")
+                .output();
+            asked.map_err(|error| format!("{program}: {error}"))?;
+        }
+        let linker = Reference::within(TIME_LIMIT, tools.linker)?;
+        let own = Self {
+            target,
+            emulator,
+            linker,
+        };
+        Ok((own, tools.compilers))
+    }
+}
