@@ -38,10 +38,10 @@ pub use machine::{
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
-    Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IndirectCall, NamedArguments,
-    ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister, SignaturePlan, Slot,
-    VaArgPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
-    WRITTEN_BY_FIELDS,
+    Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
+    NamedArguments, ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister,
+    SignaturePlan, Slot, VaArgPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
+    VariadicSignature, WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 

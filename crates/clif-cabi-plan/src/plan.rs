@@ -21,7 +21,7 @@ mod variadic;
 
 pub use begin::SignaturePlan;
 pub use call::{CallPlan, CallShape, IndirectCall, Passing, Slot, WRITTEN_BY_FIELDS};
-pub use entry::{Arrival, EntryPlan, EntryShape, PartPlace};
+pub use entry::{Arrival, EntryPlan, EntryShape, IncomingArea, PartPlace};
 pub use opening::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use result::{ParamIndexes, ResultPlan};

@@ -5,7 +5,7 @@ mod call;
 mod callable;
 pub(crate) mod check;
 mod convert;
-mod entry;
+pub(crate) mod entry;
 mod fields;
 mod forms;
 mod lanes;

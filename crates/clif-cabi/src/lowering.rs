@@ -61,8 +61,8 @@ impl Lowering {
     /// not know has to have its default value.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         let target = Target::new(isa.triple())?;
-        Machine::of(&target)?;
-        flags::check(isa, target.name())?;
+        let machine = Machine::of(&target)?;
+        flags::check(isa, target.name(), machine.needs_frame_pointers())?;
         let config = isa.frontend_config();
         Ok(Self {
             target,

@@ -32,6 +32,10 @@ pub struct Machine {
     pub(crate) calls: Option<&'static Machine>,
     /// Whether its callees read records of the argument area 16 bytes at a time, as C compilers' functions do.
     pub(crate) reads_wide: bool,
+    /// Bytes from the frame pointer (CLIF's `get_frame_pointer`) to the incoming argument area. `None`: a parameter (`sarg`) points there.
+    pub(crate) area_from_frame: Option<u32>,
+    /// Whether Cranelift copies blocks of bytes to the argument area of a call (`sarg`).
+    pub(crate) has_block_copy: bool,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
     /// The same machine with the counting of functions of another convention, if it has frames of its kind.

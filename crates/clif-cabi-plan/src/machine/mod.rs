@@ -65,6 +65,12 @@ impl Machine {
         })
     }
 
+    /// Whether functions find the incoming argument area by the frame pointer, which Cranelift then has to keep: its flag `preserve_frame_pointers`.
+    #[must_use]
+    pub fn needs_frame_pointers(&self) -> bool {
+        self.area_from_frame.is_some()
+    }
+
     /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering
     /// requires (`enable_llvm_abi_extensions` and `enable_multi_ret_implicit_sret` off).
     ///

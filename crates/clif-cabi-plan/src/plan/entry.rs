@@ -28,7 +28,7 @@ pub enum Arrival {
         /// The parts.
         parts: ClifParts,
     },
-    /// In the argument area. [`EntryPlan::area`] is the parameter that points to it.
+    /// In the argument area, which is at [`EntryPlan::area`].
     Area {
         /// Bytes from where that points.
         offset: u32,
@@ -71,6 +71,15 @@ pub enum PartPlace {
     Area(u32),
 }
 
+/// Where the argument area of the function is that is entered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum IncomingArea {
+    /// Where the CLIF parameter of this index points.
+    Param(usize),
+    /// So many bytes from CLIF's `get_frame_pointer`. Such a function must not be inlined: there the frame is another one's.
+    FrameOffset(u32),
+}
+
 /// What a function of a signature looks like from inside.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -81,8 +90,8 @@ pub struct EntryPlan {
     pub args: SmallVec<[Arrival; 8]>,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,
-    /// The CLIF parameter that points to the argument area, after its shadow space.
-    pub area: Option<usize>,
+    /// Where the argument area is, after its shadow space, if the function looks at it.
+    pub area: Option<IncomingArea>,
     /// The CLIF parameter that points to the vectors that a stub has stored.
     pub saved: Option<usize>,
     /// What `va_start` needs, if the function is variadic.

@@ -3,6 +3,7 @@
 
 use cabi::Target;
 
+use super::entry::IncomingArea;
 use super::variadic::{SavedRegister, VariadicEntry, left};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::Machine;
@@ -27,8 +28,8 @@ pub struct NamedArguments {
 pub struct VariadicSignature {
     /// The signature to define it with: that of the named arguments, then the registers that unnamed ones may be in, then the area after the named ones.
     pub signature: Signature,
-    /// The parameter that is the address of what follows the CLIF arguments on the stack; the offsets of [`VaStart`](super::VaStart) count from there.
-    pub area: usize,
+    /// Where what follows the CLIF arguments on the stack is; the offsets of [`VaStart`](super::VaStart) count from there.
+    pub area: IncomingArea,
     /// What `va_start` needs.
     pub variadic: VariadicEntry,
 }
@@ -44,7 +45,7 @@ impl VariadicSignature {
     /// # Example
     /// ```
     /// use clif_cabi_plan::cabi::{FnSig, Target, Type};
-    /// use clif_cabi_plan::{CallPlan, NamedArguments, VaStart, VariadicSignature};
+    /// use clif_cabi_plan::{CallPlan, IncomingArea, NamedArguments, VaStart, VariadicSignature};
     ///
     /// // int f(const char *, double, ...);
     /// let target = Target::X86_64_LINUX;
@@ -53,7 +54,7 @@ impl VariadicSignature {
     /// let own = VariadicSignature::new(&named, taken, &target)?;
     /// assert!(matches!(own.variadic.start, VaStart::Registers { gp_offset: 8, fp_offset: 64, .. }));
     /// // The named ones, five integer and seven vector registers, and the area.
-    /// assert_eq!((own.signature.params.len(), own.area), (15, 14));
+    /// assert_eq!((own.signature.params.len(), own.area), (15, IncomingArea::Param(14)));
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
     pub fn new(
@@ -94,23 +95,35 @@ impl VariadicSignature {
                 _ => return Err(refuse("a padding argument is narrower than its register")),
             }
         }
-        let area = signature.params.len();
-        let purpose = Purpose::StructArgument(0);
-        signature.params.push(Param::special(WORD, purpose));
-        let found = machine.places(&signature)?;
-        let after = ClifPlace::Area {
-            offset: end,
-            size: 0,
+        let area = match machine.area_from_frame {
+            Some(offset) => IncomingArea::FrameOffset(offset.saturating_add(end)),
+            None => push_area(machine, &mut signature, end)?
+                .ok_or_else(|| refuse("what follows it on the stack is elsewhere"))?,
         };
-        if found.params.get(area) != Some(&after) {
-            return Err(refuse("what follows it on the stack is elsewhere"));
-        }
         Ok(Self {
             signature,
             area,
             variadic,
         })
     }
+}
+
+/// Appends a parameter that points to what follows `end` bytes on the stack. `None` if Cranelift has it elsewhere.
+fn push_area(
+    machine: &Machine,
+    signature: &mut Signature,
+    end: u32,
+) -> Result<Option<IncomingArea>, PlanError> {
+    let index = signature.params.len();
+    let purpose = Purpose::StructArgument(0);
+    signature.params.push(Param::special(WORD, purpose));
+    let found = machine.places(signature)?;
+    let after = ClifPlace::Area {
+        offset: end,
+        size: 0,
+    };
+    let is_there = found.params.get(index) == Some(&after);
+    Ok(is_there.then_some(IncomingArea::Param(index)))
 }
 
 /// The first byte after what is on the stack.

@@ -15,7 +15,8 @@ use cabi::{
     Convention, DataModel, FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_SYSV, x86_64,
 };
 use clif_cabi_plan::{
-    Arrival, CallPlan, EntryPlan, Passing, PlanError, ResultPlan, Slot, Step, Stub, VaStart,
+    Arrival, CallPlan, EntryPlan, IncomingArea, Passing, PlanError, ResultPlan, Slot, Step, Stub,
+    VaStart,
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
@@ -203,7 +204,7 @@ fn a_static_chain_is_in_no_register_of_an_argument() {
 }
 
 /// CLIF parameters, the index of that with the address of the argument area, and the steps of the stub that C enters.
-fn opened(sig: &FnSig) -> (String, Option<usize>, String) {
+fn opened(sig: &FnSig) -> (String, Option<IncomingArea>, String) {
     let plan = EntryPlan::new(sig, &LINUX).unwrap();
     (
         plan.signature.to_string(),
@@ -225,14 +226,17 @@ fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
     let sig = FnSig::new(all().chain([words(3)]), Type::VOID).static_chain(&DataModel::LP64);
     let with_area = "frame_pushchain_pusharea0_call9_leave".to_owned();
     let text = format!("({params}, i64, i64) system_v");
-    assert_eq!(opened(&sig), (text, Some(14), with_area.clone()));
+    assert_eq!(
+        opened(&sig),
+        (text, Some(IncomingArea::Param(14)), with_area.clone())
+    );
 
     // All registers are saved for `va_arg`, and unnamed arguments may be in the area.
     let sig = FnSig::new([Type::I32], Type::VOID)
         .static_chain(&DataModel::LP64)
         .variadic();
     let (_, area, found) = opened(&sig);
-    assert_eq!((area, found), (Some(14), with_area));
+    assert_eq!((area, found), (Some(IncomingArea::Param(14)), with_area));
     // The chain's own register is none of them.
     let variadic = EntryPlan::new(&sig, &LINUX).unwrap().variadic.unwrap();
     let VaStart::Registers { gp_offset, .. } = variadic.start else {
@@ -250,7 +254,7 @@ fn callers_that_align_the_stack_less_enter_through_a_stub() {
 
     let (text, area, found) = opened(&low(vec![words(3)]).static_chain(&DataModel::LP64));
     assert_eq!(text, "(i64, i64, i64, i64, i64, i64, i64) system_v");
-    assert_eq!(area, Some(6));
+    assert_eq!(area, Some(IncomingArea::Param(6)));
     assert_eq!(found, "chainint0_frame_align16_skip8_pusharea0_call9_leave");
 
     // A call aligns the stack to more than that anyway.
@@ -319,7 +323,7 @@ fn a_large_object_is_copied_by_cranelift() {
     assert_eq!(call.slots.to_vec(), [Slot::Sret, Slot::Block { arg: 0 }]);
     assert!(matches!(&call.args[0], Passing::Block { tail, .. } if tail.is_empty()));
     let entry = EntryPlan::new(&sig, &LINUX).unwrap();
-    assert_eq!(entry.area, Some(1));
+    assert_eq!(entry.area, Some(IncomingArea::Param(1)));
     let (offset, parts) = (0, None);
     assert_eq!(entry.args[..], [Arrival::Area { offset, parts }]);
 }

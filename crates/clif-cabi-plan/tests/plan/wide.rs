@@ -2,7 +2,7 @@
 
 use cabi::convention::{Rule, Rules};
 use cabi::{Convention, FnSig, Policy, Type, VectorLevel, X86_64_SYSV, x86_64};
-use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, Passing, ResultPlan, Slot};
+use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, IncomingArea, Passing, ResultPlan, Slot};
 
 use super::{LINUX, steps};
 
@@ -65,7 +65,10 @@ fn an_entry_stores_what_its_body_cannot_declare() {
     let plan = EntryPlan::new(&sig, &LINUX).unwrap();
     let signature = "(f64, f64, i64, i64, i64, i64, i64, i64, i64, i64) system_v";
     assert_eq!(plan.signature.to_string(), signature);
-    assert_eq!((plan.area, plan.saved), (Some(8), Some(9)));
+    assert_eq!(
+        (plan.area, plan.saved),
+        (Some(IncomingArea::Param(8)), Some(9))
+    );
     let saved = |arrival: &Arrival, wanted| matches!(arrival, Arrival::Saved { offset, .. } if *offset == wanted);
     assert!(saved(&plan.args[0], 0) && saved(&plan.args[3], 64));
     let stores = "frame_align64_skip128_addressofskipped_storeymm0_storeymm2at64_zeroupper";

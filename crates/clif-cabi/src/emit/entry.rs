@@ -17,6 +17,8 @@ use crate::error::LowerError;
 use crate::parts::{Part, value_type};
 use crate::plan::EntryPlan;
 
+pub(crate) use places::incoming_area;
+
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
 ///

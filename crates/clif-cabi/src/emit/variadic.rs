@@ -75,7 +75,7 @@ impl Entry {
             why: "it is not variadic",
         };
         let variadic = self.plan.inner.variadic.as_ref().ok_or(not_variadic)?;
-        let area = self.area()?;
+        let area = self.area(builder)?;
         write_va_list(builder, variadic, &self.params, area, to)
     }
 }

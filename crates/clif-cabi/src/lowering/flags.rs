@@ -54,7 +54,11 @@ const REFUSED: [(&str, &str); 2] = [
 ];
 
 /// Refuses an ISA whose flags change what signatures mean.
-pub(super) fn check(isa: &dyn TargetIsa, target: &str) -> Result<(), LowerError> {
+pub(super) fn check(
+    isa: &dyn TargetIsa,
+    target: &str,
+    needs_frame_pointers: bool,
+) -> Result<(), LowerError> {
     let refuse = |flag: &str, what: &str| {
         let why = format!("{target}: the setting {flag} {what}");
         Err(LowerError::Isa { why })
@@ -70,6 +74,12 @@ pub(super) fn check(isa: &dyn TargetIsa, target: &str) -> Result<(), LowerError>
             |(_, what)| *what,
         );
         return refuse(flag.name, what);
+    }
+    if needs_frame_pointers && !isa.flags().preserve_frame_pointers() {
+        return refuse(
+            "preserve_frame_pointers",
+            "must be on: functions find their stack arguments by the frame pointer",
+        );
     }
     let own = CallConv::triple_default(isa.triple());
     match CallConv::for_libcall(isa.flags(), own) == own {

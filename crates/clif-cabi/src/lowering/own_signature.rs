@@ -6,6 +6,7 @@ use clif_cabi_plan::{NamedArguments, VariadicSignature};
 
 use super::Lowering;
 use crate::clif_types::clif_signature;
+use crate::emit::entry::incoming_area;
 use crate::emit::{check, variadic};
 use crate::error::LowerError;
 use crate::replay::plan_signature;
@@ -92,10 +93,7 @@ impl VariadicFunction {
     ) -> Result<(), LowerError> {
         check::position(builder)?;
         let params = check::params(builder, &self.signature, block)?;
-        let missing = LowerError::Function {
-            why: "it has no argument area",
-        };
-        let area = *params.get(self.plan.area).ok_or(missing)?;
+        let area = incoming_area(builder, &params, Some(self.plan.area), 0)?.value(builder);
         variadic::write_va_list(builder, &self.plan.variadic, &params, area, to)
     }
 }

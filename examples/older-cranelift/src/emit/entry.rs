@@ -1,6 +1,6 @@
 //! Entries: functions that C calls.
 
-use clif_cabi_plan::{Arrival, EntryPlan, PartPlace, ResultPlan, VaStart, cabi};
+use clif_cabi_plan::{Arrival, EntryPlan, IncomingArea, PartPlace, ResultPlan, VaStart, cabi};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 
@@ -56,7 +56,7 @@ impl<'p> Entry<'p> {
                     PartPlace::Area(offset) => {
                         let mut there = *part;
                         there.offset = offset;
-                        e.load(&there, self.param(self.plan.area)?)
+                        e.load(&there, self.area()?)
                     }
                 })
                 .collect(),
@@ -75,7 +75,7 @@ impl<'p> Entry<'p> {
         let ty = self.ty(i);
         let parts = match &self.plan.args[i] {
             Arrival::Area { offset, .. } => {
-                let area = self.param(self.plan.area)?;
+                let area = self.area()?;
                 return Ok(e.ins().iadd_imm(area, i64::from(*offset)));
             }
             Arrival::Parts { parts, .. } => parts.as_slice(),
@@ -142,7 +142,7 @@ impl<'p> Entry<'p> {
         else {
             return Err("it has no register save area".into());
         };
-        let (save, area) = (e.slot(save_bytes, save_align)?, self.param(self.plan.area)?);
+        let (save, area) = (e.slot(save_bytes, save_align)?, self.area()?);
         for own in &variadic.saved {
             e.store_at(self.params[own.param], save, own.offset);
         }
@@ -157,6 +157,13 @@ impl<'p> Entry<'p> {
 
     fn ty(&self, i: usize) -> &cabi::Type {
         &self.plan.sig.params()[i].ty
+    }
+
+    fn area(&self) -> Result<Value> {
+        match self.plan.area {
+            Some(IncomingArea::Param(index)) => self.param(Some(index)),
+            _ => self.param(None),
+        }
     }
 
     fn param(&self, index: Option<usize>) -> Result<Value> {

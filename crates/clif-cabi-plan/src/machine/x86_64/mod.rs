@@ -40,6 +40,8 @@ const UNIX: Machine = Machine {
     has_stubs: true,
     calls: None,
     reads_wide: true,
+    area_from_frame: None,
+    has_block_copy: true,
     convention_objection,
     chain: x86_64::R10,
     under,
@@ -66,6 +68,8 @@ static WIN64: Machine = Machine {
     calls: None,
     // Records of more than 8 bytes are passed by reference.
     reads_wide: false,
+    area_from_frame: None,
+    has_block_copy: true,
     convention_objection,
     chain: x86_64::R10,
     under,

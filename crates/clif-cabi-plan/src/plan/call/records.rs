@@ -71,7 +71,7 @@ impl Records {
         let in_vectors = self.has_vectors && is_split(ty, size);
         let fits = size <= MAX_WORDS_BYTES || in_vectors && !self.has_copies;
         match parts {
-            Some(parts) if is_value => Passing::Parts(parts),
+            Some(parts) if is_value || !machine.has_block_copy => Passing::Parts(parts),
             Some(parts) if fits && self.n_words + parts.len() <= MAX_WORDS => {
                 self.n_words += parts.len();
                 match in_vectors {

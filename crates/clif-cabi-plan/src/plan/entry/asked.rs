@@ -3,7 +3,7 @@
 use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart};
 use smallvec::SmallVec;
 
-use super::{Arrival, PartPlace};
+use super::{Arrival, IncomingArea, PartPlace};
 use crate::machine::{Class, Machine};
 use crate::parts::{ClifPart, ClifParts, WORD};
 use crate::places::ClifPlace;
@@ -27,6 +27,8 @@ pub(super) struct Asked {
     pub(super) args: SmallVec<[Arrival; 8]>,
     /// The same for what `va_start` needs.
     pub(super) variadic: Option<VariadicEntry>,
+    /// The argument area, where no parameter points there.
+    area: Option<IncomingArea>,
 }
 
 /// What a CLIF parameter is of.
@@ -46,7 +48,7 @@ enum Owner {
 #[derive(Default)]
 pub(super) struct Pointers {
     pub(super) sret: Option<usize>,
-    pub(super) area: Option<usize>,
+    pub(super) area: Option<IncomingArea>,
     pub(super) saved: Option<usize>,
 }
 
@@ -97,6 +99,7 @@ impl Asked {
             owners: SmallVec::new(),
             args: SmallVec::new(),
             variadic: None,
+            area: None,
         };
         if let Some(sret) = sret {
             asked.push(Owner::Sret, sret);
@@ -166,7 +169,8 @@ impl Asked {
     ) -> u64 {
         let Some(frame) = frame else {
             self.on_the_stack(machine, sig, abi);
-            return abi.area_bytes;
+            // Without parameters in it, none has to fill it.
+            return self.area.map_or(abi.area_bytes, |_| 0);
         };
         for (owner, own) in [(Owner::Area, frame.address), (Owner::Vectors, frame.saved)] {
             if let Some(own) = own {
@@ -183,7 +187,10 @@ impl Asked {
             false => own_types(machine, sig, abi),
         };
         let Some(own) = own else {
-            self.push(Owner::Area, area(machine, in_area(abi.area_bytes)));
+            match machine.area_from_frame {
+                Some(offset) => self.area = Some(IncomingArea::FrameOffset(offset)),
+                None => self.push(Owner::Area, area(machine, in_area(abi.area_bytes))),
+            }
             return;
         };
         for (i, part, offset) in own {
@@ -213,11 +220,14 @@ impl Asked {
 
     /// Gives each argument the indexes of its parameters: what was asked for is at `indexes`.
     pub(super) fn found(&mut self, indexes: &[usize]) -> Pointers {
-        let mut pointers = Pointers::default();
+        let mut pointers = Pointers {
+            area: self.area,
+            ..Pointers::default()
+        };
         for (owner, index) in self.owners.iter().zip(indexes.iter().copied()) {
             match *owner {
                 Owner::Sret => pointers.sret = Some(index),
-                Owner::Area => pointers.area = Some(index),
+                Owner::Area => pointers.area = Some(IncomingArea::Param(index)),
                 Owner::Vectors => pointers.saved = Some(index),
                 Owner::Saved(offset) => {
                     if let Some(variadic) = &mut self.variadic {

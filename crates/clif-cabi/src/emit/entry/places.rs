@@ -2,7 +2,8 @@
 
 use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{Arrival, PartPlace};
+use crate::cranelift::inst_builder::*;
+use clif_cabi_plan::{Arrival, IncomingArea, PartPlace};
 
 use super::Entry;
 use crate::emit::Values;
@@ -18,8 +19,10 @@ impl Entry {
         arrival: &Arrival,
     ) -> Result<Option<Address>, LowerError> {
         Ok(match arrival {
-            Arrival::Area { offset, .. } => Some(self.in_area(*offset)?),
-            Arrival::Saved { offset, .. } => Some(self.after(self.plan.inner.saved, *offset)?),
+            Arrival::Area { offset, .. } => Some(self.in_area(builder, *offset)?),
+            Arrival::Saved { offset, .. } => {
+                Some(after(&self.params, self.plan.inner.saved, *offset)?)
+            }
             Arrival::Reference { param, offset } => {
                 Some(Address::at(self.reference(builder, *param, *offset)?))
             }
@@ -63,7 +66,7 @@ impl Entry {
         ty: Type,
         offset: u32,
     ) -> Result<Value, LowerError> {
-        let from = self.in_area(offset)?;
+        let from = self.in_area(builder, offset)?;
         Ok(memory::read(builder, ty, from.base, from.offset))
     }
 
@@ -90,25 +93,49 @@ impl Entry {
         .collect()
     }
 
-    /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) points.
-    fn in_area(&self, offset: u32) -> Result<Address, LowerError> {
-        self.after(self.plan.inner.area, offset)
+    /// What is `offset` bytes after where [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) is.
+    fn in_area(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        offset: u32,
+    ) -> Result<Address, LowerError> {
+        incoming_area(builder, &self.params, self.plan.inner.area, offset)
     }
 
-    /// What [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area) is.
-    pub(in crate::emit) fn area(&self) -> Result<Value, LowerError> {
-        Ok(self.in_area(0)?.base)
+    /// The address of [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area).
+    pub(in crate::emit) fn area(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+    ) -> Result<Value, LowerError> {
+        Ok(self.in_area(builder, 0)?.value(builder))
     }
+}
 
-    /// What is `offset` bytes after the address in a parameter.
-    fn after(&self, param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
-        let base = param.and_then(|i| self.params.get(i));
-        let missing = LowerError::Stub {
-            why: "the function has no argument area",
-        };
-        Ok(Address {
-            base: *base.ok_or(missing)?,
-            offset: i32::try_from(offset).unwrap_or(i32::MAX),
-        })
+/// What is `offset` bytes after the start of `area`, in a function with these parameters.
+pub(crate) fn incoming_area(
+    builder: &mut FunctionBuilder<'_>,
+    params: &[Value],
+    area: Option<IncomingArea>,
+    offset: u32,
+) -> Result<Address, LowerError> {
+    match area {
+        Some(IncomingArea::FrameOffset(start)) => Ok(Address {
+            base: builder.ins().get_frame_pointer(types::I64),
+            offset: i32::try_from(start.saturating_add(offset)).unwrap_or(i32::MAX),
+        }),
+        Some(IncomingArea::Param(index)) => after(params, Some(index), offset),
+        None => after(params, None, offset),
     }
+}
+
+/// What is `offset` bytes after the address in a parameter.
+fn after(params: &[Value], param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
+    let base = param.and_then(|i| params.get(i));
+    let missing = LowerError::Stub {
+        why: "the function has no argument area",
+    };
+    Ok(Address {
+        base: *base.ok_or(missing)?,
+        offset: i32::try_from(offset).unwrap_or(i32::MAX),
+    })
 }
