@@ -85,12 +85,12 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "group-hook-off": convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
     "no-extension": convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
     "no-area-alignment": convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
-    "garbage-al": step!(Step::SetAl(n) => [Step::SetAl(n ^ 0xa5)]), "psABI 3.2.3: al is an upper bound of the vector registers used";
-    "al-zero": step!(Step::SetAl(_) => [Step::SetAl(0)]), "psABI 3.2.3: a callee saves no vector register if al is 0";
-    "al-one-less": step!(Step::SetAl(n) => [Step::SetAl(n.saturating_sub(1))]), "al counts each vector register";
+    "garbage-al": step!(Step::SetVectorCount(n) => [Step::SetVectorCount(n ^ 0xa5)]), "psABI 3.2.3: al is an upper bound of the vector registers used";
+    "al-zero": step!(Step::SetVectorCount(_) => [Step::SetVectorCount(0)]), "psABI 3.2.3: a callee saves no vector register if al is 0";
+    "al-one-less": step!(Step::SetVectorCount(n) => [Step::SetVectorCount(n.saturating_sub(1))]), "al counts each vector register";
     "sret-not-returned": function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
     "x87-not-popped": step!(Step::Pop(n) => [Step::Push(n)]), "psABI 3.2.1: the x87 stack is empty between calls";
-    "al-unset": step!(Step::SetAl(_) => []), "a stub of a variadic call sets al before it jumps";
+    "al-unset": step!(Step::SetVectorCount(_) => []), "a stub of a variadic call sets al before it jumps";
     "address-in-other-register": step!(Step::JumpInt(n) => [Step::JumpInt((n + 2) % 6)]), "the address of a variadic function is in the first integer register without an argument";
     "x87-half-popped": step!(Step::Pop(2) => [Step::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";

@@ -345,7 +345,7 @@ impl Engine {
             return Err(Error::Content { name, why });
         }
         self.check_relocs(&name, bytes.len(), &relocs)?;
-        resolve::check_stub(&name, bytes, &relocs)?;
+        resolve::check_stub(self.module.isa(), &name, bytes, &relocs)?;
         self.module
             .define_function_bytes(id, align, bytes, &relocs)?;
         if let Some(stage) = self.functions.get_mut(id.index()) {

@@ -30,8 +30,8 @@ fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
     };
     for placed in parts {
         match (placed.loc, placed.part.ty) {
-            (Loc::Reg(_), PartType::V256) => check_width(what, VectorWidth::Ymm)?,
-            (Loc::Reg(_), PartType::V512) => check_width(what, VectorWidth::Zmm)?,
+            (Loc::Reg(_), PartType::V256) => check_width(what, VectorWidth::V256)?,
+            (Loc::Reg(_), PartType::V512) => check_width(what, VectorWidth::V512)?,
             _ => {}
         }
     }
@@ -50,9 +50,9 @@ fn check_width(what: fmt::Arguments<'_>, width: VectorWidth) -> Result<()> {
     // Without an engine on other machines nothing gets here.
     #[cfg(target_arch = "x86_64")]
     let is_here = match width {
-        VectorWidth::Xmm => true,
-        VectorWidth::Ymm => std::arch::is_x86_feature_detected!("avx"),
-        VectorWidth::Zmm => std::arch::is_x86_feature_detected!("avx512f"),
+        VectorWidth::V128 => true,
+        VectorWidth::V256 => std::arch::is_x86_feature_detected!("avx"),
+        VectorWidth::V512 => std::arch::is_x86_feature_detected!("avx512f"),
     };
     #[cfg(not(target_arch = "x86_64"))]
     let is_here = false;
@@ -60,9 +60,9 @@ fn check_width(what: fmt::Arguments<'_>, width: VectorWidth) -> Result<()> {
         return Ok(());
     }
     let feature = match width {
-        VectorWidth::Xmm => "SSE",
-        VectorWidth::Ymm => "AVX",
-        VectorWidth::Zmm => "AVX-512",
+        VectorWidth::V128 => "SSE",
+        VectorWidth::V256 => "AVX",
+        VectorWidth::V512 => "AVX-512",
     };
     let why = format!("{what} in registers of {feature}, which this machine does not have");
     Err(unsupported_host(&why))

@@ -37,6 +37,13 @@ pub enum PlanError {
         /// Where Cranelift has it.
         found: String,
     },
+    /// A step of a stub is none of the machine's.
+    Step {
+        /// The step, as names of stubs spell it.
+        step: &'static str,
+        /// The machine.
+        machine: &'static str,
+    },
     /// A stub cannot be made.
     Stub {
         /// Why not.
@@ -110,6 +117,9 @@ impl fmt::Display for PlanError {
                 f,
                 "{what}: the convention has it in {expected}, Cranelift in {found}"
             ),
+            Self::Step { step, machine } => {
+                write!(f, "the step `{step}` of a stub is none of {machine}")
+            }
             Self::Stub { why } => f.write_str(why),
         }
     }

@@ -107,7 +107,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let size = code.total_size;
     println!("{size} bytes of code, and the stubs it jumps through:");
     for stub in &unit.stubs {
-        let code = stub.code(isa.flags().is_pic())?;
+        let code = clif_cabi::stub_code(&*isa, stub)?;
         println!("{}: {:02x?}", stub.name(), code.bytes);
     }
     assert_eq!(unit.stubs.len(), 3);

@@ -291,7 +291,7 @@ impl From<PlanError> for LowerError {
                 found,
             },
             PlanError::Stub { why } => Self::Stub { why },
-            // It is not of this target, or of a kind this release does not know.
+            // It is not of this target or machine, or of a kind this release does not know.
             error => Self::Isa {
                 why: error.to_string(),
             },

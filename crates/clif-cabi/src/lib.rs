@@ -32,7 +32,7 @@ pub use error::{LowerError, NotLowered};
 pub use lowering::{Function, Lowering, VariadicFunction};
 pub use parts::{Part, Parts, value_type};
 pub use plan::{CallPlan, EntryPlan, Planned};
-pub use stubs::{Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_id};
+pub use stubs::{Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_code, stub_id};
 pub use sysv::SysVAggregateLowering;
 
 pub use crate::cranelift::codegen as cranelift_codegen;

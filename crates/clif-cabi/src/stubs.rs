@@ -6,10 +6,12 @@ use std::fmt;
 
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{self, AbiParam, ArgumentPurpose, FuncRef, SigRef, types::I64};
+use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{
     FuncId, FuncOrDataId, FunctionDeclaration, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
-use clif_cabi_plan::{Reloc as StubReloc, RelocKind};
+use cabi::Target;
+use clif_cabi_plan::{Machine, Reloc as StubReloc, RelocKind};
 use smallvec::SmallVec;
 
 use crate::error::LowerError;
@@ -100,7 +102,7 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
         None => {}
     }
     // Before anything is declared.
-    stub.code(module.isa().flags().is_pic())?;
+    stub_code(module.isa(), &stub)?;
     let mut declared = module.make_signature();
     let params = DECLARED.map(|purpose| AbiParam::special(I64, purpose));
     declared.params.extend(params);
@@ -126,13 +128,22 @@ impl fmt::Write for Name {
     }
 }
 
+/// The machine code of `stub` for the target of `isa`.
+///
+/// # Errors
+/// [`LowerError::Isa`] for a target that calls are not lowered for, and for a step that none of its calls needs.
+pub fn stub_code(isa: &dyn TargetIsa, stub: &Stub) -> Result<StubCode, LowerError> {
+    let target = Target::new(isa.triple())?;
+    Ok(stub.code(Machine::of(&target)?, isa.flags().is_pic())?)
+}
+
 /// Defines the function `id` of `module` as `stub`.
 pub(crate) fn define_stub<M: Module + ?Sized>(
     module: &mut M,
     id: FuncId,
     stub: &Stub,
 ) -> Result<(), LowerError> {
-    let code = stub.code(module.isa().flags().is_pic())?;
+    let code = stub_code(module.isa(), stub)?;
     let relocs: Vec<ModuleReloc> = code.reloc.iter().map(module_reloc).collect();
     Ok(module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, &relocs)?)
 }
@@ -141,8 +152,8 @@ fn module_reloc(reloc: &StubReloc) -> ModuleReloc {
     ModuleReloc {
         offset: reloc.offset,
         kind: match reloc.kind {
-            RelocKind::CallPlt4 => Reloc::X86CallPLTRel4,
-            RelocKind::Abs8 => Reloc::Abs8,
+            RelocKind::NearCall => Reloc::X86CallPLTRel4,
+            RelocKind::Address => Reloc::Abs8,
         },
         name: ModuleRelocTarget::user(0, reloc.callee),
         addend: reloc.addend,

@@ -18,7 +18,7 @@ mod values;
 use std::collections::HashMap;
 
 use clif_cabi_plan::{self as plan, CallPlan, Passing, ResultPlan, Slot, ValueType, cabi};
-use clif_cabi_plan::{RelocKind, Stub, StubCode};
+use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, ExternalName, Function, Inst, InstBuilder};
 use cranelift_codegen::ir::{MemFlags, Signature, Type, UserExternalName, Value, types};
@@ -204,15 +204,15 @@ impl Emitter<'_, '_> {
 }
 
 fn define(module: &mut dyn Module, id: FuncId, stub: &Stub) -> Result<()> {
-    let code = stub.code(module.isa().flags().is_pic())?;
+    let code = stub.code(Machine::X86_64, module.isa().flags().is_pic())?;
     // 0.108 looks the names in relocations up in a function.
     let mut names = Function::new();
     let reloc = code.reloc.map(|reloc| {
         let name = UserExternalName::new(0, reloc.callee);
         let name = ExternalName::user(names.declare_imported_user_function(name));
         let kind = match reloc.kind {
-            RelocKind::CallPlt4 => Reloc::X86CallPLTRel4,
-            RelocKind::Abs8 => Reloc::Abs8,
+            RelocKind::NearCall => Reloc::X86CallPLTRel4,
+            RelocKind::Address => Reloc::Abs8,
         };
         let target = FinalizedRelocTarget::ExternalName(name);
         let (offset, addend) = (reloc.offset, reloc.addend);

@@ -9,7 +9,7 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
-use clif_cabi::{Arg, LowerError, Ret, Returned, Stub, Stubs, SysVAggregateLowering};
+use clif_cabi::{Arg, LowerError, Ret, Returned, Stub, Stubs, SysVAggregateLowering, stub_code};
 
 use super::{Result, native, quotient};
 
@@ -124,9 +124,8 @@ fn twice() -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     let mut ctx = Context::for_function(func);
     let code = ctx.compile(&*isa, &mut ControlPlane::default());
     let code = code.map_err(|error| error.inner)?.code_buffer().to_vec();
-    let pic = isa.flags().is_pic();
-    let stubs: std::result::Result<Vec<_>, _> =
-        unit.stubs.iter().map(|stub| stub.code(pic)).collect();
+    let stubs = unit.stubs.iter().map(|stub| stub_code(&*isa, stub));
+    let stubs = stubs.collect::<std::result::Result<Vec<_>, _>>();
     Ok((code, stubs?.into_iter().map(|stub| stub.bytes).collect()))
 }
 

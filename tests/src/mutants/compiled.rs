@@ -19,8 +19,8 @@ pub(super) fn swapped(own: VectorMove) -> VectorMove {
 
 pub(super) fn halved(own: VectorMove) -> VectorMove {
     let width = match own.width {
-        VectorWidth::Zmm => VectorWidth::Ymm,
-        _ => VectorWidth::Xmm,
+        VectorWidth::V512 => VectorWidth::V256,
+        _ => VectorWidth::V128,
     };
     VectorMove { width, ..own }
 }

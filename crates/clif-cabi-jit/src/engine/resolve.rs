@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::cranelift::codegen::entity::EntityRef;
 use crate::cranelift::codegen::ir::LibCall;
+use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{
     DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
 use clif_cabi::clif_cabi_plan::Reloc;
-use clif_cabi::{LowerError, Stub};
+use clif_cabi::{Stub, stub_code};
 
 use super::{Engine, Pending, Stage};
 use crate::error::{Error, Result};
@@ -28,11 +29,16 @@ pub(super) enum Target {
 }
 
 /// Refuses a function with the name of a stub that is not that stub: it would be called in place of one.
-pub(super) fn check_stub(name: &str, bytes: &[u8], relocs: &[ModuleReloc]) -> Result<()> {
+pub(super) fn check_stub(
+    isa: &dyn TargetIsa,
+    name: &str,
+    bytes: &[u8],
+    relocs: &[ModuleReloc],
+) -> Result<()> {
     let Some(stub) = Stub::from_name(name) else {
         return Ok(());
     };
-    let code = stub.code(false).map_err(LowerError::from)?;
+    let code = stub_code(isa, &stub)?;
     let is_reloc = |own: &Reloc, given: &ModuleReloc| {
         let target = matches!(given.name, ModuleRelocTarget::User { namespace: 0, index } if index == own.callee);
         target && (own.offset, own.addend) == (given.offset, given.addend)

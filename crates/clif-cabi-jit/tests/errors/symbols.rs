@@ -3,7 +3,7 @@
 use clif_cabi_jit::Engine;
 use clif_cabi_jit::Library;
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret, Stub};
+use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret, Stub, stub_code};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, types::I32};
 use clif_cabi_jit::cranelift_module::{FuncOrDataId, Linkage, Module};
 
@@ -146,7 +146,7 @@ fn names_of_stubs_are_those_of_stubs() {
     let expected = format!("definition of {name}: it has the name of a stub, and other code");
     assert_eq!(message(define(&mut own, id, clif)), expected);
     assert_eq!(message(own.define_bytes(id, &[0xc3], &[])), expected);
-    let code = Stub::from_name(name).unwrap().code(false).unwrap();
+    let code = stub_code(own.isa(), &Stub::from_name(name).unwrap()).unwrap();
     assert_eq!(message(own.define_bytes(id, &code.bytes, &[])), expected);
     works(&mut own);
     // To bind such a name alone changes nothing: stubs are not searched.

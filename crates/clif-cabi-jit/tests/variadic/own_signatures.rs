@@ -197,7 +197,7 @@ fn calls_sum(engine: &mut Engine, n: u8) -> FuncId {
     let count = builder.ins().iconst(types::I32, 2);
     let [a, b] = [1.5, 2.25].map(|x| builder.ins().f64const(x));
     let signature = builder.import_signature(signature);
-    let stub = Stub::new(&[Step::SetAl(n), Step::Jump(sum.as_u32())]).unwrap();
+    let stub = Stub::new(&[Step::SetVectorCount(n), Step::Jump(sum.as_u32())]).unwrap();
     let stub = engine.stub(stub, signature, builder.func).unwrap();
     let call = builder.ins().call(stub, &[count, a, b]);
     let result = builder.inst_results(call)[0];

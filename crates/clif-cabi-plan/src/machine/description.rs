@@ -5,7 +5,7 @@ use cabi::{Convention, PlacedPart, Reg, VectorLevel};
 use smallvec::SmallVec;
 
 use super::counting::Counting;
-use super::x86_64::stub::{Stub, VectorMove};
+use super::stub::{Steps, Stub, VectorMove};
 use crate::error::NotLowered;
 use crate::parts::ClifParts;
 use crate::places::{CheckError, Places};
@@ -26,8 +26,10 @@ pub struct Machine {
     pub(crate) preserved_vectors: Option<VectorLevel>,
     /// What of the argument area they pop.
     pub(super) callee_pops: CalleePops,
-    /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change r11.
-    pub(crate) has_stubs: bool,
+    /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change scratch registers.
+    pub(super) has_stubs: bool,
+    /// The steps of those.
+    pub(super) steps: &'static Steps,
     /// What functions of it are called by, if that is another machine.
     pub(crate) calls: Option<&'static Machine>,
     /// Whether its callees read records of the argument area 16 bytes at a time, as C compilers' functions do.

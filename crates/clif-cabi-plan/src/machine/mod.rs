@@ -4,6 +4,8 @@
 mod aarch64;
 mod counting;
 mod description;
+mod encode;
+mod stub;
 mod x86_64;
 
 use cabi::{Convention, Target};
@@ -17,10 +19,8 @@ use description::Selected;
 pub(crate) use counting::{Class, Counting, Registers};
 pub use description::Machine;
 pub(crate) use description::{ResultIn, SaveArea, VectorMoves};
-pub(crate) use x86_64::stub::Callee;
-pub use x86_64::stub::{
-    Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth,
-};
+pub(crate) use stub::Callee;
+pub use stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth};
 pub use x86_64::va_list::VaListField;
 
 const MACHINES: [fn(&Target) -> Selected; 2] = [x86_64::select, aarch64::select];

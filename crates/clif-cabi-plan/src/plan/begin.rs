@@ -5,7 +5,7 @@ use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 use super::result::{ResultPlan, Side};
 use super::value::{has_16_bytes, is_chain, wide_moves};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine};
+use crate::machine::{Class, Machine, Step};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -121,12 +121,12 @@ pub(super) fn check_va_list(
 }
 
 /// Refuses steps of a stub where no stub can stand before the function.
-pub(super) fn check_stub(machine: &Machine, has_steps: bool) -> Result<(), NotLowered> {
-    match has_steps && !machine.has_stubs {
-        true => Err(NotLowered::Convention(
+pub(super) fn check_stub(machine: &Machine, steps: &[Step]) -> Result<(), NotLowered> {
+    match machine.has_steps(steps) {
+        false => Err(NotLowered::Convention(
             "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
         )),
-        false => Ok(()),
+        true => Ok(()),
     }
 }
 

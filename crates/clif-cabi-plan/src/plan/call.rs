@@ -182,7 +182,7 @@ impl CallPlan {
             args, mut before, ..
         } = contents;
         before.extend(frame(solver.machine, &abi, &after));
-        check_stub(solver.machine, !before.is_empty()).map_err(refuse)?;
+        check_stub(solver.machine, &before).map_err(refuse)?;
         let (signature, indirect) = match before[..] {
             [] => (solver.signature, None),
             _ => {
@@ -269,7 +269,7 @@ fn with_callee(
 ) -> Result<IndirectCall, PlanError> {
     let n_params = solver.signature.params.len();
     let free = solver.next_int();
-    let in_register = free.and_then(Callee::in_register);
+    let in_register = free.and_then(|reg| Callee::in_register(solver.machine, reg));
     let callee = match in_register.filter(|_| !before.contains(&Step::Frame)) {
         Some(callee) => {
             solver.push_next_int();

@@ -32,7 +32,7 @@ pub(super) struct SavedVectors {
 }
 
 /// The alignment of what a stub stores, in bytes.
-pub const SAVED_ALIGN: u32 = VectorWidth::Zmm.bytes();
+pub const SAVED_ALIGN: u32 = VectorWidth::V512.bytes();
 
 impl SavedVectors {
     /// Adds one value, in the registers of `moves`; its bytes from the start of the object. There are at most as many values as registers.
@@ -62,7 +62,7 @@ impl SavedVectors {
             Step::AddressOfSkipped,
         ];
         let stores = self.moves.iter().copied().map(Step::Store);
-        let is_wide = |own: &VectorMove| own.width != VectorWidth::Xmm;
+        let is_wide = |own: &VectorMove| own.width != VectorWidth::V128;
         let zero_upper = self.moves.iter().any(is_wide).then_some(Step::ZeroUpper);
         first.into_iter().chain(stores).chain(zero_upper)
     }
@@ -186,7 +186,7 @@ fn free_register(
         };
         let mut regs = params.of(class).iter().enumerate();
         let (_, reg) = regs.find(|(position, _)| !taken(*position))?;
-        Some((*reg, Step::chain_to(*reg)?))
+        Some((*reg, Step::chain_to(machine, *reg)?))
     };
     free(Class::Int).or_else(|| free(Class::Vector))
 }

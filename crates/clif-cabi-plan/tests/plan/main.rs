@@ -333,10 +333,13 @@ fn stubs_of_a_variadic_call_and_of_an_x87_result() {
     let printf = FnSig::new([Type::PTR], Type::F80).variadic();
     let plan = CallPlan::new(&printf.at_call([Type::F64]).unwrap(), &LINUX).unwrap();
     let direct = plan.direct_stub(3).unwrap();
-    assert_eq!(direct.steps(), [Step::SetAl(1), Step::Jump(3)]);
+    assert_eq!(direct.steps(), [Step::SetVectorCount(1), Step::Jump(3)]);
     let indirect = plan.indirect_stub().unwrap();
     // The format is in rdi, so the address of the function is in rsi.
-    assert_eq!(indirect.steps(), [Step::SetAl(1), Step::JumpInt(1)]);
+    assert_eq!(
+        indirect.steps(),
+        [Step::SetVectorCount(1), Step::JumpInt(1)]
+    );
     assert_eq!(plan.indirect.as_ref().unwrap().padding, 0);
     let ResultPlan::Stub { pop, push, .. } = &plan.result else {
         panic!("{:?}", plan.result);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clif_cabi_plan::{RelocKind, Step, Stub, StubCode, VectorMove, VectorWidth};
+use clif_cabi_plan::{Machine, RelocKind, Step, Stub, StubCode, VectorMove, VectorWidth};
 
 use super::{NUMBERS, framed, in_frame, stubs};
 
@@ -15,7 +15,7 @@ const INTS: [&str; 6] = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"];
 fn assembly(step: Step, pic: bool) -> Option<String> {
     let x87 = |name: &str, i: u8| format!("{name} tbyte ptr [rdi + {}]\n", 16 * i);
     Some(match step {
-        Step::SetAl(n) => format!("mov eax, {n}\n"),
+        Step::SetVectorCount(n) => format!("mov eax, {n}\n"),
         Step::VectorsToInts(positions) => {
             let ints = ["rcx", "rdx", "r8", "r9"].iter().enumerate();
             let copied = ints.filter(|(n, _)| positions & 1 << n != 0);
@@ -111,12 +111,12 @@ fn word_after(area: u32, from: i32) -> Option<i32> {
 /// The instruction of a move, the register, and the address of the object.
 fn vector_move(own: VectorMove, base: &str) -> (&'static str, String, String) {
     let (name, register, width) = match (own.width, own.offset) {
-        (VectorWidth::Xmm, 0) => ("movups", "xmm", "xmmword"),
-        (VectorWidth::Xmm, _) => ("{disp32} movups", "xmm", "xmmword"),
-        (VectorWidth::Ymm, 0) => ("vmovups", "ymm", "ymmword"),
-        (VectorWidth::Ymm, _) => ("{disp32} vmovups", "ymm", "ymmword"),
-        (VectorWidth::Zmm, 0) => ("vmovups", "zmm", "zmmword"),
-        (VectorWidth::Zmm, _) => ("{disp32} vmovups", "zmm", "zmmword"),
+        (VectorWidth::V128, 0) => ("movups", "xmm", "xmmword"),
+        (VectorWidth::V128, _) => ("{disp32} movups", "xmm", "xmmword"),
+        (VectorWidth::V256, 0) => ("vmovups", "ymm", "ymmword"),
+        (VectorWidth::V256, _) => ("{disp32} vmovups", "ymm", "ymmword"),
+        (VectorWidth::V512, 0) => ("vmovups", "zmm", "zmmword"),
+        (VectorWidth::V512, _) => ("{disp32} vmovups", "zmm", "zmmword"),
     };
     let register = format!("{register}{}", own.register);
     (
@@ -186,8 +186,8 @@ fn assembled(stubs: &[Stub], pic: bool) -> (Vec<u8>, Vec<String>) {
 fn listed(code: &StubCode, start: usize) -> Option<String> {
     let reloc = code.reloc?;
     let (kind, addend) = match reloc.kind {
-        RelocKind::CallPlt4 => ("R_X86_64_PLT32", "-0x0000000000000004"),
-        RelocKind::Abs8 => ("R_X86_64_64", ""),
+        RelocKind::NearCall => ("R_X86_64_PLT32", "-0x0000000000000004"),
+        RelocKind::Address => ("R_X86_64_64", ""),
     };
     assert_eq!(reloc.addend == -4, !addend.is_empty());
     let offset = start + reloc.offset as usize;
@@ -195,7 +195,7 @@ fn listed(code: &StubCode, start: usize) -> Option<String> {
 }
 
 pub(crate) fn encodable() -> Vec<Stub> {
-    let mut steps: Vec<Step> = [0, 1, 8, 255].map(Step::SetAl).to_vec();
+    let mut steps: Vec<Step> = [0, 1, 8, 255].map(Step::SetVectorCount).to_vec();
     steps.extend((1..16).map(Step::VectorsToInts));
     steps.extend((1..=8).map(Step::Pop));
     steps.extend((1..=8).map(Step::Push));
@@ -219,7 +219,7 @@ fn bytes_are_those_of_an_assembler() {
         let (bytes, relocs) = assembled(&stubs, pic);
         let mut own_relocs = Vec::new();
         for (i, stub) in stubs.iter().enumerate() {
-            let code = stub.code(pic).unwrap();
+            let code = stub.code(Machine::X86_64, pic).unwrap();
             let assembled = &bytes[i * STRIDE..][..STRIDE];
             let (own, filled) = assembled.split_at(code.bytes.len());
             assert_eq!(code.bytes, own, "{stub:?}");

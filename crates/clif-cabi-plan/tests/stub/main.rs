@@ -10,7 +10,7 @@
 mod assembly;
 mod unwind;
 
-use clif_cabi_plan::{Step, Stub, VectorMove, VectorWidth};
+use clif_cabi_plan::{Machine, Step, Stub, VectorMove, VectorWidth};
 
 /// Numbers at the edges of their types, and some between.
 const NUMBERS: [u32; 10] = [
@@ -49,7 +49,7 @@ fn framed(steps: &[Step]) -> Vec<Stub> {
 
 /// Steps in a frame: the numbers at which their bytes change, and some between.
 fn in_frame() -> Vec<Step> {
-    let mut steps = vec![Step::SetAl(1), Step::PushChain];
+    let mut steps = vec![Step::SetVectorCount(1), Step::PushChain];
     steps.extend([0, 32, 111].map(Step::PushArea));
     steps.extend([
         Step::AddressOfSkipped,
@@ -69,7 +69,7 @@ fn in_frame() -> Vec<Step> {
 
 /// Moves of every vector register, width and direction, at the edges of offsets.
 fn vector_moves() -> Vec<Step> {
-    let widths = [VectorWidth::Xmm, VectorWidth::Ymm, VectorWidth::Zmm];
+    let widths = [VectorWidth::V128, VectorWidth::V256, VectorWidth::V512];
     let directions = [Step::Load, Step::Store, Step::LoadResult];
     let mut steps = Vec::new();
     for (direction, width) in directions.into_iter().flat_map(|d| widths.map(|w| (d, w))) {
@@ -86,7 +86,7 @@ fn vector_moves() -> Vec<Step> {
 }
 
 fn all_steps() -> Vec<Step> {
-    let mut steps: Vec<Step> = (0..=u8::MAX).map(Step::SetAl).collect();
+    let mut steps: Vec<Step> = (0..=u8::MAX).map(Step::SetVectorCount).collect();
     steps.extend((1..16).map(Step::VectorsToInts));
     steps.extend((1..=8).map(Step::Pop));
     steps.extend((1..=8).map(Step::Push));
@@ -150,7 +150,7 @@ fn names_of_no_stub() {
         "__clif_cabi_both0_jump1",
         "__clif_cabi_both16_jump1",
         "__clif_cabi_jump",
-        "__clif_cabi_chainint6_ret",
+        "__clif_cabi_chainint8_ret",
         "__clif_cabi_chainvector8_ret",
         "__clif_cabi_chain_ret",
         "__clif_cabi_jump4294967296",
@@ -185,14 +185,30 @@ fn names_of_no_stub() {
     }
 }
 
+/// A stub of another machine's steps has a name, and no code.
+#[test]
+fn steps_of_other_machines() {
+    for name in ["chainint6", "jumpint7"] {
+        let stub = Stub::from_name(&format!("__clif_cabi_{name}_ret"));
+        let stub = stub.or_else(|| Stub::from_name(&format!("__clif_cabi_{name}")));
+        let error = stub.unwrap().code(Machine::X86_64, true).unwrap_err();
+        let word = name.trim_end_matches(char::is_numeric);
+        let message = format!("the step `{word}` of a stub is none of x86-64");
+        assert_eq!(error.to_string(), message);
+    }
+}
+
 #[test]
 fn areas_that_are_too_large() {
     for area in [i32::MAX as u32 - 7, u32::MAX] {
         for steps in [
-            &[Step::SetAl(1), Step::JumpAfter(area)][..],
+            &[Step::SetVectorCount(1), Step::JumpAfter(area)][..],
             &[Step::Frame, Step::CallAfter(area), Step::Leave],
         ] {
-            let error = Stub::new(steps).unwrap().code(false).unwrap_err();
+            let error = Stub::new(steps)
+                .unwrap()
+                .code(Machine::X86_64, false)
+                .unwrap_err();
             let message = "the argument area is too large for a stub";
             assert_eq!(error.to_string(), message);
         }

@@ -1,7 +1,7 @@
 //! The unwind rows of stubs against a disassembler.
 
 use cabi::{Reg, x86_64};
-use clif_cabi_plan::{StubCode, UnwindRow};
+use clif_cabi_plan::{Machine, StubCode, UnwindRow};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, Register};
 
 use super::assembly::encodable;
@@ -82,7 +82,7 @@ fn wrong_row(code: &StubCode) -> Option<String> {
 fn unwind_rows_follow_the_stack_pointer() {
     for stub in encodable() {
         for pic in [true, false] {
-            let code = stub.code(pic).unwrap();
+            let code = stub.code(Machine::X86_64, pic).unwrap();
             assert_eq!(wrong_row(&code), None, "{stub:?}");
 
             for i in 0..code.unwind.len() {

@@ -11,7 +11,9 @@ use super::{building, lowering, module};
 
 /// The stub of a call of the variadic function with id 0, which is passed a `double`.
 fn name() -> String {
-    Stub::new(&[Step::SetAl(1), Step::Jump(0)]).unwrap().name()
+    Stub::new(&[Step::SetVectorCount(1), Step::Jump(0)])
+        .unwrap()
+        .name()
 }
 
 /// Calls `int f(int, ...)`, the function with id 0.

@@ -2,7 +2,7 @@
 //! stubs ([`stub`]).
 
 mod counting;
-pub(super) mod stub;
+mod stub;
 pub(super) mod va_list;
 
 use cabi::convention::{CalleePops, FrameKind};
@@ -13,13 +13,21 @@ use cabi::{
 
 use super::counting::{Class, Counting};
 use super::description::{Machine, ResultIn, SaveArea, Selected, VaList, VectorMoves};
+use super::stub::{Steps, Stub, VectorMove, VectorWidth};
 use crate::error::NotLowered;
 use crate::parts::{X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
-use stub::{Stub, VectorMove, VectorWidth};
 
 /// What CLIF's `get_pinned_reg` and `set_pinned_reg` are about.
 const CONTEXT: Reg = x86_64::R15;
+
+static STEPS: Steps = Steps {
+    machine: "x86-64",
+    numbered: &SYSTEM_V.params,
+    entry: stub::ENTRY,
+    has: stub::has_step,
+    encode: stub::encode,
+};
 
 pub(super) fn select(target: &Target) -> Selected {
     match target.convention() {
@@ -38,6 +46,7 @@ const UNIX: Machine = Machine {
     callee_pops: CalleePops::Nothing,
     preserved_vectors: None,
     has_stubs: true,
+    steps: &STEPS,
     calls: None,
     reads_wide: true,
     area_from_frame: None,
@@ -65,6 +74,7 @@ static WIN64: Machine = Machine {
     callee_pops: CalleePops::Nothing,
     preserved_vectors: None,
     has_stubs: true,
+    steps: &STEPS,
     calls: None,
     // Records of more than 8 bytes are passed by reference.
     reads_wide: false,
@@ -178,9 +188,9 @@ fn vector_moves(parts: &[PlacedPart]) -> Option<VectorMoves> {
             ty, size, offset, ..
         } = placed.part;
         let width = match ty {
-            PartType::V128 => VectorWidth::Xmm,
-            PartType::V256 => VectorWidth::Ymm,
-            PartType::V512 => VectorWidth::Zmm,
+            PartType::V128 => VectorWidth::V128,
+            PartType::V256 => VectorWidth::V256,
+            PartType::V512 => VectorWidth::V512,
             _ => return None,
         };
         let Loc::Reg(reg) = placed.loc else {

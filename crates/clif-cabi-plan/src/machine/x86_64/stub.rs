@@ -1,243 +1,24 @@
-//! What CLIF cannot say, as a few bytes of machine code: a [`Stub`] is composed of [`Step`]s, of which each has a name, its bytes and its
-//! unwind rules.
-//!
-//! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; only r11 is scratch, rax and r10 by contract; local linkage,
-//! never entered through a PLT; x87 and SSE control words untouched; every page of a frame touched. A stub that pops reads only what the call
-//! declares, or what no Cranelift instruction touches: the x87 stack.
+//! The steps of stubs as x86-64's instructions. Only r11 is scratch: it is what steps call the address. The static chain is in r10.
 
 mod frame;
-mod operand;
-mod step;
 mod vector;
 
-use std::fmt;
-
 use cabi::{Reg, x86_64};
-use smallvec::SmallVec;
 
+use super::counting::{SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
 use crate::machine::counting::Class;
-use crate::parts::WORD;
+use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode};
+use crate::parts::{WORD, X87_BYTES};
 use crate::signature::{CallConv, Param, Signature};
 
-pub use step::Step;
-pub use vector::{VectorMove, VectorWidth};
-
-/// Where a stub goes after its steps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Callee {
-    /// To a function, by the emitter's id.
-    Function(u32),
-    /// To the address in the word after an argument area of so many bytes.
-    After(u32),
-    /// To the address in the n-th integer register of System V's parameters. Not from a frame.
-    In(u8),
-}
-
-impl Callee {
-    /// To the address in `reg`, if that is an integer register of parameters.
-    pub(crate) fn in_register(reg: Reg) -> Option<Self> {
-        match step::position(reg)? {
-            (Class::Int, n) => Some(Self::In(n)),
-            (Class::Vector, _) => None,
-        }
-    }
-}
-
-/// A stub: its steps, on which alone its bytes and its name depend.
-///
-/// # Example
-/// ```
-/// use clif_cabi_plan::{Step, Stub};
-/// let stub = Stub::new(&[Step::SetAl(1), Step::Jump(7)]).unwrap();
-/// // mov eax, 1; jmp 0
-/// let code = stub.code(true)?;
-/// assert_eq!(code.bytes, [0xb8, 1, 0, 0, 0, 0xe9, 0, 0, 0, 0]);
-/// assert_eq!(code.reloc.map(|reloc| (reloc.offset, reloc.callee)), Some((6, 7)));
-///
-/// assert_eq!(stub.name(), "__clif_cabi_al1_jump7");
-/// assert_eq!(Stub::from_name("__clif_cabi_al1_jump7"), Some(stub));
-/// // Nothing can follow a jump, and nothing is between two functions.
-/// assert_eq!(Stub::new(&[Step::Jump(7), Step::Return]), None);
-/// assert_eq!(Stub::new(&[Step::SetAl(1)]), None);
-/// # Ok::<(), clif_cabi_plan::PlanError>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Stub {
-    steps: SmallVec<[Step; 8]>,
-}
-
-/// What the names of stubs begin with.
-const PREFIX: &str = "__clif_cabi_";
-/// What the names of functions end with that are entered by stubs under names of the user's.
-const BODY: &str = ".body";
+/// The canonical frame address of any function before its first instruction: only the return address has been pushed.
+pub(super) const ENTRY: Cfa = Cfa {
+    register: x86_64::RSP,
+    offset: 8,
+};
 
 impl Stub {
-    /// The stub of `steps`. `None` unless it is the last one that leaves the stub, and each stands where it can: a step that reads the argument
-    /// area by rsp before a frame is opened, one that needs the frame after that. Nor with numbers that a step cannot have (9 x87 values, an
-    /// alignment that is no power of two from 16 on), or with two functions.
-    #[must_use]
-    pub fn new(steps: &[Step]) -> Option<Self> {
-        let (last, before) = steps.split_last()?;
-        let leaves_last = last.is_last() && !before.iter().any(|step| step.is_last());
-        let mut in_frame = false;
-        let stands = |step: &Step| {
-            let stands = step.in_frame().is_none_or(|needed| needed == in_frame);
-            in_frame |= *step == Step::Frame;
-            stands && step.is_valid()
-        };
-        let n_callees = steps.iter().filter(|step| step.callee().is_some()).count();
-        if !leaves_last || !steps.iter().all(stands) || n_callees > 1 {
-            return None;
-        }
-        Some(Self {
-            steps: SmallVec::from_slice(steps),
-        })
-    }
-
-    /// The stub that does the steps `before`, goes to `callee`, by a call if they open a frame, and then does the steps `after`. `None` without
-    /// steps.
-    pub(crate) fn to(before: &[Step], callee: Callee, after: &[Step]) -> Option<Self> {
-        let is_framed = before.contains(&Step::Frame);
-        let go = match (callee, is_framed) {
-            _ if before.is_empty() => return None,
-            (Callee::Function(id), false) => Step::Jump(id),
-            (Callee::Function(id), true) => Step::Call(id),
-            (Callee::After(area), false) => Step::JumpAfter(area),
-            (Callee::After(area), true) => Step::CallAfter(area),
-            (Callee::In(_), true) => return None,
-            (Callee::In(n), false) => Step::JumpInt(n),
-        };
-        let leave = is_framed.then_some(Step::Leave);
-        let rest = after.iter().copied().chain(leave);
-        let steps = before.iter().copied().chain([go]).chain(rest);
-        Self::new(&steps.collect::<SmallVec<[Step; 8]>>())
-    }
-
-    fn of(steps: impl IntoIterator<Item = Step>) -> Self {
-        let steps = steps.into_iter().collect();
-        Self { steps }
-    }
-
-    /// `fn(to)`: pops `n` x87 values.
-    pub(super) fn pop(n: u8) -> Self {
-        Self::of([Step::Pop(n), Step::Return])
-    }
-
-    /// `fn(from)`: pushes `n` x87 values; the last thing before a return.
-    pub(super) fn push(n: u8) -> Self {
-        Self::of([Step::Push(n), Step::Return])
-    }
-
-    /// `fn(from)`: loads vector registers; the last thing before a return.
-    pub(crate) fn load_result(moves: &[VectorMove]) -> Self {
-        let moves = moves.iter().copied().map(Step::LoadResult);
-        Self::of(moves.chain([Step::Return]))
-    }
-
-    /// The steps, in order.
-    #[must_use]
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-
-    /// The function that the stub calls or jumps to, by the emitter's id.
-    #[must_use]
-    pub fn callee(&self) -> Option<u32> {
-        self.steps().iter().find_map(|step| step.callee())
-    }
-
-    /// A name no other stub has: its steps.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let mut name = String::new();
-        // A string takes all that is written.
-        self.write_name(&mut name).unwrap_or_default();
-        name
-    }
-
-    /// Writes [`Stub::name`].
-    ///
-    /// # Errors
-    /// Errors of `to`.
-    pub fn write_name(&self, to: &mut dyn fmt::Write) -> fmt::Result {
-        to.write_str(PREFIX)?;
-        for (i, step) in self.steps.iter().enumerate() {
-            if i > 0 {
-                to.write_char('_')?;
-            }
-            step.write(to)?;
-        }
-        Ok(())
-    }
-
-    /// The stub of that name. `None` for a name that [`Stub::name`] never gives.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let words = name.strip_prefix(PREFIX)?.split('_');
-        let steps: Option<Vec<Step>> = words.map(Step::read).collect();
-        // A number can be spelled in other ways: `al01`.
-        Self::new(&steps?).filter(|stub| stub.name() == name)
-    }
-
-    /// The name of the function that the stub enters, where the stub has the name `name`, which tells nothing of it. This one tells what a machine
-    /// must have to run them. No C function has a dot in its name.
-    ///
-    /// # Example
-    /// ```
-    /// use clif_cabi_plan::{Step, Stub, VectorWidth};
-    /// let stub = Stub::new(&[Step::LoadChain(0), Step::Jump(7)]).unwrap();
-    /// assert_eq!(stub.entered_name("f"), "f.body");
-    /// assert_eq!(Stub::widest_vector_of("f.body"), None);
-    /// // Those of wide vectors are `f.avx.body` and `f.avx512f.body`.
-    /// assert_eq!(Stub::widest_vector_of("f.avx512f.body"), Some(VectorWidth::Zmm));
-    /// assert_eq!(Stub::widest_vector_of("__clif_cabi_resultymm0_ret"), Some(VectorWidth::Ymm));
-    /// ```
-    #[must_use]
-    pub fn entered_name(&self, name: &str) -> String {
-        let feature = self.widest_vector().and_then(VectorWidth::feature);
-        let (dot, feature) = feature.map_or(("", ""), |feature| (".", feature));
-        format!("{name}{dot}{feature}{BODY}")
-    }
-
-    /// The widest vector that is moved by the function of this name, if it is a stub, or entered by one.
-    #[must_use]
-    pub fn widest_vector_of(name: &str) -> Option<VectorWidth> {
-        let Some(entered) = name.strip_suffix(BODY) else {
-            return Self::from_name(name)?.widest_vector();
-        };
-        let (_, feature) = entered.rsplit_once('.')?;
-        let widths = [VectorWidth::Ymm, VectorWidth::Zmm];
-        widths
-            .into_iter()
-            .find(|own| own.feature() == Some(feature))
-    }
-
-    fn widest_vector(&self) -> Option<VectorWidth> {
-        let width = |step: &Step| match step {
-            Step::Load(own) | Step::Store(own) | Step::LoadResult(own) => Some(own.width),
-            _ => None,
-        };
-        self.steps().iter().filter_map(width).max()
-    }
-
-    /// The machine code, `pic` for objects and without for the JIT.
-    ///
-    /// # Errors
-    /// [`PlanError::Stub`] when the argument area is too large to be jumped over.
-    pub fn code(&self, pic: bool) -> Result<StubCode, PlanError> {
-        let mut code = StubCode {
-            bytes: Vec::new(),
-            reloc: None,
-            unwind: Vec::new(),
-        };
-        code.row(Cfa::AT_ENTRY.register, Cfa::AT_ENTRY.offset, &[]);
-        for step in self.steps() {
-            step.emit(pic, &mut code)?;
-        }
-        Ok(code)
-    }
-
     /// The CLIF signature of the stubs that take one address. `PreserveAll`: they clobber nothing Cranelift knows.
     #[must_use]
     pub fn address_signature() -> Signature {
@@ -247,92 +28,165 @@ impl Stub {
     }
 }
 
-impl fmt::Debug for Stub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stub").field(&self.steps()).finish()
+/// Whether a register that `step` numbers is there.
+pub(super) fn has_step(step: Step) -> bool {
+    match step {
+        Step::ChainToInt(n) | Step::JumpInt(n) => int(n).is_some(),
+        _ => true,
     }
 }
 
-/// The machine code of a stub.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct StubCode {
-    /// The bytes, to be placed at a multiple of [`StubCode::ALIGN`].
-    pub bytes: Vec<u8>,
-    /// The address in it, if there is one; there is never a second.
-    pub reloc: Option<Reloc>,
-    /// How an unwinder finds the caller from inside the stub: the first row from its start on, each further one from its own offset on. The
-    /// return address is the word below the CFA; the caller's registers are unchanged, but for rsp, which was the CFA, and the saved ones.
-    pub unwind: Vec<UnwindRow>,
-}
-
-impl StubCode {
-    /// Bytes: as functions of a C compiler are aligned.
-    pub const ALIGN: u64 = 16;
-
-    fn len(&self) -> u32 {
-        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+/// Appends the instructions of `step`, and a row for each that changes how the caller is found.
+pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
+    match step {
+        // mov eax, n
+        Step::SetVectorCount(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
+        Step::VectorsToInts(positions) => vectors_to_ints(positions, code),
+        // fstp tbyte [rdi + 16 i]
+        Step::Pop(n) => (0..n).for_each(|i| code.bytes.extend(x87(i, 0x3f))),
+        // fld tbyte [rdi + 16 i]: the last one first, so that the first is st0
+        Step::Push(n) => (0..n).rev().for_each(|i| code.bytes.extend(x87(i, 0x2f))),
+        // mov r10, [rsp + 8 + area]
+        Step::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
+        // mov reg, r10
+        Step::ChainToInt(n) => {
+            let (high, low) = number(n);
+            code.bytes.extend([0x4c | high, 0x89, 0xd0 | low]);
+        }
+        // movq xmm, r10
+        Step::ChainToVector(n) => {
+            (code.bytes).extend([0x66, 0x49, 0x0f, 0x6e, 0xc2 | ((n & 7) << 3)]);
+        }
+        Step::Frame => frame::open(code),
+        Step::Align(align) => frame::align(align, code),
+        Step::Skip(bytes) => frame::skip(bytes, code),
+        Step::Copy(area) => frame::copy(area, code),
+        // push r10
+        Step::PushChain => code.bytes.extend([0x41, 0x52]),
+        Step::PushArea(shadow) => frame::push_area(shadow, code),
+        // call callee; call r11
+        Step::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
+        // call [rbp + 16 + area]
+        Step::CallAfter(area) => with_disp32(code, &[0xff, 0x95], area, 16)?,
+        // mov r11, [rsp + 8 + area]
+        Step::Address(area) => with_disp32(code, &[0x4c, 0x8b, 0x9c, 0x24], area, 8)?,
+        // mov r11, [rbp + 16 + area]
+        Step::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
+        // mov r11, rsp
+        Step::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
+        // push r11
+        Step::PushAddress => code.bytes.extend([0x41, 0x53]),
+        Step::Load(own) => vector::of_r11(vector::LOAD, own, code),
+        Step::Store(own) => vector::of_r11(vector::STORE, own, code),
+        Step::LoadResult(own) => vector::of_rdi(vector::LOAD, own, code),
+        // vzeroupper
+        Step::ZeroUpper => code.bytes.extend([0xc5, 0xf8, 0x77]),
+        // mov rax, r11
+        Step::ReturnAddress => code.bytes.extend([0x4c, 0x89, 0xd8]),
+        Step::Leave => frame::close(code),
+        // jmp callee; jmp r11
+        Step::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
+        // jmp [rsp + 8 + area]
+        Step::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
+        Step::JumpInt(n) => jump_int(n, code),
+        // ret
+        Step::Return => code.bytes.push(0xc3),
     }
+    Ok(())
+}
 
-    /// What holds from here on.
-    fn row(&mut self, register: Reg, offset: i32, saved: &'static [(Reg, i32)]) {
-        self.unwind.push(UnwindRow {
-            offset: self.len(),
-            cfa: Cfa { register, offset },
-            saved,
-        });
+/// Copies the vector arguments of Win64 at these positions to the integer registers of the same positions.
+fn vectors_to_ints(positions: u8, code: &mut StubCode) {
+    let ints = WINDOWS_FASTCALL.params.of(Class::Int).iter();
+    let copied = (0_u8..).zip(ints).filter(|(n, _)| positions >> n & 1 == 1);
+    for (n, reg) in copied {
+        // movq reg, xmm
+        let number = encoding(*reg);
+        let (rex, modrm) = (0x48 | (number >> 3), 0xc0 | (n << 3) | (number & 7));
+        code.bytes.extend([0x66, rex, 0x0f, 0x7e, modrm]);
     }
 }
 
-/// Where the canonical frame address (CFA) of a stub is from an instruction on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct UnwindRow {
-    /// Bytes from the start of the stub.
-    pub offset: u32,
-    /// The rule.
-    pub cfa: Cfa,
-    /// Registers of the caller's that the stub has changed, and where they are saved, in bytes from the CFA.
-    pub saved: &'static [(Reg, i32)],
+/// Jumps to the address in the n-th integer register of System V's parameters.
+fn jump_int(n: u8, code: &mut StubCode) {
+    // jmp reg
+    let (high, low) = number(n);
+    code.bytes.extend((high == 1).then_some(0x41));
+    code.bytes.extend([0xff, 0xe0 | low]);
 }
 
-/// The canonical frame address: rsp before the call, as DWARF's `DW_CFA_def_cfa` gives it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Cfa {
-    /// The register.
-    pub register: Reg,
-    /// Added to it, in bytes.
-    pub offset: i32,
+/// The bit that a prefix has of the number of the n-th integer register of System V's parameters, and the three of the instruction.
+fn number(n: u8) -> (u8, u8) {
+    let number = int(n).map_or(0, encoding);
+    (number >> 3, number & 7)
 }
 
-impl Cfa {
-    /// Of any function before its first instruction: only the return address has been pushed.
-    const AT_ENTRY: Self = Self {
-        register: x86_64::RSP,
-        offset: 8,
+/// The n-th integer register of System V's parameters.
+fn int(n: u8) -> Option<Reg> {
+    let ints = SYSTEM_V.params.of(Class::Int);
+    ints.get(usize::from(n)).copied()
+}
+
+/// An instruction that ends in a displacement: of the word after an argument area of `area` bytes, which starts `from` bytes from the base.
+fn with_disp32(
+    code: &mut StubCode,
+    instruction: &[u8],
+    area: u32,
+    from: i32,
+) -> Result<(), PlanError> {
+    let word = i32::try_from(area).ok().and_then(|n| n.checked_add(from));
+    let why = "the argument area is too large for a stub";
+    let word = word.ok_or(PlanError::Stub { why })?;
+    code.bytes.extend(instruction);
+    code.bytes.extend(word.to_le_bytes());
+    Ok(())
+}
+
+/// The number that instructions have for an integer register of parameters.
+fn encoding(reg: Reg) -> u8 {
+    match reg {
+        x86_64::RDI => 7,
+        x86_64::RSI => 6,
+        x86_64::RDX => 2,
+        x86_64::RCX => 1,
+        x86_64::R8 => 8,
+        x86_64::R9 => 9,
+        _ => 0,
+    }
+}
+
+/// The x87 instruction `db` whose operand is the i-th value, 10 bytes at [rdi + 16 i]; `modrm` is that of [rdi].
+fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
+    const DISP8: u8 = 0x40;
+    let (modrm, disp) = match i {
+        0 => (modrm, None),
+        i => (modrm | DISP8, Some(i * X87_BYTES)),
     };
+    [0xdb, modrm].into_iter().chain(disp)
 }
 
-/// An address in a stub.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Reloc {
-    /// Bytes from the start of the stub.
-    pub offset: u32,
-    /// What is written there.
-    pub kind: RelocKind,
-    /// Added to the address.
-    pub addend: i64,
-    /// The function, by the emitter's id.
-    pub callee: u32,
-}
-
-/// What is written for an address. Exhaustive on purpose: an emitter that lacks a new one must not compile.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RelocKind {
-    /// 4 bytes relative to themselves, through the PLT if need be: Cranelift's `X86CallPLTRel4`.
-    CallPlt4,
-    /// The 8 bytes of the address: Cranelift's `Abs8`.
-    Abs8,
+/// `near` callee, the instruction with 4 bytes relative to themselves. In the JIT through r11, by an absolute address, because a callee may be
+/// any distance away; `modrm` is that of the instruction with r11.
+fn to_function(callee: u32, pic: bool, (near, modrm): (u8, u8), code: &mut StubCode) {
+    let (before, zeros, after, kind, addend): (&[u8], _, &[u8], _, _) = if pic {
+        (&[near], 4, &[], RelocKind::NearCall, -4)
+    } else {
+        // movabs r11, callee
+        (
+            &[0x49, 0xbb],
+            8,
+            &[0x41, 0xff, modrm],
+            RelocKind::Address,
+            0,
+        )
+    };
+    code.bytes.extend(before);
+    code.reloc = Some(Reloc {
+        offset: code.len(),
+        kind,
+        addend,
+        callee,
+    });
+    code.bytes.extend(std::iter::repeat_n(0, zeros));
+    code.bytes.extend(after);
 }

@@ -61,7 +61,7 @@ impl Contents {
         }
         contents.tails_in_ints();
         if abi.variadic_count.is_some() {
-            contents.before.push(Step::SetAl(abi.n_sse));
+            contents.before.push(Step::SetVectorCount(abi.n_sse));
         }
         if in_both != 0 {
             contents.before.push(Step::VectorsToInts(in_both));
@@ -195,7 +195,7 @@ impl Contents {
 
 /// The steps that store a result to the address in the word after an argument area of `offset` bytes.
 fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
-    let is_wide = moves.iter().any(|own| own.width != VectorWidth::Xmm);
+    let is_wide = moves.iter().any(|own| own.width != VectorWidth::V128);
     let stores = moves.iter().copied().map(Step::Store);
     std::iter::once(Step::AddressInFrame(offset))
         .chain(stores)

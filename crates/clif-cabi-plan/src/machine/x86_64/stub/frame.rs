@@ -3,7 +3,8 @@
 
 use cabi::{Reg, x86_64};
 
-use super::{Cfa, StubCode};
+use super::ENTRY;
+use crate::machine::stub::StubCode;
 
 /// The bytes that a guard page has at least.
 const PAGE: u32 = 4096;
@@ -11,9 +12,6 @@ const PAGE: u32 = 4096;
 const UNROLLED: u32 = 128;
 /// From rbp to the argument area: the saved rbp, and the return address.
 const AREA: u32 = 16;
-
-/// The most shadow space before what [`push_area`] pushes the address of, so that its displacement is one byte.
-pub(super) const MAX_SHADOW: u32 = 0x7f - AREA;
 
 /// The caller's rbp, in bytes from the CFA.
 const SAVED: &[(Reg, i32)] = &[(x86_64::RBP, -16)];
@@ -74,7 +72,7 @@ pub(super) fn push_area(shadow: u32, code: &mut StubCode) {
 pub(super) fn close(code: &mut StubCode) {
     // leave
     code.bytes.push(0xc9);
-    code.row(x86_64::RSP, Cfa::AT_ENTRY.offset, &[]);
+    code.row(x86_64::RSP, ENTRY.offset, &[]);
     // ret
     code.bytes.push(0xc3);
 }

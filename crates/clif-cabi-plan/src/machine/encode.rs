@@ -1,0 +1,65 @@
+//! Stubs on a machine: which steps it has, the registers that they number, and their code.
+
+use cabi::Reg;
+
+use super::counting::Class;
+use super::description::Machine;
+use super::stub::{Callee, Step, Stub, StubCode};
+use crate::error::PlanError;
+
+impl Stub {
+    /// The machine code, `pic` for objects and without for the JIT.
+    ///
+    /// # Errors
+    /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the argument area is too large to be jumped over.
+    pub fn code(&self, machine: &Machine, pic: bool) -> Result<StubCode, PlanError> {
+        let mut code = StubCode {
+            bytes: Vec::new(),
+            reloc: None,
+            unwind: Vec::new(),
+        };
+        let steps = machine.steps;
+        code.row(steps.entry.register, steps.entry.offset, &[]);
+        for step in self.steps() {
+            if !(steps.has)(*step) {
+                let (step, machine) = (step.word(), steps.machine);
+                return Err(PlanError::Step { step, machine });
+            }
+            (steps.encode)(*step, pic, &mut code)?;
+        }
+        Ok(code)
+    }
+}
+
+impl Step {
+    /// Moves the static chain to `reg`, if that is one of the machine's registers of parameters.
+    pub(crate) fn chain_to(machine: &Machine, reg: Reg) -> Option<Self> {
+        Some(match machine.numbered(reg)? {
+            (Class::Int, n) => Self::ChainToInt(n),
+            (Class::Vector, n) => Self::ChainToVector(n),
+        })
+    }
+}
+
+impl Callee {
+    /// To the address in `reg`, if that is an integer register of the machine's parameters.
+    pub(crate) fn in_register(machine: &Machine, reg: Reg) -> Option<Self> {
+        match machine.numbered(reg)? {
+            (Class::Int, n) => Some(Self::In(n)),
+            (Class::Vector, _) => None,
+        }
+    }
+}
+
+impl Machine {
+    /// Whether stubs of these steps can stand before functions of it.
+    pub(crate) fn has_steps(&self, steps: &[Step]) -> bool {
+        steps.is_empty() || self.has_stubs && steps.iter().all(|step| (self.steps.has)(*step))
+    }
+
+    /// Which register of parameters `reg` is, as steps number them.
+    fn numbered(&self, reg: Reg) -> Option<(Class, u8)> {
+        let (class, n) = self.steps.numbered.position(reg)?;
+        Some((class, u8::try_from(n).ok()?))
+    }
+}

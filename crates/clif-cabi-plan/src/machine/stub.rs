@@ -1,0 +1,309 @@
+//! What CLIF cannot say, as a few bytes of machine code: a [`Stub`] is composed of [`Step`]s, of which each has a name, its bytes and its
+//! unwind rules. Each machine encodes those that it needs, and refuses the others.
+//!
+//! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; only registers are scratch that are neither arguments nor preserved;
+//! local linkage, never entered through a PLT; control words untouched; every page of a frame touched. A stub that pops reads only what the call
+//! declares, or what no Cranelift instruction touches: the x87 stack.
+
+mod operand;
+mod step;
+mod vector;
+
+use std::fmt;
+
+use cabi::Reg;
+use smallvec::SmallVec;
+
+use super::counting::Registers;
+use crate::error::PlanError;
+
+pub use step::Step;
+pub use vector::{VectorMove, VectorWidth};
+
+/// Where a stub goes after its steps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Callee {
+    /// To a function, by the emitter's id.
+    Function(u32),
+    /// To the address in the word after an argument area of so many bytes.
+    After(u32),
+    /// To the address in the n-th integer register of parameters. Not from a frame.
+    In(u8),
+}
+
+/// A stub: its steps, on which alone its bytes and its name depend.
+///
+/// # Example
+/// ```
+/// use clif_cabi_plan::{Machine, Step, Stub};
+/// let stub = Stub::new(&[Step::SetVectorCount(1), Step::Jump(7)]).unwrap();
+/// // mov eax, 1; jmp 0
+/// let code = stub.code(Machine::X86_64, true)?;
+/// assert_eq!(code.bytes, [0xb8, 1, 0, 0, 0, 0xe9, 0, 0, 0, 0]);
+/// assert_eq!(code.reloc.map(|reloc| (reloc.offset, reloc.callee)), Some((6, 7)));
+///
+/// assert_eq!(stub.name(), "__clif_cabi_al1_jump7");
+/// assert_eq!(Stub::from_name("__clif_cabi_al1_jump7"), Some(stub));
+/// // Nothing can follow a jump, and nothing is between two functions.
+/// assert_eq!(Stub::new(&[Step::Jump(7), Step::Return]), None);
+/// assert_eq!(Stub::new(&[Step::SetVectorCount(1)]), None);
+/// # Ok::<(), clif_cabi_plan::PlanError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Stub {
+    steps: SmallVec<[Step; 8]>,
+}
+
+/// What the names of stubs begin with.
+const PREFIX: &str = "__clif_cabi_";
+/// What the names of functions end with that are entered by stubs under names of the user's.
+const BODY: &str = ".body";
+
+impl Stub {
+    /// The stub of `steps`. `None` unless it is the last one that leaves the stub, and each stands where it can: a step that reads the argument
+    /// area by the stack pointer before a frame is opened, one that needs the frame after that. Nor with numbers that a step cannot have (9 results to pop, an
+    /// alignment that is no power of two from 16 on), or with two functions.
+    #[must_use]
+    pub fn new(steps: &[Step]) -> Option<Self> {
+        let (last, before) = steps.split_last()?;
+        let leaves_last = last.is_last() && !before.iter().any(|step| step.is_last());
+        let mut in_frame = false;
+        let stands = |step: &Step| {
+            let stands = step.in_frame().is_none_or(|needed| needed == in_frame);
+            in_frame |= *step == Step::Frame;
+            stands && step.is_valid()
+        };
+        let n_callees = steps.iter().filter(|step| step.callee().is_some()).count();
+        if !leaves_last || !steps.iter().all(stands) || n_callees > 1 {
+            return None;
+        }
+        Some(Self {
+            steps: SmallVec::from_slice(steps),
+        })
+    }
+
+    /// The stub that does the steps `before`, goes to `callee`, by a call if they open a frame, and then does the steps `after`. `None` without
+    /// steps.
+    pub(crate) fn to(before: &[Step], callee: Callee, after: &[Step]) -> Option<Self> {
+        let is_framed = before.contains(&Step::Frame);
+        let go = match (callee, is_framed) {
+            _ if before.is_empty() => return None,
+            (Callee::Function(id), false) => Step::Jump(id),
+            (Callee::Function(id), true) => Step::Call(id),
+            (Callee::After(area), false) => Step::JumpAfter(area),
+            (Callee::After(area), true) => Step::CallAfter(area),
+            (Callee::In(_), true) => return None,
+            (Callee::In(n), false) => Step::JumpInt(n),
+        };
+        let leave = is_framed.then_some(Step::Leave);
+        let rest = after.iter().copied().chain(leave);
+        let steps = before.iter().copied().chain([go]).chain(rest);
+        Self::new(&steps.collect::<SmallVec<[Step; 8]>>())
+    }
+
+    fn of(steps: impl IntoIterator<Item = Step>) -> Self {
+        let steps = steps.into_iter().collect();
+        Self { steps }
+    }
+
+    /// `fn(to)`: pops `n` results.
+    pub(super) fn pop(n: u8) -> Self {
+        Self::of([Step::Pop(n), Step::Return])
+    }
+
+    /// `fn(from)`: pushes `n` results; the last thing before a return.
+    pub(super) fn push(n: u8) -> Self {
+        Self::of([Step::Push(n), Step::Return])
+    }
+
+    /// `fn(from)`: loads vector registers; the last thing before a return.
+    pub(crate) fn load_result(moves: &[VectorMove]) -> Self {
+        let moves = moves.iter().copied().map(Step::LoadResult);
+        Self::of(moves.chain([Step::Return]))
+    }
+
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The function that the stub calls or jumps to, by the emitter's id.
+    #[must_use]
+    pub fn callee(&self) -> Option<u32> {
+        self.steps().iter().find_map(|step| step.callee())
+    }
+
+    /// A name no other stub has: its steps.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut name = String::new();
+        // A string takes all that is written.
+        self.write_name(&mut name).unwrap_or_default();
+        name
+    }
+
+    /// Writes [`Stub::name`].
+    ///
+    /// # Errors
+    /// Errors of `to`.
+    pub fn write_name(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        to.write_str(PREFIX)?;
+        for (i, step) in self.steps.iter().enumerate() {
+            if i > 0 {
+                to.write_char('_')?;
+            }
+            step.write(to)?;
+        }
+        Ok(())
+    }
+
+    /// The stub of that name. `None` for a name that [`Stub::name`] never gives.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let words = name.strip_prefix(PREFIX)?.split('_');
+        let steps: Option<Vec<Step>> = words.map(Step::read).collect();
+        // A number can be spelled in other ways: `al01`.
+        Self::new(&steps?).filter(|stub| stub.name() == name)
+    }
+
+    /// The name of the function that the stub enters, where the stub has the name `name`, which tells nothing of it. This one tells what a machine
+    /// must have to run them. No C function has a dot in its name.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{Step, Stub, VectorWidth};
+    /// let stub = Stub::new(&[Step::LoadChain(0), Step::Jump(7)]).unwrap();
+    /// assert_eq!(stub.entered_name("f"), "f.body");
+    /// assert_eq!(Stub::widest_vector_of("f.body"), None);
+    /// // Those of wide vectors are `f.avx.body` and `f.avx512f.body`.
+    /// assert_eq!(Stub::widest_vector_of("f.avx512f.body"), Some(VectorWidth::V512));
+    /// assert_eq!(Stub::widest_vector_of("__clif_cabi_resultymm0_ret"), Some(VectorWidth::V256));
+    /// ```
+    #[must_use]
+    pub fn entered_name(&self, name: &str) -> String {
+        let feature = self.widest_vector().and_then(VectorWidth::feature);
+        let (dot, feature) = feature.map_or(("", ""), |feature| (".", feature));
+        format!("{name}{dot}{feature}{BODY}")
+    }
+
+    /// The widest vector that is moved by the function of this name, if it is a stub, or entered by one.
+    #[must_use]
+    pub fn widest_vector_of(name: &str) -> Option<VectorWidth> {
+        let Some(entered) = name.strip_suffix(BODY) else {
+            return Self::from_name(name)?.widest_vector();
+        };
+        let (_, feature) = entered.rsplit_once('.')?;
+        let widths = [VectorWidth::V256, VectorWidth::V512];
+        widths
+            .into_iter()
+            .find(|own| own.feature() == Some(feature))
+    }
+
+    fn widest_vector(&self) -> Option<VectorWidth> {
+        let width = |step: &Step| match step {
+            Step::Load(own) | Step::Store(own) | Step::LoadResult(own) => Some(own.width),
+            _ => None,
+        };
+        self.steps().iter().filter_map(width).max()
+    }
+}
+
+impl fmt::Debug for Stub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stub").field(&self.steps()).finish()
+    }
+}
+
+/// The machine code of a stub.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct StubCode {
+    /// The bytes, to be placed at a multiple of [`StubCode::ALIGN`].
+    pub bytes: Vec<u8>,
+    /// The address in it, if there is one; there is never a second.
+    pub reloc: Option<Reloc>,
+    /// How an unwinder finds the caller from inside the stub: the first row from its start on, each further one from its own offset on. The
+    /// return address is where it is when a function of the machine is entered, unless it is saved; the caller's registers are unchanged, but for the stack
+    /// pointer, which was the CFA, and the saved ones.
+    pub unwind: Vec<UnwindRow>,
+}
+
+impl StubCode {
+    /// Bytes: as functions of a C compiler are aligned.
+    pub const ALIGN: u64 = 16;
+
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What holds from here on.
+    pub(super) fn row(&mut self, register: Reg, offset: i32, saved: &'static [(Reg, i32)]) {
+        self.unwind.push(UnwindRow {
+            offset: self.len(),
+            cfa: Cfa { register, offset },
+            saved,
+        });
+    }
+}
+
+/// Where the canonical frame address (CFA) of a stub is from an instruction on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct UnwindRow {
+    /// Bytes from the start of the stub.
+    pub offset: u32,
+    /// The rule.
+    pub cfa: Cfa,
+    /// Registers of the caller's that the stub has changed, and where they are saved, in bytes from the CFA.
+    pub saved: &'static [(Reg, i32)],
+}
+
+/// The canonical frame address: the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Cfa {
+    /// The register.
+    pub register: Reg,
+    /// Added to it, in bytes.
+    pub offset: i32,
+}
+
+/// An address in a stub.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Reloc {
+    /// Bytes from the start of the stub.
+    pub offset: u32,
+    /// What is written there.
+    pub kind: RelocKind,
+    /// Added to the address.
+    pub addend: i64,
+    /// The function, by the emitter's id.
+    pub callee: u32,
+}
+
+/// What is written for an address. Exhaustive on purpose: an emitter that lacks a new one must not compile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RelocKind {
+    /// What a near call or jump of the machine has for its target, which may be a PLT's entry: on x86-64 4 bytes relative to themselves, Cranelift's
+    /// `X86CallPLTRel4`.
+    NearCall,
+    /// The 8 bytes of the address: Cranelift's `Abs8`.
+    Address,
+}
+
+/// How a machine encodes the steps of stubs.
+#[derive(Debug)]
+pub(super) struct Steps {
+    /// The machine's name.
+    pub(super) machine: &'static str,
+    /// The registers that steps number.
+    pub(super) numbered: &'static Registers,
+    /// Where the CFA is when a function is entered.
+    pub(super) entry: Cfa,
+    /// Whether it has a step.
+    pub(super) has: fn(Step) -> bool,
+    /// Appends the instructions of a step that it has, and a row for each that changes how the caller is found.
+    pub(super) encode: fn(Step, bool, &mut StubCode) -> Result<(), PlanError>,
+}

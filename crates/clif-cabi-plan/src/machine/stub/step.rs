@@ -1,0 +1,163 @@
+//! The steps of stubs, by what they do: what each is called, and where it can stand. Each machine has its own bytes for those that it needs.
+
+use std::fmt;
+
+use super::operand::Operand;
+use super::vector::VectorMove;
+
+/// The most registers of one class that any machine has for parameters.
+const MAX_REGISTERS: u8 = 8;
+/// The most positions that any convention has a register of each class at.
+const MAX_POSITIONS: u8 = 4;
+/// The most results that are popped or pushed.
+const MAX_RESULTS: u8 = 8;
+/// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
+const MAX_ALIGN: u32 = 1 << 28;
+/// The most shadow space before what [`Step::PushArea`] pushes the address of, so that a displacement from a frame pointer is one byte.
+const MAX_SHADOW: u32 = 0x6f;
+
+/// Makes [`Step`] from a table with a row for each step: its name, its operand, its word in the names of stubs, and where it may stand.
+macro_rules! steps {
+    ($($(#[$doc:meta])* $name:ident $(($own:ident: $operand:ty))? $word:literal $stands:ident,)*) => {
+        /// One step of a [`Stub`](super::Stub).
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Step { $($(#[$doc])* $name $(($operand))?,)* }
+
+        impl Step {
+            /// Whether it stands in a frame (`Some(true)`), outside of one, or anywhere (`None`).
+            pub(super) fn in_frame(self) -> Option<bool> {
+                match self { $(Self::$name { .. } => $stands,)* }
+            }
+
+            /// The word that the name of a stub has for it.
+            pub(crate) fn word(self) -> &'static str {
+                match self { $(Self::$name { .. } => $word,)* }
+            }
+
+            /// Writes how the name of a stub spells it: a word, and its operand.
+            pub(super) fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+                to.write_str(self.word())?;
+                match self {
+                    $(Self::$name $(($own))? => { $($own.write(to)?;)? })*
+                }
+                Ok(())
+            }
+
+            /// The step that [`Step::write`] spells so.
+            pub(super) fn read(text: &str) -> Option<Self> {
+                $(if let Some(operand) = text.strip_prefix($word)
+                    && let Some(step) = steps!(@read operand $name $($operand)?)
+                {
+                    return Some(step);
+                })*
+                None
+            }
+        }
+    };
+    (@read $text:ident $name:ident) => { $text.is_empty().then_some(Self::$name) };
+    (@read $text:ident $name:ident $operand:ty) => { <$operand>::read($text).map(Self::$name) };
+}
+
+const ANYWHERE: Option<bool> = None;
+const BEFORE_FRAME: Option<bool> = Some(false);
+const IN_FRAME: Option<bool> = Some(true);
+
+steps! {
+    /// Sets the count of vector registers that a variadic call uses, where the callee reads one (al).
+    SetVectorCount(n: u8) "al" ANYWHERE,
+    /// Copies vector registers to the integer registers of the same positions, where a variadic function looks in either (Win64): bit n of the
+    /// number is position n, counted from 0.
+    VectorsToInts(n: u8) "both" ANYWHERE,
+    /// Pops so many results off a stack of registers (x87), the top one first, and stores them 16 bytes apart, from the address in the first integer register of
+    /// parameters on.
+    Pop(n: u8) "pop" ANYWHERE,
+    /// Pushes so many such results from there; the first becomes the top one.
+    Push(n: u8) "push" ANYWHERE,
+    /// Loads the static chain from the word after an argument area of so many bytes.
+    LoadChain(n: u32) "chain" BEFORE_FRAME,
+    /// Moves the static chain to the n-th integer register of parameters, counted from 0.
+    ChainToInt(n: u8) "chainint" ANYWHERE,
+    /// Moves the static chain to the n-th vector register of parameters, counted from 0.
+    ChainToVector(n: u8) "chainvector" ANYWHERE,
+    /// Opens a frame: saves the frame pointer, and points it there.
+    Frame "frame" BEFORE_FRAME,
+    /// Aligns the stack pointer downwards to a multiple of so many bytes, a power of two.
+    Align(n: u32) "align" IN_FRAME,
+    /// Leaves so many bytes below the stack pointer unused.
+    Skip(n: u32) "skip" IN_FRAME,
+    /// Pushes a copy of an argument area of so many bytes, which the stub was called with.
+    Copy(n: u32) "copy" IN_FRAME,
+    /// Pushes the static chain.
+    PushChain "pushchain" IN_FRAME,
+    /// Pushes the address so many bytes from the start of the argument area that the stub was called with: of what follows its shadow space.
+    PushArea(n: u32) "pusharea" IN_FRAME,
+    /// Calls a function, by the emitter's id.
+    Call(n: u32) "call" IN_FRAME,
+    /// Calls the address in the word after an argument area of so many bytes, which the stub was called with.
+    CallAfter(n: u32) "callafter" IN_FRAME,
+    /// Loads a scratch register, the address, from the word after an argument area of so many bytes.
+    Address(n: u32) "address" BEFORE_FRAME,
+    /// The same in a frame.
+    AddressInFrame(n: u32) "addressinframe" IN_FRAME,
+    /// Sets the address to that of what [`Step::Skip`] has left unused.
+    AddressOfSkipped "addressofskipped" IN_FRAME,
+    /// Pushes the address.
+    PushAddress "pushaddress" IN_FRAME,
+    /// Loads a vector register from the object at the address.
+    Load(own: VectorMove) "load" ANYWHERE,
+    /// Stores a vector register to the object at the address.
+    Store(own: VectorMove) "store" ANYWHERE,
+    /// Loads a vector register from the object whose address is in the first integer register of parameters.
+    LoadResult(own: VectorMove) "result" ANYWHERE,
+    /// Zeroes what the vector registers have above their first 16 bytes: instructions on those would wait for it.
+    ZeroUpper "zeroupper" ANYWHERE,
+    /// Returns the address: moves it to the first integer register of results.
+    ReturnAddress "returnaddress" IN_FRAME,
+    /// Closes the frame and returns to the caller.
+    Leave "leave" IN_FRAME,
+    /// Jumps to a function, by the emitter's id.
+    Jump(n: u32) "jump" BEFORE_FRAME,
+    /// Jumps to the address in the word after an argument area of so many bytes.
+    JumpAfter(n: u32) "jumpafter" BEFORE_FRAME,
+    /// Jumps to the address in the n-th integer register of parameters, counted from 0.
+    JumpInt(n: u8) "jumpint" BEFORE_FRAME,
+    /// Returns to the caller.
+    Return "ret" BEFORE_FRAME,
+}
+
+impl Step {
+    /// Whether nothing can follow.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        matches!(
+            self,
+            Self::Jump(_) | Self::JumpAfter(_) | Self::JumpInt(_) | Self::Return | Self::Leave
+        )
+    }
+
+    /// The function that it calls or jumps to, by the emitter's id.
+    pub(super) fn callee(self) -> Option<u32> {
+        match self {
+            Self::Jump(callee) | Self::Call(callee) => Some(callee),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_valid(self) -> bool {
+        match self {
+            Self::Pop(n) | Self::Push(n) => (1..=MAX_RESULTS).contains(&n),
+            Self::VectorsToInts(positions) => (1..1 << MAX_POSITIONS).contains(&positions),
+            Self::ChainToInt(n) | Self::JumpInt(n) | Self::ChainToVector(n) => n < MAX_REGISTERS,
+            Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
+                own.register < MAX_REGISTERS && i32::try_from(own.offset).is_ok()
+            }
+            Self::PushArea(shadow) => shadow <= MAX_SHADOW,
+            Self::Align(align) => align.is_power_of_two() && (16..=MAX_ALIGN).contains(&align),
+            Self::Skip(bytes) | Self::Copy(bytes) => {
+                bytes > 0 && bytes.is_multiple_of(8) && i32::try_from(bytes).is_ok()
+            }
+            _ => true,
+        }
+    }
+}
