@@ -304,6 +304,18 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Refuses a static chain where the convention has no rule for one: as an ordinary argument it would take another's place.
+    #[cold]
+    fn check_static_chain(&self, ty: &Type, rules: &[Rule]) -> Result<(), Box<Error>> {
+        match Rule::any_is_for(rules, ArgFlags::NEST, 16) {
+            true => Ok(()),
+            false => {
+                let why = "the convention has no register for a static chain";
+                Err(self.unsupported(ty, why))
+            }
+        }
+    }
+
     #[cold]
     fn unsupported(&self, ty: &Type, why: &'static str) -> Box<Error> {
         Box::new(Error::Unsupported {
@@ -423,6 +435,9 @@ impl Walk<'_, '_> {
         self.target.check(&param.ty)?;
         if let Some(why) = no_argument(&param.ty) {
             return Err(self.unsupported(&param.ty, why));
+        }
+        if param.flags.has(ArgFlags::NEST) {
+            self.check_static_chain(&param.ty, rules)?;
         }
         let role = if arg.named {
             Role::Named

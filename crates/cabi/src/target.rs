@@ -51,6 +51,14 @@ fn aarch64_convention(triple: &Triple) -> Option<&'static Convention> {
     (is_linux && is_little).then_some(&aarch64::AAPCS64)
 }
 
+/// Apple's systems on 64-bit Arm: macOS, iOS and the others. Not watchOS's code with pointers of 4 bytes, for which target-lexicon has no name.
+fn is_apple_arm64(triple: &Triple) -> bool {
+    use target_lexicon::Aarch64Architecture::Aarch64;
+    triple.operating_system.is_like_darwin()
+        && triple.architecture == Architecture::Aarch64(Aarch64)
+        && triple.pointer_width() == Ok(PointerWidth::U64)
+}
+
 /// RISC-V's of 32 bits.
 fn riscv32_convention(triple: &Triple) -> Option<&'static Convention> {
     use target_lexicon::Riscv32Architecture::{
@@ -205,6 +213,7 @@ impl Target {
             }
             // `long double` is another one on Darwin and Android.
             Architecture::X86_32(_) if unix && !apple && !mobile => (DataModel::ILP32, None),
+            _ if is_apple_arm64(triple) => (DataModel::APPLE_ARM64, Some(&aarch64::APPLE_ARM64)),
             Architecture::Aarch64(_)
                 if unix && !apple && triple.environment != Environment::GnuIlp32 =>
             {

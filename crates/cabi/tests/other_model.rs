@@ -61,7 +61,7 @@ fn scalars_of_another_model() {
     );
     assert_eq!(
         refused(&Type::F64, &target("i686-unknown-linux-gnu")).unwrap(),
-        "double: laid out for LP64 or LLP64 or LLP64_GNU or X32 or AARCH64 or RISCV64 or RISCV32 or S390X, not for the data model ILP32 (i686-unknown-linux-gnu)"
+        "double: laid out for LP64 or LLP64 or LLP64_GNU or X32 or AARCH64 or APPLE_ARM64 or RISCV64 or RISCV32 or S390X, not for the data model ILP32 (i686-unknown-linux-gnu)"
     );
     for ty in [
         ILP32.fn_pointer(),
@@ -110,7 +110,7 @@ fn records_of_another_model() {
     let bits = record(&DataModel::LP64, Member::bit_field("x", Type::I32, 3));
     assert_eq!(
         refused(&bits, &windows).unwrap(),
-        "struct s: laid out for LP64 or ILP32 or X32 or AARCH64 or RISCV64 or RISCV32 or S390X or XCORE or CSKY, not for the data model LLP64_GNU (x86_64-pc-windows-gnu)"
+        "struct s: laid out for LP64 or ILP32 or X32 or AARCH64 or APPLE_ARM64 or RISCV64 or RISCV32 or S390X or XCORE or CSKY, not for the data model LLP64_GNU (x86_64-pc-windows-gnu)"
     );
     // Pointers of both widths: no model has them.
     let both = RecordBuilder::structure("s")

@@ -365,6 +365,14 @@ fn static_chains_of_other_models() {
         let abi = FnAbi::new(&sig, &target).unwrap();
         assert_eq!(abi.args[1].place.to_string(), place, "{name}");
     }
+    // gcc has s390x's in r0; Apple's systems reserve x18.
+    for name in ["s390x-unknown-linux-gnu", "aarch64-apple-darwin"] {
+        let target = Target::named(name).unwrap();
+        let sig = FnSig::new([Type::I32], Type::VOID).static_chain(target.data_model());
+        let error = FnAbi::new(&sig, &target).unwrap_err().to_string();
+        let why = "void *: the convention has no register for a static chain";
+        assert_eq!(error, format!("{why} ({name})"));
+    }
     let linux = Target::X86_64_LINUX;
     let other = FnSig::new([], Type::VOID).static_chain(&DataModel::ILP32);
     assert!(FnAbi::new(&other, &linux).is_err());
@@ -377,13 +385,10 @@ fn targets() {
     for triple in [
         "wasm32-unknown-unknown",
         "m68k-unknown-linux-gnu",
-        "aarch64-apple-darwin",
         // Systems that look like one that is known: their `long double`, `long` or convention is another.
         "x86_64-unknown-uefi",
         "x86_64-pc-cygwin",
         "aarch64-unknown-uefi",
-        "aarch64-apple-tvos",
-        "aarch64-apple-visionos",
         "i686-apple-darwin",
         "i686-linux-android",
     ] {

@@ -13,7 +13,7 @@ use crate::run::static_program::Written;
 /// What a register or slot holds for a part: where each of its bytes is, and where the bytes above it are.
 struct Held {
     bytes: Vec<usize>,
-    /// Up to the end of a register, or of a word on the stack.
+    /// Up to the end of what is extended of a register, or of a word on the stack.
     above: Vec<usize>,
 }
 
@@ -50,7 +50,7 @@ impl Emulated {
         let (size, width) = (usize::from(part.size), usize::from(part.ty.bytes()));
         let (all, before) = match register {
             Some(name) => (
-                self.stubs.register_bytes(name),
+                self.stubs.extended_bytes(name),
                 self.stubs.before_in_register(name, size),
             ),
             None => (

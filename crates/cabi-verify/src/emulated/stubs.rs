@@ -89,6 +89,14 @@ impl Stubs {
         }
     }
 
+    /// Bytes of a register that a narrow value is extended to fill.
+    pub(super) fn extended_bytes(&self, name: &str) -> usize {
+        match self {
+            Self::AArch64 if name.starts_with('x') => 4,
+            _ => self.register_bytes(name),
+        }
+    }
+
     /// Bytes of a pointer.
     pub(super) fn word(&self) -> usize {
         match self {

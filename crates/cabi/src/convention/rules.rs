@@ -128,3 +128,21 @@ pub enum Rule {
 /// had found are free in it. The place it returns is final, and so is what it takes of the state, also where it returns `None` and the list
 /// goes on. A place outside the argument area that it has taken so far is refused.
 pub type CustomFn = fn(&Group, &mut State) -> Option<Place>;
+
+impl Rule {
+    /// Whether one of `rules`, or of the lists that they go on with, is for arguments with `flag` alone. Lists are followed `depth` deep.
+    pub(crate) fn any_is_for(rules: &[Self], flag: ArgFlags, depth: u8) -> bool {
+        let inside = |rules: &[Self]| depth > 0 && Self::any_is_for(rules, flag, depth - 1);
+        rules.iter().any(|rule| match rule {
+            Self::IfFlag(guard, _) if guard.has(flag) => true,
+            Self::IfType(_, then)
+            | Self::IfWants(_, then)
+            | Self::If(_, _, then)
+            | Self::IfFlag(_, then)
+            | Self::IfNotVariadic(then)
+            | Self::IfUnnamed(then) => inside(core::slice::from_ref(*then)),
+            Self::DelegateTo(list) => inside(list),
+            _ => false,
+        })
+    }
+}

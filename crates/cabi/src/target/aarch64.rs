@@ -1,9 +1,12 @@
-//! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it.
+//! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it; Apple's variant of it is in `apple`.
 //!
 //! Not here: big-endian machines, ILP32, scalable vectors, `__bf16`, vectors of bools, `_BitInt` of more than 128 bits: errors.
 
+mod apple;
+
 use smallvec::SmallVec;
 
+pub use self::apple::APPLE_ARM64;
 use super::machine_registers::registers;
 use super::parts::{
     ATOMIC, NOT_COMPARED, decide, disputed, has_atomic, int, is_compared, memory, one, refuse,
@@ -109,18 +112,12 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return Err(disputed(ty, why, AAPCS64.name));
     }
-    let is_wide = |leaf: Leaf| matches!(leaf.kind, LeafKind::Vector(_)) && leaf.width_bits > 8 * 16;
-    if ty.canonical_align() > 16 && leaves_of_one_element(ty).any(is_wide) {
-        let why = "a vector of more than 16 bytes is aligned to 16 there, and not to its size";
-        return Err(refuse(ty, why, AAPCS64.name));
-    }
+    check_vectors(ty, AAPCS64.name)?;
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
         return Ok(memory(ty));
     }
-    if leaves(ty).any(|leaf| !is_known(leaf.kind)) {
-        return Err(refuse(ty, NOT_COMPARED, AAPCS64.name));
-    }
+    check_leaves(ty, AAPCS64.name)?;
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return Ok(scalar_group(*scalar, ty)),
         Kind::Vector(_) => return vector_group(ty),
@@ -142,6 +139,24 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         1..=16 => all_words(ty, argument_align(ty)),
         _ => memory(ty),
     })
+}
+
+/// Refuses a type with vectors that [`Type::vector`] aligns otherwise than compilers do.
+fn check_vectors(ty: &Type, convention: &'static str) -> Result<(), Error> {
+    let is_wide = |leaf: Leaf| matches!(leaf.kind, LeafKind::Vector(_)) && leaf.width_bits > 8 * 16;
+    if ty.canonical_align() > 16 && leaves_of_one_element(ty).any(is_wide) {
+        let why = "a vector of more than 16 bytes is aligned to 16 there, and not to its size";
+        return Err(refuse(ty, why, convention));
+    }
+    Ok(())
+}
+
+/// Refuses a type with a leaf that compilers are not asked about.
+fn check_leaves(ty: &Type, convention: &'static str) -> Result<(), Error> {
+    match leaves(ty).all(|leaf| is_known(leaf.kind)) {
+        true => Ok(()),
+        false => Err(refuse(ty, NOT_COMPARED, convention)),
+    }
 }
 
 /// Whether compilers are asked about values of such a leaf, and agree.
@@ -220,8 +235,8 @@ fn float(scalar: Scalar) -> Option<Part> {
 }
 
 /// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA ("Homogeneous Aggregates"). Members of a union count
-/// once where they overlap, and none of them has padding.
-fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
+/// once where they overlap, and none of them has padding. What spoils the aggregate is up to compilers.
+fn members(ty: &Type) -> Option<Members> {
     let mut found = Members::default();
     let mut walk = leaves(ty);
     let mut outer = SmallVec::<[u64; 4]>::new();
@@ -230,22 +245,27 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
             Step::Leaf(leaf) => {
                 let counts = Counts::of(&leaf, &walk);
                 if !found.add(&leaf, counts) {
-                    return Ok(None);
+                    return None;
                 }
             }
             Step::Enter(..) => outer.push(core::mem::take(&mut found.bytes)),
             Step::Leave(inner) => {
                 if u64::from(found.bytes.count_ones()) != inner.size() && !is_all_padding(inner) {
-                    return Ok(None);
+                    return None;
                 }
                 found.bytes |= outer.pop().unwrap_or_default();
             }
         }
     }
     let bytes: u64 = found.parts.iter().map(|part| u64::from(part.size)).sum();
-    if found.parts.is_empty() || bytes != ty.size() {
+    (!found.parts.is_empty() && bytes == ty.size()).then_some(found)
+}
+
+/// The members of a homogeneous aggregate as gcc and clang agree on them.
+fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
+    let Some(found) = members(ty) else {
         return Ok(None);
-    }
+    };
     // gcc takes a structure of one vector or complex number for that, whatever is beside it.
     let is_one_value = match found.parts.len() {
         1 => found.of_vectors == Some(true),
@@ -262,8 +282,7 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
         let why = "gcc and clang do not agree on whether its members without bytes or names count as members";
         return Err(disputed(ty, why, AAPCS64.name));
     }
-    let group = Group::new(GroupKind::Registers, ty.size(), argument_align(ty));
-    Ok(Some(found.parts.into_iter().fold(group, Group::with)))
+    Ok(Some(found.group(ty, argument_align(ty))))
 }
 
 /// What has been found of a homogeneous aggregate.
@@ -281,6 +300,12 @@ struct Members {
 }
 
 impl Members {
+    /// A register for each member, for all of them or none.
+    fn group(self, ty: &Type, align: u32) -> Group {
+        let group = Group::new(GroupKind::Registers, ty.size(), align);
+        self.parts.into_iter().fold(group, Group::with)
+    }
+
     /// Adds a leaf; `false` if the aggregate is not homogeneous.
     fn add(&mut self, leaf: &Leaf, counts: Counts) -> bool {
         match counts {

@@ -150,6 +150,13 @@ impl DataModel {
         big_bit_int_align: 16,
         ..Self::LP64
     };
+    /// AArch64 on Apple's systems.
+    pub const APPLE_ARM64: Self = Self {
+        long_double: LongDouble::F64,
+        records: RecordRules::Clang,
+        big_bit_int_align: 16,
+        ..Self::LP64
+    };
     /// RISC-V 64.
     pub const RISCV64: Self = Self {
         char_signed: false,

@@ -96,6 +96,7 @@ impl ModelFacts {
             ("ILP32", DataModel::ILP32),
             ("X32", DataModel::X32),
             ("AARCH64", DataModel::AARCH64),
+            ("APPLE_ARM64", DataModel::APPLE_ARM64),
             ("RISCV64", DataModel::RISCV64),
             ("RISCV32", DataModel::RISCV32),
             ("S390X", DataModel::S390X),
@@ -127,7 +128,7 @@ impl DataModel {
     /// use cabi::{DataModel, Type};
     /// assert!(DataModel::ILP32.check(&DataModel::ILP32.pointer()).is_ok());
     /// let refused = DataModel::ILP32.check(&Type::PTR).unwrap_err();
-    /// assert_eq!(refused.to_string(), "void *: laid out for LP64 or LLP64 or LLP64_GNU or AARCH64 or RISCV64 or S390X, not for the data model ILP32");
+    /// assert_eq!(refused.to_string(), "void *: laid out for LP64 or LLP64 or LLP64_GNU or AARCH64 or APPLE_ARM64 or RISCV64 or S390X, not for the data model ILP32");
     /// ```
     pub fn check(&self, ty: &Type) -> Result<(), Error> {
         let facts = ModelFacts::of(self);

@@ -51,7 +51,7 @@ impl Emulators {
         suite: &mut Suite,
     ) -> Result<usize> {
         let gcc = machine.compilers.iter().find(|one| one.name == "gcc");
-        let Some((emulated, gcc)) = machine.emulated.zip(gcc) else {
+        let Some((emulated, gcc)) = machine.emulated.zip(machine.linker.as_ref().or(gcc)) else {
             return Ok(0);
         };
         let engine = format!("{engine} emulated");

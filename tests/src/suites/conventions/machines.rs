@@ -27,8 +27,10 @@ pub(super) struct Machine {
     /// What some of them must have.
     pub(super) shapes: &'static [&'static [Shape]],
     pub(super) compilers: Vec<Compiler>,
-    /// How its programs run, if there is an emulator; its gcc links them.
+    /// How its programs run, if there is an emulator.
     pub(super) emulated: Option<Emulated>,
+    /// What compiles and links the rest of them, where it is none of its compilers: else its gcc.
+    pub(super) linker: Option<Compiler>,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: &'static [(&'static str, &'static str)],
 }
@@ -46,6 +48,7 @@ impl Machine {
             shapes: &[OF_C],
             compilers: Vec::new(),
             emulated: None,
+            linker: None,
             equivalent: &[],
         }
     }
@@ -143,7 +146,8 @@ fn c(signature: &Signature, target: &Target, n: usize) -> Option<Question> {
 
 pub(super) fn all() -> Result<Vec<Machine>, Error> {
     let mut all = Vec::from(xcore::all());
-    all.extend([aarch64::machine()?, s390x::machine()?]);
+    all.extend(aarch64::all()?);
+    all.push(s390x::machine()?);
     all.extend(csky::all());
     all.extend(riscv::all()?);
     Ok(all)

@@ -1,4 +1,4 @@
-//! AArch64: gcc and clang.
+//! AArch64: gcc and clang, and Apple's clang.
 
 use cabi::{Error, Target, aarch64};
 use cabi_verify::emulated::{Emulated, Stubs};
@@ -11,7 +11,16 @@ const ABSENT: &[(&str, &str)] = &[
     ("_Complex __float128", "_Complex long double"),
 ];
 
-pub(super) fn machine() -> Result<Machine, Error> {
+pub(super) fn all() -> Result<[Machine; 2], Error> {
+    Ok([linux()?, apple()?])
+}
+
+const QEMU: Emulated = Emulated {
+    emulator: "qemu-aarch64",
+    stubs: Stubs::AArch64,
+};
+
+fn linux() -> Result<Machine, Error> {
     let target = Target::named("aarch64-unknown-linux-gnu")?;
     Ok(Machine {
         absent: scalars(ABSENT, 16, 9),
@@ -24,10 +33,7 @@ pub(super) fn machine() -> Result<Machine, Error> {
                 ..Compiler::clang("--target=aarch64-linux-gnu")
             },
         ],
-        emulated: Some(Emulated {
-            emulator: "qemu-aarch64",
-            stubs: Stubs::AArch64,
-        }),
+        emulated: Some(QEMU),
         equivalent: &[
             ("`if nest: ", "C has no static chain there"),
             (
@@ -40,5 +46,33 @@ pub(super) fn machine() -> Result<Machine, Error> {
             ),
         ],
         ..Machine::of_c("aapcs64", &aarch64::AAPCS64, target)
+    })
+}
+
+/// clang's code of Apple's convention in ELF files, which the Linux linker takes.
+fn apple() -> Result<Machine, Error> {
+    let target = Target::named("aarch64-apple-darwin")?;
+    Ok(Machine {
+        absent: scalars(ABSENT, 16, 9),
+        shapes: &[OF_C, &[FLOAT16, VECTORS_IN_REGISTERS]],
+        compilers: vec![Compiler {
+            bit_int: true,
+            ..Compiler::clang(
+                "--target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector",
+            )
+        }],
+        emulated: Some(QEMU),
+        equivalent: &[
+            (
+                "unnamed arguments on the stack",
+                "that is where Apple's are",
+            ),
+            (
+                "results, `if type in [F16, F32, F64, V128]: first free of v0 v1 v2 v3` without its guard",
+                "the rule before it places integers",
+            ),
+        ],
+        linker: Some(Compiler::gcc("aarch64-linux-gnu-gcc")),
+        ..Machine::of_c("apple-arm64", &aarch64::APPLE_ARM64, target)
     })
 }

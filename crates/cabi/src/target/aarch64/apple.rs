@@ -1,0 +1,152 @@
+//! Apple's variant of AAPCS64: "Writing ARM64 code for Apple platforms", and clang's `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
+//!
+//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. What its own callers and callees do not agree on is refused.
+
+use super::{
+    AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, check_vectors,
+    float, members, short_vector,
+};
+use crate::convention::{
+    ArgFlags, Classify, Convention, Extension, Frame, Group, Role, Rule, Rules, VaList,
+};
+use crate::scalar::Scalar;
+use crate::target::parts::{
+    NOT_COMPARED, disputed, extension, has_atomic, int, memory, one, refuse,
+};
+use crate::types::error::Error;
+use crate::types::record::is_all_padding;
+use crate::types::{Kind, Type};
+
+/// "Variadic functions [..] assign each argument to an appropriate number of 8-byte stack slots".
+const UNNAMED: Rule = Rule::IfUnnamed(&Rule::AssignToStack { size: 8, align: 8 });
+/// A record in words, or an integer of 16 bytes. No register is left to later arguments.
+const LAST_COMPOSITES: Rule = Rule::IfFlag(
+    ArgFlags::SPLIT,
+    &Rule::AssignToStackWithShadow {
+        size: 8,
+        align: 8,
+        shadow: X,
+    },
+);
+/// An HFA has the alignment of its elements.
+const LAST_VECTORS: Rule = Rule::IfType(
+    FLOATS,
+    &Rule::AssignToStackWithShadow {
+        size: 0,
+        align: 0,
+        shadow: V,
+    },
+);
+/// "Function arguments may consume slots on the stack that are not multiples of 8 bytes".
+const PACKED: Rule = Rule::AssignToStack { size: 0, align: 0 };
+
+/// AAPCS64 on Apple's systems.
+pub const APPLE_ARM64: Convention = Convention {
+    name: "Apple arm64",
+    rules: Rules {
+        classify,
+        args: &[
+            SRET,
+            LARGE,
+            UNNAMED,
+            WORDS,
+            VECTORS,
+            LAST_COMPOSITES,
+            LAST_VECTORS,
+            PACKED,
+        ],
+        ..AAPCS64.rules
+    },
+    frame: Frame {
+        va_list: VaList::Pointer,
+        ..AAPCS64.frame
+    },
+};
+
+/// What `ty` asks for.
+fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() {
+        return Ok(Group::ignore());
+    }
+    check_vectors(ty, APPLE_ARM64.name)?;
+    // No HFA is larger, and no walk over an array is longer.
+    if ty.size() > 64 {
+        return Ok(memory(ty));
+    }
+    check_leaves(ty, APPLE_ARM64.name)?;
+    match ty.kind() {
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
+        Kind::Vector(_) => return vector_group(ty),
+        _ => {}
+    }
+    if let Some(group) = homogeneous(ty, cx)? {
+        return Ok(group);
+    }
+    Ok(match ty.size() {
+        1..=16 => in_words(ty, ty.canonical_align()),
+        _ => memory(ty),
+    })
+}
+
+/// Words in registers that need not be an even pair, all of them or none.
+fn in_words(ty: &Type, align: u32) -> Group {
+    let mut group = all_words(ty, if align >= 16 { 16 } else { 8 });
+    group.flags = ArgFlags::SPLIT;
+    group
+}
+
+/// "The caller of a function is responsible for signing or zero-extending any argument with fewer than 32 bits", and a function for its result.
+fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
+    let refused = |why| Err(refuse(ty, why, APPLE_ARM64.name));
+    match (scalar, ty.size()) {
+        (Scalar::F128, _) => refused("no C compiler of Apple has it"),
+        (Scalar::F16, _) if cx.role == Role::Unnamed => {
+            refused("clang converts an unnamed one to `double`, which no part of it is")
+        }
+        (Scalar::BitInt { bits: ..32, .. }, size) if u64::from(bits_of(scalar)) != 8 * size => {
+            refused("clang passes one of less than 32 bits as an integer of 4 bytes on the stack")
+        }
+        (_, 9..) => Ok(in_words(ty, 16)),
+        (_, size) => Ok(one(
+            ty,
+            float(scalar).unwrap_or_else(|| {
+                let is_extended = size < 4 && !ty.is_atomic();
+                let extension = match is_extended {
+                    true => extension(scalar),
+                    false => Extension::None,
+                };
+                int(u8::try_from(size).unwrap_or(8), extension)
+            }),
+        )),
+    }
+}
+
+const fn bits_of(scalar: Scalar) -> u16 {
+    match scalar {
+        Scalar::BitInt { bits, .. } => bits,
+        _ => 0,
+    }
+}
+
+fn vector_group(ty: &Type) -> Result<Group, Error> {
+    match short_vector(ty.size()) {
+        Some(part) => Ok(one(ty, part)),
+        None if ty.size() < 8 => Err(refuse(ty, NOT_COMPARED, APPLE_ARM64.name)),
+        None => Ok(memory(ty)),
+    }
+}
+
+/// A homogeneous aggregate. One with something `_Atomic` in it is none to clang.
+fn homogeneous(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
+    let found = members(ty).filter(|found| !found.is_spoiled && !has_atomic(ty));
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let element = found.parts.first().map_or(1, |part| part.size.into());
+    if element == 16 && cx.role == Role::Unnamed {
+        let why =
+            "clang's callers do not align unnamed records of 16-byte vectors as its `va_arg` does";
+        return Err(disputed(ty, why, APPLE_ARM64.name));
+    }
+    Ok(Some(found.group(ty, element)))
+}
