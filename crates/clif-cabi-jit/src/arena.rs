@@ -5,12 +5,13 @@
 //! module, while here the code outlives it. What stays the same: nothing ever moves, and everything lies within
 //! [`MAX_SIZE`] bytes, so that a 32-bit displacement reaches from any function to any other.
 //!
-//! A page is writable until it is sealed and never again afterwards; no page is writable and executable at once.
+//! A page is writable until it is sealed and never again afterwards; for no thread a page is writable and executable at once.
 
 use crate::cranelift::jit::JITMemoryKind;
 use region::Protection;
 
 use crate::error::{Error, Result};
+use crate::host::Pages;
 
 /// The most memory an engine can have: what a 32-bit displacement spans.
 pub(crate) const MAX_SIZE: usize = 1 << 31;
@@ -20,15 +21,12 @@ const GRAIN: usize = 64 << 10;
 
 /// A reserved range of address space; unmapped on drop.
 pub(crate) struct Arena {
-    allocation: region::Allocation,
+    pages: Pages,
     /// Offset of the first page that no run owns.
     next: usize,
     /// Runs of pages that can still be written to.
     runs: Vec<Run>,
 }
-
-// SAFETY: the allocation is plain memory owned by this value alone; no thread is special to it.
-unsafe impl Send for Arena {}
 
 /// Writable pages of one kind, as offsets into the arena; `start` and `end` are multiples of the page size.
 struct Run {
@@ -47,12 +45,8 @@ impl Arena {
                 most: MAX_SIZE,
             });
         }
-        let allocation = region::alloc(size, Protection::NONE).map_err(|source| Error::Memory {
-            action: "reserve memory",
-            source,
-        })?;
         Ok(Self {
-            allocation,
+            pages: Pages::reserve(size)?,
             next: 0,
             runs: Vec::new(),
         })
@@ -69,7 +63,7 @@ impl Arena {
             Ok(align) if align.is_power_of_two() && align <= region::page::size() => align,
             _ => return Err(Error::Alignment { align }),
         };
-        let total = self.allocation.len();
+        let total = self.pages.len();
         let free = total - self.next;
         let exhausted = Error::OutOfMemory {
             wanted: size,
@@ -92,7 +86,7 @@ impl Arena {
         if let Some(run) = self.runs.iter_mut().find(fits) {
             let offset = run.used.next_multiple_of(align);
             run.used = offset + size;
-            return Ok(self.at(offset));
+            return Ok(self.pages.at(offset));
         }
 
         let pages = size.max(1).next_multiple_of(region::page::size());
@@ -100,10 +94,11 @@ impl Arena {
             return Err(exhausted);
         }
         let (start, end) = (self.next, self.next + pages.max(GRAIN).min(free));
-        self.protect(start, end, Protection::READ_WRITE)?;
+        // SAFETY: whole pages, and the first ones that no run has owned.
+        unsafe { self.pages.open(start..end, protection)? };
         self.next = end;
         let offset = self.in_new_run((start, end), protection, size, align);
-        Ok(self.at(offset))
+        Ok(self.pages.at(offset))
     }
 
     /// The offset of `size` bytes in a new run from `start` to `end`, which joins the last one when that has the same protection and ends there.
@@ -147,33 +142,14 @@ impl Arena {
             if protection == Protection::READ_WRITE || sealed == start {
                 continue;
             }
-            self.protect(start, sealed, protection)?;
+            // SAFETY: whole pages of a run of this protection. What is in them is finished, and the run gives out others from now on.
+            unsafe { self.pages.seal(start..sealed, protection)? };
             if let Some(run) = self.runs.get_mut(idx) {
                 (run.start, run.used) = (sealed, sealed);
             }
         }
         self.runs.retain(|run| run.start < run.end);
         Ok(())
-    }
-
-    fn protect(&mut self, start: usize, end: usize, protection: Protection) -> Result<()> {
-        let address = self.at(start);
-        // SAFETY: `start..end` are whole pages of our own reservation. They are either fresh or a run's pages that are
-        // being sealed; what is sealed holds finished code or constants, which nobody writes to.
-        unsafe { region::protect(address, end - start, protection) }.map_err(|source| {
-            Error::Memory {
-                action: match protection {
-                    Protection::READ_EXECUTE => "make memory executable",
-                    Protection::READ => "make memory read-only",
-                    _ => "make memory writable",
-                },
-                source,
-            }
-        })
-    }
-
-    fn at(&mut self, offset: usize) -> *mut u8 {
-        self.allocation.as_mut_ptr::<u8>().wrapping_add(offset)
     }
 }
 
@@ -183,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_given_out_is_aligned_disjoint_and_writable() {
-        let mut arena = Arena::new(1 << 20).unwrap();
+        let mut arena = Arena::new(4 << 20).unwrap();
         let mut ranges = Vec::new();
         for round in 0..20 {
             for (i, kind) in [
@@ -197,8 +173,12 @@ mod tests {
                 let (size, align) = (1 + 137 * round * (i + 1), 1 << (round % 13));
                 let at = arena.allocate(size, align, kind).unwrap();
                 assert_eq!(at.addr() % usize::try_from(align).unwrap(), 0);
-                // SAFETY: `size` bytes at `at` are ours and writable until sealed.
-                unsafe { at.write_bytes(0xcc, size) };
+                let written = crate::host::write_code(|| {
+                    // SAFETY: `size` bytes at `at` are ours and writable until sealed.
+                    unsafe { at.write_bytes(0xcc, size) };
+                    Ok(())
+                });
+                written.unwrap();
                 ranges.push((at.addr(), at.addr() + size));
             }
             if round % 3 == 0 {

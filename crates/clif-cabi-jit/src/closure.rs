@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{Convention, FnSig, Type};
 use clif_cabi::clif_cabi_plan::VaArgPlan;
-use clif_cabi::{EntryPlan, SysVAggregateLowering};
+use clif_cabi::{EntryPlan, Lowering};
 
 pub use self::bound::BoundFunction;
 use self::enter::{Handler, handler, words};
@@ -56,7 +56,7 @@ const MAX_RESULT: u32 = 64;
 ///
 /// # Example
 /// ```
-/// # #[cfg(not(all(target_arch = "x86_64", unix)))]
+/// # #[cfg(not(all(has_engine, unix)))]
 /// # return Ok(()); // no JIT on this machine
 /// use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 /// use clif_cabi_jit::{Closures, Settings};
@@ -86,7 +86,7 @@ pub struct Closures {
 
 struct Compiler {
     engine: Engine,
-    lower: SysVAggregateLowering,
+    lower: Lowering,
     /// By what the entry looks like, and how the unnamed arguments are fetched that all callers pass.
     compiled: HashMap<(ByShape<EntryPlan>, Vec<VaArgPlan>), Code>,
     va_args: HashMap<VaArgPlan, TypedCode<Read>>,
@@ -140,7 +140,7 @@ impl Closures {
     /// As [`Engine::new`]; [`Error::Lowering`] where C functions are not lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
         let engine = Engine::new(settings)?;
-        let lower = SysVAggregateLowering::new(engine.isa())?;
+        let lower = Lowering::new(engine.isa())?;
         Ok(Self {
             compiler: Mutex::new(Compiler {
                 engine,

@@ -73,7 +73,7 @@ impl Code {
     /// # Example
     ///
     /// ```
-    /// # #[cfg(not(all(target_arch = "x86_64", any(unix, windows))))]
+    /// # #[cfg(not(has_engine))]
     /// # return Ok(()); // no JIT on this machine
     /// # use clif_cabi_jit::{Engine, Settings, cranelift_codegen::ir::{types::I32, AbiParam, InstBuilder}};
     /// # use clif_cabi_jit::{cranelift_module::Module, cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}};

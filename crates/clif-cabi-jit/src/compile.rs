@@ -1,20 +1,20 @@
 //! From CLIF to bytes and relocations, with Cranelift's panics turned into errors.
 //!
-//! Signatures that Cranelift's x86-64 back end asserts against are refused before it sees them. The list is not the
+//! Signatures that Cranelift's back end asserts against are refused before it sees them. The list is not the
 //! whole truth (there are operations without a lowering, too), so a panic that gets through is caught.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::cranelift::codegen::control::ControlPlane;
 use crate::cranelift::codegen::ir::{
-    ArgumentExtension, ArgumentPurpose, ExternalName, Function, Signature,
-    types::{F16, F128, I128},
+    ArgumentExtension, ArgumentPurpose, ExternalName, Function, Signature, types::I128,
 };
 use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
 use crate::cranelift::module::{FuncId, ModuleReloc};
 use crate::cranelift::{RelocTarget, codegen::Context};
 
 use crate::error::{Error, Result};
+use crate::host::machine;
 
 /// Compiles `ctx.func`, the function `name`. The code stays in `ctx`; its relocations are returned.
 ///
@@ -91,15 +91,13 @@ fn names_something(func: &Function, target: &RelocTarget) -> bool {
     }
 }
 
-/// What Cranelift's x86-64 back end would panic on, in words.
+/// What Cranelift's back ends would panic on, in words.
 fn check_signature(signature: &Signature) -> Result<(), String> {
-    if matches!(
-        signature.call_conv,
-        CallConv::AppleAarch64 | CallConv::Probestack
-    ) {
+    if !machine::has_call_conv(signature.call_conv) {
         return Err(format!(
-            "calling convention {} is not available on x86-64",
-            signature.call_conv
+            "calling convention {} is not available on {}",
+            signature.call_conv,
+            machine::NAME
         ));
     }
     let (params, returns) = (&signature.params, &signature.returns);
@@ -113,18 +111,10 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
             _ if param.value_type == I128 && signature.call_conv != CallConv::Tail => {
                 "an i128 must be passed as two i64"
             }
-            _ if matches!(param.value_type, F16 | F128)
-                && signature.call_conv == CallConv::WindowsFastcall =>
-            {
-                "windows_fastcall has no place for f16 and f128"
-            }
             _ if param.extension != ArgumentExtension::None
                 && !(param.value_type.is_int() && param.value_type.bits() <= 64) =>
             {
                 "only integers can be extended"
-            }
-            ArgumentPurpose::StructArgument(size) if size % 8 != 0 => {
-                "the size of a struct argument must be a multiple of 8"
             }
             ArgumentPurpose::StructArgument(_) if what == "result" => {
                 "a struct argument cannot be a result"
@@ -135,7 +125,10 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
             ArgumentPurpose::StructReturn if !returns.is_empty() => {
                 "sret does not go together with results"
             }
-            _ => continue,
+            _ => match machine::param_refusal(param, signature.call_conv) {
+                Some(why) => why,
+                None => continue,
+            },
         };
         return Err(format!("{what} {param}: {reason}"));
     }

@@ -8,17 +8,35 @@ pub(crate) use clif_cabi::{
 };
 
 #[cfg(feature = "cranelift-0.132")]
-pub(crate) use cranelift_0_132::{jit, native};
+pub(crate) use {
+    cranelift_0_132::{jit, native},
+    icache_0_132 as icache,
+};
 #[cfg(feature = "cranelift-0.133")]
-pub(crate) use cranelift_0_133::{jit, native};
+pub(crate) use {
+    cranelift_0_133::{jit, native},
+    icache_0_133 as icache,
+};
 #[cfg(feature = "cranelift-0.134")]
-pub(crate) use cranelift_0_134::{jit, native};
+pub(crate) use {
+    cranelift_0_134::{jit, native},
+    icache_0_134 as icache,
+};
 #[cfg(feature = "cranelift-0.135")]
-pub(crate) use cranelift_0_135::{jit, native};
+pub(crate) use {
+    cranelift_0_135::{jit, native},
+    icache_0_135 as icache,
+};
 #[cfg(feature = "cranelift-0.136")]
-pub(crate) use cranelift_0_136::{jit, native};
+pub(crate) use {
+    cranelift_0_136::{jit, native},
+    icache_0_136 as icache,
+};
 #[cfg(feature = "cranelift-0.137")]
-pub(crate) use cranelift_0_137::{jit, native};
+pub(crate) use {
+    cranelift_0_137::{jit, native},
+    icache_0_137 as icache,
+};
 
 /// What a relocation of compiled code names: a symbol, or an offset in its own function.
 #[cfg(not(feature = "cranelift-0.137"))]

@@ -6,6 +6,9 @@
 
 mod module;
 mod resolve;
+#[cfg(all(test, has_engine))]
+#[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +29,8 @@ use clif_cabi::StubCode;
 use crate::arena::Arena;
 use crate::code::{Code, Shared};
 use crate::compile::compile;
-use crate::error::{Error, Result, unsupported_host};
+use crate::error::{Error, Result};
+use crate::host;
 use crate::library::{Library, Symbols, check_name};
 use crate::memory::{EngineModule, address, new_module};
 use crate::settings::Settings;
@@ -75,14 +79,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows, [`Error::Setting`] for a flag that
+    /// [`Error::UnsupportedHost`] on machines other than x86-64 with Unix or Windows and AArch64 with Unix, [`Error::Setting`] for a flag that
     /// does not exist or is fixed, [`Error::MemorySize`] and [`Error::Memory`] when the memory cannot be reserved.
     pub fn new(settings: &Settings) -> Result<Self> {
-        if !cfg!(all(target_arch = "x86_64", any(unix, windows))) {
-            return Err(unsupported_host(
-                "the JIT needs x86-64 with Unix or Windows",
-            ));
-        }
+        host::check()?;
         let isa = settings.isa()?;
         let shared = Shared::new(Arena::new(settings.memory_size())?);
         let symbols = Symbols::new();
@@ -201,8 +201,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind other than `Abs8`,
-    /// `Abs4`, `X86PCRel4` and `X86CallPCRel4`, or outside the bytes; [`Error::Content`] for no bytes at all.
+    /// As [`define`](Self::define) for ids and memory; [`Error::Relocation`] for one of a kind that this machine's code does not
+    /// have, or outside the bytes; [`Error::Content`] for no bytes at all.
     pub fn define_bytes(&mut self, id: FuncId, bytes: &[u8], relocs: &[ModuleReloc]) -> Result<()> {
         self.define_aligned(id, STUB_ALIGN, bytes, relocs.to_vec())
     }
@@ -228,7 +228,7 @@ impl Engine {
                 reloc::check_range(&name, place.zip(target), is_own, reloc)?;
             }
         }
-        self.module.finalize_definitions()?;
+        host::write_code(|| Ok(self.module.finalize_definitions()?))?;
         for pending in self.pending.drain(..) {
             let stage = match pending.id {
                 FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),
@@ -346,8 +346,8 @@ impl Engine {
         }
         self.check_relocs(&name, bytes.len(), &relocs)?;
         resolve::check_stub(self.module.isa(), &name, bytes, &relocs)?;
-        self.module
-            .define_function_bytes(id, align, bytes, &relocs)?;
+        let module = &mut self.module;
+        host::write_code(|| Ok(module.define_function_bytes(id, align, bytes, &relocs)?))?;
         if let Some(stage) = self.functions.get_mut(id.index()) {
             *stage = Stage::Defined { size: bytes.len() };
         }

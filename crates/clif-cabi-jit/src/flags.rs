@@ -5,10 +5,11 @@ use crate::cranelift::codegen::settings::{self, Configurable, SetError};
 use crate::cranelift::native;
 
 use crate::error::{Error, Result, unsupported_host};
+use crate::host::machine;
 
-/// Flags that a front end may set to any value. They change what a function consists of, and nothing of how it is called, what it calls, or what
+/// Flags that a front end may set to any value on every machine. They change what a function consists of, and nothing of how it is called, what it calls, or what
 /// memory it touches.
-const FREE: [&str; 11] = [
+const FREE: [&str; 10] = [
     // Also chosen by `Settings::opt_level` and `Settings::register_allocator`; the flag wins.
     "opt_level",
     "regalloc_algorithm",
@@ -22,19 +23,17 @@ const FREE: [&str; 11] = [
     "enable_alias_analysis",
     // It rewrites results of float arithmetic. Moving a float, which is all that a call does, is none.
     "enable_nan_canonicalization",
-    // It adds a frame where there would be none; tail calls need it.
-    "preserve_frame_pointers",
     // Up to a page, which is the most that memory is aligned to: `MAX_LOG2_ALIGN`.
     "log2_min_function_alignment",
     // It allows one more instruction, `stack_switch`, in functions that the front end builds.
     "stack_switch_model",
 ];
 
-/// The largest `log2_min_function_alignment`: a page.
+/// The largest `log2_min_function_alignment`: the smallest page of any host.
 const MAX_LOG2_ALIGN: u8 = 12;
 
-/// Flags that are not a front end's to set, each with its value and the reason.
-const FIXED: [(&str, &str, &str); 16] = [
+/// Flags that are not a front end's to set on any machine, each with its value and the reason.
+const FIXED: [(&str, &str, &str); 12] = [
     (
         "is_pic",
         "false",
@@ -51,19 +50,9 @@ const FIXED: [(&str, &str, &str); 16] = [
         "library routines are C functions of this machine",
     ),
     (
-        "enable_llvm_abi_extensions",
-        "false",
-        "it returns integers in rcx, which C does not",
-    ),
-    (
         "enable_multi_ret_implicit_sret",
         "false",
         "its result area is not C's sret",
-    ),
-    (
-        "enable_pinned_reg",
-        "false",
-        "C expects r15 to be preserved",
     ),
     // Debuggers and profilers may be told; no unwinder of the process is, so nothing can unwind through JIT code yet.
     (
@@ -104,19 +93,9 @@ const FIXED: [(&str, &str, &str); 16] = [
         "only Wasmtime reads it",
     ),
     (
-        "enable_table_access_spectre_mitigation",
-        "true",
-        "code for x86-64 does not depend on it",
-    ),
-    (
         "enable_incremental_compilation_cache_checks",
         "false",
         "an engine has no such cache",
-    ),
-    (
-        "enable_compact_unwind_abi",
-        "false",
-        "only code for AArch64 depends on it",
     ),
 ];
 
@@ -128,9 +107,13 @@ pub(crate) fn isa(
 ) -> Result<OwnedTargetIsa> {
     let mut shared = settings::builder();
     let mut isa = native::builder_with_options(host).map_err(unsupported_host)?;
-    let fixed = FIXED.map(|(name, value, _)| (name, value));
-    for (name, value) in fixed.iter().chain(own) {
-        match shared.set(name, value) {
+    let fixed = fixed().map(|(name, value, _)| (*name, *value));
+    for (name, value) in fixed.chain(own.iter().copied()) {
+        let set = match shared.set(name, value) {
+            Err(SetError::BadName(_)) => isa.set(name, value),
+            set => set,
+        };
+        match set {
             // Not every release has every flag.
             Ok(()) | Err(SetError::BadName(_)) => {}
             Err(error) => return Err(refused(name, value, error.to_string())),
@@ -164,16 +147,24 @@ pub(crate) fn isa(
 /// What the names of ISA flags begin with that say which instructions there are.
 const INSTRUCTIONS: &str = "has_";
 
+fn free() -> impl Iterator<Item = &'static str> {
+    FREE.iter().chain(machine::FREE).copied()
+}
+
+fn fixed() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    FIXED.iter().chain(machine::FIXED)
+}
+
 /// Refuses flags that a front end may not set.
 fn check(name: &str) -> Result<(), String> {
-    if FREE.contains(&name) || name.starts_with(INSTRUCTIONS) {
+    if free().any(|free| free == name) || name.starts_with(INSTRUCTIONS) {
         return Ok(());
     }
-    Err(match FIXED.iter().find(|fixed| fixed.0 == name) {
+    Err(match fixed().find(|fixed| fixed.0 == name) {
         Some((_, value, why)) => format!("fixed to {value}: {why}"),
         None => format!(
             "not one of the flags that may be set: {}, {INSTRUCTIONS}..",
-            FREE.join(", ")
+            free().collect::<Vec<_>>().join(", ")
         ),
     })
 }
@@ -205,7 +196,7 @@ fn refused(name: &str, value: &str, why: String) -> Error {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(all(test, has_engine))]
 mod tests {
     use super::*;
 
@@ -213,13 +204,16 @@ mod tests {
     #[test]
     fn every_flag_is_decided() {
         for setting in settings::builder().iter() {
-            let fixed = FIXED.iter().any(|fixed| fixed.0 == setting.name);
-            assert_ne!(fixed, FREE.contains(&setting.name), "{}", setting.name);
+            let fixed = fixed().any(|fixed| fixed.0 == setting.name);
+            let free = free().any(|free| free == setting.name);
+            assert_ne!(fixed, free, "{}", setting.name);
         }
         for setting in native::builder_with_options(false).unwrap().iter() {
             let named = setting.name.starts_with(INSTRUCTIONS);
             let preset = setting.kind == settings::SettingKind::Preset;
-            assert_ne!(named, preset, "{}", setting.name);
+            let fixed = fixed().any(|fixed| fixed.0 == setting.name);
+            let decided = usize::from(named) + usize::from(preset) + usize::from(fixed);
+            assert_eq!(decided, 1, "{}", setting.name);
         }
     }
 
@@ -227,8 +221,8 @@ mod tests {
     #[test]
     fn fixed_flags_have_their_values() {
         let isa = isa(&[], &[], false).unwrap();
-        for flag in isa.flags().iter() {
-            if let Some((name, value, _)) = FIXED.iter().find(|fixed| fixed.0 == flag.name) {
+        for flag in isa.flags().iter().chain(isa.isa_flags()) {
+            if let Some((name, value, _)) = fixed().find(|fixed| fixed.0 == flag.name) {
                 assert_eq!(flag.value_string(), *value, "{name}");
             }
         }

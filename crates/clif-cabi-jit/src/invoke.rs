@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use crate::cranelift::codegen::ir::{InstBuilder, types::I64};
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{DataModel, FnSig, Type};
-use clif_cabi::{Arg, CallPlan, Ret, SysVAggregateLowering};
+use clif_cabi::{Arg, CallPlan, Lowering, Ret};
 
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
@@ -36,7 +36,7 @@ pub struct Invoker {
 ///
 /// # Example
 /// ```
-/// # #[cfg(not(all(target_arch = "x86_64", unix)))]
+/// # #[cfg(not(all(has_engine, unix)))]
 /// # return Ok(()); // no JIT on this machine
 /// use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
 /// use clif_cabi_jit::{Invokers, Settings};
@@ -57,7 +57,7 @@ pub struct Invoker {
 /// ```
 pub struct Invokers {
     engine: Engine,
-    lower: SysVAggregateLowering,
+    lower: Lowering,
     compiled: HashMap<ByShape<CallPlan>, Invoker>,
 }
 
@@ -68,7 +68,7 @@ impl Invokers {
     /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
         let engine = Engine::new(settings)?;
-        let lower = SysVAggregateLowering::new(engine.isa())?;
+        let lower = Lowering::new(engine.isa())?;
         Ok(Self {
             engine,
             lower,
@@ -166,7 +166,7 @@ impl fmt::Debug for Invokers {
 
 /// Compiles `void (target, args, ret)` for calls of `sig`. It has a parameter in each other register of arguments too, whose value nobody gives and nobody
 /// reads: as a padding argument it stays where it is, and costs no instruction.
-fn compile(engine: &mut Engine, lower: &SysVAggregateLowering, sig: &FnSig) -> Result<Code> {
+fn compile(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> Result<Code> {
     let shim = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::VOID);
     let signature = lower.filled_signature(&shim)?;
     let id = engine.declare_local(&signature)?;

@@ -16,7 +16,7 @@
 //! and `examples/library.rs`; `examples/gsl.rs` is called back.
 //!
 //! ```
-//! # #[cfg(not(all(target_arch = "x86_64", any(unix, windows))))]
+//! # #[cfg(not(has_engine))]
 //! # return Ok(()); // no JIT on this machine
 //! use clif_cabi_jit::cranelift_codegen::ir::{AbiParam, InstBuilder, types::I32};
 //! use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -62,7 +62,7 @@
 //! As libffi does, in one compiled call for all signatures that are passed alike ([`Invokers`]), with structures, unions, vectors and `__int128`:
 //!
 //! ```
-//! # #[cfg(not(all(target_arch = "x86_64", unix)))]
+//! # #[cfg(not(all(has_engine, unix)))]
 //! # return Ok(()); // no JIT on this machine
 //! use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
 //! use clif_cabi_jit::{CallArg, CallInterface, Invokers, Settings};
@@ -82,7 +82,7 @@
 //! The other way round, a Rust closure is a C function pointer ([`Closures`]), of a variadic signature too ([`VaList`]); `qsort` takes one in five lines:
 //!
 //! ```
-//! # #[cfg(not(all(target_arch = "x86_64", unix)))]
+//! # #[cfg(not(all(has_engine, unix)))]
 //! # return Ok(()); // no JIT on this machine
 //! # use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 //! # use clif_cabi_jit::{Closures, Settings};
@@ -118,7 +118,7 @@
 //! process, even if there is a `catch_unwind` on its other side, and a C++ exception finds no handler. A function that JIT code calls has to
 //! catch its own.
 //!
-//! On machines where it cannot run (other than x86-64 with Unix or Windows today) everything compiles, and
+//! On machines where it cannot run (other than x86-64 with Unix or Windows, and AArch64 with Unix, today) everything compiles, and
 //! [`Engine::new`] says why not.
 
 #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
@@ -133,6 +133,7 @@ mod cranelift;
 mod engine;
 mod error;
 mod flags;
+mod host;
 mod interface;
 mod invoke;
 mod libcalls;

@@ -6,6 +6,7 @@
 use core::ffi::{c_int, c_void};
 
 use crate::cranelift::codegen::ir::LibCall;
+use crate::host::machine;
 
 /// The name under which cranelift-jit asks for `call`. The NUL keeps it apart from all symbols, which have none.
 pub(crate) fn name(call: LibCall) -> String {
@@ -42,10 +43,8 @@ pub(crate) fn address(call: LibCall) -> Option<*const u8> {
             memcmp as unsafe extern "C" fn(*const c_void, *const c_void, usize) -> c_int
                 as *const u8
         }
-        #[cfg(target_arch = "x86_64")]
-        LibCall::X86Pshufb => pshufb as x86::Shuffle as *const u8,
         // Stack probes are inline and thread-local storage is refused before.
-        _ => return None,
+        _ => return machine::routine(call),
     };
     Some(address)
 }
@@ -84,32 +83,4 @@ extern "C" fn fma_f32(x: f32, y: f32, z: f32) -> f32 {
 
 extern "C" fn fma_f64(x: f64, y: f64, z: f64) -> f64 {
     x.mul_add(y, z)
-}
-
-#[cfg(target_arch = "x86_64")]
-use x86::pshufb;
-
-// The lint speaks of C compilers that may lack the type; the caller is Cranelift, which passes vectors as Rust does.
-#[cfg(target_arch = "x86_64")]
-#[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
-mod x86 {
-    use core::arch::x86_64::__m128i;
-    use core::mem::transmute;
-
-    pub(super) type Shuffle = extern "C" fn(__m128i, __m128i) -> __m128i;
-
-    /// `pshufb` for processors without SSSE3: a selector byte with its top bit set gives 0, else its low four bits
-    /// choose a byte of `value`.
-    pub(super) extern "C" fn pshufb(value: __m128i, selector: __m128i) -> __m128i {
-        // SAFETY: both types are 16 bytes of plain bits.
-        let [value, selector] =
-            unsafe { [value, selector].map(|vector| transmute::<__m128i, [u8; 16]>(vector)) };
-        let chosen = selector.map(|byte| {
-            let idx = usize::from(byte & 0x0f);
-            let taken = value.get(idx).copied().unwrap_or(0);
-            if byte & 0x80 == 0 { taken } else { 0 }
-        });
-        // SAFETY: as above.
-        unsafe { transmute::<[u8; 16], __m128i>(chosen) }
-    }
 }

@@ -10,17 +10,13 @@ use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, MissingSymbol, Result};
-
-#[cfg(unix)]
-use libloading::os::unix as os;
-#[cfg(windows)]
-use libloading::os::windows as os;
+use crate::host::system;
 
 /// An open shared library. Clones share it; it is closed when the last clone and the last engine with it are gone.
 #[derive(Clone)]
 pub struct Library {
     name: Arc<str>,
-    library: Arc<os::Library>,
+    library: Arc<system::Library>,
 }
 
 impl Library {
@@ -54,7 +50,7 @@ impl Library {
     pub unsafe fn open(name: impl AsRef<OsStr>) -> Result<Self> {
         let name = name.as_ref();
         // SAFETY: the caller answers for the library's routines.
-        let library = unsafe { open(name) }.map_err(|error| Error::Library {
+        let library = unsafe { system::open(name) }.map_err(|error| Error::Library {
             name: name.to_string_lossy().into_owned(),
             why: innermost(&error),
         })?;
@@ -97,7 +93,7 @@ impl fmt::Debug for Library {
 pub(crate) struct Symbols {
     bound: HashMap<String, Address>,
     libraries: Vec<Library>,
-    process: Vec<os::Library>,
+    process: Vec<system::Library>,
     found: Found,
 }
 
@@ -117,7 +113,7 @@ impl Symbols {
         Self {
             bound: HashMap::new(),
             libraries: Vec::new(),
-            process: process(),
+            process: system::process(),
             found: Found::default(),
         }
     }
@@ -215,48 +211,11 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 }
 
 /// The address of a symbol; a symbol at address 0 counts as missing.
-fn find(library: &os::Library, name: &str) -> Option<*const u8> {
+fn find(library: &system::Library, name: &str) -> Option<*const u8> {
     // SAFETY: the symbol is taken as an address only; what it points to is not looked at.
     let symbol = unsafe { library.get::<*const c_void>(name) }.ok()?;
     let address = (*symbol).cast::<u8>();
     (!address.is_null()).then_some(address)
-}
-
-/// # Safety
-///
-/// As [`Library::open`].
-#[cfg(unix)]
-unsafe fn open(name: &OsStr) -> Result<os::Library, libloading::Error> {
-    // SAFETY: the caller's.
-    unsafe { os::Library::open(Some(name), os::RTLD_NOW | os::RTLD_LOCAL) }
-}
-
-/// # Safety
-///
-/// As [`Library::open`].
-#[cfg(windows)]
-unsafe fn open(name: &OsStr) -> Result<os::Library, libloading::Error> {
-    // SAFETY: the caller's.
-    unsafe { os::Library::new(name) }
-}
-
-/// The dynamic linker's default scope: the program, what it was linked with, what was opened globally.
-#[cfg(unix)]
-fn process() -> Vec<os::Library> {
-    // Fails in statically linked programs, which have no dynamic linker: then nothing is found there.
-    // SAFETY: no name opens no library, so no routine runs.
-    let scope = unsafe { os::Library::open(None::<&OsStr>, os::RTLD_NOW | os::RTLD_LOCAL) };
-    scope.into_iter().collect()
-}
-
-/// Windows has no default scope: the program itself and the C library.
-#[cfg(windows)]
-fn process() -> Vec<os::Library> {
-    let c_library = os::Library::open_already_loaded("ucrtbase.dll");
-    [os::Library::this(), c_library]
-        .into_iter()
-        .flatten()
-        .collect()
 }
 
 /// The dynamic linker's message, which libloading keeps in the source of its error.

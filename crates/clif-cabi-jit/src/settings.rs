@@ -10,7 +10,7 @@ use crate::flags;
 /// # Example
 ///
 /// ```
-/// # #[cfg(not(all(target_arch = "x86_64", any(unix, windows))))]
+/// # #[cfg(not(has_engine))]
 /// # return Ok(()); // no JIT on this machine
 /// use clif_cabi_jit::{Cpu, Engine, OptLevel, RegisterAllocator, Settings};
 ///
@@ -19,7 +19,7 @@ use crate::flags;
 ///     .opt_level(OptLevel::None)
 ///     .register_allocator(RegisterAllocator::SinglePass)
 ///     .cpu(Cpu::Baseline)
-///     .flag("preserve_frame_pointers", "true");
+///     .flag("enable_nan_canonicalization", "true");
 /// assert!(Engine::new(&settings).is_ok());
 ///
 /// let wrong = Engine::new(&Settings::default().flag("is_pic", "true"));
@@ -69,7 +69,7 @@ pub enum Cpu {
     /// All that this machine has.
     #[default]
     Host,
-    /// Only those that every x86-64 machine has: SSE2.
+    /// Only those that every machine of its architecture has: SSE2 on x86-64.
     Baseline,
 }
 
@@ -119,7 +119,8 @@ impl Settings {
     /// Another flag of Cranelift, by its name there. These may be set:
     ///
     /// - `opt_level`, `regalloc_algorithm`, `regalloc_checker`, `regalloc_verbose_logs`, `machine_code_cfg_info`, `enable_verifier`,
-    ///   `enable_alias_analysis`, `enable_nan_canonicalization`, `preserve_frame_pointers`, `stack_switch_model`;
+    ///   `enable_alias_analysis`, `enable_nan_canonicalization`, `stack_switch_model`;
+    /// - `preserve_frame_pointers` on x86-64; on AArch64 it is always on;
     /// - `log2_min_function_alignment`, up to 12;
     /// - those of instructions, `has_avx` and its like, `false`, or `true` on a machine that has them.
     ///

@@ -1,4 +1,4 @@
-//! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every x86-64 machine has.
+//! Vectors of 32 and 64 bytes in registers: to pass one takes instructions that not every machine has.
 //!
 //! Only stubs contain them, and the vector level of a signature alone decides whether there is such a stub. What this machine would end by
 //! SIGILL is refused: signatures of invokers and closures by the type that is passed so, what a front end compiles when it is to become
@@ -11,6 +11,7 @@ use clif_cabi::cabi::convention::{Loc, Place};
 use clif_cabi::cabi::{FnAbi, FnSig, PartType};
 
 use crate::error::{Result, unsupported_host};
+use crate::host::machine;
 
 /// Refuses functions of `sig`, which has the places `abi`, if this machine cannot move a vector of theirs.
 pub(crate) fn check_signature(sig: &FnSig, abi: &FnAbi) -> Result<()> {
@@ -47,23 +48,9 @@ pub(crate) fn check_stub(width: VectorWidth, user: Option<&str>) -> Result<()> {
 }
 
 fn check_width(what: fmt::Arguments<'_>, width: VectorWidth) -> Result<()> {
-    // Without an engine on other machines nothing gets here.
-    #[cfg(target_arch = "x86_64")]
-    let is_here = match width {
-        VectorWidth::V128 => true,
-        VectorWidth::V256 => std::arch::is_x86_feature_detected!("avx"),
-        VectorWidth::V512 => std::arch::is_x86_feature_detected!("avx512f"),
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let is_here = false;
-    if is_here {
+    let Some(registers) = machine::missing_registers(width.bytes()) else {
         return Ok(());
-    }
-    let feature = match width {
-        VectorWidth::V128 => "SSE",
-        VectorWidth::V256 => "AVX",
-        VectorWidth::V512 => "AVX-512",
     };
-    let why = format!("{what} in registers of {feature}, which this machine does not have");
+    let why = format!("{what} in registers of {registers}, which this machine does not have");
     Err(unsupported_host(&why))
 }

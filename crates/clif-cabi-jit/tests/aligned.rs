@@ -1,5 +1,5 @@
 //! Callers that align the stack to less than 16 bytes. Arguments that are aligned to more than 16 bytes are in the corpus.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

@@ -1,6 +1,6 @@
 //! Whatever an engine is given, in whatever order: results and errors, no panic. Nothing that was compiled is run.
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
-#![cfg(all(target_arch = "x86_64", unix))]
+#![cfg(has_engine)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Closures and invokers: called by C, from many threads, freed, and never in memory that is writable and executable.
-#![cfg(all(target_arch = "x86_64", unix))]
+#![cfg(has_engine)]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

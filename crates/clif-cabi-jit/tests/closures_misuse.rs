@@ -1,5 +1,5 @@
 //! Closures and invokers used wrongly: errors, or what is documented; nothing outside an object is read.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

@@ -1,6 +1,6 @@
 //! The examples run, and find what they assert.
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 
 #[path = "../examples/div.rs"]
 mod div;

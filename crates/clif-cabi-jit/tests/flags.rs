@@ -1,5 +1,5 @@
 //! Flags of Cranelift, every one with every value: refused, or calls are still C's. Nothing here knows which are refused.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

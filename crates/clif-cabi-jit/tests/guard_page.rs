@@ -1,6 +1,6 @@
 //! The end of a stack: what stubs and compiled functions push below it must fault in the guard page, wherever in the last pages the call is made.
 //! Nothing may step over that page and write to the memory after it.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

@@ -3,7 +3,7 @@
 //!
 //! One test, since it looks at what the whole process has mapped.
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 
 mod common;
 

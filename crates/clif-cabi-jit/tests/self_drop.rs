@@ -1,6 +1,6 @@
 //! Closures that are dropped while they run: by themselves, from calls nested in them, with all that made them. Their state and their code stay until
 //! they have returned, and no longer.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

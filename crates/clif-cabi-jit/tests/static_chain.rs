@@ -1,6 +1,6 @@
 //! Static chains: C calls our functions with one (`__builtin_call_with_static_chain`), and ours call C functions that read r10, nested functions of
 //! GNU C among them, where the compiler has them.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

@@ -3,7 +3,7 @@
 //!
 //! A process ends, so the test runs itself again as a child.
 #![allow(clippy::unwrap_used, clippy::panic)] // an unexpected error ends the test; panics are what it is about
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Vectors of 32 and 64 bytes in registers: what stubs leave in the vector unit, exported functions that C enters by a stub, and machines without
 //! such registers.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use region::Protection;
 
 use crate::error::{Error, Result};
+use crate::host::{self, Pages, machine};
 
 /// Bytes of a stub, and of its data: the context, then the address to jump to.
 const SLOT: usize = 16;
@@ -23,12 +24,9 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Inner {
-    blocks: Vec<region::Allocation>,
+    blocks: Vec<Pages>,
     free: Vec<Slot>,
 }
-
-// SAFETY: the allocations are plain memory that the pool alone owns; which thread maps or unmaps them does not matter.
-unsafe impl Send for Inner {}
 
 /// One slot: where its stub is. Its data is a page further on.
 #[derive(Clone, Copy)]
@@ -54,7 +52,7 @@ impl Slot {
 }
 
 impl Pool {
-    /// A slot whose stub jumps to `target` with `context` in r10.
+    /// A slot whose stub jumps to `target` with `context` in the register of the static chain.
     ///
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.
@@ -86,22 +84,24 @@ impl Inner {
     /// Maps one more block, and takes a slot of it.
     fn grow(&mut self) -> Result<Slot> {
         let page = region::page::size();
-        let memory = |action| move |source| Error::Memory { action, source };
-        let mut block = region::alloc(2 * page, Protection::READ_WRITE)
-            .map_err(memory("reserve memory for closures"))?;
-        let start: *mut u8 = block.as_mut_ptr();
-        let stub = stub_bytes(page);
-        for offset in (0..page).step_by(SLOT) {
-            // SAFETY: `offset + SLOT` is at most a page, and the block is writable and ours.
-            unsafe { ptr::copy_nonoverlapping(stub.as_ptr(), start.add(offset), SLOT) };
+        let mut block = Pages::reserve(2 * page)?;
+        let stub = machine::closure_stub(page);
+        // SAFETY: both pages are fresh. The stubs in the first one are complete when it is sealed, and their addresses have not been given out.
+        unsafe {
+            block.open(0..page, Protection::READ_EXECUTE)?;
+            block.open(page..2 * page, Protection::READ_WRITE)?;
+            host::write_code(|| {
+                for offset in (0..page).step_by(SLOT) {
+                    ptr::copy_nonoverlapping(stub.as_ptr(), block.at(offset), SLOT);
+                }
+                Ok(())
+            })?;
+            block.seal(0..page, Protection::READ_EXECUTE)?;
         }
-        // SAFETY: the first page of the block; its stubs are complete, and their addresses have not been given out.
-        unsafe { region::protect(start, page, Protection::READ_EXECUTE) }
-            .map_err(memory("make the stubs of closures executable"))?;
         // The first one is given out last.
         let slots = (0..page).step_by(SLOT).rev();
         self.free.extend(slots.map(|offset| Slot {
-            stub: start.wrapping_add(offset),
+            stub: block.at(offset),
         }));
         self.blocks.push(block);
         let none = Error::OutOfMemory {
@@ -113,11 +113,25 @@ impl Inner {
     }
 }
 
-/// The bytes of a stub whose data is `page` bytes after it: `mov r10, [rip + page - 7]`, `jmp [rip + page + 8 - 13]`, then `int3`.
-fn stub_bytes(page: usize) -> [u8; SLOT] {
-    let [a, b, c, d, ..] = (page - 7).to_le_bytes();
-    let [e, f, g, h, ..] = (page + 8 - 13).to_le_bytes();
-    [
-        0x4c, 0x8b, 0x15, a, b, c, d, 0xff, 0x25, e, f, g, h, 0xcc, 0xcc, 0xcc,
-    ]
+#[cfg(all(test, has_engine))]
+mod tests {
+    use super::*;
+    use crate::host::icache::tests::cleared;
+
+    /// An emulator shows no stale instructions, so the calls are counted: once for each page of stubs, none for a slot that is taken again.
+    #[test]
+    fn stubs_are_cleared_from_the_instruction_cache_once() {
+        let pool = Pool::default();
+        for _ in 0..2 {
+            let page = region::page::size();
+            let slots: Vec<Slot> = (0..page / SLOT)
+                .map(|_| pool.take(ptr::null(), ptr::null()).unwrap())
+                .collect();
+            let first = slots.iter().map(|slot| slot.code().addr()).min().unwrap();
+            assert_eq!(cleared(), [(first, page, true)]);
+            pool.give_back(slots[0]);
+            let _ = pool.take(ptr::null(), ptr::null()).unwrap();
+            assert_eq!(cleared(), []);
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub struct VaArg {
 ///
 /// # Example
 /// ```
-/// # #[cfg(not(all(target_arch = "x86_64", unix)))]
+/// # #[cfg(not(all(has_engine, unix)))]
 /// # return Ok(()); // no JIT on this machine
 /// use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 /// use clif_cabi_jit::{Closures, Settings};

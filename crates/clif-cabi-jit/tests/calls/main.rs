@@ -1,6 +1,6 @@
 //! Calls under every setting: direct, indirect and extern; data, library routines, stubs, several rounds.
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
-#![cfg(all(target_arch = "x86_64", unix))]
+#![cfg(has_engine)]
 
 #[path = "../common/mod.rs"]
 mod common;

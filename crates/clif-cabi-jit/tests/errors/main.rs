@@ -1,7 +1,7 @@
 //! Everything that can be done wrong with an engine, each with its exact error; nothing panics, and the engine goes on
 //! working afterwards.
 #![allow(clippy::unwrap_used)] // an unexpected error ends the test
-#![cfg(all(target_arch = "x86_64", unix))]
+#![cfg(has_engine)]
 
 mod code;
 #[path = "../common/mod.rs"]

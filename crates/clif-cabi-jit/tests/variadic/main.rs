@@ -1,7 +1,7 @@
 //! Variadic functions that are compiled here, called by C, beyond what the suites call: a `va_list` that C reads, C's
 //! `va_list` read here, and functions of a front end without C types.
 #![allow(clippy::unwrap_used, clippy::panic)] // an unexpected error ends the test
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![cfg(all(has_engine, target_os = "linux"))]
 
 mod closures;
 #[path = "../common/mod.rs"]

@@ -1,0 +1,45 @@
+//! What this crate knows of the host: its machine, its system, how memory becomes executable there. All else is the same everywhere.
+//!
+//! A host has three files: a machine (`x86_64`, `aarch64`), a system (`unix`, `windows`), and a way to make memory executable (`mprotect`,
+//! `map_jit`). A machine without an engine has the file `none`, which refuses what it is asked.
+
+pub(crate) mod icache;
+mod pages;
+
+#[cfg_attr(target_arch = "x86_64", path = "host/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "host/aarch64.rs")]
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    path = "host/none.rs"
+)]
+pub(crate) mod machine;
+
+#[cfg_attr(unix, path = "host/unix.rs")]
+#[cfg_attr(windows, path = "host/windows.rs")]
+pub(crate) mod system;
+
+#[cfg_attr(
+    all(target_os = "macos", target_arch = "aarch64"),
+    path = "host/map_jit.rs"
+)]
+#[cfg_attr(
+    not(all(target_os = "macos", target_arch = "aarch64")),
+    path = "host/mprotect.rs"
+)]
+mod protection;
+
+pub(crate) use pages::Pages;
+pub(crate) use protection::write_code;
+
+use crate::error::{Result, unsupported_host};
+
+/// Refuses hosts that no engine runs on.
+pub(crate) fn check() -> Result<()> {
+    // `build.rs` says which have one.
+    if cfg!(has_engine) {
+        return Ok(());
+    }
+    Err(unsupported_host(
+        "the JIT needs x86-64 with Unix or Windows, or AArch64 with Linux, a BSD or macOS",
+    ))
+}

@@ -1,0 +1,165 @@
+//! AArch64: Linux, the BSDs, macOS.
+
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::codegen::ir::types::F128;
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::isa::CallConv;
+
+/// What it is called in messages.
+pub(crate) const NAME: &str = "AArch64";
+
+/// Flags that a front end may set to any value here, not on every machine.
+pub(crate) const FREE: &[&str] = &[];
+
+/// Apple's systems sign return addresses.
+const SIGNS: &str = if cfg!(target_vendor = "apple") {
+    "true"
+} else {
+    "false"
+};
+
+/// Flags that are not a front end's to set here, each with its value and the reason.
+pub(crate) const FIXED: &[(&str, &str, &str)] = &[
+    (
+        "preserve_frame_pointers",
+        "true",
+        "arguments on the stack are found by the frame pointer",
+    ),
+    (
+        "enable_llvm_abi_extensions",
+        "false",
+        "it passes values that C passes elsewhere",
+    ),
+    (
+        "enable_pinned_reg",
+        "false",
+        "C expects x21 to be preserved",
+    ),
+    (
+        "enable_table_access_spectre_mitigation",
+        "true",
+        "a jump table is not to be read out of its bounds, not even by speculation",
+    ),
+    (
+        "enable_compact_unwind_abi",
+        "false",
+        "it saves registers for unwind tables that an engine does not write",
+    ),
+    (
+        "use_bti",
+        "false",
+        "memory of an engine is not mapped with branch target identification",
+    ),
+    (
+        "use_csdb",
+        "false",
+        "it goes with mitigations that are fixed",
+    ),
+    (
+        "sign_return_address",
+        SIGNS,
+        "return addresses are signed where the system expects it",
+    ),
+    (
+        "sign_return_address_all",
+        "false",
+        "return addresses are signed where the system expects it",
+    ),
+    (
+        "sign_return_address_with_bkey",
+        SIGNS,
+        "return addresses are signed where the system expects it",
+    ),
+];
+
+/// The register in which the stub of a closure passes the context: that of the static chain, x18. Apple's systems use x18 themselves, and C has no
+/// static chain there: x17, which only a stub entered at once can take.
+const CONTEXT: u32 = if cfg!(target_vendor = "apple") {
+    17
+} else {
+    18
+};
+
+/// The stub of a closure, whose context and target are `distance` bytes after it, at most 1 MiB: `ldr x18, distance`,
+/// `ldr x16, distance + 8 - 4`, `br x16`, `brk 0`.
+pub(crate) fn closure_stub(distance: usize) -> [u8; 16] {
+    // Bits 5 to 23 are the distance in words, which is positive.
+    let load = |register: u32, distance: usize| {
+        0x5800_0000 | u32::try_from(distance / 4).map_or(0, |words| words << 5) | register
+    };
+    let words = [
+        load(CONTEXT, distance),
+        load(16, distance + 8 - 4),
+        0xd61f_0200,
+        0xd420_0000,
+    ];
+    let mut bytes = [0; 16];
+    for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
+        to.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
+/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it panics, or writes beyond the code.
+pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
+    match kind {
+        Reloc::Abs8 => Some(8),
+        Reloc::Abs4
+        | Reloc::Arm64Call
+        | Reloc::Aarch64AdrPrelPgHi21
+        | Reloc::Aarch64AddAbsLo12Nc => Some(4),
+        _ => None,
+    }
+}
+
+/// The longest code with calls: cranelift-jit writes veneers after it, which each call has to reach. Half of what a call reaches, for the veneers.
+const MAX_BYTES_WITH_CALLS: usize = 64 << 20;
+
+/// Why code of `bytes` has no place for such a relocation.
+pub(crate) fn reloc_refusal(kind: Reloc, bytes: usize) -> Option<&'static str> {
+    (kind == Reloc::Arm64Call && bytes > MAX_BYTES_WITH_CALLS)
+        .then_some("a call does not reach the end of code of more than 64 MiB")
+}
+
+/// Whether a relocation at `place` can hold the address `target`.
+pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
+    let page = |address: i128| address & !0xfff;
+    u64::try_from(target).is_ok()
+        && match kind {
+            Reloc::Abs4 => u32::try_from(target).is_ok(),
+            // A veneer reaches any instruction.
+            Reloc::Arm64Call => place % 4 == 0 && target % 4 == 0,
+            Reloc::Aarch64AdrPrelPgHi21 => i32::try_from(page(target) - page(place)).is_ok(),
+            _ => true,
+        }
+}
+
+/// The name of the registers for vectors of so many bytes that this processor lacks.
+pub(crate) fn missing_registers(vector_bytes: u32) -> Option<&'static str> {
+    // Without SVE, which no convention of C's that is lowered passes vectors in.
+    (vector_bytes > 16).then_some("SVE")
+}
+
+/// Whether Cranelift's back end has the calling convention.
+pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
+    !matches!(call_conv, CallConv::WindowsFastcall | CallConv::Probestack)
+}
+
+/// What Cranelift's back end would panic on, in words.
+pub(crate) fn param_refusal(param: &AbiParam, call_conv: CallConv) -> Option<&'static str> {
+    match param.purpose {
+        ArgumentPurpose::StructArgument(_) => Some("AArch64 passes no struct argument"),
+        ArgumentPurpose::StructReturn if call_conv == CallConv::Tail => {
+            Some("the convention tail has no sret")
+        }
+        _ if param.value_type == F128 && call_conv == CallConv::AppleAarch64 => {
+            Some("apple_aarch64 has no place for f128")
+        }
+        _ => None,
+    }
+}
+
+/// A routine that only code for this machine calls.
+pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
+    None
+}

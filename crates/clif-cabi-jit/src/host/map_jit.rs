@@ -1,0 +1,56 @@
+//! macOS on AArch64: executable memory is mapped with `MAP_JIT`, and each thread either writes it or executes it.
+//!
+//! A hardened program needs the entitlement `com.apple.security.cs.allow-jit`; without it there is no such mapping, which is an error.
+
+use region::Protection;
+
+use crate::error::Result;
+
+unsafe extern "C" {
+    /// Whether this thread may not write to pages of `MAP_JIT`, and may execute them (1), or the other way round (0).
+    fn pthread_jit_write_protect_np(enabled: core::ffi::c_int);
+}
+
+/// Pages that are asked for so are mapped with `MAP_JIT`; what keeps them from being both at once is the state of each thread.
+pub(super) const RESERVED: Protection = Protection::READ_WRITE_EXECUTE;
+
+/// Makes fresh pages writable.
+///
+/// # Safety
+/// They are whole pages of a reservation that nothing uses yet.
+pub(super) unsafe fn open(start: *mut u8, bytes: usize, last: Protection) -> region::Result<()> {
+    if last != Protection::READ_EXECUTE {
+        // Pages of `MAP_JIT` keep their protection: data lies in others, mapped in their place. They are unmapped with the reservation.
+        let data = region::alloc_at(start, bytes, Protection::READ_WRITE)?;
+        core::mem::forget(data);
+    }
+    Ok(())
+}
+
+/// Gives pages their last protection.
+///
+/// # Safety
+/// They are whole pages of a reservation that nobody writes to any more.
+pub(super) unsafe fn seal(start: *mut u8, bytes: usize, last: Protection) -> region::Result<()> {
+    if last != Protection::READ_EXECUTE {
+        // SAFETY: the caller's.
+        unsafe { region::protect(start, bytes, last)? };
+    }
+    Ok(())
+}
+
+/// Calls `write`, which may write to pages of code that are not sealed, and executes none and does not call this again.
+pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
+    /// Ends it, also when `write` panics.
+    struct Writing;
+    impl Drop for Writing {
+        fn drop(&mut self) {
+            // SAFETY: changes this thread alone.
+            unsafe { pthread_jit_write_protect_np(1) };
+        }
+    }
+    let _writing = Writing;
+    // SAFETY: changes this thread alone, which is in a function of this crate, and executes no code of `MAP_JIT` until it is changed back.
+    unsafe { pthread_jit_write_protect_np(0) };
+    write()
+}

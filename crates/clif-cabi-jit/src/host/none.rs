@@ -1,0 +1,41 @@
+//! Machines without an engine: what is asked here is never used.
+
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::codegen::ir::{AbiParam, LibCall};
+use crate::cranelift::codegen::isa::CallConv;
+
+pub(crate) const NAME: &str = "this machine";
+pub(crate) const FREE: &[&str] = &[];
+pub(crate) const FIXED: &[(&str, &str, &str)] = &[];
+
+pub(crate) fn closure_stub(_: usize) -> [u8; 16] {
+    [0; 16]
+}
+
+pub(crate) fn reloc_bytes(_: Reloc) -> Option<usize> {
+    None
+}
+
+pub(crate) fn reloc_refusal(_: Reloc, _: usize) -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn reloc_reaches(_: Reloc, _: i128, _: i128) -> bool {
+    false
+}
+
+pub(crate) fn missing_registers(_: u32) -> Option<&'static str> {
+    Some("vectors")
+}
+
+pub(crate) fn has_call_conv(_: CallConv) -> bool {
+    false
+}
+
+pub(crate) fn param_refusal(_: &AbiParam, _: CallConv) -> Option<&'static str> {
+    None
+}
+
+pub(crate) fn routine(_: LibCall) -> Option<*const u8> {
+    None
+}

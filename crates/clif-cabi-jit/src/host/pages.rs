@@ -1,0 +1,70 @@
+//! Pages of memory: reserved at once, then made writable, then sealed, each once. For no thread is a page writable and executable at once.
+
+use core::ops::Range;
+
+use region::Protection;
+
+use super::{icache, protection};
+use crate::error::{Error, Result};
+
+/// A reserved range of address space; unmapped on drop.
+pub(crate) struct Pages(region::Allocation);
+
+// SAFETY: the allocation is plain memory owned by this value alone; no thread is special to it.
+unsafe impl Send for Pages {}
+
+impl Pages {
+    /// Reserves `bytes`, rounded up to pages. Nothing is committed yet.
+    pub(crate) fn reserve(bytes: usize) -> Result<Self> {
+        let reserved = region::alloc(bytes, protection::RESERVED);
+        Ok(Self(reserved.map_err(failed("reserve memory"))?))
+    }
+
+    /// Bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The address of the byte at `offset`.
+    pub(crate) fn at(&mut self, offset: usize) -> *mut u8 {
+        self.0.as_mut_ptr::<u8>().wrapping_add(offset)
+    }
+
+    /// Makes pages writable, which [`Pages::seal`] gives the protection `last`. Code is written within [`write_code`](super::write_code).
+    ///
+    /// # Safety
+    /// `range` are whole pages of this reservation that have not been made writable before.
+    pub(crate) unsafe fn open(&mut self, range: Range<usize>, last: Protection) -> Result<()> {
+        // SAFETY: the caller's: fresh pages of our own.
+        unsafe { protection::open(self.at(range.start), range.len(), last) }
+            .map_err(failed("make memory writable"))
+    }
+
+    /// Gives pages their last protection: code can be executed from now on, by all threads.
+    ///
+    /// # Safety
+    /// `range` are whole pages that were made writable with the same `last`; they hold finished code or constants, which nobody writes to any more.
+    pub(crate) unsafe fn seal(&mut self, range: Range<usize>, last: Protection) -> Result<()> {
+        let (start, bytes) = (self.at(range.start), range.len());
+        let is_code = last == Protection::READ_EXECUTE;
+        if is_code {
+            // Before they become executable, as Cranelift does: some processors have errata about read-only memory.
+            // SAFETY: they are mapped.
+            unsafe { icache::clear(start, bytes)? };
+        }
+        let action = match is_code {
+            true => "make memory executable",
+            false => "make memory read-only",
+        };
+        // SAFETY: the caller's.
+        unsafe { protection::seal(start, bytes, last) }.map_err(failed(action))?;
+        if is_code {
+            icache::flush_pipelines()?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(action: &'static str) -> impl Fn(region::Error) -> Error {
+    move |source| Error::Memory { action, source }
+}

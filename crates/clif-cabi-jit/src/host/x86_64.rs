@@ -1,0 +1,131 @@
+//! x86-64.
+
+use core::arch::x86_64::__m128i;
+use core::mem::transmute;
+
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::codegen::ir::types::{F16, F128};
+use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
+use crate::cranelift::codegen::isa::CallConv;
+
+/// What it is called in messages.
+pub(crate) const NAME: &str = "x86-64";
+
+/// Flags that a front end may set to any value here, not on every machine.
+pub(crate) const FREE: &[&str] = &[
+    // It adds a frame where there would be none; tail calls need it.
+    "preserve_frame_pointers",
+];
+
+/// Flags that are not a front end's to set here, each with its value and the reason.
+pub(crate) const FIXED: &[(&str, &str, &str)] = &[
+    (
+        "enable_llvm_abi_extensions",
+        "false",
+        "it returns integers in rcx, which C does not",
+    ),
+    (
+        "enable_pinned_reg",
+        "false",
+        "C expects r15 to be preserved",
+    ),
+    // What does nothing here is refused, so that nobody relies on it.
+    (
+        "enable_table_access_spectre_mitigation",
+        "true",
+        "code for x86-64 does not depend on it",
+    ),
+    (
+        "enable_compact_unwind_abi",
+        "false",
+        "only code for AArch64 depends on it",
+    ),
+];
+
+/// The stub of a closure, whose context and target are `distance` bytes after it: the context goes to the register of the static chain, r10.
+/// `mov r10, [rip + distance - 7]`, `jmp [rip + distance + 8 - 13]`, then `int3`.
+pub(crate) fn closure_stub(distance: usize) -> [u8; 16] {
+    let [a, b, c, d, ..] = (distance - 7).to_le_bytes();
+    let [e, f, g, h, ..] = (distance + 8 - 13).to_le_bytes();
+    [
+        0x4c, 0x8b, 0x15, a, b, c, d, 0xff, 0x25, e, f, g, h, 0xcc, 0xcc, 0xcc,
+    ]
+}
+
+/// The bytes that a relocation writes, if cranelift-jit can apply one of this kind; on any other it panics, or writes beyond the code.
+pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
+    match kind {
+        Reloc::Abs8 => Some(8),
+        Reloc::Abs4 | Reloc::X86PCRel4 | Reloc::X86CallPCRel4 => Some(4),
+        _ => None,
+    }
+}
+
+/// Why code of `bytes` has no place for such a relocation.
+pub(crate) fn reloc_refusal(_: Reloc, _bytes: usize) -> Option<&'static str> {
+    None
+}
+
+/// Whether a relocation at `place` can hold the address `target`.
+pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
+    match kind {
+        Reloc::Abs8 => u64::try_from(target).is_ok(),
+        Reloc::Abs4 => u32::try_from(target).is_ok(),
+        _ => u64::try_from(target).is_ok() && i32::try_from(target - place).is_ok(),
+    }
+}
+
+/// The name of the registers for vectors of so many bytes that this processor lacks.
+pub(crate) fn missing_registers(vector_bytes: u32) -> Option<&'static str> {
+    match vector_bytes {
+        0..=16 => None,
+        17..=32 => (!is_x86_feature_detected!("avx")).then_some("AVX"),
+        _ => (!is_x86_feature_detected!("avx512f")).then_some("AVX-512"),
+    }
+}
+
+/// Whether Cranelift's back end has the calling convention.
+pub(crate) fn has_call_conv(call_conv: CallConv) -> bool {
+    !matches!(call_conv, CallConv::AppleAarch64 | CallConv::Probestack)
+}
+
+/// What Cranelift's back end would panic on, in words.
+pub(crate) fn param_refusal(param: &AbiParam, call_conv: CallConv) -> Option<&'static str> {
+    match param.purpose {
+        _ if matches!(param.value_type, F16 | F128) && call_conv == CallConv::WindowsFastcall => {
+            Some("windows_fastcall has no place for f16 and f128")
+        }
+        ArgumentPurpose::StructArgument(size) if size % 8 != 0 => {
+            Some("the size of a struct argument must be a multiple of 8")
+        }
+        _ => None,
+    }
+}
+
+/// A routine that only code for this machine calls.
+pub(crate) fn routine(call: LibCall) -> Option<*const u8> {
+    match call {
+        LibCall::X86Pshufb => Some(pshufb as Shuffle as *const u8),
+        _ => None,
+    }
+}
+
+// The lint speaks of C compilers that may lack the type; the caller is Cranelift, which passes vectors as Rust does.
+#[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
+type Shuffle = extern "C" fn(__m128i, __m128i) -> __m128i;
+
+/// `pshufb` for processors without SSSE3: a selector byte with its top bit set gives 0, else its low four bits
+/// choose a byte of `value`.
+#[expect(improper_ctypes_definitions, reason = "only Cranelift calls it")]
+extern "C" fn pshufb(value: __m128i, selector: __m128i) -> __m128i {
+    // SAFETY: both types are 16 bytes of plain bits.
+    let [value, selector] =
+        unsafe { [value, selector].map(|vector| transmute::<__m128i, [u8; 16]>(vector)) };
+    let chosen = selector.map(|byte| {
+        let idx = usize::from(byte & 0x0f);
+        let taken = value.get(idx).copied().unwrap_or(0);
+        if byte & 0x80 == 0 { taken } else { 0 }
+    });
+    // SAFETY: as above.
+    unsafe { transmute::<[u8; 16], __m128i>(chosen) }
+}
