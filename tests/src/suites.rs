@@ -32,6 +32,8 @@ mod random;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod static_program;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod targets;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig_auto;
@@ -61,6 +63,8 @@ const HERE: &[(&str, Body)] = &[
     ("psabi", psabi::run),
     ("random", random::run),
     ("static", static_program::run),
+    #[cfg(target_os = "linux")]
+    ("targets", targets::run),
     #[cfg(target_os = "linux")]
     ("zig", zig::run),
     #[cfg(target_os = "linux")]

@@ -144,7 +144,7 @@ impl Fuzz {
     /// Runs it and prints what was found.
     #[cfg(all(target_arch = "x86_64", unix))]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        use cabi_verify::verify::OtherSide;
+        use cabi_verify::verify::{Mistake, OtherSide};
         use cabi_verify::{fuzz, process};
 
         // With a time limit alone there is no other.
@@ -168,6 +168,7 @@ impl Fuzz {
             way: OtherSide::Both,
             at_once: self.compilers.at_once(),
             shrinks: self.shrink,
+            mistake: Mistake::default(),
         };
         if let Some(folder) = &self.out {
             // Before hours of work, not after them.

@@ -4,7 +4,7 @@
 mod emulated;
 mod ir;
 mod machines;
-mod mutations;
+pub(super) mod mutations;
 mod shapes;
 
 use std::cell::LazyCell;

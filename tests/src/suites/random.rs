@@ -17,7 +17,7 @@ use cabi::Policy;
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::fuzz::{self, Campaign, Found, Results};
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::{Compiler, OtherSide, VerifyError};
+use cabi_verify::verify::{Compiler, Mistake, OtherSide, VerifyError};
 
 use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite, number};
@@ -37,6 +37,7 @@ fn plan(seed: u64, numbers: std::ops::Range<u64>, at_once: usize) -> Campaign {
         way: OtherSide::RegisterFile,
         at_once,
         shrinks: 0,
+        mistake: Mistake::default(),
     }
 }
 

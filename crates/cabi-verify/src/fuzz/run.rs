@@ -46,6 +46,8 @@ pub struct Campaign {
     pub at_once: usize,
     /// How many differences of each compiler are minimized.
     pub shrinks: usize,
+    /// What is made wrong on purpose.
+    pub mistake: Mistake,
 }
 
 /// Runs it. The numbers that were tried are fewer than planned after the time is over or an interrupt. After each round `told` is given what was
@@ -197,7 +199,7 @@ fn round(
     let limit = ProgramLimit::after(n_shown);
     let calls = Calls {
         settings,
-        mistake: Mistake::default(),
+        mistake: plan.mistake,
         shared_engine: plan.numbers.end - plan.numbers.start > FEW,
         at_once: plan.at_once,
         to_show: Some(&limit),

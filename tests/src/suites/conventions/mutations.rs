@@ -16,13 +16,13 @@ const DIRECTED: usize = 4;
 const STRIDE: usize = 619;
 
 /// A convention with one rule broken, and what is broken.
-pub(super) struct Mutation {
-    pub(super) what: String,
-    pub(super) convention: &'static Convention,
+pub(in crate::suites) struct Mutation {
+    pub(in crate::suites) what: String,
+    pub(in crate::suites) convention: &'static Convention,
 }
 
 /// All mutations of the lists that `convention` has for `features`.
-pub(super) fn of(convention: &'static Convention, features: Features) -> Vec<Mutation> {
+pub(in crate::suites) fn of(convention: &'static Convention, features: Features) -> Vec<Mutation> {
     let rules = convention.rules;
     let lists = match rules.choose {
         Some(choose) => choose(features, false),
