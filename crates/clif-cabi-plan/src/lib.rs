@@ -32,7 +32,7 @@ mod solve;
 
 pub use error::{NotLowered, PlanError};
 pub use machine::{
-    Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VaListField, VectorMove,
+    Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VaCounter, VectorMove,
     VectorWidth,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
@@ -40,8 +40,8 @@ pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
     NamedArguments, ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister,
-    SignaturePlan, Slot, VaArgPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
-    VariadicSignature, WRITTEN_BY_FIELDS,
+    SignaturePlan, Slot, VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace, VaRegisters, VaStart,
+    VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 

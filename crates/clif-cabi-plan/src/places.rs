@@ -94,6 +94,11 @@ impl fmt::Display for Position {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CheckError {
+    /// A convention that Cranelift does not have on the machine, or that no function there is given.
+    Convention {
+        /// The convention.
+        call_conv: CallConv,
+    },
     /// A type that Cranelift does not pass in one register, or not as a C compiler does.
     Type {
         /// Which one.
@@ -163,6 +168,9 @@ pub enum CheckError {
 impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Convention { call_conv } => {
+                write!(f, "`{call_conv}` is not lowered on this machine")
+            }
             Self::Type {
                 at,
                 ty: ValueType::I128,

@@ -25,5 +25,5 @@ pub use entry::{Arrival, EntryPlan, EntryShape, IncomingArea, PartPlace};
 pub use opening::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use result::{ParamIndexes, ResultPlan};
-pub use va_arg::{VaArgPlan, VaPart, VaPlace, VaRegisters};
-pub use variadic::{SavedRegister, VaStart, VariadicEntry};
+pub use va_arg::{VaArgPlan, VaListPlan, VaPart, VaPlace, VaRegisters};
+pub use variadic::{SavedRegister, VaCount, VaStart, VariadicEntry};

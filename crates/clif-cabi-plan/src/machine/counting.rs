@@ -1,4 +1,7 @@
 //! How Cranelift counts the parameters and results of a signature, as data that the plan and the check read.
+//!
+//! These are *Cranelift's* registers, not C's: nothing here knows C types, and C's conventions are computed in `cabi`. For the conventions of its tables a
+//! machine answers exactly as Cranelift does, or it refuses ([`walk`](super::walk)).
 
 use cabi::{Loc, Reg};
 use smallvec::SmallVec;
@@ -13,8 +16,14 @@ pub(crate) struct Counting {
     pub(crate) call_conv: CallConv,
     pub(crate) params: Registers,
     pub(crate) results: Registers,
+    /// Where the pointer to a result in memory is.
+    pub(crate) sret: Sret,
+    /// Whether a parameter can be a block of bytes in the argument area (`sarg`).
+    pub(crate) has_struct_arguments: bool,
     /// The n-th parameter takes the n-th register of its class, rather than the first free one.
     pub(crate) positional: bool,
+    /// A stack slot has the size of its value, but at least so many bytes, and is aligned to its size.
+    pub(crate) least_slot: u32,
     /// Bytes at the start of the argument area that no parameter is in.
     pub(crate) shadow_bytes: u32,
     /// Cranelift aligns the stack to so many bytes before a call.
@@ -25,11 +34,22 @@ pub(crate) struct Counting {
     pub(crate) instead: &'static [(ValueType, ValueType)],
 }
 
+/// Where the pointer to a result in memory is (`sret`), which the function also returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sret {
+    /// It is an ordinary integer, and the first result.
+    FirstInt,
+    /// In a register of its own, which parameters do not take.
+    Own(Reg),
+    /// There is none.
+    Refused,
+}
+
 /// The registers that parameters or results take, each class in the order in which Cranelift gives them out.
 #[derive(Debug)]
 pub(crate) struct Registers {
-    pub(super) int: &'static [Reg],
-    pub(super) vector: &'static [Reg],
+    pub(crate) int: &'static [Reg],
+    pub(crate) vector: &'static [Reg],
 }
 
 /// A class of values that Cranelift counts on its own.

@@ -6,20 +6,21 @@ use smallvec::SmallVec;
 
 use super::counting::Counting;
 use super::stub::{Steps, Stub, VectorMove};
+use super::va_list::VaList;
 use crate::error::NotLowered;
 use crate::parts::ClifParts;
-use crate::places::{CheckError, Places};
-use crate::signature::Signature;
 
 /// A machine that calls are planned for.
 #[derive(Debug)]
 pub struct Machine {
     /// How Cranelift counts under the convention that C has there.
     pub(crate) counting: &'static Counting,
-    /// Where Cranelift puts each parameter and result.
-    pub(super) places: fn(&Signature) -> Result<Places, CheckError>,
-    /// What a convention asks for that no signature of `counting` says, so that the check cannot miss it.
-    pub(crate) convention_objection: fn(&Machine, &Convention) -> Option<NotLowered>,
+    /// How Cranelift counts there, under each of its conventions that has functions.
+    pub(super) countings: &'static [&'static Counting],
+    /// The register of a context: what CLIF's `get_pinned_reg` and `set_pinned_reg` are about.
+    pub(super) context: Reg,
+    /// The register with the count of vector registers of a variadic call, where there is one.
+    pub(super) vector_count: Option<Reg>,
     /// The registers that Cranelift's functions of this counting leave as they were, and which its callers rely on.
     pub(super) callee_saved: &'static [Reg],
     /// The widest vectors that they preserve whole, where they preserve all vector registers.
@@ -51,24 +52,6 @@ pub struct Machine {
     pub(crate) result: fn(&Counting, &[PlacedPart]) -> Result<ResultIn, NotLowered>,
     /// How a stub moves these parts, if each is a whole vector in a register of parameters.
     pub(crate) vector_moves: fn(&[PlacedPart]) -> Option<VectorMoves>,
-}
-
-/// How a variadic function finds its unnamed arguments.
-#[derive(Debug)]
-pub(crate) struct VaList {
-    /// The convention whose `va_list` it is.
-    pub(crate) convention: &'static Convention,
-    /// Where it saves registers. `None`: integer registers in the shadow space, and the `va_list` is an address there.
-    pub(crate) save_area: Option<SaveArea>,
-}
-
-/// The register save area of a variadic function: a slot for each integer register of parameters, then one for each vector register.
-#[derive(Debug)]
-pub(crate) struct SaveArea {
-    /// Bytes of the slot of an integer register.
-    pub(crate) int_slot: u32,
-    /// Bytes of the slot of a vector register, of which each is as aligned.
-    pub(crate) vector_slot: u32,
 }
 
 /// The moves of one value.

@@ -6,9 +6,11 @@ mod counting;
 mod description;
 mod encode;
 mod stub;
+mod va_list;
+mod walk;
 mod x86_64;
 
-use cabi::{Convention, Target};
+use cabi::{Convention, Reg, Target};
 
 use crate::error::{NotLowered, PlanError};
 use crate::parts::WORD;
@@ -18,10 +20,11 @@ use description::Selected;
 
 pub(crate) use counting::{Class, Counting, Registers};
 pub use description::Machine;
-pub(crate) use description::{ResultIn, SaveArea, VectorMoves};
+pub(crate) use description::{ResultIn, VectorMoves};
 pub(crate) use stub::Callee;
 pub use stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth};
-pub use x86_64::va_list::VaListField;
+pub use va_list::VaCounter;
+pub(crate) use va_list::{SaveArea, SavedClass};
 
 const MACHINES: [fn(&Target) -> Selected; 2] = [x86_64::select, aarch64::select];
 
@@ -96,7 +99,7 @@ impl Machine {
     /// # Ok::<(), clif_cabi_plan::CheckError>(())
     /// ```
     pub fn places(&self, sig: &Signature) -> Result<Places, CheckError> {
-        (self.places)(sig)
+        walk::places(self.countings, sig)
     }
 
     /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector registers of type `vector`. The places of all.
@@ -113,4 +116,38 @@ impl Machine {
         }
         self.places(sig)
     }
+}
+
+impl Machine {
+    /// What a convention asks for that no signature of its counting says, so that the check cannot miss it.
+    pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<NotLowered> {
+        let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
+        if convention.frame.shadow_space != self.counting.shadow_bytes {
+            Some(NotLowered::ShadowSpace)
+        } else if !is_same_set(convention.frame.callee_saved, self.callee_saved) {
+            let why = "callees preserve other registers than Cranelift's functions do";
+            Some(NotLowered::Convention(why))
+        } else if convention.frame.callee_pops != self.callee_pops {
+            let why = "callees pop other arguments than Cranelift's functions do";
+            Some(NotLowered::Convention(why))
+        } else if !is_own(convention.frame.context, Some(self.context)) {
+            let why = "its context is in another register than CLIF's pinned one";
+            Some(NotLowered::Convention(why))
+        } else if convention.frame.carried.is_some() || convention.frame.vector_align.is_some() {
+            let why = "Cranelift passes no address beside the arguments, and aligns the stack to 16 bytes";
+            Some(NotLowered::Convention(why))
+        } else if convention.frame.big_endian {
+            let why = "Cranelift's functions are little-endian there";
+            Some(NotLowered::Convention(why))
+        } else if !is_own(convention.frame.variadic_count, self.vector_count) {
+            let why = "vector registers are counted in another register than C counts them in";
+            Some(NotLowered::Convention(why))
+        } else {
+            None
+        }
+    }
+}
+
+fn is_same_set(a: &[Reg], b: &[Reg]) -> bool {
+    a.iter().all(|reg| b.contains(reg)) && b.iter().all(|reg| a.contains(reg))
 }

@@ -137,7 +137,7 @@ fn check_args(
     abi: &FnAbi,
     target: &Target,
 ) -> Result<(), PlanError> {
-    if let Some(why) = (machine.convention_objection)(machine, abi.convention) {
+    if let Some(why) = machine.convention_objection(abi.convention) {
         return Err(PlanError::convention(abi.convention, why, target));
     }
     if abi.area_bytes > MAX_AREA_BYTES {

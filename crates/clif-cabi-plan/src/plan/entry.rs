@@ -141,7 +141,7 @@ impl EntryPlan {
             sret,
         } = Begun::new(sig, target, Side::Callee)?;
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let (mut asked, opening) = Asked::of(solver.machine, &sig, &abi, sret);
+        let (mut asked, opening) = Asked::of(solver.machine, &sig, &abi, sret)?;
         check_stub(solver.machine, &opening.steps).map_err(refuse)?;
         let area_bytes = asked.area(solver.machine, &sig, &abi, opening.frame);
         let indexes = solver.params(&asked.wanted, area_bytes).map_err(refuse)?;

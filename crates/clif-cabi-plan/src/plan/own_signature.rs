@@ -52,7 +52,8 @@ impl VariadicSignature {
     /// let named = CallPlan::new(&FnSig::new([Type::PTR, Type::F64], Type::I32), &target)?.plan.signature;
     /// let taken = NamedArguments { int_registers: 1, vector_registers: 1, area_bytes: 0 };
     /// let own = VariadicSignature::new(&named, taken, &target)?;
-    /// assert!(matches!(own.variadic.start, VaStart::Registers { gp_offset: 8, fp_offset: 64, .. }));
+    /// let VaStart::Registers { counts: [gp, fp], .. } = own.variadic.start else { unreachable!() };
+    /// assert_eq!((gp.count, fp.count), (8, 64));
     /// // The named ones, five integer and seven vector registers, and the area.
     /// assert_eq!((own.signature.params.len(), own.area), (15, IncomingArea::Param(14)));
     /// # Ok::<(), clif_cabi_plan::PlanError>(())

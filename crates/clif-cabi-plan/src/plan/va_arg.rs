@@ -6,9 +6,9 @@ use cabi::{Bank, FnAbi, FnSig, Target, Type};
 use smallvec::SmallVec;
 
 use super::begin::check_va_list;
-use super::variadic::end;
+use super::variadic::{count, end};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Counting, Machine, SaveArea, VaListField};
+use crate::machine::{Class, Counting, Machine, SaveArea, VaCounter};
 use crate::parts::{ClifPart, WORD, is_wide, unplaced};
 use crate::signature::ValueType;
 
@@ -28,6 +28,20 @@ pub struct VaArgPlan {
     pub overflow_bytes: u64,
     /// Whether the object is complete, and as aligned as its type, wherever it is found: otherwise it is assembled in a temporary object.
     pub in_place: bool,
+    /// Whether its address is there, and the object elsewhere.
+    pub by_reference: bool,
+    /// The `va_list`.
+    pub list: VaListPlan,
+}
+
+/// What a `va_list` has besides its counters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct VaListPlan {
+    /// Its bytes.
+    pub bytes: u8,
+    /// Bytes from its start to the address of the next argument in the argument area.
+    pub overflow: u8,
 }
 
 /// Where an unnamed argument is.
@@ -44,36 +58,22 @@ pub enum VaPlace {
         /// Its parts.
         parts: SmallVec<[VaPart; 4]>,
     },
-    /// Where the `va_list` points, which is an address (Win64).
-    Pointed {
-        /// Whether its address is there.
-        by_reference: bool,
-    },
-}
-
-impl VaPlace {
-    /// Bytes of the `va_list`.
-    #[must_use]
-    pub fn list_bytes(&self) -> u32 {
-        match self {
-            Self::Pointed { .. } => WORD.bytes(),
-            _ => VaListField::BYTES,
-        }
-    }
 }
 
 /// What a value takes of one class of registers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaRegisters {
-    /// The offset that counts the class: [`VaListField::GpOffset`] or [`VaListField::FpOffset`].
-    pub offset: VaListField,
-    /// The greatest offset at which enough registers are left.
-    pub last: u32,
+    /// What counts the class.
+    pub counter: VaCounter,
+    /// What the count is rounded up to a multiple of, before anything else. 1: it is not.
+    pub rounded_to: u32,
+    /// The greatest count at which enough registers are left.
+    pub last: i32,
     /// Bytes of the register save area that it takes.
     pub bytes: u32,
-    /// What the offset becomes where the value is not in registers. `None`: it stays.
-    pub otherwise: Option<u32>,
+    /// What the count becomes where the value is not in registers. `None`: it stays.
+    pub otherwise: Option<i32>,
 }
 
 /// A part of a value in registers.
@@ -82,11 +82,14 @@ pub struct VaRegisters {
 pub struct VaPart {
     /// Which bytes of the object it holds, and as what.
     pub part: ClifPart,
-    /// The offset that counts its register.
-    pub offset: VaListField,
+    /// What counts its register.
+    pub counter: VaCounter,
     /// Bytes from there.
     pub at: u32,
 }
+
+/// A copy of the caller's is at least so aligned if its type is.
+const COPY_ALIGN: u32 = 16;
 
 impl VaArgPlan {
     /// How a variadic function like `sig` fetches its next argument, whose type is `ty` as it is passed: promoted.
@@ -115,19 +118,35 @@ impl VaArgPlan {
         let Some(save_area) = &machine.va_list.save_area else {
             let word = WORD.bytes();
             let by_reference = group.kind == GroupKind::Memory;
-            // A copy is as aligned as Win64 aligns copies.
-            let found_at = if by_reference { 2 * word } else { word };
+            let found_at = if by_reference { COPY_ALIGN } else { word };
             return Ok(Self {
                 size,
                 align,
                 in_place: align <= found_at,
-                place: VaPlace::Pointed { by_reference },
+                place: VaPlace::Overflow,
                 overflow_align: word,
                 overflow_bytes: word.into(),
+                by_reference,
+                list: VaListPlan {
+                    bytes: 8,
+                    overflow: 0,
+                },
             });
         };
         let found = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
         found.map_err(|why| refuse(NotLowered::VaArg(why)))?;
+        if save_area.by_reference && group.kind == GroupKind::Memory {
+            let word = (8, 8);
+            let pointer = [(ClifPart::word(0, 8), Class::Int)];
+            let place = in_registers(machine.counting, save_area, pointer, 8, |_| false);
+            return Ok(Self {
+                size,
+                align,
+                in_place: align <= COPY_ALIGN,
+                by_reference: true,
+                ..Self::at(save_area, place, word, word)
+            });
+        }
         let place = place(machine.counting, save_area, &group).map_err(refuse)?;
         Ok(Self::at(
             save_area,
@@ -187,7 +206,7 @@ impl VaArgPlan {
         }
         let place = match own.is_empty() {
             true => VaPlace::Overflow,
-            false => in_registers(machine.counting, save_area, own, |_| false),
+            false => in_registers(machine.counting, save_area, own, align, |_| false),
         };
         Ok(Self::at(save_area, place, (size, align), (size, align)))
     }
@@ -203,7 +222,7 @@ impl VaArgPlan {
         let in_place = align <= overflow_align
             && match &place {
                 VaPlace::Nothing => false,
-                VaPlace::Overflow | VaPlace::Pointed { .. } => true,
+                VaPlace::Overflow => true,
                 VaPlace::Registers { parts, .. } => is_complete(save_area, object, parts),
             };
         Self {
@@ -213,6 +232,11 @@ impl VaArgPlan {
             overflow_align,
             overflow_bytes: in_area.0.next_multiple_of(WORD.bytes().into()),
             in_place,
+            by_reference: false,
+            list: VaListPlan {
+                bytes: save_area.list_bytes,
+                overflow: save_area.overflow,
+            },
         }
     }
 }
@@ -244,46 +268,49 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
         Bank::Vector => (unplaced(part), Class::Vector),
         _ => (unplaced(part), Class::Int),
     });
-    Ok(in_registers(counting, save_area, parts, exhausts))
+    let align = group.align;
+    Ok(in_registers(counting, save_area, parts, align, exhausts))
 }
 
-/// A value of `parts`, each in a register of its class. `exhausts`: where it is not, no later value finds a register of the bank.
+/// A value of `parts`, each in a register of its class, that is aligned to `align`. `exhausts`: where it is not, no later value finds a register of the bank.
 fn in_registers(
     counting: &Counting,
     save_area: &SaveArea,
     all: impl IntoIterator<Item = (ClifPart, Class)>,
+    align: u32,
     exhausts: impl Fn(Bank) -> bool,
 ) -> VaPlace {
     let (mut ints, mut vectors) = (0, 0);
     let mut parts = SmallVec::new();
     for (part, class) in all {
-        let (offset, at, slot) = match class {
-            Class::Vector => {
-                let slot = save_area.vector_slot;
-                (VaListField::FpOffset, &mut vectors, slot)
-            }
-            Class::Int => (VaListField::GpOffset, &mut ints, save_area.int_slot),
+        let own = save_area.of(class);
+        let at = match class {
+            Class::Vector => &mut vectors,
+            Class::Int => &mut ints,
         };
         parts.push(VaPart {
             part,
-            offset,
+            counter: own.counter,
             at: *at,
         });
-        *at += slot;
+        *at += own.slot;
     }
-    let takes = |class, bank, offset, bytes: u32| {
-        let end = end(counting, save_area, class);
-        let otherwise = exhausts(bank).then_some(end);
+    let takes = |class, bank, bytes: u32| {
+        let (own, end) = (save_area.of(class), end(counting, save_area, class));
+        let is_last = exhausts(bank) || save_area.exhausts && bytes > 0;
+        let otherwise = is_last.then_some(count(own, end));
+        let in_pairs = save_area.in_pairs && class == Class::Int && align >= 2 * own.slot;
         (bytes > 0 || otherwise.is_some()).then_some(VaRegisters {
-            offset,
+            counter: own.counter,
+            rounded_to: if in_pairs { 2 * own.slot } else { 1 },
             // A value of more bytes than there are registers has no parts in them.
-            last: end.saturating_sub(bytes),
+            last: count(own, end.saturating_sub(bytes)),
             bytes,
             otherwise,
         })
     };
-    let int = takes(Class::Int, Bank::Int, VaListField::GpOffset, ints);
-    let vector = takes(Class::Vector, Bank::Vector, VaListField::FpOffset, vectors);
+    let int = takes(Class::Int, Bank::Int, ints);
+    let vector = takes(Class::Vector, Bank::Vector, vectors);
     VaPlace::Registers {
         takes: int.into_iter().chain(vector).collect(),
         parts,
@@ -292,13 +319,13 @@ fn in_registers(
 
 /// Whether a value in registers of one class is, in their slots, the whole object in its own order and as aligned as its type.
 fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]) -> bool {
-    let slot = |part: &VaPart| match part.offset {
-        VaListField::FpOffset => save_area.vector_slot,
-        _ => save_area.int_slot,
+    let slot = |part: &VaPart| match part.counter == save_area.vector.counter {
+        true => save_area.vector.slot,
+        false => save_area.int.slot,
     };
     let in_order = parts.iter().all(|part| part.at == part.part.offset);
     let bytes: u64 = parts.iter().map(|part| u64::from(slot(part))).sum();
-    let one_class = parts.windows(2).all(|two| two[0].offset == two[1].offset);
+    let one_class = parts.windows(2).all(|two| two[0].counter == two[1].counter);
     let aligned = parts.iter().all(|part| align <= slot(part));
     in_order && one_class && aligned && size <= bytes
 }

@@ -1,11 +1,12 @@
 //! A variadic function from inside: where it saves registers, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists; x64 calling
 //! convention (Microsoft), Varargs).
 
-use cabi::{FnAbi, Reg};
+use cabi::{FnAbi, Loc, Place, Reg};
 use smallvec::SmallVec;
 
 use super::value::is_chain;
-use crate::machine::{Class, Counting, Machine, SaveArea};
+use crate::error::PlanError;
+use crate::machine::{Class, Counting, Machine, SaveArea, SavedClass, VaCounter};
 use crate::parts::WORD;
 use crate::signature::ValueType;
 
@@ -23,25 +24,37 @@ pub struct VariadicEntry {
 /// What a `va_list` starts with.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VaStart {
-    /// System V: an offset for each class of registers, and the address of the first unnamed argument in the argument area.
+    /// Counts of saved registers, and the address of the first unnamed argument in the argument area.
     Registers {
-        /// From the start of the register save area to the first integer register that no named argument takes, in bytes.
-        gp_offset: u32,
-        /// The same for the first such vector register.
-        fp_offset: u32,
-        /// From where [`EntryPlan::area`](super::EntryPlan::area) points to the first byte after the named arguments.
+        /// The counts of integer and of vector registers.
+        counts: [VaCount; 2],
+        /// From where [`EntryPlan::area`](super::EntryPlan::area) is to the first byte after the named arguments.
         overflow: u32,
+        /// Bytes from the start of the `va_list` to the address of that.
+        overflow_at: u8,
         /// Bytes of the register save area.
         save_bytes: u32,
         /// Alignment of the register save area, in bytes.
         save_align: u32,
     },
-    /// Win64: the address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) points: before it,
-    /// in the shadow space, where one may be in a register.
+    /// The address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) is: before it, in the shadow space,
+    /// where one may be in a register (Win64).
     Pointer {
         /// Bytes.
         first: i32,
     },
+}
+
+/// What a counter of a `va_list` starts with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct VaCount {
+    /// The counter.
+    pub counter: VaCounter,
+    /// From the address that it is added to, to the first register that no named argument takes, in bytes.
+    pub count: i32,
+    /// From the start of the register save area to that address, in bytes.
+    pub base_at: u32,
 }
 
 /// A register that an unnamed argument may be in.
@@ -50,7 +63,7 @@ pub enum VaStart {
 pub struct SavedRegister {
     /// The CLIF parameter that it is.
     pub param: usize,
-    /// Where it is stored: bytes from the start of the register save area, or from where [`EntryPlan::area`](super::EntryPlan::area) points.
+    /// Where it is stored: bytes from the start of the register save area, or from where [`EntryPlan::area`](super::EntryPlan::area) is.
     pub offset: i32,
 }
 
@@ -58,16 +71,28 @@ impl VariadicEntry {
     /// What follows so many integer and vector registers, and so many bytes from the start of the argument area. Which registers are saved is still to be
     /// found.
     pub(super) fn starting_at(machine: &Machine, taken: [usize; 2], area_bytes: u32) -> Self {
-        let [n_int, n_vector] = taken;
+        let [n_int, _] = taken;
         let counting = machine.counting;
         let start = match &machine.va_list.save_area {
-            Some(save_area) => VaStart::Registers {
-                gp_offset: slot(counting, save_area, Class::Int, n_int),
-                fp_offset: slot(counting, save_area, Class::Vector, n_vector),
-                overflow: area_bytes - counting.shadow_bytes,
-                save_bytes: end(counting, save_area, Class::Vector),
-                save_align: save_area.vector_slot,
-            },
+            Some(save_area) => {
+                let [int, vector] = Class::ALL.map(|class| save_area.of(class));
+                let [n_int, n_vector] = taken;
+                let count = |class, n, own: &SavedClass| VaCount {
+                    counter: own.counter,
+                    count: count(own, slot(counting, save_area, class, n)),
+                    base_at: own.base_at,
+                };
+                VaStart::Registers {
+                    counts: [
+                        count(Class::Int, n_int, int),
+                        count(Class::Vector, n_vector, vector),
+                    ],
+                    overflow: area_bytes.saturating_sub(counting.shadow_bytes),
+                    overflow_at: save_area.overflow,
+                    save_bytes: end(counting, save_area, Class::Vector),
+                    save_align: vector.slot,
+                }
+            }
             None => VaStart::Pointer {
                 first: match n_int < counting.params.of(Class::Int).len() {
                     true => home(counting, n_int),
@@ -93,9 +118,7 @@ pub(super) struct Left {
 pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
     let (counting, save_area) = (machine.counting, machine.va_list.save_area.as_ref());
     let classes = [(Class::Int, WORD), (Class::Vector, ValueType::I8X16)];
-    // In the shadow space a float is in the integer register of its position too.
-    let n_classes = if save_area.is_some() { 2 } else { 1 };
-    let classes = classes.into_iter().zip(taken).take(n_classes);
+    let classes = classes.into_iter().zip(taken).take(n_saved(machine));
     classes.flat_map(move |((class, ty), n_taken)| {
         let regs = counting.params.of(class).iter().enumerate();
         regs.skip(n_taken).map(move |(i, reg)| Left {
@@ -107,6 +130,12 @@ pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item =
             },
         })
     })
+}
+
+/// How many classes of registers are saved: in the shadow space a float is in the integer register of its position too.
+fn n_saved(machine: &Machine) -> usize {
+    let has_area = machine.va_list.save_area.is_some();
+    if has_area { 2 } else { 1 }
 }
 
 /// From the first byte after the shadow space to the slot in it that is of position `i`.
@@ -121,21 +150,96 @@ fn from_shadow(counting: &Counting, offset: u32) -> i32 {
     i32::try_from(from).unwrap_or(i32::MAX)
 }
 
-/// How many integer and vector registers of parameters the arguments of `abi` take. The static chain has a register of its own.
-pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
+/// How many integer and vector registers of parameters the arguments of `abi` take. The static chain and the pointer to the result may have registers of
+/// their own.
+///
+/// # Errors
+/// [`PlanError::Mismatch`] if the registers of the arguments are not the first ones of their class, so that `va_arg` would find others.
+pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> Result<[usize; 2], PlanError> {
     let mut places = abi.args.iter().map(|arg| &arg.place);
-    let chain = usize::from(places.any(|place| is_chain(machine, place)));
-    [
-        usize::from(abi.n_gp).saturating_sub(chain),
+    let chain = places.any(|place| is_chain(machine, place));
+    let params = &machine.counting.params;
+    let is_own = |reg| params.position(reg).is_none();
+    let sret =
+        matches!(abi.ret.place, Place::Indirect { pointer: Loc::Reg(reg), .. } if is_own(reg));
+    let taken = [
+        usize::from(abi.n_gp).saturating_sub(usize::from(chain) + usize::from(sret)),
         usize::from(abi.n_sse),
-    ]
+    ];
+    check_taken(abi, machine, taken)?;
+    Ok(taken)
+}
+
+/// Refuses counts of registers that are not those of the arguments: so many as there are up to the last one that an argument is in, or all where one did not
+/// fit and left the others unused.
+fn check_taken(abi: &FnAbi, machine: &Machine, taken: [usize; 2]) -> Result<(), PlanError> {
+    let params = &machine.counting.params;
+    let mut found = [0; 2];
+    let regs = abi.args.iter().flat_map(|arg| regs_of(&arg.place));
+    for (own, n) in regs
+        .chain(sret_of(abi))
+        .filter_map(|reg| params.position(reg))
+    {
+        for (class, found) in Class::ALL.into_iter().zip(&mut found) {
+            if class == own || machine.counting.positional {
+                *found = (*found).max(n + 1);
+            }
+        }
+    }
+    let classes = Class::ALL.into_iter().zip(taken.into_iter().zip(found));
+    for (class, (taken, found)) in classes.take(n_saved(machine)) {
+        let is_exhausted = taken == params.of(class).len() && abi.area_bytes > 0;
+        if taken != found && !(is_exhausted && taken > found) {
+            return Err(PlanError::Mismatch {
+                what: "the first register that va_start saves".into(),
+                expected: format!("register {found} of its class"),
+                found: format!("register {taken}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The registers of an argument at `place`.
+fn regs_of(place: &Place) -> SmallVec<[Reg; 4]> {
+    match place {
+        Place::Parts(parts) => parts
+            .iter()
+            .flat_map(|placed| regs_at(placed.loc))
+            .collect(),
+        Place::Indirect { pointer, .. } => regs_at(*pointer),
+        Place::PerElement { regs, .. } => regs.iter().copied().collect(),
+        _ => SmallVec::new(),
+    }
+}
+
+fn regs_at(loc: Loc) -> SmallVec<[Reg; 4]> {
+    match loc {
+        Loc::Reg(reg) => SmallVec::from_slice(&[reg]),
+        Loc::Both(regs) => SmallVec::from_slice(regs),
+        _ => SmallVec::new(),
+    }
+}
+
+/// The register of the pointer to the result.
+fn sret_of(abi: &FnAbi) -> SmallVec<[Reg; 4]> {
+    match abi.ret.place {
+        Place::Indirect { pointer, .. } => regs_at(pointer),
+        _ => SmallVec::new(),
+    }
+}
+
+/// What the counter of a class is where the next register is `at` bytes from the start of the register save area.
+pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
+    let count = i64::from(at) - i64::from(own.base_at);
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// From the start of the register save area to the slot of register `i` of `class`.
 pub(super) fn slot(counting: &Counting, save_area: &SaveArea, class: Class, i: usize) -> u32 {
     let (start, bytes) = match class {
-        Class::Int => (0, save_area.int_slot),
-        Class::Vector => (end(counting, save_area, Class::Int), save_area.vector_slot),
+        Class::Int => (0, save_area.int.slot),
+        Class::Vector => (end(counting, save_area, Class::Int), save_area.vector.slot),
     };
     let i = i.min(counting.params.of(class).len());
     start + bytes * u32::try_from(i).unwrap_or(0)

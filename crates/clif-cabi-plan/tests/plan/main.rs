@@ -239,10 +239,10 @@ fn a_static_chain_without_a_free_register_is_a_word_that_the_stub_pushes() {
     assert_eq!((area, found), (Some(IncomingArea::Param(14)), with_area));
     // The chain's own register is none of them.
     let variadic = EntryPlan::new(&sig, &LINUX).unwrap().variadic.unwrap();
-    let VaStart::Registers { gp_offset, .. } = variadic.start else {
+    let VaStart::Registers { counts, .. } = variadic.start else {
         panic!("{:?}", variadic.start)
     };
-    assert_eq!((gp_offset, variadic.saved.len()), (8, 13));
+    assert_eq!((counts[0].count, variadic.saved.len()), (8, 13));
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! Variadic functions from inside: `va_start`, `va_arg`, `va_copy` of System V's `va_list` (psABI 3.5.7), and of Win64's, which is an address.
+//! Variadic functions from inside: `va_start`, `va_arg`, `va_copy` of a `va_list` that counts registers (psABI 3.5.7; AAPCS64, Appendix B), and of one that is an
+//! address.
 //!
-//! No branch is made. On System V an argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
+//! No branch is made. With counts an argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
 //! on are values.
 
 use crate::cranelift::codegen::ir::condcodes::IntCC;
@@ -8,9 +9,9 @@ use crate::cranelift::codegen::ir::{Value, types};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{
-    VaArgPlan, VaListField, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
-};
+use clif_cabi_plan::{VaArgPlan, VaCounter, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry};
+
+use smallvec::SmallVec;
 
 use super::memory::{self, Address};
 use super::{Entry, check};
@@ -18,8 +19,8 @@ use crate::error::LowerError;
 use crate::parts::Part;
 
 impl Entry {
-    /// `va_start`: writes the `va_list` at `to`, 24 bytes (8 on Win64), of which the first unnamed argument is the next one. It may be passed to C, whose
-    /// functions take its address (on Win64 its value). It is valid until the function returns; `va_end` does nothing, so there is none here.
+    /// `va_start`: writes the `va_list` at `to`, 24 bytes on x86-64 System V (32 on AArch64, 8 where it is an address), of which the first unnamed argument is the next one. It may be passed to C, whose
+    /// functions take its address (where it is an address, its value). It is valid until the function returns; `va_end` does nothing, so there is none here.
     ///
     /// # Example
     /// ```
@@ -105,21 +106,27 @@ pub(crate) fn write_va_list(
     }
     match variadic.start {
         VaStart::Registers {
-            gp_offset,
-            fp_offset,
+            counts,
             overflow,
+            overflow_at,
             ..
         } => {
-            let [gp, fp] = [gp_offset, fp_offset]
-                .map(|offset| builder.ins().iconst(types::I32, i64::from(offset)));
+            let values = counts.map(|own| {
+                let count = own.count.cast_unsigned();
+                builder.ins().iconst(types::I32, i64::from(count))
+            });
             let overflow = plus(builder, area, i64::from(overflow));
-            for (field, value) in [
-                (VaListField::GpOffset, gp),
-                (VaListField::FpOffset, fp),
-                (VaListField::Overflow, overflow),
-                (VaListField::SaveArea, saved_to),
-            ] {
-                memory::write(builder, value, to, field.offset().into());
+            for (own, value) in counts.iter().zip(values) {
+                memory::write(builder, value, to, own.counter.at.into());
+            }
+            memory::write(builder, overflow, to, overflow_at.into());
+            let mut base = None;
+            for own in counts {
+                // Both may be added to the same address.
+                if base.replace(own.counter.base) != Some(own.counter.base) {
+                    let value = plus(builder, saved_to, own.base_at.into());
+                    memory::write(builder, value, to, own.counter.base.into());
+                }
             }
         }
         VaStart::Pointer { first } => {
@@ -142,18 +149,17 @@ pub(crate) fn va_arg(
     let found = match &plan.place {
         VaPlace::Nothing => return Ok(temporary(builder, plan).base),
         VaPlace::Overflow => next_in_area(builder, list, plan, None),
-        VaPlace::Pointed { by_reference } => {
-            let here = memory::read(builder, types::I64, list, 0);
-            let next = plus(builder, here, i64::from(plan.overflow_align));
-            memory::write(builder, next, list, 0);
-            match by_reference {
-                true => memory::read(builder, types::I64, here, 0),
-                false => here,
-            }
-        }
         VaPlace::Registers { takes, parts } => {
-            return Ok(from_registers(builder, list, plan, (takes, parts)));
+            let found = from_registers(builder, list, plan, (takes, parts));
+            if !plan.by_reference {
+                return Ok(found);
+            }
+            found
         }
+    };
+    let found = match plan.by_reference {
+        true => memory::read(builder, types::I64, found, 0),
+        false => found,
     };
     if plan.in_place {
         return Ok(found);
@@ -171,23 +177,29 @@ fn from_registers(
     plan: &VaArgPlan,
     (takes, parts): (&[VaRegisters], &[VaPart]),
 ) -> Value {
-    let (fit, offsets) = registers(builder, list, takes);
+    let (fit, counts) = registers(builder, list, takes);
     let in_area = next_in_area(builder, list, plan, Some(fit));
-    let save = load_field(builder, list, VaListField::SaveArea);
+    let mut bases = SmallVec::<[(u8, Value); 2]>::new();
+    for base in parts.iter().map(|part| part.counter.base) {
+        if bases.iter().all(|(own, _)| *own != base) {
+            let value = memory::read(builder, types::I64, list, base.into());
+            bases.push((base, value));
+        }
+    }
     let at = |builder: &mut FunctionBuilder<'_>, part: &VaPart, in_object: u32| {
-        // Both members were loaded where their class is taken.
-        let counted = if part.offset == VaListField::GpOffset {
-            offsets[0]
-        } else {
-            offsets[1]
+        let base = bases.iter().find(|(own, _)| *own == part.counter.base);
+        let count = counts.iter().find(|(own, _)| *own == part.counter);
+        let saved = match (base, count) {
+            (Some((_, base)), Some((_, count))) => builder.ins().iadd(*base, *count),
+            // Each part's counter is among those that are taken, and its base was loaded.
+            _ => in_area,
         };
-        let saved = counted.map_or(save, |offset| builder.ins().iadd(save, offset));
         let saved = plus(builder, saved, part.at.into());
         let in_area = plus(builder, in_area, in_object.into());
         builder.ins().select(fit, saved, in_area)
     };
     match parts.first() {
-        Some(first) if plan.in_place => return at(builder, first, 0),
+        Some(first) if plan.in_place || plan.by_reference => return at(builder, first, 0),
         _ => {}
     }
     let to = temporary(builder, plan);
@@ -219,24 +231,26 @@ pub(crate) fn va_copy(
     Ok(())
 }
 
-/// Whether enough registers are left for what `takes`, and the offsets before that, of integer and of vector registers, each as an `i64`.
-/// The offsets go on.
+/// Whether enough registers are left for what `takes`, and the counts before that, each as an `i64`. The counts go on.
 fn registers(
     builder: &mut FunctionBuilder<'_>,
     list: Value,
     takes: &[VaRegisters],
-) -> (Value, [Option<Value>; 2]) {
+) -> (Value, SmallVec<[(VaCounter, Value); 2]>) {
     let mut fit = None;
-    let mut before = Vec::new();
+    let mut before = SmallVec::<[_; 2]>::new();
     for own in takes {
-        let offset = load_field(builder, list, own.offset);
-        before.push((own, offset));
+        let mut count = memory::read(builder, types::I32, list, own.counter.at.into());
+        if own.rounded_to > 1 {
+            count = round_up(builder, count, own.rounded_to.into());
+        }
+        before.push((own, count));
         if own.bytes > 0 {
-            let left = (builder.ins()).icmp_imm_u(
-                IntCC::UnsignedLessThanOrEqual,
-                offset,
-                i64::from(own.last),
-            );
+            let last = i64::from(own.last);
+            let left = match own.counter.is_signed {
+                true => (builder.ins()).icmp_imm_s(IntCC::SignedLessThanOrEqual, count, last),
+                false => (builder.ins()).icmp_imm_u(IntCC::UnsignedLessThanOrEqual, count, last),
+            };
             fit = Some(match fit {
                 Some(fit) => builder.ins().band(fit, left),
                 None => left,
@@ -244,19 +258,27 @@ fn registers(
         }
     }
     let fit = fit.unwrap_or_else(|| builder.ins().iconst(types::I8, 0));
-    let mut offsets = [None; 2];
-    for (own, offset) in before {
-        let taken = builder.ins().iadd_imm_s(offset, i64::from(own.bytes));
+    let go_on = |(own, count): (&VaRegisters, Value)| {
+        let taken = builder.ins().iadd_imm_s(count, i64::from(own.bytes));
         let otherwise = match own.otherwise {
-            Some(end) => builder.ins().iconst(types::I32, i64::from(end)),
-            None => offset,
+            Some(end) => (builder.ins()).iconst(types::I32, i64::from(end.cast_unsigned())),
+            None => count,
         };
         let next = builder.ins().select(fit, taken, otherwise);
-        memory::write(builder, next, list, own.offset.offset().into());
-        let wide = builder.ins().uextend(types::I64, offset);
-        offsets[usize::from(own.offset == VaListField::FpOffset)] = Some(wide);
-    }
-    (fit, offsets)
+        memory::write(builder, next, list, own.counter.at.into());
+        let wide = match own.counter.is_signed {
+            true => builder.ins().sextend(types::I64, count),
+            false => builder.ins().uextend(types::I64, count),
+        };
+        (own.counter, wide)
+    };
+    (fit, before.into_iter().map(go_on).collect())
+}
+
+/// `value` rounded up to a multiple of `to`, a power of two.
+fn round_up(builder: &mut FunctionBuilder<'_>, value: Value, to: i64) -> Value {
+    let last = builder.ins().iadd_imm_s(value, to - 1);
+    builder.ins().band_imm_s(last, -to)
 }
 
 /// The address that the argument has in the argument area, which goes on after it unless `in_registers`.
@@ -266,21 +288,19 @@ fn next_in_area(
     plan: &VaArgPlan,
     in_registers: Option<Value>,
 ) -> Value {
-    let before = load_field(builder, list, VaListField::Overflow);
+    let before = memory::read(builder, types::I64, list, plan.list.overflow.into());
     let align = i64::from(plan.overflow_align);
     // Everything in the area is aligned to 8 bytes.
-    let here = if align > 8 {
-        let last = builder.ins().iadd_imm_s(before, align - 1);
-        builder.ins().band_imm_s(last, -align)
-    } else {
-        before
+    let here = match align > 8 {
+        true => round_up(builder, before, align),
+        false => before,
     };
     let bytes = i64::try_from(plan.overflow_bytes).unwrap_or(i64::MAX);
     let mut next = builder.ins().iadd_imm_s(here, bytes);
     if let Some(fit) = in_registers {
         next = builder.ins().select(fit, before, next);
     }
-    memory::write(builder, next, list, VaListField::Overflow.offset().into());
+    memory::write(builder, next, list, plan.list.overflow.into());
     here
 }
 
@@ -293,15 +313,6 @@ fn plus(builder: &mut FunctionBuilder<'_>, base: Value, bytes: i64) -> Value {
         0 => base,
         bytes => builder.ins().iadd_imm_s(base, bytes),
     }
-}
-
-fn load_field(builder: &mut FunctionBuilder<'_>, list: Value, field: VaListField) -> Value {
-    let ty = match field {
-        VaListField::GpOffset | VaListField::FpOffset => types::I32,
-        VaListField::Overflow | VaListField::SaveArea => types::I64,
-    };
-    let offset = i32::from(field.offset());
-    memory::read(builder, ty, list, offset)
 }
 
 /// Refuses what is not the address of a `va_list`.

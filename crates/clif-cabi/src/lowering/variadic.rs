@@ -80,7 +80,7 @@ impl Lowering {
     }
 
     /// `va_copy`: the `va_list` at `to` goes on as the one at `from` does. `sig` as for [`va_arg`](Self::va_arg): a `va_list` has 24 bytes on
-    /// System V and 8 on Win64.
+    /// x86-64 System V, 32 on AArch64, and 8 where it is an address.
     ///
     /// # Errors
     /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Unsupported`] for a
@@ -94,7 +94,7 @@ impl Lowering {
     ) -> Result<(), LowerError> {
         let plan = self.va_arg_plan(sig, &cabi::Type::PTR);
         let plan = plan.map_err(|error| error.of(None, sig))?;
-        variadic::va_copy(self.config, builder, to, from, plan.place.list_bytes())
+        variadic::va_copy(self.config, builder, to, from, plan.list.bytes.into())
     }
 
     fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {

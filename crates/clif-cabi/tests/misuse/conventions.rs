@@ -160,7 +160,7 @@ fn frames_of_a_users_own() {
         of(Type::F64), CROSSED => "argument 0, double: a part in registers of two positions is not lowered";
         // Two arguments in the registers of one position.
         FnSig::new([Type::I64, Type::F64], Type::VOID), UNSHADOWED => "CLIF parameter 1: the convention has it in xmm0, Cranelift in xmm1";
-        no_args(), COUNT => "the convention count: vector registers are counted in rax only";
+        no_args(), COUNT => "the convention count: vector registers are counted in another register than C counts them in";
         // Entered through a stub that aligns the stack.
         no_args(), LOW => "lowered";
     }

@@ -133,9 +133,9 @@ impl<'p> Entry<'p> {
     pub fn va_start(&self, e: &mut Emitter<'_, '_>, list: Value) -> Result<()> {
         let variadic = self.plan.variadic.as_ref().ok_or("it is not variadic")?;
         let VaStart::Registers {
-            gp_offset,
-            fp_offset,
+            counts,
             overflow,
+            overflow_at,
             save_bytes,
             save_align,
         } = variadic.start
@@ -146,12 +146,14 @@ impl<'p> Entry<'p> {
         for own in &variadic.saved {
             e.store_at(self.params[own.param], save, own.offset);
         }
-        let gp_offset = e.ins().iconst(types::I32, i64::from(gp_offset));
-        let fp_offset = e.ins().iconst(types::I32, i64::from(fp_offset));
-        let overflow = e.ins().iadd_imm(area, i64::from(overflow));
-        for (value, at) in [(gp_offset, 0), (fp_offset, 4), (overflow, 8), (save, 16)] {
-            e.store_at(value, list, at);
+        for own in counts {
+            let count = e.ins().iconst(types::I32, i64::from(own.count));
+            let base = e.ins().iadd_imm(save, i64::from(own.base_at));
+            e.store_at(count, list, own.counter.at.into());
+            e.store_at(base, list, own.counter.base.into());
         }
+        let overflow = e.ins().iadd_imm(area, i64::from(overflow));
+        e.store_at(overflow, list, overflow_at.into());
         Ok(())
     }
 

@@ -3,23 +3,20 @@
 
 mod counting;
 mod stub;
-pub(super) mod va_list;
 
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
-    Bank, Convention, Loc, PartType, PlacedPart, Reg, Target, VectorLevel, X86_64_LANG,
+    Bank, Convention, Loc, PartType, PlacedPart, Target, VectorLevel, X86_64_LANG,
     X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
 use super::counting::{Class, Counting};
-use super::description::{Machine, ResultIn, SaveArea, Selected, VaList, VectorMoves};
+use super::description::{Machine, ResultIn, Selected, VectorMoves};
 use super::stub::{Steps, Stub, VectorMove, VectorWidth};
+use super::va_list::{SaveArea, SavedClass, VaCounter, VaList, member};
 use crate::error::NotLowered;
 use crate::parts::{X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
-
-/// What CLIF's `get_pinned_reg` and `set_pinned_reg` are about.
-const CONTEXT: Reg = x86_64::R15;
 
 static STEPS: Steps = Steps {
     machine: "x86-64",
@@ -41,7 +38,7 @@ pub(super) static MACHINE: Machine = UNIX;
 
 const UNIX: Machine = Machine {
     counting: &SYSTEM_V,
-    places: counting::places,
+    countings: counting::ALL,
     callee_saved: X86_64_SYSV.frame.callee_saved,
     callee_pops: CalleePops::Nothing,
     preserved_vectors: None,
@@ -51,7 +48,8 @@ const UNIX: Machine = Machine {
     reads_wide: true,
     area_from_frame: None,
     has_block_copy: true,
-    convention_objection,
+    context: x86_64::R15,
+    vector_count: Some(x86_64::RAX),
     chain: x86_64::R10,
     under,
     wide_calls: None,
@@ -59,8 +57,21 @@ const UNIX: Machine = Machine {
     va_list: VaList {
         convention: &X86_64_SYSV,
         save_area: Some(SaveArea {
-            int_slot: 8,
-            vector_slot: 16,
+            int: SavedClass {
+                slot: 8,
+                counter: VaCounter::of(&X86_64_SYSV, 0, 3, false),
+                base_at: 0,
+            },
+            vector: SavedClass {
+                slot: 16,
+                counter: VaCounter::of(&X86_64_SYSV, 1, 3, false),
+                base_at: 0,
+            },
+            list_bytes: member(&X86_64_SYSV, 4),
+            overflow: member(&X86_64_SYSV, 2),
+            exhausts: false,
+            in_pairs: false,
+            by_reference: false,
         }),
     },
     result,
@@ -69,7 +80,7 @@ const UNIX: Machine = Machine {
 
 static WIN64: Machine = Machine {
     counting: &WINDOWS_FASTCALL,
-    places: counting::places,
+    countings: counting::ALL,
     callee_saved: X86_64_WIN64.frame.callee_saved,
     callee_pops: CalleePops::Nothing,
     preserved_vectors: None,
@@ -80,7 +91,8 @@ static WIN64: Machine = Machine {
     reads_wide: false,
     area_from_frame: None,
     has_block_copy: true,
-    convention_objection,
+    context: x86_64::R15,
+    vector_count: Some(x86_64::RAX),
     chain: x86_64::R10,
     under,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding arguments.
@@ -121,37 +133,6 @@ fn under(convention: &Convention) -> Option<&'static Machine> {
         FrameKind::PreserveAll => Some(&PRESERVE_ALL),
         _ => None,
     }
-}
-
-fn convention_objection(machine: &Machine, convention: &Convention) -> Option<NotLowered> {
-    if convention.frame.shadow_space != machine.counting.shadow_bytes {
-        Some(NotLowered::ShadowSpace)
-    } else if !is_same_set(convention.frame.callee_saved, machine.callee_saved) {
-        let why = "callees preserve other registers than Cranelift's functions do";
-        Some(NotLowered::Convention(why))
-    } else if convention.frame.callee_pops != machine.callee_pops {
-        let why = "callees pop other arguments than Cranelift's functions do";
-        Some(NotLowered::Convention(why))
-    } else if !matches!(convention.frame.context, None | Some(CONTEXT)) {
-        let why = "its context is in another register than CLIF's pinned one";
-        Some(NotLowered::Convention(why))
-    } else if convention.frame.carried.is_some() || convention.frame.vector_align.is_some() {
-        let why =
-            "Cranelift passes no address beside the arguments, and aligns the stack to 16 bytes";
-        Some(NotLowered::Convention(why))
-    } else if convention.frame.big_endian {
-        let why = "x86-64 is little-endian";
-        Some(NotLowered::Convention(why))
-    } else if !matches!(convention.frame.variadic_count, None | Some(x86_64::RAX)) {
-        let why = "vector registers are counted in rax only";
-        Some(NotLowered::Convention(why))
-    } else {
-        None
-    }
-}
-
-fn is_same_set(a: &[Reg], b: &[Reg]) -> bool {
-    a.iter().all(|reg| b.contains(reg)) && b.iter().all(|reg| a.contains(reg))
 }
 
 fn result(counting: &Counting, parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {

@@ -4,6 +4,7 @@ use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart};
 use smallvec::SmallVec;
 
 use super::{Arrival, IncomingArea, PartPlace};
+use crate::error::PlanError;
 use crate::machine::{Class, Machine};
 use crate::parts::{ClifPart, ClifParts, WORD};
 use crate::places::ClifPlace;
@@ -93,7 +94,7 @@ impl Asked {
         sig: &FnSig,
         abi: &FnAbi,
         sret: Option<Wanted>,
-    ) -> (Self, Opening) {
+    ) -> Result<(Self, Opening), PlanError> {
         let mut asked = Self {
             wanted: SmallVec::new(),
             owners: SmallVec::new(),
@@ -106,7 +107,7 @@ impl Asked {
         }
         let saved = asked.arguments(machine, sig, abi);
         if sig.is_variadic() {
-            let taken = taken(abi, machine);
+            let taken = taken(abi, machine)?;
             let area_bytes = in_area(abi.area_bytes);
             asked.variadic = Some(VariadicEntry::starting_at(machine, taken, area_bytes));
             // What no named argument takes may have an unnamed one.
@@ -121,7 +122,7 @@ impl Asked {
             asked.push(Owner::Argument(i, 0), own);
             asked.set_parts(i, part);
         }
-        (asked, opening)
+        Ok((asked, opening))
     }
 
     fn push(&mut self, owner: Owner, wanted: Wanted) {

@@ -1,0 +1,90 @@
+//! How a variadic function finds its unnamed arguments, as data: the registers that it saves, and the members of a `va_list`.
+
+use cabi::Convention;
+
+use super::counting::Class;
+
+/// How a variadic function finds its unnamed arguments.
+#[derive(Debug)]
+pub(crate) struct VaList {
+    /// The convention whose `va_list` it is.
+    pub(crate) convention: &'static Convention,
+    /// Where it saves registers. `None`: integer registers in the shadow space, and the `va_list` is an address there.
+    pub(crate) save_area: Option<SaveArea>,
+}
+
+/// The register save area of a variadic function, a slot for each integer register of parameters and then one for each vector register; and the `va_list` that
+/// counts them.
+#[derive(Debug)]
+pub(crate) struct SaveArea {
+    pub(crate) int: SavedClass,
+    /// Each slot is as aligned as it has bytes.
+    pub(crate) vector: SavedClass,
+    /// Bytes of the `va_list`.
+    pub(crate) list_bytes: u8,
+    /// Bytes from its start to the address of the next argument in the argument area.
+    pub(crate) overflow: u8,
+    /// Whether a value that does not fit in the registers that are left leaves none of its class to later ones.
+    pub(crate) exhausts: bool,
+    /// Whether a value aligned to 16 bytes starts at an even integer register.
+    pub(crate) in_pairs: bool,
+    /// Whether a value in memory is a copy, whose address is the argument.
+    pub(crate) by_reference: bool,
+}
+
+/// The saved registers of one class.
+#[derive(Debug)]
+pub(crate) struct SavedClass {
+    /// Bytes of the slot of a register.
+    pub(crate) slot: u32,
+    /// What counts them.
+    pub(crate) counter: VaCounter,
+    /// Bytes from the start of the register save area to the address that the counter is added to.
+    pub(crate) base_at: u32,
+}
+
+/// The counter of one class of registers in a `va_list`: 4 bytes, which are added to an address to find the next one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct VaCounter {
+    /// Bytes from the start of the `va_list`.
+    pub at: u8,
+    /// The same to the address that it is added to.
+    pub base: u8,
+    /// Whether it counts from below up to 0.
+    pub is_signed: bool,
+}
+
+impl VaCounter {
+    /// The counter that is member `at` of the `va_list` of `convention`, and is added to member `base`.
+    pub(super) const fn of(
+        convention: &Convention,
+        at: usize,
+        base: usize,
+        is_signed: bool,
+    ) -> Self {
+        Self {
+            at: member(convention, at),
+            base: member(convention, base),
+            is_signed,
+        }
+    }
+}
+
+impl SaveArea {
+    pub(crate) fn of(&self, class: Class) -> &SavedClass {
+        match class {
+            Class::Int => &self.int,
+            Class::Vector => &self.vector,
+        }
+    }
+}
+
+/// Where member `n` of the `va_list` of `convention` is.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a few members of at most eight bytes"
+)]
+pub(super) const fn member(convention: &Convention, n: usize) -> u8 {
+    convention.frame.va_list.offset(n) as u8
+}

@@ -1,0 +1,221 @@
+//! Where Cranelift puts each parameter and result of a CLIF signature: its argument walk (`compute_arg_locs` of each back end) over the tables of a machine,
+//! against which every planned signature is checked. The tests of `clif-cabi` compare it with compiled code.
+
+use cabi::Reg;
+use smallvec::SmallVec;
+
+use super::counting::{Class, Counting, Sret};
+use crate::parts::WORD;
+use crate::places::{CheckError, ClifPlace, Places, Position};
+use crate::signature::{Extension, Param, Purpose, Signature, ValueType};
+
+/// The places of `sig`, if its convention is one of `countings`.
+pub(super) fn places(
+    countings: &[&'static Counting],
+    sig: &Signature,
+) -> Result<Places, CheckError> {
+    let call_conv = sig.call_conv;
+    let mut countings = countings.iter();
+    let counting = countings
+        .find(|own| own.call_conv == call_conv)
+        .ok_or(CheckError::Convention { call_conv })?;
+    let sret = checked_sret(counting, sig)?;
+
+    let mut count = Count::of(counting);
+    let mut results = SmallVec::new();
+    for (index, result) in sig.returns.iter().enumerate() {
+        let at = Position::Result(index);
+        if result.purpose != Purpose::Normal {
+            return Err(counting.misplaced(at, result));
+        }
+        results.push(count.result(at, result)?);
+    }
+    let sret_returned_in = match (sret, counting.sret) {
+        (None, _) | (_, Sret::Refused) => None,
+        (Some(_), Sret::Own(reg)) => Some(reg),
+        (Some((at, param)), Sret::FirstInt) => Some(count.result(at, param)?),
+    };
+
+    let mut count = Count::of(counting);
+    let mut params = SmallVec::with_capacity(sig.params.len());
+    for (index, param) in sig.params.iter().enumerate() {
+        params.push(count.param(Position::Param(index), param)?);
+    }
+    // No larger than MAX_STACK_BYTES, itself a multiple of 16: `Count::stack` has checked.
+    let stack_bytes = count.next_offset.next_multiple_of(16);
+    Ok(Places {
+        params,
+        results,
+        sret_returned_in,
+        stack_bytes,
+    })
+}
+
+/// The `sret` parameter of `sig`, where it has one.
+fn checked_sret<'a>(
+    counting: &Counting,
+    sig: &'a Signature,
+) -> Result<Option<(Position, &'a Param)>, CheckError> {
+    let mut srets = (sig.params.iter().enumerate())
+        .filter(|(_, param)| param.purpose == Purpose::StructReturn)
+        .map(|(index, param)| (Position::Param(index), param));
+    let sret = srets.next();
+    let misplaced = match counting.sret {
+        Sret::Refused => sret,
+        _ => srets.next(),
+    };
+    if let Some((at, param)) = misplaced {
+        return Err(counting.misplaced(at, param));
+    }
+    if sret.is_some() && !sig.returns.is_empty() {
+        return Err(CheckError::SretWithResults {
+            results: sig.returns.len(),
+        });
+    }
+    Ok(sret)
+}
+
+impl Counting {
+    fn misplaced(&self, at: Position, param: &Param) -> CheckError {
+        CheckError::Purpose {
+            at,
+            purpose: param.purpose,
+            call_conv: self.call_conv,
+        }
+    }
+
+    /// The register class of a value of type `ty`, if it can be there.
+    fn class(&self, at: Position, ty: ValueType) -> Result<Class, CheckError> {
+        let is_param = matches!(at, Position::Param(_));
+        let is_refused = ty == ValueType::I128
+            || self.instead.iter().any(|(own, _)| *own == ty)
+            || self.positional && is_param && ty.bytes() > WORD.bytes();
+        if is_refused {
+            let call_conv = self.call_conv;
+            return Err(CheckError::Type { at, ty, call_conv });
+        }
+        Ok(Class::of(ty))
+    }
+}
+
+/// What has been given out so far.
+struct Count {
+    counting: &'static Counting,
+    n_int: usize,
+    n_vector: usize,
+    /// Of parameters that are not `sarg`.
+    n_params: usize,
+    next_offset: u32,
+}
+
+impl Count {
+    fn of(counting: &'static Counting) -> Self {
+        Self {
+            counting,
+            n_int: 0,
+            n_vector: 0,
+            n_params: 0,
+            next_offset: counting.shadow_bytes,
+        }
+    }
+
+    fn n_used(&mut self, class: Class) -> &mut usize {
+        match class {
+            Class::Int => &mut self.n_int,
+            Class::Vector => &mut self.n_vector,
+        }
+    }
+
+    fn param(&mut self, at: Position, param: &Param) -> Result<ClifPlace, CheckError> {
+        let counting = self.counting;
+        let Param { ty, purpose, .. } = *param;
+        match purpose {
+            Purpose::Normal => {}
+            Purpose::StructReturn | Purpose::StructArgument(_) if ty != ValueType::I64 => {
+                return Err(CheckError::NotAnAddress { at, purpose, ty });
+            }
+            Purpose::StructReturn => {
+                if let Sret::Own(reg) = counting.sret {
+                    return Ok(ClifPlace::Reg(reg));
+                }
+            }
+            Purpose::StructArgument(size) if counting.has_struct_arguments => {
+                // It takes no register, and does not count as a position either.
+                return self.area(at, size);
+            }
+            Purpose::StructArgument(_) => return Err(counting.misplaced(at, param)),
+        }
+        check_extension(at, param)?;
+        let class = counting.class(at, ty)?;
+        let index = if counting.positional {
+            self.n_params
+        } else {
+            *self.n_used(class)
+        };
+        self.n_params += 1;
+        match counting.params.of(class).get(index) {
+            Some(&register) => {
+                *self.n_used(class) += 1;
+                Ok(ClifPlace::Reg(register))
+            }
+            // It would be extended over what follows a slot of fewer bytes than a register's.
+            None if param.extension != Extension::None && counting.least_slot < WORD.bytes() => {
+                Err(CheckError::Extension { at, ty })
+            }
+            None => {
+                let bytes = ty.bytes().max(counting.least_slot);
+                let offset = self.stack(at, (bytes, bytes))?;
+                Ok(ClifPlace::Stack { offset })
+            }
+        }
+    }
+
+    fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, CheckError> {
+        if !size.is_multiple_of(8) {
+            return Err(CheckError::StructArgumentSize { at, size });
+        }
+        // Never aligned to more than 8, whatever the struct is.
+        Ok(ClifPlace::Area {
+            offset: self.stack(at, (size, 8))?,
+            size,
+        })
+    }
+
+    /// The offset of the next `size` bytes aligned to `align`, now taken.
+    fn stack(&mut self, at: Position, (size, align): (u32, u32)) -> Result<u32, CheckError> {
+        let most = self.counting.most_stack_bytes;
+        // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
+        let offset = self.next_offset.next_multiple_of(align);
+        match offset.checked_add(size) {
+            Some(end) if end <= most => {
+                self.next_offset = end;
+                Ok(offset)
+            }
+            _ => Err(CheckError::AreaTooLarge { at, most }),
+        }
+    }
+
+    /// The classes count separately, also where parameters are counted by position.
+    fn result(&mut self, at: Position, result: &Param) -> Result<Reg, CheckError> {
+        let (counting, ty) = (self.counting, result.ty);
+        check_extension(at, result)?;
+        let class = counting.class(at, ty)?;
+        let n_used = self.n_used(class);
+        let Some(&register) = counting.results.of(class).get(*n_used) else {
+            return Err(CheckError::TooManyResults {
+                at,
+                ty,
+                call_conv: counting.call_conv,
+            });
+        };
+        *n_used += 1;
+        Ok(register)
+    }
+}
+
+fn check_extension(at: Position, param: &Param) -> Result<(), CheckError> {
+    if param.extension != Extension::None && !param.ty.is_int() {
+        return Err(CheckError::Extension { at, ty: param.ty });
+    }
+    Ok(())
+}
