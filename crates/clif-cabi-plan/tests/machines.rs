@@ -18,8 +18,9 @@ fn other_targets_are_refused() {
     };
     let windows = "x86_64-pc-windows-gnu: only x86-64 System V is lowered yet";
     assert_eq!(refused("x86_64-pc-windows-gnu"), windows);
-    let arm = "aarch64-unknown-linux-gnu: calls on AArch64 are not lowered yet";
-    assert_eq!(refused("aarch64-unknown-linux-gnu"), arm);
+    let arm = "aarch64_be-unknown-linux-gnu: calls on AArch64 are lowered for AAPCS64 only";
+    assert_eq!(refused("aarch64_be-unknown-linux-gnu"), arm);
+    assert!(Machine::of(&target("aarch64-unknown-linux-gnu")).is_ok());
     assert!(Machine::of(&target("x86_64-apple-darwin")).is_ok());
 }
 

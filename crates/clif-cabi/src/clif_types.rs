@@ -1,9 +1,10 @@
 //! The plan's types, calling conventions, extensions and signatures as those of this Cranelift release, and back.
 
+use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{
     AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types,
 };
-use crate::cranelift::codegen::isa::CallConv;
+use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
 use clif_cabi_plan as plan;
 
 macro_rules! by_name {
@@ -101,5 +102,13 @@ fn clif_purpose(purpose: plan::Purpose) -> ArgumentPurpose {
         plan::Purpose::Normal => ArgumentPurpose::Normal,
         plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
         plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
+    }
+}
+
+/// The relocation of a near call or jump of this machine, whose target may be a PLT's entry.
+pub(crate) fn near_call(isa: &dyn TargetIsa) -> Reloc {
+    match isa.name() {
+        "aarch64" => Reloc::Arm64Call,
+        _ => Reloc::X86CallPLTRel4,
     }
 }

@@ -14,6 +14,7 @@ use cabi::Target;
 use clif_cabi_plan::{Machine, Reloc as StubReloc, RelocKind};
 use smallvec::SmallVec;
 
+use crate::clif_types::near_call;
 use crate::error::LowerError;
 use crate::import;
 
@@ -144,15 +145,17 @@ pub(crate) fn define_stub<M: Module + ?Sized>(
     stub: &Stub,
 ) -> Result<(), LowerError> {
     let code = stub_code(module.isa(), stub)?;
-    let relocs: Vec<ModuleReloc> = code.reloc.iter().map(module_reloc).collect();
+    let near_call = near_call(module.isa());
+    let relocs = code.reloc.iter().map(|own| module_reloc(own, near_call));
+    let relocs: Vec<ModuleReloc> = relocs.collect();
     Ok(module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, &relocs)?)
 }
 
-fn module_reloc(reloc: &StubReloc) -> ModuleReloc {
+fn module_reloc(reloc: &StubReloc, near_call: Reloc) -> ModuleReloc {
     ModuleReloc {
         offset: reloc.offset,
         kind: match reloc.kind {
-            RelocKind::NearCall => Reloc::X86CallPLTRel4,
+            RelocKind::NearCall => near_call,
             RelocKind::Address => Reloc::Abs8,
         },
         name: ModuleRelocTarget::user(0, reloc.callee),

@@ -32,6 +32,9 @@ impl Machine {
     /// x86-64 with System V's convention.
     pub const X86_64: &'static Self = &x86_64::MACHINE;
 
+    /// AArch64 with AAPCS64, as Linux has it.
+    pub const AARCH64: &'static Self = &aarch64::MACHINE;
+
     /// The machine of `target`.
     ///
     /// # Errors

@@ -1,13 +1,96 @@
-//! AArch64: nothing is planned for it yet. What it takes is the [`Machine`](super::Machine) that `x86_64` has.
+//! AArch64, little-endian: Cranelift's counting ([`counting`]) for functions of AAPCS64, and the stubs ([`stub`]).
 
-use cabi::Target;
+mod counting;
+mod stub;
 
-use super::description::Selected;
+use cabi::aarch64::{self, AAPCS64};
+use cabi::convention::{CalleePops, FrameKind};
+use cabi::{Convention, PlacedPart, Target};
+
+use super::counting::Counting;
+use super::description::{Machine, ResultIn, Selected, VectorMoves};
+use super::stub::Steps;
+use super::va_list::{SaveArea, SavedClass, VaCounter, VaList, member};
+use crate::error::NotLowered;
+use crate::parts::is_wide;
+
+static STEPS: Steps = Steps {
+    machine: "AArch64",
+    numbered: &counting::SYSTEM_V.params,
+    entry: stub::ENTRY,
+    has: stub::has_step,
+    encode: stub::encode,
+};
 
 pub(super) fn select(target: &Target) -> Selected {
-    if target.name().starts_with("aarch64") {
-        Selected::Refused("calls on AArch64 are not lowered yet")
-    } else {
-        Selected::Other
+    match target.convention() {
+        Some(convention) if *convention == AAPCS64 => Selected::Lowered(&MACHINE),
+        _ if target.name().starts_with("aarch64") => {
+            Selected::Refused("calls on AArch64 are lowered for AAPCS64 only")
+        }
+        _ => Selected::Other,
     }
+}
+
+pub(super) static MACHINE: Machine = Machine {
+    counting: &counting::SYSTEM_V,
+    countings: counting::ALL,
+    callee_saved: AAPCS64.frame.callee_saved,
+    callee_pops: CalleePops::Nothing,
+    preserved_vectors: None,
+    has_stubs: true,
+    steps: &STEPS,
+    calls: None,
+    reads_wide: false,
+    area_from_frame: Some(16),
+    has_block_copy: false,
+    context: aarch64::X21,
+    vector_count: None,
+    chain: aarch64::X18,
+    under,
+    wide_calls: None,
+    // AAPCS64, Appendix B: Variable Argument Lists.
+    va_list: VaList {
+        convention: &AAPCS64,
+        save_area: Some(SaveArea {
+            int: SavedClass {
+                slot: 8,
+                counter: VaCounter::of(&AAPCS64, 3, 1, true),
+                base_at: 64,
+            },
+            vector: SavedClass {
+                slot: 16,
+                counter: VaCounter::of(&AAPCS64, 4, 2, true),
+                base_at: 192,
+            },
+            list_bytes: member(&AAPCS64, 5),
+            overflow: member(&AAPCS64, 0),
+            exhausts: true,
+            in_pairs: true,
+            by_reference: true,
+        }),
+    },
+    result,
+    vector_moves,
+};
+
+fn under(convention: &Convention) -> Option<&'static Machine> {
+    match convention.frame.kind {
+        FrameKind::Unix => Some(&MACHINE),
+        _ => None,
+    }
+}
+
+/// CLIF has a type for whatever is in one register.
+fn result(_: &Counting, parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
+    match parts.iter().any(|placed| is_wide(&placed.part)) {
+        true => Err(NotLowered::Convention(
+            "there are no vectors of more than 16 bytes",
+        )),
+        false => Ok(ResultIn::Registers),
+    }
+}
+
+fn vector_moves(_: &[PlacedPart]) -> Option<VectorMoves> {
+    None
 }

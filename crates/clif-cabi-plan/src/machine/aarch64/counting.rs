@@ -1,0 +1,50 @@
+//! How Cranelift's aarch64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
+
+use cabi::aarch64::{V0, V1, V2, V3, V4, V5, V6, V7, X0, X1, X2, X3, X4, X5, X6, X7, X8};
+
+use crate::machine::counting::{Counting, Registers, Sret};
+use crate::places::MAX_STACK_BYTES;
+use crate::signature::CallConv;
+
+/// Those of all conventions.
+pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &TAIL];
+
+const BOTH: Registers = Registers {
+    int: &[X0, X1, X2, X3, X4, X5, X6, X7],
+    vector: &[V0, V1, V2, V3, V4, V5, V6, V7],
+};
+
+pub(super) const SYSTEM_V: Counting = Counting {
+    call_conv: CallConv::SystemV,
+    params: BOTH,
+    results: BOTH,
+    sret: Sret::Own(X8),
+    // `StructArgument` is a panic.
+    has_struct_arguments: false,
+    positional: false,
+    least_slot: 8,
+    shadow_bytes: 0,
+    stack_align: 16,
+    most_stack_bytes: MAX_STACK_BYTES,
+    instead: &[],
+};
+
+const FAST: Counting = Counting {
+    call_conv: CallConv::Fast,
+    ..SYSTEM_V
+};
+
+/// Cranelift's own: x0 and x1 are for a pointer to results and for the address of the callee, `sret` is a panic.
+pub(super) const TAIL: Counting = Counting {
+    call_conv: CallConv::Tail,
+    params: Registers {
+        int: &[X2, X3, X4, X5, X6, X7],
+        vector: BOTH.vector,
+    },
+    results: Registers {
+        int: &[X2, X3, X4, X5, X6, X7],
+        vector: BOTH.vector,
+    },
+    sret: Sret::Refused,
+    ..SYSTEM_V
+};

@@ -1,0 +1,161 @@
+//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is in x18, the caller in x30.
+//!
+//! Memory is addressed by the stack pointer only where that is a multiple of 16: the machine may check it.
+
+use cabi::aarch64::X29;
+use cabi::{Bank, Reg, Register};
+
+use super::counting::SYSTEM_V;
+use crate::error::PlanError;
+use crate::machine::counting::Class;
+use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, StubCode};
+
+/// The link register.
+const X30: Reg = Reg(&Register {
+    name: "x30",
+    bank: Bank::Int,
+    index: 30,
+    bits: 64,
+});
+/// The stack pointer, by the number that DWARF has for it.
+const SP: Reg = Reg(&Register {
+    name: "sp",
+    bank: Bank::Int,
+    index: 31,
+    bits: 64,
+});
+
+/// The canonical frame address of any function before its first instruction.
+pub(super) const ENTRY: Cfa = Cfa {
+    register: SP,
+    offset: 0,
+};
+
+/// The caller's x29 and x30, in bytes from the CFA.
+const SAVED: &[(Reg, i32)] = &[(X29, -16), (X30, -8)];
+/// From x29 to the argument area: the two registers.
+const AREA: u32 = 16;
+
+/// Most bytes that an immediate has.
+const MAX_IMMEDIATE: u32 = 0xfff;
+
+/// Whether it is among the steps of calls with a static chain, and of entries.
+pub(super) fn has_step(step: Step) -> bool {
+    let is_int = |n| usize::from(n) < SYSTEM_V.params.of(Class::Int).len();
+    match step {
+        Step::ChainToInt(n) | Step::JumpInt(n) => is_int(n),
+        Step::Skip(bytes) => bytes <= MAX_IMMEDIATE,
+        Step::LoadChain(_)
+        | Step::ChainToVector(_)
+        | Step::Frame
+        | Step::PushChain
+        | Step::PushArea(_)
+        | Step::Call(_)
+        | Step::CallAfter(_)
+        | Step::Leave
+        | Step::Jump(_)
+        | Step::JumpAfter(_)
+        | Step::Return => true,
+        _ => false,
+    }
+}
+
+/// Appends the instructions of `step`, and a row for each that changes how the caller is found.
+pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
+    match step {
+        // ldr x18, [sp, area]
+        Step::LoadChain(area) => words(code, &[load(18, 31, area)?]),
+        // mov xn, x18
+        Step::ChainToInt(n) => words(code, &[0xaa12_03e0 | u32::from(n)]),
+        // fmov dn, x18
+        Step::ChainToVector(n) => words(code, &[0x9e67_0240 | u32::from(n)]),
+        Step::Frame => open(code),
+        // sub sp, sp, bytes
+        Step::Skip(bytes) => words(code, &[0xd100_03ff | bytes << 10]),
+        Step::PushChain => push(18, code),
+        Step::PushArea(shadow) => {
+            // add x16, x29, 16 + shadow
+            words(code, &[0x9100_03b0 | (AREA + shadow) << 10]);
+            push(16, code);
+        }
+        Step::Call(callee) => to_function(callee, pic, true, code),
+        // ldr x16, [x29, 16 + area]; blr x16
+        Step::CallAfter(area) => {
+            let from = area.saturating_add(AREA);
+            words(code, &[load(16, 29, from)?, 0xd63f_0200]);
+        }
+        Step::Leave => close(code),
+        Step::Jump(callee) => to_function(callee, pic, false, code),
+        // ldr x16, [sp, area]; br x16
+        Step::JumpAfter(area) => words(code, &[load(16, 31, area)?, 0xd61f_0200]),
+        // br xn
+        Step::JumpInt(n) => words(code, &[0xd61f_0000 | u32::from(n) << 5]),
+        // ret
+        Step::Return => words(code, &[0xd65f_03c0]),
+        // `has_step` has none of them.
+        _ => {}
+    }
+    Ok(())
+}
+
+fn words(code: &mut StubCode, words: &[u32]) {
+    let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+    code.bytes.extend(bytes);
+}
+
+/// `ldr xt, [xn, offset]`
+fn load(t: u32, n: u32, offset: u32) -> Result<u32, PlanError> {
+    let scaled = offset / 8;
+    let why = "the argument area is too large for a stub";
+    match offset.is_multiple_of(8) && scaled <= MAX_IMMEDIATE {
+        true => Ok(0xf940_0000 | scaled << 10 | n << 5 | t),
+        false => Err(PlanError::Stub { why }),
+    }
+}
+
+/// Pushes a word: `sub sp, sp, 8`; `mov x17, sp`; `str xt, [x17]`.
+fn push(t: u32, code: &mut StubCode) {
+    words(code, &[0xd100_23ff, 0x9100_03f1, 0xf900_0220 | t]);
+}
+
+fn open(code: &mut StubCode) {
+    // stp x29, x30, [sp, -16]!
+    words(code, &[0xa9bf_7bfd]);
+    code.row(SP, 16, SAVED);
+    // mov x29, sp
+    words(code, &[0x9100_03fd]);
+    code.row(X29, 16, SAVED);
+}
+
+fn close(code: &mut StubCode) {
+    // mov sp, x29
+    words(code, &[0x9100_03bf]);
+    // ldp x29, x30, [sp], 16
+    words(code, &[0xa8c1_7bfd]);
+    code.row(ENTRY.register, ENTRY.offset, &[]);
+    // ret
+    words(code, &[0xd65f_03c0]);
+}
+
+/// `b` or `bl` callee. In the JIT through x16, by an absolute address, because a callee may be any distance away.
+fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
+    let (kind, before, after): (_, &[u32], &[u32]) = match (pic, is_call) {
+        (true, false) => (RelocKind::NearCall, &[], &[0x1400_0000]),
+        (true, true) => (RelocKind::NearCall, &[], &[0x9400_0000]),
+        // ldr x16, 8; br x16; the address
+        (false, false) => (RelocKind::Address, &[0x5800_0050, 0xd61f_0200], &[0, 0]),
+        // ldr x16, 12; blr x16; b 12; the address
+        (false, true) => {
+            let before = &[0x5800_0070, 0xd63f_0200, 0x1400_0003];
+            (RelocKind::Address, before, &[0, 0])
+        }
+    };
+    words(code, before);
+    code.reloc = Some(Reloc {
+        offset: code.len(),
+        kind,
+        addend: 0,
+        callee,
+    });
+    words(code, after);
+}
