@@ -9,7 +9,7 @@ use std::error::Error;
 use std::ffi::c_int;
 
 use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
+use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret, Returned};
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Settings};
@@ -23,7 +23,7 @@ struct DivT {
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let lower = Lowering::new(engine.isa())?;
 
     // div_t div(int, int), found in the process.
     let div_t = RecordBuilder::structure("div_t")

@@ -8,7 +8,7 @@
 use std::error::Error;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
+use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret, Returned};
 use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
 use clif_cabi_jit::cranelift_codegen::ir::types::F64;
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -26,7 +26,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut engine = Engine::new(&Settings::default())?;
     // SAFETY: the mathematics of the C library; its routines do nothing to anybody else.
     engine.add_library(&unsafe { Library::open(LIBM) }?);
-    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let lower = Lowering::new(engine.isa())?;
 
     // double _Complex cpow(double _Complex, double _Complex);  double cabs(double _Complex);
     let complex = Type::complex(&Type::F64)?;

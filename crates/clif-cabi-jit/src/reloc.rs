@@ -17,7 +17,7 @@ pub(crate) fn check_kind(name: &str, size: usize, reloc: &ModuleReloc) -> Result
         );
         return Err(refused(name, reloc, why));
     };
-    if let Some(why) = machine::reloc_refusal(reloc.kind, size) {
+    if let Some(why) = machine::reloc_refusal(reloc.kind, reloc.offset, size) {
         return Err(refused(name, reloc, why.to_owned()));
     }
     let end = usize::try_from(reloc.offset).ok();

@@ -1,5 +1,5 @@
 //! Callers that align the stack to less than 16 bytes. Arguments that are aligned to more than 16 bytes are in the corpus.
-#![cfg(all(has_engine, target_os = "linux"))]
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
@@ -10,7 +10,7 @@ mod common;
 use core::ffi::c_void;
 
 use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Ret, SysVAggregateLowering};
+use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Settings};
@@ -31,7 +31,7 @@ fn entered<const N: usize>(settings: &Settings, chain: bool, align: u32, n: [i64
     let library = library("gcc", &[], "aligned_low", C);
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(&library);
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
     let own = FnSig::new([], Type::I64);
     let rsp_phase = lower
         .declare_import(&mut engine, "rsp_phase", &own)

@@ -102,6 +102,9 @@ fn relocs() -> impl Strategy<Value = Vec<Relocation>> {
         Reloc::X86GOTPCRel4,
         Reloc::ElfX86_64TlsGd,
         Reloc::Arm64Call,
+        Reloc::Arm64Call,
+        Reloc::Aarch64AdrPrelPgHi21,
+        Reloc::Aarch64AddAbsLo12Nc,
     ]);
     let addend = prop_oneof![3 => Just(0i64), 1 => any::<i64>()];
     let offset = prop_oneof![8 => 0u32..40, 1 => any::<u32>()];

@@ -15,10 +15,11 @@ use std::thread;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::{
-    CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, Error,
-    Invokers, Settings,
+    CallInterface, Closure, ClosureInterface, Closures, Error, Invokers, Settings,
 };
-use common::{adder, again, call_adder, mappings, pair, record};
+use common::{adder, call_adder, pair, record};
+#[cfg(target_os = "linux")]
+use common::{again, mappings};
 
 fn closures() -> Closures {
     Closures::new(&Settings::default()).unwrap()
@@ -195,6 +196,7 @@ fn a_panic_gives_the_value_chosen_for_it() {
 }
 
 /// Set in a process that a test starts, which a closure is to end.
+#[cfg(target_os = "linux")]
 const CHILD: &str = "CLIF_CABI_JIT_ENDS";
 
 /// The test runs itself again as a child.
@@ -208,7 +210,8 @@ fn what_c_cannot_be_told_ends_the_process_and_names_the_closure() {
         let sig = FnSig::new([], Type::I32);
         let sig = if panics { sig } else { sig.noreturn() };
         let interface = closures().interface(&sig).unwrap();
-        let ends = move |_: &ClosureArgs<'_>, _: &mut ClosureResult<'_>| {
+        let ends = move |_: &clif_cabi_jit::ClosureArgs<'_>,
+                         _: &mut clif_cabi_jit::ClosureResult<'_>| {
             assert!(!panics, "no order");
         };
         let closure = interface.closure("comparator", ends).unwrap();
@@ -254,6 +257,7 @@ fn no_memory_is_writable_and_executable() {
 }
 
 #[test]
+#[cfg(target_arch = "x86_64")] // whose convention it is
 fn a_convention_that_c_does_not_call_has_no_closures() {
     use clif_cabi_jit::clif_cabi::cabi::X86_64_LANG;
     let sig = FnSig::new([Type::I64], Type::I64).convention(&X86_64_LANG);

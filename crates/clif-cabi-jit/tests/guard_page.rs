@@ -8,14 +8,16 @@
 
 mod common;
 
+use clif_cabi_jit::clif_cabi::Lowering;
+#[cfg(target_arch = "x86_64")]
+use clif_cabi_jit::clif_cabi::Step;
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
-use clif_cabi_jit::clif_cabi::{Step, SysVAggregateLowering};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, types::I64};
 use clif_cabi_jit::cranelift_module::Module;
 use clif_cabi_jit::{Engine, Library, Settings};
-use common::{aligned, all_settings, caller, cc, exported, function, library};
+use common::{all_settings, cc, exported, function, library, page};
 
-/// `at_end` calls a function on a thread whose stack has a guard page of 4096 bytes below it, and below that memory that can be written, after so
+/// `at_end` calls a function on a thread whose stack has a guard page below it, and below that memory that can be written, after so
 /// many bytes of the stack have been used. It answers 0 if the function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if
 /// memory below the guard page has changed.
 const C: &str = r#"
@@ -27,7 +29,7 @@ const C: &str = r#"
 #include <string.h>
 #include <sys/mman.h>
 /* The stack starts at a multiple of ALIGN, so that what is aligned ends up at its very end. */
-enum { PAGE = 4096, ALIGN = 8 * PAGE, BELOW = ALIGN - PAGE, STACK = 32 * PAGE, AREA = ALIGN + BELOW + PAGE + STACK };
+enum { ALIGN = 8 * PAGE, BELOW = ALIGN - PAGE, STACK = 32 * PAGE, AREA = ALIGN + BELOW + PAGE + STACK };
 static char *area;
 static int answer;
 static sigjmp_buf back;
@@ -90,19 +92,20 @@ fn answers(library: &Library, function: Function, data: &[*const u8]) -> Vec<i32
     let at_end = library.symbol("at_end").unwrap();
     // SAFETY: `int at_end(void (*)(void *), void *, long)`.
     let at_end: AtEnd = unsafe { core::mem::transmute(at_end) };
-    let left = (600..14 * 4096).step_by(296);
-    left.map(|left| at_end(function, data.as_ptr(), left))
+    let left = (600..14 * page()).step_by(page() * 296 / 4096);
+    left.map(|left| at_end(function, data.as_ptr(), left.cast_signed() as i64))
         .collect()
 }
 
 /// What calls `take`, whose arguments on the stack are 16392 bytes, aligned to 8192, with a gap of 8184: the stub aligns, skips and copies; instead of each step it has those of `steps`.
+#[cfg(target_arch = "x86_64")] // elsewhere what is aligned so is passed by its address
 fn aligned_call(library: &Library, settings: &Settings, steps: fn(Step) -> Vec<Step>) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
     let mut params = vec![Type::I64; 8];
-    params.insert(7, aligned(Type::I64, 8192));
+    params.insert(7, common::aligned(Type::I64, 8192));
     let sig = FnSig::new(params, Type::I64);
     let take = library.symbol("take").unwrap();
-    let function = caller(&mut engine, take.cast(), &sig, steps);
+    let function = common::caller(&mut engine, take.cast(), &sig, steps);
     let (object, mut result) = ([7_i64; 1024], 0_i64);
     let mut data = [object.as_ptr().cast(); 10];
     data[0] = (&raw mut result).cast_const().cast();
@@ -114,7 +117,7 @@ fn aligned_call(library: &Library, settings: &Settings, steps: fn(Step) -> Vec<S
 /// What has a frame of three pages, of which it uses the lowest bytes.
 fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
     let sig = FnSig::new([Type::PTR], Type::VOID);
     let large = exported(
         &mut engine,
@@ -122,7 +125,8 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
         "large",
         &sig,
         |engine, builder, entry| {
-            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 3 * 4096 + 100, 4);
+            let frame = u32::try_from(3 * page() + 100).unwrap();
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, frame, 4);
             let slot = builder.create_sized_stack_slot(slot);
             let one = builder.ins().iconst(I64, 1);
             builder.ins().stack_store(I64, one, slot, 0);
@@ -152,6 +156,20 @@ fn no_flag_steps_over_it(library: &Library) {
     }
 }
 
+/// A stub that skips as many bytes, but less than a page at a time, steps over it.
+#[cfg(target_arch = "x86_64")]
+fn skips_without_probes(library: &Library) {
+    let unprobed = |step| match step {
+        Step::Skip(n) => {
+            let whole = vec![Step::Skip(4088); n as usize / 4088];
+            [whole, vec![Step::Skip(n % 4088)]].concat()
+        }
+        _ => vec![step],
+    };
+    let found = aligned_call(library, &Settings::default(), unprobed);
+    assert!(found.contains(&3), "{found:?}");
+}
+
 /// All came back or faulted in the guard page, and some did each.
 #[track_caller]
 fn faults_there(answers: &[i32]) {
@@ -165,22 +183,16 @@ fn faults_there(answers: &[i32]) {
 #[test]
 fn nothing_steps_over_the_guard_page() {
     // Without stack clash protection, whatever the compiler's default is.
-    let library = library(&cc(), &[], "guard_page", C);
+    let library = library(&cc(), &[&format!("-DPAGE={}", page())], "guard_page", C);
     for settings in all_settings() {
+        #[cfg(target_arch = "x86_64")]
         faults_there(&aligned_call(&library, &settings, |step| vec![step]));
         faults_there(&large_frame(&library, &settings));
     }
     no_flag_steps_over_it(&library);
-    // The same bytes skipped less than a page at a time, which touches nothing.
-    let unprobed = |step| match step {
-        Step::Skip(n) => {
-            let whole = vec![Step::Skip(4088); n as usize / 4088];
-            [whole, vec![Step::Skip(n % 4088)]].concat()
-        }
-        _ => vec![step],
-    };
-    let found = aligned_call(&library, &Settings::default(), unprobed);
-    assert!(found.contains(&3), "{found:?}");
+    // Without probes it is stepped over, which touches nothing.
+    #[cfg(target_arch = "x86_64")]
+    skips_without_probes(&library);
     let unprobed = library.symbol("unprobed").unwrap();
     // SAFETY: `void unprobed(void *)`.
     let unprobed: Function = unsafe { core::mem::transmute(unprobed) };

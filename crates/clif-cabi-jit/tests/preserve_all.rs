@@ -1,5 +1,5 @@
 //! clang's `preserve_all`: clang calls our functions and keeps values in every register, ours call clang's, and registers are looked at around both.
-#![cfg(all(has_engine, target_os = "linux"))]
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"

@@ -1,6 +1,6 @@
 //! Vectors of 32 and 64 bytes in registers: what stubs leave in the vector unit, exported functions that C enters by a stub, and machines without
 //! such registers.
-#![cfg(all(has_engine, target_os = "linux"))]
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
@@ -12,7 +12,7 @@ use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, VectorLevel};
-use clif_cabi_jit::clif_cabi::{Arg, Function, Ret, Returned, Step, SysVAggregateLowering};
+use clif_cabi_jit::clif_cabi::{Arg, Function, Lowering, Ret, Returned, Step};
 use clif_cabi_jit::cranelift_codegen::ir::InstBuilder;
 use clif_cabi_jit::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi_jit::cranelift_module::Module;
@@ -68,7 +68,7 @@ fn doubled(
 ) -> ([f64; 4], bool) {
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(library);
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
     let twice = lower.declare_import(&mut engine, "twice", &sig()).unwrap();
     // void shim(const v4 *, v4 *)
     let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
@@ -132,7 +132,7 @@ fn an_exported_function_is_entered_by_its_stub() {
         for settings in all_settings() {
             let mut engine = Engine::new(&settings).unwrap();
             engine.add_library(&library);
-            let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+            let lower = Lowering::new(engine.isa()).unwrap();
             let same = lower.declare_export(&mut engine, "same", &sig()).unwrap();
             assert_ne!(same.id, same.body);
             let again = lower.declare_export(&mut engine, "same", &sig()).unwrap();
@@ -155,12 +155,7 @@ fn an_exported_function_is_entered_by_its_stub() {
 }
 
 /// Defines `function` of `sig`: it passes its vector through `through`, one after the other.
-fn forwards(
-    engine: &mut Engine,
-    lower: &SysVAggregateLowering,
-    function: &Function,
-    through: &[&Function],
-) {
+fn forwards(engine: &mut Engine, lower: &Lowering, function: &Function, through: &[&Function]) {
     let (id, sig) = (function.body, sig());
     lowered(engine, lower, id, &sig, |engine, builder, entry| {
         let mut parts = Arg::parts(&entry.parts(builder, 0).unwrap());
@@ -247,7 +242,7 @@ fn refused_by<T>(made: Result<T, Error>) -> Option<String> {
 
 /// Compiles a call of a function of `sig`, whose arguments are an integer and an object, as a front end does.
 fn compiled_call(engine: &mut Engine, sig: &FnSig) {
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
     let callee = lower.declare_import(engine, "abort", sig).unwrap();
     let shim = FnSig::new([Type::PTR], Type::VOID);
     exported(engine, &lower, "shim", &shim, |engine, builder, entry| {
@@ -264,7 +259,7 @@ fn compiled_call(engine: &mut Engine, sig: &FnSig) {
 
 /// Compiles a function of `sig`, exported under a name of the user's. If it returns a vector, that is from address 0.
 fn compiled_function(engine: &mut Engine, sig: &FnSig) {
-    let lower = SysVAggregateLowering::new(engine.isa()).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
     exported(engine, &lower, "wide", sig, |engine, builder, entry| {
         let null = builder.ins().iconst(I64, 0);
         let result = (*sig.result() != Type::VOID).then(|| Arg::memory(null));

@@ -115,10 +115,18 @@ pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
 /// The longest code with calls: cranelift-jit writes veneers after it, which each call has to reach. Half of what a call reaches, for the veneers.
 const MAX_BYTES_WITH_CALLS: usize = 64 << 20;
 
-/// Why code of `bytes` has no place for such a relocation.
-pub(crate) fn reloc_refusal(kind: Reloc, bytes: usize) -> Option<&'static str> {
-    (kind == Reloc::Arm64Call && bytes > MAX_BYTES_WITH_CALLS)
-        .then_some("a call does not reach the end of code of more than 64 MiB")
+/// Why code of `bytes` has no place for such a relocation at `offset`.
+pub(crate) fn reloc_refusal(kind: Reloc, offset: u32, bytes: usize) -> Option<&'static str> {
+    match kind {
+        Reloc::Abs8 | Reloc::Abs4 => None,
+        _ if !offset.is_multiple_of(4) || !bytes.is_multiple_of(4) => {
+            Some("instructions have 4 bytes, and begin at multiples of 4")
+        }
+        Reloc::Arm64Call if bytes > MAX_BYTES_WITH_CALLS => {
+            Some("a call does not reach the end of code of more than 64 MiB")
+        }
+        _ => None,
+    }
 }
 
 /// Whether a relocation at `place` can hold the address `target`.
@@ -128,7 +136,7 @@ pub(crate) fn reloc_reaches(kind: Reloc, place: i128, target: i128) -> bool {
         && match kind {
             Reloc::Abs4 => u32::try_from(target).is_ok(),
             // A veneer reaches any instruction.
-            Reloc::Arm64Call => place % 4 == 0 && target % 4 == 0,
+            Reloc::Arm64Call => target % 4 == 0,
             Reloc::Aarch64AdrPrelPgHi21 => i32::try_from(page(target) - page(place)).is_ok(),
             _ => true,
         }

@@ -16,7 +16,7 @@ pub(crate) fn reloc_bytes(_: Reloc) -> Option<usize> {
     None
 }
 
-pub(crate) fn reloc_refusal(_: Reloc, _: usize) -> Option<&'static str> {
+pub(crate) fn reloc_refusal(_: Reloc, _: u32, _: usize) -> Option<&'static str> {
     None
 }
 

@@ -61,8 +61,8 @@ pub(crate) fn reloc_bytes(kind: Reloc) -> Option<usize> {
     }
 }
 
-/// Why code of `bytes` has no place for such a relocation.
-pub(crate) fn reloc_refusal(_: Reloc, _bytes: usize) -> Option<&'static str> {
+/// Why code of `bytes` has no place for such a relocation at `offset`.
+pub(crate) fn reloc_refusal(_: Reloc, _offset: u32, _bytes: usize) -> Option<&'static str> {
     None
 }
 

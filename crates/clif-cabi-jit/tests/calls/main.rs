@@ -6,11 +6,11 @@
 mod common;
 mod data;
 mod routines;
+mod stubs;
 
 use std::ffi::c_int;
 
-use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
-use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
+use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module};
 
 use clif_cabi_jit::Engine;
 use common::{add, all_settings, define, engine, function, import, signature};
@@ -93,58 +93,6 @@ fn further_rounds_leave_earlier_code_where_it_is() {
     // SAFETY: an `int(void)`.
     let last = unsafe { function::<extern "C" fn() -> c_int>(&engine, last) };
     assert_eq!(last(), 201);
-}
-
-/// `mov eax, N; jmp target`, with the target out of reach of 32 bits and within.
-#[test]
-fn stubs_reach_c_and_the_engine() {
-    let mut engine = engine();
-    let sig = signature("(i32) -> i32 system_v");
-    let abs = engine.declare_import("abs", &sig).unwrap();
-    let near = engine.declare_export("near", &sig).unwrap();
-    let to_abs = engine.declare_local(&sig).unwrap();
-    let to_near = engine.declare_local(&sig).unwrap();
-    let reloc = |offset, kind, target: FuncId, addend| ModuleReloc {
-        offset,
-        kind,
-        name: ModuleRelocTarget::from(target),
-        addend,
-    };
-    let far = [
-        &[0xb8, 5, 0, 0, 0, 0x49, 0xbb][..],
-        &[0; 8],
-        &[0x41, 0xff, 0xe3],
-    ]
-    .concat();
-    engine
-        .define_bytes(to_abs, &far, &[reloc(7, Reloc::Abs8, abs, 0)])
-        .unwrap();
-    let jump = [0xb8, 5, 0, 0, 0, 0xe9, 0, 0, 0, 0];
-    engine
-        .define_bytes(to_near, &jump, &[reloc(6, Reloc::X86CallPCRel4, near, -4)])
-        .unwrap();
-    define(
-        &mut engine,
-        near,
-        "function %near(i32) -> i32 system_v {
-            sig0 = (i32) -> i32 system_v
-            fn0 = colocated u0:2 sig0
-        block0(v0: i32):
-            v1 = call fn0(v0)
-            v55 = iconst.i32 1
-            v2 = iadd v1, v55
-            return v2
-        }",
-    )
-    .unwrap();
-    engine.finalize().unwrap();
-    // SAFETY: both are `int(int)`.
-    let [to_abs, to_near] = [to_abs, to_near]
-        .map(|id| unsafe { function::<extern "C" fn(c_int) -> c_int>(&engine, id) });
-    // SAFETY: only looked at.
-    assert_eq!(unsafe { to_abs.code().as_ptr() }.addr() % 16, 0);
-    assert_eq!(to_abs(-7), 7);
-    assert_eq!(to_near(-7), 8);
 }
 
 #[test]

@@ -45,7 +45,7 @@ const SHUFFLE: &str = "function %shuffle(i64, i64) system_v {
 
 #[test]
 fn library_routines_are_always_there() {
-    // Without SSE4.1, FMA and SSSE3 all of these are calls.
+    // On x86-64 without SSE4.1, FMA and SSSE3 all of these are calls.
     for cpu in [Cpu::Host, Cpu::Baseline] {
         let mut engine = Engine::new(&Settings::default().cpu(cpu)).unwrap();
         let round = add_with_routines(&mut engine, cpu, ROUND);
@@ -94,6 +94,6 @@ fn add_with_routines(engine: &mut Engine, cpu: Cpu, clif: &str) -> FuncId {
             RelocTarget::ExternalName(ExternalName::LibCall(_))
         )
     });
-    assert!(calls_any || cpu == Cpu::Host);
+    assert!(calls_any || cpu == Cpu::Host || cfg!(not(target_arch = "x86_64")));
     id
 }

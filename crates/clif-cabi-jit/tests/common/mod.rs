@@ -4,6 +4,7 @@
 
 use core::ffi::c_void;
 use core::ops::Range;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -175,6 +176,15 @@ pub fn caller(
     unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) }
 }
 
+/// `long double` of this target, but for systems on which it is a `double`.
+pub fn long_double() -> Type {
+    if cfg!(target_arch = "x86_64") {
+        Type::F80
+    } else {
+        Type::F128
+    }
+}
+
 /// A structure of members of these types.
 pub fn record(members: &[Type]) -> Type {
     let mut builder = RecordBuilder::structure("s");
@@ -195,23 +205,40 @@ pub fn aligned(ty: Type, align: u32) -> Type {
     record.aligned(align).build(&DataModel::LP64).unwrap()
 }
 
+/// The gcc of this target: under an emulator the program starts compilers of the machine that emulates.
+pub const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "linux")) {
+    "aarch64-linux-gnu-gcc"
+} else {
+    "gcc"
+};
+
 /// gcc, and clang 19 where it is. That it is not here is printed, and fails where `CABI_REQUIRE_ORACLES` asks for it.
 pub fn reference_compilers() -> Vec<&'static str> {
     let runs = |cc: &&str| Command::new(cc).arg("--version").output().is_ok();
-    let here: Vec<_> = ["gcc", "clang-19"].into_iter().filter(runs).collect();
+    let here: Vec<_> = [GCC, "clang-19"].into_iter().filter(runs).collect();
     if here.len() < 2 {
         let required = std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1");
-        assert!(!required, "of gcc and clang-19, only {here:?} are here");
+        assert!(!required, "of {GCC} and clang-19, only {here:?} are here");
         // Straight to the stream: libtest hides what the print macros write when a test passes.
-        let line = format!("not run: gcc and clang-19 are asked, only {here:?} are here\n");
+        let line = format!("not run: {GCC} and clang-19 are asked, only {here:?} are here\n");
         let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
     }
     here
 }
 
-/// `CC`, or else `cc`.
+/// `CC`, or else `cc` of this target.
 pub fn cc() -> String {
-    std::env::var("CC").unwrap_or_else(|_| "cc".to_owned())
+    let own = if GCC == "gcc" { "cc" } else { GCC };
+    std::env::var("CC").unwrap_or_else(|_| own.to_owned())
+}
+
+unsafe extern "C" {
+    safe fn getpagesize() -> i32;
+}
+
+/// Bytes of a page.
+pub fn page() -> usize {
+    usize::try_from(getpagesize()).unwrap()
 }
 
 /// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its place at once, in case the
@@ -222,6 +249,7 @@ pub fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) -> PathBu
     let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
     std::fs::write(&source, text).unwrap();
     let status = Command::new(cc)
+        .args((GCC != "gcc" && cc.starts_with("clang")).then_some("--target=aarch64-linux-gnu"))
         .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror"])
         .args(flags)
         // Also where there are nested functions, which are not called through their trampolines.
@@ -279,7 +307,15 @@ pub fn is_executable(address: usize) -> bool {
 
 /// Runs `test` of this program again as a child, in which the variable `name` is `value`: its signal or its exit code, and what it printed.
 pub fn again(test: &str, name: &str, value: &str) -> (Output, String) {
-    let child = Command::new(std::env::current_exe().unwrap())
+    // What runs programs of this target, if it is not the machine itself: an emulator with its arguments.
+    let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let mut words = runner
+        .split_whitespace()
+        .map(OsStr::new)
+        .chain([program.as_os_str()]);
+    let child = Command::new(words.next().unwrap())
+        .args(words)
         .args(["--exact", test, "--nocapture"])
         .env(name, value)
         .output()

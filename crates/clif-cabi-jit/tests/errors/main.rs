@@ -8,10 +8,12 @@ mod code;
 mod common;
 mod declarations;
 mod relocations;
+#[cfg(target_arch = "x86_64")]
+mod stubs;
 mod symbols;
 
 use clif_cabi_jit::{Engine, Result, Settings};
-use common::{define, function, signature};
+use common::{define, function, page, signature};
 
 fn message<T>(result: Result<T>) -> String {
     result.err().expect("refused").to_string()
@@ -43,13 +45,17 @@ block0:
 
 #[test]
 fn memory_runs_out_with_an_error_and_what_fits_still_fits() {
-    let page = 4096;
-    let mut engine = Engine::new(&Settings::default().memory(2 * page)).unwrap();
+    let page = page();
+    let all = 2 * page;
+    let mut engine = Engine::new(&Settings::default().memory(all)).unwrap();
     let sig = signature("() system_v");
     let big = engine.declare_export("big", &sig).unwrap();
     assert_eq!(
         message(engine.define_bytes(big, &vec![0xc3; 3 * page], &[])),
-        "the engine's memory of 8192 bytes is exhausted: 12288 bytes wanted, 8192 free"
+        format!(
+            "the engine's memory of {all} bytes is exhausted: {} bytes wanted, {all} free",
+            3 * page
+        )
     );
     engine
         .define_bytes(big, &vec![0xc3; page + 1], &[])
@@ -66,7 +72,7 @@ fn memory_runs_out_with_an_error_and_what_fits_still_fits() {
     assert_eq!(rounds, 0, "the rest of the second page is sealed");
     assert_eq!(
         text,
-        "the engine's memory of 8192 bytes is exhausted: 100 bytes wanted, 0 free"
+        format!("the engine's memory of {all} bytes is exhausted: 100 bytes wanted, 0 free")
     );
     for (size, expected) in [
         (0, "memory of 0 bytes: must be between 1 and 2147483648"),

@@ -23,6 +23,32 @@ fn user(namespace: u32, index: u32) -> ModuleRelocTarget {
 /// What the relocations are in.
 const BYTES: [u8; 12] = [0; 12];
 
+/// Kinds that another machine has, or code that is moved.
+#[cfg(target_arch = "x86_64")]
+const NOT_HERE: &[Reloc] = &[Reloc::X86CallPLTRel4, Reloc::Arm64Call];
+#[cfg(target_arch = "aarch64")]
+const NOT_HERE: &[Reloc] = &[
+    Reloc::X86CallPCRel4,
+    Reloc::Aarch64AdrGotPage21,
+    Reloc::Aarch64Ld64GotLo12Nc,
+];
+
+/// Kinds that do not reach an address.
+#[cfg(target_arch = "x86_64")]
+const TOO_FAR: &[(Reloc, usize)] = &[
+    (Reloc::X86CallPCRel4, 0x10000),
+    (Reloc::X86PCRel4, usize::MAX),
+    (Reloc::Abs4, 1 << 32),
+];
+#[cfg(target_arch = "aarch64")]
+const TOO_FAR: &[(Reloc, usize)] = &[
+    (Reloc::Aarch64AdrPrelPgHi21, 0x10000),
+    (Reloc::Aarch64AdrPrelPgHi21, usize::MAX),
+    // A call reaches every instruction by a veneer, and this is none.
+    (Reloc::Arm64Call, 0x10002),
+    (Reloc::Abs4, 1 << 32),
+];
+
 #[test]
 fn relocations_of_stubs_must_be_possible() {
     let mut engine = engine();
@@ -35,8 +61,17 @@ fn relocations_of_stubs_must_be_possible() {
         let reloc = reloc(offset, kind, name);
         assert_eq!(message(engine.define_bytes(f, &BYTES, &[reloc])), expected);
     };
-    let plt = "relocation at byte 0 of .Lfn0: X86CallPLTRel4 has no meaning in JIT code (Abs8 reaches everything)";
-    refused(0, Reloc::X86CallPLTRel4, user(0, 1), plt);
+    for kind in NOT_HERE {
+        let why = format!("{kind:?} has no meaning in JIT code (Abs8 reaches everything)");
+        let expected = format!("relocation at byte 0 of .Lfn0: {why}");
+        refused(0, *kind, user(0, 1), &expected);
+    }
+    #[cfg(target_arch = "aarch64")]
+    for (offset, kind) in [(2, Reloc::Arm64Call), (5, Reloc::Aarch64AddAbsLo12Nc)] {
+        let why = "instructions have 4 bytes, and begin at multiples of 4";
+        let expected = format!("relocation at byte {offset} of .Lfn0: {why}");
+        refused(offset, kind, user(0, 1), &expected);
+    }
     let outside = "of .Lfn0: its 8 bytes do not lie within the 12 bytes";
     refused(
         5,
@@ -63,23 +98,19 @@ fn relocations_of_stubs_must_be_possible() {
         message(engine.define_bytes(f, &[], &[])),
         "definition of .Lfn0: it has no code"
     );
-    assert!(engine.define_function_bytes(f, 3, &BYTES, &[]).is_err());
+    assert!(engine.define_function_bytes(f, 6, &BYTES, &[]).is_err());
 }
 
-/// Too far away for 32 bits; that shows when the addresses are known.
+/// Too far away for its bits; that shows when the addresses are known.
 #[test]
 fn relocations_of_stubs_must_reach() {
     let sig = signature("() system_v");
-    for (kind, name, address) in [
-        (Reloc::X86CallPCRel4, "low", 0x10000),
-        (Reloc::X86PCRel4, "high", usize::MAX),
-        (Reloc::Abs4, "wide", 1 << 32),
-    ] {
+    for &(kind, address) in TOO_FAR {
         let mut engine = engine();
         let f = engine.declare_local(&sig).unwrap();
-        let far = engine.declare_import(name, &sig).unwrap();
+        let far = engine.declare_import("far", &sig).unwrap();
         let address = std::ptr::without_provenance(address);
-        engine.bind(name, address).unwrap();
+        engine.bind("far", address).unwrap();
         let relocs = [reloc(0, kind, user(0, far.as_u32()))];
         engine.define_bytes(f, &BYTES, &relocs).unwrap();
         assert_eq!(

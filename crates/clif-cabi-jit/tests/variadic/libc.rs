@@ -2,12 +2,12 @@
 
 use clif_cabi_jit::Engine;
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
-use clif_cabi_jit::clif_cabi::{Arg, Ret, SysVAggregateLowering};
+use clif_cabi_jit::clif_cabi::{Arg, Lowering, Ret};
 use clif_cabi_jit::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 use clif_cabi_jit::cranelift_module::{FuncId, Module};
 
-use super::common::{all_settings, exported, library, reference_compilers};
+use super::common::{all_settings, exported, library, long_double, reference_compilers};
 use super::{call_with, va_list};
 
 /// What C makes of each function. Every `check_` is 1 if it did what the C library does.
@@ -77,7 +77,7 @@ const FORMAT: [Type; 3] = [Type::PTR, Type::U64, Type::PTR];
 
 /// Calls `name` of the C library, whose result is an `int`.
 fn call(
-    lower: &SysVAggregateLowering,
+    lower: &Lowering,
     engine: &mut Engine,
     builder: &mut FunctionBuilder<'_>,
     name: &str,
@@ -97,12 +97,7 @@ fn call(
 
 /// `int own(char *to, size_t n, const char *format, ...)`, or without the first two for `vprintf`: a `va_list` that starts here, of which the first
 /// integer is lost if `is_spoiled`.
-fn formats(
-    lower: &SysVAggregateLowering,
-    engine: &mut Engine,
-    name: &str,
-    is_spoiled: bool,
-) -> FuncId {
+fn formats(lower: &Lowering, engine: &mut Engine, name: &str, is_spoiled: bool) -> FuncId {
     let named = &FORMAT[if name == "vprintf" { 2 } else { 0 }..];
     let sig = FnSig::new(named.iter().cloned(), Type::I32).variadic();
     let own = format!("own_{name}_{is_spoiled}");
@@ -124,7 +119,7 @@ fn formats(
 
 /// `long own(char *to, size_t n, const char *format, ...)`, or with C's `va_list` as its last argument: reads an `int`, has `vsnprintf` read what
 /// the format says, goes over that itself, and reads an `int` after it: 1000 times the first one and the second one.
-fn takes_turns(lower: &SysVAggregateLowering, engine: &mut Engine, is_received: bool) -> FuncId {
+fn takes_turns(lower: &Lowering, engine: &mut Engine, is_received: bool) -> FuncId {
     let variadic = FnSig::new(FORMAT, Type::I64).variadic();
     let sig = match is_received {
         true => FnSig::new(FORMAT.into_iter().chain([Type::PTR]), Type::I64),
@@ -152,7 +147,7 @@ fn takes_turns(lower: &SysVAggregateLowering, engine: &mut Engine, is_received: 
         lower.va_copy(builder, copy, list, &variadic).unwrap();
         let [to, n, format] = [0, 1, 2].map(|i| entry.value(builder, i).unwrap());
         call(lower, engine, builder, "vsnprintf", &[to, n, format, copy]);
-        for ty in [Type::F64, Type::I64, Type::PTR, Type::F80] {
+        for ty in [Type::F64, Type::I64, Type::PTR, long_double()] {
             next(builder, &ty);
         }
         let last = int(builder);
@@ -169,7 +164,7 @@ fn the_c_library_and_compiled_functions_read_one_list() {
         let library = library(cc, &[], "variadic_libc", C);
         for settings in all_settings() {
             let mut engine = Engine::new(&settings).unwrap();
-            let lower = &SysVAggregateLowering::new(engine.isa()).unwrap();
+            let lower = &Lowering::new(engine.isa()).unwrap();
             let format = formats(lower, &mut engine, "vsnprintf", false);
             let checks = [
                 ("check_ints", format, 1),

@@ -7,6 +7,7 @@ mod closures;
 #[path = "../common/mod.rs"]
 mod common;
 mod libc;
+#[cfg(target_arch = "x86_64")] // it counts that machine's registers
 mod own_signatures;
 
 use std::ffi::{c_int, c_void};
@@ -17,9 +18,9 @@ use clif_cabi_jit::cranelift_codegen::ir::{
 };
 use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
 
-/// Room for a `va_list`.
+/// The address of a `va_list`, which has at most 32 bytes.
 pub(crate) fn va_list(builder: &mut FunctionBuilder<'_>) -> Value {
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 24, 3);
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 32, 3);
     let slot = builder.create_sized_stack_slot(slot);
     builder.ins().stack_addr(types::I64, slot, 0)
 }

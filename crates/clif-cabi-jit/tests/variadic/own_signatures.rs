@@ -11,7 +11,7 @@ use clif_cabi_jit::cranelift_codegen::isa::CallConv;
 use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi_jit::cranelift_module::{FuncId, Linkage, Module};
 
-use super::common::{all_settings, function, library};
+use super::common::{GCC, all_settings, function, library};
 use super::{call_with, va_list};
 
 /// What is passed as an unnamed argument.
@@ -155,7 +155,7 @@ fn by_hand(engine: &mut Engine, longs: u8, doubles: u8, late: u8) -> FuncId {
 
 #[test]
 fn gcc_calls_functions_of_own_signatures() {
-    let library = library("gcc", &[], "variadic_own", &c_text());
+    let library = library(GCC, &[], "variadic_own", &c_text());
     for settings in all_settings() {
         // The control is a list that starts after the second of the registers that are left.
         for late in [0, 1] {
@@ -211,7 +211,7 @@ fn calls_sum(engine: &mut Engine, n: u8) -> FuncId {
 #[test]
 fn a_call_by_hand_sets_al() {
     let library = library(
-        "gcc",
+        GCC,
         &[],
         "variadic_al",
         r"
