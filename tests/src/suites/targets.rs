@@ -1,0 +1,136 @@
+//! Targets whose code runs in programs of its own: AArch64 Linux by gcc and clang, Apple's arm64 and Windows x64 by clang, which writes ELF in their conventions.
+//!
+//! It is the run of `cabi fuzz --target`: random signatures, variadic ones among them, both sides of every call, one by Cranelift as an object file. Layouts are
+//! compared by static assertions.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `CABI_TARGETS_COUNT` | signatures for each compiler of each target | 256 |
+//! | `CABI_TARGETS_SEED` | the seed | 1 |
+
+use std::sync::Arc;
+
+use cabi::convention::Features;
+use cabi_verify::build::{ProgramTarget, Reference};
+use cabi_verify::fuzz::{self, Campaign, Stats};
+use cabi_verify::threads::at_once;
+use cabi_verify::verify::{Compiler, Mistake, OtherSide};
+
+use super::conventions::mutations;
+use crate::suite::{Result, Suite, number};
+
+/// Signatures of which a broken convention has one elsewhere.
+const TO_NOTICE: u64 = 64;
+
+/// Of the mutations of a convention so many are noticed by a byte that differs, at least: the others are refused when they are planned.
+const BY_BYTES: usize = 2;
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let (count, seed) = (
+        number("CABI_TARGETS_COUNT", 256)?,
+        number("CABI_TARGETS_SEED", 1)?,
+    );
+    for triple in ProgramTarget::names() {
+        if !suite.wants(triple) {
+            continue;
+        }
+        let (target, commands) = match ProgramTarget::named(triple) {
+            Ok(named) => named,
+            Err(why) => {
+                suite.every_reference = false;
+                suite.report.absent(triple, &why);
+                continue;
+            }
+        };
+        let target = Arc::new(target);
+        for (i, command) in commands.iter().enumerate() {
+            let compiler = match Reference::of_command(command) {
+                Ok(reference) => Compiler::of_programs(reference, target.clone(), None),
+                Err(why) => {
+                    suite.every_reference = false;
+                    suite.report.absent(command, &why);
+                    continue;
+                }
+            };
+            take(&tried(&compiler, (seed, count), Mistake::default())?, suite);
+            if i == 0 {
+                controls(&compiler, seed, triple, suite)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tried(compiler: &Compiler, (seed, count): (u64, u64), mistake: Mistake) -> Result<Stats> {
+    let shrinks = match mistake.convention {
+        None => 8,
+        Some(_) => 0,
+    };
+    let plan = Campaign {
+        seed,
+        numbers: 0..count,
+        time: None,
+        way: OtherSide::Cranelift,
+        at_once: at_once(),
+        shrinks,
+        mistake,
+    };
+    let results = fuzz::run(&plan, std::slice::from_ref(compiler), |_, _| Ok(()))?;
+    let stats = results.compilers.into_iter().next();
+    Ok(stats.ok_or("no compiler was asked")?)
+}
+
+fn take(stats: &Stats, suite: &mut Suite) {
+    let report = &mut suite.report;
+    report.note(format!(
+        "{} ({}): {} signatures, same {}, differ {}, self-inconsistent {}, known bugs {:?}",
+        stats.command,
+        stats.version,
+        stats.signatures,
+        stats.same,
+        stats.failures.len(),
+        stats.inconsistent.len(),
+        stats.known,
+    ));
+    for (why, n) in stats.not_run.iter().chain(&stats.not_lowered) {
+        report.note(format!("not run, {n}: {why}"));
+    }
+    for found in stats.failures.iter().chain(&stats.inconsistent) {
+        let outcome = Err(format!("{}\n{}", found.why, found.block));
+        report.outcome(&stats.command, &found.name, outcome);
+    }
+    if stats.failures.is_empty() && stats.inconsistent.is_empty() {
+        report.outcome("targets", &stats.command, Ok(()));
+    }
+}
+
+/// A convention with a rule dropped must be noticed: by bytes, or because a plan is refused.
+fn controls(compiler: &Compiler, seed: u64, triple: &str, suite: &mut Suite) -> Result<()> {
+    let right = tried(compiler, (seed, TO_NOTICE), Mistake::default())?;
+    let target = compiler.target();
+    let convention = target.convention().ok_or("the target has a convention")?;
+    let mut by_bytes = 0;
+    let all = mutations::of(convention, Features::default());
+    for mutation in all.iter().filter(|one| one.what.contains("without `")) {
+        let mistake = Mistake {
+            convention: Some(mutation.convention),
+            ..Mistake::default()
+        };
+        let broken = tried(compiler, (seed, TO_NOTICE), mistake)?;
+        by_bytes += usize::from(!broken.failures.is_empty());
+        let name = format!("{triple} {}", mutation.what);
+        let outcome = match broken.same < right.same {
+            true => Ok(()),
+            false => Err("not noticed".to_owned()),
+        };
+        suite.report.outcome("targets control", &name, outcome);
+    }
+    let outcome = match by_bytes {
+        n if n >= BY_BYTES => Ok(()),
+        n => Err(format!("{n} broken conventions were noticed by bytes")),
+    };
+    suite
+        .report
+        .outcome("targets control by bytes", triple, outcome);
+    Ok(())
+}

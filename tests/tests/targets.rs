@@ -1,0 +1,5 @@
+//! The suite `targets`: `src/suites/targets.rs`.
+
+fn main() -> std::process::ExitCode {
+    cabi_tests::suites::run("targets")
+}
