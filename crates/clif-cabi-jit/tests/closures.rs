@@ -264,6 +264,6 @@ fn a_convention_that_c_does_not_call_has_no_closures() {
     let error = closures().interface(&sig).unwrap_err().to_string();
     assert_eq!(
         error,
-        "the convention lang: its functions are no closures: only those that C calls can be given a context by a stub (x86_64-unknown-linux-gnu)"
+        "the convention lang: its functions are no closures: it has no register for the context that a stub brings (x86_64-unknown-linux-gnu)"
     );
 }

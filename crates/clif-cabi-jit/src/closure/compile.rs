@@ -52,22 +52,21 @@ impl Compiler {
 
     /// Why `sig` has no closures: where a function of it is lowered, the context is what its convention cannot pass.
     fn refused(&self, sig: &FnSig, error: LowerError) -> LowerError {
-        match (error, self.lower.entry_plan(sig)) {
-            (
-                LowerError::Unsupported {
-                    why: NotLowered::Convention(_),
-                    target,
-                    ..
-                },
-                Ok(plan),
-            ) => LowerError::Unsupported {
+        use LowerError::{Abi, Unsupported};
+        let is_convention = match &error {
+            Abi(_) => true,
+            Unsupported { why, .. } => matches!(why, NotLowered::Convention(_)),
+            _ => false,
+        };
+        match self.lower.entry_plan(sig) {
+            Ok(plan) if is_convention => Unsupported {
                 what: format!("the convention {}", plan.abi().convention.name),
                 why: NotLowered::Convention(
-                    "its functions are no closures: only those that C calls can be given a context by a stub",
+                    "its functions are no closures: it has no register for the context that a stub brings",
                 ),
-                target,
+                target: self.lower.target().name().to_owned(),
             },
-            (error, _) => error,
+            _ => error,
         }
     }
 }
