@@ -153,7 +153,7 @@ fn absent(asked: &Compiler, programs: &ProgramTarget, number: u64) -> Absent {
         },
         vectors: false,
         bit_int: is_common(number) || asked.reference.name() != "clang",
-        align: 64,
+        align: if is_x86_64 { 64 } else { 16 },
         fill: if is_x86_64 { 5 } else { 9 },
     }
 }

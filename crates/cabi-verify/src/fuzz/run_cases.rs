@@ -93,7 +93,12 @@ pub(super) fn compile<'a>(
 
 /// What compilers are known to refuse of what is drawn, by their words. Any other refusal hides something, unless a type is one that this
 /// compiler has not got.
-const REFUSALS: [&str; 1] = ["flexible array member in a struct with no named members"];
+const REFUSALS: [&str; 3] = [
+    "flexible array member in a struct with no named members",
+    // clang, for AArch64.
+    "signed _BitInt of bit sizes greater than 128 not supported",
+    "unsigned _BitInt of bit sizes greater than 128 not supported",
+];
 
 pub(super) fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Compared {
     let why = error

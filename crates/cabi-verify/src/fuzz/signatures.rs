@@ -24,7 +24,7 @@ fn subject(index: usize, signature: &Signature, compiler: &Compiler) -> Result<S
         case.abi_under(compiler.policy)?;
         Ok(case)
     });
-    let case = placed.map_err(|error| by_cabi(&error))?;
+    let case = placed.map_err(|error| by_cabi(&error, compiler))?;
     let code = declared.types.clone() + &declared.prototype();
     let (named, cases) = (declared.named, vec![case]);
     Ok(Subject::of_cases(&name, code, named, &[], cases))
@@ -94,8 +94,13 @@ pub(super) fn signature_of(file: &str) -> Option<usize> {
 }
 
 /// What `cabi` is known to refuse of what is drawn has errors of its own. Any other refusal hides something.
-fn by_cabi(why: &Error) -> Verdict {
-    if let Error::NoKnownRule { .. } | Error::InvalidAtomic { .. } = why {
+/// On targets with programs of their own it refuses by name what nobody has compared, which is counted.
+fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
+    let is_known = matches!(
+        why,
+        Error::NoKnownRule { .. } | Error::InvalidAtomic { .. }
+    );
+    if is_known || compiler.programs.is_some() {
         return Verdict::NotRun(format!("cabi: {why}"));
     }
     Verdict::Differs(format!("refused without need: {why}").into())

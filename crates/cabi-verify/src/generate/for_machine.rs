@@ -210,7 +210,7 @@ impl Absent {
             CType::Vector { .. } | CType::ExtVector { .. } if self.vectors => CType::Name("double"),
             CType::Vector { lane, bytes } => CType::Vector {
                 lane: self.name(lane),
-                bytes,
+                bytes: bytes.min(self.align.max(16)),
             },
             // Wider ones than `unsigned` have another type where `long` is narrow.
             CType::Enum(_) => CType::Enum("1"),
