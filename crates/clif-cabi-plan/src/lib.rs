@@ -39,9 +39,9 @@ pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
-    NamedArguments, ParamIndexes, PartPlace, Passing, ResultPlan, SAVED_ALIGN, SavedRegister,
-    SignaturePlan, Slot, VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace, VaRegisters, VaStart,
-    VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
+    NamedArguments, ParamIndexes, PartPlace, PassMode, Passing, ResultPlan, SAVED_ALIGN,
+    SavedRegister, SignaturePlan, Slot, VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace,
+    VaRegisters, VaStart, VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 

@@ -9,6 +9,7 @@
 //! class is exhausted anyway: then nothing differs from what a person would write. The check has the last word: a plan that Cranelift would
 //! place differently is an error.
 
+mod args;
 mod begin;
 mod call;
 mod entry;
@@ -19,6 +20,7 @@ mod va_arg;
 mod value;
 mod variadic;
 
+pub use args::PassMode;
 pub use begin::SignaturePlan;
 pub use call::{CallPlan, CallShape, IndirectCall, Passing, Slot, WRITTEN_BY_FIELDS};
 pub use entry::{Arrival, EntryPlan, EntryShape, IncomingArea, PartPlace};

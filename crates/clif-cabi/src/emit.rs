@@ -13,6 +13,7 @@ mod memory;
 mod padding;
 mod ret;
 mod tail;
+mod value;
 pub(crate) mod variadic;
 mod via;
 

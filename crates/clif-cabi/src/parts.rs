@@ -1,10 +1,12 @@
 //! The parts that a plan cuts a value into, in this Cranelift's types.
 
 use crate::cranelift::codegen::ir::{ArgumentExtension, Type};
-use clif_cabi_plan::ClifPart;
+use cabi::FnSig;
+use clif_cabi_plan::{ClifPart, PassMode};
 use smallvec::SmallVec;
 
 use crate::clif_types::{clif_extension, clif_type};
+use crate::error::LowerError;
 
 /// One part of a value: which bytes of the object it holds, and as what. A scalar of at most 8 bytes (16 for vectors and `f128`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -24,6 +26,47 @@ pub struct Part {
 
 /// The parts of one value.
 pub type Parts = SmallVec<[Part; 4]>;
+
+/// An argument or the result of a plan.
+#[derive(Clone, Copy)]
+pub(crate) struct CValue<'a> {
+    /// Which argument it is. `None`: the result.
+    pub(crate) arg: Option<usize>,
+    pub(crate) sig: &'a FnSig,
+    pub(crate) mode: PassMode,
+    /// The parts that it can be given and received in.
+    pub(crate) parts: &'a [Part],
+    /// The type that it has as one SSA value, if it has one.
+    pub(crate) whole: Option<Type>,
+}
+
+impl<'a> CValue<'a> {
+    /// Its C type.
+    pub(crate) fn ty(&self) -> &'a cabi::Type {
+        match self.arg.map(|i| self.sig.params().get(i)) {
+            Some(Some(param)) => &param.ty,
+            Some(None) => &cabi::Type::VOID,
+            None => self.sig.result(),
+        }
+    }
+
+    /// That the value is `found` where `expected` would be right.
+    pub(crate) fn error(&self, expected: String, found: String) -> LowerError {
+        LowerError::Value {
+            what: self.name(),
+            ty: self.ty().to_string(),
+            expected,
+            found,
+        }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self.arg {
+            Some(i) => format!("argument {i}"),
+            None => "result".into(),
+        }
+    }
+}
 
 pub(crate) fn parts(parts: &[ClifPart]) -> Parts {
     parts.iter().map(part).collect()

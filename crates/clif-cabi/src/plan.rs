@@ -9,13 +9,13 @@ use crate::cranelift::codegen::ir::{Signature, Type};
 use crate::cranelift::module::FuncId;
 use cabi::{FnAbi, FnSig, Target};
 use clif_cabi_plan::{
-    Arrival, CallShape, ClifPart, EntryShape, Passing, ResultPlan, SignaturePlan, Stub,
+    Arrival, CallShape, ClifPart, EntryShape, PassMode, ResultPlan, SignaturePlan, Stub,
 };
 use smallvec::SmallVec;
 
 use crate::clif_types::clif_signature;
 use crate::error::LowerError;
-use crate::parts::{Part, Parts, part, parts, value_type};
+use crate::parts::{CValue, Part, Parts, part, parts, value_type};
 
 /// A plan of `clif-cabi-plan`, with its signature and parts in this Cranelift's types: a [`CallPlan`] or an [`EntryPlan`].
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ struct PlannedArg {
     /// Its parts among all.
     start: usize,
     end: usize,
+    mode: PassMode,
     /// The type that it has as one value.
     value: Option<Type>,
 }
@@ -98,16 +99,18 @@ pub type CallPlan = Planned<clif_cabi_plan::CallPlan>;
 pub type EntryPlan = Planned<clif_cabi_plan::EntryPlan>;
 
 impl<P: Deref<Target = SignaturePlan>> Planned<P> {
-    /// `inner`, the plan of `sig`; argument `i` has the parts `parts_of(inner, i)`.
-    fn of(inner: P, sig: &FnSig, parts_of: fn(&P, usize) -> &[ClifPart]) -> Self {
+    /// `inner`, the plan of `sig`; argument `i` has the mode and the parts `argument(inner, i)`.
+    fn of(inner: P, sig: &FnSig, argument: fn(&P, usize) -> (PassMode, &[ClifPart])) -> Self {
         let mut parts = SmallVec::new();
         let mut args = SmallVec::new();
         for (i, param) in inner.sig.params().iter().enumerate() {
             let start = parts.len();
-            parts.extend(parts_of(&inner, i).iter().map(part));
+            let (mode, own) = argument(&inner, i);
+            parts.extend(own.iter().map(part));
             args.push(PlannedArg {
                 start,
                 end: parts.len(),
+                mode,
                 value: value_type(&param.ty),
             });
         }
@@ -152,20 +155,28 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
             .unwrap_or_default()
     }
 
-    /// The C type of argument `arg`.
-    pub(crate) fn arg_type(&self, arg: usize) -> &cabi::Type {
-        let param = self.sig().params().get(arg);
-        param.map_or(&cabi::Type::VOID, |param| &param.ty)
+    /// The result as a value with parts.
+    pub(crate) fn result_value(&self) -> CValue<'_> {
+        let sig = self.sig();
+        CValue {
+            arg: None,
+            sig,
+            mode: self.inner.result.mode(sig.result()),
+            parts: &self.result,
+            whole: self.value,
+        }
     }
 
-    /// The type of argument `arg` as one value, if it has one.
-    pub(crate) fn value_type(&self, arg: usize) -> Option<Type> {
-        self.args.get(arg)?.value
-    }
-
-    /// The type of the result as one value, if it has one.
-    pub(crate) fn result_value_type(&self) -> Option<Type> {
-        self.value
+    /// Argument `arg` as a value with parts.
+    pub(crate) fn value(&self, arg: usize) -> Option<CValue<'_>> {
+        let own = self.args.get(arg)?;
+        Some(CValue {
+            arg: Some(arg),
+            sig: &self.inner.sig,
+            mode: own.mode,
+            parts: self.parts.get(own.start..own.end)?,
+            whole: own.value,
+        })
     }
 
     /// The parts of the result, in the order of [`Returned::Parts`](crate::Returned::Parts).
@@ -211,13 +222,8 @@ impl CallPlan {
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::CallPlan::new(sig, target)?;
         Ok(Self::of(inner, sig, |inner, i| match inner.args.get(i) {
-            Some(
-                Passing::Parts(own)
-                | Passing::Vectors(own)
-                | Passing::Block { parts: own, .. }
-                | Passing::Object(own),
-            ) => own,
-            Some(Passing::Nothing | Passing::Lanes(_) | Passing::Reference { .. }) | None => &[],
+            Some(own) => (own.mode(), own.parts()),
+            None => (PassMode::Ignore, &[]),
         }))
     }
 }
@@ -245,20 +251,14 @@ impl EntryPlan {
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::EntryPlan::new(sig, target)?;
         Ok(Self::of(inner, sig, |inner, i| match inner.args.get(i) {
-            Some(
-                Arrival::Parts { parts: own, .. }
-                | Arrival::Saved { parts: own, .. }
-                | Arrival::Area {
-                    parts: Some(own), ..
-                },
-            ) => own,
-            Some(
-                Arrival::Nothing
-                | Arrival::Area { .. }
-                | Arrival::Lanes { .. }
-                | Arrival::Reference { .. },
-            )
-            | None => &[],
+            Some(Arrival::Parts { parts, .. }) => (PassMode::Parts, parts),
+            Some(Arrival::Saved { parts, .. }) => (PassMode::Stub, parts),
+            Some(Arrival::Area { parts, .. }) => {
+                (PassMode::Area, parts.as_deref().unwrap_or_default())
+            }
+            Some(Arrival::Lanes { .. }) => (PassMode::Lanes, &[]),
+            Some(Arrival::Reference { .. }) => (PassMode::Indirect { size: 0, align: 1 }, &[]),
+            Some(Arrival::Nothing) | None => (PassMode::Ignore, &[]),
         }))
     }
 }

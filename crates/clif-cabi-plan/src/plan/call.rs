@@ -10,12 +10,13 @@ use std::ops::Deref;
 use cabi::{FnAbi, FnSig, Reg, Target};
 use smallvec::SmallVec;
 
+use super::args::PassMode;
 use super::begin::{Begun, SignaturePlan, check_stub};
 use super::result::{ResultPlan, Side};
 use super::value::in_area;
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Callee, Machine, Step, Stub};
-use crate::parts::ClifParts;
+use crate::parts::{ClifPart, ClifParts};
 use crate::signature::Signature;
 use crate::solve::Solver;
 use contents::Contents;
@@ -95,6 +96,37 @@ pub enum Passing {
         /// Alignment of the copy, in bytes.
         align: u32,
     },
+}
+
+impl Passing {
+    /// The parts that the argument can be given in.
+    #[must_use]
+    pub fn parts(&self) -> &[ClifPart] {
+        match self {
+            Self::Parts(own)
+            | Self::Vectors(own)
+            | Self::Block { parts: own, .. }
+            | Self::Object(own) => own,
+            Self::Nothing | Self::Lanes(_) | Self::Reference { .. } => &[],
+        }
+    }
+
+    /// The mode, without what is in it.
+    #[must_use]
+    pub fn mode(&self) -> PassMode {
+        match self {
+            Self::Nothing => PassMode::Ignore,
+            Self::Parts(_) => PassMode::Parts,
+            Self::Vectors(_) => PassMode::Words,
+            Self::Block { .. } => PassMode::Area,
+            Self::Object(_) => PassMode::Stub,
+            Self::Lanes(_) => PassMode::Lanes,
+            Self::Reference { size, align } => PassMode::Indirect {
+                size: *size,
+                align: *align,
+            },
+        }
+    }
 }
 
 /// What a call of a signature looks like in CLIF.

@@ -3,6 +3,7 @@
 use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 use smallvec::SmallVec;
 
+use super::args::PassMode;
 use super::value::placed_parts;
 use crate::error::NotLowered;
 use crate::machine::{Class, Machine, ResultIn, Stub, VectorMove};
@@ -113,6 +114,20 @@ impl ResultPlan {
     /// Whether it is in vector registers that CLIF cannot say.
     pub(super) fn is_in_vectors(&self) -> bool {
         matches!(self, Self::Vectors { .. })
+    }
+
+    /// How a result of type `ty` is passed.
+    #[must_use]
+    pub fn mode(&self, ty: &cabi::Type) -> PassMode {
+        match self {
+            Self::Nothing | Self::Never => PassMode::Ignore,
+            Self::Parts { .. } => PassMode::Parts,
+            Self::Vectors { .. } | Self::Stub { .. } => PassMode::Stub,
+            Self::Sret => PassMode::Indirect {
+                size: ty.size(),
+                align: ty.align(),
+            },
+        }
     }
 
     /// The parts of the result, where it has some.

@@ -1,16 +1,16 @@
 //! Arguments into the slots of a call, in whichever form they are given.
 
 use crate::cranelift::codegen::ir::{Value, types};
-use clif_cabi_plan::{Passing, ResultPlan, Slot, ValueType};
+use clif_cabi_plan::{PassMode, Passing, ResultPlan, Slot, ValueType};
 use smallvec::SmallVec;
 
-use super::call::{CallSite, NO_FIELDS};
+use super::call::CallSite;
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address, PairFor};
-use super::{Values, convert, fields, lanes};
+use super::{convert, lanes};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
-use crate::parts::{Part, part};
+use crate::parts::part;
 
 /// The values of the arguments so far.
 #[derive(Default)]
@@ -125,105 +125,46 @@ impl CallSite<'_, '_, '_> {
 
     /// The values of argument `i`.
     fn argument(&mut self, i: usize, arg: &Arg, ready: &mut Ready) -> Result<(), LowerError> {
-        let Some(passing) = self.plan.inner.args.get(i) else {
+        let Some(value) = self.plan.value(i) else {
             return Ok(());
         };
-        match (arg, passing) {
-            (_, Passing::Nothing) => {}
-            (Arg::Value(value), Passing::Parts(_)) => match self.plan.parts(i) {
-                [part] if part.ty == self.builder.func.dfg.value_type(*value) => {
-                    let value = convert::passed(self.builder, part, *value);
-                    ready.values.push(value);
-                }
-                parts => {
-                    let values = self.split(i, *value, parts)?;
-                    self.parts(i, &values, ready);
-                }
-            },
-            (Arg::Memory { base, .. }, Passing::Reference { .. }) if self.is_forwarded(arg) => {
-                ready.values.push(*base);
+        let (builder, values) = (&mut *self.builder, &mut ready.values);
+        match (value.mode, arg) {
+            (PassMode::Ignore, _) => {}
+            (PassMode::Words, Arg::Memory { base, offset }) => {
+                let size = value.ty().size();
+                let from = Address::of_object(builder, *base, *offset, size);
+                ready.objects.push((i, from));
             }
-            (Arg::Memory { base, offset }, passing) => {
-                let from = Address::of_object(self.builder, *base, *offset, self.size(i));
-                self.object(i, passing, from, ready);
+            (PassMode::Parts | PassMode::Words, _) => value.form_to_parts(builder, arg, values)?,
+            (PassMode::Indirect { .. }, Arg::Memory { base, .. })
+                if is_forwarded(&self.forwarded, arg) =>
+            {
+                values.push(*base);
             }
-            (Arg::Value(value), Passing::Reference { size, align }) => {
-                let copy = memory::slot(self.builder, *size, *align);
-                memory::write(self.builder, *value, copy.base, copy.offset);
-                ready.values.push(copy.base);
-            }
-            (Arg::Parts(values), Passing::Object(_) | Passing::Block { .. }) => {
-                let to = memory::slot(self.builder, self.size(i), 16);
-                memory::store_all(self.builder, self.plan.parts(i), values, to);
-                self.object(i, passing, to, ready);
-            }
-            (Arg::Fields(values), passing) => self.fields(i, values, passing, ready)?,
-            (Arg::Parts(values), _) => self.parts(i, values, ready),
-            (Arg::Value(_), _) => {} // refused by `check::arguments`
-        }
-        Ok(())
-    }
-
-    /// Argument `i` by the values of its parts.
-    fn parts(&mut self, i: usize, values: &[Value], ready: &mut Ready) {
-        for (part, value) in self.plan.parts(i).iter().zip(values) {
-            let value = convert::passed(self.builder, part, *value);
-            ready.values.push(value);
-        }
-    }
-
-    /// Argument `i` by its fields.
-    fn fields(
-        &mut self,
-        i: usize,
-        values: &[Value],
-        passing: &Passing,
-        ready: &mut Ready,
-    ) -> Result<(), LowerError> {
-        let ty = self.plan.arg_type(i);
-        let fields = fields::fields(ty)?;
-        let align = match passing {
-            Passing::Parts(_) | Passing::Vectors(_) => {
-                let parts = self.plan.parts(i);
-                let parts = fields::to_parts(self.builder, &fields, values, parts);
-                self.parts(i, &parts.ok_or(NO_FIELDS)?, ready);
-                return Ok(());
-            }
-            Passing::Reference { align, .. } => *align,
-            _ => 16,
-        };
-        let to = memory::slot(self.builder, ty.size(), align);
-        fields::store(self.builder, &fields, values, (ty.size(), to)).ok_or(NO_FIELDS)?;
-        match passing {
-            Passing::Reference { .. } => ready.values.push(to.base),
-            passing => self.object(i, passing, to, ready),
-        }
-        Ok(())
-    }
-
-    /// The values of argument `i`, which is the object at `from`.
-    fn object(&mut self, i: usize, passing: &Passing, from: Address, ready: &mut Ready) {
-        let values = &mut ready.values;
-        match passing {
-            Passing::Nothing => {}
-            Passing::Parts(_) => {
-                let parts = self.plan.parts(i).iter();
-                values.extend(parts.map(|part| memory::load_passed(self.builder, part, from)));
-            }
-            Passing::Vectors(_) => ready.objects.push((i, from)),
-            Passing::Block { tail, .. } => {
-                let tail = tail.iter().map(part);
-                values.extend(tail.map(|part| memory::load(self.builder, &part, from)));
-                values.push(from.value(self.builder));
-            }
-            Passing::Object(_) => values.push(from.value(self.builder)),
-            Passing::Lanes(n) => values.extend(lanes::spread(self.builder, from, *n)),
-            Passing::Reference { size, align } => {
-                let copy = memory::slot(self.builder, *size, *align);
-                memory::copy(self.config, self.builder, *size, from, copy);
+            (PassMode::Indirect { size, align }, _) => {
+                let copy = memory::slot(builder, size, align);
+                value.form_to_memory(self.config, builder, arg, copy)?;
                 values.push(copy.base);
             }
+            (PassMode::Area | PassMode::Stub | PassMode::Lanes, _) => {
+                let size = value.ty().size();
+                let from = value.object(self.config, builder, arg, size)?;
+                match self.plan.inner.args.get(i) {
+                    Some(Passing::Lanes(n)) => {
+                        values.extend(lanes::spread(builder, from, *n));
+                        return Ok(());
+                    }
+                    Some(Passing::Block { tail, .. }) => {
+                        let tail = tail.iter().map(part);
+                        values.extend(tail.map(|part| memory::load(builder, &part, from)));
+                    }
+                    _ => {}
+                }
+                values.push(from.value(builder));
+            }
         }
+        Ok(())
     }
 
     /// The words that go into `slot`, a parameter of type `ty`. What is loaded for it as floats is at hand for padding.
@@ -267,23 +208,9 @@ impl CallSite<'_, '_, '_> {
         let place = self.plan.abi().args.get(i).map(|arg| &arg.place);
         !self.plan.inner.is_in_order && matches!(place, Some(cabi::Place::Stack { .. }))
     }
+}
 
-    /// Bytes of argument `i`.
-    fn size(&self, i: usize) -> u64 {
-        self.plan.arg_type(i).size()
-    }
-
-    /// Whether `arg` is an object that is given as it is.
-    pub(super) fn is_forwarded(&self, arg: &Arg) -> bool {
-        matches!(arg, Arg::Memory { base, offset: 0 } if self.forwarded.contains(base))
-    }
-
-    /// The parts of one value.
-    fn split(&mut self, i: usize, value: Value, parts: &[Part]) -> Result<Values, LowerError> {
-        convert::split(self.builder, value, parts).ok_or_else(|| {
-            let found = self.builder.func.dfg.value_type(value);
-            let (what, ty) = (format!("argument {i}"), self.plan.arg_type(i));
-            LowerError::value(what, ty, "its parts".into(), found)
-        })
-    }
+/// Whether `arg` is an object that is given as it is: one of the addresses `forwarded`.
+pub(super) fn is_forwarded(forwarded: &[Value], arg: &Arg) -> bool {
+    matches!(arg, Arg::Memory { base, offset: 0 } if forwarded.contains(base))
 }

@@ -9,20 +9,14 @@ use smallvec::SmallVec;
 
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
-use super::{Values, check, convert, fields};
+use super::{Values, check};
 use crate::error::LowerError;
 use crate::import;
-use crate::parts::Part;
 use crate::plan::CallPlan;
 use crate::stubs::Stubs;
 
 /// The trap after a call that does not come back.
 const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
-
-/// Fields of types that were checked are put together in any case.
-pub(super) const NO_FIELDS: LowerError = LowerError::Stub {
-    why: "fields that no instruction takes apart",
-};
 
 /// A call at the position of a builder.
 pub(crate) struct CallSite<'a, 'b, 'f> {
@@ -111,57 +105,24 @@ impl CallSite<'_, '_, '_> {
             self.builder.ins().trap(CAME_BACK);
             return Ok(Returned::Nothing);
         }
-        match (self.plan.result(), pop) {
-            (ResultPlan::Parts { .. }, _) => self.parts_out(self.plan.result_parts(), results, ret),
-            (ResultPlan::Vectors { .. }, _) => {
-                let (Ret::Parts | Ret::Fields, Some(base)) = (ret, results.first()) else {
+        let result = self.plan.result_value();
+        match (self.plan.result(), pop, results) {
+            (ResultPlan::Parts { .. }, ..) => result.parts_to_form(self.builder, results, ret),
+            (ResultPlan::Vectors { .. }, _, [base]) if matches!(ret, Ret::Parts | Ret::Fields) => {
+                result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
+            }
+            // It is popped even if nobody wants it: the callee's callers rely on an empty stack. The stub writes to a slot of its own, so that
+            // nothing computes an address between the call and it.
+            (ResultPlan::Stub { bytes, .. }, Some(pop), _) => {
+                let slot = memory::slot(self.builder, u64::from(*bytes), 16);
+                self.builder.ins().call(pop, &[slot.base]);
+                if ret == Ret::Ignore {
                     return Ok(Returned::Nothing);
-                };
-                let from = Address::at(*base);
-                let parts = self.plan.result_parts();
-                let values = memory::load_all(self.builder, parts, from);
-                self.parts_out(parts, &values, ret)
+                }
+                let values = memory::load_all(self.builder, result.parts, slot);
+                result.parts_to_form(self.builder, &values, ret)
             }
-            (ResultPlan::Stub { bytes, .. }, Some(pop)) => Ok(self.pop(pop, *bytes, ret)),
             _ => Ok(Returned::Nothing),
-        }
-    }
-
-    fn parts_out(
-        &mut self,
-        parts: &[Part],
-        results: &[Value],
-        ret: Ret,
-    ) -> Result<Returned, LowerError> {
-        match ret {
-            Ret::Ignore => Ok(Returned::Nothing),
-            Ret::Parts => Ok(Returned::Parts(Values::from_slice(results))),
-            Ret::Fields => {
-                let ty = self.plan.sig().result();
-                let fields = fields::fields(ty)?;
-                let values = fields::from_parts(self.builder, parts, results, &fields);
-                Ok(Returned::Fields(values.ok_or(NO_FIELDS)?))
-            }
-            Ret::Memory(address) => {
-                let to = Address::at(address);
-                memory::store_all(self.builder, parts, results, to);
-                Ok(Returned::Nothing)
-            }
-            Ret::Value => {
-                let ty = self.plan.sig().result();
-                let joined = self.plan.result_value_type().and_then(|clif| {
-                    convert::join(self.builder, results, parts, clif)
-                        .or_else(|| convert::join_in_memory(self.builder, results, parts, clif))
-                });
-                joined
-                    .map(Returned::Value)
-                    .ok_or_else(|| LowerError::Value {
-                        what: "result".into(),
-                        ty: ty.to_string(),
-                        expected: check::memory_or(parts, "Ret"),
-                        found: "Ret::Value".into(),
-                    })
-            }
         }
     }
 
@@ -174,23 +135,5 @@ impl CallSite<'_, '_, '_> {
         let func = stubs.stub(pop.clone(), signature, self.builder.func)?;
         check::are_imported(&self.builder.func.dfg, func, signature)?;
         Ok(Some(func))
-    }
-
-    /// Moves the result to memory. It is popped even if nobody wants it: the callee's callers rely on an empty stack. The stub
-    /// writes to a slot of its own, so that nothing computes an address between the call and it.
-    fn pop(&mut self, pop: FuncRef, bytes: u32, ret: Ret) -> Returned {
-        let parts = self.plan.result_parts();
-        let slot = memory::slot(self.builder, u64::from(bytes), 16);
-        self.builder.ins().call(pop, &[slot.base]);
-        if ret == Ret::Ignore {
-            return Returned::Nothing;
-        }
-        let values = memory::load_all(self.builder, parts, slot);
-        let Ret::Memory(address) = ret else {
-            return Returned::Parts(values);
-        };
-        let to = Address::at(address);
-        memory::store_all(self.builder, parts, &values, to);
-        Returned::Nothing
     }
 }

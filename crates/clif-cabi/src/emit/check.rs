@@ -4,7 +4,7 @@ use crate::cranelift::codegen::ir::{
     Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types,
 };
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{Passing, ResultPlan};
+use clif_cabi_plan::PassMode;
 use smallvec::SmallVec;
 
 use super::fields::{self, FieldValue};
@@ -199,88 +199,18 @@ pub(super) fn arguments(
     if found != expected {
         return Err(LowerError::ArgumentCount { expected, found });
     }
-    for (i, (arg, passing)) in args.iter().zip(&plan.inner.args).enumerate() {
-        argument(dfg, plan, (i, passing), arg)?;
+    for (i, arg) in args.iter().enumerate() {
+        let Some(value) = plan.value(i) else { continue };
+        match value.mode {
+            PassMode::Indirect { size, align } if !fits_a_frame(size, align) => {
+                let expected = "an object that a stack frame has room for a copy of".into();
+                let found = format!("{size} bytes aligned to {align}");
+                return Err(value.error(expected, found));
+            }
+            _ => value.check(dfg, arg)?,
+        }
     }
     Ok(())
-}
-
-/// Refuses argument `i`, unless it can be passed as it is given.
-fn argument(
-    dfg: &DataFlowGraph,
-    plan: &CallPlan,
-    (i, passing): (usize, &Passing),
-    arg: &Arg,
-) -> Result<(), LowerError> {
-    let fits = match (arg, passing) {
-        (_, Passing::Nothing) => true,
-        (_, Passing::Reference { size, align }) if !fits_a_frame(*size, *align) => false,
-        (Arg::Memory { base, .. }, _) => type_of(dfg, *base) == types::I64,
-        (Arg::Value(value), Passing::Parts(_) | Passing::Reference { .. }) => {
-            let (whole, found) = (plan.value_type(i), type_of(dfg, *value));
-            whole == Some(found) || whole.is_some_and(|whole| whole.bits() == found.bits())
-        }
-        (Arg::Value(_), _) => false,
-        (Arg::Parts(_), Passing::Lanes(_) | Passing::Reference { .. }) => false,
-        (Arg::Parts(values), Passing::Block { .. }) if values.is_empty() => false,
-        (Arg::Parts(values), _) => are_parts(dfg, values, plan.parts(i)),
-        (Arg::Fields(_), Passing::Lanes(_)) => false,
-        (Arg::Fields(values), _) => are_fields(dfg, values, plan.arg_type(i)).is_ok(),
-    };
-    match fits {
-        true => Ok(()),
-        false => Err(refused(dfg, plan, (i, passing), arg)),
-    }
-}
-
-/// Why [`argument`] refuses it.
-#[cold]
-fn refused(
-    dfg: &DataFlowGraph,
-    plan: &CallPlan,
-    (i, passing): (usize, &Passing),
-    arg: &Arg,
-) -> LowerError {
-    let ty = plan.arg_type(i);
-    let parts = plan.parts(i);
-    let what = format!("argument {i}");
-    let (expected, found) = match (arg, passing) {
-        (_, Passing::Reference { size, align }) if !fits_a_frame(*size, *align) => (
-            "an object that a stack frame has room for a copy of".into(),
-            format!("{size} bytes aligned to {align}"),
-        ),
-        (Arg::Memory { base, .. }, _) => {
-            return LowerError::value(what, ty, "an address".into(), type_of(dfg, *base));
-        }
-        (Arg::Value(value), passing) => match (plan.value_type(i), passing) {
-            (Some(whole), Passing::Parts(_) | Passing::Reference { .. }) => {
-                return LowerError::value(what, ty, whole.to_string(), type_of(dfg, *value));
-            }
-            _ => (memory_or(parts, "Arg"), "Arg::Value".into()),
-        },
-        (Arg::Parts(_), Passing::Lanes(_) | Passing::Reference { .. }) => {
-            ("Arg::Memory".into(), "Arg::Parts".into())
-        }
-        (Arg::Parts(_), Passing::Block { .. }) if parts.is_empty() => {
-            ("Arg::Memory".into(), "Arg::Parts".into())
-        }
-        (Arg::Parts(values), _) => (
-            format!("the parts [{}]", names(parts)),
-            types_of(dfg, values),
-        ),
-        (Arg::Fields(_), Passing::Lanes(_)) => ("Arg::Memory".into(), "Arg::Fields".into()),
-        (Arg::Fields(values), _) => match are_fields(dfg, values, ty) {
-            Err((Some(expected), found)) => (expected, found),
-            Err((None, found)) => (memory_or(parts, "Arg"), found),
-            Ok(()) => (memory_or(parts, "Arg"), "Arg::Fields".into()),
-        },
-    };
-    LowerError::Value {
-        what,
-        ty: ty.to_string(),
-        expected,
-        found,
-    }
 }
 
 /// Whether there can be such an object on the stack.
@@ -294,38 +224,32 @@ pub(super) fn result_form(
     plan: &CallPlan,
     ret: Ret,
 ) -> Result<(), LowerError> {
-    let ty = plan.sig().result();
-    let fits = match (ret, plan.result()) {
-        (_, ResultPlan::Nothing | ResultPlan::Never) => true,
-        (Ret::Memory(to), _) => return address(dfg, to, "result", ty),
+    let result = plan.result_value();
+    let fits = match (ret, result.mode) {
+        (_, PassMode::Ignore) => true,
+        (Ret::Memory(to), _) => return address(dfg, to, "result", result.ty()),
         // The callee writes the result in any case.
-        (_, ResultPlan::Sret) if plan.sig().is_noreturn() || ret == Ret::Ignore => {
-            fits_a_frame(ty.size(), ty.align())
+        (_, PassMode::Indirect { size, align })
+            if plan.sig().is_noreturn() || ret == Ret::Ignore =>
+        {
+            fits_a_frame(size, align)
         }
         (Ret::Ignore, _) => true,
-        (Ret::Value, ResultPlan::Parts { .. }) => plan.result_value_type().is_some(),
-        (Ret::Fields, ResultPlan::Parts { .. } | ResultPlan::Vectors { .. }) => {
-            fields::fields_of(ty).is_ok_and(|own| fields::are_in(&own, plan.result_parts()))
+        (_, PassMode::Indirect { .. }) => false,
+        (Ret::Value, mode) => mode == PassMode::Parts && result.whole.is_some(),
+        (Ret::Fields, _) => {
+            fields::fields_of(result.ty()).is_ok_and(|own| fields::are_in(&own, result.parts))
         }
-        (
-            Ret::Parts,
-            ResultPlan::Parts { .. } | ResultPlan::Stub { .. } | ResultPlan::Vectors { .. },
-        ) => true,
-        _ => false,
+        (Ret::Parts, _) => true,
     };
     if fits {
         return Ok(());
     }
     let expected = match ret {
         Ret::Ignore => "Ret::Memory, as no stack frame has room for it".to_string(),
-        _ => memory_or(plan.result_parts(), "Ret"),
+        _ => memory_or(result.parts, "Ret"),
     };
-    Err(LowerError::Value {
-        what: "result".into(),
-        ty: ty.to_string(),
-        expected,
-        found: format!("Ret::{ret:?}"),
-    })
+    Err(result.error(expected, format!("Ret::{ret:?}")))
 }
 
 /// Refuses values that are not the results of the plan's CLIF signature.
@@ -344,10 +268,6 @@ pub(super) fn results(
         return Ok(());
     }
     let names: Vec<String> = declared.iter().map(Type::to_string).collect();
-    Err(LowerError::Value {
-        what: "result".into(),
-        ty: plan.sig().result().to_string(),
-        expected: format!("the results [{}] of the call", names.join(", ")),
-        found: types_of(dfg, results),
-    })
+    let expected = format!("the results [{}] of the call", names.join(", "));
+    Err(plan.result_value().error(expected, types_of(dfg, results)))
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use crate::cranelift::codegen::ir::{Block, Value};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{Arrival, SAVED_ALIGN};
+use clif_cabi_plan::{Arrival, PassMode, SAVED_ALIGN};
 use smallvec::SmallVec;
 
+use super::forms::{Ret, Returned};
 use super::memory::{self, Address};
-use super::{Values, check, convert, fields, lanes};
+use super::{Values, check, fields, lanes};
 use crate::error::LowerError;
-use crate::parts::{Part, value_type};
+use crate::parts::CValue;
 use crate::plan::EntryPlan;
 
 pub(crate) use places::incoming_area;
@@ -125,7 +126,7 @@ impl Entry {
         self.params.get(index).copied()
     }
 
-    /// Argument `index` as one SSA value of the type [`value_type`] names.
+    /// Argument `index` as one SSA value of the type [`value_type`](crate::value_type) names.
     ///
     /// # Errors
     /// [`LowerError::Value`] if it has none, [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if
@@ -136,29 +137,18 @@ impl Entry {
         index: usize,
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let refuse = || {
-                arg.refused(match arg.parts {
-                    [] => ("Entry::address or Entry::store".into(), "Entry::value"),
-                    parts => (
-                        format!(
-                            "Entry::address, or Entry::parts of [{}]",
-                            check::names(parts)
-                        ),
-                        "Entry::value",
+            if arg.value.whole.is_none() {
+                let expected = match arg.value.parts {
+                    [] => "Entry::address or Entry::store".into(),
+                    parts => format!(
+                        "Entry::address, or Entry::parts of [{}]",
+                        check::names(parts)
                     ),
-                })
-            };
-            let clif = value_type(arg.ty).ok_or_else(refuse)?;
-            if let Arrival::Parts { places, .. } = arg.arrival {
-                let values = self.values_at(builder, arg.parts, places)?;
-                if let Some(value) = convert::join(builder, &values, arg.parts, clif) {
-                    return Ok(value);
-                }
-                let address = self.address(builder, index)?;
-                return Ok(memory::read(builder, clif, address, 0));
+                };
+                return Err(arg.value.error(expected, "Entry::value".into()));
             }
-            let from = self.in_memory(builder, arg.arrival)?.ok_or_else(refuse)?;
-            Ok(memory::read(builder, clif, from.base, from.offset))
+            let value = self.form(builder, arg, Ret::Value)?.value();
+            value.ok_or_else(|| arg.refused("Entry::value"))
         })
     }
 
@@ -174,27 +164,15 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         index: usize,
     ) -> Result<Values, LowerError> {
-        self.argument(builder, index, |builder, arg| self.parts_of(builder, arg))
-    }
-
-    fn parts_of(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        arg: &Argument<'_>,
-    ) -> Result<Values, LowerError> {
-        let from = match arg.arrival {
-            Arrival::Nothing => return Ok(Values::new()),
-            Arrival::Parts { places, .. } => return self.values_at(builder, arg.parts, places),
-            Arrival::Area { parts: Some(_), .. } | Arrival::Saved { .. } => {
-                self.in_memory(builder, arg.arrival)?
+        self.argument(builder, index, |builder, arg| {
+            let value = &arg.value;
+            let is_large = value.parts.is_empty() && value.ty().size() > 0;
+            match value.mode {
+                PassMode::Lanes | PassMode::Indirect { .. } => Err(arg.refused("Entry::parts")),
+                PassMode::Area if is_large => Err(arg.refused("Entry::parts")),
+                _ => Ok(self.form(builder, arg, Ret::Parts)?.values()),
             }
-            Arrival::Area { parts: None, .. }
-            | Arrival::Lanes { .. }
-            | Arrival::Reference { .. } => None,
-        };
-        let expected = "Entry::address or Entry::store".into();
-        let from = from.ok_or_else(|| arg.refused((expected, "Entry::parts")))?;
-        Ok(memory::load_all(builder, arg.parts, from))
+        })
     }
 
     /// The fields of argument `index`, those of [`fields`](crate::fields), taken out of its parts in registers. A caller may give the argument by the
@@ -208,24 +186,12 @@ impl Entry {
         index: usize,
     ) -> Result<Values, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let fields = fields::fields(arg.ty)?;
-            let values = if let Arrival::Reference { .. } = arg.arrival
-                && let Some(from) = self.in_memory(builder, arg.arrival)?
-            {
-                let words = fields::words(arg.ty.size());
-                let values = memory::load_all(builder, &words, from);
-                fields::from_parts(builder, &words, &values, &fields)
-            } else {
-                let values = self.parts_of(builder, arg)?;
-                match fields::are_in(&fields, arg.parts) {
-                    true => fields::from_parts(builder, arg.parts, &values, &fields),
-                    false => None,
-                }
-            };
-            values.ok_or_else(|| {
-                let expected = "Entry::address or Entry::store".into();
-                arg.refused((expected, "Entry::fields of what is not passed as a whole"))
-            })
+            let fields = fields::fields(arg.value.ty())?;
+            let is_indirect = matches!(arg.value.mode, PassMode::Indirect { .. });
+            if !is_indirect && !fields::are_in(&fields, arg.value.parts) {
+                return Err(arg.refused("Entry::fields of what is not passed as a whole"));
+            }
+            Ok(self.form(builder, arg, Ret::Fields)?.values())
         })
     }
 
@@ -240,22 +206,18 @@ impl Entry {
         index: usize,
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let is_aligned = match arg.arrival {
-                Arrival::Saved { .. } => arg.ty.align() <= SAVED_ALIGN,
-                _ => true,
-            };
+            let (size, align) = (arg.value.ty().size(), arg.value.ty().align());
+            let is_aligned = arg.value.mode != PassMode::Stub || align <= SAVED_ALIGN;
             if is_aligned && let Some(there) = self.in_memory(builder, arg.arrival)? {
                 return Ok(there.value(builder));
             }
-            let (size, align) = (arg.ty.size(), arg.ty.align());
             if !check::fits_a_frame(size, align) {
-                return Err(arg.refused((
-                    "an address to store it at".into(),
-                    "an alignment that no stack frame has room for",
-                )));
+                let expected = "an address to store it at".into();
+                let found = "an alignment that no stack frame has room for".into();
+                return Err(arg.value.error(expected, found));
             }
             let slot = memory::slot(builder, size, align);
-            self.store(builder, index, slot.base)?;
+            self.form(builder, arg, Ret::Memory(slot.base))?;
             Ok(slot.base)
         })
     }
@@ -272,36 +234,46 @@ impl Entry {
         to: Value,
     ) -> Result<(), LowerError> {
         self.argument(builder, index, |builder, arg| {
-            check::address(&builder.func.dfg, to, "where to store", arg.ty)?;
-            let to = Address::at(to);
-            match arg.arrival {
-                Arrival::Nothing => {}
-                Arrival::Parts { places, .. } => {
-                    let values = self.values_at(builder, arg.parts, places)?;
-                    memory::store_all(builder, arg.parts, &values, to);
-                }
+            check::address(&builder.func.dfg, to, "where to store", arg.value.ty())?;
+            self.form(builder, arg, Ret::Memory(to)).map(|_| ())
+        })
+    }
+
+    /// Argument `arg` in the form `ret`.
+    fn form(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        arg: &Argument<'_>,
+        ret: Ret,
+    ) -> Result<Returned, LowerError> {
+        if let Some(from) = self.in_memory(builder, arg.arrival)? {
+            return arg.value.memory_to_form(self.config, builder, from, ret);
+        }
+        let values = match (arg.arrival, ret) {
+            (Arrival::Parts { places, .. }, _) => {
+                self.values_at(builder, arg.value.parts, places)?
+            }
+            (
                 Arrival::Lanes {
                     params,
                     lanes,
                     offset,
                     slot,
-                } => {
-                    let mut values = self.values_of(params);
-                    let n_left = usize::from(*lanes).saturating_sub(params.len());
-                    for i in 0..u32::try_from(n_left).unwrap_or(0) {
-                        let offset = offset.saturating_add(slot.saturating_mul(i));
-                        values.push(self.word(builder, offset)?);
-                    }
-                    lanes::gather(builder, &values, to);
+                },
+                Ret::Memory(to),
+            ) => {
+                let mut values = self.values_of(params);
+                let n_left = usize::from(*lanes).saturating_sub(params.len());
+                for i in 0..u32::try_from(n_left).unwrap_or(0) {
+                    let offset = offset.saturating_add(slot.saturating_mul(i));
+                    values.push(self.word(builder, offset)?);
                 }
-                Arrival::Area { .. } | Arrival::Saved { .. } | Arrival::Reference { .. } => {
-                    if let Some(from) = self.in_memory(builder, arg.arrival)? {
-                        memory::copy(self.config, builder, arg.ty.size(), from, to);
-                    }
-                }
+                lanes::gather(builder, &values, Address::at(to));
+                return Ok(Returned::Nothing);
             }
-            Ok(())
-        })
+            _ => Values::new(),
+        };
+        arg.value.parts_to_form(builder, &values, ret)
     }
 
     /// What `of` makes of argument `index`.
@@ -316,16 +288,10 @@ impl Entry {
     }
 
     fn found(&self, index: usize) -> Result<Argument<'_>, LowerError> {
-        let params = self.plan.sig().params();
-        match (params.get(index), self.plan.inner.args.get(index)) {
-            (Some(param), Some(arrival)) => Ok(Argument {
-                index,
-                ty: &param.ty,
-                arrival,
-                parts: self.plan.parts(index),
-            }),
+        match (self.plan.value(index), self.plan.inner.args.get(index)) {
+            (Some(value), Some(arrival)) => Ok(Argument { value, arrival }),
             _ => Err(LowerError::ArgumentCount {
-                expected: params.len(),
+                expected: self.plan.sig().params().len(),
                 found: index.saturating_add(1),
             }),
         }
@@ -339,19 +305,13 @@ impl Entry {
 
 /// An argument of the function being built.
 struct Argument<'a> {
-    index: usize,
-    ty: &'a cabi::Type,
+    value: CValue<'a>,
     arrival: &'a Arrival,
-    parts: &'a [Part],
 }
 
 impl Argument<'_> {
-    fn refused(&self, (expected, found): (String, &str)) -> LowerError {
-        LowerError::Value {
-            what: format!("argument {}", self.index),
-            ty: self.ty.to_string(),
-            expected,
-            found: found.into(),
-        }
+    fn refused(&self, found: &str) -> LowerError {
+        let expected = "Entry::address or Entry::store".into();
+        self.value.error(expected, found.into())
     }
 }

@@ -107,6 +107,14 @@ impl Returned {
             _ => None,
         }
     }
+
+    /// The parts or fields, if the result is such.
+    pub(super) fn values(self) -> Values {
+        match self {
+            Self::Parts(values) | Self::Fields(values) => values,
+            Self::Nothing | Self::Value(_) => Values::new(),
+        }
+    }
 }
 
 /// What is called.

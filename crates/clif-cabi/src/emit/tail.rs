@@ -4,6 +4,7 @@ use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{CallConv, Passing, ResultPlan};
 
+use super::arguments::is_forwarded;
 use super::call::CallSite;
 use super::callable::{Callable, Code};
 use super::entry::Entry;
@@ -75,14 +76,15 @@ impl CallSite<'_, '_, '_> {
             if !matches!(passing, Passing::Reference { .. }) {
                 continue;
             }
-            let why = match self.is_forwarded(arg) {
+            let why = match is_forwarded(&self.forwarded, arg) {
                 true if !args.get(..i).is_some_and(|before| before.contains(arg)) => continue,
                 true => "the copy it is passed by is another argument's as well",
                 false => {
                     "it is passed by the address of a copy, which would be in the frame that is given up"
                 }
             };
-            let ty = self.plan.arg_type(i);
+            let ty = self.plan.value(i).map(|value| value.ty().to_string());
+            let ty = ty.unwrap_or_default();
             return refuse(format!("argument {i}, {ty}: {why}"));
         }
         Ok(())
