@@ -8,7 +8,7 @@
 //! # Example
 //! ```
 //! use clif_cabi_plan::cabi::{FnSig, RecordBuilder, Target, Type};
-//! use clif_cabi_plan::{CallPlan, Slot};
+//! use clif_cabi_plan::{CallPlan, Content};
 //!
 //! // struct pair { double x; long n; };  struct pair f(int, struct pair);
 //! let target = Target::X86_64_LINUX;
@@ -16,7 +16,8 @@
 //! let pair = pair.build(target.data_model())?;
 //! let plan = CallPlan::new(&FnSig::new([Type::I32, pair.clone()], pair), &target)?;
 //! assert_eq!(plan.signature.to_string(), "(i32, f64, i64) -> f64, i64 system_v");
-//! assert_eq!(plan.slots[2], Slot::Part { arg: 1, part: 1 });
+//! let second = plan.args.get(1).unwrap().locs[1];
+//! assert_eq!((second.content, second.param), (Content::Part { arg: 1, part: 1 }, Some(2)));
 //! # Ok::<(), clif_cabi_plan::PlanError>(())
 //! ```
 #![forbid(unsafe_code)]
@@ -38,10 +39,10 @@ pub use machine::{
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
-    Arrival, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
-    NamedArguments, ParamIndexes, PartPlace, PassMode, Passing, ResultPlan, SAVED_ALIGN,
-    SavedRegister, SignaturePlan, Slot, VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace,
-    VaRegisters, VaStart, VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
+    Arg, ArgLoc, ArgTable, CallPlan, CallShape, Content, EntryPlan, EntryShape, IncomingArea,
+    IndirectCall, NamedArguments, PaddingArg, ParamIndexes, PassMode, ResultPlan, SAVED_ALIGN,
+    SavedRegister, SignaturePlan, VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace, VaRegisters,
+    VaStart, VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 

@@ -24,6 +24,14 @@ pub struct ClifPart {
 }
 
 impl ClifPart {
+    /// What of an object of `size` bytes is no whole word: Cranelift copies the others ([`PassMode::Area`](crate::PassMode::Area)).
+    #[must_use]
+    pub fn tail(size: u32) -> Option<Self> {
+        let rest = size % WORD.bytes();
+        let bytes = u8::try_from(rest).ok().filter(|rest| *rest > 0)?;
+        Some(Self::word(size - rest, bytes))
+    }
+
     /// The integer of 8 bytes that holds `size` bytes at `offset`.
     pub(crate) fn word(offset: u32, size: u8) -> Self {
         Self {
@@ -239,10 +247,13 @@ pub(crate) const X87_BYTES: u8 = 16;
 
 /// The words of `n` x87 values: the mantissa, then sign and exponent.
 pub(crate) fn x87_parts(n: u8) -> ClifParts {
-    (0..n)
-        .map(|i| u32::from(i * X87_BYTES))
-        .flat_map(|at| [ClifPart::word(at, 8), ClifPart::word(at + 8, 2)])
-        .collect()
+    let mut parts = ClifParts::new();
+    for i in 0..n {
+        let at = u32::from(i * X87_BYTES);
+        parts.push(ClifPart::word(at, 8));
+        parts.push(ClifPart::word(at + 8, 2));
+    }
+    parts
 }
 
 /// Why a part cannot be lowered, if so. Parts may come from a convention of the user's.

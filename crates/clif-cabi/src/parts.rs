@@ -1,6 +1,6 @@
 //! The parts that a plan cuts a value into, in this Cranelift's types.
 
-use crate::cranelift::codegen::ir::{ArgumentExtension, Type};
+use crate::cranelift::codegen::ir::{ArgumentExtension, Type, types};
 use cabi::FnSig;
 use clif_cabi_plan::{ClifPart, PassMode};
 use smallvec::SmallVec;
@@ -22,6 +22,19 @@ pub struct Part {
     pub extension: ArgumentExtension,
     /// What it is extended to: the type of its parameter or result in the signature of the side that passes it.
     pub passed_as: Type,
+}
+
+impl Part {
+    /// The word that is `size` bytes from `offset` on.
+    pub(crate) fn word(offset: u32, size: u8) -> Self {
+        Self {
+            offset,
+            size,
+            ty: types::I64,
+            extension: ArgumentExtension::None,
+            passed_as: types::I64,
+        }
+    }
 }
 
 /// The parts of one value.

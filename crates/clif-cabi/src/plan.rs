@@ -8,9 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::cranelift::codegen::ir::{Signature, Type};
 use crate::cranelift::module::FuncId;
 use cabi::{FnAbi, FnSig, Target};
-use clif_cabi_plan::{
-    Arrival, CallShape, ClifPart, EntryShape, PassMode, ResultPlan, SignaturePlan, Stub,
-};
+use clif_cabi_plan::{CallShape, EntryShape, PassMode, ResultPlan, SignaturePlan, Stub};
 use smallvec::SmallVec;
 
 use crate::clif_types::clif_signature;
@@ -37,8 +35,8 @@ pub struct Planned<P> {
 #[derive(Clone, Copy, Debug)]
 struct PlannedArg {
     /// Its parts among all.
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     mode: PassMode,
     /// The type that it has as one value.
     value: Option<Type>,
@@ -99,18 +97,21 @@ pub type CallPlan = Planned<clif_cabi_plan::CallPlan>;
 pub type EntryPlan = Planned<clif_cabi_plan::EntryPlan>;
 
 impl<P: Deref<Target = SignaturePlan>> Planned<P> {
-    /// `inner`, the plan of `sig`; argument `i` has the mode and the parts `argument(inner, i)`.
-    fn of(inner: P, sig: &FnSig, argument: fn(&P, usize) -> (PassMode, &[ClifPart])) -> Self {
-        let mut parts = SmallVec::new();
-        let mut args = SmallVec::new();
+    /// `inner`, the plan of `sig`.
+    fn of(inner: P, sig: &FnSig) -> Self {
+        let (mut parts, mut args) = (SmallVec::new(), SmallVec::new());
+        let mut end = 0;
         for (i, param) in inner.sig.params().iter().enumerate() {
-            let start = parts.len();
-            let (mode, own) = argument(&inner, i);
-            parts.extend(own.iter().map(part));
+            let Some(arg) = inner.args.get(i) else { break };
+            let start = end;
+            for own in arg.parts {
+                parts.push(part(own));
+                end += 1;
+            }
             args.push(PlannedArg {
                 start,
-                end: parts.len(),
-                mode,
+                end,
+                mode: arg.mode,
                 value: value_type(&param.ty),
             });
         }
@@ -151,7 +152,7 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
     #[must_use]
     pub fn parts(&self, arg: usize) -> &[Part] {
         let own = self.args.get(arg);
-        own.and_then(|own| self.parts.get(own.start..own.end))
+        own.and_then(|own| self.parts.get(own.start as usize..own.end as usize))
             .unwrap_or_default()
     }
 
@@ -174,7 +175,7 @@ impl<P: Deref<Target = SignaturePlan>> Planned<P> {
             arg: Some(arg),
             sig: &self.inner.sig,
             mode: own.mode,
-            parts: self.parts.get(own.start..own.end)?,
+            parts: self.parts.get(own.start as usize..own.end as usize)?,
             whole: own.value,
         })
     }
@@ -221,10 +222,7 @@ impl CallPlan {
 
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::CallPlan::new(sig, target)?;
-        Ok(Self::of(inner, sig, |inner, i| match inner.args.get(i) {
-            Some(own) => (own.mode(), own.parts()),
-            None => (PassMode::Ignore, &[]),
-        }))
+        Ok(Self::of(inner, sig))
     }
 }
 
@@ -250,15 +248,6 @@ impl EntryPlan {
 
     pub(crate) fn new(sig: &FnSig, target: &Target) -> Result<Self, LowerError> {
         let inner = clif_cabi_plan::EntryPlan::new(sig, target)?;
-        Ok(Self::of(inner, sig, |inner, i| match inner.args.get(i) {
-            Some(Arrival::Parts { parts, .. }) => (PassMode::Parts, parts),
-            Some(Arrival::Saved { parts, .. }) => (PassMode::Stub, parts),
-            Some(Arrival::Area { parts, .. }) => {
-                (PassMode::Area, parts.as_deref().unwrap_or_default())
-            }
-            Some(Arrival::Lanes { .. }) => (PassMode::Lanes, &[]),
-            Some(Arrival::Reference { .. }) => (PassMode::Indirect { size: 0, align: 1 }, &[]),
-            Some(Arrival::Nothing) | None => (PassMode::Ignore, &[]),
-        }))
+        Ok(Self::of(inner, sig))
     }
 }

@@ -17,8 +17,10 @@ mod values;
 
 use std::collections::HashMap;
 
-use clif_cabi_plan::{self as plan, CallPlan, Passing, ResultPlan, Slot, ValueType, cabi};
-use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode};
+use clif_cabi_plan::{
+    self as plan, Arg, CallPlan, ClifPart, Content, PassMode, ResultPlan, ValueType,
+};
+use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, cabi};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, ExternalName, Function, Inst, InstBuilder};
 use cranelift_codegen::ir::{MemFlags, Signature, Type, UserExternalName, Value, types};
@@ -68,7 +70,7 @@ impl Emitter<'_, '_> {
         to: Option<Value>,
     ) -> Result<Vec<Value>> {
         let (sig, parts) = (&plan.sig, plan.result.parts());
-        if args.len() != plan.args.len() {
+        if args.len() != plan.args.n_args() {
             return Err(format!("{sig}: there are {} arguments", args.len()).into());
         }
         if plan.moves_vectors() {
@@ -76,23 +78,32 @@ impl Emitter<'_, '_> {
         }
         // Nothing may happen between the call and what takes its result, so all that is loaded and stored comes first.
         let mut values = Vec::new();
-        for (i, (arg, passing)) in args.iter().zip(&plan.args).enumerate() {
-            let own = self.argument(passing, &sig.params()[i].ty, *arg);
+        for (i, (arg, placed)) in args.iter().zip(plan.args.iter()).enumerate() {
+            let own = self.argument(placed, &sig.params()[i].ty, *arg);
             values.push(own.map_err(|why| format!("{sig}: argument {i}: {why}"))?);
         }
-        let mut params = Vec::new();
-        for (slot, param) in plan.slots.iter().zip(&plan.signature.params) {
-            params.push(match *slot {
-                Slot::Sret => to.ok_or_else(|| format!("{sig}: the result is in memory"))?,
-                Slot::Part { arg, part } => values[arg][part],
-                Slot::Vector { arg, part, .. } => self.words(&values[arg][part..], param.ty)?,
-                // The last one is the address.
-                Slot::Block { arg } => values[arg][values[arg].len() - 1],
-                // It only keeps a register or a word from being used: any value of its type.
-                Slot::Padding { .. } => self.zero(param.ty)?,
-                slot => return Err(format!("{sig}: {slot:?} is not emitted").into()),
+        let mut params = vec![None; plan.signature.params.len()];
+        for loc in &plan.args.locs {
+            let index = loc.param.ok_or("a row without parameter")? as usize;
+            params[index] = Some(match loc.content {
+                Content::Sret => to.ok_or_else(|| format!("{sig}: the result is in memory"))?,
+                Content::Part { arg, part } => values[arg as usize][part as usize],
+                Content::Words { arg, part, .. } => {
+                    let ty = plan.signature.params[index].ty;
+                    self.words(&values[arg as usize][part as usize..], ty)?
+                }
+                // What is no whole word, then the address.
+                Content::Tail { arg } => values[arg as usize][0],
+                Content::Object { arg } => values[arg as usize][values[arg as usize].len() - 1],
+                other => return Err(format!("{sig}: {other:?} is not emitted").into()),
             });
         }
+        // They only keep a register or a word from being used: any value of the type.
+        for own in &plan.padding {
+            params[own.param as usize] = Some(self.zero(own.ty)?);
+        }
+        let params: Option<Vec<Value>> = params.into_iter().collect();
+        let params = params.ok_or("a parameter without value")?;
         let inst = self.call_inst((callee, plan), params)?;
         let results = self.builder.inst_results(inst).to_vec();
         let values = match &plan.result {
@@ -113,24 +124,25 @@ impl Emitter<'_, '_> {
         Ok(Vec::new())
     }
 
-    /// The values that an argument's slots have.
+    /// The values of an argument: its parts, or what of an object is no whole word and the object's address.
     fn argument(
         &mut self,
-        passing: &Passing,
+        placed: Arg<'_>,
         ty: &cabi::Type,
         arg: Operand<'_>,
     ) -> Result<Vec<Value>> {
-        Ok(match passing {
-            Passing::Nothing => Vec::new(),
-            Passing::Parts(parts) | Passing::Vectors(parts) => self.operand(parts, arg)?,
+        Ok(match placed.mode {
+            PassMode::Ignore => Vec::new(),
+            PassMode::Parts | PassMode::Words => self.operand(placed.parts, arg)?,
             // Cranelift copies all whole words of a large record.
-            Passing::Block { tail, parts } => {
-                let from = self.in_memory(parts, arg, u32::try_from(ty.size())?, ty.align())?;
-                let mut values = self.load_all(tail, from)?;
+            PassMode::Area => {
+                let size = u32::try_from(ty.size())?;
+                let from = self.in_memory(placed.parts, arg, size, ty.align())?;
+                let mut values = self.load_all(ClifPart::tail(size).as_slice(), from)?;
                 values.push(from);
                 values
             }
-            _ => return Err(format!("{ty} is not emitted: {passing:?}").into()),
+            mode => return Err(format!("{ty} is not emitted: {mode:?}").into()),
         })
     }
 

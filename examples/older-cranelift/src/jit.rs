@@ -1,7 +1,7 @@
 //! The functions that the emitter is tried with: callers of C functions, and functions that C calls. What they give and see is in memory at fixed addresses.
 
 use clif_cabi_plan::cabi::{FnSig, Target, Type};
-use clif_cabi_plan::{Arrival, CallPlan, ClifPart, EntryPlan, Passing, ResultPlan};
+use clif_cabi_plan::{CallPlan, EntryPlan, ResultPlan};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
@@ -79,8 +79,12 @@ impl Jit {
             let entry = Entry::new(e, &own)?;
             let from: Vec<Value> = given.args.iter().map(|own| constant(e, *own)).collect();
             let mut parts = Vec::new();
-            for (passing, from) in plan.args.iter().zip(&from) {
-                parts.push(e.load_all(parts_of(passing, form), *from)?);
+            for (arg, from) in plan.args.iter().zip(&from) {
+                let own = match form {
+                    Form::MemoryByName => &[],
+                    Form::PartsByAddress => arg.parts,
+                };
+                parts.push(e.load_all(own, *from)?);
             }
             let args = parts.iter().zip(&from);
             let args: Vec<Operand<'_>> = args.map(|(own, from)| operand(own, *from)).collect();
@@ -117,18 +121,13 @@ impl Jit {
             }
             for (i, (param, to)) in plan.sig.params().iter().zip(&seen.args).enumerate() {
                 let to = constant(e, *to);
-                match &plan.args[i] {
-                    Arrival::Parts { parts, .. }
-                    | Arrival::Area {
-                        parts: Some(parts), ..
-                    } if form == Form::PartsByAddress => {
-                        let values = entry.parts(e, i)?;
-                        e.store_all(parts, &values, to)?;
-                    }
-                    _ => {
-                        let from = entry.address(e, i)?;
-                        copy(e, (to, from), &param.ty)?;
-                    }
+                let parts = plan.args.get(i).map_or(&[][..], |arg| arg.parts);
+                if form == Form::PartsByAddress && !parts.is_empty() {
+                    let values = entry.parts(e, i)?;
+                    e.store_all(parts, &values, to)?;
+                } else {
+                    let from = entry.address(e, i)?;
+                    copy(e, (to, from), &param.ty)?;
                 }
             }
             if let Some(rest) = rest {
@@ -152,15 +151,6 @@ impl Jit {
         let code = self.module.get_finalized_function(id);
         // SAFETY: the functions that `caller` made have this type, and call what their plans are of.
         unsafe { std::mem::transmute::<*const u8, extern "C" fn()>(code)() }
-    }
-}
-
-/// The parts that an argument of a call is given in; those of an object in memory are none.
-fn parts_of(passing: &Passing, form: Form) -> &[ClifPart] {
-    match passing {
-        _ if form == Form::MemoryByName => &[],
-        Passing::Parts(parts) | Passing::Vectors(parts) | Passing::Block { parts, .. } => parts,
-        _ => &[],
     }
 }
 

@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode};
 
 use cases::{Case, Random, Types, c_text, mask, pattern};
 use clif_cabi_plan::cabi::{BoolVector, FnSig, Target, Type, VectorLevel, X86_64_WIN64};
-use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, Purpose, ResultPlan, Slot};
+use clif_cabi_plan::{ArgLoc, CallPlan, ClifPlace, Content, EntryPlan, Purpose, ResultPlan};
 use emit::Result;
 use jit::{Form, Jit, Objects};
 use libloading::Library;
@@ -370,22 +370,25 @@ fn break_rule(rule: &str, plan: &mut CallPlan, entry: &mut EntryPlan) {
     match rule {
         // Two parts change places.
         "order" => {
-            let is_part = |slot: &Slot| matches!(slot, Slot::Part { .. });
-            let own: Vec<usize> = (0..plan.slots.len())
-                .filter(|i| is_part(&plan.slots[*i]))
-                .collect();
-            if let [a, .., b] = own[..]
-                && signature.params[a] == signature.params[b]
+            let is_part = |loc: &&mut ArgLoc| matches!(loc.content, Content::Part { .. });
+            let mut own: Vec<&mut ArgLoc> =
+                plan.plan.args.locs.iter_mut().filter(is_part).collect();
+            if let [a, .., b] = &mut own[..]
+                && let (Some(at), Some(other)) = (a.param, b.param)
+                && signature.params[at as usize] == signature.params[other as usize]
             {
-                plan.slots.swap(a, b);
+                (a.param, b.param) = (b.param, a.param);
             }
         }
         // No padding arguments: what belongs on the stack is in the registers that are left.
         "padding" if plan.indirect.is_none() => {
-            let mut slots = plan.slots.clone().into_iter();
-            let is_padding = |slot: Option<Slot>| matches!(slot, Some(Slot::Padding { .. }));
-            signature.params.retain(|_| !is_padding(slots.next()));
-            plan.slots.retain(|slot| !is_padding(Some(*slot)));
+            for own in plan.padding.drain(..).rev() {
+                signature.params.remove(own.param as usize);
+                let params = plan.plan.args.locs.iter_mut();
+                for param in params.filter_map(|loc| loc.param.as_mut()) {
+                    *param -= u32::from(*param > own.param);
+                }
+            }
         }
         "results" => {
             if let ResultPlan::Parts { results, .. } = &mut plan.plan.result
@@ -405,8 +408,8 @@ fn break_rule(rule: &str, plan: &mut CallPlan, entry: &mut EntryPlan) {
             sret.for_each(|param| param.purpose = Purpose::Normal);
         }
         "area" => {
-            for arrival in &mut entry.args {
-                if let Arrival::Area { offset, .. } = arrival {
+            for loc in &mut entry.plan.args.locs {
+                if let ClifPlace::Area { offset, .. } = &mut loc.place {
                     *offset += 8;
                 }
             }

@@ -3,6 +3,7 @@
 use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 
 use super::result::{ResultPlan, Side};
+use super::table::ArgTable;
 use super::value::{has_16_bytes, is_chain, wide_moves};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Class, Machine, Step};
@@ -21,6 +22,8 @@ pub struct SignaturePlan {
     pub abi: FnAbi,
     /// The CLIF signature: of a function that is defined, and of the call instruction, where a variadic call also needs a stub.
     pub signature: Signature,
+    /// How each argument is passed, and which CLIF parameter is what.
+    pub args: ArgTable,
     /// What becomes of the result.
     pub result: ResultPlan,
 }

@@ -1,6 +1,6 @@
 //! The plan of a call.
 
-mod contents;
+mod args;
 mod records;
 
 pub use records::WRITTEN_BY_FIELDS;
@@ -10,123 +10,27 @@ use std::ops::Deref;
 use cabi::{FnAbi, FnSig, Reg, Target};
 use smallvec::SmallVec;
 
-use super::args::PassMode;
 use super::begin::{Begun, SignaturePlan, check_stub};
 use super::result::{ResultPlan, Side};
+use super::table::{Arg, ArgLoc, ArgTable, Content, PassMode, TableBuilder};
 use super::value::in_area;
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Callee, Machine, Step, Stub};
-use crate::parts::{ClifPart, ClifParts};
-use crate::signature::Signature;
+use crate::places::ClifPlace;
+use crate::signature::{Signature, ValueType};
 use crate::solve::Solver;
-use contents::Contents;
+use args::CallArgs;
 
-/// What goes into one parameter of the CLIF signature.
+/// A padding argument, any value of its type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Slot {
-    /// The address of the result.
-    Sret,
-    /// Part `part` of argument `arg`.
-    Part {
-        /// The argument.
-        arg: usize,
-        /// The part.
-        part: usize,
-    },
-    /// Part `part` of argument `arg`, a word, as the parameter's type, a float or an integer; it is followed by the next one if that is a vector.
-    Vector {
-        /// The argument.
-        arg: usize,
-        /// The part.
-        part: usize,
-        /// Whether it is best loaded at once from an object that may just have been written; otherwise a load for each word finds it sooner.
-        at_once: bool,
-    },
-    /// A padding argument, any value of its type.
-    Padding {
-        /// The register that it keeps from being used. `None`: it keeps a word of the argument area empty.
-        keeps: Option<Reg>,
-    },
-    /// The address of argument `arg`, which Cranelift copies.
-    Block {
-        /// The argument.
-        arg: usize,
-    },
-    /// The address of the object that argument `arg` is: a stub loads it into registers.
-    Address {
-        /// The argument.
-        arg: usize,
-    },
-    /// The address where the result goes: a stub stores it there.
-    Result,
-    /// Lane `lane` of argument `arg`, as an integer of 0 or 1.
-    Lane {
-        /// The argument.
-        arg: usize,
-        /// The lane.
-        lane: u16,
-    },
-}
-
-/// How the value of one argument gets into slots. Exhaustive on purpose, as the other words of a plan: an emitter that lacks a new one must not
-/// compile.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Passing {
-    /// Nothing of it is passed.
-    Nothing,
-    /// Part by part.
-    Parts(ClifParts),
-    /// Part by part, which are words, in [`Slot::Vector`]s.
-    Vectors(ClifParts),
-    /// Whole words are copied by Cranelift, the rest are parts.
-    Block {
-        /// The rest, where there is one.
-        tail: ClifParts,
-        /// It can be given in these parts, if it is not too large.
-        parts: ClifParts,
-    },
-    /// By its address. It can be given in these parts.
-    Object(ClifParts),
-    /// Lane by lane.
-    Lanes(u16),
-    /// The address of a copy that is the callee's: its only part.
-    Reference {
-        /// Bytes of the copy.
-        size: u64,
-        /// Alignment of the copy, in bytes.
-        align: u32,
-    },
-}
-
-impl Passing {
-    /// The parts that the argument can be given in.
-    #[must_use]
-    pub fn parts(&self) -> &[ClifPart] {
-        match self {
-            Self::Parts(own)
-            | Self::Vectors(own)
-            | Self::Block { parts: own, .. }
-            | Self::Object(own) => own,
-            Self::Nothing | Self::Lanes(_) | Self::Reference { .. } => &[],
-        }
-    }
-
-    /// The mode, without what is in it.
-    #[must_use]
-    pub fn mode(&self) -> PassMode {
-        match self {
-            Self::Nothing => PassMode::Ignore,
-            Self::Parts(_) => PassMode::Parts,
-            Self::Vectors(_) => PassMode::Words,
-            Self::Block { .. } => PassMode::Area,
-            Self::Object(_) => PassMode::Stub,
-            Self::Lanes(_) => PassMode::Lanes,
-            Self::Reference { size, align } => PassMode::Indirect {
-                size: *size,
-                align: *align,
-            },
-        }
-    }
+#[non_exhaustive]
+pub struct PaddingArg {
+    /// The CLIF parameter.
+    pub param: u32,
+    /// Its type.
+    pub ty: ValueType,
+    /// The register that it keeps from being used. `None`: it keeps a word of the argument area empty.
+    pub keeps: Option<Reg>,
 }
 
 /// What a call of a signature looks like in CLIF.
@@ -135,13 +39,11 @@ impl Passing {
 pub struct CallPlan {
     /// What it shares with an entry's plan.
     pub plan: SignaturePlan,
-    /// What goes into each parameter of the CLIF signature.
-    pub slots: SmallVec<[Slot; 16]>,
-    /// Whether the slots are the parts of all arguments in their order, and nothing else: then the values of the arguments, one after the other,
-    /// are those of the call.
+    /// The padding arguments, which no row of the table is.
+    pub padding: SmallVec<[PaddingArg; 16]>,
+    /// Whether the CLIF parameters are the parts of all arguments in their order, and nothing else: then the values of the arguments, one after the
+    /// other, are those of the call.
     pub is_in_order: bool,
-    /// How each argument is passed.
-    pub args: SmallVec<[Passing; 10]>,
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
     /// What a stub does before it goes to the function.
@@ -168,8 +70,7 @@ pub struct IndirectCall {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CallShape<'a> {
     signature: &'a Signature,
-    slots: &'a [Slot],
-    args: &'a [Passing],
+    args: &'a ArgTable,
     result: &'a ResultPlan,
     before: &'a [Step],
     after: &'a [Step],
@@ -181,7 +82,6 @@ impl CallPlan {
     pub fn shape(&self) -> CallShape<'_> {
         CallShape {
             signature: &self.signature,
-            slots: &self.slots,
             args: &self.args,
             result: &self.result,
             before: &self.before,
@@ -201,18 +101,22 @@ impl CallPlan {
             mut solver,
             sret,
         } = Begun::new(sig, target, Side::Caller)?;
-        let mut contents = Contents::of(solver.machine, &sig, &abi, sret);
-        let after = contents.result(&result);
+        let mut args = CallArgs::of(solver.machine, &sig, &abi, sret);
+        let after = args.result(&result);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let area_bytes = abi.area_bytes.max(contents.stub_area.into());
+        let area_bytes = abi.area_bytes.max(args.stub_area.into());
         let indexes = solver
-            .params(&contents.wanted, area_bytes)
+            .params(&args.table.wanted, area_bytes)
             .map_err(refuse)?;
         solver.expect.area_bytes = area_bytes;
-        let slots = contents.in_order(&indexes, &solver.check()?.params);
-        let Contents {
-            args, mut before, ..
-        } = contents;
+        let places = solver.check()?.params;
+        args.table.finish(&indexes);
+        let CallArgs {
+            table: TableBuilder { table: args, .. },
+            mut before,
+            ..
+        } = args;
+        let padding = padding(&solver, &places);
         before.extend(frame(solver.machine, &abi, &after));
         check_stub(solver.machine, &before).map_err(refuse)?;
         let (signature, indirect) = match before[..] {
@@ -227,13 +131,13 @@ impl CallPlan {
             sig,
             abi,
             signature,
+            args,
             result,
         };
         Ok(Self {
+            is_in_order: padding.is_empty() && is_in_order(&plan.args.locs),
             plan,
-            is_in_order: is_in_order(&slots),
-            slots,
-            args,
+            padding,
             indirect,
             before,
             after,
@@ -243,8 +147,8 @@ impl CallPlan {
     /// Whether a stub moves vectors between memory and registers that the CLIF signature does not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
-        let is_object = |passing: &Passing| matches!(passing, Passing::Object(_));
-        self.args.iter().any(is_object) || self.result.is_in_vectors()
+        let by_stub = |arg: Arg<'_>| matches!(arg.mode, PassMode::Stub { .. });
+        self.args.iter().any(by_stub) || self.result.is_in_vectors()
     }
 
     /// The stub that is called instead of the function `callee`, an id of the emitter's. `None` if the function itself is called, or the stub has to
@@ -263,13 +167,31 @@ impl CallPlan {
     }
 }
 
-/// Whether `slots` are parts, of one argument after the other and in their order.
-fn is_in_order(slots: &[Slot]) -> bool {
-    let place = |slot: &Slot| match *slot {
-        Slot::Part { arg, part } => Some((arg, part)),
-        _ => None,
-    };
-    slots.iter().all(|slot| place(slot).is_some()) && slots.is_sorted_by_key(place)
+/// The parameters at `places` of which it does not matter where they are.
+fn padding(solver: &Solver, places: &[ClifPlace]) -> SmallVec<[PaddingArg; 16]> {
+    let mut padding = SmallVec::new();
+    let declared = solver.signature.params.as_slice();
+    let mut left = solver.expect.params.as_slice();
+    let mut param = 0;
+    while let [expected, others @ ..] = left {
+        left = others;
+        if expected.is_none() {
+            let index = param as usize;
+            let (Some(place), Some(own)) = (places.get(index), declared.get(index)) else {
+                break;
+            };
+            let (ty, keeps) = (own.ty, place.reg());
+            padding.push(PaddingArg { param, ty, keeps });
+        }
+        param += 1;
+    }
+    padding
+}
+
+/// Whether `locs` are parts, in the order of the CLIF parameters.
+fn is_in_order(locs: &[ArgLoc]) -> bool {
+    let mut locs = (0..).zip(locs);
+    locs.all(|(i, loc)| loc.param == Some(i) && matches!(loc.content, Content::Part { .. }))
 }
 
 /// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`

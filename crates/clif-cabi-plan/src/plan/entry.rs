@@ -1,6 +1,6 @@
 //! The plan of a function's entry.
 
-mod asked;
+mod args;
 
 use std::ops::Deref;
 
@@ -8,68 +8,14 @@ use cabi::{FnSig, Target};
 use smallvec::SmallVec;
 
 use super::begin::{Begun, SignaturePlan, check_stub};
-use super::result::{ParamIndexes, ResultPlan, Side};
-use super::variadic::VariadicEntry;
+use super::result::{ResultPlan, Side};
+use super::table::{ArgTable, Content, TableBuilder};
+use super::variadic::{SavedRegister, VariadicEntry};
 use crate::error::PlanError;
 use crate::machine::{Callee, Step, Stub};
-use crate::parts::ClifParts;
+use crate::places::ClifPlace;
 use crate::signature::Signature;
-use asked::Asked;
-
-/// Where an argument is when the function is entered.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Arrival {
-    /// Nothing of it is passed.
-    Nothing,
-    /// Each of its parts is a CLIF parameter, or a word of the argument area where a value is split.
-    Parts {
-        /// Where each part is.
-        places: SmallVec<[PartPlace; 4]>,
-        /// The parts.
-        parts: ClifParts,
-    },
-    /// In the argument area, which is at [`EntryPlan::area`].
-    Area {
-        /// Bytes from where that points.
-        offset: u32,
-        /// The parts it can be loaded in, if it is not too large.
-        parts: Option<ClifParts>,
-    },
-    /// In vector registers that CLIF cannot say, which a stub has stored to memory. [`EntryPlan::saved`] is the parameter that points there.
-    Saved {
-        /// Bytes from there, a multiple of 64, which the address is aligned to as well.
-        offset: u32,
-        /// The parts it can be loaded in.
-        parts: ClifParts,
-    },
-    /// The first lanes are CLIF parameters, the others in slots of the argument area.
-    Lanes {
-        /// The parameters of the first lanes.
-        params: ParamIndexes,
-        /// How many lanes there are.
-        lanes: u16,
-        /// Bytes from where [`EntryPlan::area`] points to the first lane there.
-        offset: u32,
-        /// Bytes from one such lane to the next.
-        slot: u32,
-    },
-    /// In a copy of the caller's, which is the function's now: it may write to it.
-    Reference {
-        /// The parameter that is the address of the copy. `None` if that is in the argument area.
-        param: Option<usize>,
-        /// Then bytes from where [`EntryPlan::area`] points to the address.
-        offset: u32,
-    },
-}
-
-/// Where a part of an argument is when the function is entered.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum PartPlace {
-    /// It is the CLIF parameter of this index.
-    Param(usize),
-    /// So many bytes from where [`EntryPlan::area`] points.
-    Area(u32),
-}
+use args::EntryArgs;
 
 /// Where the argument area of the function is that is entered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -86,8 +32,6 @@ pub enum IncomingArea {
 pub struct EntryPlan {
     /// What it shares with a call's plan.
     pub plan: SignaturePlan,
-    /// Where each argument is.
-    pub args: SmallVec<[Arrival; 8]>,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,
     /// Where the argument area is, after its shadow space, if the function looks at it.
@@ -96,6 +40,8 @@ pub struct EntryPlan {
     pub saved: Option<usize>,
     /// What `va_start` needs, if the function is variadic.
     pub variadic: Option<VariadicEntry>,
+    /// The offset in C's argument area that `area` is the address of.
+    shadow_bytes: u32,
     /// What a stub does before it goes to the function.
     before: SmallVec<[Step; 4]>,
     /// Bytes and alignment of each argument and of the result.
@@ -107,7 +53,7 @@ pub struct EntryPlan {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct EntryShape<'a> {
     signature: &'a Signature,
-    args: &'a [Arrival],
+    args: &'a ArgTable,
     result: &'a ResultPlan,
     variadic: Option<&'a VariadicEntry>,
     before: &'a [Step],
@@ -141,11 +87,21 @@ impl EntryPlan {
             sret,
         } = Begun::new(sig, target, Side::Callee)?;
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let (mut asked, opening) = Asked::of(solver.machine, &sig, &abi, sret)?;
+        let (mut args, opening) = EntryArgs::of(solver.machine, &sig, &abi, sret)?;
         check_stub(solver.machine, &opening.steps).map_err(refuse)?;
-        let area_bytes = asked.area(solver.machine, &sig, &abi, opening.frame);
-        let indexes = solver.params(&asked.wanted, area_bytes).map_err(refuse)?;
-        let pointers = asked.found(&indexes);
+        let area_bytes = args.in_memory(solver.machine, &sig, &abi, opening.frame);
+        let indexes = solver
+            .params(&args.table.wanted, area_bytes)
+            .map_err(refuse)?;
+        args.table.finish(&indexes);
+        let EntryArgs {
+            table: TableBuilder { table: args, .. },
+            mut variadic,
+            area,
+        } = args;
+        if let Some(variadic) = &mut variadic {
+            variadic.saved = saved_registers(&args);
+        }
         solver.expect.sret_returned_in = abi.ret.sret_returned_in;
         solver.check()?;
         let types = sig.params().iter().map(|param| &param.ty);
@@ -153,22 +109,34 @@ impl EntryPlan {
             .chain([sig.result()])
             .map(|ty| (ty.size(), ty.align()))
             .collect();
-        let plan = SignaturePlan {
-            sig,
-            abi,
-            signature: solver.signature,
-            result,
-        };
+        let area = area.or_else(|| args.param(Content::Area).map(IncomingArea::Param));
         Ok(Self {
-            plan,
-            args: asked.args,
-            sret: pointers.sret,
-            area: pointers.area,
-            saved: pointers.saved,
-            variadic: asked.variadic,
+            sret: args.param(Content::Sret),
+            area,
+            saved: args.param(Content::Saved),
+            variadic,
+            shadow_bytes: solver.machine.counting.shadow_bytes,
             before: opening.steps,
             objects,
+            plan: SignaturePlan {
+                sig,
+                abi,
+                signature: solver.signature,
+                args,
+                result,
+            },
         })
+    }
+
+    /// Bytes from where [`EntryPlan::area`] is to `place`. `None` for a register.
+    #[must_use]
+    pub fn in_area(&self, place: ClifPlace) -> Option<u32> {
+        match place {
+            ClifPlace::Reg(_) => None,
+            ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => {
+                Some(offset.saturating_sub(self.shadow_bytes))
+            }
+        }
     }
 
     /// Whether stubs move vectors between memory and registers that the CLIF signature does not show.
@@ -183,6 +151,18 @@ impl EntryPlan {
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
         Stub::to(&self.before, Callee::Function(body), &[])
     }
+}
+
+/// The parameters that `va_start` stores.
+fn saved_registers(args: &ArgTable) -> SmallVec<[SavedRegister; 16]> {
+    let saved = args.locs.iter().filter_map(|loc| match loc.content {
+        Content::Register { offset } => Some(SavedRegister {
+            param: loc.param? as usize,
+            offset,
+        }),
+        _ => None,
+    });
+    saved.collect()
 }
 
 impl Deref for EntryPlan {

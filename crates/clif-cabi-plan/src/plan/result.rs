@@ -3,7 +3,7 @@
 use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 use smallvec::SmallVec;
 
-use super::args::PassMode;
+use super::table::PassMode;
 use super::value::placed_parts;
 use crate::error::NotLowered;
 use crate::machine::{Class, Machine, ResultIn, Stub, VectorMove};
@@ -36,7 +36,7 @@ pub enum ResultPlan {
         parts: ClifParts,
     },
     /// In vector registers that CLIF cannot say: wide ones, or more than it has. The stub of a call stores them to an object whose address is a
-    /// word of the call ([`Slot::Result`](super::Slot::Result)), and returns that address, the one result of the CLIF signature. The callee's
+    /// word of the call ([`Content::StubResult`](super::Content::StubResult)), and returns that address, the one result of the CLIF signature. The callee's
     /// signature has no results; it calls `push` right before it returns.
     Vectors {
         /// The registers.
@@ -82,6 +82,11 @@ impl ResultPlan {
         if let Some(why) = placed.iter().find_map(objection) {
             return Err(why);
         }
+        let result_parts = || {
+            let mut parts = ClifParts::new();
+            placed_parts(machine.counting, sig.result(), placed, &mut parts);
+            parts
+        };
         Ok(match (machine.result)(machine.counting, placed)? {
             ResultIn::Stub {
                 pop,
@@ -95,7 +100,7 @@ impl ResultPlan {
                 bytes,
             },
             ResultIn::Vectors { moves, load } => {
-                let parts = placed_parts(machine.counting, sig.result(), placed);
+                let parts = result_parts();
                 let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
                 Self::Vectors {
                     bytes: ends.max().unwrap_or(0),
@@ -106,7 +111,7 @@ impl ResultPlan {
             }
             ResultIn::Registers => Self::Parts {
                 results: ParamIndexes::new(),
-                parts: placed_parts(machine.counting, sig.result(), placed),
+                parts: result_parts(),
             },
         })
     }
@@ -122,7 +127,7 @@ impl ResultPlan {
         match self {
             Self::Nothing | Self::Never => PassMode::Ignore,
             Self::Parts { .. } => PassMode::Parts,
-            Self::Vectors { .. } | Self::Stub { .. } => PassMode::Stub,
+            Self::Vectors { .. } | Self::Stub { .. } => PassMode::Stub { offset: 0 },
             Self::Sret => PassMode::Indirect {
                 size: ty.size(),
                 align: ty.align(),

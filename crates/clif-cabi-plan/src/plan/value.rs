@@ -1,73 +1,42 @@
 //! The CLIF parameters of one argument, the same for caller and callee.
 
-use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
-use smallvec::SmallVec;
+use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Scalar};
+use smallvec::{Array, SmallVec};
 
 use crate::machine::{Class, Counting, Machine, VectorMoves};
-use crate::parts::{CHUNK, ClifPart, ClifParts, is_wide, n_chunks, part, value_type, words};
+use crate::parts::{CHUNK, ClifPart, is_wide, n_chunks, part, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
-use crate::solve::Wanted;
 
 /// So many words of the argument area are CLIF parameters at most, where there is another way: records of a call that are beyond them are copied by
 /// Cranelift, and a function with more reads its argument area. The words of a call, and the parameters of a function, are alive at the same
 /// time, and the time that Cranelift takes for them grows with their square.
 pub(super) const MAX_WORDS: usize = 64;
 
-/// The parts of a value of `ty` whose place is `place`: those it has in registers, otherwise its words.
-pub(super) fn parts_of(counting: &Counting, ty: &cabi::Type, place: &Place) -> ClifParts {
-    match place {
-        Place::Parts(parts) => placed_parts(counting, ty, parts),
-        Place::Stack { size, .. } => words(*size, ty),
-        _ => ClifParts::new(),
-    }
-}
-
-/// The parts in the locations of `parts`, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two registers is two of them.
+/// Appends the parts in the locations of `placed` to `to`, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two
+/// registers is two of them.
 pub(super) fn placed_parts(
     counting: &Counting,
     ty: &cabi::Type,
-    parts: &[PlacedPart],
-) -> ClifParts {
-    let whole = value_type(ty).filter(|_| parts.len() == 1);
-    let one_by_one = |placed: &PlacedPart| {
-        let n = n_chunks(&placed.part);
-        let part = part(&placed.part, whole);
-        let chunk = move |i: u32| ClifPart {
-            offset: part.offset + CHUNK.bytes() * i,
-            ..part
-        };
-        let places = counting.places(placed.loc).into_iter();
-        places.flat_map(move |place| {
-            (0..n).map(move |i| match place {
-                ClifPlace::Reg(reg) => counting.declarable(chunk(i).in_bank(reg.bank())),
-                _ => chunk(i),
-            })
-        })
+    placed: &[PlacedPart],
+    to: &mut SmallVec<impl Array<Item = ClifPart>>,
+) {
+    let whole = match placed {
+        [_] => value_type(ty),
+        _ => None,
     };
-    parts.iter().flat_map(one_by_one).collect()
-}
-
-/// The parameters for what of a value of `parts` at `place` has a place of its own: in registers, and what of a value that is split is on the
-/// stack. `wanted` says which side's.
-pub(super) fn one_by_one(
-    machine: &Machine,
-    place: &Place,
-    parts: &[ClifPart],
-    wanted: fn(&ClifPart, ClifPlace) -> Wanted,
-) -> SmallVec<[Wanted; 4]> {
-    let places = |loc| machine.counting.places(loc);
-    match place {
-        Place::Indirect { pointer, .. } => places(*pointer).into_iter().map(Wanted::word).collect(),
-        Place::Parts(placed) => (placed.iter().flat_map(|placed| places(placed.loc)))
-            .zip(parts)
-            .map(|(place, part)| wanted(part, place))
-            .collect(),
-        Place::PerElement { regs, .. } => {
-            let word = |reg: &Reg| Wanted::word(ClifPlace::Reg(*reg));
-            regs.iter().map(word).collect()
+    for placed in placed {
+        let own = part(&placed.part, whole);
+        for place in counting.places(placed.loc) {
+            for i in 0..n_chunks(&placed.part) {
+                let offset = own.offset + CHUNK.bytes() * i;
+                let chunk = ClifPart { offset, ..own };
+                to.push(match place {
+                    ClifPlace::Reg(reg) => counting.declarable(chunk.in_bank(reg.bank())),
+                    _ => chunk,
+                });
+            }
         }
-        _ => SmallVec::new(),
     }
 }
 
@@ -107,23 +76,8 @@ pub(super) fn in_area(offset: u64) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-/// Objects in memory up to this many bytes have parts.
+/// Objects in the argument area up to this many bytes have parts, their words.
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
-
-/// The parts of a stack argument of `size` bytes, the same for caller and callee: its own type or its words. `None` for a large one, which
-/// is in memory only.
-pub(super) fn stack_parts(
-    machine: &Machine,
-    ty: &cabi::Type,
-    place: &Place,
-    size: u64,
-    abi: &FnAbi,
-) -> Option<ClifParts> {
-    if let Some(own) = own_type(machine, ty, abi) {
-        return Some(ClifParts::from_slice(&[own]));
-    }
-    (size <= MAX_PARTS_BYTES).then(|| parts_of(machine.counting, ty, place))
-}
 
 /// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.
 pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {

@@ -15,7 +15,7 @@ use cabi::{
     Convention, DataModel, FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_SYSV, x86_64,
 };
 use clif_cabi_plan::{
-    Arrival, CallPlan, EntryPlan, IncomingArea, Passing, PlanError, ResultPlan, Slot, Step, Stub,
+    CallPlan, Content, EntryPlan, IncomingArea, PassMode, PlanError, ResultPlan, Step, Stub,
     VaStart,
 };
 
@@ -43,7 +43,7 @@ fn a_word_on_the_stack_is_after_all_integer_registers() {
     let plan = CallPlan::new(&FnSig::new([Type::I32, Type::F80], Type::VOID), &LINUX).unwrap();
     let text = "(i32, i64, i64, i64, i64, i64, i64, i64) system_v";
     assert_eq!(plan.signature.to_string(), text);
-    let part = |arg, part| Slot::Part { arg, part };
+    assert_eq!(contents(&plan), "0.0 _ _ _ _ _ 1.0 1.1");
     let kept = [
         x86_64::RSI,
         x86_64::RDX,
@@ -51,9 +51,8 @@ fn a_word_on_the_stack_is_after_all_integer_registers() {
         x86_64::R8,
         x86_64::R9,
     ];
-    let kept = kept.map(|reg| Slot::Padding { keeps: Some(reg) });
-    let slots = [&[part(0, 0)][..], &kept, &[part(1, 0), part(1, 1)]];
-    assert_eq!(plan.slots.to_vec(), slots.concat());
+    let found: Vec<_> = plan.padding.iter().map(|own| own.keeps).collect();
+    assert_eq!(found, kept.map(Some));
 }
 
 /// `(parameters, CLIF parameters of a call, what is in them)`
@@ -102,20 +101,20 @@ fn words_of_records_are_in_vectors_where_a_pair_is_aligned() {
 #[test]
 fn words_beyond_64_of_a_call_are_blocks() {
     let plan = |n| CallPlan::new(&FnSig::new(vec![words(4); n], Type::VOID), &LINUX).unwrap();
-    let is_block = |passing: &Passing| matches!(passing, Passing::Block { .. });
-    assert!(!plan(16).args.iter().any(is_block));
-    let plan = plan(1000);
-    assert!(!plan.args[..16].iter().any(is_block));
-    assert!(plan.args[16..].iter().all(is_block));
-    // Such a block can still be given in parts.
-    let Passing::Block { tail, parts } = &plan.args[16] else {
-        panic!("{:?}", plan.args[16]);
+    let n_blocks = |plan: &CallPlan, args| {
+        let blocks = plan.args.iter().skip(args);
+        blocks.filter(|arg| arg.mode == PassMode::Area).count()
     };
-    assert_eq!((tail.len(), parts.len()), (0, 4));
+    assert_eq!(n_blocks(&plan(16), 0), 0);
+    let plan = plan(1000);
+    assert_eq!((n_blocks(&plan, 0), n_blocks(&plan, 16)), (984, 984));
+    // Such a block can still be given in parts.
+    let first = plan.args.get(16).unwrap();
+    assert_eq!((first.locs.len(), first.parts.len()), (1, 4));
     // Values of one parameter are as many as there are.
     let longs = vec![Type::I64; 1000];
     let longs = CallPlan::new(&FnSig::new(longs, Type::VOID), &LINUX).unwrap();
-    assert!(!longs.args.iter().any(is_block));
+    assert_eq!(n_blocks(&longs, 0), 0);
 }
 
 const fn convention(name: &'static str, args: &'static [Rule]) -> Convention {
@@ -129,23 +128,24 @@ const fn convention(name: &'static str, args: &'static [Rule]) -> Convention {
     }
 }
 
-/// What goes into each CLIF parameter of a call: `argument.part`, `_` for padding, `sret`, `block`.
+/// What goes into each CLIF parameter of a call: `argument.part`, `_` for padding, `sret`, `object`.
 fn contents(plan: &CallPlan) -> String {
-    let slot = |slot: &Slot| match slot {
-        Slot::Sret => "sret".to_string(),
-        Slot::Part { arg, part } => format!("{arg}.{part}"),
-        Slot::Padding { .. } => "_".to_string(),
-        Slot::Vector { arg, part, at_once } => {
-            let kind = if *at_once { "wide" } else { "vector" };
-            format!("{kind} {arg}.{part}")
-        }
-        Slot::Block { arg } => format!("block {arg}"),
-        Slot::Address { arg } => format!("address {arg}"),
-        Slot::Result => "result".to_string(),
-        Slot::Lane { arg, lane } => format!("lane {arg}.{lane}"),
-    };
-    let slots: Vec<String> = plan.slots.iter().map(slot).collect();
-    slots.join(" ")
+    let mut params = vec!["_".to_string(); plan.signature.params.len()];
+    for loc in &plan.args.locs {
+        params[loc.param.unwrap() as usize] = match loc.content {
+            Content::Sret => "sret".to_string(),
+            Content::Part { arg, part } => format!("{arg}.{part}"),
+            Content::Words { arg, part, at_once } => {
+                let kind = if at_once { "wide" } else { "vector" };
+                format!("{kind} {arg}.{part}")
+            }
+            Content::Object { arg } => format!("object {arg}"),
+            Content::Tail { arg } => format!("tail {arg}"),
+            Content::StubResult => "result".to_string(),
+            other => panic!("{other:?} of a call"),
+        };
+    }
+    params.join(" ")
 }
 
 /// A register that Cranelift never gives to a parameter.
@@ -320,12 +320,15 @@ fn a_large_object_is_copied_by_cranelift() {
         call.signature.to_string(),
         "(i64 sret, i64 sarg(136)) system_v"
     );
-    assert_eq!(call.slots.to_vec(), [Slot::Sret, Slot::Block { arg: 0 }]);
-    assert!(matches!(&call.args[0], Passing::Block { tail, .. } if tail.is_empty()));
+    assert_eq!(contents(&call), "sret object 0");
     let entry = EntryPlan::new(&sig, &LINUX).unwrap();
     assert_eq!(entry.area, Some(IncomingArea::Param(1)));
-    let (offset, parts) = (0, None);
-    assert_eq!(entry.args[..], [Arrival::Area { offset, parts }]);
+    let large = entry.args.get(0).unwrap();
+    assert_eq!((large.mode, large.parts), (PassMode::Area, &[][..]));
+    let [loc] = large.locs else {
+        panic!("{large:?}");
+    };
+    assert_eq!((entry.in_area(loc.place), loc.param), (Some(0), None));
 }
 
 #[test]

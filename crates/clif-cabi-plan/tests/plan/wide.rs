@@ -2,9 +2,9 @@
 
 use cabi::convention::{Rule, Rules};
 use cabi::{Convention, FnSig, Policy, Type, VectorLevel, X86_64_SYSV, x86_64};
-use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, IncomingArea, Passing, ResultPlan, Slot};
+use clif_cabi_plan::{CallPlan, EntryPlan, IncomingArea, PassMode, ResultPlan};
 
-use super::{LINUX, steps};
+use super::{LINUX, contents, steps};
 
 fn vector(n: u16) -> Type {
     Type::vector(&Type::F32, n).unwrap()
@@ -18,10 +18,12 @@ fn arguments_are_loaded_before_the_jump() {
     // xmm0 is kept free by padding; xmm2 is the last one, so nothing would be in it.
     let signature = "(f64, f64, i64, i64, i64, i64, i64, i64, i64, i64, i64, i64) -> f64 system_v";
     assert_eq!(plan.signature.to_string(), signature);
-    let (last, words) = (plan.slots.last(), plan.slots.len());
-    assert_eq!(last, Some(&Slot::Address { arg: 2 }));
-    assert_eq!(plan.slots[words - 2], Slot::Address { arg: 0 });
-    assert!(matches!(&plan.args[0], Passing::Object(parts) if parts.len() == 2));
+    assert!(contents(&plan).ends_with(" object 0 object 2"));
+    let first = plan.args.get(0).unwrap();
+    assert_eq!(
+        (first.mode, first.parts.len()),
+        (PassMode::Stub { offset: 0 }, 2)
+    );
     let loads = "address16_loadymm0_address24_loadymm2";
     assert_eq!(steps(plan.direct_stub(7)), format!("{loads}_jump7"));
     assert_eq!(steps(plan.indirect_stub()), format!("{loads}_jumpafter32"));
@@ -34,7 +36,7 @@ fn results_are_stored_by_the_stub_that_made_the_call() {
     // The address of the result is passed after the area, and returned.
     let signature = "(i64, i64, i64, i64, i64, i64, i64, i64, i64) -> i64 system_v";
     assert_eq!(call.signature.to_string(), signature);
-    assert_eq!(call.slots.last(), Some(&Slot::Result));
+    assert!(contents(&call).ends_with(" result"));
     let stub = "frame_copy16_callafter24_addressinframe16_storezmm0_zeroupper_returnaddress_leave";
     assert_eq!(steps(call.indirect_stub()), stub);
 
@@ -69,8 +71,9 @@ fn an_entry_stores_what_its_body_cannot_declare() {
         (plan.area, plan.saved),
         (Some(IncomingArea::Param(8)), Some(9))
     );
-    let saved = |arrival: &Arrival, wanted| matches!(arrival, Arrival::Saved { offset, .. } if *offset == wanted);
-    assert!(saved(&plan.args[0], 0) && saved(&plan.args[3], 64));
+    let mode = |arg| plan.args.get(arg).unwrap().mode;
+    let at = |offset| PassMode::Stub { offset };
+    assert_eq!([mode(0), mode(3)], [at(0), at(64)]);
     let stores = "frame_align64_skip128_addressofskipped_storeymm0_storeymm2at64_zeroupper";
     let stub = format!("{stores}_pushaddress_pusharea0_call9_leave");
     assert_eq!(steps(plan.entry_stub(9)), stub);

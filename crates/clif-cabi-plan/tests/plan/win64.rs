@@ -1,7 +1,7 @@
 //! Plans of Win64's functions on Linux.
 
 use cabi::{DataModel, FnSig, Policy, Type, X86_64_WIN64};
-use clif_cabi_plan::{Arrival, CallPlan, EntryPlan, PartPlace};
+use clif_cabi_plan::{CallPlan, EntryPlan, PassMode};
 
 use super::{LINUX, steps};
 
@@ -41,8 +41,8 @@ fn win64_with_16_bytes_in_a_register() {
     let entry = EntryPlan::new(&sig, &LINUX).unwrap();
     let text = "(i64, i64, i64, i64, i64) windows_fastcall";
     assert_eq!(entry.signature.to_string(), text);
-    let saved = |arrival: &Arrival| matches!(arrival, Arrival::Saved { offset: 0, .. });
-    assert!(saved(&entry.args[1]));
+    let second = entry.args.get(1).unwrap();
+    assert_eq!(second.mode, PassMode::Stub { offset: 0 });
     let stub =
         "frame_align64_skip64_addressofskipped_storexmm1_skip8_pushaddress_skip32_call9_leave";
     assert_eq!(steps(entry.entry_stub(9)), stub);
@@ -62,8 +62,9 @@ fn win64_with_a_split_value() {
     let entry = EntryPlan::new(&sig.policy(Policy::CLANG).variadic(), &LINUX).unwrap();
     let text = "(f64, f64, f64, i64, i64 sarg(8)) windows_fastcall";
     assert_eq!(entry.signature.to_string(), text);
-    let Arrival::Parts { places, .. } = &entry.args[3] else {
-        panic!("{:?}", entry.args[3]);
+    let [first, second] = entry.args.get(3).unwrap().locs else {
+        panic!("{:?}", entry.args);
     };
-    assert_eq!(places[..], [PartPlace::Param(3), PartPlace::Area(0)]);
+    assert_eq!((first.param, second.param), (Some(3), None));
+    assert_eq!(entry.in_area(second.place), Some(0));
 }

@@ -1,7 +1,8 @@
 //! Arguments into the slots of a call, in whichever form they are given.
 
+use crate::cranelift::codegen::entity::packed_option::ReservedValue;
 use crate::cranelift::codegen::ir::{Value, types};
-use clif_cabi_plan::{PassMode, Passing, ResultPlan, Slot, ValueType};
+use clif_cabi_plan::{ArgLoc, ClifPart, Content, PassMode, ResultPlan, ValueType};
 use smallvec::SmallVec;
 
 use super::call::CallSite;
@@ -15,8 +16,8 @@ use crate::parts::part;
 /// The values of the arguments so far.
 #[derive(Default)]
 pub(super) struct Ready {
-    /// The values of all arguments, those in registers first. An argument has the values of its parts, in their order, and then the address if it is an
-    /// object in memory.
+    /// The values of all arguments, those in registers first. An argument has the values of its parts, in their order; an object in memory has what of
+    /// it is no whole word, and then its address.
     pub(super) values: SmallVec<[Value; 16]>,
     /// How many values are of arguments in registers.
     pub(super) n_passed: usize,
@@ -28,16 +29,16 @@ pub(super) struct Ready {
 
 impl Ready {
     /// The values of argument `arg`.
-    fn of(&self, arg: usize) -> &[Value] {
-        let range = self.ranges.get(arg).copied();
+    fn of(&self, arg: u32) -> &[Value] {
+        let range = self.ranges.get(arg as usize).copied();
         let own = range.and_then(|(start, end)| self.values.get(start..end));
         own.unwrap_or_default()
     }
 
     /// Where argument `arg` is, if its words are loaded into vectors.
-    fn object(&self, arg: usize) -> Option<Address> {
+    fn object(&self, arg: u32) -> Option<Address> {
         let mut objects = self.objects.iter();
-        objects.find_map(|(own, from)| (*own == arg).then_some(*from))
+        objects.find_map(|(own, from)| (*own == arg as usize).then_some(*from))
     }
 }
 
@@ -67,38 +68,47 @@ impl CallSite<'_, '_, '_> {
         let result = self.result_address(ret);
         let plan = self.plan;
         let ready = self.ready(args)?;
-        if plan.inner.is_in_order && ready.values.len() == plan.inner.slots.len() {
+        let n_params = plan.inner.signature.params.len();
+        if plan.inner.is_in_order && ready.values.len() == n_params {
             return Ok(ready.values);
         }
-        let slots = (plan.inner.slots.iter()).zip(&plan.inner.signature.params);
-        let mut vectors = SmallVec::<[Value; 8]>::new();
-        let mut floats = SmallVec::new();
-        for (slot, param) in slots.clone() {
-            if let Slot::Vector { .. } = *slot {
-                vectors.extend(self.vector(&ready, *slot, param.ty, &mut floats));
-            }
+        let mut values = SmallVec::from_elem(Value::reserved_value(), n_params);
+        let params = values.as_mut_slice();
+        let (mut vectors, mut floats) = (SmallVec::<[Value; 8]>::new(), SmallVec::new());
+        for loc in &plan.inner.args.locs {
+            let value = match loc.content {
+                Content::Sret | Content::StubResult => result,
+                Content::Part { arg, part } => ready.of(arg).get(part as usize).copied(),
+                Content::Words { .. } => {
+                    let words = self.words(&ready, loc, &mut floats);
+                    vectors.extend(words);
+                    words
+                }
+                Content::Object { arg } => ready.of(arg).last().copied(),
+                Content::Tail { arg } => ready.of(arg).first().copied(),
+                Content::Area | Content::Saved | Content::Register { .. } => None,
+            };
+            let to = loc.param.and_then(|param| params.get_mut(param as usize));
+            let (Some(value), Some(to)) = (value, to) else {
+                let why = "a parameter without value";
+                return Err(LowerError::Stub { why });
+            };
+            *to = value;
+        }
+        if plan.inner.padding.is_empty() {
+            return Ok(values);
         }
         let to = match ret {
             Ret::Memory(address) => Some(address),
             _ => result,
         };
         let mut padding = self.padding(args, &[to, callee], &ready, (&vectors, floats));
-        let mut vectors = vectors.into_iter();
-        let mut values = SmallVec::new();
-        for (slot, param) in slots {
-            let value = match *slot {
-                Slot::Sret | Slot::Result => result,
-                Slot::Padding { .. } => padding.next(param.ty),
-                Slot::Part { arg, part } => ready.of(arg).get(part).copied(),
-                Slot::Lane { arg, lane } => ready.of(arg).get(usize::from(lane)).copied(),
-                Slot::Vector { .. } => vectors.next(),
-                Slot::Block { arg } | Slot::Address { arg } => ready.of(arg).last().copied(),
-            };
-            let Some(value) = value else {
-                let why = "a slot without value";
-                return Err(LowerError::Stub { why });
-            };
-            values.push(value);
+        for own in &plan.inner.padding {
+            if let (Some(value), Some(to)) =
+                (padding.next(own.ty), params.get_mut(own.param as usize))
+            {
+                *to = value;
+            }
         }
         Ok(values)
     }
@@ -147,39 +157,43 @@ impl CallSite<'_, '_, '_> {
                 value.form_to_memory(self.config, builder, arg, copy)?;
                 values.push(copy.base);
             }
-            (PassMode::Area | PassMode::Stub | PassMode::Lanes, _) => {
+            (PassMode::Lanes(n), _) => {
+                let from = value.object(self.config, builder, arg, value.ty().size())?;
+                values.extend(lanes::spread(builder, from, n));
+            }
+            (PassMode::Area | PassMode::Stub { .. }, _) => {
                 let size = value.ty().size();
                 let from = value.object(self.config, builder, arg, size)?;
-                match self.plan.inner.args.get(i) {
-                    Some(Passing::Lanes(n)) => {
-                        values.extend(lanes::spread(builder, from, *n));
-                        return Ok(());
-                    }
-                    Some(Passing::Block { tail, .. }) => {
-                        let tail = tail.iter().map(part);
-                        values.extend(tail.map(|part| memory::load(builder, &part, from)));
-                    }
-                    _ => {}
-                }
+                let tail = match value.mode {
+                    PassMode::Area => u32::try_from(size).ok().and_then(ClifPart::tail),
+                    _ => None,
+                };
+                values.extend(tail.map(|tail| memory::load(builder, &part(&tail), from)));
                 values.push(from.value(builder));
             }
         }
         Ok(())
     }
 
-    /// The words that go into `slot`, a parameter of type `ty`. What is loaded for it as floats is at hand for padding.
-    fn vector(
+    /// The words that are `loc`. What is loaded for it as floats is at hand for padding.
+    fn words(
         &mut self,
         ready: &Ready,
-        slot: Slot,
-        ty: ValueType,
+        loc: &ArgLoc,
         floats: &mut SmallVec<[Value; 8]>,
     ) -> Option<Value> {
-        let Slot::Vector { arg, part, at_once } = slot else {
+        let Content::Words { arg, part, at_once } = loc.content else {
             return None;
         };
+        let ty = self
+            .plan
+            .inner
+            .signature
+            .params
+            .get(loc.param? as usize)?
+            .ty;
         if let Some(from) = ready.object(arg) {
-            let own = self.plan.parts(arg).get(part)?;
+            let own = self.plan.parts(arg as usize).get(part as usize)?;
             let builder = &mut *self.builder;
             return Some(match ty {
                 ValueType::I64 => memory::load(builder, own, from),
@@ -194,7 +208,7 @@ impl CallSite<'_, '_, '_> {
                 }
             });
         }
-        match ready.of(arg).get(part..)? {
+        match ready.of(arg).get(part as usize..)? {
             [own, ..] if ty.bytes() == types::I64.bytes() => {
                 convert::reshape(self.builder, *own, clif_type(ty))
             }

@@ -191,7 +191,7 @@ pub(super) fn arguments(
     plan: &CallPlan,
     args: &[Arg],
 ) -> Result<(), LowerError> {
-    let (expected, found) = (plan.inner.args.len(), args.len());
+    let (expected, found) = (plan.inner.args.n_args(), args.len());
     if found > expected && plan.sig().is_variadic() && expected == plan.sig().n_named() {
         let named = expected;
         return Err(LowerError::Unnamed { named, found });

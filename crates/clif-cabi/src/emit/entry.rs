@@ -1,24 +1,21 @@
 //! Entries: the arguments of the function being built, in whichever form they are asked for.
 
-mod places;
-
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cranelift::codegen::ir::{Block, Value};
+use crate::cranelift::codegen::ir::{Block, Type, Value, types};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{Arrival, PassMode, SAVED_ALIGN};
+use crate::cranelift::inst_builder::*;
+use clif_cabi_plan::{ArgLoc, ClifPlace, IncomingArea, PassMode, SAVED_ALIGN};
 use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
 use super::memory::{self, Address};
 use super::{Values, check, fields, lanes};
 use crate::error::LowerError;
-use crate::parts::CValue;
+use crate::parts::{CValue, Part};
 use crate::plan::EntryPlan;
-
-pub(crate) use places::incoming_area;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
@@ -168,7 +165,7 @@ impl Entry {
             let value = &arg.value;
             let is_large = value.parts.is_empty() && value.ty().size() > 0;
             match value.mode {
-                PassMode::Lanes | PassMode::Indirect { .. } => Err(arg.refused("Entry::parts")),
+                PassMode::Lanes(_) | PassMode::Indirect { .. } => Err(arg.refused("Entry::parts")),
                 PassMode::Area if is_large => Err(arg.refused("Entry::parts")),
                 _ => Ok(self.form(builder, arg, Ret::Parts)?.values()),
             }
@@ -207,8 +204,10 @@ impl Entry {
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
             let (size, align) = (arg.value.ty().size(), arg.value.ty().align());
-            let is_aligned = arg.value.mode != PassMode::Stub || align <= SAVED_ALIGN;
-            if is_aligned && let Some(there) = self.in_memory(builder, arg.arrival)? {
+            let by_stub = matches!(arg.value.mode, PassMode::Stub { .. });
+            if (!by_stub || align <= SAVED_ALIGN)
+                && let Some(there) = self.in_memory(builder, arg)?
+            {
                 return Ok(there.value(builder));
             }
             if !check::fits_a_frame(size, align) {
@@ -246,34 +245,87 @@ impl Entry {
         arg: &Argument<'_>,
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        if let Some(from) = self.in_memory(builder, arg.arrival)? {
-            return arg.value.memory_to_form(self.config, builder, from, ret);
+        if let Some(from) = self.in_memory(builder, arg)? {
+            return (arg.value).memory_to_form(self.config, builder, from, ret);
         }
-        let values = match (arg.arrival, ret) {
-            (Arrival::Parts { places, .. }, _) => {
-                self.values_at(builder, arg.value.parts, places)?
-            }
-            (
-                Arrival::Lanes {
-                    params,
-                    lanes,
-                    offset,
-                    slot,
-                },
-                Ret::Memory(to),
-            ) => {
-                let mut values = self.values_of(params);
-                let n_left = usize::from(*lanes).saturating_sub(params.len());
-                for i in 0..u32::try_from(n_left).unwrap_or(0) {
-                    let offset = offset.saturating_add(slot.saturating_mul(i));
-                    values.push(self.word(builder, offset)?);
-                }
-                lanes::gather(builder, &values, Address::at(to));
-                return Ok(Returned::Nothing);
-            }
-            _ => Values::new(),
-        };
+        let mut values = Values::new();
+        for (i, loc) in arg.locs.iter().enumerate() {
+            let ty = arg.value.parts.get(i).map_or(types::I64, |part| part.ty);
+            values.push(self.param_or_load(builder, loc, ty)?);
+        }
+        if let (PassMode::Lanes(_), Ret::Memory(to)) = (arg.value.mode, ret) {
+            lanes::gather(builder, &values, Address::at(to));
+            return Ok(Returned::Nothing);
+        }
         arg.value.parts_to_form(builder, &values, ret)
+    }
+
+    /// Where an argument is that has an address already.
+    fn in_memory(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        arg: &Argument<'_>,
+    ) -> Result<Option<Address>, LowerError> {
+        // Not what is padded to more than its part.
+        let size = arg.value.ty().size();
+        let is_part = |part: &Part| u64::from(part.size) == size;
+        let is_whole = arg.value.mode == PassMode::Area || arg.value.parts.iter().all(is_part);
+        Ok(match (arg.value.mode, arg.locs) {
+            (PassMode::Stub { offset }, _) => {
+                Some(after(&self.params, self.plan.inner.saved, offset)?)
+            }
+            (PassMode::Indirect { .. }, [loc]) => {
+                let address = self.param_or_load(builder, loc, types::I64)?;
+                Some(Address::at(address))
+            }
+            // All of it is in the argument area.
+            (PassMode::Area | PassMode::Parts, [loc]) if is_whole && loc.param.is_none() => {
+                Some(self.in_area(builder, loc.place)?)
+            }
+            _ => None,
+        })
+    }
+
+    /// What is at `loc`, of type `ty` if it is in the argument area.
+    fn param_or_load(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        loc: &ArgLoc,
+        ty: Type,
+    ) -> Result<Value, LowerError> {
+        if let Some(param) = loc.param.and_then(|i| self.params.get(i as usize)) {
+            return Ok(*param);
+        }
+        let from = self.in_area(builder, loc.place)?;
+        Ok(memory::read(builder, ty, from.base, from.offset))
+    }
+
+    /// The addresses of the copies that arguments are.
+    pub(super) fn copies(&self) -> Values {
+        let args = self.plan.inner.args.iter();
+        let indirect = args.filter(|arg| matches!(arg.mode, PassMode::Indirect { .. }));
+        let params = indirect
+            .flat_map(|arg| arg.locs)
+            .filter_map(|loc| loc.param);
+        let values = params.filter_map(|param| self.params.get(param as usize));
+        values.copied().collect()
+    }
+
+    /// What is at `place` of the argument area.
+    fn in_area(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        place: ClifPlace,
+    ) -> Result<Address, LowerError> {
+        let inner = &self.plan.inner;
+        let offset = inner.in_area(place).ok_or(NO_AREA)?;
+        incoming_area(builder, &self.params, inner.area, offset)
+    }
+
+    /// The address of [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area).
+    pub(super) fn area(&self, builder: &mut FunctionBuilder<'_>) -> Result<Value, LowerError> {
+        let area = incoming_area(builder, &self.params, self.plan.inner.area, 0)?;
+        Ok(area.value(builder))
     }
 
     /// What `of` makes of argument `index`.
@@ -289,7 +341,10 @@ impl Entry {
 
     fn found(&self, index: usize) -> Result<Argument<'_>, LowerError> {
         match (self.plan.value(index), self.plan.inner.args.get(index)) {
-            (Some(value), Some(arrival)) => Ok(Argument { value, arrival }),
+            (Some(value), Some(arg)) => Ok(Argument {
+                value,
+                locs: arg.locs,
+            }),
             _ => Err(LowerError::ArgumentCount {
                 expected: self.plan.sig().params().len(),
                 found: index.saturating_add(1),
@@ -306,7 +361,7 @@ impl Entry {
 /// An argument of the function being built.
 struct Argument<'a> {
     value: CValue<'a>,
-    arrival: &'a Arrival,
+    locs: &'a [ArgLoc],
 }
 
 impl Argument<'_> {
@@ -314,4 +369,34 @@ impl Argument<'_> {
         let expected = "Entry::address or Entry::store".into();
         self.value.error(expected, found.into())
     }
+}
+
+const NO_AREA: LowerError = LowerError::Stub {
+    why: "the function has no argument area",
+};
+
+/// What is `offset` bytes after the start of `area`, in a function with these parameters.
+pub(crate) fn incoming_area(
+    builder: &mut FunctionBuilder<'_>,
+    params: &[Value],
+    area: Option<IncomingArea>,
+    offset: u32,
+) -> Result<Address, LowerError> {
+    match area {
+        Some(IncomingArea::FrameOffset(start)) => Ok(Address {
+            base: builder.ins().get_frame_pointer(types::I64),
+            offset: i32::try_from(start.saturating_add(offset)).unwrap_or(i32::MAX),
+        }),
+        Some(IncomingArea::Param(index)) => after(params, Some(index), offset),
+        None => after(params, None, offset),
+    }
+}
+
+/// What is `offset` bytes after the address in a parameter.
+fn after(params: &[Value], param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
+    let base = param.and_then(|i| params.get(i));
+    Ok(Address {
+        base: *base.ok_or(NO_AREA)?,
+        offset: i32::try_from(offset).unwrap_or(i32::MAX),
+    })
 }

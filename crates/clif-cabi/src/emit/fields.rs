@@ -240,12 +240,9 @@ pub(super) fn store(
 /// The words of an object of `size` bytes.
 pub(super) fn words(size: u64) -> Parts {
     let offsets = (0..u32::try_from(size).unwrap_or(0)).step_by(8);
-    let word = |offset| Part {
-        offset,
-        size: u8::try_from((size - u64::from(offset)).min(8)).unwrap_or(8),
-        ty: types::I64,
-        extension: crate::cranelift::codegen::ir::ArgumentExtension::None,
-        passed_as: types::I64,
+    let word = |offset| {
+        let left = (size - u64::from(offset)).min(8);
+        Part::word(offset, u8::try_from(left).unwrap_or(8))
     };
     offsets.map(word).collect()
 }

@@ -6,7 +6,7 @@
 
 use crate::cranelift::codegen::ir::{Function, Type, Value, types};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{Slot, ValueType};
+use clif_cabi_plan::ValueType;
 use smallvec::SmallVec;
 
 use super::arguments::Ready;
@@ -88,10 +88,14 @@ impl CallSite<'_, '_, '_> {
     fn padded(&self) -> (Option<SmallVec<[usize; 8]>>, Option<usize>) {
         let inner = &self.plan.inner;
         let (mut ints, mut n_floats, mut n_ints) = (None, None, 0);
-        for (slot, param) in inner.slots.iter().zip(&inner.signature.params) {
+        let mut padding = inner.padding.as_slice();
+        for (i, param) in inner.signature.params.iter().enumerate() {
             let is_int = param.ty.is_int();
-            if let Slot::Padding { keeps } = slot {
-                let in_register = keeps.is_some();
+            if let [own, left @ ..] = padding
+                && own.param as usize == i
+            {
+                padding = left;
+                let in_register = own.keeps.is_some();
                 match is_int {
                     true if in_register => ints.get_or_insert_with(SmallVec::new).push(n_ints),
                     true => _ = ints.get_or_insert_with(SmallVec::new),
@@ -181,14 +185,18 @@ impl CallPlan {
     /// ```
     pub fn keep_arrived(&self, func: &Function, values: &mut [Value]) {
         let (mut ints, mut floats) = (arrived(func, true), arrived(func, false));
-        let params = self.inner.slots.iter().zip(&self.inner.signature.params);
-        for ((slot, param), value) in params.zip(values) {
+        let mut padding = self.inner.padding.as_slice();
+        let params = (0..).zip(&self.inner.signature.params);
+        for ((i, param), value) in params.zip(values) {
             let arrived = match param.ty.is_int() {
                 true => ints.next(),
                 false => floats.next(),
             };
-            if let (Slot::Padding { .. }, Some(arrived)) = (slot, arrived) {
-                *value = arrived;
+            if let [own, left @ ..] = padding
+                && own.param == i
+            {
+                padding = left;
+                *value = arrived.unwrap_or(*value);
             }
         }
     }

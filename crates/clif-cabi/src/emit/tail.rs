@@ -2,7 +2,7 @@
 
 use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{CallConv, Passing, ResultPlan};
+use clif_cabi_plan::{CallConv, PassMode, ResultPlan};
 
 use super::arguments::is_forwarded;
 use super::call::CallSite;
@@ -71,9 +71,11 @@ impl CallSite<'_, '_, '_> {
 
     /// Refuses copies in the frame that is given up, and one copy for two arguments: each is its callee's to write to.
     fn check_copies(&self, args: &[Arg]) -> Result<(), LowerError> {
-        let passed = args.iter().zip(&self.plan.inner.args);
-        for (i, (arg, passing)) in passed.enumerate() {
-            if !matches!(passing, Passing::Reference { .. }) {
+        for (i, arg) in args.iter().enumerate() {
+            let Some(value) = self.plan.value(i) else {
+                continue;
+            };
+            if !matches!(value.mode, PassMode::Indirect { .. }) {
                 continue;
             }
             let why = match is_forwarded(&self.forwarded, arg) {
@@ -83,9 +85,7 @@ impl CallSite<'_, '_, '_> {
                     "it is passed by the address of a copy, which would be in the frame that is given up"
                 }
             };
-            let ty = self.plan.value(i).map(|value| value.ty().to_string());
-            let ty = ty.unwrap_or_default();
-            return refuse(format!("argument {i}, {ty}: {why}"));
+            return refuse(format!("argument {i}, {}: {why}", value.ty()));
         }
         Ok(())
     }

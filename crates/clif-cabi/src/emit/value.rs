@@ -31,7 +31,7 @@ impl CValue<'_> {
                     || self.whole.is_some_and(|own| own.bits() == found.bits())
             }
             (Arg::Value(_), _) => false,
-            (_, PassMode::Lanes) | (Arg::Parts(_), PassMode::Indirect { .. }) => false,
+            (_, PassMode::Lanes(_)) | (Arg::Parts(_), PassMode::Indirect { .. }) => false,
             (Arg::Parts(_), PassMode::Area) if self.parts.is_empty() => false,
             (Arg::Parts(values), _) => are_parts(dfg, values, self.parts),
             (Arg::Fields(values), _) => are_fields(dfg, values, self.ty()).is_ok(),

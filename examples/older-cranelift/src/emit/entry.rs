@@ -1,6 +1,8 @@
 //! Entries: functions that C calls.
 
-use clif_cabi_plan::{Arrival, EntryPlan, IncomingArea, PartPlace, ResultPlan, VaStart, cabi};
+use clif_cabi_plan::{
+    Arg, ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, cabi,
+};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 
@@ -48,43 +50,43 @@ impl<'p> Entry<'p> {
 
     /// Argument `i` in parts. A record of more than 128 bytes has none.
     pub fn parts(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Vec<Value>> {
-        match &self.plan.args[i] {
-            Arrival::Nothing => Ok(Vec::new()),
-            Arrival::Parts { places, parts } => (places.iter().zip(parts))
-                .map(|(place, part)| match *place {
-                    PartPlace::Param(param) => Ok(self.params[param]),
-                    PartPlace::Area(offset) => {
+        let arg = self.arg(i)?;
+        match (arg.mode, arg.locs) {
+            (PassMode::Ignore, _) => Ok(Vec::new()),
+            (PassMode::Parts, locs) => (locs.iter().zip(arg.parts))
+                .map(|(loc, part)| {
+                    let Some(param) = loc.param else {
                         let mut there = *part;
-                        there.offset = offset;
-                        e.load(&there, self.area()?)
-                    }
+                        there.offset = self.in_area(loc.place)?;
+                        return e.load(&there, self.area()?);
+                    };
+                    Ok(self.params[param as usize])
                 })
                 .collect(),
-            Arrival::Area {
-                parts: Some(own), ..
-            } => {
+            (PassMode::Area, _) if !arg.parts.is_empty() => {
                 let from = self.address(e, i)?;
-                e.load_all(own, from)
+                e.load_all(arg.parts, from)
             }
-            other => Err(format!("argument {i}, {}, has no parts: {other:?}", self.ty(i)).into()),
+            (mode, _) => {
+                Err(format!("argument {i}, {}, has no parts: {mode:?}", self.ty(i)).into())
+            }
         }
     }
 
     /// The address of argument `i`. What C passes in memory stays there, and is the function's to write to; the parts of others are stored.
     pub fn address(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Value> {
-        let ty = self.ty(i);
-        let parts = match &self.plan.args[i] {
-            Arrival::Area { offset, .. } => {
-                let area = self.area()?;
-                return Ok(e.ins().iadd_imm(area, i64::from(*offset)));
+        let (ty, arg) = (self.ty(i), self.arg(i)?);
+        match (arg.mode, arg.locs) {
+            (PassMode::Area, [loc]) => {
+                let (area, offset) = (self.area()?, self.in_area(loc.place)?);
+                return Ok(e.ins().iadd_imm(area, i64::from(offset)));
             }
-            Arrival::Parts { parts, .. } => parts.as_slice(),
-            Arrival::Nothing => &[],
-            other => return Err(format!("argument {i}, {ty}: not emitted: {other:?}").into()),
-        };
+            (PassMode::Parts | PassMode::Ignore, _) => {}
+            (mode, _) => return Err(format!("argument {i}, {ty}: not emitted: {mode:?}").into()),
+        }
         let values = self.parts(e, i)?;
         let to = e.slot(u32::try_from(ty.size())?, ty.align())?;
-        e.store_all(parts, &values, to)?;
+        e.store_all(arg.parts, &values, to)?;
         Ok(to)
     }
 
@@ -155,6 +157,15 @@ impl<'p> Entry<'p> {
         let overflow = e.ins().iadd_imm(area, i64::from(overflow));
         e.store_at(overflow, list, overflow_at.into());
         Ok(())
+    }
+
+    fn arg(&self, i: usize) -> Result<Arg<'_>> {
+        Ok(self.plan.args.get(i).ok_or("there is no such argument")?)
+    }
+
+    /// Bytes from the start of the argument area to `place`.
+    fn in_area(&self, place: ClifPlace) -> Result<u32> {
+        Ok(self.plan.in_area(place).ok_or("it is in a register")?)
     }
 
     fn ty(&self, i: usize) -> &cabi::Type {

@@ -10,11 +10,10 @@ use std::ops::Range;
 use cabi::{FnAbi, FnSig, Place};
 
 use crate::machine::Machine;
-use crate::parts::{ClifPart, ClifParts, WORD};
-use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, in_area, stack_parts};
+use crate::parts::{ClifPart, ClifParts, WORD, words};
+use crate::plan::table::PassMode;
+use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, own_type};
 use crate::signature::ValueType;
-
-use super::Passing;
 
 /// A vector of two words.
 const PAIR: ValueType = ValueType::F64X2;
@@ -57,32 +56,33 @@ impl Records {
         }
     }
 
-    /// How a value of `ty` with `size` bytes in the argument area gets there.
-    pub(super) fn passing(
+    /// How a value of `ty` with `size` bytes in the argument area gets there, and its parts.
+    pub(super) fn mode(
         &mut self,
         machine: &Machine,
         ty: &cabi::Type,
-        place: &Place,
         size: u64,
         abi: &FnAbi,
-    ) -> Passing {
-        let parts = stack_parts(machine, ty, place, size, abi);
-        let is_value = crate::value_type(ty).is_some();
+    ) -> (PassMode, ClifParts) {
+        if let Some(own) = own_type(machine, ty, abi) {
+            return (PassMode::Parts, ClifParts::from_slice(&[own]));
+        }
+        if size > MAX_PARTS_BYTES {
+            return (PassMode::Area, ClifParts::new());
+        }
+        let parts = words(size, ty);
+        if !machine.has_block_copy || crate::value_type(ty).is_some() {
+            return (PassMode::Parts, parts);
+        }
         let in_vectors = self.has_vectors && is_split(ty, size);
         let fits = size <= MAX_WORDS_BYTES || in_vectors && !self.has_copies;
-        match parts {
-            Some(parts) if is_value || !machine.has_block_copy => Passing::Parts(parts),
-            Some(parts) if fits && self.n_words + parts.len() <= MAX_WORDS => {
-                self.n_words += parts.len();
-                match in_vectors {
-                    true => Passing::Vectors(parts),
-                    false => Passing::Parts(parts),
-                }
-            }
-            parts => Passing::Block {
-                tail: tail(size),
-                parts: parts.unwrap_or_default(),
-            },
+        if !fits || self.n_words + parts.len() > MAX_WORDS {
+            return (PassMode::Area, parts);
+        }
+        self.n_words += parts.len();
+        match in_vectors {
+            true => (PassMode::Words, parts),
+            false => (PassMode::Parts, parts),
         }
     }
 }
@@ -108,14 +108,6 @@ pub(super) fn fields_of_a_word(ty: &cabi::Type) -> u32 {
     };
     let words = words.filter(is_word);
     words.fold(0, |mask, bytes| mask | 1 << (bytes.start / WORD_BYTES))
-}
-
-/// What of `size` bytes is no whole word.
-fn tail(size: u64) -> ClifParts {
-    let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
-    let at = in_area(size - u64::from(rest));
-    let tail = (rest > 0).then(|| ClifPart::word(at, rest));
-    tail.into_iter().collect()
 }
 
 /// The parameters of a record with the words `parts` at `offset` of the argument area: the first word of each, and its type.

@@ -1,0 +1,196 @@
+//! The arguments of a call: a CLIF parameter for each part, before the solver puts them in order.
+
+use cabi::{FnAbi, FnSig, Place};
+use smallvec::SmallVec;
+
+use super::records::{self, Records};
+use crate::machine::{Machine, Step, VectorMove, VectorWidth};
+use crate::parts::{ClifPart, WORD};
+use crate::places::ClifPlace;
+use crate::plan::result::ResultPlan;
+use crate::plan::table::{Content, PassMode, TableBuilder, short};
+use crate::plan::value::{in_area, is_chain, wide_moves};
+use crate::signature::{Param, Purpose};
+use crate::solve::Wanted;
+
+const WORD_BYTES: u64 = WORD.bytes() as u64;
+
+/// The arguments of a call.
+pub(super) struct CallArgs {
+    pub(super) table: TableBuilder,
+    /// What a stub does before it goes to the function.
+    pub(super) before: SmallVec<[Step; 4]>,
+    /// Bytes of the argument area with the words for the stub, which follow it.
+    pub(super) stub_area: u32,
+}
+
+impl CallArgs {
+    /// The pointer to the result, and the arguments.
+    pub(super) fn of(machine: &Machine, sig: &FnSig, abi: &FnAbi, sret: Option<Wanted>) -> Self {
+        let mut args = Self {
+            table: TableBuilder::new(true, sret),
+            before: SmallVec::new(),
+            stub_area: in_area(abi.area_bytes),
+        };
+        let mut in_both = 0;
+        let mut records = Records::of(machine, sig, abi);
+        for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
+            let (ty, place) = (&param.ty, &arg.place);
+            let mode = match place {
+                Place::Stack { offset, size, .. } => {
+                    args.on_stack((machine, abi, &mut records), (i, ty), (*offset, *size))
+                }
+                Place::Parts(placed) => match wide_moves(machine, place) {
+                    _ if is_chain(machine, place) => {
+                        args.table.add_placed_parts(machine.counting, ty, placed);
+                        let offset = args.word(Content::Part { arg: i, part: 0 });
+                        args.before.push(Step::LoadChain(offset));
+                        PassMode::Parts
+                    }
+                    Some(moves) => {
+                        args.table.add_placed_parts(machine.counting, ty, placed);
+                        let offset = args.word(Content::Object { arg: i });
+                        args.before.push(Step::Address(offset));
+                        args.before.extend(moves.into_iter().map(Step::Load));
+                        PassMode::Stub { offset: 0 }
+                    }
+                    None => {
+                        in_both |= positions_of_both(machine, place);
+                        args.table.add_placed(machine.counting, (i, ty), place)
+                    }
+                },
+                _ => args.table.add_placed(machine.counting, (i, ty), place),
+            };
+            args.table.end_arg(mode);
+        }
+        args.tails_in_ints();
+        if abi.variadic_count.is_some() {
+            args.before.push(Step::SetVectorCount(abi.n_sse));
+        }
+        if in_both != 0 {
+            args.before.push(Step::VectorsToInts(in_both));
+        }
+        args
+    }
+
+    /// Has the last bytes of records, which are put together in an integer register, passed as integers, where the integer registers are used up in any
+    /// case because something else in the argument area is an integer.
+    fn tails_in_ints(&mut self) {
+        let TableBuilder { table, wanted, .. } = &mut self.table;
+        let is_int = |own: &Wanted| own.in_area().is_some() && own.param == Param::new(WORD);
+        if !wanted.iter().any(is_int) {
+            return;
+        }
+        for loc in &table.locs {
+            let (Content::Words { arg, part, .. }, Some(param)) = (loc.content, loc.param) else {
+                continue;
+            };
+            let parts = table.get(arg as usize).map_or(&[][..], |arg| arg.parts);
+            let bytes = parts
+                .get(part as usize)
+                .map_or(WORD_BYTES, |part| part.size.into());
+            if bytes < WORD_BYTES
+                && let Some(wanted) = wanted.get_mut(param as usize)
+            {
+                wanted.param = Param::new(WORD);
+            }
+        }
+    }
+
+    /// The steps that store the result by a stub, if one does, to the address in a word of its own.
+    pub(super) fn result(&mut self, result: &ResultPlan) -> SmallVec<[Step; 4]> {
+        let ResultPlan::Vectors { moves, .. } = result else {
+            return SmallVec::new();
+        };
+        let offset = self.word(Content::StubResult);
+        store_result(offset, moves)
+    }
+
+    /// A word for the stub; its offset.
+    fn word(&mut self, content: Content) -> u32 {
+        let offset = self.stub_area;
+        self.stub_area = offset.saturating_add(WORD.bytes());
+        let place = ClifPlace::Stack { offset };
+        self.table.push(content, Wanted::word(place));
+        offset
+    }
+
+    /// Adds argument `arg` of type `ty`, which has `size` bytes of the argument area from `offset` on. Its mode.
+    fn on_stack(
+        &mut self,
+        (machine, abi, records): (&Machine, &FnAbi, &mut Records),
+        (arg, ty): (u32, &cabi::Type),
+        (offset, size): (u64, u64),
+    ) -> PassMode {
+        let (mode, parts) = records.mode(machine, ty, size, abi);
+        self.table.add_parts(&parts);
+        match mode {
+            PassMode::Words => self.words((arg, ty), offset, &parts),
+            PassMode::Area => self.block(arg, offset, size),
+            _ => {
+                for (part, own) in (0..).zip(&parts) {
+                    let offset = in_area(offset + u64::from(own.offset));
+                    let place = ClifPlace::Stack { offset };
+                    self.table.push_part(arg, part, own, place);
+                }
+            }
+        }
+        mode
+    }
+
+    /// The parameters of argument `arg`, of whose `size` bytes Cranelift copies the whole words to the argument area.
+    fn block(&mut self, arg: u32, offset: u64, size: u64) {
+        let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
+        let whole = in_area(size - u64::from(rest));
+        let offset = in_area(offset);
+        let param = Param::special(WORD, Purpose::StructArgument(whole));
+        let place = ClifPlace::Area {
+            offset,
+            size: whole,
+        };
+        let object = Content::Object { arg };
+        self.table.push(object, Wanted { param, place });
+        if rest > 0 {
+            let offset = offset.saturating_add(whole);
+            let place = ClifPlace::Stack { offset };
+            self.table.push(Content::Tail { arg }, Wanted::word(place));
+        }
+    }
+
+    /// The parameters of argument `arg`, a `ty` at `offset` with the words `parts`.
+    fn words(&mut self, (arg, ty): (u32, &cabi::Type), offset: u64, parts: &[ClifPart]) {
+        let fields = records::fields_of_a_word(ty);
+        for (part, vector) in records::in_vectors(offset, parts) {
+            let at = parts.get(part).map_or(0, |part| part.offset);
+            let offset = in_area(offset + u64::from(at));
+            let place = ClifPlace::Stack { offset };
+            let param = Param::new(vector);
+            let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
+            let part = short(part);
+            let content = Content::Words { arg, part, at_once };
+            self.table.push(content, Wanted { param, place });
+        }
+    }
+}
+
+/// The steps that store a result to the address in the word after an argument area of `offset` bytes.
+fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
+    let is_wide = moves.iter().any(|own| own.width != VectorWidth::V128);
+    let stores = moves.iter().copied().map(Step::Store);
+    std::iter::once(Step::AddressInFrame(offset))
+        .chain(stores)
+        .chain(is_wide.then_some(Step::ZeroUpper))
+        .chain([Step::ReturnAddress])
+        .collect()
+}
+
+/// The positions at which a part of a value at `place` is in both registers, as [`Step::VectorsToInts`] has them.
+fn positions_of_both(machine: &Machine, place: &Place) -> u8 {
+    let Place::Parts(parts) = place else {
+        return 0;
+    };
+    let positions = parts
+        .iter()
+        .filter_map(|placed| machine.counting.both_position(placed.loc));
+    positions.fold(0, |all, position| all | 1 << position)
+}

@@ -1,0 +1,208 @@
+//! The arguments of a function that is entered: where each part is, and a CLIF parameter for what is in registers, before the solver puts them in order.
+
+use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart};
+use smallvec::SmallVec;
+
+use super::IncomingArea;
+use crate::error::PlanError;
+use crate::machine::{Class, Machine};
+use crate::parts::{WORD, words};
+use crate::places::ClifPlace;
+use crate::plan::opening::{FrameArea, Opening, SavedVectors};
+use crate::plan::table::{Content, PassMode, TableBuilder};
+use crate::plan::value::{
+    MAX_PARTS_BYTES, MAX_WORDS, in_area, is_chain, is_exhausted, own_type, wide_moves,
+};
+use crate::plan::variadic::{VariadicEntry, left, taken};
+use crate::signature::{Param, Purpose};
+use crate::solve::Wanted;
+
+/// The arguments of a function that is entered.
+pub(super) struct EntryArgs {
+    pub(super) table: TableBuilder,
+    /// What `va_start` needs, but for the indexes of its parameters until they are found.
+    pub(super) variadic: Option<VariadicEntry>,
+    /// The argument area, where no parameter points there.
+    pub(super) area: Option<IncomingArea>,
+}
+
+impl EntryArgs {
+    /// What is in registers, and what stands between C's call and the function.
+    pub(super) fn of(
+        machine: &'static Machine,
+        sig: &FnSig,
+        abi: &FnAbi,
+        sret: Option<Wanted>,
+    ) -> Result<(Self, Opening), PlanError> {
+        let mut args = Self {
+            table: TableBuilder::new(false, sret),
+            variadic: None,
+            area: None,
+        };
+        let saved = args.arguments(machine, sig, abi);
+        if sig.is_variadic() {
+            let taken = taken(abi, machine)?;
+            let area_bytes = in_area(abi.area_bytes);
+            args.variadic = Some(VariadicEntry::starting_at(machine, taken, area_bytes));
+            // What no named argument takes may have an unnamed one.
+            for own in left(machine, taken) {
+                let (param, place) = (Param::new(own.ty), ClifPlace::Reg(own.reg));
+                let offset = own.offset;
+                args.table
+                    .push(Content::Register { offset }, Wanted { param, place });
+            }
+        }
+        let in_area = abi.area_bytes > machine.counting.shadow_bytes.into() || sig.is_variadic();
+        let opening = Opening::of(machine, abi, &args.table.wanted, in_area, &saved);
+        if let Some((i, part, own)) = opening.chain {
+            args.table.move_word(i, part, own);
+        }
+        Ok((args, opening))
+    }
+
+    /// Where each argument is, and the parameters for those in registers; which ones a stub has to store.
+    fn arguments(&mut self, machine: &Machine, sig: &FnSig, abi: &FnAbi) -> SavedVectors {
+        let mut saved = SavedVectors::default();
+        let (counting, table) = (machine.counting, &mut self.table);
+        for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
+            let (ty, place) = (&param.ty, &arg.place);
+            let mode = match place {
+                Place::Stack { offset, size, .. } => {
+                    let offset = in_area(*offset);
+                    match own_type(machine, ty, abi) {
+                        Some(own) => {
+                            table.add_parts(&[own]);
+                            table.push_part(i, 0, &own, ClifPlace::Stack { offset });
+                            PassMode::Parts
+                        }
+                        None => {
+                            if *size <= MAX_PARTS_BYTES {
+                                table.add_parts(&words(*size, ty));
+                            }
+                            let size = in_area(*size);
+                            let place = ClifPlace::Area { offset, size };
+                            table.push_place(Content::Object { arg: i }, place);
+                            PassMode::Area
+                        }
+                    }
+                }
+                Place::Parts(placed) => match wide_moves(machine, place) {
+                    _ if is_chain(machine, place) => {
+                        table.add_placed_parts(counting, ty, placed);
+                        let content = Content::Part { arg: i, part: 0 };
+                        table.push_place(content, ClifPlace::Reg(machine.chain));
+                        PassMode::Parts
+                    }
+                    Some(moves) => {
+                        table.add_placed_parts(counting, ty, placed);
+                        let offset = saved.add(&moves);
+                        PassMode::Stub { offset }
+                    }
+                    None => table.add_placed(counting, (i, ty), place),
+                },
+                _ => table.add_placed(counting, (i, ty), place),
+            };
+            table.end_arg(mode);
+        }
+        saved
+    }
+
+    /// The parameters for the argument area: C's, or that of a stub with a frame. Its bytes.
+    pub(super) fn in_memory(
+        &mut self,
+        machine: &Machine,
+        sig: &FnSig,
+        abi: &FnAbi,
+        frame: Option<FrameArea>,
+    ) -> u64 {
+        let Some(frame) = frame else {
+            self.on_stack(machine, sig, abi);
+            // Without parameters in it, none has to fill it.
+            return self.area.map_or(abi.area_bytes, |_| 0);
+        };
+        let words = [
+            (Content::Area, frame.address),
+            (Content::Saved, frame.saved),
+        ];
+        for (content, own) in words {
+            if let Some(own) = own {
+                self.table.push(content, own);
+            }
+        }
+        frame.bytes.into()
+    }
+
+    /// The parameters for C's argument area: stack arguments of their own types, which need no pointer to it, if each has one.
+    fn on_stack(&mut self, machine: &Machine, sig: &FnSig, abi: &FnAbi) {
+        let own = match sig.is_variadic() {
+            true => None, // what follows the named ones is in the area as well
+            false => self.own_types(machine, abi),
+        };
+        match (own, machine.area_from_frame) {
+            (Some(own), _) => {
+                for (loc, param) in own {
+                    self.table.declare(loc, param);
+                }
+            }
+            (None, Some(offset)) => self.area = Some(IncomingArea::FrameOffset(offset)),
+            (None, None) => {
+                let area = area(machine, in_area(abi.area_bytes));
+                self.table.push(Content::Area, area);
+            }
+        }
+    }
+
+    /// The rows in the argument area as parameters of their own types, if these fill the whole area, and they are not too many.
+    fn own_types(&self, machine: &Machine, abi: &FnAbi) -> Option<SmallVec<[(usize, Param); 4]>> {
+        let mut own = SmallVec::new();
+        let mut next = machine.counting.shadow_bytes;
+        for (i, loc) in self.table.table.locs.iter().enumerate() {
+            let (arg, part, offset) = match (loc.content, loc.place) {
+                (_, ClifPlace::Reg(_)) => continue,
+                (Content::Part { arg, part }, ClifPlace::Stack { offset }) => (arg, part, offset),
+                _ => return None,
+            };
+            let arg_place = &abi.args.get(arg as usize)?.place;
+            let is_own = matches!(arg_place, Place::Stack { .. });
+            let is_word = is_exhausted(machine, Class::Int, abi) && in_words(arg_place);
+            if !is_own && !is_word {
+                return None;
+            }
+            let arg = self.table.table.get(arg as usize)?;
+            let ty = match arg.mode {
+                PassMode::Parts => arg.parts.get(part as usize)?.ty,
+                PassMode::Indirect { .. } => WORD,
+                _ => return None,
+            };
+            // Otherwise a gap that no parameter fills.
+            if offset != next || own.len() == MAX_WORDS {
+                return None;
+            }
+            next = offset.saturating_add(ty.bytes().max(WORD.bytes()));
+            own.push((i, Param::new(ty)));
+        }
+        // Slots at the end that nothing is in make it more.
+        (u64::from(next) >= abi.area_bytes).then_some(own)
+    }
+}
+
+/// Whether the parts on the stack of a value at `place` are words.
+fn in_words(place: &Place) -> bool {
+    let is_word = |placed: &PlacedPart| {
+        placed.part.ty == PartType::I64 || !matches!(placed.loc, Loc::Stack(_))
+    };
+    match place {
+        Place::Parts(parts) => parts.iter().all(is_word),
+        _ => true,
+    }
+}
+
+/// The whole argument area, of `end` bytes, which was checked to be a multiple of 8 when it was assigned, after its shadow space.
+fn area(machine: &Machine, end: u32) -> Wanted {
+    let offset = machine.counting.shadow_bytes;
+    let size = end.saturating_sub(offset);
+    Wanted {
+        param: Param::special(WORD, Purpose::StructArgument(size)),
+        place: ClifPlace::Area { offset, size },
+    }
+}
