@@ -52,6 +52,8 @@ impl Isa {
     pub const RISCV: Self = riscv::ISA;
     /// x86-64.
     pub const X86_64: Self = x86_64::ISA;
+    /// x86-64, functions of x64 Windows.
+    pub const WIN64: Self = x86_64::WIN64;
 }
 
 /// What is known of a function.

@@ -43,6 +43,7 @@ impl RecordBuilder {
 
     fn finish(self, placed: layout::Placed, model: Option<&DataModel>) -> Result<Type, Error> {
         let facts = self.facts(model);
+        let required_align = self.required_align();
         let (mut depth, mut nodes) = (0, 1_u32);
         for member in &self.members {
             let (d, n) = member.ty.complexity();
@@ -74,6 +75,7 @@ impl RecordBuilder {
             tag: self.tag,
             size: placed.size,
             align: placed.align,
+            required_align,
             transparent: self.transparent,
             attributes: Attributes {
                 packed: self.packed,
@@ -97,6 +99,14 @@ impl RecordBuilder {
         Ok(Type::new(kind, size, align, facts))
     }
 
+    /// The alignment that its declaration and those of its members insist on.
+    pub(crate) fn required_align(&self) -> u32 {
+        let members = self.members.iter();
+        let members = members.filter(|member| member.bits.is_none());
+        let asked = members.map(layout::msvc::required_align).max();
+        asked.unwrap_or(1).max(self.align.unwrap_or(1))
+    }
+
     /// What of a data model the layout depends on, by the rules of `model` unless it was given.
     fn facts(&self, model: Option<&DataModel>) -> ModelFacts {
         let of_members = self.members.iter().map(|member| member.ty.facts());
@@ -107,18 +117,21 @@ impl RecordBuilder {
         let mut questions = ModelFacts::NONE;
         let mut empty = true;
         for member in &self.members {
-            // Microsoft packs what asks for an alignment otherwise.
+            let ty = &member.ty;
+            // Microsoft's compilers pack and align otherwise what asks for an alignment.
             let packed = self.packed || self.pack.is_some() || member.packed;
-            let asks = member.align.is_some() || member.ty.align() > member.ty.canonical_align();
-            if member.bits.is_some() || (packed && asks) {
+            let asks = packed && layout::msvc::required_align(member) > 1;
+            if member.bits.is_some() || asks || ty.align() < ty.canonical_align() {
                 questions = questions.and(ModelFacts::BIT_FIELDS);
+                questions = questions.and(ModelFacts::MSVC);
+            }
+            if self.pack.is_some_and(|pack| pack > 8 && ty.align() > 8) {
+                questions = questions.and(ModelFacts::MSVC);
             }
             if member.bits.is_some() && member.name.is_none() {
                 questions = questions.and(ModelFacts::UNNAMED_BIT_FIELDS);
             }
-            empty &= member
-                .bits
-                .map_or(member.ty.size() == 0, |width| width == 0);
+            empty &= member.bits.map_or(ty.size() == 0, |width| width == 0);
         }
         if empty && self.language == Language::C {
             questions = questions.and(ModelFacts::EMPTY_RECORD);

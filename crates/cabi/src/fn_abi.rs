@@ -16,10 +16,10 @@ use crate::convention::trace::Tracer;
 use crate::convention::{
     ArgFlags, Bank, CalleePops, Classify, Convention, Group, Lists, Loc, Place, Reg, Role, Rule,
 };
-use crate::sig::{FnSig, NO_ARRAY, Param, no_argument, passed};
+use crate::sig::{FnSig, NO_ARRAY, Param, no_argument, passed, stack_align};
 use crate::target::Target;
 use crate::types::error::Error;
-use crate::types::{Kind, Type, check_align};
+use crate::types::{Kind, Type};
 
 /// Where everything in a call is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,31 +152,6 @@ impl FnAbi {
 }
 
 const NO_RESULT: &str = "a function cannot return this";
-
-/// The alignment of the stack at calls of `sig`, in bytes.
-#[inline]
-fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
-    let frame = &convention.frame;
-    let vectors = match frame.vector_align {
-        None => 1,
-        Some(most) => check_align(
-            u32::try_from(sig.features.vectors.bytes()).map_or(most, |bytes| bytes.min(most)),
-        )?,
-    };
-    let usual = check_align(frame.stack_align)?.max(vectors);
-    let Some(align) = sig.stack_align else {
-        return Ok(usual);
-    };
-    let least = check_align(frame.least_align)?.max(vectors).min(usual);
-    if check_align(align)? >= least {
-        return Ok(align);
-    }
-    Err(Error::StackAlign {
-        align,
-        least,
-        convention: convention.name,
-    })
-}
 
 /// One signature on its way through its convention.
 struct Walk<'a, 't> {

@@ -5,7 +5,7 @@
 
 mod clang;
 mod gcc;
-mod msvc;
+pub(crate) mod msvc;
 
 use alloc::vec::Vec;
 
@@ -45,6 +45,10 @@ pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<Placed, Err
     let mut size = members.end_bits.div_ceil(8);
     if size == 0 {
         size = empty_size(b.language, model);
+        if model.records == RecordRules::Msvc && !is_round(b, size, align) {
+            let why = "to Microsoft's compilers its size is no multiple of its alignment";
+            return Err(b.bad_record(why));
+        }
     }
     let size = size
         .checked_next_multiple_of(u64::from(align))
@@ -86,6 +90,11 @@ fn empty_size(language: Language, model: &DataModel) -> u64 {
         Language::Cxx => 1,
         Language::C => u64::from(model.empty_record),
     }
+}
+
+/// Whether the size of a record without bytes is a multiple of its alignment. One that `aligned` made has as many bytes.
+fn is_round(b: &RecordBuilder, size: u64, align: u32) -> bool {
+    size.is_multiple_of(u64::from(align)) || b.required_align() == align
 }
 
 /// The bit-field's container: the aligned unit of its declared type that its first bit is in. A bit-field that straddles (`packed`)

@@ -11,7 +11,7 @@ use crate::scalar::Scalar;
 use crate::target::Target;
 use crate::types::data_model::DataModel;
 use crate::types::error::Error;
-use crate::types::{Kind, Type};
+use crate::types::{Kind, Type, check_align};
 
 /// A parameter, or an unnamed argument of one call.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -354,3 +354,28 @@ pub(crate) fn no_argument(ty: &Type) -> Option<&'static str> {
 
 /// Why an array is no value. That C decays one in a parameter's declaration is a matter of its front end.
 pub(crate) const NO_ARRAY: &str = "C passes and returns no array: write a pointer (`DataModel::pointer`), or a structure with the array as its one member";
+
+/// The alignment of the stack at calls of `sig`, in bytes.
+#[inline]
+pub(crate) fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
+    let frame = &convention.frame;
+    let vectors = match frame.vector_align {
+        None => 1,
+        Some(most) => check_align(
+            u32::try_from(sig.features.vectors.bytes()).map_or(most, |bytes| bytes.min(most)),
+        )?,
+    };
+    let usual = check_align(frame.stack_align)?.max(vectors);
+    let Some(align) = sig.stack_align else {
+        return Ok(usual);
+    };
+    let least = check_align(frame.least_align)?.max(vectors).min(usual);
+    if check_align(align)? >= least {
+        return Ok(align);
+    }
+    Err(Error::StackAlign {
+        align,
+        least,
+        convention: convention.name,
+    })
+}

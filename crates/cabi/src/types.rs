@@ -101,10 +101,16 @@ pub struct Type {
     kind: Kind,
     size: u64,
     align: u32,
-    atomic: bool,
+    /// [`ATOMIC`], [`ASKS_ALIGN`].
+    qualifiers: u8,
     /// What of a data model the layout depends on.
     facts: ModelFacts,
 }
+
+/// `_Atomic`.
+const ATOMIC: u8 = 1;
+/// A typedef asks for the alignment, which may be the one that the type has anyway.
+const ASKS_ALIGN: u8 = 2;
 
 const fn scalar(scalar: Scalar, size: u64) -> Type {
     #[expect(
@@ -115,7 +121,7 @@ const fn scalar(scalar: Scalar, size: u64) -> Type {
         kind: Kind::Scalar(scalar),
         size,
         align: size as u32,
-        atomic: false,
+        qualifiers: 0,
         facts: ModelFacts::of(&DataModel::LP64).only(questions(scalar, size)),
     }
 }
@@ -145,7 +151,7 @@ impl Type {
         kind: Kind::Void,
         size: 0,
         align: 1,
-        atomic: false,
+        qualifiers: 0,
         facts: ModelFacts::NONE,
     };
     /// A function, as a parameter is declared: it decays to a pointer.
@@ -153,7 +159,7 @@ impl Type {
         kind: Kind::Function,
         size: 0,
         align: 1,
-        atomic: false,
+        qualifiers: 0,
         facts: ModelFacts::NONE,
     };
     /// `_Bool`.
@@ -206,7 +212,7 @@ impl Type {
             kind,
             size,
             align,
-            atomic: false,
+            qualifiers: 0,
             facts,
         }
     }
@@ -239,7 +245,7 @@ impl Type {
     /// Whether the type is `_Atomic`.
     #[must_use]
     pub fn is_atomic(&self) -> bool {
-        self.atomic
+        self.qualifiers & ATOMIC != 0
     }
 
     /// The scalar this type consists of, also of an enumeration.
@@ -317,11 +323,16 @@ impl Type {
     #[must_use]
     pub fn non_atomic(&self) -> Self {
         let mut plain = self.clone();
-        if plain.atomic {
-            plain.atomic = false;
+        if plain.is_atomic() {
+            plain.qualifiers = 0;
             plain.align = plain.canonical_align();
         }
         plain
+    }
+
+    /// Whether a typedef asks for the type's alignment ([`Type::with_align`]): Microsoft's compilers lower that for no `packed`.
+    pub(crate) const fn asks_align(&self) -> bool {
+        self.qualifiers & ASKS_ALIGN != 0
     }
 
     /// The alignment the type has by nature, in bytes, without what an `aligned` typedef did to it. A record's own
@@ -330,7 +341,11 @@ impl Type {
     #[inline]
     pub fn canonical_align(&self) -> u32 {
         match &self.kind {
-            Kind::Record(record) => record.align().max(if self.atomic { self.align } else { 1 }),
+            Kind::Record(record) => {
+                record
+                    .align()
+                    .max(if self.is_atomic() { self.align } else { 1 })
+            }
             Kind::Array(array) => array.canonical_align,
             // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most the vector's own.
             Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
@@ -364,7 +379,7 @@ impl Type {
 /// C's spelling under LP64, without qualifiers.
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.atomic {
+        if self.is_atomic() {
             f.write_str("_Atomic ")?;
         }
         match &self.kind {

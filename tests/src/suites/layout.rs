@@ -1,6 +1,7 @@
 //! Sizes, alignments, offsets and bit-fields of the corpus' types, as every reference compiler has them, against `cabi`'s layout.
 
 mod declare;
+mod elsewhere;
 mod grid;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64", "layout"])?;
     let references = suite.references();
     let complete = suite.is_complete();
+    let elsewhere = suite.wants("elsewhere");
     let report = &mut suite.report;
     for reference in &references {
         for ((target, _), group) in groups(reference, &subjects, report) {
@@ -41,6 +43,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             grid::check_references(&references, report);
         }
         grid::check_read(report);
+    }
+    if elsewhere {
+        elsewhere::check(&references, report)?;
     }
     Ok(())
 }

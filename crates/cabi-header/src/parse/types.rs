@@ -225,6 +225,10 @@ impl<'u> Reader<'u> {
         let read = self.ty(inner)?;
         // Where `read` agrees with clang about `inner`, a difference comes from an attribute of the wrapper.
         let is_changed = |align: u32| match self.reference {
+            // Microsoft's compilers heed one that changes nothing too, in packed records.
+            None if self.model.records == RecordRules::Msvc => {
+                align != read.align() || has_alignment(outer)
+            }
             None => align != read.align(),
             Some(_) => outer.align() != inner.align() || has_alignment(outer),
         };

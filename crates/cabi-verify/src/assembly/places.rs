@@ -293,14 +293,19 @@ fn given(state: &State, ty: &Type, place: &Place, global: &str) -> Result<(), St
                 let from = u64::from(placed.part.offset);
                 let part = from..from + u64::from(placed.part.size).next_multiple_of(8);
                 let within = Within::of(&placed.part, byte);
-                let found = match &placed.loc {
+                let held = |found: Sources| of_global(&found, global, byte, part.start, part.end);
+                match &placed.loc {
                     Loc::Stack(offset) => {
                         within.is_filled(state, &placed.part, *offset)?;
-                        state.byte(&state.outgoing(offset + within.byte))
+                        held(state.byte(&state.outgoing(offset + within.byte)))?;
                     }
-                    loc => in_register(state, loc, within),
-                };
-                of_global(&found, global, byte, part.start, part.end)?;
+                    Loc::Both(regs) => {
+                        for reg in *regs {
+                            held(in_register(state, &Loc::Reg(*reg), within))?;
+                        }
+                    }
+                    loc => held(in_register(state, loc, within))?,
+                }
             }
             Place::Stack { offset, .. } => {
                 let found = state.byte(&state.outgoing(offset + byte));

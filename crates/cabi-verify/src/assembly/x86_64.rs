@@ -12,6 +12,17 @@ pub(super) const ISA: Isa = Isa {
     step,
 };
 
+/// Functions of x64 Windows.
+pub(super) const WIN64: Isa = Isa {
+    arguments: ["rcx", "rdx", "r8"],
+    preserved: |name| {
+        let saved = |n: &str| n.parse::<u8>().is_ok_and(|n| n >= 6);
+        let is_vector = name.strip_prefix("xmm").is_some_and(saved);
+        is_vector || matches!(name, "rdi" | "rsi") || (ISA.preserved)(name)
+    },
+    ..ISA
+};
+
 /// An operand: a register and its bytes, a place in memory, or what is in the instruction.
 enum Operand {
     Register(String, usize),
@@ -61,10 +72,14 @@ fn step(state: &mut State, op: &str, operands: &[&str]) -> Flow {
                 state.set(&st(i), state.get(&st(i + 1)));
             }
         }
-        ("fxch", _) => {
-            let (first, second) = (state.get("st0"), state.get("st1"));
+        ("fxch", [with, ..]) => {
+            let other = st(with
+                .trim_matches(['%', 's', 't', '(', ')'])
+                .parse()
+                .unwrap_or(1));
+            let (first, second) = (state.get("st0"), state.get(&other));
             state.set("st0", second);
-            state.set("st1", first);
+            state.set(&other, first);
         }
         _ => other(state, op, operands),
     }
@@ -162,15 +177,30 @@ fn immediate(text: &str) -> i64 {
 fn value(state: &State, of: &Operand, bytes: usize) -> Value {
     match of {
         Register(name, _) if name == "rsp" => Value::address(state.on_stack(0)),
-        Register(name, all) => state.get(name).low(bytes.min(*all)),
+        Register(name, all) => match second_byte(name) {
+            Some(whole) => state.get(whole).low(2).upper(1),
+            None => state.get(name).low(bytes.min(*all)),
+        },
         Memory(at) => state.load(at.as_ref(), bytes),
         Immediate(value) => value.clone(),
     }
 }
 
+/// The register of which `name` is the second byte.
+fn second_byte(name: &str) -> Option<&'static str> {
+    let at = ["ah", "bh", "ch", "dh"].iter().position(|own| *own == name);
+    ["rax", "rbx", "rcx", "rdx"].get(at?).copied()
+}
+
 fn assign(state: &mut State, to: &Operand, bytes: usize, value: Value) {
     match to {
-        Register(name, _) => state.set(name, value),
+        Register(name, _) => match second_byte(name) {
+            Some(whole) => {
+                let made = Value::of_all(vec![state.get(whole), value]);
+                state.set(whole, made);
+            }
+            None => state.set(name, value),
+        },
         Memory(at) => state.store(at.as_ref(), bytes, &value),
         Immediate(_) => {}
     }

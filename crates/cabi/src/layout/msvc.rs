@@ -23,7 +23,6 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, E
     for member in &b.members {
         if b.kind == RecordKind::Union {
             cursor.next = 0;
-            cursor.run = None;
         }
         fields.push(match member.bits {
             None => cursor.place(member)?,
@@ -50,13 +49,14 @@ struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a declaration asked for with `aligned`.
+    /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a declaration asked for with `aligned`. A typedef lowers nothing.
     fn member_align(&self, member: &Member) -> u64 {
-        let asked = member.align.unwrap_or(1);
         let packed = self.b.packed || member.packed;
-        let own = if packed { 1 } else { member.ty.align() };
-        let limited = own.min(self.b.pack.unwrap_or(u32::MAX));
-        u64::from(limited.max(asked).max(required_align(&member.ty))) * 8
+        let own = if packed { 1 } else { natural_align(&member.ty) };
+        // "The MS-ABI ignores pragma pack if its larger than the pointer size."
+        let pack = self.b.pack.filter(|pack| *pack <= 8);
+        let limited = own.min(pack.unwrap_or(own));
+        u64::from(limited.max(required_align(member))) * 8
     }
 
     fn place(&mut self, member: &Member) -> Result<(u64, Option<BitField>), Error> {
@@ -82,14 +82,20 @@ impl Cursor<'_> {
         }
         let size = self.b.bits_of(&member.ty)?;
         let align = self.member_align(member);
+        let is_union = self.b.kind == RecordKind::Union;
         if width == 0 {
-            if self.run.take().is_some() {
-                self.next = self.b.round_up(self.next, align)?;
-                self.align = self.align.max(align);
+            match self.run.take() {
+                // As many bytes as a bit-field with bits has.
+                Some(_) if is_union => self.end = self.end.max(size),
+                Some(_) => {
+                    self.next = self.b.round_up(self.next, align)?;
+                    self.align = self.align.max(align);
+                }
+                None => {}
             }
             return Ok((self.next, Some(container(self.next, 0, &member.ty))));
         }
-        if let Some((open, left)) = self.run
+        if let Some((open, left)) = self.run.filter(|_| !is_union)
             && open == size
             && width <= left
         {
@@ -100,7 +106,7 @@ impl Cursor<'_> {
         }
         let at = self.b.round_up(self.next, align)?;
         // In a union a bit-field's alignment is ignored.
-        if self.b.kind == RecordKind::Struct {
+        if !is_union {
             self.align = self.align.max(align);
         }
         self.take(at, size)?;
@@ -115,10 +121,29 @@ impl Cursor<'_> {
     }
 }
 
-/// The alignment that a type's declaration insists on.
-fn required_align(ty: &Type) -> u32 {
+/// The alignment of a type without what a typedef asks for; of an array, that of its elements with it.
+fn natural_align(ty: &Type) -> u32 {
     match ty.kind() {
-        Kind::Scalar(_) | Kind::Enum(_) if ty.align() > ty.canonical_align() => ty.align(),
-        _ => 1,
+        Kind::Array(array) => array.elem.align(),
+        _ if ty.is_atomic() => ty.canonical_align().max(ty.align()),
+        _ => ty.canonical_align(),
+    }
+}
+
+/// The alignment that declarations insist on: the member's, its typedef's, and those of what is inside a record.
+pub(crate) fn required_align(member: &Member) -> u32 {
+    let (mut ty, mut required) = (&member.ty, member.align.unwrap_or(1));
+    loop {
+        if ty.asks_align() {
+            required = required.max(ty.align());
+        }
+        match ty.kind() {
+            Kind::Array(array) => ty = &array.elem,
+            Kind::Record(record) if record.attributes().align.is_some() => {
+                return required.max(record.align());
+            }
+            Kind::Record(record) => return required.max(record.required_align),
+            _ => return required,
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes,
     Parts, Rule, Rules, VaField, VaList, Want,
 };
-use crate::leaves::{Around, Leaf, LeafKind, Leaves, Step, leaves, leaves_of_one_element};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves, Step, leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
@@ -143,8 +143,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 
 /// Refuses a type with vectors that [`Type::vector`] aligns otherwise than compilers do.
 fn check_vectors(ty: &Type, convention: &'static str) -> Result<(), Error> {
-    let is_wide = |leaf: Leaf| matches!(leaf.kind, LeafKind::Vector(_)) && leaf.width_bits > 8 * 16;
-    if ty.canonical_align() > 16 && leaves_of_one_element(ty).any(is_wide) {
+    let is_wide = |ty: &Type, _: u64| matches!(ty.kind(), Kind::Vector(_)) && ty.size() > 16;
+    if ty.canonical_align() > 16 && ty.contains(&is_wide) {
         let why = "a vector of more than 16 bytes is aligned to 16 there, and not to its size";
         return Err(refuse(ty, why, convention));
     }

@@ -3,7 +3,7 @@
 use alloc::string::ToString;
 use alloc::sync::Arc;
 
-use super::{Array, Kind, MAX_ALIGN, MAX_DEPTH, Type};
+use super::{ASKS_ALIGN, ATOMIC, Array, Kind, MAX_ALIGN, MAX_DEPTH, Type};
 use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
@@ -171,6 +171,7 @@ impl Type {
         check_align(align)?;
         Ok(Self {
             align,
+            qualifiers: self.qualifiers | ASKS_ALIGN,
             ..self.clone()
         })
     }
@@ -197,7 +198,7 @@ impl Type {
             _ => self.align,
         };
         Ok(Self {
-            atomic: true,
+            qualifiers: self.qualifiers | ATOMIC,
             align: align.max(self.align),
             ..self.clone()
         })

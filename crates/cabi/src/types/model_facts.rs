@@ -34,6 +34,9 @@ impl ModelFacts {
     /// Bytes of a record without bytes: 0, 4.
     pub(crate) const EMPTY_RECORD: Self = Self(0b11 << 13 | Self::OTHER.0);
 
+    /// Whether Microsoft's rules are in force, whose records without bytes alone have some.
+    pub(crate) const MSVC: Self = Self::EMPTY_RECORD;
+
     /// The answers of `model`.
     pub(crate) const fn of(model: &DataModel) -> Self {
         const OTHER: u16 = ModelFacts::OTHER.0;

@@ -45,6 +45,8 @@ pub struct Record {
     pub(crate) fields: Box<[Field]>,
     pub(crate) size: u64,
     pub(crate) align: u32,
+    /// The alignment that `aligned` asks for somewhere in it: Microsoft's compilers lower that for no `packed`.
+    pub(crate) required_align: u32,
     pub(crate) transparent: bool,
     pub(crate) attributes: Attributes,
     pub(crate) depth: u16,

@@ -4,10 +4,11 @@ mod aarch64;
 mod csky;
 mod riscv;
 mod s390x;
+mod windows;
 mod xcore;
 
 use cabi::convention::{Convention, Features};
-use cabi::{Error, Policy, Target};
+use cabi::{BitFieldStyle, Error, Policy, RecordRules, Target};
 use cabi_verify::assembly::{Isa, Question};
 use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
@@ -138,10 +139,13 @@ const C: Signatures = Signatures {
 };
 
 fn c(signature: &Signature, target: &Target, n: usize) -> Option<Question> {
-    Question::new(
-        n,
-        &signature.declared(&format!("p{n}_"), target.data_model()),
-    )
+    let model = target.data_model();
+    // Of mingw's records with bit-fields each compiler has its own layout, and clang alone is asked about them.
+    let model = match (model.records, model.bit_fields) {
+        (RecordRules::Gcc, BitFieldStyle::Ms) => model.with_records(RecordRules::Clang),
+        _ => *model,
+    };
+    Question::new(n, &signature.declared(&format!("p{n}_"), &model))
 }
 
 pub(super) fn all() -> Result<Vec<Machine>, Error> {
@@ -150,6 +154,7 @@ pub(super) fn all() -> Result<Vec<Machine>, Error> {
     all.push(s390x::machine()?);
     all.extend(csky::all());
     all.extend(riscv::all()?);
+    all.extend(windows::all()?);
     Ok(all)
 }
 

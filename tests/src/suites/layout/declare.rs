@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use cabi::{BitFieldStyle, DataModel, Error, Member, RecordBuilder, RecordRules, Type};
 use cabi_verify::case::Subject;
 
+/// The model of this machine's records.
+pub(crate) const LINUX: DataModel = DataModel::LP64;
+
 /// A record of the grid.
 #[derive(Default)]
 pub(crate) struct Record {
@@ -120,9 +123,9 @@ impl Record {
         text
     }
 
-    /// The type by the rules given.
-    pub(crate) fn build(&self, rules: RecordRules) -> Result<Type, Error> {
-        let mut model = DataModel::LP64.with_records(rules);
+    /// The type as `model` lays it out.
+    pub(crate) fn build(&self, model: &DataModel) -> Result<Type, Error> {
+        let mut model = *model;
         if self.ms_struct {
             model.bit_fields = BitFieldStyle::Ms;
         }
@@ -137,14 +140,14 @@ impl Record {
         builder = self.pack.into_iter().fold(builder, RecordBuilder::pack);
         builder = self.align.into_iter().fold(builder, RecordBuilder::aligned);
         for member in &self.members {
-            builder = builder.member(member.member(rules)?);
+            builder = builder.member(member.member(model.records)?);
         }
         builder.build(&model)
     }
 
     /// What a reference compiler is asked with.
     pub(crate) fn subject(&self, rules: RecordRules) -> Result<Subject, Error> {
-        let named = vec![(self.spelled(), self.build(rules)?)];
+        let named = vec![(self.spelled(), self.build(&LINUX.with_records(rules))?)];
         Ok(Subject::of_cases(
             &self.tag,
             self.text(),

@@ -12,7 +12,7 @@ use cabi_verify::check::layout::{Answer, Fact, ask, facts};
 use cabi_verify::report::Report;
 use cabi_verify::threads::{at_once, in_threads};
 
-use super::declare::{Place, Record, Spec};
+use super::declare::{LINUX, Place, Record, Spec};
 use super::{Asked, compare};
 
 /// Alignments that the typedefs ask for.
@@ -29,7 +29,7 @@ fn bases() -> Vec<(&'static str, &'static str, Type, u16)> {
         ("short", "short", Type::I16, 16),
         ("int", "int", Type::I32, 32),
         ("unsigned", "unsigned", Type::U32, 32),
-        ("long", "long", Type::I64, 64),
+        ("long long", "long", Type::I64, 64),
         ("_Bool", "bool", Type::BOOL, 1),
         ("enum color", "color", color, 32),
         ("__int128", "int128", Type::I128, 128),
@@ -37,7 +37,7 @@ fn bases() -> Vec<(&'static str, &'static str, Type, u16)> {
 }
 
 /// What the records of the grid are declared with.
-fn preamble() -> String {
+pub(super) fn preamble() -> String {
     let mut text = "enum color { RED = -1, GREEN };\n".to_owned();
     for (c, name, ..) in bases() {
         for align in ALIGNS {
@@ -150,8 +150,8 @@ fn declarator_forms() -> Vec<(&'static str, Place, Type)> {
         ("int *@ const a", OfType, Type::PTR),
         ("int *const @ a", OfType, Type::PTR),
         ("int *(@ a)", OfType, Type::PTR),
-        ("long (@ a)", OfType, Type::I64),
-        ("long ((@ a))", OfType, Type::I64),
+        ("long long (@ a)", OfType, Type::I64),
+        ("long long ((@ a))", OfType, Type::I64),
         (
             "long_2 (@ a)",
             OfType,
@@ -202,7 +202,7 @@ fn declarators() -> Vec<Record> {
     records
 }
 
-fn all() -> Vec<Record> {
+pub(super) fn all() -> Vec<Record> {
     let mut records = bit_fields(false);
     records.extend(bit_fields(true));
     records.extend(declarators());
@@ -352,8 +352,8 @@ fn read_as_built(
     rules: Option<RecordRules>,
 ) -> Result<(), String> {
     let (gcc, clang) = (
-        record.build(RecordRules::Gcc),
-        record.build(RecordRules::Clang),
+        record.build(&LINUX.with_records(RecordRules::Gcc)),
+        record.build(&LINUX.with_records(RecordRules::Clang)),
     );
     let expected = match (rules, gcc, clang) {
         // Without clang's layout there is nothing to hold what was read to.

@@ -318,7 +318,7 @@ impl Table {
             .collect();
         // Never empty: C has no empty arrays.
         format!(
-            "{}const unsigned long {TABLE}[] = {{\n{rows}0\n}};\n",
+            "{}const unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
             self.declarations
         )
     }
