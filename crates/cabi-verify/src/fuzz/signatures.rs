@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cabi::Error;
+use cabi::{Error, Policy, RecordRules};
 
 use super::Compared;
 use crate::build::{Reference, Unit};
@@ -18,7 +18,14 @@ use crate::verify::Compiler;
 fn subject(index: usize, signature: &Signature, compiler: &Compiler) -> Result<Subject, Verdict> {
     let name = format!("r{index}");
     let target = compiler.target();
-    let declared = signature.declared(&format!("{name}_"), target.data_model());
+    let mut model = *target.data_model();
+    if compiler.programs.is_some()
+        && compiler.policy == Policy::CLANG
+        && model.records == RecordRules::Gcc
+    {
+        model = model.with_records(RecordRules::Clang);
+    }
+    let declared = signature.declared(&format!("{name}_"), &model);
     let placed = declared.case(&name, compiler.level).and_then(|mut case| {
         case.target = target;
         case.abi_under(compiler.policy)?;
