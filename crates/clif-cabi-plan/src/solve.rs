@@ -59,6 +59,14 @@ impl Wanted {
         Self { param, place }
     }
 
+    /// A block of bytes in the argument area: a call copies them there, a function that is entered has their address.
+    pub(crate) fn block(offset: u32, size: u32) -> Self {
+        Self {
+            param: Param::special(WORD, Purpose::StructArgument(size)),
+            place: ClifPlace::Area { offset, size },
+        }
+    }
+
     /// Its first byte in the argument area, and the first one after it. `None` for one in a register.
     pub(crate) fn in_area(&self) -> Option<(u32, u32)> {
         match self.place {

@@ -7,10 +7,19 @@
 use std::path::{Path, PathBuf};
 
 /// Words that only a machine's own files have. `CallConv` is named where plan and Cranelift are translated into each other.
-const WORDS: [&str; 4] = ["x86_64::", "SystemV", "WindowsFastcall", "PreserveAll"];
+const WORDS: [&str; 8] = [
+    "x86_64::",
+    "aarch64",
+    "X86",
+    "Arm64",
+    "SystemV",
+    "WindowsFastcall",
+    "PreserveAll",
+    "get_frame_pointer",
+];
 
-/// Files that may: the translation, and the model of x86-64 as a public function.
-const MAY: [&str; 2] = ["clif_types.rs", "replay.rs"];
+/// Files that may: the translation, the model of x86-64 as a public function, and where the incoming area is addressed.
+const MAY: [&str; 3] = ["clif_types.rs", "replay.rs", "emit/entry/places.rs"];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for file in std::fs::read_dir(folder).unwrap() {
@@ -31,6 +40,9 @@ fn no_file_names_registers_or_conventions() {
     let mut allowed = 0;
     for path in &all {
         let text = std::fs::read_to_string(path).unwrap();
+        // Names in examples and constructors are not decisions.
+        let text = text.lines().filter(|line| !line.contains("//"));
+        let text = text.collect::<Vec<_>>().join("\n").replace("X86_64", "");
         let named = WORDS.iter().find(|word| text.contains(**word));
         if MAY.iter().any(|may| *path == src.join(may)) {
             // They would be found.

@@ -103,10 +103,7 @@ pub(super) fn signature_of(file: &str) -> Option<usize> {
 /// What `cabi` is known to refuse of what is drawn has errors of its own. Any other refusal hides something.
 /// On targets with programs of their own it refuses by name what nobody has compared, which is counted.
 fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
-    let is_known = matches!(
-        why,
-        Error::NoKnownRule { .. } | Error::InvalidAtomic { .. }
-    );
+    let is_known = matches!(why, Error::NoKnownRule { .. } | Error::InvalidAtomic { .. });
     if is_known || compiler.programs.is_some() {
         return Verdict::NotRun(format!("cabi: {why}"));
     }

@@ -44,11 +44,13 @@ impl Machine {
     /// ```
     /// use clif_cabi_plan::{Machine, cabi::Target};
     /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
-    /// let error = Machine::of(&Target::X86_64_WINDOWS_GNU).unwrap_err();
-    /// assert_eq!(error.to_string(), "x86_64-pc-windows-gnu: only x86-64 System V is lowered yet");
+    /// let error = Machine::of(&Target::named("riscv64gc-unknown-linux-gnu")?).unwrap_err();
+    /// let message = "riscv64gc-unknown-linux-gnu: only x86-64 and AArch64 are lowered yet";
+    /// assert_eq!(error.to_string(), message);
+    /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
     pub fn of(target: &Target) -> Result<&'static Self, PlanError> {
-        let mut why = "only x86-64 System V is lowered yet";
+        let mut why = "only x86-64 and AArch64 are lowered yet";
         for select in MACHINES {
             match select(target) {
                 Selected::Lowered(machine) => return Ok(machine),

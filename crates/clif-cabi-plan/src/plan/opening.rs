@@ -8,7 +8,7 @@ use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::is_chain;
-use crate::machine::{Class, Machine, Step, VectorMove, VectorWidth};
+use crate::machine::{Class, Machine, Step, VectorMove};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::solve::Wanted;
@@ -32,7 +32,7 @@ pub(super) struct SavedVectors {
 }
 
 /// The alignment of what a stub stores, in bytes.
-pub const SAVED_ALIGN: u32 = VectorWidth::V512.bytes();
+pub const SAVED_ALIGN: u32 = VectorMove::MOST_BYTES;
 
 impl SavedVectors {
     /// Adds one value, in the registers of `moves`; its bytes from the start of the object. There are at most as many values as registers.
@@ -62,8 +62,8 @@ impl SavedVectors {
             Step::AddressOfSkipped,
         ];
         let stores = self.moves.iter().copied().map(Step::Store);
-        let is_wide = |own: &VectorMove| own.width != VectorWidth::V128;
-        let zero_upper = self.moves.iter().any(is_wide).then_some(Step::ZeroUpper);
+        let is_wide = self.moves.iter().any(VectorMove::is_wide);
+        let zero_upper = is_wide.then_some(Step::ZeroUpper);
         first.into_iter().chain(stores).chain(zero_upper)
     }
 }

@@ -9,7 +9,8 @@ use crate::error::{NotLowered, PlanError};
 use crate::machine::Machine;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
-use crate::signature::{Param, Purpose, Signature, ValueType};
+use crate::signature::{Param, Signature, ValueType};
+use crate::solve::Wanted;
 
 /// What the named arguments of a variadic function take, as C counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
@@ -116,14 +117,10 @@ fn push_area(
     end: u32,
 ) -> Result<Option<IncomingArea>, PlanError> {
     let index = signature.params.len();
-    let purpose = Purpose::StructArgument(0);
-    signature.params.push(Param::special(WORD, purpose));
+    let after = Wanted::block(end, 0);
+    signature.params.push(after.param);
     let found = machine.places(signature)?;
-    let after = ClifPlace::Area {
-        offset: end,
-        size: 0,
-    };
-    let is_there = found.params.get(index) == Some(&after);
+    let is_there = found.params.get(index) == Some(&after.place);
     Ok(is_there.then_some(IncomingArea::Param(index)))
 }
 

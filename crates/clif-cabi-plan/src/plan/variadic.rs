@@ -249,3 +249,33 @@ pub(super) fn slot(counting: &Counting, save_area: &SaveArea, class: Class, i: u
 pub(super) fn end(counting: &Counting, save_area: &SaveArea, class: Class) -> u32 {
     slot(counting, save_area, class, usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use cabi::{FnSig, RecordBuilder, Target, Type};
+
+    use super::*;
+
+    /// `struct large f(int, ...)`, whose result is in memory.
+    fn large(target: &Target) -> FnAbi {
+        let words = Type::array(&Type::I64, 9).unwrap();
+        let large = RecordBuilder::structure("large").field("words", words);
+        let large = large.build(target.data_model()).unwrap();
+        let sig = FnSig::new([Type::I32], large).variadic();
+        FnAbi::new(&sig.at_call_unpromoted([]).unwrap(), target).unwrap()
+    }
+
+    #[test]
+    fn counts_that_are_not_those_of_the_arguments() {
+        let arm = Target::named("aarch64-unknown-linux-gnu").unwrap();
+        // x8 is in `FnAbi::n_gp`, and no register of parameters; rdi is one.
+        for (target, right) in [(&arm, [1, 0]), (&Target::X86_64_LINUX, [2, 0])] {
+            let (abi, machine) = (large(target), Machine::of(target).unwrap());
+            assert_eq!(taken(&abi, machine), Ok(right));
+            for wrong in [[right[0] + 1, 0], [right[0] - 1, 0], [right[0], 1]] {
+                let error = check_taken(&abi, machine, wrong).unwrap_err();
+                assert!(matches!(error, PlanError::Mismatch { .. }), "{error}");
+            }
+        }
+    }
+}

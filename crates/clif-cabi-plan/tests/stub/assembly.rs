@@ -156,24 +156,49 @@ const STRIDE: usize = 256;
 /// The byte after each stub.
 const END: u8 = 0xcc;
 
+/// How a machine's stubs are written as assembly text, and the tools that read it.
+pub(crate) struct Assembler {
+    pub(crate) machine: &'static Machine,
+    /// What the names of the tools begin with.
+    pub(crate) tools: &'static str,
+    /// What the text begins with.
+    pub(crate) syntax: &'static str,
+    /// The instructions of a step.
+    pub(crate) step: fn(Step, bool) -> Option<String>,
+    /// A relocation's name and addend, as `objdump -r` lists them.
+    pub(crate) reloc: fn(RelocKind, &StubCode) -> (&'static str, &'static str),
+}
+
+const X86_64: Assembler = Assembler {
+    machine: Machine::X86_64,
+    tools: "",
+    syntax: ".intel_syntax noprefix\n",
+    step: assembly,
+    reloc: |kind, _| match kind {
+        RelocKind::NearCall => ("R_X86_64_PLT32", "-0x0000000000000004"),
+        RelocKind::Address => ("R_X86_64_64", ""),
+    },
+};
+
 /// What `as` makes of `stubs`: the bytes of all, [`STRIDE`] for each, with [`END`] after its own; and its relocations as `objdump -r` lists them.
-fn assembled(stubs: &[Stub], pic: bool) -> (Vec<u8>, Vec<String>) {
-    let name = format!("clif-cabi-stubs-{}-{pic}", std::process::id());
+fn assembled(own: &Assembler, stubs: &[Stub], pic: bool) -> (Vec<u8>, Vec<String>) {
+    let name = format!("clif-cabi-stubs-{}-{}{pic}", std::process::id(), own.tools);
     let folder = Folder(std::env::temp_dir().join(name));
     std::fs::create_dir_all(&folder.0).unwrap();
-    let mut text = ".intel_syntax noprefix\n".to_string();
+    let mut text = own.syntax.to_string();
     for stub in stubs {
         for step in stub.steps() {
-            text.push_str(&assembly(*step, pic).unwrap());
+            text.push_str(&(own.step)(*step, pic).unwrap());
         }
         writeln!(text, ".byte {END}\n.balign {STRIDE}").unwrap();
     }
     std::fs::write(folder.0.join("stubs.s"), text).unwrap();
-    run("as", &["--64", "stubs.s", "-o", "stubs.o"], &folder.0);
+    let tool = |name| format!("{}{name}", own.tools);
+    run(&tool("as"), &["stubs.s", "-o", "stubs.o"], &folder.0);
     let flat = ["-O", "binary", "-j", ".text", "stubs.o", "stubs.bin"];
-    run("objcopy", &flat, &folder.0);
-    let relocs = run("objdump", &["-r", "stubs.o"], &folder.0);
-    let relocs = relocs.lines().filter(|line| line.contains("R_X86_64"));
+    run(&tool("objcopy"), &flat, &folder.0);
+    let relocs = run(&tool("objdump"), &["-r", "stubs.o"], &folder.0);
+    let relocs = relocs.lines().filter(|line| line.contains(" R_"));
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let bytes = std::fs::read(folder.0.join("stubs.bin")).unwrap();
     let mut relocs: Vec<String> = relocs.map(words).collect();
@@ -183,12 +208,9 @@ fn assembled(stubs: &[Stub], pic: bool) -> (Vec<u8>, Vec<String>) {
 }
 
 /// The relocation of the stub at `start`, as `objdump -r` lists it.
-fn listed(code: &StubCode, start: usize) -> Option<String> {
+fn listed(own: &Assembler, code: &StubCode, start: usize) -> Option<String> {
     let reloc = code.reloc?;
-    let (kind, addend) = match reloc.kind {
-        RelocKind::NearCall => ("R_X86_64_PLT32", "-0x0000000000000004"),
-        RelocKind::Address => ("R_X86_64_64", ""),
-    };
+    let (kind, addend) = (own.reloc)(reloc.kind, code);
     assert_eq!(reloc.addend == -4, !addend.is_empty());
     let offset = start + reloc.offset as usize;
     Some(format!("{offset:016x} {kind} f{}{addend}", reloc.callee))
@@ -213,18 +235,22 @@ pub(crate) fn encodable() -> Vec<Stub> {
 
 #[test]
 fn bytes_are_those_of_an_assembler() {
-    let stubs = encodable();
-    assert!(stubs.len() > 300, "{} stubs", stubs.len());
+    compare(&X86_64, &encodable());
+}
+
+/// Compares bytes and relocations of `stubs` with the assembler's.
+pub(crate) fn compare(own: &Assembler, stubs: &[Stub]) {
+    assert!(stubs.len() > 60, "{} stubs", stubs.len());
     for pic in [true, false] {
-        let (bytes, relocs) = assembled(&stubs, pic);
+        let (bytes, relocs) = assembled(own, stubs, pic);
         let mut own_relocs = Vec::new();
         for (i, stub) in stubs.iter().enumerate() {
-            let code = stub.code(Machine::X86_64, pic).unwrap();
+            let code = stub.code(own.machine, pic).unwrap();
             let assembled = &bytes[i * STRIDE..][..STRIDE];
-            let (own, filled) = assembled.split_at(code.bytes.len());
-            assert_eq!(code.bytes, own, "{stub:?}");
+            let (found, filled) = assembled.split_at(code.bytes.len());
+            assert_eq!(code.bytes, found, "{stub:?}");
             assert_eq!(filled[0], END, "{stub:?}: {filled:?}");
-            own_relocs.extend(listed(&code, i * STRIDE));
+            own_relocs.extend(listed(own, &code, i * STRIDE));
         }
         let mut pairs = own_relocs.iter().zip(&relocs);
         assert_eq!(pairs.find(|(own, listed)| own != listed), None);

@@ -7,6 +7,7 @@
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
+mod aarch64;
 mod assembly;
 mod unwind;
 

@@ -15,6 +15,16 @@ pub struct VectorMove {
     pub offset: u32,
 }
 
+impl VectorMove {
+    /// The bytes of the widest register.
+    pub(crate) const MOST_BYTES: u32 = VectorWidth::V512.bytes();
+
+    /// Whether it moves more of the register than the 16 bytes that all instructions know.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.width != VectorWidth::V128
+    }
+}
+
 /// How much of a vector register is moved.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum VectorWidth {

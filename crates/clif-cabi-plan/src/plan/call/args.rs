@@ -4,13 +4,13 @@ use cabi::{FnAbi, FnSig, Place};
 use smallvec::SmallVec;
 
 use super::records::{self, Records};
-use crate::machine::{Machine, Step, VectorMove, VectorWidth};
+use crate::machine::{Machine, Step, VectorMove};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::plan::result::ResultPlan;
 use crate::plan::table::{Content, PassMode, TableBuilder, short};
 use crate::plan::value::{in_area, is_chain, wide_moves};
-use crate::signature::{Param, Purpose};
+use crate::signature::Param;
 use crate::solve::Wanted;
 
 const WORD_BYTES: u64 = WORD.bytes() as u64;
@@ -143,13 +143,8 @@ impl CallArgs {
         let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
         let whole = in_area(size - u64::from(rest));
         let offset = in_area(offset);
-        let param = Param::special(WORD, Purpose::StructArgument(whole));
-        let place = ClifPlace::Area {
-            offset,
-            size: whole,
-        };
         let object = Content::Object { arg };
-        self.table.push(object, Wanted { param, place });
+        self.table.push(object, Wanted::block(offset, whole));
         if rest > 0 {
             let offset = offset.saturating_add(whole);
             let place = ClifPlace::Stack { offset };
@@ -175,7 +170,7 @@ impl CallArgs {
 
 /// The steps that store a result to the address in the word after an argument area of `offset` bytes.
 fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
-    let is_wide = moves.iter().any(|own| own.width != VectorWidth::V128);
+    let is_wide = moves.iter().any(VectorMove::is_wide);
     let stores = moves.iter().copied().map(Step::Store);
     std::iter::once(Step::AddressInFrame(offset))
         .chain(stores)

@@ -14,7 +14,7 @@ use crate::plan::value::{
     MAX_PARTS_BYTES, MAX_WORDS, in_area, is_chain, is_exhausted, own_type, wide_moves,
 };
 use crate::plan::variadic::{VariadicEntry, left, taken};
-use crate::signature::{Param, Purpose};
+use crate::signature::Param;
 use crate::solve::Wanted;
 
 /// The arguments of a function that is entered.
@@ -200,9 +200,5 @@ fn in_words(place: &Place) -> bool {
 /// The whole argument area, of `end` bytes, which was checked to be a multiple of 8 when it was assigned, after its shadow space.
 fn area(machine: &Machine, end: u32) -> Wanted {
     let offset = machine.counting.shadow_bytes;
-    let size = end.saturating_sub(offset);
-    Wanted {
-        param: Param::special(WORD, Purpose::StructArgument(size)),
-        place: ClifPlace::Area { offset, size },
-    }
+    Wanted::block(offset, end.saturating_sub(offset))
 }
