@@ -9,23 +9,23 @@
 //! class is exhausted anyway: then nothing differs from what a person would write. The check has the last word: a plan that Cranelift would
 //! place differently is an error.
 
-mod begin;
 mod call;
 mod entry;
 mod opening;
 mod own_signature;
 mod result;
+mod signature_plan;
 mod table;
 mod va_arg;
 mod value;
 mod variadic;
 
-pub use begin::SignaturePlan;
 pub use call::{CallPlan, CallShape, IndirectCall, PaddingArg, WRITTEN_BY_FIELDS};
 pub use entry::{EntryPlan, EntryShape, IncomingArea};
 pub use opening::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use result::{ParamIndexes, ResultPlan};
+pub use signature_plan::SignaturePlan;
 pub use table::{Arg, ArgLoc, ArgTable, Content, PassMode};
 pub use va_arg::{VaArgPlan, VaListPlan, VaPart, VaPlace, VaRegisters};
 pub use variadic::{SavedRegister, VaCount, VaStart, VariadicEntry};

@@ -36,12 +36,12 @@ const WIDE_GAPS: NotLowered =
 
 /// A CLIF parameter, and where the convention has it.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct PlacedParam {
     pub(crate) param: Param,
     pub(crate) place: ClifPlace,
 }
 
-impl Wanted {
+impl PlacedParam {
     /// What takes `part`, whatever is above it.
     pub(crate) fn part(part: &ClifPart, place: ClifPlace) -> Self {
         let param = Param::new(part.ty);
@@ -112,7 +112,7 @@ impl Solver {
         for turn in by_class(&self.machine.counting.results, &regs) {
             let (param, reg) = match turn {
                 Turn::Padding(class) => (padding(class), None),
-                Turn::Wanted(_, i) => {
+                Turn::Param(_, i) => {
                     let Some((param, reg)) = wanted.get(i) else {
                         continue;
                     };
@@ -129,7 +129,7 @@ impl Solver {
     /// Appends the parameters `wanted`, and padding arguments so that each is in its place and the argument area has `area_bytes`.
     pub(crate) fn params(
         &mut self,
-        wanted: &[Wanted],
+        wanted: &[PlacedParam],
         area_bytes: u64,
     ) -> Result<Indexes, NotLowered> {
         let mut indexes = SmallVec::from_elem(0, wanted.len());
@@ -138,8 +138,8 @@ impl Solver {
         Ok(indexes)
     }
 
-    fn registers(&mut self, wanted: &[Wanted], indexes: &mut Indexes) {
-        let reg = |wanted: &Wanted| match wanted.place {
+    fn registers(&mut self, wanted: &[PlacedParam], indexes: &mut Indexes) {
+        let reg = |wanted: &PlacedParam| match wanted.place {
             ClifPlace::Reg(reg) => Some(reg),
             _ => None,
         };
@@ -155,7 +155,7 @@ impl Solver {
             }
             match turn {
                 Turn::Padding(class) => self.push(padding(class), None),
-                Turn::Wanted(_, i) => {
+                Turn::Param(_, i) => {
                     if let Some(wanted) = wanted.get(i) {
                         self.push_wanted(wanted, i, indexes);
                     }
@@ -166,7 +166,7 @@ impl Solver {
 
     fn stack(
         &mut self,
-        wanted: &[Wanted],
+        wanted: &[PlacedParam],
         area_bytes: u64,
         indexes: &mut Indexes,
     ) -> Result<(), NotLowered> {
@@ -258,7 +258,7 @@ impl Solver {
         }
     }
 
-    fn push_wanted(&mut self, wanted: &Wanted, i: usize, indexes: &mut Indexes) {
+    fn push_wanted(&mut self, wanted: &PlacedParam, i: usize, indexes: &mut Indexes) {
         set(indexes, i, self.signature.params.len());
         self.push(wanted.param, Some(wanted.place));
     }
@@ -310,7 +310,7 @@ fn has_gaps(
 #[derive(Clone, Copy)]
 enum Turn {
     /// What is wanted at this index, in a register of the class. Without one it is in a register that Cranelift never gives out.
-    Wanted(Option<Class>, usize),
+    Param(Option<Class>, usize),
     /// Something in a register of the class that nothing is wanted in.
     Padding(Class),
 }
@@ -318,7 +318,7 @@ enum Turn {
 impl Turn {
     fn class(self) -> Option<Class> {
         match self {
-            Self::Wanted(class, _) => class,
+            Self::Param(class, _) => class,
             Self::Padding(class) => Some(class),
         }
     }
@@ -342,7 +342,7 @@ fn by_class(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]>
     for (i, reg) in regs.iter().enumerate() {
         let Some(reg) = reg else { continue };
         let Some((class, _)) = registers.position(*reg) else {
-            turns.push(Turn::Wanted(None, i));
+            turns.push(Turn::Param(None, i));
             continue;
         };
         let (order, n_used) = match class {
@@ -356,7 +356,7 @@ fn by_class(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]>
             turns.push(Turn::Padding(class));
             *n_used += 1;
         }
-        turns.push(Turn::Wanted(Some(class), i));
+        turns.push(Turn::Param(Some(class), i));
         *n_used += 1;
     }
     turns
@@ -377,7 +377,7 @@ fn by_position(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 1
             turns.push(Turn::Padding(Class::Int));
             next += 1;
         }
-        turns.push(Turn::Wanted(own.map(|(class, _)| class), i));
+        turns.push(Turn::Param(own.map(|(class, _)| class), i));
         next += usize::from(own.is_some());
     }
     turns

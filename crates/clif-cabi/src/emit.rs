@@ -2,6 +2,7 @@
 
 mod arguments;
 mod call;
+mod call_kind;
 mod callable;
 pub(crate) mod check;
 mod convert;
@@ -15,7 +16,6 @@ mod ret;
 mod tail;
 mod value;
 pub(crate) mod variadic;
-mod via;
 
 pub(crate) use call::CallSite;
 

@@ -1,7 +1,7 @@
 //! [`Lowering`]: signatures in, plans out, cached; and calls, entries and returns.
 
-mod begin;
 mod declare;
+mod entry;
 mod flags;
 mod own_signature;
 mod tail;

@@ -10,8 +10,8 @@ use std::ops::Deref;
 use cabi::{FnAbi, FnSig, Reg, Target};
 use smallvec::SmallVec;
 
-use super::begin::{Begun, SignaturePlan, check_stub};
 use super::result::{ResultPlan, Side};
+use super::signature_plan::{PlanDraft, SignaturePlan, check_stub};
 use super::table::{Arg, ArgLoc, ArgTable, Content, PassMode, TableBuilder};
 use super::value::in_area;
 use crate::error::{NotLowered, PlanError};
@@ -94,19 +94,19 @@ impl CallPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let Begun {
+        let PlanDraft {
             sig,
             abi,
             result,
             mut solver,
             sret,
-        } = Begun::new(sig, target, Side::Caller)?;
+        } = PlanDraft::new(sig, target, Side::Caller)?;
         let mut args = CallArgs::of(solver.machine, &sig, &abi, sret);
         let after = args.result(&result);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
         let area_bytes = abi.area_bytes.max(args.stub_area.into());
         let indexes = solver
-            .params(&args.table.wanted, area_bytes)
+            .params(&args.table.params, area_bytes)
             .map_err(refuse)?;
         solver.expect.area_bytes = area_bytes;
         let places = solver.check()?.params;

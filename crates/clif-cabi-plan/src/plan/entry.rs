@@ -7,8 +7,8 @@ use std::ops::Deref;
 use cabi::{FnSig, Target};
 use smallvec::SmallVec;
 
-use super::begin::{Begun, SignaturePlan, check_stub};
 use super::result::{ResultPlan, Side};
+use super::signature_plan::{PlanDraft, SignaturePlan, check_stub};
 use super::table::{ArgTable, Content, TableBuilder};
 use super::variadic::{SavedRegister, VariadicEntry};
 use crate::error::PlanError;
@@ -79,19 +79,19 @@ impl EntryPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let Begun {
+        let PlanDraft {
             sig,
             abi,
             result,
             mut solver,
             sret,
-        } = Begun::new(sig, target, Side::Callee)?;
+        } = PlanDraft::new(sig, target, Side::Callee)?;
         let refuse = |why| PlanError::convention(abi.convention, why, target);
         let (mut args, opening) = EntryArgs::of(solver.machine, &sig, &abi, sret)?;
         check_stub(solver.machine, &opening.steps).map_err(refuse)?;
         let area_bytes = args.in_memory(solver.machine, &sig, &abi, opening.frame);
         let indexes = solver
-            .params(&args.table.wanted, area_bytes)
+            .params(&args.table.params, area_bytes)
             .map_err(refuse)?;
         args.table.finish(&indexes);
         let EntryArgs {

@@ -11,7 +11,7 @@ use super::value::is_chain;
 use crate::machine::{Class, Machine, Step, VectorMove};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
-use crate::solve::Wanted;
+use crate::solve::PlacedParam;
 
 /// What stands between C's call and a function.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(super) struct Opening {
     /// What a stub does before it goes to the function. Empty: C calls the function itself.
     pub(super) steps: SmallVec<[Step; 4]>,
     /// The argument that is the static chain, the part it is, and its parameter.
-    pub(super) chain: Option<(usize, ClifPart, Wanted)>,
+    pub(super) chain: Option<(usize, ClifPart, PlacedParam)>,
     /// The function's own argument area, if a stub made it.
     pub(super) frame: Option<FrameArea>,
 }
@@ -71,9 +71,9 @@ impl SavedVectors {
 /// The argument area that a stub with a frame makes.
 pub(super) struct FrameArea {
     /// The parameter with the address of C's argument area, if that is looked at.
-    pub(super) address: Option<Wanted>,
+    pub(super) address: Option<PlacedParam>,
     /// The parameter with the address of the vectors that the stub has stored, if there are some.
-    pub(super) saved: Option<Wanted>,
+    pub(super) saved: Option<PlacedParam>,
     /// Its bytes.
     pub(super) bytes: u32,
 }
@@ -84,7 +84,7 @@ impl Opening {
     pub(super) fn of(
         machine: &Machine,
         abi: &FnAbi,
-        wanted: &[Wanted],
+        wanted: &[PlacedParam],
         in_area: bool,
         saved: &SavedVectors,
     ) -> Self {
@@ -96,7 +96,7 @@ impl Opening {
             let (reg, step) = free_register(machine, wanted, saved)?;
             let part = word.in_bank(reg.bank());
             opening.steps.push(step);
-            Some((arg, part, Wanted::part(&part, ClifPlace::Reg(reg))))
+            Some((arg, part, PlacedParam::part(&part, ClifPlace::Reg(reg))))
         });
         let stack_align = machine.counting.stack_align;
         let is_aligned = abi.area_align >= stack_align;
@@ -142,7 +142,7 @@ impl Opening {
             self.chain = Some((
                 arg,
                 ClifPart::word(0, 8),
-                Wanted::word(ClifPlace::Stack { offset }),
+                PlacedParam::word(ClifPlace::Stack { offset }),
             ));
         }
         if has_saved {
@@ -154,7 +154,7 @@ impl Opening {
         if shadow > 0 {
             self.steps.push(Step::Skip(shadow));
         }
-        let word = |offset| Wanted::word(ClifPlace::Stack { offset });
+        let word = |offset| PlacedParam::word(ClifPlace::Stack { offset });
         let address = in_area.then(|| word(shadow));
         let after_area = if in_area { WORD.bytes() } else { 0 };
         let saved = has_saved.then(|| word(shadow + after_area));
@@ -170,7 +170,7 @@ impl Opening {
 /// the static chain gets there: an integer register if there is one.
 fn free_register(
     machine: &Machine,
-    wanted: &[Wanted],
+    wanted: &[PlacedParam],
     saved: &SavedVectors,
 ) -> Option<(Reg, Step)> {
     let (params, positional) = (&machine.counting.params, machine.counting.positional);

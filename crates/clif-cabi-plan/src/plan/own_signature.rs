@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{Param, Signature, ValueType};
-use crate::solve::Wanted;
+use crate::solve::PlacedParam;
 
 /// What the named arguments of a variadic function take, as C counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
@@ -117,7 +117,7 @@ fn push_area(
     end: u32,
 ) -> Result<Option<IncomingArea>, PlanError> {
     let index = signature.params.len();
-    let after = Wanted::block(end, 0);
+    let after = PlacedParam::block(end, 0);
     signature.params.push(after.param);
     let found = machine.places(signature)?;
     let is_there = found.params.get(index) == Some(&after.place);

@@ -10,7 +10,7 @@ use crate::machine::Counting;
 use crate::parts::ClifPart;
 use crate::places::ClifPlace;
 use crate::signature::Param;
-use crate::solve::Wanted;
+use crate::solve::PlacedParam;
 
 /// How a value is passed. Exhaustive on purpose, as the other words of a plan: an emitter that lacks a new one must not compile.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -169,7 +169,7 @@ pub(super) fn short(i: usize) -> u32 {
 pub(super) struct TableBuilder {
     pub(super) table: ArgTable,
     /// The CLIF parameters, as they are asked for: until the solver has put them in order, [`ArgLoc::param`] is an index of this.
-    pub(super) wanted: SmallVec<[Wanted; 16]>,
+    pub(super) params: SmallVec<[PlacedParam; 16]>,
     /// Whether it is a caller's, in which all is CLIF parameters. At an entry first only what is in registers is.
     is_call: bool,
     /// The first part and row of the next argument.
@@ -178,10 +178,10 @@ pub(super) struct TableBuilder {
 
 impl TableBuilder {
     /// A table that begins with the address of the result, if there is one.
-    pub(super) fn new(is_call: bool, sret: Option<Wanted>) -> Self {
+    pub(super) fn new(is_call: bool, sret: Option<PlacedParam>) -> Self {
         let mut builder = Self {
             table: ArgTable::default(),
-            wanted: SmallVec::new(),
+            params: SmallVec::new(),
             is_call,
             start: (0, 0),
         };
@@ -193,10 +193,10 @@ impl TableBuilder {
     }
 
     /// Adds a CLIF parameter.
-    pub(super) fn push(&mut self, content: Content, wanted: Wanted) {
-        let param = Some(short(self.wanted.len()));
-        let place = wanted.place;
-        self.wanted.push(wanted);
+    pub(super) fn push(&mut self, content: Content, own: PlacedParam) {
+        let param = Some(short(self.params.len()));
+        let place = own.place;
+        self.params.push(own);
         self.table.locs.push(ArgLoc {
             content,
             place,
@@ -217,8 +217,8 @@ impl TableBuilder {
     pub(super) fn push_part(&mut self, arg: u32, part: u32, own: &ClifPart, place: ClifPlace) {
         let content = Content::Part { arg, part };
         match place {
-            _ if self.is_call => self.push(content, Wanted::passed(own, place)),
-            ClifPlace::Reg(_) => self.push(content, Wanted::part(own, place)),
+            _ if self.is_call => self.push(content, PlacedParam::passed(own, place)),
+            ClifPlace::Reg(_) => self.push(content, PlacedParam::part(own, place)),
             _ => self.push_place(content, place),
         }
     }
@@ -308,8 +308,8 @@ impl TableBuilder {
         });
     }
 
-    /// Has argument `arg`, a word, be `part`, the CLIF parameter `wanted`.
-    pub(super) fn move_word(&mut self, arg: usize, part: ClifPart, wanted: Wanted) {
+    /// Has argument `arg`, a word, be `part`, the CLIF parameter `to`.
+    pub(super) fn move_word(&mut self, arg: usize, part: ClifPart, to: PlacedParam) {
         let Some(own) = self.table.args.get(arg) else {
             return;
         };
@@ -317,18 +317,18 @@ impl TableBuilder {
             *old = part;
         }
         if let Some(loc) = self.table.locs.get_mut(own.locs.0 as usize) {
-            loc.place = wanted.place;
-            loc.param = Some(short(self.wanted.len()));
-            self.wanted.push(wanted);
+            loc.place = to.place;
+            loc.param = Some(short(self.params.len()));
+            self.params.push(to);
         }
     }
 
     /// Has `param` be the CLIF parameter of row `loc`.
     pub(super) fn declare(&mut self, loc: usize, param: Param) {
         if let Some(loc) = self.table.locs.get_mut(loc) {
-            loc.param = Some(short(self.wanted.len()));
+            loc.param = Some(short(self.params.len()));
             let place = loc.place;
-            self.wanted.push(Wanted { param, place });
+            self.params.push(PlacedParam { param, place });
         }
     }
 

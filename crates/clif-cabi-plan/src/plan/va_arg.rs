@@ -5,7 +5,7 @@ use cabi::convention::{Group, GroupKind, Role};
 use cabi::{Bank, FnAbi, FnSig, Target, Type};
 use smallvec::SmallVec;
 
-use super::begin::check_va_list;
+use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
 use crate::error::{NotLowered, PlanError};
 use crate::machine::{Class, Counting, Machine, SaveArea, VaCounter};

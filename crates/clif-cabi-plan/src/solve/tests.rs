@@ -13,17 +13,17 @@ fn solved() -> Solver {
     let machine = Machine::of(&Target::X86_64_LINUX).unwrap();
     let registers = &machine.counting.params;
     let reg = |class, i: usize| ClifPlace::Reg(registers.of(class)[i]);
-    let float = |place| Wanted {
+    let float = |place| PlacedParam {
         param: Param::new(ValueType::F64),
         place,
     };
     let wanted = [
-        Wanted::word(reg(Class::Int, 1)),
+        PlacedParam::word(reg(Class::Int, 1)),
         float(reg(Class::Vector, 1)),
-        Wanted::word(reg(Class::Int, 0)),
-        Wanted::word(reg(Class::Int, 3)),
-        Wanted::word(ClifPlace::Stack { offset: 16 }),
-        Wanted::word(ClifPlace::Stack { offset: 0 }),
+        PlacedParam::word(reg(Class::Int, 0)),
+        PlacedParam::word(reg(Class::Int, 3)),
+        PlacedParam::word(ClifPlace::Stack { offset: 16 }),
+        PlacedParam::word(ClifPlace::Stack { offset: 0 }),
     ];
     let mut solver = Solver::new(machine);
     let results = machine.counting.results.of(Class::Int);
@@ -44,12 +44,12 @@ fn positions_are_filled() {
     let registers = &machine.counting.params;
     let (ty, start) = (ValueType::F64, machine.counting.shadow_bytes);
     let wanted = [
-        Wanted::word(ClifPlace::Reg(registers.of(Class::Int)[2])),
-        Wanted {
+        PlacedParam::word(ClifPlace::Reg(registers.of(Class::Int)[2])),
+        PlacedParam {
             param: Param::new(ty),
             place: ClifPlace::Reg(registers.of(Class::Vector)[0]),
         },
-        Wanted::word(ClifPlace::Stack { offset: start + 8 }),
+        PlacedParam::word(ClifPlace::Stack { offset: start + 8 }),
     ];
     let mut solver = Solver::new(machine);
     let indexes = solver.params(&wanted, u64::from(start) + 16).unwrap();

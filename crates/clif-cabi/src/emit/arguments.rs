@@ -15,7 +15,7 @@ use crate::parts::part;
 
 /// The values of the arguments so far.
 #[derive(Default)]
-pub(super) struct Ready {
+pub(super) struct ArgValues {
     /// The values of all arguments, those in registers first. An argument has the values of its parts, in their order; an object in memory has what of
     /// it is no whole word, and then its address.
     pub(super) values: SmallVec<[Value; 16]>,
@@ -27,7 +27,7 @@ pub(super) struct Ready {
     objects: SmallVec<[(usize, Address); 2]>,
 }
 
-impl Ready {
+impl ArgValues {
     /// The values of argument `arg`.
     fn of(&self, arg: u32) -> &[Value] {
         let range = self.ranges.get(arg as usize).copied();
@@ -67,10 +67,10 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         let result = self.result_address(ret);
         let plan = self.plan;
-        let ready = self.ready(args)?;
+        let all = self.arg_values(args)?;
         let n_params = plan.inner.signature.params.len();
-        if plan.inner.is_in_order && ready.values.len() == n_params {
-            return Ok(ready.values);
+        if plan.inner.is_in_order && all.values.len() == n_params {
+            return Ok(all.values);
         }
         let mut values = SmallVec::from_elem(Value::reserved_value(), n_params);
         let params = values.as_mut_slice();
@@ -78,14 +78,14 @@ impl CallSite<'_, '_, '_> {
         for loc in &plan.inner.args.locs {
             let value = match loc.content {
                 Content::Sret | Content::StubResult => result,
-                Content::Part { arg, part } => ready.of(arg).get(part as usize).copied(),
+                Content::Part { arg, part } => all.of(arg).get(part as usize).copied(),
                 Content::Words { .. } => {
-                    let words = self.words(&ready, loc, &mut floats);
+                    let words = self.words(&all, loc, &mut floats);
                     vectors.extend(words);
                     words
                 }
-                Content::Object { arg } => ready.of(arg).last().copied(),
-                Content::Tail { arg } => ready.of(arg).first().copied(),
+                Content::Object { arg } => all.of(arg).last().copied(),
+                Content::Tail { arg } => all.of(arg).first().copied(),
                 Content::Area | Content::Saved | Content::Register { .. } => None,
             };
             let to = loc.param.and_then(|param| params.get_mut(param as usize));
@@ -102,7 +102,7 @@ impl CallSite<'_, '_, '_> {
             Ret::Memory(address) => Some(address),
             _ => result,
         };
-        let mut padding = self.padding(args, &[to, callee], &ready, (&vectors, floats));
+        let mut padding = self.padding(args, &[to, callee], &all, (&vectors, floats));
         for own in &plan.inner.padding {
             if let (Some(value), Some(to)) =
                 (padding.next(own.ty), params.get_mut(own.param as usize))
@@ -115,36 +115,36 @@ impl CallSite<'_, '_, '_> {
 
     /// The values of all arguments. What is stored to the argument area at the call is loaded last: then it takes none of the registers that others are
     /// passed in.
-    fn ready(&mut self, args: &[Arg]) -> Result<Ready, LowerError> {
-        let mut ready = Ready::default();
-        ready.ranges.resize(args.len(), (0, 0));
+    fn arg_values(&mut self, args: &[Arg]) -> Result<ArgValues, LowerError> {
+        let mut all = ArgValues::default();
+        all.ranges.resize(args.len(), (0, 0));
         for is_late in [false, true] {
-            ready.n_passed = ready.values.len();
+            all.n_passed = all.values.len();
             for (i, arg) in args.iter().enumerate() {
                 if self.is_late(i) == is_late {
-                    let start = ready.values.len();
-                    self.argument(i, arg, &mut ready)?;
-                    if let Some(range) = ready.ranges.get_mut(i) {
-                        *range = (start, ready.values.len());
+                    let start = all.values.len();
+                    self.argument(i, arg, &mut all)?;
+                    if let Some(range) = all.ranges.get_mut(i) {
+                        *range = (start, all.values.len());
                     }
                 }
             }
         }
-        Ok(ready)
+        Ok(all)
     }
 
     /// The values of argument `i`.
-    fn argument(&mut self, i: usize, arg: &Arg, ready: &mut Ready) -> Result<(), LowerError> {
+    fn argument(&mut self, i: usize, arg: &Arg, all: &mut ArgValues) -> Result<(), LowerError> {
         let Some(value) = self.plan.value(i) else {
             return Ok(());
         };
-        let (builder, values) = (&mut *self.builder, &mut ready.values);
+        let (builder, values) = (&mut *self.builder, &mut all.values);
         match (value.mode, arg) {
             (PassMode::Ignore, _) => {}
             (PassMode::Words, Arg::Memory { base, offset }) => {
                 let size = value.ty().size();
                 let from = Address::of_object(builder, *base, *offset, size);
-                ready.objects.push((i, from));
+                all.objects.push((i, from));
             }
             (PassMode::Parts | PassMode::Words, _) => value.form_to_parts(builder, arg, values)?,
             (PassMode::Indirect { .. }, Arg::Memory { base, .. })
@@ -178,7 +178,7 @@ impl CallSite<'_, '_, '_> {
     /// The words that are `loc`. What is loaded for it as floats is at hand for padding.
     fn words(
         &mut self,
-        ready: &Ready,
+        all: &ArgValues,
         loc: &ArgLoc,
         floats: &mut SmallVec<[Value; 8]>,
     ) -> Option<Value> {
@@ -192,7 +192,7 @@ impl CallSite<'_, '_, '_> {
             .params
             .get(loc.param? as usize)?
             .ty;
-        if let Some(from) = ready.object(arg) {
+        if let Some(from) = all.object(arg) {
             let own = self.plan.parts(arg as usize).get(part as usize)?;
             let builder = &mut *self.builder;
             return Some(match ty {
@@ -208,7 +208,7 @@ impl CallSite<'_, '_, '_> {
                 }
             });
         }
-        match ready.of(arg).get(part as usize..)? {
+        match all.of(arg).get(part as usize..)? {
             [own, ..] if ty.bytes() == types::I64.bytes() => {
                 convert::reshape(self.builder, *own, clif_type(ty))
             }

@@ -37,14 +37,14 @@ impl CallSite<'_, '_, '_> {
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         self.check(args, ret)?;
-        let via = self.via(stubs, callee)?;
+        let call_kind = self.call_kind(stubs, callee)?;
         let pop = self.pop_stub(stubs)?;
         let address = match callee {
             Callee::Address(address) => Some(address),
             _ => None,
         };
         let values = self.values(args, ret, address)?;
-        let inst = self.callable(via)?.emit(self.builder, &values);
+        let inst = self.callable(call_kind)?.emit(self.builder, &values);
         let results = self.own_results(self.builder.inst_results(inst));
         self.results_out(pop, &results, ret)
     }

@@ -9,7 +9,7 @@ use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::ValueType;
 use smallvec::SmallVec;
 
-use super::arguments::Ready;
+use super::arguments::ArgValues;
 use super::call::CallSite;
 use super::check::type_of;
 use super::forms::Arg;
@@ -50,7 +50,7 @@ impl CallSite<'_, '_, '_> {
         &mut self,
         args: &[Arg],
         addresses: &[Option<Value>],
-        ready: &Ready,
+        all: &ArgValues,
         (vectors, mut floats): (&[Value], SmallVec<[Value; 8]>),
     ) -> Padding {
         let mut padding = Padding::default();
@@ -65,7 +65,7 @@ impl CallSite<'_, '_, '_> {
                     _ => {}
                 }
             }
-            let at_hand = floats.into_iter().chain(ready.values.iter().copied());
+            let at_hand = floats.into_iter().chain(all.values.iter().copied());
             padding.floats = self.of_type(types::F64, n, at_hand);
         }
         if let Some(kept) = ints {
@@ -73,7 +73,7 @@ impl CallSite<'_, '_, '_> {
                 Arg::Memory { base, .. } => Some(*base),
                 _ => None,
             });
-            let (passed, stored) = ready.values.split_at(ready.n_passed);
+            let (passed, stored) = all.values.split_at(all.n_passed);
             let addresses = addresses.iter().flatten().copied().chain(bases);
             let stored = vectors.iter().chain(stored).rev().copied();
             let at_hand = stored.chain(addresses).chain(passed.iter().copied());

@@ -11,7 +11,7 @@ use crate::plan::result::ResultPlan;
 use crate::plan::table::{Content, PassMode, TableBuilder, short};
 use crate::plan::value::{in_area, is_chain, wide_moves};
 use crate::signature::Param;
-use crate::solve::Wanted;
+use crate::solve::PlacedParam;
 
 const WORD_BYTES: u64 = WORD.bytes() as u64;
 
@@ -26,7 +26,12 @@ pub(super) struct CallArgs {
 
 impl CallArgs {
     /// The pointer to the result, and the arguments.
-    pub(super) fn of(machine: &Machine, sig: &FnSig, abi: &FnAbi, sret: Option<Wanted>) -> Self {
+    pub(super) fn of(
+        machine: &Machine,
+        sig: &FnSig,
+        abi: &FnAbi,
+        sret: Option<PlacedParam>,
+    ) -> Self {
         let mut args = Self {
             table: TableBuilder::new(true, sret),
             before: SmallVec::new(),
@@ -76,9 +81,9 @@ impl CallArgs {
     /// Has the last bytes of records, which are put together in an integer register, passed as integers, where the integer registers are used up in any
     /// case because something else in the argument area is an integer.
     fn tails_in_ints(&mut self) {
-        let TableBuilder { table, wanted, .. } = &mut self.table;
-        let is_int = |own: &Wanted| own.in_area().is_some() && own.param == Param::new(WORD);
-        if !wanted.iter().any(is_int) {
+        let TableBuilder { table, params, .. } = &mut self.table;
+        let is_int = |own: &PlacedParam| own.in_area().is_some() && own.param == Param::new(WORD);
+        if !params.iter().any(is_int) {
             return;
         }
         for loc in &table.locs {
@@ -90,9 +95,9 @@ impl CallArgs {
                 .get(part as usize)
                 .map_or(WORD_BYTES, |part| part.size.into());
             if bytes < WORD_BYTES
-                && let Some(wanted) = wanted.get_mut(param as usize)
+                && let Some(own) = params.get_mut(param as usize)
             {
-                wanted.param = Param::new(WORD);
+                own.param = Param::new(WORD);
             }
         }
     }
@@ -111,7 +116,7 @@ impl CallArgs {
         let offset = self.stub_area;
         self.stub_area = offset.saturating_add(WORD.bytes());
         let place = ClifPlace::Stack { offset };
-        self.table.push(content, Wanted::word(place));
+        self.table.push(content, PlacedParam::word(place));
         offset
     }
 
@@ -144,11 +149,12 @@ impl CallArgs {
         let whole = in_area(size - u64::from(rest));
         let offset = in_area(offset);
         let object = Content::Object { arg };
-        self.table.push(object, Wanted::block(offset, whole));
+        self.table.push(object, PlacedParam::block(offset, whole));
         if rest > 0 {
             let offset = offset.saturating_add(whole);
             let place = ClifPlace::Stack { offset };
-            self.table.push(Content::Tail { arg }, Wanted::word(place));
+            self.table
+                .push(Content::Tail { arg }, PlacedParam::word(place));
         }
     }
 
@@ -163,7 +169,7 @@ impl CallArgs {
             let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
             let part = short(part);
             let content = Content::Words { arg, part, at_once };
-            self.table.push(content, Wanted { param, place });
+            self.table.push(content, PlacedParam { param, place });
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::plan::value::{
 };
 use crate::plan::variadic::{VariadicEntry, left, taken};
 use crate::signature::Param;
-use crate::solve::Wanted;
+use crate::solve::PlacedParam;
 
 /// The arguments of a function that is entered.
 pub(super) struct EntryArgs {
@@ -32,7 +32,7 @@ impl EntryArgs {
         machine: &'static Machine,
         sig: &FnSig,
         abi: &FnAbi,
-        sret: Option<Wanted>,
+        sret: Option<PlacedParam>,
     ) -> Result<(Self, Opening), PlanError> {
         let mut args = Self {
             table: TableBuilder::new(false, sret),
@@ -49,11 +49,11 @@ impl EntryArgs {
                 let (param, place) = (Param::new(own.ty), ClifPlace::Reg(own.reg));
                 let offset = own.offset;
                 args.table
-                    .push(Content::Register { offset }, Wanted { param, place });
+                    .push(Content::Register { offset }, PlacedParam { param, place });
             }
         }
         let in_area = abi.area_bytes > machine.counting.shadow_bytes.into() || sig.is_variadic();
-        let opening = Opening::of(machine, abi, &args.table.wanted, in_area, &saved);
+        let opening = Opening::of(machine, abi, &args.table.params, in_area, &saved);
         if let Some((i, part, own)) = opening.chain {
             args.table.move_word(i, part, own);
         }
@@ -198,7 +198,7 @@ fn in_words(place: &Place) -> bool {
 }
 
 /// The whole argument area, of `end` bytes, which was checked to be a multiple of 8 when it was assigned, after its shadow space.
-fn area(machine: &Machine, end: u32) -> Wanted {
+fn area(machine: &Machine, end: u32) -> PlacedParam {
     let offset = machine.counting.shadow_bytes;
-    Wanted::block(offset, end.saturating_sub(offset))
+    PlacedParam::block(offset, end.saturating_sub(offset))
 }

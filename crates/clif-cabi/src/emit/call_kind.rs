@@ -13,7 +13,7 @@ use crate::import;
 use crate::stubs::Stubs;
 
 /// How a call is made.
-pub(super) enum Via {
+pub(super) enum CallKind {
     /// By `call`: of the function itself, or of a stub to it.
     Function(FuncRef),
     /// By `call_indirect`.
@@ -31,7 +31,11 @@ pub(super) enum Source {
 
 impl CallSite<'_, '_, '_> {
     /// How `callee` is called: directly, through an address, or by a stub that sets AL, the static chain or second registers of floats first.
-    pub(super) fn via(&mut self, stubs: &mut dyn Stubs, callee: Callee) -> Result<Via, LowerError> {
+    pub(super) fn call_kind(
+        &mut self,
+        stubs: &mut dyn Stubs,
+        callee: Callee,
+    ) -> Result<CallKind, LowerError> {
         let signature = &self.plan.inner.signature;
         let indirect = self.plan.inner.indirect.as_ref();
         let by_stub = indirect.zip(self.plan.inner.indirect_stub());
@@ -46,14 +50,14 @@ impl CallSite<'_, '_, '_> {
                 };
                 check::are_imported(&self.builder.func.dfg, func, signature)?;
                 if is_direct {
-                    return Ok(Via::Function(func));
+                    return Ok(CallKind::Function(func));
                 }
                 Source::Function(func)
             }
             Callee::Ref(func) => {
                 let imported = check::imported(&self.builder.func.dfg, func)?;
                 if by_stub.is_none() && is_planned(imported, signature) {
-                    return Ok(Via::Function(func));
+                    return Ok(CallKind::Function(func));
                 }
                 Source::Function(func)
             }
@@ -64,12 +68,12 @@ impl CallSite<'_, '_, '_> {
         };
         let Some((indirect, stub)) = by_stub else {
             let signature = import::planned_signature(self.builder.func, signature);
-            return Ok(Via::Address(signature, code));
+            return Ok(CallKind::Address(signature, code));
         };
         let signature = import::planned_signature(self.builder.func, &indirect.signature);
         let func = stubs.stub(stub, signature, self.builder.func)?;
         check::are_imported(&self.builder.func.dfg, func, signature)?;
-        Ok(Via::Stub(func, code, indirect.padding))
+        Ok(CallKind::Stub(func, code, indirect.padding))
     }
 
     /// What a call instruction of one's own names and needs.
@@ -79,13 +83,13 @@ impl CallSite<'_, '_, '_> {
         callee: Callee,
     ) -> Result<Callable, LowerError> {
         check::position(self.builder)?;
-        let via = self.via(stubs, callee)?;
-        self.callable(via)
+        let call_kind = self.call_kind(stubs, callee)?;
+        self.callable(call_kind)
     }
 
-    pub(super) fn callable(&mut self, via: Via) -> Result<Callable, LowerError> {
-        let (code, signature, extra) = match via {
-            Via::Address(signature, code) => {
+    pub(super) fn callable(&mut self, call_kind: CallKind) -> Result<Callable, LowerError> {
+        let (code, signature, extra) = match call_kind {
+            CallKind::Address(signature, code) => {
                 let code = Code::Address(self.address(code));
                 return Ok(Callable {
                     code,
@@ -93,8 +97,8 @@ impl CallSite<'_, '_, '_> {
                     extra: Values::new(),
                 });
             }
-            Via::Function(func) => (Code::Function(func), func, Values::new()),
-            Via::Stub(func, code, padding) => {
+            CallKind::Function(func) => (Code::Function(func), func, Values::new()),
+            CallKind::Stub(func, code, padding) => {
                 let address = self.address(code);
                 let extra = std::iter::repeat_n(address, padding + 1).collect();
                 (Code::Function(func), func, extra)

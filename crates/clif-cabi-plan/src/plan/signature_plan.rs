@@ -10,7 +10,7 @@ use crate::machine::{Class, Machine, Step};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
-use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, Wanted, padding};
+use crate::solve::{MAX_AREA_BYTES, PlacedParam, Solver, TOO_LARGE, padding};
 
 /// What the plans of a call and of an entry share.
 #[derive(Clone, Debug)]
@@ -43,17 +43,17 @@ impl SignaturePlan {
 }
 
 /// What a plan begins with.
-pub(super) struct Begun {
+pub(super) struct PlanDraft {
     pub(super) sig: FnSig,
     pub(super) abi: FnAbi,
     pub(super) result: ResultPlan,
     /// Has the results.
     pub(super) solver: Solver,
     /// The pointer to the result, if there is one.
-    pub(super) sret: Option<Wanted>,
+    pub(super) sret: Option<PlacedParam>,
 }
 
-impl Begun {
+impl PlanDraft {
     pub(super) fn new(sig: &FnSig, target: &Target, side: Side) -> Result<Self, PlanError> {
         let mut sig = sig.clone().decayed(target.data_model());
         if side == Side::Callee && sig.is_variadic() {
@@ -91,7 +91,7 @@ impl Begun {
             Place::Indirect {
                 pointer: Loc::Reg(reg),
                 ..
-            } => Some(Wanted {
+            } => Some(PlacedParam {
                 param: Param::special(WORD, Purpose::StructReturn),
                 place: ClifPlace::Reg(reg),
             }),
