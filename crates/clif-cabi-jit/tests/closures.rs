@@ -17,7 +17,7 @@ use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::{
     CallInterface, Closure, ClosureInterface, Closures, Error, Invokers, Settings,
 };
-use common::{adder, call_adder, pair, record};
+use common::{adder, call_adder, pair, record, repeated};
 #[cfg(target_os = "linux")]
 use common::{again, mappings};
 
@@ -61,7 +61,7 @@ fn many_threads_make_call_and_drop() {
         .map(|thread| {
             let closures = Arc::clone(&closures);
             thread::spawn(move || {
-                for i in 0..100_000 {
+                for i in 0..repeated(100_000) {
                     let closure = adder(&of_long(&closures), thread * i);
                     assert_eq!(call_adder(&closure, 5), thread * i + 5);
                 }
@@ -151,11 +151,12 @@ fn what_is_passed_alike_shares_code() {
         invokers.get(&sig).unwrap();
     }
     assert_eq!(invokers.len(), 1);
-    // A narrower one is extended by its caller, another has another register.
+    // A narrower one is extended by its caller on x86-64, another has another register.
     invokers.get(&FnSig::new([Type::I8], Type::I64)).unwrap();
     invokers.get(&FnSig::new([Type::U8], Type::I64)).unwrap();
     invokers.get(&FnSig::new([Type::F64], Type::I64)).unwrap();
-    assert_eq!(invokers.len(), 4);
+    let n_narrow = if cfg!(target_arch = "x86_64") { 2 } else { 1 };
+    assert_eq!(invokers.len(), 2 + n_narrow);
 }
 
 #[test]

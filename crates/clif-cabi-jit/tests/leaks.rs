@@ -14,7 +14,7 @@ use std::thread;
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::{Closure, ClosureInterface, Closures, Invokers, Settings};
-use common::{adder, call_adder, is_executable, mappings};
+use common::{adder, call_adder, is_executable, mappings, repeated};
 
 /// The system's allocator; what it has given out and not got back is counted.
 struct Counting;
@@ -109,7 +109,7 @@ fn nothing_is_left_of_closures_and_invokers() {
     // Its own list.
     before.blocks += 1;
     before.bytes += (before.executable.capacity() * size_of::<Range<usize>>()).cast_signed();
-    churn(&interface, 100_000);
+    churn(&interface, repeated(100_000));
     let after = held();
     println!("before: {before:?}\nafter: {after:?}");
     assert_eq!(

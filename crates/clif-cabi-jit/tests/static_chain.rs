@@ -54,6 +54,7 @@ long call6(f6 *f, long chain) {
 
 #ifdef __aarch64__
 __asm__(".pushsection .text\n"
+        ".globl read_chain, read_chain_and_al\n"
         "read_chain: mov x0, x18\n ret\n"
         "read_chain_and_al: add x0, x18, #2\n ret\n"
         ".popsection");
@@ -69,7 +70,7 @@ void *chain_and_al_reader(void) { return (void *)read_chain_and_al; }
 
 #if defined __GNUC__ && !defined __clang__
 #include <string.h>
-/* A trampoline, which is only read: movabs $function, %r11; movabs $chain, %r10; jmp *%r11. On AArch64 four instructions, then both. */
+/* A trampoline, which is only read: movabs $function, %r11; movabs $chain, %r10; jmp *%r11. On AArch64 six instructions, then both. */
 typedef long with_nested(void *function, void *chain);
 long nested_sum(with_nested *call) {
   volatile long base = 1000;
@@ -77,8 +78,8 @@ long nested_sum(with_nested *call) {
   long (*volatile pointer)(long, pair, big) = nested;
   void *function, *chain;
 #ifdef __aarch64__
-  memcpy(&function, (char *)pointer + 16, 8);
-  memcpy(&chain, (char *)pointer + 24, 8);
+  memcpy(&function, (char *)pointer + 24, 8);
+  memcpy(&chain, (char *)pointer + 32, 8);
 #else
   unsigned char bytes[23];
   memcpy(bytes, (void *)pointer, 23);
@@ -120,7 +121,10 @@ fn entered(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> *const c_void 
                 let flags = MemFlagsData::new();
                 let x = builder.ins().load(F64, flags, from, 0);
                 let one = builder.ins().f64const(1.0);
-                let x = builder.ins().fadd(x, one);
+                let mut x = builder.ins().fadd(x, one);
+                if cfg!(target_arch = "aarch64") {
+                    x = builder.ins().bitcast(I64, MemFlagsData::new(), x); // all of it is in integer registers
+                }
                 let n = builder.ins().load(I64, flags, from, 8);
                 let n = builder.ins().iadd(n, chain);
                 Arg::parts(&[x, n])

@@ -305,6 +305,14 @@ pub fn is_executable(address: usize) -> bool {
     mappings().iter().any(is)
 }
 
+/// How often something is done that is done `n` times on a machine of its own: less under an emulator.
+pub fn repeated<T: core::ops::Div<Output = T> + From<u8>>(n: T) -> T {
+    match std::env::var_os("CABI_RUNNER") {
+        Some(_) => n / T::from(50),
+        None => n,
+    }
+}
+
 /// Runs `test` of this program again as a child, in which the variable `name` is `value`: its signal or its exit code, and what it printed.
 pub fn again(test: &str, name: &str, value: &str) -> (Output, String) {
     // What runs programs of this target, if it is not the machine itself: an emulator with its arguments.
