@@ -237,8 +237,12 @@ fn global_state(code: &str) -> Vec<&str> {
 fn libraries_have_no_global_state() {
     for package in ["cabi", "clif-cabi-plan", "clif-cabi", "clif-cabi-jit"] {
         for path in files(&root().join("crates").join(package).join("src"), "rs") {
-            // Which closures run on a thread is that thread's.
-            if path.ends_with("clif-cabi-jit/src/closure/running.rs") {
+            // Which closures run on a thread is that thread's; what its tests have cleared too.
+            let per_thread = ["closure/running.rs", "host/icache.rs"];
+            if per_thread
+                .iter()
+                .any(|file| path.ends_with(format!("clif-cabi-jit/src/{file}")))
+            {
                 continue;
             }
             let text = code(&fs::read_to_string(&path).unwrap());

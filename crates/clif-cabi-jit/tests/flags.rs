@@ -113,6 +113,33 @@ fn copies(library: &Library, settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// Some instructions, and whether this processor has them.
+fn instructions_here() -> Vec<(&'static str, bool)> {
+    #[cfg(target_arch = "aarch64")]
+    let here = vec![
+        (
+            "has_lse=true",
+            std::arch::is_aarch64_feature_detected!("lse"),
+        ),
+        (
+            "has_fp16=true",
+            std::arch::is_aarch64_feature_detected!("fp16"),
+        ),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    let here = vec![
+        ("has_lzcnt=true", is_x86_feature_detected!("lzcnt")),
+        ("has_bmi2=true", is_x86_feature_detected!("bmi2")),
+        ("has_avx2=true", is_x86_feature_detected!("avx2")),
+        ("has_avx512f=true", is_x86_feature_detected!("avx512f")),
+        (
+            "has_avx512vbmi=true",
+            is_x86_feature_detected!("avx512vbmi"),
+        ),
+    ];
+    here
+}
+
 #[test]
 fn a_flag_is_refused_or_calls_are_c() {
     let library = library(&cc(), &[], "flags", C);
@@ -159,29 +186,7 @@ fn a_flag_is_refused_or_calls_are_c() {
         .filter(|flag| flag.name.starts_with("has_"))
         .count();
     assert_eq!(off.count(), names);
-    #[cfg(target_arch = "aarch64")]
-    let here = [
-        (
-            "has_lse=true",
-            std::arch::is_aarch64_feature_detected!("lse"),
-        ),
-        (
-            "has_fp16=true",
-            std::arch::is_aarch64_feature_detected!("fp16"),
-        ),
-    ];
-    #[cfg(target_arch = "x86_64")]
-    let here = [
-        ("has_lzcnt=true", is_x86_feature_detected!("lzcnt")),
-        ("has_bmi2=true", is_x86_feature_detected!("bmi2")),
-        ("has_avx2=true", is_x86_feature_detected!("avx2")),
-        ("has_avx512f=true", is_x86_feature_detected!("avx512f")),
-        (
-            "has_avx512vbmi=true",
-            is_x86_feature_detected!("avx512vbmi"),
-        ),
-    ];
-    for (flag, here) in here {
+    for (flag, here) in instructions_here() {
         assert_eq!(instructions.contains(&flag), here, "{flag}");
     }
 }
