@@ -70,6 +70,9 @@ pub(crate) trait ImmediateNames<'f>: codegen::ir::InstBuilder<'f> {
     fn sshr_imm_u(self, x: Value, y: i64) -> Value {
         self.sshr_imm(x, y)
     }
+    fn icmp_imm_s(self, cc: codegen::ir::condcodes::IntCC, x: Value, y: i64) -> Value {
+        self.icmp_imm(cc, x, y)
+    }
     fn icmp_imm_u(self, cc: codegen::ir::condcodes::IntCC, x: Value, y: i64) -> Value {
         self.icmp_imm(cc, x, y)
     }

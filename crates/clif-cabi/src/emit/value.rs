@@ -50,11 +50,10 @@ impl CValue<'_> {
         };
         let form = match (arg, self.mode) {
             (Arg::Memory { base, .. }, _) => return one("an address".into(), *base),
-            (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. })
-                if let Some(whole) = self.whole =>
-            {
-                return one(whole.to_string(), *value);
-            }
+            (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => match self.whole {
+                Some(whole) => return one(whole.to_string(), *value),
+                None => "Arg::Value".into(),
+            },
             (Arg::Value(_), _) => "Arg::Value".into(),
             (Arg::Parts(values), _) if !self.parts.is_empty() => {
                 let expected = format!("the parts [{}]", names(self.parts));
