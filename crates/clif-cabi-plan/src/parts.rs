@@ -242,6 +242,28 @@ pub(crate) fn words(size: u64, ty: &cabi::Type) -> ClifParts {
     parts
 }
 
+/// The parts of a value of `size` bytes in the argument area, where it is aligned to `align` and slots have `least_slot` bytes: its words, or what slots of less than
+/// a word have.
+pub(crate) fn slots(least_slot: u32, (size, align): (u64, u32), ty: &cabi::Type) -> ClifParts {
+    let own = match align.max(least_slot) {
+        1 => ValueType::I8,
+        2 => ValueType::I16,
+        4 => ValueType::I32,
+        _ => return words(size, ty),
+    };
+    let step = own.bytes();
+    let offsets = (0..in_32_bits(size)).step_by(step as usize);
+    let part = |offset| ClifPart {
+        ty: own,
+        ..ClifPart::word(offset, u8::try_from(step).unwrap_or(u8::MAX))
+    };
+    offsets.map(part).collect()
+}
+
+fn in_32_bits(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
 /// Bytes from one x87 value in memory to the next.
 pub(crate) const X87_BYTES: u8 = 16;
 

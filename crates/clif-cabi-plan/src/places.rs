@@ -169,7 +169,10 @@ impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Convention { call_conv } => {
-                write!(f, "`{call_conv}` is not lowered on this machine")
+                write!(
+                    f,
+                    "`{call_conv}` is not a convention that is lowered on this machine"
+                )
             }
             Self::Type {
                 at,

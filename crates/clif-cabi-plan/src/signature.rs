@@ -92,6 +92,8 @@ pub enum CallConv {
     WindowsFastcall,
     /// `tail`
     Tail,
+    /// `apple_aarch64`
+    AppleAarch64,
 }
 
 impl CallConv {
@@ -102,6 +104,7 @@ impl CallConv {
         Self::PreserveAll,
         Self::WindowsFastcall,
         Self::Tail,
+        Self::AppleAarch64,
     ];
 
     /// Whether Cranelift has `try_call` and `try_call_indirect` of such functions; of the others they are errors of its verifier.
@@ -125,6 +128,7 @@ impl fmt::Display for CallConv {
             Self::PreserveAll => "preserve_all",
             Self::WindowsFastcall => "windows_fastcall",
             Self::Tail => "tail",
+            Self::AppleAarch64 => "apple_aarch64",
         })
     }
 }

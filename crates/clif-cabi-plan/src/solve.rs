@@ -67,12 +67,12 @@ impl PlacedParam {
         }
     }
 
-    /// Its first byte in the argument area, and the first one after it. `None` for one in a register.
-    pub(crate) fn in_area(&self) -> Option<(u32, u32)> {
+    /// Its first byte in the argument area, and the first one after it, where a slot has at least so many bytes. `None` for one in a register.
+    pub(crate) fn in_area(&self, least_slot: u32) -> Option<(u32, u32)> {
         match self.place {
             ClifPlace::Reg(_) => None,
             ClifPlace::Stack { offset } => {
-                let bytes = self.param.ty.bytes().max(WORD_BYTES);
+                let bytes = self.param.ty.bytes().max(least_slot);
                 Some((offset, offset.saturating_add(bytes)))
             }
             ClifPlace::Area { offset, size } => Some((offset, offset.saturating_add(size))),
@@ -170,27 +170,41 @@ impl Solver {
         area_bytes: u64,
         indexes: &mut Indexes,
     ) -> Result<(), NotLowered> {
-        let shadow_bytes = self.machine.counting.shadow_bytes;
+        let counting = self.machine.counting;
+        let (shadow_bytes, least_slot) = (counting.shadow_bytes, counting.least_slot);
         if area_bytes <= shadow_bytes.into()
-            && wanted.iter().all(|wanted| wanted.in_area().is_none())
+            && wanted
+                .iter()
+                .all(|wanted| wanted.in_area(least_slot).is_none())
         {
             return Ok(());
         }
         let area_bytes = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
         let mut stack: SmallVec<[_; 8]> = (wanted.iter().enumerate())
-            .filter_map(|(i, wanted)| wanted.in_area().map(|(start, end)| (start, end, i, wanted)))
+            .filter_map(|(i, wanted)| {
+                let (start, end) = wanted.in_area(least_slot)?;
+                Some((start, end, i, wanted))
+            })
             .collect();
         stack.sort_by_key(|(start, ..)| *start);
+        // Cranelift's own rounding makes the rest of the area, where slots are packed.
+        let last = stack.last().map_or(0, |(_, end, ..)| *end);
+        let area_bytes = match least_slot < WORD_BYTES
+            && last.next_multiple_of(counting.stack_align) >= area_bytes
+        {
+            true => last,
+            false => area_bytes,
+        };
         let gaps = has_gaps(
             shadow_bytes,
             stack.iter().map(|(start, end, ..)| (*start, *end)),
-            area_bytes,
+            (area_bytes, least_slot),
         )?;
         for class in Class::ALL {
             let passed = stack.iter().any(|(.., wanted)| {
                 wanted.param.purpose == Purpose::Normal && Class::of(wanted.param.ty) == class
             });
-            // A padding argument on the stack is a word.
+            // A padding argument on the stack is an integer.
             if passed || class == Class::Int && gaps {
                 self.pad_registers(class);
             }
@@ -243,11 +257,11 @@ impl Solver {
         }
     }
 
-    /// Padding arguments for the words of the argument area from `next` to `end`.
+    /// Padding arguments for the slots of the argument area from `next` to `end`.
     fn pad_stack(&mut self, mut next: u32, end: u32) {
-        while next.saturating_add(WORD_BYTES) <= end {
-            self.push(Param::new(WORD), None);
-            next += WORD_BYTES;
+        while let Some(ty) = gap(next, end, self.machine.counting.least_slot) {
+            self.push(Param::new(ty), None);
+            next += ty.bytes();
         }
     }
 
@@ -288,11 +302,27 @@ pub(crate) fn padding(class: Class) -> Param {
     })
 }
 
-/// Whether words of the argument area are left between or after the parameters at `taken`, from the offset `next` on.
+/// The integer whose slot is next in a gap of the argument area from `next` to `end`: a word, or where slots have less, the largest one that is aligned.
+fn gap(next: u32, end: u32, least_slot: u32) -> Option<ValueType> {
+    let ints = [
+        ValueType::I64,
+        ValueType::I32,
+        ValueType::I16,
+        ValueType::I8,
+    ];
+    let fits = |ty: &ValueType| {
+        let bytes = ty.bytes();
+        let is_there = bytes >= least_slot && next.saturating_add(bytes) <= end;
+        is_there && (bytes == least_slot || next.is_multiple_of(bytes))
+    };
+    ints.into_iter().find(fits)
+}
+
+/// Whether slots of the argument area are left between or after the parameters at `taken`, from the offset `next` on.
 fn has_gaps(
     mut next: u32,
     taken: impl Iterator<Item = (u32, u32)>,
-    area_bytes: u32,
+    (area_bytes, least_slot): (u32, u32),
 ) -> Result<bool, NotLowered> {
     let mut gaps = false;
     for (start, end) in taken.chain([(area_bytes, area_bytes)]) {
@@ -300,7 +330,7 @@ fn has_gaps(
         if bytes > MAX_GAP_BYTES {
             return Err(WIDE_GAPS);
         }
-        gaps |= bytes >= WORD_BYTES;
+        gaps |= gap(next, start, least_slot).is_some();
         next = end;
     }
     Ok(gaps)

@@ -16,9 +16,13 @@ fn other_targets_are_refused() {
         Err(PlanError::Target { target, why }) => format!("{target}: {why}"),
         other => panic!("{other:?}"),
     };
-    let arm = "aarch64_be-unknown-linux-gnu: calls on AArch64 are lowered for AAPCS64 only";
+    let arm = "aarch64_be-unknown-linux-gnu: calls on AArch64 are lowered for AAPCS64 and Apple's variant only";
     assert_eq!(refused("aarch64_be-unknown-linux-gnu"), arm);
-    for lowered in ["aarch64-unknown-linux-gnu", "x86_64-pc-windows-gnu"] {
+    for lowered in [
+        "aarch64-unknown-linux-gnu",
+        "aarch64-apple-darwin",
+        "x86_64-pc-windows-gnu",
+    ] {
         assert!(Machine::of(&target(lowered)).is_ok());
     }
     assert!(Machine::of(&target("x86_64-apple-darwin")).is_ok());

@@ -32,7 +32,7 @@ pub(crate) fn plan_type(ty: Type) -> Option<plan::ValueType> {
 #[inline]
 pub(crate) fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     use plan::CallConv as Conv;
-    by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail)
+    by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail AppleAarch64)
 }
 
 /// `call_conv` as the plan's, if it has it.

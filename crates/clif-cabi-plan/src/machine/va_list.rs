@@ -9,8 +9,10 @@ use super::counting::Class;
 pub(crate) struct VaList {
     /// The convention whose `va_list` it is.
     pub(crate) convention: &'static Convention,
-    /// Where it saves registers. `None`: integer registers in the shadow space, and the `va_list` is an address there.
+    /// Where it saves registers. `None`: the `va_list` is an address in the argument area.
     pub(crate) save_area: Option<SaveArea>,
+    /// Whether it saves integer registers in the shadow space, from where such an address may go on into the argument area.
+    pub(crate) has_home: bool,
 }
 
 /// The register save area of a variadic function, a slot for each integer register of parameters and then one for each vector register; and the `va_list` that

@@ -116,22 +116,7 @@ impl VaArgPlan {
         let refuse = |why| PlanError::unsupported(ty.to_string(), why, target);
         let (size, align) = (ty.size(), ty.align());
         let Some(save_area) = &machine.va_list.save_area else {
-            let word = WORD.bytes();
-            let by_reference = group.kind == GroupKind::Memory;
-            let found_at = if by_reference { COPY_ALIGN } else { word };
-            return Ok(Self {
-                size,
-                align,
-                in_place: align <= found_at,
-                place: VaPlace::Overflow,
-                overflow_align: word,
-                overflow_bytes: word.into(),
-                by_reference,
-                list: VaListPlan {
-                    bytes: 8,
-                    overflow: 0,
-                },
-            });
+            return Ok(Self::by_pointer(machine, &group, (size, align)));
         };
         let found = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
         found.map_err(|why| refuse(NotLowered::VaArg(why)))?;
@@ -209,6 +194,39 @@ impl VaArgPlan {
             false => in_registers(machine.counting, save_area, own, align, |_| false),
         };
         Ok(Self::at(save_area, place, (size, align), (size, align)))
+    }
+
+    /// The plan for an object of `size` bytes, aligned to `align`, of a `va_list` that is an address.
+    fn by_pointer(machine: &Machine, group: &Group, (size, align): (u64, u32)) -> Self {
+        let word = WORD.bytes();
+        let by_reference = group.kind == GroupKind::Memory;
+        // In the shadow space each is a word.
+        let is_word = by_reference || machine.va_list.has_home;
+        let (overflow_align, overflow_bytes) = match is_word {
+            true => (word, word.into()),
+            false => (group.align.max(word), size.next_multiple_of(word.into())),
+        };
+        let found_at = if by_reference {
+            COPY_ALIGN
+        } else {
+            overflow_align
+        };
+        Self {
+            size,
+            align,
+            in_place: align <= found_at,
+            place: match group.kind {
+                GroupKind::Ignore if !is_word => VaPlace::Nothing,
+                _ => VaPlace::Overflow,
+            },
+            overflow_align,
+            overflow_bytes,
+            by_reference,
+            list: VaListPlan {
+                bytes: 8,
+                overflow: 0,
+            },
+        }
     }
 
     /// The plan for an object at `place`; `object` and `in_area` are its size and alignment, in itself and in the argument area.

@@ -4,7 +4,7 @@ use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Scalar};
 use smallvec::{Array, SmallVec};
 
 use crate::machine::{Class, Counting, Machine, VectorMoves};
-use crate::parts::{CHUNK, ClifPart, is_wide, n_chunks, part, value_type};
+use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, part, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 
@@ -84,11 +84,17 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
     let is_wide = value == ValueType::I128 || machine.counting.positional && value.bytes() > 8;
-    if is_wide || ty.as_record().is_some() || !is_exhausted(machine, Class::of(value), abi) {
+    // A slot of less than a word has no other type, and no room to extend.
+    let is_packed = machine.counting.least_slot < WORD.bytes();
+    if is_wide
+        || ty.as_record().is_some()
+        || !is_packed && !is_exhausted(machine, Class::of(value), abi)
+    {
         return None;
     }
     let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
     let extension = match value {
+        _ if is_packed => Extension::None,
         ValueType::I8 | ValueType::I16 if signed => Extension::Sign,
         ValueType::I8 | ValueType::I16 => Extension::Zero,
         _ => Extension::None,

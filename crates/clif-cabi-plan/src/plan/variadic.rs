@@ -38,7 +38,7 @@ pub enum VaStart {
         save_align: u32,
     },
     /// The address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) is: before it, in the shadow space,
-    /// where one may be in a register (Win64).
+    /// where one may be in a register (Win64), or in it (Apple arm64).
     Pointer {
         /// Bytes.
         first: i32,
@@ -95,8 +95,8 @@ impl VariadicEntry {
             }
             None => VaStart::Pointer {
                 first: match n_int < counting.params.of(Class::Int).len() {
-                    true => home(counting, n_int),
-                    false => from_shadow(counting, area_bytes),
+                    true if machine.va_list.has_home => home(counting, n_int),
+                    _ => from_shadow(counting, area_bytes.next_multiple_of(WORD.bytes())),
                 },
             },
         };
@@ -134,8 +134,11 @@ pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item =
 
 /// How many classes of registers are saved: in the shadow space a float is in the integer register of its position too.
 fn n_saved(machine: &Machine) -> usize {
-    let has_area = machine.va_list.save_area.is_some();
-    if has_area { 2 } else { 1 }
+    match (&machine.va_list.save_area, machine.va_list.has_home) {
+        (Some(_), _) => 2,
+        (None, true) => 1,
+        (None, false) => 0,
+    }
 }
 
 /// From the first byte after the shadow space to the slot in it that is of position `i`.

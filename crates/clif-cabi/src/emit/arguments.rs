@@ -2,6 +2,7 @@
 
 use crate::cranelift::codegen::entity::packed_option::ReservedValue;
 use crate::cranelift::codegen::ir::{Value, types};
+use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ArgLoc, ClifPart, Content, PassMode, ResultPlan, ValueType};
 use smallvec::SmallVec;
 
@@ -107,7 +108,11 @@ impl CallSite<'_, '_, '_> {
             if let (Some(value), Some(to)) =
                 (padding.next(own.ty), params.get_mut(own.param as usize))
             {
-                *to = value;
+                // A gap of less than a word has less of it.
+                *to = match own.ty.is_int() && own.ty.bytes() < 8 {
+                    true => self.builder.ins().ireduce(clif_type(own.ty), value),
+                    false => value,
+                };
             }
         }
         Ok(values)

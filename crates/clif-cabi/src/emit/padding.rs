@@ -196,7 +196,7 @@ impl CallPlan {
                 && own.param == i
             {
                 padding = left;
-                *value = arrived.unwrap_or(*value);
+                *value = arrived.filter(|_| own.ty.bytes() == 8).unwrap_or(*value);
             }
         }
     }

@@ -25,7 +25,7 @@ const BOTH: &str = "
     (i64, i128) fast > parameter 1: Cranelift does not place an `i128` as C does; split it into two `i64`
     () -> i128 system_v > result 0: Cranelift does not place an `i128` as C does; split it into two `i64`
     (i64 sarg(65520), i64, i64 sarg(8)) tail > parameter 2: the argument area exceeds 65520 bytes
-    () apple_aarch64 > `apple_aarch64` is not a convention that is lowered on x86-64
+    () apple_aarch64 > `apple_aarch64` is not a convention that is lowered on this machine
     () probestack > `probestack` is not a convention that is lowered on x86-64
     (i8x32) system_v > parameter 0: `i8x32` is not passed in one register under `system_v`
     (f16) windows_fastcall > parameter 0: `f16` is not passed in one register under `windows_fastcall`

@@ -4,10 +4,10 @@ use cabi::aarch64::{V0, V1, V2, V3, V4, V5, V6, V7, X0, X1, X2, X3, X4, X5, X6, 
 
 use crate::machine::counting::{Counting, Registers, Sret};
 use crate::places::MAX_STACK_BYTES;
-use crate::signature::CallConv;
+use crate::signature::{CallConv, ValueType};
 
 /// Those of all conventions.
-pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &TAIL];
+pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &TAIL, &APPLE];
 
 const BOTH: Registers = Registers {
     int: &[X0, X1, X2, X3, X4, X5, X6, X7],
@@ -31,6 +31,15 @@ pub(super) const SYSTEM_V: Counting = Counting {
 
 const FAST: Counting = Counting {
     call_conv: CallConv::Fast,
+    ..SYSTEM_V
+};
+
+/// Stack slots of 1, 2 and 4 bytes.
+pub(super) const APPLE: Counting = Counting {
+    call_conv: CallConv::AppleAarch64,
+    least_slot: 1,
+    // A panic.
+    instead: &[(ValueType::F128, ValueType::I8X16)],
     ..SYSTEM_V
 };
 

@@ -1,9 +1,9 @@
-//! AArch64, little-endian: Cranelift's counting ([`counting`]) for functions of AAPCS64, and the stubs ([`stub`]).
+//! AArch64, little-endian: Cranelift's counting ([`counting`]) for functions of AAPCS64 and of Apple's variant, and the stubs ([`stub`]).
 
 mod counting;
 mod stub;
 
-use cabi::aarch64::{self, AAPCS64};
+use cabi::aarch64::{self, AAPCS64, APPLE_ARM64};
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{Convention, PlacedPart, Target};
 
@@ -25,14 +25,17 @@ static STEPS: Steps = Steps {
 pub(super) fn select(target: &Target) -> Selected {
     match target.convention() {
         Some(convention) if *convention == AAPCS64 => Selected::Lowered(&MACHINE),
+        Some(convention) if *convention == APPLE_ARM64 => Selected::Lowered(&APPLE),
         _ if target.name().starts_with("aarch64") => {
-            Selected::Refused("calls on AArch64 are lowered for AAPCS64 only")
+            Selected::Refused("calls on AArch64 are lowered for AAPCS64 and Apple's variant only")
         }
         _ => Selected::Other,
     }
 }
 
-pub(super) static MACHINE: Machine = Machine {
+pub(super) static MACHINE: Machine = LINUX;
+
+const LINUX: Machine = Machine {
     counting: &counting::SYSTEM_V,
     countings: counting::ALL,
     callee_saved: AAPCS64.frame.callee_saved,
@@ -69,13 +72,26 @@ pub(super) static MACHINE: Machine = Machine {
             in_pairs: true,
             by_reference: true,
         }),
+        has_home: false,
     },
     result,
     vector_moves,
 };
 
+/// x18 is the system's there: no convention has a static chain.
+static APPLE: Machine = Machine {
+    counting: &counting::APPLE,
+    va_list: VaList {
+        convention: &APPLE_ARM64,
+        save_area: None,
+        has_home: false,
+    },
+    ..LINUX
+};
+
 fn under(convention: &Convention) -> Option<&'static Machine> {
     match convention.frame.kind {
+        FrameKind::Unix if convention.frame.va_list == APPLE_ARM64.frame.va_list => Some(&APPLE),
         FrameKind::Unix => Some(&MACHINE),
         _ => None,
     }

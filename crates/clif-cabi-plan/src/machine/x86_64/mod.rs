@@ -73,6 +73,7 @@ const UNIX: Machine = Machine {
             in_pairs: false,
             by_reference: false,
         }),
+        has_home: false,
     },
     result,
     vector_moves,
@@ -100,6 +101,7 @@ static WIN64: Machine = Machine {
     va_list: VaList {
         convention: &X86_64_WIN64,
         save_area: None,
+        has_home: true,
     },
     result,
     vector_moves,

@@ -42,8 +42,13 @@ impl CallArgs {
         for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
             let (ty, place) = (&param.ty, &arg.place);
             let mode = match place {
-                Place::Stack { offset, size, .. } => {
-                    args.on_stack((machine, abi, &mut records), (i, ty), (*offset, *size))
+                Place::Stack {
+                    offset,
+                    size,
+                    align,
+                } => {
+                    let place = (*offset, *size, *align);
+                    args.on_stack((machine, abi, &mut records), (i, ty), place)
                 }
                 Place::Parts(placed) => match wide_moves(machine, place) {
                     _ if is_chain(machine, place) => {
@@ -82,7 +87,9 @@ impl CallArgs {
     /// case because something else in the argument area is an integer.
     fn tails_in_ints(&mut self) {
         let TableBuilder { table, params, .. } = &mut self.table;
-        let is_int = |own: &PlacedParam| own.in_area().is_some() && own.param == Param::new(WORD);
+        let is_int = |own: &PlacedParam| {
+            !matches!(own.place, ClifPlace::Reg(_)) && own.param == Param::new(WORD)
+        };
         if !params.iter().any(is_int) {
             return;
         }
@@ -125,9 +132,9 @@ impl CallArgs {
         &mut self,
         (machine, abi, records): (&Machine, &FnAbi, &mut Records),
         (arg, ty): (u32, &cabi::Type),
-        (offset, size): (u64, u64),
+        (offset, size, align): (u64, u64, u32),
     ) -> PassMode {
-        let (mode, parts) = records.mode(machine, ty, size, abi);
+        let (mode, parts) = records.mode(machine, ty, (size, align), abi);
         self.table.add_parts(&parts);
         match mode {
             PassMode::Words => self.words((arg, ty), offset, &parts),

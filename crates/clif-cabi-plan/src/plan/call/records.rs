@@ -1,4 +1,4 @@
-//! How records in the argument area get there: as words, two of them in one vector where that can be, or as blocks.
+//! How records in the argument area get there: as slots, two of them in one vector where that can be, or as blocks.
 //!
 //! Compilers read a record that is passed in memory 16 bytes at a time, where they copy it or calculate with vectors. A load of 16 bytes over two
 //! stores of 8 has to wait until both have left the store buffer, some 15 cycles; a load of 8 over a store of 16 does not. So two words of a
@@ -10,7 +10,7 @@ use std::ops::Range;
 use cabi::{FnAbi, FnSig, Place};
 
 use crate::machine::Machine;
-use crate::parts::{ClifPart, ClifParts, WORD, words};
+use crate::parts::{ClifPart, ClifParts, WORD, slots};
 use crate::plan::table::PassMode;
 use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, own_type};
 use crate::signature::ValueType;
@@ -61,7 +61,7 @@ impl Records {
         &mut self,
         machine: &Machine,
         ty: &cabi::Type,
-        size: u64,
+        (size, align): (u64, u32),
         abi: &FnAbi,
     ) -> (PassMode, ClifParts) {
         if let Some(own) = own_type(machine, ty, abi) {
@@ -70,7 +70,7 @@ impl Records {
         if size > MAX_PARTS_BYTES {
             return (PassMode::Area, ClifParts::new());
         }
-        let parts = words(size, ty);
+        let parts = slots(machine.counting.least_slot, (size, align), ty);
         if !machine.has_block_copy || crate::value_type(ty).is_some() {
             return (PassMode::Parts, parts);
         }

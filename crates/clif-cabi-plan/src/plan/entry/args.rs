@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::IncomingArea;
 use crate::error::PlanError;
 use crate::machine::{Class, Machine};
-use crate::parts::{WORD, words};
+use crate::parts::{WORD, slots};
 use crate::places::ClifPlace;
 use crate::plan::opening::{FrameArea, Opening, SavedVectors};
 use crate::plan::table::{Content, PassMode, TableBuilder};
@@ -67,7 +67,11 @@ impl EntryArgs {
         for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
             let (ty, place) = (&param.ty, &arg.place);
             let mode = match place {
-                Place::Stack { offset, size, .. } => {
+                Place::Stack {
+                    offset,
+                    size,
+                    align,
+                } => {
                     let offset = in_area(*offset);
                     match own_type(machine, ty, abi) {
                         Some(own) => {
@@ -77,7 +81,7 @@ impl EntryArgs {
                         }
                         None => {
                             if *size <= MAX_PARTS_BYTES {
-                                table.add_parts(&words(*size, ty));
+                                table.add_parts(&slots(counting.least_slot, (*size, *align), ty));
                             }
                             let size = in_area(*size);
                             let place = ClifPlace::Area { offset, size };
@@ -134,7 +138,9 @@ impl EntryArgs {
 
     /// The parameters for C's argument area: stack arguments of their own types, which need no pointer to it, if each has one.
     fn on_stack(&mut self, machine: &Machine, sig: &FnSig, abi: &FnAbi) {
-        let own = match sig.is_variadic() {
+        // Slots of less than a word are not filled one by one.
+        let is_packed = machine.counting.least_slot < WORD.bytes() && abi.area_bytes > 0;
+        let own = match sig.is_variadic() || is_packed {
             true => None, // what follows the named ones is in the area as well
             false => self.own_types(machine, abi),
         };
