@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::Compared;
 use super::run_cases::{Mode, compared, refused};
 use super::signatures::{Signatures, signature_of};
-use crate::build::bisect::Blame;
+use crate::build::bisect::build_without_refused;
 use crate::build::{ProgramTarget, ReferenceError, Unit, first_error};
 use crate::case::{Direction, Subject};
 use crate::check::layout::assertions;
@@ -40,28 +40,24 @@ pub(super) fn run_cases(
         linker: &programs.linker,
         emulator: programs.emulator.clone(),
     };
-    let called = loop {
-        let unit = all.unit(&compiler.reference, mode.optimize, &|_| String::new());
-        if unit.cases.is_empty() {
-            break Vec::new();
-        }
-        let error = match call_all(&program, &unit, compiler, mistake) {
-            Ok(called) => break called,
-            Err(error) => error,
-        };
-        let blamed = match unit.blame(&error, &unit.all()) {
-            Blame::Items(blamed) if !blamed.is_empty() => blamed,
-            _ => return Err(said(&error)),
-        };
-        let at: Vec<usize> = blamed.iter().map(|(at, _)| *at).collect();
-        let verdicts = all.chosen(&at).into_iter().zip(&blamed);
-        let verdicts: Vec<(usize, Compared)> = verdicts
-            .map(|((i, one), (_, why))| (i, refused(compiler, one, why)))
-            .collect();
-        for (i, verdict) in verdicts {
-            all.decide(i, verdict);
-        }
+    let unit = all.unit(&compiler.reference, mode.optimize, &|_| String::new());
+    let build = |chosen: &[usize]| {
+        let mut some = unit.clone();
+        let cases = chosen.iter().filter_map(|at| unit.cases.get(*at));
+        some.cases = cases.copied().collect();
+        call_all(&program, &some, compiler, mistake)
     };
+    let blame = |error: &ReferenceError, chosen: &[usize]| unit.blame(error, chosen);
+    let parts = build_without_refused(unit.all(), build, blame).map_err(|error| said(&error))?;
+    let mut refusals = Vec::new();
+    for (at, why) in &parts.refused {
+        let named = all.chosen(at).into_iter();
+        refusals.extend(named.map(|(i, one)| (i, refused(compiler, one, why))));
+    }
+    for (i, verdict) in refusals {
+        all.decide(i, verdict);
+    }
+    let called = parts.built.unwrap_or_default();
     let mut compared = compared(all, &called);
     for one in &mut compared {
         if let (Verdict::SelfInconsistent(_), Some(case)) = (&one.verdict, &one.case) {

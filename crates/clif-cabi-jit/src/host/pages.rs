@@ -20,7 +20,8 @@ impl Pages {
         Ok(Self(reserved.map_err(failed("reserve memory"))?))
     }
 
-    /// Bytes.
+    /// Bytes. cranelift-jit's own arena, which is what those releases have, knows them.
+    #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
