@@ -43,7 +43,7 @@ const KNOWN: [Tools; 4] = [
         emulator: &["qemu-aarch64"],
         linker: "aarch64-linux-gnu-gcc",
         compilers: &[
-            "clang-19 --target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector",
+            "clang-19 --target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector -mllvm -global-isel=0",
         ],
     },
     Tools {
