@@ -259,7 +259,9 @@ impl Solver {
 
     /// Padding arguments for the slots of the argument area from `next` to `end`.
     fn pad_stack(&mut self, mut next: u32, end: u32) {
-        while let Some(ty) = gap(next, end, self.machine.counting.least_slot) {
+        let least_slot = self.machine.counting.least_slot;
+        while next.saturating_add(least_slot) <= end {
+            let ty = gap(next, end, least_slot);
             self.push(Param::new(ty), None);
             next += ty.bytes();
         }
@@ -303,19 +305,14 @@ pub(crate) fn padding(class: Class) -> Param {
 }
 
 /// The integer whose slot is next in a gap of the argument area from `next` to `end`: a word, or where slots have less, the largest one that is aligned.
-fn gap(next: u32, end: u32, least_slot: u32) -> Option<ValueType> {
-    let ints = [
-        ValueType::I64,
-        ValueType::I32,
-        ValueType::I16,
-        ValueType::I8,
-    ];
-    let fits = |ty: &ValueType| {
-        let bytes = ty.bytes();
-        let is_there = bytes >= least_slot && next.saturating_add(bytes) <= end;
-        is_there && (bytes == least_slot || next.is_multiple_of(bytes))
-    };
-    ints.into_iter().find(fits)
+fn gap(next: u32, end: u32, least_slot: u32) -> ValueType {
+    if least_slot == WORD_BYTES {
+        return WORD;
+    }
+    let ints = [WORD, ValueType::I32, ValueType::I16];
+    let left = end.saturating_sub(next);
+    let fits = |ty: &ValueType| ty.bytes() <= left && next.is_multiple_of(ty.bytes());
+    ints.into_iter().find(fits).unwrap_or(ValueType::I8)
 }
 
 /// Whether slots of the argument area are left between or after the parameters at `taken`, from the offset `next` on.
@@ -330,7 +327,7 @@ fn has_gaps(
         if bytes > MAX_GAP_BYTES {
             return Err(WIDE_GAPS);
         }
-        gaps |= gap(next, start, least_slot).is_some();
+        gaps |= bytes >= least_slot;
         next = end;
     }
     Ok(gaps)
