@@ -356,9 +356,9 @@ fn given_result(
     }
 }
 
-/// Room for a `va_list`; its address.
+/// Room for a `va_list`, of which AArch64 has the largest; its address.
 fn va_list(builder: &mut FunctionBuilder<'_>) -> Value {
-    let slot = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, 24, 3);
+    let slot = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, 32, 3);
     let slot = builder.create_sized_stack_slot(slot);
     builder.ins().stack_addr(types::I64, slot, 0)
 }
