@@ -1,5 +1,6 @@
 //! Where Cranelift puts each parameter and result of a CLIF signature: its argument walk (`compute_arg_locs` of each back end) over the tables of a machine,
-//! against which every planned signature is checked. The tests of `clif-cabi` compare it with compiled code.
+//! against which every planned signature is checked. The tests of `clif-cabi` compare it with
+//! compiled code by random CLIF signatures on x86-64; elsewhere calls of random C signatures do (the suite `targets`).
 
 use cabi::Reg;
 use smallvec::SmallVec;
