@@ -1,6 +1,6 @@
 //! The options that name compilers to compare with, and the compilers found.
 
-use cabi::Policy;
+use cabi::{Policy, Target};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ pub(crate) struct Compilers {
     /// functions are called as they are declared.
     #[arg(long)]
     pub(crate) ms_abi: bool,
+    /// Target whose code runs in programs of its own, under an emulator where it is another machine's, instead of x86-64 Linux:
+    /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
     /// Processes at once, 1 to 1024; by default one per processor.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -41,6 +45,9 @@ impl Compilers {
     /// Why there is none, or why one that was named cannot be used.
     pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Vec<String>), String> {
         let limit = Duration::from_secs(self.compile_timeout.into());
+        if let Some(triple) = self.target.as_deref().filter(|triple| !is_here(triple)) {
+            return self.find_for(triple, limit);
+        }
         let (found, absent) = if self.cc.is_empty() {
             let bench = Installed::find_within(limit);
             (bench.references, bench.absent)
@@ -82,11 +89,14 @@ impl Compilers {
     ///
     /// # Errors
     /// As [`Compilers::find`].
-    pub(crate) fn find_for(&self, triple: &str) -> Result<(Vec<Compiler>, Vec<String>), String> {
+    fn find_for(
+        &self,
+        triple: &str,
+        limit: Duration,
+    ) -> Result<(Vec<Compiler>, Vec<String>), String> {
         if self.ms_abi {
             return Err("--ms-abi is for functions on Linux: --target names Windows".to_owned());
         }
-        let limit = Duration::from_secs(self.compile_timeout.into());
         let (target, known) = ProgramTarget::named(triple)?;
         let target = Arc::new(target);
         let (mut found, mut absent) = (Vec::new(), Vec::new());
@@ -119,4 +129,9 @@ impl Compilers {
     pub(crate) fn at_once(&self) -> usize {
         self.jobs.map_or_else(at_once, usize::from)
     }
+}
+
+/// Whether `triple` is the target whose calls are made in processes of this machine.
+fn is_here(triple: &str) -> bool {
+    Target::named(triple).is_ok_and(|target| target == Target::X86_64_LINUX)
 }

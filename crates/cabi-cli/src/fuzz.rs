@@ -175,11 +175,7 @@ impl Fuzz {
             results::make(folder)?;
         }
         process::watch_signals();
-        let compilers = match &self.target {
-            Some(triple) => self.compilers.find_for(triple),
-            None => self.compilers.find(),
-        };
-        let (compilers, absent) = compilers.map_err(|why| self.ended(why))?;
+        let (compilers, absent) = self.compilers.find().map_err(|why| self.ended(why))?;
         let bar = results::bar(&plan);
         let mut shown = std::collections::BTreeSet::new();
         let mut is_first = true;

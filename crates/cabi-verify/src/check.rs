@@ -5,7 +5,7 @@
 pub mod calls;
 pub mod layout;
 #[cfg(all(target_arch = "x86_64", unix))]
+pub mod program_calls;
+#[cfg(all(target_arch = "x86_64", unix))]
 #[allow(unsafe_code)]
 pub mod registers;
-#[cfg(all(target_arch = "x86_64", unix))]
-mod static_calls;

@@ -15,7 +15,7 @@ use crate::assembly::Question;
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError};
 use crate::pattern::{Painter, Pattern};
-use crate::run::static_program::calls_of;
+use crate::run::program::calls_of;
 use program::{Call, text};
 
 /// Processor time for all calls of a program: a callee that finds its arguments elsewhere may never return.
@@ -127,7 +127,7 @@ impl Emulated {
             },
         ];
         let link = [linker.1, &["-nostdlib", "-static", "-Wl,--no-relax"]].concat();
-        let program = Program::build(&files, None, &link)?;
+        let program = Program::build(&files, &link)?;
         let emulator = [self.emulator.to_owned()];
         let mut written = calls_of(&program, &emulator, calls.len(), SECONDS)?.into_iter();
         let outcomes = asked.iter().zip(planned).map(|(one, planned)| {

@@ -13,14 +13,13 @@
 
 use std::collections::BTreeMap;
 
-use cabi::DataModel;
 use clif_cabi_jit::Settings;
 
 use crate::build::{feature_flags, needs};
 use crate::check::calls::all_settings;
-use crate::states::{Shape, Transition};
+use crate::states::{Measure, Shape, Transition};
 use crate::threads::at_once;
-use crate::verify::units::Mistake;
+use crate::verify::units::{Mistake, OtherSide};
 use crate::verify::{Compiler, Progress, VerifyError};
 
 mod functions;
@@ -53,6 +52,8 @@ pub struct Exhaustive {
     pub settings: Vec<(String, Settings)>,
     /// What is made wrong on purpose, usually nothing.
     pub mistake: Mistake,
+    /// The states and shapes.
+    pub(crate) measure: Measure,
 }
 
 /// A compiler at one vector level.
@@ -69,8 +70,10 @@ impl Exhaustive {
     /// # Errors
     /// [`VerifyError`] if the compiler cannot be asked.
     pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
+        let measure = measure(&compiler);
         let mut plan = Self {
-            own: Level::new(compiler),
+            own: Level::new(compiler, measure),
+            measure,
             wider: Vec::new(),
             absent: Vec::new(),
             stride: 1,
@@ -79,9 +82,9 @@ impl Exhaustive {
             mistake: Mistake::default(),
         };
         // By reference wider vectors are like any record.
-        let wider_levels = match plan.own.compiler.ms_abi {
-            true => &[][..],
-            false => &["avx", "avx512f"],
+        let wider_levels = match measure {
+            Measure::SysV => &["avx", "avx512f"][..],
+            _ => &[],
         };
         for feature in wider_levels {
             if plan.shapes_left().next().is_none() {
@@ -102,9 +105,8 @@ impl Exhaustive {
 
     /// Shapes that no type has at any of the levels.
     fn shapes_left(&self) -> impl Iterator<Item = Shape> {
-        Shape::ALL
-            .into_iter()
-            .filter(|shape| self.level_of(*shape).is_none())
+        let shapes = self.measure.shapes().iter().copied();
+        shapes.filter(|shape| self.level_of(*shape).is_none())
     }
 
     /// The narrowest level at which there are types of `shape`.
@@ -121,7 +123,7 @@ impl Exhaustive {
     /// The shapes of which nothing can be run, with the reason.
     pub fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
         // Most of System V's shapes are none of Win64's.
-        let left = (!self.own.compiler.ms_abi).then(|| self.shapes_left());
+        let left = (self.measure != Measure::Win64).then(|| self.shapes_left());
         let why = self
             .absent
             .iter()
@@ -143,7 +145,11 @@ impl Exhaustive {
     /// [`VerifyError`]: no processes or memory, an interrupt.
     pub fn run(&self, progress: Progress<'_>) -> Result<ExhaustiveRun<'_>, VerifyError> {
         let mut run = ExhaustiveRun::new(self);
-        let all: Vec<Transition> = Transition::all().filter(|t| self.wants(*t)).collect();
+        let all: Vec<Transition> = self
+            .measure
+            .transitions()
+            .filter(|t| self.wants(*t))
+            .collect();
         // A compiler with another convention fails nearly everywhere, and a process dies of each: a sample tells.
         let sample = if all.len() > 2 * SAMPLE {
             // Odd, as the number of shapes is not: all of them are in it.
@@ -169,12 +175,30 @@ impl Exhaustive {
 
     fn wants(&self, transition: Transition) -> bool {
         let Transition { state, shape } = transition;
-        if self.own.compiler.ms_abi && !state.is_of_win64() {
-            return false;
-        }
-        let at = Shape::ALL.iter().position(|one| *one == shape).unwrap_or(0);
-        (state.number() + at).is_multiple_of(self.stride.max(1)) && self.level_of(shape).is_some()
+        let mut shapes = self.measure.shapes().iter();
+        let at = shapes.position(|one| *one == shape).unwrap_or(0);
+        let number = self.measure.state_number(state) + at;
+        self.measure.reaches(state)
+            && number.is_multiple_of(self.stride.max(1))
+            && self.level_of(shape).is_some()
     }
+
+    /// How the calls of one side are made: code for another target runs in programs, by Cranelift.
+    pub(crate) fn ways(&self) -> &'static [OtherSide] {
+        match self.own.compiler.programs {
+            Some(_) => &[OtherSide::Cranelift],
+            None => &OtherSide::EACH,
+        }
+    }
+}
+
+/// The states and shapes of the functions that are made for `compiler`.
+fn measure(compiler: &Compiler) -> Measure {
+    if compiler.ms_abi {
+        return Measure::Win64;
+    }
+    let own = compiler.target().convention().and_then(Measure::of);
+    own.unwrap_or_default()
 }
 
 /// So many transitions tell whether it is worth going on.
@@ -185,7 +209,7 @@ fn wider(own: &Compiler, feature: &str) -> Result<Result<Level, String>, VerifyE
     let features = [feature.to_owned()];
     let reference = own.reference.with_flags(&feature_flags(&features));
     match Compiler::new(reference, Some(own.policy)) {
-        Ok(compiler) => Ok(Ok(Level::new(compiler))),
+        Ok(compiler) => Ok(Ok(Level::new(compiler, Measure::SysV))),
         Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
             Ok(Err(error.to_string()))
         }
@@ -194,12 +218,12 @@ fn wider(own: &Compiler, feature: &str) -> Result<Result<Level, String>, VerifyE
 }
 
 impl Level {
-    fn new(compiler: Compiler) -> Self {
+    fn new(compiler: Compiler, measure: Measure) -> Self {
         let mut shapes: BTreeMap<Shape, Vec<usize>> = BTreeMap::new();
         let has = |number: &usize| {
             let mut block = crate::corpus::Block::default();
             let signature = functions::of_type(*number, compiler.ms_abi);
-            let declared = signature.declared("", &DataModel::LP64);
+            let declared = signature.declared("", compiler.target().data_model());
             block.code = declared.types.clone() + &declared.prototype();
             let needs = needs(&block);
             needs
@@ -210,6 +234,7 @@ impl Level {
         for (number, shape) in functions::shapes(&numbers, &compiler) {
             shapes.entry(shape).or_default().push(number);
         }
+        shapes.retain(|shape, _| measure.shapes().contains(shape));
         Self { compiler, shapes }
     }
 }

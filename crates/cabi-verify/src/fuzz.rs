@@ -12,7 +12,6 @@
 //! the compiler, or counted as a self-inconsistency. Where two compilers put something at different places and each call is right under its own
 //! profile, the policy bits that say so are counted.
 
-mod programs;
 mod report;
 mod run;
 mod run_cases;

@@ -3,13 +3,13 @@
 //! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
 //! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
 //! is read back through libclang, and a case is made only where its types are those of the header.
-use cabi::{Convention, FnAbi, FnSig, Kind, Scalar, Target, Type, VectorLevel, X86_64_SYSV};
+use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Scalar, Target, Type, VectorLevel};
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
 use crate::case::{Case, Subject, convention_attribute};
 use crate::corpus::Block;
 use crate::corpus::c_text::{CText, Function};
-use crate::generate::argument_positions::{Slot, positions};
+use crate::generate::argument_positions::{Slot, long, positions};
 
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
 pub const MAX_RECORD: u64 = 1 << 14;
@@ -57,7 +57,7 @@ pub const KEYS: [&str; 6] = [
 /// Kind of reason: declared again in the header's words, it has other types. It hides a difference.
 pub const READ_OTHERWISE: &str = "read otherwise";
 
-/// Reads what `include`, a text of directives, declares. Each record type gets its positions in functions of the convention
+/// Reads what `include`, a text of directives, declares for `target`. Each record type gets its positions in functions of the convention
 /// `records`, if there is one; `only` chooses functions and types by name and place.
 ///
 /// # Errors
@@ -65,7 +65,7 @@ pub const READ_OTHERWISE: &str = "read otherwise";
 pub fn read(
     include: &str,
     options: &Options,
-    records: Option<&'static Convention>,
+    (target, records): (&Target, Option<&'static Convention>),
     only: impl Fn(&str, &Location) -> bool,
 ) -> Result<FromHeader, HeaderError> {
     let mut header = cabi_header::parse(include, options)?;
@@ -76,6 +76,7 @@ pub fn read(
         skipped: Vec::new(),
         only: &only,
         header: &header,
+        target,
     };
     declared.take_skipped(&header);
     for prototype in &header.prototypes {
@@ -97,7 +98,7 @@ pub fn read(
     let again = cabi_header::parse(&code, options)?;
     let mut cases = Vec::new();
     for case in declared {
-        match case.case(&again) {
+        match case.case(&again, target) {
             Ok(case) => cases.push(case),
             Err(left) => skipped.push(left),
         }
@@ -108,7 +109,7 @@ pub fn read(
         named.retain(|named| only(&named.name, &named.location));
     }
     Ok(FromHeader {
-        subject: subject(preamble, header, cases),
+        subject: subject(preamble, header, cases, target),
         n_prototypes,
         n_records,
         skipped,
@@ -148,14 +149,14 @@ fn is_type(name: &str) -> bool {
 }
 
 /// A subject that stands in no file.
-fn subject(code: String, header: Header, cases: Vec<Case>) -> Subject {
+fn subject(code: String, header: Header, cases: Vec<Case>, target: &Target) -> Subject {
     let mut block = Block::default();
     block.code = code;
     Subject {
         block,
         header,
         text: CText::default(),
-        target: Target::X86_64_LINUX,
+        target: target.clone(),
         cases,
     }
 }
@@ -175,7 +176,7 @@ struct DeclaredCase {
 
 impl DeclaredCase {
     /// The case, if libclang reads the declaration as it was meant.
-    fn case(self, again: &Header) -> Result<Case, Omitted> {
+    fn case(self, again: &Header, target: &Target) -> Result<Case, Omitted> {
         let left = |key, why: String| Omitted {
             name: self.name.clone(),
             key,
@@ -208,7 +209,7 @@ impl DeclaredCase {
             unnamed,
             unnamed_text,
             vectors: VectorLevel::Baseline,
-            target: Target::X86_64_LINUX,
+            target: target.clone(),
         })
     }
 }
@@ -228,6 +229,7 @@ struct Declaring<'a> {
     skipped: Vec<Omitted>,
     only: &'a dyn Fn(&str, &Location) -> bool,
     header: &'a Header,
+    target: &'a Target,
 }
 
 impl Declaring<'_> {
@@ -289,9 +291,13 @@ impl Declaring<'_> {
         let unnamed = [
             ("int", Type::I32),
             ("double", Type::F64),
-            ("long", Type::I64),
+            (long(self.target.data_model()), Type::I64),
         ];
-        let exact = [("long double", Type::F80)].into_iter();
+        let exact = match self.target.data_model().long_double {
+            LongDouble::F80 => Some(("long double", Type::F80)),
+            _ => None,
+        };
+        let exact = exact.into_iter();
         // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with one would be left out as a whole.
         let unnamed = unnamed
             .into_iter()
@@ -360,7 +366,7 @@ impl Declaring<'_> {
             }
             // The profile does not matter: it is about how many registers to fill before.
             let alone = FnSig::new([named.ty.clone()], Type::VOID).convention(convention);
-            match FnAbi::new(&alone, &Target::X86_64_LINUX) {
+            match FnAbi::new(&alone, self.target) {
                 Ok(abi) => self.positions(seen.len(), named, &abi),
                 Err(error) => self.skip(place(named), "place", error.to_string()),
             }
@@ -371,8 +377,12 @@ impl Declaring<'_> {
     /// The cases of one record type; `abi` is that of a call with it alone.
     fn positions(&mut self, number: usize, named: &NamedType, abi: &FnAbi) {
         let (name, ty) = (named.name.as_str(), &named.ty);
-        let convention = (*abi.convention != X86_64_SYSV).then_some(abi.convention);
-        for (i, position) in positions(abi).into_iter().enumerate() {
+        let own = self.target.convention();
+        let convention = (own != Some(abi.convention)).then_some(abi.convention);
+        for (i, position) in positions(abi, self.target.data_model())
+            .into_iter()
+            .enumerate()
+        {
             let texts = |slots: &[Slot]| slots.iter().map(|slot| slot.text(name)).collect();
             let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect();
             let (result, ret) = if position.returned {

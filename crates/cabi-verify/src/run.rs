@@ -8,7 +8,7 @@ pub mod child;
 pub mod guard;
 #[allow(unsafe_code)]
 pub mod loaded;
-pub mod static_program;
+pub mod program;
 pub mod zig;
 
 /// Bytes of each buffer that compiled code reads and writes.

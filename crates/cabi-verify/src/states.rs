@@ -10,14 +10,15 @@
 //!
 //! [`Coverage`] is a set of transitions; [`exhaustive`](crate::exhaustive) makes calls that show every one of them.
 //!
-//! Functions of Win64 (`ms_abi`) are in 12 of these states: they have four positions, each a register of both kinds, before slots of the stack.
-//! Outside of the measure: other conventions, vectors of bools whose lanes are passed one by one, and what gcc makes of a record of
+//! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 is in 12 of these states, as it has four
+//! positions, each a register of both kinds, before slots of the stack; AAPCS64 and Apple's arm64 have eight registers of both kinds.
+//! Outside of the measure: conventions without one, vectors of bools whose lanes are passed one by one, and what gcc makes of a record of
 //! unnamed bit-fields alone, which has registers but no room on the stack.
 
 use std::fmt;
 
-use cabi::convention::{Convention, GroupKind, Role};
-use cabi::{Bank, Error, FnAbi, FnSig, Part, PartType, Policy, Type, X86_64_SYSV, X86_64_WIN64};
+use cabi::convention::{GroupKind, Role};
+use cabi::{Bank, Error, FnAbi, FnSig, Part, PartType, Place, Policy, Type};
 
 use crate::case::Case;
 
@@ -27,70 +28,35 @@ mod tests;
 
 pub use coverage::Coverage;
 
-/// Positions of arguments in Win64, each a register of both kinds.
-const N_POSITIONS: u8 = 4;
-/// Integer registers that arguments are passed in.
-const N_GP: u8 = 6;
-/// Vector registers that arguments are passed in.
-const N_SSE: u8 = 8;
-/// Slots of the shadow space.
-const SHADOW_SLOTS: u8 = 4;
-/// Slots of 8 bytes in 64 bytes, the greatest alignment that states distinguish.
-const N_PHASES: u8 = 8;
+mod measure;
+
+pub use measure::Measure;
 
 /// What the arguments so far have left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct State {
-    /// Integer registers left, at most 6.
+    /// Integer registers left.
     pub gp: u8,
-    /// Vector registers left, at most 8.
+    /// Vector registers left.
     pub sse: u8,
-    /// Offset of the next free slot in the argument area, modulo 64 bytes, in slots of 8 bytes.
+    /// Where the next free slot of the argument area is, modulo the greatest alignment that states of the convention distinguish, in its slots.
     pub phase: u8,
 }
 
 impl State {
-    /// How many there are.
-    pub const COUNT: usize = (N_GP as usize + 1) * (N_SSE as usize + 1) * N_PHASES as usize;
-
-    /// Every state.
-    pub fn all() -> impl Iterator<Item = Self> + Clone {
-        let each = |n: u8| (0..=n).rev();
-        each(N_GP).flat_map(move |gp| {
-            each(N_SSE).flat_map(move |sse| (0..N_PHASES).map(move |phase| Self { gp, sse, phase }))
-        })
-    }
-
-    /// Whether arguments of Win64 can leave it: positions take a register of both kinds, and nothing is on the stack before the last one.
-    pub fn is_of_win64(self) -> bool {
-        let Self { gp, sse, phase } = self;
-        gp == sse && gp <= N_POSITIONS && (gp == 0 || phase == SHADOW_SLOTS)
-    }
-
-    /// Its number, below [`State::COUNT`].
-    pub fn number(self) -> usize {
-        let (gp, sse) = (N_GP - self.gp.min(N_GP), N_SSE - self.sse.min(N_SSE));
-        let row = usize::from(gp) * (usize::from(N_SSE) + 1) + usize::from(sse);
-        row * usize::from(N_PHASES) + usize::from(self.phase % N_PHASES)
-    }
-
-    /// The state that the arguments of `abi` leave.
-    pub fn after(abi: &FnAbi) -> Self {
-        let slots = abi.area_bytes / 8 % u64::from(N_PHASES);
-        let (gp, sse) = registers(abi.convention);
-        Self {
-            gp: gp.saturating_sub(abi.n_gp),
+    /// The state that the arguments of `abi` leave. `None` if the convention has no measure.
+    pub fn after(abi: &FnAbi) -> Option<Self> {
+        let measure = Measure::of(abi.convention)?;
+        let slots = measure.area(abi) / measure.slot() % u64::from(measure.n_phases());
+        let (gp, sse) = measure.registers();
+        // The address of a result may have a register of its own.
+        let is_own =
+            !measure.result_takes_register() && matches!(abi.ret.place, Place::Indirect { .. });
+        Some(Self {
+            gp: gp.saturating_sub(abi.n_gp.saturating_sub(u8::from(is_own))),
             sse: sse.saturating_sub(abi.n_sse),
             phase: u8::try_from(slots).unwrap_or(0),
-        }
-    }
-}
-
-/// How many integer and vector registers `convention` has for arguments.
-pub(crate) fn registers(convention: &Convention) -> (u8, u8) {
-    match *convention == X86_64_WIN64 {
-        true => (N_POSITIONS, N_POSITIONS),
-        false => (N_GP, N_SSE),
+        })
     }
 }
 
@@ -124,8 +90,20 @@ pub enum Registers {
     V32,
     /// A vector register for 64 bytes.
     V64,
+    /// Three vector registers, for at most 8 bytes each.
+    SSS,
+    /// Four of them.
+    SSSS,
+    /// Two vector registers for 16 bytes each.
+    VV,
+    /// Three of them.
+    VVV,
+    /// Four of them.
+    VVVV,
     /// None: it is passed in memory.
     Memory,
+    /// An integer register for the address of a copy.
+    Copy,
 }
 
 /// What a value asks for: registers, and its alignment where it goes to the stack.
@@ -133,47 +111,11 @@ pub enum Registers {
 pub struct Shape {
     /// The registers.
     pub registers: Registers,
-    /// Its alignment on the stack in bytes, from 8 to 64. Greater ones count as 64.
+    /// Its alignment on the stack in bytes, at least that of a slot. Greater ones than the convention distinguishes count as the greatest.
     pub align: u8,
 }
 
 impl Shape {
-    /// Every shape that a value can have.
-    pub const ALL: [Self; 26] = {
-        use Registers::{I, II, IS, Memory, Nothing, S, SI, SS, V16, V32, V64};
-        const fn shape(registers: Registers, align: u8) -> Shape {
-            Shape { registers, align }
-        }
-        [
-            shape(Nothing, 8),
-            shape(I, 8),
-            shape(I, 16),
-            shape(II, 8),
-            shape(II, 16),
-            shape(S, 8),
-            shape(S, 16),
-            shape(SS, 8),
-            shape(SS, 16),
-            shape(IS, 8),
-            shape(IS, 16),
-            shape(SI, 8),
-            shape(SI, 16),
-            shape(V16, 8),
-            shape(V16, 16),
-            shape(V32, 8),
-            shape(V32, 16),
-            shape(V32, 32),
-            shape(V64, 8),
-            shape(V64, 16),
-            shape(V64, 32),
-            shape(V64, 64),
-            shape(Memory, 8),
-            shape(Memory, 16),
-            shape(Memory, 32),
-            shape(Memory, 64),
-        ]
-    };
-
     /// The shape of parameter `ty` (an unnamed argument, if `unnamed`) in a signature like `like`. `None` if it is outside of the measure.
     ///
     /// # Errors
@@ -190,26 +132,20 @@ impl Shape {
             false => Role::Named,
         };
         let group = FnAbi::classify(&sig, ty, role, &case.target)?;
+        let convention = case.prototype.convention.or(case.target.convention());
+        let Some(measure) = convention.and_then(Measure::of) else {
+            return Ok(None);
+        };
         let registers = match group.kind {
             GroupKind::Ignore => Some(Registers::Nothing),
             GroupKind::Memory if group.size == 0 => Some(Registers::Nothing),
-            GroupKind::Memory => Some(Registers::Memory),
+            GroupKind::Memory => Some(measure.of_memory()),
             // Padding that takes a register, and no place on the stack.
             GroupKind::Registers if group.size > 0 => Registers::of(&group.parts),
             _ => None,
         };
-        let align = match registers {
-            Some(Registers::Nothing) => Some(8),
-            _ => u8::try_from(group.align.clamp(8, 64)).ok(),
-        };
-        let shape = registers.zip(align);
-        let shape = shape.map(|(registers, align)| Self { registers, align });
-        Ok(shape.filter(|shape| Self::ALL.contains(shape)))
-    }
-
-    /// Its place in [`Shape::ALL`].
-    fn number(self) -> Option<usize> {
-        Self::ALL.iter().position(|shape| *shape == self)
+        let shape = registers.map(|registers| measure.shape(registers, group.align));
+        Ok(shape.filter(|shape| measure.shapes().contains(shape)))
     }
 }
 
@@ -225,7 +161,19 @@ impl Registers {
             [(Bank::Vector, PartType::V256)] => Self::V32,
             [(Bank::Vector, PartType::V512)] => Self::V64,
             [(Bank::Vector, _)] => Self::S,
-            [(Bank::Vector, _), (Bank::Vector, _)] => Self::SS,
+            [(Bank::Vector, ty), rest @ ..]
+                if rest.iter().all(|(bank, _)| *bank == Bank::Vector) =>
+            {
+                match (rest.len(), ty) {
+                    (1, PartType::V128) => Self::VV,
+                    (2, PartType::V128) => Self::VVV,
+                    (3, PartType::V128) => Self::VVVV,
+                    (1, _) => Self::SS,
+                    (2, _) => Self::SSS,
+                    (3, _) => Self::SSSS,
+                    _ => return None,
+                }
+            }
             [(Bank::Int, _), (Bank::Vector, _)] => Self::IS,
             [(Bank::Vector, _), (Bank::Int, _)] => Self::SI,
             _ => return None,
@@ -235,7 +183,7 @@ impl Registers {
     /// The alignment on the stack that goes without saying, in bytes.
     fn natural_align(self) -> Option<u8> {
         match self {
-            Self::V16 => Some(16),
+            Self::V16 | Self::VV | Self::VVV | Self::VVVV => Some(16),
             Self::V32 => Some(32),
             Self::V64 => Some(64),
             Self::Memory => None,
@@ -258,7 +206,13 @@ impl fmt::Display for Shape {
             Registers::V16 => "V16",
             Registers::V32 => "V32",
             Registers::V64 => "V64",
+            Registers::SSS => "SSS",
+            Registers::SSSS => "SSSS",
+            Registers::VV => "VV",
+            Registers::VVV => "VVV",
+            Registers::VVVV => "VVVV",
             Registers::Memory => "M",
+            Registers::Copy => "copy",
         };
         f.write_str(name)?;
         match self.registers.natural_align() {
@@ -279,14 +233,6 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// How many there are.
-    pub const COUNT: usize = State::COUNT * Shape::ALL.len();
-
-    /// Every transition.
-    pub fn all() -> impl Iterator<Item = Self> + Clone {
-        State::all().flat_map(|state| Shape::ALL.map(|shape| Self { state, shape }))
-    }
-
     /// What argument `index` of `case` shows under `policy`. `None` if it is outside of the measure, or there is no such argument.
     ///
     /// # Errors
@@ -304,17 +250,8 @@ impl Transition {
             return Ok(None);
         };
         let shape = Shape::of(ty, index >= named.len(), case, policy)?;
-        let state = State::after(&abi);
-        let name = abi.convention.name;
-        let measured = [X86_64_SYSV.name, X86_64_WIN64.name].contains(&name);
-        Ok(shape
-            .filter(|_| measured)
-            .map(|shape| Self { state, shape }))
-    }
-
-    /// Its number, below [`Transition::COUNT`].
-    fn number(self) -> Option<usize> {
-        Some(self.state.number() * Shape::ALL.len() + self.shape.number()?)
+        let of = State::after(&abi).zip(shape);
+        Ok(of.map(|(state, shape)| Self { state, shape }))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::check::calls::{Direction, all_settings};
 use crate::header::{self, FromHeader, Omitted};
 use crate::process;
 use crate::run::loaded::LoadedCode;
-use crate::states::Coverage;
+use crate::states::{Coverage, Measure};
 use crate::threads::at_once;
 
 mod error;
@@ -123,13 +123,14 @@ impl Verification {
     ///
     /// # Example
     /// ```no_run
-    /// use cabi::X86_64_SYSV;
+    /// use cabi::{Target, X86_64_SYSV};
     /// use cabi_header::Options;
     /// use cabi_verify::build::Reference;
     /// use cabi_verify::verify::{Compiler, Verification, Read};
     ///
     /// let flags = vec!["-std=gnu17".to_owned()];
-    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), Some(&X86_64_SYSV), |_, _| true)?;
+    /// let records = (&Target::X86_64_LINUX, Some(&X86_64_SYSV));
+    /// let header = Read::header("stdlib.h", &Options::new().args(&flags), records, |_, _| true)?;
     /// let compiler = Compiler::new(Reference::of_command("gcc -O2")?, None)?;
     /// let plan = Verification::new(vec![header], vec![compiler], flags);
     /// let run = plan.run(&|_, _, _| {})?;
@@ -228,7 +229,7 @@ impl<'a> Prepared<'a> {
 }
 
 impl Read {
-    /// Reads a header named as after `#include`, or by its path from here. Each record type gets its positions in functions
+    /// Reads a header named as after `#include`, or by its path from here, for a target. Each record type gets its positions in functions
     /// of the convention `records`, if there is one; `only` chooses functions and types by name and place.
     ///
     /// # Errors
@@ -236,7 +237,7 @@ impl Read {
     pub fn header(
         name: &str,
         options: &Options,
-        records: Option<&'static Convention>,
+        records: (&Target, Option<&'static Convention>),
         only: impl Fn(&str, &Location) -> bool,
     ) -> Result<Self, VerifyError> {
         check_interrupt()?;
@@ -252,7 +253,7 @@ impl Read {
         name: &str,
         text: &str,
         options: &Options,
-        records: Option<&'static Convention>,
+        records: (&Target, Option<&'static Convention>),
         only: impl Fn(&str, &Location) -> bool,
     ) -> Result<Self, VerifyError> {
         let name = name.to_owned();
@@ -300,7 +301,7 @@ impl Compiler {
             level: VectorLevel::Baseline,
             ms_abi: false,
             programs: Some(programs),
-            reference,
+            reference: reference.for_programs(),
         }
     }
 
@@ -373,7 +374,9 @@ impl Run<'_> {
 
     /// The transitions of System V's argument assignment that passed.
     pub fn coverage(&self) -> Coverage {
-        let mut seen = Coverage::default();
+        let convention = self.plan.compilers.first();
+        let convention = convention.and_then(|compiler| compiler.target().convention());
+        let mut seen = Coverage::of(convention.and_then(Measure::of).unwrap_or_default());
         for part in &self.parts {
             let policy = self.plan.compilers[part.compiler].policy;
             for called in &part.called {

@@ -1,7 +1,7 @@
 //! The types that are tried: one block of `tests/corpus/conformance` each, which declares it under the name `t`. A file is a group; what
 //! a block `proves` is the line that describes the type.
 
-use cabi::{FnAbi, FnSig, Target, Type};
+use cabi::{DataModel, FnAbi, FnSig, Target, Type};
 use cabi_verify::case::{CaseError, Subject};
 use cabi_verify::corpus::{Block, CorpusFile, read_folder};
 use cabi_verify::generate::argument_positions::{Slot, positions};
@@ -72,7 +72,7 @@ pub fn read() -> Result<Vec<Group>, String> {
 pub fn position_names() -> Result<Vec<&'static str>, cabi::Error> {
     let sig = FnSig::new([Type::I64], Type::VOID);
     let abi = FnAbi::new(&sig, &Target::X86_64_LINUX)?;
-    Ok(positions(&abi)
+    Ok(positions(&abi, &DataModel::LP64)
         .iter()
         .map(|position| position.name)
         .collect())
@@ -90,7 +90,7 @@ fn tried(block: &Block) -> Result<Subject, String> {
     let mut block = block.clone();
     let texts =
         |slots: &[Slot]| -> Vec<String> { slots.iter().map(|slot| slot.text(TRIED)).collect() };
-    for (i, position) in positions(&abi).iter().enumerate() {
+    for (i, position) in positions(&abi, &DataModel::LP64).iter().enumerate() {
         let result = if position.returned { TRIED } else { "void" };
         let mut list = texts(&position.params);
         if !position.unnamed.is_empty() {

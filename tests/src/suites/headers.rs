@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cabi::convention::{Convention, Frame};
-use cabi::{Kind, Type, X86_64_SYSV};
+use cabi::{Kind, Target, Type, X86_64_SYSV};
 use cabi_header::{HeaderError, Options};
 use cabi_verify::check::calls::Difference;
 use cabi_verify::header::Omitted;
@@ -150,7 +150,13 @@ fn read_text(
     let options = flags
         .iter()
         .fold(Options::new(), |options, flag| options.arg(flag));
-    match Read::text(name, text, &options, Some(&X86_64_SYSV), |_, _| true) {
+    match Read::text(
+        name,
+        text,
+        &options,
+        (&Target::X86_64_LINUX, Some(&X86_64_SYSV)),
+        |_, _| true,
+    ) {
         Ok(read) => Ok(Some(read)),
         Err(VerifyError::Header { source, .. }) if is_absent(&source) => {
             report.absent(engine, &format!("not installed: {source}"));

@@ -6,12 +6,12 @@
 //! with another first register, must show.
 
 use cabi::convention::{Convention, Rule, Rules};
-use cabi::{Policy, Scalar, Target, X86_64_SYSV, x86_64};
-use cabi_verify::build::{Reference, Unit};
+use cabi::{Policy, Scalar, X86_64_SYSV, x86_64};
+use cabi_verify::build::{ProgramTarget, Reference, Unit};
 use cabi_verify::case::{Case, Direction, Entry};
 use cabi_verify::check::calls::{Difference, Harness, Verdict, admitted, reference_agrees};
+use cabi_verify::check::program_calls::{Pair, ProgramCases, in_two_files};
 use cabi_verify::run::loaded::LoadedCode;
-use cabi_verify::run::static_program::{OurSide, StaticProgram};
 use cabi_verify::verify::known_bug;
 use clif_cabi_jit::Settings;
 
@@ -31,10 +31,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             if entries.is_empty() {
                 continue;
             }
-            let here = same_verdicts(reference, entries, suite)?;
-            for direction in Direction::ALL {
-                ours(reference, direction, (entries, &here), suite)?;
-            }
+            every_pair(reference, entries, suite)?;
             for other in references
                 .iter()
                 .filter(|other| other.name() != reference.name())
@@ -49,84 +46,75 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// The verdicts of a static program with callees of `callees`, compiled with `flags`; in place of one side it may have ours.
+/// Of each of `pairs` the verdicts of a static program, whose callees are of `callees` with these flags.
 fn verdicts(
     reference: &Reference,
-    callees: &Reference,
-    flags: Vec<&str>,
-    ours: Option<OurSide>,
+    (callees, flags): (&Reference, &[&str]),
+    (pairs, convention): (&[Pair], Option<&'static Convention>),
     entries: &[Entry<'_>],
-) -> Result<Vec<Verdict>> {
-    let program = StaticProgram {
-        callees,
-        callee_flags: flags,
-        ours,
-        target: Target::X86_64_LINUX,
-        linker: reference,
-        emulator: Vec::new(),
-    };
+) -> Result<Vec<Vec<Verdict>>> {
     let unit = Unit::of_entries(reference, "-O1", entries);
-    let policy = reference.profile().policy();
-    Ok(program.verdicts(&unit, policy)?)
+    let [callers, callees] = in_two_files(&unit, callees, flags)?;
+    let cases = entries.iter().enumerate();
+    let cases: Vec<_> = cases
+        .map(|(at, (_, case))| (*case, unit.symbol(at)))
+        .collect();
+    let program = ProgramCases {
+        target: &ProgramTarget::here(reference)?,
+        objects: &[&callers.object, &callees.object],
+        cases: &cases,
+        policy: reference.profile().policy(),
+        convention,
+    };
+    Ok(program.verdicts(pairs)?)
 }
 
-/// Returns those of this process.
-fn same_verdicts(
-    reference: &Reference,
-    entries: &[Entry<'_>],
-    suite: &mut Suite,
-) -> Result<Vec<Verdict>> {
-    let engine = format!("static {}", reference.name());
-    let here = in_this_process(reference, entries)?;
-    let there = verdicts(reference, reference, Vec::new(), None, entries)?;
-    let mut n_differ = 0;
-    for (((_, case), here), there) in entries.iter().zip(&here).zip(&there) {
-        n_differ += usize::from(matches!(there, Verdict::Differs(_)));
-        let outcome = match about(here) == about(there) {
-            true => Ok(()),
-            false => Err(format!("here {here:?}, in a static program {there:?}")),
-        };
-        suite.report.outcome(&engine, &case.name, outcome);
-    }
-    suite.report.note(format!(
-        "{engine}: {} cases, of which the compiler disagrees with itself in {n_differ}",
-        entries.len()
-    ));
-    Ok(here)
-}
-
-/// One side is ours, the other one the compiler's, of which `here` says where it agrees with itself.
-fn ours(
-    reference: &Reference,
-    direction: Direction,
-    (entries, here): (&[Entry<'_>], &[Verdict]),
-    suite: &mut Suite,
-) -> Result<()> {
+/// The compiler's own pair gets the verdicts of this process, and those with one side of ours pass.
+fn every_pair(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> Result<()> {
     let name = reference.name();
-    let engine = match direction {
-        Direction::Call => format!("static ours calls {name}"),
-        Direction::Callee => format!("static {name} calls ours"),
-    };
-    let side = OurSide {
-        direction,
-        convention: None,
-    };
-    let verdicts = verdicts(reference, reference, Vec::new(), Some(side), entries)?;
-    for (((_, case), here), verdict) in entries.iter().zip(here).zip(verdicts) {
-        match (verdict, here) {
-            (Verdict::Passed(_), _) => suite.report.outcome(&engine, &case.name, Ok(())),
-            (Verdict::NotLowered(why), _) => suite.report.not_run(&engine, &case.name, &why),
-            (_, Verdict::Differs(_)) => {
-                let why = "the reference's own caller and callee disagree";
-                suite.report.not_run(&engine, &case.name, why);
-            }
-            (differs, _) => suite
-                .report
-                .outcome(&engine, &case.name, Err(about(&differs))),
+    let here = in_this_process(reference, entries)?;
+    let pairs = [Pair::C, OURS[0], OURS[1]];
+    let there = verdicts(reference, (reference, &[]), (&pairs, None), entries)?;
+    let engines = [
+        format!("static {name}"),
+        format!("static ours calls {name}"),
+        format!("static {name} calls ours"),
+    ];
+    let mut n_differ = 0;
+    for ((pair, verdicts), engine) in pairs.iter().zip(there).zip(&engines) {
+        for (((_, case), here), verdict) in entries.iter().zip(&here).zip(verdicts) {
+            let outcome = match (verdict, here) {
+                (there, here) if *pair == Pair::C => {
+                    n_differ += usize::from(matches!(there, Verdict::Differs(_)));
+                    match about(here) == about(&there) {
+                        true => Ok(()),
+                        false => Err(format!("here {here:?}, in a static program {there:?}")),
+                    }
+                }
+                (Verdict::Passed(_), _) => Ok(()),
+                (Verdict::NotLowered(why), _) => {
+                    suite.report.not_run(engine, &case.name, &why);
+                    continue;
+                }
+                (_, Verdict::Differs(_)) => {
+                    let why = "the reference's own caller and callee disagree";
+                    suite.report.not_run(engine, &case.name, why);
+                    continue;
+                }
+                (differs, _) => Err(about(&differs)),
+            };
+            suite.report.outcome(engine, &case.name, outcome);
         }
     }
+    suite.report.note(format!(
+        "static {name}: {} cases, of which the compiler disagrees with itself in {n_differ}",
+        entries.len()
+    ));
     Ok(())
 }
+
+/// One side is ours.
+const OURS: [Pair; 2] = [Pair::Ours(Direction::Call), Pair::Ours(Direction::Callee)];
 
 /// What two runs must have in common: which value differs, but not the bytes of it, which may come from a register that was never set.
 fn about(verdict: &Verdict) -> String {
@@ -177,8 +165,8 @@ fn mixed(
     if both.is_empty() {
         return Ok(());
     }
-    let verdicts = verdicts(reference, other, Vec::new(), None, &both)?;
-    for ((_, case), verdict) in both.iter().zip(verdicts) {
+    let verdicts = verdicts(reference, (other, &[]), (&[Pair::C], None), &both)?;
+    for ((_, case), verdict) in both.iter().zip(verdicts.into_iter().flatten()) {
         let mut bugs = [reference, other]
             .into_iter()
             .filter_map(|one| known_bug(one.name(), case));
@@ -226,25 +214,19 @@ fn control(reference: &Reference, entries: &[Entry<'_>], suite: &mut Suite) -> R
     if some.is_empty() {
         return Ok(());
     }
-    let broken = |direction| OurSide {
-        direction,
-        convention: Some(&RSI_FIRST),
-    };
-    for (engine, flags, ours) in [
-        ("static control", vec!["-mabi=ms"], None),
-        (
-            "static control ours calls",
-            Vec::new(),
-            Some(broken(Direction::Call)),
-        ),
+    let engines = [
+        ("static control", &["-mabi=ms"][..], Pair::C, None),
+        ("static control ours calls", &[], OURS[0], Some(&RSI_FIRST)),
         (
             "static control ours is called",
-            Vec::new(),
-            Some(broken(Direction::Callee)),
+            &[],
+            OURS[1],
+            Some(&RSI_FIRST),
         ),
-    ] {
-        let verdicts = verdicts(reference, reference, flags, ours, &some)?;
-        for ((_, case), verdict) in some.iter().zip(verdicts) {
+    ];
+    for (engine, flags, pair, convention) in engines {
+        let verdicts = verdicts(reference, (reference, flags), (&[pair], convention), &some)?;
+        for ((_, case), verdict) in some.iter().zip(verdicts.into_iter().flatten()) {
             let outcome = match verdict {
                 Verdict::Differs(_) => Ok(()),
                 Verdict::NotLowered(why) => {

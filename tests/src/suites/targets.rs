@@ -1,7 +1,7 @@
 //! Targets whose code runs in programs of its own: AArch64 Linux by gcc and clang, Apple's arm64 and Windows x64 by clang, which writes ELF in their conventions.
 //!
 //! It is the run of `cabi fuzz --target`: random signatures, variadic ones among them, both sides of every call, one by Cranelift as an object file. Layouts are
-//! compared by static assertions.
+//! compared too. Then every n-th transition of argument assignment is called.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
@@ -12,12 +12,16 @@ use std::sync::Arc;
 
 use cabi::convention::Features;
 use cabi_verify::build::{ProgramTarget, Reference};
+use cabi_verify::exhaustive::{self, Exhaustive};
 use cabi_verify::fuzz::{self, Campaign, Stats};
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::{Compiler, Mistake, OtherSide};
 
 use super::conventions::mutations;
 use crate::suite::{Result, Suite, number};
+
+/// Every n-th transition is run; with `cabi verify --exhaustive --target` all.
+const STRIDE: usize = 24;
 
 /// Signatures of which a broken convention has one elsewhere.
 const TO_NOTICE: u64 = 64;
@@ -53,6 +57,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 }
             };
             take(&tried(&compiler, (seed, count), Mistake::default())?, suite);
+            transitions(&compiler, suite)?;
             if i == 0 {
                 controls(&compiler, seed, triple, suite)?;
             }
@@ -102,6 +107,52 @@ fn take(stats: &Stats, suite: &mut Suite) {
     if stats.failures.is_empty() && stats.inconsistent.is_empty() {
         report.outcome("targets", &stats.command, Ok(()));
     }
+}
+
+/// Every n-th transition of argument assignment is called without a difference; with a rule dropped some differ.
+fn transitions(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
+    let mut plan = Exhaustive::new(compiler.clone())?;
+    // Few states are of Windows's convention.
+    let stride = match compiler.target().name().contains("windows") {
+        true => STRIDE / 8,
+        false => STRIDE,
+    };
+    plan.stride = stride;
+    let run = plan.run(&|_, _, _| {})?;
+    let report = exhaustive::report(std::slice::from_ref(&run), false);
+    suite.report.note(format!(
+        "{compiler}: {} of {} transitions",
+        run.both().covered(),
+        run.wanted.covered(),
+        compiler = compiler.reference.command()
+    ));
+    let outcome = match report.is_clean() {
+        true => Ok(()),
+        false => Err(report.to_string()),
+    };
+    let name = compiler.reference.command();
+    suite.report.outcome("targets transitions", &name, outcome);
+    let convention = compiler.target().convention();
+    let convention = convention.ok_or("the target has a convention")?;
+    let mutations = mutations::of(convention, Features::default());
+    let mut n_noticed = 0;
+    plan.stride = stride * 4;
+    for mutation in mutations
+        .iter()
+        .filter(|one| one.what.contains("without `"))
+    {
+        plan.mistake.convention = Some(mutation.convention);
+        let run = plan.run(&|_, _, _| {})?;
+        n_noticed += usize::from(!run.found.is_empty());
+    }
+    let outcome = match n_noticed {
+        n if n >= BY_BYTES => Ok(()),
+        n => Err(format!("{n} broken conventions were noticed by bytes")),
+    };
+    suite
+        .report
+        .outcome("targets transitions control", &name, outcome);
+    Ok(())
 }
 
 /// A convention with a rule dropped must be noticed: by bytes, or because a plan is refused.

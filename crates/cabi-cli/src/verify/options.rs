@@ -32,6 +32,7 @@ Examples:
   cabi verify --own include/library.h
   cabi verify --only 'div' --cc 'gcc -mabi=ms' stdlib.h
   cabi verify --exhaustive --cc gcc
+  cabi verify --target aarch64-unknown-linux-gnu include/library.h
   cabi verify --junit verify.xml --json verify.json zlib.h
   cabi verify --json - stdlib.h | jq .clean";
 
@@ -44,7 +45,7 @@ pub(crate) struct Verify {
     pub(super) headers: Vec<String>,
     /// Instead of a header, verify every transition of argument assignment: from registers left and stack slot, by the shape of the next
     /// value.
-    #[arg(long, conflicts_with_all = ["headers", "only", "target", "Reading"])]
+    #[arg(long, conflicts_with_all = ["headers", "only", "Reading"])]
     pub(super) exhaustive: bool,
     #[cfg(all(target_arch = "x86_64", unix))]
     #[command(flatten)]
@@ -69,9 +70,6 @@ pub(crate) struct Verify {
     pub(super) junit: Option<PathBuf>,
     #[command(flatten)]
     pub(super) reading: Reading,
-    /// Target triple whose headers are read; calls are made on x86-64 System V only.
-    #[arg(long, value_name = "TRIPLE")]
-    pub(super) target: Option<String>,
 }
 
 /// Whose declarations are verified.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use cabi::{RecordRules, X86_64_SYSV, X86_64_WIN64};
+use cabi::{RecordRules, Target, X86_64_WIN64};
 use cabi_header::{Location, Options};
 use cabi_verify::verify::{Compiler, Read, Step, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -66,16 +66,9 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     let only = verify.only.as_deref().map(Regex::new).transpose();
     let only = only.map_err(|e| format!("--only: {e}"))?;
     let mut args = flags.to_vec();
-    if let Some(triple) = &verify.target {
-        let parsed = triple
-            .parse()
-            .map_err(|e| format!("--target {triple}: {e}"))?;
-        let target = cabi::Target::new(&parsed).map_err(|e| e.to_string())?;
-        if target != cabi::Target::X86_64_LINUX {
-            return Err(format!(
-                "--target {triple}: calls are made on x86-64 Linux only"
-            ));
-        }
+    let target = compilers.first();
+    let target = target.map_or(Target::X86_64_LINUX, Compiler::target);
+    if let Some(triple) = &verify.compilers.target {
         args.push(format!("--target={triple}"));
     }
     let name = reading::COMMAND_LINE;
@@ -87,10 +80,10 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     let rules = records(compilers);
     let options = rules.into_iter().fold(options, Options::records);
     let convention = match verify.compilers.ms_abi {
-        true => &X86_64_WIN64,
-        false => &X86_64_SYSV,
+        true => Some(&X86_64_WIN64),
+        false => target.convention(),
     };
-    let records = verify.types.then_some(convention);
+    let records = (&target, convention.filter(|_| verify.types));
     let read = verify.headers.iter().map(|name| {
         let folders = verify.reading.include_dirs();
         let own = verify.own.map(|own| Chosen::new(own, name, folders));

@@ -1,13 +1,17 @@
-//! One side of cases as an object file, by Cranelift: a program links it in the place of what a C compiler makes of that side.
+//! Both sides of cases as an object file, by Cranelift, and the calls that a program makes: pairs of a caller and a callee, each by Cranelift or in C.
 
 use cabi::{FnSig, Target, VectorLevel};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
-use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names};
+use clif_cabi::cranelift_module::{
+    DataDescription, DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleError,
+    default_libcall_names,
+};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use crate::case::Direction;
+use crate::emit::c::main_program::ProgramCall;
 use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
 use crate::verdict::Fault;
 
@@ -18,21 +22,21 @@ const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_
 pub(crate) struct CraneliftObject {
     module: ObjectModule,
     lower: Lowering,
-    direction: Direction,
-    /// Of the callee side, its buffers.
+    /// The buffers of the file with C's callees.
     places: DataId,
 }
 
+/// The name of our callee of the case whose functions in C are `symbol` and `<symbol>_call`; that of our caller ends in `_call` too.
+pub(crate) fn ours(symbol: &str) -> String {
+    format!("{symbol}_ours")
+}
+
 impl CraneliftObject {
-    /// An object file without functions yet: calls of C's callees, or what C calls.
+    /// An object file without functions yet. The buffers of callees are at `places`.
     ///
     /// # Errors
     /// What Cranelift, as it was built, does not have.
-    pub(crate) fn new(
-        direction: Direction,
-        vectors: VectorLevel,
-        target: &Target,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(vectors: VectorLevel, target: &Target, places: &str) -> Result<Self, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let mut flags = settings::builder();
         for (name, value) in [
@@ -66,29 +70,30 @@ impl CraneliftObject {
         };
         let builder = ObjectBuilder::new(isa, "sides", Box::new(libcalls));
         let mut module = ObjectModule::new(builder.map_err(|error| text(&error))?);
-        let places = module.declare_data("cabi_callee_places", Linkage::Import, false, false);
+        let places = module.declare_data(places, Linkage::Import, false, false);
         Ok(Self {
             places: places.map_err(|error| text(&error))?,
             module,
             lower,
-            direction,
         })
     }
 
-    /// Adds our side of a case, whose callee is `symbol`. The forms of its values, and how it calls, depend on `index`.
+    /// Adds our side of a case that `direction` names: what calls C's `symbol`, or what C calls instead of it. The forms of its values, and how it calls,
+    /// depend on `index`.
     pub(crate) fn add(
         &mut self,
+        direction: Direction,
         symbol: &str,
         sig: &FnSig,
         offsets: &[usize],
         index: usize,
     ) -> Result<(), Fault> {
-        let (module, lower) = (&mut self.module, &self.lower);
+        let (module, lower, name) = (&mut self.module, &self.lower, ours(symbol));
         let right = Mutation::default();
-        if self.direction == Direction::Callee {
+        if direction == Direction::Callee {
             let places = (BufferAddresses::Places(self.places), offsets);
             let variant = index % VARIANTS;
-            cranelift::function(module, Some(symbol), lower, sig, places, variant, right)?;
+            cranelift::function(module, Some(&name), lower, sig, places, variant, right)?;
             return Ok(());
         }
         let import = lower.declare_import(module, symbol, sig)?.id;
@@ -103,16 +108,87 @@ impl CraneliftObject {
             .cycle();
         let variant = variants.nth(index).unwrap_or(0);
         let shim = cranelift::shim(module, lower, sig, via, variant, right)?;
-        cranelift::caller(module, &format!("{symbol}_call"), shim, offsets)?;
+        cranelift::caller(module, &format!("{name}_call"), shim, offsets)?;
         Ok(())
     }
 
-    /// The file.
-    pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
+    /// The file, with `calls` as the rows that `main_program.c` reads.
+    pub(crate) fn finish(mut self, calls: &[ProgramCall]) -> Result<Vec<u8>, String> {
+        self.rows(calls).map_err(|error| error.to_string())?;
         self.module
             .finish()
             .emit()
             .map_err(|error| error.to_string())
+    }
+
+    fn rows(&mut self, calls: &[ProgramCall]) -> Result<(), Box<ModuleError>> {
+        const ROW: usize = 8 * 8;
+        let (mut bytes, mut table) = (Vec::new(), vec![0; calls.len() * ROW]);
+        let mut starts = Vec::new();
+        for (call, row) in calls.iter().zip(table.chunks_exact_mut(ROW)) {
+            starts.push([bytes.len(), bytes.len() + call.images.len()]);
+            bytes.extend_from_slice(&call.images);
+            bytes.extend_from_slice(&call.given);
+            let sizes = [
+                call.images.len(),
+                call.given.len(),
+                call.n_seen,
+                call.n_wide,
+            ];
+            let words = row.chunks_exact_mut(8).enumerate();
+            let words = words.filter(|(word, _)| ![0, 1, 2, 4].contains(word));
+            for ((_, word), size) in words.zip(sizes) {
+                word.copy_from_slice(&(size as u64).to_le_bytes());
+            }
+        }
+        let values = self.data("cabi_values", bytes, |_, _| Ok(()))?;
+        self.data("cabi_rows", table, |module, data| {
+            let values = module.declare_data_in_data(values, data);
+            for (i, (call, starts)) in calls.iter().zip(&starts).enumerate() {
+                let at = |word: usize| u32::try_from(i * ROW + 8 * word).unwrap_or(u32::MAX);
+                for (word, name) in [(0, &call.callee), (1, &call.caller)] {
+                    let id = function(module, name)?;
+                    let function = module.declare_func_in_data(id, data);
+                    data.write_function_addr(at(word), function);
+                }
+                for (word, start) in [(2, starts[0]), (4, starts[1])] {
+                    let start = i64::try_from(start).unwrap_or(0);
+                    data.write_data_addr(at(word), values, start);
+                }
+            }
+            Ok(())
+        })?;
+        let n = (calls.len() as u64).to_le_bytes().to_vec();
+        self.data("cabi_n_rows", n, |_, _| Ok(()))?;
+        Ok(())
+    }
+
+    fn data(
+        &mut self,
+        name: &str,
+        mut bytes: Vec<u8>,
+        relocate: impl FnOnce(&mut ObjectModule, &mut DataDescription) -> Result<(), Box<ModuleError>>,
+    ) -> Result<DataId, Box<ModuleError>> {
+        let id = self
+            .module
+            .declare_data(name, Linkage::Export, false, false)?;
+        let mut data = DataDescription::new();
+        if bytes.is_empty() {
+            bytes.push(0);
+        }
+        data.define(bytes.into_boxed_slice());
+        data.set_align(8);
+        relocate(&mut self.module, &mut data)?;
+        self.module.define_data(id, &data)?;
+        Ok(id)
+    }
+}
+
+/// The function `name`, which is ours, or C's.
+fn function(module: &mut ObjectModule, name: &str) -> Result<FuncId, Box<ModuleError>> {
+    match module.get_name(name) {
+        Some(FuncOrDataId::Func(id)) => Ok(id),
+        _ => Ok(module.declare_function(name, Linkage::Import, &cranelift::shim_signature())?),
     }
 }
 
@@ -129,18 +205,16 @@ mod tests {
         let large = RecordBuilder::structure("large").field("bytes", bytes);
         let large = large.build(&DataModel::LP64).expect("a record");
         let refused = FnSig::new([large], Type::VOID).convention(&X86_64_WIN64);
-        let mut object = CraneliftObject::new(
-            Direction::Call,
-            VectorLevel::Baseline,
-            &Target::X86_64_LINUX,
-        )
-        .expect("a module");
-        assert!(object.add("refused", &refused, &[0], 0).is_err());
+        let mut object =
+            CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX, "cabi_places")
+                .expect("a module");
+        let call = Direction::Call;
+        assert!(object.add(call, "refused", &refused, &[0], 0).is_err());
         let plain = FnSig::new([Type::I32], Type::VOID);
-        assert!(object.add("plain", &plain, &[0], 0).is_ok());
+        assert!(object.add(call, "plain", &plain, &[0], 0).is_ok());
         assert!(
             object
-                .finish()
+                .finish(&[])
                 .is_ok_and(|file| file.starts_with(b"\x7fELF"))
         );
     }

@@ -1,6 +1,7 @@
 //! Programs: files of C, each compiled for itself so that none sees another's code, linked and run as a process.
 
 use std::io;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -34,12 +35,24 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Compiles `files`, and links them and `object`, the content of an object file, by the compiler of the first one with `flags`.
-    pub(crate) fn build(
-        files: &[File<'_>],
-        object: Option<&[u8]>,
-        flags: &[&str],
-    ) -> Result<Self, ReferenceError> {
+    /// Links the files at `objects` by `linker`, without libraries that are loaded.
+    pub(crate) fn link(linker: &Reference, objects: &[&Path]) -> Result<Self, ReferenceError> {
+        let folder = scratch()?;
+        let path = folder.path().join("program").to_string_lossy().into_owned();
+        let objects: Vec<_> = objects.iter().map(|path| path.to_string_lossy()).collect();
+        let mut args = vec!["-static", "-o", &path];
+        args.extend(objects.iter().map(|path| &**path));
+        args.extend(linker.libraries());
+        linker.run(&args)?;
+        Ok(Self {
+            path,
+            made_by: linker.to_string(),
+            _folder: folder,
+        })
+    }
+
+    /// Compiles `files`, and links them by the compiler of the first one with `flags`.
+    pub(crate) fn build(files: &[File<'_>], flags: &[&str]) -> Result<Self, ReferenceError> {
         let folder = scratch()?;
         let path = |name: String| folder.path().join(name).to_string_lossy().into_owned();
         let program = path("program".to_owned());
@@ -50,11 +63,6 @@ impl Program {
             let fixed = ["-std=gnu2x", "-c", "-o", &object, &source];
             file.by.run(&[&fixed[..], &file.flags].concat())?;
             link.push(object);
-        }
-        if let Some(bytes) = object {
-            let path = path("object.o".to_owned());
-            write(path.as_ref(), bytes)?;
-            link.push(path);
         }
         let mut made_by = String::new();
         if let Some(File { by, .. }) = files.first() {
@@ -106,7 +114,7 @@ impl Reference {
             source,
             flags: flags.to_vec(),
         };
-        let program = Program::build(&[file], None, flags)?;
+        let program = Program::build(&[file], flags)?;
         let output = program.run(&[], &[], SECONDS)?;
         if !output.status.success() {
             return Err(program.io(io::Error::other(output.status.to_string())));

@@ -5,7 +5,8 @@
 
 use cabi::Target;
 
-use super::reference::{Reference, TIME_LIMIT};
+use super::reference::{Built, Reference, ReferenceError, TIME_LIMIT};
+use crate::emit::c::main_program::MAIN;
 
 /// A target whose programs run here.
 #[derive(Clone, Debug)]
@@ -15,7 +16,9 @@ pub struct ProgramTarget {
     /// The command of an emulator, which a program's name follows. Empty where this machine runs them.
     pub emulator: Vec<String>,
     /// Who compiles what a program consists of beside both sides, and links it.
-    pub linker: Reference,
+    pub(crate) linker: Reference,
+    /// The object file of `main`.
+    pub(crate) main: Built,
 }
 
 /// What a known target's programs are made with.
@@ -90,11 +93,29 @@ impl ProgramTarget {
             asked.map_err(|error| format!("{program}: {error}"))?;
         }
         let linker = Reference::within(TIME_LIMIT, tools.linker)?;
-        let own = Self {
+        let own = Self::of(target, emulator, linker).map_err(|error| error.to_string())?;
+        Ok((own, tools.compilers))
+    }
+
+    /// This machine's target, of which `linker` links programs.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] if it does not compile.
+    pub fn here(linker: &Reference) -> Result<Self, ReferenceError> {
+        Self::of(Target::X86_64_LINUX, Vec::new(), linker.clone())
+    }
+
+    fn of(
+        target: Target,
+        emulator: Vec<String>,
+        linker: Reference,
+    ) -> Result<Self, ReferenceError> {
+        let linker = linker.for_programs();
+        Ok(Self {
+            main: linker.build(MAIN, &["-w"])?,
             target,
             emulator,
             linker,
-        };
-        Ok((own, tools.compilers))
+        })
     }
 }

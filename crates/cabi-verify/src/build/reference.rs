@@ -39,12 +39,14 @@ pub struct Reference {
     limit: Duration,
     /// The libraries that a program of its needs besides those it links by itself, as options of its own; asked when first needed.
     libraries: Arc<OnceLock<Vec<&'static str>>>,
+    /// Whether what it builds is linked into programs, not loaded.
+    for_programs: bool,
 }
 
-/// A shared object made of C code; its folder vanishes with the last clone.
+/// A shared object made of C code, or an object file of a program; its folder vanishes with the last clone.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// The shared object.
+    /// The file.
     pub object: PathBuf,
     /// What the compiler warned of.
     pub warnings: String,
@@ -88,6 +90,7 @@ impl Reference {
             missing: BTreeMap::new(),
             limit,
             libraries: Arc::default(),
+            for_programs: false,
         };
         let output = reference.start(&["--version"]).map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -124,6 +127,15 @@ impl Reference {
             reference.text.push_str(text);
         }
         reference
+    }
+
+    /// The same compiler, whose files are linked into programs.
+    #[must_use]
+    pub fn for_programs(self) -> Self {
+        Self {
+            for_programs: true,
+            ..self
+        }
     }
 
     /// A compiler of C++ has other rules even for what looks like C, and what is no compiler has none.
@@ -255,22 +267,26 @@ impl Reference {
         Ok(())
     }
 
-    /// Compiles `source` to a shared object.
+    /// Compiles `source` to a shared object, or to an object file for programs.
     ///
     /// # Errors
     /// [`ReferenceError::Refused`] with all messages if the compiler refuses it, [`ReferenceError::Io`] if it cannot be started.
     pub fn build(&self, source: &str, flags: &[&str]) -> Result<Built, ReferenceError> {
         let folder = scratch()?;
         let file = folder.path().join("unit.c");
-        let object = folder.path().join("unit.so");
+        let object = folder.path().join("unit.o");
         write(&file, source)?;
         // Bound at load time: a lazy PLT stub would run code between a call and its callee.
-        let fixed = ["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"];
-        let mut args: Vec<&str> = fixed.to_vec();
+        let mut args = match self.for_programs {
+            true => vec!["-std=gnu2x", "-c", "-o"],
+            false => vec!["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"],
+        };
         let (object_name, file_name) = (object.to_string_lossy(), file.to_string_lossy());
         args.extend([object_name.as_ref(), file_name.as_ref()]);
         args.extend(flags);
-        args.extend(self.libraries());
+        if !self.for_programs {
+            args.extend(self.libraries());
+        }
         let warnings = self.run(&args)?;
         Ok(Built {
             object,

@@ -64,7 +64,7 @@ pub(super) struct CallCase {
     abi: FnAbi,
     /// The signature that Cranelift lowers: the case's, or a wrong one in a negative control.
     pub(super) told: FnSig,
-    n_named: usize,
+    pub(super) n_named: usize,
     pub(super) index: usize,
     pub(super) has_result: bool,
 }
@@ -285,12 +285,7 @@ fn call(
     loaded.check_x87()?;
     let seen = |at, len| loaded.seen_bytes(at, len);
     check_seen(&round.values, &plan.images.offsets, seen, "in C")?;
-    for (i, pattern) in round.values.promoted.iter().enumerate() {
-        if i < plan.n_named && is_widened(&plan.types[i]) && is_whole(pattern) {
-            check_widened(&plan.types[i], pattern, loaded.widened(i))
-                .map_err(|why| format!("argument {i} in C: {why}"))?;
-        }
-    }
+    check_widened_in(plan, &round.values, |i| loaded.widened(i))?;
     objects_are_as_before(round, buffers)?;
     if keeps_result {
         let got = buffers.get(0, size, round.side).ok_or("no buffer")?;
@@ -320,6 +315,21 @@ pub(super) fn check_seen(
     for (i, (pattern, offset)) in values.promoted.iter().zip(offsets).enumerate() {
         let got = seen(*offset, pattern.bytes.len());
         Difference::check(pattern, &got, Value::Argument(i), place)?;
+    }
+    Ok(())
+}
+
+/// Compares narrow integers as a callee has widened them.
+pub(super) fn check_widened_in(
+    plan: &CallCase,
+    values: &Values,
+    widened: impl Fn(usize) -> Option<i64>,
+) -> Result<(), Difference> {
+    for (i, pattern) in values.promoted.iter().enumerate().take(plan.n_named) {
+        if is_widened(&plan.types[i]) && is_whole(pattern) {
+            check_widened(&plan.types[i], pattern, widened(i))
+                .map_err(|why| format!("argument {i} in C: {why}"))?;
+        }
     }
     Ok(())
 }

@@ -6,7 +6,6 @@
 
 use std::fmt::Write as _;
 
-use cabi::DataModel;
 use cabi_header::Emitter;
 
 use crate::case::Direction;
@@ -51,7 +50,7 @@ pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
 /// The program; `how` it is built stands in the comment that begins it.
 fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
     let types = case.argument_types();
-    let mut emitter = Emitter::new(&DataModel::LP64);
+    let mut emitter = Emitter::new(case.target.data_model());
     let declared: Vec<String> = types
         .iter()
         .map(|ty| emitter.spelling(ty).ok())
@@ -88,31 +87,39 @@ fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
     ))
 }
 
-/// Parts may be of different conventions: what they share beside `f` is System V, and calls nothing.
+/// Parts may be of different conventions: what they share beside `f` is System V on x86-64, and calls nothing.
 const COMMON: &str = "\
+#ifdef __x86_64__
 #define SHARED __attribute__((sysv_abi))
+#else
+#define SHARED
+#endif
 /* where the compiler may know what is passed, it loads arguments in another order, into other registers */
 #ifdef CONSTANT
 #define copy __builtin_memcpy
 #else
-static inline void copy(volatile void *to, const volatile void *from, unsigned long n) {
-  for (unsigned long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
+static inline void copy(volatile void *to, const volatile void *from, unsigned long long n) {
+  for (unsigned long long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
 }
 #endif
 /* the stack that callers and callees get: what nobody passes, or writes, is not there by chance */
 static __attribute__((noinline)) void fill(void) {
-  volatile unsigned long words[512];
-  for (int i = 0; i < 512; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
+  volatile unsigned long long words[512];
+  for (int i = 0; i < 512; i++) words[i] = 0x5b5b5b5b5b5b5b5bull;
 }
 /* and registers, with the opposite bits in the second round: of some arguments a single bit counts */
-static volatile unsigned long filling = 0x5b5b5b5b5b5b5b5bul;
+static volatile unsigned long long filling = 0x5b5b5b5b5b5b5b5bull;
+#ifdef __x86_64__
 #define FILL_REGISTERS do { \\
     filling = ~filling; \\
-    register unsigned long r8 __asm__(\"r8\") = filling, r9 __asm__(\"r9\") = filling; \\
+    register unsigned long long r8 __asm__(\"r8\") = filling, r9 __asm__(\"r9\") = filling; \\
     __asm__ volatile(\"\" : : \"D\"(filling), \"S\"(filling), \"d\"(filling), \"c\"(filling), \"r\"(r8), \"r\"(r9)); \\
   } while (0)
+#else
+#define FILL_REGISTERS do filling = ~filling; while (0)
+#endif
 SHARED void run(void);
-extern unsigned long result_size;
+extern unsigned long long result_size;
 ";
 
 struct Program<'a> {
@@ -214,7 +221,7 @@ impl Program<'_> {
 
     fn caller(&self) -> String {
         let mut text = format!(
-            "unsigned long result_size = {n};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
+            "unsigned long long result_size = {n};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
             self.values.result.bytes.len() + 64,
             n = self.values.result.bytes.len()
         );
@@ -255,7 +262,7 @@ impl Program<'_> {
             let n = self.values.result.bytes.len();
             let _ = writeln!(
                 text,
-                "  if (result_size != {n}) {{ printf(\"the result has %lu bytes, expected {n}\\n\", result_size); differ = 1; }}\n  \
+                "  if (result_size != {n}) {{ printf(\"the result has %llu bytes, expected {n}\\n\", result_size); differ = 1; }}\n  \
                  differ |= compare(\"result\", seen_result, want_result, mask_result, {n});"
             );
         }

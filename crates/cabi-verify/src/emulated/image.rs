@@ -8,7 +8,7 @@ use super::stubs::CELL;
 use super::{Asked, Emulated};
 use crate::emit::c::Images;
 use crate::pattern::{Pattern, hex};
-use crate::run::static_program::Written;
+use crate::run::program::Written;
 
 /// What a register or slot holds for a part: where each of its bytes is, and where the bytes above it are.
 struct Held {

@@ -8,7 +8,7 @@ use super::types::{self, TYPES};
 use super::{Exhaustive, Level};
 use crate::case::Subject;
 use crate::generate::{CType, Declarations, Signature};
-use crate::states::{Shape, Transition};
+use crate::states::{Measure, Shape, State, Transition};
 use crate::verify::{Compiler, VerifyError};
 
 /// So many functions share a file.
@@ -24,8 +24,10 @@ pub(super) struct Function {
     number: usize,
     /// The level's number in the plan.
     level: usize,
-    /// Whether it is one of Win64.
+    /// Whether it is one of Win64 on Linux.
     ms_abi: bool,
+    measure: Measure,
+    model: DataModel,
 }
 
 /// Functions of one level that share a file.
@@ -45,19 +47,23 @@ impl Function {
             return None;
         }
         // The phase changes fastest. The factor combines each phase with other types than the registers alone would.
-        let first = transition.state.number() / 8 + 3 * usize::from(transition.state.phase);
+        let (state, measure) = (transition.state, plan.measure);
+        let row = measure.state_number(state) / usize::from(measure.n_phases());
+        let first = row + 3 * usize::from(state.phase);
         Some(Self {
             transition,
             turn,
             number: *numbers.get((first + turn) % numbers.len())?,
             level,
             ms_abi: plan.compiler().ms_abi,
+            measure,
+            model: *plan.compiler().target().data_model(),
         })
     }
 
     /// The value's type, as C declares or spells it.
     pub(super) fn ty(&self) -> String {
-        let declared = of_type(self.number, self.ms_abi).declared("", &DataModel::LP64);
+        let declared = of_type(self.number, self.ms_abi).declared("", &self.model);
         match declared.types.trim_end() {
             "" => declared.function.list,
             types => types.to_owned(),
@@ -67,19 +73,12 @@ impl Function {
     /// The result's type, and how many integer registers the address for it takes.
     fn result(&self) -> (Option<CType>, u8) {
         let state = self.transition.state;
-        match (state.number() / 3 + self.number) % 4 {
-            0 if state.gp < self.registers().0 => (Some(types::slots(10)), 1),
+        let taken = u8::from(self.measure.result_takes_register());
+        match (self.measure.state_number(state) / 3 + self.number) % 4 {
+            0 if state.gp + taken <= self.measure.registers().0 => (Some(types::slots(10)), taken),
             1 => (Some("long".into()), 0),
             2 => (Some("double".into()), 0),
             _ => (None, 0),
-        }
-    }
-
-    /// Integer and vector registers that arguments are passed in.
-    fn registers(&self) -> (u8, u8) {
-        match self.ms_abi {
-            true => (4, 4),
-            false => (6, 8),
         }
     }
 
@@ -90,14 +89,14 @@ impl Function {
 
     /// The parameters that make the state.
     fn before(&self) -> Vec<CType> {
-        let state = self.transition.state;
-        let (ints, vectors) = self.registers();
-        let taken = usize::from(ints - state.gp.min(ints)) - usize::from(self.result().1);
-        if self.ms_abi {
+        let State { gp, sse, phase } = self.transition.state;
+        let (ints, vectors) = self.measure.registers();
+        let taken = usize::from(ints - gp.min(ints)) - usize::from(self.result().1);
+        if self.measure == Measure::Win64 {
             // By turns, as a position is of either kind; then slots, of which the first four are the shadow space.
             let turns = (0..taken).map(|i| if i % 2 == 0 { "long" } else { "double" });
-            let slots = match state.gp {
-                0 => usize::from((state.phase + 4) % 8),
+            let slots = match gp {
+                0 => usize::from((phase + 4) % 8),
                 _ => 0,
             };
             return turns
@@ -106,10 +105,23 @@ impl Function {
                 .collect();
         }
         let mut params = vec!["long".into(); taken];
-        params.extend(vec!["double".into(); usize::from(vectors - state.sse)]);
-        if state.phase > 0 {
-            // As many slots modulo eight as the phase says; fewer might be passed in registers.
-            params.push(types::slots(8 + u32::from(state.phase)));
+        params.extend(vec!["double".into(); usize::from(vectors - sse)]);
+        let bytes = u64::from(phase) * self.measure.slot();
+        match self.measure {
+            Measure::SysV | Measure::Win64 if phase > 0 => {
+                // As many slots modulo eight as the phase says; fewer might be passed in registers.
+                params.push(types::slots(8 + u32::from(phase)));
+            }
+            Measure::SysV | Measure::Win64 => {}
+            // What finds no register.
+            Measure::Aapcs64 | Measure::AppleArm64 => {
+                let fill = match gp {
+                    0 => [(8, "long"), (4, "int"), (2, "short"), (1, "char")],
+                    _ => [(8, "double"), (4, "float"), (2, "_Float16"), (1, "char")],
+                };
+                let fill = fill.into_iter().filter(|(size, _)| bytes & size != 0);
+                params.extend(fill.map(|(_, name)| CType::Name(name)));
+            }
         }
         params
     }
@@ -140,8 +152,10 @@ pub(super) fn of_type(number: usize, ms_abi: bool) -> Signature {
 /// The shapes of types under `compiler`; those of no measured shape are left out.
 pub(super) fn shapes(numbers: &[usize], compiler: &Compiler) -> Vec<(usize, Shape)> {
     let shape = |number: usize| {
-        let declared = of_type(number, compiler.ms_abi).declared("", &DataModel::LP64);
-        let case = declared.case("shape", compiler.level).ok()?;
+        let target = compiler.target();
+        let declared = of_type(number, compiler.ms_abi).declared("", target.data_model());
+        let mut case = declared.case("shape", compiler.level).ok()?;
+        case.target = target;
         let (_, ty) = case.prototype.params.first()?;
         let shape = Shape::of(ty, false, &case, compiler.policy)
             .ok()
@@ -177,12 +191,15 @@ pub(super) fn units(
 }
 
 fn unit(functions: &[Function], compiler: &Compiler) -> Result<Subject, VerifyError> {
-    let mut declarations = Declarations::new("", &DataModel::LP64);
+    let target = compiler.target();
+    let mut declarations = Declarations::new("", target.data_model());
     let (mut prototypes, mut cases) = (String::new(), Vec::new());
     for (i, function) in functions.iter().enumerate() {
         let declared = declarations.function(&format!("f{i}"), &function.signature());
         prototypes.push_str(&declared.prototype());
-        cases.push(declared.case(&function.transition.to_string(), compiler.level)?);
+        let mut case = declared.case(&function.transition.to_string(), compiler.level)?;
+        case.target = target.clone();
+        cases.push(case);
     }
     let code = declarations.text().to_owned() + &prototypes;
     Ok(Subject::of_cases(

@@ -8,7 +8,7 @@ use super::{DifferingTransition, ExhaustiveRun, OneDirection, SELF_INCONSISTENT,
 use crate::case::Direction;
 use crate::pattern::hex;
 use crate::report::{Item, Report, Section, Status};
-use crate::states::{Coverage, Transition};
+use crate::states::{Coverage, Measure, Transition};
 use crate::verify::OtherSide;
 use crate::verify::report::{
     IN_FULL, REPRODUCTION, in_full, indented, moved, object, policy_name, words,
@@ -113,11 +113,11 @@ fn totals(run: &ExhaustiveRun<'_>) -> Vec<String> {
     lines
 }
 
-/// So many of all transitions: functions of Win64 have fewer.
+/// So many of all transitions: in other conventions than System V's arguments leave fewer states.
 fn share(run: &ExhaustiveRun<'_>, seen: &Coverage) -> String {
-    match run.plan.compiler().ms_abi {
-        true => format!("transitions {}/{}", seen.covered(), run.wanted.covered()),
-        false => seen.to_string(),
+    match run.plan.measure {
+        Measure::SysV => seen.to_string(),
+        _ => format!("transitions {}/{}", seen.covered(), run.wanted.covered()),
     }
 }
 

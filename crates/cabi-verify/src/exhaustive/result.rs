@@ -91,18 +91,19 @@ pub struct ExhaustiveRun<'a> {
 
 impl<'a> ExhaustiveRun<'a> {
     pub(super) fn new(plan: &'a Exhaustive) -> Self {
-        let directions = OtherSide::EACH.iter().flat_map(|way| {
+        let none = || Coverage::of(plan.measure);
+        let directions = plan.ways().iter().flat_map(|way| {
             Direction::ALL.map(|direction| OneDirection {
                 way: *way,
                 direction,
-                passed: Coverage::default(),
-                differs: Coverage::default(),
+                passed: none(),
+                differs: none(),
                 not_lowered: BTreeMap::new(),
             })
         });
         Self {
             plan,
-            wanted: Coverage::default(),
+            wanted: none(),
             directions: directions.collect(),
             found: Vec::new(),
             aside: Vec::new(),
@@ -120,10 +121,9 @@ impl<'a> ExhaustiveRun<'a> {
         match &called.verdict {
             Verdict::Passed(_) => one.passed.mark(transition),
             Verdict::NotLowered(why) | Verdict::NotRun(why) => {
-                one.not_lowered
-                    .entry(why.clone())
-                    .or_default()
-                    .mark(transition);
+                let none = || Coverage::of(self.plan.measure);
+                let of_reason = one.not_lowered.entry(why.clone());
+                of_reason.or_insert_with(none).mark(transition);
             }
             Verdict::Differs(difference) => {
                 one.differs.mark(transition);
@@ -180,10 +180,9 @@ impl<'a> ExhaustiveRun<'a> {
                 of.any(|one| one.ran(transition))
             })
         };
-        let mut both = Coverage::default();
-        Transition::all()
-            .filter(|one| ran(*one))
-            .for_each(|one| both.mark(one));
+        let mut both = Coverage::of(self.plan.measure);
+        let all = self.plan.measure.transitions();
+        all.filter(|one| ran(*one)).for_each(|one| both.mark(one));
         both
     }
 
@@ -193,7 +192,7 @@ impl<'a> ExhaustiveRun<'a> {
         let left_out = |one: &OneDirection, transition| {
             !one.ran(transition) && !one.not_lowered.values().any(|not| not.has(transition))
         };
-        Transition::all().filter(move |transition| {
+        self.plan.measure.transitions().filter(move |transition| {
             let mut directions = self.directions.iter();
             let missing = directions.any(|one| left_out(one, *transition));
             self.wanted.has(*transition) && (missing || !both.has(*transition))

@@ -6,7 +6,7 @@ use super::functions::{self, Function, FunctionUnit};
 use super::{Exhaustive, ExhaustiveRun, REFUSED_HERE, REFUSED_THERE};
 use crate::case::Case;
 use crate::states::Transition;
-use crate::verify::units::{self, Batch, Calls, OtherSide};
+use crate::verify::units::{self, Batch, Calls};
 use crate::verify::{Compiler, ProgramLimit, Progress, VerifyError, refusal};
 
 /// Runs `transitions`, each with the types of its shape in turn until one can be checked.
@@ -59,7 +59,7 @@ fn run_cases(
     };
     let before = run.found.len();
     let n: usize = loaded.iter().map(|loaded| loaded.cases.len()).sum();
-    for way in OtherSide::EACH {
+    for &way in plan.ways() {
         if run.found.len() - before > n {
             // More than half of both directions.
             run.stopped = true;

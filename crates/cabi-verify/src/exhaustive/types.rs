@@ -177,6 +177,17 @@ pub(super) static TYPES: LazyLock<Vec<CType>> = LazyLock::new(|| {
         aligned(64, structure(&[member("char")])),
         aligned(64, structure(&[array("long", 9)])),
         aligned(128, structure(&[member("int")])),
+        // Three and four vector registers, and narrow ones of two.
+        structure(&[array("_Float16", 2)]),
+        structure(&[array("_Float16", 4)]),
+        structure(&[array("double", 3)]),
+        structure(&[array("double", 4)]),
+        structure(&[member("_Complex double"), member("double")]),
+        structure(&[array(vector("float", 8), 3)]),
+        structure(&[array(vector("float", 8), 4)]),
+        structure(&[array(vector("int", 16), 2)]),
+        structure(&[array(vector("float", 16), 3)]),
+        structure(&[array(vector("double", 16), 4)]),
     ]
 });
 

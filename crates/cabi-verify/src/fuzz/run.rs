@@ -7,7 +7,6 @@ use cabi::{LongDouble, Policy, VectorLevel};
 use clif_cabi_jit::Settings;
 
 use super::Compared;
-use super::programs;
 use super::run_cases::{Mode, compile, run_cases};
 use super::stats::{Found, Results, Stats};
 use crate::build::ProgramTarget;
@@ -225,25 +224,13 @@ fn round(
     Ok(())
 }
 
-/// Compiles and calls the signatures of `units`: those of targets with programs each in programs of its own, the others in children.
+/// Compiles and calls the signatures of `units`.
 fn run_units(
     plan: &Campaign,
     references: &[Compiler],
     units: &[Unit<'_>],
     calls: &Calls<'_>,
 ) -> Result<Vec<Vec<Compared>>, String> {
-    if references.iter().any(|one| one.programs.is_some()) {
-        let mistake = calls.mistake;
-        let run = |unit: &Unit<'_>| {
-            let compiler = &references[unit.reference];
-            let target = compiler.programs.as_ref();
-            let target = target.ok_or("programs of one target, and calls here, are two runs")?;
-            programs::run_cases((compiler, target), &unit.signatures, unit.mode, mistake)
-        };
-        return in_threads(units, plan.at_once, run, |_| {})
-            .into_iter()
-            .collect();
-    }
     let compile =
         |unit: &Unit<'_>| compile(&references[unit.reference], &unit.signatures, unit.mode);
     let compiled = in_threads(units, plan.at_once, compile, |_| {});
@@ -304,10 +291,6 @@ impl Alone<'_> {
             to_show: self.calls.to_show.filter(|_| show),
             ..self.calls
         };
-        if let Some(target) = &self.asked.programs {
-            let asked = (self.asked, &**target);
-            return programs::run_cases(asked, some, self.mode, calls.mistake);
-        }
         let compiled = compile(self.asked, some, self.mode)?;
         let ran = run_cases(vec![compiled], self.plan.way, &calls)?;
         Ok(ran.into_iter().flatten().collect())

@@ -3,9 +3,9 @@
 //! How a function is called (direct, by reference, through a pointer, by an instruction of the front end's own, from C as a callback) is no position: every
 //! case is run in all of these ways (`interop.rs`).
 
-use cabi::{FnAbi, Type};
+use cabi::{DataModel, FnAbi, Type};
 
-use crate::states::registers;
+use crate::states::Measure;
 
 /// A signature around one type.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,9 +50,21 @@ impl Slot {
 /// How many positions there are.
 pub const N_POSITIONS: usize = 8;
 
-/// The positions of a type; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
-pub fn positions(abi: &FnAbi) -> [Position; N_POSITIONS] {
-    let long = || Slot::Other("long", Type::I64);
+/// How C spells an integer of 64 bits under `model`.
+pub fn long(model: &DataModel) -> &'static str {
+    match model.long {
+        8 => "long",
+        _ => "long long",
+    }
+}
+
+/// The positions of a type of `model`; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
+pub fn positions(abi: &FnAbi, model: &DataModel) -> [Position; N_POSITIONS] {
+    let long = || Slot::Other(long(model), Type::I64);
+    let char = match model.char_signed {
+        true => Type::I8,
+        false => Type::U8,
+    };
     let double = || Slot::Other("double", Type::F64);
     let after = |other: Slot, n: u8| {
         let mut params = vec![other.clone(); usize::from(n)];
@@ -60,11 +72,11 @@ pub fn positions(abi: &FnAbi) -> [Position; N_POSITIONS] {
         params
     };
     // How many are filled before, so that one is short.
-    let (gp, sse) = registers(abi.convention);
+    let (gp, sse) = Measure::of(abi.convention).unwrap_or_default().registers();
     let gp = gp + 1 - abi.n_gp.clamp(1, gp);
     let sse = sse + 1 - abi.n_sse.clamp(1, sse);
     let neighbours = vec![
-        Slot::Other("char", Type::I8),
+        Slot::Other("char", char),
         Slot::Tried,
         Slot::Other("float", Type::F32),
         Slot::Tried,

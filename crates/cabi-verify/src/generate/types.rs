@@ -1,6 +1,6 @@
 //! The types of a [`CType`](super::CType) as `cabi` builds them.
 
-use cabi::{BoolVector, DataModel, Error, Member, RecordBuilder, Type};
+use cabi::{BoolVector, DataModel, Error, Member, RecordBuilder, RecordRules, Type};
 
 use super::CRecord;
 
@@ -43,10 +43,11 @@ pub(super) fn of_name(name: &str, model: &DataModel) -> Result<Type, Error> {
     Ok(model.adapt(&ty))
 }
 
-/// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of `long` that holds it.
+/// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of `long` that holds it; for MSVC each is `int`.
 pub(super) fn of_enum(value: &str, model: &DataModel) -> Result<Type, Error> {
     let (negative, wide) = (value.starts_with('-'), value.contains("0x1"));
     let name = match (negative, wide) {
+        _ if model.records == RecordRules::Msvc => "int",
         (false, false) => "unsigned",
         (true, false) => "int",
         (false, true) => "unsigned long",

@@ -4,11 +4,8 @@ use std::fmt;
 
 use cabi::{Error, Policy};
 
-use super::Transition;
+use super::{Measure, Transition};
 use crate::case::Case;
-
-/// Words of the set.
-pub(super) const WORDS: usize = Transition::COUNT.div_ceil(64);
 
 /// Which transitions were seen.
 ///
@@ -32,32 +29,42 @@ pub(super) const WORDS: usize = Transition::COUNT.div_ceil(64);
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Coverage {
-    bits: [u64; WORDS],
+    measure: Measure,
+    bits: Vec<u64>,
     outside: u64,
 }
 
 impl Default for Coverage {
     fn default() -> Self {
-        Self {
-            bits: [0; WORDS],
-            outside: 0,
-        }
+        Self::of(Measure::default())
     }
 }
 
 impl Coverage {
+    /// Of the transitions of `measure` none.
+    pub fn of(measure: Measure) -> Self {
+        Self {
+            bits: vec![0; measure.n_transitions().div_ceil(64)],
+            measure: measure.numbering(),
+            outside: 0,
+        }
+    }
+
     /// Notes the arguments of `case` under `policy`: for each, its shape and the state before it. Nothing is noted where [`FnAbi`](cabi::FnAbi) refuses
     /// the signature.
     pub fn note(&mut self, case: &Case, policy: Policy) {
-        let mut seen = Self::default();
+        let mut seen = Self::of(self.measure);
         if seen.walk(case, policy).is_ok() {
             self.merge(&seen);
         }
     }
 
     fn walk(&mut self, case: &Case, policy: Policy) -> Result<(), Error> {
+        let convention = case.prototype.convention.or(case.target.convention());
+        let measure = convention.and_then(Measure::of).map(Measure::numbering);
         for i in 0..case.prototype.params.len() + case.unnamed.len() {
-            match Transition::of_argument(case, policy, i)? {
+            let shown = Transition::of_argument(case, policy, i)?;
+            match shown.filter(|_| measure == Some(self.measure)) {
                 Some(transition) => self.mark(transition),
                 None => self.outside = self.outside.saturating_add(1),
             }
@@ -68,7 +75,7 @@ impl Coverage {
 
     /// Notes `transition`.
     pub fn mark(&mut self, transition: Transition) {
-        if let Some(number) = transition.number()
+        if let Some(number) = self.measure.number(transition)
             && let Some(word) = self.bits.get_mut(number / 64)
         {
             *word |= 1 << (number % 64);
@@ -77,7 +84,7 @@ impl Coverage {
 
     /// Whether `transition` was noted.
     pub fn has(&self, transition: Transition) -> bool {
-        let number = transition.number();
+        let number = self.measure.number(transition);
         number.is_some_and(|number| {
             let word = self.bits.get(number / 64).copied().unwrap_or(0);
             word >> (number % 64) & 1 == 1
@@ -86,7 +93,7 @@ impl Coverage {
 
     /// Notes what `other` has noted.
     pub fn merge(&mut self, other: &Self) {
-        for (word, more) in self.bits.iter_mut().zip(other.bits) {
+        for (word, more) in self.bits.iter_mut().zip(&other.bits) {
             *word |= more;
         }
         self.outside = self.outside.saturating_add(other.outside);
@@ -98,9 +105,10 @@ impl Coverage {
         ones.sum::<u32>().try_into().unwrap_or(usize::MAX)
     }
 
-    /// How many transitions there are.
+    /// How many transitions there are from states that arguments can leave.
     pub fn total(&self) -> usize {
-        Transition::COUNT
+        let all = self.measure.transitions();
+        all.filter(|one| self.measure.reaches(one.state)).count()
     }
 
     /// How many arguments were outside of the measure.
@@ -118,7 +126,7 @@ impl Coverage {
         format!("{}:{}", self.outside, digits.trim_end_matches('0'))
     }
 
-    /// What [`encode`](Self::encode) wrote. `None` for any other text.
+    /// What [`encode`](Self::encode) wrote of System V's transitions. `None` for any other text.
     pub fn decode(text: &str) -> Option<Self> {
         let (outside, digits) = text.split_once(':')?;
         let mut coverage = Self {
@@ -133,7 +141,8 @@ impl Coverage {
             *words.next().filter(|_| hex)? = word;
         }
         let last = coverage.bits.last().copied().unwrap_or(0);
-        let spare = last >> (Transition::COUNT - (WORDS - 1) * 64 - 1) >> 1;
+        let before = (coverage.bits.len() - 1) * 64;
+        let spare = last >> (coverage.measure.n_transitions() - before - 1) >> 1;
         (spare == 0).then_some(coverage)
     }
 }

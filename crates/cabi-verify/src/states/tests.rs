@@ -1,4 +1,3 @@
-use super::coverage::WORDS;
 use super::*;
 use crate::case::tests::subject;
 
@@ -11,17 +10,22 @@ fn case(text: &str) -> Option<Case> {
 fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
     let mut coverage = Coverage::default();
     coverage.note(&case(text)?, policy);
-    let seen = Transition::all().filter(|transition| coverage.has(*transition));
+    let seen = Measure::SysV.transitions();
+    let seen = seen.filter(|transition| coverage.has(*transition));
     assert_eq!(coverage.covered(), seen.clone().count());
     Some(seen.map(|transition| transition.to_string()).collect())
 }
 
 #[test]
 fn numbers_are_unique_and_in_order() {
-    assert_eq!(State::all().count(), State::COUNT);
-    assert!(State::all().map(State::number).eq(0..State::COUNT));
-    let numbers = Transition::all().map(|transition| transition.number().unwrap());
-    assert!(numbers.eq(0..Transition::COUNT));
+    for measure in [Measure::SysV, Measure::Aapcs64, Measure::AppleArm64] {
+        let states = measure.states().map(|state| measure.state_number(state));
+        assert!(states.eq(0..measure.states().count()));
+        let all = measure.transitions();
+        let numbers = all.map(|transition| measure.number(transition).unwrap());
+        assert!(numbers.eq(0..measure.n_transitions()));
+    }
+    assert_eq!(Measure::SysV.n_transitions(), 13104);
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn what_is_outside_is_counted() {
 fn coverage_is_written_read_and_joined() {
     let mut all = Coverage::default();
     let (mut even, mut odd) = (Coverage::default(), Coverage::default());
-    for (i, transition) in Transition::all().enumerate() {
+    for (i, transition) in Measure::SysV.transitions().enumerate() {
         all.mark(transition);
         if i % 2 == 0 { &mut even } else { &mut odd }.mark(transition);
     }
@@ -97,7 +101,7 @@ fn coverage_is_written_read_and_joined() {
     }
     even.merge(&odd);
     assert_eq!(even, all);
-    let long = format!("0:{}", "f".repeat(WORDS * 16));
+    let long = format!("0:{}", "f".repeat(13104_usize.div_ceil(64) * 16));
     for wrong in ["", "0", ":", "x:00", "0:0g", "0:+1", "0:é", &long] {
         assert_eq!(Coverage::decode(wrong), None, "{wrong}");
     }

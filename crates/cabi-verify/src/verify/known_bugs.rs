@@ -53,6 +53,9 @@ pub fn known_bugs() -> impl Iterator<Item = &'static str> {
 
 /// The bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is known.
 pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
+    if case.target != Target::X86_64_LINUX {
+        return None;
+    }
     let policy = match compiler {
         "clang" => Policy::CLANG,
         _ => Policy::GCC,

@@ -3,7 +3,7 @@
 //! A header that has a `_BitInt` somewhere is refused as a whole by a compiler without it. So the compiler reads it with a stand-in for what
 //! it lacks (`#define _BitInt(n) int`), and nothing that contains such a type is asked or called.
 
-use cabi::{BoolVector, Kind, Scalar, Type, Vector};
+use cabi::{BoolVector, Kind, LongDouble, Scalar, Type, Vector};
 use cabi_header::NamedType;
 
 use crate::build::{Capability, Reference};
@@ -38,6 +38,8 @@ pub(super) fn stand_ins(reference: &Reference) -> String {
 pub(super) struct MissingTypes<'a> {
     reference: &'a Reference,
     vectors: Vectors,
+    /// What `long double` is, which every compiler has.
+    long_double: LongDouble,
 }
 
 /// Vectors that the header declares by an attribute that the compiler ignores.
@@ -56,15 +58,24 @@ impl<'a> MissingTypes<'a> {
             Ok(()) => Vectors::None,
             Err(_) => ignored(subject, warnings),
         };
-        Self { reference, vectors }
+        Self {
+            reference,
+            vectors,
+            long_double: subject.target.data_model().long_double,
+        }
     }
 
     /// Why a value of `ty` cannot be had from the compiler.
     pub(super) fn why(&self, ty: &Type) -> Option<String> {
-        let of_scalar = |scalar: &Scalar| capability(scalar);
+        let of_scalar = |scalar: &Scalar| match (scalar, self.long_double) {
+            (Scalar::F128, LongDouble::F128) => None,
+            _ => capability(scalar),
+        };
         let missing = match ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => of_scalar(scalar),
-            Kind::Complex(Scalar::F128) => Some(Capability::ComplexFloat128),
+            Kind::Complex(Scalar::F128) if self.long_double != LongDouble::F128 => {
+                Some(Capability::ComplexFloat128)
+            }
             Kind::Complex(scalar) => of_scalar(scalar),
             Kind::Vector(vector)
                 if vector.bools == Some(BoolVector::Clang) || self.ignores(vector) =>

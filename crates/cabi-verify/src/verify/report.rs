@@ -259,7 +259,9 @@ fn add_values(data: &mut Json, asked: &Compiler, called: &Called, difference: &D
     data["expected"] = hex(&difference.expected).into();
     data["got"] = hex(&difference.got).into();
     let sig = called.case.sig_under(asked.policy).ok();
-    data["place"] = sig.and_then(|sig| place(value, &sig)).into();
+    data["place"] = sig
+        .and_then(|sig| place(value, &sig, &called.case.target))
+        .into();
     data["moved"] = difference.moved.iter().map(moved).collect();
 }
 
@@ -324,8 +326,8 @@ fn declaration(case: &Case) -> String {
 }
 
 /// Where a value should be.
-fn place(value: Value, sig: &FnSig) -> Option<String> {
-    let abi = FnAbi::new(sig, &Target::X86_64_LINUX).ok()?;
+fn place(value: Value, sig: &FnSig, target: &Target) -> Option<String> {
+    let abi = FnAbi::new(sig, target).ok()?;
     Some(match value {
         Value::Result => abi.ret.to_string(),
         Value::Argument(i) => abi.args.get(i)?.place.to_string(),
@@ -349,7 +351,7 @@ pub(crate) fn in_full(asked: &Compiler, called: &Called, difference: &Difference
             Value::Argument(i) => case.argument_types().into_iter().nth(i),
         };
         let ty = ty.map_or(String::new(), |ty| format!(", {ty}"));
-        let place = place(value, &sig).unwrap_or_default();
+        let place = place(value, &sig, &case.target).unwrap_or_default();
         let _ = writeln!(
             text,
             "    {value}{ty}, belongs in: {place}\n      expected {}\n      got      {}",
@@ -357,7 +359,7 @@ pub(crate) fn in_full(asked: &Compiler, called: &Called, difference: &Difference
             hex(&difference.got)
         );
     }
-    if let Ok(explanation) = cabi::explain(&sig, &[], &Target::X86_64_LINUX) {
+    if let Ok(explanation) = cabi::explain(&sig, &[], &case.target) {
         indented(&mut text, "explanation", &explanation.to_string());
     }
     let command = asked.reference.command();

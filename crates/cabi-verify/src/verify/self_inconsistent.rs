@@ -175,7 +175,7 @@ fn show_with(
         flags: [&["-w", part][..], flags].concat(),
     };
     let parts = ["-DCALLEE", "-DCALLER", "-DMAIN"].map(part);
-    let built = match Program::build(&parts, None, flags) {
+    let built = match Program::build(&parts, flags) {
         Ok(built) => built,
         Err(error) if error.is_about_the_system() => return Err(error),
         // It does not build the program: so it shows nothing.

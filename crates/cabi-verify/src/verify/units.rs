@@ -1,14 +1,15 @@
 //! Cases of one compiler: their C sides compiled many to a file, in parallel, and every call made in a child process, by Cranelift or
-//! by images of registers and stack.
+//! by images of registers and stack; or, for another target, in a program of its own, by Cranelift.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
 use super::self_inconsistent::{ProgramLimit, Shown, show_all};
 use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
-use crate::build::{Reference, ReferenceError, Unit};
+use crate::build::{Built, CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit};
 use crate::case::Case;
 use crate::check::calls::{Difference, Direction, Verdict};
 use crate::emit::cranelift::Mutation;
@@ -16,6 +17,7 @@ use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
 
 mod job;
+mod programs;
 
 use job::{Job, buffers, in_children};
 
@@ -50,10 +52,19 @@ pub struct Loaded {
     one_setting: bool,
     policy: Policy,
     same_layout: bool,
-    code: LoadedCode,
+    code: Code,
     /// Who compiled them, with which flags after its own.
     reference: Reference,
     flags: Vec<String>,
+}
+
+/// Compiled C sides, and where they run.
+#[derive(Debug)]
+pub enum Code {
+    /// In children of this process.
+    Here(LoadedCode),
+    /// In programs of a target.
+    InPrograms(Built, Arc<ProgramTarget>),
 }
 
 /// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
@@ -149,28 +160,24 @@ pub fn compile<'a>(
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for (number, (batch, compiled)) in batches.iter().zip(compiled).enumerate() {
-        // A child tries to load it: not in a thread.
-        let loaded = LoadedCode::load(&batch.unit(), compiled?)?;
+        let (code, cases, left) = batch.code(compiled?)?;
         let of = |at: &usize| batch.cases.get(*at).copied();
-        let own = loaded.refused.into_iter().map(|own| Refused {
+        let own = left.into_iter().map(|own| Refused {
             batch: number,
             cases: own.cases.iter().filter_map(of).collect(),
             why: own.why,
         });
         refused.extend(own);
-        if let Some(code) = loaded.code {
+        if let Some(code) = code {
             let level = batch.compiler.level;
-            let cases = loaded.cases.iter().filter_map(of);
+            let cases = cases.iter().filter_map(of);
+            let cases = cases.map(|case| case.clone().at_level(level)).collect();
+            let loaded = Loaded::of_code(batch.compiler, batch.flags, number, cases, code);
             all.push(Loaded {
                 batch: number,
-                cases: cases.map(|case| case.clone().at_level(level)).collect(),
-                turn: number,
                 one_setting: false,
-                policy: batch.compiler.policy,
                 same_layout: batch.same_layout,
-                code,
-                reference: batch.compiler.reference.clone(),
-                flags: owned(batch.flags),
+                ..loaded
             });
         }
     }
@@ -182,13 +189,45 @@ impl<'a> Batch<'a> {
         let reference = &self.compiler.reference;
         Unit::after_declarations(reference, self.flags, self.preamble, &self.cases)
     }
+
+    /// What runs of `compiled`: the code, its cases, and those that were refused.
+    fn code(&self, compiled: CompiledUnit) -> Result<UnitCode, ReferenceError> {
+        let CompiledUnit {
+            built,
+            cases,
+            refused,
+        } = compiled;
+        if let Some(target) = &self.compiler.programs {
+            let code = built.map(|built| Code::InPrograms(built, target.clone()));
+            return Ok((code, cases, refused));
+        }
+        let compiled = CompiledUnit {
+            built,
+            cases,
+            refused,
+        };
+        // A child tries to load it: not in a thread.
+        let loaded = LoadedCode::load(&self.unit(), compiled)?;
+        Ok((loaded.code.map(Code::Here), loaded.cases, loaded.refused))
+    }
 }
+
+/// The code of a unit, its cases, and those that were refused.
+type UnitCode = (Option<Code>, Vec<usize>, Vec<crate::build::Refused>);
 
 fn owned(flags: &[&str]) -> Vec<String> {
     flags.iter().map(|&flag| flag.to_owned()).collect()
 }
 
 impl Loaded {
+    /// With its code, if that runs here.
+    fn here(&self) -> Option<(&Self, &LoadedCode)> {
+        match &self.code {
+            Code::Here(code) => Some((self, code)),
+            Code::InPrograms(..) => None,
+        }
+    }
+
     /// The code of `cases`, compiled by `compiler` with `flags` in another way than [`compile`] does. All of them run under one of the settings,
     /// which `turn` chooses.
     pub fn of_code(
@@ -196,7 +235,7 @@ impl Loaded {
         flags: &[&str],
         turn: usize,
         cases: Vec<Case>,
-        code: LoadedCode,
+        code: Code,
     ) -> Self {
         Self {
             batch: 0,
@@ -220,6 +259,8 @@ impl Loaded {
 ///
 /// Where a case fails, the compiler's own two sides are asked whether they agree, here and in a program of theirs.
 ///
+/// Code for another target runs in programs, whatever `way` says, by Cranelift.
+///
 /// # Errors
 /// [`VerifyError`]: the system has no pages or processes for it, a compiler cannot be asked, an interrupt.
 pub fn run(
@@ -228,6 +269,13 @@ pub fn run(
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
+    if loaded
+        .iter()
+        .any(|one| matches!(one.code, Code::InPrograms(..)))
+    {
+        return programs::run(loaded, calls, progress);
+    }
+    let here: Vec<(&Loaded, &LoadedCode)> = loaded.iter().filter_map(Loaded::here).collect();
     let buffers = buffers()?;
     // Filled in children only, each of which runs one job.
     let engine = RefCell::new(None);
@@ -244,7 +292,7 @@ pub fn run(
         (_, Some((name, _))) => name.clone(),
         (_, None) => String::new(),
     };
-    let mut all = in_children(loaded, calls.at_once, one, setting, progress)?;
+    let mut all = in_children(&here, calls.at_once, one, setting, progress)?;
     if let Some(limit) = calls.to_show {
         for (loaded, called) in loaded.iter().zip(&mut all) {
             settle(loaded, called, limit, calls.at_once)?;

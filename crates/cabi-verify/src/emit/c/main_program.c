@@ -10,11 +10,13 @@ typedef SYSTEM void caller(void (*)(void), const unsigned char *, unsigned char 
 struct row {
   void (*callee)(void); caller *call;
   const unsigned char *image; unsigned long n_image;
-  const unsigned char *given; unsigned long n_given, n_seen;
+  const unsigned char *given; unsigned long n_given, n_seen, n_wide;
 };
-/* seen, got, given, image, .. escape_at: those of the callers' file, and of the callees' */
+extern const struct row cabi_rows[];
+extern const unsigned long cabi_n_rows;
+/* seen, got, given, image, wide, .. escape_at: those of the callers' file, and of the callees', if that is another one */
 extern void *const cabi_places[10];
-extern void *const cabi_callee_places[10];
+extern __attribute__((weak)) void *const cabi_callee_places[10];
 #ifdef __x86_64__
 /* what compilers call by themselves in functions for Windows */
 __attribute__((ms_abi)) void *cabi_ms_memmove(unsigned char *to, const unsigned char *from, unsigned long n) {
@@ -38,22 +40,21 @@ static void print(const unsigned char *from, unsigned long n) {
   printf(" ");
   for (unsigned long i = 0; i < n; i++) printf("%02x", from[i]);
 }
-CALLS
-static void make(const struct row *row) {
-  unsigned char *seen = cabi_callee_places[0], *given = cabi_callee_places[2], *got = cabi_places[1], *image = cabi_places[3];
-  copy(image, row->image, row->n_image);
-  copy(given, row->given, row->n_given);
-  fill(seen, row->n_seen);
-  fill(got, row->n_given);
-  *(SYSTEM void (*volatile *)(void))cabi_callee_places[9] = escape;
-  if (__builtin_setjmp(home) == 0) row->call(row->callee, image, got);
-}
 int main(int n, char **args) {
-  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < sizeof rows / sizeof *rows; i++) {
-    make(&rows[i]);
+  void *const *places = cabi_callee_places ? cabi_callee_places : cabi_places;
+  unsigned char *seen = places[0], *given = places[2], *got = cabi_places[1], *image = cabi_places[3], *wide = places[4];
+  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < cabi_n_rows; i++) {
+    const struct row *row = &cabi_rows[i];
+    copy(image, row->image, row->n_image);
+    copy(given, row->given, row->n_given);
+    fill(seen, row->n_seen);
+    fill(got, row->n_given);
+    *(SYSTEM void (*volatile *)(void))places[9] = escape;
+    if (__builtin_setjmp(home) == 0) row->call(row->callee, image, got);
     printf("%lu", i);
-    print(cabi_callee_places[0], rows[i].n_seen);
-    print(cabi_places[1], rows[i].n_given);
+    print(seen, row->n_seen);
+    print(got, row->n_given);
+    print(wide, row->n_wide);
     printf("\n");
     fflush(0);
   }

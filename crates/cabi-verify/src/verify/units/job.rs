@@ -14,6 +14,7 @@ use crate::check::calls::{
 use crate::check::registers::Probe;
 use crate::run::child::{self, Limits};
 use crate::run::guard::GuardedBuffers;
+use crate::run::loaded::LoadedCode;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt};
 
 /// Bytes of code that the cases of a batch may become together.
@@ -25,7 +26,7 @@ pub(super) fn buffers() -> Result<GuardedBuffers, VerifyError> {
 
 /// Does `one` for every case in both directions; where that fails, the compiler's own two sides are asked whether they agree.
 pub(super) fn in_children(
-    loaded: &[Loaded],
+    loaded: &[(&Loaded, &LoadedCode)],
     at_once: usize,
     one: impl Fn(&Job<'_>, usize) -> Verdict,
     setting: impl Fn(&Job<'_>, usize) -> String,
@@ -33,7 +34,13 @@ pub(super) fn in_children(
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
     let jobs: Vec<Job<'_>> = loaded
         .iter()
-        .flat_map(|loaded| Direction::ALL.map(|direction| Job { loaded, direction }))
+        .flat_map(|&(loaded, code)| {
+            Direction::ALL.map(|direction| Job {
+                loaded,
+                code,
+                direction,
+            })
+        })
         .collect();
     let sizes: Vec<usize> = jobs.iter().map(|job| job.loaded.cases.len()).collect();
     let (mut done, all) = (0, sizes.iter().sum());
@@ -68,6 +75,7 @@ pub(super) fn in_children(
 /// A batch in one direction.
 pub(super) struct Job<'a> {
     loaded: &'a Loaded,
+    code: &'a LoadedCode,
     direction: Direction,
 }
 
@@ -109,7 +117,7 @@ impl Job<'_> {
             return Verdict::Differs("there are no engine settings".into());
         };
         let harness = Harness {
-            loaded: &self.loaded.code,
+            loaded: self.code,
             settings,
             buffers,
         };
@@ -146,7 +154,7 @@ impl Job<'_> {
     /// By an image of registers and stack.
     pub(super) fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
         let (case, abi) = self.placed(index, mistake)?;
-        let probe = Probe::new(&self.loaded.code, case.vectors);
+        let probe = Probe::new(self.code, case.vectors);
         probe.check_in(self.direction, index, case, &abi)
     }
 
@@ -161,7 +169,7 @@ impl Job<'_> {
             // What has no places is not lowered either, which says why.
             _ => return Ok(()),
         };
-        let probe = Probe::new(&self.loaded.code, case.vectors).with_al_as_bound();
+        let probe = Probe::new(self.code, case.vectors).with_al_as_bound();
         probe.check_in(self.direction, index, case, &abi)
     }
 
@@ -194,7 +202,7 @@ fn ask_themselves(
         let (job, index) = (&jobs[number], failed[number][at]);
         let case = &job.loaded.cases[index];
         let harness = Harness {
-            loaded: &job.loaded.code,
+            loaded: job.code,
             settings: &settings,
             buffers: &buffers,
         };
