@@ -31,7 +31,10 @@ mod psabi;
 mod random;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod static_program;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux"
+))]
 mod targets;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig;
@@ -44,9 +47,14 @@ const ANYWHERE: &[(&str, Body)] = &[
     ("conventions", conventions::run),
     ("explain", explain::run),
     ("layout", layout::run),
+    #[cfg(all(
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        target_os = "linux"
+    ))]
+    ("targets", targets::run),
 ];
 
-/// Suites that run machine code.
+/// Suites that run x86-64 code.
 #[cfg(all(target_arch = "x86_64", unix))]
 const HERE: &[(&str, Body)] = &[
     ("clif", clif::run),
@@ -63,8 +71,6 @@ const HERE: &[(&str, Body)] = &[
     ("psabi", psabi::run),
     ("random", random::run),
     ("static", static_program::run),
-    #[cfg(target_os = "linux")]
-    ("targets", targets::run),
     #[cfg(target_os = "linux")]
     ("zig", zig::run),
     #[cfg(target_os = "linux")]

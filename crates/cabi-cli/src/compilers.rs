@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cabi_verify::build::{Installed, ProgramTarget, Reference};
 use cabi_verify::report::references_required;
+use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::Compiler;
 use clap::Args;
@@ -26,7 +27,7 @@ pub(crate) struct Compilers {
     /// functions are called as they are declared.
     #[arg(long)]
     pub(crate) ms_abi: bool,
-    /// Target whose code runs in programs of its own, under an emulator where it is another machine's, instead of x86-64 Linux:
+    /// Target whose code runs in programs of its own, under an emulator where it is another machine's, instead of the host:
     /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
@@ -58,10 +59,10 @@ impl Compilers {
                     return Err(format!("`{command}` is named twice"));
                 }
                 let reference = Reference::within(limit, command)?;
-                match reference.is_for_x86_64() {
+                match reference.is_for_here() {
                     Ok(true) => Ok(reference),
                     Ok(false) => Err(format!(
-                        "`{command}` compiles for another target; calls are made on x86-64 Linux only"
+                        "`{command}` compiles for another target than {}: --target names those whose programs run here", HERE.name()
                     )),
                     Err(e) => Err(e.to_string()),
                 }
@@ -133,5 +134,5 @@ impl Compilers {
 
 /// Whether `triple` is the target whose calls are made in processes of this machine.
 fn is_here(triple: &str) -> bool {
-    Target::named(triple).is_ok_and(|target| target == Target::X86_64_LINUX)
+    Target::named(triple).is_ok_and(|target| target == HERE)
 }

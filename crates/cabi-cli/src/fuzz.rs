@@ -2,7 +2,7 @@
 //!
 //! `cabi_verify::fuzz` does the work; here are the options, the progress bar, and the results (`fuzz/results.rs`).
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 mod results;
 
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 use crate::compilers::Compilers;
 use crate::output::{self, Failure};
 
@@ -41,7 +41,7 @@ Examples:
 /// Compares random signatures with real compilers.
 #[derive(Args)]
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
-#[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
+#[cfg_attr(not(has_calls), allow(dead_code))]
 pub(crate) struct Fuzz {
     /// Seed of the signatures.
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -58,17 +58,13 @@ pub(crate) struct Fuzz {
     /// Try only part I of K equal parts, counted from 0.
     #[arg(long, value_name = "I/K")]
     shard: Option<Shard>,
-    /// Target whose code runs in programs of its own, under an emulator where it is another machine's, instead of x86-64 Linux:
-    /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
-    #[arg(long, value_name = "TRIPLE")]
-    target: Option<String>,
     /// Folder for results: fuzz.json, fuzz.xml (JUnit's), and a .abi file for each difference.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// How many differences of each compiler are minimized.
     #[arg(long, value_name = "N", default_value_t = 20)]
     shrink: usize,
-    #[cfg(all(target_arch = "x86_64", unix))]
+    #[cfg(has_calls)]
     #[command(flatten)]
     compilers: Compilers,
     /// Count cases in which a compiler is self-inconsistent, instead of failing on them.
@@ -85,7 +81,7 @@ pub(crate) struct Fuzz {
     long_about = "Joins results of `cabi fuzz`: the fuzz.json of every shard, of one seed or of several.\n\nExit status: 0 nothing unexplained, 1 an unexplained difference, 2 could not do what was asked, or nothing could be tried.",
     after_help = "Examples:\n  cabi merge out/*/fuzz.json --out all\n  cabi merge --json a.json b.json"
 )]
-#[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
+#[cfg_attr(not(has_calls), allow(dead_code))]
 pub(crate) struct Merge {
     /// Files that `cabi fuzz --out` wrote.
     #[arg(required = true, value_name = "FILE")]
@@ -142,7 +138,7 @@ impl Shard {
 
 impl Fuzz {
     /// Runs it and prints what was found.
-    #[cfg(all(target_arch = "x86_64", unix))]
+    #[cfg(has_calls)]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         use cabi_verify::verify::{Mistake, OtherSide};
         use cabi_verify::{fuzz, process};
@@ -201,7 +197,7 @@ impl Fuzz {
     }
 
     /// Writes why there are no results where they were to be. The reason comes back, with what is wrong with writing it.
-    #[cfg(all(target_arch = "x86_64", unix))]
+    #[cfg(has_calls)]
     fn ended(&self, why: String) -> String {
         let folder = self.out.as_deref();
         let written = folder.map_or(Ok(()), |folder| results::write_error(folder, &why));
@@ -211,7 +207,7 @@ impl Fuzz {
         }
     }
 
-    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    #[cfg(not(has_calls))]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         Err("calls are made on x86-64 with Unix only".to_owned().into())
     }
@@ -219,7 +215,7 @@ impl Fuzz {
 
 impl Merge {
     /// Joins the results and prints them.
-    #[cfg(all(target_arch = "x86_64", unix))]
+    #[cfg(has_calls)]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let mut all = cabi_verify::fuzz::Results::default();
         for file in &self.files {
@@ -235,7 +231,7 @@ impl Merge {
         Ok(output::exit_code(&report))
     }
 
-    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    #[cfg(not(has_calls))]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         Err("results are those of x86-64 with Unix".to_owned().into())
     }

@@ -4,7 +4,7 @@
 #![deny(unsafe_code)]
 
 mod call;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 mod compilers;
 mod completions;
 mod ending;

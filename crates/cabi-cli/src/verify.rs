@@ -5,7 +5,7 @@
 //! (`verify/plan.rs`).
 
 mod options;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 mod plan;
 
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ impl Verify {
         files.show(&report)
     }
 
-    #[cfg(all(target_arch = "x86_64", unix))]
+    #[cfg(has_calls)]
     fn report(&self) -> Result<Report, String> {
         use cabi_verify::exhaustive::{self, Exhaustive};
 
@@ -56,7 +56,7 @@ impl Verify {
         Ok(report)
     }
 
-    #[cfg(not(all(target_arch = "x86_64", unix)))]
+    #[cfg(not(has_calls))]
     fn report(&self) -> Result<Report, String> {
         Err("calls are made on x86-64 with Unix only".into())
     }

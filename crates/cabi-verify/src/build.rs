@@ -1,17 +1,17 @@
 //! Compilers: which there are, what each can compile, and the code they build.
 
 pub(crate) mod bisect;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub(crate) mod cranelift_object;
 mod error;
 mod installed;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub(crate) mod object_data;
 pub(crate) mod program;
 mod program_target;
 mod reference;
 mod unit;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod zig;
 
 pub use crate::corpus::capability::{Capability, feature_flags, needs};

@@ -1,11 +1,11 @@
 //! What a call did, or how a type is laid out, compared with what `cabi` says.
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 #[allow(unsafe_code)]
 pub mod calls;
 pub mod layout;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod program_calls;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(all(has_calls, target_arch = "x86_64"))]
 #[allow(unsafe_code)]
 pub mod registers;

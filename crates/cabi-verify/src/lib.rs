@@ -17,7 +17,7 @@
 //! [`verify`] (headers), [`fuzz`] (random signatures) and [`exhaustive`] (every transition between the [`states`] of argument assignment) are lists of
 //! cases over these stages.
 //!
-//! Calls need x86-64 with Unix. The command and the tests stand on this crate, which is published for the command: its interface may change with
+//! Calls need x86-64 with Unix, or AArch64 Linux (`build.rs`). The command and the tests stand on this crate, which is published for the command: its interface may change with
 //! every release. What only tests need (deliberate mistakes above all) is in the package `tests`.
 
 #![deny(unsafe_code)]
@@ -28,24 +28,24 @@ pub mod case;
 pub mod check;
 pub mod corpus;
 pub mod emit;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod emulated;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod exhaustive;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod fuzz;
 pub mod generate;
 pub mod header;
 pub mod pattern;
 pub mod process;
 pub mod report;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod run;
 mod scratch;
 pub mod states;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod threads;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod verdict;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod verify;

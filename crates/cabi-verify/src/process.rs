@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::scratch::Scratch;
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 #[allow(unsafe_code)]
 mod signals;
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub(crate) use signals::{SIGNALS, die_with, set_signals};
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub use signals::{was_interrupted, watch_signals};
 
 /// What `words` and `args` after them call, with messages that are compared and printed: not in the user's language.
@@ -36,7 +36,7 @@ pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output
     run(command, limit)
 }
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
     use std::io::{Read, Seek, SeekFrom};
     use std::os::unix::process::CommandExt;
@@ -85,7 +85,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
     })
 }
 
-#[cfg(not(all(target_arch = "x86_64", unix)))]
+#[cfg(not(has_calls))]
 fn run(mut command: Command, _: Duration) -> io::Result<Output> {
     command.output()
 }

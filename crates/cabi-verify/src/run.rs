@@ -1,5 +1,7 @@
 //! Compiled code at work.
 
+use cabi::{Convention, Target};
+
 #[allow(unsafe_code)]
 mod boundary;
 #[allow(unsafe_code)]
@@ -10,6 +12,20 @@ pub mod guard;
 pub mod loaded;
 pub mod program;
 pub mod zig;
+
+/// The target whose code this process loads and calls.
+#[cfg(target_arch = "x86_64")]
+pub const HERE: Target = Target::X86_64_LINUX;
+/// The target whose code this process loads and calls.
+#[cfg(target_arch = "aarch64")]
+pub const HERE: Target = Target::AARCH64_LINUX;
+
+/// What C has there.
+#[cfg(target_arch = "x86_64")]
+const C: &Convention = &cabi::X86_64_SYSV;
+/// What C has there.
+#[cfg(target_arch = "aarch64")]
+const C: &Convention = &cabi::aarch64::AAPCS64;
 
 /// Bytes of each buffer that compiled code reads and writes.
 pub const BUFFER: usize = 1 << 18;

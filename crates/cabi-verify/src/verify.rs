@@ -17,6 +17,7 @@ use crate::case::Case;
 use crate::check::calls::{Direction, all_settings};
 use crate::header::{self, FromHeader, Omitted};
 use crate::process;
+use crate::run::HERE;
 use crate::run::loaded::LoadedCode;
 use crate::states::{Coverage, Measure};
 use crate::threads::at_once;
@@ -308,7 +309,7 @@ impl Compiler {
     /// The target whose code it makes.
     pub fn target(&self) -> Target {
         let own = self.programs.as_ref();
-        own.map_or(Target::X86_64_LINUX, |programs| programs.target.clone())
+        own.map_or(HERE, |programs| programs.target.clone())
     }
 }
 

@@ -98,6 +98,14 @@ impl Target {
         Policy::GCC,
     );
 
+    /// AArch64 Linux.
+    pub const AARCH64_LINUX: Self = Self::constant(
+        "aarch64-unknown-linux-gnu",
+        DataModel::AARCH64,
+        &aarch64::AAPCS64,
+        Policy::GCC,
+    );
+
     /// 64-bit Windows with GNU tools.
     pub const X86_64_WINDOWS_GNU: Self = Self::constant(
         "x86_64-pc-windows-gnu",

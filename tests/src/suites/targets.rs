@@ -3,6 +3,8 @@
 //! It is the run of `cabi fuzz --target`: random signatures, variadic ones among them, both sides of every call, one by Cranelift as an object file. Layouts are
 //! compared too. Then every n-th transition of argument assignment is called.
 //!
+//! As an AArch64 program (docs/testing.md) it is the run of `cabi fuzz` for that machine: compiled code is loaded, ours is the JIT's.
+//!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `CABI_TARGETS_COUNT` | signatures for each compiler of each target | 256 |
@@ -10,10 +12,12 @@
 
 use std::sync::Arc;
 
+use cabi::Target;
 use cabi::convention::Features;
 use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::exhaustive::{self, Exhaustive};
 use cabi_verify::fuzz::{self, Campaign, Stats};
+use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::{Compiler, Mistake, OtherSide};
 
@@ -34,36 +38,68 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         number("CABI_TARGETS_COUNT", 256)?,
         number("CABI_TARGETS_SEED", 1)?,
     );
+    if HERE != Target::X86_64_LINUX {
+        let compilers = compilers_here(suite)?;
+        return compare(&compilers, HERE.name(), (seed, count), suite);
+    }
     for triple in ProgramTarget::names() {
         if !suite.wants(triple) {
             continue;
         }
-        let (target, commands) = match ProgramTarget::named(triple) {
-            Ok(named) => named,
-            Err(why) => {
-                suite.every_reference = false;
-                suite.report.absent(triple, &why);
-                continue;
-            }
-        };
-        let target = Arc::new(target);
-        for (i, command) in commands.iter().enumerate() {
-            let compiler = match Reference::of_command(command) {
-                Ok(reference) => Compiler::of_programs(reference, target.clone(), None),
-                Err(why) => {
-                    suite.every_reference = false;
-                    suite.report.absent(command, &why);
-                    continue;
-                }
-            };
-            take(&tried(&compiler, (seed, count), Mistake::default())?, suite);
-            transitions(&compiler, suite)?;
-            if i == 0 {
-                controls(&compiler, seed, triple, suite)?;
-            }
+        let compilers = compilers_of_programs(triple, suite);
+        compare(&compilers, triple, (seed, count), suite)?;
+    }
+    Ok(())
+}
+
+/// Signatures, transitions and, with the first compiler, controls.
+fn compare(
+    compilers: &[Compiler],
+    triple: &str,
+    (seed, count): (u64, u64),
+    suite: &mut Suite,
+) -> Result<()> {
+    for (i, compiler) in compilers.iter().enumerate() {
+        take(&tried(compiler, (seed, count), Mistake::default())?, suite);
+        transitions(compiler, suite)?;
+        if i == 0 {
+            controls(compiler, seed, triple, suite)?;
         }
     }
     Ok(())
+}
+
+/// Those whose code this process loads.
+fn compilers_here(suite: &mut Suite) -> Result<Vec<Compiler>> {
+    let all = suite.references();
+    let all = all.into_iter().map(|one| Compiler::new(one, None));
+    Ok(all.collect::<std::result::Result<_, _>>()?)
+}
+
+/// Those for `triple`, whose code runs in programs.
+fn compilers_of_programs(triple: &str, suite: &mut Suite) -> Vec<Compiler> {
+    let (target, commands) = match ProgramTarget::named(triple) {
+        Ok(named) => named,
+        Err(why) => {
+            suite.every_reference = false;
+            suite.report.absent(triple, &why);
+            return Vec::new();
+        }
+    };
+    let target = Arc::new(target);
+    let mut compilers = Vec::new();
+    for command in commands {
+        match Reference::of_command(command) {
+            Ok(reference) => {
+                compilers.push(Compiler::of_programs(reference, target.clone(), None));
+            }
+            Err(why) => {
+                suite.every_reference = false;
+                suite.report.absent(command, &why);
+            }
+        }
+    }
+    compilers
 }
 
 fn tried(compiler: &Compiler, (seed, count): (u64, u64), mistake: Mistake) -> Result<Stats> {
@@ -157,7 +193,12 @@ fn transitions(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
 
 /// A convention with a rule dropped must be noticed: by bytes, or because a plan is refused.
 fn controls(compiler: &Compiler, seed: u64, triple: &str, suite: &mut Suite) -> Result<()> {
-    let right = tried(compiler, (seed, TO_NOTICE), Mistake::default())?;
+    // Each of these has engines of its own in this process.
+    let count = match compiler.programs {
+        Some(_) => TO_NOTICE,
+        None => TO_NOTICE / 4,
+    };
+    let right = tried(compiler, (seed, count), Mistake::default())?;
     let target = compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
     let mut by_bytes = 0;
@@ -167,7 +208,7 @@ fn controls(compiler: &Compiler, seed: u64, triple: &str, suite: &mut Suite) -> 
             convention: Some(mutation.convention),
             ..Mistake::default()
         };
-        let broken = tried(compiler, (seed, TO_NOTICE), mistake)?;
+        let broken = tried(compiler, (seed, count), mistake)?;
         by_bytes += usize::from(!broken.failures.is_empty());
         let name = format!("{triple} {}", mutation.what);
         let outcome = match broken.same < right.same {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 use crate::compilers::Compilers;
 use crate::reading::Reading;
 
@@ -47,7 +47,7 @@ pub(crate) struct Verify {
     /// value.
     #[arg(long, conflicts_with_all = ["headers", "only", "Reading"])]
     pub(super) exhaustive: bool,
-    #[cfg(all(target_arch = "x86_64", unix))]
+    #[cfg(has_calls)]
     #[command(flatten)]
     pub(super) compilers: Compilers,
     /// Verify only functions and types whose name matches.

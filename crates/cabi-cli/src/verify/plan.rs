@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use cabi::{RecordRules, Target, X86_64_WIN64};
+use cabi::{RecordRules, X86_64_WIN64};
 use cabi_header::{Location, Options};
+use cabi_verify::run::HERE;
 use cabi_verify::verify::{Compiler, Read, Step, Verification};
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
@@ -67,7 +68,7 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     let only = only.map_err(|e| format!("--only: {e}"))?;
     let mut args = flags.to_vec();
     let target = compilers.first();
-    let target = target.map_or(Target::X86_64_LINUX, Compiler::target);
+    let target = target.map_or(HERE, Compiler::target);
     if let Some(triple) = &verify.compilers.target {
         args.push(format!("--target={triple}"));
     }

@@ -3,6 +3,7 @@
 use std::env;
 use std::time::Duration;
 
+use super::program_target::AARCH64_CLANG;
 use super::reference::{Reference, TIME_LIMIT};
 
 /// The reference compilers found on this machine, and for each known reference compiler that is not, why.
@@ -33,10 +34,17 @@ impl Installed {
 
     /// The same, with compilers that may take `limit` for one file.
     pub fn find_within(limit: Duration) -> Self {
-        let usual: [(&'static str, &str, &[&str]); 2] = [
-            ("gcc", "CABI_GCC", &["gcc", "cc"]),
-            ("clang", "CABI_CLANG", &["clang-19", "clang"]),
-        ];
+        // Under an emulator this machine's own compilers are those that compile for another.
+        let usual: [(&'static str, &str, &[&str]); 2] = match cfg!(target_arch = "aarch64") {
+            true => [
+                ("gcc", "CABI_GCC", &["aarch64-linux-gnu-gcc", "gcc", "cc"]),
+                ("clang", "CABI_CLANG", &[AARCH64_CLANG, "clang"]),
+            ],
+            false => [
+                ("gcc", "CABI_GCC", &["gcc", "cc"]),
+                ("clang", "CABI_CLANG", &["clang-19", "clang"]),
+            ],
+        };
         let mut bench = Self {
             references: Vec::new(),
             absent: Vec::new(),

@@ -197,14 +197,18 @@ impl Reference {
         })
     }
 
-    /// Whether it compiles under its own flags for x86-64 with pointers of 8 bytes, whose code is called here.
+    /// Whether it compiles under its own flags for this machine with pointers of 8 bytes, so that its code is called here.
     ///
     /// # Errors
     /// [`ReferenceError`] if it cannot be asked.
-    pub fn is_for_x86_64(&self) -> Result<bool, ReferenceError> {
+    pub fn is_for_here(&self) -> Result<bool, ReferenceError> {
         let macros = self.macros()?;
         let defines = |name: &str| macros.iter().any(|defined| defined == name);
-        Ok(defines("__x86_64__") && defines("__LP64__"))
+        let machine = match cfg!(target_arch = "x86_64") {
+            true => "__x86_64__",
+            false => "__aarch64__",
+        };
+        Ok(defines(machine) && defines("__LP64__"))
     }
 
     /// The names of the macros it defines by itself.

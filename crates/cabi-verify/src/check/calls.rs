@@ -282,7 +282,7 @@ fn call(
     let through = loaded.through(callee, Promise::of(&plan.abi));
     run(pointers.as_ptr().cast(), ret, through);
     loaded.check_promises("our caller", "the C callee")?;
-    loaded.check_x87()?;
+    loaded.check_machine()?;
     let seen = |at, len| loaded.seen_bytes(at, len);
     check_seen(&round.values, &plan.images.offsets, seen, "in C")?;
     check_widened_in(plan, &round.values, |i| loaded.widened(i))?;
@@ -381,7 +381,7 @@ fn from_c(
     }
     if !is_believed {
         loaded.check_promises("the C caller", "our callee")?;
-        loaded.check_x87()?;
+        loaded.check_machine()?;
     }
     let seen = |at, len| loaded.seen_bytes(at, len);
     check_seen(&round.values, &plan.images.offsets, seen, "from C")?;

@@ -16,12 +16,12 @@ use crate::case::Subject;
 use crate::emit::c::{scoped, variables};
 use crate::pattern::hex;
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 mod table;
 #[cfg(test)]
 mod tests;
 
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub use table::{Reply, Table, ask_bytes, ask_data};
 
 /// One thing to be asked about a type.

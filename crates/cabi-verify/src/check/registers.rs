@@ -129,7 +129,7 @@ impl<'h> Probe<'h> {
             return Err("the C code has no caller".into());
         }
         self.loaded.check_promises("the C caller", "our callee")?;
-        self.loaded.check_x87()?;
+        self.loaded.check_machine()?;
         let dump = RegisterFile::of_dump(dumping.image());
         check_arguments(abi, &values.promoted, &dump, self.al_is_bound)?;
         if !case.has_result() {

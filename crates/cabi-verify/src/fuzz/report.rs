@@ -143,7 +143,10 @@ impl Stats {
             number(*n, &format!("not run: {why}"));
         }
         let rate = format!("{:>9.0}  signatures a second and process", self.rate());
-        lines.push(format!("{rate}; {}", self.coverage));
+        lines.push(match self.coverage.covered() {
+            0 => rate,
+            _ => format!("{rate}; {}", self.coverage),
+        });
         lines
     }
 }

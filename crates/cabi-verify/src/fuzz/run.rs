@@ -3,13 +3,12 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use cabi::{LongDouble, Policy, VectorLevel};
+use cabi::{LongDouble, Policy, Target, VectorLevel};
 use clif_cabi_jit::Settings;
 
 use super::Compared;
 use super::run_cases::{Mode, compile, run_cases};
 use super::stats::{Found, Results, Stats};
-use crate::build::ProgramTarget;
 use crate::check::calls::settings_without_verifier;
 use crate::generate::{Absent, Dialect, Signature, signature, signature_for_machine, smallest};
 use crate::process;
@@ -136,17 +135,18 @@ fn mode(asked: &Compiler, number: u64) -> Mode {
 
 /// Signature `number` of those that `asked` is asked about.
 fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
-    match &asked.programs {
-        Some(programs) => signature_for_machine(seed, number, &absent(asked, programs, number)),
-        None => signature(seed, number, dialect(asked, number)),
+    let target = asked.target();
+    match target == Target::X86_64_LINUX {
+        false => signature_for_machine(seed, number, &absent(asked, &target, number)),
+        true => signature(seed, number, dialect(asked, number)),
     }
 }
 
-/// What C on the target of `programs` does not have.
-fn absent(asked: &Compiler, programs: &ProgramTarget, number: u64) -> Absent {
-    let is_x86_64 = programs.emulator.is_empty();
+/// What C on `target` does not have.
+fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
+    let is_x86_64 = target.name().starts_with("x86_64");
     Absent {
-        names: match programs.target.data_model().long_double {
+        names: match target.data_model().long_double {
             LongDouble::F64 => &NO_WIDE_FLOATS,
             _ => &NO_FLOAT128,
         },
@@ -199,7 +199,9 @@ fn round(
     let calls = Calls {
         settings,
         mistake: plan.mistake,
-        shared_engine: plan.numbers.end - plan.numbers.start > FEW,
+        // Where all share one, nothing is made wrong.
+        shared_engine: plan.numbers.end - plan.numbers.start > FEW
+            && plan.mistake.convention.is_none(),
         at_once: plan.at_once,
         to_show: Some(&limit),
     };

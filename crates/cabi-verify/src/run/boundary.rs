@@ -7,9 +7,8 @@
 //! ```
 //!
 //! `enter` calls a caller, `thunk` stands between it and its callee. Both write down, before and after, the registers that a function must leave as
-//! they are (psABI 3.2.1, Registers and the Stack Frame): those that its convention names, `rsp`, the control bits of MXCSR, the x87 control word;
-//! and the direction flag, which is clear at every call and return. Both then restore these registers, so that code which changes them is reported and
-//! the next case is not affected.
+//! they are, which `boundary/<machine>.rs` lists. Both then restore these registers, so that code which changes them is reported and the next case is not
+//! affected.
 //!
 //! Before the call `thunk` fills every argument register that holds no argument, with a pattern that is inverted at the next call: a callee that reads a
 //! register which its caller did not write cannot find the right value there. After the call it fills every register that the callee may change and
@@ -19,33 +18,22 @@
 use std::cell::UnsafeCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-mod assembly;
+#[cfg_attr(target_arch = "x86_64", path = "boundary/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "boundary/aarch64.rs")]
+mod machine;
 #[cfg(test)]
 mod tests;
 
-use assembly::{enter, escape, nothing, thunk};
 use cabi::convention::Frame;
-use cabi::{Convention, FnAbi, Loc, Place, Reg, X86_64_SYSV};
+use cabi::{Convention, FnAbi, Loc, Place};
+use machine::{
+    ALL_FILL, MAY_HOLD_ARGUMENTS, N_GENERAL, NAMES, Own, bit, compare, enter, escape, nothing,
+    thunk,
+};
 
-/// Registers at one moment.
-#[repr(C, align(16))]
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Image {
-    pub(super) rax: u64,
-    pub(super) rdi: u64,
-    pub(super) rsp: u64,
-    /// `rbx rbp r12 r13 r14 r15`.
-    saved: [u64; 6],
-    rsi: u64,
-    flags: u64,
-    mxcsr: u32,
-    x87_control: u32,
-    /// `xmm6` to `xmm15`.
-    xmm: [[u64; 2]; 10],
-    pub(super) rcx: u64,
-    r9: u64,
-    r11: u64,
-}
+use super::C;
+
+pub(super) use machine::Image;
 
 /// All that the assembly reads and writes.
 #[repr(C, align(16))]
@@ -56,17 +44,15 @@ struct State {
     /// Which registers the thunk fills before the call, and with what.
     unpassed: u64,
     unpassed_filling: [u64; 2],
-    /// Which registers the thunk fills after the call: bit `n` for the general register of encoding `n`, bit `16 + n` for `xmmn`.
+    /// Which registers the thunk fills after the call, as the bits of [`machine::bit`].
     fill: u64,
-    /// What it fills them with, by encoding.
-    filling: [u64; 16],
     /// Where `enter` and `escape` leave from.
-    rsp: u64,
+    sp: u64,
+    /// What it fills them with, by encoding.
+    filling: [u64; N_GENERAL],
     /// Bytes of the stack between there and the caller.
     phase: u64,
     return_address: u64,
-    mxcsr: u32,
-    x87_control: u32,
     /// How often the thunk was called, and how often what it called came back.
     calls: u64,
     returns: u64,
@@ -78,8 +64,7 @@ struct State {
     /// At `enter`'s call, and after it.
     entry: Image,
     exit: Image,
-    /// `fnstenv` after it.
-    x87: [u8; 32],
+    own: Own,
 }
 
 struct Shared(UnsafeCell<State>);
@@ -89,7 +74,7 @@ unsafe impl Sync for Shared {}
 
 static STATE: Shared = Shared(UnsafeCell::new(State {
     unpassed_filling: [0x5b5b_5b5b_5b5b_5b5b; 2],
-    x87: [0xff; 32],
+    own: Own::START,
     // SAFETY: a state is numbers, and a pointer that may be null.
     ..unsafe { std::mem::zeroed() }
 }));
@@ -112,7 +97,7 @@ unsafe impl Sync for Sink {}
 static SINK_BYTES: Sink = Sink(UnsafeCell::new([0; SINK]));
 
 /// The number of what vector registers are filled with, the next one in their upper half: general registers of these numbers are not filled.
-const XMM_FILLING: usize = 14;
+const FILLED_VECTOR: usize = 14;
 
 /// What register `n` is filled with: no two the same.
 fn filling(n: usize) -> u64 {
@@ -122,7 +107,7 @@ fn filling(n: usize) -> u64 {
 /// What a function of a signature owes its caller, and what it may change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Promise {
-    /// The registers it leaves as they are, as the bits of [`bit`].
+    /// The registers it leaves as they are, as the bits of [`machine::bit`].
     kept: u64,
     /// Those that could hold an argument, hold none, and are not kept.
     unpassed: u64,
@@ -131,9 +116,9 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// That of a function of System V without a result.
+    /// That of a function of C without a result.
     pub(super) fn nothing() -> Self {
-        Self::without_result(&X86_64_SYSV)
+        Self::without_result(C)
     }
 
     fn without_result(convention: &Convention) -> Self {
@@ -195,25 +180,6 @@ fn location(loc: Loc) -> u64 {
     match loc {
         Loc::Reg(reg) => bit(reg),
         Loc::Both(&[one, other]) => bit(one) | bit(other),
-        _ => 0,
-    }
-}
-
-/// `rcx rdx rsi rdi r8 r9`, `xmm0` to `xmm7`.
-const MAY_HOLD_ARGUMENTS: u64 = bits(1, 3) | bits(6, 10) | bits(16, 24);
-
-/// All but `rsp`.
-const ALL_FILL: u64 = bits(0, 4) | bits(5, 32);
-
-/// The bits from `start` up to `end`.
-const fn bits(start: u32, end: u32) -> u64 {
-    (1 << end) - (1 << start)
-}
-
-fn bit(reg: Reg) -> u64 {
-    match reg.bank() {
-        cabi::Bank::Int => 1 << reg.index(),
-        cabi::Bank::Vector if reg.index() < 16 => 1 << (16 + reg.index()),
         _ => 0,
     }
 }
@@ -306,10 +272,8 @@ impl Crossing {
             exit,
             ..
         } = &self.state;
-        if self.state.calls > 0 && call.flags & DIRECTION != 0 {
-            return Err(format!(
-                "{caller} makes the call with the direction flag set"
-            ));
+        if self.state.calls > 0 {
+            call.check_call(caller)?;
         }
         if self.state.returns > 0 {
             compare(callee, call, after, self.promise.kept)?;
@@ -320,83 +284,17 @@ impl Crossing {
         Ok(())
     }
 
-    /// Whether the x87 stack was empty after all.
-    pub(super) fn check_x87(&self) -> Result<(), String> {
-        match [self.state.x87[8], self.state.x87[9]] {
-            [0xff, 0xff] => Ok(()),
-            tags => Err(format!("the x87 stack is not empty: tags {tags:02x?}")),
-        }
+    /// Whether what the machine has besides registers is as it should be after all: the x87 stack is empty.
+    pub(super) fn check_machine(&self) -> Result<(), String> {
+        self.state.own.check()
     }
 }
 
-/// The registers that were filled with `value`, if any were.
+/// The register that was filled with `value`, if one was.
 pub(super) fn filled(value: u64) -> Option<&'static str> {
-    const NAMES: [&str; 16] = [
-        "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
-        "r13", "r14", "r15",
-    ];
-    let at = (0..NAMES.len()).find(|n| filling(*n) == value)?;
-    if at == XMM_FILLING {
-        return Some("an xmm register");
+    let at = (0..N_GENERAL).find(|n| filling(*n) == value)?;
+    if at == FILLED_VECTOR {
+        return Some("a vector register");
     }
     NAMES.get(at).copied()
-}
-
-/// The direction flag among the flags.
-const DIRECTION: u64 = 1 << 10;
-/// The status bits of MXCSR, which a callee may change.
-const MXCSR_STATUS: u32 = 0x3f;
-
-impl Image {
-    /// The registers with their names and encodings, as far as some convention has callees leave them as they were.
-    fn general(&self) -> [(&'static str, u32, u64); 10] {
-        let [rbx, rbp, r12, r13, r14, r15] = self.saved;
-        [
-            ("rbx", 3, rbx),
-            ("rbp", 5, rbp),
-            ("rsi", 6, self.rsi),
-            ("rdi", 7, self.rdi),
-            ("r9", 9, self.r9),
-            ("r11", 11, self.r11),
-            ("r12", 12, r12),
-            ("r13", 13, r13),
-            ("r14", 14, r14),
-            ("r15", 15, r15),
-        ]
-    }
-}
-
-/// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
-fn compare(function: &str, before: &Image, after: &Image, kept: u64) -> Result<(), String> {
-    let changed = |what: &str, before: u64, after: u64| {
-        Err(format!(
-            "{function} changes {what}, which is its caller's: {before:#x} became {after:#x}"
-        ))
-    };
-    for ((name, n, before), (_, _, after)) in before.general().into_iter().zip(after.general()) {
-        if before != after && kept & 1 << n != 0 {
-            return changed(name, before, after);
-        }
-    }
-    if before.rsp != after.rsp {
-        return changed("rsp", before.rsp, after.rsp);
-    }
-    let xmm = (6..).zip(before.xmm.iter().zip(&after.xmm));
-    for (n, (before, after)) in xmm {
-        if before != after && kept & 1 << (16 + n) != 0 {
-            return Err(format!("{function} changes xmm{n}, which is its caller's"));
-        }
-    }
-    if (before.mxcsr ^ after.mxcsr) & !MXCSR_STATUS != 0 {
-        let [before, after] = [before.mxcsr, after.mxcsr].map(u64::from);
-        return changed("control bits of MXCSR", before, after);
-    }
-    if before.x87_control != after.x87_control {
-        let [before, after] = [before.x87_control, after.x87_control].map(u64::from);
-        return changed("the x87 control word", before, after);
-    }
-    if after.flags & DIRECTION != 0 {
-        return Err(format!("{function} returns with the direction flag set"));
-    }
-    Ok(())
 }

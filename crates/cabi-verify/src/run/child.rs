@@ -99,9 +99,11 @@ pub fn run_telling(
 /// Refuses a process of several threads. One that was joined a moment ago may still be about to end.
 fn check_threads() -> io::Result<()> {
     let start = Instant::now();
+    // An emulator, which that variable names, has a thread of its own.
+    let most = 1 + usize::from(std::env::var_os("CABI_RUNNER").is_some());
     loop {
         let n = n_threads();
-        if n <= 1 {
+        if n <= most {
             return Ok(());
         }
         if start.elapsed() > Duration::from_secs(2) {

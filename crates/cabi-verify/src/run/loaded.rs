@@ -11,13 +11,14 @@
 use std::cell::{Cell, OnceCell, RefCell};
 
 use crate::build::{Built, Refused, object_data};
+use cabi::Reg;
 use libloading::Library;
 
 pub use super::boundary::{PHASES, Promise};
 
 mod load;
 use super::BUFFER;
-use super::boundary::{self, Crossing, Target};
+use super::boundary::{self, Crossing, Image, Target};
 use super::child;
 
 /// Both C sides of many cases, compiled; loaded by each child that uses them.
@@ -65,16 +66,25 @@ const N_LIVE: usize = 8;
 /// What the thunk found: registers when the call was made and when it came back.
 #[derive(Clone, Copy, Debug)]
 pub struct Registers {
-    /// `rax` at the call: in a variadic one `al` counts vector registers.
-    pub rax: u64,
-    /// `rdi` at the call: where a result in memory goes on System V.
-    pub rdi: u64,
-    /// `rcx` at the call: the same on Win64.
-    pub rcx: u64,
-    /// `rsp` at the callee's first instruction.
-    pub rsp: u64,
-    /// `rax` after it.
-    pub rax_after: u64,
+    call: Image,
+    after: Image,
+}
+
+impl Registers {
+    /// What a general register held at the call; nothing is known of every one.
+    pub fn at_call(&self, reg: Reg) -> Option<u64> {
+        self.call.general_register(reg)
+    }
+
+    /// What it held after it.
+    pub fn after(&self, reg: Reg) -> Option<u64> {
+        self.after.general_register(reg)
+    }
+
+    /// Where the argument area starts.
+    pub fn area(&self) -> u64 {
+        self.call.area()
+    }
 }
 
 impl LoadedCode {
@@ -192,13 +202,7 @@ impl LoadedCode {
     /// What the thunk saw at its last call, if there was one.
     pub fn registers(&self) -> Option<Registers> {
         let [call, after] = self.crossing.borrow().as_ref()?.images();
-        Some(Registers {
-            rax: call.rax,
-            rdi: call.rdi,
-            rcx: call.rcx,
-            rsp: call.rsp,
-            rax_after: after.rax,
-        })
+        Some(Registers { call, after })
     }
 
     /// Makes the thunk call `target`, and compare what `target` keeps with `promise`. Returns the thunk's address, which the caller calls.
@@ -254,11 +258,11 @@ impl LoadedCode {
         crossing.map_or(Ok(()), |crossing| crossing.check(caller, callee))
     }
 
-    /// Whether the x87 stack was empty after the last call (psABI 3.2.1, Registers). It is now.
-    pub fn check_x87(&self) -> Result<(), String> {
+    /// Whether what the machine has besides registers was as it should be after the last call: the x87 stack empty (psABI 3.2.1, Registers). It is now.
+    pub fn check_machine(&self) -> Result<(), String> {
         let crossing = self.crossing.borrow();
         let crossing = crossing.as_ref();
-        crossing.map_or(Ok(()), |crossing| crossing.check_x87())
+        crossing.map_or(Ok(()), |crossing| crossing.check_machine())
     }
 
     /// Lets a C function, called so in messages, keep values during a call that changes every register it may change. After

@@ -1,6 +1,6 @@
 //! What must hold around a call besides its values, and is not the same for every call: what the thunk between the two sides saw.
 
-use cabi::{Loc, Place, Scalar, Type, x86_64};
+use cabi::{Loc, Place, Scalar, Type};
 
 use super::CallCase;
 use crate::pattern::Pattern;
@@ -27,17 +27,16 @@ pub(super) fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> R
 /// What the thunk saw of a call that Cranelift made.
 pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
     let registers = loaded.registers().ok_or("no call was made")?;
-    if plan.abi.variadic_count.is_some() {
-        let al = registers.rax & 0xff;
+    if let Some(reg) = plan.abi.variadic_count {
+        let al = registers.at_call(reg).unwrap_or(0) & 0xff;
         if al != u64::from(plan.abi.n_sse) {
             return Err(format!("al is {al}, expected {}", plan.abi.n_sse));
         }
     }
-    let align = u64::from(plan.abi.area_align);
-    if !(registers.rsp + 8).is_multiple_of(align) {
+    let (area, align) = (registers.area(), u64::from(plan.abi.area_align));
+    if !area.is_multiple_of(align) {
         return Err(format!(
-            "rsp is {:#x}: the argument area is not aligned to {align}",
-            registers.rsp
+            "the argument area at {area:#x} is not aligned to {align}"
         ));
     }
     Ok(())
@@ -47,16 +46,16 @@ pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), Str
 pub(super) fn check_return(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
     let registers = loaded.registers().ok_or("no call was made")?;
     let ret = &plan.abi.ret;
-    let address = match &ret.place {
-        Place::Indirect { pointer, .. } if *pointer == Loc::Reg(x86_64::RCX) => registers.rcx,
-        _ => registers.rdi,
+    let (Some(back), Place::Indirect { pointer, .. }) = (ret.sret_returned_in, &ret.place) else {
+        return Ok(());
     };
-    if let Some(_) = ret.sret_returned_in
-        && registers.rax_after != address
-    {
+    let &Loc::Reg(pointer) = pointer else {
+        return Ok(());
+    };
+    let [back, address] = [registers.after(back), registers.at_call(pointer)];
+    if back.is_none() || back != address {
         return Err(format!(
-            "rax is {:#x}, expected the address of the result, {address:#x}",
-            registers.rax_after
+            "the address of the result is {address:#x?}, and {back:#x?} comes back"
         ));
     }
     Ok(())

@@ -11,6 +11,7 @@ use crate::case::Case;
 use crate::check::calls::{
     self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
 };
+#[cfg(target_arch = "x86_64")]
 use crate::check::registers::Probe;
 use crate::run::child::{self, Limits};
 use crate::run::guard::GuardedBuffers;
@@ -151,7 +152,21 @@ impl Job<'_> {
         catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
     }
 
+    /// By an image of registers and stack, of which x86-64 has one.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
+        self.placed(index, mistake)?;
+        Err("there is no image of this machine's registers".into())
+    }
+
+    /// What such an image finds: nothing.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn probe_what_it_sees(&self, _: usize, _: Mistake) -> Result<(), Difference> {
+        Ok(())
+    }
+
     /// By an image of registers and stack.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
         let (case, abi) = self.placed(index, mistake)?;
         let probe = Probe::new(self.code, case.vectors);
@@ -159,6 +174,7 @@ impl Job<'_> {
     }
 
     /// The same, of what the probe finds where it looks; what al may be is psABI's.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn probe_what_it_sees(
         &self,
         index: usize,

@@ -1,9 +1,175 @@
-//! The assembly of `boundary.rs`: `enter`, `escape`, and the thunk.
+//! x86-64: what a function must leave as it is (psABI 3.2.1, Registers and the Stack Frame) are the registers that its convention names, `rsp`, the control
+//! bits of MXCSR, the x87 control word; and the direction flag, which is clear at every call and return.
 
 use std::arch::naked_asm;
 use std::mem::offset_of;
 
-use super::{Image, STATE, State, XMM_FILLING};
+use cabi::{Bank, Reg, x86_64};
+
+use super::{FILLED_VECTOR, STATE, State};
+
+/// Registers at one moment.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug)]
+pub(in crate::run) struct Image {
+    rax: u64,
+    rdi: u64,
+    rsp: u64,
+    /// `rbx rbp r12 r13 r14 r15`.
+    saved: [u64; 6],
+    rsi: u64,
+    flags: u64,
+    mxcsr: u32,
+    x87_control: u32,
+    /// `xmm6` to `xmm15`.
+    xmm: [[u64; 2]; 10],
+    rcx: u64,
+    r9: u64,
+    r11: u64,
+}
+
+/// What the assembly remembers of the machine besides registers.
+#[repr(C, align(16))]
+#[derive(Clone, Copy)]
+pub(super) struct Own {
+    mxcsr: u32,
+    x87_control: u32,
+    /// `fnstenv` after it.
+    x87: [u8; 32],
+}
+
+impl Own {
+    pub(super) const START: Self = Self {
+        mxcsr: 0,
+        x87_control: 0,
+        x87: [0xff; 32],
+    };
+
+    /// Whether the x87 stack was empty after all.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match [self.x87[8], self.x87[9]] {
+            [0xff, 0xff] => Ok(()),
+            tags => Err(format!("the x87 stack is not empty: tags {tags:02x?}")),
+        }
+    }
+}
+
+/// How many general registers there are.
+pub(super) const N_GENERAL: usize = 16;
+
+/// Names by encoding.
+pub(super) const NAMES: [&str; N_GENERAL] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+    "r14", "r15",
+];
+
+/// Registers are bits: `n` for the general one of encoding `n`, `16 + n` for `xmmn`. These are `rcx rdx rsi rdi r8 r9`, `xmm0` to `xmm7`.
+pub(super) const MAY_HOLD_ARGUMENTS: u64 = bits(1, 3) | bits(6, 10) | bits(16, 24);
+
+/// All but `rsp`.
+pub(super) const ALL_FILL: u64 = bits(0, 4) | bits(5, 32);
+
+/// The bits from `start` up to `end`.
+const fn bits(start: u32, end: u32) -> u64 {
+    (1 << end) - (1 << start)
+}
+
+pub(super) fn bit(reg: Reg) -> u64 {
+    match reg.bank() {
+        Bank::Int => 1 << reg.index(),
+        Bank::Vector if reg.index() < 16 => 1 << (16 + reg.index()),
+        _ => 0,
+    }
+}
+
+/// The direction flag among the flags.
+const DIRECTION: u64 = 1 << 10;
+/// The status bits of MXCSR, which a callee may change.
+const MXCSR_STATUS: u32 = 0x3f;
+
+impl Image {
+    /// What a general register held.
+    pub(in crate::run) fn general_register(&self, reg: Reg) -> Option<u64> {
+        Some(match reg {
+            x86_64::RAX => self.rax,
+            x86_64::RCX => self.rcx,
+            x86_64::RDI => self.rdi,
+            _ => return None,
+        })
+    }
+
+    /// Where the argument area starts, at a callee's first instruction.
+    pub(in crate::run) fn area(&self) -> u64 {
+        self.rsp.wrapping_add(8)
+    }
+
+    /// Whether all is as every call wants it.
+    pub(super) fn check_call(&self, caller: &str) -> Result<(), String> {
+        match self.flags & DIRECTION {
+            0 => Ok(()),
+            _ => Err(format!(
+                "{caller} makes the call with the direction flag set"
+            )),
+        }
+    }
+
+    /// The registers with their names and encodings, as far as some convention has callees leave them as they were.
+    fn general(&self) -> [(&'static str, u32, u64); 10] {
+        let [rbx, rbp, r12, r13, r14, r15] = self.saved;
+        [
+            ("rbx", 3, rbx),
+            ("rbp", 5, rbp),
+            ("rsi", 6, self.rsi),
+            ("rdi", 7, self.rdi),
+            ("r9", 9, self.r9),
+            ("r11", 11, self.r11),
+            ("r12", 12, r12),
+            ("r13", 13, r13),
+            ("r14", 14, r14),
+            ("r15", 15, r15),
+        ]
+    }
+}
+
+/// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
+pub(super) fn compare(
+    function: &str,
+    before: &Image,
+    after: &Image,
+    kept: u64,
+) -> Result<(), String> {
+    let changed = |what: &str, before: u64, after: u64| {
+        Err(format!(
+            "{function} changes {what}, which is its caller's: {before:#x} became {after:#x}"
+        ))
+    };
+    for ((name, n, before), (_, _, after)) in before.general().into_iter().zip(after.general()) {
+        if before != after && kept & 1 << n != 0 {
+            return changed(name, before, after);
+        }
+    }
+    if before.rsp != after.rsp {
+        return changed("rsp", before.rsp, after.rsp);
+    }
+    let xmm = (6..).zip(before.xmm.iter().zip(&after.xmm));
+    for (n, (before, after)) in xmm {
+        if before != after && kept & 1 << (16 + n) != 0 {
+            return Err(format!("{function} changes xmm{n}, which is its caller's"));
+        }
+    }
+    if (before.mxcsr ^ after.mxcsr) & !MXCSR_STATUS != 0 {
+        let [before, after] = [before.mxcsr, after.mxcsr].map(u64::from);
+        return changed("control bits of MXCSR", before, after);
+    }
+    if before.x87_control != after.x87_control {
+        let [before, after] = [before.x87_control, after.x87_control].map(u64::from);
+        return changed("the x87 control word", before, after);
+    }
+    if after.flags & DIRECTION != 0 {
+        return Err(format!("{function} returns with the direction flag set"));
+    }
+    Ok(())
+}
 
 /// `instruction [the image + offset] operand` for each triple.
 macro_rules! at {
@@ -92,10 +258,10 @@ pub(super) unsafe extern "C" fn enter(
         "jmp {escape}",
         state = sym STATE,
         escape = sym escape,
-        rsp = const offset_of!(State, rsp),
+        rsp = const offset_of!(State, sp),
         phase = const offset_of!(State, phase),
-        mxcsr = const offset_of!(State, mxcsr),
-        x87_control = const offset_of!(State, x87_control),
+        mxcsr = const offset_of!(State, own.mxcsr),
+        x87_control = const offset_of!(State, own.x87_control),
         entered = const offset_of!(State, entered),
         entry = const offset_of!(State, entry),
         exit = const offset_of!(State, exit),
@@ -122,10 +288,10 @@ pub(super) unsafe extern "C" fn escape() {
         "pop rbp",
         "ret",
         state = sym STATE,
-        rsp = const offset_of!(State, rsp),
-        mxcsr = const offset_of!(State, mxcsr),
-        x87_control = const offset_of!(State, x87_control),
-        x87 = const offset_of!(State, x87),
+        rsp = const offset_of!(State, sp),
+        mxcsr = const offset_of!(State, own.mxcsr),
+        x87_control = const offset_of!(State, own.x87_control),
+        x87 = const offset_of!(State, own.x87),
     )
 }
 
@@ -184,7 +350,7 @@ pub(super) unsafe extern "C" fn thunk() {
         unpassed_filling = const offset_of!(State, unpassed_filling),
         fill = const offset_of!(State, fill),
         filling = const offset_of!(State, filling),
-        xmm = const XMM_FILLING,
+        xmm = const FILLED_VECTOR,
         return_address = const offset_of!(State, return_address),
         calls = const offset_of!(State, calls),
         returns = const offset_of!(State, returns),
