@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, x86_64};
 use clif_cabi::cranelift_codegen::ir::Signature;
-use clif_cabi::replay::{ClifPlace, replay};
+use clif_cabi::replay::{ClifPlace, Machine, replay};
 
 /// Whether Cranelift's places for `signature` are those of `abi`.
 pub fn check(signature: &Signature, abi: &FnAbi) -> Result<(), String> {
-    let places = replay(signature).map_err(|error| error.to_string())?;
+    let places = replay(signature, Machine::X86_64).map_err(|error| error.to_string())?;
     let taken = Taken::of(abi);
     let regs: Vec<Reg> = places.params.iter().map_while(reg).collect();
     // After them only registers that keep others from being used.

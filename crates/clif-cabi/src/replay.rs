@@ -1,7 +1,7 @@
-//! Where Cranelift puts each parameter and result of a CLIF signature on x86-64: the model of `clif-cabi-plan`
-//! ([`Machine::places`](clif_cabi_plan::Machine::places)) for signatures in this Cranelift's types.
+//! Where Cranelift puts each parameter and result of a CLIF signature: the model of `clif-cabi-plan` ([`Machine::places`]) for signatures in this
+//! Cranelift's types.
 //!
-//! It refuses more than Cranelift does: whatever Cranelift panics on, places differently from every C compiler
+//! The model refuses more than Cranelift does: whatever Cranelift panics on, places differently from every C compiler
 //! (`i128`), or passes in a way the signature does not spell out (a hidden copy). `Winch` is left out: no function
 //! that we make has it. `tests/replay.rs` compares the model with compiled code.
 
@@ -9,17 +9,17 @@ use std::fmt;
 
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type};
 use crate::cranelift::codegen::isa::CallConv;
-use clif_cabi_plan::{CheckError, Machine, Param, Params, Purpose};
+use clif_cabi_plan::{CheckError, Param, Params, Purpose};
 
 use crate::clif_types::{plan_call_conv, plan_extension, plan_type};
 
-pub use clif_cabi_plan::{ClifPlace, MAX_STACK_BYTES, Places as Replayed, Position};
+pub use clif_cabi_plan::{ClifPlace, MAX_STACK_BYTES, Machine, Places as Replayed, Position};
 
 /// Why a signature cannot be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// A convention that no function we make has, or not on x86-64.
+    /// A convention that no function we make has.
     Convention(CallConv),
     /// A type that no C value is passed as.
     Type {
@@ -47,10 +47,7 @@ impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Convention(call_conv) => {
-                write!(
-                    f,
-                    "`{call_conv}` is not a convention that is lowered on x86-64"
-                )
+                write!(f, "`{call_conv}` is not a convention that is lowered")
             }
             Self::Type { at, ty, call_conv } => write!(
                 f,
@@ -92,7 +89,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// The places that Cranelift's x86-64 backend gives to the parameters and results of `sig`.
+/// The places that Cranelift's back end for `machine` gives to the parameters and results of `sig`.
 ///
 /// # Errors
 ///
@@ -102,27 +99,27 @@ impl fmt::Display for Name {
 ///
 /// ```
 /// use cabi::{Reg, x86_64};
-/// use clif_cabi::replay::{ClifPlace, ReplayError, replay};
+/// use clif_cabi::replay::{ClifPlace, Machine, ReplayError, replay};
 /// use cranelift_codegen::ir::{AbiParam, Signature, types};
 /// use cranelift_codegen::isa::CallConv;
 ///
 /// let mut sig = Signature::new(CallConv::SystemV);
 /// sig.params = [types::F64, types::I64].map(AbiParam::new).to_vec();
 /// sig.returns = [types::I64, types::F64].map(AbiParam::new).to_vec();
-/// let places = replay(&sig)?;
+/// let places = replay(&sig, Machine::X86_64)?;
 /// assert_eq!(places.params[..], [ClifPlace::Reg(x86_64::XMM0), ClifPlace::Reg(x86_64::RDI)]);
 /// assert_eq!(places.results[..], [x86_64::RAX, x86_64::XMM0]);
 ///
 /// sig.params.push(AbiParam::new(types::I128));
-/// let refusal = replay(&sig).unwrap_err();
+/// let refusal = replay(&sig, Machine::X86_64).unwrap_err();
 /// assert_eq!(
 ///     refusal.to_string(),
 ///     "parameter 2: Cranelift does not place an `i128` as C does; split it into two `i64`",
 /// );
 /// # Ok::<(), ReplayError>(())
 /// ```
-pub fn replay(sig: &Signature) -> Result<Replayed, ReplayError> {
-    Ok(Machine::X86_64.places(&plan_signature(sig)?)?)
+pub fn replay(sig: &Signature, machine: &Machine) -> Result<Replayed, ReplayError> {
+    Ok(machine.places(&plan_signature(sig)?)?)
 }
 
 /// `sig` in the plan's words, if it has them.

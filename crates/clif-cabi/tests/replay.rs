@@ -3,7 +3,10 @@
 //!
 //! `CABI_REPLAY_COUNT=100000` sets the number of signatures (10 000 unless told), `CABI_REPLAY_SEED` another sequence.
 //! Run it again at each Cranelift version.
-#![cfg(target_arch = "x86_64")]
+#![cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_os = "linux")
+))]
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -14,6 +17,9 @@
 mod compile;
 #[path = "replay/generate.rs"]
 mod generate;
+#[cfg_attr(target_arch = "x86_64", path = "replay/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "replay/aarch64.rs")]
+mod machine;
 mod probe;
 #[path = "replay/refused.rs"]
 mod refused;
@@ -23,8 +29,7 @@ mod wrong_models;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use cabi::x86_64;
-use clif_cabi::replay::{ClifPlace, Replayed, replay};
+use clif_cabi::replay::{ClifPlace, ReplayError, Replayed};
 use compile::{Observed, SETTINGS, observe};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use cranelift_codegen::isa::CallConv;
@@ -32,6 +37,11 @@ use generate::{Rng, signature};
 use probe::State;
 
 const BATCH: usize = 250;
+
+/// The model for the machine that the test runs on.
+fn replay(sig: &Signature) -> Result<Replayed, ReplayError> {
+    clif_cabi::replay::replay(sig, machine::MACHINE)
+}
 
 #[test]
 fn replay_is_what_cranelift_does() {
@@ -101,7 +111,7 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
             equal(&what("callee"), &address.to_le_bytes(), &received[..8])?;
             continue;
         }
-        let sent = extended(param, sent);
+        let sent = extended(sig, param, sent);
         let found = at(place, &seen.dumped, sent.len())?;
         equal(&what("caller"), &sent, &found)?;
         let size = param.value_type.bytes() as usize;
@@ -118,7 +128,7 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
             &answer,
             &seen.caller.results[index][..size],
         )?;
-        let sent = extended(result, &seen.callee.results[index]);
+        let sent = extended(sig, result, &seen.callee.results[index]);
         let found = at(place, &seen.returned, sent.len())?;
         equal(&what("callee"), &sent, &found)?;
     }
@@ -129,10 +139,9 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
         let returned = &seen.returned.register(register)[..8];
         equal("callee, returned sret", pointer, returned)?;
     }
-    // The stack pointer after the call: what the callee popped, less the return address.
-    let popped = seen.returned.register(x86_64::RBP);
+    let found = seen.returned.sp_after().to_le_bytes();
     let wanted = seen.returned.area_address() + popped_of(sig, places);
-    equal("what the callee pops", &wanted.to_le_bytes(), &popped)?;
+    equal("what the callee pops", &wanted.to_le_bytes(), &found)?;
     let area_bytes = seen.area_end - seen.dumped.area_address();
     let wanted = u64::from(places.stack_bytes).to_le_bytes();
     let found = area_bytes.to_le_bytes();
@@ -177,11 +186,12 @@ fn stack(state: &State, offset: u32, size: usize) -> Result<Vec<u8>, String> {
         .ok_or_else(|| format!("{size} bytes at {offset}"))
 }
 
-/// The bytes that Cranelift sends for the value in `bytes`: with a flag, integers are extended to 8.
-fn extended(param: &AbiParam, bytes: &[u8; 16]) -> Vec<u8> {
+/// The bytes that Cranelift sends for the value in `bytes`: with a flag, integers are extended to 8, where `sig`'s convention heeds it.
+fn extended(sig: &Signature, param: &AbiParam, bytes: &[u8; 16]) -> Vec<u8> {
     let mut sent = bytes[..param.value_type.bytes() as usize].to_vec();
     let negative = sent.last().is_some_and(|&byte| byte >= 0x80);
     match param.extension {
+        _ if !machine::extends(sig.call_conv) => {}
         ArgumentExtension::None => {}
         ArgumentExtension::Uext => sent.resize(8, 0),
         ArgumentExtension::Sext => sent.resize(8, if negative { 0xff } else { 0 }),

@@ -1,6 +1,5 @@
 //! Where Cranelift puts each parameter and result of a CLIF signature: its argument walk (`compute_arg_locs` of each back end) over the tables of a machine,
-//! against which every planned signature is checked. The tests of `clif-cabi` compare it with
-//! compiled code by random CLIF signatures on x86-64; elsewhere calls of random C signatures do (the suite `targets`).
+//! against which every planned signature is checked. `clif-cabi/tests/replay.rs` compares it with compiled code by random CLIF signatures.
 
 use cabi::Reg;
 use smallvec::SmallVec;

@@ -1,4 +1,4 @@
-//! Bare x86-64 code on both sides of a call: what really is in the registers and on the stack.
+//! Bare machine code on both sides of a call: what really is in the registers and on the stack.
 //!
 //! [`dump`] is a callee that records what it was called with and answers with given result registers; [`enter`] calls
 //! a function with given registers and stack bytes, and records what comes back. Neither knows any
@@ -8,10 +8,25 @@
     reason = "each test that includes this module uses a part of it"
 )]
 
-use std::arch::naked_asm;
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cabi::{Bank, Reg};
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as machine;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unused_imports)] // not each test has callees that preserve all
+pub(crate) use machine::dump_only;
+use machine::{AREA, SP, SP_AFTER, enter};
+pub(crate) use machine::{dump, dump_popping};
 
 /// Bytes of stack that are recorded and given; more than any generated signature uses.
 pub(crate) const STACK_BYTES: usize = 1024;
@@ -20,22 +35,22 @@ pub(crate) const STACK_BYTES: usize = 1024;
 #[derive(Clone)]
 #[repr(C, align(16))]
 pub(crate) struct State {
-    /// By hardware encoding: rax rcx rdx rbx rsp rbp rsi rdi r8 to r15. Of rbx and r11 to r15 nothing is known, and in place of rbp is rsp after the call.
+    /// By hardware encoding. Those that no parameter or result is in have the stack pointer at the callee's entry and after the call, or nothing.
     pub(crate) gpr: [u64; 16],
-    /// xmm0 to xmm7.
-    pub(crate) xmm: [[u8; 16]; 8],
-    /// The bytes above the return address, as the callee sees them at entry.
+    /// The first eight vector registers.
+    pub(crate) vector: [[u8; 16]; 8],
+    /// The argument area, as the callee sees it at entry.
     pub(crate) stack: [u8; STACK_BYTES],
 }
 
-const RSP: usize = 4;
-const _: () =
-    assert!(std::mem::offset_of!(State, xmm) == 128 && std::mem::offset_of!(State, stack) == 256);
+const _: () = assert!(
+    std::mem::offset_of!(State, vector) == 128 && std::mem::offset_of!(State, stack) == 256
+);
 
 impl State {
     pub(crate) const ZERO: Self = Self {
         gpr: [0; 16],
-        xmm: [[0; 16]; 8],
+        vector: [[0; 16]; 8],
         stack: [0; STACK_BYTES],
     };
 
@@ -44,7 +59,7 @@ impl State {
         let number = usize::from(register.index());
         match register.bank() {
             Bank::Int => self.gpr[number].to_le_bytes().to_vec(),
-            Bank::Vector => self.xmm[number].to_vec(),
+            Bank::Vector => self.vector[number].to_vec(),
             Bank::X87 => panic!("{register} is not recorded"),
         }
     }
@@ -55,14 +70,19 @@ impl State {
         all[..bytes.len()].copy_from_slice(bytes);
         let number = usize::from(register.index());
         match register.bank() {
-            Bank::Vector => self.xmm[number] = all.try_into().unwrap(),
+            Bank::Vector => self.vector[number] = all.try_into().unwrap(),
             _ => self.gpr[number] = u64::from_le_bytes(all.try_into().unwrap()),
         }
     }
 
-    /// The address of the byte above the return address, at the callee's entry.
+    /// The address of the argument area.
     pub(crate) fn area_address(&self) -> u64 {
-        self.gpr[RSP] + 8
+        self.gpr[SP] + AREA
+    }
+
+    /// The stack pointer after the call.
+    pub(crate) fn sp_after(&self) -> u64 {
+        self.gpr[SP_AFTER]
     }
 }
 
@@ -107,7 +127,7 @@ impl Rng {
     pub(crate) fn state(&mut self) -> State {
         let mut state = State::ZERO;
         state.gpr = std::array::from_fn(|_| self.next());
-        state.xmm.iter_mut().for_each(|xmm| self.fill(xmm));
+        state.vector.iter_mut().for_each(|own| self.fill(own));
         self.fill(&mut state.stack);
         state
     }
@@ -139,7 +159,7 @@ impl Probe {
     ///
     /// # Safety
     ///
-    /// `code` is the address of such a function, with System V's callee-saved registers.
+    /// `code` is the address of such a function, with C's callee-saved registers.
     pub(crate) unsafe fn call_out(
         &mut self,
         code: *const u8,
@@ -164,151 +184,10 @@ impl Probe {
 ///
 /// # Safety
 ///
-/// `code` is the address of a function that uses nothing else of its arguments' memory, with System V's callee-saved registers.
+/// `code` is the address of a function that uses nothing else of its arguments' memory, with C's callee-saved registers.
 pub(crate) unsafe fn call_in(code: *const u8, given: &State) -> State {
     let mut returned = State::ZERO;
     // SAFETY: the caller says so of `code`; both states are live and of the type that `enter` expects.
     unsafe { enter(code, given, &mut returned) };
     returned
-}
-
-/// Fills every register that a state has from the state at r11.
-macro_rules! load {
-    () => {
-        r"
-        .irp i, 0, 1, 2, 3, 4, 5, 6, 7
-            movups xmm\i, [r11 + 128 + 16 * \i]
-        .endr
-        mov rax, [r11]
-        mov rcx, [r11 + 8]
-        mov rdx, [r11 + 16]
-        mov rsi, [r11 + 48]
-        mov rdi, [r11 + 56]
-        .irp i, 8, 9, 10
-            mov r\i, [r11 + 8 * \i]
-        .endr"
-    };
-}
-/// Fills the state at r11 from them.
-macro_rules! store {
-    () => {
-        r"
-        .irp i, 0, 1, 2, 3, 4, 5, 6, 7
-            movups [r11 + 128 + 16 * \i], xmm\i
-        .endr
-        mov [r11], rax
-        mov [r11 + 8], rcx
-        mov [r11 + 16], rdx
-        mov [r11 + 48], rsi
-        mov [r11 + 56], rdi
-        .irp i, 8, 9, 10
-            mov [r11 + 8 * \i], r\i
-        .endr"
-    };
-}
-
-/// rdi: the code, rsi: the [`State`] to give it, rdx: the [`State`] to record.
-#[unsafe(naked)]
-unsafe extern "sysv64" fn enter(code: *const u8, given: *const State, returned: *mut State) {
-    naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "mov rbx, rdi",
-        "mov r12, rsi",
-        "mov r13, rdx",
-        // The return address and five pushes: 16-aligned here, and at the call.
-        "sub rsp, {stack_bytes}",
-        "xor ecx, ecx",
-        "2:",
-        "mov rax, [r12 + 256 + rcx]",
-        "mov [rsp + rcx], rax",
-        "add ecx, 8",
-        "cmp ecx, {stack_bytes}",
-        "jb 2b",
-        "lea rax, [rsp - 8]",
-        "mov [r13 + 32], rax",
-        "mov r11, r12",
-        load!(),
-        "call rbx",
-        "mov r11, r13",
-        store!(),
-        "mov [r13 + 40], rsp",
-        "lea rsp, [rbp - 32]",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-        stack_bytes = const STACK_BYTES,
-    )
-}
-
-/// The text of a dump into RECORDED (`{recorded}`), all registers preserved. It pushes 24 bytes: the stack at entry is at
-/// [rsp + 24], the bytes above the return address at [rsp + 32].
-macro_rules! record {
-    ($($end:expr),* ; $($operands:tt)*) => {
-        naked_asm!(
-            "push r11",
-            "push rax",
-            "push rcx",
-            "lea r11, [rip + {recorded}]",
-            store!(),
-            "lea rax, [rsp + 24]",
-            "mov [r11 + 32], rax",
-            "xor ecx, ecx",
-            "2:",
-            "mov rax, [rsp + 32 + rcx]",
-            "mov [r11 + 256 + rcx], rax",
-            "add ecx, 8",
-            "cmp ecx, {stack_bytes}",
-            "jb 2b",
-            "pop rcx",
-            "pop rax",
-            "pop r11",
-            $($end,)*
-            "ret",
-            recorded = sym RECORDED,
-            stack_bytes = const STACK_BYTES,
-            $($operands)*
-        )
-    };
-}
-
-/// Records its registers and stack, then answers in rax, rdx, xmm0 and xmm1. A callee of any convention: it changes
-/// nothing else but r11, and touches no shadow space. Called below [`enter`], which keeps enough stack above it readable.
-#[unsafe(naked)]
-pub(crate) unsafe extern "sysv64" fn dump() {
-    record!(
-        "lea r11, [rip + {answer}]",
-        "mov rax, [r11]",
-        "mov rdx, [r11 + 16]",
-        "movups xmm0, [r11 + 128]",
-        "movups xmm1, [r11 + 144]";
-        answer = sym ANSWER,
-    )
-}
-
-/// [`dump`] without an answer: it changes no register at all, as a `preserve_all` callee must.
-#[unsafe(naked)]
-pub(crate) unsafe extern "sysv64" fn dump_only() {
-    record!(;)
-}
-
-/// [`dump`] with an answer in every register that a result of `tail` can be in, and without its arguments when it returns.
-#[unsafe(naked)]
-pub(crate) unsafe extern "sysv64" fn dump_popping() {
-    record!(
-        "lea r11, [rip + {answer}]",
-        load!(),
-        "pop r11",
-        "add rsp, [rip + {popped}]",
-        "push r11";
-        answer = sym ANSWER,
-        popped = sym POPPED,
-    )
 }

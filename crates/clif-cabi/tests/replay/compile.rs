@@ -5,7 +5,6 @@
 
 use std::mem::offset_of;
 
-use clif_cabi::replay::replay;
 #[cfg(feature = "cranelift-0.132")]
 use cranelift_codegen::ir::MemFlags as MemFlagsData;
 #[cfg(not(feature = "cranelift-0.132"))]
@@ -21,7 +20,8 @@ use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 
 use super::generate::{MAX_AREA, MAX_PARAMS, MAX_RESULTS, Rng};
-use super::probe::{Probe, State, call_in, dump, dump_only, dump_popping};
+use super::probe::{Probe, State, call_in};
+use super::{machine, replay};
 
 /// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes of its 16.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ pub(crate) struct Observed {
     pub(crate) callee: Exchange,
     /// What the CLIF callee was called with.
     pub(crate) given: State,
-    /// What the CLIF callee left, and its rsp at entry.
+    /// What the CLIF callee left, and its stack pointers.
     pub(crate) returned: State,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Observed {
 pub(crate) struct Settings {
     opt_level: &'static str,
     regalloc_algorithm: &'static str,
-    /// No instruction beyond SSE2, rather than all the host has.
+    /// No instruction beyond those that every such machine has, rather than all the host has.
     baseline: bool,
 }
 
@@ -213,11 +213,7 @@ fn caller(
 ) -> Result<FuncId, Box<ModuleError>> {
     let mut own = Signature::new(CallConv::SystemV);
     own.returns.push(AbiParam::new(types::I64));
-    let dump = match sig.call_conv {
-        CallConv::PreserveAll => dump_only,
-        CallConv::Tail => dump_popping,
-        _ => dump,
-    };
+    let dump = machine::dump(sig.call_conv);
     define(module, own, |builder| {
         let base = address(builder, memory);
         let params: Vec<Value> = (sig.params.iter().enumerate())

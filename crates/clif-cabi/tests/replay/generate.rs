@@ -3,6 +3,7 @@
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
+use super::machine;
 use super::probe::STACK_BYTES;
 
 /// The most parameters of a generated signature.
@@ -39,20 +40,14 @@ pub(crate) use super::probe::Rng;
 
 /// A signature that Cranelift compiles and replay accepts.
 pub(crate) fn signature(rng: &mut Rng) -> Signature {
-    let call_conv = match rng.below(19) {
-        0..=7 => CallConv::SystemV,
-        8 => CallConv::Fast,
-        9 => CallConv::PreserveAll,
-        10..=12 => CallConv::Tail,
-        _ => CallConv::WindowsFastcall,
-    };
+    let call_conv = machine::call_conv(rng);
     let mut sig = Signature::new(call_conv);
     let n_params = rng.below(MAX_PARAMS + 1);
     // Each signature leans to one class, so that either runs out of registers while the other does not.
     let int_share = rng.pick(&[2, 5, 8]);
     let mut n_areas = 0;
     for _ in 0..n_params {
-        let area = call_conv != CallConv::PreserveAll && n_areas < 4 && rng.below(12) == 0;
+        let area = machine::has_areas(call_conv) && n_areas < 4 && rng.below(12) == 0;
         sig.params.push(if area {
             n_areas += 1;
             let size = rng.pick(&[0, 8, 16, 24, 32, MAX_AREA]);
@@ -61,10 +56,8 @@ pub(crate) fn signature(rng: &mut Rng) -> Signature {
             value(rng, call_conv, int_share, false)
         });
     }
-    if call_conv == CallConv::PreserveAll {
-        return sig;
-    }
-    if n_params > 0 && rng.below(6) == 0 {
+    machine::restrict(&mut sig);
+    if machine::has_sret(call_conv) && n_params > 0 && rng.below(6) == 0 {
         // C puts it first; Cranelift takes it anywhere.
         let index = if rng.below(2) == 0 {
             0
@@ -74,17 +67,8 @@ pub(crate) fn signature(rng: &mut Rng) -> Signature {
         sig.params[index] = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
         return sig;
     }
-    let (mut n_int, mut n_vector) = match call_conv {
-        CallConv::Tail => (8, 8),
-        CallConv::WindowsFastcall => (2, 1),
-        _ => (2, 2),
-    };
-    let most = if call_conv == CallConv::Tail {
-        MAX_RESULTS
-    } else {
-        4
-    };
-    for _ in 0..rng.below(most + 1) {
+    let (mut n_int, mut n_vector) = machine::n_results(call_conv);
+    for _ in 0..rng.below((n_int + n_vector + 1).min(MAX_RESULTS + 1)) {
         let result = value(rng, call_conv, int_share, true);
         let n_left = if result.value_type.is_int() {
             &mut n_int
@@ -108,11 +92,10 @@ fn value(rng: &mut Rng, call_conv: CallConv, int_share: usize, result: bool) -> 
             _ => param,
         };
     }
-    let windows = call_conv == CallConv::WindowsFastcall;
     AbiParam::new(match rng.below(8) {
-        0 if !windows => types::F16,
-        1 if !windows => types::F128,
-        2 | 3 if !windows || result => rng.pick(&VECTORS),
+        0 if machine::takes(call_conv, types::F16, result) => types::F16,
+        1 if machine::takes(call_conv, types::F128, result) => types::F128,
+        2 | 3 if machine::takes(call_conv, types::I8X16, result) => rng.pick(&VECTORS),
         4 => rng.pick(&SMALL_VECTORS),
         _ => rng.pick(&FLOATS),
     })

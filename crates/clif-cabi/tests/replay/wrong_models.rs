@@ -1,37 +1,26 @@
 //! The negative control: wrong models of Cranelift's counting, checked by the comparison that finds the right one right.
 //! A wrong model is the right one on another signature, or its places edited afterwards, so it is wrong only as meant.
 
-use cabi::x86_64;
-use clif_cabi::replay::{ClifPlace, Replayed, replay};
-use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
+use clif_cabi::replay::{ClifPlace, Replayed};
+use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
 use super::compile::{SETTINGS, observe};
-use super::{BATCH, check, signatures};
+use super::{BATCH, check, machine, replay, signatures};
 
-type Model = fn(&Signature) -> Option<Replayed>;
+pub(crate) type Model = fn(&Signature) -> Option<Replayed>;
 
-const WRONG: [(&str, Model); 14] = [
+/// Those of every machine; `machine` has its own.
+const WRONG: [(&str, Model); 9] = [
     ("parameters shifted by one integer", |sig| {
         with_params_before(sig, types::I64)
     }),
     ("parameters shifted by one vector", |sig| {
         with_params_before(sig, types::F64)
     }),
-    ("Windows counted by class", |sig| {
-        of_convention(sig, CallConv::WindowsFastcall, CallConv::SystemV)
-    }),
-    ("System V counted by position", |sig| {
-        of_convention(sig, CallConv::SystemV, CallConv::WindowsFastcall)
-    }),
     ("a 16-byte value burns an integer register", burning),
-    ("`sarg` takes an integer register", sarg_in_register),
     ("16-byte values 8-aligned", |sig| {
         restacked(sig, |bytes| (bytes.max(8), 8))
-    }),
-    ("no shadow space", without_shadow),
-    ("small values packed on the stack", |sig| {
-        restacked(sig, |bytes| (bytes, bytes))
     }),
     ("argument area not rounded to 16", |sig| {
         edited(sig, |places| {
@@ -50,9 +39,9 @@ const WRONG: [(&str, Model); 14] = [
     ("result registers swapped", |sig| {
         edited(sig, |places| places.results.reverse())
     }),
-    ("`sret` returned in xmm0", |sig| {
+    ("`sret` returned in a vector register", |sig| {
         edited(sig, |places| {
-            places.sret_returned_in = places.sret_returned_in.map(|_| x86_64::XMM0);
+            places.sret_returned_in = places.sret_returned_in.map(|_| machine::VECTOR);
         })
     }),
 ];
@@ -60,13 +49,14 @@ const WRONG: [(&str, Model); 14] = [
 /// Wrong models, each checked by the very comparison above: it must object wherever they differ from the right one.
 #[test]
 fn wrong_models_are_caught() {
-    let (mut n_different, mut n_caught) = ([0; 14], [0; 14]);
+    let wrong: Vec<_> = WRONG.iter().chain(machine::WRONG).collect();
+    let (mut n_different, mut n_caught) = (vec![0; wrong.len()], vec![0; wrong.len()]);
     for first in (0..1500).step_by(BATCH) {
         let sigs = signatures(2, first..first + BATCH);
         let settings = SETTINGS[first / BATCH % SETTINGS.len()];
         observe(settings, &sigs, first as u64, |index, seen| {
             let sig = &sigs[index];
-            for (model, (_, places)) in WRONG.iter().enumerate() {
+            for (model, (_, places)) in wrong.iter().enumerate() {
                 if let Some(places) =
                     places(sig).filter(|places| Ok(places) != replay(sig).as_ref())
                 {
@@ -76,7 +66,7 @@ fn wrong_models_are_caught() {
             }
         });
     }
-    for (model, (name, _)) in WRONG.iter().enumerate() {
+    for (model, (name, _)) in wrong.iter().enumerate() {
         let (different, caught) = (n_different[model], n_caught[model]);
         println!("{name}: {caught} caught of {different} that differ");
         assert!(different >= 20, "{name}: too few signatures tell");
@@ -89,7 +79,7 @@ fn wrong_models_are_caught() {
 }
 
 /// As if places of the right model were others.
-fn edited(sig: &Signature, edit: impl FnOnce(&mut Replayed)) -> Option<Replayed> {
+pub(crate) fn edited(sig: &Signature, edit: impl FnOnce(&mut Replayed)) -> Option<Replayed> {
     let mut places = replay(sig).ok()?;
     edit(&mut places);
     Some(places)
@@ -107,13 +97,8 @@ fn burning(sig: &Signature) -> Option<Replayed> {
     })
 }
 
-fn sarg_in_register(sig: &Signature) -> Option<Replayed> {
-    let is_area = |param: &AbiParam| matches!(param.purpose, ArgumentPurpose::StructArgument(_));
-    with_extra_params(sig, |_, param| is_area(param).then_some(types::I64))
-}
-
 /// As if `extra` stood before a parameter.
-fn with_extra_params(
+pub(crate) fn with_extra_params(
     sig: &Signature,
     extra: impl Fn(usize, &AbiParam) -> Option<Type>,
 ) -> Option<Replayed> {
@@ -132,20 +117,16 @@ fn with_extra_params(
     Some(places)
 }
 
-fn of_convention(sig: &Signature, of: CallConv, other: CallConv) -> Option<Replayed> {
+pub(crate) fn of_convention(sig: &Signature, of: CallConv, other: CallConv) -> Option<Replayed> {
     let mut changed = sig.clone();
     changed.call_conv = other;
     (sig.call_conv == of).then(|| replay(&changed).ok())?
 }
 
 /// As if stack slots had another size and alignment, both made from the bytes of a value by `slot`.
-fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Replayed> {
+pub(crate) fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Replayed> {
     let mut places = replay(sig).ok()?;
-    let mut next = if sig.call_conv == CallConv::WindowsFastcall {
-        32
-    } else {
-        0
-    };
+    let mut next = machine::shadow_bytes(sig.call_conv);
     for (place, param) in places.params.iter_mut().zip(&sig.params) {
         let (size, align) = match place {
             ClifPlace::Reg(_) => continue,
@@ -159,22 +140,7 @@ fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Replayed> {
     Some(places)
 }
 
-fn without_shadow(sig: &Signature) -> Option<Replayed> {
-    edited(sig, |places| {
-        for place in &mut places.params {
-            match *place {
-                ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. }
-                    if sig.call_conv == CallConv::WindowsFastcall =>
-                {
-                    move_to(place, offset - 32);
-                }
-                _ => {}
-            }
-        }
-    })
-}
-
-fn move_to(place: &mut ClifPlace, to: u32) {
+pub(crate) fn move_to(place: &mut ClifPlace, to: u32) {
     if let ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } = place {
         *offset = to;
     }
