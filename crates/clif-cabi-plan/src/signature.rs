@@ -106,18 +106,6 @@ impl CallConv {
         Self::Tail,
         Self::AppleAarch64,
     ];
-
-    /// Whether Cranelift has `try_call` and `try_call_indirect` of such functions; of the others they are errors of its verifier.
-    #[must_use]
-    pub const fn has_try_call(self) -> bool {
-        matches!(self, Self::SystemV | Self::PreserveAll | Self::Tail)
-    }
-
-    /// Whether it has `return_call` and `return_call_indirect`, from functions of it to functions of it.
-    #[must_use]
-    pub const fn has_tail_call(self) -> bool {
-        matches!(self, Self::Tail)
-    }
 }
 
 impl fmt::Display for CallConv {

@@ -3,10 +3,12 @@
 //! Not here: big-endian machines, ILP32, scalable vectors, `__bf16`, vectors of bools, `_BitInt` of more than 128 bits: errors.
 
 mod apple;
+mod lang;
 
 use smallvec::SmallVec;
 
 pub use self::apple::APPLE_ARM64;
+pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
 use super::machine_registers::registers;
 use super::parts::{
     ATOMIC, NOT_COMPARED, decide, disputed, has_atomic, int, is_compared, memory, one, refuse,

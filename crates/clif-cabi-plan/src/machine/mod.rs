@@ -18,7 +18,7 @@ use crate::places::{CheckError, ClifPlace, Places};
 use crate::signature::{Param, Signature, ValueType};
 use description::Selected;
 
-pub(crate) use counting::{Class, Counting, Registers};
+pub(crate) use counting::{Class, Counting, Registers, Sret};
 pub use description::Machine;
 pub(crate) use description::{ResultIn, VectorMoves};
 pub(crate) use stub::Callee;
@@ -77,6 +77,11 @@ impl Machine {
     #[must_use]
     pub fn needs_frame_pointers(&self) -> bool {
         self.area_from_frame.is_some()
+    }
+
+    /// Whether a function can read its argument area as memory: by a parameter that points there, or by the frame pointer.
+    pub(crate) fn has_area(&self) -> bool {
+        self.has_block_copy || self.area_from_frame.is_some()
     }
 
     /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering

@@ -4,9 +4,9 @@ use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 
 use super::result::{ResultPlan, Side};
 use super::table::ArgTable;
-use super::value::{has_16_bytes, is_chain, wide_moves};
+use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine, Step};
+use crate::machine::{Class, Machine, Sret, Step};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -91,10 +91,17 @@ impl PlanDraft {
             Place::Indirect {
                 pointer: Loc::Reg(reg),
                 ..
-            } => Some(PlacedParam {
-                param: Param::special(WORD, Purpose::StructReturn),
-                place: ClifPlace::Reg(reg),
-            }),
+            } => {
+                // A pointer that nobody returns may be any word.
+                let is_word = solver.machine.counting.sret == Sret::Refused
+                    && abi.ret.sret_returned_in.is_none();
+                let param = match is_word {
+                    true => Param::new(WORD),
+                    false => Param::special(WORD, Purpose::StructReturn),
+                };
+                let place = ClifPlace::Reg(reg);
+                Some(PlacedParam { param, place })
+            }
             _ => None,
         };
         Ok(Self {
@@ -191,6 +198,9 @@ fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<
                 }
                 why => return why,
             }
+        }
+        Place::Stack { size, .. } if *size > MAX_PARTS_BYTES && !machine.has_area() => {
+            "a value of more than 128 bytes in the argument area is not lowered for functions of its kind"
         }
         Place::Stack { offset, size, .. } if ends_inside(*offset, *size) => return None,
         Place::Stack { .. } => "a place outside the argument area",

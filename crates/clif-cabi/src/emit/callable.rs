@@ -5,11 +5,9 @@ use crate::cranelift::codegen::ir::{
 };
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::CallConv;
 use smallvec::SmallVec;
 
 use super::{Values, check};
-use crate::clif_types::plan_call_conv;
 use crate::error::LowerError;
 
 /// The function, signature and further values of a call instruction that a front end makes itself: with them the callee finds everything where C
@@ -86,7 +84,7 @@ impl Callable {
         check::position(builder)?;
         let args = self.args(values);
         let call_conv = self.check(&builder.func.dfg, &args)?.call_conv;
-        if !plan_call_conv(call_conv).is_some_and(CallConv::has_try_call) {
+        if !call_conv.supports_exceptions() {
             let why = "Cranelift has no try_call of a function of its calling convention";
             return Err(LowerError::Function { why });
         }

@@ -2,14 +2,13 @@
 
 use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{CallConv, PassMode, ResultPlan};
+use clif_cabi_plan::{PassMode, ResultPlan};
 
 use super::arguments::is_forwarded;
 use super::call::CallSite;
 use super::callable::{Callable, Code};
 use super::entry::Entry;
 use super::forms::{Arg, Callee, Ret};
-use crate::clif_types::plan_call_conv;
 use crate::error::LowerError;
 use crate::plan::{CallPlan, EntryPlan};
 use crate::stubs::Stubs;
@@ -97,14 +96,13 @@ fn refuse(why: String) -> Result<(), LowerError> {
 
 /// Refuses functions that do not pop their arguments: Cranelift's verifier would, without a reason.
 fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
-    let has_tail_call = |conv| plan_call_conv(conv).is_some_and(CallConv::has_tail_call);
-    if !has_tail_call(entry.signature().call_conv) {
+    if !entry.signature().call_conv.supports_tail_calls() {
         let own = entry.abi().convention.name;
         return refuse(format!(
             "the function being built is of the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
         ));
     }
-    if !has_tail_call(call.signature().call_conv) {
+    if !call.signature().call_conv.supports_tail_calls() {
         let own = call.abi().convention.name;
         return refuse(format!(
             "what is called is of the convention {own}, which leaves its arguments to its caller, so that one has to stay"

@@ -1,7 +1,7 @@
 //! Functions lowered, compiled and run in this process.
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
-use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Target, Type};
 use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
@@ -19,6 +19,9 @@ impl Jit {
         let mut flags = settings::builder();
         flags.set("opt_level", opt_level).unwrap();
         flags.set("use_colocated_libcalls", "false").unwrap();
+        // There functions find their stack arguments by it.
+        let by_frame = cfg!(target_arch = "aarch64").to_string();
+        flags.set("preserve_frame_pointers", &by_frame).unwrap();
         for setting in settings {
             flags.set(setting, "true").unwrap();
         }
@@ -56,6 +59,11 @@ impl Jit {
         self.module.finalize_definitions().unwrap();
         self.module.get_finalized_function(id)
     }
+}
+
+/// The target of this process.
+pub fn target() -> Target {
+    Target::new(cranelift_native::builder().unwrap().triple()).unwrap()
 }
 
 pub fn record(name: &str, fields: &[Type]) -> Type {

@@ -1,6 +1,6 @@
 //! A language's own convention, run: tail calls, results in many registers, a context register, and C on either side of it. Where each value is, is
 //! looked at in `permuted`, with images of registers and stack.
-#![cfg(all(target_arch = "x86_64", unix))]
+#![cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), unix))]
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -9,14 +9,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod machine;
 mod tail_calls;
 
-use std::arch::asm;
-
-use clif_cabi::cabi::{
-    Convention, DataModel, FnSig, Type, VectorLevel, X86_64_LANG, X86_64_LANG_CONTEXT,
-    X86_64_PRESERVE_ALL,
-};
+use clif_cabi::cabi::{Convention, FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
 };
@@ -25,9 +23,8 @@ use clif_cabi::{Arg, Entry, Function, Lowering, Ret};
 use common::{Jit, record};
 use cranelift_jit::JITModule;
 
-static LANG: Convention = X86_64_LANG;
-static CONTEXT: Convention = X86_64_LANG_CONTEXT;
-static PRESERVE_ALL: Convention = X86_64_PRESERVE_ALL;
+static LANG: Convention = machine::LANG;
+static CONTEXT: Convention = machine::CONTEXT;
 
 const FLAGS: MemFlagsData = MemFlagsData::new();
 
@@ -58,7 +55,7 @@ fn back(entry: &Entry, module: &mut JITModule, builder: &mut FunctionBuilder<'_>
     entry.ret(module, builder, Some(&object)).unwrap();
 }
 
-/// The context is there in each function of a chain of calls, through one of C's too, and C finds its own r15 again.
+/// The context is there in each function of a chain of calls, through one of C's too, and C finds its own value in the register again.
 #[test]
 fn a_context_lives_across_calls() {
     for opt_level in ["none", "speed"] {
@@ -98,20 +95,9 @@ fn a_context_lives_across_calls() {
         let c_sig = FnSig::new([Type::PTR, Type::I64], Type::I64);
         let code = for_c(&mut jit, &c_sig, &outer);
         let mut words = [100_u64, 200, 300, 400];
-        let (found, r15): (u64, u64);
-        // SAFETY: the function is of C's `long (void *, long)`; what else it changes is declared.
-        unsafe {
-            asm!(
-                "call {code}",
-                code = in(reg) code,
-                in("rdi") words.as_mut_ptr(),
-                in("rsi") 5,
-                inout("r15") 0x1234_5678_u64 => r15,
-                lateout("rax") found,
-                clobber_abi("sysv64"),
-            );
-        }
-        assert_eq!((found, r15), (305, 0x1234_5678));
+        // SAFETY: the function is of C's `long (void *, long)`.
+        let (found, own) = unsafe { machine::call(code, words.as_mut_ptr(), 5, 0x1234_5678) };
+        assert_eq!((found, own), (305, 0x1234_5678));
         assert_eq!(words, [105, 205, 305, 400]);
     }
 }
@@ -154,47 +140,4 @@ fn c_calls_and_is_called() {
         let found = f(Small(-3, 200, 1000, 1.5), 77);
         assert_eq!(found, Small(-2, 201, 1001, -1.5));
     }
-}
-
-#[test]
-fn refused_functions() {
-    let jit = Jit::new("none", &[]);
-    let words = |sig: &FnSig| {
-        let (call, entry) = (jit.lower.call_plan(sig), jit.lower.entry_plan(sig));
-        [
-            call.map_or_else(|error| error.to_string(), |_| "a call".into()),
-            entry.map_or_else(|error| error.to_string(), |_| "an entry".into()),
-        ]
-    };
-    let needs = "x86_64-unknown-linux-gnu: a context register needs the setting enable_pinned_reg";
-    let sig = FnSig::new([], Type::VOID).convention(&CONTEXT);
-    assert_eq!(words(&sig), [needs, needs]);
-    // A callee pops at most what `ret imm16` says, in steps of 16 bytes.
-    let words_of = |n| FnSig::new(vec![Type::I64; n], Type::VOID).convention(&LANG);
-    let in_registers = 6;
-    assert_eq!(
-        words(&words_of(in_registers + 65520 / 8)),
-        ["a call", "an entry"]
-    );
-    let most = "Cranelift does not take this signature: parameter 8196: the argument area exceeds 65520 bytes";
-    // The area is one parameter of the function.
-    let at_entry = most.replace("8196", "6");
-    assert_eq!(
-        words(&words_of(in_registers + 65520 / 8 + 1)),
-        [most, &at_entry]
-    );
-    // A static chain needs a stub.
-    let chain = FnSig::new([Type::I64], Type::VOID)
-        .static_chain(&DataModel::LP64)
-        .convention(&LANG);
-    assert!(words(&chain)[0].contains("the convention has no register for a static chain"));
-    // A function of preserve_all returns nothing; a call of one is any C call.
-    let sig = FnSig::new([Type::I64], Type::I64).convention(&PRESERVE_ALL);
-    let no_result = "Cranelift does not take this signature: result 0: no register is left for a `i64` under `preserve_all`";
-    assert_eq!(words(&sig), ["a call", no_result]);
-    let sig = FnSig::new([Type::I64], Type::VOID).convention(&PRESERVE_ALL);
-    assert_eq!(words(&sig), ["a call", "an entry"]);
-    let [call, entry] = words(&sig.features(VectorLevel::Avx));
-    assert_eq!(call, "a call");
-    assert!(entry.contains("preserve the lower 16 bytes of a vector register"));
 }

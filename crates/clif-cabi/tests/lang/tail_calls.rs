@@ -1,13 +1,14 @@
 //! Tail calls: a chain of them takes no stack, its results are where each caller expects them, and what cannot be one is refused.
 
 use clif_cabi::cabi::convention::{Convention, Extension, Group, Part, PartType, Role, Rules};
-use clif_cabi::cabi::{FnSig, Type, X86_64_LANG};
+use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, TrapCode, types};
 use clif_cabi::cranelift_module::Module;
 use clif_cabi::{Arg, Callee, Function, LowerError, Ret, Returned};
 
 use super::common::{Jit, record};
+use super::machine::{self, N_INTS, NAMES};
 use super::{FLAGS, LANG, back, define, for_c};
 
 /// `struct { double sum; long n; int step, sign; }`: four parts.
@@ -106,16 +107,14 @@ fn tail_calls_take_no_stack() {
     }
 }
 
-/// A result of eight integers and eight doubles, which is in registers, and one that is not, through the pointer that every function in the chain was given.
+/// A result of as many integers and doubles as there are registers, and one that is not, through the pointer that every function in the chain was given.
 #[test]
 fn results_of_tail_calls() {
-    let sixteen = record(
-        "sixteen",
-        &[vec![Type::I64; 8], vec![Type::F64; 8]].concat(),
-    );
+    let all = [vec![Type::I64; N_INTS], vec![Type::F64; 8]].concat();
+    let all = record("all", &all);
     let large = record("large", &[Type::array(&Type::I64, 40).unwrap()]);
     for opt_level in ["none", "speed"] {
-        for ty in [&sixteen, &large] {
+        for ty in [&all, &large] {
             let n = ty.size() / 8;
             let mut jit = Jit::new(opt_level, &["preserve_frame_pointers"]);
             let sig = FnSig::new([Type::PTR], ty.clone());
@@ -134,24 +133,35 @@ fn results_of_tail_calls() {
             });
             let plan = jit.lower.call_plan(&lang).unwrap();
             let is_sret = plan.abi().ret.to_string().starts_with("sret");
-            assert_eq!(is_sret, n > 16);
+            assert_eq!(is_sret, n > 8 + N_INTS as u64);
             let words: Vec<u64> = (1..=n).map(|i| i * 0x0101_0101).collect();
             let mut found = vec![0u64; words.len()];
             let code = for_c(&mut jit, &sig, &outer);
-            // SAFETY: both types are returned through a pointer in C: rdi, and the argument in rsi.
-            let outer: extern "C" fn(*mut u64, *const u64) = unsafe { std::mem::transmute(code) };
-            outer(found.as_mut_ptr(), words.as_ptr());
+            // SAFETY: both types are returned through a pointer in C, as any of so many bytes is.
+            unsafe {
+                if is_sret {
+                    let outer: extern "C" fn(*const u64) -> Words<40> = std::mem::transmute(code);
+                    found.copy_from_slice(&outer(words.as_ptr()).0);
+                } else {
+                    let outer: extern "C" fn(*const u64) -> Words<{ 8 + N_INTS }> =
+                        std::mem::transmute(code);
+                    found.copy_from_slice(&outer(words.as_ptr()).0);
+                }
+            }
             assert_eq!(found, words);
         }
     }
 }
 
-/// `X86_64_LANG` with results of one byte extended by the function that returns them.
+#[repr(C)]
+struct Words<const N: usize>([u64; N]);
+
+/// The language's convention with results of one byte extended by the function that returns them.
 static EXTENDED: Convention = Convention {
     name: "lang, extended",
     rules: Rules {
         classify: |ty, cx| {
-            let group = (X86_64_LANG.rules.classify)(ty, cx)?;
+            let group = (machine::LANG.rules.classify)(ty, cx)?;
             Ok(match (*ty == Type::I8, cx.role) {
                 (true, Role::Result) => Group {
                     parts: [Part::int(PartType::I8, Extension::Sign)]
@@ -162,9 +172,9 @@ static EXTENDED: Convention = Convention {
                 _ => group,
             })
         },
-        ..X86_64_LANG.rules
+        ..machine::LANG.rules
     },
-    ..X86_64_LANG
+    ..machine::LANG
 };
 
 /// A narrow result that is extended by the last function of a chain.
@@ -257,6 +267,7 @@ fn refused_tail_calls() {
     let large = || record("large", &[Type::array(&Type::I64, 20).unwrap()]);
     let lang =
         |params: &[Type], result: Type| FnSig::new(params.to_vec(), result).convention(&LANG);
+    let [target, c_name] = NAMES;
     let c = FnSig::new([], Type::I64);
     let own = lang(&[large(), large()], Type::I64);
     let refused = |settings: &[&str], caller: &FnSig, callee: &FnSig, n_copies: usize| {
@@ -289,8 +300,13 @@ fn refused_tail_calls() {
     let (none, float) = (lang(&[], Type::I64), lang(&[], Type::F64));
     let byte = lang(&[], Type::I8);
     let extended = byte.clone().convention(&EXTENDED);
+    // Where frame pointers are kept in any case, nothing is refused for want of them.
+    let without = match cfg!(target_arch = "aarch64") {
+        true => format!("{target}: a tail call needs the setting preserve_frame_pointers"),
+        false => refused(&[], &none, &none, 0),
+    };
     let found = [
-        refused(&[], &none, &none, 0),
+        without,
         refused(with, &c, &none, 0),
         refused(with, &none, &c, 0),
         refused(with, &none, &float, 0),
@@ -298,13 +314,15 @@ fn refused_tail_calls() {
         refused(with, &own, &lang(&[large()], Type::I64), 0),
         refused(with, &own, &own, 2),
     ];
-    let expected = "\
-x86_64-unknown-linux-gnu: a tail call needs the setting preserve_frame_pointers
-a tail call: the function being built is of the convention x86-64 System V, whose callers pop the arguments: its frame cannot become another function's
-a tail call: what is called is of the convention x86-64 System V, which leaves its arguments to its caller, so that one has to stay
+    let expected = format!(
+        "\
+{target}: a tail call needs the setting preserve_frame_pointers
+a tail call: the function being built is of the convention {c_name}, whose callers pop the arguments: its frame cannot become another function's
+a tail call: what is called is of the convention {c_name}, which leaves its arguments to its caller, so that one has to stay
 a tail call: the result of what is called, double, is not returned as that of the function being built is, long long
 a tail call: the result of what is called, signed char of lang, is not returned as that of the function being built is, signed char of lang, extended
 a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
-a tail call: argument 1, struct large: the copy it is passed by is another argument's as well";
+a tail call: argument 1, struct large: the copy it is passed by is another argument's as well"
+    );
     assert_eq!(found.join("\n"), expected);
 }

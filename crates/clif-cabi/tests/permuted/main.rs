@@ -1,6 +1,9 @@
 //! Conventions that give registers out in another order than Cranelift, skip some, put a value in two, or are no C compiler's: calls and entries under them, run,
 //! with images of the registers and the stack on the other side. Where each value is, is told by `FnAbi` and by nothing of the lowering.
-#![cfg(all(target_arch = "x86_64", unix))]
+#![cfg(any(
+    all(target_arch = "x86_64", unix),
+    all(target_arch = "aarch64", target_os = "linux")
+))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::panic,
@@ -10,6 +13,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod conventions;
 #[path = "../probe/mod.rs"]
 mod probe;
@@ -18,11 +23,10 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use cabi::convention::{CalleePops, Convention, FrameKind};
-use cabi::x86_64::RSI;
-use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Reg, Target, Type};
+use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Reg, Type};
 use clif_cabi::{Arg, Ret, value_type};
 use common::{Jit, bytes, record};
-use conventions::{ALL, MISTAKEN, PERMUTED};
+use conventions::{ALL, FIRST, MISTAKEN, PERMUTED};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -240,8 +244,8 @@ fn callee(jit: &mut Jit, sig: &FnSig, objects: &Objects, values: bool) -> FuncId
 
 /// Whether callees of `sig` pop their arguments.
 fn sig_pops(sig: &FnSig) -> bool {
-    let abi = FnAbi::new(sig, &Target::X86_64_LINUX).unwrap();
-    abi.convention.frame.callee_pops == CalleePops::Everything
+    let convention = FnAbi::convention_of(sig, &common::target()).unwrap();
+    convention.frame.callee_pops == CalleePops::Everything
 }
 
 /// The object at `address`, as one SSA value if it can be one and is to be.
@@ -374,7 +378,7 @@ fn call(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, Str
         false => 0,
     };
     let code = jit.module.get_finalized_function(case.caller);
-    // SAFETY: `code` is a function without parameters that calls the dump once and keeps System V's callee-saved registers. The objects whose
+    // SAFETY: `code` is a function without parameters that calls the dump once and keeps C's callee-saved registers. The objects whose
     // addresses are in it live on in `case`.
     let (_, dumped) = unsafe { Probe::lock().call_out(code, &answer, popped) };
     let told = |why: String| format!("call of {} ({}): {why}", case.sig, abi.convention.name);
@@ -405,7 +409,7 @@ fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, St
         state.set(reg, &passed.address(last).to_le_bytes());
     }
     let code = jit.module.get_finalized_function(case.callee);
-    // SAFETY: `code` keeps System V's callee-saved registers; it uses its arguments' registers and stack, the objects in `case` and, through
+    // SAFETY: `code` keeps C's callee-saved registers; it uses its arguments' registers and stack, the objects in `case` and, through
     // pointers to them, those of `passed`, which all are live.
     let returned = unsafe { call_in(code, &state) };
     let told = |why: String| format!("entry of {} ({}): {why}", case.sig, abi.convention.name);
@@ -420,7 +424,11 @@ fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, St
         Some(_) if passed.bytes(last) != *result => {
             return Err(told(format!("result, not {result:x?}")));
         }
-        Some(_) => assert_eq!(returned.gpr[0].cast_signed(), passed.address(last)),
+        Some(_) => {
+            let address = passed.address(last).to_le_bytes();
+            let returned = (abi.ret.sret_returned_in).map(|reg| returned.register(reg));
+            assert!(returned.is_none_or(|found| found == address));
+        }
         None => check(&returned, &abi.ret.place, result).map_err(told)?,
     }
     Ok(abi.args.len() + 1)
@@ -434,9 +442,9 @@ fn a_value_elsewhere_is_noticed() {
     let abi = FnAbi::new(&sig, jit.lower.target()).unwrap();
     let (object, mut state) = ([1, 2, 3, 4, 5, 6, 7, 8], State::ZERO);
     put(&mut state, &abi.args[0].place, &object, 0);
-    assert_eq!(state.register(RSI), object);
+    assert_eq!(state.register(FIRST), object);
     assert!(check(&state, &abi.args[0].place, &object).is_ok());
     assert!(check(&state, &abi.args[1].place, &object).is_err());
-    state.gpr[6] ^= 1;
+    state.gpr[usize::from(FIRST.index())] ^= 1;
     assert!(check(&state, &abi.args[0].place, &object).is_err());
 }

@@ -3,7 +3,7 @@
 mod counting;
 mod stub;
 
-use cabi::aarch64::{self, AAPCS64, APPLE_ARM64};
+use cabi::aarch64::{self, AAPCS64, AARCH64_LANG, APPLE_ARM64};
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{Convention, PlacedPart, Target};
 
@@ -89,8 +89,20 @@ static APPLE: Machine = Machine {
     ..LINUX
 };
 
+/// `get_frame_pointer` is not a fixed distance from the argument area of such a function: a tail call may have enlarged that. Each of its stack arguments is a
+/// parameter.
+static LANG: Machine = Machine {
+    counting: &counting::TAIL,
+    callee_saved: AARCH64_LANG.frame.callee_saved,
+    callee_pops: CalleePops::Everything,
+    has_stubs: false,
+    area_from_frame: None,
+    ..LINUX
+};
+
 fn under(convention: &Convention) -> Option<&'static Machine> {
     match convention.frame.kind {
+        FrameKind::Tail => Some(&LANG),
         FrameKind::Unix if convention.frame.va_list == APPLE_ARM64.frame.va_list => Some(&APPLE),
         FrameKind::Unix => Some(&MACHINE),
         _ => None,

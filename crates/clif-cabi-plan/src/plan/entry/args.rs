@@ -79,6 +79,15 @@ impl EntryArgs {
                             table.push_part(i, 0, &own, ClifPlace::Stack { offset });
                             PassMode::Parts
                         }
+                        None if !machine.has_area() => {
+                            let parts = slots(counting.least_slot, (*size, *align), ty);
+                            table.add_parts(&parts);
+                            for (part, own) in (0..).zip(&parts) {
+                                let offset = offset.saturating_add(own.offset);
+                                table.push_part(i, part, own, ClifPlace::Stack { offset });
+                            }
+                            PassMode::Parts
+                        }
                         None => {
                             if *size <= MAX_PARTS_BYTES {
                                 table.add_parts(&slots(counting.least_slot, (*size, *align), ty));
@@ -171,24 +180,25 @@ impl EntryArgs {
             let arg_place = &abi.args.get(arg as usize)?.place;
             let is_own = matches!(arg_place, Place::Stack { .. });
             let is_word = is_exhausted(machine, Class::Int, abi) && in_words(arg_place);
-            if !is_own && !is_word {
+            if !is_own && !is_word && machine.has_area() {
                 return None;
             }
             let arg = self.table.table.get(arg as usize)?;
             let ty = match arg.mode {
                 PassMode::Parts => arg.parts.get(part as usize)?.ty,
                 PassMode::Indirect { .. } => WORD,
+                PassMode::Lanes(_) if !machine.has_area() => WORD,
                 _ => return None,
             };
             // Otherwise a gap that no parameter fills.
-            if offset != next || own.len() == MAX_WORDS {
+            if (offset != next || own.len() == MAX_WORDS) && machine.has_area() {
                 return None;
             }
             next = offset.saturating_add(ty.bytes().max(WORD.bytes()));
             own.push((i, Param::new(ty)));
         }
         // Slots at the end that nothing is in make it more.
-        (u64::from(next) >= abi.area_bytes).then_some(own)
+        (u64::from(next) >= abi.area_bytes || !machine.has_area()).then_some(own)
     }
 }
 

@@ -1,8 +1,8 @@
-//! The conventions, and those of a language with a mistake each.
+//! The conventions on x86-64, and those of a language with a mistake each.
 
 use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
 use cabi::x86_64::{R8, R9, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM3, XMM5, XMM7};
-use cabi::{X86_64_LANG, X86_64_SYSV};
+use cabi::{Reg, X86_64_LANG, X86_64_SYSV};
 
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
 const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
@@ -29,6 +29,9 @@ const RESULTS: &[Rule] = &[
     Rule::IfType(INTS, &Rule::AssignToReg(&[RDX, RAX])),
     Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM1, XMM0])),
 ];
+
+/// The register of the first integer of [`PERMUTED`].
+pub(crate) const FIRST: Reg = RSI;
 
 /// Another order in both classes, rdx and xmm2 skipped, r9 never used.
 pub(crate) static PERMUTED: Convention = convention(
