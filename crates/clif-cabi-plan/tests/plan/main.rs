@@ -6,6 +6,7 @@
     reason = "a test stops at an unexpected error"
 )]
 
+mod aligned;
 mod variadic;
 mod wide;
 mod win64;
