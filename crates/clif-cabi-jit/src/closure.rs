@@ -21,9 +21,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cranelift::module::Module;
-use clif_cabi::cabi::{Convention, FnSig, Type};
-use clif_cabi::clif_cabi_plan::VaArgPlan;
-use clif_cabi::{EntryPlan, Lowering};
+use clif_cabi::cabi::{Convention, FnAbi, FnSig, Type};
+use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
+use clif_cabi::{EntryPlan, LowerError, Lowering};
 
 pub use self::bound::BoundFunction;
 use self::enter::{Handler, handler, words};
@@ -81,6 +81,7 @@ const MAX_RESULT: u32 = 64;
 /// ```
 pub struct Closures {
     compiler: Mutex<Compiler>,
+    /// That of C's own convention.
     pool: Arc<Pool>,
 }
 
@@ -90,6 +91,8 @@ struct Compiler {
     /// By what the entry looks like, and how the unnamed arguments are fetched that all callers pass.
     compiled: HashMap<(ByShape<EntryPlan>, Vec<VaArgPlan>), Code>,
     va_args: HashMap<VaArgPlan, TypedCode<Read>>,
+    /// A pool for each register that contexts are in.
+    pools: Vec<Arc<Pool>>,
 }
 
 /// How functions of one signature are entered: closures of it are made without compiling.
@@ -141,15 +144,19 @@ impl Closures {
     pub fn new(settings: &Settings) -> Result<Self> {
         let engine = Engine::new(settings)?;
         let lower = Lowering::new(engine.isa())?;
-        Ok(Self {
-            compiler: Mutex::new(Compiler {
-                engine,
-                lower,
-                compiled: HashMap::new(),
-                va_args: HashMap::new(),
-            }),
-            pool: Arc::default(),
-        })
+        let c = FnAbi::convention_of(&FnSig::new([], Type::VOID), lower.target());
+        let own = Machine::closures(lower.target(), c.map_err(LowerError::from)?);
+        let (_, context) = own.map_err(LowerError::from)?;
+        let mut compiler = Compiler {
+            engine,
+            lower,
+            compiled: HashMap::new(),
+            va_args: HashMap::new(),
+            pools: Vec::new(),
+        };
+        let pool = compiler.pool(context);
+        let compiler = Mutex::new(compiler);
+        Ok(Self { compiler, pool })
     }
 
     /// How functions of `sig` are entered. Compiles if no signature that is entered alike was asked for before.
@@ -164,12 +171,12 @@ impl Closures {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         // The pointers that arrays are passed as.
         let sig = sig.clone().decayed(compiler.lower.target().data_model());
-        let (entry, convention) = compiler.entry(&sig)?;
+        let (entry, pool, convention) = compiler.entry(&sig)?;
         // A signature that is lowered has a result of at most 2 GiB.
         let result_bytes = usize::try_from(sig.result().size()).unwrap_or(0);
         Ok(ClosureInterface {
             entry,
-            pool: Arc::clone(&self.pool),
+            pool,
             convention,
             n_pointers: sig.params().len() + usize::from(sig.is_variadic()),
             result_bytes: if sig.is_noreturn() { 0 } else { result_bytes },

@@ -8,10 +8,11 @@ use crate::cranelift::codegen::ir::{
     types::{I8, I16, I32, I64},
 };
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi::cabi::{Convention, FnSig, Target, Type};
-use clif_cabi::clif_cabi_plan::VaArgPlan;
+use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Target, Type};
+use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
 use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, NotLowered, Ret};
 
+use super::pool::Pool;
 use super::{Compiler, MAX_RESULT};
 use crate::code::Code;
 use crate::engine::Engine;
@@ -20,9 +21,16 @@ use crate::shape::ByShape;
 use crate::vectors;
 
 impl Compiler {
-    /// What the stub of a closure of `sig` jumps to, and the convention of the signature.
-    pub(super) fn entry(&mut self, sig: &FnSig) -> Result<(Code, &'static Convention)> {
-        let with_chain = sig.clone().static_chain(self.lower.target().data_model());
+    /// What the stub of a closure of `sig` jumps to, from which pool the stub is, and the convention of the signature.
+    pub(super) fn entry(&mut self, sig: &FnSig) -> Result<(Code, Arc<Pool>, &'static Convention)> {
+        let target = self.lower.target();
+        let convention = FnAbi::convention_of(sig, target).map_err(LowerError::from)?;
+        let own = Machine::closures(target, convention);
+        let (entered, context) = own.map_err(LowerError::from)?;
+        let pool = self.pool(context);
+        let target = self.lower.target();
+        let with_chain = sig.clone().static_chain(target.data_model());
+        let with_chain = with_chain.convention(entered);
         let plan = self.lower.entry_plan(&with_chain);
         let plan = plan.map_err(|error| self.refused(sig, error))?;
         let unnamed = sig.params().iter().skip(sig.n_named());
@@ -32,9 +40,8 @@ impl Compiler {
             ByShape(Arc::clone(&plan)),
             unnamed.map_err(LowerError::from)?,
         );
-        let convention = plan.abi().convention;
         if let Some(code) = self.compiled.get(&shape) {
-            return Ok((code.clone(), convention));
+            return Ok((code.clone(), pool, convention));
         }
         vectors::check_signature(plan.sig(), plan.abi())?;
         let body = self.engine.declare_local(plan.signature())?;
@@ -47,7 +54,18 @@ impl Compiler {
         self.engine.finalize()?;
         let code = self.engine.code(entry)?;
         self.compiled.insert(shape, code.clone());
-        Ok((code, convention))
+        Ok((code, pool, convention))
+    }
+
+    /// The pool of stubs that bring contexts in the register `context`.
+    pub(super) fn pool(&mut self, context: Reg) -> Arc<Pool> {
+        let known = self.pools.iter().find(|own| own.context == context);
+        if let Some(known) = known {
+            return Arc::clone(known);
+        }
+        let pool = Arc::new(Pool::new(context));
+        self.pools.push(Arc::clone(&pool));
+        pool
     }
 
     /// Why `sig` has no closures: where a function of it is lowered, the context is what its convention cannot pass.

@@ -8,6 +8,7 @@ use core::ffi::c_void;
 use core::ptr;
 use std::sync::{Mutex, PoisonError};
 
+use clif_cabi::cabi::Reg;
 use region::Protection;
 
 use crate::error::{Error, Result};
@@ -17,8 +18,9 @@ use crate::host::{self, Pages, machine};
 const SLOT: usize = 16;
 
 /// The slots of all closures of one kind, to be taken and given back by any thread.
-#[derive(Default)]
 pub(super) struct Pool {
+    /// The register in which the stubs pass the context.
+    pub(super) context: Reg,
     inner: Mutex<Inner>,
 }
 
@@ -52,7 +54,12 @@ impl Slot {
 }
 
 impl Pool {
-    /// A slot whose stub jumps to `target` with `context` in the register of the static chain.
+    pub(super) fn new(context: Reg) -> Self {
+        let inner = Mutex::default();
+        Self { context, inner }
+    }
+
+    /// A slot whose stub jumps to `target` with `context` in the register of the pool.
     ///
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.
@@ -60,7 +67,7 @@ impl Pool {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = match inner.free.pop() {
             Some(slot) => slot,
-            None => inner.grow()?,
+            None => inner.grow(self.context)?,
         };
         // SAFETY: the slot was free, so its data is neither read nor written elsewhere; the page of data is writable, and the two words lie in it.
         unsafe {
@@ -82,10 +89,10 @@ impl Pool {
 
 impl Inner {
     /// Maps one more block, and takes a slot of it.
-    fn grow(&mut self) -> Result<Slot> {
+    fn grow(&mut self, context: Reg) -> Result<Slot> {
         let page = region::page::size();
         let mut block = Pages::reserve(2 * page)?;
-        let stub = machine::closure_stub(page);
+        let stub = machine::closure_stub(page, context);
         // SAFETY: both pages are fresh. The stubs in the first one are complete when it is sealed, and their addresses have not been given out.
         unsafe {
             block.open(0..page, Protection::READ_EXECUTE)?;
@@ -121,7 +128,7 @@ mod tests {
     /// An emulator shows no stale instructions, so the calls are counted: once for each page of stubs, none for a slot that is taken again.
     #[test]
     fn stubs_are_cleared_from_the_instruction_cache_once() {
-        let pool = Pool::default();
+        let pool = Pool::new(clif_cabi::cabi::aarch64::X18);
         for _ in 0..2 {
             let page = region::page::size();
             let slots: Vec<Slot> = (0..page / SLOT)

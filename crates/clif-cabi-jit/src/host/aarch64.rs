@@ -4,6 +4,7 @@ use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::types::F128;
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
 use crate::cranelift::codegen::isa::CallConv;
+use clif_cabi::cabi::Reg;
 
 /// What it is called in messages.
 pub(crate) const NAME: &str = "AArch64";
@@ -72,23 +73,15 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The register in which the stub of a closure passes the context: that of the static chain, x18. Apple's systems use x18 themselves, and C has no
-/// static chain there: x17, which only a stub entered at once can take.
-const CONTEXT: u32 = if cfg!(target_vendor = "apple") {
-    17
-} else {
-    18
-};
-
-/// The stub of a closure, whose context and target are `distance` bytes after it, at most 1 MiB: `ldr x18, distance`,
+/// The stub of a closure, whose context and target are `distance` bytes after it, at most 1 MiB: `ldr context, distance`,
 /// `ldr x16, distance + 8 - 4`, `br x16`, `brk 0`.
-pub(crate) fn closure_stub(distance: usize) -> [u8; 16] {
+pub(crate) fn closure_stub(distance: usize, context: Reg) -> [u8; 16] {
     // Bits 5 to 23 are the distance in words, which is positive.
     let load = |register: u32, distance: usize| {
         0x5800_0000 | u32::try_from(distance / 4).map_or(0, |words| words << 5) | register
     };
     let words = [
-        load(CONTEXT, distance),
+        load(context.index().into(), distance),
         load(16, distance + 8 - 4),
         0xd61f_0200,
         0xd420_0000,

@@ -7,6 +7,7 @@ use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::types::{F16, F128};
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, LibCall};
 use crate::cranelift::codegen::isa::CallConv;
+use clif_cabi::cabi::Reg;
 
 /// What it is called in messages.
 pub(crate) const NAME: &str = "x86-64";
@@ -42,9 +43,9 @@ pub(crate) const FIXED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The stub of a closure, whose context and target are `distance` bytes after it: the context goes to the register of the static chain, r10.
+/// The stub of a closure, whose context and target are `distance` bytes after it: the context goes to r10, which every convention has for it.
 /// `mov r10, [rip + distance - 7]`, `jmp [rip + distance + 8 - 13]`, then `int3`.
-pub(crate) fn closure_stub(distance: usize) -> [u8; 16] {
+pub(crate) fn closure_stub(distance: usize, _: Reg) -> [u8; 16] {
     let [a, b, c, d, ..] = (distance - 7).to_le_bytes();
     let [e, f, g, h, ..] = (distance + 8 - 13).to_le_bytes();
     [

@@ -41,6 +41,8 @@ pub struct Machine {
     pub(crate) has_block_copy: bool,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
+    /// The convention of the functions that stubs of closures enter, where C's has no register for a static chain. Theirs is the address register of stubs.
+    pub(crate) closures: Option<&'static Convention>,
     /// The same machine with the counting of functions of another convention, if it has frames of its kind.
     pub(super) under: fn(&Convention) -> Option<&'static Machine>,
     /// The counting by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve

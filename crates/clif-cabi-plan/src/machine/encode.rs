@@ -34,10 +34,20 @@ impl Stub {
 impl Step {
     /// Moves the static chain to `reg`, if that is one of the machine's registers of parameters.
     pub(crate) fn chain_to(machine: &Machine, reg: Reg) -> Option<Self> {
-        Some(match machine.numbered(reg)? {
-            (Class::Int, n) => Self::ChainToInt(n),
-            (Class::Vector, n) => Self::ChainToVector(n),
+        Some(match (machine.numbered(reg)?, machine.closures) {
+            ((Class::Int, n), None) => Self::ChainToInt(n),
+            ((Class::Vector, n), None) => Self::ChainToVector(n),
+            ((Class::Int, n), Some(_)) => Self::AddressToInt(n),
+            ((Class::Vector, n), Some(_)) => Self::AddressToVector(n),
         })
+    }
+
+    /// Pushes the static chain.
+    pub(crate) fn push_chain(machine: &Machine) -> Self {
+        match machine.closures {
+            None => Self::PushChain,
+            Some(_) => Self::PushAddress,
+        }
     }
 }
 

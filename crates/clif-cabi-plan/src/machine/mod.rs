@@ -73,6 +73,30 @@ impl Machine {
         })
     }
 
+    /// How a stub that brings a context enters functions of `convention` on `target`: as functions of this convention with a static chain, which is
+    /// in this register. It is C's own convention, unless that has no register for a static chain.
+    ///
+    /// # Errors
+    /// [`PlanError`] if functions of the convention are not lowered.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{Machine, cabi::{Target, aarch64::APPLE_ARM64}};
+    /// let target = Target::named("aarch64-apple-darwin")?;
+    /// let (convention, context) = Machine::closures(&target, &APPLE_ARM64)?;
+    /// assert_eq!((convention.name, context.name()), ("Apple arm64, closures", "x17"));
+    /// # Ok::<(), clif_cabi_plan::PlanError>(())
+    /// ```
+    pub fn closures(
+        target: &Target,
+        convention: &'static Convention,
+    ) -> Result<(&'static Convention, Reg), PlanError> {
+        let machine = Self::under(target, convention)?;
+        let is_c = *convention == *machine.va_list.convention;
+        let own = machine.closures.filter(|_| is_c).unwrap_or(convention);
+        Ok((own, machine.chain))
+    }
+
     /// Whether functions find the incoming argument area by the frame pointer, which Cranelift then has to keep: its flag `preserve_frame_pointers`.
     #[must_use]
     pub fn needs_frame_pointers(&self) -> bool {

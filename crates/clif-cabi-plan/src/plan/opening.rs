@@ -138,7 +138,7 @@ impl Opening {
         if let Some(arg) = pushed {
             // Pushed first, it is the last word.
             let offset = bytes - WORD.bytes();
-            self.steps.push(Step::PushChain);
+            self.steps.push(Step::push_chain(machine));
             self.chain = Some((
                 arg,
                 ClifPart::word(0, 8),

@@ -75,6 +75,11 @@ impl PlanDraft {
             let why = NotLowered::Convention(why);
             return Err(PlanError::convention(abi.convention, why, target));
         }
+        if side == Side::Caller && machine.closures == Some(abi.convention) {
+            let why = "its functions are entered by the stubs of closures alone";
+            let why = NotLowered::Convention(why);
+            return Err(PlanError::convention(abi.convention, why, target));
+        }
         if side == Side::Caller {
             machine = machine.calls.unwrap_or(machine);
         }
@@ -120,7 +125,7 @@ pub(super) fn check_va_list(
     convention: &cabi::Convention,
     target: &Target,
 ) -> Result<(), PlanError> {
-    if *convention == *machine.va_list.convention {
+    if *convention == *machine.va_list.convention || machine.closures == Some(convention) {
         return Ok(());
     }
     Err(PlanError::convention(

@@ -13,6 +13,9 @@ fn assembly(step: Step, pic: bool) -> Option<String> {
         Step::LoadChain(area) => format!("ldr x18, [sp, #{}]\n", word(area)?),
         Step::ChainToInt(n) => format!("mov x{n}, x18\n"),
         Step::ChainToVector(n) => format!("fmov d{n}, x18\n"),
+        Step::AddressToInt(n) => format!("mov x{n}, x17\n"),
+        Step::AddressToVector(n) => format!("fmov d{n}, x17\n"),
+        Step::PushAddress => "sub sp, sp, #8\nmov x16, sp\nstr x17, [x16]\n".to_string(),
         Step::Frame => "stp x29, x30, [sp, #-16]!\nmov x29, sp\n".to_string(),
         Step::Skip(bytes @ ..4096) => format!("sub sp, sp, #{bytes}\n"),
         Step::PushChain => push("x18"),
@@ -36,6 +39,8 @@ fn encodable() -> Vec<Stub> {
     let areas = [0, 8, 128, 32760];
     let mut steps: Vec<Step> = (0..8).map(Step::ChainToInt).collect();
     steps.extend((0..8).map(Step::ChainToVector));
+    steps.extend((0..8).map(Step::AddressToInt));
+    steps.extend((0..8).map(Step::AddressToVector));
     steps.extend((0..8).map(Step::JumpInt));
     steps.extend(areas.map(Step::LoadChain));
     steps.extend(areas.map(Step::JumpAfter));
@@ -43,6 +48,7 @@ fn encodable() -> Vec<Stub> {
     steps.push(Step::Return);
     let in_frame = [
         Step::PushChain,
+        Step::PushAddress,
         Step::PushArea(0),
         Step::PushArea(111),
         Step::Skip(8),

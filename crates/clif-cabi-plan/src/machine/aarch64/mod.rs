@@ -4,7 +4,7 @@ mod counting;
 mod stub;
 
 use cabi::aarch64::{self, AAPCS64, AARCH64_LANG, APPLE_ARM64};
-use cabi::convention::{CalleePops, FrameKind};
+use cabi::convention::{ArgFlags, CalleePops, FrameKind, Rule, Rules};
 use cabi::{Convention, PlacedPart, Target};
 
 use super::counting::Counting;
@@ -20,6 +20,19 @@ static STEPS: Steps = Steps {
     entry: stub::ENTRY,
     has: stub::has_step,
     encode: stub::encode,
+};
+
+/// Apple's C with a static chain.
+static APPLE_CLOSURES: Convention = Convention {
+    name: "Apple arm64, closures",
+    rules: Rules {
+        args: &[
+            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[stub::X17])),
+            Rule::DelegateTo(APPLE_ARM64.rules.args),
+        ],
+        ..APPLE_ARM64.rules
+    },
+    ..APPLE_ARM64
 };
 
 pub(super) fn select(target: &Target) -> Selected {
@@ -50,6 +63,7 @@ const LINUX: Machine = Machine {
     context: aarch64::X21,
     vector_count: None,
     chain: aarch64::X18,
+    closures: None,
     under,
     wide_calls: None,
     // AAPCS64, Appendix B: Variable Argument Lists.
@@ -78,9 +92,11 @@ const LINUX: Machine = Machine {
     vector_moves,
 };
 
-/// x18 is the system's there: no convention has a static chain.
+/// x18 is the system's there, and C has no static chain. Closures have theirs in x17, the address register of stubs.
 static APPLE: Machine = Machine {
     counting: &counting::APPLE,
+    chain: stub::X17,
+    closures: Some(&APPLE_CLOSURES),
     va_list: VaList {
         convention: &APPLE_ARM64,
         save_area: None,

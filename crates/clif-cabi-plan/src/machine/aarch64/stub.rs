@@ -1,4 +1,5 @@
-//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is in x18, the caller in x30.
+//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is in x18, the caller in x30. What steps call the address is
+//! x17.
 //!
 //! Memory is addressed by the stack pointer only where that is a multiple of 16: the machine may check it.
 
@@ -10,6 +11,13 @@ use crate::error::PlanError;
 use crate::machine::counting::Class;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, StubCode};
 
+/// The address.
+pub(super) const X17: Reg = Reg(&Register {
+    name: "x17",
+    bank: Bank::Int,
+    index: 17,
+    bits: 64,
+});
 /// The link register.
 const X30: Reg = Reg(&Register {
     name: "x30",
@@ -43,12 +51,14 @@ const MAX_IMMEDIATE: u32 = 0xfff;
 pub(super) fn has_step(step: Step) -> bool {
     let is_int = |n| usize::from(n) < SYSTEM_V.params.of(Class::Int).len();
     match step {
-        Step::ChainToInt(n) | Step::JumpInt(n) => is_int(n),
+        Step::ChainToInt(n) | Step::AddressToInt(n) | Step::JumpInt(n) => is_int(n),
         Step::Skip(bytes) => bytes <= MAX_IMMEDIATE,
         Step::LoadChain(_)
         | Step::ChainToVector(_)
+        | Step::AddressToVector(_)
         | Step::Frame
         | Step::PushChain
+        | Step::PushAddress
         | Step::PushArea(_)
         | Step::Call(_)
         | Step::CallAfter(_)
@@ -69,10 +79,15 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::ChainToInt(n) => words(code, &[0xaa12_03e0 | u32::from(n)]),
         // fmov dn, x18
         Step::ChainToVector(n) => words(code, &[0x9e67_0240 | u32::from(n)]),
+        // mov xn, x17
+        Step::AddressToInt(n) => words(code, &[0xaa11_03e0 | u32::from(n)]),
+        // fmov dn, x17
+        Step::AddressToVector(n) => words(code, &[0x9e67_0220 | u32::from(n)]),
         Step::Frame => open(code),
         // sub sp, sp, bytes
         Step::Skip(bytes) => words(code, &[0xd100_03ff | bytes << 10]),
         Step::PushChain => push(18, code),
+        Step::PushAddress => push(17, code),
         Step::PushArea(shadow) => {
             // add x16, x29, 16 + shadow
             words(code, &[0x9100_03b0 | (AREA + shadow) << 10]);
@@ -113,9 +128,13 @@ fn load(t: u32, n: u32, offset: u32) -> Result<u32, PlanError> {
     }
 }
 
-/// Pushes a word: `sub sp, sp, 8`; `mov x17, sp`; `str xt, [x17]`.
+/// Pushes a word: `sub sp, sp, 8`; `mov x17, sp`; `str xt, [x17]`; x17 itself by way of x16.
 fn push(t: u32, code: &mut StubCode) {
-    words(code, &[0xd100_23ff, 0x9100_03f1, 0xf900_0220 | t]);
+    let sp = if t == 17 { 16 } else { 17 };
+    words(
+        code,
+        &[0xd100_23ff, 0x9100_03e0 | sp, 0xf900_0000 | sp << 5 | t],
+    );
 }
 
 fn open(code: &mut StubCode) {

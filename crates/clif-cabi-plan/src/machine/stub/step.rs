@@ -102,6 +102,10 @@ steps! {
     AddressInFrame(n: u32) "addressinframe" IN_FRAME,
     /// Sets the address to that of what [`Step::Skip`] has left unused.
     AddressOfSkipped "addressofskipped" IN_FRAME,
+    /// Moves the address to the n-th integer register of parameters, counted from 0: a stub that closures share has brought their context there.
+    AddressToInt(n: u8) "addressint" ANYWHERE,
+    /// Moves the address to the n-th vector register of parameters, counted from 0.
+    AddressToVector(n: u8) "addressvector" ANYWHERE,
     /// Pushes the address.
     PushAddress "pushaddress" IN_FRAME,
     /// Loads a vector register from the object at the address.
@@ -148,7 +152,11 @@ impl Step {
         match self {
             Self::Pop(n) | Self::Push(n) => (1..=MAX_RESULTS).contains(&n),
             Self::VectorsToInts(positions) => (1..1 << MAX_POSITIONS).contains(&positions),
-            Self::ChainToInt(n) | Self::JumpInt(n) | Self::ChainToVector(n) => n < MAX_REGISTERS,
+            Self::ChainToInt(n)
+            | Self::ChainToVector(n)
+            | Self::AddressToInt(n)
+            | Self::AddressToVector(n)
+            | Self::JumpInt(n) => n < MAX_REGISTERS,
             Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
                 own.register < MAX_REGISTERS && i32::try_from(own.offset).is_ok()
             }

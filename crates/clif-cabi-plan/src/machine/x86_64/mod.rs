@@ -51,6 +51,7 @@ const UNIX: Machine = Machine {
     context: x86_64::R15,
     vector_count: Some(x86_64::RAX),
     chain: x86_64::R10,
+    closures: None,
     under,
     wide_calls: None,
     // psABI 3.5.7, The Register Save Area.
@@ -95,6 +96,7 @@ static WIN64: Machine = Machine {
     context: x86_64::R15,
     vector_count: Some(x86_64::RAX),
     chain: x86_64::R10,
+    closures: None,
     under,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding arguments.
     wide_calls: Some(&MACHINE),

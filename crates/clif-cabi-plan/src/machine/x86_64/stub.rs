@@ -32,6 +32,7 @@ impl Stub {
 pub(super) fn has_step(step: Step) -> bool {
     match step {
         Step::ChainToInt(n) | Step::JumpInt(n) => int(n).is_some(),
+        Step::AddressToInt(_) | Step::AddressToVector(_) => false,
         _ => true,
     }
 }
@@ -74,6 +75,8 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
         // mov r11, rsp
         Step::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
+        // `has_step` has neither.
+        Step::AddressToInt(_) | Step::AddressToVector(_) => {}
         // push r11
         Step::PushAddress => code.bytes.extend([0x41, 0x53]),
         Step::Load(own) => vector::of_r11(vector::LOAD, own, code),
