@@ -30,7 +30,8 @@ const FREE: [&str; 25] = [
     // Instructions for the front end's own functions. r15 is kept by C, and changed by lowering only for a convention with a context.
     "enable_pinned_reg",
     "stack_switch_model",
-    // How frames of the front end's own functions meet the end of the stack: how large its guard is, the front end knows. Stubs probe their own frames.
+    // How frames of the front end's own functions meet the end of the stack: how large its guard is, the front end knows, except on Windows. Stubs probe their own
+    // frames.
     "enable_probestack",
     "probestack_size_log2",
     "probestack_strategy",
@@ -52,6 +53,9 @@ const REFUSED: [(&str, &str); 2] = [
         "returns results as no C function does",
     ),
 ];
+
+/// Of the pages that Windows grows stacks by: 4096 bytes.
+const PAGE_LOG2: u8 = 12;
 
 /// Refuses an ISA whose flags change what signatures mean.
 pub(super) fn check(
@@ -79,6 +83,14 @@ pub(super) fn check(
         return refuse(
             "preserve_frame_pointers",
             "must be on: functions find their stack arguments by the frame pointer",
+        );
+    }
+    let flags = isa.flags();
+    let grows_by_pages = isa.triple().operating_system.to_string() == "windows";
+    if grows_by_pages && (!flags.enable_probestack() || flags.probestack_size_log2() > PAGE_LOG2) {
+        return refuse(
+            "enable_probestack",
+            "must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process",
         );
     }
     let own = CallConv::triple_default(isa.triple());

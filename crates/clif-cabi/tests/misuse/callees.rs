@@ -2,11 +2,13 @@
 
 use clif_cabi::cabi::{FnSig, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::{
-    self, BlockCall, ExceptionTableData, FuncRef, Function, SigRef,
+    self, BlockCall, ExceptionTableData, FuncRef, Function, InstBuilder, SigRef,
 };
-use clif_cabi::cranelift_codegen::isa;
+use clif_cabi::cranelift_codegen::settings::{self, Configurable};
+use clif_cabi::cranelift_codegen::{Context, isa};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{Arg, LowerError, Ret, Stub, Stubs, SysVAggregateLowering};
+use clif_cabi::{Arg, LowerError, Lowering, Ret, Stub, Stubs, SysVAggregateLowering};
 
 use super::{Any, any_stub, building, bytes, entered, lowering, module, nowhere};
 
@@ -203,4 +205,37 @@ fn try_calls_by_convention() {
     });
     let why = "the function being built: Cranelift has no try_call of a function of its calling convention";
     assert_eq!((done, n), ([Err(why.to_string()), Ok(())], 1));
+}
+
+/// A `try_call` of Apple's convention, from 0.133 on, is compiled.
+#[test]
+fn try_calls_on_apple_arm64() {
+    let mut flags = settings::builder();
+    flags.set("preserve_frame_pointers", "true").unwrap();
+    let isa = isa::lookup_by_name("aarch64-apple-darwin").unwrap();
+    let isa = isa.finish(settings::Flags::new(flags)).unwrap();
+    let lower = Lowering::new(&*isa).unwrap();
+    let sig = FnSig::new([Type::FN_PTR], Type::VOID);
+    let mut func = Function::new();
+    let mut context = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    let (_, entry) = lower.begin(&mut builder, &sig).unwrap();
+    let address = entry.value(&mut builder, 0).unwrap();
+    let plan = lower.call_plan(&FnSig::new([], Type::VOID)).unwrap();
+    let callable = lower.callee(&mut Any(true), &mut builder, &plan, address);
+    let callable = callable.unwrap();
+    let next = builder.create_block();
+    let normal = BlockCall::new(next, [], &mut builder.func.dfg.value_lists);
+    let table = ExceptionTableData::new(callable.signature, normal, []);
+    let table = builder.func.dfg.exception_tables.push(table);
+    let done = callable.try_call(&mut builder, &[], table);
+    assert_eq!(done.is_ok(), !cfg!(feature = "cranelift-0.132"));
+    if done.is_ok() {
+        builder.switch_to_block(next);
+        builder.ins().return_(&[]);
+        builder.seal_all_blocks();
+        builder.finalize(isa.frontend_config());
+        let mut context = Context::for_function(func);
+        context.compile(&*isa, &mut Default::default()).unwrap();
+    }
 }

@@ -3,6 +3,7 @@
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{self, Block, Function, InstBuilder};
 use clif_cabi::cranelift_codegen::isa;
+use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::{Arg, LowerError, Lowering, Ret};
 
@@ -144,3 +145,43 @@ fn filled_blocks() {
     });
     assert_eq!(n, 1, "only the trap");
 }
+
+/// Flags without which functions of a target would be wrong are asked for.
+#[test]
+fn flags_that_a_target_needs() {
+    let lowering = |target: &str, flags: &[(&str, &str)]| {
+        let mut builder = settings::builder();
+        for (flag, value) in flags {
+            builder.set(flag, value).unwrap();
+        }
+        let isa = isa::lookup_by_name(target).unwrap();
+        let isa = isa.finish(settings::Flags::new(builder)).unwrap();
+        Lowering::new(&*isa).map_or_else(|error| error.to_string(), |_| "lowered".into())
+    };
+    let probes = ("enable_probestack", "true");
+    for (target, on, why) in [
+        (
+            "aarch64-unknown-linux-gnu",
+            ("preserve_frame_pointers", "true"),
+            "preserve_frame_pointers must be on: functions find their stack arguments by the frame pointer",
+        ),
+        (
+            "aarch64-apple-darwin",
+            ("preserve_frame_pointers", "true"),
+            "preserve_frame_pointers must be on: functions find their stack arguments by the frame pointer",
+        ),
+        ("x86_64-pc-windows-gnu", probes, PROBES),
+        ("x86_64-pc-windows-msvc", probes, PROBES),
+    ] {
+        assert_eq!(
+            lowering(target, &[]),
+            format!("{target}: the setting {why}")
+        );
+        assert_eq!(lowering(target, &[on]), "lowered");
+    }
+    let wide = [probes, ("probestack_size_log2", "16")];
+    assert!(lowering("x86_64-pc-windows-gnu", &wide).ends_with(PROBES));
+    assert_eq!(lowering("x86_64-unknown-linux-gnu", &[]), "lowered");
+}
+
+const PROBES: &str = "enable_probestack must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process";
