@@ -32,6 +32,14 @@ impl ClifPart {
         Some(Self::word(size - rest, bytes))
     }
 
+    /// An object that is a word, or the address of one.
+    pub(crate) const WHOLE_WORD: Self = Self {
+        offset: 0,
+        size: 8,
+        ty: WORD,
+        extension: Extension::None,
+    };
+
     /// The integer of 8 bytes that holds `size` bytes at `offset`.
     pub(crate) fn word(offset: u32, size: u8) -> Self {
         Self {

@@ -11,7 +11,7 @@
 
 mod call;
 mod entry;
-mod opening;
+mod entry_stub;
 mod own_signature;
 mod result;
 mod signature_plan;
@@ -22,7 +22,7 @@ mod variadic;
 
 pub use call::{CallPlan, CallShape, IndirectCall, PaddingArg, WRITTEN_BY_FIELDS};
 pub use entry::{EntryPlan, EntryShape, IncomingArea};
-pub use opening::SAVED_ALIGN;
+pub use entry_stub::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use result::{ParamIndexes, ResultPlan};
 pub use signature_plan::SignaturePlan;

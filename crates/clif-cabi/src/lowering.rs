@@ -58,7 +58,7 @@ impl Lowering {
     ///
     /// # Errors
     /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what signatures mean, or could: a flag that this crate does
-    /// not know has to have its default value.
+    /// not know has to have its default value. On AArch64 `preserve_frame_pointers` has to be on, on Windows `enable_probestack`.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         let target = Target::new(isa.triple())?;
         let machine = Machine::of(&target)?;

@@ -18,6 +18,16 @@ const WORDS: [&str; 8] = [
     "get_frame_pointer",
 ];
 
+/// What a machine counts, and a line that has it where it does not belong: registers, bytes of save areas and lists.
+const COUNTS: [(&str, &str); 6] = [
+    ("6", "let left = 6 - n_ints;"),
+    ("24", "let list = slot(builder, 24, 8);"),
+    ("32", "let first = offset - 32;"),
+    ("48", "let is_left = icmp(builder, count, 48);"),
+    ("176", "let save = slot(builder, 176, 16);"),
+    ("192", "let save = slot(builder, 192, 16);"),
+];
+
 /// Files that may: the translation, and where the incoming area is addressed.
 const MAY: [&str; 2] = ["clif_types.rs", "emit/entry.rs"];
 
@@ -29,6 +39,20 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
         } else {
             found.push(path);
         }
+    }
+}
+
+/// Whether `text` has the number `n`, other than in a string.
+fn has_number(text: &str, n: &str) -> bool {
+    let code = text.split('"').step_by(2);
+    let mut words = code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric()));
+    words.any(|word| word == n)
+}
+
+#[test]
+fn counts_are_found() {
+    for (n, exhibit) in COUNTS {
+        assert!(has_number(exhibit, n), "{exhibit}");
     }
 }
 
@@ -44,6 +68,8 @@ fn no_file_names_registers_or_conventions() {
         let text = text.lines().filter(|line| !line.contains("//"));
         let text = text.collect::<Vec<_>>().join("\n").replace("X86_64", "");
         let named = WORDS.iter().find(|word| text.contains(**word));
+        let counted = COUNTS.iter().find(|(n, _)| has_number(&text, n));
+        assert_eq!(counted, None, "{}", path.display());
         if MAY.iter().any(|may| *path == src.join(may)) {
             // They would be found.
             allowed += usize::from(named.is_some());

@@ -1,10 +1,10 @@
 //! Stubs on a machine: which steps it has, the registers that they number, and their code.
 
-use cabi::Reg;
+use cabi::{FnAbi, Place, Reg};
 
 use super::counting::Class;
 use super::description::Machine;
-use super::stub::{Callee, Step, Stub, StubCode};
+use super::stub::{Callee, Step, Stub, StubCode, VectorMove};
 use crate::error::PlanError;
 
 impl Stub {
@@ -40,6 +40,31 @@ impl Step {
             ((Class::Int, n), Some(_)) => Self::AddressToInt(n),
             ((Class::Vector, n), Some(_)) => Self::AddressToVector(n),
         })
+    }
+
+    /// Tells the callee of a variadic call how many vector registers it uses, where callees ask.
+    pub(crate) fn count_vectors(abi: &FnAbi) -> Option<Self> {
+        let is_asked = abi.variadic_count.is_some();
+        is_asked.then_some(Self::SetVectorCount(abi.n_sse))
+    }
+
+    /// Copies what is passed in a vector and in an integer register, and is a parameter in the first alone, to the second.
+    pub(crate) fn copies(machine: &Machine, abi: &FnAbi) -> Option<Self> {
+        let parts = abi.args.iter().filter_map(|arg| match &arg.place {
+            Place::Parts(parts) => Some(parts),
+            _ => None,
+        });
+        let positions = parts.flatten();
+        let positions = positions.filter_map(|own| machine.counting.both_position(own.loc));
+        let all = positions.fold(0, |all, position| all | 1 << position);
+        (all != 0).then_some(Self::VectorsToInts(all))
+    }
+
+    /// Stores vector registers to the object at the address.
+    pub(crate) fn stores(moves: &[VectorMove]) -> impl Iterator<Item = Self> {
+        let is_wide = moves.iter().any(VectorMove::is_wide);
+        let stores = moves.iter().copied().map(Self::Store);
+        stores.chain(is_wide.then_some(Self::ZeroUpper))
     }
 
     /// Pushes the static chain.

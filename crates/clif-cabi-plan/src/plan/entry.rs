@@ -87,9 +87,9 @@ impl EntryPlan {
             sret,
         } = PlanDraft::new(sig, target, Side::Callee)?;
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let (mut args, opening) = EntryArgs::of(solver.machine, &sig, &abi, sret)?;
-        check_stub(solver.machine, &opening.steps).map_err(refuse)?;
-        let area_bytes = args.in_memory(solver.machine, &sig, &abi, opening.frame);
+        let (mut args, stub) = EntryArgs::of(solver.machine, &sig, &abi, sret)?;
+        check_stub(solver.machine, &stub.steps).map_err(refuse)?;
+        let area_bytes = args.in_memory(solver.machine, &sig, &abi, stub.frame);
         let indexes = solver
             .params(&args.table.params, area_bytes)
             .map_err(refuse)?;
@@ -116,7 +116,7 @@ impl EntryPlan {
             saved: args.param(Content::Saved),
             variadic,
             shadow_bytes: solver.machine.counting.shadow_bytes,
-            before: opening.steps,
+            before: stub.steps,
             objects,
             plan: SignaturePlan {
                 sig,

@@ -247,7 +247,7 @@ impl TableBuilder {
         (arg, ty): (u32, &cabi::Type),
         place: &Place,
     ) -> PassMode {
-        let word = ClifPart::word(0, 8);
+        let word = ClifPart::WHOLE_WORD;
         match place {
             Place::Parts(placed) => {
                 let first = self.table.parts.len();

@@ -121,9 +121,9 @@ impl VaArgPlan {
         let found = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
         found.map_err(|why| refuse(NotLowered::VaArg(why)))?;
         if save_area.by_reference && group.kind == GroupKind::Memory {
-            let word = (8, 8);
-            let pointer = [(ClifPart::word(0, 8), Class::Int)];
-            let place = in_registers(machine.counting, save_area, pointer, 8, |_| false);
+            let word = (WORD.bytes().into(), WORD.bytes());
+            let pointer = [(ClifPart::WHOLE_WORD, Class::Int)];
+            let place = in_registers(machine.counting, save_area, pointer, word.1, |_| false);
             return Ok(Self {
                 size,
                 align,
@@ -223,7 +223,7 @@ impl VaArgPlan {
             overflow_bytes,
             by_reference,
             list: VaListPlan {
-                bytes: 8,
+                bytes: ClifPart::WHOLE_WORD.size,
                 overflow: 0,
             },
         }

@@ -83,7 +83,8 @@ pub(super) const MAX_PARTS_BYTES: u64 = 128;
 pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
-    let is_wide = value == ValueType::I128 || machine.counting.positional && value.bytes() > 8;
+    let is_wide =
+        value == ValueType::I128 || machine.counting.positional && value.bytes() > WORD.bytes();
     // A slot of less than a word has no other type, and no room to extend.
     let is_packed = machine.counting.least_slot < WORD.bytes();
     if is_wide

@@ -147,7 +147,7 @@ pub(super) fn to_parts(
                     return Some(value);
                 }
             }
-            [low, high] if part.ty == types::F64 && high.first == first + 32 => {
+            [low, high] if part.ty == types::F64 && high.first == first + types::F32.bits() => {
                 let types = [low, high].map(|own| builder.func.dfg.value_type(own.value));
                 if types == [types::F32; 2] {
                     return Some(two_floats(builder, low.value, high.value));
@@ -178,7 +178,7 @@ pub(super) fn from_parts(
         let own = overlapping(&slices, first, bits);
         if let ([one], false) = (&own[..], field.is_narrow()) {
             let ty = builder.func.dfg.value_type(one.value);
-            if (ty, field.ty, first) == (types::F64, types::F32, one.first + 32) {
+            if (ty, field.ty, first) == (types::F64, types::F32, one.first + types::F32.bits()) {
                 return Some(second_float(builder, one.value));
             }
             if one.first == first

@@ -37,7 +37,6 @@ impl CallArgs {
             before: SmallVec::new(),
             stub_area: in_area(abi.area_bytes),
         };
-        let mut in_both = 0;
         let mut records = Records::of(machine, sig, abi);
         for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
             let (ty, place) = (&param.ty, &arg.place);
@@ -64,22 +63,15 @@ impl CallArgs {
                         args.before.extend(moves.into_iter().map(Step::Load));
                         PassMode::Stub { offset: 0 }
                     }
-                    None => {
-                        in_both |= positions_of_both(machine, place);
-                        args.table.add_placed(machine.counting, (i, ty), place)
-                    }
+                    None => args.table.add_placed(machine.counting, (i, ty), place),
                 },
                 _ => args.table.add_placed(machine.counting, (i, ty), place),
             };
             args.table.end_arg(mode);
         }
         args.tails_in_ints();
-        if abi.variadic_count.is_some() {
-            args.before.push(Step::SetVectorCount(abi.n_sse));
-        }
-        if in_both != 0 {
-            args.before.push(Step::VectorsToInts(in_both));
-        }
+        args.before.extend(Step::count_vectors(abi));
+        args.before.extend(Step::copies(machine, abi));
         args
     }
 
@@ -183,22 +175,8 @@ impl CallArgs {
 
 /// The steps that store a result to the address in the word after an argument area of `offset` bytes.
 fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
-    let is_wide = moves.iter().any(VectorMove::is_wide);
-    let stores = moves.iter().copied().map(Step::Store);
     std::iter::once(Step::AddressInFrame(offset))
-        .chain(stores)
-        .chain(is_wide.then_some(Step::ZeroUpper))
+        .chain(Step::stores(moves))
         .chain([Step::ReturnAddress])
         .collect()
-}
-
-/// The positions at which a part of a value at `place` is in both registers, as [`Step::VectorsToInts`] has them.
-fn positions_of_both(machine: &Machine, place: &Place) -> u8 {
-    let Place::Parts(parts) = place else {
-        return 0;
-    };
-    let positions = parts
-        .iter()
-        .filter_map(|placed| machine.counting.both_position(placed.loc));
-    positions.fold(0, |all, position| all | 1 << position)
 }

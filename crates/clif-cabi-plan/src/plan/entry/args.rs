@@ -8,7 +8,7 @@ use crate::error::PlanError;
 use crate::machine::{Class, Machine};
 use crate::parts::{WORD, slots};
 use crate::places::ClifPlace;
-use crate::plan::opening::{FrameArea, Opening, SavedVectors};
+use crate::plan::entry_stub::{EntryStub, FrameArea, SavedVectors};
 use crate::plan::table::{Content, PassMode, TableBuilder};
 use crate::plan::value::{
     MAX_PARTS_BYTES, MAX_WORDS, in_area, is_chain, is_exhausted, own_type, wide_moves,
@@ -33,7 +33,7 @@ impl EntryArgs {
         sig: &FnSig,
         abi: &FnAbi,
         sret: Option<PlacedParam>,
-    ) -> Result<(Self, Opening), PlanError> {
+    ) -> Result<(Self, EntryStub), PlanError> {
         let mut args = Self {
             table: TableBuilder::new(false, sret),
             variadic: None,
@@ -53,11 +53,11 @@ impl EntryArgs {
             }
         }
         let in_area = abi.area_bytes > machine.counting.shadow_bytes.into() || sig.is_variadic();
-        let opening = Opening::of(machine, abi, &args.table.params, in_area, &saved);
-        if let Some((i, part, own)) = opening.chain {
+        let stub = EntryStub::of(machine, abi, &args.table.params, in_area, &saved);
+        if let Some((i, part, own)) = stub.chain {
             args.table.move_word(i, part, own);
         }
-        Ok((args, opening))
+        Ok((args, stub))
     }
 
     /// Where each argument is, and the parameters for those in registers; which ones a stub has to store.

@@ -1,4 +1,4 @@
-//! What stands between C's call and a function: nothing, or a stub. It moves the static chain to where a parameter can be, stores wide vectors to
+//! The stub between C's call and a function, if there is one. It moves the static chain to where a parameter can be, stores wide vectors to
 //! memory, and aligns the stack as Cranelift's functions expect it.
 //!
 //! A stub with a frame calls the function instead of jumping to it. The function's own argument area has what the stub pushed: the address of C's
@@ -13,14 +13,14 @@ use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::solve::PlacedParam;
 
-/// What stands between C's call and a function.
+/// The stub between C's call and a function.
 #[derive(Default)]
-pub(super) struct Opening {
-    /// What a stub does before it goes to the function. Empty: C calls the function itself.
+pub(super) struct EntryStub {
+    /// What it does before it goes to the function. Empty: there is none, C calls the function itself.
     pub(super) steps: SmallVec<[Step; 4]>,
     /// The argument that is the static chain, the part it is, and its parameter.
     pub(super) chain: Option<(usize, ClifPart, PlacedParam)>,
-    /// The function's own argument area, if a stub made it.
+    /// The function's own argument area, if the stub makes it.
     pub(super) frame: Option<FrameArea>,
 }
 
@@ -61,10 +61,7 @@ impl SavedVectors {
             Step::Skip(self.bytes),
             Step::AddressOfSkipped,
         ];
-        let stores = self.moves.iter().copied().map(Step::Store);
-        let is_wide = self.moves.iter().any(VectorMove::is_wide);
-        let zero_upper = is_wide.then_some(Step::ZeroUpper);
-        first.into_iter().chain(stores).chain(zero_upper)
+        first.into_iter().chain(Step::stores(&self.moves))
     }
 }
 
@@ -78,8 +75,8 @@ pub(super) struct FrameArea {
     pub(super) bytes: u32,
 }
 
-impl Opening {
-    /// The opening of a function of `abi`, whose arguments in registers are `wanted`. `in_area`: the function reads its argument area.
+impl EntryStub {
+    /// The stub of a function of `abi`, whose arguments in registers are `wanted`. `in_area`: the function reads its argument area.
     /// The vectors that `saved` stores are in an object of `saved.bytes`.
     pub(super) fn of(
         machine: &Machine,
@@ -88,32 +85,32 @@ impl Opening {
         in_area: bool,
         saved: &SavedVectors,
     ) -> Self {
-        let mut opening = Self::default();
+        let mut stub = Self::default();
         let places = || abi.args.iter().map(|arg| &arg.place);
         let chain = places().position(|place| is_chain(machine, place));
-        let word = ClifPart::word(0, 8);
+        let word = ClifPart::WHOLE_WORD;
         let register = chain.and_then(|arg| {
             let (reg, step) = free_register(machine, wanted, saved)?;
             let part = word.in_bank(reg.bank());
-            opening.steps.push(step);
+            stub.steps.push(step);
             Some((arg, part, PlacedParam::part(&part, ClifPlace::Reg(reg))))
         });
         let stack_align = machine.counting.stack_align;
         let is_aligned = abi.area_align >= stack_align;
         let pushed = chain.filter(|_| register.is_none());
-        opening.chain = register;
+        stub.chain = register;
         let has_saved = !saved.moves.is_empty();
         if is_aligned && pushed.is_none() && !has_saved {
-            return opening;
+            return stub;
         }
-        opening.steps.push(Step::Frame);
+        stub.steps.push(Step::Frame);
         if has_saved {
-            opening.steps.extend(saved.steps());
+            stub.steps.extend(saved.steps());
         } else if !is_aligned {
-            opening.steps.push(Step::Align(stack_align));
+            stub.steps.push(Step::Align(stack_align));
         }
-        opening.push_area(machine, in_area, has_saved, pushed);
-        opening
+        stub.push_area(machine, in_area, has_saved, pushed);
+        stub
     }
 
     /// Adds the steps that make the argument area of the function: with the address of C's if `in_area`, with that of saved vectors if `has_saved`, and with
@@ -141,7 +138,7 @@ impl Opening {
             self.steps.push(Step::push_chain(machine));
             self.chain = Some((
                 arg,
-                ClifPart::word(0, 8),
+                ClifPart::WHOLE_WORD,
                 PlacedParam::word(ClifPlace::Stack { offset }),
             ));
         }
