@@ -13,7 +13,7 @@ use clif_cabi::cranelift_codegen::ir::AbiParam;
 use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
 use clif_cabi::cranelift_codegen::settings::{self, Flags};
 use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{EntryPlan, LowerError, Lowering, Step, value_type};
+use clif_cabi::{EntryPlan, LowerError, Lowering, PlanError, Step, value_type};
 use toy::{Failure, Text};
 
 use crate::invariants;
@@ -103,7 +103,10 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
     let refusals = [call.as_ref().err(), entry.as_ref().err()];
     for error in refusals.into_iter().flatten() {
         let cause = error.cause();
-        if matches!(cause, LowerError::Mismatch { .. } | LowerError::Replay(_)) {
+        if matches!(
+            cause,
+            LowerError::Plan(PlanError::Mismatch { .. } | PlanError::Check(_))
+        ) {
             return Err(error.to_string());
         }
     }

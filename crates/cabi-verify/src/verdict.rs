@@ -1,7 +1,7 @@
 //! What became of a case: every byte was right, it is not supported, or what is wrong, told so that a parent process and a report can make
 //! something of it.
 
-use clif_cabi::{LowerError, NotLowered};
+use clif_cabi::{LowerError, NotLowered, PlanError};
 use thiserror::Error;
 
 use crate::pattern::{Pattern, hex};
@@ -165,11 +165,13 @@ impl From<String> for Fault {
 impl From<LowerError> for Fault {
     fn from(error: LowerError) -> Self {
         let refusal = match error.cause() {
-            LowerError::Unsupported { why: kind, .. } => {
+            LowerError::Plan(PlanError::Unsupported { why: kind, .. }) => {
                 let (kind, why) = (*kind, kind.why());
                 Refusal::NotLowered { kind, why }
             }
-            LowerError::Abi(cabi::Error::NoKnownRule { why, .. }) => Refusal::NoKnownRule(why),
+            LowerError::Plan(PlanError::Abi(cabi::Error::NoKnownRule { why, .. })) => {
+                Refusal::NoKnownRule(why)
+            }
             _ => return Self::Failed(error.to_string().into()),
         };
         Self::Refused(refusal)

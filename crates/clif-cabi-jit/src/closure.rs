@@ -27,7 +27,7 @@ use clif_cabi::{EntryPlan, LowerError, Lowering};
 
 pub use self::bound::BoundFunction;
 use self::enter::{Handler, handler, words};
-use self::pool::{Pool, Slot};
+use self::pool::{Pool, StubSlot};
 use self::variadic::Read;
 pub use self::variadic::{VaArg, VaList};
 use crate::code::{Code, TypedCode};
@@ -113,7 +113,7 @@ pub struct ClosureInterface {
 /// The closure may drop itself while it runs, on the thread on which it runs, as may what it calls: the pointer is free then, and the closure lives until
 /// its last call on this thread has returned.
 pub struct Closure {
-    slot: Slot,
+    slot: StubSlot,
     /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its interface has code and pool, which live as
     /// long as the closure.
     context: NonNull<Context<Called>>,
@@ -223,7 +223,7 @@ impl ClosureInterface {
         }
     }
 
-    /// The same with a value to return when `closure` panics: the message goes to standard error, and C gets `otherwise`.
+    /// [`ClosureInterface::closure`] with a value to return when `closure` panics: the message goes to standard error, and C gets `otherwise`.
     ///
     /// # Errors
     /// As [`ClosureInterface::closure`]; [`Error::Value`] if `otherwise` is not of the result's kind and size.

@@ -54,7 +54,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     /// How far each function is, by its id.
     functions: Vec<Stage>,
-    /// The same for data objects.
+    /// How far each data object is, by its id.
     objects: Vec<Stage>,
     /// What was defined since the last finalize.
     pending: Vec<Pending>,

@@ -26,7 +26,7 @@ type Shim = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
 
 /// Calls functions of one shape.
 ///
-/// It keeps its code alive, with or without the [`Invokers`] that made it; clones are cheap.
+/// An invoker keeps its code alive, with or without the [`Invokers`] that made it; clones are cheap.
 #[derive(Clone)]
 pub struct Invoker {
     call: TypedCode<Shim>,
@@ -82,7 +82,7 @@ impl Invokers {
         &self.engine
     }
 
-    /// The same, to add libraries to.
+    /// The engine, to add libraries to.
     pub fn engine_mut(&mut self) -> &mut Engine {
         &mut self.engine
     }

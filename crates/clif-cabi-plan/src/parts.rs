@@ -50,7 +50,7 @@ impl ClifPart {
         }
     }
 
-    /// The same bytes as a type that is passed in registers of `bank`, where there is one of their size.
+    /// These bytes as a type that is passed in registers of `bank`, where there is one of their size.
     pub(crate) fn in_bank(self, bank: Bank) -> Self {
         let ty = match (self.ty, bank) {
             (ValueType::F16, Bank::Int) => ValueType::I16,
@@ -241,10 +241,8 @@ pub(crate) fn words(size: u64, ty: &cabi::Type) -> ClifParts {
     let mut parts = ClifParts::new();
     let mut offset = 0;
     while offset < size {
-        // At most a word, and the areas that are cut into words have less than 2 GiB.
-        let bytes = u8::try_from((size - offset).min(u64::from(word_bytes))).unwrap_or(u8::MAX);
-        let at = u32::try_from(offset).unwrap_or(u32::MAX);
-        parts.push(ClifPart::word(at, bytes));
+        let bytes = (size - offset).min(u64::from(word_bytes));
+        parts.push(ClifPart::word(narrow(offset), narrow(bytes)));
         offset += u64::from(word_bytes);
     }
     parts
@@ -260,16 +258,37 @@ pub(crate) fn slots(least_slot: u32, (size, align): (u64, u32), ty: &cabi::Type)
         _ => return words(size, ty),
     };
     let step = own.bytes();
-    let offsets = (0..in_32_bits(size)).step_by(step as usize);
+    let offsets = (0..narrow(size)).step_by(step as usize);
     let part = |offset| ClifPart {
         ty: own,
-        ..ClifPart::word(offset, u8::try_from(step).unwrap_or(u8::MAX))
+        ..ClifPart::word(offset, narrow(step))
     };
     offsets.map(part).collect()
 }
 
-fn in_32_bits(size: u64) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
+/// `n` in a narrower type, where it was checked before to fit: sizes and offsets in an argument area, which has at most
+/// [`MAX_STACK_BYTES`](crate::MAX_STACK_BYTES), and the numbers of its words.
+pub(crate) fn narrow<T: TryFrom<S> + Limit, S>(n: S) -> T {
+    let narrow = T::try_from(n);
+    debug_assert!(narrow.is_ok(), "a number that was to be refused before");
+    narrow.unwrap_or(T::LIMIT)
+}
+
+/// A type with a greatest number, at which Cranelift places nothing.
+pub(crate) trait Limit {
+    const LIMIT: Self;
+}
+
+impl Limit for u8 {
+    const LIMIT: Self = Self::MAX;
+}
+
+impl Limit for u32 {
+    const LIMIT: Self = Self::MAX;
+}
+
+impl Limit for i32 {
+    const LIMIT: Self = Self::MAX;
 }
 
 /// Bytes from one x87 value in memory to the next.

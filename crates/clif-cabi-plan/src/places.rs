@@ -94,6 +94,8 @@ impl fmt::Display for Position {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CheckError {
+    /// A convention, type or purpose of Cranelift's that no plan has. In words.
+    Foreign(String),
     /// A convention that Cranelift does not have on the machine, or that no function there is given.
     Convention {
         /// The convention.
@@ -168,6 +170,7 @@ pub enum CheckError {
 impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Foreign(what) => f.write_str(what),
             Self::Convention { call_conv } => {
                 write!(
                     f,

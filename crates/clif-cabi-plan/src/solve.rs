@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::check::Expect;
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine, Registers};
+use crate::machine::{Machine, RegClass, Registers};
 use crate::parts::{ClifPart, WORD};
 use crate::places::{ClifPlace, MAX_STACK_BYTES, Places};
 use crate::signature::{Param, Purpose, Signature, ValueType};
@@ -200,12 +200,12 @@ impl Solver {
             stack.iter().map(|(start, end, ..)| (*start, *end)),
             (area_bytes, least_slot),
         )?;
-        for class in Class::ALL {
+        for class in RegClass::ALL {
             let passed = stack.iter().any(|(.., wanted)| {
-                wanted.param.purpose == Purpose::Normal && Class::of(wanted.param.ty) == class
+                wanted.param.purpose == Purpose::Normal && RegClass::of(wanted.param.ty) == class
             });
             // A padding argument on the stack is an integer.
-            if passed || class == Class::Int && gaps {
+            if passed || class == RegClass::Int && gaps {
                 self.pad_registers(class);
             }
         }
@@ -221,27 +221,27 @@ impl Solver {
 
     /// The integer register that the next parameter of its class takes, if one is left.
     pub(crate) fn next_int(&self) -> Option<Reg> {
-        let ints = self.machine.counting.params.of(Class::Int);
+        let ints = self.machine.counting.params.of(RegClass::Int);
         ints.get(self.n_int).copied()
     }
 
     /// Appends a word that is in [`Solver::next_int`].
     pub(crate) fn push_next_int(&mut self) {
         let place = self.next_int().map(ClifPlace::Reg);
-        self.take(Class::Int);
+        self.take(RegClass::Int);
         self.push(Param::new(WORD), place);
     }
 
     /// Appends a word that is the first one after the argument area of `area_bytes`.
     pub(crate) fn push_after(&mut self, area_bytes: u64) -> Result<(), NotLowered> {
         let offset = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
-        self.pad_registers(Class::Int);
+        self.pad_registers(RegClass::Int);
         self.push(Param::new(WORD), Some(ClifPlace::Stack { offset }));
         Ok(())
     }
 
     /// Padding arguments for the registers of `class` that are left.
-    fn pad_registers(&mut self, class: Class) {
+    fn pad_registers(&mut self, class: RegClass) {
         while *self.n_used(class) < self.machine.counting.params.of(class).len() {
             self.push(padding(class), None);
             self.take(class);
@@ -249,8 +249,8 @@ impl Solver {
     }
 
     /// Counts a register of `class`; where there are positions, that of the other class is used up with it.
-    fn take(&mut self, class: Class) {
-        for own in Class::ALL {
+    fn take(&mut self, class: RegClass) {
+        for own in RegClass::ALL {
             if own == class || self.machine.counting.positional {
                 *self.n_used(own) += 1;
             }
@@ -267,10 +267,10 @@ impl Solver {
         }
     }
 
-    fn n_used(&mut self, class: Class) -> &mut usize {
+    fn n_used(&mut self, class: RegClass) -> &mut usize {
         match class {
-            Class::Int => &mut self.n_int,
-            Class::Vector => &mut self.n_vector,
+            RegClass::Int => &mut self.n_int,
+            RegClass::Vector => &mut self.n_vector,
         }
     }
 
@@ -297,10 +297,10 @@ fn set(indexes: &mut Indexes, i: usize, index: usize) {
 }
 
 /// What keeps a register of `class` from being used.
-pub(crate) fn padding(class: Class) -> Param {
+pub(crate) fn padding(class: RegClass) -> Param {
     Param::new(match class {
-        Class::Int => WORD,
-        Class::Vector => ValueType::F64,
+        RegClass::Int => WORD,
+        RegClass::Vector => ValueType::F64,
     })
 }
 
@@ -337,13 +337,13 @@ fn has_gaps(
 #[derive(Clone, Copy)]
 enum Turn {
     /// What is wanted at this index, in a register of the class. Without one it is in a register that Cranelift never gives out.
-    Param(Option<Class>, usize),
+    Param(Option<RegClass>, usize),
     /// Something in a register of the class that nothing is wanted in.
-    Padding(Class),
+    Padding(RegClass),
 }
 
 impl Turn {
-    fn class(self) -> Option<Class> {
+    fn class(self) -> Option<RegClass> {
         match self {
             Self::Param(class, _) => class,
             Self::Padding(class) => Some(class),
@@ -364,7 +364,7 @@ fn by_class(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]>
         order.sort_unstable();
         (order.into_iter(), 0)
     };
-    let (mut int, mut vector) = (wanted_in(Class::Int), wanted_in(Class::Vector));
+    let (mut int, mut vector) = (wanted_in(RegClass::Int), wanted_in(RegClass::Vector));
     let mut turns = SmallVec::new();
     for (i, reg) in regs.iter().enumerate() {
         let Some(reg) = reg else { continue };
@@ -373,8 +373,8 @@ fn by_class(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]>
             continue;
         };
         let (order, n_used) = match class {
-            Class::Int => &mut int,
-            Class::Vector => &mut vector,
+            RegClass::Int => &mut int,
+            RegClass::Vector => &mut vector,
         };
         let Some((position, i)) = order.next() else {
             continue;
@@ -389,7 +389,7 @@ fn by_class(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]>
     turns
 }
 
-/// The same where the n-th parameter takes the n-th register of its class. Two in one position follow each other, which the check refuses.
+/// [`by_class`] where the n-th parameter takes the n-th register of its class. Two in one position follow each other, which the check refuses.
 fn by_position(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
     let mut order: SmallVec<[_; 8]> = SmallVec::new();
     for (i, reg) in regs.iter().enumerate() {
@@ -401,7 +401,7 @@ fn by_position(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 1
     let mut next = 0;
     for (own, i) in order {
         while own.is_some_and(|(_, position)| next < position) {
-            turns.push(Turn::Padding(Class::Int));
+            turns.push(Turn::Padding(RegClass::Int));
             next += 1;
         }
         turns.push(Turn::Param(own.map(|(class, _)| class), i));

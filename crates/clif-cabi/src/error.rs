@@ -5,10 +5,8 @@ use std::fmt;
 use crate::cranelift::codegen::ir;
 use crate::cranelift::module::ModuleError;
 use cabi::FnSig;
-pub use clif_cabi_plan::NotLowered;
-use clif_cabi_plan::PlanError;
-
-use crate::replay::ReplayError;
+use clif_cabi_plan::CheckError;
+pub use clif_cabi_plan::{NotLowered, PlanError};
 
 /// Why lowering was refused. No instruction has been emitted for the call or return in question.
 ///
@@ -34,32 +32,12 @@ pub enum LowerError {
         /// What to do, if the two look alike.
         hint: &'static str,
     },
-    /// The type or signature has no place in the convention.
-    Abi(cabi::Error),
+    /// No plan could be made.
+    Plan(PlanError),
     /// The instruction set or its flags are not ones this crate lowers for.
     Isa {
         /// The target and what is wrong.
         why: String,
-    },
-    /// What the convention says cannot be lowered yet.
-    Unsupported {
-        /// The type or signature.
-        what: String,
-        /// Which kind of thing is not lowered.
-        why: NotLowered,
-        /// The target.
-        target: String,
-    },
-    /// Cranelift would refuse the signature.
-    Replay(ReplayError),
-    /// Cranelift would place a parameter elsewhere than the convention says.
-    Mismatch {
-        /// Which parameter or result of the CLIF signature.
-        what: String,
-        /// Where the convention has it.
-        expected: String,
-        /// Where Cranelift has it.
-        found: String,
     },
     /// The call has another number of arguments than the signature.
     ArgumentCount {
@@ -150,16 +128,16 @@ impl LowerError {
     #[must_use]
     pub fn not_lowered(&self) -> Option<NotLowered> {
         match self.cause() {
-            Self::Unsupported { why, .. } => Some(*why),
+            Self::Plan(PlanError::Unsupported { why, .. }) => Some(*why),
             _ => None,
         }
     }
 
-    /// The same error, about the function `name` of `sig`.
+    /// This error, about the function `name` of `sig`.
     pub(crate) fn of(self, name: Option<&str>, sig: &FnSig) -> Self {
         let error = match self {
             Self::In { error, .. } => error,
-            // It names the function itself.
+            // The message names the function itself.
             Self::Redeclared { .. } => return self,
             other => Box::new(other),
         };
@@ -202,18 +180,8 @@ impl fmt::Display for LowerError {
                     hint => write!(f, ": {hint}"),
                 }
             }
-            Self::Abi(error) => error.fmt(f),
+            Self::Plan(error) => error.fmt(f),
             Self::Isa { why } => f.write_str(why),
-            Self::Unsupported { what, why, target } => write!(f, "{what}: {why} ({target})"),
-            Self::Replay(error) => write!(f, "Cranelift does not take this signature: {error}"),
-            Self::Mismatch {
-                what,
-                expected,
-                found,
-            } => write!(
-                f,
-                "{what}: the convention has it in {expected}, Cranelift in {found}"
-            ),
             Self::ArgumentCount { expected, found } => write!(
                 f,
                 "the signature has {}, and {} given",
@@ -261,8 +229,7 @@ impl std::error::Error for LowerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::In { error, .. } => error.source(),
-            Self::Abi(error) => Some(error),
-            Self::Replay(error) => Some(error),
+            Self::Plan(error) => error.source(),
             Self::Module(error) => Some(error),
             _ => None,
         }
@@ -271,37 +238,24 @@ impl std::error::Error for LowerError {
 
 impl From<cabi::Error> for LowerError {
     fn from(error: cabi::Error) -> Self {
-        Self::Abi(error)
+        Self::Plan(error.into())
+    }
+}
+
+impl From<CheckError> for LowerError {
+    fn from(error: CheckError) -> Self {
+        Self::Plan(error.into())
     }
 }
 
 impl From<PlanError> for LowerError {
     fn from(error: PlanError) -> Self {
         match error {
-            PlanError::Abi(error) => Self::Abi(error),
-            PlanError::Unsupported { what, why, target } => Self::Unsupported { what, why, target },
-            PlanError::Check(error) => Self::Replay(error.into()),
-            PlanError::Mismatch {
-                what,
-                expected,
-                found,
-            } => Self::Mismatch {
-                what,
-                expected,
-                found,
-            },
-            PlanError::Stub { why } => Self::Stub { why },
-            // It is not of this target or machine, or of a kind this release does not know.
-            error => Self::Isa {
+            PlanError::Target { .. } | PlanError::Step { .. } => Self::Isa {
                 why: error.to_string(),
             },
+            error => Self::Plan(error),
         }
-    }
-}
-
-impl From<ReplayError> for LowerError {
-    fn from(error: ReplayError) -> Self {
-        Self::Replay(error)
     }
 }
 

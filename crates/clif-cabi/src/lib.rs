@@ -28,7 +28,7 @@ mod sysv;
 pub use emit::{
     Arg, Callable, Callee, Code, Entry, FieldValue, Fields, Ret, Returned, Values, fields,
 };
-pub use error::{LowerError, NotLowered};
+pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering, VariadicFunction};
 pub use parts::{Part, Parts, value_type};
 pub use plan::{CallPlan, EntryPlan, Planned};

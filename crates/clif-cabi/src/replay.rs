@@ -9,71 +9,13 @@ use std::fmt;
 
 use crate::cranelift::codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type};
 use crate::cranelift::codegen::isa::CallConv;
-use clif_cabi_plan::{CheckError, Param, Params, Purpose};
+use clif_cabi_plan::{Param, Params, Purpose};
 
 use crate::clif_types::{plan_call_conv, plan_extension, plan_type};
 
-pub use clif_cabi_plan::{ClifPlace, MAX_STACK_BYTES, Machine, Places as Replayed, Position};
-
-/// Why a signature cannot be replayed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReplayError {
-    /// A convention that no function we make has.
-    Convention(CallConv),
-    /// A type that no C value is passed as.
-    Type {
-        /// Which one.
-        at: Position,
-        /// Its type.
-        ty: Type,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// A purpose that has no meaning in C: `vmctx`.
-    Purpose {
-        /// Which one.
-        at: Position,
-        /// Its purpose.
-        purpose: ArgumentPurpose,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// What the model refuses.
-    Check(CheckError),
-}
-
-impl fmt::Display for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Convention(call_conv) => {
-                write!(f, "`{call_conv}` is not a convention that is lowered")
-            }
-            Self::Type { at, ty, call_conv } => write!(
-                f,
-                "{at}: `{}` is not passed in one register under `{call_conv}`",
-                Name(*ty)
-            ),
-            Self::Purpose {
-                at,
-                purpose,
-                call_conv: of,
-            } => write!(
-                f,
-                "{at}: `{purpose}` has no place here in a C signature under `{of}`"
-            ),
-            Self::Check(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ReplayError {}
-
-impl From<CheckError> for ReplayError {
-    fn from(error: CheckError) -> Self {
-        Self::Check(error)
-    }
-}
+pub use clif_cabi_plan::{
+    CheckError, ClifPlace, MAX_STACK_BYTES, Machine, Places as Replayed, Position,
+};
 
 /// A type's name. Cranelift's own formatting panics on a type that is none, such as `INVALID`.
 struct Name(Type);
@@ -93,13 +35,13 @@ impl fmt::Display for Name {
 ///
 /// # Errors
 ///
-/// [`ReplayError`] for every signature that our lowering must not make; see its variants.
+/// [`CheckError`] for every signature that our lowering must not make; see its variants.
 ///
 /// # Example
 ///
 /// ```
 /// use cabi::{Reg, x86_64};
-/// use clif_cabi::replay::{ClifPlace, Machine, ReplayError, replay};
+/// use clif_cabi::replay::{CheckError, ClifPlace, Machine, replay};
 /// use cranelift_codegen::ir::{AbiParam, Signature, types};
 /// use cranelift_codegen::isa::CallConv;
 ///
@@ -116,16 +58,19 @@ impl fmt::Display for Name {
 ///     refusal.to_string(),
 ///     "parameter 2: Cranelift does not place an `i128` as C does; split it into two `i64`",
 /// );
-/// # Ok::<(), ReplayError>(())
+/// # Ok::<(), CheckError>(())
 /// ```
-pub fn replay(sig: &Signature, machine: &Machine) -> Result<Replayed, ReplayError> {
-    Ok(machine.places(&plan_signature(sig)?)?)
+pub fn replay(sig: &Signature, machine: &Machine) -> Result<Replayed, CheckError> {
+    machine.places(&plan_signature(sig)?)
 }
 
 /// `sig` in the plan's words, if it has them.
-pub(crate) fn plan_signature(sig: &Signature) -> Result<clif_cabi_plan::Signature, ReplayError> {
-    let call_conv = plan_call_conv(sig.call_conv).ok_or(ReplayError::Convention(sig.call_conv))?;
-    let words = |params: &[AbiParam], at: fn(usize) -> Position| -> Result<Params, ReplayError> {
+pub(crate) fn plan_signature(sig: &Signature) -> Result<clif_cabi_plan::Signature, CheckError> {
+    let call_conv = plan_call_conv(sig.call_conv).ok_or_else(|| {
+        let own = sig.call_conv;
+        CheckError::Foreign(format!("`{own}` is not a convention that is lowered"))
+    })?;
+    let words = |params: &[AbiParam], at: fn(usize) -> Position| -> Result<Params, CheckError> {
         let word = |(i, param)| word(at(i), param, sig.call_conv);
         params.iter().enumerate().map(word).collect()
     };
@@ -136,7 +81,7 @@ pub(crate) fn plan_signature(sig: &Signature) -> Result<clif_cabi_plan::Signatur
     })
 }
 
-fn word(at: Position, param: &AbiParam, call_conv: CallConv) -> Result<Param, ReplayError> {
+fn word(at: Position, param: &AbiParam, call_conv: CallConv) -> Result<Param, CheckError> {
     let AbiParam {
         value_type: ty,
         purpose,
@@ -147,14 +92,17 @@ fn word(at: Position, param: &AbiParam, call_conv: CallConv) -> Result<Param, Re
         ArgumentPurpose::StructReturn => Purpose::StructReturn,
         ArgumentPurpose::StructArgument(size) => Purpose::StructArgument(size),
         ArgumentPurpose::VMContext => {
-            return Err(ReplayError::Purpose {
-                at,
-                purpose,
-                call_conv,
-            });
+            return Err(CheckError::Foreign(format!(
+                "{at}: `{purpose}` has no place here in a C signature under `{call_conv}`"
+            )));
         }
     };
-    let ty = plan_type(ty).ok_or(ReplayError::Type { at, ty, call_conv })?;
+    let ty = plan_type(ty).ok_or_else(|| {
+        let ty = Name(ty);
+        CheckError::Foreign(format!(
+            "{at}: `{ty}` is not passed in one register under `{call_conv}`"
+        ))
+    })?;
     Ok(Param {
         extension: plan_extension(extension),
         ..Param::special(ty, purpose)

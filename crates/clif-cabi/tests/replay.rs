@@ -29,7 +29,7 @@ mod wrong_models;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use clif_cabi::replay::{ClifPlace, ReplayError, Replayed};
+use clif_cabi::replay::{CheckError, ClifPlace, Replayed};
 use compile::{Observed, SETTINGS, observe};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use cranelift_codegen::isa::CallConv;
@@ -39,7 +39,7 @@ use probe::State;
 const BATCH: usize = 250;
 
 /// The model for the machine that the test runs on.
-fn replay(sig: &Signature) -> Result<Replayed, ReplayError> {
+fn replay(sig: &Signature) -> Result<Replayed, CheckError> {
     clif_cabi::replay::replay(sig, machine::MACHINE)
 }
 

@@ -9,7 +9,9 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
-use clif_cabi::{Arg, LowerError, Ret, Returned, Stub, Stubs, SysVAggregateLowering, stub_code};
+use clif_cabi::{
+    Arg, LowerError, PlanError, Ret, Returned, Stub, Stubs, SysVAggregateLowering, stub_code,
+};
 
 use super::{Result, native, quotient};
 
@@ -149,7 +151,10 @@ fn refused(lower: &SysVAggregateLowering) -> Result<()> {
     let Err(error) = lower.call_plan(&sig) else {
         return Err("no System V function of Cranelift's pops its arguments".into());
     };
-    assert!(matches!(error.cause(), LowerError::Unsupported { .. }));
+    assert!(matches!(
+        error.cause(),
+        LowerError::Plan(PlanError::Unsupported { .. })
+    ));
     assert_eq!(
         error.to_string(),
         "the convention pops: callees pop other arguments than Cranelift's functions do (x86_64-unknown-linux-gnu)"

@@ -5,12 +5,12 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::Closures;
-use super::pool::{Pool, Slot};
+use super::pool::{Pool, StubSlot};
 use crate::error::Result;
 
 /// A C function pointer to code and a static chain. Dropping it frees the pointer.
 pub struct BoundFunction {
-    slot: Slot,
+    slot: StubSlot,
     pool: Arc<Pool>,
 }
 

@@ -10,7 +10,7 @@ use crate::cranelift::codegen::ir::{
 use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Target, Type};
 use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
-use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, NotLowered, Ret};
+use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret};
 
 use super::pool::Pool;
 use super::{Compiler, MAX_RESULT};
@@ -70,20 +70,18 @@ impl Compiler {
 
     /// Why `sig` has no closures: where a function of it is lowered, the context is what its convention cannot pass.
     fn refused(&self, sig: &FnSig, error: LowerError) -> LowerError {
-        use LowerError::{Abi, Unsupported};
         let is_convention = match &error {
-            Abi(_) => true,
-            Unsupported { why, .. } => matches!(why, NotLowered::Convention(_)),
-            _ => false,
+            LowerError::Plan(PlanError::Abi(_)) => true,
+            error => matches!(error.not_lowered(), Some(NotLowered::Convention(_))),
         };
         match self.lower.entry_plan(sig) {
-            Ok(plan) if is_convention => Unsupported {
+            Ok(plan) if is_convention => LowerError::Plan(PlanError::Unsupported {
                 what: format!("the convention {}", plan.abi().convention.name),
                 why: NotLowered::Convention(
                     "its functions are no closures: it has no register for the context that a stub brings",
                 ),
                 target: self.lower.target().name().to_owned(),
-            },
+            }),
             _ => error,
         }
     }

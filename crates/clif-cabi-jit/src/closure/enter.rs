@@ -77,7 +77,7 @@ where
     }
 }
 
-/// The same for results that compiled code does not set to zero.
+/// The handler of results that compiled code does not set to zero.
 ///
 /// # Safety
 /// As [`enter`], but for the bytes of the result, which have any value.
@@ -93,7 +93,7 @@ where
     }
 }
 
-/// The same for a function that must not return.
+/// The handler of a function that must not return.
 ///
 /// # Safety
 /// As [`enter`].

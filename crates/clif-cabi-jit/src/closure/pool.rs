@@ -27,21 +27,21 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Inner {
     blocks: Vec<Pages>,
-    free: Vec<Slot>,
+    free: Vec<StubSlot>,
 }
 
 /// One slot: where its stub is. Its data is a page further on.
 #[derive(Clone, Copy)]
-pub(super) struct Slot {
+pub(super) struct StubSlot {
     stub: *mut u8,
 }
 
 // SAFETY: a slot is an address; each write to its data states why it may.
-unsafe impl Send for Slot {}
+unsafe impl Send for StubSlot {}
 // SAFETY: as above.
-unsafe impl Sync for Slot {}
+unsafe impl Sync for StubSlot {}
 
-impl Slot {
+impl StubSlot {
     /// The address to call.
     pub(super) fn code(self) -> *const c_void {
         self.stub.cast_const().cast()
@@ -63,7 +63,7 @@ impl Pool {
     ///
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.
-    pub(super) fn take(&self, context: *const c_void, target: *const c_void) -> Result<Slot> {
+    pub(super) fn take(&self, context: *const c_void, target: *const c_void) -> Result<StubSlot> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = match inner.free.pop() {
             Some(slot) => slot,
@@ -78,7 +78,7 @@ impl Pool {
     }
 
     /// Gives `slot` back. Nobody may call its stub from now on.
-    pub(super) fn give_back(&self, slot: Slot) {
+    pub(super) fn give_back(&self, slot: StubSlot) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         // If its stub is called after this, that faults here instead of running another closure, until the slot is taken again.
         // SAFETY: the slot was taken, and its data is written nowhere else.
@@ -89,7 +89,7 @@ impl Pool {
 
 impl Inner {
     /// Maps one more block, and takes a slot of it.
-    fn grow(&mut self, context: Reg) -> Result<Slot> {
+    fn grow(&mut self, context: Reg) -> Result<StubSlot> {
         let page = region::page::size();
         let mut block = Pages::reserve(2 * page)?;
         let stub = machine::closure_stub(page, context);
@@ -107,7 +107,7 @@ impl Inner {
         }
         // The first one is given out last.
         let slots = (0..page).step_by(SLOT).rev();
-        self.free.extend(slots.map(|offset| Slot {
+        self.free.extend(slots.map(|offset| StubSlot {
             stub: block.at(offset),
         }));
         self.blocks.push(block);
@@ -131,7 +131,7 @@ mod tests {
         let pool = Pool::new(clif_cabi::cabi::aarch64::X18);
         for _ in 0..2 {
             let page = region::page::size();
-            let slots: Vec<Slot> = (0..page / SLOT)
+            let slots: Vec<StubSlot> = (0..page / SLOT)
                 .map(|_| pool.take(ptr::null(), ptr::null()).unwrap())
                 .collect();
             let first = slots.iter().map(|slot| slot.code().addr()).min().unwrap();

@@ -6,7 +6,7 @@
 use cabi::{Loc, Reg};
 use smallvec::SmallVec;
 
-use crate::parts::ClifPart;
+use crate::parts::{ClifPart, narrow};
 use crate::places::ClifPlace;
 use crate::signature::{CallConv, ValueType};
 
@@ -37,7 +37,7 @@ pub(crate) struct Counting {
 /// Where the pointer to a result in memory is (`sret`), which the function also returns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sret {
-    /// It is an ordinary integer, and the first result.
+    /// The pointer is an ordinary integer, and the first result.
     FirstInt,
     /// In a register of its own, which parameters do not take.
     Own(Reg),
@@ -54,7 +54,7 @@ pub(crate) struct Registers {
 
 /// A class of values that Cranelift counts on its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Class {
+pub(crate) enum RegClass {
     Int,
     Vector,
 }
@@ -75,7 +75,7 @@ impl Counting {
     pub(crate) fn places(&self, loc: Loc) -> SmallVec<[ClifPlace; 2]> {
         match loc {
             Loc::Stack(offset) => {
-                let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+                let offset = narrow(offset);
                 SmallVec::from_slice(&[ClifPlace::Stack { offset }])
             }
             loc => self
@@ -95,8 +95,8 @@ impl Counting {
             let (own, position) = self.params.position(reg)?;
             (self.positional && own == class).then_some(position)
         };
-        let position = position(vector, Class::Vector)
-            .filter(|vector| position(int, Class::Int) == Some(*vector))?;
+        let position = position(vector, RegClass::Vector)
+            .filter(|vector| position(int, RegClass::Int) == Some(*vector))?;
         u8::try_from(position).ok()
     }
 
@@ -109,7 +109,7 @@ impl Counting {
     }
 }
 
-impl Class {
+impl RegClass {
     pub(crate) const ALL: [Self; 2] = [Self::Int, Self::Vector];
 
     pub(crate) fn of(ty: ValueType) -> Self {
@@ -118,16 +118,16 @@ impl Class {
 }
 
 impl Registers {
-    pub(crate) fn of(&self, class: Class) -> &'static [Reg] {
+    pub(crate) fn of(&self, class: RegClass) -> &'static [Reg] {
         match class {
-            Class::Int => self.int,
-            Class::Vector => self.vector,
+            RegClass::Int => self.int,
+            RegClass::Vector => self.vector,
         }
     }
 
     /// The class that `reg` is given out to, and how many registers of it are given out before.
-    pub(crate) fn position(&self, reg: Reg) -> Option<(Class, usize)> {
-        Class::ALL.into_iter().find_map(|class| {
+    pub(crate) fn position(&self, reg: Reg) -> Option<(RegClass, usize)> {
+        RegClass::ALL.into_iter().find_map(|class| {
             let position = self.of(class).iter().position(|own| *own == reg);
             position.map(|position| (class, position))
         })

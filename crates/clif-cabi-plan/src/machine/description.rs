@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::counting::Counting;
 use super::stub::{Steps, Stub, VectorMove};
-use super::va_list::VaList;
+use super::va_list::VaListLayout;
 use crate::error::NotLowered;
 use crate::parts::ClifParts;
 
@@ -43,13 +43,13 @@ pub struct Machine {
     pub(crate) chain: Reg,
     /// The convention of the functions that stubs of closures enter, where C's has no register for a static chain. Theirs is the address register of stubs.
     pub(crate) closures: Option<&'static Convention>,
-    /// The same machine with the counting of functions of another convention, if it has frames of its kind.
+    /// This machine with the counting of functions of another convention, if it has frames of its kind.
     pub(super) under: fn(&Convention) -> Option<&'static Machine>,
     /// The counting by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
     /// too few registers.
     pub(crate) wide_calls: Option<&'static Machine>,
     /// How a variadic function finds its unnamed arguments.
-    pub(crate) va_list: VaList,
+    pub(crate) va_list: VaListLayout,
     /// How a result in these parts is taken.
     pub(crate) result: fn(&Counting, &[PlacedPart]) -> Result<ResultIn, NotLowered>,
     /// How a stub moves these parts, if each is a whole vector in a register of parameters.
@@ -76,10 +76,10 @@ pub(crate) enum ResultIn {
 
 /// What a machine says of a target.
 pub(super) enum Selected {
-    /// It is another machine's.
+    /// The target is another machine's.
     Other,
-    /// It is this one's, and calls are planned.
+    /// The target is this machine's, and calls are planned.
     Lowered(&'static Machine),
-    /// It is this one's, and none are.
+    /// The target is this machine's, and no calls are planned.
     Refused(&'static str),
 }

@@ -2,7 +2,7 @@
 
 use cabi::{FnAbi, Place, Reg};
 
-use super::counting::Class;
+use super::counting::RegClass;
 use super::description::Machine;
 use super::stub::{Callee, Step, Stub, StubCode, VectorMove};
 use crate::error::PlanError;
@@ -35,10 +35,10 @@ impl Step {
     /// Moves the static chain to `reg`, if that is one of the machine's registers of parameters.
     pub(crate) fn chain_to(machine: &Machine, reg: Reg) -> Option<Self> {
         Some(match (machine.numbered(reg)?, machine.closures) {
-            ((Class::Int, n), None) => Self::ChainToInt(n),
-            ((Class::Vector, n), None) => Self::ChainToVector(n),
-            ((Class::Int, n), Some(_)) => Self::AddressToInt(n),
-            ((Class::Vector, n), Some(_)) => Self::AddressToVector(n),
+            ((RegClass::Int, n), None) => Self::ChainToInt(n),
+            ((RegClass::Vector, n), None) => Self::ChainToVector(n),
+            ((RegClass::Int, n), Some(_)) => Self::AddressToInt(n),
+            ((RegClass::Vector, n), Some(_)) => Self::AddressToVector(n),
         })
     }
 
@@ -80,8 +80,8 @@ impl Callee {
     /// To the address in `reg`, if that is an integer register of the machine's parameters.
     pub(crate) fn in_register(machine: &Machine, reg: Reg) -> Option<Self> {
         match machine.numbered(reg)? {
-            (Class::Int, n) => Some(Self::In(n)),
-            (Class::Vector, _) => None,
+            (RegClass::Int, n) => Some(Self::In(n)),
+            (RegClass::Vector, _) => None,
         }
     }
 }
@@ -93,7 +93,7 @@ impl Machine {
     }
 
     /// Which register of parameters `reg` is, as steps number them.
-    fn numbered(&self, reg: Reg) -> Option<(Class, u8)> {
+    fn numbered(&self, reg: Reg) -> Option<(RegClass, u8)> {
         let (class, n) = self.steps.numbered.position(reg)?;
         Some((class, u8::try_from(n).ok()?))
     }

@@ -18,7 +18,7 @@ use crate::places::{CheckError, ClifPlace, Places};
 use crate::signature::{Param, Signature, ValueType};
 use description::Selected;
 
-pub(crate) use counting::{Class, Counting, Registers, Sret};
+pub(crate) use counting::{Counting, RegClass, Registers, Sret};
 pub use description::Machine;
 pub(crate) use description::{ResultIn, VectorMoves};
 pub(crate) use stub::Callee;
@@ -143,7 +143,7 @@ impl Machine {
         vector: ValueType,
     ) -> Result<Places, CheckError> {
         let found = self.places(sig)?;
-        for (class, ty) in [(Class::Int, WORD), (Class::Vector, vector)] {
+        for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
             let regs = self.counting.params.of(class).iter();
             let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
             sig.params.extend(left.map(|_| Param::new(ty)));

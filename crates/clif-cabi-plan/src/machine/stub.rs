@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use super::counting::Registers;
 use crate::error::PlanError;
+use crate::parts::narrow;
 
 pub use step::Step;
 pub use vector::{VectorMove, VectorWidth};
@@ -234,7 +235,7 @@ impl StubCode {
     pub const ALIGN: u64 = 16;
 
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+        narrow(self.bytes.len())
     }
 
     /// What holds from here on.

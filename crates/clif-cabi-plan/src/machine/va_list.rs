@@ -2,11 +2,11 @@
 
 use cabi::Convention;
 
-use super::counting::Class;
+use super::counting::RegClass;
 
 /// How a variadic function finds its unnamed arguments.
 #[derive(Debug)]
-pub(crate) struct VaList {
+pub(crate) struct VaListLayout {
     /// The convention whose `va_list` it is.
     pub(crate) convention: &'static Convention,
     /// Where it saves registers. `None`: the `va_list` is an address in the argument area.
@@ -51,7 +51,7 @@ pub(crate) struct SavedClass {
 pub struct VaCounter {
     /// Bytes from the start of the `va_list`.
     pub at: u8,
-    /// The same to the address that it is added to.
+    /// Bytes from there to the address that it is added to.
     pub base: u8,
     /// Whether it counts from below up to 0.
     pub is_signed: bool,
@@ -74,10 +74,10 @@ impl VaCounter {
 }
 
 impl SaveArea {
-    pub(crate) fn of(&self, class: Class) -> &SavedClass {
+    pub(crate) fn of(&self, class: RegClass) -> &SavedClass {
         match class {
-            Class::Int => &self.int,
-            Class::Vector => &self.vector,
+            RegClass::Int => &self.int,
+            RegClass::Vector => &self.vector,
         }
     }
 }

@@ -4,7 +4,7 @@
 use cabi::Reg;
 use smallvec::SmallVec;
 
-use super::counting::{Class, Counting, Sret};
+use super::counting::{Counting, RegClass, Sret};
 use crate::parts::WORD;
 use crate::places::{CheckError, ClifPlace, Places, Position};
 use crate::signature::{Extension, Param, Purpose, Signature, ValueType};
@@ -21,7 +21,7 @@ pub(super) fn places(
         .ok_or(CheckError::Convention { call_conv })?;
     let sret = checked_sret(counting, sig)?;
 
-    let mut count = Count::of(counting);
+    let mut count = Walk::of(counting);
     let mut results = SmallVec::new();
     for (index, result) in sig.returns.iter().enumerate() {
         let at = Position::Result(index);
@@ -36,12 +36,12 @@ pub(super) fn places(
         (Some((at, param)), Sret::FirstInt) => Some(count.result(at, param)?),
     };
 
-    let mut count = Count::of(counting);
+    let mut count = Walk::of(counting);
     let mut params = SmallVec::with_capacity(sig.params.len());
     for (index, param) in sig.params.iter().enumerate() {
         params.push(count.param(Position::Param(index), param)?);
     }
-    // No larger than MAX_STACK_BYTES, itself a multiple of 16: `Count::stack` has checked.
+    // No larger than MAX_STACK_BYTES, itself a multiple of 16: `Walk::stack` has checked.
     let stack_bytes = count.next_offset.next_multiple_of(16);
     Ok(Places {
         params,
@@ -85,7 +85,7 @@ impl Counting {
     }
 
     /// The register class of a value of type `ty`, if it can be there.
-    fn class(&self, at: Position, ty: ValueType) -> Result<Class, CheckError> {
+    fn class(&self, at: Position, ty: ValueType) -> Result<RegClass, CheckError> {
         let is_param = matches!(at, Position::Param(_));
         let is_refused = ty == ValueType::I128
             || self.instead.iter().any(|(own, _)| *own == ty)
@@ -94,12 +94,12 @@ impl Counting {
             let call_conv = self.call_conv;
             return Err(CheckError::Type { at, ty, call_conv });
         }
-        Ok(Class::of(ty))
+        Ok(RegClass::of(ty))
     }
 }
 
 /// What has been given out so far.
-struct Count {
+struct Walk {
     counting: &'static Counting,
     n_int: usize,
     n_vector: usize,
@@ -108,7 +108,7 @@ struct Count {
     next_offset: u32,
 }
 
-impl Count {
+impl Walk {
     fn of(counting: &'static Counting) -> Self {
         Self {
             counting,
@@ -119,10 +119,10 @@ impl Count {
         }
     }
 
-    fn n_used(&mut self, class: Class) -> &mut usize {
+    fn n_used(&mut self, class: RegClass) -> &mut usize {
         match class {
-            Class::Int => &mut self.n_int,
-            Class::Vector => &mut self.n_vector,
+            RegClass::Int => &mut self.n_int,
+            RegClass::Vector => &mut self.n_vector,
         }
     }
 
@@ -140,7 +140,7 @@ impl Count {
                 }
             }
             Purpose::StructArgument(size) if counting.has_struct_arguments => {
-                // It takes no register, and does not count as a position either.
+                // A block takes no register, and does not count as a position either.
                 return self.area(at, size);
             }
             Purpose::StructArgument(_) => return Err(counting.misplaced(at, param)),
@@ -158,7 +158,7 @@ impl Count {
                 *self.n_used(class) += 1;
                 Ok(ClifPlace::Reg(register))
             }
-            // It would be extended over what follows a slot of fewer bytes than a register's.
+            // The value would be extended over what follows a slot of fewer bytes than a register's.
             None if param.extension != Extension::None && counting.least_slot < WORD.bytes() => {
                 Err(CheckError::Extension { at, ty })
             }

@@ -8,7 +8,7 @@ use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::is_chain;
-use crate::machine::{Class, Machine, Step, VectorMove};
+use crate::machine::{Machine, RegClass, Step, VectorMove};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::solve::PlacedParam;
@@ -176,7 +176,7 @@ fn free_register(
     let free = |class| {
         // By position, nothing may be in the register of the other class either.
         let taken = |position| {
-            let mut classes = Class::ALL
+            let mut classes = RegClass::ALL
                 .into_iter()
                 .filter(|own| *own == class || positional);
             classes.any(|own| params.of(own).get(position).is_some_and(is_taken))
@@ -185,5 +185,5 @@ fn free_register(
         let (_, reg) = regs.find(|(position, _)| !taken(*position))?;
         Some((*reg, Step::chain_to(machine, *reg)?))
     };
-    free(Class::Int).or_else(|| free(Class::Vector))
+    free(RegClass::Int).or_else(|| free(RegClass::Vector))
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::table::PassMode;
 use super::value::placed_parts;
 use crate::error::NotLowered;
-use crate::machine::{Class, Machine, ResultIn, Stub, VectorMove};
+use crate::machine::{Machine, RegClass, ResultIn, Stub, VectorMove};
 use crate::parts::{ClifPart, ClifParts, WORD, objection};
 use crate::signature::Param;
 use crate::solve::Solver;
@@ -149,7 +149,7 @@ impl ResultPlan {
     /// Appends the results to the signature.
     pub(super) fn declare(&mut self, abi: &FnAbi, solver: &mut Solver, side: Side) {
         if let (Self::Vectors { .. }, Side::Caller) = (&self, side) {
-            let first = solver.machine.counting.results.of(Class::Int).first();
+            let first = solver.machine.counting.results.of(RegClass::Int).first();
             let address = first.map(|reg| (Param::new(WORD), *reg));
             solver.results(address.as_slice());
             return;

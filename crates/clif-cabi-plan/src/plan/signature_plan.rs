@@ -6,7 +6,7 @@ use super::result::{ResultPlan, Side};
 use super::table::ArgTable;
 use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Machine, Sret, Step};
+use crate::machine::{Machine, RegClass, Sret, Step};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -37,7 +37,7 @@ impl SignaturePlan {
     pub fn filled(&self, target: &Target) -> Result<Signature, PlanError> {
         let mut signature = self.signature.clone();
         let machine = Machine::under(target, self.abi.convention)?;
-        machine.fill(&mut signature, padding(Class::Vector).ty)?;
+        machine.fill(&mut signature, padding(RegClass::Vector).ty)?;
         Ok(signature)
     }
 }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::value::{in_area, placed_parts};
 use crate::machine::Counting;
-use crate::parts::ClifPart;
+use crate::parts::{ClifPart, narrow};
 use crate::places::ClifPlace;
 use crate::signature::Param;
 use crate::solve::PlacedParam;
@@ -160,11 +160,6 @@ fn range((start, end): (u32, u32)) -> Range<usize> {
     start as usize..end as usize
 }
 
-/// `i` in 32 bits: there are at most as many parts and rows as the argument area has words, less than 2^28.
-pub(super) fn short(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
-}
-
 /// A table while it is made.
 pub(super) struct TableBuilder {
     pub(super) table: ArgTable,
@@ -188,13 +183,13 @@ impl TableBuilder {
         if let Some(sret) = sret {
             builder.push(Content::Sret, sret);
         }
-        builder.start.1 = short(builder.table.locs.len());
+        builder.start.1 = narrow(builder.table.locs.len());
         builder
     }
 
     /// Adds a CLIF parameter.
     pub(super) fn push(&mut self, content: Content, own: PlacedParam) {
-        let param = Some(short(self.params.len()));
+        let param = Some(narrow(self.params.len()));
         let place = own.place;
         self.params.push(own);
         self.table.locs.push(ArgLoc {
@@ -289,7 +284,7 @@ impl TableBuilder {
                             offset: in_area(offset + (lane - regs.len()) as u64 * u64::from(*slot)),
                         },
                     };
-                    self.push_part(arg, short(lane), &word, place);
+                    self.push_part(arg, narrow(lane), &word, place);
                 }
                 PassMode::Lanes(*lanes)
             }
@@ -299,7 +294,10 @@ impl TableBuilder {
 
     /// Ends the argument.
     pub(super) fn end_arg(&mut self, mode: PassMode) {
-        let end = (short(self.table.parts.len()), short(self.table.locs.len()));
+        let end = (
+            narrow(self.table.parts.len()),
+            narrow(self.table.locs.len()),
+        );
         let start = std::mem::replace(&mut self.start, end);
         self.table.args.push(ArgRanges {
             mode,
@@ -318,7 +316,7 @@ impl TableBuilder {
         }
         if let Some(loc) = self.table.locs.get_mut(own.locs.0 as usize) {
             loc.place = to.place;
-            loc.param = Some(short(self.params.len()));
+            loc.param = Some(narrow(self.params.len()));
             self.params.push(to);
         }
     }
@@ -326,7 +324,7 @@ impl TableBuilder {
     /// Has `param` be the CLIF parameter of row `loc`.
     pub(super) fn declare(&mut self, loc: usize, param: Param) {
         if let Some(loc) = self.table.locs.get_mut(loc) {
-            loc.param = Some(short(self.params.len()));
+            loc.param = Some(narrow(self.params.len()));
             let place = loc.place;
             self.params.push(PlacedParam { param, place });
         }
@@ -338,7 +336,7 @@ impl TableBuilder {
             if let Some(param) = loc.param
                 && let Some(index) = indexes.get(param as usize)
             {
-                loc.param = Some(short(*index));
+                loc.param = Some(narrow(*index));
             }
         }
     }

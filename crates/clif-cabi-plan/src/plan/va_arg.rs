@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
 use crate::error::{NotLowered, PlanError};
-use crate::machine::{Class, Counting, Machine, SaveArea, VaCounter};
-use crate::parts::{ClifPart, WORD, is_wide, unplaced};
+use crate::machine::{Counting, Machine, RegClass, SaveArea, VaCounter};
+use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
 
 /// How the next unnamed argument of one type is fetched.
@@ -122,7 +122,7 @@ impl VaArgPlan {
         found.map_err(|why| refuse(NotLowered::VaArg(why)))?;
         if save_area.by_reference && group.kind == GroupKind::Memory {
             let word = (WORD.bytes().into(), WORD.bytes());
-            let pointer = [(ClifPart::WHOLE_WORD, Class::Int)];
+            let pointer = [(ClifPart::WHOLE_WORD, RegClass::Int)];
             let place = in_registers(machine.counting, save_area, pointer, word.1, |_| false);
             return Ok(Self {
                 size,
@@ -174,13 +174,13 @@ impl VaArgPlan {
         };
         let save_area = machine.va_list.save_area.as_ref();
         let save_area = save_area.ok_or_else(|| refuse(NotLowered::VaList))?;
-        let mut own: SmallVec<[(ClifPart, Class); 4]> = SmallVec::new();
+        let mut own: SmallVec<[(ClifPart, RegClass); 4]> = SmallVec::new();
         let mut next = 0;
         for ty in parts {
             let bytes = ty.bytes().next_multiple_of(WORD.bytes());
             let left = size.saturating_sub(next.into()).min(ty.bytes().into());
-            let whole = ClifPart::word(next, u8::try_from(left).unwrap_or(0));
-            own.push((ClifPart { ty: *ty, ..whole }, Class::of(*ty)));
+            let whole = ClifPart::word(next, narrow(left));
+            own.push((ClifPart { ty: *ty, ..whole }, RegClass::of(*ty)));
             next = next.saturating_add(bytes);
         }
         let fits = u64::from(next) <= size.next_multiple_of(WORD.bytes().into());
@@ -283,8 +283,8 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
     }
     let exhausts = |bank| group.exhausts.iter().any(|reg| reg.bank() == bank);
     let parts = group.parts.iter().map(|part| match part.bank {
-        Bank::Vector => (unplaced(part), Class::Vector),
-        _ => (unplaced(part), Class::Int),
+        Bank::Vector => (unplaced(part), RegClass::Vector),
+        _ => (unplaced(part), RegClass::Int),
     });
     let align = group.align;
     Ok(in_registers(counting, save_area, parts, align, exhausts))
@@ -294,7 +294,7 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
 fn in_registers(
     counting: &Counting,
     save_area: &SaveArea,
-    all: impl IntoIterator<Item = (ClifPart, Class)>,
+    all: impl IntoIterator<Item = (ClifPart, RegClass)>,
     align: u32,
     exhausts: impl Fn(Bank) -> bool,
 ) -> VaPlace {
@@ -303,8 +303,8 @@ fn in_registers(
     for (part, class) in all {
         let own = save_area.of(class);
         let at = match class {
-            Class::Vector => &mut vectors,
-            Class::Int => &mut ints,
+            RegClass::Vector => &mut vectors,
+            RegClass::Int => &mut ints,
         };
         parts.push(VaPart {
             part,
@@ -317,7 +317,7 @@ fn in_registers(
         let (own, end) = (save_area.of(class), end(counting, save_area, class));
         let is_last = exhausts(bank) || save_area.exhausts && bytes > 0;
         let otherwise = is_last.then_some(count(own, end));
-        let in_pairs = save_area.in_pairs && class == Class::Int && align >= 2 * own.slot;
+        let in_pairs = save_area.in_pairs && class == RegClass::Int && align >= 2 * own.slot;
         (bytes > 0 || otherwise.is_some()).then_some(VaRegisters {
             counter: own.counter,
             rounded_to: if in_pairs { 2 * own.slot } else { 1 },
@@ -327,8 +327,8 @@ fn in_registers(
             otherwise,
         })
     };
-    let int = takes(Class::Int, Bank::Int, ints);
-    let vector = takes(Class::Vector, Bank::Vector, vectors);
+    let int = takes(RegClass::Int, Bank::Int, ints);
+    let vector = takes(RegClass::Vector, Bank::Vector, vectors);
     VaPlace::Registers {
         takes: int.into_iter().chain(vector).collect(),
         parts,

@@ -3,8 +3,8 @@
 use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Scalar};
 use smallvec::{Array, SmallVec};
 
-use crate::machine::{Class, Counting, Machine, VectorMoves};
-use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, part, value_type};
+use crate::machine::{Counting, Machine, RegClass, VectorMoves};
+use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
 
@@ -71,9 +71,9 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
     matches!(place, Place::Parts(parts) if parts.iter().any(wide))
 }
 
-/// An offset in the argument area, which was checked to have less than 2 GiB when it was assigned; any other is refused by the check.
+/// An offset in the argument area, whose bytes were checked before.
 pub(super) fn in_area(offset: u64) -> u32 {
-    u32::try_from(offset).unwrap_or(u32::MAX)
+    narrow(offset)
 }
 
 /// Objects in the argument area up to this many bytes have parts, their words.
@@ -89,7 +89,7 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
     let is_packed = machine.counting.least_slot < WORD.bytes();
     if is_wide
         || ty.as_record().is_some()
-        || !is_packed && !is_exhausted(machine, Class::of(value), abi)
+        || !is_packed && !is_exhausted(machine, RegClass::of(value), abi)
     {
         return None;
     }
@@ -100,8 +100,7 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
         ValueType::I8 | ValueType::I16 => Extension::Zero,
         _ => Extension::None,
     };
-    // At most 16.
-    let size = u8::try_from(value.bytes()).unwrap_or(16);
+    let size = narrow(value.bytes());
     Some(machine.counting.declarable(ClifPart {
         offset: 0,
         size,
@@ -111,7 +110,7 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
 }
 
 /// Whether something is in the last register of `class`, so that Cranelift has no register left: padding arguments are in those before.
-pub(super) fn is_exhausted(machine: &Machine, class: Class, abi: &FnAbi) -> bool {
+pub(super) fn is_exhausted(machine: &Machine, class: RegClass, abi: &FnAbi) -> bool {
     let Some(last) = machine.counting.params.of(class).last() else {
         return true;
     };

@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use super::value::is_chain;
 use crate::error::PlanError;
-use crate::machine::{Class, Counting, Machine, SaveArea, SavedClass, VaCounter};
-use crate::parts::WORD;
+use crate::machine::{Counting, Machine, RegClass, SaveArea, SavedClass, VaCounter};
+use crate::parts::{WORD, narrow};
 use crate::signature::ValueType;
 
 /// What `va_start` does: it stores CLIF parameters, and writes a `va_list`.
@@ -75,7 +75,7 @@ impl VariadicEntry {
         let counting = machine.counting;
         let start = match &machine.va_list.save_area {
             Some(save_area) => {
-                let [int, vector] = Class::ALL.map(|class| save_area.of(class));
+                let [int, vector] = RegClass::ALL.map(|class| save_area.of(class));
                 let [n_int, n_vector] = taken;
                 let count = |class, n, own: &SavedClass| VaCount {
                     counter: own.counter,
@@ -84,17 +84,17 @@ impl VariadicEntry {
                 };
                 VaStart::Registers {
                     counts: [
-                        count(Class::Int, n_int, int),
-                        count(Class::Vector, n_vector, vector),
+                        count(RegClass::Int, n_int, int),
+                        count(RegClass::Vector, n_vector, vector),
                     ],
                     overflow: area_bytes.saturating_sub(counting.shadow_bytes),
                     overflow_at: save_area.overflow,
-                    save_bytes: end(counting, save_area, Class::Vector),
+                    save_bytes: end(counting, save_area, RegClass::Vector),
                     save_align: vector.slot,
                 }
             }
             None => VaStart::Pointer {
-                first: match n_int < counting.params.of(Class::Int).len() {
+                first: match n_int < counting.params.of(RegClass::Int).len() {
                     true if machine.va_list.has_home => home(counting, n_int),
                     _ => from_shadow(counting, area_bytes.next_multiple_of(WORD.bytes())),
                 },
@@ -117,7 +117,7 @@ pub(super) struct Left {
 /// The registers of parameters that named arguments leave, which take so many integer and vector registers.
 pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
     let (counting, save_area) = (machine.counting, machine.va_list.save_area.as_ref());
-    let classes = [(Class::Int, WORD), (Class::Vector, ValueType::I8X16)];
+    let classes = [(RegClass::Int, WORD), (RegClass::Vector, ValueType::I8X16)];
     let classes = classes.into_iter().zip(taken).take(n_saved(machine));
     classes.flat_map(move |((class, ty), n_taken)| {
         let regs = counting.params.of(class).iter().enumerate();
@@ -125,7 +125,7 @@ pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item =
             reg: *reg,
             ty,
             offset: match save_area {
-                Some(own) => i32::try_from(slot(counting, own, class, i)).unwrap_or(i32::MAX),
+                Some(own) => narrow(slot(counting, own, class, i)),
                 None => home(counting, i),
             },
         })
@@ -143,14 +143,13 @@ fn n_saved(machine: &Machine) -> usize {
 
 /// From the first byte after the shadow space to the slot in it that is of position `i`.
 fn home(counting: &Counting, i: usize) -> i32 {
-    let i = u32::try_from(i).unwrap_or(0);
-    from_shadow(counting, WORD.bytes() * i)
+    from_shadow(counting, WORD.bytes() * narrow::<u32, _>(i))
 }
 
 /// From the first byte after the shadow space to `offset` in the argument area.
 fn from_shadow(counting: &Counting, offset: u32) -> i32 {
     let from = i64::from(offset) - i64::from(counting.shadow_bytes);
-    i32::try_from(from).unwrap_or(i32::MAX)
+    narrow(from)
 }
 
 /// How many integer and vector registers of parameters the arguments of `abi` take. The static chain and the pointer to the result may have registers of
@@ -183,13 +182,13 @@ fn check_taken(abi: &FnAbi, machine: &Machine, taken: [usize; 2]) -> Result<(), 
         .chain(sret_of(abi))
         .filter_map(|reg| params.position(reg))
     {
-        for (class, found) in Class::ALL.into_iter().zip(&mut found) {
+        for (class, found) in RegClass::ALL.into_iter().zip(&mut found) {
             if class == own || machine.counting.positional {
                 *found = (*found).max(n + 1);
             }
         }
     }
-    let classes = Class::ALL.into_iter().zip(taken.into_iter().zip(found));
+    let classes = RegClass::ALL.into_iter().zip(taken.into_iter().zip(found));
     for (class, (taken, found)) in classes.take(n_saved(machine)) {
         let is_exhausted = taken == params.of(class).len() && abi.area_bytes > 0;
         if taken != found && !(is_exhausted && taken > found) {
@@ -235,21 +234,24 @@ fn sret_of(abi: &FnAbi) -> SmallVec<[Reg; 4]> {
 /// What the counter of a class is where the next register is `at` bytes from the start of the register save area.
 pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
     let count = i64::from(at) - i64::from(own.base_at);
-    i32::try_from(count).unwrap_or(i32::MAX)
+    narrow(count)
 }
 
 /// From the start of the register save area to the slot of register `i` of `class`.
-pub(super) fn slot(counting: &Counting, save_area: &SaveArea, class: Class, i: usize) -> u32 {
+pub(super) fn slot(counting: &Counting, save_area: &SaveArea, class: RegClass, i: usize) -> u32 {
     let (start, bytes) = match class {
-        Class::Int => (0, save_area.int.slot),
-        Class::Vector => (end(counting, save_area, Class::Int), save_area.vector.slot),
+        RegClass::Int => (0, save_area.int.slot),
+        RegClass::Vector => (
+            end(counting, save_area, RegClass::Int),
+            save_area.vector.slot,
+        ),
     };
     let i = i.min(counting.params.of(class).len());
-    start + bytes * u32::try_from(i).unwrap_or(0)
+    start + bytes * narrow::<u32, _>(i)
 }
 
 /// From the start of the register save area to the first byte after the slots of `class`.
-pub(super) fn end(counting: &Counting, save_area: &SaveArea, class: Class) -> u32 {
+pub(super) fn end(counting: &Counting, save_area: &SaveArea, class: RegClass) -> u32 {
     slot(counting, save_area, class, usize::MAX)
 }
 

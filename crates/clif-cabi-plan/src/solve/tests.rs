@@ -18,15 +18,15 @@ fn solved() -> Solver {
         place,
     };
     let wanted = [
-        PlacedParam::word(reg(Class::Int, 1)),
-        float(reg(Class::Vector, 1)),
-        PlacedParam::word(reg(Class::Int, 0)),
-        PlacedParam::word(reg(Class::Int, 3)),
+        PlacedParam::word(reg(RegClass::Int, 1)),
+        float(reg(RegClass::Vector, 1)),
+        PlacedParam::word(reg(RegClass::Int, 0)),
+        PlacedParam::word(reg(RegClass::Int, 3)),
         PlacedParam::word(ClifPlace::Stack { offset: 16 }),
         PlacedParam::word(ClifPlace::Stack { offset: 0 }),
     ];
     let mut solver = Solver::new(machine);
-    let results = machine.counting.results.of(Class::Int);
+    let results = machine.counting.results.of(RegClass::Int);
     solver.results(&[
         (Param::new(WORD), results[1]),
         (Param::new(WORD), results[0]),
@@ -44,10 +44,10 @@ fn positions_are_filled() {
     let registers = &machine.counting.params;
     let (ty, start) = (ValueType::F64, machine.counting.shadow_bytes);
     let wanted = [
-        PlacedParam::word(ClifPlace::Reg(registers.of(Class::Int)[2])),
+        PlacedParam::word(ClifPlace::Reg(registers.of(RegClass::Int)[2])),
         PlacedParam {
             param: Param::new(ty),
-            place: ClifPlace::Reg(registers.of(Class::Vector)[0]),
+            place: ClifPlace::Reg(registers.of(RegClass::Vector)[0]),
         },
         PlacedParam::word(ClifPlace::Stack { offset: start + 8 }),
     ];

@@ -111,7 +111,7 @@ impl CallSite<'_, '_, '_> {
             (ResultPlan::Vectors { .. }, _, [base]) if matches!(ret, Ret::Parts | Ret::Fields) => {
                 result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
             }
-            // It is popped even if nobody wants it: the callee's callers rely on an empty stack. The stub writes to a slot of its own, so that
+            // The result is popped even if nobody wants it: the callee's callers rely on an empty stack. The stub writes to a slot of its own, so that
             // nothing computes an address between the call and it.
             (ResultPlan::Stub { bytes, .. }, Some(pop), _) => {
                 let slot = memory::slot(self.builder, u64::from(*bytes), 16);

@@ -56,7 +56,7 @@ impl Callable {
         Ok(self.insert(builder, &args))
     }
 
-    /// The same for `values` that are those of the plan.
+    /// [`Callable::call`] for `values` that are those of the plan.
     pub(super) fn emit(&self, builder: &mut FunctionBuilder<'_>, values: &[Value]) -> Inst {
         match self.extra.is_empty() {
             true => self.insert(builder, values),

@@ -41,7 +41,7 @@ fn one(value: Value) -> Values {
     values
 }
 
-/// The same by way of memory. `None` if the value has too few bytes.
+/// [`split`] by way of memory. `None` if the value has too few bytes.
 fn split_in_memory(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
@@ -151,7 +151,7 @@ pub(crate) fn join(
     }
 }
 
-/// The same by way of memory. `None` if the parts have too few bytes.
+/// [`join`] by way of memory. `None` if the parts have too few bytes.
 pub(crate) fn join_in_memory(
     builder: &mut FunctionBuilder<'_>,
     values: &[Value],

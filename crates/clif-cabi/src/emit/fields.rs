@@ -73,7 +73,7 @@ pub fn fields(ty: &cabi::Type) -> Result<Fields, LowerError> {
     })
 }
 
-/// The same, or why there are none.
+/// [`fields`], or why there are none.
 pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     if ty.size() > MAX_BYTES {
         return Err("more than 64 bytes");
@@ -314,7 +314,7 @@ fn word(
     Some(word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0)))
 }
 
-/// The same slices, those of 16 bytes in two.
+/// These slices, those of 16 bytes in two.
 fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVec<[Slice; 8]>> {
     let mut all = SmallVec::new();
     for own in slices {

@@ -119,7 +119,7 @@ pub(crate) fn load(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address
     from_word(builder, word, part.ty)
 }
 
-/// The same as whoever passes the part does: a narrow integer is loaded and extended by one instruction.
+/// Loads a part as whoever passes it does: a narrow integer is loaded and extended by one instruction.
 pub(super) fn load_passed(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
     let is_signed = part.extension == ArgumentExtension::Sext;
     let opcode = match (part.size, is_signed) {
@@ -138,7 +138,7 @@ pub(super) fn load_passed(builder: &mut FunctionBuilder<'_>, part: &Part, from: 
 /// What a vector of two words is used for, which decides how the first one gets there by one instruction.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum PairFor {
-    /// It is stored next, so that the load becomes part of the instruction.
+    /// The pair is stored next, so that the load becomes part of the instruction.
     Store,
     /// A call, which may be far from the load.
     Call,

@@ -122,7 +122,7 @@ pub(crate) fn write_va_list(
             memory::write(builder, overflow, to, overflow_at.into());
             let mut base = None;
             for own in counts {
-                // Both may be added to the same address.
+                // Two counters may be added to one address.
                 if base.replace(own.counter.base) != Some(own.counter.base) {
                     let value = plus(builder, saved_to, own.base_at.into());
                     memory::write(builder, value, to, own.counter.base.into());

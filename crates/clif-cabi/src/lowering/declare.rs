@@ -75,7 +75,7 @@ impl Lowering {
         let body = self.declare(module, &body, sig, local)?.id;
         if let Some(stub) = plan.entry_stub(body) {
             match define_stub(module, function.id, &stub) {
-                // It is declared again, and has been defined. (Who has declared the body may not have been this crate: then it had not.)
+                // The function is declared again, and has been defined. (Who has declared the body may not have been this crate: then it had not.)
                 Err(LowerError::Module(_)) if !is_first => {}
                 defined => defined.map_err(about)?,
             }
@@ -166,7 +166,7 @@ impl Lowering {
     /// `name`, whose CLIF signature is `first`, is declared again as `sig`.
     fn redeclared(&self, name: &str, sig: &FnSig, first: &Signature) -> LowerError {
         let declared = self.declared.read().unwrap_or_else(|e| e.into_inner());
-        // It may have been declared in another module, or not by this lowering.
+        // The name may have been declared in another module, or not by this lowering.
         let known = declared.get(name).filter(|known| {
             let call = self.call_plan(known);
             let entry = self.entry_plan(known);

@@ -24,7 +24,7 @@ impl Lowering {
     /// `Stub::new(&[Step::SetVectorCount(n), Step::Jump(id)])`, got by [`Stubs::stub`](crate::Stubs::stub) and called with the call's own signature.
     ///
     /// # Errors
-    /// [`LowerError::Replay`] for a signature that Cranelift does not place as C does, [`LowerError::Unsupported`] for one that disagrees with `taken`.
+    /// [`LowerError::Plan`] for a signature that Cranelift does not place as C does, or that disagrees with `taken`.
     ///
     /// # Example
     /// ```

@@ -21,7 +21,7 @@ impl Lowering {
     ///
     /// # Errors
     /// [`LowerError::Value`] for a type that no argument after `...` has, because C promotes it (`float`, `char`, `short`, `bool`), and
-    /// if `list` is no address; [`LowerError::Unsupported`] for what cannot be fetched.
+    /// if `list` is no address; [`LowerError::Plan`] for what cannot be fetched.
     pub fn va_arg(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -83,7 +83,7 @@ impl Lowering {
     /// x86-64 System V, 32 on AArch64, and 8 where it is an address.
     ///
     /// # Errors
-    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Unsupported`] for a
+    /// [`LowerError::Value`] for what is no address, [`LowerError::Function`] if `builder` stands nowhere, [`LowerError::Plan`] for a
     /// convention whose `va_list` is not known.
     pub fn va_copy(
         &self,

@@ -10,7 +10,7 @@ use cabi::{Convention, PlacedPart, Target};
 use super::counting::Counting;
 use super::description::{Machine, ResultIn, Selected, VectorMoves};
 use super::stub::Steps;
-use super::va_list::{SaveArea, SavedClass, VaCounter, VaList, member};
+use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::error::NotLowered;
 use crate::parts::is_wide;
 
@@ -67,7 +67,7 @@ const LINUX: Machine = Machine {
     under,
     wide_calls: None,
     // AAPCS64, Appendix B: Variable Argument Lists.
-    va_list: VaList {
+    va_list: VaListLayout {
         convention: &AAPCS64,
         save_area: Some(SaveArea {
             int: SavedClass {
@@ -97,7 +97,7 @@ static APPLE: Machine = Machine {
     counting: &counting::APPLE,
     chain: stub::X17,
     closures: Some(&APPLE_CLOSURES),
-    va_list: VaList {
+    va_list: VaListLayout {
         convention: &APPLE_ARM64,
         save_area: None,
         has_home: false,

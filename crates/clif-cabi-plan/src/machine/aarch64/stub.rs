@@ -8,7 +8,7 @@ use cabi::{Bank, Reg, Register};
 
 use super::counting::SYSTEM_V;
 use crate::error::PlanError;
-use crate::machine::counting::Class;
+use crate::machine::counting::RegClass;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, StubCode};
 
 /// The address.
@@ -49,7 +49,7 @@ const MAX_IMMEDIATE: u32 = 0xfff;
 
 /// Whether it is among the steps of calls with a static chain, and of entries.
 pub(super) fn has_step(step: Step) -> bool {
-    let is_int = |n| usize::from(n) < SYSTEM_V.params.of(Class::Int).len();
+    let is_int = |n| usize::from(n) < SYSTEM_V.params.of(RegClass::Int).len();
     match step {
         Step::ChainToInt(n) | Step::AddressToInt(n) | Step::JumpInt(n) => is_int(n),
         Step::Skip(bytes) => bytes <= MAX_IMMEDIATE,

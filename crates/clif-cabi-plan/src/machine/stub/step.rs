@@ -98,7 +98,7 @@ steps! {
     CallAfter(n: u32) "callafter" IN_FRAME,
     /// Loads a scratch register, the address, from the word after an argument area of so many bytes.
     Address(n: u32) "address" BEFORE_FRAME,
-    /// The same in a frame.
+    /// [`Step::Address`] in a frame.
     AddressInFrame(n: u32) "addressinframe" IN_FRAME,
     /// Sets the address to that of what [`Step::Skip`] has left unused.
     AddressOfSkipped "addressofskipped" IN_FRAME,

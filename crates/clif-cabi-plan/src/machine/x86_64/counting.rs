@@ -52,7 +52,7 @@ const FAST: Counting = Counting {
 
 pub(super) const PRESERVE_ALL: Counting = Counting {
     call_conv: CallConv::PreserveAll,
-    // It could not be returned.
+    // The pointer could not be returned.
     sret: Sret::Refused,
     // The copy would be a `memcpy` that Cranelift believes to clobber nothing.
     has_struct_arguments: false,

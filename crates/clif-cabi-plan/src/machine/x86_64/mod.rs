@@ -10,10 +10,10 @@ use cabi::{
     X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
-use super::counting::{Class, Counting};
+use super::counting::{Counting, RegClass};
 use super::description::{Machine, ResultIn, Selected, VectorMoves};
 use super::stub::{Steps, Stub, VectorMove, VectorWidth};
-use super::va_list::{SaveArea, SavedClass, VaCounter, VaList, member};
+use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::error::NotLowered;
 use crate::parts::{X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
@@ -55,7 +55,7 @@ const UNIX: Machine = Machine {
     under,
     wide_calls: None,
     // psABI 3.5.7, The Register Save Area.
-    va_list: VaList {
+    va_list: VaListLayout {
         convention: &X86_64_SYSV,
         save_area: Some(SaveArea {
             int: SavedClass {
@@ -100,7 +100,7 @@ static WIN64: Machine = Machine {
     under,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding arguments.
     wide_calls: Some(&MACHINE),
-    va_list: VaList {
+    va_list: VaListLayout {
         convention: &X86_64_WIN64,
         save_area: None,
         has_home: true,
@@ -140,7 +140,7 @@ fn under(convention: &Convention) -> Option<&'static Machine> {
 }
 
 fn result(counting: &Counting, parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
-    let declarable = counting.results.of(Class::Vector);
+    let declarable = counting.results.of(RegClass::Vector);
     let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
     if parts
         .iter()
@@ -181,7 +181,7 @@ fn vector_moves(parts: &[PlacedPart]) -> Option<VectorMoves> {
         let Loc::Reg(reg) = placed.loc else {
             return None;
         };
-        let movable = SYSTEM_V.params.of(Class::Vector).contains(&reg);
+        let movable = SYSTEM_V.params.of(RegClass::Vector).contains(&reg);
         (movable && size == ty.bytes()).then_some(VectorMove {
             width,
             register: reg.index(),

@@ -7,7 +7,7 @@ use cabi::{Reg, x86_64};
 
 use super::counting::{SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
-use crate::machine::counting::Class;
+use crate::machine::counting::RegClass;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode};
 use crate::parts::{WORD, X87_BYTES};
 use crate::signature::{CallConv, Param, Signature};
@@ -100,7 +100,7 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
 
 /// Copies the vector arguments of Win64 at these positions to the integer registers of the same positions.
 fn vectors_to_ints(positions: u8, code: &mut StubCode) {
-    let ints = WINDOWS_FASTCALL.params.of(Class::Int).iter();
+    let ints = WINDOWS_FASTCALL.params.of(RegClass::Int).iter();
     let copied = (0_u8..).zip(ints).filter(|(n, _)| positions >> n & 1 == 1);
     for (n, reg) in copied {
         // movq reg, xmm
@@ -126,7 +126,7 @@ fn number(n: u8) -> (u8, u8) {
 
 /// The n-th integer register of System V's parameters.
 fn int(n: u8) -> Option<Reg> {
-    let ints = SYSTEM_V.params.of(Class::Int);
+    let ints = SYSTEM_V.params.of(RegClass::Int);
     ints.get(usize::from(n)).copied()
 }
 

@@ -5,10 +5,10 @@ use smallvec::SmallVec;
 
 use super::records::{self, Records};
 use crate::machine::{Machine, Step, VectorMove};
-use crate::parts::{ClifPart, WORD};
+use crate::parts::{ClifPart, WORD, narrow};
 use crate::places::ClifPlace;
 use crate::plan::result::ResultPlan;
-use crate::plan::table::{Content, PassMode, TableBuilder, short};
+use crate::plan::table::{Content, PassMode, TableBuilder};
 use crate::plan::value::{in_area, is_chain, wide_moves};
 use crate::signature::Param;
 use crate::solve::PlacedParam;
@@ -166,7 +166,7 @@ impl CallArgs {
             let place = ClifPlace::Stack { offset };
             let param = Param::new(vector);
             let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
-            let part = short(part);
+            let part = narrow(part);
             let content = Content::Words { arg, part, at_once };
             self.table.push(content, PlacedParam { param, place });
         }

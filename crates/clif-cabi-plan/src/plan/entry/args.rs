@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::IncomingArea;
 use crate::error::PlanError;
-use crate::machine::{Class, Machine};
+use crate::machine::{Machine, RegClass};
 use crate::parts::{WORD, slots};
 use crate::places::ClifPlace;
 use crate::plan::entry_stub::{EntryStub, FrameArea, SavedVectors};
@@ -179,7 +179,7 @@ impl EntryArgs {
             };
             let arg_place = &abi.args.get(arg as usize)?.place;
             let is_own = matches!(arg_place, Place::Stack { .. });
-            let is_word = is_exhausted(machine, Class::Int, abi) && in_words(arg_place);
+            let is_word = is_exhausted(machine, RegClass::Int, abi) && in_words(arg_place);
             if !is_own && !is_word && machine.has_area() {
                 return None;
             }

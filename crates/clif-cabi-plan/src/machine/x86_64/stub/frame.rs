@@ -5,6 +5,7 @@ use cabi::{Reg, x86_64};
 
 use super::ENTRY;
 use crate::machine::stub::StubCode;
+use crate::parts::narrow;
 
 /// The bytes that a guard page has at least.
 const PAGE: u32 = 4096;
@@ -65,7 +66,7 @@ pub(super) fn copy(area: u32, code: &mut StubCode) {
 
 pub(super) fn push_area(shadow: u32, code: &mut StubCode) {
     // lea r11, [rbp + 16 + shadow]; push r11. Valid steps have one byte of it.
-    let disp = u8::try_from(AREA + shadow).unwrap_or(u8::MAX);
+    let disp = narrow(AREA + shadow);
     code.bytes.extend([0x4c, 0x8d, 0x5d, disp, 0x41, 0x53]);
 }
 

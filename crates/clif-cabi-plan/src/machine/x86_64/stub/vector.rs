@@ -17,7 +17,7 @@ pub(super) fn of_r11(opcode: u8, own: VectorMove, code: &mut StubCode) {
     operands(opcode, own, 3, code);
 }
 
-/// The same of the object at rdi.
+/// `movups` or `vmovups` of the object at rdi.
 pub(super) fn of_rdi(opcode: u8, own: VectorMove, code: &mut StubCode) {
     code.bytes.extend(match own.width {
         VectorWidth::V128 => &[0x0f][..],
