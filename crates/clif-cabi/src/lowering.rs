@@ -137,15 +137,9 @@ impl Lowering {
     /// front ends that call functions of one signature many times.
     ///
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};
-    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-    /// # struct None;
-    /// # impl clif_cabi::Stubs for None {
-    /// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
-    /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
-    /// # }
-    /// # let stubs = &mut None;
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let stubs = &mut NoStubs;
+    /// # let isa = linux_isa();
     /// # let mut func = ir::Function::new();
     /// # let mut context = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
@@ -276,12 +270,8 @@ impl Lowering {
     ///
     /// # Example: a variadic function through a pointer, with an instruction of one's own
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{Context, ir::{self, InstBuilder}, isa, settings::{self, Configurable}};
-    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-    /// # use clif_cabi::cranelift_module::Module;
-    /// # let names = clif_cabi::cranelift_module::default_libcall_names();
-    /// # let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false")];
-    /// # let mut module = cranelift_jit::JITModule::new(cranelift_jit::JITBuilder::with_flags(&flags, names).unwrap());
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let mut module = jit(&[]);
     /// # let mut ctx = module.make_context();
     /// # let mut fctx = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fctx);

@@ -70,8 +70,8 @@ impl<P: Deref<Target = SignaturePlan>> Eq for BySig<P> {}
 ///
 /// # Example
 /// ```
-/// # use clif_cabi::cranelift_codegen::{isa, settings};
-/// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+/// # let isa = linux_isa();
 /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 /// use clif_cabi::SysVAggregateLowering;
 ///
@@ -196,8 +196,8 @@ impl CallPlan {
     ///
     /// # Example
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{isa, settings};
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let isa = linux_isa();
     /// use clif_cabi::SysVAggregateLowering;
     /// use clif_cabi::cabi::{FnSig, Type, VectorLevel};
     ///

@@ -15,15 +15,9 @@ impl Lowering {
     ///
     /// # Example
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{ir, isa, settings};
-    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-    /// # struct None;
-    /// # impl clif_cabi::Stubs for None {
-    /// #     fn stub(&mut self, _: clif_cabi::Stub, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
-    /// #     fn function(&mut self, _: clif_cabi::cranelift_module::FuncId, _: ir::SigRef, _: &mut ir::Function) -> Result<ir::FuncRef, clif_cabi::LowerError> { unreachable!() }
-    /// # }
-    /// # let stubs = &mut None;
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let stubs = &mut NoStubs;
+    /// # let isa = linux_isa();
     /// # let mut func = ir::Function::new();
     /// # let mut context = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);

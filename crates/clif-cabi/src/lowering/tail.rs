@@ -19,11 +19,8 @@ impl Lowering {
     ///
     /// # Example
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{ir::{types, InstBuilder, condcodes::IntCC}, settings::{self, Configurable}};
-    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-    /// # use clif_cabi::cranelift_module::{Module, default_libcall_names};
-    /// # let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false"), ("preserve_frame_pointers", "true")];
-    /// # let mut module = cranelift_jit::JITModule::new(cranelift_jit::JITBuilder::with_flags(&flags, default_libcall_names()).unwrap());
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let mut module = jit(&["preserve_frame_pointers"]);
     /// # let mut ctx = module.make_context();
     /// # let mut fctx = FunctionBuilderContext::new();
     /// use clif_cabi::cabi::{Convention, FnSig, Type, X86_64_LANG};
@@ -86,11 +83,8 @@ impl Lowering {
     ///
     /// # Example
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{ir::InstBuilder, settings::{self, Configurable}};
-    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-    /// # use clif_cabi::cranelift_module::{Module, default_libcall_names};
-    /// # let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false"), ("enable_pinned_reg", "true")];
-    /// # let mut module = cranelift_jit::JITModule::new(cranelift_jit::JITBuilder::with_flags(&flags, default_libcall_names()).unwrap());
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let mut module = jit(&["enable_pinned_reg"]);
     /// # let mut ctx = module.make_context();
     /// # let mut fctx = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fctx);
