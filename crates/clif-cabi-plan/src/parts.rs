@@ -1,7 +1,7 @@
 //! Parts: what a C value is made of in CLIF, each a scalar of at most 8 bytes (16 for vectors and `f128`).
 
 use cabi::{Bank, Kind, Leaf, LeafKind, Loc, PartType, PlacedPart, Scalar};
-use smallvec::SmallVec;
+use smallvec::{Array, SmallVec};
 
 use crate::error::NotLowered;
 use crate::signature::{Extension, ValueType};
@@ -230,40 +230,30 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
     }
 }
 
-/// The words of a value of `size` bytes in memory. Of x87's format only the 10 bytes that count.
-pub(crate) fn words(size: u64, ty: &cabi::Type) -> ClifParts {
-    match ty.kind() {
-        Kind::Scalar(Scalar::F80) => return x87_parts(1),
-        Kind::Complex(Scalar::F80) => return x87_parts(2),
-        _ => {}
-    }
-    let word_bytes = WORD.bytes();
-    let mut parts = ClifParts::new();
+/// Appends the parts of a value of `size` bytes in the argument area, where it is aligned to `align` and slots have `least_slot` bytes: its words, or what slots
+/// of less than a word have. Of x87's format only the 10 bytes that count.
+pub(crate) fn slots(
+    least_slot: u32,
+    (size, align): (u64, u32),
+    ty: &cabi::Type,
+    to: &mut SmallVec<impl Array<Item = ClifPart>>,
+) {
+    let own = match (ty.kind(), align.max(least_slot)) {
+        (Kind::Scalar(Scalar::F80), _) => return to.extend(x87_parts(1)),
+        (Kind::Complex(Scalar::F80), _) => return to.extend(x87_parts(2)),
+        (_, 1) => ValueType::I8,
+        (_, 2) => ValueType::I16,
+        (_, 4) => ValueType::I32,
+        _ => WORD,
+    };
+    let step = u64::from(own.bytes());
     let mut offset = 0;
     while offset < size {
-        let bytes = (size - offset).min(u64::from(word_bytes));
-        parts.push(ClifPart::word(narrow(offset), narrow(bytes)));
-        offset += u64::from(word_bytes);
+        let bytes = (size - offset).min(step);
+        let part = ClifPart::word(narrow(offset), narrow(bytes));
+        to.push(ClifPart { ty: own, ..part });
+        offset += step;
     }
-    parts
-}
-
-/// The parts of a value of `size` bytes in the argument area, where it is aligned to `align` and slots have `least_slot` bytes: its words, or what slots of less than
-/// a word have.
-pub(crate) fn slots(least_slot: u32, (size, align): (u64, u32), ty: &cabi::Type) -> ClifParts {
-    let own = match align.max(least_slot) {
-        1 => ValueType::I8,
-        2 => ValueType::I16,
-        4 => ValueType::I32,
-        _ => return words(size, ty),
-    };
-    let step = own.bytes();
-    let offsets = (0..narrow(size)).step_by(step as usize);
-    let part = |offset| ClifPart {
-        ty: own,
-        ..ClifPart::word(offset, narrow(step))
-    };
-    offsets.map(part).collect()
 }
 
 /// `n` in a narrower type, where it was checked before to fit: sizes and offsets in an argument area, which has at most

@@ -218,10 +218,18 @@ impl TableBuilder {
         }
     }
 
-    /// Adds parts that are yet to be placed.
-    pub(super) fn add_parts(&mut self, parts: &[ClifPart]) {
-        for part in parts {
-            self.table.parts.push(*part);
+    /// The parts of all arguments so far.
+    pub(super) fn parts(&mut self) -> &mut SmallVec<[ClifPart; 16]> {
+        &mut self.table.parts
+    }
+
+    /// Adds the parts of argument `arg` from `first` on, each in the argument area after `offset`.
+    pub(super) fn push_stack_parts(&mut self, arg: u32, first: usize, offset: u32) {
+        let mut part = 0;
+        while let Some(own) = self.table.parts.get(first + part as usize).copied() {
+            let offset = offset.saturating_add(own.offset);
+            self.push_part(arg, part, &own, ClifPlace::Stack { offset });
+            part += 1;
         }
     }
 

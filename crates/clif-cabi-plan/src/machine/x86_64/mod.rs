@@ -82,22 +82,9 @@ const UNIX: Machine = Machine {
 
 static WIN64: Machine = Machine {
     counting: &WINDOWS_FASTCALL,
-    countings: counting::ALL,
     callee_saved: X86_64_WIN64.frame.callee_saved,
-    callee_pops: CalleePops::Nothing,
-    preserved_vectors: None,
-    has_stubs: true,
-    steps: &STEPS,
-    calls: None,
     // Records of more than 8 bytes are passed by reference.
     reads_wide: false,
-    area_from_frame: None,
-    has_block_copy: true,
-    context: x86_64::R15,
-    vector_count: Some(x86_64::RAX),
-    chain: x86_64::R10,
-    closures: None,
-    under,
     // Callees of Win64 preserve all that those of System V do; the shadow space is padding arguments.
     wide_calls: Some(&MACHINE),
     va_list: VaListLayout {
@@ -105,8 +92,7 @@ static WIN64: Machine = Machine {
         save_area: None,
         has_home: true,
     },
-    result,
-    vector_moves,
+    ..UNIX
 };
 
 static LANG: Machine = Machine {

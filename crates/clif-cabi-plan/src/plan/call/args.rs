@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::records::{self, Records};
 use crate::machine::{Machine, Step, VectorMove};
-use crate::parts::{ClifPart, WORD, narrow};
+use crate::parts::{ClifPart, ClifParts, WORD, narrow};
 use crate::places::ClifPlace;
 use crate::plan::result::ResultPlan;
 use crate::plan::table::{Content, PassMode, TableBuilder};
@@ -126,18 +126,15 @@ impl CallArgs {
         (arg, ty): (u32, &cabi::Type),
         (offset, size, align): (u64, u64, u32),
     ) -> PassMode {
-        let (mode, parts) = records.mode(machine, ty, (size, align), abi);
-        self.table.add_parts(&parts);
+        let first = self.table.parts().len();
+        let mode = records.mode(machine, ty, (size, align), abi, self.table.parts());
         match mode {
-            PassMode::Words => self.words((arg, ty), offset, &parts),
-            PassMode::Area => self.block(arg, offset, size),
-            _ => {
-                for (part, own) in (0..).zip(&parts) {
-                    let offset = in_area(offset + u64::from(own.offset));
-                    let place = ClifPlace::Stack { offset };
-                    self.table.push_part(arg, part, own, place);
-                }
+            PassMode::Words => {
+                let parts: ClifParts = self.table.parts().iter().skip(first).copied().collect();
+                self.words((arg, ty), offset, &parts);
             }
+            PassMode::Area => self.block(arg, offset, size),
+            _ => self.table.push_stack_parts(arg, first, in_area(offset)),
         }
         mode
     }

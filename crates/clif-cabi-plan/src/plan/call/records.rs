@@ -8,9 +8,10 @@
 use std::ops::Range;
 
 use cabi::{FnAbi, FnSig, Place};
+use smallvec::{Array, SmallVec};
 
 use crate::machine::Machine;
-use crate::parts::{ClifPart, ClifParts, WORD, slots};
+use crate::parts::{ClifPart, WORD, slots};
 use crate::plan::table::PassMode;
 use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, own_type};
 use crate::signature::ValueType;
@@ -56,33 +57,37 @@ impl Records {
         }
     }
 
-    /// How a value of `ty` with `size` bytes in the argument area gets there, and its parts.
+    /// How a value of `ty` with `size` bytes in the argument area gets there. Appends its parts.
     pub(super) fn mode(
         &mut self,
         machine: &Machine,
         ty: &cabi::Type,
         (size, align): (u64, u32),
         abi: &FnAbi,
-    ) -> (PassMode, ClifParts) {
+        parts: &mut SmallVec<impl Array<Item = ClifPart>>,
+    ) -> PassMode {
         if let Some(own) = own_type(machine, ty, abi) {
-            return (PassMode::Parts, ClifParts::from_slice(&[own]));
+            parts.push(own);
+            return PassMode::Parts;
         }
         if size > MAX_PARTS_BYTES {
-            return (PassMode::Area, ClifParts::new());
+            return PassMode::Area;
         }
-        let parts = slots(machine.counting.least_slot, (size, align), ty);
+        let first = parts.len();
+        slots(machine.counting.least_slot, (size, align), ty, parts);
         if !machine.has_block_copy || crate::value_type(ty).is_some() {
-            return (PassMode::Parts, parts);
+            return PassMode::Parts;
         }
         let in_vectors = self.has_vectors && is_split(ty, size);
         let fits = size <= MAX_WORDS_BYTES || in_vectors && !self.has_copies;
-        if !fits || self.n_words + parts.len() > MAX_WORDS {
-            return (PassMode::Area, parts);
+        let n_words = parts.len() - first;
+        if !fits || self.n_words + n_words > MAX_WORDS {
+            return PassMode::Area;
         }
-        self.n_words += parts.len();
+        self.n_words += n_words;
         match in_vectors {
-            true => (PassMode::Words, parts),
-            false => (PassMode::Parts, parts),
+            true => PassMode::Words,
+            false => PassMode::Parts,
         }
     }
 }

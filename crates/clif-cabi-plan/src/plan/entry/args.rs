@@ -72,31 +72,21 @@ impl EntryArgs {
                     size,
                     align,
                 } => {
-                    let offset = in_area(*offset);
-                    match own_type(machine, ty, abi) {
-                        Some(own) => {
-                            table.add_parts(&[own]);
-                            table.push_part(i, 0, &own, ClifPlace::Stack { offset });
-                            PassMode::Parts
-                        }
-                        None if !machine.has_area() => {
-                            let parts = slots(counting.least_slot, (*size, *align), ty);
-                            table.add_parts(&parts);
-                            for (part, own) in (0..).zip(&parts) {
-                                let offset = offset.saturating_add(own.offset);
-                                table.push_part(i, part, own, ClifPlace::Stack { offset });
-                            }
-                            PassMode::Parts
-                        }
-                        None => {
-                            if *size <= MAX_PARTS_BYTES {
-                                table.add_parts(&slots(counting.least_slot, (*size, *align), ty));
-                            }
-                            let size = in_area(*size);
-                            let place = ClifPlace::Area { offset, size };
-                            table.push_place(Content::Object { arg: i }, place);
-                            PassMode::Area
-                        }
+                    let (first, offset) = (table.parts().len(), in_area(*offset));
+                    let own = own_type(machine, ty, abi);
+                    match own {
+                        Some(own) => table.parts().push(own),
+                        None if *size > MAX_PARTS_BYTES => {}
+                        None => slots(counting.least_slot, (*size, *align), ty, table.parts()),
+                    }
+                    if own.is_some() || !machine.has_area() {
+                        table.push_stack_parts(i, first, offset);
+                        PassMode::Parts
+                    } else {
+                        let size = in_area(*size);
+                        let place = ClifPlace::Area { offset, size };
+                        table.push_place(Content::Object { arg: i }, place);
+                        PassMode::Area
                     }
                 }
                 Place::Parts(placed) => match wide_moves(machine, place) {
