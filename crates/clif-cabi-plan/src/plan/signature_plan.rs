@@ -61,54 +61,23 @@ impl PlanDraft {
             sig = sig.at_call_unpromoted([])?;
         }
         let abi = FnAbi::new(&sig, target)?;
-        let mut machine = Machine::under(target, abi.convention)?;
+        let machine = Machine::under(target, abi.convention)?;
         check_args(machine, &sig, &abi, target)?;
-        if let (Side::Caller, Some(wide_calls)) = (side, machine.wide_calls)
-            && abi.args.iter().any(|arg| has_16_bytes(&arg.place))
-        {
-            machine = wide_calls;
-        }
-        if side == Side::Callee
-            && (machine.preserved_vectors).is_some_and(|most| sig.assumed().vectors > most)
-        {
-            let why = "Cranelift's functions preserve the lower 16 bytes of a vector register";
-            let why = NotLowered::Convention(why);
-            return Err(PlanError::convention(abi.convention, why, target));
-        }
-        if side == Side::Caller && machine.closures == Some(abi.convention) {
-            let why = "its functions are entered by the stubs of closures alone";
-            let why = NotLowered::Convention(why);
-            return Err(PlanError::convention(abi.convention, why, target));
-        }
-        if side == Side::Caller {
-            machine = machine.calls.unwrap_or(machine);
-        }
-        if side == Side::Callee && sig.is_variadic() {
-            check_va_list(machine, abi.convention, target)?;
-        }
+        let machine = match side {
+            Side::Caller => caller_machine(machine, &abi),
+            Side::Callee => {
+                check_callee(machine, &sig, abi.convention, target)?;
+                Ok(machine)
+            }
+        };
+        let machine = machine.map_err(|why| PlanError::convention(abi.convention, why, target))?;
         let mut result = ResultPlan::of(machine, &sig, &abi).map_err(|why| {
             let what = format!("result, {}", sig.result());
             PlanError::unsupported(what, why, target)
         })?;
         let mut solver = Solver::new(machine);
         result.declare(&abi, &mut solver, side);
-        let sret = match abi.ret.place {
-            Place::Indirect {
-                pointer: Loc::Reg(reg),
-                ..
-            } => {
-                // A pointer that nobody returns may be any word.
-                let is_word = solver.machine.counting.sret == Sret::Refused
-                    && abi.ret.sret_returned_in.is_none();
-                let param = match is_word {
-                    true => Param::new(WORD),
-                    false => Param::special(WORD, Purpose::StructReturn),
-                };
-                let place = ClifPlace::Reg(reg);
-                Some(PlacedParam { param, place })
-            }
-            _ => None,
-        };
+        let sret = sret(solver.machine, &abi);
         Ok(Self {
             sig,
             abi,
@@ -117,6 +86,56 @@ impl PlanDraft {
             sret,
         })
     }
+}
+
+/// The machine by whose counting a function of `machine` is called.
+fn caller_machine(machine: &'static Machine, abi: &FnAbi) -> Result<&'static Machine, NotLowered> {
+    if machine.closures == Some(abi.convention) {
+        let why = "its functions are entered by the stubs of closures alone";
+        return Err(NotLowered::Convention(why));
+    }
+    let is_wide = abi.args.iter().any(|arg| has_16_bytes(&arg.place));
+    let wide_calls = machine.wide_calls.filter(|_| is_wide);
+    let machine = wide_calls.unwrap_or(machine);
+    Ok(machine.calls.unwrap_or(machine))
+}
+
+/// Refuses a function that cannot be defined, though it can be called.
+fn check_callee(
+    machine: &Machine,
+    sig: &FnSig,
+    convention: &cabi::Convention,
+    target: &Target,
+) -> Result<(), PlanError> {
+    let most = machine.preserved_vectors;
+    if most.is_some_and(|most| sig.assumed().vectors > most) {
+        let why = "Cranelift's functions preserve the lower 16 bytes of a vector register";
+        let why = NotLowered::Convention(why);
+        return Err(PlanError::convention(convention, why, target));
+    }
+    match sig.is_variadic() {
+        true => check_va_list(machine, convention, target),
+        false => Ok(()),
+    }
+}
+
+/// The pointer to the result, if there is one.
+fn sret(machine: &Machine, abi: &FnAbi) -> Option<PlacedParam> {
+    let Place::Indirect {
+        pointer: Loc::Reg(reg),
+        ..
+    } = abi.ret.place
+    else {
+        return None;
+    };
+    // A pointer that nobody returns may be any word.
+    let is_word = machine.counting.sret == Sret::Refused && abi.ret.sret_returned_in.is_none();
+    let param = match is_word {
+        true => Param::new(WORD),
+        false => Param::special(WORD, Purpose::StructReturn),
+    };
+    let place = ClifPlace::Reg(reg);
+    Some(PlacedParam { param, place })
 }
 
 /// Refuses a convention whose `va_list` is not that of `machine`.

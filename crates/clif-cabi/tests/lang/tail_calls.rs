@@ -314,7 +314,11 @@ fn refused_tail_calls() {
         refused(with, &own, &lang(&[large()], Type::I64), 0),
         refused(with, &own, &own, 2),
     ];
-    let expected = format!(
+    assert_eq!(found.join("\n"), refusals(target, c_name));
+}
+
+fn refusals(target: &str, c_name: &str) -> String {
+    format!(
         "\
 {target}: a tail call needs the setting preserve_frame_pointers
 a tail call: the function being built is of the convention {c_name}, whose callers pop the arguments: its frame cannot become another function's
@@ -323,6 +327,5 @@ a tail call: the result of what is called, double, is not returned as that of th
 a tail call: the result of what is called, signed char of lang, is not returned as that of the function being built is, signed char of lang, extended
 a tail call: argument 0, struct large: it is passed by the address of a copy, which would be in the frame that is given up
 a tail call: argument 1, struct large: the copy it is passed by is another argument's as well"
-    );
-    assert_eq!(found.join("\n"), expected);
+    )
 }
