@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use crate::layout;
-use crate::leaves::to_runs;
 use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{DataModel, Language};
 use crate::types::error::Error;
@@ -69,7 +68,6 @@ impl RecordBuilder {
                 align: m.align,
             })
             .collect();
-        let runs = to_runs(self.kind, &fields, placed.size);
         let record = Record {
             kind: self.kind,
             tag: self.tag,
@@ -91,7 +89,6 @@ impl RecordBuilder {
             fields,
             wide_leaf: false,
             all_padding: false,
-            runs,
         }
         .sealed();
         let (size, align) = (record.size, record.align);

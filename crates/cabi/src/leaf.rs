@@ -78,41 +78,6 @@ impl Leaf {
     }
 }
 
-/// Leaves side by side that are alike, with the same around them.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Run {
-    /// The first of them.
-    pub(crate) first: Leaf,
-    /// The byte after the last.
-    pub(crate) end: u64,
-}
-
-impl Run {
-    /// A run of one.
-    #[inline]
-    pub(crate) fn of(leaf: Leaf) -> Self {
-        let end = leaf.bytes().end;
-        Self { first: leaf, end }
-    }
-
-    /// Whether `next` goes on where this one ends.
-    pub(crate) fn goes_on_with(&self, next: &Self) -> bool {
-        let alike = |run: &Self| (run.first.kind, run.first.around);
-        alike(self) == alike(next) && self.end == next.first.bytes().start
-    }
-
-    /// Each of them.
-    pub(crate) fn leaves(&self) -> impl Iterator<Item = Leaf> {
-        let (first, bytes) = (self.first, self.first.bytes());
-        let size = bytes.end - bytes.start;
-        let n = (self.end - bytes.start).checked_div(size).unwrap_or(1);
-        (0..n).map(move |i| Leaf {
-            offset_bits: first.offset_bits + i * size * 8,
-            ..first
-        })
-    }
-}
-
 /// What is around a leaf, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Around(u8);

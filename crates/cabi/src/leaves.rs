@@ -3,11 +3,9 @@
 //! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks inside a type to find out what is where. What is
 //! around a leaf is not copied into it: [`Leaves`] knows the path that led to it, for the few that ask.
 
-use alloc::boxed::Box;
-
 use smallvec::SmallVec;
 
-pub(crate) use crate::leaf::{Around, Run};
+pub(crate) use crate::leaf::Around;
 pub use crate::leaf::{Leaf, LeafKind};
 use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
@@ -52,67 +50,6 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
         start: Some((array.offset_bits / 8, around)),
         ..leaves_of_one_element(elem)
     }
-}
-
-/// The leaves of a small record of `fields`, joined to runs, for it to keep: then a fold over them need not walk. `None` where they are more than
-/// [plain](is_plain) ones. What a member at offset 0 keeps is taken as it is, so that a type costs no more to build the deeper it nests: there nothing of this
-/// record is around its leaves.
-pub(crate) fn to_runs(kind: RecordKind, fields: &[Field], size: u64) -> Option<Box<[Run]>> {
-    const MAX: usize = 16;
-    if size > 16 || fields.is_empty() {
-        return None;
-    }
-    let mut all: SmallVec<[Run; 4]> = SmallVec::new();
-    let mut add = |run: Run| {
-        match all.last_mut() {
-            Some(last) if last.goes_on_with(&run) => last.end = run.end,
-            _ => all.push(run),
-        }
-        (all.len() <= MAX).then_some(())
-    };
-    for field in fields {
-        if field.ty.as_record().is_some() && field.offset_bits == 0 {
-            runs(&field.ty)?.iter().cloned().try_for_each(&mut add)?;
-            continue;
-        }
-        for leaf in leaves_of_member(kind, field) {
-            add(is_plain(&leaf).then(|| Run::of(leaf))?)?;
-        }
-    }
-    Some(all.as_slice().into())
-}
-
-/// Whether `leaf` is a scalar of at most eight bytes at a multiple of its size, and no quirk depends on what encloses it: no bit-field, no part of
-/// a complex number, and in no array of records.
-fn is_plain(leaf: &Leaf) -> bool {
-    const ASKED: Around = Around::IMAGINARY
-        .with(Around::REPEATED, true)
-        .with(Around::LATER, true);
-    matches!(leaf.kind, LeafKind::Scalar(_))
-        && !leaf.bit_field
-        && leaf.width_bits <= 64
-        && !leaf.is_unaligned()
-        && !leaf.around.any(ASKED)
-}
-
-/// The [`leaves`] of `ty` as it keeps them, if it does.
-#[inline]
-pub(crate) fn runs(ty: &Type) -> Option<&[Run]> {
-    let runs = ty.as_record()?.runs.as_deref();
-    // An atomic record's leaves are atomic.
-    runs.filter(|_| !ty.is_atomic())
-}
-
-/// The leaves of one member of a record that is nothing else's.
-fn leaves_of_member(kind: RecordKind, field: &Field) -> impl Iterator<Item = Leaf> {
-    let is_union = kind == RecordKind::Union;
-    let around = Around::NOTHING.with(Around::IN_UNION, is_union);
-    let own = field.bits.and_then(|_| bit_field(field, 0, around)?.leaf());
-    let inside = field.bits.is_none().then(|| Leaves {
-        start: Some((field.offset(), around)),
-        ..leaves(&field.ty)
-    });
-    own.into_iter().chain(inside.into_iter().flatten())
 }
 
 /// Iterator over the [`leaves`] of a type.
@@ -180,6 +117,18 @@ impl<'a> Leaves<'a> {
             (*left, is_element) = (0, true);
         }
         is_element
+    }
+
+    /// The end of the last leaf, `leaf`, in bytes; where that is an element of an array of scalars, the end of the array, whose other elements the walk leaves out.
+    #[inline]
+    pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
+        let end = leaf.bytes().end;
+        match self.path.last_mut().map(|frame| &mut frame.rest) {
+            Some(Rest::Elements(elem, _, left)) if matches!(elem.kind(), Kind::Scalar(_)) => {
+                end + elem.size() * core::mem::take(left)
+            }
+            _ => end,
+        }
     }
 
     /// The member that the last leaf is, if it is one of a record.

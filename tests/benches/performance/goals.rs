@@ -226,19 +226,20 @@ fn of_run_time(figures: &Figures, groups: &Groups) -> Vec<Goal> {
 }
 
 fn of_preparation(figures: &Figures) -> Vec<Goal> {
-    use Step::{Compile, FfiPrepCif, FnAbi, Site, SiteByHand};
+    use Step::{Compile, FnAbi, Site, SiteByHand};
     let counts = &figures.counts;
     let steps = |own, other| quotients(counts, own, other, &PREPARED);
     let share = |(name, share)| (name, 100.0 * share);
+    let shares = steps(FnAbi, Compile).into_iter().map(share);
     let number = |what: &str| {
         let n = |name: &'static str| Some((name, counts.of(format_args!("{what}"), name)?));
         PREPARED.into_iter().filter_map(n).collect()
     };
     goals! {
-        "abi" "`FnAbi::new`: instructions over `ffi_prep_cif`'s"
-            AtMost(2.0), steps(FnAbi, FfiPrepCif);
         "abi-share" "`FnAbi::new`: per cent of compiling the call"
-            AtMost(1.0), steps(FnAbi, Compile).into_iter().map(share).collect();
+            AtMost(1.0), shares.clone().filter(|(name, _)| *name != "mix10").collect();
+        "abi-share-10" "the same, of ten arguments"
+            AtMost(2.0), shares.filter(|(name, _)| *name == "mix10").collect();
         "abi-allocations" "`FnAbi::new`: allocations" AtMost(0.0), number("AbiAllocations");
         "plan-allocations" "the first plan of a call: allocations"
             AtMost(3.0), number("PlanAllocations");

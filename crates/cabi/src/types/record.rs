@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use crate::leaf::Run;
 use crate::types::data_model::Language;
 pub use crate::types::field::{BitField, Field};
 use crate::types::names::Names;
@@ -57,8 +56,6 @@ pub struct Record {
     pub(crate) wide_leaf: bool,
     /// Whether it has no bits but those of unnamed bit-fields, and no flexible array.
     pub(crate) all_padding: bool,
-    /// What a walk over it would find, if it is small.
-    pub(crate) runs: Option<Box<[Run]>>,
 }
 
 impl Record {

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::class::{Class, MAX_EIGHTBYTES, Natural};
 use super::psabi::merge;
 use crate::convention::Classify;
-use crate::leaf::{Leaf, Run};
+use crate::leaf::Leaf;
 
 /// One class per eightbyte of a value.
 #[derive(Clone, Copy, Debug)]
@@ -95,23 +95,16 @@ impl Classes {
         &mut self.classes[..len]
     }
 
-    /// Merges what each leaf of `run` has by nature, scalars that fill their bytes.
-    #[inline(always)]
-    pub(super) fn merge_run(&mut self, own: &Natural, run: &Run, cx: &mut Classify<'_, '_>) {
-        let start = eightbyte(run.first.offset_bits / 8);
-        let mut next = own.first;
-        // Asked once: 20 instructions less for two doubles.
-        let is_traced = cx.tracer.is_on();
-        for i in start..eightbyte(run.end + 7) {
-            if let Some(class) = self.classes.get_mut(i) {
-                match is_traced {
-                    true => merge_in(i, class, next, &run.first, cx),
-                    false => *class = merge(*class, next),
-                }
+    /// Merges `class` into that of each eightbyte of `bytes`, which are used.
+    #[inline]
+    pub(super) fn merge_bytes(&mut self, class: Class, bytes: Range<u64>) {
+        let (first, end) = (eightbyte(bytes.start), eightbyte(bytes.end + 7));
+        for i in first..end {
+            if let Some(own) = self.classes.get_mut(i) {
+                *own = merge(*own, class);
             }
-            next = own.rest;
         }
-        self.use_bytes(start, run.end);
+        self.use_bytes(first, bytes.end);
     }
 
     /// Merges what a leaf adds, where a compiler has a say.

@@ -8,7 +8,7 @@ use super::class::{Class::ComplexX87, Stop};
 use super::classes::Classes;
 use super::{psabi, quirks};
 use crate::convention::Classify;
-use crate::leaves::{Leaves, Run, Step, leaves, runs};
+use crate::leaves::{Leaves, Step, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::record::has_wide_leaf;
@@ -28,7 +28,7 @@ pub(super) fn classes_of(
     }
 }
 
-/// The same. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
+/// [`classes_of`], where memory ends the walk. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
 #[inline]
 fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     let size = ty.size();
@@ -44,15 +44,7 @@ fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Resu
         // Rule 5(c) before a walk that can only lead to it. An explanation shows the walk.
         _ if size > 16 && !has_wide_leaf(ty) && !cx.tracer.is_on() => return Err(Stop::Memory),
         _ => {
-            match runs(ty) {
-                // An explanation shows leaf by leaf.
-                Some(runs) if !cx.tracer.is_on() => {
-                    for run in runs {
-                        merge_run(run, None, ty, classes, cx)?;
-                    }
-                }
-                _ => merge_leaves(&mut leaves(ty), ty, classes, cx)?,
-            }
+            merge_leaves(&mut leaves(ty), ty, classes, cx)?;
             cleanup(ty, classes, cx)?;
         }
     }
@@ -67,19 +59,24 @@ fn merge_leaves(
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Stop> {
     let mut inside = 0_u32;
-    while let Some(step) = walk.step() {
+    while let Some(ref step) = walk.step() {
         match step {
-            Step::Leaf(leaf) => merge_run(&Run::of(leaf), Some(walk), ty, classes, cx)?,
-            // Leaf by leaf it is the same where rule 5 changes nothing, and no X87 meets an Sse before the Integer that wins over both.
+            Step::Leaf(leaf) => match quirks::undisputed(leaf, ty, cx) {
+                Some(class) => {
+                    // The elements of an array of scalars all have the class of the first.
+                    let bytes = leaf.offset_bits / 8..walk.skip_scalars(leaf);
+                    classes.merge_bytes(class, bytes);
+                }
+                None => {
+                    let adds = quirks::leaf(leaf, walk, ty, cx)?;
+                    classes.merge_adds(&adds, leaf, cx);
+                }
+            },
+            // Other records inside `ty` need no cleanup: rule 5 applies to more than 16 bytes, and to leaves of more than 64 bits.
             Step::Enter(record, offset)
                 if (record.size() > 16 || has_wide_leaf(ty)) && !quirks::skips(walk, cx) =>
             {
-                let mut all = Classes::none(ty.size());
-                merge_leaves(walk, ty, &mut all, cx)?;
-                let mut own = all.part(offset, record.size());
-                cleanup(record, &mut own, cx)?;
-                all.set_part(offset, &own);
-                classes.merge_all(&all);
+                merge_record(walk, (record, *offset), ty, classes, cx)?;
             }
             Step::Enter(..) => inside += 1,
             Step::Leave(_) if inside == 0 => break,
@@ -89,39 +86,21 @@ fn merge_leaves(
     Ok(())
 }
 
-/// Merges the classes of leaves that are alike into those of their value `ty`. `walk` has come to the leaf, or is none where `ty` keeps its leaves.
-#[inline(always)]
-fn merge_run(
-    run: &Run,
-    walk: Option<&Leaves<'_>>,
-    ty: &Type,
-    classes: &mut Classes,
-    cx: &mut Classify<'_, '_>,
-) -> Result<(), Stop> {
-    if quirks::has_say_of_leaf(&run.first, walk.is_none(), ty, cx) {
-        return merge_adds(run, walk, ty, classes, cx);
-    }
-    let own = psabi::natural_classes(&run.first, cx)?;
-    classes.merge_run(&own, run, cx);
-    Ok(())
-}
-
-/// Merges what compilers have each leaf of `run` add.
+/// Merges the classes of `record`, at byte `offset` of `ty`, after a cleanup of its own.
 #[inline(never)]
-fn merge_adds(
-    run: &Run,
-    walk: Option<&Leaves<'_>>,
+fn merge_record(
+    walk: &mut Leaves<'_>,
+    (record, offset): (&Type, u64),
     ty: &Type,
     classes: &mut Classes,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Stop> {
-    for leaf in run.leaves() {
-        let adds = match walk {
-            Some(walk) => quirks::leaf(&leaf, walk, ty, cx)?,
-            None => quirks::leaf(&leaf, &leaves(ty), ty, cx)?,
-        };
-        classes.merge_adds(&adds, &leaf, cx);
-    }
+    let mut all = Classes::none(ty.size());
+    merge_leaves(walk, ty, &mut all, cx)?;
+    let mut own = all.part(offset, record.size());
+    cleanup(record, &mut own, cx)?;
+    all.set_part(offset, &own);
+    classes.merge_all(&all);
     Ok(())
 }
 

@@ -63,23 +63,25 @@ fn vector_value(
     Ok(class.map(|first| Shape::Classes(Classes::whole(size, first, first.goes_on()))))
 }
 
-/// Whether a compiler may classify `leaf` in `ty` otherwise: then [`leaf`] is asked. What is `kept` is an aligned scalar, and no bit-field.
+/// The class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that every compiler classifies by the psABI. For all others, and for an
+/// explanation, [`leaf`] is asked, and must answer the same for these.
 #[inline]
-pub(super) fn has_say_of_leaf(leaf: &Leaf, kept: bool, ty: &Type, cx: &Classify<'_, '_>) -> bool {
+pub(super) fn undisputed(leaf: &Leaf, ty: &Type, cx: &Classify<'_, '_>) -> Option<Class> {
     const ODD: Around = Around::ATOMIC
         .with(Around::REPEATED, true)
-        .with(Around::LATER, true)
         .with(Around::MISALIGNED, true);
+    let LeafKind::Scalar(scalar) = leaf.kind else {
+        return None;
+    };
     let in_odd_array = leaf.around.any(Around::IN_ARRAY)
-        && (cx.may_touch(Policy::ARRAYS_ARE_INTEGER)
-            || (ty.size() > 16 && cx.may_touch(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)));
-    let is_scalar = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar != Scalar::F16);
-    let any = !is_scalar || leaf.around.any(ODD) || in_odd_array;
-    any || !kept && (leaf.bit_field || leaf.is_unaligned())
+        && (cx.policy.has(Policy::ARRAYS_ARE_INTEGER)
+            || (ty.size() > 16 && cx.policy.has(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)));
+    let is_odd = scalar == Scalar::F16 || leaf.width_bits > 64 || leaf.around.any(ODD);
+    let is_asked = is_odd || in_odd_array || leaf.bit_field || leaf.is_unaligned();
+    (!is_asked && !cx.tracer.is_on()).then(|| psabi::class_of(scalar))
 }
 
-/// What a leaf of `ty` adds to its classes, where a compiler may have a say. The last step of `walk` is the leaf, unless that is one that `ty`
-/// [keeps](crate::leaves::runs): then nobody asks where the walk is.
+/// What a leaf of `ty` adds to its classes, where a compiler may have a say. The last step of `walk` is the leaf.
 ///
 /// # Errors
 /// The whole of `ty` is memory, or a compiler passes it as no rule says.
