@@ -274,7 +274,7 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
     let places = told.args.iter().map(|arg| arg.place.clone());
     let same = places.eq(abi.args.iter().map(|arg| arg.place.to_string()))
         && told.ret.place == abi.ret.to_string()
-        && (told.area_bytes, told.n_gp, told.n_sse) == (abi.area_bytes, abi.n_gp, abi.n_sse);
+        && (told.area_bytes, told.used) == (abi.area_bytes, abi.used);
     let shown = !told.to_string().is_empty() && !told.summary().is_empty();
     ensure(same && shown, || {
         format!("explained as {told:?}, but placed as {abi:?}")
@@ -284,8 +284,9 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
 /// `long` is `short` with one more argument, which moves no earlier one.
 pub fn further_argument(short: &FnAbi, long: &FnAbi) -> Result<(), String> {
     let same = long.args.get(..short.args.len()) == Some(&short.args[..]) && short.ret == long.ret;
-    let grows =
-        long.area_bytes >= short.area_bytes && long.n_gp >= short.n_gp && long.n_sse >= short.n_sse;
+    let grows = long.area_bytes >= short.area_bytes
+        && long.used.int >= short.used.int
+        && long.used.vector >= short.used.vector;
     ensure(same && grows, || format!("{short:?} became {long:?}"))
 }
 

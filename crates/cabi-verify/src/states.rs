@@ -53,8 +53,8 @@ impl State {
         let is_own =
             !measure.result_takes_register() && matches!(abi.ret.place, Place::Indirect { .. });
         Some(Self {
-            gp: gp.saturating_sub(abi.n_gp.saturating_sub(u8::from(is_own))),
-            sse: sse.saturating_sub(abi.n_sse),
+            gp: gp.saturating_sub(abi.used.int.saturating_sub(u8::from(is_own))),
+            sse: sse.saturating_sub(abi.used.vector),
             phase: u8::try_from(slots).unwrap_or(0),
         })
     }

@@ -47,7 +47,7 @@ pub use self::group::{
     ArgFlags, Extension, Group, GroupKind, Part, PartType, PartTypes, Parts, Role,
 };
 pub use self::place::{Loc, Place, Placed, PlacedPart};
-pub use self::registers::{Bank, Reg, Register};
+pub use self::registers::{Bank, Reg, RegCounts, Register};
 pub use self::rules::{CustomFn, Given, Rule, Want};
 pub use self::state::State;
 pub use self::tables::{Adjust, Convention, Lists, Rules, VaArg};

@@ -8,7 +8,7 @@ use core::cell::RefCell;
 use core::fmt;
 
 use crate::convention::trace::{Log, Step, Tracer};
-use crate::convention::{Place, Reg};
+use crate::convention::{Place, Reg, RegCounts};
 use crate::fn_abi::{FnAbi, Returns};
 use crate::policy::Policy;
 use crate::sig::FnSig;
@@ -26,7 +26,7 @@ pub struct Explained {
     pub ty: String,
     /// Bytes.
     pub size: u64,
-    /// The classes of its eightbytes, or what stands in their stead.
+    /// The classes of its eightbytes on x86-64 System V; elsewhere what its parts are.
     pub classes: String,
     /// Where it is passed.
     pub place: String,
@@ -55,13 +55,11 @@ pub struct Explanation {
     pub ret: Explained,
     /// Bytes of the argument area.
     pub area_bytes: u64,
-    /// Integer registers used.
-    pub n_gp: u8,
+    /// Registers used.
+    pub used: RegCounts,
     /// What the machine calls its floating-point and vector registers.
     pub vector_bank: &'static str,
-    /// How many of them are used.
-    pub n_sse: u8,
-    /// The register that holds `n_sse` at the call, if it is one of a variadic function.
+    /// The register that holds the number of vector registers used at the call, if it is one of a variadic function.
     pub variadic_count: Option<&'static str>,
     /// The register that holds an address of the language's through the call ([`Frame::carried`](crate::convention::Frame::carried)), if one does.
     pub carried: Option<&'static str>,
@@ -126,9 +124,8 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         args,
         ret,
         area_bytes: abi.area_bytes,
-        n_gp: abi.n_gp,
+        used: abi.used,
         vector_bank: abi.convention.frame.vector_bank,
-        n_sse: abi.n_sse,
         // The number is in the lowest byte.
         variadic_count: abi.variadic_count.map(|reg| match reg {
             crate::x86_64::RAX => "al",
@@ -161,12 +158,12 @@ impl Explanation {
         text += &alloc::format!(
             "area {} bytes, gp {}, {} {}",
             self.area_bytes,
-            self.n_gp,
+            self.used.int,
             self.vector_bank,
-            self.n_sse
+            self.used.vector
         );
-        if self.variadic_count.is_some() {
-            text += &alloc::format!(", al {}", self.n_sse);
+        if let Some(reg) = self.variadic_count {
+            text += &alloc::format!(", {reg} {}", self.used.vector);
         }
         text.push('\n');
         text
@@ -209,10 +206,10 @@ impl fmt::Display for Explanation {
         write!(
             f,
             "\nargument area {} bytes, {} integer and {} vector registers",
-            self.area_bytes, self.n_gp, self.n_sse
+            self.area_bytes, self.used.int, self.used.vector
         )?;
         if let Some(reg) = self.variadic_count {
-            write!(f, ", {reg} = {}", self.n_sse)?;
+            write!(f, ", {reg} = {}", self.used.vector)?;
         }
         if let Some(reg) = self.carried {
             write!(f, "; {reg} holds an address of the language's")?;

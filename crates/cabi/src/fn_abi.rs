@@ -14,7 +14,8 @@ use crate::convention::assign::{Assigner, NoPlace};
 use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
-    ArgFlags, Bank, CalleePops, Classify, Convention, Group, Lists, Loc, Place, Reg, Role, Rule,
+    ArgFlags, CalleePops, Classify, Convention, Group, Lists, Loc, Place, Reg, RegCounts, Role,
+    Rule,
 };
 use crate::sig::{FnSig, NO_ARRAY, Param, no_argument, passed, stack_align};
 use crate::target::Target;
@@ -35,11 +36,9 @@ pub struct FnAbi {
     pub area_align: u32,
     /// Bytes of the argument area that the callee pops when it returns.
     pub callee_pops: u64,
-    /// How many integer registers the arguments use up, those taken as shadows included.
-    pub n_gp: u8,
-    /// How many vector registers the arguments use up, those taken as shadows included.
-    pub n_sse: u8,
-    /// The register in which the caller states `n_sse`, if this is a call of a variadic function.
+    /// How many registers of each bank the arguments use up, those taken as shadows included.
+    pub used: RegCounts,
+    /// The register in which the caller states how many vector registers are used, if this is a call of a variadic function.
     pub variadic_count: Option<Reg>,
     /// The convention.
     pub convention: &'static Convention,
@@ -186,8 +185,7 @@ impl Walk<'_, '_> {
             area_bytes: 0,
             area_align: self.assigner.state.area().1,
             callee_pops: 0,
-            n_gp: 0,
-            n_sse: 0,
+            used: RegCounts::default(),
             variadic_count: None,
             convention: self.convention,
         });
@@ -382,8 +380,7 @@ impl Walk<'_, '_> {
             abi.area_bytes = bytes.next_multiple_of(unit);
             abi.area_align = align;
         }
-        abi.n_gp = state.count(Bank::Int);
-        abi.n_sse = state.count(Bank::Vector);
+        abi.used = state.used();
         if let Place::Indirect { pointer, .. } = &abi.ret.place {
             abi.ret.sret_returned_in = frame.sret_returned_in;
             if let (CalleePops::SretPointer, Loc::Stack(_)) = (frame.callee_pops, pointer) {

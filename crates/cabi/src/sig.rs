@@ -34,7 +34,7 @@ pub struct Param {
 /// let call = printf.at_call([Type::F32])?;
 /// let abi = FnAbi::new(&call, &Target::X86_64_LINUX)?;
 /// assert_eq!(abi.args[1].place.to_string(), "xmm0");
-/// assert_eq!(abi.n_sse, 1); // goes to AL
+/// assert_eq!(abi.used.vector, 1); // goes to AL
 /// # Ok::<(), cabi::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -153,7 +153,7 @@ fn controls<'a>(index: usize, case: &'a Case, abi: &FnAbi) -> Vec<Control<'a>> {
     }
     if abi.variadic_count.is_some() {
         let mut wrong = abi.clone();
-        wrong.n_sse += 1;
+        wrong.used.vector += 1;
         add("al", Callee, vec![wrong]);
     }
     if case.has_result() && is_recognized(&case.prototype.ret) {

@@ -145,7 +145,7 @@ impl<'a> Places<'a> {
     /// AL, which counts the vector registers of a variadic call.
     fn vector_count(&self) -> Cell {
         let content = Content {
-            label: format!("{} xmm", self.abi.n_sse),
+            label: format!("{} xmm", self.abi.used.vector),
             fills: Vec::new(),
         };
         Cell {

@@ -89,6 +89,19 @@ impl serde::Serialize for Reg {
     }
 }
 
+/// How many registers of each bank are used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct RegCounts {
+    /// Of [`Bank::Int`].
+    pub int: u8,
+    /// Of [`Bank::Vector`].
+    pub vector: u8,
+    /// Of [`Bank::X87`].
+    pub x87: u8,
+}
+
 /// A set of registers of one machine, as a bit per register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct RegSet {
@@ -122,15 +135,18 @@ impl RegSet {
         }
     }
 
-    /// How many registers of `bank` it has.
+    /// How many registers of each bank it has.
     #[inline]
-    pub(crate) fn count(&self, bank: Bank) -> u8 {
-        let (mut left, mut n) = (self.banks[bank as usize], 0);
-        // One by one: few are set, and the baseline of x86-64 has no instruction that counts bits.
-        while left != 0 {
-            left &= left - 1;
-            n += 1;
-        }
-        n
+    pub(crate) fn counts(&self) -> RegCounts {
+        let [int, vector, x87] = self.banks.map(|mut left| {
+            let mut n = 0;
+            // One by one: few are set, and the baseline of x86-64 has no instruction that counts bits.
+            while left != 0 {
+                left &= left - 1;
+                n += 1;
+            }
+            n
+        });
+        RegCounts { int, vector, x87 }
     }
 }

@@ -1,6 +1,6 @@
 //! What a signature has used up: registers and bytes of the argument area.
 
-use super::registers::{Bank, Reg, RegSet};
+use super::registers::{Reg, RegCounts, RegSet};
 
 /// What is used up so far. `Copy`: trying a group and going back is an assignment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,10 +75,10 @@ impl State {
         self.align = self.align.max(after.align);
     }
 
-    /// Number of registers of `bank` used.
+    /// How many registers of each bank are used.
     #[must_use]
-    pub fn count(&self, bank: Bank) -> u8 {
-        self.used.count(bank)
+    pub fn used(&self) -> RegCounts {
+        self.used.counts()
     }
 
     /// Bytes and alignment of the argument area so far.

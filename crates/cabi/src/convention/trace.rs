@@ -147,7 +147,7 @@ impl Log {
 /// What was written about one value.
 #[derive(Default, Debug)]
 pub(crate) struct Entry {
-    /// Its classes, or what stands in their stead.
+    /// Its classes, or what its parts are.
     pub(crate) classes: String,
     /// What led to its place.
     pub(crate) steps: Vec<Step>,
@@ -162,10 +162,10 @@ impl Entry {
     /// The classes of a value that `group` asks for, where no classifier has named them.
     fn name_classes(&mut self, group: &Group) {
         self.classes = match group.kind {
-            GroupKind::Ignore => "NoClass".to_string(),
             GroupKind::Memory => "Memory".to_string(),
             GroupKind::PerElement { .. } => "PerElement".to_string(),
-            GroupKind::Registers if !self.classes.is_empty() => return,
+            GroupKind::Ignore | GroupKind::Registers if !self.classes.is_empty() => return,
+            GroupKind::Ignore => "Ignore".to_string(),
             GroupKind::Registers => {
                 let banks = group.parts.iter().map(|part| format!("{:?}", part.bank));
                 banks.collect::<Vec<_>>().join(" ")

@@ -23,8 +23,8 @@ pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'stat
         };
         let other = FnAbi::new(&sig.clone().policy(flipped), target);
         let is_same = other.is_ok_and(|other| {
-            (&other.args, &other.ret, other.area_bytes, other.n_sse)
-                == (&abi.args, &abi.ret, abi.area_bytes, abi.n_sse)
+            (&other.args, &other.ret, other.area_bytes, other.used.vector)
+                == (&abi.args, &abi.ret, abi.area_bytes, abi.used.vector)
         });
         if !is_same {
             found.push((*name, set));

@@ -117,7 +117,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     check_vectors(ty, AAPCS64.name)?;
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
-        return Ok(memory(ty));
+        return Ok(large(ty, cx));
     }
     check_leaves(ty, AAPCS64.name)?;
     match ty.kind() {
@@ -139,8 +139,16 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(match ty.size() {
         0 => Group::ignore(),
         1..=16 => all_words(ty, argument_align(ty)),
-        _ => memory(ty),
+        _ => large(ty, cx),
     })
+}
+
+/// A composite of more than 16 bytes that is not homogeneous (B.4).
+fn large(ty: &Type, cx: &Classify<'_, '_>) -> Group {
+    cx.tracer.note(
+        "more than 16 bytes, and no homogeneous aggregate (B.4): in memory, found by a pointer",
+    );
+    memory(ty)
 }
 
 /// Refuses a type with vectors that [`Type::vector`] aligns otherwise than compilers do.
@@ -284,7 +292,7 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
         let why = "gcc and clang do not agree on whether its members without bytes or names count as members";
         return Err(disputed(ty, why, AAPCS64.name));
     }
-    Ok(Some(found.group(ty, argument_align(ty))))
+    Ok(Some(found.group(ty, argument_align(ty), cx)))
 }
 
 /// What has been found of a homogeneous aggregate.
@@ -303,7 +311,11 @@ struct Members {
 
 impl Members {
     /// A register for each member, for all of them or none.
-    fn group(self, ty: &Type, align: u32) -> Group {
+    fn group(self, ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Group {
+        cx.tracer.note(match self.of_vectors {
+            Some(true) => "a homogeneous vector aggregate (HVA): one to four short vectors of one size, each in a register",
+            _ => "a homogeneous floating-point aggregate (HFA): one to four floats of one format, each in a register",
+        });
         let group = Group::new(GroupKind::Registers, ty.size(), align);
         self.parts.into_iter().fold(group, Group::with)
     }

@@ -253,7 +253,11 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
     }
     let integers = match ty.kind() {
         Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", "RISC-V")),
-        _ if ty.size() > 2 * u64::from(word) => memory(ty),
+        _ if ty.size() > 2 * u64::from(word) => {
+            cx.tracer
+                .note("more than two registers wide: in memory, found by a pointer");
+            memory(ty)
+        }
         _ if ty.size() > 0 && leaves(ty).any(|leaf| !is_compared(leaf.kind)) => {
             return Err(refuse(ty, NOT_COMPARED, "RISC-V"));
         }
@@ -265,7 +269,13 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
         return Ok(integers);
     }
     Ok(match flatten::in_registers(ty, word, FLEN, cx)? {
-        Some(floats) => floats.or(integers),
+        Some(floats) => {
+            if ty.is_aggregate() {
+                let why = "one or two members, a float among them: each in a register";
+                cx.tracer.note(why);
+            }
+            floats.or(integers)
+        }
         None => integers,
     })
 }

@@ -116,6 +116,10 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         }
         Kind::Record(_) if cx.role != Role::Result => {
             let float = float_of(ty);
+            if float.is_some() {
+                cx.tracer
+                    .note("a record of one float: passed as that float");
+            }
             let bytes = int(size, Extension::None);
             // clang sees neither a record nor a float in what is `_Atomic`.
             let is_disputed = ty.is_atomic() || float.is_some() && has_atomic(ty);

@@ -122,7 +122,7 @@ fn what_a_function_took_stays_taken() {
         "rdx",
     ];
     assert_eq!(places(&abi), expected);
-    assert_eq!((abi.area_bytes, abi.n_gp), (32, 4));
+    assert_eq!((abi.area_bytes, abi.used.int), (32, 4));
 }
 
 /// A function that places nothing has an effect all the same: here an odd register is skipped before a pair, and one is used up by each
@@ -159,7 +159,7 @@ fn what_a_function_took_that_placed_nothing_stays_taken() {
         "stack 16..32 align 8",
     ];
     assert_eq!(places(&abi), expected);
-    assert_eq!(abi.n_gp, 5);
+    assert_eq!(abi.used.int, 5);
 }
 
 /// A function may not place a value where no area is.

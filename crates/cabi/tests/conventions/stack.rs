@@ -140,7 +140,7 @@ fn split_values_keep_their_alignment() {
         "stack 48 stack 56",
     ];
     assert_eq!(places(&abi), expected);
-    assert_eq!((abi.area_bytes, abi.n_gp), (64, 3));
+    assert_eq!((abi.area_bytes, abi.used.int), (64, 3));
     let wide = record(&[Type::I128.with_align(32).unwrap()]);
     let abi = crate::abi(&MINE, &[Type::I64, Type::I64, Type::I64, wide], Type::VOID);
     assert_eq!(places(&abi)[3], "stack 32 stack 40 stack 48 stack 56");

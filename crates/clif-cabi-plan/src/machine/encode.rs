@@ -45,7 +45,7 @@ impl Step {
     /// Tells the callee of a variadic call how many vector registers it uses, where callees ask.
     pub(crate) fn count_vectors(abi: &FnAbi) -> Option<Self> {
         let is_asked = abi.variadic_count.is_some();
-        is_asked.then_some(Self::SetVectorCount(abi.n_sse))
+        is_asked.then_some(Self::SetVectorCount(abi.used.vector))
     }
 
     /// Copies what is passed in a vector and in an integer register, and is a parameter in the first alone, to the second.

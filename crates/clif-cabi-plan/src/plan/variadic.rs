@@ -165,8 +165,8 @@ pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> Result<[usize; 2], PlanEr
     let sret =
         matches!(abi.ret.place, Place::Indirect { pointer: Loc::Reg(reg), .. } if is_own(reg));
     let taken = [
-        usize::from(abi.n_gp).saturating_sub(usize::from(chain) + usize::from(sret)),
-        usize::from(abi.n_sse),
+        usize::from(abi.used.int).saturating_sub(usize::from(chain) + usize::from(sret)),
+        usize::from(abi.used.vector),
     ];
     check_taken(abi, machine, taken)?;
     Ok(taken)
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn counts_that_are_not_those_of_the_arguments() {
         let arm = Target::named("aarch64-unknown-linux-gnu").unwrap();
-        // x8 is in `FnAbi::n_gp`, and no register of parameters; rdi is one.
+        // x8 is in `FnAbi::used.int`, and no register of parameters; rdi is one.
         for (target, right) in [(&arm, [1, 0]), (&Target::X86_64_LINUX, [2, 0])] {
             let (abi, machine) = (large(target), Machine::of(target).unwrap());
             assert_eq!(taken(&abi, machine), Ok(right));

@@ -29,8 +29,8 @@ pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), Str
     let registers = loaded.registers().ok_or("no call was made")?;
     if let Some(reg) = plan.abi.variadic_count {
         let al = registers.at_call(reg).unwrap_or(0) & 0xff;
-        if al != u64::from(plan.abi.n_sse) {
-            return Err(format!("al is {al}, expected {}", plan.abi.n_sse));
+        if al != u64::from(plan.abi.used.vector) {
+            return Err(format!("al is {al}, expected {}", plan.abi.used.vector));
         }
     }
     let (area, align) = (registers.area(), u64::from(plan.abi.area_align));

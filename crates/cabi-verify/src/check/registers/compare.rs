@@ -29,11 +29,11 @@ pub(super) fn check_arguments(
     if let Some(reg) = abi.variadic_count {
         let al = dump.register(reg).first().copied().unwrap_or(0xff);
         let is_right = match al_is_bound {
-            true => (abi.n_sse..=8).contains(&al),
-            false => al == abi.n_sse,
+            true => (abi.used.vector..=8).contains(&al),
+            false => al == abi.used.vector,
         };
         if !is_right {
-            let (n, bound) = (abi.n_sse, if al_is_bound { " to 8" } else { "" });
+            let (n, bound) = (abi.used.vector, if al_is_bound { " to 8" } else { "" });
             let why = format!(
                 "the C caller makes a variadic call with {al} in al, expected {n}{bound}: arguments are in {n} of the vector registers"
             );

@@ -74,7 +74,7 @@ impl RegisterFile {
             }
         }
         if let Some(reg) = abi.variadic_count {
-            image.put(Loc::Reg(reg), &u64::from(abi.n_sse).to_le_bytes())?;
+            image.put(Loc::Reg(reg), &u64::from(abi.used.vector).to_le_bytes())?;
         }
         if let Place::Indirect { pointer, .. } = abi.ret.place {
             image.put(pointer, &result.to_le_bytes())?;

@@ -4,7 +4,7 @@
 
 use super::{
     AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, check_vectors,
-    float, members, short_vector,
+    float, large, members, short_vector,
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Role, Rule, Rules, VaList,
@@ -71,7 +71,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     check_vectors(ty, APPLE_ARM64.name)?;
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
-        return Ok(memory(ty));
+        return Ok(large(ty, cx));
     }
     check_leaves(ty, APPLE_ARM64.name)?;
     match ty.kind() {
@@ -84,7 +84,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     Ok(match ty.size() {
         1..=16 => in_words(ty, ty.canonical_align()),
-        _ => memory(ty),
+        _ => large(ty, cx),
     })
 }
 
@@ -148,5 +148,5 @@ fn homogeneous(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error>
             "clang's callers do not align unnamed records of 16-byte vectors as its `va_arg` does";
         return Err(disputed(ty, why, APPLE_ARM64.name));
     }
-    Ok(Some(found.group(ty, element)))
+    Ok(Some(found.group(ty, element, cx)))
 }

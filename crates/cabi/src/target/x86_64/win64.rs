@@ -88,8 +88,9 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let in_part = |part: Part| Group::new(GroupKind::Registers, ty.size(), 8).with(part);
     let result = cx.role == Role::Result;
     if let Some(group) = quirks::special(ty, cx)? {
-        cx.tracer
-            .classes(group.parts.iter().map(|part| Class::of(part.bank)));
+        let none = group.parts.is_empty().then_some(Class::NoClass);
+        let classes = group.parts.iter().map(|part| Class::of(part.bank));
+        cx.tracer.classes(classes.chain(none));
         return Ok(group);
     }
     let part = match ty.kind() {
@@ -105,7 +106,11 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         },
         _ => match int_of(ty.size()) {
             Some(int) => Part::int(int, Extension::None),
-            None => return Ok(memory()),
+            None => {
+                cx.tracer
+                    .note("not of 1, 2, 4 or 8 bytes: in memory, found by a pointer");
+                return Ok(memory());
+            }
         },
     };
     cx.tracer.whole(Class::of(part.bank));

@@ -50,6 +50,9 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
     };
     let wide = in_parts && add_parts(&mut group, &classes, cx);
     quirks::group(ty, passed, wide, &mut group, cx)?;
+    if group.kind == GroupKind::Ignore {
+        cx.tracer.classes([NoClass]);
+    }
     Ok(group)
 }
 
