@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use cabi::{BoolVector, DataModel, Kind, LongDouble, Record, Scalar, Type, Vector};
+use cabi::{BoolVector, DataModel, Kind, LongDouble, Record, RecordRules, Scalar, Type, Vector};
 
 mod record;
 
@@ -208,7 +208,7 @@ impl Emitter {
         if self.has_own_align(ty) {
             let natural = self.natural_align(ty);
             let plain = ty
-                .with_align(natural)
+                .without_typedef(natural)
                 .map_err(|_| ToCError::not_c(ty, "its alignment is no power of two"))?;
             return self.typedef(
                 &plain,
@@ -238,9 +238,15 @@ impl Emitter {
         }
     }
 
-    /// Whether the alignment of `ty` comes from a typedef's attribute.
+    /// Whether the alignment of `ty` comes from a typedef's attribute. Microsoft's compilers heed one that asks for the natural alignment.
     fn has_own_align(&self, ty: &Type) -> bool {
-        !matches!(ty.kind(), Kind::Void | Kind::Function) && ty.align() != self.natural_align(ty)
+        let is_asked = self.is_msvc() && ty.asks_align();
+        !matches!(ty.kind(), Kind::Void | Kind::Function)
+            && (is_asked || ty.align() != self.natural_align(ty))
+    }
+
+    fn is_msvc(&self) -> bool {
+        self.model.records == RecordRules::Msvc
     }
 
     /// The alignment that the compiler gives the type without attributes.
@@ -283,7 +289,8 @@ impl Emitter {
         Ok(spelled)
     }
 
-    /// An enumeration made of `scalar`: C chooses the integer by the values, so values are chosen that leave no choice.
+    /// An enumeration made of `scalar`: C chooses the integer by the values, so values are chosen that leave no choice. To Microsoft's compilers it is `int`
+    /// unless it names another.
     fn enumeration(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
         let Scalar::Int {
             bits: bits @ (8 | 16 | 32 | 64),
@@ -301,13 +308,14 @@ impl Emitter {
             String::new()
         };
         let suffix = if bits == 64 && !signed { "u" } else { "" };
-        let packed = if bits < 32 {
-            "__attribute__((packed)) "
-        } else {
-            ""
+        let (packed, fixed) = match self.is_msvc() {
+            true => ("", format!(" : {scalar}")),
+            false if bits < 32 => ("__attribute__((packed)) ", String::new()),
+            false => ("", String::new()),
         };
-        let text =
-            format!("enum {packed}cabi_enum_{name} {{ {low}cabi_{name}_high = {max}{suffix} }};\n");
+        let text = format!(
+            "enum {packed}cabi_enum_{name}{fixed} {{ {low}cabi_{name}_high = {max}{suffix} }};\n"
+        );
         Ok(self.define_once(&format!("enum cabi_enum_{name}"), &text))
     }
 

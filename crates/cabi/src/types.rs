@@ -331,7 +331,8 @@ impl Type {
     }
 
     /// Whether a typedef asks for the type's alignment ([`Type::with_align`]): Microsoft's compilers lower that for no `packed`.
-    pub(crate) const fn asks_align(&self) -> bool {
+    #[must_use]
+    pub const fn asks_align(&self) -> bool {
         self.qualifiers & ASKS_ALIGN != 0
     }
 

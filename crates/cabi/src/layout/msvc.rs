@@ -130,20 +130,21 @@ fn natural_align(ty: &Type) -> u32 {
     }
 }
 
-/// The alignment that declarations insist on: the member's, its typedef's, and those of what is inside a record.
+/// The alignment that declarations insist on: the member's, its outermost typedef's or else its record's, and those of what is inside a record.
 pub(crate) fn required_align(member: &Member) -> u32 {
-    let (mut ty, mut required) = (&member.ty, member.align.unwrap_or(1));
-    loop {
-        if ty.asks_align() {
-            required = required.max(ty.align());
-        }
+    let (mut ty, mut of_type) = (&member.ty, None);
+    let of_record = loop {
+        of_type = of_type.or(ty.asks_align().then_some(ty.align()));
         match ty.kind() {
             Kind::Array(array) => ty = &array.elem,
-            Kind::Record(record) if record.attributes().align.is_some() => {
-                return required.max(record.align());
+            Kind::Record(record) => {
+                let is_asked = record.attributes().align.is_some();
+                of_type = of_type.or(is_asked.then_some(record.align()));
+                break record.required_align;
             }
-            Kind::Record(record) => return required.max(record.required_align),
-            _ => return required,
+            _ => break 1,
         }
-    }
+    };
+    let asked = of_type.unwrap_or(1).max(member.align.unwrap_or(1));
+    asked.max(of_record)
 }

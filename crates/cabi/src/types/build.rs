@@ -176,6 +176,16 @@ impl Type {
         })
     }
 
+    /// The type without what a typedef asks for ([`Type::with_align`]), whose compiler aligns it to `align` bytes by itself.
+    ///
+    /// # Errors
+    /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
+    pub fn without_typedef(&self, align: u32) -> Result<Self, Error> {
+        let mut plain = self.with_align(align)?;
+        plain.qualifiers &= !ASKS_ALIGN;
+        Ok(plain)
+    }
+
     /// `_Atomic` of this type.
     ///
     /// # Errors
