@@ -14,7 +14,7 @@ use crate::scalar::Scalar;
 use crate::types::data_model::{DataModel, Language, RecordRules};
 use crate::types::error::Error;
 use crate::types::record::{BitField, RecordKind};
-use crate::types::{MAX_SIZE, Type};
+use crate::types::{MAX_ALIGN, MAX_SIZE, Type};
 
 /// What laying out a record gives: per member its offset in bits, and its place in a container if it is a bit-field.
 pub(crate) struct Placed {
@@ -81,7 +81,8 @@ impl RecordBuilder {
 
 /// An alignment in bytes of one in bits, which is at least 8.
 fn align_bytes(bits: u64) -> u32 {
-    u32::try_from(bits / 8).unwrap_or(u32::MAX)
+    debug_assert!(bits / 8 <= u64::from(MAX_ALIGN), "{bits} bits");
+    u32::try_from(bits / 8).unwrap_or(MAX_ALIGN)
 }
 
 /// Bytes of a record whose members have none.
@@ -105,7 +106,7 @@ fn container(at: u64, width: u64, ty: &Type) -> BitField {
         _ => (ty.size() * 8).max(8),
     };
     let start = at / unit * unit;
-    // Both fit: a width is at most 65535, a shift less than a container's 128 bits.
+    debug_assert!(width <= 0xffff && at - start < 128, "{width} bits at {at}");
     let (width, shift) = (
         u16::try_from(width).unwrap_or(u16::MAX),
         u32::try_from(at - start).unwrap_or(0),

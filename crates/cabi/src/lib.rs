@@ -64,7 +64,7 @@ pub use target::known::{KnownConvention, conventions};
 pub use target::x86_64::lang::{X86_64_LANG, X86_64_LANG_CONTEXT};
 pub use target::x86_64::preserve_all::X86_64_PRESERVE_ALL;
 pub use target::x86_64::registers as x86_64;
-pub use target::x86_64::sysv::{Class, MAX_EIGHTBYTES, X86_64_SYSV};
+pub use target::x86_64::sysv::{Class, X86_64_SYSV};
 pub use target::x86_64::win64::X86_64_WIN64;
 pub use target::x86_64::zig;
 pub use target::{Target, aarch64, csky, riscv, s390x, xcore};

@@ -11,8 +11,8 @@ pub use self::apple::APPLE_ARM64;
 pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, decide, disputed, has_atomic, int, is_compared, memory, one, refuse,
-    words,
+    ATOMIC, NOT_COMPARED, byte, decide, disputed, has_atomic, int, is_compared, memory, one,
+    refuse, words,
 };
 use crate::Reg;
 use crate::convention::{
@@ -229,8 +229,8 @@ fn scalar_group(scalar: Scalar, ty: &Type) -> Group {
     match (float(scalar), ty.size()) {
         (Some(part), _) => one(ty, part),
         (None, 9..=16) => all_words(ty, 16),
-        // At most 8. What is above a narrow integer is anything.
-        (None, size) => one(ty, int(u8::try_from(size).unwrap_or(8), Extension::None)),
+        // What is above a narrow integer is anything.
+        (None, size) => one(ty, int(byte(size), Extension::None)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
 
 use super::machine_registers::registers;
-use super::parts::{extension_of, int, is_compared, one, refuse, words};
+use super::parts::{byte, extension_of, int, is_compared, one, refuse, words};
 use crate::Reg;
 use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
@@ -233,14 +233,7 @@ fn scalar_part(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Group {
         Scalar::F32 => one(ty, Part::float(PartType::F32)),
         Scalar::F64 if cx.floats == FloatLevel::Double => one(ty, Part::float(PartType::F64)),
         Scalar::F64 => words(ty, 4),
-        _ if ty.size() <= 4 => {
-            // At most 4.
-            let part = int(
-                u8::try_from(ty.size()).unwrap_or(4),
-                extension_of(scalar, ty, cx),
-            );
-            one(ty, part)
-        }
+        _ if ty.size() <= 4 => one(ty, int(byte(ty.size()), extension_of(scalar, ty, cx))),
         _ => words(ty, 4),
     }
 }

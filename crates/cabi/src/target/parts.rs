@@ -10,6 +10,12 @@ use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
+/// An offset or a size that a part can have.
+pub(super) fn byte(n: u64) -> u8 {
+    debug_assert!(n <= u64::from(u8::MAX), "{n} is in no part");
+    u8::try_from(n).unwrap_or(u8::MAX)
+}
+
 /// The integer of `size` bytes, or of what is left of a word.
 pub(super) const fn int(size: u8, extension: Extension) -> Part {
     let ty = match size {

@@ -7,7 +7,7 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, disputed, extension_of, int, is_compared, memory, one, refuse, words,
+    NOT_COMPARED, byte, disputed, extension_of, int, is_compared, memory, one, refuse, words,
 };
 use crate::Reg;
 use crate::convention::{
@@ -297,8 +297,7 @@ fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
         (size, _) if size == u64::from(word) => Extension::None,
         (_, extension) => extension,
     };
-    // At most 8.
-    let mut group = one(ty, int(u8::try_from(size).unwrap_or(word), extension));
+    let mut group = one(ty, int(byte(size), extension));
     group.may_split = true;
     Ok(group)
 }
@@ -328,8 +327,7 @@ fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Res
     let mut group = Group::new(GroupKind::Registers, ty.size(), 1);
     group.may_split = true;
     for leaf in leaves(ty) {
-        // Less than 252.
-        let at = u8::try_from(leaf.offset_bits / 8).unwrap_or(u8::MAX);
+        let at = byte(leaf.offset_bits / 8);
         match leaf.kind {
             LeafKind::Empty => {}
             _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
@@ -340,8 +338,7 @@ fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Res
                 group = group.with(Part::float(PartType::F64).at(at));
             }
             kind if is_compared(kind) && (1..=64).contains(&leaf.width_bits) => {
-                // At most 8.
-                let bytes = u8::try_from(leaf.width_bits.div_ceil(8)).unwrap_or(8);
+                let bytes = byte(leaf.width_bits.div_ceil(8));
                 for start in (0..bytes).step_by(word.into()) {
                     let part = int(word.min(bytes - start), Extension::None);
                     group = group.with(part.at(at + start));

@@ -4,7 +4,7 @@
 //! Not here: vectors, `_BitInt`, and floats that clang does not have on XCore; they are errors.
 
 use super::machine_registers::registers;
-use super::parts::{extension, extension_of, int, memory, one, refuse, words};
+use super::parts::{byte, extension, extension_of, int, memory, one, refuse, words};
 use crate::Reg;
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Loc, Part, PartType,
@@ -128,8 +128,7 @@ fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error>
     let mut group = Group::new(GroupKind::Registers, ty.size(), 4);
     group.may_split = true;
     for leaf in leaves(ty) {
-        // Less than 252.
-        let at = u8::try_from(leaf.offset_bits / 8).unwrap_or(u8::MAX);
+        let at = byte(leaf.offset_bits / 8);
         let scalar = match leaf.kind {
             LeafKind::Scalar(scalar) if !leaf.bit_field => scalar,
             LeafKind::Empty => continue,
@@ -137,7 +136,7 @@ fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error>
         };
         match leaf.width_bits {
             bits @ ..=32 => {
-                let part = int(u8::try_from(bits / 8).unwrap_or(4), extension(scalar));
+                let part = int(byte(bits / 8), extension(scalar));
                 group = group.with(legal(part, cx.role).at(at));
             }
             64 => {

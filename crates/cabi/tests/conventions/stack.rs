@@ -334,3 +334,22 @@ fn alignment_of_the_stack() {
     let error = FnAbi::new(&sig(4).convention(&NONE), &LINUX).unwrap_err();
     assert_eq!(error, Error::InvalidAlign { align: 0 });
 }
+
+/// A register that is narrower than a part is refused, not given to it.
+#[test]
+fn registers_hold_what_they_are_given() {
+    static NARROW: Convention = words(
+        "vectors in words",
+        &[
+            Rule::Promote(PartType::V128),
+            Rule::AssignToReg(&[x86_64::RDI]),
+        ],
+        &[],
+    );
+    let sig = FnSig::new([Type::I64], Type::VOID).convention(&NARROW);
+    let why = FnAbi::new(&sig, &LINUX).unwrap_err().to_string();
+    assert!(
+        why.contains("a rule gives a part a register that is too narrow"),
+        "{why}"
+    );
+}

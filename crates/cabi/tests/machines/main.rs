@@ -1,5 +1,5 @@
-//! Conventions in miniature that are not shipped, i386's and Apple's for AArch64: words of the rules that no shipped convention has place values as the ABI
-//! document says, and as clang's code reads them. A mutated convention for each word shows that its cases can fail.
+//! A convention in miniature that is not shipped, i386's: words of the rules that no shipped convention has place values as the ABI document says, and as clang's
+//! code reads them. A mutated convention for each word shows that its cases can fail.
 //!
 //! Without `clang-19` only the places written here are compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes that a failure.
 
@@ -9,7 +9,6 @@
     reason = "a test that meets an unexpected error stops there"
 )]
 
-mod aarch64;
 mod assembly;
 mod i386;
 mod page;

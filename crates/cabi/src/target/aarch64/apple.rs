@@ -11,7 +11,7 @@ use crate::convention::{
 };
 use crate::scalar::Scalar;
 use crate::target::parts::{
-    NOT_COMPARED, disputed, extension, has_atomic, int, memory, one, refuse,
+    NOT_COMPARED, byte, disputed, extension, has_atomic, int, memory, one, refuse,
 };
 use crate::types::error::Error;
 use crate::types::record::is_all_padding;
@@ -115,7 +115,7 @@ fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Grou
                     true => extension(scalar),
                     false => Extension::None,
                 };
-                int(u8::try_from(size).unwrap_or(8), extension)
+                int(byte(size), extension)
             }),
         )),
     }

@@ -14,6 +14,7 @@ use crate::convention::{
 };
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
+use crate::target::parts::byte;
 use crate::types::Type;
 use crate::types::error::Error;
 
@@ -163,7 +164,6 @@ fn push(ty: PartType, offset: u64, size: u64, group: &mut Group) {
         true => Part::int(ty, Extension::None),
         false => Part::float(ty),
     };
-    let byte = |n: u64| u8::try_from(n).unwrap_or(u8::MAX);
     group.parts.push(Part {
         offset: byte(offset),
         size: byte(size),

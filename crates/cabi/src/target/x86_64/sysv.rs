@@ -10,7 +10,7 @@ mod psabi;
 mod quirks;
 mod registers;
 
-pub use self::class::{Class, MAX_EIGHTBYTES};
+pub use self::class::Class;
 use self::registers::{ARG_GPRS, ARG_VECTORS};
 use super::registers::{
     R10, R12, R13, R14, R15, RAX, RBP, RBX, RDX, ST0, ST1, XMM0, XMM1, XMM2, XMM3,

@@ -159,8 +159,10 @@ fn vector_part(size: u64) -> Option<Part> {
 
 /// A part with `size` bytes of its object, of which there are at most 32.
 fn sized(part: Part, size: u64) -> Part {
-    let size = u8::try_from(size).unwrap_or(part.size);
-    Part { size, ..part }
+    Part {
+        size: parts::byte(size),
+        ..part
+    }
 }
 
 /// Why `ty` is no type of Zig's, or not laid out as Zig's own back end does.

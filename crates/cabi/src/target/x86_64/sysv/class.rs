@@ -8,7 +8,7 @@ use crate::convention::{Bank, Classify};
 use crate::types::error::Error;
 
 /// How many eightbytes a value in registers has at most: a 64-byte vector.
-pub const MAX_EIGHTBYTES: usize = 8;
+pub(super) const MAX_EIGHTBYTES: usize = 8;
 
 /// The class of an eightbyte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

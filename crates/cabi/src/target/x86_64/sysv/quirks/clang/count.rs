@@ -10,6 +10,7 @@ use super::is_int128;
 use crate::convention::{ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, Role, State};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
+use crate::target::parts::byte;
 use crate::types::{Kind, Type};
 
 /// [`Group::word`]: the front end counts the first part, an integer, as one in a vector register; of a result in memory, it does not count the register
@@ -169,12 +170,12 @@ fn has(group: &Group, word: u32) -> bool {
 
 fn n_parts(group: &Group, bank: Bank) -> u8 {
     let parts = group.parts.iter().filter(|part| part.bank == bank);
-    u8::try_from(parts.count()).unwrap_or(u8::MAX)
+    byte(parts.count() as u64)
 }
 
 fn free(state: &State, regs: &[Reg]) -> u8 {
     let free = regs.iter().filter(|reg| state.is_free(**reg));
-    u8::try_from(free.count()).unwrap_or(u8::MAX)
+    byte(free.count() as u64)
 }
 
 /// Bytes of the slot that LLVM gives a part, and its alignment.
