@@ -245,7 +245,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The same, out of line: most values are arguments of their own type.
+    /// `place` without inlining: the slow path, for results and for values whose type differs from the argument's.
     #[inline(never)]
     fn place_apart(
         &mut self,

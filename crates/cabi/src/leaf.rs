@@ -84,19 +84,19 @@ pub(crate) struct Around(u8);
 
 impl Around {
     pub(crate) const NOTHING: Self = Self(0);
-    /// It, or something around it, is `_Atomic`.
+    /// The leaf, or something around it, is `_Atomic`.
     pub(crate) const ATOMIC: Self = Self(1);
-    /// It is inside an array.
+    /// The leaf is inside an array.
     pub(crate) const IN_ARRAY: Self = Self(2);
-    /// It is inside an array of records, or of arrays of records, that has several elements.
+    /// The leaf is inside an array of records, or of arrays of records, that has several elements.
     pub(crate) const REPEATED: Self = Self(4);
-    /// It is inside another element of such an array than the first.
+    /// The leaf is inside another element of such an array than the first.
     pub(crate) const LATER: Self = Self(8);
-    /// It is a member of a union; an element of such a member is not.
+    /// The leaf is a member of a union; an element of such a member is not.
     pub(crate) const IN_UNION: Self = Self(16);
-    /// It, if it is no scalar, or a member around it, starts at no multiple of its type's alignment.
+    /// The leaf, if it is no scalar, or a member around it, starts at no multiple of its type's alignment.
     pub(crate) const MISALIGNED: Self = Self(32);
-    /// It is the second half of a complex number.
+    /// The leaf is the second half of a complex number.
     pub(crate) const IMAGINARY: Self = Self(64);
 
     /// Whether one of `bits` is set.

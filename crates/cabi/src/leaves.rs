@@ -35,7 +35,7 @@ pub fn leaves(ty: &Type) -> Leaves<'_> {
     }
 }
 
-/// The same leaves, but of each array those of one element only: as many as the type has members, however many elements there are.
+/// The [`leaves`] of `ty`, but of each array those of one element only: as many as the type has members, however many elements there are.
 pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
     Leaves {
         one_element: true,
@@ -43,7 +43,7 @@ pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
     }
 }
 
-/// The same for one element of an array of no elements, which is a leaf itself: where they would be.
+/// The leaves that one element of an array of no elements, which is a leaf itself, would have.
 pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
     let around = array.around.without(Around::IN_UNION);
     Leaves {

@@ -200,7 +200,7 @@ impl FnSig {
         Ok(call)
     }
 
-    /// The same signature, with each parameter of the type that it is passed as: functions are the pointers they decay to (C17 6.7.6.3), unnamed
+    /// This signature, with each parameter of the type that it is passed as: functions are the pointers they decay to (C17 6.7.6.3), unnamed
     /// arguments are not `_Atomic`. [`FnAbi::new`](crate::FnAbi::new) takes them so without being told.
     #[must_use]
     pub fn decayed(mut self, model: &DataModel) -> Self {

@@ -323,7 +323,7 @@ impl Target {
         }
     }
 
-    /// The same data model with another convention: `ms_abi` on Linux is Linux's layout with Win64's passing.
+    /// This target's data model with another convention: `ms_abi` on Linux is Linux's layout with Win64's passing.
     #[must_use]
     pub fn with_convention(mut self, convention: &'static Convention) -> Self {
         self.convention = Some(convention);

@@ -138,7 +138,7 @@ impl<'u> Cursor<'u> {
         }
     }
 
-    /// The same, where the extent starts or ends in a macro's expansion from or to the macro's name; none across files.
+    /// The tokens of the cursor, from or to a macro's name where its extent starts or ends in the macro's expansion; none across files.
     pub(crate) fn expanded_tokens(self) -> Vec<Token> {
         // SAFETY: as in `tokens`.
         unsafe {

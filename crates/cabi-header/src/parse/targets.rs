@@ -1,6 +1,6 @@
 //! Functions for another machine than the rest of the text: `target` attributes, and the pragmas that stand for them.
 //!
-//! They decide which registers pass floats and vectors. gcc passes by the function's own target, clang by that of the command line: what they would
+//! Attributes and pragmas decide which registers pass floats and vectors. gcc passes by the function's own target, clang by that of the command line: what they would
 //! pass differently is read as one of them does only where it is said which. What takes the vector registers away is refused, as it is among the
 //! arguments for clang.
 
@@ -15,7 +15,7 @@ use crate::reason::Reason;
 
 /// What the `target` attributes of a function say.
 pub(crate) struct OwnTarget {
-    /// Their words, empty without one.
+    /// The attributes' words, empty without one.
     pub(crate) features: String,
     /// The widest vectors that gcc passes in registers then.
     pub(crate) vectors: VectorLevel,

@@ -114,7 +114,7 @@ impl fmt::Debug for PartTypes {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Extension {
-    /// They are whatever they were.
+    /// Not at all: the bits keep their old value.
     #[default]
     None,
     /// With copies of the sign.
@@ -320,7 +320,7 @@ impl Part {
         }
     }
 
-    /// The same, `offset` bytes from the start of the object.
+    /// This part, `offset` bytes from the start of the object.
     #[must_use]
     pub const fn at(self, offset: u8) -> Self {
         Self { offset, ..self }

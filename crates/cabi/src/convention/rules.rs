@@ -76,7 +76,7 @@ pub enum Rule {
     BitConvert(PartType),
     /// First free register of the list (`CCAssignToReg`).
     AssignToReg(&'static [Reg]),
-    /// The same, and take the register at the same position of the second list (`CCAssignToRegWithShadow`).
+    /// First free register of the list, and the register at the same position of the second list, which is taken too (`CCAssignToRegWithShadow`).
     AssignToRegWithShadow(&'static [Reg], &'static [Reg]),
     /// The first pair of registers that are both free: the value is in both.
     AssignToBoth(&'static [[Reg; 2]]),
@@ -90,7 +90,7 @@ pub enum Rule {
         /// At least; 0: the alignment of its type.
         align: u32,
     },
-    /// The same, and take registers (`CCAssignToStackWithShadow`).
+    /// [`Rule::AssignToStack`], and take registers (`CCAssignToStackWithShadow`).
     AssignToStackWithShadow {
         /// As in [`Rule::AssignToStack`].
         size: u32,

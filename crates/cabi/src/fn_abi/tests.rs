@@ -87,7 +87,7 @@ fn any_type() -> impl Strategy<Value = Type> {
 /// What is found for a signature, and what is found for another one while it is explained.
 type Found = (Result<FnAbi, Error>, Result<FnAbi, Error>);
 
-/// Both for random signatures under `policy` and, explained, under `other`.
+/// Places of random signatures under `policy` and, explained, under `other`.
 fn compared(convention: &'static Convention, policy: Policy, other: Policy) -> Vec<Found> {
     use VectorLevel::{Avx, Avx512, Baseline};
     let target = &Target::X86_64_LINUX;

@@ -165,7 +165,7 @@ impl Cursor<'_> {
         self.b.round_up(start, align)
     }
 
-    /// It may not reach beyond a unit of its type from an aligned place, unless any `#pragma pack` is in force.
+    /// A bit-field may not reach beyond a unit of its type from an aligned place, unless any `#pragma pack` is in force.
     fn start(
         &self,
         member: &Member,

@@ -21,7 +21,7 @@ fn biggest(model: &DataModel) -> u64 {
     }
 }
 
-/// The same with AVX and with AVX-512.
+/// gcc's `BIGGEST_ALIGNMENT` in bits with AVX and with AVX-512.
 const WIDER: [u64; 2] = [256, 512];
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {

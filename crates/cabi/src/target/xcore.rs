@@ -57,7 +57,7 @@ pub const XCORE: Convention = Convention {
     },
 };
 
-/// The same tables over the values of LLVM IR, where a structure is its scalars: what a language with several results uses. Those that find no
+/// XCore's tables over the values of LLVM IR, where a structure is its scalars: what a language with several results uses. Those that find no
 /// register are on the stack after the arguments, unless the function is variadic.
 pub const XCORE_VALUES: Convention = Convention {
     name: "XCore, several values",

@@ -48,7 +48,7 @@ pub enum RecordRules {
 pub enum LongDouble {
     /// The x87 extended format.
     F80,
-    /// The same as `double`.
+    /// `double`'s format.
     F64,
     /// IEEE binary128.
     F128,

@@ -73,7 +73,7 @@ impl Assigner<'_> {
         if index.is_multiple_of(2) {
             let used = list.iter().rposition(|reg| !self.state.is_free(*reg));
             let start = used.map_or(0, |used| used + 1).next_multiple_of(2);
-            // Both of the pair.
+            // The pair's registers.
             if start + 1 >= list.len() {
                 return Outcome::Nowhere;
             }

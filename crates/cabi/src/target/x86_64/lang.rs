@@ -1,6 +1,6 @@
 //! A language's own convention: between functions that one compiler makes, where nothing has to agree with C.
 //!
-//! It is System V's registers, with every scalar of a record in one of its own, as many as there are; eight integer and eight vector registers of results;
+//! The convention has System V's registers, with every scalar of a record in one of its own, as many as there are; eight integer and eight vector registers of results;
 //! and callees that pop their arguments, so that a call can be a function's last act. `docs/lang.md` has the table. Not here: variadic functions.
 
 use super::registers::{
@@ -65,7 +65,7 @@ pub const X86_64_LANG: Convention = Convention {
     },
 };
 
-/// The same with a context in r15.
+/// [`X86_64_LANG`] with a context in r15.
 pub const X86_64_LANG_CONTEXT: Convention = Convention {
     name: "lang with a context",
     frame: Frame {

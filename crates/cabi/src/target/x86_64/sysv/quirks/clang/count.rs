@@ -84,7 +84,7 @@ pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str>
 /// Whether a value on which the counts disagree goes by that of the front end.
 ///
 /// # Errors
-/// It does in clang's callers, and not in its `va_arg`.
+/// The value goes by the front end's count in clang's callers, and not in its `va_arg`.
 fn follows(cx: &mut Classify<'_, '_>) -> Result<bool, &'static str> {
     match cx.choose(Policy::RECORDS_GO_BY_COUNT) {
         true if cx.role == Role::Unnamed => Err(WHY),
