@@ -3,6 +3,11 @@
 use cabi::{KnownConvention, Target, conventions};
 use clap::Args;
 
+mod print;
+mod tablegen;
+
+use print::Tables;
+
 /// Prints the tables of a calling convention, those that C has on a target, in the manner of LLVM's TableGen files.
 #[derive(Args)]
 #[command(
@@ -23,7 +28,7 @@ pub(crate) fn known(name: &str) -> Option<&'static KnownConvention> {
     conventions().iter().find(is_it)
 }
 
-/// The same for an option.
+/// [`known`] for an option.
 ///
 /// # Errors
 /// The names there are.
@@ -40,7 +45,7 @@ pub(crate) fn names() -> String {
 impl Rules {
     pub(crate) fn run(&self) -> Result<String, String> {
         if let Some(known) = self.target.as_deref().and_then(known) {
-            return Ok(known.convention.to_string());
+            return Ok(Tables(known.convention).to_string());
         }
         let target = match &self.target {
             None => Target::host(),
@@ -52,6 +57,6 @@ impl Rules {
             let name = target.name();
             wrong(format!("{name}: no C calling convention is known for it"))
         })?;
-        Ok(convention.to_string())
+        Ok(Tables(convention).to_string())
     }
 }

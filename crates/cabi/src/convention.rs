@@ -33,7 +33,6 @@ mod features;
 mod frame;
 mod group;
 mod place;
-mod print;
 mod registers;
 mod rules;
 pub(crate) mod state;

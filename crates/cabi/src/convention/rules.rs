@@ -1,7 +1,6 @@
 //! The words that a convention's lists are written in: LLVM's `CallingConv` actions, over groups instead of single scalars.
 
 mod display;
-mod tablegen;
 
 use super::features::Features;
 use super::group::{ArgFlags, Group, GroupKind, PartType, PartTypes, Role};
@@ -44,8 +43,7 @@ pub struct Given<'a> {
     pub features: Features,
 }
 
-/// One rule. The first action in a list that places the part, or the whole value, wins. `Display` writes it in words, and with `{:#}` as LLVM's
-/// TableGen files would.
+/// One rule. The first action in a list that places the part, or the whole value, wins. `Display` writes it in words.
 ///
 /// # Example
 /// ```
@@ -53,7 +51,6 @@ pub struct Given<'a> {
 ///
 /// let rule = Rule::IfType(PartTypes::of(&[PartType::I8, PartType::I16]), &Rule::Promote(PartType::I32));
 /// assert_eq!(rule.to_string(), "if type in [I8, I16]: promote to I32");
-/// assert_eq!(format!("{rule:#}"), "CCIfType<[i8, i16], CCPromoteToType<i32>>");
 /// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]

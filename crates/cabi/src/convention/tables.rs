@@ -81,7 +81,8 @@ impl Rules {
 
     /// The lists of one signature.
     #[inline]
-    pub(crate) fn lists(&self, features: Features, variadic: bool) -> Lists {
+    #[must_use]
+    pub fn lists(&self, features: Features, variadic: bool) -> Lists {
         match self.choose {
             Some(choose) => choose(features, variadic),
             None => Lists {

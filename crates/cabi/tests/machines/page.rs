@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cabi::convention::{Features, FloatLevel, Rule};
-use cabi::{Convention, conventions};
+use cabi::{ArgFlags, Convention, conventions};
 
 use crate::i386;
 
@@ -34,6 +34,18 @@ fn name(rule: &Rule) -> &'static str {
     }
 }
 
+/// LLVM's word for a guard on a flag.
+fn flag_word(flag: ArgFlags) -> &'static str {
+    match flag {
+        ArgFlags::IN_REG => "CCIfInReg",
+        ArgFlags::NEST => "CCIfNest",
+        ArgFlags::BYVAL => "CCIfByVal",
+        ArgFlags::SRET => "CCIfSRet",
+        ArgFlags::SPLIT => "CCIfSplit",
+        _ => "",
+    }
+}
+
 /// The rules of a list, those inside others too, as their names and, of a flag's guard, LLVM's word for it.
 fn walk(list: &[Rule], found: &mut BTreeSet<String>) {
     for rule in list {
@@ -44,9 +56,8 @@ fn walk(list: &[Rule], found: &mut BTreeSet<String>) {
             | Rule::If(_, _, then)
             | Rule::IfNotVariadic(then)
             | Rule::IfUnnamed(then) => walk(std::slice::from_ref(*then), found),
-            Rule::IfFlag(_, then) => {
-                let text = format!("{rule:#}");
-                found.insert(text.split('<').next().unwrap().to_owned());
+            Rule::IfFlag(flag, then) => {
+                found.insert(flag_word(*flag).to_owned());
                 walk(std::slice::from_ref(*then), found);
             }
             Rule::DelegateTo(list) => walk(list, found),
@@ -147,7 +158,8 @@ fn line_of_llvm(llvm: &str, original: &str) -> Option<String> {
         "X86" | "AArch64" | "SystemZ" => return None,
         _ => return Some(format!("no list {list}")),
     };
-    let all = named(ours)?.to_string();
+    // What `cabi rules` prints, which cabi-cli holds to be so.
+    let all = read(&format!("../../docs/conventions/{ours}.md"));
     (!all.contains(text)).then(|| format!("{ours} has no line `{text}`"))
 }
 

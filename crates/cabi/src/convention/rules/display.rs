@@ -1,4 +1,4 @@
-//! Rules in words, for explanations and the command `cabi rules`.
+//! Rules in words, for explanations.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -19,9 +19,6 @@ impl fmt::Debug for Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.alternate() {
-            return self.write_tablegen(f, 0);
-        }
         let mut rule = self;
         for _ in 0..MAX_GUARDS {
             let Some(then) = rule.write_guard(f)? else {

@@ -1,32 +1,32 @@
 //! A convention as text: its lists as TableGen would have them, and what there is of the stack.
 
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use core::fmt;
+use std::fmt;
 
-use super::features::{Features, FloatLevel};
-use super::frame::{CalleePops, Frame, VaList};
-use super::rules::Rule;
-use super::tables::{Convention, Lists};
+use cabi::Convention;
+use cabi::convention::{CalleePops, Features, FloatLevel, Frame, Lists, Rule, VaList};
 
-impl fmt::Display for Convention {
-    /// The lists of the convention, for each choice of features, in the manner of LLVM's TableGen files; then its frame.
+use super::tablegen::TableGen;
+
+/// The lists of a convention, for each choice of features, in the manner of LLVM's TableGen files; then its frame.
+pub(super) struct Tables(pub(super) &'static Convention);
+
+impl fmt::Display for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "// {}", self.name)?;
+        writeln!(f, "// {}", self.0.name)?;
         for (when, lists) in self.choices() {
             list(f, "CC", &when, lists.args)?;
             list(f, "RetCC", &when, lists.results)?;
         }
-        write_frame(f, &self.frame)
+        write_frame(f, &self.0.frame)
     }
 }
 
-impl Convention {
+impl Tables {
     /// The lists, with when they are chosen.
     fn choices(&self) -> Vec<(String, Lists)> {
-        if self.rules.choose.is_none() {
-            let lists = self.rules.lists(Features::default(), false);
+        let rules = &self.0.rules;
+        if rules.choose.is_none() {
+            let lists = rules.lists(Features::default(), false);
             return Vec::from([(String::new(), lists)]);
         }
         let mut all: Vec<(String, String, Lists)> = Vec::new();
@@ -36,7 +36,7 @@ impl Convention {
             (FloatLevel::Double, "double floats"),
         ] {
             for variadic in [false, true] {
-                let lists = self.rules.lists(Features::from(level), variadic);
+                let lists = rules.lists(Features::from(level), variadic);
                 let when = format!("{floats}{}", if variadic { ", variadic" } else { "" });
                 let text = format!("{lists:?}");
                 match all.iter_mut().find(|(_, known, _)| *known == text) {
@@ -59,7 +59,7 @@ fn list(f: &mut fmt::Formatter<'_>, name: &str, when: &str, rules: &[Rule]) -> f
     writeln!(f, "\n{when}def {name} : CallingConv<[")?;
     for (i, rule) in rules.iter().enumerate() {
         let comma = if i + 1 == rules.len() { "" } else { "," };
-        writeln!(f, "  {rule:#}{comma}")?;
+        writeln!(f, "  {}{comma}", TableGen(rule, 0))?;
     }
     f.write_str("]>;\n")
 }
@@ -107,7 +107,6 @@ fn write_frame(f: &mut fmt::Formatter<'_>, frame: &Frame) -> fmt::Result {
         writeln!(f, "// variadic calls count their vector registers in {reg}")?;
     }
     match frame.va_list {
-        VaList::Unknown => Ok(()),
         VaList::Pointer => f.write_str("// va_list: a pointer\n"),
         VaList::Structure(tag, members) => {
             writeln!(f, "// va_list: struct {tag} of {} members", members.len())
@@ -119,5 +118,6 @@ fn write_frame(f: &mut fmt::Formatter<'_>, frame: &Frame) -> fmt::Result {
                 members.len()
             )
         }
+        _ => Ok(()),
     }
 }
