@@ -138,15 +138,22 @@ impl RegSet {
     /// How many registers of each bank it has.
     #[inline]
     pub(crate) fn counts(&self) -> RegCounts {
-        let [int, vector, x87] = self.banks.map(|mut left| {
-            let mut n = 0;
-            // One by one: few are set, and the baseline of x86-64 has no instruction that counts bits.
-            while left != 0 {
-                left &= left - 1;
-                n += 1;
-            }
-            n
-        });
-        RegCounts { int, vector, x87 }
+        let [int, vector, x87] = self.banks;
+        RegCounts {
+            int: n_set(int),
+            vector: n_set(vector),
+            x87: n_set(x87),
+        }
     }
+}
+
+/// One by one: few are set, and the baseline of x86-64 has no instruction that counts bits.
+#[inline]
+fn n_set(mut left: u32) -> u8 {
+    let mut n = 0;
+    while left != 0 {
+        left &= left - 1;
+        n += 1;
+    }
+    n
 }

@@ -51,23 +51,16 @@ const PAIRS: Rule = Rule::IfFlag(ArgFlags::SPLIT, &Rule::AssignToRegPair(X));
 const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(X));
 /// C.1, C.2.
 const VECTORS: Rule = Rule::IfType(FLOATS, &Rule::AssignToReg(V));
-/// C.3, C.13: what does not fit leaves no register to later arguments.
-const LAST_WORDS: Rule = Rule::IfType(
-    INTS,
-    &Rule::AssignToStackWithShadow {
-        size: 8,
-        align: 8,
-        shadow: X,
-    },
-);
-const LAST_VECTORS: Rule = Rule::IfType(
-    FLOATS,
-    &Rule::AssignToStackWithShadow {
-        size: 8,
-        align: 8,
-        shadow: V,
-    },
-);
+/// C.3, C.13: what does not fit leaves no register to later arguments. A size of 0 is the type's own.
+const fn last(size: u32, shadow: &'static [Reg]) -> Rule {
+    Rule::AssignToStackWithShadow {
+        size,
+        align: size,
+        shadow,
+    }
+}
+const LAST_WORDS: Rule = Rule::IfType(INTS, &last(8, X));
+const LAST_VECTORS: Rule = Rule::IfType(FLOATS, &last(8, V));
 
 static VA_LIST: [VaField; 5] = [
     ("__stack", Type::PTR),

@@ -38,15 +38,12 @@ impl Value {
         let (c, ty, reads): (_, _, &[Read]) = match name {
             "void" => ("void", Type::VOID, &[]),
             "char" => ("signed char", Type::I8, const { &[read(0, "@", "int")] }),
-            "short" => ("short", Type::I16, const { &[read(0, "@", "int")] }),
             "int" => ("int", Type::I32, const { &[read(0, "@", "int")] }),
-            "long" => ("long", long, const { &[read(0, "@", "long")] }),
             "llong" => (
                 "llong",
                 model.adapt(&Type::I64),
                 const { &[read(0, "(int)@", "int"), read(4, "(int)(@ >> 32)", "int")] },
             ),
-            "float" => ("float", Type::F32, const { &[read(0, "@", "float")] }),
             "double" => (
                 "double",
                 model.adapt(&Type::F64),

@@ -4,7 +4,7 @@
 
 use super::{
     AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, check_vectors,
-    float, large, members, short_vector,
+    float, large, last, members, short_vector,
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Role, Rule, Rules, VaList,
@@ -20,23 +20,9 @@ use crate::types::{Kind, Type};
 /// "Variadic functions [..] assign each argument to an appropriate number of 8-byte stack slots".
 const UNNAMED: Rule = Rule::IfUnnamed(&Rule::AssignToStack { size: 8, align: 8 });
 /// A record in words, or an integer of 16 bytes. No register is left to later arguments.
-const LAST_COMPOSITES: Rule = Rule::IfFlag(
-    ArgFlags::SPLIT,
-    &Rule::AssignToStackWithShadow {
-        size: 8,
-        align: 8,
-        shadow: X,
-    },
-);
+const LAST_COMPOSITES: Rule = Rule::IfFlag(ArgFlags::SPLIT, &last(8, X));
 /// An HFA has the alignment of its elements.
-const LAST_VECTORS: Rule = Rule::IfType(
-    FLOATS,
-    &Rule::AssignToStackWithShadow {
-        size: 0,
-        align: 0,
-        shadow: V,
-    },
-);
+const LAST_VECTORS: Rule = Rule::IfType(FLOATS, &last(0, V));
 /// "Function arguments may consume slots on the stack that are not multiples of 8 bytes".
 const PACKED: Rule = Rule::AssignToStack { size: 0, align: 0 };
 
