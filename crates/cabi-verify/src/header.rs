@@ -129,10 +129,8 @@ fn retain_records(header: &mut Header) {
 
 /// How many functions `only` chooses, those left out among them.
 fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) -> usize {
-    let read = header
-        .prototypes
-        .iter()
-        .map(|one| (&one.name, &one.location));
+    let read = header.prototypes.iter();
+    let read = read.map(|one| (&one.name, &one.location));
     let skipped = header.skipped.iter().map(|one| (&one.name, &one.location));
     read.chain(skipped.filter(|(name, _)| !is_type(name)))
         .filter(|(name, location)| only(name, location))
@@ -143,9 +141,8 @@ fn count_prototypes(header: &Header, only: &impl Fn(&str, &Location) -> bool) ->
 const POINTER: &str = "typedef void (*cabi_function_pointer)(void);\n";
 
 fn is_type(name: &str) -> bool {
-    ["struct ", "union ", "enum "]
-        .iter()
-        .any(|word| name.starts_with(word))
+    let words = ["struct ", "union ", "enum "];
+    words.iter().any(|word| name.starts_with(word))
 }
 
 /// A subject that stands in no file.
@@ -293,11 +290,8 @@ impl Declaring<'_> {
             ("double", Type::F64),
             (long(self.target.data_model()), Type::I64),
         ];
-        let exact = match self.target.data_model().long_double {
-            LongDouble::F80 => Some(("long double", Type::F80)),
-            _ => None,
-        };
-        let exact = exact.into_iter();
+        let is_f80 = self.target.data_model().long_double == LongDouble::F80;
+        let exact = is_f80.then_some(("long double", Type::F80)).into_iter();
         // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with one would be left out as a whole.
         let unnamed = unnamed
             .into_iter()
@@ -377,8 +371,8 @@ impl Declaring<'_> {
     /// The cases of one record type; `abi` is that of a call with it alone.
     fn positions(&mut self, number: usize, named: &NamedType, abi: &FnAbi) {
         let (name, ty) = (named.name.as_str(), &named.ty);
-        let own = self.target.convention();
-        let convention = (own != Some(abi.convention)).then_some(abi.convention);
+        let is_own = self.target.convention() == Some(abi.convention);
+        let convention = (!is_own).then_some(abi.convention);
         for (i, position) in positions(abi, self.target.data_model())
             .into_iter()
             .enumerate()

@@ -162,6 +162,23 @@ macro_rules! count {
     };
 }
 
+/// Brings back what a function must leave as it is, from an [`Image`]; changes `x17` and `x30`.
+macro_rules! bring_back {
+    ($image:literal) => {
+        concat!(
+            "add x17, x16, {",
+            $image,
+            "}\n",
+            "ldr x18, [x17, 144]\nldp x19, x20, [x17, 152]\nldp x21, x22, [x17, 168]\n",
+            "ldp x23, x24, [x17, 184]\nldp x25, x26, [x17, 200]\nldp x27, x28, [x17, 216]\n",
+            "ldr x29, [x17, 232]\nldr x30, [x17, 248]\nmov sp, x30\n",
+            "ldr x30, [x17, 320]\nmsr fpcr, x30\n",
+            "ldp d8, d9, [x17, 256]\nldp d10, d11, [x17, 272]\n",
+            "ldp d12, d13, [x17, 288]\nldp d14, d15, [x17, 304]\n",
+        )
+    };
+}
+
 /// `enter(function, a, b, c)` calls `function(a, b, c)`.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn enter(
@@ -272,22 +289,7 @@ pub(super) unsafe extern "C" fn thunk() {
         write_down!("after"),
         count!("returns"),
         // What the target should have left.
-        "add x17, x16, {call}",
-        "ldr x18, [x17, 144]",
-        "ldp x19, x20, [x17, 152]",
-        "ldp x21, x22, [x17, 168]",
-        "ldp x23, x24, [x17, 184]",
-        "ldp x25, x26, [x17, 200]",
-        "ldp x27, x28, [x17, 216]",
-        "ldr x29, [x17, 232]",
-        "ldr x30, [x17, 248]",
-        "mov sp, x30",
-        "ldr x30, [x17, 320]",
-        "msr fpcr, x30",
-        "ldp d8, d9, [x17, 256]",
-        "ldp d10, d11, [x17, 272]",
-        "ldp d12, d13, [x17, 288]",
-        "ldp d14, d15, [x17, 304]",
+        bring_back!("call"),
         // What it may change.
         "ldr x17, [x16, {fill}]",
         ".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
