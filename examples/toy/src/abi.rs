@@ -25,7 +25,9 @@ pub(crate) fn emit(checked: &Checked, lines: &Lines) -> Result<String, LowerErro
         let ty = checked.heading(function);
         let names = function.param_names.iter().map(|name| Some(&**name));
         let names: Vec<Option<&str>> = names.collect();
-        let placed = placement(&sig, Some(&names)).map_err(|why| LowerError::at(span, why))?;
+        let target = &checked.types.target;
+        let placed =
+            placement(&sig, Some(&names), target).map_err(|why| LowerError::at(span, why))?;
         // Writing to a string does not fail.
         let _ = write!(text, "{origin}{ty}\n{placed}");
         let Origin::Toy(body) = &function.origin else {
@@ -42,7 +44,7 @@ pub(crate) fn emit(checked: &Checked, lines: &Lines) -> Result<String, LowerErro
             };
             let sig = call_signature(checked, *called, args.iter().copied())?;
             let at = lines.line(span.start);
-            let placed = placement(&sig, None).map_err(|why| LowerError::at(*span, why))?;
+            let placed = placement(&sig, None, target).map_err(|why| LowerError::at(*span, why))?;
             let entry = format!("  line {at}: call of {name}\n{}", indented(&placed));
             if seen.insert(entry.clone()) {
                 text.push_str(&entry);
@@ -54,8 +56,12 @@ pub(crate) fn emit(checked: &Checked, lines: &Lines) -> Result<String, LowerErro
 }
 
 /// Of a function all reasons are shown, of its calls only the outcome.
-fn placement(sig: &FnSig, names: Option<&[Option<&str>]>) -> Result<String, String> {
-    let explanation = explain(sig, names.unwrap_or(&[]), &Target::X86_64_LINUX);
+fn placement(
+    sig: &FnSig,
+    names: Option<&[Option<&str>]>,
+    target: &Target,
+) -> Result<String, String> {
+    let explanation = explain(sig, names.unwrap_or(&[]), target);
     let explanation = explanation.map_err(|error| error.to_string())?;
     let text = match names {
         Some(_) => explanation.to_string(),

@@ -20,6 +20,7 @@ use crate::diag::{Diagnostic, Span, fail};
 use crate::header::Import;
 use crate::typed::{Body, Checked, FnId, Function, Origin};
 use crate::types::{EnumId, RecordId, Ty, Types};
+use cabi::Target;
 use function::Frame;
 use header::Taken;
 use std::collections::HashMap;
@@ -36,8 +37,9 @@ pub(crate) fn check(
     prelude: &Program,
     program: &Program,
     imports: &[Import],
+    target: &Target,
 ) -> Result<Checked, Vec<Diagnostic>> {
-    let mut checker = Checker::new(imports);
+    let mut checker = Checker::new(imports, target);
     checker.collect(prelude, Side::Prelude);
     checker.collect(program, Side::User);
     checker.declare_all();
@@ -61,6 +63,15 @@ enum Side {
     #[default]
     Prelude,
     User,
+}
+
+impl Side {
+    fn left_out(self, why: Diagnostic) -> Check<()> {
+        match self {
+            Side::Prelude => Ok(()),
+            Side::User => Err(why),
+        }
+    }
 }
 
 /// What a name of an item stands for.
@@ -135,7 +146,6 @@ struct Lazy<'p> {
     bits: u128,
 }
 
-#[derive(Default)]
 struct Checker<'p> {
     types: Types,
     diagnostics: Vec<Diagnostic>,
@@ -166,11 +176,23 @@ fn spoilt<T>(span: Span) -> Check<T> {
 }
 
 impl<'p> Checker<'p> {
-    fn new(imports: &'p [Import]) -> Self {
+    fn new(imports: &'p [Import], target: &Target) -> Self {
         Checker {
-            types: Types::new(),
+            types: Types::new(target),
             imports,
-            ..Checker::default()
+            diagnostics: Vec::new(),
+            names: [HashMap::new(), HashMap::new()],
+            lazy: Vec::new(),
+            records: Vec::new(),
+            enums: Vec::new(),
+            fn_decls: Vec::new(),
+            taken: Taken::default(),
+            functions: Vec::new(),
+            main: None,
+            side: Side::default(),
+            depth: 0,
+            frame: Frame::default(),
+            outer: Vec::new(),
         }
     }
 
@@ -245,7 +267,7 @@ impl<'p> Checker<'p> {
             );
             self.report(Diagnostic::new(ident.span, message));
         }
-        if ty::is_builtin(name) {
+        if ty::is_builtin(name, self.types.model()) {
             self.report(Diagnostic::new(
                 ident.span,
                 format!("`{name}` is a type of the language"),
@@ -270,14 +292,21 @@ impl<'p> Checker<'p> {
 
     /// Resolves the declarations that have not been used yet, so that every mistake is found.
     fn declare_all(&mut self) {
+        // What the prelude has for types that the target does not have is left out.
         self.each(self.records.len(), |checker, at| {
-            checker.lay_out(RecordId(at))
+            let side = checker.records[at].0;
+            checker
+                .lay_out(RecordId(at))
+                .or_else(|why| side.left_out(why))
         });
         self.each(self.enums.len(), |checker, at| {
             checker.number_variants(EnumId(at))
         });
         self.each(self.lazy.len(), Self::resolve_lazy);
-        self.each(self.fn_decls.len(), Self::declare_function);
+        self.each(self.fn_decls.len(), |checker, at| {
+            let declared = checker.declare_function(at);
+            declared.or_else(|why| checker.fn_decls[at].0.left_out(why))
+        });
     }
 
     /// The item called `name`, as seen from the side being checked.
@@ -320,7 +349,8 @@ impl<'p> Checker<'p> {
 
     /// Keeps a diagnostic. A mistake has one, however much else is wrong because of it.
     fn report(&mut self, diagnostic: Diagnostic) {
-        if !diagnostic.is_consequence() || self.diagnostics.is_empty() {
+        let is_kept = !diagnostic.is_consequence() || self.diagnostics.is_empty();
+        if is_kept && self.side.left_out(diagnostic.clone()).is_err() {
             self.diagnostics.push(diagnostic);
         }
     }

@@ -111,7 +111,11 @@ impl Code {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+)))]
 mod system {
     use super::{Code, StackReserve};
 
@@ -122,7 +126,11 @@ mod system {
     pub(crate) fn watch(_: &str, _: Vec<Code>) {}
 }
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+))]
 mod system {
     use super::{Code, Fault, RESERVE, StackReserve};
     use libc::{c_int, c_void, siginfo_t, ucontext_t};
@@ -230,12 +238,7 @@ mod system {
         if info.si_code <= 0 {
             return by_default(signal, true);
         }
-        let register = |at: c_int| {
-            let at = usize::try_from(at).unwrap_or(0);
-            let value = context.uc_mcontext.gregs.get(at).copied().unwrap_or(0);
-            usize::try_from(value.cast_unsigned()).unwrap_or(0)
-        };
-        let (pc, sp) = (register(libc::REG_RIP), register(libc::REG_RSP));
+        let (pc, sp) = pc_and_sp(context);
         // SAFETY: these signals carry an address when the kernel sends them.
         let address = unsafe { info.si_addr() }.addr();
         let code = watched.codes.iter().find(|code| code.offset(pc).is_some());
@@ -259,6 +262,23 @@ mod system {
             // Not the program's doing: the instruction fails again, by the signal it has always failed by.
             None => by_default(signal, false),
         }
+    }
+
+    /// Where the program failed, and its stack pointer.
+    #[cfg(target_arch = "x86_64")]
+    fn pc_and_sp(context: &ucontext_t) -> (usize, usize) {
+        let register = |at: c_int| {
+            let at = usize::try_from(at).unwrap_or(0);
+            let value = context.uc_mcontext.gregs.get(at).copied().unwrap_or(0);
+            usize::try_from(value.cast_unsigned()).unwrap_or(0)
+        };
+        (register(libc::REG_RIP), register(libc::REG_RSP))
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn pc_and_sp(context: &ucontext_t) -> (usize, usize) {
+        let word = |value: u64| usize::try_from(value).unwrap_or(0);
+        (word(context.uc_mcontext.pc), word(context.uc_mcontext.sp))
     }
 
     /// Gives the signal its default action, to be sent again by the instruction that is returned to, or by hand.

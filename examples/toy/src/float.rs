@@ -100,7 +100,7 @@ mod tests {
     use crate::types::scalar_named;
 
     fn read(text: &str, scalar: &str) -> Result<u128, &'static str> {
-        to_bits(text, scalar_named(scalar).unwrap())
+        to_bits(text, scalar_named(scalar, &cabi::DataModel::LP64).unwrap())
     }
 
     /// What gcc 12 stores, and clang 19 for `bf16`: `0.1` in each format, and the ends of the formats, where the limits of this file must not matter.

@@ -3,8 +3,7 @@
 
 use crate::ast::{Item, Program, UseDecl};
 use crate::diag::{Diagnostic, Span};
-use crate::types::MODEL;
-use cabi::Type;
+use cabi::{Target, Type};
 use cabi_header::{Header, HeaderError, NamedType, Options, Written, parse};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -50,17 +49,23 @@ pub(crate) fn read(
     program: &Program,
     file: &str,
     directories: &[PathBuf],
+    target: &Target,
 ) -> Result<Vec<Import>, Unread> {
     let mut imports = Vec::new();
     for item in &program.items {
         if let Item::Use(used) = item {
-            imports.push(read_one(used, file, directories)?);
+            imports.push(read_one(used, file, directories, target)?);
         }
     }
     Ok(imports)
 }
 
-fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Import, Unread> {
+fn read_one(
+    used: &UseDecl,
+    file: &str,
+    directories: &[PathBuf],
+    target: &Target,
+) -> Result<Import, Unread> {
     // clang would read a device to its end.
     let beside = Path::new(file).parent().map(Path::to_owned);
     let places = beside.iter().chain(directories);
@@ -75,7 +80,7 @@ fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Impor
     // The text takes the place of the program, so that the header is searched next to it.
     let options = Options::new()
         .name(file)
-        .arg("-xc")
+        .args(["-xc", &format!("--target={}", target.name())])
         .args(directories.iter().map(include));
     let header = parse(&format!("#include \"{}\"\n", used.header), &options);
     let header = header.map_err(|error| match error {
@@ -98,10 +103,12 @@ fn read_one(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<Impor
         }
         error => Unread::Program(Diagnostic::new(used.span, error.to_string())),
     })?;
-    if header.model != MODEL {
+    if header.model != *target.data_model() {
         let message = format!(
-            "`use c \"{}\"`: programs have the C types of x86-64 Linux, not those of {}",
-            used.header, header.target
+            "`use c \"{}\"`: the program has the C types of {}, not those of {}",
+            used.header,
+            target.name(),
+            header.target
         );
         return Err(Unread::Host(message));
     }

@@ -9,12 +9,10 @@ use crate::lower::{LowerError, lower};
 use crate::typed::{Checked, FnId, Function, Origin};
 use crate::types::Ty;
 use clif_cabi_jit::{Code, Engine, Library, Settings};
-use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
-use cranelift_module::{FuncId, Module};
+use cranelift_module::FuncId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::{CString, c_char};
-use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Why a checked program does not run.
@@ -26,7 +24,7 @@ pub(crate) enum RunError {
 }
 
 impl RunError {
-    fn host(error: impl std::fmt::Display) -> RunError {
+    pub(crate) fn host(error: impl std::fmt::Display) -> RunError {
         RunError::Host(error.to_string())
     }
 }
@@ -39,7 +37,11 @@ impl From<LowerError> for RunError {
 
 /// An engine in which functions can end by calls that take their place.
 fn engine(settings: &Settings) -> Result<Engine, RunError> {
-    let settings = settings.clone().flag("preserve_frame_pointers", "true");
+    let mut settings = settings.clone();
+    // On AArch64 it is fixed to true.
+    if cfg!(target_arch = "x86_64") {
+        settings = settings.flag("preserve_frame_pointers", "true");
+    }
     Engine::new(&settings).map_err(RunError::host)
 }
 
@@ -61,7 +63,7 @@ pub(crate) fn run(
     let declared = lower(
         checked,
         &mut engine,
-        fault::reserve(),
+        (fault::reserve(), false),
         |engine, mut compiled| {
             if compiled.id == main_id {
                 main_func = Some(compiled.func);
@@ -161,43 +163,6 @@ fn bind_imports(
         bound.map_err(RunError::host)?;
     }
     Ok(())
-}
-
-/// The CLIF of the program's functions, as it is given to the engine.
-pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
-    let mut engine = engine(&Settings::default())?;
-    let mut text = String::new();
-    lower(checked, &mut engine, None, |engine, mut compiled| {
-        let function = &checked.functions[compiled.id.0];
-        if function.span.is_none() {
-            return Ok(());
-        }
-        compiled.context.func.name = UserFuncName::testcase(function.name.as_bytes());
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "; {}", checked.heading(function));
-        for line in callees(engine, &compiled.context.func) {
-            let _ = writeln!(text, ";   {line}");
-        }
-        let _ = writeln!(text, "{}", compiled.context.func.display());
-        Ok(())
-    })?;
-    Ok(text)
-}
-
-/// What `fn0` and the like stand for in the text of a function.
-fn callees(engine: &Engine, func: &ir::Function) -> Vec<String> {
-    let names = func.params.user_named_funcs();
-    let mut lines = Vec::new();
-    for (reference, callee) in &func.dfg.ext_funcs {
-        if let ExternalName::User(name) = callee.name
-            && let Some(name) = names.get(name)
-        {
-            let id = FuncId::from_u32(name.index);
-            let declaration = engine.declarations().get_function_decl(id);
-            lines.push(format!("{reference} is {}", declaration.linkage_name(id)));
-        }
-    }
-    lines
 }
 
 fn open(name: &str, directories: &[PathBuf]) -> Result<Library, RunError> {

@@ -12,11 +12,13 @@ mod header;
 mod jit;
 mod lex;
 mod lower;
+mod object;
 mod parse;
 mod typed;
 mod types;
 
 use ariadne::Source;
+use cabi::Target;
 use clif_cabi_jit::Settings;
 use diag::{Diagnostic, Lines};
 use header::Unread;
@@ -45,6 +47,7 @@ pub struct Text {
     file: String,
     text: String,
     colored: bool,
+    target: Target,
 }
 
 /// How things end that are not the program's own result.
@@ -74,6 +77,7 @@ impl Text {
             file: file.to_owned(),
             text: text.to_owned(),
             colored: false,
+            target: Target::host().unwrap_or(Target::X86_64_LINUX),
         }
     }
 
@@ -101,6 +105,15 @@ impl Text {
         Text { colored, ..self }
     }
 
+    /// The same text as a program for the target `triple`, which may be another one than this machine. It is shown and compiled to an object file, not run.
+    ///
+    /// # Errors
+    /// [`Failure::NotRun`] for a target whose C types are not known.
+    pub fn for_target(self, triple: &str) -> Result<Text, Failure> {
+        let target = Target::named(triple).map_err(|error| Failure::NotRun(error.to_string()))?;
+        Ok(Text { target, ..self })
+    }
+
     /// Whether it parses and uses C headers, so that checking it reads files and needs libclang.
     #[must_use]
     pub fn uses_headers(&self) -> bool {
@@ -115,7 +128,7 @@ impl Text {
     /// [`Failure`].
     pub fn check(&self, include: &[PathBuf]) -> Result<(), Failure> {
         let checked = self.checked(include)?;
-        match jit::clif(&checked) {
+        match object::clif(&checked) {
             Err(error @ RunError::Program(LowerError { span: Some(_), .. })) => {
                 Err(self.blame(error))
             }
@@ -128,7 +141,15 @@ impl Text {
     /// # Errors
     /// [`Failure`].
     pub fn clif(&self, include: &[PathBuf]) -> Result<String, Failure> {
-        jit::clif(&self.checked(include)?).map_err(|error| self.blame(error))
+        object::clif(&self.checked(include)?).map_err(|error| self.blame(error))
+    }
+
+    /// It as an object file of its target, for a C compiler to link: `main` and the functions spelled `extern "C"` have their names there.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn object(&self, include: &[PathBuf]) -> Result<Vec<u8>, Failure> {
+        object::emit(&self.checked(include)?).map_err(|error| self.blame(error))
     }
 
     /// Where the arguments and results of its functions and calls are passed, and why.
@@ -137,6 +158,7 @@ impl Text {
     /// [`Failure`].
     pub fn abi(&self, include: &[PathBuf]) -> Result<String, Failure> {
         let checked = self.checked(include)?;
+        object::module(&checked.types.target).map_err(|error| self.blame(error))?;
         abi::emit(&checked, &Lines::of(&self.text)).map_err(|error| self.blame(error.into()))
     }
 
@@ -172,7 +194,7 @@ impl Text {
     fn checked(&self, include: &[PathBuf]) -> Result<Checked, Failure> {
         let program =
             parse::parse(&self.text).map_err(|diagnostic| self.complain(&[diagnostic]))?;
-        let imports = header::read(&program, &self.file, include);
+        let imports = header::read(&program, &self.file, include, &self.target);
         let imports = imports.map_err(|unread| match unread {
             Unread::Program(diagnostic) => self.complain(&[diagnostic]),
             Unread::Host(why) => Failure::NotRun(why),
@@ -181,7 +203,7 @@ impl Text {
             Ok(prelude) => prelude,
             Err(_) => return Err(Failure::NotRun("the prelude does not parse".to_string())),
         };
-        check::check(&prelude, &program, &imports)
+        check::check(&prelude, &program, &imports, &self.target)
             .map_err(|diagnostics| self.complain(&diagnostics))
     }
 

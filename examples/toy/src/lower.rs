@@ -22,8 +22,8 @@ pub(crate) use signature::{call_signature, signature};
 use crate::diag::Span;
 use crate::typed::{Checked, FnId, Function, Origin};
 use crate::types::{Ty, TyKind, Types};
-use cabi::{FnSig, Scalar};
-use clif_cabi::SysVAggregateLowering;
+use cabi::Scalar;
+use clif_cabi::Lowering;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{self, TrapCode};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -90,13 +90,14 @@ pub(crate) struct Compiled {
 pub(crate) fn lower<M: Module>(
     checked: &Checked,
     module: &mut M,
-    reserve: Option<StackReserve>,
+    (reserve, exports): (Option<StackReserve>, bool),
     mut sink: impl FnMut(&mut M, Compiled) -> Lower<()>,
 ) -> Lower<Declared> {
-    let lowering = SysVAggregateLowering::new(module.isa()).map_err(LowerError::new)?;
+    let lowering = Lowering::new(module.isa()).map_err(LowerError::new)?;
     let mut declared = Declared {
         lowering,
         reserve,
+        exports,
         functions: HashMap::new(),
         imports: HashMap::new(),
         strings: HashMap::new(),
@@ -117,7 +118,7 @@ pub(crate) fn lower<M: Module>(
         let Origin::Toy(body) = &function.origin else {
             continue;
         };
-        let func = declared.function(checked, module, id)?;
+        let func = declared.function(checked, module, id)?.body;
         let mut context = module.make_context();
         let builder = FunctionBuilder::new(&mut context.func, &mut frontend);
         let lowered = FnLowerer::lower(checked, (function, body), module, &mut declared, builder);
@@ -130,12 +131,14 @@ pub(crate) fn lower<M: Module>(
 
 /// What the module knows of the program.
 pub(crate) struct Declared {
-    pub(crate) lowering: SysVAggregateLowering,
+    pub(crate) lowering: Lowering,
+    /// Whether C finds the program's C functions by their names, `main` among them.
+    exports: bool,
     /// None: the stack is not checked.
     reserve: Option<StackReserve>,
-    functions: HashMap<FnId, FuncId>,
+    functions: HashMap<FnId, clif_cabi::Function>,
     /// By symbol: two declarations of one function are one import. The first one's place, if it is the program's.
-    imports: HashMap<Rc<str>, (FuncId, FnSig, Option<Span>)>,
+    imports: HashMap<Rc<str>, (clif_cabi::Function, Option<Span>)>,
     strings: HashMap<Rc<[u8]>, DataId>,
     /// What `fields::fields` says of a type.
     fields: HashMap<Ty, Option<Rc<[Field]>>>,

@@ -49,6 +49,12 @@ enum Command {
     Emit {
         /// Which form of it.
         form: Form,
+        /// For this target, which may be another one than this machine.
+        #[arg(long, value_name = "TRIPLE")]
+        target: Option<String>,
+        /// Where an object file is put; else beside the program.
+        #[arg(short, long, value_name = "PATH")]
+        output: Option<PathBuf>,
         #[command(flatten)]
         headers: Headers,
         /// The program.
@@ -111,6 +117,8 @@ enum Form {
     Clif,
     /// Where arguments and results are passed, and why.
     Abi,
+    /// An object file, whose `main` and functions spelled `extern "C"` a C compiler links.
+    Obj,
 }
 
 fn main() -> ExitCode {
@@ -133,10 +141,13 @@ fn main() -> ExitCode {
         }
         Command::Emit {
             form,
+            target,
+            output,
             headers,
             file,
-        } => match emit(form, &file, &headers.include) {
-            Ok(shown) => return output::print(&shown),
+        } => match emit(form, &file, target.as_deref(), (&headers.include, output)) {
+            Ok(Some(shown)) => return output::print(&shown),
+            Ok(None) => Ok(0),
             Err(why) => Err(why),
         },
     };
@@ -158,10 +169,26 @@ fn read(file: &Path) -> Result<Text, Failure> {
     Ok(Text::read(file)?.colored(std::io::stderr().is_terminal()))
 }
 
-fn emit(form: Form, file: &Path, include: &[PathBuf]) -> Result<String, Failure> {
-    let text = read(file)?;
+/// What is to be printed; None for a file, which is written.
+fn emit(
+    form: Form,
+    file: &Path,
+    target: Option<&str>,
+    (include, output): (&[PathBuf], Option<PathBuf>),
+) -> Result<Option<String>, Failure> {
+    let mut text = read(file)?;
+    if let Some(triple) = target {
+        text = text.for_target(triple)?;
+    }
     match form {
-        Form::Clif => text.clif(include),
-        Form::Abi => text.abi(include),
+        Form::Clif => text.clif(include).map(Some),
+        Form::Abi => text.abi(include).map(Some),
+        Form::Obj => {
+            let object = text.object(include)?;
+            let path = output.unwrap_or_else(|| file.with_extension("o"));
+            let written = std::fs::write(&path, object);
+            let failed = |why| Failure::NotRun(format!("{}: {why}", path.display()));
+            written.map(|()| None).map_err(failed)
+        }
     }
 }

@@ -43,7 +43,11 @@ fn written(result: io::Result<()>) -> ExitCode {
 
 /// Rust opens `/dev/null` in the place of a closed standard output before `main`, and takes one that cannot be written to for that: so it is looked at
 /// before, by a function that the system calls when it has loaded the command.
-#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+))]
 mod open {
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -66,7 +70,11 @@ mod open {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu")))]
+#[cfg(not(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+)))]
 mod open {
     pub(super) fn was_open() -> bool {
         true

@@ -24,6 +24,13 @@ impl Checked {
         let named = format!("fn {}", function.name);
         self.types.name(function.ty).replacen("fn", &named, 1)
     }
+
+    /// Whether an object file defines the function for C: `main`, and those that are spelled `extern "C"`.
+    pub(crate) fn is_exported(&self, id: FnId) -> bool {
+        let function = &self.functions[id.0];
+        let is_own = matches!(&function.origin, Origin::Toy(body) if !body.is_nested);
+        is_own && (function.for_c || self.main == Some(id))
+    }
 }
 
 /// A function of the program, or one it imports.
@@ -34,6 +41,8 @@ pub(crate) struct Function {
     pub(crate) ty: Ty,
     pub(crate) origin: Origin,
     pub(crate) param_names: Vec<Rc<str>>,
+    /// Whether it is spelled `extern "C"`.
+    pub(crate) for_c: bool,
     /// How often it is a value, and not just called: C may call it then.
     pub(crate) n_pointers: usize,
 }

@@ -6,13 +6,10 @@ mod scalar;
 pub(crate) use scalar::scalar_named;
 
 use crate::ast::Convention;
-use cabi::{BoolVector, DataModel, Scalar, Type};
+use cabi::{BoolVector, DataModel, FnAbi, FnSig, Scalar, Target, Type};
 use scalar::{SCALARS, scalar_layout, scalar_name};
 use std::collections::HashMap;
 use std::rc::Rc;
-
-/// The data model of every toy program: that of x86-64 Linux.
-pub(crate) const MODEL: DataModel = DataModel::LP64;
 
 /// How deep types may nest, also through aliases.
 const MAX_DEPTH: u32 = 64;
@@ -88,9 +85,9 @@ struct Entry {
     depth: u32,
 }
 
-/// All types of a program.
-#[derive(Default)]
+/// All types of a program, as its target has them.
 pub(crate) struct Types {
+    pub(crate) target: Target,
     entries: Vec<Entry>,
     numbers: HashMap<TyKind, Ty>,
     pub(crate) records: Vec<RecordTy>,
@@ -120,8 +117,14 @@ pub(crate) const fn int(bits: u8, signed: bool) -> Scalar {
 }
 
 impl Types {
-    pub(crate) fn new() -> Types {
-        let mut types = Types::default();
+    pub(crate) fn new(target: &Target) -> Types {
+        let mut types = Types {
+            target: target.clone(),
+            entries: Vec::new(),
+            numbers: HashMap::new(),
+            records: Vec::new(),
+            enums: Vec::new(),
+        };
         // In the order of the constants above, which a test compares.
         for kind in [TyKind::Error, TyKind::Void, TyKind::Never, TyKind::Null] {
             types.insert(kind, None, 0);
@@ -129,7 +132,7 @@ impl Types {
         for (_, scalar, layout) in &SCALARS {
             types.insert(TyKind::Scalar(*scalar), Some(layout.clone()), 0);
         }
-        types.insert(TyKind::Pointer(Ty::VOID), Some(MODEL.pointer()), 1);
+        types.insert(TyKind::Pointer(Ty::VOID), Some(Type::PTR), 1);
         types
     }
 
@@ -152,7 +155,7 @@ impl Types {
     }
 
     pub(crate) fn pointer(&mut self, to: Ty) -> Result<Ty, String> {
-        self.intern(TyKind::Pointer(to), Some(MODEL.pointer()), &[to])
+        self.intern(TyKind::Pointer(to), Some(Type::PTR), &[to])
     }
 
     pub(crate) fn function(&mut self, function: FnTy) -> Result<Ty, String> {
@@ -162,11 +165,7 @@ impl Types {
             .copied()
             .chain([function.result])
             .collect();
-        self.intern(
-            TyKind::Fn(Rc::new(function)),
-            Some(MODEL.fn_pointer()),
-            &parts,
-        )
+        self.intern(TyKind::Fn(Rc::new(function)), Some(Type::FN_PTR), &parts)
     }
 
     /// Of `len` elements, or flexible.
@@ -186,8 +185,25 @@ impl Types {
     }
 
     pub(crate) fn scalar(&mut self, scalar: Scalar) -> Result<Ty, String> {
-        let layout = scalar_layout(scalar).map_err(|error| error.to_string())?;
+        let layout = self.scalar_layout(scalar)?;
         self.intern(TyKind::Scalar(scalar), Some(layout), &[])
+    }
+
+    /// Refuses what the target does not have, in `cabi`'s words.
+    fn scalar_layout(&self, scalar: Scalar) -> Result<Type, String> {
+        let layout = scalar_layout(scalar, self.model()).map_err(|error| error.to_string())?;
+        if scalar.is_float() {
+            let sig = FnSig::new([layout.clone()], Type::VOID);
+            FnAbi::new(&sig, &self.target).map_err(|error| {
+                let (target, name) = (self.target.name(), scalar_name(scalar));
+                format!("{target} has no `{name}`: {error}")
+            })?;
+        }
+        Ok(layout)
+    }
+
+    pub(crate) fn model(&self) -> &DataModel {
+        self.target.data_model()
     }
 
     /// The type of a scalar with a name, or of one that is a lane or a complex number's part.
@@ -198,9 +214,8 @@ impl Types {
 
     pub(crate) fn complex(&mut self, part: Scalar) -> Result<Ty, String> {
         self.scalar(part)?;
-        let layout = scalar_layout(part)
-            .and_then(|part| Type::complex(&part))
-            .map_err(|error| error.to_string())?;
+        let layout =
+            Type::complex(&self.scalar_layout(part)?).map_err(|error| error.to_string())?;
         self.intern(TyKind::Complex(part), Some(layout), &[])
     }
 
@@ -217,7 +232,7 @@ impl Types {
         };
         let layout = match flavour {
             Some(flavour) => Type::bool_vector(lanes, flavour),
-            None => scalar_layout(lane).and_then(|lane| Type::vector(&lane, lanes)),
+            None => Type::vector(&self.scalar_layout(lane)?, lanes),
         };
         let layout = layout.map_err(|error| error.to_string())?;
         let kind = TyKind::Vector(lane, lanes, flavour);
@@ -407,11 +422,11 @@ impl IntTy {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ty, Types, scalar_named};
+    use super::{Target, Ty, Types, scalar_named};
 
     #[test]
     fn constants_are_the_types_of_their_names() {
-        let mut types = Types::new();
+        let mut types = Types::new(&Target::X86_64_LINUX);
         assert_eq!(types.pointer(Ty::VOID), Ok(Ty::VOID_POINTER));
         for (name, ty) in [
             ("bool", Ty::BOOL),
@@ -425,7 +440,7 @@ mod tests {
             ("f64", Ty::F64),
         ] {
             assert_eq!(
-                scalar_named(name).map(|scalar| types.scalar_ty(scalar)),
+                scalar_named(name, types.model()).map(|scalar| types.scalar_ty(scalar)),
                 Some(ty)
             );
         }

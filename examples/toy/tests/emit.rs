@@ -130,7 +130,11 @@ fn main() { let v: Wide; v[0] = 1.5; v = add(v, v); }
 }
 
 /// What a shell does with `command`, in which `toy` is the command: its exit code, and what it prints on standard error.
-#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+))]
 fn shell(command: &str) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("p.toy"), PROGRAM).unwrap();
@@ -151,7 +155,11 @@ fn shell(command: &str) -> (i32, String) {
 }
 
 #[test]
-#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#[cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+))]
 fn what_cannot_be_written_is_an_error() {
     for command in [
         "toy emit clif p.toy",

@@ -1,6 +1,10 @@
 //! How a program ends that fails while it runs: the message says what was wrong, in which line and function, and the process ends by
 //! SIGABRT; what fails in a function of C is said to, and keeps its signal.
-#![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#![cfg(all(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_os = "linux",
+    target_env = "gnu"
+))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -128,10 +128,13 @@ impl<'p> Checker<'p> {
     fn list(&mut self, list: &'p ast::Expr, span: Span) -> Check<(Expr, Convention)> {
         let place = self.place(list)?;
         let own = place.ty;
-        if own == self.va_list(Convention::Win64, span)? {
-            self.writable(&place, list.span, "advanced")?;
-            let pointer = self.point(place, own, list.span)?;
-            return Ok((pointer, Convention::Win64));
+        for convention in [Convention::C, Convention::Win64] {
+            let named = self.va_list(convention, span)?;
+            if own == named && !matches!(self.types.kind(own), TyKind::Array(..)) {
+                self.writable(&place, list.span, "advanced")?;
+                let pointer = self.point(place, own, list.span)?;
+                return Ok((pointer, convention));
+            }
         }
         let list = self.load(place, list.span)?;
         let list = self.decay(list)?;

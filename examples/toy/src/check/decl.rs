@@ -3,9 +3,7 @@
 use super::{Check, Checker, LazyItem, Progress, spoilt};
 use crate::ast::{self, Attr, EnumDecl, Expr, RecordDecl, RecordKind};
 use crate::diag::{Diagnostic, fail};
-use crate::types::{
-    EnumId, EnumTy, IntTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, Types, int,
-};
+use crate::types::{EnumId, EnumTy, IntTy, MemberTy, RecordId, RecordTy, Ty, TyKind, Types, int};
 use cabi::{Member, RecordBuilder, Type};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -92,7 +90,7 @@ impl<'p> Checker<'p> {
             kept.push(MemberTy { name, ty });
         }
         self.no_twins(decl, &kept)?;
-        let layout = builder.build(&MODEL).map_err(|error| {
+        let layout = builder.build(self.types.model()).map_err(|error| {
             let span = blamed(members, &error).map_or(decl.span, |member| member.span);
             Diagnostic::new(span, error.to_string())
         })?;

@@ -54,6 +54,7 @@ impl<'p> Checker<'p> {
             ty: Ty::ERROR,
             origin,
             param_names: params.map(|(param, _)| Rc::clone(&param.name)).collect(),
+            for_c: decl.convention == Some(Convention::C),
             n_pointers: usize::from(decl.convention == Some(Convention::C)),
         });
         FnId(self.functions.len() - 1)
@@ -79,7 +80,7 @@ impl<'p> Checker<'p> {
         let function = FnTy {
             params,
             variadic: decl.variadic,
-            convention: decl.convention.unwrap_or_default(),
+            convention: self.convention(decl.convention, decl.name.span)?,
             result: self.result_ty(decl.result.as_ref())?,
         };
         self.types.function(function).at(decl.name.span)

@@ -204,6 +204,7 @@ impl<'p> Checker<'p> {
                 symbol: prototype.symbol.as_str().into(),
             },
             param_names,
+            for_c: false,
             n_pointers: 0,
         });
         self.taken.functions.insert(name, id);

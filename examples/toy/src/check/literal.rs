@@ -37,7 +37,8 @@ impl<'p> Checker<'p> {
                 None => Ty::I64,
             }
         } else {
-            let scalar = scalar_named(suffix).filter(|&scalar| IntTy::of(scalar).is_some());
+            let scalar = scalar_named(suffix, self.types.model())
+                .filter(|&scalar| IntTy::of(scalar).is_some());
             let Some(scalar) = scalar else {
                 return fail(span, format!("`{suffix}` is no suffix of an integer"));
             };
@@ -84,7 +85,9 @@ impl<'p> Checker<'p> {
             return Ok(Expr::complex(ty, span, re, im));
         }
         if !suffix.is_empty() {
-            let Some(scalar) = scalar_named(suffix).filter(|scalar| scalar.is_float()) else {
+            let Some(scalar) =
+                scalar_named(suffix, self.types.model()).filter(|scalar| scalar.is_float())
+            else {
                 return fail(
                     span,
                     format!("`{suffix}` is no suffix of a number with a point"),

@@ -248,7 +248,7 @@ impl<'p> Checker<'p> {
                 }
             }
             Some(Meaning::Record(_) | Meaning::Enum(_) | Meaning::CAlias(_)) => {}
-            None if super::ty::is_builtin(name) => {}
+            None if super::ty::is_builtin(name, self.types.model()) => {}
             None => return fail(span, format!("there is nothing called `{name}`")),
         }
         fail(span, format!("`{name}` is a type, not a value"))

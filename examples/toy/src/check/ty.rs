@@ -4,22 +4,22 @@ use super::{Check, Checker, LazyItem, Meaning, spoilt};
 use crate::ast::{Convention, Expr, Ident, TypeExpr, TypeKind};
 use crate::diag::{At, Diagnostic, Span, fail};
 use crate::types::{FnTy, Ty, TyKind, scalar_named};
-use cabi::{BoolVector, Scalar};
+use cabi::{BoolVector, DataModel, Kind, Scalar, Type};
 
 /// Whether `name` is a type's without any declaration.
-pub(super) fn is_builtin(name: &str) -> bool {
+pub(super) fn is_builtin(name: &str, model: &DataModel) -> bool {
     matches!(name, "void" | "va_list" | "win64_va_list")
-        || scalar_named(name).is_some()
-        || vector_named(name).is_some()
+        || scalar_named(name, model).is_some()
+        || vector_named(name, model).is_some()
 }
 
 /// `f32x4` and the like: a scalar's name, `x`, the number of lanes.
-fn vector_named(name: &str) -> Option<(Scalar, u16)> {
+fn vector_named(name: &str, model: &DataModel) -> Option<(Scalar, u16)> {
     let (scalar, lanes) = name.rsplit_once('x')?;
     let plain = lanes.bytes().all(|b| b.is_ascii_digit()) && !lanes.starts_with('0');
     let lanes = lanes.parse().ok().filter(|_| plain)?;
-    let scalar =
-        scalar_named(scalar).filter(|_| !scalar.starts_with("c_") && !scalar.ends_with("size"))?;
+    let scalar = scalar_named(scalar, model)
+        .filter(|_| !scalar.starts_with("c_") && !scalar.ends_with("size"))?;
     Some((scalar, lanes))
 }
 
@@ -144,6 +144,7 @@ impl<'p> Checker<'p> {
         let params = params.iter().map(|param| self.param_or_opaque(param));
         let params = params.collect::<Check<Vec<_>>>()?;
         let result = result.map_or(Ok(Ty::VOID), |result| self.ty(result))?;
+        let convention = self.convention(Some(convention), span)?;
         let function = FnTy {
             params,
             variadic,
@@ -151,6 +152,27 @@ impl<'p> Checker<'p> {
             result,
         };
         self.types.function(function).at(span)
+    }
+
+    /// Refuses a convention that the target does not have.
+    pub(super) fn convention(
+        &self,
+        convention: Option<Convention>,
+        span: Span,
+    ) -> Check<Convention> {
+        let convention = convention.unwrap_or_default();
+        let target = &self.types.target;
+        if convention == Convention::C || target.name().starts_with("x86_64") {
+            return Ok(convention);
+        }
+        let mut named = Convention::NAMED.iter();
+        let name = named.find_map(|(name, own)| (*own == convention).then_some(*name));
+        let message = format!(
+            "{} has no functions `extern {:?}`",
+            target.name(),
+            name.unwrap_or("")
+        );
+        fail(span, message)
     }
 
     fn vector_ty(
@@ -191,10 +213,10 @@ impl<'p> Checker<'p> {
         if name == "win64_va_list" {
             return self.va_list(Convention::Win64, span);
         }
-        if let Some(scalar) = scalar_named(name) {
+        if let Some(scalar) = scalar_named(name, self.types.model()) {
             return self.types.scalar(scalar).map_err(unknown);
         }
-        if let Some((lane, lanes)) = vector_named(name) {
+        if let Some((lane, lanes)) = vector_named(name, self.types.model()) {
             return self.types.vector(lane, lanes, None).map_err(unknown);
         }
         match self.find_type(name, span)? {
@@ -215,18 +237,28 @@ impl<'p> Checker<'p> {
 
     /// `va_list`: as in C an array of one struct, so that it is passed by its address. That of Windows, which is a pointer, is passed as it is.
     pub(super) fn va_list(&mut self, convention: Convention, span: Span) -> Check<Ty> {
-        let name = match convention {
-            Convention::Win64 => "__win64_va_list",
-            _ => "__va_list_tag",
+        let layout = match convention {
+            Convention::Win64 => Type::PTR,
+            _ => self
+                .types
+                .target
+                .va_list()
+                .map_err(|why| why.to_string())
+                .at(span)?,
+        };
+        let (name, is_array) = match layout.kind() {
+            Kind::Array(_) => ("__va_list_tag", true),
+            Kind::Record(_) => ("__va_list", false),
+            _ => ("__win64_va_list", false),
         };
         let Some(Meaning::Record(id)) = self.prelude(name) else {
             return spoilt(span);
         };
         self.lay_out(id)?;
         let tag = self.types.record(id);
-        match convention {
-            Convention::Win64 => Ok(tag),
-            _ => self.types.array(tag, Some(1)).at(span),
+        match is_array {
+            false => Ok(tag),
+            true => self.types.array(tag, Some(1)).at(span),
         }
     }
 

@@ -24,14 +24,14 @@ impl Declared {
         checked: &Checked,
         module: &mut M,
         id: FnId,
-    ) -> Lower<FuncId> {
-        if let Some(&func) = self.functions.get(&id) {
-            return Ok(func);
+    ) -> Lower<clif_cabi::Function> {
+        if let Some(func) = self.functions.get(&id) {
+            return Ok(func.clone());
         }
         let function = &checked.functions[id.0];
         let func = self.declare(checked, module, id, function);
         let func = func.map_err(|error| error.or_at(function.span))?;
-        self.functions.insert(id, func);
+        self.functions.insert(id, func.clone());
         Ok(func)
     }
 
@@ -41,13 +41,17 @@ impl Declared {
         module: &mut M,
         id: FnId,
         function: &Function,
-    ) -> Lower<FuncId> {
+    ) -> Lower<clif_cabi::Function> {
         let sig = signature(&checked.types, function)?;
         let Origin::Extern { symbol, .. } = &function.origin else {
             if self.wanted.insert(id) {
                 self.newly_wanted.push(id);
             }
-            // The dot keeps the program's names apart from those of C. A function that other objects call would be `declare_export`ed.
+            if self.exports && checked.is_exported(id) {
+                let exported = self.lowering.declare_export(module, &function.name, &sig);
+                return exported.map_err(LowerError::new);
+            }
+            // The dot keeps the program's names apart from those of C.
             let mut name = format!("toy.{}", function.name);
             if matches!(&function.origin, Origin::Toy(body) if body.is_nested) {
                 // Two blocks of a function may have one of the same name each.
@@ -55,11 +59,12 @@ impl Declared {
             }
             let plan = self.lowering.entry_plan(&sig).map_err(LowerError::new)?;
             let declared = module.declare_function(&name, Linkage::Local, plan.signature());
-            return declared.map_err(LowerError::new);
+            let declared = declared.map_err(LowerError::new)?;
+            return Ok(clif_cabi::Function::new(declared, &function.name, sig));
         };
         match self.imports.get(symbol) {
-            Some((func, same, _)) if *same == sig => Ok(*func),
-            Some((_, _, first)) => {
+            Some((func, _)) if func.sig == sig => Ok(func.clone()),
+            Some((_, first)) => {
                 let name = &function.name;
                 let message =
                     format!("`{name}` is declared with another signature than the language's own");
@@ -68,9 +73,9 @@ impl Declared {
             }
             None => {
                 let imported = self.lowering.declare_import(module, symbol, &sig);
-                let func = imported.map_err(LowerError::new)?.id;
+                let func = imported.map_err(LowerError::new)?;
                 self.imports
-                    .insert(Rc::clone(symbol), (func, sig, function.span));
+                    .insert(Rc::clone(symbol), (func.clone(), function.span));
                 Ok(func)
             }
         }
@@ -99,11 +104,9 @@ impl<M: Module> FnLowerer<'_, '_, M> {
         let func = func.map_err(|error| error.or_at(span))?;
         let function = &self.checked.functions[id.0];
         if matches!(function.origin, Origin::Extern { .. }) {
-            return Ok(func);
+            return Ok(func.id);
         }
-        let sig = signature(self.types, function)?;
-        let function = clif_cabi::Function::new(func, &function.name, sig);
-        let entry = self.declared.lowering.entry_point(self.module, &function);
+        let entry = self.declared.lowering.entry_point(self.module, &func);
         entry.map_err(|error| LowerError::at(span, error))
     }
 

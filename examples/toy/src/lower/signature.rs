@@ -3,8 +3,8 @@
 use super::{Lower, LowerError};
 use crate::ast::Convention;
 use crate::typed::{Called, Checked, Function, Origin};
-use crate::types::{FnTy, MODEL, Ty, Types};
-use cabi::{FnSig, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
+use crate::types::{FnTy, Ty, Types};
+use cabi::{FnSig, Target, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
 
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
@@ -21,12 +21,19 @@ pub(crate) fn signature(types: &Types, function: &Function) -> Lower<FnSig> {
     };
     let sig = fn_signature(types, &ty)?;
     Ok(match &function.origin {
-        Origin::Toy(body) if body.is_nested => sig.static_chain(&MODEL),
-        Origin::Toy(_) if function.n_pointers == 0 && is_for_lang(&ty, &sig) => {
+        Origin::Toy(body) if body.is_nested => sig.static_chain(types.model()),
+        Origin::Toy(_)
+            if function.n_pointers == 0 && has_lang(&types.target) && is_for_lang(&ty, &sig) =>
+        {
             sig.convention(&LANG)
         }
         _ => sig,
     })
+}
+
+/// Whether there is a convention of languages for the target: on others all functions are C's.
+fn has_lang(target: &Target) -> bool {
+    target.convention() == Target::X86_64_LINUX.convention()
 }
 
 /// Whether a function that C has no pointer to can be of the language's own convention, which is not variadic and aligns nothing to more than 16 bytes.

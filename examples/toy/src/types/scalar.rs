@@ -1,7 +1,7 @@
 //! Scalars: their names in the language, and their layout.
 
-use super::{MODEL, int};
-use cabi::{Scalar, Type};
+use super::int;
+use cabi::{DataModel, Kind, Scalar, Type};
 
 /// The scalars with a name, which their layout follows.
 pub(super) static SCALARS: [(&str, Scalar, Type); 20] = [
@@ -28,36 +28,42 @@ pub(super) static SCALARS: [(&str, Scalar, Type); 20] = [
 ];
 
 /// Second names: C's, and those of sizes.
-const ALIASES: [(&str, &str); 14] = [
+const ALIASES: [(&str, &str); 10] = [
     ("isize", "i64"),
     ("usize", "u64"),
-    ("c_char", "i8"),
     ("c_short", "i16"),
     ("c_ushort", "u16"),
     ("c_int", "i32"),
     ("c_uint", "u32"),
-    ("c_long", "i64"),
-    ("c_ulong", "u64"),
     ("c_longlong", "i64"),
     ("c_ulonglong", "u64"),
     ("c_float", "f32"),
     ("c_double", "f64"),
-    ("c_longdouble", "f80"),
 ];
 
-pub(super) fn scalar_layout(scalar: Scalar) -> Result<Type, cabi::Error> {
+pub(super) fn scalar_layout(scalar: Scalar, model: &DataModel) -> Result<Type, cabi::Error> {
     match scalar {
-        Scalar::BitInt { bits, signed } => MODEL.bit_int(bits, signed),
-        Scalar::FnPtr => Ok(MODEL.fn_pointer()),
+        Scalar::BitInt { bits, signed } => model.bit_int(bits, signed),
+        Scalar::FnPtr => Ok(model.fn_pointer()),
         _ => {
             let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
-            Ok(named.map_or(MODEL.pointer(), |(_, _, layout)| layout.clone()))
+            Ok(named.map_or(model.pointer(), |(_, _, layout)| layout.clone()))
         }
     }
 }
 
-/// The scalar called `name`.
-pub(crate) fn scalar_named(name: &str) -> Option<Scalar> {
+/// The scalar called `name`, some of which are the target's choice.
+pub(crate) fn scalar_named(name: &str, model: &DataModel) -> Option<Scalar> {
+    let chosen = match name {
+        "c_char" => Some(model.char()),
+        "c_long" => Some(model.long()),
+        "c_ulong" => Some(model.unsigned_long()),
+        "c_longdouble" => Some(model.long_double()),
+        _ => None,
+    };
+    if let Some(Kind::Scalar(scalar)) = chosen.as_ref().map(Type::kind) {
+        return Some(*scalar);
+    }
     let alias = ALIASES.iter().find(|(own, _)| *own == name);
     let name = alias.map_or(name, |(_, name)| name);
     let scalar = SCALARS.iter().find(|(own, ..)| *own == name);

@@ -30,6 +30,16 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The command, for another machine under what runs its programs here.
+pub(crate) fn command() -> Command {
+    let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
+    let words = runner.split_whitespace().chain([env!("CARGO_BIN_EXE_toy")]);
+    let words: Vec<&str> = words.collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
+}
+
 /// The files of a directory of this package with an extension.
 pub(crate) fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join(directory)).unwrap();
@@ -44,7 +54,7 @@ pub(crate) fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
 /// `toy args.. file`, run where the file is, so that messages do not depend on where the repository is. None where the JIT does not run on
 /// this machine, or the program uses a C header and there is no libclang to read it.
 pub(crate) fn toy(args: &[&str], file: &Path) -> Option<Ran> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_toy"));
+    let mut command = command();
     command.args(args).arg(file.file_name().unwrap());
     command.current_dir(file.parent().unwrap());
     outcome(&mut command)
@@ -59,11 +69,7 @@ pub(crate) fn toy_text(args: &[&str], text: impl AsRef<[u8]>) -> Option<Ran> {
 }
 
 pub(crate) fn toy_args(subcommand: &str, args: &[&str]) -> Option<Ran> {
-    outcome(
-        Command::new(env!("CARGO_BIN_EXE_toy"))
-            .arg(subcommand)
-            .args(args),
-    )
+    outcome(command().arg(subcommand).args(args))
 }
 
 fn outcome(command: &mut Command) -> Option<Ran> {
@@ -79,7 +85,7 @@ fn outcome(command: &mut Command) -> Option<Ran> {
     };
     if ran.code == 2
         && !cfg!(all(
-            target_arch = "x86_64",
+            any(target_arch = "x86_64", target_arch = "aarch64"),
             target_os = "linux",
             target_env = "gnu"
         ))
@@ -109,7 +115,7 @@ impl Ran {
 }
 
 /// Prints once what cannot run; fails where oracles are required.
-fn oracle_missing(what: &str) {
+pub(crate) fn oracle_missing(what: &str) {
     static SAID: std::sync::Once = std::sync::Once::new();
     // Straight to the stream: libtest hides what the print macros write when a test passes.
     let short = what.split(": install it").next().unwrap_or(what);

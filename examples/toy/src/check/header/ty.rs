@@ -3,7 +3,7 @@
 
 use super::super::{Checker, Meaning, Progress, Side};
 use crate::ast::Convention;
-use crate::types::{EnumId, EnumTy, FnTy, MODEL, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
+use crate::types::{EnumId, EnumTy, FnTy, MemberTy, RecordId, RecordTy, Ty, TyKind, int};
 use cabi::{Field, Kind, Scalar, Type};
 use cabi_header::{NamedType, Reason, Written};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ impl Checker<'_> {
         match written {
             Written::Void => Ok(Ty::VOID),
             // A value is extended by its sign; what a pointer points to is text, which is of `u8` here.
-            Written::Char => self.types.scalar(int(8, MODEL.char_signed)),
+            Written::Char => self.types.scalar(int(8, self.types.model().char_signed)),
             Written::Named(name) => self.c_named(at, name, by_value),
             Written::Pointer(to) => {
                 let to = match &**to {
@@ -80,8 +80,10 @@ impl Checker<'_> {
 
     /// A record or enum. Headers that declare the same share it.
     fn c_named(&mut self, at: usize, name: &str, by_value: bool) -> Result<Ty, String> {
-        if name == "struct __va_list_tag"
-            && let Some(Meaning::Record(id)) = self.prelude("__va_list_tag")
+        // The name that C has for it on x86-64, and on AArch64 Linux.
+        if let "struct __va_list_tag" | "struct __va_list" = name
+            && let Some(tag) = name.strip_prefix("struct ")
+            && let Some(Meaning::Record(id)) = self.prelude(tag)
         {
             // The compiler's own, in every header the same.
             self.lay_out(id).map_err(|_| "it has no layout")?;
