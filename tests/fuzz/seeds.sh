@@ -16,4 +16,4 @@ copy() {
 }
 
 copy abi tests/corpus/*/*.abi
-copy toy examples/toy/programs/*.toy examples/toy/tests/wrong/*.toy
+copy toy examples/toy/programs/*.toy examples/toy/tests/interop/*.toy

@@ -154,7 +154,7 @@ fn text_as_corpus() {
 
 #[test]
 fn text_as_toy() {
-    let folders = ["../examples/toy/programs", "../examples/toy/tests/wrong"];
+    let folders = ["../examples/toy/programs", "../examples/toy/tests/interop"];
     Seeds::of("toy", &folders, "toy").run(fuzzing::toy, 600);
 }
 

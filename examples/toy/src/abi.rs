@@ -1,51 +1,24 @@
 //! `toy emit abi`: where the parts of each function's arguments and result are passed, and those of each call
 //! of its body. The words are `cabi`'s.
 
-use crate::diag::Lines;
-use crate::lower::{LowerError, call_signature, signature};
-use crate::typed::{Called, Checked, Origin};
+use crate::diag::{At, Check, Span};
+use crate::lower::Note;
 use cabi::{FnSig, Target, explain};
 use std::collections::HashSet;
 use std::fmt::Write;
 
-/// The whole text.
-pub(crate) fn emit(checked: &Checked, lines: &Lines) -> Result<String, LowerError> {
+/// The whole text; `source` is the program's.
+pub(crate) fn emit(notes: &[Note], source: &str, target: &Target) -> Check<String> {
     let mut text = String::new();
-    for function in &checked.functions {
-        let Some(span) = function.span else { continue };
-        let sig = signature(&checked.types, function)?;
-        let origin = match &function.origin {
-            Origin::Extern {
-                library: Some(library),
-                ..
-            } => format!("extern \"{library}\" "),
-            Origin::Extern { library: None, .. } => "extern ".to_string(),
-            Origin::Toy(_) => String::new(),
-        };
-        let ty = checked.heading(function);
-        let names = function.param_names.iter().map(|name| Some(&**name));
-        let names: Vec<Option<&str>> = names.collect();
-        let target = &checked.types.target;
-        let placed =
-            placement(&sig, Some(&names), target).map_err(|why| LowerError::at(span, why))?;
+    for note in notes {
+        let names: Vec<Option<&str>> = note.params.iter().map(|name| Some(&**name)).collect();
+        let placed = placement(&note.sig, Some(&names), target).at(note.span)?;
         // Writing to a string does not fail.
-        let _ = write!(text, "{origin}{ty}\n{placed}");
-        let Origin::Toy(body) = &function.origin else {
-            text.push('\n');
-            continue;
-        };
+        let _ = write!(text, "{}\n{placed}", note.heading);
         let mut seen = HashSet::new();
-        for (span, called, args) in &body.calls {
-            let name = match called {
-                // The language calls it by itself.
-                Called::Function(id) if checked.functions[id.0].span.is_none() => continue,
-                Called::Function(id) => checked.functions[id.0].name.to_string(),
-                Called::Pointer(ty) => format!("a pointer, {}", checked.types.name(*ty)),
-            };
-            let sig = call_signature(checked, *called, args.iter().copied())?;
-            let at = lines.line(span.start);
-            let placed = placement(&sig, None, target).map_err(|why| LowerError::at(*span, why))?;
-            let entry = format!("  line {at}: call of {name}\n{}", indented(&placed));
+        for (span, called, sig) in &note.calls {
+            let (at, placed) = (line(source, *span), placement(sig, None, target).at(*span)?);
+            let entry = format!("  line {at}: call of {called}\n{}", indented(&placed));
             if seen.insert(entry.clone()) {
                 text.push_str(&entry);
             }
@@ -55,19 +28,28 @@ pub(crate) fn emit(checked: &Checked, lines: &Lines) -> Result<String, LowerErro
     Ok(text)
 }
 
+/// The line of a span, counted from 1.
+fn line(source: &str, span: Span) -> usize {
+    source
+        .bytes()
+        .take(span.start as usize)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
+}
+
 /// Of a function all reasons are shown, of its calls only the outcome.
 fn placement(
     sig: &FnSig,
     names: Option<&[Option<&str>]>,
     target: &Target,
 ) -> Result<String, String> {
-    let explanation = explain(sig, names.unwrap_or(&[]), target);
-    let explanation = explanation.map_err(|error| error.to_string())?;
-    let text = match names {
+    let explanation =
+        explain(sig, names.unwrap_or(&[]), target).map_err(|error| error.to_string())?;
+    Ok(indented(&match names {
         Some(_) => explanation.to_string(),
         None => explanation.summary(),
-    };
-    Ok(indented(&text))
+    }))
 }
 
 /// Empty lines stay empty.

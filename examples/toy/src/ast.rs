@@ -10,16 +10,11 @@ pub(crate) struct Ident {
     pub(crate) span: Span,
 }
 
-/// A whole program.
-#[derive(Debug, Default)]
-pub(crate) struct Program {
-    pub(crate) items: Vec<Item>,
-}
-
 #[derive(Debug)]
 pub(crate) enum Item {
     Fn(FnDecl),
-    Extern(ExternBlock),
+    /// The functions of one library; without a name, of the running program.
+    Extern(Option<Rc<str>>, Vec<FnDecl>),
     Record(RecordDecl),
     Enum(EnumDecl),
     Use(UseDecl),
@@ -38,13 +33,13 @@ pub(crate) struct FnDecl {
     /// None where it is not said: C's, or the language's own.
     pub(crate) convention: Option<Convention>,
     pub(crate) result: Option<TypeExpr>,
-    pub(crate) body: Option<Block>,
+    pub(crate) body: Vec<Stmt>,
 }
 
 /// How a function is called.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Convention {
-    /// As C functions of Linux are.
+    /// As C functions of the target are.
     #[default]
     C,
     /// As on Windows.
@@ -63,45 +58,31 @@ impl Convention {
         ("avx", Convention::Avx),
         ("avx512", Convention::Avx512),
     ];
-}
 
-/// The functions of one library; without a name, of the running program.
-#[derive(Debug)]
-pub(crate) struct ExternBlock {
-    pub(crate) library: Option<(String, Span)>,
-    pub(crate) functions: Vec<FnDecl>,
+    pub(crate) fn name(self) -> &'static str {
+        let mut named = Convention::NAMED.iter();
+        named
+            .find(|(_, own)| *own == self)
+            .map_or("", |(name, _)| name)
+    }
 }
 
 /// `use c "header" from "library";`
 #[derive(Debug)]
 pub(crate) struct UseDecl {
-    pub(crate) header: String,
-    pub(crate) library: Option<String>,
+    pub(crate) header: Rc<str>,
+    pub(crate) library: Option<Rc<str>>,
     pub(crate) span: Span,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecordKind {
-    Struct,
-    Union,
-}
-
-impl RecordKind {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            RecordKind::Struct => "struct",
-            RecordKind::Union => "union",
-        }
-    }
 }
 
 /// A struct or union. Without `members` it is opaque: only pointers to it exist.
 #[derive(Debug)]
 pub(crate) struct RecordDecl {
-    pub(crate) kind: RecordKind,
+    pub(crate) is_union: bool,
     /// Absent for a record written in the place of a type.
     pub(crate) name: Option<Ident>,
-    pub(crate) attrs: Vec<Attr>,
+    pub(crate) packed: bool,
+    pub(crate) align: Option<Expr>,
     pub(crate) members: Option<Vec<Member>>,
     pub(crate) span: Span,
 }
@@ -112,15 +93,6 @@ pub(crate) struct Member {
     pub(crate) name: Option<Ident>,
     pub(crate) ty: TypeExpr,
     pub(crate) bits: Option<Expr>,
-    pub(crate) attrs: Vec<Attr>,
-    pub(crate) span: Span,
-}
-
-/// `#[name]` or `#[name(value)]`.
-#[derive(Debug)]
-pub(crate) struct Attr {
-    pub(crate) name: Ident,
-    pub(crate) value: Option<Expr>,
 }
 
 #[derive(Debug)]
@@ -149,22 +121,10 @@ pub(crate) enum TypeKind {
     /// Element and length. Without a length: a flexible array member.
     Array(Box<TypeExpr>, Option<Box<Expr>>),
     Complex(Box<TypeExpr>),
-    /// Element, number of lanes, and the flavour that a vector of bools may have.
-    Vector(Box<TypeExpr>, Box<Expr>, Option<Ident>),
-    BitInt {
-        signed: bool,
-        bits: Box<Expr>,
-    },
+    Vector(Box<TypeExpr>, Box<Expr>),
     Record(Box<RecordDecl>),
     /// `!`: the function does not return.
     Never,
-}
-
-#[derive(Debug)]
-pub(crate) struct Block {
-    pub(crate) stmts: Vec<Stmt>,
-    /// Of the closing brace.
-    pub(crate) end: Span,
 }
 
 #[derive(Debug)]
@@ -181,16 +141,15 @@ pub(crate) enum StmtKind {
     Assign(Expr, Option<BinaryOp>, Expr),
     Expr(Expr),
     /// A function in the function.
-    Fn(Box<FnDecl>),
-    /// The arms and the `else` block. Arms after the first are `else if`: however many, they do not nest.
-    If(Vec<(Expr, Block)>, Option<Block>),
-    While(Expr, Block),
+    Fn(FnDecl),
+    If(Expr, Vec<Stmt>, Vec<Stmt>),
+    While(Expr, Vec<Stmt>),
     /// `for var in low..high { .. }`
-    For(Ident, Expr, Expr, Block),
+    For(Ident, Expr, Expr, Vec<Stmt>),
     Return(Option<Expr>),
     Break,
     Continue,
-    Block(Block),
+    Block(Vec<Stmt>),
 }
 
 #[derive(Debug)]
@@ -203,12 +162,8 @@ pub(crate) struct Expr {
 pub(crate) enum ExprKind {
     /// Value and suffix.
     Int(u128, Rc<str>),
-    /// Digits with at most one point and an exponent, without suffix; `imaginary` for `2.5i`.
-    Float {
-        digits: Rc<str>,
-        suffix: Rc<str>,
-        imaginary: bool,
-    },
+    /// Digits with at most one point and an exponent, and suffix.
+    Float(Rc<str>, Rc<str>),
     Str(Vec<u8>),
     Char(u8),
     Bool(bool),
@@ -217,8 +172,7 @@ pub(crate) enum ExprKind {
     /// `Enum::Variant`
     Path(Ident, Ident),
     Unary(UnaryOp, Box<Expr>),
-    /// `a + b - c`: operators of one level, each with its right side.
-    Chain(Box<Expr>, Vec<(BinaryOp, Expr)>),
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
     Call(Box<Expr>, Vec<Expr>),
     Index(Box<Expr>, Box<Expr>),
     Field(Box<Expr>, Ident),
@@ -251,47 +205,20 @@ pub(crate) enum UnaryOp {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[rustfmt::skip]
 pub(crate) enum BinaryOp {
-    Or,
-    And,
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    BitOr,
-    BitXor,
-    BitAnd,
-    Shl,
-    Shr,
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Rem,
+    Or, And, Eq, Ne, Lt, Le, Gt, Ge, BitOr, BitXor, BitAnd, Shl, Shr, Add, Sub, Mul, Div, Rem,
 }
 
+use BinaryOp::*;
+
 /// The binary operators as written in a program, and how tightly each binds.
+#[rustfmt::skip]
 const OPERATORS: [(BinaryOp, &str, u8); 18] = [
-    (BinaryOp::Or, "||", 1),
-    (BinaryOp::And, "&&", 2),
-    (BinaryOp::Eq, "==", BinaryOp::COMPARISON),
-    (BinaryOp::Ne, "!=", BinaryOp::COMPARISON),
-    (BinaryOp::Lt, "<", BinaryOp::COMPARISON),
-    (BinaryOp::Le, "<=", BinaryOp::COMPARISON),
-    (BinaryOp::Gt, ">", BinaryOp::COMPARISON),
-    (BinaryOp::Ge, ">=", BinaryOp::COMPARISON),
-    (BinaryOp::BitOr, "|", 4),
-    (BinaryOp::BitXor, "^", 5),
-    (BinaryOp::BitAnd, "&", 6),
-    (BinaryOp::Shl, "<<", 7),
-    (BinaryOp::Shr, ">>", 7),
-    (BinaryOp::Add, "+", BinaryOp::ADDITIVE),
-    (BinaryOp::Sub, "-", BinaryOp::ADDITIVE),
-    (BinaryOp::Mul, "*", BinaryOp::TIGHTEST),
-    (BinaryOp::Div, "/", BinaryOp::TIGHTEST),
-    (BinaryOp::Rem, "%", BinaryOp::TIGHTEST),
+    (Or, "||", 1), (And, "&&", 2),
+    (Eq, "==", 3), (Ne, "!=", 3), (Lt, "<", 3), (Le, "<=", 3), (Gt, ">", 3), (Ge, ">=", 3),
+    (BitOr, "|", 4), (BitXor, "^", 5), (BitAnd, "&", 6), (Shl, "<<", 7), (Shr, ">>", 7),
+    (Add, "+", 8), (Sub, "-", 8), (Mul, "*", 9), (Div, "/", 9), (Rem, "%", 9),
 ];
 
 impl BinaryOp {
@@ -313,7 +240,6 @@ impl BinaryOp {
     }
 
     pub(crate) fn is_comparison(self) -> bool {
-        let comparison = BinaryOp::COMPARISON;
-        BinaryOp::of(self.symbol()).is_some_and(|(_, level)| level == comparison)
+        matches!(self, Eq | Ne | Lt | Le | Gt | Ge)
     }
 }

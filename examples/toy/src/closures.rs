@@ -6,9 +6,6 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
-/// What programs call it; the prelude declares it.
-pub(crate) const SYMBOL: &str = "__toy_closure";
-
 /// All threads of the program share the memory of closures.
 static CLOSURES: OnceLock<Closures> = OnceLock::new();
 

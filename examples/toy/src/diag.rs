@@ -4,7 +4,7 @@ use ariadne::{CharSet, Config, IndexType, Label, Report, ReportKind, Source};
 use std::ops::Range;
 
 /// Bytes of the source text, from `start` up to but not including `end`.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -13,19 +13,14 @@ pub(crate) struct Span {
 impl Span {
     /// The span of a byte range; the lexer refuses sources in which it would not fit.
     pub(crate) fn from_range(range: &Range<usize>) -> Span {
-        let bound = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Span {
-            start: bound(range.start),
-            end: bound(range.end),
-        }
+        let [start, end] = [range.start, range.end].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        Span { start, end }
     }
 
     /// From the start of `self` to the end of `end`.
     pub(crate) fn to(self, end: Span) -> Span {
-        Span {
-            start: self.start,
-            end: end.end.max(self.start),
-        }
+        let end = end.end.max(self.start);
+        Span { end, ..self }
     }
 
     pub(crate) fn range(self) -> Range<usize> {
@@ -33,68 +28,46 @@ impl Span {
     }
 }
 
-/// Where the lines of a text end.
-pub(crate) struct Lines(Vec<usize>);
-
-impl Lines {
-    pub(crate) fn of(text: &str) -> Lines {
-        Lines(text.match_indices('\n').map(|(at, _)| at).collect())
-    }
-
-    /// The line of a byte, counted from 1.
-    pub(crate) fn line(&self, at: u32) -> usize {
-        self.0.partition_point(|&end| end < at as usize) + 1
-    }
-}
-
 /// One complaint about the program. Boxed, because results carry it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Diagnostic(Box<Complaint>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Complaint {
     span: Span,
     message: String,
-    label: Option<String>,
     /// Another place that matters, and why.
     other: Option<(Span, String)>,
     notes: Vec<String>,
-    is_consequence: bool,
 }
 
+/// What is checked, or why the program is wrong.
+pub(crate) type Check<T> = Result<T, Diagnostic>;
+
 /// The refusal of what stands at `span`.
-pub(crate) fn fail<T>(span: Span, message: impl Into<String>) -> Result<T, Diagnostic> {
+pub(crate) fn fail<T>(span: Span, message: impl ToString) -> Check<T> {
     Err(Diagnostic::new(span, message))
 }
 
-/// Gives an error in words its place in the program.
+/// Gives an error its place in the program.
 pub(crate) trait At<T> {
-    fn at(self, span: Span) -> Result<T, Diagnostic>;
+    fn at(self, span: Span) -> Check<T>;
 }
 
-impl<T> At<T> for Result<T, String> {
-    fn at(self, span: Span) -> Result<T, Diagnostic> {
+impl<T, E: ToString> At<T> for Result<T, E> {
+    fn at(self, span: Span) -> Check<T> {
         self.map_err(|why| Diagnostic::new(span, why))
     }
 }
 
 impl Diagnostic {
-    pub(crate) fn new(span: Span, message: impl Into<String>) -> Diagnostic {
-        let message = message.into();
+    pub(crate) fn new(span: Span, message: impl ToString) -> Diagnostic {
         Diagnostic(Box::new(Complaint {
             span,
-            message,
-            label: None,
+            message: message.to_string(),
             other: None,
             notes: Vec::new(),
-            is_consequence: false,
         }))
-    }
-
-    /// Text right under the offending source.
-    pub(crate) fn label(mut self, text: impl Into<String>) -> Diagnostic {
-        self.0.label = Some(text.into());
-        self
     }
 
     /// A second place, with what it has to do with the first.
@@ -109,31 +82,18 @@ impl Diagnostic {
         self
     }
 
-    /// Marks what is wrong only because something else is, which has a diagnostic of its own.
-    pub(crate) fn consequence(mut self) -> Diagnostic {
-        self.0.is_consequence = true;
-        self
-    }
-
-    pub(crate) fn is_consequence(&self) -> bool {
-        self.0.is_consequence
-    }
-
     /// The diagnostic as text, with the lines of `source` it is about.
     pub(crate) fn render(&self, file: &str, source: &Source<&str>, color: bool) -> String {
-        let config = Config::default()
-            .with_index_type(IndexType::Byte)
-            .with_char_set(if color {
-                CharSet::Unicode
-            } else {
-                CharSet::Ascii
-            })
-            .with_color(color);
-        let label = self.0.label.clone().unwrap_or_else(|| "here".to_string());
+        let chars = if color {
+            CharSet::Unicode
+        } else {
+            CharSet::Ascii
+        };
+        let config = Config::default().with_index_type(IndexType::Byte);
         let mut report = Report::build(ReportKind::Error, (file, self.0.span.range()))
-            .with_config(config)
+            .with_config(config.with_char_set(chars).with_color(color))
             .with_message(&self.0.message)
-            .with_label(Label::new((file, self.0.span.range())).with_message(label));
+            .with_label(Label::new((file, self.0.span.range())).with_message("here"));
         if let Some((span, text)) = &self.0.other {
             report = report.with_label(Label::new((file, span.range())).with_message(text));
         }
@@ -143,7 +103,7 @@ impl Diagnostic {
         if report.finish().write((file, source), &mut text).is_err() {
             return format!("error: {}\n", self.0.message);
         }
-        // ariadne pads lines with blanks, which no expected output should have to repeat.
+        // ariadne pads lines with blanks.
         let text = String::from_utf8_lossy(&text);
         text.lines()
             .map(|line| format!("{}\n", line.trim_end()))

@@ -1,7 +1,7 @@
 //! `use c "header.h"`: reads C headers with libclang, through `cabi-header`. What their names mean to a program is in
-//! `check/header.rs`.
+//! `lower/header.rs`.
 
-use crate::ast::{Item, Program, UseDecl};
+use crate::ast::{Item, UseDecl};
 use crate::diag::{Diagnostic, Span};
 use cabi::{Target, Type};
 use cabi_header::{Header, HeaderError, NamedType, Options, Written, parse};
@@ -46,13 +46,13 @@ pub(crate) enum Unread {
 
 /// Reads the headers of a program in the file `file`: each is searched next to it, in `directories`, then where the C compiler looks.
 pub(crate) fn read(
-    program: &Program,
+    items: &[Item],
     file: &str,
     directories: &[PathBuf],
     target: &Target,
 ) -> Result<Vec<Import>, Unread> {
     let mut imports = Vec::new();
-    for item in &program.items {
+    for item in items {
         if let Item::Use(used) = item {
             imports.push(read_one(used, file, directories, target)?);
         }
@@ -69,9 +69,10 @@ fn read_one(
     // clang would read a device to its end.
     let beside = Path::new(file).parent().map(Path::to_owned);
     let places = beside.iter().chain(directories);
-    let found = places.map(|place| place.join(&used.header));
-    if let Some(found) = found.into_iter().find(|path| path.exists())
-        && !found.is_file()
+    let mut found = places.map(|place| place.join(&*used.header));
+    if found
+        .find(|path| path.exists())
+        .is_some_and(|path| !path.is_file())
     {
         let message = format!("the C header `{}` is no file", used.header);
         return Err(Unread::Program(Diagnostic::new(used.span, message)));
@@ -98,7 +99,7 @@ fn read_one(
                 } else {
                     error.to_string()
                 };
-                all.note(&note)
+                all.note(note)
             }))
         }
         error => Unread::Program(Diagnostic::new(used.span, error.to_string())),
@@ -114,8 +115,8 @@ fn read_one(
     }
     Ok(Import {
         header,
-        name: used.header.as_str().into(),
-        library: used.library.as_deref().map(Rc::from),
+        name: Rc::clone(&used.header),
+        library: used.library.clone(),
         span: used.span,
     })
 }

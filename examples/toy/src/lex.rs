@@ -1,7 +1,7 @@
 //! Tokens. Numbers, strings and comments are taken apart here; what a number's suffix means to its
 //! type is the checker's business.
 
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Check, Diagnostic, Span, fail};
 use logos::Logos;
 
 /// The largest source text: a span counts bytes in 32 bits, and a mistaken path should not eat the machine.
@@ -38,11 +38,11 @@ macro_rules! tokens {
 
 // There is no `>>`: the parser puts two adjacent `>` together, so that `<...>` may nest.
 tokens! {
-    "alignof" AlignOf, "as" As, "bitint" BitInt, "break" Break, "complex" Complex,
+    "alignof" AlignOf, "as" As, "break" Break, "complex" Complex,
     "const" Const, "continue" Continue, "else" Else, "enum" Enum, "extern" Extern,
     "false" False, "fn" Fn, "for" For, "if" If, "in" In, "let" Let, "null" Null,
     "offsetof" OffsetOf, "return" Return, "sizeof" SizeOf, "struct" Struct, "true" True,
-    "type" Type, "ubitint" UBitInt, "union" Union, "use" Use, "va_arg" VaArg,
+    "type" Type, "union" Union, "use" Use, "va_arg" VaArg,
     "va_start" VaStart, "vec" Vec, "while" While,
     "(" LParen, ")" RParen, "[" LBracket, "]" RBracket, "{" LBrace, "}" RBrace, "#" Hash,
     "," Comma, ";" Semi, "::" PathSep, ":" Colon, "->" Arrow, "..." Ellipsis, ".." DotDot,
@@ -61,47 +61,33 @@ pub(crate) struct Spanned {
 }
 
 /// All tokens of `source`, ended by [`Token::End`].
-pub(crate) fn lex(source: &str) -> Result<Vec<Spanned>, Diagnostic> {
+pub(crate) fn lex(source: &str) -> Check<Vec<Spanned>> {
     let end = u32::try_from(source.len()).unwrap_or(u32::MAX);
     if source.len() > MAX_SOURCE {
         let at = Span { start: 0, end: 0 };
-        return Err(Diagnostic::new(at, "the program is longer than 16 MiB"));
+        return fail(at, "the program is longer than 16 MiB");
     }
     let mut tokens = Vec::new();
     for (result, range) in Token::lexer(source).spanned() {
         let span = Span::from_range(&range);
         let text = source.get(range).unwrap_or("");
         match result {
-            Ok(Token::UnterminatedComment) => {
-                let message = "this comment is never closed";
-                return Err(Diagnostic::new(span, message).note("a comment ends at the first `*/`"));
-            }
-            Ok(Token::UnterminatedStr) => {
-                let message = "this string is never closed";
-                return Err(
-                    Diagnostic::new(span, message).note("a string ends on the line it begins on")
-                );
-            }
+            Ok(Token::UnterminatedComment) => return fail(span, "this comment is never closed"),
+            Ok(Token::UnterminatedStr) => return fail(span, "this string is never closed"),
             Ok(token) => tokens.push(Spanned { token, span }),
-            Err(()) => return Err(unknown(span, text)),
+            Err(()) if text.starts_with('\'') => {
+                return fail(span, "this character is never closed");
+            }
+            Err(()) => {
+                let text = text.escape_debug();
+                return fail(span, format!("`{text}` is no token of the language"));
+            }
         }
     }
     let span = Span { start: end, end };
-    tokens.push(Spanned {
-        token: Token::End,
-        span,
-    });
+    let token = Token::End;
+    tokens.push(Spanned { token, span });
     Ok(tokens)
-}
-
-fn unknown(span: Span, text: &str) -> Diagnostic {
-    if text.starts_with('\'') {
-        return Diagnostic::new(span, "this character is never closed");
-    }
-    Diagnostic::new(
-        span,
-        format!("`{}` is no token of the language", text.escape_debug()),
-    )
 }
 
 /// Skips to the end of a block comment; an open one becomes a token, so that it can be reported.
@@ -128,7 +114,7 @@ impl Token {
 }
 
 /// The bytes of a string literal with its quotes, without the terminating zero.
-pub(crate) fn unescape(text: &str, span: Span) -> Result<Vec<u8>, Diagnostic> {
+pub(crate) fn unescape(text: &str, span: Span) -> Check<Vec<u8>> {
     let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or("");
     let mut bytes = Vec::with_capacity(inner.len() + 1);
     let mut chars = inner.chars();
@@ -157,17 +143,17 @@ pub(crate) fn unescape(text: &str, span: Span) -> Result<Vec<u8>, Diagnostic> {
     Ok(bytes)
 }
 
-fn hex_escape(chars: &mut std::str::Chars<'_>, span: Span) -> Result<u8, Diagnostic> {
+fn hex_escape(chars: &mut std::str::Chars<'_>, span: Span) -> Check<u8> {
     let digits: String = chars.by_ref().take(2).collect();
     let valid = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     match u8::from_str_radix(&digits, 16) {
         Ok(byte) if valid => Ok(byte),
-        _ => Err(Diagnostic::new(span, "`\\x` takes two hexadecimal digits")),
+        _ => fail(span, "`\\x` takes two hexadecimal digits"),
     }
 }
 
 /// The value of an integer literal, and its suffix (empty if none).
-pub(crate) fn integer(text: &str, span: Span) -> Result<(u128, &str), Diagnostic> {
+pub(crate) fn integer(text: &str, span: Span) -> Check<(u128, &str)> {
     let (radix, digits) = match text.get(..2) {
         Some("0x") => (16, text.get(2..).unwrap_or("")),
         Some("0o") => (8, text.get(2..).unwrap_or("")),
@@ -180,13 +166,13 @@ pub(crate) fn integer(text: &str, span: Span) -> Result<(u128, &str), Diagnostic
     let (digits, suffix) = digits.split_at(split);
     let digits = digits.replace('_', "");
     if digits.is_empty() {
-        return Err(Diagnostic::new(span, format!("`{text}` has no digits")));
+        return fail(span, format!("`{text}` has no digits"));
     }
     let value = u128::from_str_radix(&digits, radix)
         .map_err(|_| Diagnostic::new(span, "this number needs more than 128 bits"))?;
     if suffix.starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("`{text}` has a digit that base {radix} does not know");
-        return Err(Diagnostic::new(span, message));
+        return fail(span, message);
     }
     Ok((value, suffix))
 }

@@ -3,10 +3,8 @@
 
 mod abi;
 mod ast;
-mod check;
 mod closures;
 mod diag;
-mod fault;
 mod float;
 mod header;
 mod jit;
@@ -14,19 +12,19 @@ mod lex;
 mod lower;
 mod object;
 mod parse;
-mod typed;
+mod scan;
 mod types;
 
 use ariadne::Source;
 use cabi::Target;
 use clif_cabi_jit::Settings;
-use diag::{Diagnostic, Lines};
+use cranelift_module::Module;
+use cranelift_object::ObjectModule;
+use diag::Diagnostic;
 use header::Unread;
-use jit::RunError;
-use lower::LowerError;
+use lower::Program;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use typed::Checked;
 
 /// A program's text, and what messages call it.
 ///
@@ -89,14 +87,14 @@ impl Text {
         let name = file.display().to_string();
         let bytes =
             std::fs::read(file).map_err(|error| Failure::NotRun(format!("{name}: {error}")))?;
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Text::new(&name, &text)),
-            Err(error) => {
+        String::from_utf8(bytes)
+            .map(|text| Text::new(&name, &text))
+            .map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
-                let why = format!("{name}: this is not UTF-8 text, from byte {at} on\n");
-                Err(Failure::Wrong(why))
-            }
-        }
+                Failure::Wrong(format!(
+                    "{name}: this is not UTF-8 text, from byte {at} on\n"
+                ))
+            })
     }
 
     /// The same text, with diagnostics in colours or without.
@@ -118,22 +116,15 @@ impl Text {
     #[must_use]
     pub fn uses_headers(&self) -> bool {
         let is_use = |item: &ast::Item| matches!(item, ast::Item::Use(_));
-        parse::parse(&self.text).is_ok_and(|program| program.items.iter().any(is_use))
+        parse::parse(&self.text).is_ok_and(|items| items.iter().any(is_use))
     }
 
-    /// Finds out whether the program is right; also what only lowering refuses, where there is something to lower for. C headers are
-    /// searched next to the file and in `include`.
+    /// Finds out whether the program is right. C headers are searched next to the file and in `include`.
     ///
     /// # Errors
     /// [`Failure`].
     pub fn check(&self, include: &[PathBuf]) -> Result<(), Failure> {
-        let checked = self.checked(include)?;
-        match object::clif(&checked) {
-            Err(error @ RunError::Program(LowerError { span: Some(_), .. })) => {
-                Err(self.blame(error))
-            }
-            _ => Ok(()),
-        }
+        self.compiled(include, false).map(|_| ())
     }
 
     /// Its functions in Cranelift's intermediate code, before optimization.
@@ -141,7 +132,8 @@ impl Text {
     /// # Errors
     /// [`Failure`].
     pub fn clif(&self, include: &[PathBuf]) -> Result<String, Failure> {
-        object::clif(&self.checked(include)?).map_err(|error| self.blame(error))
+        let (module, program) = self.compiled(include, false)?;
+        Ok(object::clif(&module, program))
     }
 
     /// It as an object file of its target, for a C compiler to link: `main` and the functions spelled `extern "C"` have their names there.
@@ -149,7 +141,8 @@ impl Text {
     /// # Errors
     /// [`Failure`].
     pub fn object(&self, include: &[PathBuf]) -> Result<Vec<u8>, Failure> {
-        object::emit(&self.checked(include)?).map_err(|error| self.blame(error))
+        let (module, program) = self.compiled(include, true)?;
+        object::emit(module, program).map_err(Failure::NotRun)
     }
 
     /// Where the arguments and results of its functions and calls are passed, and why.
@@ -157,16 +150,12 @@ impl Text {
     /// # Errors
     /// [`Failure`].
     pub fn abi(&self, include: &[PathBuf]) -> Result<String, Failure> {
-        let checked = self.checked(include)?;
-        object::module(&checked.types.target).map_err(|error| self.blame(error))?;
-        abi::emit(&checked, &Lines::of(&self.text)).map_err(|error| self.blame(error.into()))
+        let (_, program) = self.compiled(include, false)?;
+        abi::emit(&program.notes, &self.text, &self.target).map_err(|why| self.complain(&[why]))
     }
 
     /// Runs it. `args` are what `main` gets after the program's name; libraries are looked for in `libraries` first. The result is
     /// `main`'s.
-    ///
-    /// From then on this process has handlers for SIGSEGV, SIGBUS, SIGFPE and SIGILL, which say where the program failed; README.md, Errors
-    /// at run time.
     ///
     /// # Errors
     /// [`Failure`].
@@ -177,54 +166,47 @@ impl Text {
         libraries: &[PathBuf],
         settings: &Settings,
     ) -> Result<i32, Failure> {
-        let checked = self.checked(include)?;
-        let Some(main) = checked.main else {
+        let host = |why: clif_cabi_jit::Error| Failure::NotRun(why.to_string());
+        let mut engine = jit::engine(settings).map_err(host)?;
+        let program = self.lowered(include, &mut engine, false)?;
+        if program.main.is_none() {
             let why = format!("{}: there is no function `main` to run\n", self.file);
             return Err(Failure::Wrong(why));
-        };
-        let args: Vec<String> = [self.file.clone()]
-            .into_iter()
-            .chain(args.iter().cloned())
-            .collect();
-        let lines = Lines::of(&self.text);
-        jit::run(&checked, main, &args, libraries, settings, &lines)
-            .map_err(|error| self.blame(error))
+        }
+        let mut all = vec![self.file.clone()];
+        all.extend_from_slice(args);
+        jit::run(engine, program, &all, libraries, settings).map_err(host)
     }
 
-    fn checked(&self, include: &[PathBuf]) -> Result<Checked, Failure> {
-        let program =
-            parse::parse(&self.text).map_err(|diagnostic| self.complain(&[diagnostic]))?;
-        let imports = header::read(&program, &self.file, include, &self.target);
+    fn compiled(
+        &self,
+        include: &[PathBuf],
+        exports: bool,
+    ) -> Result<(ObjectModule, Program), Failure> {
+        let mut module = object::module(&self.target).map_err(Failure::NotRun)?;
+        let program = self.lowered(include, &mut module, exports)?;
+        Ok((module, program))
+    }
+
+    fn lowered(
+        &self,
+        include: &[PathBuf],
+        module: &mut dyn Module,
+        exports: bool,
+    ) -> Result<Program, Failure> {
+        let items = parse::parse(&self.text).map_err(|diagnostic| self.complain(&[diagnostic]))?;
+        let imports = header::read(&items, &self.file, include, &self.target);
         let imports = imports.map_err(|unread| match unread {
             Unread::Program(diagnostic) => self.complain(&[diagnostic]),
             Unread::Host(why) => Failure::NotRun(why),
         })?;
-        let prelude = match parse::parse(include_str!("prelude.toy")) {
-            Ok(prelude) => prelude,
-            Err(_) => return Err(Failure::NotRun("the prelude does not parse".to_string())),
-        };
-        check::check(&prelude, &program, &imports, &self.target)
-            .map_err(|diagnostics| self.complain(&diagnostics))
+        lower::lower(&items, &imports, &self.target, module, exports)
+            .map_err(|all| self.complain(&all))
     }
 
     fn complain(&self, diagnostics: &[Diagnostic]) -> Failure {
         let source = Source::from(self.text.as_str());
         let render = |diagnostic: &Diagnostic| diagnostic.render(&self.file, &source, self.colored);
         Failure::Wrong(diagnostics.iter().map(render).collect())
-    }
-
-    /// What the ABI or Cranelift refuse has a place in the program; what the machine refuses has none.
-    fn blame(&self, error: RunError) -> Failure {
-        match error {
-            RunError::Program(LowerError {
-                span: Some(span),
-                message,
-            }) => self.complain(&[Diagnostic::new(span, message)]),
-            RunError::Program(LowerError {
-                span: None,
-                message,
-            })
-            | RunError::Host(message) => Failure::NotRun(message),
-        }
     }
 }

@@ -3,12 +3,9 @@
 //! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run or the output could not be written; `toy run` ends with
 //! what the program's `main` returns.
 
-mod output;
-
-use crate::output::say;
 use clap::{Parser, Subcommand, ValueEnum};
 use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
-use std::io::IsTerminal;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toy::{Failure, Text};
@@ -122,11 +119,7 @@ enum Form {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return output::of_arguments(&error),
-    };
-    let result = match cli.command {
+    let result = match Cli::parse().command {
         Command::Run {
             directories,
             machine,
@@ -146,7 +139,7 @@ fn main() -> ExitCode {
             headers,
             file,
         } => match emit(form, &file, target.as_deref(), (&headers.include, output)) {
-            Ok(Some(shown)) => return output::print(&shown),
+            Ok(Some(shown)) => return print(&shown),
             Ok(None) => Ok(0),
             Err(why) => Err(why),
         },
@@ -155,11 +148,11 @@ fn main() -> ExitCode {
         // Not a return from here: `exit` writes out what the program left in C's buffers.
         Ok(code) => std::process::exit(code),
         Err(Failure::Wrong(why)) => {
-            say(&why);
+            eprint!("{why}");
             ExitCode::from(1)
         }
         Err(Failure::NotRun(why)) => {
-            say(&format!("toy: {why}\n"));
+            eprintln!("toy: {why}");
             ExitCode::from(2)
         }
     }
@@ -189,6 +182,20 @@ fn emit(
             let written = std::fs::write(&path, object);
             let failed = |why| Failure::NotRun(format!("{}: {why}", path.display()));
             written.map(|()| None).map_err(failed)
+        }
+    }
+}
+
+/// Prints `text`. What could not be written is an error; where the reader has gone away (`| head`) it ends without a message, with the exit code that a
+/// shell shows for a program that SIGPIPE ended.
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(128 + 13),
+        Err(error) => {
+            eprintln!("toy: standard output: {error}");
+            ExitCode::from(2)
         }
     }
 }

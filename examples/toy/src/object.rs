@@ -1,10 +1,8 @@
 //! The program for any target that is lowered: as CLIF, and as an object file that a C compiler links.
 
-use crate::closures;
-use crate::jit::RunError;
-use crate::lower::{LowerError, lower};
-use crate::typed::Checked;
+use crate::lower::{CLOSURE, Program};
 use cabi::Target;
+use clif_cabi::Lowering;
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -13,82 +11,65 @@ use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::fmt::Write;
 
 /// An empty object file. A target that is not lowered is refused here.
-pub(crate) fn module(target: &Target) -> Result<ObjectModule, RunError> {
-    let wrong =
-        |why: String| RunError::Host(format!("no code is made for {}: {why}", target.name()));
+pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
     let mut flags = settings::builder();
+    let name = target.name();
+    let wrong = |why: &dyn ToString| format!("no code is made for {name}: {}", why.to_string());
     for (name, value) in [("is_pic", "true"), ("preserve_frame_pointers", "true")] {
-        flags.set(name, value).map_err(RunError::host)?;
+        flags.set(name, value).map_err(|why| wrong(&why))?;
     }
-    let isa = isa::lookup_by_name(target.name()).map_err(|error| wrong(error.to_string()))?;
+    let isa = isa::lookup_by_name(name).map_err(|why| wrong(&why))?;
     let isa = isa
         .finish(settings::Flags::new(flags))
-        .map_err(RunError::host)?;
-    clif_cabi::Lowering::new(&*isa).map_err(|error| wrong(error.to_string()))?;
+        .map_err(|why| wrong(&why))?;
+    Lowering::new(&*isa).map_err(|why| wrong(&why))?;
     let builder = ObjectBuilder::new(isa, "toy", default_libcall_names());
-    Ok(ObjectModule::new(builder.map_err(RunError::host)?))
+    Ok(ObjectModule::new(builder.map_err(|why| wrong(&why))?))
 }
 
-/// The object file.
-pub(crate) fn emit(checked: &Checked) -> Result<Vec<u8>, RunError> {
-    let mut module = module(&checked.types.target)?;
-    let declared = lower(
-        checked,
-        &mut module,
-        (None, true),
-        |module, mut compiled| {
-            let span = checked.functions[compiled.id.0].span;
-            let defined = module.define_function(compiled.func, &mut compiled.context);
-            defined.map_err(|error| LowerError::at(span, format!("{error:?}")))
-        },
-    )?;
-    let closure = |function: &&&crate::typed::Function| *function.name == *closures::SYMBOL;
-    if declared.imported(checked).iter().find(closure).is_some() {
-        return Err(RunError::host(
-            "function pointers to nested functions exist in the JIT alone",
-        ));
+/// The object file of a program that was compiled into `module`.
+pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>, String> {
+    if program
+        .imports
+        .iter()
+        .any(|(_, symbol)| &**symbol == CLOSURE)
+    {
+        return Err("function pointers to nested functions exist in the JIT alone".to_owned());
     }
-    module.finish().emit().map_err(RunError::host)
+    for mut function in program.functions {
+        let defined = module.define_function(function.func, &mut function.context);
+        defined.map_err(|why| format!("{}: {why:?}", function.name))?;
+    }
+    module.finish().emit().map_err(|why| why.to_string())
 }
 
 /// The CLIF of the program's functions.
-pub(crate) fn clif(checked: &Checked) -> Result<String, RunError> {
-    let mut module = module(&checked.types.target)?;
+pub(crate) fn clif(module: &ObjectModule, program: Program) -> String {
     let mut text = String::new();
-    lower(
-        checked,
-        &mut module,
-        (None, false),
-        |module, mut compiled| {
-            let function = &checked.functions[compiled.id.0];
-            if function.span.is_none() {
-                return Ok(());
-            }
-            compiled.context.func.name = UserFuncName::testcase(function.name.as_bytes());
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "; {}", checked.heading(function));
-            for line in callees(module, &compiled.context.func) {
-                let _ = writeln!(text, ";   {line}");
-            }
-            let _ = writeln!(text, "{}", compiled.context.func.display());
-            Ok(())
-        },
-    )?;
-    Ok(text)
+    for function in program.functions {
+        let mut func = function.context.func;
+        func.name = UserFuncName::testcase(function.name.as_bytes());
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "; {}", function.name);
+        for line in callees(module, &func) {
+            let _ = writeln!(text, ";   {line}");
+        }
+        let _ = writeln!(text, "{}", func.display());
+    }
+    text
 }
 
 /// What `fn0` and the like stand for in the text of a function.
 fn callees(module: &ObjectModule, func: &ir::Function) -> Vec<String> {
     let names = func.params.user_named_funcs();
-    let mut lines = Vec::new();
-    for (reference, callee) in &func.dfg.ext_funcs {
-        if let ExternalName::User(name) = callee.name
-            && let Some(name) = names.get(name)
-        {
-            let id = FuncId::from_u32(name.index);
-            let declaration = module.declarations().get_function_decl(id);
-            lines.push(format!("{reference} is {}", declaration.linkage_name(id)));
-        }
-    }
-    lines
+    let named = |callee: &ir::ExtFuncData| match callee.name {
+        ExternalName::User(name) => names.get(name),
+        _ => None,
+    };
+    let callees = func.dfg.ext_funcs.iter().filter_map(|(reference, callee)| {
+        let id = FuncId::from_u32(named(callee)?.index);
+        let declaration = module.declarations().get_function_decl(id);
+        Some(format!("{reference} is {}", declaration.linkage_name(id)))
+    });
+    callees.collect()
 }

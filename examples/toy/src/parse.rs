@@ -1,21 +1,20 @@
-//! From tokens to the tree: recursive descent by hand. Items are read here; types, statements and
-//! expressions in the files below. The first error ends the parse.
+//! From tokens to the tree: recursive descent by hand. Items are read here; types, functions, statements and expressions in the files
+//! below. The first error ends the parse.
 
 mod expr;
-mod function;
 mod stmt;
 mod ty;
 
-use crate::ast::{Attr, EnumDecl, ExternBlock, Ident, Item, Member, Program, RecordDecl};
-use crate::ast::{RecordKind, TypeExpr, TypeKind, UseDecl};
-use crate::diag::{Diagnostic, Span};
+use crate::ast::{EnumDecl, Expr, Ident, Item, Member, RecordDecl, TypeExpr, UseDecl};
+use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::lex::{Spanned, Token, lex, unescape};
+use std::rc::Rc;
 
-/// How deep a program may nest. Every later pass recurses over the tree without counting again.
+/// How deep a program may nest. Every later pass recurses over the tree.
 const MAX_DEPTH: u32 = 128;
 
 /// The tree of `source`.
-pub(crate) fn parse(source: &str) -> Result<Program, Diagnostic> {
+pub(crate) fn parse(source: &str) -> Check<Vec<Item>> {
     let tokens = lex(source)?;
     let mut parser = Parser {
         source,
@@ -24,13 +23,12 @@ pub(crate) fn parse(source: &str) -> Result<Program, Diagnostic> {
         depth: 0,
         below: 0,
         no_record_literal: false,
-        uses_c: false,
     };
-    let mut program = Program::default();
+    let mut items = Vec::new();
     while parser.peek() != Token::End {
-        program.items.push(parser.item()?);
+        items.push(parser.item()?);
     }
-    Ok(program)
+    Ok(items)
 }
 
 struct Parser<'a> {
@@ -39,32 +37,19 @@ struct Parser<'a> {
     at: usize,
     /// Of the construct being read: blocks, expressions and types together.
     depth: u32,
-    /// How deep the deepest tree is that was read in it so far, which its links may make deeper. Everything after the parser may recurse.
+    /// How deep the deepest tree is that was read in it so far.
     below: u32,
     /// In a condition `name {` begins the block, not a record literal.
     no_record_literal: bool,
-    /// Whether there was a `use c`: then a word of the language may be meant as a name of C's.
-    uses_c: bool,
 }
 
-type Parsed<T> = Result<T, Diagnostic>;
-
 impl<'a> Parser<'a> {
-    fn item(&mut self) -> Parsed<Item> {
-        let attrs = self.attrs()?;
-        let token = self.peek();
-        if let Some(attr) = attrs.first()
-            && !matches!(token, Token::Struct | Token::Union)
-        {
-            let called = &attr.name.name;
-            let message = format!("attribute `{called}` belongs to a struct, a union or a member");
-            return Err(Diagnostic::new(attr.name.span, message));
-        }
-        match token {
+    fn item(&mut self) -> Check<Item> {
+        match self.peek() {
             Token::Fn => Ok(Item::Fn(self.function()?)),
             Token::Extern if self.has_convention() => Ok(Item::Fn(self.function()?)),
-            Token::Extern => Ok(Item::Extern(self.extern_block()?)),
-            Token::Struct | Token::Union => Ok(Item::Record(self.record(attrs, true)?)),
+            Token::Extern => self.extern_block(),
+            Token::Struct | Token::Union | Token::Hash => Ok(Item::Record(self.record(true)?)),
             Token::Enum => Ok(Item::Enum(self.enum_decl()?)),
             Token::Use => Ok(Item::Use(self.use_decl()?)),
             Token::Type => {
@@ -90,7 +75,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn use_decl(&mut self) -> Parsed<UseDecl> {
+    fn use_decl(&mut self) -> Check<UseDecl> {
         let start = self.expect(Token::Use, "`use`")?;
         self.word("c")?;
         let header = self.file_name("header")?;
@@ -101,7 +86,6 @@ impl<'a> Parser<'a> {
         }
         let span = start.to(self.last_span());
         self.expect(Token::Semi, "`;` or `from` and a library")?;
-        self.uses_c = true;
         Ok(UseDecl {
             header,
             library,
@@ -110,7 +94,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A word that means something in this place only.
-    fn word(&mut self, word: &str) -> Parsed<()> {
+    fn word(&mut self, word: &str) -> Check<()> {
         if self.peek() != Token::Name || self.text() != word {
             return Err(self.unexpected(&format!("`{word}`")));
         }
@@ -118,29 +102,23 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn file_name(&mut self, of: &str) -> Parsed<String> {
+    fn file_name(&mut self, of: &str) -> Check<Rc<str>> {
         if self.peek() != Token::Str {
             return Err(self.unexpected(&format!("the name of a {of} in quotes")));
         }
         let (bytes, span) = self.string()?;
+        let bad = ['\0', '"', '\n', '\r', '\\'];
         match String::from_utf8(bytes) {
-            Ok(name) if !name.is_empty() && !name.contains(['\0', '"', '\n', '\r', '\\']) => {
-                Ok(name)
-            }
-            _ => Err(Diagnostic::new(span, format!("this is no name of a {of}"))),
+            Ok(name) if !name.is_empty() && !name.contains(bad) => Ok(name.into()),
+            _ => fail(span, format!("this is no name of a {of}")),
         }
     }
 
-    fn extern_block(&mut self) -> Parsed<ExternBlock> {
+    fn extern_block(&mut self) -> Check<Item> {
         self.expect(Token::Extern, "`extern`")?;
-        let library = if self.peek() == Token::Str {
-            let (bytes, span) = self.string()?;
-            match String::from_utf8(bytes) {
-                Ok(name) if !name.is_empty() && !name.contains('\0') => Some((name, span)),
-                _ => return Err(Diagnostic::new(span, "this is no name of a library")),
-            }
-        } else {
-            None
+        let library = match self.peek() {
+            Token::Str => Some(self.file_name("library")?),
+            _ => None,
         };
         self.expect(Token::LBrace, "`{` or the library's name in quotes")?;
         let mut functions = Vec::new();
@@ -148,88 +126,39 @@ impl<'a> Parser<'a> {
             functions.push(self.fn_head()?);
             self.expect(Token::Semi, "`;`: an extern function has no body")?;
         }
-        Ok(ExternBlock { library, functions })
+        Ok(Item::Extern(library, functions))
     }
 
-    /// `struct name { members }`; an item may also be opaque, `struct name;`.
-    fn record(&mut self, attrs: Vec<Attr>, item: bool) -> Parsed<RecordDecl> {
+    /// `#[packed] #[align(n)] struct name { members }`; an item may also be opaque, `struct name;`.
+    fn record(&mut self, is_item: bool) -> Check<RecordDecl> {
         let start = self.span();
-        let kind = match self.next() {
-            Token::Union => RecordKind::Union,
-            _ => RecordKind::Struct,
-        };
-        let name = if item {
-            Some(self.ident(&format!("a name for the {}", kind.word()))?)
-        } else {
-            None
-        };
+        let (packed, align) = self.attrs()?;
+        let is_union = self.peek() == Token::Union;
+        if !is_union && self.peek() != Token::Struct {
+            return Err(self.unexpected("`struct` or `union`"));
+        }
+        self.next();
+        let (mut name, mut members) = (None, None);
+        if is_item {
+            name = Some(self.ident("a name for the record")?);
+        }
+        if !(is_item && self.accept(Token::Semi)) {
+            self.expect(Token::LBrace, "`{`")?;
+            members = Some(self.list(Token::RBrace, "`,` or `}`", Self::member)?);
+        }
         let span = name.as_ref().map_or(start, |name| name.span);
-        if item && self.accept(Token::Semi) {
-            return Ok(RecordDecl {
-                kind,
-                name,
-                attrs,
-                members: None,
-                span,
-            });
-        }
-        self.expect(Token::LBrace, "`{`")?;
-        let members = self.list(Token::RBrace, "`,` or `}`", Self::member)?;
         Ok(RecordDecl {
-            kind,
+            is_union,
             name,
-            attrs,
-            members: Some(members),
+            packed,
+            align,
+            members,
             span,
         })
     }
 
-    fn member(&mut self) -> Parsed<Member> {
-        let attrs = self.attrs()?;
-        let start = self.span();
-        if matches!(self.peek(), Token::Struct | Token::Union) {
-            // An anonymous member: its attributes are its type's.
-            let ty = self.nested_record(attrs)?;
-            return Ok(Member {
-                name: None,
-                span: start.to(ty.span),
-                ty,
-                bits: None,
-                attrs: Vec::new(),
-            });
-        }
-        let name = self.ident("a member or `}`")?;
-        let name = if &*name.name == "_" { None } else { Some(name) };
-        self.expect(Token::Colon, "`:` and the member's type")?;
-        let ty = self.ty()?;
-        let bits = self.after(Token::Colon, Self::expr)?;
-        let span = start.to(self.last_span());
-        if name.is_none() && bits.is_none() {
-            return Err(Diagnostic::new(
-                span,
-                "only a bit-field may go without a name",
-            ));
-        }
-        Ok(Member {
-            name,
-            ty,
-            bits,
-            attrs,
-            span,
-        })
-    }
-
-    fn nested_record(&mut self, attrs: Vec<Attr>) -> Parsed<TypeExpr> {
-        let start = self.span();
-        self.nested(|parser| {
-            let record = parser.record(attrs, false)?;
-            let span = start.to(parser.last_span());
-            parser.type_node(TypeKind::Record(Box::new(record)), span)
-        })
-    }
-
-    fn attrs(&mut self) -> Parsed<Vec<Attr>> {
-        let mut attrs = Vec::new();
+    fn attrs(&mut self) -> Check<(bool, Option<Expr>)> {
+        let (mut packed, mut align) = (false, None);
         while self.accept(Token::Hash) {
             self.expect(Token::LBracket, "`[`")?;
             let name = self.ident("an attribute")?;
@@ -239,12 +168,38 @@ impl<'a> Parser<'a> {
                 Ok(value)
             })?;
             self.expect(Token::RBracket, "`]`")?;
-            attrs.push(Attr { name, value });
+            match (&*name.name, value) {
+                ("packed", None) => packed = true,
+                ("align", Some(value)) => align = Some(value),
+                (name_, _) => {
+                    let message = format!("attribute `{name_}` has no meaning here, or not so");
+                    let known = "known are `#[packed]` and `#[align(n)]`, of records";
+                    return Err(Diagnostic::new(name.span, message).note(known));
+                }
+            }
         }
-        Ok(attrs)
+        Ok((packed, align))
     }
 
-    fn enum_decl(&mut self) -> Parsed<EnumDecl> {
+    fn member(&mut self) -> Check<Member> {
+        let start = self.span();
+        if matches!(self.peek(), Token::Struct | Token::Union | Token::Hash) {
+            let (name, ty, bits) = (None, self.ty()?, None);
+            return Ok(Member { name, ty, bits });
+        }
+        let name = self.ident("a member or `}`")?;
+        let name = (&*name.name != "_").then_some(name);
+        self.expect(Token::Colon, "`:` and the member's type")?;
+        let ty = self.ty()?;
+        let bits = self.after(Token::Colon, Self::expr)?;
+        if name.is_none() && bits.is_none() {
+            let span = start.to(self.last_span());
+            return fail(span, "only a bit-field may go without a name");
+        }
+        Ok(Member { name, ty, bits })
+    }
+
+    fn enum_decl(&mut self) -> Check<EnumDecl> {
         self.expect(Token::Enum, "`enum`")?;
         let name = self.ident("a name for the enum")?;
         let underlying = self.after(Token::Colon, Self::ty)?;
@@ -260,29 +215,25 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn string(&mut self) -> Parsed<(Vec<u8>, Span)> {
-        let span = self.span();
-        let text = self.text();
+    fn string(&mut self) -> Check<(Vec<u8>, Span)> {
+        let (span, text) = (self.span(), self.text());
         self.next();
         Ok((unescape(text, span)?, span))
     }
 
-    fn ident(&mut self, what: &str) -> Parsed<Ident> {
+    fn ident(&mut self, what: &str) -> Check<Ident> {
         if self.peek() != Token::Name {
             return Err(self.unexpected(what));
         }
-        let ident = Ident {
-            name: self.text().into(),
-            span: self.span(),
-        };
+        let (name, span) = (self.text().into(), self.span());
         self.next();
-        Ok(ident)
+        Ok(Ident { name, span })
     }
 
     /// Reads one level deeper, or refuses.
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Check<T>) -> Check<T> {
         if self.depth >= MAX_DEPTH {
-            return Err(too_deep(self.span()));
+            return too_deep(self.span());
         }
         self.depth += 1;
         let result = self.beside(read);
@@ -291,7 +242,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads what is as deep as it is, whatever stands before it.
-    fn beside<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    fn beside<T>(&mut self, read: impl FnOnce(&mut Self) -> Check<T>) -> Check<T> {
         let before = std::mem::replace(&mut self.below, 0);
         let result = read(self);
         self.below = self.below.max(before);
@@ -299,30 +250,23 @@ impl<'a> Parser<'a> {
     }
 
     /// A node above all that was read so far.
-    fn above(&mut self, span: Span) -> Parsed<()> {
+    fn above(&mut self, span: Span) -> Check<()> {
         self.below += 1;
-        match self.below > MAX_DEPTH {
-            true => Err(too_deep(span)),
-            false => Ok(()),
+        if self.below > MAX_DEPTH {
+            too_deep(span)
+        } else {
+            Ok(())
         }
     }
 
-    fn type_node(&mut self, kind: TypeKind, span: Span) -> Parsed<TypeExpr> {
-        self.above(span)?;
-        Ok(TypeExpr { kind, span })
-    }
-
     fn current(&self) -> Spanned {
-        let end = u32::try_from(self.source.len()).unwrap_or(u32::MAX);
-        let after = Spanned {
-            token: Token::End,
-            span: Span { start: end, end },
-        };
-        self.tokens
-            .get(self.at)
-            .or(self.tokens.last())
-            .copied()
-            .unwrap_or(after)
+        let (start, token) = (
+            u32::try_from(self.source.len()).unwrap_or(u32::MAX),
+            Token::End,
+        );
+        let span = Span { start, end: start };
+        let found = self.tokens.get(self.at).or(self.tokens.last());
+        found.copied().unwrap_or(Spanned { token, span })
     }
 
     fn peek(&self) -> Token {
@@ -340,10 +284,8 @@ impl<'a> Parser<'a> {
     }
 
     fn last_span(&self) -> Span {
-        self.at
-            .checked_sub(1)
-            .and_then(|at| self.tokens.get(at))
-            .map_or(self.span(), |last| last.span)
+        let last = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        last.map_or(self.span(), |last| last.span)
     }
 
     fn text(&self) -> &'a str {
@@ -352,22 +294,15 @@ impl<'a> Parser<'a> {
 
     fn next(&mut self) -> Token {
         let token = self.peek();
-        if token != Token::End {
-            self.at += 1;
-        }
+        self.at += usize::from(token != Token::End);
         token
     }
 
     /// What follows `token`, where that is here.
-    fn after<T>(
-        &mut self,
-        token: Token,
-        read: impl Fn(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Option<T>> {
-        if self.accept(token) {
-            Ok(Some(read(self)?))
-        } else {
-            Ok(None)
+    fn after<T>(&mut self, token: Token, read: impl Fn(&mut Self) -> Check<T>) -> Check<Option<T>> {
+        match self.accept(token) {
+            true => read(self).map(Some),
+            false => Ok(None),
         }
     }
 
@@ -376,8 +311,8 @@ impl<'a> Parser<'a> {
         &mut self,
         end: Token,
         what: &str,
-        mut read: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+        mut read: impl FnMut(&mut Self) -> Check<T>,
+    ) -> Check<Vec<T>> {
         let mut list = Vec::new();
         while self.peek() != end {
             list.push(read(self)?);
@@ -397,7 +332,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn expect(&mut self, token: Token, what: &str) -> Parsed<Span> {
+    fn expect(&mut self, token: Token, what: &str) -> Check<Span> {
         let span = self.span();
         if self.accept(token) {
             Ok(span)
@@ -408,18 +343,16 @@ impl<'a> Parser<'a> {
 
     fn unexpected(&self, what: &str) -> Diagnostic {
         let found = self.peek().describe(self.text());
-        let diagnostic = Diagnostic::new(self.span(), format!("expected {what}, found {found}"));
-        let is_word = self.text().starts_with(|c: char| c.is_ascii_alphabetic());
-        if self.uses_c && is_word && !matches!(self.peek(), Token::Name | Token::End) {
-            return diagnostic.note(format!(
-                "{found} is a word of the language: what a C header calls so cannot be named"
-            ));
-        }
-        diagnostic
+        Diagnostic::new(self.span(), format!("expected {what}, found {found}"))
+    }
+
+    fn type_node(&mut self, kind: crate::ast::TypeKind, span: Span) -> Check<TypeExpr> {
+        self.above(span)?;
+        Ok(TypeExpr { kind, span })
     }
 }
 
-fn too_deep(span: Span) -> Diagnostic {
-    Diagnostic::new(span, format!("this nests deeper than {MAX_DEPTH} levels"))
-        .note("give a part of it a name of its own")
+fn too_deep<T>(span: Span) -> Check<T> {
+    let message = format!("this nests deeper than {MAX_DEPTH} levels");
+    Err(Diagnostic::new(span, message).note("give a part of it a name of its own"))
 }

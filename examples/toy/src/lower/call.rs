@@ -3,90 +3,95 @@
 //! A front end says what a call passes as C types ([`cabi::FnSig`]), and gives each argument as it has it: an SSA value, or the address of a
 //! value in memory. Registers, stack slots, `%al`, hidden pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
-use super::function::FnLowerer;
-use super::signature::{call_signature, signature};
-use super::value::Val;
-use super::{Declared, Lower, LowerError, NULL_CALL};
-use crate::diag::Span;
-use crate::typed::{Callee, Checked, Expr, FnId, Function, Origin};
-use crate::types::Ty;
-use clif_cabi::{Arg, CallPlan, Ret, Returned};
-use cranelift_codegen::ir::{InstBuilder, SourceLoc, Value};
-use cranelift_module::{FuncId, Linkage, Module};
-use std::fmt::Write;
+use super::expr::Typed;
+use super::function::Lowerer;
+use super::memory::Val;
+use super::{CLOSURE, Meaning, Origin, Session};
+use crate::ast::{Convention, Expr, ExprKind};
+use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::types::{FnTy, Ty};
+use cabi::{FnSig, Scalar, Type};
+use clif_cabi::{Arg, Ret, Returned};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_module::{FuncId, Linkage};
 use std::rc::Rc;
-use std::sync::Arc;
 
-impl Declared {
-    /// The module's id of a function, which is declared when first needed.
-    pub(super) fn function<M: Module>(
-        &mut self,
-        checked: &Checked,
-        module: &mut M,
-        id: FnId,
-    ) -> Lower<clif_cabi::Function> {
-        if let Some(func) = self.functions.get(&id) {
-            return Ok(func.clone());
+impl Session<'_> {
+    /// A function as the module knows it; it is declared when first needed.
+    pub(super) fn declare(&mut self, id: usize) -> Check<clif_cabi::Function> {
+        if let Some(declared) = &self.functions[id].declared {
+            return Ok(declared.clone());
         }
-        let function = &checked.functions[id.0];
-        let func = self.declare(checked, module, id, function);
-        let func = func.map_err(|error| error.or_at(function.span))?;
-        self.functions.insert(id, func.clone());
-        Ok(func)
+        let sig = self.signature(id)?;
+        let function = &self.functions[id];
+        let (span, name) = (function.span, function.name.clone());
+        let for_c = function
+            .decl
+            .is_some_and(|decl| decl.convention == Some(Convention::C));
+        let declared = match function.origin.clone() {
+            Origin::Extern(library, symbol) => self.import(&symbol, library, sig, span)?,
+            Origin::Toy if self.exports && (for_c || &*name == "main") => self
+                .lowering
+                .declare_export(self.module, &name, &sig)
+                .at(span)?,
+            origin => {
+                let plan = self.lowering.entry_plan(&sig).at(span)?;
+                // The dot keeps the program's names apart from those of C. Two blocks of a function may have a function of the same name each.
+                let symbol = match origin {
+                    Origin::Nested => format!("toy.{name}.{id}"),
+                    _ => format!("toy.{name}"),
+                };
+                let func = self
+                    .module
+                    .declare_function(&symbol, Linkage::Local, plan.signature());
+                clif_cabi::Function::new(func.at(span)?, &name, sig)
+            }
+        };
+        self.functions[id].declared = Some(declared.clone());
+        Ok(declared)
     }
 
-    fn declare<M: Module>(
+    /// A function of a library. Two declarations of one are one import.
+    fn import(
         &mut self,
-        checked: &Checked,
-        module: &mut M,
-        id: FnId,
-        function: &Function,
-    ) -> Lower<clif_cabi::Function> {
-        let sig = signature(&checked.types, function)?;
-        let Origin::Extern { symbol, .. } = &function.origin else {
-            if self.wanted.insert(id) {
-                self.newly_wanted.push(id);
-            }
-            if self.exports && checked.is_exported(id) {
-                let exported = self.lowering.declare_export(module, &function.name, &sig);
-                return exported.map_err(LowerError::new);
-            }
-            // The dot keeps the program's names apart from those of C.
-            let mut name = format!("toy.{}", function.name);
-            if matches!(&function.origin, Origin::Toy(body) if body.is_nested) {
-                // Two blocks of a function may have one of the same name each.
-                let _ = write!(name, ".{}", id.0);
-            }
-            let plan = self.lowering.entry_plan(&sig).map_err(LowerError::new)?;
-            let declared = module.declare_function(&name, Linkage::Local, plan.signature());
-            let declared = declared.map_err(LowerError::new)?;
-            return Ok(clif_cabi::Function::new(declared, &function.name, sig));
-        };
-        match self.imports.get(symbol) {
-            Some((func, _)) if func.sig == sig => Ok(func.clone()),
-            Some((_, first)) => {
-                let name = &function.name;
-                let message =
-                    format!("`{name}` is declared with another signature than the language's own");
-                // One of both is the prelude's, whose places mean nothing in the program.
-                Err(LowerError::at(function.span.or(*first), message))
-            }
+        symbol: &Rc<str>,
+        library: Option<Rc<str>>,
+        sig: FnSig,
+        span: Span,
+    ) -> Check<clif_cabi::Function> {
+        match self.imported.get(symbol) {
+            Some((known, _)) if known.sig == sig => Ok(known.clone()),
+            Some(_) => fail(
+                span,
+                format!("`{symbol}` is declared with another signature too"),
+            ),
             None => {
-                let imported = self.lowering.declare_import(module, symbol, &sig);
-                let func = imported.map_err(LowerError::new)?;
-                self.imports
-                    .insert(Rc::clone(symbol), (func.clone(), function.span));
-                Ok(func)
+                let function = self
+                    .lowering
+                    .declare_import(self.module, symbol, &sig)
+                    .at(span)?;
+                self.imported
+                    .insert(Rc::clone(symbol), (function.clone(), library));
+                Ok(function)
             }
+        }
+    }
+
+    /// What is called of a function: the function itself, or a stub that enters it, for a static chain or wide vectors.
+    pub(super) fn entry_point(&mut self, id: usize, span: Span) -> Check<FuncId> {
+        let function = self.declare(id)?;
+        match self.functions[id].origin {
+            Origin::Extern(..) => Ok(function.id),
+            _ => self.lowering.entry_point(self.module, &function).at(span),
         }
     }
 }
 
-/// What a call needs.
+/// A call whose arguments are evaluated.
 struct Prepared {
     target: clif_cabi::Callee,
-    plan: Arc<CallPlan>,
-    given: Vec<Arg>,
+    sig: FnSig,
+    args: Vec<Arg>,
 }
 
 /// Whether only the tail call is refused, so that an ordinary call does.
@@ -97,174 +102,226 @@ fn is_tail_call(error: &clif_cabi::LowerError) -> bool {
     }
 }
 
-impl<M: Module> FnLowerer<'_, '_, M> {
-    /// What is called of a function: the function itself, or a stub that enters it, for a static chain or wide vectors.
-    pub(super) fn entry_point(&mut self, id: FnId, span: Span) -> Lower<FuncId> {
-        let func = self.declared.function(self.checked, self.module, id);
-        let func = func.map_err(|error| error.or_at(span))?;
-        let function = &self.checked.functions[id.0];
-        if matches!(function.origin, Origin::Extern { .. }) {
-            return Ok(func.id);
-        }
-        let entry = self.declared.lowering.entry_point(self.module, &func);
-        entry.map_err(|error| LowerError::at(span, error))
-    }
-
-    /// A call. `first` is the value of the first argument, if it is known already. A result that lives in memory is put `to` there, or into
-    /// memory of its own.
+impl<'p> Lowerer<'_, 'p, '_> {
+    /// A call. A result that lives in memory is put `to` there, or into memory of its own.
     pub(super) fn call(
         &mut self,
-        callee: &Callee,
-        (args, first): (&[Expr], Option<Val>),
-        result: Ty,
+        callee: &'p Expr,
+        args: &'p [Expr],
         to: Option<Value>,
         span: Span,
-    ) -> Lower<Val> {
-        let prepared = self.prepare(callee, (args, first), span)?;
-        self.finish(&prepared, result, to, span)
+    ) -> Check<Typed> {
+        let (ty, prepared) = self.prepare(callee, args, span)?;
+        self.finish(&prepared, ty.result, to, span)
     }
 
-    /// `return` of what the call `expr` returns. Between functions of the language the callee takes the place of this frame, unless something may point into it.
+    /// `return` of what a call returns. Between functions of the language the callee takes the place of this frame, unless something may point into it.
     pub(super) fn call_and_leave(
         &mut self,
-        expr: &Expr,
-        (callee, args): (&Callee, &[Expr]),
-    ) -> Lower<()> {
-        let span = expr.span;
-        self.builder.set_srcloc(SourceLoc::new(span.start));
-        let prepared = self.prepare(callee, (args, None), span)?;
-        if !self.body.has_pointers && !prepared.plan.sig().is_noreturn() {
-            let tail_call = self.declared.lowering.tail_call(
-                self.module,
-                &mut self.builder,
-                &self.entry,
-                prepared.target,
-                prepared.plan.sig(),
-                &prepared.given,
-            );
-            match tail_call {
-                Ok(()) => return Ok(()),
+        callee: &'p Expr,
+        args: &'p [Expr],
+        span: Span,
+    ) -> Check<()> {
+        let (ty, prepared) = self.prepare(callee, args, span)?;
+        if ty.result != self.ty.result {
+            let value = self.finish(&prepared, ty.result, None, span)?;
+            let value = self.coerce(value, self.ty.result, span)?;
+            return self.leave(value.val);
+        }
+        if !self.uses.has_pointers && !prepared.sig.is_noreturn() {
+            let Prepared { target, sig, args } = &prepared;
+            let (lowering, module) = (&self.s.lowering, &mut self.s.module);
+            match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
+                Ok(()) => {
+                    self.unreachable();
+                    return Ok(());
+                }
                 // C's convention, or a copy in this frame: an ordinary call does it.
                 Err(error) if is_tail_call(&error) => {}
-                Err(error) => return Err(LowerError::at(span, error)),
+                Err(error) => return fail(span, error),
             }
         }
         let to = self.entry.sret();
-        let value = self.finish(&prepared, expr.ty, to, span)?;
-        self.leave(value)
+        let value = self.finish(&prepared, ty.result, to, span)?;
+        self.leave(value.val)
     }
 
-    /// What comes before a call: the arguments' values.
+    /// What is called: a function, with a static chain if it is in a function; or an address.
+    fn callee(&mut self, callee: &'p Expr) -> Check<(Ty, Option<usize>, Val)> {
+        if let ExprKind::Name(name) = &callee.kind {
+            if let Some(local) = self.local(name) {
+                if let Some(id) = self.local_at(local).and_then(|local| local.function) {
+                    let target = self.variable(local);
+                    let chain = self.read(&target, Ty::VOID_POINTER);
+                    return Ok((self.s.fn_ty(id)?, Some(id), chain));
+                }
+            } else if let Some(Meaning::Function(id)) = self.s.find_value(name, callee.span)? {
+                return Ok((self.s.fn_ty(id)?, Some(id), Val::None));
+            }
+        }
+        let value = self.expr(callee, None)?;
+        Ok((value.ty, None, value.val))
+    }
+
+    /// What comes before a call: the callee and the arguments' values.
     fn prepare(
         &mut self,
-        callee: &Callee,
-        (args, first): (&[Expr], Option<Val>),
+        callee: &'p Expr,
+        args: &'p [Expr],
         span: Span,
-    ) -> Lower<Prepared> {
-        let types = args.iter().map(|arg| arg.ty);
-        let sig = call_signature(self.checked, callee.called(), types);
-        let sig = sig.map_err(|error| error.or_at(span))?;
-        let plan = self.declared.lowering.call_plan(&sig);
-        let plan = plan.map_err(|error| LowerError::at(span, error))?;
-        // A function of the module by its id, or any address.
-        let (mut pointer, mut chain) = (None, None);
-        let target: clif_cabi::Callee = match callee {
-            Callee::Direct(id) => self.entry_point(*id, span)?.into(),
-            Callee::Nested(id, value) => {
-                chain = Some((sig.n_named() - 1, Arg::value(self.expr_ssa(value)?)));
-                self.entry_point(*id, span)?.into()
+    ) -> Check<(Rc<FnTy>, Prepared)> {
+        let (ty, id, chain) = self.callee(callee)?;
+        let Some(ty) = self.s.types.as_fn(ty) else {
+            return fail(
+                callee.span,
+                format!("`{}` cannot be called", self.s.types.name(ty)),
+            );
+        };
+        self.count_arguments(&ty, id, args, span)?;
+        let (mut given, mut unnamed) = (Vec::new(), Vec::new());
+        for (at, arg) in args.iter().enumerate() {
+            let value = match ty.params.get(at) {
+                Some(&param) => self.value(arg, param)?,
+                None => self.unnamed(arg, &mut unnamed)?,
+            };
+            let no_value = || Diagnostic::new(arg.span, "this has no value to pass");
+            given.push(value.val.arg().ok_or_else(no_value)?);
+        }
+        let (sig, name, target) = match id {
+            Some(id) => {
+                given.splice(ty.params.len()..ty.params.len(), chain.arg());
+                let name = self.s.functions[id].name.to_string();
+                (
+                    self.s.signature(id)?,
+                    name,
+                    self.s.entry_point(id, span)?.into(),
+                )
             }
-            Callee::Indirect(function) => {
-                let function = self.expr_ssa(function)?;
-                pointer = Some(function);
-                function.into()
+            None => {
+                let pointer = Typed {
+                    ty: Ty::VOID_POINTER,
+                    val: chain,
+                };
+                let pointer = self.ssa(&pointer, callee.span)?;
+                (
+                    self.s.fn_sig(&ty, span)?,
+                    "a pointer".to_owned(),
+                    pointer.into(),
+                )
             }
         };
-        let given = self.arguments(args, first, chain)?;
-        if let Some(pointer) = pointer {
-            // Where the program is once it has jumped to nowhere can no longer be told.
-            self.ins().trapz(pointer, NULL_CALL);
+        // The types of unnamed arguments decide where they are passed, and the declaration does not have them.
+        let sig = if sig.is_variadic() {
+            sig.at_call(unnamed).at(span)?
+        } else {
+            sig
+        };
+        self.s.notes[self.note]
+            .calls
+            .push((span, name, sig.clone()));
+        Ok((
+            ty,
+            Prepared {
+                target,
+                sig,
+                args: given,
+            },
+        ))
+    }
+
+    fn count_arguments(
+        &self,
+        ty: &FnTy,
+        id: Option<usize>,
+        args: &[Expr],
+        span: Span,
+    ) -> Check<()> {
+        let (wanted, given) = (ty.params.len(), args.len());
+        if given == wanted || ty.variadic && given > wanted {
+            return Ok(());
         }
-        Ok(Prepared {
-            target,
-            plan,
-            given,
+        let least = if ty.variadic { "at least " } else { "" };
+        let plural = if wanted == 1 { "" } else { "s" };
+        let why = Diagnostic::new(
+            span,
+            format!("expected {least}{wanted} argument{plural}, found {given}"),
+        );
+        Err(match id {
+            Some(id) => why.other(self.s.functions[id].span, "declared here"),
+            None => why,
         })
     }
 
-    /// The call, and its result.
+    /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
     fn finish(
         &mut self,
-        Prepared {
-            target,
-            plan,
-            given,
-        }: &Prepared,
+        prepared: &Prepared,
         result: Ty,
         to: Option<Value>,
         span: Span,
-    ) -> Lower<Val> {
-        // The result is asked for in the form it is needed in, wherever the ABI returns it.
+    ) -> Check<Typed> {
+        let Prepared { target, sig, args } = prepared;
+        let plan = self.s.lowering.call_plan(sig).at(span)?;
         let (ret, in_memory) = if matches!(result, Ty::VOID | Ty::NEVER) {
             (Ret::Ignore, Val::None)
-        } else if self.is_ssa(result) {
+        } else if self.ssa_type(result).is_some() {
             (Ret::Value, Val::None)
         } else if to.is_none() && self.fields(result).is_some() && !plan.result_parts().is_empty() {
             (Ret::Fields, Val::None)
         } else {
-            let address = match to {
-                Some(address) => address,
-                None => self.temporary(result)?,
-            };
+            let address = to.map_or_else(|| self.temporary(result), Ok)?;
             (Ret::memory(address), Val::Memory(address))
         };
-        let lowering = &self.declared.lowering;
-        let returned = lowering
-            .call_sig(
-                self.module,
-                &mut self.builder,
-                *target,
-                plan.sig(),
-                given,
-                ret,
-            )
-            .map_err(|error| LowerError::at(span, error))?;
+        let (lowering, module) = (&self.s.lowering, &mut self.s.module);
+        let returned = lowering.call_sig(module, &mut self.builder, *target, sig, args, ret);
+        let val = match returned.at(span)? {
+            Returned::Value(value) => Val::Ssa(value),
+            Returned::Fields(values) => Val::Fields(values.iter().copied().collect()),
+            _ => in_memory,
+        };
         if result == Ty::NEVER {
             self.unreachable();
         }
-        match returned {
-            // The ABI leaves the unused bits of a `_BitInt` undefined, in results too.
-            Returned::Value(value) => Ok(Val::Ssa(self.normalize(value, result))),
-            Returned::Fields(values) => {
-                let fields = self.fields(result).unwrap_or_default();
-                Ok(self.normalized(&values, &fields))
-            }
-            _ => Ok(in_memory),
-        }
+        Ok(Typed { ty: result, val })
     }
 
-    /// The arguments as clif-cabi takes them, with the static chain at its index.
-    fn arguments(
-        &mut self,
-        args: &[Expr],
-        mut first: Option<Val>,
-        mut chain: Option<(usize, Arg)>,
-    ) -> Lower<Vec<Arg>> {
-        let mut given = Vec::with_capacity(args.len() + 1);
-        for arg in args {
-            given.extend(
-                chain
-                    .take_if(|(at, _)| *at == given.len())
-                    .map(|(_, chain)| chain),
-            );
-            let value = match first.take() {
-                Some(value) => value,
-                None => self.expr(arg)?,
-            };
-            let value = value.arg();
-            given.push(value.ok_or_else(|| LowerError::at(arg.span, "this has no value to pass"))?);
-        }
-        given.extend(chain.map(|(_, chain)| chain));
-        Ok(given)
+    /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes one of the `unnamed`.
+    fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Typed> {
+        let value = self.expr(arg, None)?;
+        let value = self.decay(value, arg.span)?;
+        let promoted = match self.s.types.as_scalar(value.ty) {
+            Some(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
+            Some(Scalar::F32) => Ty::F64,
+            _ => value.ty,
+        };
+        unnamed.extend(self.s.types.layout(promoted).cloned());
+        self.convert(value, promoted, arg.span)
+    }
+
+    /// A function as a value: what C enters.
+    pub(super) fn function_value(&mut self, id: usize, span: Span) -> Check<Typed> {
+        let ty = self.s.fn_ty(id)?;
+        let func = self.s.entry_point(id, span)?;
+        let func = self.s.module.declare_func_in_func(func, self.builder.func);
+        let val = Val::Ssa(self.ins().func_addr(types::I64, func));
+        Ok(Typed { ty, val })
+    }
+
+    /// A pointer to a nested function: C enters a closure, which passes the static chain on.
+    pub(super) fn closure(&mut self, id: usize, chain: Val, span: Span) -> Check<Typed> {
+        let code = self.function_value(id, span)?;
+        let sig = FnSig::new([Type::PTR, Type::PTR], Type::PTR);
+        let make = self.s.import(&CLOSURE.into(), None, sig.clone(), span)?;
+        let args = [code.val, chain].iter().filter_map(Val::arg).collect();
+        let prepared = Prepared {
+            target: make.id.into(),
+            sig,
+            args,
+        };
+        let made = self.finish(&prepared, Ty::VOID_POINTER, None, span)?;
+        Ok(Typed {
+            ty: code.ty,
+            ..made
+        })
     }
 }

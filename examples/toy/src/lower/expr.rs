@@ -1,385 +1,339 @@
-//! Expressions.
+//! Expressions: one arm per kind, each a few lines or a call into a file of its own; and the conversions that happen silently.
 
-use super::function::FnLowerer;
+use super::Meaning;
+use super::function::{Frame, Lowerer};
+use super::memory::{Address, Val};
 use super::place::Target;
-use super::value::{Address, Val};
-use super::{Lower, LowerError, ssa_type};
-use crate::ast::BinaryOp;
-use crate::diag::Span;
-use crate::typed::{Expr, ExprKind, FnId, Place, PlaceKind};
-use crate::types::{Ty, TyKind};
-use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::{
-    BlockArg, InstBuilder, MemFlagsData, SourceLoc, TrapCode, Value, types,
-};
-use cranelift_module::Module;
-use std::rc::Rc;
+use crate::ast::{Expr, ExprKind, TypeExpr, UnaryOp};
+use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::types::{Ty, TyKind, holds};
+use cabi::Scalar;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_module::DataDescription;
 
-/// Up to so many elements are stored one by one, more in a loop.
-const MAX_UNROLLED: u64 = 16;
+/// A value and its type.
+#[derive(Clone)]
+pub(super) struct Typed {
+    pub(super) ty: Ty,
+    pub(super) val: Val,
+}
 
-impl<M: Module> FnLowerer<'_, '_, M> {
-    /// The value of an expression. Chains of operators are followed in a loop, from the operand that is evaluated first; the code of each
-    /// belongs to its own place in the source.
-    pub(super) fn expr(&mut self, expr: &Expr) -> Lower<Val> {
-        let around = self.builder.srcloc();
-        let mut first = Val::None;
-        let chain = expr.chain();
-        for (at, expr) in chain.iter().enumerate().rev() {
-            self.builder.set_srcloc(SourceLoc::new(expr.span.start));
-            let outer = at.checked_sub(1).map(|at| &chain[at].kind);
-            first = match (&expr.kind, outer) {
-                (ExprKind::Load(place), Some(ExprKind::Convert(_))) => {
-                    self.load_to_convert(place, chain[at - 1].ty)?
-                }
-                _ => self.one(expr, first)?,
-            };
-        }
-        self.builder.set_srcloc(around);
-        Ok(first)
+impl<'p> Lowerer<'_, 'p, '_> {
+    /// Goes one level deeper, or refuses.
+    pub(super) fn deeper<T>(
+        &mut self,
+        span: Span,
+        into: impl FnOnce(&mut Self) -> Check<T>,
+    ) -> Check<T> {
+        self.s.look(span, |own| {
+            own.depth += 1;
+            Ok(())
+        })?;
+        let result = into(self);
+        self.s.depth -= 1;
+        result
     }
 
-    /// An expression whose first operand has the value `first`.
-    fn one(&mut self, expr: &Expr, first: Val) -> Lower<Val> {
-        let span = expr.span;
+    /// A value of type `ty`, converted to it where the language does so silently.
+    pub(super) fn value(&mut self, expr: &'p Expr, ty: Ty) -> Check<Typed> {
+        let value = self.expr(expr, Some(ty))?;
+        self.coerce(value, ty, expr.span)
+    }
+
+    /// Builds a value of type `ty` at `address`, which nothing in the expression can read.
+    pub(super) fn value_into(&mut self, expr: &'p Expr, ty: Ty, address: Address) -> Check<()> {
+        let in_memory = self.ssa_type(ty).is_none() && self.fields(ty).is_none();
         match &expr.kind {
-            ExprKind::Bits(bits) if self.is_ssa(expr.ty) => {
-                self.constant(*bits, expr.ty).map(Val::Ssa)
+            ExprKind::Record(name, members) if in_memory => {
+                let literal = self.record_ty(name)?;
+                self.same(literal, ty, expr.span)?;
+                self.record_into(members, ty, address, expr.span)
             }
-            ExprKind::Str(bytes) => self.string(bytes),
-            ExprKind::Function(id) => self.function_address(*id, span),
-            ExprKind::Load(place) => {
-                let target = self.place(place)?;
-                self.touch(place, &target)?;
-                self.read(&target, expr.ty)
+            ExprKind::Array(elements) if in_memory => {
+                self.array_into(elements, ty, address, expr.span)
             }
-            ExprKind::Old => {
-                (self.old.clone()).ok_or_else(|| LowerError::at(span, "nothing is updated here"))
+            ExprKind::Call(callee, args) if in_memory => {
+                let to = self.address(address);
+                let value = self.call(callee, args, Some(to), expr.span)?;
+                self.same(value.ty, ty, expr.span)
             }
-            ExprKind::AddressOf(place) => {
-                let address = self.memory_place(place)?;
-                Ok(Val::Ssa(self.address(address)))
-            }
-            ExprKind::Call(callee, args) => {
-                let first = expr.first_operand().map(|_| first);
-                self.call(callee, (args, first), expr.ty, None, span)
-            }
-            ExprKind::Captures(id) => self.captures(*id).map(Val::Ssa),
-            ExprKind::VaArg(_, convention) => {
-                let list = self.ssa(first, span)?;
-                self.va_arg(list, *convention, expr.ty, span)
-            }
-            ExprKind::Bits(0)
-            | ExprKind::Complex(..)
-            | ExprKind::Record(_)
-            | ExprKind::Elements(_)
-            | ExprKind::Repeat(..) => match self.fields(expr.ty) {
-                Some(fields) => self.build(expr, &fields),
-                None => self.build_in_memory(expr),
-            },
-            ExprKind::VaStart | ExprKind::Bits(_) => self.build_in_memory(expr),
-            _ => self.operator(expr, first),
-        }
-    }
-
-    /// What a place holds, for a conversion to `to`: an integer in memory is extended as it is loaded.
-    fn load_to_convert(&mut self, place: &Place, to: Ty) -> Lower<Val> {
-        let target = self.place(place)?;
-        let (Target::Memory(address), Some(int)) = (&target, self.types.as_int(place.ty)) else {
-            return self.read(&target, place.ty);
-        };
-        let wide = match ssa_type(self.types, to) {
-            Some(to @ (types::I32 | types::I64)) if u32::from(int.bits) < to.bits() => to,
-            Some(types::F32 | types::F64) if int.bits < 64 => types::I64,
-            _ => return self.read(&target, place.ty),
-        };
-        let (base, offset) = self.reach(*address);
-        let (ins, flags) = (self.ins(), MemFlagsData::new());
-        Ok(Val::Ssa(match (int.bits, int.signed) {
-            (8, true) => ins.sload8(wide, flags, base, offset),
-            (8, false) => ins.uload8(wide, flags, base, offset),
-            (16, true) => ins.sload16(wide, flags, base, offset),
-            (16, false) => ins.uload16(wide, flags, base, offset),
-            (32, true) => ins.sload32(flags, base, offset),
-            (32, false) => ins.uload32(flags, base, offset),
-            _ => return self.load(*address, place.ty),
-        }))
-    }
-
-    fn build_in_memory(&mut self, expr: &Expr) -> Lower<Val> {
-        let address = self.temporary(expr.ty)?;
-        self.expr_into(expr, address.into())?;
-        Ok(Val::Memory(address))
-    }
-
-    /// An operator whose first operand has the value `first`.
-    fn operator(&mut self, expr: &Expr, first: Val) -> Lower<Val> {
-        let span = expr.span;
-        match &expr.kind {
-            ExprKind::Not(_) => {
-                let value = self.ssa(first, span)?;
-                Ok(Val::Ssa(self.ins().bxor_imm_u(value, 1)))
-            }
-            ExprKind::Neg(value) | ExprKind::BitNot(value) => self.unary(&expr.kind, first, value),
-            ExprKind::NonZero(_) => {
-                let value = self.ssa(first, span)?;
-                let is_not_zero = self.ins().icmp_imm_s(IntCC::NotEqual, value, 0);
-                let code = TrapCode::INTEGER_DIVISION_BY_ZERO;
-                self.ins().trapz(is_not_zero, code);
-                Ok(Val::Ssa(value))
-            }
-            ExprKind::Arith(op, left, right) => self.arithmetic(*op, (left, first), right),
-            ExprKind::Compare(op, left, right) => {
-                self.compare(*op, (left, first), right).map(Val::Ssa)
-            }
-            ExprKind::Logic(op, left, right) => {
-                let left = self.ssa(first, left.span)?;
-                self.logic(*op, left, right)
-            }
-            ExprKind::Offset {
-                index,
-                scale,
-                negative,
-                ..
-            } => {
-                let pointer = self.ssa(first, span)?;
-                self.offset(pointer, index, *scale, *negative).map(Val::Ssa)
-            }
-            ExprKind::Distance(_, right, scale) => {
-                let left = self.ssa(first, span)?;
-                self.distance(left, right, *scale)
-            }
-            ExprKind::Convert(value) => {
-                let operand = self.ssa(first, span)?;
-                self.convert(operand, value.ty, expr.ty).map(Val::Ssa)
-            }
-            _ => Err(LowerError::at(span, "this is no operator")),
-        }
-    }
-
-    /// Reads a byte of what a pointer points to, where only the address of it is taken here: a null pointer ends the program in this line,
-    /// not in the function that copies the value.
-    fn touch(&mut self, place: &Place, target: &Target) -> Lower<()> {
-        if let Target::Memory(address) = *target
-            && !self.is_ssa(place.ty)
-            && self.fields(place.ty).is_none()
-            && self.types.size(place.ty) > 0
-            && matches!(place.root().kind, PlaceKind::Deref(_))
-        {
-            self.load_ssa(types::I8, address)?;
-        }
-        Ok(())
-    }
-
-    fn function_address(&mut self, id: FnId, span: Span) -> Lower<Val> {
-        let func = self.entry_point(id, span)?;
-        let func = self.module.declare_func_in_func(func, self.builder.func);
-        Ok(Val::Ssa(self.ins().func_addr(types::I64, func)))
-    }
-
-    fn distance(&mut self, left: Value, right: &Expr, scale: u64) -> Lower<Val> {
-        let right = self.expr_ssa(right)?;
-        let bytes = self.ins().isub(left, right);
-        let scale = i64::try_from(scale).map_err(LowerError::new)?;
-        let scale = self.ins().iconst(types::I64, scale);
-        Ok(Val::Ssa(self.ins().sdiv(bytes, scale)))
-    }
-
-    pub(super) fn expr_ssa(&mut self, expr: &Expr) -> Lower<Value> {
-        let value = self.expr(expr)?;
-        self.ssa(value, expr.span)
-    }
-
-    /// Builds the value at `address`, which nothing in the expression can read.
-    pub(super) fn expr_into(&mut self, expr: &Expr, address: Address) -> Lower<()> {
-        match &expr.kind {
-            ExprKind::Bits(bits) if !self.is_ssa(expr.ty) => {
-                self.bits_into(*bits, expr.ty, address)
-            }
-            ExprKind::VaStart => {
-                let list = self.address(address);
-                self.va_start(list, expr.span)
-            }
-            ExprKind::Complex(re, im) => {
-                self.expr_into(re, address)?;
-                self.expr_into(im, address.plus(self.types.size(re.ty)))
-            }
-            ExprKind::Record(members) => {
-                if !self.covers(members, expr.ty) {
-                    self.zero(address, self.types.size(expr.ty))?;
-                }
-                for (path, value) in members {
-                    let ty = value.ty;
-                    let record = (expr.ty, Target::Memory(address));
-                    match self.member(record, path, ty)? {
-                        Target::Memory(address) => self.expr_into(value, address)?,
-                        target => {
-                            let value = self.expr(value)?;
-                            self.write(&target, value, ty)?;
-                        }
-                    }
-                }
+            _ => {
+                let value = self.value(expr, ty)?;
+                self.store(value.val, address, ty);
                 Ok(())
             }
-            ExprKind::Call(callee, args) if !self.is_ssa(expr.ty) => {
-                let address = self.address(address);
-                self.call(callee, (args, None), expr.ty, Some(address), expr.span)
-                    .map(|_| ())
-            }
-            ExprKind::Elements(elements) => self.elements_into(elements, expr.ty, address),
-            ExprKind::Repeat(element, count) => self.repeat_into(element, *count, expr.ty, address),
-            _ => {
-                let value = self.expr(expr)?;
-                self.store(value, address, expr.ty)
-            }
         }
     }
 
-    /// Whether the members of a record literal are all its bytes, so that there is nothing to clear.
-    fn covers(&self, members: &[(Vec<usize>, Expr)], ty: Ty) -> bool {
-        let record = self.types.layout(ty).and_then(cabi::Type::as_record);
-        let size = |(path, value): &(Vec<usize>, Expr)| match (&path[..], record) {
-            ([at], Some(record)) => {
-                let field = record.fields().get(*at)?;
-                (field.bit_field().is_none()).then(|| self.types.size(value.ty))
+    /// A value; `expected` is what literals turn into, and no more than a wish.
+    pub(super) fn expr(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
+        self.deeper(expr.span, |own| own.expr_inside(expr, expected))
+    }
+
+    fn expr_inside(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Int(value, suffix) => {
+                self.int_literal((*value, false), suffix, expected, span)
             }
-            _ => None,
+            ExprKind::Float(digits, suffix) => {
+                self.float_literal((digits, false), suffix, expected, span)
+            }
+            ExprKind::Char(byte) => {
+                let is_byte = |ty: &Ty| self.s.types.as_int(*ty).is_some_and(|(bits, _)| bits == 8);
+                self.int_literal(
+                    (u128::from(*byte), false),
+                    "",
+                    expected.filter(is_byte).or(Some(Ty::U8)),
+                    span,
+                )
+            }
+            ExprKind::Bool(value) => Ok(self.number(i64::from(*value), Ty::BOOL)),
+            ExprKind::Null => {
+                let is_pointer = |ty: &Ty| self.s.types.is_pointer_like(*ty);
+                Ok(self.number(0, expected.filter(is_pointer).unwrap_or(Ty::VOID_POINTER)))
+            }
+            ExprKind::Str(bytes) => self.string(bytes, expected, span),
+            ExprKind::Name(name) => self.name(name, expected, span),
+            ExprKind::Path(name, variant) => match self.s.find_type(&name.name, name.span)? {
+                Some(Meaning::Enum(id)) => {
+                    self.s.number_variants(id)?;
+                    let ty = self.s.types.named(TyKind::Enum(id));
+                    let mut variants = self.s.types.enums[id].variants.iter();
+                    match variants
+                        .find(|(own, _)| *own == variant.name)
+                        .map(|(_, value)| *value)
+                    {
+                        Some(value) => self.integer(value, ty, span),
+                        None => fail(
+                            variant.span,
+                            format!("enum `{}` has no variant `{}`", name.name, variant.name),
+                        ),
+                    }
+                }
+                _ => fail(name.span, format!("there is no enum `{}`", name.name)),
+            },
+            ExprKind::Unary(UnaryOp::AddressOf, place) => self.address_of(place, span),
+            ExprKind::Unary(UnaryOp::Deref, _) | ExprKind::Index(..) | ExprKind::Field(..) => {
+                let place = self.place(expr)?;
+                Ok(self.read_place(&place))
+            }
+            ExprKind::Unary(op, operand) => self.unary(*op, operand, expected, span),
+            ExprKind::Binary(op, left, right) => self.binary(*op, (left, right), expected, span),
+            ExprKind::Call(callee, args) => self.call(callee, args, None, span),
+            ExprKind::Cast(value, ty) => {
+                let ty = self.s.object_ty(ty)?;
+                let value = self.expr(value, Some(ty))?;
+                self.cast(value, ty, span)
+            }
+            ExprKind::SizeOf(ty) => {
+                let ty = self.s.object_ty(ty)?;
+                self.size(self.s.types.size(ty), expected, span)
+            }
+            ExprKind::AlignOf(ty) => {
+                let ty = self.s.object_ty(ty)?;
+                let align = self.s.types.layout(ty).map_or(1, cabi::Type::align);
+                self.size(align.into(), expected, span)
+            }
+            ExprKind::OffsetOf(ty, member) => {
+                let record = self.s.object_ty(ty)?;
+                match *self.s.types.kind(record) {
+                    TyKind::Record(id) => match self.find_member(id, &member.name) {
+                        Some((_, bits, None)) => self.size(bits / 8, expected, span),
+                        Some(_) => fail(member.span, "a bit-field has no offset in bytes"),
+                        None => fail(member.span, format!("there is no member `{}`", member.name)),
+                    },
+                    _ => fail(
+                        ty.span,
+                        format!("`{}` has no members", self.s.types.name(record)),
+                    ),
+                }
+            }
+            ExprKind::Complex(re, im) => self.complex(re, im, expected, span),
+            ExprKind::Record(name, members) => self.record_literal(name, members, span),
+            ExprKind::Array(elements) => self.array_literal(elements, expected, span),
+            ExprKind::Repeat(element, count) => self.repeat_literal(element, count, expected, span),
+            ExprKind::Closure(function) => {
+                let id = self.new_nested(function)?;
+                let chain = self.captures(id)?;
+                self.closure(id, Val::Ssa(chain), span)
+            }
+            ExprKind::VaStart => self.va_start(span).map(|(ty, val)| Typed { ty, val }),
+            ExprKind::VaArg(list, ty) => self.va_arg_expr(list, ty, span),
+        }
+    }
+
+    /// A variable, a function in the function as a pointer that C can call, a function, or a constant.
+    fn name(&mut self, name: &str, expected: Option<Ty>, span: Span) -> Check<Typed> {
+        if let Some(id) = self.local(name) {
+            let local = self.local_at(id).map(|local| (local.ty, local.function));
+            let target = self.variable(id);
+            let (ty, function) = local.unwrap_or((Ty::VOID, None));
+            let val = self.read(&target, ty);
+            return match function {
+                Some(function) => self.closure(function, val, span),
+                None => Ok(Typed { ty, val }),
+            };
+        }
+        match self.s.find_value(name, span)? {
+            Some(Meaning::Function(id)) => self.function_value(id, span),
+            Some(Meaning::CConstant(ty, value)) => {
+                // It takes the type that is wanted of it, as literals do, if that can hold it.
+                let int = |ty: &Ty| {
+                    self.s
+                        .types
+                        .as_int(*ty)
+                        .is_some_and(|int| holds(int, value))
+                };
+                self.integer(value, expected.filter(int).unwrap_or(ty), span)
+            }
+            Some(Meaning::Const(ty, value)) => {
+                let ty = self.s.object_ty(ty)?;
+                if self.s.types.as_int(ty).is_some() {
+                    let value = self.s.eval(value)?;
+                    return self.integer(value, ty, span);
+                }
+                // It sees no variables.
+                let frames = std::mem::take(&mut self.s.frames);
+                self.s.frames.push(Frame::default());
+                let value = self.value(value, ty);
+                self.s.frames = frames;
+                value
+            }
+            Some(_) => fail(span, format!("`{name}` is a type, not a value")),
+            None if self.s.is_builtin(name) => {
+                fail(span, format!("`{name}` is a type, not a value"))
+            }
+            None => fail(span, format!("there is nothing called `{name}`")),
+        }
+    }
+
+    fn string(&mut self, bytes: &[u8], expected: Option<Ty>, span: Span) -> Check<Typed> {
+        let mut text = bytes.to_vec();
+        text.push(0);
+        let data = match self.s.strings.get(&text) {
+            Some(data) => *data,
+            None => {
+                let data = self
+                    .s
+                    .module
+                    .declare_anonymous_data(false, false)
+                    .at(span)?;
+                let mut description = DataDescription::new();
+                description.define(text.clone().into_boxed_slice());
+                self.s.module.define_data(data, &description).at(span)?;
+                self.s.strings.insert(text, data);
+                data
+            }
         };
-        let total: Option<u64> = members.iter().map(size).sum();
-        total == Some(self.types.size(ty))
-    }
-
-    /// The bytes of a float that is not an SSA value.
-    fn bits_into(&mut self, bits: u128, ty: Ty, address: Address) -> Lower<()> {
-        let size = self.types.size(ty);
-        if bits == 0 {
-            return self.zero(address, size);
-        }
-        let ty = if size == 2 { Ty::U16 } else { Ty::U64 };
-        for (at, shift) in (0..size).step_by(8).zip([0, 64]) {
-            let word = self.constant(bits >> shift, ty)?;
-            self.store_ssa(word, address.plus(at));
-        }
-        Ok(())
-    }
-
-    fn elements_into(&mut self, elements: &[Expr], ty: Ty, address: Address) -> Lower<()> {
-        if let Some(bools) = self.bool_lanes(ty) {
-            self.zero(address, self.types.size(ty))?;
-            for (lane, element) in (0..bools).zip(elements) {
-                let value = self.expr_ssa(element)?;
-                self.set_bool_lane(lane, value, address)?;
-            }
-            return Ok(());
-        }
-        let mut at = address;
-        for element in elements {
-            self.expr_into(element, at)?;
-            at = at.plus(self.types.size(element.ty));
-        }
-        Ok(())
-    }
-
-    fn repeat_into(&mut self, element: &Expr, count: u64, ty: Ty, address: Address) -> Lower<()> {
-        let all_zero = matches!(element.kind, ExprKind::Bits(0));
-        let value = self.expr(element)?;
-        if all_zero || count == 0 {
-            return self.zero(address, self.types.size(ty));
-        }
-        if let Some(bools) = self.bool_lanes(ty) {
-            self.zero(address, self.types.size(ty))?;
-            let value = self.ssa(value, element.span)?;
-            for lane in 0..bools {
-                self.set_bool_lane(lane, value, address)?;
-            }
-            return Ok(());
-        }
-        let size = self.types.size(element.ty);
-        if count <= MAX_UNROLLED {
-            for at in 0..count {
-                self.store(value.clone(), address.plus(at * size), element.ty)?;
-            }
-            return Ok(());
-        }
-        let start = self.address(address);
-        let end = self.address(Address::from(start).plus(count.saturating_mul(size)));
-        let body = self.builder.create_block();
-        let after = self.builder.create_block();
-        let cursor = self.builder.append_block_param(body, types::I64);
-        self.ins().jump(body, &[BlockArg::Value(start)]);
-        self.builder.switch_to_block(body);
-        self.store(value, cursor.into(), element.ty)?;
-        let next = self.address(Address::from(cursor).plus(size));
-        let more = self.ins().icmp(IntCC::UnsignedLessThan, next, end);
-        self.ins()
-            .brif(more, body, &[BlockArg::Value(next)], after, &[]);
-        self.builder.seal_block(body);
-        self.begin(after);
-        Ok(())
-    }
-
-    /// The number of lanes, if this is a vector of bools.
-    fn bool_lanes(&self, ty: Ty) -> Option<i64> {
-        match self.types.kind(ty) {
-            TyKind::Vector(cabi::Scalar::Bool, lanes, _) => Some(i64::from(*lanes)),
-            _ => None,
-        }
-    }
-
-    fn set_bool_lane(&mut self, lane: i64, value: Value, address: Address) -> Lower<()> {
-        let vector = self.address(address);
-        let lane = self.ins().iconst(types::I64, lane);
-        let bits = self.lane_bits(vector, lane);
-        self.write_bits(bits, value, Ty::BOOL)
-    }
-
-    /// A number, pointer or bool that is known.
-    pub(super) fn constant(&mut self, bits: u128, ty: Ty) -> Lower<Value> {
-        let ssa = ssa_type(self.types, ty)
-            .ok_or_else(|| LowerError::new("a constant that is no number"))?;
-        let low = u64::try_from(bits & u128::from(u64::MAX)).map_err(LowerError::new)?;
-        let high = u64::try_from(bits >> 64).map_err(LowerError::new)?;
-        Ok(match ssa {
-            types::F32 => {
-                let bits = u32::try_from(low & u64::from(u32::MAX)).map_err(LowerError::new)?;
-                self.ins().f32const(Ieee32::with_bits(bits))
-            }
-            types::F64 => self.ins().f64const(Ieee64::with_bits(low)),
-            types::I128 => {
-                let low = self.ins().iconst(types::I64, low.cast_signed());
-                let high = self.ins().iconst(types::I64, high.cast_signed());
-                self.ins().iconcat(low, high)
-            }
-            _ => {
-                let unused = 64_u32.saturating_sub(ssa.bits());
-                self.ins()
-                    .iconst(ssa, (low << unused >> unused).cast_signed())
-            }
+        let data = self.s.module.declare_data_in_func(data, self.builder.func);
+        let val = Val::Ssa(self.ins().symbol_value(types::I64, data));
+        let is_text = |ty: &Ty| self.s.types.pointee(*ty).is_some_and(|to| self.is_byte(to));
+        Ok(Typed {
+            ty: expected.filter(is_text).unwrap_or(Ty::BYTES),
+            val,
         })
     }
 
-    fn string(&mut self, bytes: &Rc<[u8]>) -> Lower<Val> {
-        let data = self.declared.string(self.module, bytes)?;
-        let data = self.module.declare_data_in_func(data, self.builder.func);
-        Ok(Val::Ssa(self.ins().symbol_value(types::I64, data)))
+    /// `va_arg(list, T)`: of an array, as System V's list is, or a pointer to its element; or of a variable that is a list.
+    fn va_arg_expr(&mut self, list: &'p Expr, ty: &'p TypeExpr, span: Span) -> Check<Typed> {
+        let place = self.place(list)?;
+        let value = self.read_place(&place);
+        let value = self.decay(value, list.span)?;
+        let own = self.s.va_list;
+        let decayed = match *self.s.types.kind(own) {
+            TyKind::Array(element, _) => self.s.types.pointer(element).at(span)?,
+            _ => Ty::VOID,
+        };
+        let address = match &place.target {
+            _ if value.ty == decayed => (self.ssa(&value, list.span)?, false),
+            Target::Memory(address) if value.ty == own || value.ty == Ty::BYTES => {
+                (self.address(*address), value.ty == Ty::BYTES)
+            }
+            _ => {
+                let name = self.s.types.name(value.ty);
+                return fail(
+                    list.span,
+                    format!("`va_arg` needs a variable that is a `va_list`, not `{name}`"),
+                );
+            }
+        };
+        let wanted = self.s.object_ty(ty)?;
+        let val = self.va_arg(address, wanted, ty.span)?;
+        Ok(Typed { ty: wanted, val })
     }
 
-    /// `&&` and `||`: the right side runs only if the left one does not decide.
-    fn logic(&mut self, op: BinaryOp, left: Value, right: &Expr) -> Lower<Val> {
-        let right_block = self.builder.create_block();
-        let after = self.builder.create_block();
-        let result = self.builder.append_block_param(after, types::I8);
-        let decided = [BlockArg::Value(left)];
-        if op == BinaryOp::And {
-            self.ins().brif(left, right_block, &[], after, &decided);
-        } else {
-            self.ins().brif(left, after, &decided, right_block, &[]);
+    /// The value of what is one SSA value.
+    pub(super) fn ssa(&self, value: &Typed, span: Span) -> Check<Value> {
+        match value.val {
+            Val::Ssa(value) => Ok(value),
+            _ => fail(
+                span,
+                format!(
+                    "`{}` has no value to work with",
+                    self.s.types.name(value.ty)
+                ),
+            ),
         }
-        self.begin(right_block);
-        let right = self.expr_ssa(right)?;
-        self.ins().jump(after, &[BlockArg::Value(right)]);
-        self.begin(after);
-        Ok(Val::Ssa(result))
+    }
+
+    pub(super) fn expr_ssa(&mut self, expr: &'p Expr, ty: Ty) -> Check<Value> {
+        let value = self.value(expr, ty)?;
+        self.ssa(&value, expr.span)
+    }
+
+    /// An array as a pointer to its first element; other values stay what they are.
+    pub(super) fn decay(&mut self, value: Typed, span: Span) -> Check<Typed> {
+        let TyKind::Array(element, _) = *self.s.types.kind(value.ty) else {
+            return Ok(value);
+        };
+        self.uses.has_pointers = true;
+        let val = Val::Ssa(self.in_memory(value.val, value.ty)?);
+        let ty = self.s.types.pointer(element).at(span)?;
+        Ok(Typed { ty, val })
+    }
+
+    pub(super) fn is_byte(&self, ty: Ty) -> bool {
+        matches!(
+            self.s.types.kind(ty),
+            TyKind::Scalar(Scalar::Int { bits: 8, .. })
+        )
+    }
+
+    /// `value` as a `ty`, if the language converts silently: a pointer to and from `*void`, `*i8` to and from `*u8`, an array to a pointer to its first
+    /// element.
+    pub(super) fn coerce(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
+        let value = match self.s.types.kind(ty) {
+            TyKind::Pointer(_) => self.decay(value, span)?,
+            _ => value,
+        };
+        let silent = match (self.s.types.pointee(value.ty), self.s.types.pointee(ty)) {
+            (Some(a), Some(b)) => {
+                a == Ty::VOID || b == Ty::VOID || self.is_byte(a) && self.is_byte(b)
+            }
+            _ => false,
+        };
+        if !silent {
+            self.same(value.ty, ty, span)?;
+        }
+        Ok(Typed { ty, ..value })
+    }
+
+    fn same(&self, found: Ty, ty: Ty, span: Span) -> Check<()> {
+        if found == ty {
+            return Ok(());
+        }
+        let [found_name, name] = [found, ty].map(|ty| self.s.types.name(ty));
+        let why = Diagnostic::new(span, format!("expected `{name}`, found `{found_name}`"));
+        let is_number = |ty| {
+            self.s
+                .types
+                .as_scalar(ty)
+                .is_some_and(|scalar| scalar != Scalar::Bool)
+        };
+        Err(match is_number(found) && is_number(ty) {
+            true => why.note(format!("numbers are converted by `as {name}`")),
+            false => why,
+        })
     }
 }

@@ -1,181 +1,374 @@
-//! How clif-cabi is used, second part: a function that C may call. [`FnLowerer::lower`] begins it, [`FnLowerer::body`] takes its parameters and ends it;
-//! [`FnLowerer::leave`] returns. The first part is `call.rs`, the third `jit.rs`.
+//! How clif-cabi is used, second part: a function that C may call. [`Session::function_body`] begins it, [`Lowerer::body`] takes its parameters and ends it;
+//! [`Lowerer::leave`] returns. A function in a function captures the variables around it by their addresses. The first part is `call.rs`, the third `jit.rs`.
 
-use super::signature::{of_convention, signature};
-use super::value::{Home, Val};
-use super::{Declared, Lower, LowerError, StackReserve};
-use crate::ast::Convention;
-use crate::diag::Span;
-use crate::typed::{Body, Checked, Function, LocalId};
-use crate::types::{Ty, Types};
+use super::memory::{Address, Val};
+use super::place::Target;
+use super::signature::of_convention;
+use super::{Compiled, Note, Origin, Session};
+use crate::ast::{Convention, FnDecl, Ident};
+use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::scan::Uses;
+use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Place, Type};
 use clif_cabi::Entry;
-use cranelift_codegen::cursor::{Cursor, FuncCursor};
-use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc, TrapCode, Value, types};
-use cranelift_frontend::{FuncInstBuilder, FunctionBuilder};
-use cranelift_module::Module;
+use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, Value, types};
+use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext, Variable};
 use std::collections::HashMap;
+use std::rc::Rc;
 
-/// Bytes of variables that the stack reserve has room for in a function that calls none.
-const SMALL_FRAME: u64 = 4096;
+/// Control never gets here.
+const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
+
+/// A function being compiled, as those in it see it.
+#[derive(Default)]
+pub(super) struct Frame {
+    scopes: Vec<HashMap<Rc<str>, usize>>,
+    pub(super) locals: Vec<Local>,
+    /// The variables of the function around that it uses, by their numbers there.
+    captures: Vec<usize>,
+}
+
+/// A parameter or variable.
+#[derive(Clone)]
+pub(super) struct Local {
+    pub(super) ty: Ty,
+    home: Home,
+    /// The nested function whose static chain it holds.
+    pub(super) function: Option<usize>,
+}
+
+/// Where a variable lives.
+#[derive(Clone)]
+enum Home {
+    Variable(Variable),
+    /// The scalars of an aggregate.
+    Fields(Rc<[Variable]>),
+    /// At an address in this frame, or where the caller has put it.
+    Memory(Value),
+    /// In the frame of a function around: the n-th address at the static chain.
+    Captured(usize),
+}
+
+impl Frame {
+    fn find(&self, name: &str) -> Option<usize> {
+        self.scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.get(name))
+            .copied()
+    }
+}
 
 /// One function, and the state that all of its lowering shares.
-pub(super) struct FnLowerer<'a, 'f, M: Module> {
-    pub(super) checked: &'a Checked,
-    pub(super) types: &'a Types,
-    pub(super) module: &'a mut M,
-    pub(super) declared: &'a mut Declared,
+pub(super) struct Lowerer<'s, 'p, 'f> {
+    pub(super) s: &'s mut Session<'p>,
     pub(super) builder: FunctionBuilder<'f>,
-    pub(super) function: &'a Function,
-    pub(super) body: &'a Body,
-    pub(super) homes: HashMap<LocalId, Home>,
+    pub(super) entry: Entry,
+    pub(super) uses: Uses,
+    pub(super) ty: Rc<FnTy>,
+    /// Into `Session::functions` and `Session::notes`.
+    pub(super) id: usize,
+    pub(super) note: usize,
     /// Bytes of variables and temporaries.
     pub(super) frame: u64,
     /// Targets of `continue` and `break`, innermost last.
     pub(super) loops: Vec<(Block, Block)>,
-    /// What an updated place held before.
-    pub(super) old: Option<Val>,
-    pub(super) entry: Entry,
+    chain: Option<Value>,
 }
 
-impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
-    /// The whole function.
-    pub(super) fn lower(
-        checked: &'a Checked,
-        (function, body): (&'a Function, &'a Body),
-        module: &'a mut M,
-        declared: &'a mut Declared,
-        mut builder: FunctionBuilder<'f>,
-    ) -> Lower<()> {
-        let span = function.span;
-        let wrong = |error: clif_cabi::LowerError| LowerError::at(span, error);
-        // Cranelift keeps locations as distances from this one, and takes -1 for none: no location comes before the text's first byte.
-        let params = &mut builder.func.params;
-        params.ensure_base_srcloc(SourceLoc::new(0));
-        if let Some(span) = span {
-            builder.set_srcloc(SourceLoc::new(span.start));
-        }
-        // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
-        let sig = signature(&checked.types, function)?;
-        let begun = declared.lowering.begin(&mut builder, &sig);
-        let (block, entry) = begun.map_err(wrong)?;
-        let lowerer = FnLowerer {
-            checked,
-            types: &checked.types,
-            module,
-            declared,
-            builder,
-            function,
-            body,
-            homes: HashMap::new(),
-            frame: 0,
-            loops: Vec::new(),
-            old: None,
-            entry,
-        };
-        lowerer.body(block)
+impl<'p> Session<'p> {
+    /// Compiles a function. The result are the variables that it captures, by their numbers in the function around.
+    pub(super) fn function_body(&mut self, id: usize) -> Check<()> {
+        self.function_with_captures(id).map(|_| ())
     }
 
-    /// What follows the first `block` is made: parameters become variables, and the statements their code.
-    fn body(mut self, block: Block) -> Lower<()> {
-        let n = self.body.params.len();
-        let params: Vec<Val> = (0..n).map(|i| self.param(i)).collect::<Lower<_>>()?;
-        if self.body.is_nested {
-            let chain = self.entry.value(&mut self.builder, n);
-            let chain = chain.map_err(|error| LowerError::at(self.function.span, error))?;
-            self.bind_captures(chain);
+    fn function_with_captures(&mut self, id: usize) -> Check<Vec<usize>> {
+        let (span, name) = (self.functions[id].span, self.functions[id].name.to_string());
+        let Some(decl) = self.functions[id].decl else {
+            return fail(span, "this function has no body");
+        };
+        let ty = self.fn_ty(id)?;
+        let ty = self
+            .types
+            .as_fn(ty)
+            .ok_or_else(|| Diagnostic::new(span, "no function"))?;
+        let func = self.declare(id)?.body;
+        let sig = self.signature(id)?;
+        let note = self.notes.len();
+        let (heading, params) = (self.heading(id), self.functions[id].params.clone());
+        let calls = Vec::new();
+        self.notes.push(Note {
+            heading,
+            params,
+            sig: sig.clone(),
+            span,
+            calls,
+        });
+        let mut context = self.module.make_context();
+        let mut frontend = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
+        // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
+        let (_, entry) = self.lowering.begin(&mut builder, &sig).at(span)?;
+        self.frames.push(Frame::default());
+        let lowerer = Lowerer {
+            s: self,
+            builder,
+            entry,
+            uses: Uses::of(decl),
+            ty,
+            id,
+            note,
+            frame: 0,
+            loops: Vec::new(),
+            chain: None,
+        };
+        let lowered = lowerer.body(decl);
+        let frame = self.frames.pop().unwrap_or_default();
+        lowered?;
+        self.compiled.push(Compiled {
+            name,
+            func,
+            context,
+        });
+        Ok(frame.captures)
+    }
+}
+
+impl<'p, 'f> Lowerer<'_, 'p, 'f> {
+    /// Parameters become variables, and the statements code.
+    fn body(mut self, decl: &'p FnDecl) -> Check<()> {
+        self.open_scope();
+        let types = self.ty.params.clone();
+        if let Origin::Nested = self.s.functions[self.id].origin {
+            let chain = self.entry.value(&mut self.builder, types.len());
+            self.chain = Some(chain.at(self.span())?);
         }
-        for (&id, param) in self.body.params.iter().zip(params) {
-            self.bind_param(id, param)?;
+        for (at, ((name, _), ty)) in decl.params.iter().zip(types).enumerate() {
+            let value = self.param(at, &name.name, ty)?;
+            self.bind(name, ty, value)?;
         }
-        self.stmts(&self.body.stmts)?;
+        let returns_nothing = self.ty.result == Ty::VOID;
+        self.block(&decl.body, returns_nothing)?;
         if self.builder.is_unreachable() {
             self.abandon();
-        } else {
+        } else if returns_nothing {
             self.leave(Val::None)?;
+        } else {
+            let (name, result) = (&decl.name.name, self.s.types.name(self.ty.result));
+            return fail(
+                self.span(),
+                format!("`{name}` promises `{result}` and can end without `return`"),
+            );
         }
-        self.check_stack(block);
         self.builder.seal_all_blocks();
-        self.builder.finalize(self.module.target_config());
+        self.builder.finalize(self.s.module.target_config());
         Ok(())
     }
 
     /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken apart, unless something points to it: then it is put together
     /// in memory.
-    fn param(&mut self, index: usize) -> Lower<Val> {
-        let span = self.function.span;
-        let wrong = |error: clif_cabi::LowerError| LowerError::at(span, error);
-        let id = self.body.params[index];
-        let ty = self.local_ty(id);
-        if self.is_ssa(ty) {
-            let value = self.entry.value(&mut self.builder, index).map_err(wrong)?;
-            return Ok(Val::Ssa(self.normalize(value, ty)));
+    fn param(&mut self, at: usize, name: &str, ty: Ty) -> Check<Val> {
+        let span = self.span();
+        if self.ssa_type(ty).is_some() {
+            return self
+                .entry
+                .value(&mut self.builder, at)
+                .map(Val::Ssa)
+                .at(span);
         }
-        if !self.body.locals[id.0].addressed
-            && matches!(self.entry.plan().abi().args[index].place, Place::Parts(_))
-            && let Some(fields) = self.fields(ty)
-        {
-            let values = self.entry.fields(&mut self.builder, index).map_err(wrong)?;
-            return Ok(self.normalized(&values, &fields));
+        let in_parts = matches!(self.entry.plan().abi().args[at].place, Place::Parts(_));
+        if in_parts && !self.is_pointed_to(name, ty) && self.fields(ty).is_some() {
+            let values = self.entry.fields(&mut self.builder, at).at(span)?;
+            return Ok(Val::Fields(values.iter().copied().collect()));
         }
-        let address = self.entry.address(&mut self.builder, index);
-        address.map(Val::Memory).map_err(wrong)
+        self.entry
+            .address(&mut self.builder, at)
+            .map(Val::Memory)
+            .at(span)
     }
 
-    /// `va_start`: writes the `va_list` of the arguments after the named ones.
-    pub(super) fn va_start(&mut self, to: Value, span: Span) -> Lower<()> {
-        let started = self.entry.va_start(&mut self.builder, to);
-        started.map_err(|error| LowerError::at(span, error))
+    /// A new variable of the value, if it has one.
+    pub(super) fn bind(&mut self, name: &Ident, ty: Ty, value: Val) -> Check<usize> {
+        let home = match (&value, self.ssa_type(ty), self.fields(ty)) {
+            (Val::Memory(address), _, _) => Home::Memory(*address),
+            (_, None, _) if self.s.types.layout(ty).is_none() => {
+                return fail(name.span, self.s.incomplete(ty));
+            }
+            _ if self.is_pointed_to(&name.name, ty) => Home::Memory(self.temporary(ty)?),
+            (_, Some(ssa), _) => Home::Variable(self.builder.declare_var(ssa)),
+            (_, _, Some(fields)) => {
+                let declare = |ssa| self.builder.declare_var(ssa);
+                Home::Fields(fields.iter().map(|field| field.ssa).map(declare).collect())
+            }
+            _ => Home::Memory(self.temporary(ty)?),
+        };
+        let id = self.add_local(
+            name,
+            Local {
+                ty,
+                home,
+                function: None,
+            },
+        );
+        if !matches!(value, Val::Memory(_) | Val::None) {
+            let target = self.variable(id);
+            self.write(&target, value, ty, name.span)?;
+        }
+        Ok(id)
+    }
+
+    /// Whether a variable has to be in memory.
+    pub(super) fn is_pointed_to(&self, name: &str, ty: Ty) -> bool {
+        let is_pointer = self.s.types.is_pointer_like(ty);
+        self.uses.addressed.contains(name) || !is_pointer && self.uses.parts.contains(name)
+    }
+
+    fn add_local(&mut self, name: &Ident, local: Local) -> usize {
+        let Some(frame) = self.s.frames.last_mut() else {
+            return 0;
+        };
+        frame.locals.push(local);
+        let id = frame.locals.len() - 1;
+        if let Some(scope) = frame.scopes.last_mut() {
+            scope.insert(Rc::clone(&name.name), id);
+        }
+        id
+    }
+
+    pub(super) fn open_scope(&mut self) {
+        if let Some(frame) = self.s.frames.last_mut() {
+            frame.scopes.push(HashMap::new());
+        }
+    }
+
+    pub(super) fn close_scope(&mut self) {
+        if let Some(frame) = self.s.frames.last_mut() {
+            frame.scopes.pop();
+        }
+    }
+
+    /// The variable called `name`. One of a function around this one is captured, by those in between too.
+    pub(super) fn local(&mut self, name: &str) -> Option<usize> {
+        let frames = &mut self.s.frames;
+        let at = frames
+            .iter()
+            .rposition(|frame| frame.find(name).is_some())?;
+        let mut id = frames[at].find(name)?;
+        for inner in at + 1..frames.len() {
+            let outer = frames[inner - 1].locals[id].clone();
+            let frame = &mut frames[inner];
+            let home = Home::Captured(frame.captures.len());
+            frame.captures.push(id);
+            frame.locals.push(Local { home, ..outer });
+            id = frame.locals.len() - 1;
+            frame.scopes.first_mut()?.insert(name.into(), id);
+        }
+        Some(id)
+    }
+
+    pub(super) fn local_at(&self, id: usize) -> Option<&Local> {
+        self.s.frames.last()?.locals.get(id)
+    }
+
+    /// The place of a variable or parameter.
+    pub(super) fn variable(&mut self, id: usize) -> Target {
+        match self.local_at(id).map(|local| local.home.clone()) {
+            Some(Home::Variable(variable)) => Target::Variable(variable),
+            Some(Home::Fields(variables)) => Target::Fields(variables),
+            Some(Home::Memory(address)) => Target::Memory(address.into()),
+            Some(Home::Captured(n)) => match self.chain {
+                Some(chain) => {
+                    let at = Address::from(chain).plus(8 * n as u64);
+                    Target::Memory(self.load_ssa(types::I64, at).into())
+                }
+                None => Target::Value(Val::None),
+            },
+            None => Target::Value(Val::None),
+        }
+    }
+
+    /// A function in the function: its name is a variable that holds the static chain.
+    pub(super) fn nested(&mut self, decl: &'p FnDecl) -> Check<()> {
+        let id = self.new_nested(decl)?;
+        let home = Home::Memory(self.temporary(Ty::VOID_POINTER)?);
+        let (ty, function) = (Ty::VOID_POINTER, Some(id));
+        let local = self.add_local(&decl.name, Local { ty, home, function });
+        let chain = self.captures(id)?;
+        let target = self.variable(local);
+        self.write(&target, Val::Ssa(chain), ty, decl.name.span)
+    }
+
+    /// A function of this function, which is not compiled yet.
+    pub(super) fn new_nested(&mut self, decl: &'p FnDecl) -> Check<usize> {
+        let name = format!("{}.{}", self.s.functions[self.id].name, decl.name.name);
+        let id = self.s.new_function(decl, name.into(), Origin::Nested);
+        self.s.fn_ty(id)?;
+        Ok(id)
+    }
+
+    /// Compiles a nested function. The value is its static chain: the addresses of what it captures.
+    pub(super) fn captures(&mut self, id: usize) -> Check<Value> {
+        let captures = self.s.function_with_captures(id)?;
+        let chain = self.temporary_of(8 * captures.len() as u64, 8)?;
+        for (n, local) in (0..).zip(captures) {
+            let target = self.variable(local);
+            let Target::Memory(address) = target else {
+                return fail(self.span(), "a variable that is captured has no address");
+            };
+            let address = self.address(address);
+            self.store_ssa(address, Address::from(chain).plus(8 * n));
+        }
+        Ok(chain)
+    }
+
+    /// `va_start()`: a `va_list` of the arguments after the named ones.
+    pub(super) fn va_start(&mut self, span: Span) -> Check<(Ty, Val)> {
+        if !self.ty.variadic {
+            return fail(span, "`va_start` in a function that takes no `...`");
+        }
+        let list = match self.ty.convention {
+            Convention::Win64 => Ty::BYTES,
+            _ => self.s.va_list,
+        };
+        let address = self.temporary(list)?;
+        self.entry.va_start(&mut self.builder, address).at(span)?;
+        Ok((list, self.load(address.into(), list)))
     }
 
     /// `va_arg`: the next argument of the `va_list` at `list`, which may be C's. Of a signature only the convention matters here.
     pub(super) fn va_arg(
         &mut self,
-        list: Value,
-        convention: Convention,
+        (list, is_pointer): (Value, bool),
         ty: Ty,
         span: Span,
-    ) -> Lower<Val> {
-        let layout = self.types.layout(ty).cloned().unwrap_or(Type::VOID);
+    ) -> Check<Val> {
+        let layout = self.s.types.layout(ty).cloned().unwrap_or(Type::VOID);
+        // On targets of System V a list that is a pointer is Windows's.
+        let convention = match is_pointer && self.s.va_list != Ty::BYTES {
+            true => Convention::Win64,
+            false => Convention::C,
+        };
         let sig = of_convention(FnSig::new([Type::PTR], Type::VOID).variadic(), convention);
-        let lowering = &self.declared.lowering;
-        let address = lowering.va_arg(&mut self.builder, list, &sig, &layout);
-        let address = address.map_err(|error| LowerError::at(span, error))?;
-        self.load(address.into(), ty)
+        let address = self
+            .s
+            .lowering
+            .va_arg(&mut self.builder, list, &sig, &layout)
+            .at(span)?;
+        Ok(self.load(address.into(), ty))
     }
 
     /// Returns `value`, and ends the block.
-    pub(super) fn leave(&mut self, value: Val) -> Lower<()> {
+    pub(super) fn leave(&mut self, value: Val) -> Check<()> {
         let returned = self
             .entry
-            .ret(self.module, &mut self.builder, value.arg().as_ref());
-        returned.map_err(|error| LowerError::at(self.function.span, error))
+            .ret(&mut self.s.module, &mut self.builder, value.arg().as_ref());
+        returned.at(self.span())?;
+        self.unreachable();
+        Ok(())
     }
 
-    /// Ends the program, in the function's first block, if the stack is nearly used up. Other threads have stacks elsewhere, which are not checked. A function that
-    /// calls none, with a small frame, has the reserve.
-    fn check_stack(&mut self, first: Block) {
-        let func = &mut *self.builder.func;
-        let mut insts = (func.layout.blocks()).flat_map(|block| func.layout.block_insts(block));
-        let makes_calls = insts.any(|inst| func.dfg.insts[inst].opcode().is_call());
-        if !makes_calls && self.frame <= SMALL_FRAME {
-            return;
-        }
-        let Some(StackReserve { start, size }) = self.declared.reserve else {
-            return;
-        };
-        let (Ok(start), Ok(size)) = (i64::try_from(start), i64::try_from(size)) else {
-            return;
-        };
-        let mut at = FuncCursor::new(func).at_first_insertion_point(first);
-        if let Some(span) = self.function.span {
-            at.set_srcloc(SourceLoc::new(span.start));
-        }
-        let stack = at.ins().get_stack_pointer(types::I64);
-        let left = at.ins().iadd_imm_s(stack, -start);
-        let overflow = at.ins().icmp_imm_s(IntCC::UnsignedLessThan, left, size);
-        at.ins().trapnz(overflow, TrapCode::STACK_OVERFLOW);
+    pub(super) fn span(&self) -> Span {
+        self.s.functions[self.id].span
     }
 
     /// Where the next instruction goes.
@@ -189,12 +382,25 @@ impl<'a, 'f, M: Module> FnLowerer<'a, 'f, M> {
         self.builder.seal_block(block);
     }
 
-    pub(super) fn ssa(&self, value: Val, span: Span) -> Lower<Value> {
-        match value {
-            Val::Ssa(value) => Ok(value),
-            Val::None | Val::Fields(_) | Val::Memory(_) => {
-                Err(LowerError::at(span, "this value is not a register's"))
-            }
+    /// Whatever follows is reached from nowhere.
+    pub(super) fn unreachable(&mut self) {
+        let nowhere = self.builder.create_block();
+        self.begin(nowhere);
+    }
+
+    /// Ends a block that nothing leads to; one without instructions is no part of the function.
+    pub(super) fn abandon(&mut self) {
+        let is_begun = |block| self.builder.func.layout.is_block_inserted(block);
+        if self.builder.current_block().is_some_and(is_begun) {
+            self.ins().trap(UNREACHABLE);
+        }
+    }
+
+    /// Ends a block that leads to `target`, if control gets so far.
+    pub(super) fn go_on(&mut self, target: Block) {
+        match self.builder.is_unreachable() {
+            true => self.abandon(),
+            false => _ = self.ins().jump(target, &[]),
         }
     }
 }

@@ -1,175 +1,221 @@
 //! Statements.
 
-use super::function::FnLowerer;
-use super::place::Target;
-use super::value::Val;
-use super::{Lower, UNREACHABLE};
-use crate::typed::{Expr, ExprKind, LocalId, Place, Stmt, StmtKind};
+use super::expr::Typed;
+use super::function::Lowerer;
+use super::memory::Val;
+use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
+use crate::diag::{Check, Diagnostic, Span, fail};
+use crate::types::{Ty, TyKind};
+use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, SourceLoc};
-use cranelift_module::Module;
 
-impl<M: Module> FnLowerer<'_, '_, M> {
-    /// Statements one after the other; what cannot be reached is left out.
-    pub(super) fn stmts(&mut self, stmts: &[Stmt]) -> Lower<()> {
-        for stmt in stmts {
-            if self.builder.is_unreachable() {
-                return Ok(());
-            }
-            self.stmt(stmt)?;
+impl<'p> Lowerer<'_, 'p, '_> {
+    /// Statements with variables of their own. Nothing comes after a block at the `tail` of a function without a result: a call that ends it is that of
+    /// a `return`.
+    pub(super) fn block(&mut self, stmts: &'p [Stmt], tail: bool) -> Check<()> {
+        self.open_scope();
+        for (at, stmt) in stmts.iter().enumerate() {
+            self.deeper(stmt.span, |own| {
+                own.stmt(stmt, tail && at + 1 == stmts.len())
+            })?;
         }
+        self.close_scope();
         Ok(())
     }
 
-    fn stmt(&mut self, stmt: &Stmt) -> Lower<()> {
-        self.builder.set_srcloc(SourceLoc::new(stmt.span.start));
+    fn stmt(&mut self, stmt: &'p Stmt, tail: bool) -> Check<()> {
         match &stmt.kind {
-            StmtKind::Init(id, init) => self.init(*id, init.as_ref()),
-            StmtKind::Assign(place, value) => self.assign(place, value),
-            StmtKind::Update(place, value) => self.update(place, value),
-            StmtKind::Expr(expr) => self.expr(expr).map(|_| ()),
-            StmtKind::If(arms, otherwise) => self.if_stmt(arms, otherwise),
-            StmtKind::While(cond, body) => self.while_stmt(cond, body),
-            StmtKind::For {
-                var,
-                low,
-                high,
-                signed,
-                body,
-            } => self.for_stmt(*var, (low, high), *signed, body),
-            StmtKind::Return(value) => {
-                match value {
-                    Some(expr) => self.return_value(expr)?,
-                    None => self.leave(Val::None)?,
+            StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
+            StmtKind::Assign(place, None, value) => {
+                // The value first: its own calls may change what the place depends on, as in C either way.
+                let place_ty = match &place.kind {
+                    ExprKind::Name(name) => self
+                        .local(name)
+                        .and_then(|id| self.local_at(id))
+                        .map(|local| local.ty),
+                    _ => None,
+                };
+                match place_ty {
+                    Some(ty) => {
+                        let value = self.value(value, ty)?;
+                        let target = self.place(place)?;
+                        self.write(&target.target, value.val, ty, place.span)
+                    }
+                    None => {
+                        let target = self.place(place)?;
+                        if let TyKind::Array(_, None) = self.s.types.kind(target.ty) {
+                            return fail(
+                                place.span,
+                                "a flexible array has no value, only elements",
+                            );
+                        }
+                        let value = self.value(value, target.ty)?;
+                        self.write(&target.target, value.val, target.ty, place.span)
+                    }
                 }
+            }
+            StmtKind::Assign(place, Some(op), value) => self.update(place, *op, value, stmt.span),
+            StmtKind::Expr(expr) => {
+                match &expr.kind {
+                    ExprKind::Call(callee, args) if tail => {
+                        // The value of a call that ends the function is not its result.
+                        let is_tail = self.is_void_call(callee);
+                        match is_tail {
+                            true => self.call_and_leave(callee, args, expr.span),
+                            false => self.call(callee, args, None, expr.span).map(|_| ()),
+                        }
+                    }
+                    ExprKind::Call(callee, args) => {
+                        self.call(callee, args, None, expr.span).map(|_| ())
+                    }
+                    _ => Err(Diagnostic::new(expr.span, "this has no effect")
+                        .note("only calls stand alone")),
+                }
+            }
+            StmtKind::Fn(function) => self.nested(function),
+            StmtKind::If(condition, then, otherwise) => {
+                self.if_stmt(condition, then, otherwise, tail)
+            }
+            StmtKind::While(condition, body) => self.while_stmt(condition, body),
+            StmtKind::For(var, low, high, body) => self.for_stmt(var, low, high, body),
+            StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
+            StmtKind::Break | StmtKind::Continue => {
+                let Some(&(next, after)) = self.loops.last() else {
+                    return fail(stmt.span, "this is outside of a loop");
+                };
+                let target = if let StmtKind::Break = stmt.kind {
+                    after
+                } else {
+                    next
+                };
+                self.ins().jump(target, &[]);
                 self.unreachable();
                 Ok(())
             }
-            StmtKind::Break | StmtKind::Continue => {
-                if let Some(&(next, after)) = self.loops.last() {
-                    let target = if matches!(stmt.kind, StmtKind::Break) {
-                        after
-                    } else {
-                        next
-                    };
-                    self.ins().jump(target, &[]);
-                    self.unreachable();
+            StmtKind::Block(stmts) => self.block(stmts, tail),
+        }
+    }
+
+    /// Whether the function that is called by its name has no result.
+    fn is_void_call(&mut self, callee: &'p Expr) -> bool {
+        let ExprKind::Name(name) = &callee.kind else {
+            return false;
+        };
+        if self.local(name).is_some() {
+            return false;
+        }
+        match self.s.find_value(name, callee.span) {
+            Ok(Some(super::Meaning::Function(id))) => {
+                let ty = self.s.fn_ty(id).ok().and_then(|ty| self.s.types.as_fn(ty));
+                ty.is_some_and(|ty| ty.result == Ty::VOID)
+            }
+            _ => false,
+        }
+    }
+
+    fn let_stmt(
+        &mut self,
+        name: &Ident,
+        ty: Option<&'p TypeExpr>,
+        init: Option<&'p Expr>,
+    ) -> Check<()> {
+        let declared = ty.map(|ty| self.s.object_ty(ty)).transpose()?;
+        let in_memory =
+            declared.filter(|ty| self.ssa_type(*ty).is_none() && self.fields(*ty).is_none());
+        let Typed { ty, val } = match (declared, init) {
+            (Some(ty), _) if in_memory.is_some() => {
+                // Nothing else knows the variable yet, so it can be built in place.
+                let address = self.temporary(ty)?;
+                match init {
+                    Some(init) => self.value_into(init, ty, address.into())?,
+                    None => self.zero(address.into(), self.s.types.size(ty)),
                 }
-                Ok(())
+                Typed {
+                    ty,
+                    val: Val::Memory(address),
+                }
             }
-            StmtKind::Block(stmts) => self.stmts(stmts),
-        }
-    }
-
-    fn return_value(&mut self, expr: &Expr) -> Lower<()> {
-        if let ExprKind::Call(callee, args) = &expr.kind {
-            return self.call_and_leave(expr, (callee, args));
-        }
-        match self.entry.sret() {
-            // Built where the caller wants it: nothing in the expression can read that.
-            Some(to) if !self.is_ssa(expr.ty) => {
-                self.expr_into(expr, to.into())?;
-                self.leave(Val::Memory(to))
+            (Some(ty), Some(init)) => self.value(init, ty)?,
+            (Some(ty), None) => self.zero_value(ty),
+            (None, Some(init)) => self.expr(init, None)?,
+            (None, None) => {
+                return fail(
+                    name.span,
+                    format!("`{}` needs a type or a value", name.name),
+                );
             }
-            _ => {
-                let value = self.expr(expr)?;
-                self.leave(value)
+        };
+        if matches!(ty, Ty::VOID | Ty::NEVER)
+            || matches!(self.s.types.kind(ty), TyKind::Array(_, None))
+        {
+            let found = self.s.types.name(ty);
+            return fail(
+                name.span,
+                format!("`{}` cannot have a value of type `{found}`", name.name),
+            );
+        }
+        // What is in memory may be another variable's: the new one is a copy.
+        let val = match val {
+            Val::Memory(_) if in_memory.is_some() => val,
+            Val::Memory(_) if self.fields(ty).is_some() && !self.is_pointed_to(&name.name, ty) => {
+                Val::Fields(self.scalars(val, ty))
             }
-        }
-    }
-
-    /// Ends a block that leads to `target`, if control gets so far.
-    fn go_on(&mut self, target: Block) {
-        if self.builder.is_unreachable() {
-            self.abandon();
-        } else {
-            self.ins().jump(target, &[]);
-        }
-    }
-
-    /// Ends a block that nothing leads to; one without instructions is no part of the function.
-    pub(super) fn abandon(&mut self) {
-        let begun = |block| self.builder.func.layout.is_block_inserted(block);
-        if self.builder.current_block().is_some_and(begun) {
-            self.ins().trap(UNREACHABLE);
-        }
-    }
-
-    /// Whatever follows is reached from nowhere.
-    pub(super) fn unreachable(&mut self) {
-        let nowhere = self.builder.create_block();
-        self.begin(nowhere);
-    }
-
-    fn init(&mut self, id: LocalId, init: Option<&Expr>) -> Lower<()> {
-        let ty = self.local_ty(id);
-        match (self.variable(id)?, init) {
-            // Nothing else knows the variable yet, so it can be built in place.
-            (Target::Memory(address), Some(init)) => self.expr_into(init, address),
-            (Target::Memory(address), None) => self.zero(address, self.types.size(ty)),
-            (target, Some(init)) => {
-                let value = self.expr(init)?;
-                self.write(&target, value, ty)
+            Val::Memory(_) => {
+                let to = self.temporary(ty)?;
+                self.store(val, to.into(), ty);
+                Val::Memory(to)
             }
-            (target, None) => {
-                let zero = self.expr(&Expr::zero(ty, self.function.span.unwrap_or_default()))?;
-                self.write(&target, zero, ty)
-            }
-        }
+            val => val,
+        };
+        self.bind(name, ty, val).map(|_| ())
     }
 
-    fn assign(&mut self, place: &Place, value: &Expr) -> Lower<()> {
-        // The value first: its own calls may change what the place depends on, as in C either way.
-        let value_ty = value.ty;
-        let value = self.expr(value)?;
+    fn update(&mut self, place: &'p Expr, op: BinaryOp, value: &'p Expr, span: Span) -> Check<()> {
         let target = self.place(place)?;
-        self.write(&target, value, value_ty)
+        let old = self.read_place(&target);
+        let wanted = match op {
+            BinaryOp::Shl | BinaryOp::Shr => None,
+            _ => Some(target.ty).filter(|ty| self.s.types.pointee(*ty).is_none()),
+        };
+        let right = self.expr(value, wanted)?;
+        let new = self.combine(op, (old, place.span), (right, value.span), span)?;
+        let new = self.coerce(new, target.ty, span)?;
+        self.write(&target.target, new.val, target.ty, place.span)
     }
 
-    fn update(&mut self, place: &Place, value: &Expr) -> Lower<()> {
-        let target = self.place(place)?;
-        let old = self.read(&target, place.ty)?;
-        let outer = self.old.replace(old);
-        let new = self.expr(value);
-        self.old = outer;
-        let new = new?;
-        self.write(&target, new, value.ty)
-    }
-
-    fn if_stmt(&mut self, arms: &[(Expr, Vec<Stmt>)], otherwise: &[Stmt]) -> Lower<()> {
-        let after = self.builder.create_block();
-        for (cond, then) in arms {
-            let cond = self.expr_ssa(cond)?;
-            let then_block = self.builder.create_block();
-            let else_block = self.builder.create_block();
-            self.ins().brif(cond, then_block, &[], else_block, &[]);
-            self.begin(then_block);
-            self.stmts(then)?;
+    fn if_stmt(
+        &mut self,
+        condition: &'p Expr,
+        then: &'p [Stmt],
+        otherwise: &'p [Stmt],
+        tail: bool,
+    ) -> Check<()> {
+        let condition = self.expr_ssa(condition, Ty::BOOL)?;
+        let [then_block, else_block, after] = [(); 3].map(|()| self.builder.create_block());
+        self.ins().brif(condition, then_block, &[], else_block, &[]);
+        for (block, stmts) in [(then_block, then), (else_block, otherwise)] {
+            self.begin(block);
+            self.block(stmts, tail)?;
             self.go_on(after);
-            self.begin(else_block);
         }
-        self.stmts(otherwise)?;
-        self.go_on(after);
         self.begin(after);
         Ok(())
     }
 
-    fn while_stmt(&mut self, cond: &Expr, body: &[Stmt]) -> Lower<()> {
-        let head = self.builder.create_block();
-        let body_block = self.builder.create_block();
-        let after = self.builder.create_block();
+    fn while_stmt(&mut self, condition: &'p Expr, body: &'p [Stmt]) -> Check<()> {
+        let [head, inside, after] = [(); 3].map(|()| self.builder.create_block());
         self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        if matches!(cond.kind, ExprKind::Bits(1)) {
-            // The checker relies on it: only a `break` leaves this loop.
-            self.ins().jump(body_block, &[]);
+        if let ExprKind::Bool(true) = condition.kind {
+            // Only a `break` leaves this loop.
+            self.ins().jump(inside, &[]);
         } else {
-            let cond = self.expr_ssa(cond)?;
-            self.ins().brif(cond, body_block, &[], after, &[]);
+            let condition = self.expr_ssa(condition, Ty::BOOL)?;
+            self.ins().brif(condition, inside, &[], after, &[]);
         }
-        self.begin(body_block);
+        self.begin(inside);
         self.loops.push((head, after));
-        self.stmts(body)?;
+        self.block(body, false)?;
         self.loops.pop();
         self.go_on(head);
         self.builder.seal_block(head);
@@ -180,43 +226,86 @@ impl<M: Module> FnLowerer<'_, '_, M> {
     /// The bounds are evaluated once; the counter may be changed by the body, as in C.
     fn for_stmt(
         &mut self,
-        var: LocalId,
-        bounds: (&Expr, &Expr),
-        signed: bool,
-        body: &[Stmt],
-    ) -> Lower<()> {
-        let (low, high) = bounds;
-        let ty = low.ty;
-        self.init(var, Some(low))?;
-        let high_value = self.expr(high)?;
-        let high = self.ssa(high_value, high.span)?;
-        let [head, body_block, next, after] = [(); 4].map(|()| self.builder.create_block());
+        var: &Ident,
+        low: &'p Expr,
+        high: &'p Expr,
+        body: &'p [Stmt],
+    ) -> Check<()> {
+        let bare =
+            |expr: &Expr| matches!(&expr.kind, ExprKind::Int(_, suffix) if suffix.is_empty());
+        let (first, last) = if bare(low) && !bare(high) {
+            let last = self.expr(high, None)?;
+            (self.value(low, last.ty)?, last)
+        } else {
+            let first = self.expr(low, None)?;
+            let last = self.value(high, first.ty)?;
+            (first, last)
+        };
+        let ty = first.ty;
+        let Some((..=64, signed)) = self.s.types.as_int(ty) else {
+            let found = self.s.types.name(ty);
+            return fail(
+                low.span,
+                format!("`for` counts integers of up to 64 bits, not `{found}`"),
+            );
+        };
+        let last = self.ssa(&last, high.span)?;
+        self.open_scope();
+        let counter = self.bind(var, ty, first.val)?;
+        let [head, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
         self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        let target = self.variable(var)?;
-        let counter = self.read(&target, ty)?;
-        let counter = self.ssa(counter, low.span)?;
-        let less = if signed {
-            IntCC::SignedLessThan
-        } else {
-            IntCC::UnsignedLessThan
-        };
-        let more = self.ins().icmp(less, counter, high);
-        self.ins().brif(more, body_block, &[], after, &[]);
-        self.begin(body_block);
+        let (target, is_less) = (
+            self.variable(counter),
+            if signed {
+                IntCC::SignedLessThan
+            } else {
+                IntCC::UnsignedLessThan
+            },
+        );
+        let val = self.read(&target, ty);
+        let now = self.ssa(&Typed { ty, val }, low.span)?;
+        let more = self.ins().icmp(is_less, now, last);
+        self.ins().brif(more, inside, &[], after, &[]);
+        self.begin(inside);
         self.loops.push((next, after));
-        self.stmts(body)?;
+        self.block(body, false)?;
         self.loops.pop();
         self.go_on(next);
         self.begin(next);
-        let counter = self.read(&target, ty)?;
-        let counter = self.ssa(counter, low.span)?;
-        let counted = self.ins().iadd_imm_s(counter, 1);
-        let counted = self.normalize(counted, ty);
-        self.write(&target, Val::Ssa(counted), ty)?;
+        let val = self.read(&target, ty);
+        let now = self.ssa(&Typed { ty, val }, low.span)?;
+        let counted = self.ins().iadd_imm_s(now, 1);
+        self.write(&target, Val::Ssa(counted), ty, low.span)?;
         self.ins().jump(head, &[]);
         self.builder.seal_block(head);
+        self.close_scope();
         self.begin(after);
         Ok(())
+    }
+
+    fn return_stmt(&mut self, value: Option<&'p Expr>, span: Span) -> Check<()> {
+        let result = self.ty.result;
+        match (value, result) {
+            (_, Ty::NEVER) => fail(span, "this function promises never to return"),
+            (None, Ty::VOID) => self.leave(Val::None),
+            (None, _) => fail(
+                span,
+                format!("this function returns `{}`", self.s.types.name(result)),
+            ),
+            (Some(value), Ty::VOID) => fail(value.span, "this function returns nothing"),
+            (Some(value), _) => match (&value.kind, self.entry.sret()) {
+                (ExprKind::Call(callee, args), _) => self.call_and_leave(callee, args, value.span),
+                // Built where the caller wants it: nothing in the expression can read that.
+                (_, Some(to)) if self.ssa_type(result).is_none() => {
+                    self.value_into(value, result, to.into())?;
+                    self.leave(Val::Memory(to))
+                }
+                _ => {
+                    let value = self.value(value, result)?;
+                    self.leave(value.val)
+                }
+            },
+        }
     }
 }

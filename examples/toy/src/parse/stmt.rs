@@ -1,11 +1,95 @@
-//! Statements.
+//! Functions and statements.
 
-use super::{Parsed, Parser};
-use crate::ast::{BinaryOp, Block, Expr, Stmt, StmtKind};
+use super::Parser;
+use crate::ast::{BinaryOp, Convention, Expr, FnDecl, Ident, Stmt, StmtKind};
+use crate::diag::{Check, Diagnostic};
 use crate::lex::Token;
 
 impl Parser<'_> {
-    pub(super) fn block(&mut self) -> Parsed<Block> {
+    /// `fn name(params) -> result { .. }`
+    pub(super) fn function(&mut self) -> Check<FnDecl> {
+        let function = self.fn_head()?;
+        let body = self.block()?;
+        Ok(FnDecl { body, ..function })
+    }
+
+    /// `fn(params) -> result { .. }`
+    pub(super) fn closure(&mut self) -> Check<FnDecl> {
+        let span = self.expect(Token::Fn, "`fn`")?;
+        let name = "closure".into();
+        let closure = self.signature(Ident { name, span }, None)?;
+        let body = self.block()?;
+        Ok(FnDecl { body, ..closure })
+    }
+
+    /// `fn name(params) -> result`, up to the body or the semicolon.
+    pub(super) fn fn_head(&mut self) -> Check<FnDecl> {
+        let convention = self.convention()?;
+        self.expect(Token::Fn, "`fn`")?;
+        let name = self.ident("a name for the function")?;
+        self.signature(name, convention)
+    }
+
+    /// Whether `extern "convention" fn` follows.
+    pub(super) fn has_convention(&self) -> bool {
+        let next = self.tokens.iter().skip(self.at).map(|next| next.token);
+        next.take(3).eq([Token::Extern, Token::Str, Token::Fn])
+    }
+
+    /// The calling convention before `fn`, if there is one.
+    pub(super) fn convention(&mut self) -> Check<Option<Convention>> {
+        if !self.has_convention() {
+            return Ok(None);
+        }
+        self.next();
+        let (name, span) = self.string()?;
+        let mut named = Convention::NAMED.iter();
+        if let Some((_, convention)) = named.find(|(own, _)| own.as_bytes() == name) {
+            return Ok(Some(*convention));
+        }
+        let message = format!("there is no calling convention `{}`", name.escape_ascii());
+        Err(Diagnostic::new(span, message).note("there are `C`, `win64`, `avx` and `avx512`"))
+    }
+
+    fn signature(&mut self, name: Ident, convention: Option<Convention>) -> Check<FnDecl> {
+        self.expect(Token::LParen, "`(`")?;
+        let (params, variadic) = self.params(|parser| {
+            let param = parser.ident("a parameter, `...` or `)`")?;
+            parser.expect(Token::Colon, "`:` and the parameter's type")?;
+            Ok((param, parser.ty()?))
+        })?;
+        let result = self.after(Token::Arrow, Self::ty)?;
+        Ok(FnDecl {
+            name,
+            params,
+            variadic,
+            convention,
+            result,
+            body: Vec::new(),
+        })
+    }
+
+    /// The rest of a list of parameters, and whether `...` ends it.
+    pub(super) fn params<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Check<T>,
+    ) -> Check<(Vec<T>, bool)> {
+        let (mut params, mut variadic) = (Vec::new(), false);
+        while self.peek() != Token::RParen {
+            variadic = self.accept(Token::Ellipsis);
+            if variadic {
+                break;
+            }
+            params.push(read(self)?);
+            if !self.accept(Token::Comma) {
+                break;
+            }
+        }
+        self.expect(Token::RParen, "`,` or `)`")?;
+        Ok((params, variadic))
+    }
+
+    fn block(&mut self) -> Check<Vec<Stmt>> {
         self.nested(|parser| {
             parser.expect(Token::LBrace, "`{`")?;
             let outer = std::mem::replace(&mut parser.no_record_literal, false);
@@ -14,32 +98,27 @@ impl Parser<'_> {
                 stmts.push(parser.stmt()?);
             }
             parser.no_record_literal = outer;
-            let end = parser.expect(Token::RBrace, "a statement or `}`")?;
-            Ok(Block { stmts, end })
+            parser.expect(Token::RBrace, "a statement or `}`")?;
+            Ok(stmts)
         })
     }
 
-    fn stmt(&mut self) -> Parsed<Stmt> {
+    fn stmt(&mut self) -> Check<Stmt> {
         let start = self.span();
         let kind = match self.peek() {
             Token::Let => self.let_stmt()?,
-            Token::If => self.if_stmt()?,
+            Token::If => self.nested(Self::if_stmt)?,
             Token::While => {
                 self.next();
                 StmtKind::While(self.condition()?, self.block()?)
             }
             Token::For => self.for_stmt()?,
             Token::LBrace => StmtKind::Block(self.block()?),
-            Token::Fn if self.peek_second() == Token::Name => {
-                StmtKind::Fn(Box::new(self.function()?))
-            }
+            Token::Fn if self.peek_second() == Token::Name => StmtKind::Fn(self.function()?),
             Token::Return => {
                 self.next();
-                let value = if self.peek() == Token::Semi {
-                    None
-                } else {
-                    Some(self.expr()?)
-                };
+                let is_bare = self.peek() == Token::Semi;
+                let value = if is_bare { None } else { Some(self.expr()?) };
                 self.expect(Token::Semi, "`;`")?;
                 StmtKind::Return(value)
             }
@@ -54,13 +133,11 @@ impl Parser<'_> {
             }
             _ => self.expr_stmt()?,
         };
-        Ok(Stmt {
-            kind,
-            span: start.to(self.last_span()),
-        })
+        let span = start.to(self.last_span());
+        Ok(Stmt { kind, span })
     }
 
-    fn let_stmt(&mut self) -> Parsed<StmtKind> {
+    fn let_stmt(&mut self) -> Check<StmtKind> {
         self.next();
         let name = self.ident("a name for the variable")?;
         let ty = self.after(Token::Colon, Self::ty)?;
@@ -69,60 +146,50 @@ impl Parser<'_> {
         Ok(StmtKind::Let(name, ty, init))
     }
 
-    fn if_stmt(&mut self) -> Parsed<StmtKind> {
-        let mut arms = Vec::new();
-        let mut otherwise = None;
-        while self.accept(Token::If) {
-            arms.push((self.condition()?, self.block()?));
-            if !self.accept(Token::Else) {
-                break;
-            }
-            if self.peek() != Token::If {
-                otherwise = Some(self.block()?);
-                break;
-            }
-        }
-        Ok(StmtKind::If(arms, otherwise))
+    fn if_stmt(&mut self) -> Check<StmtKind> {
+        self.next();
+        let (condition, then) = (self.condition()?, self.block()?);
+        let otherwise = match self.accept(Token::Else) {
+            true if self.peek() == Token::If => vec![self.stmt()?],
+            true => self.block()?,
+            false => Vec::new(),
+        };
+        Ok(StmtKind::If(condition, then, otherwise))
     }
 
-    fn for_stmt(&mut self) -> Parsed<StmtKind> {
+    fn for_stmt(&mut self) -> Check<StmtKind> {
         self.next();
         let var = self.ident("a name for the counter")?;
         self.expect(Token::In, "`in`")?;
         let low = self.condition()?;
         self.expect(Token::DotDot, "`..`")?;
         let high = self.condition()?;
-        let body = self.block()?;
-        Ok(StmtKind::For(var, low, high, body))
+        Ok(StmtKind::For(var, low, high, self.block()?))
     }
 
     /// An expression before a block.
-    fn condition(&mut self) -> Parsed<Expr> {
+    fn condition(&mut self) -> Check<Expr> {
         let outer = std::mem::replace(&mut self.no_record_literal, true);
-        let cond = self.expr();
+        let condition = self.expr();
         self.no_record_literal = outer;
-        cond
+        condition
     }
 
-    fn expr_stmt(&mut self) -> Parsed<StmtKind> {
+    fn expr_stmt(&mut self) -> Check<StmtKind> {
         let place = self.expr()?;
+        if self.accept(Token::Semi) {
+            return Ok(StmtKind::Expr(place));
+        }
         let op = match self.peek() {
-            Token::Semi => {
-                self.next();
-                return Ok(StmtKind::Expr(place));
-            }
             Token::Assign => None,
             Token::Gt if self.peek_second() == Token::Ge => {
                 self.next();
                 Some(BinaryOp::Shr)
             }
-            _ => {
-                let symbol = self.text().strip_suffix('=');
-                let op = symbol
-                    .and_then(BinaryOp::of)
-                    .filter(|_| self.peek() != Token::Ge);
-                let unexpected = || self.unexpected("`;` or an operator");
-                Some(op.ok_or_else(unexpected)?.0)
+            token => {
+                let symbol = self.text().strip_suffix('=').filter(|_| token != Token::Ge);
+                let op = symbol.and_then(BinaryOp::of);
+                Some(op.ok_or_else(|| self.unexpected("`;` or an operator"))?.0)
             }
         };
         self.next();

@@ -1,71 +1,67 @@
-//! Types as written: `*T`, `fn(T) -> U`, `[T; n]`, `complex<T>`, `vec<T, n>`, `bitint<n>`, a name,
-//! or a record on the spot.
+//! Types as written: `*T`, `fn(T) -> U`, `[T; n]`, `complex<T>`, `vec<T, n>`, a name, or a record on the spot.
 
-use super::{Parsed, Parser};
+use super::Parser;
 use crate::ast::{TypeExpr, TypeKind};
+use crate::diag::Check;
 use crate::lex::Token;
 
 impl Parser<'_> {
-    pub(super) fn ty(&mut self) -> Parsed<TypeExpr> {
-        self.nested(Self::ty_unlimited)
+    pub(super) fn ty(&mut self) -> Check<TypeExpr> {
+        self.nested(|parser| {
+            let start = parser.span();
+            let kind = parser.type_kind()?;
+            parser.type_node(kind, start.to(parser.last_span()))
+        })
     }
 
-    fn ty_unlimited(&mut self) -> Parsed<TypeExpr> {
-        let start = self.span();
-        let kind = match self.peek() {
-            Token::Name => {
-                let name = self.text().into();
-                self.next();
-                TypeKind::Name(name)
-            }
-            Token::Star => {
-                self.next();
-                TypeKind::Pointer(Box::new(self.ty()?))
-            }
-            Token::Not => {
-                self.next();
-                TypeKind::Never
-            }
-            Token::Fn | Token::Extern => self.fn_ty()?,
-            Token::LBracket => self.array_ty()?,
-            Token::Complex | Token::Vec | Token::BitInt | Token::UBitInt => self.generic_ty()?,
-            Token::Hash => {
-                let attrs = self.attrs()?;
-                if !matches!(self.peek(), Token::Struct | Token::Union) {
-                    return Err(self.unexpected("`struct` or `union`"));
-                }
-                return self.nested_record(attrs);
-            }
-            Token::Struct | Token::Union => return self.nested_record(Vec::new()),
-            _ => return Err(self.unexpected("a type")),
-        };
-        self.type_node(kind, start.to(self.last_span()))
-    }
-
-    /// A keyword with parameters in angle brackets.
-    fn generic_ty(&mut self) -> Parsed<TypeKind> {
-        let keyword = self.next();
-        self.expect(Token::Lt, "`<`")?;
-        let kind = match keyword {
-            Token::Complex => TypeKind::Complex(Box::new(self.ty()?)),
-            Token::Vec => {
+    fn type_kind(&mut self) -> Check<TypeKind> {
+        let token = self.peek();
+        if let Token::Struct | Token::Union | Token::Hash = token {
+            return Ok(TypeKind::Record(Box::new(self.record(false)?)));
+        }
+        if let Token::Extern | Token::Fn = token {
+            return self.fn_ty();
+        }
+        let text = self.text();
+        if let Token::Name
+        | Token::Star
+        | Token::Not
+        | Token::LBracket
+        | Token::Complex
+        | Token::Vec = token
+        {
+            self.next();
+        }
+        match token {
+            Token::Name => Ok(TypeKind::Name(text.into())),
+            Token::Star => Ok(TypeKind::Pointer(Box::new(self.ty()?))),
+            Token::Not => Ok(TypeKind::Never),
+            Token::LBracket => {
                 let element = Box::new(self.ty()?);
+                let len = self.after(Token::Semi, Self::expr)?.map(Box::new);
+                self.expect(Token::RBracket, "`;` or `]`")?;
+                Ok(TypeKind::Array(element, len))
+            }
+            Token::Complex => {
+                self.expect(Token::Lt, "`<`")?;
+                let part = Box::new(self.ty()?);
+                self.expect(Token::Gt, "`>`")?;
+                Ok(TypeKind::Complex(part))
+            }
+            Token::Vec => {
+                self.expect(Token::Lt, "`<`")?;
+                let lane = Box::new(self.ty()?);
                 self.expect(Token::Comma, "`,` and the number of lanes")?;
                 let lanes = Box::new(self.additive()?);
-                let flavour = self.after(Token::Comma, |own| own.ident("`zig` or `clang`"))?;
-                TypeKind::Vector(element, lanes, flavour)
+                self.expect(Token::Gt, "`>`")?;
+                Ok(TypeKind::Vector(lane, lanes))
             }
-            _ => TypeKind::BitInt {
-                signed: keyword == Token::BitInt,
-                bits: Box::new(self.additive()?),
-            },
-        };
-        self.expect(Token::Gt, "`>`")?;
-        Ok(kind)
+            _ => Err(self.unexpected("a type")),
+        }
     }
 
-    fn fn_ty(&mut self) -> Parsed<TypeKind> {
-        let convention = self.convention()?;
+    fn fn_ty(&mut self) -> Check<TypeKind> {
+        let convention = self.convention()?.unwrap_or_default();
         self.expect(Token::Fn, "`extern \"convention\" fn`")?;
         self.expect(Token::LParen, "`(`")?;
         let (params, variadic) = self.params(|parser| {
@@ -80,16 +76,8 @@ impl Parser<'_> {
         Ok(TypeKind::Fn {
             params,
             variadic,
-            convention: convention.unwrap_or_default(),
+            convention,
             result,
         })
-    }
-
-    fn array_ty(&mut self) -> Parsed<TypeKind> {
-        self.next();
-        let element = Box::new(self.ty()?);
-        let len = self.after(Token::Semi, Self::expr)?.map(Box::new);
-        self.expect(Token::RBracket, "`;` or `]`")?;
-        Ok(TypeKind::Array(element, len))
     }
 }

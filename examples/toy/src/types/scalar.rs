@@ -1,10 +1,13 @@
 //! Scalars: their names in the language, and their layout.
 
-use super::int;
 use cabi::{DataModel, Kind, Scalar, Type};
 
+const fn int(bits: u8, signed: bool) -> Scalar {
+    Scalar::Int { bits, signed }
+}
+
 /// The scalars with a name, which their layout follows.
-pub(super) static SCALARS: [(&str, Scalar, Type); 20] = [
+pub(super) static SCALARS: [(&str, Scalar, Type); 17] = [
     ("bool", Scalar::Bool, Type::BOOL),
     ("i8", int(8, true), Type::I8),
     ("u8", int(8, false), Type::U8),
@@ -22,9 +25,6 @@ pub(super) static SCALARS: [(&str, Scalar, Type); 20] = [
     ("f64", Scalar::F64, Type::F64),
     ("f80", Scalar::F80, Type::F80),
     ("f128", Scalar::F128, Type::F128),
-    ("d32", Scalar::Dec32, Type::DEC32),
-    ("d64", Scalar::Dec64, Type::DEC64),
-    ("d128", Scalar::Dec128, Type::DEC128),
 ];
 
 /// Second names: C's, and those of sizes.
@@ -41,15 +41,12 @@ const ALIASES: [(&str, &str); 10] = [
     ("c_double", "f64"),
 ];
 
-pub(super) fn scalar_layout(scalar: Scalar, model: &DataModel) -> Result<Type, cabi::Error> {
-    match scalar {
-        Scalar::BitInt { bits, signed } => model.bit_int(bits, signed),
-        Scalar::FnPtr => Ok(model.fn_pointer()),
-        _ => {
-            let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
-            Ok(named.map_or(model.pointer(), |(_, _, layout)| layout.clone()))
-        }
+pub(super) fn layout(scalar: Scalar, model: &DataModel) -> Result<Type, cabi::Error> {
+    if let Scalar::BitInt { bits, signed } = scalar {
+        return model.bit_int(bits, signed);
     }
+    let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
+    Ok(named.map_or(Type::PTR, |(_, _, layout)| model.adapt(layout)))
 }
 
 /// The scalar called `name`, some of which are the target's choice.
@@ -72,7 +69,7 @@ pub(crate) fn scalar_named(name: &str, model: &DataModel) -> Option<Scalar> {
 
 pub(super) fn scalar_name(scalar: Scalar) -> String {
     if let Scalar::BitInt { bits, signed } = scalar {
-        return format!("{}bitint<{bits}>", if signed { "" } else { "u" });
+        return format!("{}_BitInt({bits})", if signed { "" } else { "unsigned " });
     }
     let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
     named.map_or("?", |(name, ..)| name).to_string()

@@ -9,12 +9,7 @@ struct Point { double x, y; };
 struct Line { struct Point from, to; signed char tag; };
 struct Mixed { unsigned char a; int b; unsigned char c; double d; short e; };
 struct __attribute__((packed)) Packed { unsigned char a; int b; unsigned char c; double d; short e; };
-#pragma pack(push, 2)
-struct Pack2 { unsigned char a; int b; unsigned char c; double d; };
-#pragma pack(pop)
 struct __attribute__((aligned(64))) Wide { int a; };
-typedef int __attribute__((aligned(1))) loose;
-struct Aligned { unsigned char a; _Alignas(8) unsigned char b; loose c; };
 struct Nested { int kind; union { int64_t number; double real; struct { int low, high; }; }; unsigned char after; };
 union Value { int i; double d; unsigned char bytes[12]; };
 struct Flags {
@@ -34,10 +29,7 @@ static void layouts(void)
            offsetof(struct Mixed, d), offsetof(struct Mixed, e));
     printf("Packed %zu: %zu %zu %zu %zu\n", sizeof(struct Packed), offsetof(struct Packed, b), offsetof(struct Packed, c),
            offsetof(struct Packed, d), offsetof(struct Packed, e));
-    printf("Pack2 %zu: %zu %zu %zu\n", sizeof(struct Pack2), offsetof(struct Pack2, b), offsetof(struct Pack2, c),
-           offsetof(struct Pack2, d));
     printf("Wide %zu %zu\n", sizeof(struct Wide), _Alignof(struct Wide));
-    printf("Aligned %zu: %zu %zu\n", sizeof(struct Aligned), offsetof(struct Aligned, b), offsetof(struct Aligned, c));
     printf("Nested %zu: %zu %zu %zu\n", sizeof(struct Nested), offsetof(struct Nested, real),
            offsetof(struct Nested, high), offsetof(struct Nested, after));
     printf("Value %zu %zu\n", sizeof(union Value), _Alignof(union Value));

@@ -28,7 +28,7 @@ static double show(const char *letters, ...)
         switch (*letters) {
         case 'i': total += va_arg(list, int); break;
         case 'd': total += va_arg(list, double); break;
-        case 'l': total += (double)va_arg(list, long double); break;
+        case 'l': printf("%Lg ", va_arg(list, long double)); break;
         case 'z': { double _Complex z = va_arg(list, double _Complex); total += creal(z) - cimag(z); break; }
         case 'p': { struct point p = va_arg(list, struct point); total += p.x - p.y; break; }
         case 'm': { struct mixed m = va_arg(list, struct mixed); total += m.n * m.x; break; }

@@ -30,10 +30,41 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The command, for another machine under what runs its programs here.
+/// What the programs and libraries of other machines than x86-64 do not have here, and why.
+const NOT_ON_AARCH64: [(&str, &str); 8] = [
+    ("win64", "AArch64 has no functions of x64 Windows"),
+    ("avx", "AArch64 has no AVX"),
+    ("avx512", "AArch64 has no AVX"),
+    ("wide", "vectors of more than 16 bytes are refused there"),
+    ("scalars", "vectors of less than 8 bytes are refused there"),
+    (
+        "tail",
+        "the convention whose tail calls need no stack is x86-64's",
+    ),
+    ("parts", "reading C headers takes an AArch64 libclang"),
+    ("char", "reading C headers takes an AArch64 libclang"),
+];
+
+/// Whether a program or library is for this machine. What is not says so.
+pub(crate) fn runs_here(program: &Path) -> bool {
+    let name = program.file_stem().unwrap_or_default();
+    let mut reasons = NOT_ON_AARCH64.iter();
+    match reasons.find(|(own, _)| cfg!(target_arch = "aarch64") && name == *own) {
+        Some((name, why)) => eprintln!("not run: {name}: {why}"),
+        None => return true,
+    }
+    false
+}
+
+/// The command.
 pub(crate) fn command() -> Command {
+    under_runner(env!("CARGO_BIN_EXE_toy"))
+}
+
+/// A program, of another machine under what runs its programs here.
+pub(crate) fn under_runner(program: &str) -> Command {
     let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
-    let words = runner.split_whitespace().chain([env!("CARGO_BIN_EXE_toy")]);
+    let words = runner.split_whitespace().chain([program]);
     let words: Vec<&str> = words.collect();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
@@ -131,6 +162,9 @@ pub(crate) fn oracle_missing(what: &str) {
 
 /// The C compilers that are here: `cc` (or `$CC`), and clang as a second reference compiler.
 pub(crate) fn compilers() -> Vec<String> {
+    if cfg!(target_arch = "aarch64") && cfg!(target_os = "linux") {
+        return vec!["aarch64-linux-gnu-gcc".to_owned()];
+    }
     let first = std::env::var("CC").unwrap_or_else(|_| "cc".to_string());
     let runs = |name: &String| Command::new(name).arg("--version").output().is_ok();
     let clang = ["clang-19", "clang"]

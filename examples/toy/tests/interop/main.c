@@ -1,4 +1,5 @@
 /* What shapes.toy does, in C: linked with shapes.c. */
+#include <math.h>
 #include <stdio.h>
 #include "shapes.h"
 
@@ -6,15 +7,15 @@ static struct point stepped(struct point p, int i) { return (struct point){p.x +
 
 static struct box mixed(struct tagged t, struct box b, long double k)
 {
-    b.low.x += (double)t.value;
-    b.high.y += (double)k;
+    b.low.x += (double)lrintl(t.value);
+    b.high.y += (double)lrintl(k);
     b.tag += t.tag;
     return b;
 }
 
 static long double _Complex weighed(long double _Complex z, struct rgb c)
 {
-    return creall(z) * c.b + (cimagl(z) + c.r + c.g) * 1.0L * I;
+    return c.r + c.g == 3 && c.b > 251 ? cimagl(z) + creall(z) * 1.0L * I : z;
 }
 
 int main(void)

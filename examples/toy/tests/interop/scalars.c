@@ -9,7 +9,6 @@ typedef float f32x2 __attribute__((vector_size(8)));
 typedef double f64x2 __attribute__((vector_size(16)));
 
 enum color { RED = 3, GREEN = -4 };
-union handle { int *number; char *text; } __attribute__((transparent_union));
 union heavy { long double value; int number; };
 union light { float value; int number; };
 struct quad { int tag; __float128 value; };
@@ -48,7 +47,6 @@ __float128 quad_sum(double a, __float128 b, struct quad q)
 
 struct quad quad_next(struct quad q) { return (struct quad){q.tag + 1, q.value * 2}; }
 enum color color_of(int n, enum color c) { return n ? c : RED; }
-int handled(union handle h) { return *h.number + 1; }
 
 union heavy heavy_of(long a, union heavy h, long b)
 {

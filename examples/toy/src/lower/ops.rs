@@ -1,0 +1,351 @@
+//! Operators and conversions. Both sides have one type, but for shifts and pointer arithmetic. There is arithmetic on what Cranelift has instructions for.
+
+use super::expr::Typed;
+use super::function::Lowerer;
+use super::memory::Val;
+use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::diag::{Check, Diagnostic, Span, fail};
+use crate::types::{Ty, TyKind};
+use cabi::Scalar;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+
+impl<'p> Lowerer<'_, 'p, '_> {
+    pub(super) fn unary(
+        &mut self,
+        op: UnaryOp,
+        operand: &'p Expr,
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Check<Typed> {
+        // The least number of a type has no positive counterpart to negate.
+        match (&operand.kind, op) {
+            (ExprKind::Int(value, suffix), UnaryOp::Neg) => {
+                return self.int_literal((*value, true), suffix, expected, span);
+            }
+            (ExprKind::Float(digits, suffix), UnaryOp::Neg) => {
+                return self.float_literal((digits, true), suffix, expected, span);
+            }
+            _ => {}
+        }
+        let value = self.expr(operand, expected)?;
+        let ty = value.ty;
+        let is_int = self.s.types.as_int(ty).is_some();
+        let val = match (op, &value.val) {
+            (UnaryOp::Neg, Val::Ssa(value)) if is_int => Val::Ssa(self.ins().ineg(*value)),
+            (UnaryOp::BitNot, Val::Ssa(value)) if is_int => Val::Ssa(self.ins().bnot(*value)),
+            (UnaryOp::Not, Val::Ssa(value)) if ty == Ty::BOOL => {
+                Val::Ssa(self.ins().bxor_imm_u(*value, 1))
+            }
+            (UnaryOp::Neg, Val::Ssa(value)) if self.s.types.as_float(ty).is_some() => {
+                Val::Ssa(self.ins().fneg(*value))
+            }
+            _ => {
+                let (symbol, needs) = match op {
+                    UnaryOp::Not => ("!", "a `bool`"),
+                    UnaryOp::BitNot => ("~", "an integer"),
+                    _ => ("-", "a number that can be computed with"),
+                };
+                return fail(
+                    span,
+                    format!("`{symbol}` needs {needs}, not `{}`", self.s.types.name(ty)),
+                );
+            }
+        };
+        Ok(Typed { ty, val })
+    }
+
+    pub(super) fn binary(
+        &mut self,
+        op: BinaryOp,
+        (left, right): (&'p Expr, &'p Expr),
+        expected: Option<Ty>,
+        span: Span,
+    ) -> Check<Typed> {
+        if let BinaryOp::And | BinaryOp::Or = op {
+            return self.logic(op, left, right);
+        }
+        let wanted = if op.is_comparison() { None } else { expected };
+        let is_shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
+        // Bare numbers take their type from the other side.
+        let (a, b) = if is_shift {
+            (self.expr(left, wanted)?, self.expr(right, None)?)
+        } else if is_flexible(left) && !is_flexible(right) {
+            let b = self.expr(right, wanted)?;
+            let a = self.expr(left, self.companion(op, b.ty))?;
+            (a, b)
+        } else {
+            let a = self.expr(left, wanted)?;
+            let b = self.expr(right, self.companion(op, a.ty))?;
+            (a, b)
+        };
+        self.combine(op, (a, left.span), (b, right.span), span)
+    }
+
+    /// What a literal beside a value of type `ty` should be.
+    fn companion(&self, op: BinaryOp, ty: Ty) -> Option<Ty> {
+        let moves = self.s.types.pointee(ty).is_some() && !op.is_comparison();
+        (!moves).then_some(ty)
+    }
+
+    /// `left op right`, both known.
+    pub(super) fn combine(
+        &mut self,
+        op: BinaryOp,
+        (a, at): (Typed, Span),
+        (b, b_at): (Typed, Span),
+        span: Span,
+    ) -> Check<Typed> {
+        let (a, b) = (self.decay(a, at)?, self.decay(b, b_at)?);
+        let is_int = |ty| self.s.types.as_int(ty).is_some();
+        match op {
+            BinaryOp::Shl | BinaryOp::Shr if is_int(a.ty) && is_int(b.ty) => {
+                let b = self.convert(b, Ty::I64, b_at)?;
+                let (x, y) = (self.ssa(&a, at)?, self.ssa(&b, b_at)?);
+                let val = Val::Ssa(self.arithmetic(op, x, y, a.ty));
+                return Ok(Typed { ty: a.ty, val });
+            }
+            BinaryOp::Add | BinaryOp::Sub
+                if self.s.types.pointee(a.ty).is_some() && is_int(b.ty) =>
+            {
+                return self.offset(a, (b, b_at), op == BinaryOp::Sub, span);
+            }
+            BinaryOp::Sub if self.s.types.pointee(a.ty).is_some() && a.ty == b.ty => {
+                return self.distance(&a, &b, span);
+            }
+            _ => {}
+        }
+        let b = match self.s.types.is_pointer_like(a.ty) && op.is_comparison() {
+            true => self.coerce(b, a.ty, b_at)?,
+            false => b,
+        };
+        if a.ty != b.ty {
+            let names = [a.ty, b.ty].map(|ty| self.s.types.name(ty));
+            let why = Diagnostic::new(
+                span,
+                format!(
+                    "`{}` between `{}` and `{}`",
+                    op.symbol(),
+                    names[0],
+                    names[1]
+                ),
+            );
+            return Err(why.note("both sides have one type; numbers are converted by `as`"));
+        }
+        if op.is_comparison() {
+            return self.compare(op, &a, &b, span);
+        }
+        let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
+        let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
+        let is_there = match *self.s.types.kind(a.ty) {
+            TyKind::Scalar(Scalar::Bool) => bitwise,
+            TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && op != BinaryOp::Rem,
+            TyKind::Scalar(Scalar::Int { bits, .. }) => bits <= 64 || !division,
+            TyKind::Complex(Scalar::F32 | Scalar::F64) if !bitwise && !division => {
+                return Ok(self.complex_arithmetic(op, a, b));
+            }
+            _ => false,
+        };
+        if !is_there {
+            return Err(self.no_operator(op.symbol(), a.ty, span));
+        }
+        let (x, y) = (self.ssa(&a, at)?, self.ssa(&b, b_at)?);
+        let val = Val::Ssa(self.arithmetic(op, x, y, a.ty));
+        Ok(Typed { ty: a.ty, val })
+    }
+
+    fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Value {
+        let float = self.s.types.as_float(ty).is_some();
+        let signed = self.s.types.is_signed(ty);
+        let ins = self.ins();
+        match op {
+            BinaryOp::Add if float => ins.fadd(a, b),
+            BinaryOp::Sub if float => ins.fsub(a, b),
+            BinaryOp::Mul if float => ins.fmul(a, b),
+            BinaryOp::Div if float => ins.fdiv(a, b),
+            BinaryOp::Add => ins.iadd(a, b),
+            BinaryOp::Sub => ins.isub(a, b),
+            BinaryOp::Mul => ins.imul(a, b),
+            BinaryOp::Div if signed => ins.sdiv(a, b),
+            BinaryOp::Div => ins.udiv(a, b),
+            BinaryOp::Rem if signed => ins.srem(a, b),
+            BinaryOp::Rem => ins.urem(a, b),
+            BinaryOp::Shl => ins.ishl(a, b),
+            BinaryOp::Shr if signed => ins.sshr(a, b),
+            BinaryOp::Shr => ins.ushr(a, b),
+            BinaryOp::BitAnd => ins.band(a, b),
+            BinaryOp::BitOr => ins.bor(a, b),
+            _ => ins.bxor(a, b),
+        }
+    }
+
+    /// By the plain formulas: no care is taken of infinite parts (C, annex G).
+    fn complex_arithmetic(&mut self, op: BinaryOp, a: Typed, b: Typed) -> Typed {
+        let ty = a.ty;
+        let (a, b) = (self.scalars(a.val, ty), self.scalars(b.val, ty));
+        let parts = match op {
+            BinaryOp::Add => [0, 1].map(|i| self.ins().fadd(a[i], b[i])),
+            BinaryOp::Sub => [0, 1].map(|i| self.ins().fsub(a[i], b[i])),
+            _ => {
+                let mut product = |i: usize, j: usize| self.ins().fmul(a[i], b[j]);
+                let [rr, ii, ri, ir] = [product(0, 0), product(1, 1), product(0, 1), product(1, 0)];
+                [self.ins().fsub(rr, ii), self.ins().fadd(ri, ir)]
+            }
+        };
+        let val = Val::Fields(parts.into());
+        Typed { ty, val }
+    }
+
+    /// The distance of two pointers, in elements.
+    fn distance(&mut self, a: &Typed, b: &Typed, span: Span) -> Check<Typed> {
+        let to = self.s.types.pointee(a.ty).unwrap_or(Ty::VOID);
+        self.complete(to, span)?;
+        let size = self.s.types.size(to);
+        if size == 0 {
+            return fail(span, "elements of no size have no distance");
+        }
+        let (a, b) = (self.ssa(a, span)?, self.ssa(b, span)?);
+        let bytes = self.ins().isub(a, b);
+        let size = self.ins().iconst(types::I64, size.cast_signed());
+        let val = Val::Ssa(self.ins().sdiv(bytes, size));
+        Ok(Typed { ty: Ty::I64, val })
+    }
+
+    fn compare(&mut self, op: BinaryOp, a: &Typed, b: &Typed, span: Span) -> Check<Typed> {
+        let (signed, float) = (
+            self.s.types.is_signed(a.ty),
+            self.s.types.as_float(a.ty).is_some(),
+        );
+        let (Val::Ssa(x), Val::Ssa(y)) = (&a.val, &b.val) else {
+            return Err(self.no_operator(op.symbol(), a.ty, span));
+        };
+        let value = if float {
+            let condition = match op {
+                BinaryOp::Eq => FloatCC::Equal,
+                BinaryOp::Ne => FloatCC::NotEqual,
+                BinaryOp::Lt => FloatCC::LessThan,
+                BinaryOp::Le => FloatCC::LessThanOrEqual,
+                BinaryOp::Gt => FloatCC::GreaterThan,
+                _ => FloatCC::GreaterThanOrEqual,
+            };
+            self.ins().fcmp(condition, *x, *y)
+        } else {
+            let condition = match op {
+                BinaryOp::Eq => IntCC::Equal,
+                BinaryOp::Ne => IntCC::NotEqual,
+                BinaryOp::Lt => IntCC::SignedLessThan,
+                BinaryOp::Le => IntCC::SignedLessThanOrEqual,
+                BinaryOp::Gt => IntCC::SignedGreaterThan,
+                _ => IntCC::SignedGreaterThanOrEqual,
+            };
+            let condition = if signed {
+                condition
+            } else {
+                condition.unsigned()
+            };
+            self.ins().icmp(condition, *x, *y)
+        };
+        let val = Val::Ssa(value);
+        Ok(Typed { ty: Ty::BOOL, val })
+    }
+
+    /// `&&` and `||`: the right side runs only if the left one does not decide.
+    fn logic(&mut self, op: BinaryOp, left: &'p Expr, right: &'p Expr) -> Check<Typed> {
+        let left = self.expr_ssa(left, Ty::BOOL)?;
+        let [right_block, after] = [(); 2].map(|()| self.builder.create_block());
+        let result = self.builder.append_block_param(after, types::I8);
+        let decided = [BlockArg::Value(left)];
+        match op {
+            BinaryOp::And => self.ins().brif(left, right_block, &[], after, &decided),
+            _ => self.ins().brif(left, after, &decided, right_block, &[]),
+        };
+        self.begin(right_block);
+        let right = self.expr_ssa(right, Ty::BOOL)?;
+        self.ins().jump(after, &[BlockArg::Value(right)]);
+        self.begin(after);
+        let val = Val::Ssa(result);
+        Ok(Typed { ty: Ty::BOOL, val })
+    }
+
+    /// `value as ty`
+    pub(super) fn cast(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
+        let value = self.decay(value, span)?;
+        let from = value.ty;
+        if from == ty {
+            return Ok(value);
+        }
+        let types = &self.s.types;
+        let is_address =
+            |ty| types.is_pointer_like(ty) || types.as_int(ty).is_some_and(|(bits, _)| bits <= 64);
+        let is_float = |ty| matches!(types.as_float(ty), Some(Scalar::F32 | Scalar::F64));
+        let is_int = |ty| matches!(types.as_scalar(ty), Some(Scalar::Int { .. }));
+        let is_narrow = |ty| is_int(ty) && types.size(ty) <= 8 || ty == Ty::BOOL;
+        let is_there = match (types.is_pointer_like(from) || types.is_pointer_like(ty), ty) {
+            (true, _) => is_address(from) && is_address(ty),
+            (false, Ty::BOOL) => false,
+            _ if is_float(from) && is_float(ty) => true,
+            _ if is_float(from) => is_narrow(ty),
+            _ if is_float(ty) => is_narrow(from),
+            _ => (is_int(from) || from == Ty::BOOL) && is_int(ty),
+        };
+        if is_there {
+            return self.convert(value, ty, span);
+        }
+        let names = [from, ty].map(|ty| self.s.types.name(ty));
+        let why = Diagnostic::new(
+            span,
+            format!("`{}` cannot be converted to `{}`", names[0], names[1]),
+        );
+        Err(match ty {
+            Ty::BOOL => why.note("compare with zero instead: `x != 0`"),
+            _ => why,
+        })
+    }
+
+    /// Between integers, bools, pointers, `f32` and `f64`: integers are cut or extended, floats rounded; a float that is too
+    /// great for an integer becomes its greatest. Other values stay what they are.
+    pub(super) fn convert(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
+        if value.ty == ty {
+            return Ok(value);
+        }
+        let (Some(target), operand) = (self.ssa_type(ty), self.ssa(&value, span)?) else {
+            return Ok(value);
+        };
+        let source = self.builder.func.dfg.value_type(operand);
+        let signed = self.s.types.is_signed(value.ty);
+        let converted = match (source.is_float(), target.is_float()) {
+            (true, true) if source == types::F32 => self.ins().fpromote(target, operand),
+            (true, true) => self.ins().fdemote(target, operand),
+            (true, false) => {
+                let wide = match self.s.types.is_signed(ty) || target.bits() < 64 {
+                    true => self.ins().fcvt_to_sint_sat(types::I64, operand),
+                    false => self.ins().fcvt_to_uint_sat(types::I64, operand),
+                };
+                self.fit(wide, target, true)
+            }
+            (false, true) => {
+                let wide = self.fit(operand, types::I64, signed);
+                match signed || source != types::I64 {
+                    true => self.ins().fcvt_from_sint(target, wide),
+                    false => self.ins().fcvt_from_uint(target, wide),
+                }
+            }
+            (false, false) => self.fit(operand, target, signed),
+        };
+        let val = Val::Ssa(converted);
+        Ok(Typed { ty, val })
+    }
+}
+
+/// Whether the expression is made of numbers without a suffix only.
+fn is_flexible(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Int(_, suffix) | ExprKind::Float(_, suffix) => suffix.is_empty(),
+        ExprKind::Binary(op, left, right) => {
+            !op.is_comparison() && is_flexible(left) && is_flexible(right)
+        }
+        ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
+        ExprKind::Char(_) | ExprKind::Null | ExprKind::SizeOf(_) | ExprKind::AlignOf(_) => true,
+        _ => false,
+    }
+}
