@@ -5,6 +5,7 @@
 //! (`lower/memory.rs`), and lives in memory otherwise. A variable of the first two kinds is Cranelift variables unless something points to it.
 
 mod call;
+mod constant;
 mod decl;
 mod expr;
 mod function;
@@ -15,6 +16,7 @@ mod ops;
 mod place;
 mod signature;
 mod stmt;
+mod value;
 
 use crate::ast::{EnumDecl, Expr, FnDecl, Ident, Item, RecordDecl, TypeExpr};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
@@ -27,9 +29,9 @@ use cranelift_codegen::Context;
 use cranelift_module::{DataId, FuncId, Module};
 use function::Frame;
 use header::Taken;
-use memory::Field;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use value::Field;
 
 /// After so many complaints the rest would only repeat them.
 const MAX_DIAGNOSTICS: usize = 20;
@@ -386,6 +388,11 @@ impl<'p> Session<'p> {
             calls,
         });
         Ok(())
+    }
+
+    /// A refusal in which `{}` stands for the type.
+    fn wrong<T>(&self, span: Span, ty: Ty, text: &str) -> Check<T> {
+        fail(span, text.replace("{}", &self.types.name(ty)))
     }
 
     /// Goes one level deeper, or refuses.

@@ -4,7 +4,7 @@
 //! what the program's `main` returns.
 
 use clap::{Parser, Subcommand, ValueEnum};
-use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
+use clif_cabi_jit::Settings;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,8 +25,9 @@ enum Command {
         /// Look for the libraries that the program names in this directory first.
         #[arg(short = 'L', long = "library-path", value_name = "DIR")]
         directories: Vec<PathBuf>,
-        #[command(flatten)]
-        machine: Machine,
+        /// How Cranelift compiles: a flag of its own, say `opt_level=none`. The program's result does not depend on it.
+        #[arg(long = "flag", value_name = "NAME=VALUE", value_parser = flag)]
+        flags: Vec<(String, String)>,
         #[command(flatten)]
         headers: Headers,
         /// The program.
@@ -67,47 +68,6 @@ struct Headers {
     include: Vec<PathBuf>,
 }
 
-/// How Cranelift compiles. The program's result does not depend on it.
-#[derive(clap::Args)]
-struct Machine {
-    /// Optimize.
-    #[arg(
-        short = 'O',
-        long = "optimize",
-        value_name = "FOR",
-        default_value = "speed"
-    )]
-    optimize: Optimize,
-    /// Allocate registers in one pass.
-    #[arg(long)]
-    single_pass: bool,
-    /// Use no instructions beyond SSE2.
-    #[arg(long)]
-    baseline: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Optimize {
-    None,
-    Speed,
-}
-
-impl Machine {
-    fn settings(&self) -> Settings {
-        let mut settings = Settings::default();
-        if let Optimize::None = self.optimize {
-            settings = settings.opt_level(OptLevel::None);
-        }
-        if self.single_pass {
-            settings = settings.register_allocator(RegisterAllocator::SinglePass);
-        }
-        if self.baseline {
-            settings = settings.cpu(Cpu::Baseline);
-        }
-        settings
-    }
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 enum Form {
     /// Cranelift's intermediate code, before optimization.
@@ -122,12 +82,15 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run {
             directories,
-            machine,
+            flags,
             headers,
             file,
             args,
-        } => read(&file)
-            .and_then(|text| text.run(&headers.include, &args, &directories, &machine.settings())),
+        } => {
+            let of = |all: Settings, (name, value): &(String, String)| all.flag(name, value);
+            let settings = flags.iter().fold(Settings::default(), of);
+            read(&file).and_then(|text| text.run(&headers.include, &args, &directories, &settings))
+        }
         Command::Check { headers, file } => {
             let checked = read(&file).and_then(|text| text.check(&headers.include));
             checked.map(|()| 0)
@@ -156,6 +119,11 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn flag(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn read(file: &Path) -> Result<Text, Failure> {

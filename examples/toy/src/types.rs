@@ -44,12 +44,15 @@ pub(crate) struct FnTy {
     pub(crate) result: Ty,
 }
 
+/// A member's name, if it has one, and its type.
+pub(crate) type MemberTy = (Option<Rc<str>>, Ty);
+
 /// A struct or union: its members in the order of declaration, which is also `cabi`'s, and the layout once they are known.
 #[derive(Debug)]
 pub(crate) struct RecordTy {
     pub(crate) name: String,
     pub(crate) is_union: bool,
-    pub(crate) members: Vec<(Option<Rc<str>>, Ty)>,
+    pub(crate) members: Vec<MemberTy>,
     /// None while the record is opaque or being laid out.
     pub(crate) layout: Option<Type>,
 }

@@ -3,9 +3,8 @@
 //! A front end says what a call passes as C types ([`cabi::FnSig`]), and gives each argument as it has it: an SSA value, or the address of a
 //! value in memory. Registers, stack slots, `%al`, hidden pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
-use super::expr::Typed;
 use super::function::Lowerer;
-use super::memory::Val;
+use super::value::{Typed, Val};
 use super::{CLOSURE, Meaning, Origin, Session};
 use crate::ast::{Convention, Expr, ExprKind};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
@@ -172,10 +171,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<(Rc<FnTy>, Prepared)> {
         let (ty, id, chain) = self.callee(callee)?;
         let Some(ty) = self.s.types.as_fn(ty) else {
-            return fail(
-                callee.span,
-                format!("`{}` cannot be called", self.s.types.name(ty)),
-            );
+            return self.wrong(callee.span, ty, "`{}` cannot be called");
         };
         self.count_arguments(&ty, id, args, span)?;
         let (mut given, mut unnamed) = (Vec::new(), Vec::new());
@@ -187,46 +183,25 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let no_value = || Diagnostic::new(arg.span, "this has no value to pass");
             given.push(value.val.arg().ok_or_else(no_value)?);
         }
-        let (sig, name, target) = match id {
-            Some(id) => {
+        let (mut sig, mut name) = (self.s.fn_sig(&ty, span)?, "a pointer".to_owned());
+        let target = match (id, chain) {
+            (Some(id), chain) => {
                 given.splice(ty.params.len()..ty.params.len(), chain.arg());
-                let name = self.s.functions[id].name.to_string();
-                (
-                    self.s.signature(id)?,
-                    name,
-                    self.s.entry_point(id, span)?.into(),
-                )
+                name = self.s.functions[id].name.to_string();
+                sig = self.s.signature(id)?;
+                self.s.entry_point(id, span)?.into()
             }
-            None => {
-                let pointer = Typed {
-                    ty: Ty::VOID_POINTER,
-                    val: chain,
-                };
-                let pointer = self.ssa(&pointer, callee.span)?;
-                (
-                    self.s.fn_sig(&ty, span)?,
-                    "a pointer".to_owned(),
-                    pointer.into(),
-                )
-            }
+            (None, Val::Ssa(pointer)) => pointer.into(),
+            (None, _) => return fail(span, "nothing is called"),
         };
         // The types of unnamed arguments decide where they are passed, and the declaration does not have them.
-        let sig = if sig.is_variadic() {
-            sig.at_call(unnamed).at(span)?
-        } else {
-            sig
-        };
-        self.s.notes[self.note]
-            .calls
-            .push((span, name, sig.clone()));
-        Ok((
-            ty,
-            Prepared {
-                target,
-                sig,
-                args: given,
-            },
-        ))
+        if sig.is_variadic() {
+            sig = sig.at_call(unnamed).at(span)?;
+        }
+        let call = (span, name, sig.clone());
+        self.s.notes[self.note].calls.push(call);
+        let args = given;
+        Ok((ty, Prepared { target, sig, args }))
     }
 
     fn count_arguments(

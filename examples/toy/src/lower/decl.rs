@@ -1,11 +1,9 @@
 //! Declarations: types as written, made types of the program; records and enums, laid out when first needed, in any order; and what integers amount to.
 
 use super::{Meaning, Progress, Session};
-use crate::ast::{
-    BinaryOp, Convention, EnumDecl, Expr, ExprKind, RecordDecl, TypeExpr, TypeKind, UnaryOp,
-};
+use crate::ast::{Convention, EnumDecl, RecordDecl, TypeExpr, TypeKind};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
-use crate::types::{EnumTy, FnTy, RecordTy, Ty, TyKind, holds, scalar_named};
+use crate::types::{EnumTy, FnTy, MemberTy, RecordTy, Ty, TyKind, holds, scalar_named};
 use cabi::{Member, RecordBuilder, Scalar, Type};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -131,7 +129,7 @@ impl<'p> Session<'p> {
         let ty = self.ty(expr)?;
         match self.types.kind(ty) {
             TyKind::Scalar(scalar) => Ok(*scalar),
-            _ => fail(expr.span, format!("`{}` is no number", self.types.name(ty))),
+            _ => self.wrong(expr.span, ty, "`{}` is no number"),
         }
     }
 
@@ -307,7 +305,7 @@ impl<'p> Session<'p> {
     }
 
     /// No two members by one name, those of anonymous members included.
-    fn no_twins(&self, decl: &RecordDecl, members: &[(Option<Rc<str>>, Ty)]) -> Check<()> {
+    fn no_twins(&self, decl: &RecordDecl, members: &[MemberTy]) -> Check<()> {
         let mut seen: HashSet<&str> = HashSet::new();
         let mut queue: Vec<_> = members.iter().collect();
         while let Some((name, ty)) = queue.pop() {
@@ -369,10 +367,7 @@ impl<'p> Session<'p> {
         };
         let name = decl.name.name.to_string();
         let (Some(int), Some(scalar)) = (self.types.as_int(ty), self.types.as_scalar(ty)) else {
-            return fail(
-                decl.name.span,
-                format!("an enum cannot be made of `{}`", self.types.name(ty)),
-            );
+            return self.wrong(decl.name.span, ty, "an enum cannot be made of `{}`");
         };
         if let Some((variant, _)) = variants.iter().find(|(_, value)| !holds(int, *value)) {
             return fail(
@@ -388,99 +383,5 @@ impl<'p> Session<'p> {
             layout,
             variants,
         })
-    }
-
-    pub(super) fn check_const(&mut self, ty: &'p TypeExpr, value: &'p Expr) -> Check<()> {
-        let declared = self.object_ty(ty)?;
-        match self.types.kind(declared) {
-            TyKind::Scalar(Scalar::Int { bits, signed }) => {
-                let int = (*bits, *signed);
-                match self.eval(value)? {
-                    value if holds(int, value) => Ok(()),
-                    value => {
-                        let name = self.types.name(declared);
-                        fail(ty.span, format!("{value} does not fit into `{name}`"))
-                    }
-                }
-            }
-            TyKind::Scalar(_) | TyKind::Enum(_) => match &value.kind {
-                ExprKind::Unary(UnaryOp::Neg, value) => self.check_const(ty, value),
-                ExprKind::Float(..)
-                | ExprKind::Int(..)
-                | ExprKind::Bool(_)
-                | ExprKind::Path(..) => Ok(()),
-                _ => fail(value.span, "a constant that is no integer is a literal"),
-            },
-            _ => fail(
-                ty.span,
-                format!(
-                    "a constant is a number, not `{}`",
-                    self.types.name(declared)
-                ),
-            ),
-        }
-    }
-
-    /// A constant that counts something.
-    pub(super) fn count(&mut self, expr: &'p Expr) -> Check<u64> {
-        let value = self.eval(expr)?;
-        u64::try_from(value)
-            .map_err(|_| Diagnostic::new(expr.span, format!("{value} counts nothing")))
-    }
-
-    /// What an integer amounts to that is made of numbers, other constants, sizes and operators between them.
-    pub(super) fn eval(&mut self, expr: &'p Expr) -> Check<i128> {
-        self.look(expr.span, |own| {
-            let value = own.eval_inside(expr)?;
-            let note = "constants are integers, other constants, sizes, and operators between them";
-            value.ok_or_else(|| Diagnostic::new(expr.span, "this is not a constant").note(note))
-        })
-    }
-
-    fn eval_inside(&mut self, expr: &'p Expr) -> Check<Option<i128>> {
-        Ok(match &expr.kind {
-            ExprKind::Int(value, _) => i128::try_from(*value).ok(),
-            ExprKind::Char(byte) => Some(i128::from(*byte)),
-            ExprKind::Unary(UnaryOp::Neg, value) => self.eval(value)?.checked_neg(),
-            ExprKind::Unary(UnaryOp::BitNot, value) => Some(!self.eval(value)?),
-            ExprKind::Cast(value, _) => Some(self.eval(value)?),
-            ExprKind::SizeOf(ty) => {
-                let ty = self.object_ty(ty)?;
-                Some(self.types.size(ty).into())
-            }
-            ExprKind::Name(name) => match self.find_value(name, expr.span)? {
-                Some(Meaning::Const(_, expr)) => match self.constants.get(&expr.span) {
-                    Some(value) => Some(*value),
-                    None => {
-                        let value = self.eval(expr)?;
-                        self.constants.insert(expr.span, value);
-                        Some(value)
-                    }
-                },
-                Some(Meaning::CConstant(_, value)) => Some(value),
-                _ => None,
-            },
-            ExprKind::Binary(op, left, right) => {
-                let (left, right) = (self.eval(left)?, self.eval(right)?);
-                fold(*op, left, right)
-            }
-            _ => None,
-        })
-    }
-}
-
-fn fold(op: BinaryOp, left: i128, right: i128) -> Option<i128> {
-    match op {
-        BinaryOp::Add => left.checked_add(right),
-        BinaryOp::Sub => left.checked_sub(right),
-        BinaryOp::Mul => left.checked_mul(right),
-        BinaryOp::Div => left.checked_div(right),
-        BinaryOp::Rem => left.checked_rem(right),
-        BinaryOp::Shl => left.checked_shl(u32::try_from(right).ok()?),
-        BinaryOp::Shr => left.checked_shr(u32::try_from(right).ok()?),
-        BinaryOp::BitOr => Some(left | right),
-        BinaryOp::BitAnd => Some(left & right),
-        BinaryOp::BitXor => Some(left ^ right),
-        _ => None,
     }
 }

@@ -2,23 +2,20 @@
 
 use super::Meaning;
 use super::function::{Frame, Lowerer};
-use super::memory::{Address, Val};
-use super::place::Target;
-use crate::ast::{Expr, ExprKind, TypeExpr, UnaryOp};
+use super::value::{Address, Target, Typed, Val};
+use crate::ast::{Expr, ExprKind, Ident, TypeExpr, UnaryOp};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::types::{Ty, TyKind, holds};
 use cabi::Scalar;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::DataDescription;
 
-/// A value and its type.
-#[derive(Clone)]
-pub(super) struct Typed {
-    pub(super) ty: Ty,
-    pub(super) val: Val,
-}
-
 impl<'p> Lowerer<'_, 'p, '_> {
+    /// A refusal in which `{}` stands for the type.
+    pub(super) fn wrong<T>(&self, span: Span, ty: Ty, text: &str) -> Check<T> {
+        self.s.wrong(span, ty, text)
+    }
+
     /// Goes one level deeper, or refuses.
     pub(super) fn deeper<T>(
         &mut self,
@@ -80,13 +77,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 self.float_literal((digits, false), suffix, expected, span)
             }
             ExprKind::Char(byte) => {
-                let is_byte = |ty: &Ty| self.s.types.as_int(*ty).is_some_and(|(bits, _)| bits == 8);
-                self.int_literal(
-                    (u128::from(*byte), false),
-                    "",
-                    expected.filter(is_byte).or(Some(Ty::U8)),
-                    span,
-                )
+                let byte = (u128::from(*byte), false);
+                self.int_literal(byte, "", expected.or(Some(Ty::U8)), span)
             }
             ExprKind::Bool(value) => Ok(self.number(i64::from(*value), Ty::BOOL)),
             ExprKind::Null => {
@@ -95,24 +87,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             ExprKind::Str(bytes) => self.string(bytes, expected, span),
             ExprKind::Name(name) => self.name(name, expected, span),
-            ExprKind::Path(name, variant) => match self.s.find_type(&name.name, name.span)? {
-                Some(Meaning::Enum(id)) => {
-                    self.s.number_variants(id)?;
-                    let ty = self.s.types.named(TyKind::Enum(id));
-                    let mut variants = self.s.types.enums[id].variants.iter();
-                    match variants
-                        .find(|(own, _)| *own == variant.name)
-                        .map(|(_, value)| *value)
-                    {
-                        Some(value) => self.integer(value, ty, span),
-                        None => fail(
-                            variant.span,
-                            format!("enum `{}` has no variant `{}`", name.name, variant.name),
-                        ),
-                    }
-                }
-                _ => fail(name.span, format!("there is no enum `{}`", name.name)),
-            },
+            ExprKind::Path(name, variant) => self.variant(name, variant, span),
             ExprKind::Unary(UnaryOp::AddressOf, place) => self.address_of(place, span),
             ExprKind::Unary(UnaryOp::Deref, _) | ExprKind::Index(..) | ExprKind::Field(..) => {
                 let place = self.place(expr)?;
@@ -126,27 +101,23 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 let value = self.expr(value, Some(ty))?;
                 self.cast(value, ty, span)
             }
-            ExprKind::SizeOf(ty) => {
-                let ty = self.s.object_ty(ty)?;
-                self.size(self.s.types.size(ty), expected, span)
-            }
-            ExprKind::AlignOf(ty) => {
+            ExprKind::SizeOf(ty) | ExprKind::AlignOf(ty) => {
                 let ty = self.s.object_ty(ty)?;
                 let align = self.s.types.layout(ty).map_or(1, cabi::Type::align);
-                self.size(align.into(), expected, span)
+                let is_size = matches!(expr.kind, ExprKind::SizeOf(_));
+                let size = self.s.types.size(ty);
+                self.size(if is_size { size } else { align.into() }, expected, span)
             }
             ExprKind::OffsetOf(ty, member) => {
                 let record = self.s.object_ty(ty)?;
-                match *self.s.types.kind(record) {
-                    TyKind::Record(id) => match self.find_member(id, &member.name) {
-                        Some((_, bits, None)) => self.size(bits / 8, expected, span),
-                        Some(_) => fail(member.span, "a bit-field has no offset in bytes"),
-                        None => fail(member.span, format!("there is no member `{}`", member.name)),
-                    },
-                    _ => fail(
-                        ty.span,
-                        format!("`{}` has no members", self.s.types.name(record)),
-                    ),
+                let found = match *self.s.types.kind(record) {
+                    TyKind::Record(id) => self.find_member(id, &member.name),
+                    _ => None,
+                };
+                match found {
+                    Some((_, bits, None)) => self.size(bits / 8, expected, span),
+                    Some(_) => fail(member.span, "a bit-field has no offset in bytes"),
+                    None => self.wrong(member.span, record, "`{}` has no such member"),
                 }
             }
             ExprKind::Complex(re, im) => self.complex(re, im, expected, span),
@@ -160,6 +131,22 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             ExprKind::VaStart => self.va_start(span).map(|(ty, val)| Typed { ty, val }),
             ExprKind::VaArg(list, ty) => self.va_arg_expr(list, ty, span),
+        }
+    }
+
+    fn variant(&mut self, name: &Ident, variant: &Ident, span: Span) -> Check<Typed> {
+        let Some(Meaning::Enum(id)) = self.s.find_type(&name.name, name.span)? else {
+            return fail(name.span, format!("there is no enum `{}`", name.name));
+        };
+        self.s.number_variants(id)?;
+        let ty = self.s.types.named(TyKind::Enum(id));
+        let mut variants = self.s.types.enums[id].variants.iter();
+        match variants.find(|(own, _)| *own == variant.name) {
+            Some(&(_, value)) => self.integer(value, ty, span),
+            None => {
+                let message = format!("enum `{}` has no variant `{}`", name.name, variant.name);
+                fail(variant.span, message)
+            }
         }
     }
 
@@ -267,13 +254,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn ssa(&self, value: &Typed, span: Span) -> Check<Value> {
         match value.val {
             Val::Ssa(value) => Ok(value),
-            _ => fail(
-                span,
-                format!(
-                    "`{}` has no value to work with",
-                    self.s.types.name(value.ty)
-                ),
-            ),
+            _ => self.wrong(span, value.ty, "`{}` has no value to work with"),
         }
     }
 

@@ -1,9 +1,8 @@
 //! How clif-cabi is used, second part: a function that C may call. [`Session::function_body`] begins it, [`Lowerer::body`] takes its parameters and ends it;
 //! [`Lowerer::leave`] returns. A function in a function captures the variables around it by their addresses. The first part is `call.rs`, the third `jit.rs`.
 
-use super::memory::{Address, Val};
-use super::place::Target;
 use super::signature::of_convention;
+use super::value::{Address, Target, Val};
 use super::{Compiled, Note, Origin, Session};
 use crate::ast::{Convention, FnDecl, Ident};
 use crate::diag::{At, Check, Diagnostic, Span, fail};

@@ -6,7 +6,7 @@ use super::{Function, Meaning, Origin, Progress, Session};
 use crate::ast::Convention;
 use crate::diag::{Check, Diagnostic, Span};
 use crate::header::Import;
-use crate::types::{EnumTy, FnTy, Ty, TyKind};
+use crate::types::{EnumTy, FnTy, MemberTy, Ty, TyKind};
 use cabi::{Field, Kind, Scalar, Type, VectorLevel};
 use cabi_header::{Prototype, Reason, Written};
 use std::collections::HashMap;
@@ -312,7 +312,7 @@ impl<'p> Session<'p> {
         &mut self,
         record: &Type,
         mut ty_of: impl FnMut(&mut Self, usize) -> Result<Ty, String>,
-    ) -> Result<Vec<(Option<Rc<str>>, Ty)>, String> {
+    ) -> Result<Vec<MemberTy>, String> {
         let fields: &[Field] = record.as_record().map_or(&[], |record| record.fields());
         let mut members = Vec::new();
         for (n, field) in fields.iter().enumerate() {

@@ -1,10 +1,8 @@
 //! Numbers, complex numbers, records and arrays as literals. A literal takes the type that is wanted of
 //! it; its own suffix comes first, and without either it is `i32` or `f64`.
 
-use super::expr::Typed;
 use super::function::Lowerer;
-use super::memory::{Address, Val};
-use super::place::{Place, Target};
+use super::value::{Address, Place, Target, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::float;
@@ -31,10 +29,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let int = match self.s.types.as_scalar(ty) {
             Some(Scalar::Int { bits, signed }) => (bits, signed),
             _ => {
-                return fail(
-                    span,
-                    format!("`{}` is no integer's type", self.s.types.name(ty)),
-                );
+                return self.wrong(span, ty, "`{}` is no integer's type");
             }
         };
         if !holds(int, value) {
@@ -71,10 +66,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                     .iconst(ssa, (low << unused >> unused).cast_signed())
             }
         };
-        Typed {
-            ty,
-            val: Val::Ssa(value),
-        }
+        Typed::ssa(ty, value)
     }
 
     pub(super) fn int_literal(
@@ -165,10 +157,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let word = self.fit(word, part.1, false);
             self.store_ssa(word, Address::from(address).plus(at));
         }
-        Ok(Typed {
-            ty,
-            val: Val::Memory(address),
-        })
+        Ok(Typed::memory(ty, address))
     }
 
     /// A size is `u64`, or the integer that is wanted.
@@ -197,13 +186,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let part = match self.s.types.as_scalar(real.ty) {
             Some(part) => part,
             None => {
-                return fail(
-                    re.span,
-                    format!(
-                        "a complex number cannot be made of `{}`",
-                        self.s.types.name(real.ty)
-                    ),
-                );
+                return self.wrong(re.span, real.ty, "a complex number cannot be made of `{}`");
             }
         };
         let ty = self.s.types.complex(part).at(span)?;
@@ -217,10 +200,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         for (at, value) in [(0, real), (self.s.types.size(imaginary.ty), imaginary)] {
             self.store(value.val, Address::from(address).plus(at), value.ty);
         }
-        Ok(Typed {
-            ty,
-            val: Val::Memory(address),
-        })
+        Ok(Typed::memory(ty, address))
     }
 
     pub(super) fn record_ty(&mut self, name: &Ident) -> Check<Ty> {
@@ -245,10 +225,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let Some(fields) = self.fields(ty) else {
             let address = self.temporary(ty)?;
             self.record_into(members, ty, address.into(), span)?;
-            return Ok(Typed {
-                ty,
-                val: Val::Memory(address),
-            });
+            return Ok(Typed::memory(ty, address));
         };
         // Each scalar is a variable for a moment.
         let variables = fields
@@ -341,10 +318,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         {
             let address = self.temporary(ty)?;
             self.array_into(elements, ty, address.into(), span)?;
-            return Ok(Typed {
-                ty,
-                val: Val::Memory(address),
-            });
+            return Ok(Typed::memory(ty, address));
         }
         let Some((first, rest)) = elements.split_first() else {
             return fail(span, "nothing says what this is an empty array of");
@@ -368,10 +342,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         for (at, other) in (1..).zip(rest) {
             self.value_into(other, value.ty, Address::from(address).plus(at * size))?;
         }
-        Ok(Typed {
-            ty,
-            val: Val::Memory(address),
-        })
+        Ok(Typed::memory(ty, address))
     }
 
     /// The element and the length of an array or vector.
@@ -391,10 +362,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         span: Span,
     ) -> Check<()> {
         let Some((element, Some(len))) = self.element(ty) else {
-            return fail(
-                span,
-                format!("expected `{}`, found an array", self.s.types.name(ty)),
-            );
+            return self.wrong(span, ty, "expected `{}`, found an array");
         };
         if len != elements.len() as u64 {
             return fail(
@@ -432,10 +400,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             None => self.s.types.array(value.ty, Some(count)).at(span)?,
         };
         let (address, size) = (self.temporary(ty)?, self.s.types.size(value.ty));
-        let array = Typed {
-            ty,
-            val: Val::Memory(address),
-        };
+        let array = Typed::memory(ty, address);
         if count <= MAX_UNROLLED {
             for at in 0..count {
                 self.store(

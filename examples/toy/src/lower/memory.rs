@@ -2,10 +2,9 @@
 //! points to, and has few scalars, need not be in memory.
 
 use super::function::Lowerer;
+use super::value::{Address, Field, Val, ssa_type};
 use crate::diag::{At, Check, fail};
 use crate::types::{Ty, TyKind, Types};
-use cabi::Scalar;
-use clif_cabi::Arg;
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
 };
@@ -22,69 +21,6 @@ const MAX_FRAME: u64 = 4 << 20;
 
 /// Cranelift aligns stack slots to 16 bytes at most.
 const MAX_SLOT_ALIGN: u32 = 16;
-
-/// A value: in SSA form, an aggregate's scalars in SSA form, or at an address; or none, of type `void`.
-#[derive(Clone)]
-pub(super) enum Val {
-    None,
-    Ssa(Value),
-    Fields(Rc<[Value]>),
-    Memory(Value),
-}
-
-impl Val {
-    /// As clif-cabi takes it: an aggregate's scalars are the leaves that it knows.
-    pub(super) fn arg(&self) -> Option<Arg> {
-        match self {
-            Val::None => None,
-            Val::Ssa(value) => Some(Arg::value(*value)),
-            Val::Fields(values) => Some(Arg::fields(values)),
-            Val::Memory(address) => Some(Arg::memory(*address)),
-        }
-    }
-}
-
-/// An address: a value, and bytes from there that are known here.
-#[derive(Clone, Copy)]
-pub(super) struct Address {
-    base: Value,
-    offset: u64,
-}
-
-impl Address {
-    pub(super) fn plus(self, bytes: u64) -> Address {
-        let offset = self.offset.saturating_add(bytes);
-        Address { offset, ..self }
-    }
-}
-
-impl From<Value> for Address {
-    fn from(base: Value) -> Address {
-        Address { base, offset: 0 }
-    }
-}
-
-/// A scalar inside an aggregate.
-#[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub(super) offset: u64,
-    pub(super) ty: Ty,
-    pub(super) ssa: Type,
-}
-
-/// The CLIF type of what is an SSA value; None for what lives in memory, and for nothing at all.
-pub(super) fn ssa_type(all: &Types, ty: Ty) -> Option<Type> {
-    if all.is_pointer_like(ty) {
-        return Some(types::I64);
-    }
-    match all.as_scalar(ty)? {
-        Scalar::Bool => Some(types::I8),
-        Scalar::F32 => Some(types::F32),
-        Scalar::F64 => Some(types::F64),
-        Scalar::Int { bits, .. } => Type::int(u16::from(bits)),
-        _ => None,
-    }
-}
 
 /// The scalars of an aggregate in the order of their offsets; None if it is kept in memory: with arrays and bit-fields, and unions.
 fn collect(all: &Types, ty: Ty, at: u64, found: &mut Vec<Field>) -> Option<()> {

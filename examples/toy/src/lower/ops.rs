@@ -1,8 +1,7 @@
 //! Operators and conversions. Both sides have one type, but for shifts and pointer arithmetic. There is arithmetic on what Cranelift has instructions for.
 
-use super::expr::Typed;
 use super::function::Lowerer;
-use super::memory::Val;
+use super::value::{Typed, Val};
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::{Ty, TyKind};
@@ -102,8 +101,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
             BinaryOp::Shl | BinaryOp::Shr if is_int(a.ty) && is_int(b.ty) => {
                 let b = self.convert(b, Ty::I64, b_at)?;
                 let (x, y) = (self.ssa(&a, at)?, self.ssa(&b, b_at)?);
-                let val = Val::Ssa(self.arithmetic(op, x, y, a.ty));
-                return Ok(Typed { ty: a.ty, val });
+                let value = self.arithmetic(op, x, y, a.ty);
+                return Ok(Typed::ssa(a.ty, value));
             }
             BinaryOp::Add | BinaryOp::Sub
                 if self.s.types.pointee(a.ty).is_some() && is_int(b.ty) =>
@@ -135,23 +134,29 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if op.is_comparison() {
             return self.compare(op, &a, &b, span);
         }
-        let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
-        let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
-        let is_there = match *self.s.types.kind(a.ty) {
-            TyKind::Scalar(Scalar::Bool) => bitwise,
-            TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && op != BinaryOp::Rem,
-            TyKind::Scalar(Scalar::Int { bits, .. }) => bits <= 64 || !division,
-            TyKind::Complex(Scalar::F32 | Scalar::F64) if !bitwise && !division => {
-                return Ok(self.complex_arithmetic(op, a, b));
-            }
-            _ => false,
-        };
-        if !is_there {
+        if !self.is_there(op, a.ty) {
             return Err(self.no_operator(op.symbol(), a.ty, span));
         }
+        if let TyKind::Complex(_) = self.s.types.kind(a.ty) {
+            return Ok(self.complex_arithmetic(op, a, b));
+        }
         let (x, y) = (self.ssa(&a, at)?, self.ssa(&b, b_at)?);
-        let val = Val::Ssa(self.arithmetic(op, x, y, a.ty));
-        Ok(Typed { ty: a.ty, val })
+        let value = self.arithmetic(op, x, y, a.ty);
+        Ok(Typed::ssa(a.ty, value))
+    }
+
+    /// Whether Cranelift has the operation.
+    fn is_there(&self, op: BinaryOp, ty: Ty) -> bool {
+        let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
+        let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
+        let shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
+        match *self.s.types.kind(ty) {
+            TyKind::Scalar(Scalar::Bool) => bitwise,
+            TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && !shift && op != BinaryOp::Rem,
+            TyKind::Scalar(Scalar::Int { bits, .. }) => bits <= 64 || !division,
+            TyKind::Complex(Scalar::F32 | Scalar::F64) => !bitwise && !shift && !division,
+            _ => false,
+        }
     }
 
     fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Value {
@@ -207,8 +212,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let (a, b) = (self.ssa(a, span)?, self.ssa(b, span)?);
         let bytes = self.ins().isub(a, b);
         let size = self.ins().iconst(types::I64, size.cast_signed());
-        let val = Val::Ssa(self.ins().sdiv(bytes, size));
-        Ok(Typed { ty: Ty::I64, val })
+        let value = self.ins().sdiv(bytes, size);
+        Ok(Typed::ssa(Ty::I64, value))
     }
 
     fn compare(&mut self, op: BinaryOp, a: &Typed, b: &Typed, span: Span) -> Check<Typed> {
@@ -245,8 +250,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             };
             self.ins().icmp(condition, *x, *y)
         };
-        let val = Val::Ssa(value);
-        Ok(Typed { ty: Ty::BOOL, val })
+        Ok(Typed::ssa(Ty::BOOL, value))
     }
 
     /// `&&` and `||`: the right side runs only if the left one does not decide.
@@ -263,8 +267,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let right = self.expr_ssa(right, Ty::BOOL)?;
         self.ins().jump(after, &[BlockArg::Value(right)]);
         self.begin(after);
-        let val = Val::Ssa(result);
-        Ok(Typed { ty: Ty::BOOL, val })
+        let value = result;
+        Ok(Typed::ssa(Ty::BOOL, value))
     }
 
     /// `value as ty`

@@ -1,47 +1,15 @@
 //! Places: what can be read, written, and pointed to. A bit-field is a place inside a few bytes.
 
-use super::expr::Typed;
 use super::function::Lowerer;
-use super::memory::{Address, Val};
+use super::value::{Address, FieldBits, Place, Target, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::types::{Ty, TyKind};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use cranelift_frontend::Variable;
-use std::rc::Rc;
 
 /// Offsets that are known stay below, so that adding a size to them cannot overflow.
 const MAX_OFFSET: u64 = 1 << 40;
-
-/// A place, evaluated.
-#[derive(Clone)]
-pub(super) enum Target {
-    Variable(Variable),
-    /// The scalars of an aggregate.
-    Fields(Rc<[Variable]>),
-    Memory(Address),
-    Bits(FieldBits),
-    /// A value that has no place.
-    Value(Val),
-}
-
-/// A bit-field: the bytes that it has a part of are accessed, and no others.
-#[derive(Clone, Copy)]
-pub(super) struct FieldBits {
-    /// The first of those bytes.
-    address: Address,
-    bytes: u64,
-    /// Bits from there to the field.
-    shift: u64,
-    width: u64,
-}
-
-/// A place and the type of what it holds.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) ty: Ty,
-    pub(super) target: Target,
-}
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// The place an expression names.
@@ -81,13 +49,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn pointed(&mut self, pointer: Typed, span: Span) -> Check<Place> {
         let pointer = self.decay(pointer, span)?;
         let Some(ty) = self.s.types.pointee(pointer.ty) else {
-            return fail(
-                span,
-                format!(
-                    "`*` needs a pointer, not `{}`",
-                    self.s.types.name(pointer.ty)
-                ),
-            );
+            return self.wrong(span, pointer.ty, "`*` needs a pointer, not `{}`");
         };
         self.complete(ty, span)?;
         let target = Target::Memory(self.ssa(&pointer, span)?.into());
@@ -120,10 +82,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 return self.pointed(moved, base.span);
             }
             _ => {
-                return fail(
-                    base.span,
-                    format!("`{}` has no elements", self.s.types.name(place.ty)),
-                );
+                return self.wrong(base.span, place.ty, "`{}` has no elements");
             }
         };
         let size = self.s.types.size(element);
@@ -283,13 +242,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             .as_int(index.ty)
             .is_none_or(|(bits, _)| bits > 64)
         {
-            return fail(
-                at,
-                format!(
-                    "an index is an integer, not `{}`",
-                    self.s.types.name(index.ty)
-                ),
-            );
+            return self.wrong(at, index.ty, "an index is an integer, not `{}`");
         }
         let to = self.s.types.pointee(pointer.ty).unwrap_or(Ty::VOID);
         self.complete(to, span)?;

@@ -1,8 +1,7 @@
 //! Statements.
 
-use super::expr::Typed;
 use super::function::Lowerer;
-use super::memory::Val;
+use super::value::{Typed, Val};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::{Ty, TyKind};
@@ -27,51 +26,26 @@ impl<'p> Lowerer<'_, 'p, '_> {
         match &stmt.kind {
             StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
             StmtKind::Assign(place, None, value) => {
-                // The value first: its own calls may change what the place depends on, as in C either way.
-                let place_ty = match &place.kind {
-                    ExprKind::Name(name) => self
-                        .local(name)
-                        .and_then(|id| self.local_at(id))
-                        .map(|local| local.ty),
-                    _ => None,
-                };
-                match place_ty {
-                    Some(ty) => {
-                        let value = self.value(value, ty)?;
-                        let target = self.place(place)?;
-                        self.write(&target.target, value.val, ty, place.span)
-                    }
-                    None => {
-                        let target = self.place(place)?;
-                        if let TyKind::Array(_, None) = self.s.types.kind(target.ty) {
-                            return fail(
-                                place.span,
-                                "a flexible array has no value, only elements",
-                            );
-                        }
-                        let value = self.value(value, target.ty)?;
-                        self.write(&target.target, value.val, target.ty, place.span)
-                    }
+                let target = self.place(place)?;
+                if let TyKind::Array(_, None) = self.s.types.kind(target.ty) {
+                    return fail(place.span, "a flexible array has no value, only elements");
                 }
+                let value = self.value(value, target.ty)?;
+                self.write(&target.target, value.val, target.ty, place.span)
             }
             StmtKind::Assign(place, Some(op), value) => self.update(place, *op, value, stmt.span),
-            StmtKind::Expr(expr) => {
-                match &expr.kind {
-                    ExprKind::Call(callee, args) if tail => {
-                        // The value of a call that ends the function is not its result.
-                        let is_tail = self.is_void_call(callee);
-                        match is_tail {
-                            true => self.call_and_leave(callee, args, expr.span),
-                            false => self.call(callee, args, None, expr.span).map(|_| ()),
-                        }
-                    }
-                    ExprKind::Call(callee, args) => {
-                        self.call(callee, args, None, expr.span).map(|_| ())
-                    }
-                    _ => Err(Diagnostic::new(expr.span, "this has no effect")
-                        .note("only calls stand alone")),
+            StmtKind::Expr(expr) => match &expr.kind {
+                ExprKind::Call(callee, args) if tail && self.is_void_call(callee) => {
+                    self.call_and_leave(callee, args, expr.span)
                 }
-            }
+                ExprKind::Call(callee, args) => {
+                    self.call(callee, args, None, expr.span).map(|_| ())
+                }
+                _ => {
+                    let why = Diagnostic::new(expr.span, "this has no effect");
+                    Err(why.note("only calls stand alone"))
+                }
+            },
             StmtKind::Fn(function) => self.nested(function),
             StmtKind::If(condition, then, otherwise) => {
                 self.if_stmt(condition, then, otherwise, tail)
@@ -130,10 +104,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                     Some(init) => self.value_into(init, ty, address.into())?,
                     None => self.zero(address.into(), self.s.types.size(ty)),
                 }
-                Typed {
-                    ty,
-                    val: Val::Memory(address),
-                }
+                Typed::memory(ty, address)
             }
             (Some(ty), Some(init)) => self.value(init, ty)?,
             (Some(ty), None) => self.zero_value(ty),
@@ -289,10 +260,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         match (value, result) {
             (_, Ty::NEVER) => fail(span, "this function promises never to return"),
             (None, Ty::VOID) => self.leave(Val::None),
-            (None, _) => fail(
-                span,
-                format!("this function returns `{}`", self.s.types.name(result)),
-            ),
+            (None, _) => self.wrong(span, result, "this function returns `{}`"),
             (Some(value), Ty::VOID) => fail(value.span, "this function returns nothing"),
             (Some(value), _) => match (&value.kind, self.entry.sret()) {
                 (ExprKind::Call(callee, args), _) => self.call_and_leave(callee, args, value.span),

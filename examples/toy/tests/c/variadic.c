@@ -52,13 +52,18 @@ static int last(va_list list) { return va_arg(list, int); }
 
 static int twice(const char *text, ...)
 {
-    va_list list, again;
+    va_list list, again, third;
     va_start(list, text);
     va_copy(again, list);
+    va_copy(third, list);
     vprintf(text, list);
     vprintf(text, again);
-    int left = last(again);
     va_end(again);
+    va_arg(third, int);
+    va_arg(third, double);
+    va_arg(third, char *);
+    int left = last(third);
+    va_end(third);
     va_end(list);
     return left;
 }

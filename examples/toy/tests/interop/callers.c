@@ -68,8 +68,6 @@ double passed(double (*f)(const char *, va_list), const char *letters, ...)
     va_list list;
     va_start(list, letters);
     double total = f(letters, list);
-    /* What it has left. */
-    total += 1000 * va_arg(list, int);
     va_end(list);
     return total;
 }
