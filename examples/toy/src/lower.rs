@@ -332,7 +332,7 @@ impl<'p> Session<'p> {
             convention,
             result,
         };
-        let ty = self.types.function(function).at(decl.name.span)?;
+        let ty = self.types.function(function);
         let plain = [Ty::VOID, Ty::I32].contains(&result) && !variadic;
         if &*decl.name.name == "main" && matches!(self.functions[id].origin, Origin::Toy) {
             let params = self

@@ -11,9 +11,6 @@ use scalar::{SCALARS, scalar_name};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// How deep types may nest, also through aliases.
-const MAX_DEPTH: u32 = 64;
-
 /// The id of a type in [`Types`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ty(u32);
@@ -69,7 +66,6 @@ struct Entry {
     kind: TyKind,
     /// None for records and enums, which keep it themselves, and for what is no object.
     layout: Option<Type>,
-    depth: u32,
 }
 
 /// All types of a program, as its target has them.
@@ -105,13 +101,13 @@ impl Types {
             enums: Vec::new(),
         };
         // In the order of the constants above, which a test compares.
-        types.insert(TyKind::Void, None, 0);
-        types.insert(TyKind::Never, None, 0);
+        types.intern(TyKind::Void, None);
+        types.intern(TyKind::Never, None);
         for (_, scalar, layout) in &SCALARS {
-            types.insert(TyKind::Scalar(*scalar), Some(layout.clone()), 0);
+            types.intern(TyKind::Scalar(*scalar), Some(layout.clone()));
         }
-        types.insert(TyKind::Pointer(Ty::VOID), Some(Type::PTR), 1);
-        types.insert(TyKind::Pointer(Ty::U8), Some(Type::PTR), 1);
+        types.intern(TyKind::Pointer(Ty::VOID), Some(Type::PTR));
+        types.intern(TyKind::Pointer(Ty::U8), Some(Type::PTR));
         types
     }
 
@@ -137,14 +133,12 @@ impl Types {
         self.layout(ty).map_or(0, Type::size)
     }
 
-    pub(crate) fn pointer(&mut self, to: Ty) -> Result<Ty, String> {
-        self.intern(TyKind::Pointer(to), Some(Type::PTR), &[to])
+    pub(crate) fn pointer(&mut self, to: Ty) -> Ty {
+        self.intern(TyKind::Pointer(to), Some(Type::PTR))
     }
 
-    pub(crate) fn function(&mut self, function: FnTy) -> Result<Ty, String> {
-        let mut parts = function.params.clone();
-        parts.push(function.result);
-        self.intern(TyKind::Fn(Rc::new(function)), Some(Type::FN_PTR), &parts)
+    pub(crate) fn function(&mut self, function: FnTy) -> Ty {
+        self.intern(TyKind::Fn(Rc::new(function)), Some(Type::FN_PTR))
     }
 
     /// Of `len` elements, or flexible.
@@ -158,12 +152,12 @@ impl Types {
             None => Type::flexible_array(of),
         };
         let layout = layout.map_err(|error| error.to_string())?;
-        self.intern(TyKind::Array(element, len), Some(layout), &[element])
+        Ok(self.intern(TyKind::Array(element, len), Some(layout)))
     }
 
     pub(crate) fn scalar(&mut self, scalar: Scalar) -> Result<Ty, String> {
         let layout = self.scalar_layout(scalar)?;
-        self.intern(TyKind::Scalar(scalar), Some(layout), &[])
+        Ok(self.intern(TyKind::Scalar(scalar), Some(layout)))
     }
 
     /// Refuses what the target does not have, in `cabi`'s words.
@@ -189,7 +183,7 @@ impl Types {
         self.scalar(part)?;
         let layout =
             Type::complex(&self.scalar_layout(part)?).map_err(|error| error.to_string())?;
-        self.intern(TyKind::Complex(part), Some(layout), &[])
+        Ok(self.intern(TyKind::Complex(part), Some(layout)))
     }
 
     pub(crate) fn vector(&mut self, lane: Scalar, lanes: u16) -> Result<Ty, String> {
@@ -198,39 +192,23 @@ impl Types {
         let layout = layout.map_err(|error| error.to_string())?;
         match lane {
             Scalar::Bool => Err("a vector of bools is not in the language".to_owned()),
-            _ => self.intern(TyKind::Vector(lane, lanes), Some(layout), &[]),
+            _ => Ok(self.intern(TyKind::Vector(lane, lanes), Some(layout))),
         }
     }
 
     /// A record or enum.
     pub(crate) fn named(&mut self, kind: TyKind) -> Ty {
-        match self.ids.get(&kind) {
-            Some(&ty) => ty,
-            None => self.insert(kind, None, 0),
-        }
+        self.intern(kind, None)
     }
 
-    fn intern(&mut self, kind: TyKind, layout: Option<Type>, parts: &[Ty]) -> Result<Ty, String> {
+    fn intern(&mut self, kind: TyKind, layout: Option<Type>) -> Ty {
         if let Some(&ty) = self.ids.get(&kind) {
-            return Ok(ty);
+            return ty;
         }
-        let depth = |part: &Ty| self.entries[part.0 as usize].depth + 1;
-        let depth = parts.iter().map(depth).max().unwrap_or(1);
-        if depth > MAX_DEPTH {
-            return Err(format!("this type nests deeper than {MAX_DEPTH} levels"));
-        }
-        Ok(self.insert(kind, layout, depth))
-    }
-
-    fn insert(&mut self, kind: TyKind, layout: Option<Type>, depth: u32) -> Ty {
         // A program of 16 MiB cannot spell 2^32 types.
         let ty = Ty(u32::try_from(self.entries.len()).unwrap_or(0));
         self.ids.insert(kind.clone(), ty);
-        self.entries.push(Entry {
-            kind,
-            layout,
-            depth,
-        });
+        self.entries.push(Entry { kind, layout });
         ty
     }
 

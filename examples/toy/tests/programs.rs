@@ -36,19 +36,6 @@ fn programs_print_what_is_expected() {
     }
 }
 
-#[test]
-fn programs_check_without_a_word() {
-    for program in programs() {
-        let Some(ran) = toy(&["check"], &program) else {
-            continue;
-        };
-        assert_eq!(
-            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
-            (0, "", "")
-        );
-    }
-}
-
 /// What clang does not have: functions in functions.
 const ONLY_GCC: [&str; 1] = ["closures"];
 

@@ -96,6 +96,10 @@ fn extreme_programs_are_refused() {
     programs.push(format!("type F0 = i32;\n{functions}fn main(x: F30) {{}}"));
     let structs = many(5000, |i| format!("struct S{i} {{ next: S{} }}\n", i + 1));
     programs.push(format!("{structs}struct S5000 {{ x: i32 }}"));
+    let structs = many(5000, |i| format!("struct S{} {{ x: S{i} }}\n", i + 1));
+    programs.push(format!("struct S0 {{ x: i32 }}\n{structs}"));
+    let arrays = many(5000, |i| format!("type A{} = [A{i}; 1];\n", i + 1));
+    programs.push(format!("type A0 = i32;\n{arrays}"));
     let constants = many(5000, |i| format!("const C{i}: i32 = C{} + 1;\n", i + 1));
     programs.push(format!("{constants}const C5000: i32 = 0;"));
     for text in programs {

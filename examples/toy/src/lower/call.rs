@@ -263,7 +263,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes one of the `unnamed`.
     fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Typed> {
         let value = self.expr(arg, None)?;
-        let value = self.decay(value, arg.span)?;
+        let value = self.decay(value)?;
         let promoted = match self.s.types.as_scalar(value.ty) {
             Some(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
             Some(Scalar::F32) => Ty::F64,

@@ -70,7 +70,7 @@ impl<'p> Session<'p> {
             TypeKind::Never => Ok(Ty::NEVER),
             TypeKind::Pointer(to) => {
                 let to = self.ty(to)?;
-                self.types.pointer(to).at(span)
+                Ok(self.types.pointer(to))
             }
             TypeKind::Fn {
                 params,
@@ -82,7 +82,7 @@ impl<'p> Session<'p> {
                 let params = params.iter().map(|param| {
                     let ty = self.ty(param)?;
                     match *self.types.kind(ty) {
-                        TyKind::Array(element, _) => self.types.pointer(element).at(param.span),
+                        TyKind::Array(element, _) => Ok(self.types.pointer(element)),
                         TyKind::Record(_) => Ok(ty),
                         _ => self.object(ty, param.span),
                     }
@@ -93,14 +93,13 @@ impl<'p> Session<'p> {
                     .map_or(Ok(Ty::VOID), |result| self.ty(result))?;
                 let convention = self.convention(Some(*convention), span)?;
                 let variadic = *variadic;
-                self.types
-                    .function(FnTy {
-                        params,
-                        variadic,
-                        convention,
-                        result,
-                    })
-                    .at(span)
+                let function = FnTy {
+                    params,
+                    variadic,
+                    convention,
+                    result,
+                };
+                Ok(self.types.function(function))
             }
             TypeKind::Array(element, len) => {
                 let element = self.object_ty(element)?;
@@ -162,7 +161,7 @@ impl<'p> Session<'p> {
     pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match *self.types.kind(ty) {
-            TyKind::Array(element, _) => self.types.pointer(element).at(expr.span),
+            TyKind::Array(element, _) => Ok(self.types.pointer(element)),
             _ => self.object(ty, expr.span),
         }
     }

@@ -85,10 +85,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 let is_pointer = |ty: &Ty| self.s.types.is_pointer_like(*ty);
                 Ok(self.number(0, expected.filter(is_pointer).unwrap_or(Ty::VOID_POINTER)))
             }
-            ExprKind::Str(bytes) => self.string(bytes, expected, span),
+            ExprKind::Str(bytes) => self.string(bytes, span),
             ExprKind::Name(name) => self.name(name, expected, span),
             ExprKind::Path(name, variant) => self.variant(name, variant, span),
-            ExprKind::Unary(UnaryOp::AddressOf, place) => self.address_of(place, span),
+            ExprKind::Unary(UnaryOp::AddressOf, place) => self.address_of(place),
             ExprKind::Unary(UnaryOp::Deref, _) | ExprKind::Index(..) | ExprKind::Field(..) => {
                 let place = self.place(expr)?;
                 Ok(self.read_place(&place))
@@ -102,23 +102,15 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 self.cast(value, ty, span)
             }
             ExprKind::SizeOf(ty) | ExprKind::AlignOf(ty) => {
+                let is_size = matches!(expr.kind, ExprKind::SizeOf(_));
                 let ty = self.s.object_ty(ty)?;
                 let align = self.s.types.layout(ty).map_or(1, cabi::Type::align);
-                let is_size = matches!(expr.kind, ExprKind::SizeOf(_));
                 let size = self.s.types.size(ty);
                 self.size(if is_size { size } else { align.into() }, expected, span)
             }
             ExprKind::OffsetOf(ty, member) => {
-                let record = self.s.object_ty(ty)?;
-                let found = match *self.s.types.kind(record) {
-                    TyKind::Record(id) => self.find_member(id, &member.name),
-                    _ => None,
-                };
-                match found {
-                    Some((_, bits, None)) => self.size(bits / 8, expected, span),
-                    Some(_) => fail(member.span, "a bit-field has no offset in bytes"),
-                    None => self.wrong(member.span, record, "`{}` has no such member"),
-                }
+                let offset = self.offset_of(ty, member)?;
+                self.size(offset, expected, span)
             }
             ExprKind::Complex(re, im) => self.complex(re, im, expected, span),
             ExprKind::Record(name, members) => self.record_literal(name, members, span),
@@ -130,7 +122,20 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 self.closure(id, Val::Ssa(chain), span)
             }
             ExprKind::VaStart => self.va_start(span).map(|(ty, val)| Typed { ty, val }),
-            ExprKind::VaArg(list, ty) => self.va_arg_expr(list, ty, span),
+            ExprKind::VaArg(list, ty) => self.va_arg_expr(list, ty),
+        }
+    }
+
+    fn offset_of(&mut self, ty: &'p TypeExpr, member: &Ident) -> Check<u64> {
+        let record = self.s.object_ty(ty)?;
+        let found = match *self.s.types.kind(record) {
+            TyKind::Record(id) => self.find_member(id, &member.name),
+            _ => None,
+        };
+        match found {
+            Some((_, bits, None)) => Ok(bits / 8),
+            Some(_) => fail(member.span, "a bit-field has no offset in bytes"),
+            None => self.wrong(member.span, record, "`{}` has no such member"),
         }
     }
 
@@ -195,7 +200,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    fn string(&mut self, bytes: &[u8], expected: Option<Ty>, span: Span) -> Check<Typed> {
+    fn string(&mut self, bytes: &[u8], span: Span) -> Check<Typed> {
         let mut text = bytes.to_vec();
         text.push(0);
         let data = match self.s.strings.get(&text) {
@@ -215,21 +220,17 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let data = self.s.module.declare_data_in_func(data, self.builder.func);
         let val = Val::Ssa(self.ins().symbol_value(types::I64, data));
-        let is_text = |ty: &Ty| self.s.types.pointee(*ty).is_some_and(|to| self.is_byte(to));
-        Ok(Typed {
-            ty: expected.filter(is_text).unwrap_or(Ty::BYTES),
-            val,
-        })
+        Ok(Typed { ty: Ty::BYTES, val })
     }
 
     /// `va_arg(list, T)`: of an array, as System V's list is, or a pointer to its element; or of a variable that is a list.
-    fn va_arg_expr(&mut self, list: &'p Expr, ty: &'p TypeExpr, span: Span) -> Check<Typed> {
+    fn va_arg_expr(&mut self, list: &'p Expr, ty: &'p TypeExpr) -> Check<Typed> {
         let place = self.place(list)?;
         let value = self.read_place(&place);
-        let value = self.decay(value, list.span)?;
+        let value = self.decay(value)?;
         let own = self.s.va_list;
         let decayed = match *self.s.types.kind(own) {
-            TyKind::Array(element, _) => self.s.types.pointer(element).at(span)?,
+            TyKind::Array(element, _) => self.s.types.pointer(element),
             _ => Ty::VOID,
         };
         let address = match &place.target {
@@ -264,13 +265,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// An array as a pointer to its first element; other values stay what they are.
-    pub(super) fn decay(&mut self, value: Typed, span: Span) -> Check<Typed> {
+    pub(super) fn decay(&mut self, value: Typed) -> Check<Typed> {
         let TyKind::Array(element, _) = *self.s.types.kind(value.ty) else {
             return Ok(value);
         };
         self.uses.has_pointers = true;
         let val = Val::Ssa(self.in_memory(value.val, value.ty)?);
-        let ty = self.s.types.pointer(element).at(span)?;
+        let ty = self.s.types.pointer(element);
         Ok(Typed { ty, val })
     }
 
@@ -285,7 +286,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// element.
     pub(super) fn coerce(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
         let value = match self.s.types.kind(ty) {
-            TyKind::Pointer(_) => self.decay(value, span)?,
+            TyKind::Pointer(_) => self.decay(value)?,
             _ => value,
         };
         let silent = match (self.s.types.pointee(value.ty), self.s.types.pointee(ty)) {

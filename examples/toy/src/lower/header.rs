@@ -125,12 +125,12 @@ impl<'p> Session<'p> {
                 .map_err(|why| format!("result: {why}"))?
         };
         let (variadic, convention) = (prototype.variadic || prototype.unprototyped, Convention::C);
-        self.types.function(FnTy {
+        Ok(self.types.function(FnTy {
             params,
             variadic,
             convention,
             result,
-        })
+        }))
     }
 
     fn add_c_function(&mut self, import: &Import, prototype: &Prototype, ty: Ty) -> usize {
@@ -185,12 +185,12 @@ impl<'p> Session<'p> {
                         let params = params.collect::<Result<Vec<_>, _>>()?;
                         let (result, variadic) = (self.c_passed(at, ret)?, *variadic);
                         let convention = Convention::C;
-                        return self.types.function(FnTy {
+                        return Ok(self.types.function(FnTy {
                             params,
                             variadic,
                             convention,
                             result,
-                        });
+                        }));
                     }
                     Written::Char => Ok(Ty::U8),
                     // An array is reached through a pointer to its first element.
@@ -198,7 +198,7 @@ impl<'p> Session<'p> {
                     to => self.c_ty(at, to, false),
                 };
                 // What the language cannot say is opaque.
-                self.types.pointer(to.unwrap_or(Ty::VOID))
+                Ok(self.types.pointer(to.unwrap_or(Ty::VOID)))
             }
             Written::Array(element, len) => {
                 let element = match &**element {

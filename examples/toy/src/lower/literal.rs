@@ -330,7 +330,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Some(ty) => self.value(first, ty)?,
             None => self.expr(first, None)?,
         };
-        let value = self.decay(value, first.span)?;
+        let value = self.decay(value)?;
         let ty = self
             .s
             .types

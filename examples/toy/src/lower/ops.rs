@@ -95,7 +95,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         (b, b_at): (Typed, Span),
         span: Span,
     ) -> Check<Typed> {
-        let (a, b) = (self.decay(a, at)?, self.decay(b, b_at)?);
+        let (a, b) = (self.decay(a)?, self.decay(b)?);
         let is_int = |ty| self.s.types.as_int(ty).is_some();
         match op {
             BinaryOp::Shl | BinaryOp::Shr if is_int(a.ty) && is_int(b.ty) => {
@@ -273,7 +273,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// `value as ty`
     pub(super) fn cast(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
-        let value = self.decay(value, span)?;
+        let value = self.decay(value)?;
         let from = value.ty;
         if from == ty {
             return Ok(value);

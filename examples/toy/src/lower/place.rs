@@ -3,7 +3,7 @@
 use super::function::Lowerer;
 use super::value::{Address, FieldBits, Place, Target, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
-use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::{Ty, TyKind};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use cranelift_frontend::Variable;
@@ -47,7 +47,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// `*pointer`
     fn pointed(&mut self, pointer: Typed, span: Span) -> Check<Place> {
-        let pointer = self.decay(pointer, span)?;
+        let pointer = self.decay(pointer)?;
         let Some(ty) = self.s.types.pointee(pointer.ty) else {
             return self.wrong(span, pointer.ty, "`*` needs a pointer, not `{}`");
         };
@@ -86,13 +86,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
         };
         let size = self.s.types.size(element);
-        let address = match place.target {
-            Target::Memory(address) => address,
-            target => {
-                let value = self.read(&target, place.ty);
-                self.in_memory(value, place.ty)?.into()
-            }
-        };
+        let address = self.place_address(&place)?;
         // A constant index is checked here and now; others are as in C.
         if let ExprKind::Int(at, _) = index.kind {
             if len.is_some_and(|len| at >= u128::from(len)) {
@@ -111,7 +105,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             });
         }
         let pointer = Typed {
-            ty: self.s.types.pointer(element).at(base.span)?,
+            ty: self.s.types.pointer(element),
             val: Val::Ssa(self.address(address)),
         };
         let index_value = self.expr(index, None)?;
@@ -130,6 +124,15 @@ impl<'p> Lowerer<'_, 'p, '_> {
             self.s.lay_out(id)?;
         }
         self.member(place, member)
+    }
+
+    /// Where a place is; what has none is put into memory.
+    fn place_address(&mut self, place: &Place) -> Check<Address> {
+        if let Target::Memory(address) = place.target {
+            return Ok(address);
+        }
+        let value = self.read(&place.target, place.ty);
+        self.in_memory(value, place.ty).map(Address::from)
     }
 
     /// The member of a record, or the part of a complex number, at a place.
@@ -154,13 +157,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         match width {
             None => self.part(place, at / 8, ty, member.span),
             Some(width) => {
-                let address = match place.target {
-                    Target::Memory(address) => address,
-                    target => {
-                        let value = self.read(&target, place.ty);
-                        self.in_memory(value, place.ty)?.into()
-                    }
-                };
+                let address = self.place_address(&place)?;
                 let (address, shift, width) = (address.plus(at / 8), at % 8, u64::from(width));
                 let bytes = (shift + width).div_ceil(8);
                 if bytes > 8 {
@@ -261,12 +258,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// `&place`
-    pub(super) fn address_of(&mut self, expr: &'p Expr, span: Span) -> Check<Typed> {
+    pub(super) fn address_of(&mut self, expr: &'p Expr) -> Check<Typed> {
         let place = self.place(expr)?;
         match place.target {
             Target::Memory(address) => {
                 let val = Val::Ssa(self.address(address));
-                let ty = self.s.types.pointer(place.ty).at(span)?;
+                let ty = self.s.types.pointer(place.ty);
                 Ok(Typed { ty, val })
             }
             // `&f` of a function is `f`, as in C.
