@@ -16,6 +16,8 @@ pub(crate) struct Uses {
     pub(crate) parts: Names,
     /// Whether something may point into the function's frame.
     pub(crate) has_pointers: bool,
+    /// Whether a call took the place of the frame.
+    pub(crate) has_tail_calls: bool,
 }
 
 impl Uses {

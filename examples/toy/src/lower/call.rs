@@ -132,6 +132,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let (lowering, module) = (&self.s.lowering, &mut self.s.module);
             match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
                 Ok(()) => {
+                    self.uses.has_tail_calls = true;
                     self.unreachable();
                     return Ok(());
                 }

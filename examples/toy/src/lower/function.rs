@@ -82,10 +82,28 @@ impl<'p> Session<'p> {
     }
 
     fn function_with_captures(&mut self, id: usize) -> Check<Vec<usize>> {
-        let (span, name) = (self.functions[id].span, self.functions[id].name.to_string());
         let Some(decl) = self.functions[id].decl else {
-            return fail(span, "this function has no body");
+            return fail(self.functions[id].span, "this function has no body");
         };
+        let note = self.notes.len();
+        let (captures, uses) = self.function_with(id, decl, Uses::of(decl))?;
+        if !(uses.has_pointers && uses.has_tail_calls) {
+            return Ok(captures);
+        }
+        // An array has become a pointer after a call had taken the place of the frame: such calls are made otherwise.
+        self.notes.truncate(note);
+        self.compiled.pop();
+        let (captures, _) = self.function_with(id, decl, uses)?;
+        Ok(captures)
+    }
+
+    fn function_with(
+        &mut self,
+        id: usize,
+        decl: &'p FnDecl,
+        uses: Uses,
+    ) -> Check<(Vec<usize>, Uses)> {
+        let (span, name) = (self.functions[id].span, self.functions[id].name.to_string());
         let ty = self.fn_ty(id)?;
         let ty = self
             .types
@@ -113,7 +131,7 @@ impl<'p> Session<'p> {
             s: self,
             builder,
             entry,
-            uses: Uses::of(decl),
+            uses,
             ty,
             id,
             note,
@@ -123,19 +141,19 @@ impl<'p> Session<'p> {
         };
         let lowered = lowerer.body(decl);
         let frame = self.frames.pop().unwrap_or_default();
-        lowered?;
+        let uses = lowered?;
         self.compiled.push(Compiled {
             name,
             func,
             context,
         });
-        Ok(frame.captures)
+        Ok((frame.captures, uses))
     }
 }
 
 impl<'p, 'f> Lowerer<'_, 'p, 'f> {
-    /// Parameters become variables, and the statements code.
-    fn body(mut self, decl: &'p FnDecl) -> Check<()> {
+    /// Parameters become variables, and the statements code. The result is what the function does with names, of which more is known then.
+    fn body(mut self, decl: &'p FnDecl) -> Check<Uses> {
         self.open_scope();
         let types = self.ty.params.clone();
         if let Origin::Nested = self.s.functions[self.id].origin {
@@ -161,7 +179,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         }
         self.builder.seal_all_blocks();
         self.builder.finalize(self.s.module.target_config());
-        Ok(())
+        Ok(self.uses)
     }
 
     /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken apart, unless something points to it: then it is put together

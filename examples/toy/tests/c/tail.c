@@ -59,7 +59,7 @@ int main(void) {
             break;
     }
     printf("%ld %d %d %d\n", numbers[1], 6 * 10 + 7, 7 * 10 + 1, 0);
-    printf("%d\n", 8 + 39);
+    printf("%d %d\n", 8 + 39, 21);
     printf("%d %d\n", 9 + 9, 7 * 10);
     return 0;
 }
