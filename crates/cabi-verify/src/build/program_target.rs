@@ -75,7 +75,9 @@ impl ProgramTarget {
     /// # Errors
     /// A target that is not known here, or whose programs nothing here links.
     pub fn named(triple: &str) -> Result<(Self, &'static [&'static str]), String> {
-        let tools = KNOWN.iter().find(|tools| tools.triple == triple);
+        let target = Target::named(triple).map_err(|error| error.to_string())?;
+        let is_it = |tools: &&Tools| Target::named(tools.triple).is_ok_and(|own| own == target);
+        let tools = KNOWN.iter().find(is_it);
         let tools = tools.ok_or_else(|| {
             let known: Vec<&str> = Self::names().collect();
             format!(
@@ -83,7 +85,6 @@ impl ProgramTarget {
                 known.join(", ")
             )
         })?;
-        let target = Target::named(triple).map_err(|error| error.to_string())?;
         let emulator: Vec<String> = tools.emulator.iter().map(|&word| word.to_owned()).collect();
         if let Some(program) = emulator.first() {
             let asked = std::process::Command::new(program)
