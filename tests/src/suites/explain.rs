@@ -16,7 +16,13 @@ const ENGINE: &str = "explain";
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut touched = BTreeSet::new();
-    for folder in ["x86-64-sysv", "x86-64-win64"] {
+    for folder in [
+        "x86-64-sysv",
+        "x86-64-win64",
+        "x86-64-windows",
+        "aarch64-linux",
+        "aarch64-apple",
+    ] {
         let corpus = Corpus::read(folder, ENGINE, &mut suite.report)?;
         if is_blessed() {
             rewrite(&corpus, &mut suite.report)?;

@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use cabi::Target;
 use cabi::convention::Features;
-use cabi_verify::build::{ProgramTarget, Reference};
+use cabi_verify::build::{ProgramTarget, Reference, Unit};
+use cabi_verify::case::{Direction, Entry};
+use cabi_verify::check::program_calls::{Pair, ProgramCases};
 use cabi_verify::exhaustive::{self, Exhaustive};
 use cabi_verify::fuzz::{self, Campaign, Stats};
 use cabi_verify::run::HERE;
@@ -48,9 +50,66 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
         let compilers = compilers_of_programs(triple, suite);
         compare(&compilers, triple, (seed, count), suite)?;
+        corpus(&compilers, suite)?;
     }
     Ok(())
 }
+
+/// The folders of the corpus whose calls are those of other targets than x86-64 Linux.
+const FOLDERS: [&str; 3] = ["aarch64-linux", "aarch64-apple", "x86-64-windows"];
+
+/// The blocks of the corpus for the target: both sides ours in turn, and both the compiler's.
+fn corpus(compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
+    for folder in FOLDERS {
+        let subjects = suite.corpus(&[folder])?;
+        for compiler in compilers {
+            let (Some(programs), target) = (&compiler.programs, compiler.target()) else {
+                continue;
+            };
+            let reference = &compiler.reference;
+            let own = subjects.iter().filter(|subject| subject.target == target);
+            let own = own.filter(|subject| reference.admits(&subject.block).is_ok());
+            let entries: Vec<Entry<'_>> = own
+                .flat_map(|subject| subject.cases.iter().map(move |case| (subject, case)))
+                .collect();
+            if entries.is_empty() {
+                continue;
+            }
+            let unit = Unit::of_entries(reference, "-O1", &entries);
+            let compiled = unit.compile()?;
+            let built = compiled.built.ok_or("nothing was compiled")?;
+            let engine = format!("targets corpus {}", reference.name());
+            for refused in &compiled.refused {
+                let why = refused.why.messages().unwrap_or_default().to_owned();
+                suite.report.outcome(&engine, folder, Err(why));
+            }
+            let cases = compiled.cases.iter();
+            let cases: Vec<_> = cases
+                .filter_map(|&at| Some((entries.get(at)?.1, unit.symbol(at))))
+                .collect();
+            let program = ProgramCases {
+                target: programs,
+                objects: &[&built.object],
+                cases: &cases,
+                policy: compiler.policy,
+                convention: None,
+            };
+            for verdicts in program.verdicts(&PAIRS)? {
+                for ((case, _), verdict) in cases.iter().zip(verdicts) {
+                    suite.verdict(&engine, &case.name, verdict);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ours calls C's, C's calls ours, and C's calls C's.
+const PAIRS: [Pair; 3] = [
+    Pair::Ours(Direction::Call),
+    Pair::Ours(Direction::Callee),
+    Pair::C,
+];
 
 /// Signatures, transitions and, with the first compiler, controls.
 fn compare(
