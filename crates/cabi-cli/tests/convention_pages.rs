@@ -17,6 +17,7 @@ const PAGES: &[(&str, &str)] = &[
     ("csky.md", "csky"),
     ("riscv.md", "lp64d"),
     ("s390x.md", "s390x"),
+    ("x86-64-windows.md", "x64 Windows"),
     ("xcore.md", "xcore"),
 ];
 
