@@ -53,20 +53,10 @@ impl Compilers {
             let bench = Installed::find_within(limit);
             (bench.references, bench.absent)
         } else {
-            let named = self.cc.iter().enumerate().map(|(at, command)| {
-                // Its results would count twice.
-                if self.cc.iter().take(at).any(|other| other == command) {
-                    return Err(format!("`{command}` is named twice"));
-                }
-                let reference = Reference::within(limit, command)?;
-                match reference.is_for_here() {
-                    Ok(true) => Ok(reference),
-                    Ok(false) => Err(format!(
-                        "`{command}` compiles for another target than {}: --target names those whose programs run here", HERE.name()
-                    )),
-                    Err(e) => Err(e.to_string()),
-                }
-            });
+            let named = self.cc.iter();
+            let named = named
+                .enumerate()
+                .map(|(at, _)| self.named(at, limit, &HERE));
             (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
         };
         let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
@@ -86,6 +76,25 @@ impl Compilers {
         Ok((compilers.collect::<Result<_, _>>()?, absent.collect()))
     }
 
+    /// The compiler that the option at `at` names, which must be one for `target`.
+    fn named(&self, at: usize, limit: Duration, target: &Target) -> Result<Reference, String> {
+        let (before, rest) = self.cc.split_at(at);
+        let command = rest.first().map_or("", String::as_str);
+        // Its results would count twice.
+        if before.iter().any(|other| other == command) {
+            return Err(format!("`{command}` is named twice"));
+        }
+        let reference = Reference::within(limit, command)?;
+        match reference.is_for(target) {
+            Ok(true) => Ok(reference),
+            Ok(false) => Err(format!(
+                "`{command}` compiles for another target than {}: --target names those whose programs run here",
+                target.name()
+            )),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
     /// Those for a target whose code runs in programs of its own: the compilers named, or those that are known for it.
     ///
     /// # Errors
@@ -101,25 +110,20 @@ impl Compilers {
         let (target, known) = ProgramTarget::named(triple)?;
         let target = Arc::new(target);
         let (mut found, mut absent) = (Vec::new(), Vec::new());
-        let named = self.cc.iter().map(|command| (&**command, true));
-        let known = known.iter().map(|command| (*command, false));
-        let commands: Vec<(&str, bool)> = match self.cc.is_empty() {
-            true => known.collect(),
-            false => named.collect(),
-        };
-        for (command, is_named) in commands {
+        for at in 0..self.cc.len() {
+            found.push(self.named(at, limit, &target.target)?);
+        }
+        for command in known.iter().filter(|_| self.cc.is_empty()) {
             match Reference::within(limit, command) {
-                Ok(reference) => {
-                    found.push(Compiler::of_programs(
-                        reference,
-                        target.clone(),
-                        self.policy,
-                    ));
-                }
-                Err(why) if is_named || references_required() => return Err(why),
+                Ok(reference) => found.push(reference),
+                Err(why) if references_required() => return Err(why),
                 Err(why) => absent.push(format!("not run: {why}")),
             }
         }
+        let found: Vec<Compiler> = found
+            .into_iter()
+            .map(|one| Compiler::of_programs(one, target.clone(), self.policy))
+            .collect();
         match found.is_empty() {
             true => Err(format!("no compiler for {triple}: {}", absent.join("; "))),
             false => Ok((found, absent)),

@@ -209,7 +209,9 @@ impl Fuzz {
 
     #[cfg(not(has_calls))]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        Err("calls are made on x86-64 with Unix only".to_owned().into())
+        Err("calls are made on x86-64 with Unix or AArch64 Linux only"
+            .to_owned()
+            .into())
     }
 }
 
@@ -233,6 +235,8 @@ impl Merge {
 
     #[cfg(not(has_calls))]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        Err("results are those of x86-64 with Unix".to_owned().into())
+        Err("results are those of x86-64 with Unix or AArch64 Linux"
+            .to_owned()
+            .into())
     }
 }

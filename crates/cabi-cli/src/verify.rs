@@ -58,6 +58,6 @@ impl Verify {
 
     #[cfg(not(has_calls))]
     fn report(&self) -> Result<Report, String> {
-        Err("calls are made on x86-64 with Unix only".into())
+        Err("calls are made on x86-64 with Unix or AArch64 Linux only".into())
     }
 }

@@ -44,7 +44,7 @@ pub struct Exhaustive {
     wider: Vec<Level>,
     /// Levels that this machine or the compiler has not, with the reason.
     absent: Vec<(&'static str, String)>,
-    /// Of so many transitions one is run: with 1 all are. Every shape is among them.
+    /// Of so many states one is run with each shape, not the same one with all: with 1 all are.
     pub stride: usize,
     /// Compilers and child processes at once.
     pub at_once: usize,
@@ -145,11 +145,7 @@ impl Exhaustive {
     /// [`VerifyError`]: no processes or memory, an interrupt.
     pub fn run(&self, progress: Progress<'_>) -> Result<ExhaustiveRun<'_>, VerifyError> {
         let mut run = ExhaustiveRun::new(self);
-        let all: Vec<Transition> = self
-            .measure
-            .transitions()
-            .filter(|t| self.wants(*t))
-            .collect();
+        let all: Vec<Transition> = self.wanted().collect();
         // A compiler with another convention fails nearly everywhere, and a process dies of each: a sample tells.
         let sample = if all.len() > 2 * SAMPLE {
             // Odd, as the number of shapes is not: all of them are in it.
@@ -173,14 +169,18 @@ impl Exhaustive {
         Ok(run)
     }
 
-    fn wants(&self, transition: Transition) -> bool {
-        let Transition { state, shape } = transition;
-        let mut shapes = self.measure.shapes().iter();
-        let at = shapes.position(|one| *one == shape).unwrap_or(0);
-        let number = self.measure.state_number(state) + at;
-        self.measure.reaches(state)
-            && number.is_multiple_of(self.stride.max(1))
-            && self.level_of(shape).is_some()
+    /// Of each shape every n-th of the states that arguments can leave, from another one on.
+    fn wanted(&self) -> impl Iterator<Item = Transition> {
+        let (measure, stride) = (self.measure, self.stride.max(1));
+        let states = measure
+            .states()
+            .filter(move |state| measure.reaches(*state));
+        states.enumerate().flat_map(move |(i, state)| {
+            let shapes = measure.shapes().iter().enumerate();
+            let shapes = shapes.filter(move |(at, _)| (i + at).is_multiple_of(stride));
+            let shapes = shapes.filter(|(_, shape)| self.level_of(**shape).is_some());
+            shapes.map(move |(_, &shape)| Transition { state, shape })
+        })
     }
 
     /// How the calls of one side are made: images of registers are those of x86-64, in this process.

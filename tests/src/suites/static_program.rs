@@ -60,7 +60,7 @@ fn verdicts(
         .map(|(at, (_, case))| (*case, unit.symbol(at)))
         .collect();
     let program = ProgramCases {
-        target: &ProgramTarget::here(reference)?,
+        target: &ProgramTarget::x86_64_linux(reference)?,
         objects: &[&callers.object, &callees.object],
         cases: &cases,
         policy: reference.profile().policy(),

@@ -21,6 +21,7 @@ use cabi_verify::exhaustive::{self, Exhaustive};
 use cabi_verify::fuzz::{self, Campaign, Stats};
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
+use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::{Compiler, Mistake, OtherSide};
 
 use super::conventions::mutations;
@@ -68,17 +69,20 @@ fn corpus(compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
             };
             let reference = &compiler.reference;
             let own = subjects.iter().filter(|subject| subject.target == target);
-            let own = own.filter(|subject| reference.admits(&subject.block).is_ok());
-            let entries: Vec<Entry<'_>> = own
-                .flat_map(|subject| subject.cases.iter().map(move |case| (subject, case)))
-                .collect();
+            let engine = format!("targets corpus {}", reference.name());
+            let mut entries: Vec<Entry<'_>> = Vec::new();
+            for subject in own {
+                match reference.admits(&subject.block) {
+                    Ok(()) => entries.extend(subject.cases.iter().map(|case| (subject, case))),
+                    Err(why) => suite.report.not_run(&engine, &subject.block.name, &why),
+                }
+            }
             if entries.is_empty() {
                 continue;
             }
             let unit = Unit::of_entries(reference, "-O1", &entries);
             let compiled = unit.compile()?;
             let built = compiled.built.ok_or("nothing was compiled")?;
-            let engine = format!("targets corpus {}", reference.name());
             for refused in &compiled.refused {
                 let why = refused.why.messages().unwrap_or_default().to_owned();
                 suite.report.outcome(&engine, folder, Err(why));
@@ -99,6 +103,29 @@ fn corpus(compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
                     suite.verdict(&engine, &case.name, verdict);
                 }
             }
+            let convention = target.convention().ok_or("the target has a convention")?;
+            let mutations = mutations::of(convention, Features::default());
+            let mut differing = 0;
+            for broken in mutations
+                .iter()
+                .filter(|one| one.what.contains("without `"))
+            {
+                let broken = ProgramCases {
+                    convention: Some(broken.convention),
+                    ..program
+                };
+                let verdicts = broken.verdicts(&PAIRS[..2])?.into_iter().flatten();
+                differing += verdicts
+                    .filter(|one| matches!(one, Verdict::Differs(_)))
+                    .count();
+            }
+            let outcome = match differing {
+                0 => Err("no broken convention was noticed".to_owned()),
+                _ => Ok(()),
+            };
+            suite
+                .report
+                .outcome("targets corpus control", folder, outcome);
         }
     }
     Ok(())

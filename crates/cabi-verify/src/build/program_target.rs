@@ -97,11 +97,11 @@ impl ProgramTarget {
         Ok((own, tools.compilers))
     }
 
-    /// This machine's target, of which `linker` links programs.
+    /// x86-64 Linux, of which `linker` links programs.
     ///
     /// # Errors
     /// [`ReferenceError`] if it does not compile.
-    pub fn here(linker: &Reference) -> Result<Self, ReferenceError> {
+    pub fn x86_64_linux(linker: &Reference) -> Result<Self, ReferenceError> {
         Self::of(Target::X86_64_LINUX, Vec::new(), linker.clone())
     }
 

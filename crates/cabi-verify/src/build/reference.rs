@@ -12,7 +12,7 @@ use std::process::Output;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cabi::VectorLevel;
+use cabi::{Target, VectorLevel};
 
 use crate::corpus::capability::{Capability, KNOWN_REFERENCES, TRAITS, needs};
 use crate::corpus::{Block, Profile};
@@ -197,18 +197,27 @@ impl Reference {
         })
     }
 
-    /// Whether it compiles under its own flags for this machine with pointers of 8 bytes, so that its code is called here.
+    /// Whether it compiles under its own flags for `target`, by the macros that it defines.
     ///
     /// # Errors
     /// [`ReferenceError`] if it cannot be asked.
-    pub fn is_for_here(&self) -> Result<bool, ReferenceError> {
+    pub fn is_for(&self, target: &Target) -> Result<bool, ReferenceError> {
         let macros = self.macros()?;
         let defines = |name: &str| macros.iter().any(|defined| defined == name);
-        let machine = match cfg!(target_arch = "x86_64") {
+        let name = target.name();
+        let machine = match name.starts_with("x86_64") {
             true => "__x86_64__",
             false => "__aarch64__",
         };
-        Ok(defines(machine) && defines("__LP64__"))
+        let is_windows = name.contains("windows");
+        let systems = [
+            ("__APPLE__", name.contains("apple")),
+            ("_WIN32", is_windows),
+            ("__MINGW32__", is_windows && name.ends_with("gnu")),
+            ("__LP64__", !is_windows),
+        ];
+        let is_so = |(name, expected): (&str, bool)| defines(name) == expected;
+        Ok(defines(machine) && systems.into_iter().all(is_so))
     }
 
     /// The names of the macros it defines by itself.

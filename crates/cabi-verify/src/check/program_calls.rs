@@ -68,9 +68,13 @@ impl ProgramCases<'_> {
     pub fn verdicts(&self, pairs: &[Pair]) -> Result<Vec<Vec<Verdict>>, ReferenceError> {
         let made = catch_unwind(AssertUnwindSafe(|| self.object(pairs)));
         let Ok(made) = made else {
-            let panicked = |_| Verdict::Differs("panic: while our sides were made".into());
-            let one = || self.cases.iter().map(panicked).collect();
-            return Ok(pairs.iter().map(|_| one()).collect());
+            let panicked = "panic: while our sides were made";
+            let one = |pair: &Pair| match pair {
+                Pair::Ours(_) => Verdict::Differs(panicked.into()),
+                Pair::C => Verdict::NotRun(panicked.to_owned()),
+            };
+            let all = |pair: &Pair| vec![one(pair); self.cases.len()];
+            return Ok(pairs.iter().map(all).collect());
         };
         let failed = |why| ReferenceError::Unloadable {
             what: "our sides of a program".to_owned(),

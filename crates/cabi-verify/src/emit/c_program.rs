@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use cabi::Target;
 use cabi_header::Emitter;
 
 use crate::case::Direction;
@@ -29,6 +30,13 @@ pub fn reproduction(
         Direction::Call => ("CALLEE", "CALLER"),
         Direction::Callee => ("CALLER", "CALLEE"),
     };
+    if case.target != Target::X86_64_LINUX {
+        let how = format!(
+            "{command} -D{theirs} -c -o theirs.o repro.c\n   -D{ours} and -DMAIN by a compiler for {}",
+            case.target.name()
+        );
+        return program(case, &how, differs);
+    }
     let how = format!(
         "{command} -D{theirs} -c -o theirs.o repro.c && cc -D{ours} -c -o ours.o repro.c && \\\n   \
          cc -DMAIN -o repro repro.c theirs.o ours.o && ./repro"

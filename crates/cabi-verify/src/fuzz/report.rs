@@ -95,8 +95,10 @@ impl Stats {
         } = found;
         let command = shell_words::quote(&self.command);
         let ms_abi = if self.ms_abi { " --ms-abi" } else { "" };
+        let target = block.lines().find_map(|line| line.strip_prefix("target: "));
+        let target = target.map_or(String::new(), |target| format!(" --target {target}"));
         format!(
-            "# {}: {why}\n# cabi fuzz{ms_abi} --seed {seed} --first {number} --count 1 --cc {command}\n\n{block}",
+            "# {}: {why}\n# cabi fuzz{target}{ms_abi} --seed {seed} --first {number} --count 1 --cc {command}\n\n{block}",
             self.version
         )
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{Policy, VectorLevel};
+use cabi::{Policy, Target, VectorLevel};
 use serde::{Deserialize, Serialize};
 
 use super::Compared;
@@ -110,6 +110,10 @@ impl Found {
         let mut keys = Vec::new();
         if asked.policy == Policy::CLANG {
             keys.push("policy: clang".to_owned());
+        }
+        let target = asked.target();
+        if target != Target::X86_64_LINUX {
+            keys.push(format!("target: {}", target.name()));
         }
         let vectors = Capability::of_level(asked.level);
         keys.extend(vectors.map(|vectors| format!("features: {vectors}")));

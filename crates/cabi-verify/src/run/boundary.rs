@@ -27,8 +27,8 @@ mod tests;
 use cabi::convention::Frame;
 use cabi::{Convention, FnAbi, Loc, Place};
 use machine::{
-    ALL_FILL, MAY_HOLD_ARGUMENTS, N_GENERAL, NAMES, Own, bit, compare, enter, escape, nothing,
-    thunk,
+    ALL_FILL, FILLED_VECTOR, MAY_HOLD_ARGUMENTS, N_GENERAL, NAMES, Own, bit, compare, enter,
+    escape, nothing, thunk,
 };
 
 use super::C;
@@ -95,9 +95,6 @@ unsafe impl Sync for Sink {}
 
 /// Registers are filled with addresses here: a caller that stores through one shall not die of it, but be reported.
 static SINK_BYTES: Sink = Sink(UnsafeCell::new([0; SINK]));
-
-/// The number of what vector registers are filled with, the next one in their upper half: general registers of these numbers are not filled.
-const FILLED_VECTOR: usize = 14;
 
 /// What register `n` is filled with: no two the same.
 fn filling(n: usize) -> u64 {

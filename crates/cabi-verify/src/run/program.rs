@@ -52,6 +52,10 @@ pub(crate) fn calls_of(
         if written.len() < n_calls {
             // The call that it had begun is the one that ended it.
             written.push(Err(ending(&output)));
+        } else if !output.status.success() {
+            // Any of them may have left what ends it now.
+            let why = format!("{} after the last call", ending(&output));
+            return Ok(vec![Err(why); n_calls]);
         }
     }
     Ok(written)

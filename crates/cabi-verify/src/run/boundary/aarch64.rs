@@ -6,7 +6,7 @@ use std::mem::offset_of;
 
 use cabi::{Bank, Reg};
 
-use super::{FILLED_VECTOR, STATE, State};
+use super::{STATE, State};
 
 /// Registers at one moment.
 #[repr(C, align(16))]
@@ -36,6 +36,9 @@ impl Own {
         Ok(())
     }
 }
+
+/// The number of what vector registers are filled with, the next one in their upper half: general registers of these numbers are not filled.
+pub(super) const FILLED_VECTOR: usize = 28;
 
 /// How many general registers there are.
 pub(super) const N_GENERAL: usize = 31;
@@ -306,6 +309,11 @@ pub(super) unsafe extern "C" fn thunk() {
         "tbz x17, 32 + \\i, 9f",
         "ldr q\\i, [x16, {filling} + 8 * {vector}]",
         "9:",
+        ".endr",
+        // Of these the low half is the caller's.
+        "ldr x30, [x16, {filling} + 8 * {vector} + 8]",
+        ".irp i, 8, 9, 10, 11, 12, 13, 14, 15",
+        "mov v\\i\\().d[1], x30",
         ".endr",
         "ldr x30, [x16, {return_address}]",
         "ret",

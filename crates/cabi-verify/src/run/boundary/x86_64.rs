@@ -6,7 +6,7 @@ use std::mem::offset_of;
 
 use cabi::{Bank, Reg, x86_64};
 
-use super::{FILLED_VECTOR, STATE, State};
+use super::{STATE, State};
 
 /// Registers at one moment.
 #[repr(C, align(16))]
@@ -53,6 +53,9 @@ impl Own {
         }
     }
 }
+
+/// The number of what vector registers are filled with, the next one in their upper half: general registers of these numbers are not filled.
+pub(super) const FILLED_VECTOR: usize = 14;
 
 /// How many general registers there are.
 pub(super) const N_GENERAL: usize = 16;

@@ -1,5 +1,7 @@
 //! The calls of units in programs of another target: both directions and the compiler's own pair in one program, for each unit.
 
+use std::collections::BTreeMap;
+
 use cabi::Policy;
 
 use super::{Called, Calls, Code, Loaded, Mistake};
@@ -38,6 +40,10 @@ pub(super) fn run(
     let each = all / units.len().max(1);
     progress(Step::Call, 0, all);
     let mistake = calls.mistake;
+    if mistake.mutation.stub.is_some() || mistake.mutation.func.is_some() {
+        let why = "mistakes of code are made in this process only".to_owned();
+        return Err(ReferenceError::io("a program")(std::io::Error::other(why)).into());
+    }
     let one = |one: &UnitProgram<'_>| one.call(mistake);
     let called = in_threads(&units, calls.at_once, one, |n| {
         progress(Step::Call, (n * each).min(all), all);
@@ -73,25 +79,33 @@ impl<'a> UnitProgram<'a> {
         })
     }
 
+    /// What does not link costs the cases of the unit alone.
     fn call(&self, mistake: Mistake) -> Result<Vec<Called>, ReferenceError> {
-        let cases = self.cases.iter();
-        let cases: Vec<(&Case, String)> = cases
-            .map(|case| (case, case.function.name.clone()))
-            .collect();
-        let program = ProgramCases {
-            target: self.target,
-            objects: &[&self.built.object],
-            cases: &cases,
-            policy: self.policy,
-            convention: mistake.convention,
+        let all: Vec<usize> = (0..self.cases.len()).collect();
+        let mut verdicts = match self.verdicts(&all, &PAIRS, mistake) {
+            Err(error) if !error.is_about_the_system() => {
+                let failed = Verdict::Differs(error.to_string().into());
+                vec![vec![failed; all.len()]; 2]
+            }
+            verdicts => verdicts?,
         };
-        let mut verdicts = program.verdicts(&PAIRS)?.into_iter();
-        let mut next = || verdicts.next().unwrap_or_default();
-        let (ours, theirs, own) = (next(), next(), next());
+        let own = verdicts.split_off(2).into_iter().flatten();
+        let differs = |verdict: &Verdict| matches!(verdict, Verdict::Differs(_));
+        let both = |at: usize| verdicts.iter().any(|of| of.get(at).is_some_and(differs));
+        let asked: Vec<usize> = own
+            .enumerate()
+            .filter(|(at, own)| self.same_layout && differs(own) && both(*at))
+            .map(|(at, _)| at)
+            .collect();
+        let shown = self.shown(&asked, mistake)?;
         let mut all = Vec::new();
-        for (direction, verdicts) in Direction::ALL.into_iter().zip([ours, theirs]) {
-            for ((case, verdict), own) in self.cases.iter().zip(verdicts).zip(&own) {
-                let (verdict, shown) = self.settled(case, verdict, own);
+        for (direction, verdicts) in Direction::ALL.into_iter().zip(verdicts) {
+            for (at, (case, verdict)) in self.cases.iter().zip(verdicts).enumerate() {
+                let shown = shown.get(&at).filter(|_| differs(&verdict)).cloned();
+                let verdict = match (verdict, &shown) {
+                    (Verdict::Differs(found), Some(_)) => Verdict::SelfInconsistent(found),
+                    (verdict, _) => verdict,
+                };
                 all.push(Called {
                     case: case.clone(),
                     direction,
@@ -104,20 +118,50 @@ impl<'a> UnitProgram<'a> {
         Ok(all)
     }
 
-    /// Where a value differs, and the compiler's own two sides differ as well in the program, no ABI agrees with both.
-    fn settled(&self, case: &Case, verdict: Verdict, own: &Verdict) -> (Verdict, Option<Shown>) {
-        match (verdict, own) {
-            (Verdict::Differs(found), Verdict::Differs(theirs)) if self.same_layout => {
-                let command = self.reference.command();
-                let shown = Shown {
-                    says: theirs.why.clone(),
-                    program: reproduction_alone(case, &command).unwrap_or_default(),
-                    known: known_bug(self.reference.name(), case),
-                };
-                (Verdict::SelfInconsistent(found), Some(shown))
-            }
-            (verdict, _) => (verdict, None),
+    fn verdicts(
+        &self,
+        at: &[usize],
+        pairs: &[Pair],
+        mistake: Mistake,
+    ) -> Result<Vec<Vec<Verdict>>, ReferenceError> {
+        let cases = at.iter().filter_map(|at| self.cases.get(*at));
+        let cases: Vec<(&Case, String)> = cases
+            .map(|case| (case, case.function.name.clone()))
+            .collect();
+        let program = ProgramCases {
+            target: self.target,
+            objects: &[&self.built.object],
+            cases: &cases,
+            policy: self.policy,
+            convention: mistake.convention,
+        };
+        program.verdicts(pairs)
+    }
+
+    /// In which of these cases the compiler's own two sides differ in a program of their own too, none of whose calls is ours: no ABI agrees with both.
+    fn shown(
+        &self,
+        asked: &[usize],
+        mistake: Mistake,
+    ) -> Result<BTreeMap<usize, Shown>, ReferenceError> {
+        let mut all = BTreeMap::new();
+        if asked.is_empty() {
+            return Ok(all);
         }
+        let again = self.verdicts(asked, &[Pair::C], mistake)?;
+        for (at, verdict) in asked.iter().zip(again.into_iter().flatten()) {
+            let (Verdict::Differs(theirs), Some(case)) = (verdict, self.cases.get(*at)) else {
+                continue;
+            };
+            let command = self.reference.command();
+            let shown = Shown {
+                says: theirs.why,
+                program: reproduction_alone(case, &command).unwrap_or_default(),
+                known: known_bug(self.reference.name(), case),
+            };
+            all.insert(*at, shown);
+        }
+        Ok(all)
     }
 }
 
