@@ -15,7 +15,12 @@ pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
     let mut flags = settings::builder();
     let name = target.name();
     let wrong = |why: &dyn ToString| format!("no code is made for {name}: {}", why.to_string());
-    for (name, value) in [("is_pic", "true"), ("preserve_frame_pointers", "true")] {
+    for (name, value) in [
+        ("is_pic", "true"),
+        ("preserve_frame_pointers", "true"),
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+    ] {
         flags.set(name, value).map_err(|why| wrong(&why))?;
     }
     let isa = isa::lookup_by_name(name).map_err(|why| wrong(&why))?;

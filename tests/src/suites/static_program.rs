@@ -124,6 +124,7 @@ fn about(verdict: &Verdict) -> String {
         }) => format!("{value:?} differs"),
         Verdict::Differs(difference) => difference.why.clone(),
         Verdict::Passed(_) => "passed".to_owned(),
+        Verdict::NotLowered(why) | Verdict::NotRun(why) => why.clone(),
         other => format!("{other:?}"),
     }
 }

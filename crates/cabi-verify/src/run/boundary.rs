@@ -18,6 +18,8 @@
 use std::cell::UnsafeCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(all(test, target_arch = "aarch64"))]
+mod aarch64_tests;
 #[cfg_attr(target_arch = "x86_64", path = "boundary/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "boundary/aarch64.rs")]
 mod machine;

@@ -1,6 +1,7 @@
 //! What a program of the compiler alone shows, and what it does not.
 
 use super::*;
+use crate::build::Capability;
 use crate::build::Installed;
 use crate::case::Subject;
 use crate::corpus::CorpusFile;
@@ -59,7 +60,7 @@ const BY_CHANCE: [(&str, &[&str], &str); 3] = [
 #[test]
 fn what_agrees_by_chance_is_shown_by_another_caller() {
     for (bug, flags, text) in BY_CHANCE {
-        let has_registers = !flags.contains(&"-mavx") || is_x86_feature_detected!("avx");
+        let has_registers = !flags.contains(&"-mavx") || Capability::Avx.runs_here();
         let block = format!("== by-chance\nproves: nothing\npolicy: clang\n{text}");
         if !has_registers {
             eprintln!("not run: {bug}: no AVX");
