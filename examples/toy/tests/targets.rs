@@ -94,20 +94,18 @@ fn types_of_c_are_those_of_the_target() {
                 "char_is_signed" => is_signed(),
                 _ => constants.map(|text| value(text).unwrap()).next().unwrap(),
             };
-            assert!(
-                holds(target, &format!("({in_c}) == {found}")),
-                "{target}: {name} {found}"
-            );
-            assert!(
-                !holds(target, &format!("({in_c}) == {}", found + 1)),
-                "{target}: {name}"
-            );
+            let Some(agrees) = holds(target, &format!("({in_c}) == {found}")) else {
+                return;
+            };
+            assert!(agrees, "{target}: {name} {found}");
+            let agrees = holds(target, &format!("({in_c}) == {}", found + 1));
+            assert_eq!(agrees, Some(false), "{target}: {name}");
         }
     }
 }
 
-/// Whether clang agrees; where it is not there, that is said, and nothing compared.
-fn holds(target: &str, claim: &str) -> bool {
+/// Whether clang agrees; `None` where it is not there, which is said.
+fn holds(target: &str, claim: &str) -> Option<bool> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("claim.c");
     fs::write(&file, format!("_Static_assert({claim}, \"\");\n")).unwrap();
@@ -117,10 +115,10 @@ fn holds(target: &str, claim: &str) -> bool {
         .arg(&file)
         .output();
     match checked {
-        Ok(checked) => checked.status.success(),
+        Ok(checked) => Some(checked.status.success()),
         Err(why) => {
             common::oracle_missing(&format!("clang: {why}"));
-            claim.ends_with(|last: char| last.is_ascii_digit())
+            None
         }
     }
 }
