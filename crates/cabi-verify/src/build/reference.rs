@@ -210,8 +210,10 @@ impl Reference {
             false => "__aarch64__",
         };
         let is_windows = name.contains("windows");
+        // On macOS the host's own compilers stand in for those of Linux: System V is the same.
+        let is_apple = name.contains("apple") || (!is_windows && cfg!(target_vendor = "apple"));
         let systems = [
-            ("__APPLE__", name.contains("apple")),
+            ("__APPLE__", is_apple),
             ("_WIN32", is_windows),
             ("__MINGW32__", is_windows && name.ends_with("gnu")),
             ("__LP64__", !is_windows),

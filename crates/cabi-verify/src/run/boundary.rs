@@ -18,6 +18,20 @@
 use std::cell::UnsafeCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// For tests, a function for each register that changes it.
+#[cfg(test)]
+macro_rules! changers {
+    ($($register:literal $function:ident: $instruction:literal;)*) => {
+        $(std::arch::global_asm!(concat!(stringify!($function), ":"), $instruction, "ret");)*
+        unsafe extern "C" {
+            $(fn $function();)*
+        }
+        fn changers() -> Vec<(&'static str, unsafe extern "C" fn())> {
+            vec![$(($register, $function)),*]
+        }
+    };
+}
+
 #[cfg(all(test, target_arch = "aarch64"))]
 mod aarch64_tests;
 #[cfg_attr(target_arch = "x86_64", path = "boundary/x86_64.rs")]

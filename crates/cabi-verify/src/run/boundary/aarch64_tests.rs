@@ -1,21 +1,6 @@
 //! A callee that changes a register which is its caller's is named; one that changes another is not.
 
-use std::arch::global_asm;
-
 use super::*;
-
-/// A function for each register that changes it.
-macro_rules! changers {
-    ($($register:literal $function:ident: $instruction:literal;)*) => {
-        $(global_asm!(concat!(stringify!($function), ":"), $instruction, "ret");)*
-        unsafe extern "C" {
-            $(fn $function();)*
-        }
-        fn changers() -> Vec<(&'static str, unsafe extern "C" fn())> {
-            vec![$(($register, $function)),*]
-        }
-    };
-}
 
 changers! {
     "x0" cabi_changes_x0: "mvn x0, x0";

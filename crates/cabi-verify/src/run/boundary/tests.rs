@@ -2,25 +2,12 @@
 
 //! A callee that changes a register which is its caller's is named, for each such register of System V and of Win64.
 
-use std::arch::{global_asm, naked_asm};
+use std::arch::naked_asm;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use cabi::{X86_64_SYSV, X86_64_WIN64};
 
 use super::*;
-
-/// A function for each register that changes it.
-macro_rules! changers {
-    ($($register:literal $function:ident: $instruction:literal;)*) => {
-        $(global_asm!(concat!(stringify!($function), ":"), $instruction, "ret");)*
-        unsafe extern "C" {
-            $(fn $function();)*
-        }
-        fn changers() -> Vec<(&'static str, unsafe extern "C" fn())> {
-            vec![$(($register, $function)),*]
-        }
-    };
-}
 
 changers! {
     "rax" cabi_changes_rax: "not rax";
