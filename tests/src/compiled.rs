@@ -1,17 +1,21 @@
-//! Cases compiled many to a file, and run in child processes.
+//! The compilers of other targets; cases compiled many to a file, and run in child processes.
 
-use cabi_verify::build::{CompiledUnit, Reference, ReferenceError, Unit};
+use std::sync::Arc;
+
+use cabi::Target;
+use cabi_verify::build::{CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
-use cabi_verify::run::child;
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::run::{HERE, child};
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::{Fault, Verdict};
+use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
-use crate::suite::Result;
+use crate::suite::{Result, Suite};
 
 /// Cases of one vector level with what a reference compiler made of them: a caller and a callee each.
 pub(crate) struct Compiled<'a> {
@@ -118,6 +122,34 @@ impl Compiled<'_> {
             buffers,
         }
     }
+}
+
+/// The compilers of each target whose code runs in programs of its own, as far as they are here: on x86-64 Linux.
+pub(crate) fn compilers_of_programs(suite: &mut Suite) -> Result<Vec<Compiler>> {
+    let mut compilers = Vec::new();
+    if HERE != Target::X86_64_LINUX {
+        return Ok(compilers);
+    }
+    for triple in ProgramTarget::names() {
+        let (target, commands) = match ProgramTarget::named(triple) {
+            Ok((target, commands)) => (Arc::new(target), commands),
+            Err(why) => {
+                suite.every_reference = false;
+                suite.report.absent(triple, &why);
+                continue;
+            }
+        };
+        for command in commands {
+            match Reference::of_command(command) {
+                Ok(one) => compilers.push(Compiler::of_programs(one, target.clone(), None)),
+                Err(why) => {
+                    suite.every_reference = false;
+                    suite.report.absent(command, &why);
+                }
+            }
+        }
+    }
+    Ok(compilers)
 }
 
 /// Memory for the objects of calls.

@@ -7,6 +7,7 @@
 //! - [`asked`]: the compilers.
 //! - [`known`]: which types the bugs of Zig affect.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
+//! - [`targets`]: the types again, as the targets have them whose code runs in programs of its own.
 //! - [`page`]: all of it as text, and what of a committed page no longer holds.
 //!
 //! `cargo run -p cabi-tests --example conformance` writes the page.
@@ -35,6 +36,7 @@ pub mod features;
 pub mod known;
 pub mod matrix;
 pub mod page;
+pub mod targets;
 
 /// The levels of optimization at which compilers are asked.
 pub const LEVELS: [&str; 2] = ["-O0", "-O2"];
@@ -54,6 +56,8 @@ pub struct Measured {
     pub bugs: Vec<bugs::Seen>,
     /// Known failures of the corpus that are no listed bug: case, engines, reason.
     pub others: Vec<(String, String, String)>,
+    /// What passes on other targets.
+    pub targets: Vec<targets::OfCompiler>,
     /// How many calls were right.
     pub n_calls: usize,
     /// What contradicts the lists: nothing of it may be there.
@@ -88,7 +92,10 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured> {
     let (divergences, wrong) = divergences::run(&asked)?;
     tell("compiler bugs");
     let bugs = bugs::run(&asked, &expected)?;
+    tell("other targets");
+    let targets = targets::all()?;
     let mut failures = matrix.failures;
+    failures.extend(targets.iter().flat_map(|one| one.failures.clone()));
     failures.extend(wrong);
     failures.extend(bugs.iter().filter_map(bugs::Seen::objection));
     Ok(Measured {
@@ -104,7 +111,8 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured> {
         divergences,
         bugs,
         others: others(&expected),
-        n_calls: matrix.n_calls,
+        n_calls: matrix.n_calls + targets.iter().map(|one| one.n_calls).sum::<usize>(),
+        targets,
         failures,
     })
 }

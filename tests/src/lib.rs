@@ -10,7 +10,10 @@
 //! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
 //! - [`measure`]: instructions and time of these calls, of closures, and of what prepares them.
 
-#[cfg(all(target_arch = "x86_64", unix))]
+// What only suites of x86-64 use.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+
+#[cfg(has_calls)]
 mod compiled;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod conformance;
@@ -19,7 +22,6 @@ pub mod fuzzing;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod hand;
 pub mod invariants;
-#[cfg_attr(not(all(target_arch = "x86_64", unix)), allow(dead_code))]
 mod kept;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod libffi;
@@ -27,11 +29,11 @@ pub mod libffi;
 pub mod measure;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod measured;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod mutants;
 pub mod random;
 pub mod replayed;
-#[cfg(all(target_arch = "x86_64", unix))]
+#[cfg(has_calls)]
 pub mod roundtrip;
 pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]

@@ -30,6 +30,11 @@ fn the_page_has_a_row_for_everything() {
 #[test]
 fn a_row_that_is_missing_or_of_nothing_is_noticed() {
     let page = page();
+    let of_target = page
+        .lines()
+        .find(|line| line.starts_with("| aarch64-apple-darwin |"));
+    let without = page.replacen(&format!("{}\n", of_target.unwrap()), "", 1);
+    assert_eq!(wrong(&without).len(), 1, "{:?}", wrong(&without));
     for start in ["| `long`<br>", "| `HALF_PAIRS_IN_SSE` |", "| 2 | `"] {
         let row = page.lines().find(|line| line.starts_with(start)).unwrap();
         let without = page.replace(&format!("{row}\n"), "");

@@ -120,6 +120,11 @@ impl Exhaustive {
         &self.own.compiler
     }
 
+    /// How many transitions are to be run.
+    pub fn n_wanted(&self) -> usize {
+        self.wanted().count()
+    }
+
     /// The shapes of which nothing can be run, with the reason.
     pub fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
         // Most of System V's shapes are none of Win64's.

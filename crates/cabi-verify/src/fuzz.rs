@@ -18,7 +18,8 @@ mod run_cases;
 mod signatures;
 mod stats;
 
-pub use run::{Campaign, run};
+pub use run::{Campaign, drawn, run};
+pub use signatures::subject;
 pub use stats::{Found, Results, Span, Stats};
 
 use crate::case::Case;

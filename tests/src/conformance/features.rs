@@ -4,6 +4,7 @@
 use cabi::{DataModel, FnAbi, FnSig, Target, Type};
 use cabi_verify::case::{CaseError, Subject};
 use cabi_verify::corpus::{Block, CorpusFile, read_folder};
+pub use cabi_verify::generate::argument_positions::N_POSITIONS;
 use cabi_verify::generate::argument_positions::{Slot, positions};
 
 use crate::corpus::folder;
@@ -52,14 +53,25 @@ fn title(file: &CorpusFile) -> String {
     words
 }
 
-/// Reads all types.
+/// Reads all types as x86-64 Linux has them.
 ///
 /// # Errors
 /// A file that is not in the format.
 pub fn read() -> Result<Vec<Group>, String> {
-    let feature = |block: Block| Feature {
-        tried: tried(&block),
-        block,
+    read_for(Target::X86_64_LINUX.name())
+}
+
+/// Reads all types as the target `triple` has them.
+///
+/// # Errors
+/// A file that is not in the format.
+pub fn read_for(triple: &str) -> Result<Vec<Group>, String> {
+    let feature = |mut block: Block| {
+        triple.clone_into(&mut block.target);
+        Feature {
+            tried: tried(&block),
+            block,
+        }
     };
     let group = |(title, blocks): (String, Vec<Block>)| Group {
         title,
@@ -85,12 +97,15 @@ fn tried(block: &Block) -> Result<Subject, String> {
         return Err(format!("{}: it declares no type `{TRIED}`", block.name));
     };
     let sig = FnSig::new([ty.clone()], Type::VOID);
-    let abi = FnAbi::new(&sig, &Target::X86_64_LINUX);
+    let abi = FnAbi::new(&sig, &alone.target);
     let abi = abi.map_err(|error| error.to_string())?;
     let mut block = block.clone();
     let texts =
         |slots: &[Slot]| -> Vec<String> { slots.iter().map(|slot| slot.text(TRIED)).collect() };
-    for (i, position) in positions(&abi, &DataModel::LP64).iter().enumerate() {
+    for (i, position) in positions(&abi, alone.target.data_model())
+        .iter()
+        .enumerate()
+    {
         let result = if position.returned { TRIED } else { "void" };
         let mut list = texts(&position.params);
         if !position.unnamed.is_empty() {

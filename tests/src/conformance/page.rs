@@ -7,6 +7,8 @@ use cabi_verify::report::expected::{Bug, Shows};
 
 use super::bugs::Seen;
 use super::divergences::Divergence;
+use super::matrix::Outcome;
+use super::targets::OfCompiler;
 use super::{Compiler, Measured};
 
 pub mod check;
@@ -18,10 +20,12 @@ const PAGE: &str = include_str!("page.md");
 pub fn text(measured: &Measured) -> String {
     let [c, zig] = tables::passes(measured);
     let parts = [
-        ("compilers", compilers(&measured.compilers)),
+        ("compilers", compilers(measured)),
         ("signs", tables::signs_and_counts(measured)),
         ("c", c),
         ("zig", zig),
+        ("targets", targets(measured)),
+        ("reasons", reasons(measured)),
         ("divergences", divergences(measured)),
         ("bugs", bugs(measured)),
         ("others", others(measured)),
@@ -40,9 +44,53 @@ pub fn filled(page: &str, parts: &[(&str, String)]) -> String {
     })
 }
 
-fn compilers(compilers: &[Compiler]) -> String {
-    let row = |Compiler { name, version }: &Compiler| format!("| {name} | {version} |\n");
-    compilers.iter().map(row).collect()
+/// Those of other targets by the first words of their commands.
+fn compilers(measured: &Measured) -> String {
+    let mut all: Vec<(&str, &str)> = Vec::new();
+    let of_targets = measured.targets.iter().map(|one| &one.compiler);
+    for Compiler { name, version } in measured.compilers.iter().chain(of_targets) {
+        let is_command = !measured.compilers.iter().any(|one| one.name == *name);
+        let name = match name.split_once(' ') {
+            Some((program, _)) if is_command => program,
+            _ => name,
+        };
+        if !all.iter().any(|(_, known)| known == version) || !is_command {
+            all.push((name, version));
+        }
+    }
+    let row = |(name, version): (&str, &str)| format!("| {name} | {version} |\n");
+    all.into_iter().map(row).collect()
+}
+
+fn targets(measured: &Measured) -> String {
+    let row = |one: &OfCompiler| {
+        let count = |outcome| one.counts.get(&outcome).copied().unwrap_or(0);
+        let [passes, lacks, refused, itself] = [
+            Outcome::Passes,
+            Outcome::Lacks,
+            Outcome::Refused,
+            Outcome::SelfInconsistent,
+        ]
+        .map(count);
+        let counts = format!("{passes} | {lacks} | {refused} | {itself}");
+        format!("{} {counts} |\n", start_of(one))
+    };
+    measured.targets.iter().map(row).collect()
+}
+
+/// How the rows of a compiler of another target begin.
+fn start_of(one: &OfCompiler) -> String {
+    format!("| {} | `{}` |", one.target, one.compiler.name)
+}
+
+fn reasons(measured: &Measured) -> String {
+    let of = |one: &OfCompiler| {
+        let notes = one.notes.iter();
+        let notes = notes.map(|(why, n)| format!("{n}: {}", escape(why)));
+        let notes: Vec<String> = notes.collect();
+        format!("{} {} |\n", start_of(one), notes.join("<br>"))
+    };
+    measured.targets.iter().map(of).collect()
 }
 
 fn divergences(measured: &Measured) -> String {

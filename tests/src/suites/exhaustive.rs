@@ -1,16 +1,26 @@
 //! The states of argument assignment, each with each shape of value, called against each compiler in both directions: here every sixteenth of
-//! them, with `cabi verify --exhaustive` all. Broken conventions must show.
+//! them, with `cabi verify --exhaustive` all. Then, for the targets whose code runs in programs of its own, every 24th at most. Broken conventions must show.
 
-use cabi::Policy;
+use cabi::{Policy, Target};
 use cabi_verify::build::Reference;
 use cabi_verify::exhaustive::{self, Exhaustive, ExhaustiveRun, SELF_INCONSISTENT, SetAside};
+use cabi_verify::run::HERE;
 use cabi_verify::verify::Compiler;
 
+use super::conventions::mutations;
+use crate::compiled::compilers_of_programs;
 use crate::mutants::MUTANTS;
 use crate::suite::{Result, Suite};
 
 /// Every n-th transition is run.
 const STRIDE: usize = 16;
+
+/// Every n-th at most where code runs in programs, of so many transitions at least.
+const IN_PROGRAMS: usize = 24;
+const PROGRAMS: usize = 50;
+
+/// So many dropped rules of a convention are noticed by a byte that differs, at least.
+const BY_BYTES: usize = 2;
 
 /// Every n-th in a control.
 const IN_CONTROLS: usize = 96;
@@ -33,10 +43,21 @@ exec "$@"
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for reference in suite.references() {
         let mut plan = plan(reference.clone(), None, STRIDE)?;
-        right(&plan, &reference, suite)?;
-        broken(&mut plan, reference.name(), suite)?;
-        disguised(&reference, suite)?;
-        inconsistent(&reference, suite)?;
+        right(&plan, suite)?;
+        if HERE == Target::X86_64_LINUX {
+            broken(&mut plan, reference.name(), suite)?;
+            disguised(&reference, suite)?;
+            inconsistent(&reference, suite)?;
+        } else {
+            dropped_rules(&mut plan, suite)?;
+        }
+    }
+    for compiler in compilers_of_programs(suite)? {
+        let mut plan = Exhaustive::new(compiler)?;
+        // Few transitions are of Windows's convention.
+        plan.stride = plan.n_wanted().div_ceil(PROGRAMS).clamp(1, IN_PROGRAMS);
+        right(&plan, suite)?;
+        dropped_rules(&mut plan, suite)?;
     }
     Ok(())
 }
@@ -58,8 +79,13 @@ fn is_clean(run: &ExhaustiveRun<'_>) -> bool {
 }
 
 /// Nothing may differ.
-fn right(plan: &Exhaustive, reference: &Reference, suite: &mut Suite) -> Result<()> {
-    let (name, report) = (reference.name(), &mut suite.report);
+fn right(plan: &Exhaustive, suite: &mut Suite) -> Result<()> {
+    let reference = &plan.compiler().reference;
+    let name = &match plan.compiler().programs {
+        Some(_) => reference.command(),
+        None => reference.name().to_owned(),
+    };
+    let report = &mut suite.report;
     for (shape, why) in plan.shapes_absent() {
         report.not_run(name, &shape.to_string(), &why);
     }
@@ -89,7 +115,8 @@ fn right(plan: &Exhaustive, reference: &Reference, suite: &mut Suite) -> Result<
         true => Ok(()),
         false => Err(format!("{} of {}", run.both(), run.wanted)),
     };
-    report.outcome(name, "every sixteenth transition", outcome);
+    let every = format!("every {}th transition", plan.stride);
+    report.outcome(name, &every, outcome);
     Ok(())
 }
 
@@ -111,6 +138,25 @@ fn broken(plan: &mut Exhaustive, name: &str, suite: &mut Suite) -> Result<()> {
         plan.mistake = mutant.mistake;
         caught(name, mutant.name, plan, suite)?;
     }
+    Ok(())
+}
+
+/// Of the convention's rules, each dropped in turn, some are missed by bytes; without the others the lowering makes no plan.
+fn dropped_rules(plan: &mut Exhaustive, suite: &mut Suite) -> Result<()> {
+    let convention = plan.compiler().target().convention();
+    let convention = convention.ok_or("the target has a convention")?;
+    plan.stride *= 4;
+    let mut n_noticed = 0;
+    for rule in mutations::dropped(convention) {
+        plan.mistake.convention = Some(rule.convention);
+        n_noticed += usize::from(!execute(plan)?.found.is_empty());
+    }
+    let outcome = match n_noticed {
+        n if n >= BY_BYTES => Ok(()),
+        n => Err(format!("{n} broken conventions were noticed by bytes")),
+    };
+    let name = plan.compiler().reference.command();
+    suite.report.outcome("exhaustive control", &name, outcome);
     Ok(())
 }
 

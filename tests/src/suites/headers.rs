@@ -12,12 +12,14 @@ use cabi_header::{HeaderError, Options};
 use cabi_verify::check::calls::Difference;
 use cabi_verify::header::Omitted;
 use cabi_verify::report::Report;
+use cabi_verify::run::HERE;
 use cabi_verify::verify::{
     Compiler, Mistake, OTHER_MEMBERS, Part, Prepared, Read, Run, Verification, VerifyError,
     may_be_skipped,
 };
 
-use crate::mutants::MUTANTS;
+use super::conventions::mutations::{self, Mutation};
+use crate::mutants::{MUTANTS, Mutant};
 use crate::suite::{Result, Suite};
 
 /// A header that is verified, and the package that has it.
@@ -150,13 +152,9 @@ fn read_text(
     let options = flags
         .iter()
         .fold(Options::new(), |options, flag| options.arg(flag));
-    match Read::text(
-        name,
-        text,
-        &options,
-        (&Target::X86_64_LINUX, Some(&X86_64_SYSV)),
-        |_, _| true,
-    ) {
+    match Read::text(name, text, &options, (&HERE, HERE.convention()), |_, _| {
+        true
+    }) {
         Ok(read) => Ok(Some(read)),
         Err(VerifyError::Header { source, .. }) if is_absent(&source) => {
             report.absent(engine, &format!("not installed: {source}"));
@@ -281,6 +279,29 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
     Ok(())
 }
 
+/// Mistakes in how this machine's C is called: on AArch64 each rule of its convention dropped.
+fn mistakes() -> Result<Vec<Mutant>> {
+    if HERE == Target::X86_64_LINUX {
+        return Ok(MUTANTS.to_vec());
+    }
+    let convention = HERE.convention().ok_or("the target has a convention")?;
+    let mutant = |rule: Mutation| Mutant {
+        name: rule.convention.name,
+        mistake: Mistake {
+            convention: Some(rule.convention),
+            ..Mistake::default()
+        },
+        breaks: "a rule of the convention",
+    };
+    // Each is a run over all functions of the header; an emulator takes a minute for one.
+    let step = match std::env::var_os("CABI_RUNNER") {
+        Some(_) => 6,
+        None => 1,
+    };
+    let dropped = mutations::dropped(convention).step_by(step);
+    Ok(dropped.map(mutant).collect())
+}
+
 /// No mismatch without a mistake, and one under each: with every reference compiler, since gcc does not rely on narrow arguments being extended.
 fn mutants(prepared: &Prepared<'_>, has_avx: bool, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
@@ -290,7 +311,7 @@ fn mutants(prepared: &Prepared<'_>, has_avx: bool, suite: &mut Suite) -> Result<
     for part in &right.parts {
         report.outcome(ENGINE, "no mistake", is_clean(&right, part));
     }
-    for mutant in MUTANTS {
+    for mutant in mistakes()? {
         if mutant.needs_wide_vectors() && !has_avx {
             report.not_run(ENGINE, mutant.name, "this machine does not have AVX");
             continue;

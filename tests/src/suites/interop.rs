@@ -8,15 +8,17 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{DataModel, VectorLevel};
+use cabi::Target;
 use cabi_verify::build::Reference;
 use cabi_verify::case::Subject;
 use cabi_verify::check::calls::{
     Direction, Fault, Verdict, admitted, all_settings, reference_agrees,
 };
-use cabi_verify::corpus::c_text;
-use cabi_verify::generate::{CType, Dialect, Signature, signature};
+use cabi_verify::fuzz;
+use cabi_verify::generate::{CType, Signature};
+use cabi_verify::run::HERE;
 use cabi_verify::run::guard::GuardedBuffers;
+use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
 
@@ -68,7 +70,10 @@ impl Found {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
+    let subjects = suite.corpus(match HERE == Target::X86_64_LINUX {
+        true => &["x86-64-sysv", "x86-64-win64"][..],
+        false => &["aarch64-linux"],
+    })?;
     let references = suite.references();
     let drawn = references.iter().map(drawn).collect::<Result<Vec<_>>>()?;
     let mut files = Vec::new();
@@ -119,24 +124,22 @@ fn is_random(case: &str) -> bool {
 /// Random signatures, of those that `cabi` has a type for, and two of so many parameters that words of the argument area are read, which are declared
 /// to Cranelift where they are few.
 fn drawn(reference: &Reference) -> Result<Vec<Subject>> {
+    let compiler = Compiler::new(reference.clone(), None)?;
     let seed = number("CABI_RANDOM_SEED", 1)?;
-    let dialect = match reference.name() {
-        "clang" => Dialect::CLANG,
-        _ => Dialect::GCC,
-    };
     let random = (0..number("CABI_RANDOM_COUNT", 150)?).map(|index| {
         let name = format!("random-{}-{seed}-{index}", reference.name());
-        (name, signature(seed, index, dialect))
+        (name, fuzz::drawn(&compiler, seed, index))
     });
     let many = [79, 250].map(|n| (format!("parameters-{n}"), of_parameters(n)));
     let mut subjects = Vec::new();
-    for (name, signature) in random.chain(many) {
-        let declared = signature.declared("", &DataModel::LP64);
-        if let Ok(case) = declared.case(&name, VectorLevel::Baseline) {
-            let code = declared.types.clone() + &declared.prototype();
-            let text = c_text::read(&code);
-            let drawn = Subject::of_cases(&name, code, declared.named, &[], vec![case]);
-            subjects.push(Subject { text, ..drawn });
+    for (index, (name, signature)) in random.chain(many).enumerate() {
+        if let Ok(mut drawn) = fuzz::subject(index, &signature, &compiler) {
+            drawn.target = HERE;
+            drawn
+                .cases
+                .iter_mut()
+                .for_each(|case| case.name = name.clone());
+            subjects.push(drawn);
         }
     }
     Ok(subjects)

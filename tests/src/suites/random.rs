@@ -1,62 +1,90 @@
-//! Random signatures: where each reference compiler passes their values, compared with `FnAbi` under its profile.
+//! Random signatures: layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
-//! Layouts are compared, then where the compiler's callers put each argument and its callees each result, at `-O0` and `-O2` and every vector
-//! level. It is the run of `cabi fuzz` with a register file and a stack of our own in place of Cranelift: what is not lowered is checked too. A
-//! difference is minimized and printed as a block of the corpus; where the compiler's own caller and callee disagree, it is self-inconsistent:
-//! printed, no failure.
+//! The compilers of this machine are asked at `-O0` and `-O2` and every vector level; on x86-64 a register file and a stack of our own are on the other
+//! side in place of Cranelift, so that what is not lowered is checked too. Those of the targets whose code runs in programs of its own (`cabi fuzz
+//! --target`) have Cranelift there, as an object file. A difference is minimized and printed as a block of the corpus; where the compiler's own caller and callee
+//! disagree, it is self-inconsistent.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `CABI_RANDOM_COUNT` | signatures for each reference compiler at each vector level and optimization | 60 |
+//! | `CABI_RANDOM_COUNT` | signatures for each compiler | 60 at each vector level and optimization, 256 where Cranelift is on the other side |
 //! | `CABI_RANDOM_SEED` | the seed | 1 |
 //! | `CABI_RANDOM_FIRST` | the first signature's index | 0 |
 //!
 //! A longer run: `CABI_RANDOM_COUNT=20000 CABI_RANDOM_SEED=7 cargo test -p cabi-tests --test random`.
 
-use cabi::Policy;
+use cabi::{Policy, Target};
 use cabi_verify::build::{Reference, feature_flags};
-use cabi_verify::fuzz::{self, Campaign, Found, Results};
+use cabi_verify::fuzz::{self, Campaign, Stats};
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::{Compiler, Mistake, OtherSide, VerifyError};
 
-use crate::conformance::LEVELS;
+use super::conventions::mutations;
+use crate::compiled::compilers_of_programs;
 use crate::suite::{Result, Suite, number};
 
-/// Vector levels, as features of the corpus.
+/// Vector levels, as features of the corpus. Each target has the first.
 const VECTORS: [&[&str]; 3] = [&[], &["avx"], &["avx512f"]];
 
 /// Differences of a run that are minimized.
 const SHRINKS: usize = 8;
 
-/// The signatures of `numbers` under `seed`.
-fn plan(seed: u64, numbers: std::ops::Range<u64>, at_once: usize) -> Campaign {
-    Campaign {
-        seed,
-        numbers,
+/// Signatures of which a broken convention has one elsewhere.
+const TO_NOTICE: u64 = 64;
+
+/// Of the rules of a convention so many are noticed by a byte that differs when they are dropped, at least: without the others plans are refused.
+const BY_BYTES: usize = 2;
+
+/// Whether images of registers are the other side of what this process calls.
+const HAS_IMAGES: bool = cfg!(target_arch = "x86_64");
+
+/// The first `usual` signatures, unless the environment says otherwise.
+fn plan(way: OtherSide, usual: u64) -> Result<Campaign> {
+    let first = number("CABI_RANDOM_FIRST", 0)?;
+    Ok(Campaign {
+        seed: number("CABI_RANDOM_SEED", 1)?,
+        numbers: first..first.saturating_add(number("CABI_RANDOM_COUNT", usual)?),
         time: None,
-        way: OtherSide::RegisterFile,
-        at_once,
-        shrinks: 0,
+        way,
+        at_once: at_once(),
+        shrinks: SHRINKS,
         mistake: Mistake::default(),
-    }
+    })
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let first = number("CABI_RANDOM_FIRST", 0)?;
-    let numbers = first..first.saturating_add(number("CABI_RANDOM_COUNT", 60)?);
-    let plan = plan(number("CABI_RANDOM_SEED", 1)?, numbers, at_once());
     let references = suite.references();
-    for features in VECTORS {
-        for optimize in LEVELS {
+    let by_cranelift = plan(OtherSide::Cranelift, 256)?;
+    let (here, levels) = match HAS_IMAGES {
+        true => (plan(OtherSide::RegisterFile, 60)?, &VECTORS[..]),
+        false => (by_cranelift.clone(), &VECTORS[..1]),
+    };
+    for features in levels {
+        for optimize in ["-O0", "-O2"] {
             let compilers = compilers(&references, features, optimize, suite)?;
-            let results = fuzz::run(&plan, &compilers, |_, _| Ok(()))?;
-            take(&plan, &compilers, results, suite)?;
+            take(&here, &compilers, suite)?;
         }
     }
-    for reference in &references {
-        let outcome = control(reference)?;
+    for reference in references.iter().filter(|_| HAS_IMAGES) {
+        let outcome = wrong_policy(reference)?;
         let engine = format!("{} control", reference.name());
         suite.report.outcome(&engine, "policy", outcome);
+    }
+    let programs = compilers_of_programs(suite)?;
+    for compiler in &programs {
+        take(&by_cranelift, std::slice::from_ref(compiler), suite)?;
+    }
+    let mut controlled: Vec<Target> = Vec::new();
+    let here = references.into_iter().filter(|_| !HAS_IMAGES);
+    for compiler in here
+        .map(|one| Compiler::new(one, None))
+        .chain(programs.into_iter().map(Ok))
+    {
+        let compiler = compiler?;
+        if !controlled.contains(&compiler.target()) {
+            controlled.push(compiler.target());
+            dropped_rules(&compiler, suite)?;
+        }
     }
     Ok(())
 }
@@ -84,17 +112,13 @@ fn compilers(
     Ok(compilers)
 }
 
-/// What was found under each of `compilers`.
-fn take(
-    plan: &Campaign,
-    compilers: &[Compiler],
-    results: Results,
-    suite: &mut Suite,
-) -> Result<()> {
+/// What `plan` finds under each of `compilers`.
+fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
+    let results = fuzz::run(plan, compilers, |_, _| Ok(()))?;
     let report = &mut suite.report;
-    for (compiler, stats) in compilers.iter().zip(results.compilers) {
+    for stats in results.compilers {
         report.note(format!(
-            "{} ({}), seed {}: {} signatures from {}: same {}, differ {}, explained {:?}, {:.0} a second",
+            "{} ({}), seed {}: {} signatures from {}: same {}, differ {}, self-inconsistent {}, known bugs {:?}, explained {:?}, {:.0} a second",
             stats.command,
             stats.version,
             plan.seed,
@@ -102,59 +126,102 @@ fn take(
             plan.numbers.start,
             stats.same,
             stats.failures.len(),
+            stats.inconsistent.len(),
+            stats.known,
             stats.explained,
             stats.rate(),
         ));
-        for (why, n) in &stats.not_run {
+        for (why, n) in stats.not_run.iter().chain(&stats.not_lowered) {
             report.note(format!("not run, {n}: {why}"));
         }
         for found in &stats.theirs {
             report.note(format!("theirs: {}# {}", found.block, found.why));
         }
-        for (i, found) in stats.failures.iter().enumerate() {
-            let smaller = match i < SHRINKS {
-                true => smaller(plan, compiler, found)?,
-                false => found.clone(),
-            };
-            let outcome = Err(format!("{}\n{}", smaller.why, smaller.block));
+        for found in stats.failures.iter().chain(&stats.inconsistent) {
+            let outcome = Err(format!("{}\n{}", found.why, found.block));
             report.outcome(&stats.command, &found.name, outcome);
         }
-        if stats.failures.is_empty() {
-            report.outcome(compiler.reference.name(), &stats.command, Ok(()));
+        if stats.failures.is_empty() && stats.inconsistent.is_empty() {
+            report.outcome("random", &stats.command, Ok(()));
         }
     }
     Ok(())
 }
 
-/// `found` minimized.
-fn smaller(plan: &Campaign, compiler: &Compiler, found: &Found) -> Result<Found> {
+/// What the first `count` signatures of any seed show with a mistake.
+fn with_mistake(
+    compiler: &Compiler,
+    way: OtherSide,
+    (count, shrinks): (u64, usize),
+    mistake: Mistake,
+) -> Result<Stats> {
     let plan = Campaign {
-        numbers: found.number..found.number + 1,
-        shrinks: 1,
-        ..plan.clone()
+        seed: 1,
+        numbers: 0..count,
+        shrinks,
+        mistake,
+        ..plan(way, count)?
     };
     let results = fuzz::run(&plan, std::slice::from_ref(compiler), |_, _| Ok(()))?;
-    let again = results.compilers.into_iter().flat_map(|t| t.failures);
-    Ok(again.last().unwrap_or_else(|| found.clone()))
+    let stats = results.compilers.into_iter().next();
+    Ok(stats.ok_or("no compiler was asked")?)
 }
 
 /// Under the policy of another compiler than it is, something must differ, and be minimized.
-fn control(reference: &Reference) -> Result<Result<(), String>> {
+fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     let other = match reference.name() {
         "clang" => Policy::GCC,
         _ => Policy::CLANG,
     };
     let compiler = Compiler::new(reference.clone(), Some(other))?;
-    let plan = plan(1, 0..100, 1);
-    let results = fuzz::run(&plan, std::slice::from_ref(&compiler), |_, _| Ok(()))?;
-    let found = results.compilers.into_iter().flat_map(|t| t.failures);
-    let Some(found) = found.max_by_key(|found| found.block.len()) else {
+    let found = |shrinks| {
+        let mistake = Mistake::default();
+        with_mistake(&compiler, OtherSide::RegisterFile, (100, shrinks), mistake)
+    };
+    let large = found(0)?.failures;
+    let Some((at, large)) = (large.iter().enumerate()).max_by_key(|(_, found)| found.block.len())
+    else {
         return Ok(Err("a wrong policy was not noticed".to_owned()));
     };
-    let small = smaller(&plan, &compiler, &found)?.block;
-    if small.len() >= found.block.len() || small.lines().count() > 8 {
-        let why = format!("it was not minimized:\n{}{small}", found.block);
+    let small = found(at + 1)?.failures.into_iter().nth(at);
+    let small = small.map(|found| found.block).unwrap_or_default();
+    if small.len() >= large.block.len() || !(1..=8).contains(&small.lines().count()) {
+        let why = format!("it was not minimized:\n{}{small}", large.block);
         return Ok(Err(why));
     }
     Ok(Ok(()))
+}
+
+/// A convention with a rule dropped must be noticed: by bytes, or because a plan is refused.
+fn dropped_rules(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
+    // Each of these has engines of its own in this process.
+    let count = match compiler.programs {
+        Some(_) => TO_NOTICE,
+        None => TO_NOTICE / 4,
+    };
+    let tried = |mistake| with_mistake(compiler, OtherSide::Cranelift, (count, 0), mistake);
+    let right = tried(Mistake::default())?;
+    let target = compiler.target();
+    let convention = target.convention().ok_or("the target has a convention")?;
+    let mut by_bytes = 0;
+    for rule in mutations::dropped(convention) {
+        let broken = tried(Mistake {
+            convention: Some(rule.convention),
+            ..Mistake::default()
+        })?;
+        by_bytes += usize::from(!broken.failures.is_empty());
+        let name = format!("{} {}", target.name(), rule.what);
+        let outcome = match broken.same < right.same {
+            true => Ok(()),
+            false => Err("not noticed".to_owned()),
+        };
+        suite.report.outcome("random control", &name, outcome);
+    }
+    let outcome = match by_bytes {
+        n if n >= BY_BYTES => Ok(()),
+        n => Err(format!("{n} broken conventions were noticed by bytes")),
+    };
+    let engine = "random control by bytes";
+    suite.report.outcome(engine, target.name(), outcome);
+    Ok(())
 }

@@ -1,6 +1,8 @@
 //! The corpus as static programs: C callers and C callees of each reference compiler, in a process of their own, as they would run under an
 //! emulator of another machine. Every case gets the verdict that it gets in this process.
 //!
+//! Blocks for AArch64 Linux, Apple's arm64 and Windows x64 pass as such programs only, under an emulator or as ELF in the other system's convention.
+//!
 //! Then the callers of one compiler call the callees of the other: where both profiles place a signature alike, that must pass. And one side is ours, by
 //! Cranelift as an object file: where the compiler agrees with itself, that must pass too. Callees of another convention (`-mabi=ms`), and a convention of ours
 //! with another first register, must show.
@@ -12,10 +14,12 @@ use cabi_verify::case::{Case, Direction, Entry};
 use cabi_verify::check::calls::{Difference, Harness, Verdict, admitted, reference_agrees};
 use cabi_verify::check::program_calls::{Pair, ProgramCases, in_two_files};
 use cabi_verify::run::loaded::LoadedCode;
-use cabi_verify::verify::known_bug;
+use cabi_verify::verify::{Compiler, known_bug};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{buffers, each_in_child};
+use super::conventions::mutations;
+use crate::compiled::{buffers, compilers_of_programs, each_in_child};
+use crate::conformance::targets;
 use crate::suite::{Result, Suite};
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -43,6 +47,105 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             }
         }
     }
+    other_targets(suite)
+}
+
+/// The folders of the corpus whose calls are those of other targets than x86-64 Linux.
+const FOLDERS: [&str; 3] = ["aarch64-linux", "aarch64-apple", "x86-64-windows"];
+
+/// The blocks of the corpus for the target: both sides ours in turn, and both the compiler's.
+fn other_targets(suite: &mut Suite) -> Result<()> {
+    let compilers = compilers_of_programs(suite)?;
+    for folder in FOLDERS {
+        let subjects = suite.corpus(&[folder])?;
+        for compiler in &compilers {
+            let (Some(programs), target) = (&compiler.programs, compiler.target()) else {
+                continue;
+            };
+            let reference = &compiler.reference;
+            let own = subjects.iter().filter(|subject| subject.target == target);
+            let engine = format!("static {}", reference.command());
+            let mut entries: Vec<Entry<'_>> = Vec::new();
+            for subject in own {
+                match reference.admits(&subject.block) {
+                    Ok(()) if subject.expects_refusal() => {
+                        let why = "the convention has no place for it, as the block says";
+                        suite.report.not_run(&engine, &subject.block.name, why);
+                    }
+                    Ok(()) => entries.extend(subject.cases.iter().map(|case| (subject, case))),
+                    Err(why) => suite.report.not_run(&engine, &subject.block.name, &why),
+                }
+            }
+            if entries.is_empty() {
+                continue;
+            }
+            let unit = Unit::of_entries(reference, "-O1", &entries);
+            let compiled = unit.compile()?;
+            let built = compiled.built.ok_or("nothing was compiled")?;
+            for refused in &compiled.refused {
+                let why = refused.why.messages().unwrap_or_default().to_owned();
+                suite.report.outcome(&engine, folder, Err(why));
+            }
+            let cases = compiled.cases.iter();
+            let cases: Vec<_> = cases
+                .filter_map(|&at| Some((entries.get(at)?.1, unit.symbol(at))))
+                .collect();
+            let program = ProgramCases {
+                target: programs,
+                objects: &[&built.object],
+                cases: &cases,
+                policy: compiler.policy,
+                convention: None,
+            };
+            for verdicts in program.verdicts(&[OURS[0], OURS[1], Pair::C])? {
+                for ((case, _), verdict) in cases.iter().zip(verdicts) {
+                    suite.verdict(&engine, &case.name, verdict);
+                }
+            }
+            broken_corpus(program, folder, suite)?;
+        }
+    }
+    compilers.iter().try_for_each(|one| every_type(one, suite))
+}
+
+/// The types of the conformance page in every position.
+fn every_type(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
+    let all = targets::run(compiler)?;
+    let name = all.compiler.name;
+    let counts = format!("{:?}, {} calls", all.counts, all.n_calls);
+    suite.report.note(format!("static types, {name}: {counts}"));
+    for (why, n) in all.notes {
+        suite.report.note(format!("{n}: {why}"));
+    }
+    let outcome = match all.failures.as_slice() {
+        [] if all.n_calls == 0 => Err("nothing was called".to_owned()),
+        [] => Ok(()),
+        failures => Err(failures.join("\n")),
+    };
+    suite.report.outcome("static types", &name, outcome);
+    Ok(())
+}
+
+/// A rule dropped from the convention must be noticed by some block.
+fn broken_corpus(program: ProgramCases<'_>, folder: &str, suite: &mut Suite) -> Result<()> {
+    let convention = program.target.target.convention();
+    let convention = convention.ok_or("the target has a convention")?;
+    let mut differing = 0;
+    for broken in mutations::dropped(convention) {
+        let broken = ProgramCases {
+            convention: Some(broken.convention),
+            ..program
+        };
+        let verdicts = broken.verdicts(&OURS)?.into_iter().flatten();
+        differing += verdicts
+            .filter(|one| matches!(one, Verdict::Differs(_)))
+            .count();
+    }
+    let outcome = match differing {
+        0 => Err("no broken convention was noticed".to_owned()),
+        _ => Ok(()),
+    };
+    (suite.report).outcome("static control", folder, outcome);
     Ok(())
 }
 

@@ -18,9 +18,9 @@ use clif_cabi_jit::{Engine, Settings};
 
 use crate::case::Entry;
 use crate::emit::cranelift::{Mutation, VARIANTS};
-use crate::run::BUFFER;
 use crate::run::guard::{GuardedBuffers, Side};
 use crate::run::loaded::{LoadedCode, Promise};
+use crate::run::{BUFFER, HERE};
 
 mod cranelift_side;
 mod engine_settings;
@@ -401,8 +401,8 @@ pub fn admitted<'a>(
     let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
     for subject in subjects {
         for case in &subject.cases {
-            if subject.target != cabi::Target::X86_64_LINUX {
-                not_run(&case.name, "not a signature of x86-64 System V");
+            if subject.target != HERE {
+                not_run(&case.name, &format!("not a signature of {}", HERE.name()));
             } else if let Err(why) = reference.admits(&subject.block) {
                 not_run(&case.name, &why);
             } else {

@@ -134,7 +134,7 @@ fn mode(asked: &Compiler, number: u64) -> Mode {
 }
 
 /// Signature `number` of those that `asked` is asked about.
-fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
+pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
     let target = asked.target();
     match target == Target::X86_64_LINUX {
         false => signature_for_machine(seed, number, &absent(asked, &target, number)),

@@ -14,8 +14,12 @@ use crate::generate::Signature;
 use crate::verdict::Verdict;
 use crate::verify::Compiler;
 
-/// The types and the case of a signature.
-fn subject(index: usize, signature: &Signature, compiler: &Compiler) -> Result<Subject, Verdict> {
+/// The types and the case of a signature, whose names start with `r<index>_`. An error is the verdict on what `cabi` refuses.
+pub fn subject(
+    index: usize,
+    signature: &Signature,
+    compiler: &Compiler,
+) -> Result<Subject, Verdict> {
     let name = format!("r{index}");
     let target = compiler.target();
     let mut model = *target.data_model();

@@ -1,6 +1,7 @@
 //! What of a committed page no longer holds: against a page that was made now, and against the lists it is made from.
 
 use cabi::Policy;
+use cabi_verify::build::ProgramTarget;
 use cabi_verify::corpus::Block;
 use cabi_verify::report::expected::Expected;
 
@@ -120,6 +121,14 @@ pub fn objections(page: &str, blocks: &[&Block], expected: &Expected) -> Vec<Str
             n => out.push(format!("{n} rows start with `{start}`")),
         }
     }
+    for triple in ProgramTarget::names() {
+        let start = format!("| {triple} | `");
+        let n = page.lines().filter(|line| line.starts_with(&start)).count();
+        // One in each of two tables for each compiler.
+        if n == 0 || n % 2 != 0 {
+            out.push(format!("{n} rows start with `{start}`"));
+        }
+    }
     let in_zig = zig_lines(page);
     let mut n_in_zig = 0;
     for block in blocks {
@@ -148,14 +157,14 @@ fn zig_lines(page: &str) -> Vec<&str> {
     lines.collect()
 }
 
-/// The rows of all tables but those of compilers and signs.
+/// The rows of all tables but those of compilers, signs and targets.
 fn rows(page: &str) -> usize {
     let mut n = 0;
     let mut counted = false;
     let mut before = "";
     for line in page.lines() {
         if line.starts_with("|---") {
-            counted = !["| compiler |", "| sign |"]
+            counted = !["| compiler |", "| sign |", "| target |"]
                 .iter()
                 .any(|start| before.starts_with(start));
         } else if before.starts_with('|') && line.starts_with('|') && counted {

@@ -59,6 +59,14 @@ pub(in crate::suites) fn of(convention: &'static Convention, features: Features)
     broken.collect()
 }
 
+/// `convention` without each of its rules for any signature, one at a time.
+pub(in crate::suites) fn dropped(
+    convention: &'static Convention,
+) -> impl Iterator<Item = Mutation> {
+    let all = of(convention, Features::default()).into_iter();
+    all.filter(|one| one.what.contains("without `"))
+}
+
 /// What is wrong about unnamed arguments: that of each rule for them, and that they have no registers.
 pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
     let Convention { rules, frame, .. } = *convention;

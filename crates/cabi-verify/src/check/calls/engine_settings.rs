@@ -5,7 +5,7 @@ use clif_cabi_jit::{Cpu, OptLevel, RegisterAllocator, Settings};
 /// Every combination of settings that calls run under, with its name: register allocation, optimization, SSE2 only or all of this machine.
 pub fn all_settings() -> Vec<(String, Settings)> {
     let mut all = Vec::new();
-    for (cpu, cpu_name) in [(Cpu::Host, "host"), (Cpu::Baseline, "sse2")] {
+    for (cpu, cpu_name) in [(Cpu::Host, "host"), (Cpu::Baseline, "baseline")] {
         for (allocator, allocator_name) in [
             (RegisterAllocator::Backtracking, "backtracking"),
             (RegisterAllocator::SinglePass, "single_pass"),

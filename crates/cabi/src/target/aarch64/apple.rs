@@ -68,10 +68,24 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if let Some(group) = homogeneous(ty, cx)? {
         return Ok(group);
     }
-    Ok(match ty.size() {
-        1..=16 => in_words(ty, ty.canonical_align()),
-        _ => large(ty, cx),
-    })
+    match ty.size() {
+        1..=16 => {
+            check_unnamed(ty, cx)?;
+            Ok(in_words(ty, ty.canonical_align()))
+        }
+        _ => Ok(large(ty, cx)),
+    }
+}
+
+/// clang's callers align an unnamed record as the record is, its `va_arg` as a typedef of it asks.
+fn check_unnamed(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
+    let is_wide = |align: u32| align >= 16;
+    if cx.role == Role::Unnamed && is_wide(ty.align()) != is_wide(ty.canonical_align()) {
+        let why =
+            "clang's callers do not align an unnamed one as its typedef, which its `va_arg` does";
+        return Err(disputed(ty, why, APPLE_ARM64.name));
+    }
+    Ok(())
 }
 
 /// Words in registers that need not be an even pair, all of them or none.
@@ -134,5 +148,6 @@ fn homogeneous(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error>
             "clang's callers do not align unnamed records of 16-byte vectors as its `va_arg` does";
         return Err(disputed(ty, why, APPLE_ARM64.name));
     }
+    check_unnamed(ty, cx)?;
     Ok(Some(found.group(ty, element, cx)))
 }
