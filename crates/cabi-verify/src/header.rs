@@ -120,9 +120,7 @@ pub fn read(
 fn retain_records(header: &mut Header) {
     let typedefs = &header.typedefs;
     header.records.retain(|record| {
-        let mut same = typedefs
-            .iter()
-            .filter(|typedef| typedef.name == record.name);
+        let mut same = typedefs.iter().filter(|one| one.name == record.name);
         same.all(|typedef| typedef.ty == record.ty)
     });
 }
@@ -331,15 +329,16 @@ impl Declaring<'_> {
 
     /// The name of `ty`, a record that was written `name`; or of a typedef that changes its alignment.
     fn record(&self, ty: &Type, name: &str) -> Option<String> {
-        let Some(known) = self.header.ty(name) else {
-            // It was left out for a reason of its own, or has another name than the header's list gives it.
-            return Some(name.to_owned());
-        };
-        let mut typedefs = self.header.typedefs.iter();
-        let typedef = typedefs.find(|typedef| typedef.ty == *ty);
-        match known == ty {
-            true => Some(name.to_owned()),
-            false => typedef.map(|typedef| typedef.name.clone()),
+        match self.header.ty(name) {
+            Some(known) if known != ty => {
+                let mut typedefs = self.header.typedefs.iter();
+                let typedef = typedefs.find(|typedef| typedef.ty == *ty);
+                typedef.map(|typedef| typedef.name.clone())
+            }
+            // AArch64's `va_list` is a record of the compiler's own: no text declares its tag.
+            None if name == "struct __va_list" => Some("__builtin_va_list".to_owned()),
+            // Or it was left out for a reason of its own, or has another name than the header's list gives it.
+            _ => Some(name.to_owned()),
         }
     }
 
