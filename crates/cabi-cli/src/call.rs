@@ -14,11 +14,13 @@ mod number;
 mod own_type;
 mod peek;
 mod print;
+#[cfg(has_calls)]
+mod program;
 mod quoted;
 
 use std::path::PathBuf;
 
-use cabi::{FnSig, Kind, Policy, Type};
+use cabi::{FnSig, Kind, Policy, Target, Type};
 use cabi_header::{Header, Prototype, Written};
 use clap::Args;
 
@@ -48,7 +50,8 @@ Examples:
   cabi call -i stdio.h printf '\"%d %.2f %Lg\\n\"' 1 2.5 1.5L
   cabi call -i complex.h cexp '{0, 3.141592653589793}'
   cabi call -i math.h frexp 12.0 '&(int){0}'
-  cabi call -l ./libvec.so -i vec.h rotate '{.x = 1}' 0.5";
+  cabi call -l ./libvec.so -i vec.h rotate '{.x = 1}' 0.5
+  cabi call --target aarch64-apple-darwin -l vec.c -i vec.h rotate '{.x = 1}' 0.5";
 
 /// Calls a C function and prints its result.
 #[derive(Args)]
@@ -57,13 +60,19 @@ pub(crate) struct Call {
     /// Header that declares the function, as after `#include`: `stdlib.h`, or a path.
     #[arg(short, long, value_name = "HEADER", required = true)]
     include: Vec<String>,
-    /// Library that defines the function, by file name or soname; searched before the C library.
+    /// Library that defines the function, by file name or soname; searched before the C library. With --target: a file of C (`.c`); for Linux also an object
+    /// file or a static library.
     #[arg(short, long = "library", value_name = "LIB")]
     libraries: Vec<String>,
     /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas; by default as the system's own
     /// compiler, gcc on Linux.
     #[arg(long, value_parser = reading::policy)]
     policy: Option<Policy>,
+    /// Target of the function, which is called in a program of its own, under an emulator where this machine cannot run it:
+    /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    #[cfg(has_calls)]
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
     #[command(flatten)]
     reading: Reading,
     /// Name of the function.
@@ -86,30 +95,25 @@ impl Call {
             None => child::run(&self.function, &self.include.join(", ")),
             Some(progress) => {
                 crate::ending::end_with_parent();
-                Ok(self.call(progress)?)
+                self.call(progress)
             }
         }
     }
 
     /// The call, in the child.
-    fn call(&self, progress: &std::path::Path) -> Result<String, String> {
+    fn call(&self, progress: &std::path::Path) -> Result<String, Failure> {
         let parse = |arg: &String| Init::parse(arg).map_err(|why| format!("{arg}: {why}"));
         let inits: Vec<_> = self.args.iter().map(parse).collect();
         let parsed: Vec<Init> = inits.iter().flatten().cloned().collect();
         let mut questions = Questions::of(&parsed);
-        for header in &self.include {
-            reading::check::file(header)?;
-        }
-        let text: String = self.include.iter().map(|h| reading::include(h)).collect();
-        let includes = self.include.join(", ");
-        let options = self.reading.options(self.policy);
-        let read = reading::check::limited(|| questions.ask(&text, &options));
-        let header = read.map_err(|error| reading::check::message(&includes, &error))?;
+        let target = self.other_target()?;
+        let header = self.read(&mut questions, target.as_ref())?;
         child::note(progress, child::Progress::Read, "")?;
+        let includes = self.include.join(", ");
         let prototype = reading::function(&header, &self.function, &includes)?;
         check_count(prototype, self.args.len())?;
         let answers = questions.answers(&header);
-        let mut memory = Memory::default();
+        let mut memory = Memory::new(target.is_none());
         let mut unnamed = Vec::new();
         let mut values = Vec::new();
         for (i, init) in inits.iter().enumerate() {
@@ -131,14 +135,55 @@ impl Call {
             values.push(bytes);
         }
         let sig = self.signature(prototype, unnamed)?;
-        let call = invoke::Call::new(&prototype.symbol, &sig, &values, &self.libraries)?;
-        child::note(progress, child::Progress::Calling, "")?;
+        // It keeps the libraries open to which the result may point.
+        let call;
+        let result = match &target {
+            #[cfg(has_calls)]
+            Some(target) => {
+                let files = (&*self.libraries, &*self.reading.flags());
+                let result = program::call(target, (prototype, &sig), &values, &mut memory, files);
+                Some(result?)
+            }
+            _ => {
+                call = invoke::Call::new(&prototype.symbol, &sig, &values, &self.libraries)?;
+                child::note(progress, child::Progress::Calling, "")?;
+                call.run()
+            }
+        };
         // A forked process has nothing to tell; the one that was asked has the result.
-        if let Some(result) = call.run() {
+        if let Some(result) = result {
             let text = results(prototype, &header, &result, &memory);
             child::note(progress, child::Progress::Returned, &text)?;
         }
         Ok(String::new())
+    }
+
+    /// The header, with the `questions` about the arguments.
+    fn read(&self, questions: &mut Questions, target: Option<&Target>) -> Result<Header, String> {
+        for header in &self.include {
+            reading::check::file(header)?;
+        }
+        let text: String = self.include.iter().map(|h| reading::include(h)).collect();
+        let mut options = self.reading.options(self.policy);
+        if let Some(target) = target {
+            options = options.arg(format!("--target={}", reading::clang_name(target)));
+        }
+        let read = reading::check::limited(|| questions.ask(&text, &options));
+        let includes = self.include.join(", ");
+        let header = read.map_err(|error| reading::check::message(&includes, &error))?;
+        if target.is_some() {
+            reading::target(&header, target)?;
+        }
+        Ok(header)
+    }
+
+    /// The target that `--target` names, if its functions cannot be called in this process.
+    fn other_target(&self) -> Result<Option<Target>, String> {
+        #[cfg(has_calls)]
+        if let Some(triple) = &self.target {
+            return program::other_target(triple);
+        }
+        Ok(None)
     }
 
     fn signature(&self, prototype: &Prototype, unnamed: Vec<Type>) -> Result<FnSig, String> {
@@ -221,11 +266,17 @@ fn results(prototype: &Prototype, header: &Header, result: &[u8], memory: &Memor
     let mut text = String::new();
     if !matches!(prototype.ret.kind(), Kind::Void) {
         let written = Some(&prototype.written_ret);
-        text += &print::print(&prototype.ret, written, header, result);
+        text += &print::print(
+            &prototype.ret,
+            written,
+            header,
+            result,
+            memory.elsewhere.is_none(),
+        );
         text.push('\n');
     }
     for (name, ty, written, bytes) in memory.objects() {
-        let value = print::print(ty, written, header, &bytes);
+        let value = print::print(ty, written, header, &bytes, memory.elsewhere.is_none());
         text += &format!("{name} = {value}\n");
     }
     text

@@ -10,6 +10,7 @@ pub mod child;
 pub mod guard;
 #[allow(unsafe_code)]
 pub mod loaded;
+pub mod one_call;
 pub mod program;
 pub mod zig;
 

@@ -28,8 +28,9 @@ pub(crate) struct Questions {
 }
 
 /// What was found out, or why not.
-#[derive(Default)]
 pub(crate) struct Answers {
+    /// Of the target that clang reads for.
+    pub(crate) long_double: Type,
     types: HashMap<String, Result<Type, String>>,
     /// The same after C's default argument promotions, of those that are types.
     promoted: HashMap<String, Type>,
@@ -146,6 +147,7 @@ impl Questions {
             Some((ty.clone(), named.written.promoted(&named.ty)))
         });
         Answers {
+            long_double: header.model.long_double(),
             types: types.collect(),
             promoted: promoted.collect(),
             constants: constants.collect(),

@@ -9,9 +9,10 @@ use cabi_header::Written;
 use clif_cabi_jit::{Invoker, Invokers, Library, Settings};
 
 /// What pointers among the arguments point to. Never freed: C may keep a pointer, and the process ends soon.
-#[derive(Default)]
 pub(crate) struct Memory {
     objects: Vec<Object>,
+    /// Of a call in another process: all of it, and where that process has it.
+    pub(crate) elsewhere: Option<(usize, Vec<u8>)>,
 }
 
 /// What an argument points to.
@@ -21,7 +22,7 @@ struct Object {
     ty: Type,
     /// The type as the header wrote it, where it did.
     written: Option<Written>,
-    block: Block,
+    address: usize,
 }
 
 /// Memory that C can write to, aligned to 16 bytes.
@@ -54,17 +55,37 @@ impl Block {
     }
 }
 
+/// Where another process has it.
+const ELSEWHERE: usize = 1 << 36;
+
 impl Memory {
-    /// The address of a copy of `bytes`, which [`Memory::objects`] lists afterwards if it has a type.
+    /// Of this process if the call is `here`.
+    pub(crate) fn new(here: bool) -> Self {
+        Self {
+            objects: Vec::new(),
+            elsewhere: (!here).then_some((ELSEWHERE, Vec::new())),
+        }
+    }
+
+    /// The address of a copy of `bytes`, aligned to 16 bytes, which [`Memory::objects`] lists afterwards if it has a type.
     pub(crate) fn keep(&mut self, ty: Option<Type>, bytes: &[u8]) -> usize {
-        let block = Block::new(bytes);
-        let address = block.start.expose_provenance();
+        let address = match &mut self.elsewhere {
+            None => Block::new(bytes).start.expose_provenance(),
+            Some((start, all)) => {
+                let at = all.len().next_multiple_of(16);
+                all.resize(at, 0);
+                all.extend_from_slice(bytes);
+                // So that an object without bytes has an address too.
+                all.push(0);
+                *start + at
+            }
+        };
         if let Some(ty) = ty {
             self.objects.push(Object {
                 name: String::new(),
                 ty,
                 written: None,
-                block,
+                address,
             });
         }
         address
@@ -86,7 +107,17 @@ impl Memory {
     /// The objects with a type, as they are now: name, type, the type as written, bytes.
     pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, &Type, Option<&Written>, Vec<u8>)> {
         self.objects.iter().map(|object| {
-            let bytes = object.block.read();
+            let len = usize::try_from(object.ty.size()).unwrap_or(0);
+            let bytes = match &self.elsewhere {
+                None => {
+                    let start = std::ptr::with_exposed_provenance_mut(object.address);
+                    Block { start, len }.read()
+                }
+                Some((start, all)) => {
+                    let at = object.address - start;
+                    all.get(at..at + len).unwrap_or_default().to_vec()
+                }
+            };
             (
                 object.name.as_str(),
                 &object.ty,

@@ -24,9 +24,9 @@ fn own_type(init: &Init, answers: &Answers) -> Result<Type, String> {
         }
     };
     match value {
-        Value::Number(number) => Ok(number_type(number)),
+        Value::Number(number) => Ok(number_type(number, answers)),
         Value::Complex(a, b) => {
-            let (a, b) = (number_type(a), number_type(b));
+            let (a, b) = (number_type(a, answers), number_type(b, answers));
             let rank = |ty: &Type| (ty.as_scalar().is_some_and(Scalar::is_float), ty.size());
             let part = if rank(&a) < rank(&b) { b } else { a };
             Type::complex(&part).map_err(|e| e.to_string())
@@ -43,13 +43,13 @@ fn own_type(init: &Init, answers: &Answers) -> Result<Type, String> {
 }
 
 /// The type of a constant (C17 6.4.4.1 and 6.4.4.2).
-fn number_type(number: &Number) -> Type {
+fn number_type(number: &Number, answers: &Answers) -> Type {
     let (magnitude, decimal, unsigned, long) = match &number.kind {
         NumberKind::Float { suffix, .. } => {
             return match suffix {
                 Suffix::None => Type::F64,
                 Suffix::F => Type::F32,
-                Suffix::L => Type::F80,
+                Suffix::L => answers.long_double.clone(),
                 Suffix::F16 => Type::F16,
                 Suffix::Bf16 => Type::BF16,
                 Suffix::F128 => Type::F128,

@@ -9,13 +9,20 @@ use super::{bits, float, peek};
 const MAX_POINTEE: u64 = 1 << 16;
 
 /// The value of type `ty` in `bytes`, as C initialises one. Of a union every member is written. Where the header says, as `written` and in
-/// its records, that a pointer is to characters or to a record, what it points to follows its address.
-pub(crate) fn print(ty: &Type, written: Option<&Written>, header: &Header, bytes: &[u8]) -> String {
+/// its records, that a pointer is to characters or to a record, what it points to follows its address, if it points into this process (`here`).
+pub(crate) fn print(
+    ty: &Type,
+    written: Option<&Written>,
+    header: &Header,
+    bytes: &[u8],
+    here: bool,
+) -> String {
     let mut text = String::new();
     let printer = Printer {
         header,
         bytes,
-        follow: true,
+        here,
+        follow: here,
     };
     printer.object(&mut text, ty, written, 0);
     text
@@ -24,6 +31,8 @@ pub(crate) fn print(ty: &Type, written: Option<&Written>, header: &Header, bytes
 struct Printer<'a> {
     header: &'a Header,
     bytes: &'a [u8],
+    /// Whether pointers point into this process.
+    here: bool,
     /// Whether the records that pointers point to are shown: not those in them.
     follow: bool,
 }
@@ -86,7 +95,7 @@ impl Printer<'_> {
     fn pointee(&self, to: &Written, address: usize) -> Option<String> {
         const WILD: &str = " /* not readable */";
         match to {
-            Written::Char => Some(match peek::string_at(address) {
+            Written::Char if self.here => Some(match peek::string_at(address) {
                 Some((string, false)) => format!(" {}", quote(&string)),
                 Some((string, true)) => format!(" {}...", quote(&string)),
                 None => WILD.to_owned(),
@@ -104,6 +113,7 @@ impl Printer<'_> {
                 let inner = Printer {
                     header: self.header,
                     bytes: &bytes,
+                    here: true,
                     follow: false,
                 };
                 inner.object(&mut text, ty, Some(to), 0);

@@ -17,21 +17,6 @@ extern const unsigned long cabi_n_rows;
 /* seen, got, given, image, wide, .. escape_at: those of the callers' file, and of the callees', if that is another one */
 extern void *const cabi_places[10];
 extern __attribute__((weak)) void *const cabi_callee_places[10];
-#ifdef __x86_64__
-/* what compilers call by themselves in functions for Windows */
-__attribute__((ms_abi)) void *cabi_ms_memmove(unsigned char *to, const unsigned char *from, unsigned long n) {
-  if (to <= from) for (unsigned long i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = from[i];
-  else while (n--) ((volatile unsigned char *)to)[n] = from[n];
-  return to;
-}
-__attribute__((ms_abi)) void *cabi_ms_memcpy(unsigned char *to, const unsigned char *from, unsigned long n) { return cabi_ms_memmove(to, from, n); }
-__attribute__((ms_abi)) void *cabi_ms_memset(unsigned char *to, int with, unsigned long n) {
-  for (unsigned long i = 0; i < n; i++) ((volatile unsigned char *)to)[i] = with;
-  return to;
-}
-__asm__(".globl __chkstk, ___chkstk_ms\n__chkstk:\n___chkstk_ms: ret");
-int _fltused;
-#endif
 static void *home[5];
 static SYSTEM void escape(void) { __builtin_longjmp(home, 1); }
 static void copy(unsigned char *to, const unsigned char *from, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = from[i]; }

@@ -30,4 +30,11 @@ pub(crate) struct ProgramCall {
 
 /// The program's text. Its argument is the number of the call to begin with; each call prints a line: its number, the bytes that the callee has
 /// seen, the bytes of the result that the caller got, and those of widened integers.
-pub(crate) const MAIN: &str = include_str!("main_program.c");
+pub(crate) const MAIN: &str = concat!(include_str!("windows.c"), include_str!("main_program.c"));
+
+/// What code for Windows calls by itself, and no C library here has in its convention.
+pub(crate) const WINDOWS: &str = include_str!("windows.c");
+
+/// A program that makes one call, with values of the macros that [`run::one_call`](crate::run::one_call) defines. Its argument is the file to write the result to, and
+/// the memory that pointers among the arguments point to.
+pub(crate) const ONE_CALL: &str = include_str!("one_call.c");

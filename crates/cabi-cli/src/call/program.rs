@@ -1,0 +1,70 @@
+//! A call of a function of another target: a program of `cabi-verify`, under an emulator where this machine cannot run it.
+
+use std::path::Path;
+
+use cabi::{FnSig, Target};
+use cabi_header::Prototype;
+use cabi_verify::build::{ProgramTarget, Reference, TIME_LIMIT};
+use cabi_verify::run::HERE;
+use cabi_verify::run::one_call::{CallOutput, OneCall};
+
+use super::invoke::Memory;
+use crate::ending::ending;
+use crate::output::{self, Failure};
+
+/// The target `triple`, unless it is the one whose functions are called in this process.
+///
+/// # Errors
+/// It is not known.
+pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
+    let target = Target::named(triple).map_err(|e| format!("--target {e}"))?;
+    Ok((target != HERE).then_some(target))
+}
+
+/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts, and prints what it prints. Returns the result; `memory` is as the
+/// call has left it.
+///
+/// # Errors
+/// Why there is no such program, or how it ended.
+pub(crate) fn call(
+    target: &Target,
+    (prototype, sig): (&Prototype, &FnSig),
+    args: &[Vec<u8>],
+    memory: &mut Memory,
+    (files, flags): (&[String], &[String]),
+) -> Result<Vec<u8>, Failure> {
+    let (of, name) = (prototype.name.as_str(), target.name());
+    let refuse = |why: String| format!("{of} was not called for {name}: {why}");
+    let (program, compilers) = ProgramTarget::named(name).map_err(refuse)?;
+    let command = compilers.first().copied().unwrap_or_default();
+    let compiler = Reference::within(TIME_LIMIT, command).map_err(refuse)?;
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let absolute = files.iter().map(|file| {
+        let path = std::fs::canonicalize(Path::new(file));
+        path.map_err(|e| format!("{file}: {e}"))
+    });
+    let files = absolute.collect::<Result<Vec<_>, String>>()?;
+    let files: Vec<&Path> = files.iter().map(|path| &**path).collect();
+    let one = OneCall {
+        target: &program,
+        compiler: (&compiler.for_programs(), &flags),
+        files: &files,
+        symbol: &prototype.symbol,
+        sig,
+        vectors: prototype.vectors,
+    };
+    let (start, before) = memory.elsewhere.take().unwrap_or_default();
+    let CallOutput { process, returned } = one.run(args, (start, &before)).map_err(refuse)?;
+    output::print(&String::from_utf8_lossy(&process.stdout))?;
+    eprint!("{}", String::from_utf8_lossy(&process.stderr));
+    match (returned, process.status.success()) {
+        (Some((result, after)), true) => {
+            memory.elsewhere = Some((start, after));
+            Ok(result)
+        }
+        _ => {
+            let how = ending(process.status);
+            Err(format!("{of} did not return: its process {how}").into())
+        }
+    }
+}

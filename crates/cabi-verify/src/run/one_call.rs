@@ -1,0 +1,172 @@
+//! One call of a function of another target, in a program of its own: files of C or of object code have the function, Cranelift makes the call.
+
+use std::path::Path;
+use std::process::Output;
+
+use cabi::{FnSig, VectorLevel};
+
+use crate::build::cranelift_object::{CraneliftObject, ours};
+use crate::build::program::{File, Program, SECONDS};
+use crate::build::{ProgramTarget, Reference, ReferenceError};
+use crate::case::Direction;
+use crate::emit::c::main_program::{ONE_CALL, WINDOWS};
+use crate::scratch::Scratch;
+
+/// To how many bytes a program aligns arguments and result.
+const ALIGN: u32 = 4096;
+
+/// A function of another target, and the call of it.
+#[derive(Clone, Copy, Debug)]
+pub struct OneCall<'a> {
+    /// Whose program it is.
+    pub target: &'a ProgramTarget,
+    /// Who compiles the files of C, with these flags.
+    pub compiler: (&'a Reference, &'a [&'a str]),
+    /// Where the function is: files of C, whose names end in `.c`, and where the target is of the system that programs are linked for, object files and
+    /// static libraries.
+    pub files: &'a [&'a Path],
+    /// The symbol of the function.
+    pub symbol: &'a str,
+    /// What it is called as.
+    pub sig: &'a FnSig,
+    /// The widest vectors in registers.
+    pub vectors: VectorLevel,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug)]
+pub struct CallOutput {
+    /// How the process ended, and what it printed.
+    pub process: Output,
+    /// The bytes of the result, and the memory as it was afterwards. `None` if the function did not return.
+    pub returned: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl OneCall<'_> {
+    /// Calls the function with the objects `args`, and with memory that pointers among them point to: its bytes, which begin at the address `start`.
+    ///
+    /// # Errors
+    /// Why there is no such program: what is not lowered, what does not compile or link.
+    pub fn run(
+        &self,
+        args: &[Vec<u8>],
+        (start, memory): (usize, &[u8]),
+    ) -> Result<CallOutput, String> {
+        let text = |error: ReferenceError| match error.messages() {
+            Some(messages) => format!("{error}\n{}", messages.trim_end()),
+            None => error.to_string(),
+        };
+        let types = self.sig.params().iter().map(|param| &param.ty);
+        if let Some(ty) = types
+            .chain([self.sig.result()])
+            .find(|ty| ty.align() > ALIGN)
+        {
+            return Err(format!("{ty} is aligned to more than {ALIGN} bytes"));
+        }
+        let is_c = |file: &&&Path| file.extension().is_some_and(|extension| extension == "c");
+        if self.is_foreign()
+            && let Some(file) = self.files.iter().find(|file| !is_c(file))
+        {
+            return Err(format!(
+                "{}: files of C alone, because object code of ELF does not say whose convention it follows",
+                file.display()
+            ));
+        }
+        let folder = Scratch::new().map_err(|error| error.to_string())?;
+        let (object, out) = (folder.path().join("ours.o"), folder.path().join("out"));
+        let (mut images, mut offsets) = (Vec::new(), Vec::new());
+        for (bytes, param) in args.iter().zip(self.sig.params()) {
+            let align = usize::try_from(param.ty.align()).unwrap_or(1).max(1);
+            images.resize(images.len().next_multiple_of(align), 0);
+            offsets.push(images.len());
+            images.extend_from_slice(bytes);
+        }
+        std::fs::write(&object, self.object(&offsets)?).map_err(|error| error.to_string())?;
+        let size = usize::try_from(self.sig.result().size()).unwrap_or(0);
+        let macros = format!(
+            "#define CALLER {}_call\n#define START {start:#x}\n#define RESULT {}\n#define IMAGES {}\n#define MEMORY {}\n",
+            ours(self.symbol),
+            size.max(1),
+            initializer(&images),
+            initializer(memory),
+        );
+        let program = self.link(&format!("{WINDOWS}{macros}{ONE_CALL}"), &object);
+        let program = program.map_err(text)?;
+        let words = [out.to_string_lossy().into_owned()];
+        let process = program.run(&self.target.emulator, &words, SECONDS);
+        let process = process.map_err(text)?;
+        let returned = std::fs::read(&out).ok().and_then(|mut bytes| {
+            (bytes.len() > size).then(|| {
+                let after = bytes.split_off(size.max(1));
+                bytes.truncate(size);
+                (bytes, after)
+            })
+        });
+        Ok(CallOutput { process, returned })
+    }
+
+    /// Whether the target is of another system than the one that programs are linked for.
+    fn is_foreign(&self) -> bool {
+        let name = self.target.target.name();
+        ["windows", "apple"].iter().any(|word| name.contains(word))
+    }
+
+    /// What makes the call, by Cranelift.
+    fn object(&self, offsets: &[usize]) -> Result<Vec<u8>, String> {
+        let target = &self.target.target;
+        let mut object = CraneliftObject::new(self.vectors, target, "cabi_places")?;
+        let added = object.add(Direction::Call, self.symbol, self.sig, offsets, 0);
+        added.map_err(|fault| fault.to_string())?;
+        object.finish(&[])
+    }
+
+    /// The program. The C library here is of the system that programs are linked for: functions of another system may need nothing of it, because it would be called by
+    /// the wrong convention.
+    fn link(&self, main: &str, ours: &Path) -> Result<Program, ReferenceError> {
+        let linker = &self.target.linker;
+        let paths: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| file.to_string_lossy())
+            .collect();
+        let (sources, objects): (Vec<_>, Vec<_>) =
+            paths.iter().partition(|path| path.ends_with(".c"));
+        let include = |path: &&std::borrow::Cow<'_, str>| format!("#include \"{path}\"\n");
+        let texts: Vec<String> = sources.iter().map(include).collect();
+        let (compiler, flags) = self.compiler;
+        let own = |source| File {
+            by: linker,
+            source,
+            flags: vec!["-w"],
+        };
+        let theirs = texts.iter().map(|source| File {
+            by: compiler,
+            source,
+            flags: flags.to_vec(),
+        });
+        let theirs: Vec<File<'_>> = theirs.collect();
+        let objects: Vec<&str> = objects.iter().map(|path| &***path).collect();
+        if self.is_foreign() {
+            let files = [&[own(WINDOWS)], &theirs[..]].concat();
+            let required = format!("-Wl,-e,0,--require-defined={}", self.symbol);
+            Program::build(&files, &["-static", "-nostdlib", &required])?;
+        }
+        let files = [&[own(main)], &theirs[..]].concat();
+        let ours = ours.to_string_lossy();
+        let flags = [&[&*ours], &objects[..], &["-static", "-lm"]].concat();
+        Program::build(&files, &flags)
+    }
+}
+
+/// `bytes` as the initializer of an array of C, which has one byte more where it would be empty.
+fn initializer(bytes: &[u8]) -> String {
+    let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
+    format!(
+        "{{{}}}",
+        if bytes.is_empty() {
+            "0".to_owned()
+        } else {
+            bytes.join(",")
+        }
+    )
+}
