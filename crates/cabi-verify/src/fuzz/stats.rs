@@ -44,6 +44,8 @@ pub struct Stats {
     pub command: String,
     /// The first line of its `--version`.
     pub version: String,
+    /// The target that it compiles for.
+    pub target: String,
     /// The policy bits it was checked under.
     pub policy: Vec<String>,
     /// `baseline`, `avx` or `avx512`: the widest vectors in registers.
@@ -133,6 +135,7 @@ impl Stats {
             label,
             command: asked.reference.command(),
             version: asked.reference.version().to_owned(),
+            target: asked.target().name().to_owned(),
             policy: asked.policy.names().map(str::to_owned).collect(),
             vectors: match asked.level {
                 VectorLevel::Baseline => "baseline",
@@ -250,8 +253,17 @@ impl Results {
     /// Joins `other` to these: the same compiler under the same policy is one.
     ///
     /// # Errors
-    /// A span that ends before it begins, or spans that would be counted twice.
+    /// Results of two targets, a span that ends before it begins, or spans that would be counted twice.
     pub fn join(&mut self, other: Self) -> Result<(), String> {
+        // A span says for all compilers which signatures were tried.
+        let target = |results: &Self| results.compilers.first().map(|one| one.target.clone());
+        if let (Some(own), Some(new)) = (target(self), target(&other))
+            && own != new
+        {
+            return Err(format!(
+                "these are results of {new}, and those before of {own}"
+            ));
+        }
         for new in &other.spans {
             if new.end < new.first {
                 return Err(format!("signatures {}..{} are none", new.first, new.end));

@@ -60,6 +60,16 @@ const ALL: &[KnownConvention] = &[
     ),
     known("aapcs64", &aarch64::AAPCS64, "aarch64-unknown-linux-gnu"),
     known("apple-arm64", &aarch64::APPLE_ARM64, "aarch64-apple-darwin"),
+    known(
+        "aarch64-lang",
+        &aarch64::AARCH64_LANG,
+        "aarch64-unknown-linux-gnu",
+    ),
+    known(
+        "aarch64-lang-context",
+        &aarch64::AARCH64_LANG_CONTEXT,
+        "aarch64-unknown-linux-gnu",
+    ),
     known("csky", &csky::CSKY, "csky-unknown-linux-gnuabiv2hf"),
     known("csky-soft", &csky::CSKY_SOFT, "csky-unknown-linux-gnuabiv2"),
     known("ilp32", &riscv::ILP32, "riscv32-unknown-linux-gnu"),
