@@ -170,3 +170,63 @@ fn initializer(bytes: &[u8]) -> String {
         }
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cabi::Type;
+
+    /// What `long double f(long double a, int b) { return a + b; }` of msvc gives for 1.5 and 2, compiled with `flags`.
+    fn sum(flags: &[&str]) -> Option<Vec<u8>> {
+        let (target, known) = match ProgramTarget::named("x86_64-pc-windows-msvc") {
+            Ok(target) => target,
+            Err(why) => {
+                crate::report::missing(&why);
+                return None;
+            }
+        };
+        let compiler = match Reference::of_command(known[0]) {
+            Ok(compiler) => compiler.for_programs(),
+            Err(why) => {
+                crate::report::missing(&why);
+                return None;
+            }
+        };
+        let folder = Scratch::new().expect("a folder");
+        let file = folder.path().join("sum.c");
+        let text = "long double f(long double a, int b) { return a + b; }\n";
+        std::fs::write(&file, text).expect("a file");
+        let sig = FnSig::new([Type::F80, Type::I32], Type::F80);
+        let call = OneCall {
+            target: &target,
+            compiler: (&compiler, flags),
+            files: &[&file],
+            symbol: "f",
+            sig: &sig,
+            vectors: VectorLevel::Baseline,
+        };
+        let args = [
+            f80(0x3fff, 0xc000_0000_0000_0000),
+            2_i32.to_le_bytes().to_vec(),
+        ];
+        let output = call.run(&args, (1 << 36, &[])).expect("a program");
+        output.returned.map(|(result, _)| result)
+    }
+
+    fn f80(exponent: u64, mantissa: u64) -> Vec<u8> {
+        [mantissa.to_le_bytes(), exponent.to_le_bytes()].concat()
+    }
+
+    /// clang has it under an option. Without that option `long double` is `double` there, which is passed otherwise.
+    #[test]
+    fn an_80_bit_float_of_msvc_is_passed_as_clang_passes_it() {
+        let Some(mut found) = sum(&["-mlong-double-80"]) else {
+            return;
+        };
+        found.truncate(10);
+        let expected = &f80(0x4000, 0xe000_0000_0000_0000)[..10];
+        assert_eq!(found, expected);
+        let other = sum(&[]);
+        assert!(other.is_none_or(|other| !other.starts_with(expected)));
+    }
+}
