@@ -135,7 +135,7 @@ impl Call {
             values.push(bytes);
         }
         let sig = self.signature(prototype, unnamed)?;
-        // It keeps the libraries open to which the result may point.
+        // The call keeps the libraries open to which the result may point.
         let call;
         let result = match &target {
             #[cfg(has_calls)]
@@ -150,7 +150,7 @@ impl Call {
                 call.run()
             }
         };
-        // A forked process has nothing to tell; the one that was asked has the result.
+        // A process that the function has forked off has no result; this process has it.
         if let Some(result) = result {
             let text = results(prototype, &header, &result, &memory);
             child::note(progress, child::Progress::Returned, &text)?;

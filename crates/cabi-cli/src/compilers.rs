@@ -95,7 +95,7 @@ impl Compilers {
         }
     }
 
-    /// Those for a target whose code runs in programs of its own: the compilers named, or those that are known for it.
+    /// The compilers for a target whose code runs in programs of its own: those named, or those that are known for it.
     ///
     /// # Errors
     /// As [`Compilers::find`].

@@ -39,7 +39,7 @@ impl Reading {
         &self.include_dirs
     }
 
-    /// The same as words, which other compilers understand too.
+    /// What these options tell clang, as words that other compilers understand too.
     pub(crate) fn flags(&self) -> Vec<String> {
         let dirs = self.include_dirs.iter().map(|dir| format!("-I{dir}"));
         let defines = self.defines.iter().map(|define| format!("-D{define}"));
@@ -71,7 +71,7 @@ pub(crate) fn function<'h>(
     match (&all[..], left_out.clone().count()) {
         ([one], 0) => return Ok(one),
         ([], _) => {}
-        // Not the one that happens to be supported.
+        // Nothing is chosen because it happens to be the only supported one.
         (all, _) => {
             let known = all.iter().map(|one| {
                 let (place, text) = (&one.location, declaration(one));

@@ -28,7 +28,7 @@ pub struct Options {
 /// Which records are read, and by whose layout.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Records {
-    /// Those that gcc and clang lay out alike.
+    /// The records that gcc and clang lay out alike.
     Alike,
     /// All, by the rules of the target's own compiler.
     OfTarget,

@@ -27,7 +27,7 @@ pub(crate) fn get(bytes: &[u8], at: u64, width: u64) -> u128 {
     (0..width.min(128)).fold(0, |value, i| value | u128::from(bit(i)) << i)
 }
 
-/// The same as a number of two's complement.
+/// The `width` bits from bit `at` on, as a number of two's complement.
 pub(crate) fn get_signed(bytes: &[u8], at: u64, width: u64) -> i128 {
     let unused = 128u64.saturating_sub(width);
     (get(bytes, at, width) << unused).cast_signed() >> unused

@@ -19,7 +19,7 @@ pub(crate) enum Progress {
     Read,
     /// The function is about to run.
     Calling,
-    /// It has returned, and its result follows.
+    /// The function has returned, and its result follows.
     Returned,
 }
 

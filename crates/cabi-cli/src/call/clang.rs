@@ -29,10 +29,10 @@ pub(crate) struct Questions {
 
 /// What was found out, or why not.
 pub(crate) struct Answers {
-    /// Of the target that clang reads for.
+    /// `long double` of the target that clang reads for.
     pub(crate) long_double: Type,
     types: HashMap<String, Result<Type, String>>,
-    /// The same after C's default argument promotions, of those that are types.
+    /// The `types` after C's default argument promotions.
     promoted: HashMap<String, Type>,
     constants: HashMap<String, Result<(Type, Number), String>>,
 }

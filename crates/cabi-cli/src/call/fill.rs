@@ -65,7 +65,8 @@ impl Writer<'_> {
         }
     }
 
-    /// The same from as many of `items` as it takes: all between its braces, or without `braces` those of the list around it.
+    /// The object of type `ty` that starts at bit `at`, from as many of `items` as it takes: all between its braces, or without `braces` those of the list
+    /// around it.
     fn take_items(&mut self, ty: &Type, at: u64, items: &mut Items<'_>, braces: bool) -> Filled {
         if braces
             && let Kind::Array(_) = ty.kind()

@@ -28,7 +28,7 @@ pub(crate) fn from_text(text: &str, negative: bool, scalar: Scalar) -> Option<u1
     with_format!(scalar, read(text, negative), None)
 }
 
-/// The same for an integer.
+/// The bits of the integer `magnitude` in the format `scalar`; `None` if it is too large for it.
 pub(crate) fn from_int(magnitude: u128, negative: bool, scalar: Scalar) -> Option<u128> {
     from_text(&format!("{magnitude}.0"), negative, scalar)
 }

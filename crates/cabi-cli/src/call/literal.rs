@@ -205,7 +205,7 @@ fn value(text: &str, depth: u16) -> Result<Value, String> {
     if is_string(text) {
         return strings(text).map(Value::Text);
     }
-    // Those of other prefixes are clang's.
+    // clang evaluates the characters with another prefix.
     if text.starts_with('\'') || text.starts_with("u8'") {
         return character(text).map(|c| Value::Number(Number::int(c)));
     }

@@ -15,7 +15,7 @@ use crate::output::{self, Failure};
 /// The target `triple`, unless it is the one whose functions are called in this process.
 ///
 /// # Errors
-/// It is not known.
+/// No convention is known for it.
 pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     let target = Target::named(triple).map_err(|e| format!("--target {e}"))?;
     Ok((target != HERE).then_some(target))

@@ -205,7 +205,7 @@ pub(crate) fn text(what: &str, text: &str, name: &str, args: &[String]) -> Resul
         .spawn()
         .map_err(|e| format!("{}: {e}", own.display()))?;
     if let Some(mut input) = child.stdin.take() {
-        // It may have ended before it reads, which is found below.
+        // The child may have ended before it reads, which is found below.
         let _ = input.write_all(text.as_bytes());
     }
     let output = child.stdout.take();

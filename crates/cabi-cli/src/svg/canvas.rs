@@ -51,7 +51,7 @@ pub(crate) enum Font {
     Label,
     /// On the card, less important.
     Muted,
-    /// The same, small.
+    /// Small text on the card, less important.
     Small,
 }
 

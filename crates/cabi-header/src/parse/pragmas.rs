@@ -14,12 +14,12 @@ pub(crate) struct Pragmas {
     pub(crate) align: bool,
     /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`, with which it is the other way round.
     pub(crate) target: bool,
-    /// One of the former that takes the vector registers away.
+    /// A pragma of `target` that takes the vector registers away.
     pub(crate) without_sse: bool,
 }
 
 impl Pragmas {
-    /// Those that arguments for clang stand for.
+    /// The pragmas that arguments for clang stand for.
     pub(crate) fn of_args(args: &[String]) -> Self {
         let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
         Self {
@@ -28,7 +28,7 @@ impl Pragmas {
         }
     }
 
-    /// Adds those in `text`.
+    /// Adds the pragmas in `text`.
     pub(crate) fn look(&mut self, text: &str) {
         for rest in after_pragma(text) {
             self.pack |= words(rest, &["pack"]).is_some();
