@@ -21,13 +21,13 @@ pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     Ok((target != HERE).then_some(target))
 }
 
-/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts, and prints what it prints. Returns the result; `memory` is as the
-/// call has left it.
+/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts, those of C compiled by clang if the header was read as it does, and
+/// prints what it prints. Returns the result; `memory` is as the call has left it.
 ///
 /// # Errors
 /// Why there is no such program, or how it ended.
 pub(crate) fn call(
-    target: &Target,
+    (target, is_by_clang): (&Target, bool),
     (prototype, sig): (&Prototype, &FnSig),
     args: &[Vec<u8>],
     memory: &mut Memory,
@@ -36,7 +36,10 @@ pub(crate) fn call(
     let (of, name) = (prototype.name.as_str(), target.name());
     let refuse = |why: String| format!("{of} was not called for {name}: {why}");
     let (program, compilers) = ProgramTarget::named(name).map_err(refuse)?;
-    let command = compilers.first().copied().unwrap_or_default();
+    // The one whose layout of records the header was read with.
+    let is_clang = |command: &&&str| command.starts_with("clang");
+    let by_clang = compilers.iter().find(is_clang).filter(|_| is_by_clang);
+    let command = by_clang.or(compilers.first()).copied().unwrap_or_default();
     let compiler = Reference::within(TIME_LIMIT, command).map_err(refuse)?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let absolute = files.iter().map(|file| {
@@ -57,14 +60,16 @@ pub(crate) fn call(
     let CallOutput { process, returned } = one.run(args, (start, &before)).map_err(refuse)?;
     output::print(&String::from_utf8_lossy(&process.stdout))?;
     eprint!("{}", String::from_utf8_lossy(&process.stderr));
-    match (returned, process.status.success()) {
-        (Some((result, after)), true) => {
+    let how = ending(process.status);
+    match returned {
+        None => Err(format!("{of} did not return: its process {how}").into()),
+        Some(_) if !process.status.success() => Err(format!(
+            "{of} returned, but its process did not end well afterwards: it {how}"
+        )
+        .into()),
+        Some((result, after)) => {
             memory.elsewhere = Some((start, after));
             Ok(result)
-        }
-        _ => {
-            let how = ending(process.status);
-            Err(format!("{of} did not return: its process {how}").into())
         }
     }
 }

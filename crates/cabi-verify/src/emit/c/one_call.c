@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 SYSTEM void CALLER(void *, unsigned char *, unsigned char *);
 static const unsigned char memory[] = MEMORY, images[] = IMAGES;
 static unsigned char result[RESULT] __attribute__((aligned(4096)));
@@ -15,8 +16,11 @@ int main(int n, char **words) {
   if (n != 2 || at == MAP_FAILED) return 2;
   memcpy(at, memory, sizeof memory);
   memcpy(args, images, sizeof images);
+  const int own = getpid();
   CALLER(0, args, result);
   fflush(0);
+  /* a process that the function has forked off */
+  if (getpid() != own) _exit(0);
   FILE *file = fopen(words[1], "wb");
   if (!file || fwrite(result, 1, sizeof result, file) != sizeof result) return 2;
   if (fwrite(at, 1, sizeof memory, file) != sizeof memory || fclose(file)) return 2;
