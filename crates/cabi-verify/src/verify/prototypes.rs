@@ -11,13 +11,18 @@
 //! # 1 "cabi-same-0"
 //! __attribute__((ms_abi)) typedef __typeof__(double (double)) cabi_same_0;
 //! _Static_assert(__builtin_types_compatible_p(__typeof__(f) *, cabi_same_0 *), "cabi: another type");
+//! # 1 "cabi-same-0"
+//! _Static_assert(sizeof(double) == 8 && ((double)0.5 != 0) == 1 && ((double)-1 < 0) == 1, "cabi: another type");
 //! ```
+//!
+//! The last line is for a typedef that the header makes of another number for another compiler: by its name it is the same type.
 //!
 //! The types of functions of different conventions are not compatible to gcc and clang, so that another convention is noticed too.
 
 use std::fmt::Write as _;
 
-use cabi_header::Prototype;
+use cabi::{Kind, Scalar, Type};
+use cabi_header::{Prototype, Written};
 
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::{Reference, ReferenceError, first_error};
@@ -105,8 +110,55 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
              # 1 \"{SAME}{i}\"\n_Static_assert(__builtin_types_compatible_p(__typeof__({name}) *, \
              cabi_same_{i} *), \"{OTHER}\");\n"
         );
+        let result = (
+            &prototype.spelled_ret,
+            &prototype.ret,
+            &prototype.written_ret,
+        );
+        let params = prototype.spelled_params.iter().zip(&prototype.params);
+        let params = params.zip(&prototype.written_params);
+        let params = params.map(|((spelled, (_, ty)), written)| (spelled, ty, written));
+        for (spelled, ty, written) in params.chain([result]) {
+            let is_scalar = scalar(spelled, ty, written);
+            let is_scalar = is_scalar.map_or_else(String::new, |is_scalar| {
+                format!("# 1 \"{SAME}{i}\"\n_Static_assert({is_scalar}, \"{OTHER}\");\n")
+            });
+            text += &is_scalar;
+        }
     }
     text
+}
+
+/// What C's own names of numbers are made of, whose meaning is a matter of the compiler's flags.
+const KEYWORDS: [&str; 12] = [
+    "const", "volatile", "restrict", "_Bool", "char", "short", "int", "long", "signed", "unsigned",
+    "float", "double",
+];
+
+/// That the typedef `spelled` is the scalar `ty` to the compiler too; `None` of what is no typedef, and of numbers that have no constants everywhere.
+fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
+    let is_part = |c: char| c.is_alphanumeric() || " _".contains(c);
+    let is_keyword = |word| KEYWORDS.contains(&word);
+    if !spelled.chars().all(is_part) || spelled.split(' ').all(is_keyword) {
+        return None;
+    }
+    let (has_halves, signed) = match ty.kind() {
+        // As gcc and clang number what is a pointer.
+        Kind::Scalar(Scalar::Ptr | Scalar::FnPtr) => {
+            return Some(format!("__builtin_classify_type(({spelled})0) == 5"));
+        }
+        Kind::Scalar(Scalar::Bool) => (true, false),
+        Kind::Scalar(Scalar::Int { bits, signed }) if *bits <= 64 => (false, *signed),
+        Kind::Scalar(Scalar::F32 | Scalar::F64 | Scalar::F80) => (true, true),
+        _ => return None,
+    };
+    let (size, has_halves) = (ty.size(), u8::from(has_halves));
+    let mut text = format!("sizeof({spelled}) == {size} && (({spelled})0.5 != 0) == {has_halves}");
+    // Each compiler chooses for itself whether `char` has a sign.
+    if *written != Written::Char {
+        text += &format!(" && (({spelled})-1 < 0) == {}", u8::from(signed));
+    }
+    Some(text)
 }
 
 /// Whether clang spells a type by the place of its declaration, `struct (unnamed struct at header.h:1:9)`.
