@@ -20,7 +20,7 @@ mod quoted;
 
 use std::path::PathBuf;
 
-use cabi::{FnSig, Kind, Policy, RecordRules, Target, Type};
+use cabi::{FnSig, Kind, Policy, Target, Type};
 use cabi_header::{Header, Prototype, Written};
 use clap::Args;
 
@@ -141,7 +141,7 @@ impl Call {
             #[cfg(has_calls)]
             Some(target) => {
                 let files = (&*self.libraries, &*self.reading.flags());
-                let is_by_clang = header.model.records == RecordRules::Clang;
+                let is_by_clang = header.model.records == cabi::RecordRules::Clang;
                 let target = (target, is_by_clang);
                 let result = program::call(target, (prototype, &sig), &values, &mut memory, files);
                 Some(result?)

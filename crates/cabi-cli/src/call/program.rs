@@ -5,7 +5,6 @@ use std::path::Path;
 use cabi::{FnSig, Target};
 use cabi_header::Prototype;
 use cabi_verify::build::{ProgramTarget, Reference, TIME_LIMIT};
-use cabi_verify::run::HERE;
 use cabi_verify::run::one_call::{CallOutput, OneCall};
 
 use super::invoke::Memory;
@@ -18,7 +17,8 @@ use crate::output::{self, Failure};
 /// No convention is known for it.
 pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     let target = Target::named(triple).map_err(|e| format!("--target {e}"))?;
-    Ok((target != HERE).then_some(target))
+    let is_here = Target::host().is_ok_and(|host| host == target);
+    Ok((!is_here).then_some(target))
 }
 
 /// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts, those of C compiled by clang if the header was read as it does, and
