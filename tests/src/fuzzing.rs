@@ -12,7 +12,6 @@ use cabi_verify::corpus::CorpusFile;
 use clif_cabi::cranelift_codegen::ir::AbiParam;
 use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
 use clif_cabi::cranelift_codegen::settings::{self, Flags};
-use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{EntryPlan, LowerError, Lowering, PlanError, Step, value_type};
 use toy::{Failure, Text};
 
@@ -86,7 +85,7 @@ fn planned(sig: &FnSig, fit: bool) -> Result<(), String> {
 
 /// Whether a stub aligns the stack before the function is entered: the argument area is not in its CLIF signature then, only the area's address.
 fn finds_area_by_address(plan: &EntryPlan) -> bool {
-    let stub = plan.entry_stub(FuncId::from_u32(0));
+    let stub = plan.entry_stub(0);
     stub.is_some_and(|stub| {
         stub.steps()
             .iter()
@@ -113,13 +112,13 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
     if let Ok(plan) = &call
         && !plan.moves_vectors()
     {
-        replayed::check(plan.signature(), plan.abi())?;
+        replayed::check(plan.signature(), &plan.abi)?;
     }
     if let Ok(plan) = &entry
         && !plan.moves_vectors()
         && !finds_area_by_address(plan)
     {
-        replayed::check(plan.signature(), plan.abi())?;
+        replayed::check(plan.signature(), &plan.abi)?;
     }
     let (call, entry) = match (call, entry) {
         (Ok(call), Ok(entry)) => (call, entry),
@@ -128,7 +127,7 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
         (Err(_), Ok(_)) | (Ok(_), Err(_)) if sig.is_variadic() => return Ok(None),
         (call, entry) => return Err(format!("calls are {call:?}, entries {entry:?}")),
     };
-    let (of_call, of_entry) = (call.abi(), entry.abi());
+    let (of_call, of_entry) = (&call.abi, &entry.abi);
     // The entry of a variadic function has its named arguments only.
     let same = match sig.is_variadic() {
         true => of_call.args.starts_with(&of_entry.args) && of_call.ret == of_entry.ret,

@@ -123,7 +123,7 @@ impl Invokers {
         if let Some(invoker) = self.compiled.get(&shape) {
             return Ok(invoker.clone());
         }
-        vectors::check_signature(shape.0.sig(), shape.0.abi())?;
+        vectors::check_signature(&shape.0.sig, &shape.0.abi)?;
         let code = compile(&mut self.engine, &self.lower, sig)?;
         // SAFETY: `compile` makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };

@@ -24,31 +24,37 @@ pub struct ClifPart {
 }
 
 impl ClifPart {
+    /// `size` bytes at `offset`, as `ty`, not extended.
+    #[must_use]
+    pub const fn new(offset: u32, size: u8, ty: ValueType) -> Self {
+        Self {
+            offset,
+            size,
+            ty,
+            extension: Extension::None,
+        }
+    }
+
+    /// An object of `size` bytes as integers of type `slot`, of which the last one may have fewer bytes.
+    pub fn slots(size: u64, slot: ValueType) -> impl Iterator<Item = Self> {
+        let step = slot.bytes();
+        let offsets = (0..narrow(size)).step_by(step as usize);
+        offsets.map(move |at: u32| {
+            let left = (size - u64::from(at)).min(step.into());
+            Self::new(at, narrow(left), slot)
+        })
+    }
+
     /// What of an object of `size` bytes is no whole word: Cranelift copies the others ([`PassMode::Area`](crate::PassMode::Area)).
     #[must_use]
     pub fn tail(size: u32) -> Option<Self> {
         let rest = size % WORD.bytes();
         let bytes = u8::try_from(rest).ok().filter(|rest| *rest > 0)?;
-        Some(Self::word(size - rest, bytes))
+        Some(Self::new(size - rest, bytes, WORD))
     }
 
     /// An object that is a word, or the address of one.
-    pub(crate) const WHOLE_WORD: Self = Self {
-        offset: 0,
-        size: 8,
-        ty: WORD,
-        extension: Extension::None,
-    };
-
-    /// The integer of 8 bytes that holds `size` bytes at `offset`.
-    pub(crate) fn word(offset: u32, size: u8) -> Self {
-        Self {
-            offset,
-            size,
-            ty: WORD,
-            extension: Extension::None,
-        }
-    }
+    pub(crate) const WHOLE_WORD: Self = Self::new(0, 8, WORD);
 
     /// These bytes as a type that is passed in registers of `bank`, where there is one of their size.
     pub(crate) fn in_bank(self, bank: Bank) -> Self {
@@ -61,12 +67,7 @@ impl ClifPart {
             (ValueType::I64, Bank::Vector) => ValueType::F64,
             _ => return self,
         };
-        let extension = Extension::None;
-        Self {
-            ty,
-            extension,
-            ..self
-        }
+        Self::new(self.offset, self.size, ty)
     }
 
     /// The type of the parameter or result in the signature of the side that passes it: of a part that is extended an integer of 32 bits, as C's compilers
@@ -246,14 +247,7 @@ pub(crate) fn slots(
         (_, 4) => ValueType::I32,
         _ => WORD,
     };
-    let step = u64::from(own.bytes());
-    let mut offset = 0;
-    while offset < size {
-        let bytes = (size - offset).min(step);
-        let part = ClifPart::word(narrow(offset), narrow(bytes));
-        to.push(ClifPart { ty: own, ..part });
-        offset += step;
-    }
+    to.extend(ClifPart::slots(size, own));
 }
 
 /// `n` in a narrower type, where it was checked before to fit: sizes and offsets in an argument area, which has at most
@@ -289,8 +283,8 @@ pub(crate) fn x87_parts(n: u8) -> ClifParts {
     let mut parts = ClifParts::new();
     for i in 0..n {
         let at = u32::from(i * X87_BYTES);
-        parts.push(ClifPart::word(at, 8));
-        parts.push(ClifPart::word(at + 8, 2));
+        parts.push(ClifPart::new(at, 8, WORD));
+        parts.push(ClifPart::new(at + 8, 2, WORD));
     }
     parts
 }

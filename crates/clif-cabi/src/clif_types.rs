@@ -14,8 +14,9 @@ macro_rules! by_name {
 }
 
 /// `ty` as Cranelift's.
+#[must_use]
 #[inline]
-pub(crate) fn clif_type(ty: plan::ValueType) -> Type {
+pub fn clif_type(ty: plan::ValueType) -> Type {
     use plan::ValueType as Ty;
     by_name!(ty, Ty -> types:
         I8 I16 I32 I64 I128 F16 F32 F64 F128 I8X2 I8X4 I8X8 I8X16 I16X2 I16X4 I16X8 I32X2 I32X4 I64X2
@@ -103,6 +104,33 @@ fn clif_purpose(purpose: plan::Purpose) -> ArgumentPurpose {
         plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
         plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
     }
+}
+
+/// The name of `ty`, for messages. `Display` of an invalid type panics.
+pub(crate) fn type_name(ty: Type) -> String {
+    match ty.is_invalid() {
+        true => "no value".into(),
+        false => ty.to_string(),
+    }
+}
+
+/// The names of `types`, for messages.
+pub(crate) fn type_names(types: impl Iterator<Item = Type>) -> String {
+    let names: Vec<String> = types.map(type_name).collect();
+    format!("[{}]", names.join(", "))
+}
+
+/// [`clif_cabi_plan::value_type`] in this Cranelift's types: the type that a value of `ty` has as one SSA value, if it has one.
+///
+/// # Example
+/// ```
+/// use cranelift_codegen::ir::types;
+/// assert_eq!(clif_cabi::value_type(&cabi::Type::I128), Some(types::I128));
+/// assert_eq!(clif_cabi::value_type(&cabi::Type::F80), None);
+/// ```
+#[must_use]
+pub fn value_type(ty: &cabi::Type) -> Option<Type> {
+    plan::value_type(ty).map(clif_type)
 }
 
 /// The relocation of a near call or jump of this machine, whose target may be a PLT's entry.

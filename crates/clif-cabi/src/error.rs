@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::cranelift::codegen::ir;
 use crate::cranelift::module::ModuleError;
 use cabi::FnSig;
 use clif_cabi_plan::CheckError;
@@ -146,21 +145,6 @@ impl LowerError {
             None => sig.to_string(),
         };
         Self::In { function, error }
-    }
-
-    pub(crate) fn value(what: String, ty: &cabi::Type, expected: String, found: ir::Type) -> Self {
-        // `Display` of an invalid type panics.
-        let found = if found.is_invalid() {
-            "no value".to_string()
-        } else {
-            found.to_string()
-        };
-        Self::Value {
-            what,
-            ty: ty.to_string(),
-            expected,
-            found,
-        }
     }
 }
 

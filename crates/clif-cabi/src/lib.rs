@@ -19,18 +19,17 @@ mod emit;
 mod error;
 mod import;
 mod lowering;
-mod parts;
 mod plan;
 pub mod replay;
 mod stubs;
 mod sysv;
 
+pub use clif_types::{clif_type, value_type};
 pub use emit::{
     Arg, Callable, Callee, Code, Entry, FieldValue, Fields, Ret, Returned, Values, fields,
 };
 pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering, VariadicFunction};
-pub use parts::{Part, Parts, value_type};
 pub use plan::{CallPlan, EntryPlan, Planned};
 pub use stubs::{Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_code, stub_id};
 pub use sysv::SysVAggregateLowering;
@@ -40,6 +39,7 @@ pub use crate::cranelift::frontend as cranelift_frontend;
 pub use crate::cranelift::module as cranelift_module;
 pub use cabi;
 pub use clif_cabi_plan;
+pub use clif_cabi_plan::ClifPart;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

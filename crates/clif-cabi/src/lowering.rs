@@ -9,20 +9,21 @@ mod variadic;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
 use crate::cranelift::codegen::ir::Value;
 use crate::cranelift::codegen::isa::{TargetFrontendConfig, TargetIsa};
 use crate::cranelift::frontend::FunctionBuilder;
-use cabi::{FnAbi, FnSig, Target};
+use cabi::{FnSig, Target};
 use clif_cabi_plan::{Machine, SignaturePlan, VaArgPlan};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values};
 use crate::error::LowerError;
-use crate::plan::{BySig, CallPlan, EntryPlan, Planned};
+use crate::plan::{CallPlan, EntryPlan, Planned};
 use crate::stubs::Stubs;
 
 pub use declare::Function;
@@ -35,15 +36,15 @@ pub struct Lowering {
     /// Whether the flags allow tail calls, and a context register.
     has_tail_calls: bool,
     has_context: bool,
-    calls: Cache<clif_cabi_plan::CallPlan>,
-    entries: Cache<clif_cabi_plan::EntryPlan>,
+    calls: Cache<FnSig, CallPlan>,
+    entries: Cache<FnSig, EntryPlan>,
     /// By a variadic signature and the type of an unnamed argument.
-    va_args: RwLock<FxHashMap<(FnSig, cabi::Type), Arc<VaArgPlan>>>,
+    va_args: Cache<(FnSig, cabi::Type), VaArgPlan>,
     /// What was declared, by name: for the message when another signature is declared for it.
     declared: RwLock<HashMap<String, FnSig>>,
 }
 
-type Cache<P> = RwLock<FxHashSet<BySig<P>>>;
+type Cache<K, P> = RwLock<FxHashMap<K, Arc<P>>>;
 
 impl fmt::Debug for Lowering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,11 +88,8 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
-        planned(&self.calls, sig, || {
-            let plan = CallPlan::new(sig, &self.target)?;
-            self.lowered(plan.abi())?;
-            Ok(plan)
-        })
+        let plan = || self.lowered(clif_cabi_plan::CallPlan::new(sig, &self.target)?);
+        cached(&self.calls, sig, plan)
     }
 
     /// The plan of the entry of a function of `sig`.
@@ -99,19 +97,16 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
-        planned(&self.entries, sig, || {
-            let plan = EntryPlan::new(sig, &self.target)?;
-            self.lowered(plan.abi())?;
-            Ok(plan)
-        })
+        let plan = || self.lowered(clif_cabi_plan::EntryPlan::new(sig, &self.target)?);
+        cached(&self.entries, sig, plan)
     }
 
-    /// Refuses what the flags do not allow.
-    fn lowered(&self, abi: &FnAbi) -> Result<(), LowerError> {
-        match abi.convention.frame.context {
-            Some(_) => self.check_context(),
-            None => Ok(()),
+    /// `plan`, if the flags allow it.
+    fn lowered<P: Deref<Target = SignaturePlan>>(&self, plan: P) -> Result<Planned<P>, LowerError> {
+        if plan.abi.convention.frame.context.is_some() {
+            self.check_context()?;
         }
+        Ok(Planned::new(plan))
     }
 
     /// Emits a call of `callee`, whose signature is `sig`: a [`Function`]'s, or any other.
@@ -180,7 +175,7 @@ impl Lowering {
     ) -> Result<Returned, LowerError> {
         self.site(plan, builder)
             .emit(stubs, callee.into(), args, ret)
-            .map_err(|error| error.of(None, plan.sig()))
+            .map_err(|error| error.of(None, &plan.sig))
     }
 
     /// Emits a call of `callee`, which has a name if it is declared.
@@ -248,7 +243,7 @@ impl Lowering {
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         self.site(plan, builder)
             .values_in(args, ret)
-            .map_err(|error| error.of(None, plan.sig()))
+            .map_err(|error| error.of(None, &plan.sig))
     }
 
     fn site<'a, 'b, 'f>(
@@ -311,7 +306,7 @@ impl Lowering {
     ) -> Result<Callable, LowerError> {
         self.site(plan, builder)
             .callee(stubs, callee.into())
-            .map_err(|error| error.of(None, plan.sig()))
+            .map_err(|error| error.of(None, &plan.sig))
     }
 
     /// The result of such a call, from the values it returned; after one that never returns, a trap. Nothing may be emitted between the call and
@@ -329,7 +324,7 @@ impl Lowering {
     ) -> Result<Returned, LowerError> {
         self.site(plan, builder)
             .values_out(stubs, results, ret)
-            .map_err(|error| error.of(None, plan.sig()))
+            .map_err(|error| error.of(None, &plan.sig))
     }
 }
 
@@ -355,21 +350,17 @@ fn at_call(
     Ok(sig.at_call(unnamed)?)
 }
 
-/// The plan of `sig`, made when it is asked for the first time.
-fn planned<P: Deref<Target = SignaturePlan>>(
-    cache: &Cache<P>,
-    sig: &FnSig,
-    plan: impl FnOnce() -> Result<Planned<P>, LowerError>,
-) -> Result<Arc<Planned<P>>, LowerError> {
+/// The plan of `key`, made when it is asked for the first time.
+fn cached<K: Clone + Eq + Hash, P>(
+    cache: &Cache<K, P>,
+    key: &K,
+    plan: impl FnOnce() -> Result<P, LowerError>,
+) -> Result<Arc<P>, LowerError> {
     // A poisoned lock only says that another thread panicked while it had plans, which are complete or absent.
-    if let Some(BySig(plan)) = cache.read().unwrap_or_else(|e| e.into_inner()).get(sig) {
+    if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(key) {
         return Ok(Arc::clone(plan));
     }
     let plan = Arc::new(plan()?);
     let mut cache = cache.write().unwrap_or_else(|e| e.into_inner());
-    if let Some(BySig(plan)) = cache.get(sig) {
-        return Ok(Arc::clone(plan));
-    }
-    cache.insert(BySig(Arc::clone(&plan)));
-    Ok(plan)
+    Ok(Arc::clone(cache.entry(key.clone()).or_insert(plan)))
 }

@@ -16,7 +16,7 @@ use clif_cabi::cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{DataId, FuncId, Linkage, Module};
 use clif_cabi::{
-    Arg, Callee, Entry, LowerError, Lowering, Part, Ret, Stub, Stubs, Values, fields, stub_id,
+    Arg, Callee, ClifPart, Entry, LowerError, Lowering, Ret, Stub, Stubs, Values, fields, stub_id,
     value_type,
 };
 
@@ -152,11 +152,11 @@ pub fn shim(
             let at = builder
                 .ins()
                 .load(types::I64, MemFlagsData::new(), array, offset);
-            let lanes = matches!(plan.abi().args[i].place, Place::PerElement { .. });
+            let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
             let form = if lanes { 0 } else { (i + variant) % VARIANTS };
-            args.push(argument(builder, &param.ty, plan.parts(i), at, form));
+            args.push(argument(builder, &param.ty, plan.args.parts(i), at, form));
         }
-        let parts = plan.result_parts().to_vec();
+        let parts = plan.result.parts().to_vec();
         let wanted = wanted_result(sig.result(), &parts, ret, variant);
         let own = target == CallVia::OwnPointer;
         let target = match target {
@@ -183,7 +183,7 @@ pub fn shim(
 }
 
 /// How the result of `ty` is asked for.
-fn wanted_result(ty: &Type, parts: &[Part], ret: Value, variant: usize) -> Ret {
+fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> Ret {
     match variant % VARIANTS {
         1 if value_type(ty).is_some() && !parts.is_empty() => Ret::Value,
         1 if !parts.is_empty() && fields(ty).is_ok() => Ret::Fields,
@@ -323,7 +323,7 @@ pub fn function(
         entry.ret(&mut stubs, builder, Some(&value))
     })?;
     // What C calls.
-    match plan.entry_stub(body) {
+    match plan.entry_stub(body.as_u32()) {
         Some(stub) if name.is_none() => Ok(stub_id(module, mutated(mutation, stub))?),
         _ => Ok(body),
     }
@@ -338,7 +338,7 @@ fn given_result(
     given: Value,
     variant: usize,
 ) -> Arg {
-    let parts = entry.plan().result_parts();
+    let parts = entry.plan().result.parts();
     let sret = entry.sret();
     match (variant % VARIANTS, value_type(ty), sret) {
         _ if ty.size() == 0 => Arg::memory(given),

@@ -43,7 +43,7 @@ impl Compiler {
         if let Some(code) = self.compiled.get(&shape) {
             return Ok((code.clone(), pool, convention));
         }
-        vectors::check_signature(plan.sig(), plan.abi())?;
+        vectors::check_signature(&plan.sig, &plan.abi)?;
         let body = self.engine.declare_local(plan.signature())?;
         let lower = &self.lower;
         (self.engine).build(body, |engine, builder| {
@@ -76,7 +76,7 @@ impl Compiler {
         };
         match self.lower.entry_plan(sig) {
             Ok(plan) if is_convention => LowerError::Plan(PlanError::Unsupported {
-                what: format!("the convention {}", plan.abi().convention.name),
+                what: format!("the convention {}", plan.abi.convention.name),
                 why: NotLowered::Convention(
                     "its functions are no closures: it has no register for the context that a stub brings",
                 ),

@@ -86,7 +86,7 @@ impl Compiler {
     fn va_arg(&mut self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
         let (engine, lower) = (&mut self.engine, &self.lower);
         let plan = VaArgPlan::new(sig, ty, lower.target()).map_err(LowerError::from)?;
-        let convention = lower.entry_plan(sig)?.abi().convention;
+        let convention = lower.entry_plan(sig)?.abi.convention;
         let va_arg = |read| VaArg {
             ty: ty.clone(),
             convention,

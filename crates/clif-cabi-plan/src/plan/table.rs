@@ -144,6 +144,13 @@ impl ArgTable {
         })
     }
 
+    /// The parts of argument `arg`, in which it can be given to a call and taken at an entry, wherever it is passed. None for a value of more than 128
+    /// bytes in memory, for one that is passed by reference, and for a vector of bools that is passed lane by lane.
+    #[must_use]
+    pub fn parts(&self, arg: usize) -> &[ClifPart] {
+        self.get(arg).map_or(&[], |arg| arg.parts)
+    }
+
     /// All arguments.
     pub fn iter(&self) -> impl Iterator<Item = Arg<'_>> {
         (0..self.args.len()).filter_map(|arg| self.get(arg))

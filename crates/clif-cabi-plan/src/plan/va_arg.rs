@@ -179,8 +179,8 @@ impl VaArgPlan {
         for ty in parts {
             let bytes = ty.bytes().next_multiple_of(WORD.bytes());
             let left = size.saturating_sub(next.into()).min(ty.bytes().into());
-            let whole = ClifPart::word(next, narrow(left));
-            own.push((ClifPart { ty: *ty, ..whole }, RegClass::of(*ty)));
+            let part = ClifPart::new(next, narrow(left), *ty);
+            own.push((part, RegClass::of(*ty)));
             next = next.saturating_add(bytes);
         }
         let fits = u64::from(next) <= size.next_multiple_of(WORD.bytes().into());

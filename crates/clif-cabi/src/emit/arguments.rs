@@ -9,10 +9,10 @@ use smallvec::SmallVec;
 use super::call::CallSite;
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address, PairFor};
+use super::value::CValue;
 use super::{convert, lanes};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
-use crate::parts::part;
 
 /// The values of the arguments so far.
 #[derive(Default)]
@@ -46,9 +46,9 @@ impl ArgValues {
 impl CallSite<'_, '_, '_> {
     /// The address the callee, or the stub of the call, writes the result to, if one does: the caller's, or a slot.
     fn result_address(&mut self, ret: Ret) -> Option<Value> {
-        let (size, align) = match self.plan.result() {
+        let (size, align) = match &self.plan.result {
             ResultPlan::Sret => {
-                let ty = self.plan.sig().result();
+                let ty = self.plan.sig.result();
                 (ty.size(), super::result_align(ty))
             }
             ResultPlan::Vectors { bytes, .. } => (u64::from(*bytes), 16),
@@ -69,14 +69,14 @@ impl CallSite<'_, '_, '_> {
         let result = self.result_address(ret);
         let plan = self.plan;
         let all = self.arg_values(args)?;
-        let n_params = plan.inner.signature.params.len();
-        if plan.inner.is_in_order && all.values.len() == n_params {
+        let n_params = plan.signature.params.len();
+        if plan.is_in_order && all.values.len() == n_params {
             return Ok(all.values);
         }
         let mut values = SmallVec::from_elem(Value::reserved_value(), n_params);
         let params = values.as_mut_slice();
         let (mut vectors, mut floats) = (SmallVec::<[Value; 8]>::new(), SmallVec::new());
-        for loc in &plan.inner.args.locs {
+        for loc in &plan.args.locs {
             let value = match loc.content {
                 Content::Sret | Content::StubResult => result,
                 Content::Part { arg, part } => all.of(arg).get(part as usize).copied(),
@@ -96,7 +96,7 @@ impl CallSite<'_, '_, '_> {
             };
             *to = value;
         }
-        if plan.inner.padding.is_empty() {
+        if plan.padding.is_empty() {
             return Ok(values);
         }
         let to = match ret {
@@ -104,7 +104,7 @@ impl CallSite<'_, '_, '_> {
             _ => result,
         };
         let mut padding = self.padding(args, &[to, callee], &all, (&vectors, floats));
-        for own in &plan.inner.padding {
+        for own in &plan.padding {
             if let (Some(value), Some(to)) =
                 (padding.next(own.ty), params.get_mut(own.param as usize))
             {
@@ -140,14 +140,14 @@ impl CallSite<'_, '_, '_> {
 
     /// The values of argument `i`.
     fn argument(&mut self, i: usize, arg: &Arg, all: &mut ArgValues) -> Result<(), LowerError> {
-        let Some(value) = self.plan.value(i) else {
+        let Some(value) = CValue::argument(self.plan, i) else {
             return Ok(());
         };
         let (builder, values) = (&mut *self.builder, &mut all.values);
         match (value.mode, arg) {
             (PassMode::Ignore, _) => {}
             (PassMode::Words, Arg::Memory { base, offset }) => {
-                let size = value.ty().size();
+                let size = value.ty.size();
                 let from = Address::of_object(builder, *base, *offset, size);
                 all.objects.push((i, from));
             }
@@ -163,17 +163,17 @@ impl CallSite<'_, '_, '_> {
                 values.push(copy.base);
             }
             (PassMode::Lanes(n), _) => {
-                let from = value.object(self.config, builder, arg, value.ty().size())?;
+                let from = value.object(self.config, builder, arg, value.ty.size())?;
                 values.extend(lanes::spread(builder, from, n));
             }
             (PassMode::Area | PassMode::Stub { .. }, _) => {
-                let size = value.ty().size();
+                let size = value.ty.size();
                 let from = value.object(self.config, builder, arg, size)?;
                 let tail = match value.mode {
                     PassMode::Area => u32::try_from(size).ok().and_then(ClifPart::tail),
                     _ => None,
                 };
-                values.extend(tail.map(|tail| memory::load(builder, &part(&tail), from)));
+                values.extend(tail.map(|tail| memory::load(builder, &tail, from)));
                 values.push(from.value(builder));
             }
         }
@@ -190,24 +190,17 @@ impl CallSite<'_, '_, '_> {
         let Content::Words { arg, part, at_once } = loc.content else {
             return None;
         };
-        let ty = self
-            .plan
-            .inner
-            .signature
-            .params
-            .get(loc.param? as usize)?
-            .ty;
+        let ty = self.plan.signature.params.get(loc.param? as usize)?.ty;
         if let Some(from) = all.object(arg) {
-            let own = self.plan.parts(arg as usize).get(part as usize)?;
+            let own = self.plan.args.parts(arg as usize).get(part as usize)?;
             let builder = &mut *self.builder;
             return Some(match ty {
                 ValueType::I64 => memory::load(builder, own, from),
                 ValueType::F64 => memory::load_float(builder, own, from),
-                _ if at_once => {
-                    memory::read(builder, types::F64X2, from.base, from.plus(own.offset))
-                }
+                _ if at_once => memory::read(builder, types::F64X2, from.plus(own.offset)),
                 _ => {
-                    let (pair, words) = memory::load_pair(builder, own.offset, from, PairFor::Call);
+                    let from = from.plus(own.offset);
+                    let (pair, words) = memory::load_pair(builder, from, PairFor::Call);
                     floats.extend(words);
                     pair
                 }
@@ -224,8 +217,8 @@ impl CallSite<'_, '_, '_> {
 
     /// Whether argument `i` is in the argument area, where other ones stand before it in the CLIF signature.
     fn is_late(&self, i: usize) -> bool {
-        let place = self.plan.abi().args.get(i).map(|arg| &arg.place);
-        !self.plan.inner.is_in_order && matches!(place, Some(cabi::Place::Stack { .. }))
+        let place = self.plan.abi.args.get(i).map(|arg| &arg.place);
+        !self.plan.is_in_order && matches!(place, Some(cabi::Place::Stack { .. }))
     }
 }
 

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
+use super::value::CValue;
 use super::{Values, check};
 use crate::error::LowerError;
 use crate::import;
@@ -83,7 +84,7 @@ impl CallSite<'_, '_, '_> {
 
     /// The parts of the C result, in their order, picked from the CLIF `results`.
     fn own_results(&self, results: &[Value]) -> Values {
-        match self.plan.result() {
+        match &self.plan.result {
             ResultPlan::Parts { results: own, .. } => {
                 let mut values = Values::new();
                 for value in own.iter().filter_map(|i| results.get(*i)) {
@@ -101,12 +102,12 @@ impl CallSite<'_, '_, '_> {
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        if self.plan.sig().is_noreturn() {
+        if self.plan.sig.is_noreturn() {
             self.builder.ins().trap(CAME_BACK);
             return Ok(Returned::Nothing);
         }
-        let result = self.plan.result_value();
-        match (self.plan.result(), pop, results) {
+        let result = CValue::result(self.plan);
+        match (&self.plan.result, pop, results) {
             (ResultPlan::Parts { .. }, ..) => result.parts_to_form(self.builder, results, ret),
             (ResultPlan::Vectors { .. }, _, [base]) if matches!(ret, Ret::Parts | Ret::Fields) => {
                 result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
@@ -128,7 +129,7 @@ impl CallSite<'_, '_, '_> {
 
     /// The stub that moves the result to memory, if it is where CLIF cannot say: on the x87 stack.
     fn pop_stub(&mut self, stubs: &mut dyn Stubs) -> Result<Option<FuncRef>, LowerError> {
-        let ResultPlan::Stub { pop, .. } = self.plan.result() else {
+        let ResultPlan::Stub { pop, .. } = &self.plan.result else {
             return Ok(None);
         };
         let signature = import::planned_signature(self.builder.func, &Stub::address_signature());

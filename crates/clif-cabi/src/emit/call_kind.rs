@@ -36,13 +36,13 @@ impl CallSite<'_, '_, '_> {
         stubs: &mut dyn Stubs,
         callee: Callee,
     ) -> Result<CallKind, LowerError> {
-        let signature = &self.plan.inner.signature;
-        let indirect = self.plan.inner.indirect.as_ref();
-        let by_stub = indirect.zip(self.plan.inner.indirect_stub());
+        let signature = &self.plan.signature;
+        let indirect = self.plan.indirect.as_ref();
+        let by_stub = indirect.zip(self.plan.indirect_stub());
         let code = match callee {
             Callee::Function(id) => {
                 let signature = import::planned_signature(self.builder.func, signature);
-                let direct = self.plan.inner.direct_stub(id.as_u32());
+                let direct = self.plan.direct_stub(id.as_u32());
                 let is_direct = direct.is_some() || by_stub.is_none();
                 let func = match direct {
                     None => stubs.function(id, signature, self.builder.func)?,

@@ -8,6 +8,7 @@ use crate::cranelift::inst_builder::*;
 use smallvec::SmallVec;
 
 use super::{Values, check};
+use crate::clif_types::type_names;
 use crate::error::LowerError;
 
 /// The function, signature and further values of a call instruction that a front end makes itself: with them the callee finds everything where C
@@ -113,16 +114,12 @@ impl Callable {
             });
         };
         let declared = signature.params.iter().map(|param| param.value_type);
-        if declared
-            .clone()
-            .eq(args.iter().map(|arg| check::type_of(dfg, *arg)))
-        {
-            return Ok(signature);
+        match check::are_of(dfg, args, declared.clone()) {
+            true => Ok(signature),
+            false => Err(LowerError::Values {
+                expected: type_names(declared),
+                found: check::types_of(dfg, args),
+            }),
         }
-        let declared: Vec<String> = declared.map(|ty| ty.to_string()).collect();
-        Err(LowerError::Values {
-            expected: format!("[{}]", declared.join(", ")),
-            found: check::types_of(dfg, args),
-        })
     }
 }

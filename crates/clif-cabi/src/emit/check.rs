@@ -1,18 +1,20 @@
 //! What is refused before the first instruction: values that are none, or not of the type or form that their place needs.
 
+use std::fmt::Display;
+
 use crate::cranelift::codegen::ir::{
     Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types,
 };
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::PassMode;
+use clif_cabi_plan::{ClifPart, MAX_STACK_BYTES, PassMode};
 use smallvec::SmallVec;
 
-use super::fields::{self, FieldValue};
+use super::fields;
 use super::forms::{Arg, Ret};
+use super::value::CValue;
+use crate::clif_types::{clif_type, type_name, type_names};
 use crate::error::LowerError;
-use crate::parts::Part;
 use crate::plan::CallPlan;
-use crate::replay::MAX_STACK_BYTES;
 
 /// The type of `value`; `INVALID` for a value of another function, whose type would be a panic to ask for.
 pub(super) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
@@ -71,8 +73,11 @@ pub(crate) fn params(
         return refuse("it has no such block");
     }
     let params = SmallVec::<[Value; 16]>::from_slice(dfg.block_params(block));
-    let declared = signature.params.iter().map(|param| param.value_type);
-    if !declared.eq(params.iter().map(|param| dfg.value_type(*param))) {
+    if !are_of(
+        dfg,
+        &params,
+        signature.params.iter().map(|param| param.value_type),
+    ) {
         return refuse("its parameters have not been appended to the block");
     }
     first_block(builder, block)?;
@@ -94,15 +99,17 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
 pub(crate) fn address(
     dfg: &DataFlowGraph,
     value: Value,
-    what: &str,
+    what: &dyn Display,
     ty: &cabi::Type,
 ) -> Result<(), LowerError> {
     match type_of(dfg, value) {
         types::I64 => Ok(()),
-        found => {
-            let expected = "an address".to_string();
-            Err(LowerError::value(what.into(), ty, expected, found))
-        }
+        found => Err(LowerError::Value {
+            what: what.to_string(),
+            ty: ty.to_string(),
+            expected: "an address".into(),
+            found: type_name(found),
+        }),
     }
 }
 
@@ -111,52 +118,37 @@ pub(super) fn callee(dfg: &DataFlowGraph, value: Value) -> Result<(), LowerError
     // A type is made in some instructions, which most calls need not.
     match type_of(dfg, value) {
         types::I64 => Ok(()),
-        _ => address(dfg, value, "callee", &cabi::Type::FN_PTR),
+        _ => address(dfg, value, &"callee", &cabi::Type::FN_PTR),
     }
 }
 
-/// Whether `values` have the types of `parts`.
-pub(super) fn are_parts(dfg: &DataFlowGraph, values: &[Value], parts: &[Part]) -> bool {
-    let alike = |(value, part): (&Value, &Part)| type_of(dfg, *value) == part.ty;
-    values.len() == parts.len() && values.iter().zip(parts).all(alike)
-}
-
-/// Whether `values` have the types of the fields of `ty`. If not: what would be right, if there are any, and what was given.
-pub(super) fn are_fields(
+/// Whether `values` have these types.
+pub(super) fn are_of(
     dfg: &DataFlowGraph,
     values: &[Value],
-    ty: &cabi::Type,
-) -> Result<(), (Option<String>, String)> {
-    let fields = fields::fields_of(ty).map_err(|why| (None, format!("Arg::Fields of {why}")))?;
-    let alike = |(value, field): (&Value, &FieldValue)| type_of(dfg, *value) == field.ty;
-    if values.len() == fields.len() && values.iter().zip(&fields).all(alike) {
-        return Ok(());
-    }
-    Err((Some(fields::names(&fields)), types_of(dfg, values)))
+    types: impl Iterator<Item = Type>,
+) -> bool {
+    types.eq(values.iter().map(|value| type_of(dfg, *value)))
 }
 
-/// The types of `parts`, for messages.
-pub(super) fn names(parts: &[Part]) -> String {
-    let names: Vec<String> = parts.iter().map(|part| part.ty.to_string()).collect();
-    names.join(", ")
+/// The types of `parts`.
+pub(super) fn part_types(parts: &[ClifPart]) -> impl Iterator<Item = Type> {
+    parts.iter().map(|part| clif_type(part.ty))
 }
 
 /// The types of `values`, for messages.
 pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
-    let name = |value: &Value| match type_of(dfg, *value) {
-        // `Display` of an invalid type panics.
-        ty if ty.is_invalid() => "no value".to_string(),
-        ty => ty.to_string(),
-    };
-    let names: Vec<String> = values.iter().map(name).collect();
-    format!("[{}]", names.join(", "))
+    type_names(values.iter().map(|value| type_of(dfg, *value)))
 }
 
 /// The forms that a value of `parts` has, for messages: `form` is `Arg` or `Ret`.
-pub(super) fn memory_or(parts: &[Part], form: &str) -> String {
+pub(super) fn memory_or(parts: &[ClifPart], form: &str) -> String {
     match parts {
         [] => format!("{form}::Memory"),
-        parts => format!("{form}::Memory, or {form}::Parts of [{}]", names(parts)),
+        _ => {
+            let types = type_names(part_types(parts));
+            format!("{form}::Memory, or {form}::Parts of {types}")
+        }
     }
 }
 
@@ -191,8 +183,8 @@ pub(super) fn arguments(
     plan: &CallPlan,
     args: &[Arg],
 ) -> Result<(), LowerError> {
-    let (expected, found) = (plan.inner.args.n_args(), args.len());
-    if found > expected && plan.sig().is_variadic() && expected == plan.sig().n_named() {
+    let (expected, found) = (plan.args.n_args(), args.len());
+    if found > expected && plan.sig.is_variadic() && expected == plan.sig.n_named() {
         let named = expected;
         return Err(LowerError::Unnamed { named, found });
     }
@@ -200,7 +192,9 @@ pub(super) fn arguments(
         return Err(LowerError::ArgumentCount { expected, found });
     }
     for (i, arg) in args.iter().enumerate() {
-        let Some(value) = plan.value(i) else { continue };
+        let Some(value) = CValue::argument(plan, i) else {
+            continue;
+        };
         match value.mode {
             PassMode::Indirect { size, align } if !fits_a_frame(size, align) => {
                 let expected = "an object that a stack frame has room for a copy of".into();
@@ -224,21 +218,19 @@ pub(super) fn result_form(
     plan: &CallPlan,
     ret: Ret,
 ) -> Result<(), LowerError> {
-    let result = plan.result_value();
+    let result = CValue::result(plan);
     let fits = match (ret, result.mode) {
         (_, PassMode::Ignore) => true,
-        (Ret::Memory(to), _) => return address(dfg, to, "result", result.ty()),
+        (Ret::Memory(to), _) => return address(dfg, to, &result, result.ty),
         // The callee writes the result in any case.
-        (_, PassMode::Indirect { size, align })
-            if plan.sig().is_noreturn() || ret == Ret::Ignore =>
-        {
+        (_, PassMode::Indirect { size, align }) if plan.sig.is_noreturn() || ret == Ret::Ignore => {
             fits_a_frame(size, align)
         }
         (Ret::Ignore, _) => true,
         (_, PassMode::Indirect { .. }) => false,
-        (Ret::Value, mode) => mode == PassMode::Parts && result.whole.is_some(),
+        (Ret::Value, mode) => mode == PassMode::Parts && result.whole().is_some(),
         (Ret::Fields, _) => {
-            fields::fields_of(result.ty()).is_ok_and(|own| fields::are_in(&own, result.parts))
+            fields::fields_of(result.ty).is_ok_and(|own| fields::are_in(&own, result.parts))
         }
         (Ret::Parts, _) => true,
     };
@@ -258,16 +250,11 @@ pub(super) fn results(
     plan: &CallPlan,
     results: &[Value],
 ) -> Result<(), LowerError> {
-    let declared = plan.signature().returns.iter();
-    let declared: Vec<Type> = declared.map(|result| result.value_type).collect();
-    if declared
-        .iter()
-        .copied()
-        .eq(results.iter().map(|value| type_of(dfg, *value)))
-    {
+    let declared = plan.signature.returns.iter();
+    let declared = declared.map(|result| clif_type(result.ty));
+    if are_of(dfg, results, declared.clone()) {
         return Ok(());
     }
-    let names: Vec<String> = declared.iter().map(Type::to_string).collect();
-    let expected = format!("the results [{}] of the call", names.join(", "));
-    Err(plan.result_value().error(expected, types_of(dfg, results)))
+    let expected = format!("the results {} of the call", type_names(declared));
+    Err(CValue::result(plan).error(expected, types_of(dfg, results)))
 }

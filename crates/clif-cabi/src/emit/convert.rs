@@ -1,12 +1,13 @@
 //! Between the one SSA value a front end has and the parts that are passed. Only bits move: no conversion changes a number.
 
 use crate::cranelift::MemFlagsData;
-use crate::cranelift::codegen::ir::{ArgumentExtension, Endianness, Type, Value, types};
+use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
+use clif_cabi_plan::{ClifPart, Extension, ValueType};
 
 use super::{Values, memory};
-use crate::parts::Part;
+use crate::clif_types::clif_type;
 
 /// Reinterpret: lane order as in memory.
 pub(super) fn flags() -> MemFlagsData {
@@ -14,20 +15,19 @@ pub(super) fn flags() -> MemFlagsData {
 }
 
 /// The parts of `value`, or `None` if its bits do not make them. What no instruction takes apart goes through memory.
-pub(crate) fn split(
+pub(super) fn split(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
-    parts: &[Part],
+    parts: &[ClifPart],
 ) -> Option<Values> {
     let ty = builder.func.dfg.value_type(value);
     if ty.is_invalid() {
         return None;
     }
     let values = match parts {
-        [part] => reshape(builder, value, part.ty).map(one),
+        [part] => reshape(builder, value, clif_type(part.ty)).map(one),
         [low, high] if are_two_words(low, high) && ty.bits() == 128 => {
-            let words = two_words(builder, value, ty);
-            words.map(|(low, high)| Values::from_slice(&[low, high]))
+            two_words(builder, value).map(|words| Values::from_slice(&words))
         }
         _ => None,
     };
@@ -45,7 +45,7 @@ fn one(value: Value) -> Values {
 fn split_in_memory(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
-    parts: &[Part],
+    parts: &[ClifPart],
 ) -> Option<Values> {
     let bytes = builder.func.dfg.value_type(value).bytes();
     if end(parts) > bytes {
@@ -53,56 +53,45 @@ fn split_in_memory(
     }
     let at = memory::slot(builder, u64::from(bytes), 16);
     builder.ins().store(flags(), value, at.base, at.offset);
-    let load = |part| memory::load(builder, part, at);
-    Some(parts.iter().map(load).collect())
+    Some(memory::load_all(builder, parts, at))
 }
 
 /// The byte after the last one of the object that `parts` hold.
-fn end(parts: &[Part]) -> u32 {
+fn end(parts: &[ClifPart]) -> u32 {
     let ends = parts.iter().map(|p| p.offset + u32::from(p.size));
     ends.max().unwrap_or(0)
 }
 
 /// Whether they are the first and the second word of 16 bytes. A convention may order them otherwise, or have one in two registers.
-fn are_two_words(low: &Part, high: &Part) -> bool {
-    [low.ty, high.ty] == [types::I64; 2] && [low.offset, high.offset] == [0, 8]
+fn are_two_words(low: &ClifPart, high: &ClifPart) -> bool {
+    [low.ty, high.ty] == [ValueType::I64; 2] && [low.offset, high.offset] == [0, 8]
 }
 
 /// The words of a value of 16 bytes, in their order in memory. `None` where no instruction takes it apart.
-pub(super) fn two_words(
-    builder: &mut FunctionBuilder<'_>,
-    value: Value,
-    ty: Type,
-) -> Option<(Value, Value)> {
-    if ty == types::I128 {
-        return Some(builder.ins().isplit(value));
-    }
-    if !ty.is_vector() {
-        return None; // f128 has no instruction to take it apart
-    }
-    let lanes = match ty {
+pub(super) fn two_words(builder: &mut FunctionBuilder<'_>, value: Value) -> Option<[Value; 2]> {
+    let lanes = match builder.func.dfg.value_type(value) {
+        types::I128 => return Some(builder.ins().isplit(value).into()),
         types::I64X2 => value,
-        _ => builder.ins().bitcast(types::I64X2, flags(), value),
+        ty if ty.is_vector() => builder.ins().bitcast(types::I64X2, flags(), value),
+        // f128 has no instruction to take it apart.
+        _ => return None,
     };
-    Some((
-        builder.ins().extractlane(lanes, 0),
-        builder.ins().extractlane(lanes, 1),
-    ))
+    Some([0, 1].map(|lane| builder.ins().extractlane(lanes, lane)))
 }
 
 /// The value of `part` as whoever passes it does: an integer that is narrow is extended.
 #[inline]
-pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value) -> Value {
-    let ty = part.passed_as;
+pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value) -> Value {
+    let ty = part.passed_as();
     match part.extension {
         _ if ty == part.ty => value,
-        ArgumentExtension::Sext => builder.ins().sextend(ty, value),
-        _ => builder.ins().uextend(ty, value),
+        Extension::Sign => builder.ins().sextend(clif_type(ty), value),
+        _ => builder.ins().uextend(clif_type(ty), value),
     }
 }
 
 /// The bits of `value` as `ty`, zero-extended if `ty` is wider. `None` if bits would be lost.
-pub(crate) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
+pub(super) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
     let from = builder.func.dfg.value_type(value);
     if from == ty {
         return Some(value);
@@ -120,7 +109,7 @@ pub(crate) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type)
 }
 
 /// The vector `f64x2` of the words `low` and `high`.
-pub(crate) fn pair(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
+pub(super) fn pair(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
     let low = builder.ins().scalar_to_vector(types::I64X2, low);
     let both = builder.ins().insertlane(low, high, 1);
     builder.ins().bitcast(types::F64X2, flags(), both)
@@ -135,49 +124,34 @@ fn in_int(builder: &mut FunctionBuilder<'_>, value: Value, from: Type) -> Option
     })
 }
 
-/// The value of type `ty` that `parts` make, or `None` if they make none.
-pub(crate) fn join(
+/// The value of type `ty` that `parts` make, or `None` if they have too few bytes. What no instruction puts together goes through memory.
+pub(super) fn join(
     builder: &mut FunctionBuilder<'_>,
     values: &[Value],
-    parts: &[Part],
+    parts: &[ClifPart],
     ty: Type,
 ) -> Option<Value> {
-    match (values, parts) {
-        ([value], [part]) => narrow(builder, *value, part.ty, ty),
+    let joined = match (values, parts) {
+        ([value], [_]) => narrow(builder, *value, ty),
         ([low, high], [a, b]) if ty == types::I128 && are_two_words(a, b) => {
             Some(builder.ins().iconcat(*low, *high))
         }
         _ => None,
+    };
+    if joined.is_some() {
+        return joined;
     }
-}
-
-/// [`join`] by way of memory. `None` if the parts have too few bytes.
-pub(crate) fn join_in_memory(
-    builder: &mut FunctionBuilder<'_>,
-    values: &[Value],
-    parts: &[Part],
-    ty: Type,
-) -> Option<Value> {
     if end(parts) < ty.bytes() {
         return None;
     }
     let at = memory::slot(builder, u64::from(end(parts)), 16);
-    for (part, value) in parts.iter().zip(values) {
-        memory::store(builder, part, *value, at);
-    }
+    memory::store_all(builder, parts, values, at);
     Some(builder.ins().load(ty, flags(), at.base, at.offset))
 }
 
-/// A part of type `from` as the value `ty` whose bits are its low ones.
-pub(super) fn narrow(
-    builder: &mut FunctionBuilder<'_>,
-    value: Value,
-    from: Type,
-    ty: Type,
-) -> Option<Value> {
-    if from == ty {
-        return Some(value);
-    }
+/// The value `ty` whose bits are the low ones of a part.
+pub(super) fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
+    let from = builder.func.dfg.value_type(value);
     if from.bits() == ty.bits() {
         return reshape(builder, value, ty);
     }

@@ -7,14 +7,15 @@ use crate::cranelift::codegen::ir::{Block, Type, Value, types};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ArgLoc, ClifPlace, IncomingArea, PassMode, SAVED_ALIGN};
+use clif_cabi_plan::{ArgLoc, ClifPart, ClifPlace, IncomingArea, PassMode, SAVED_ALIGN};
 use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
 use super::memory::{self, Address};
+use super::value::CValue;
 use super::{Values, check, fields, lanes};
+use crate::clif_types::{clif_type, type_names};
 use crate::error::LowerError;
-use crate::parts::{CValue, Part};
 use crate::plan::EntryPlan;
 
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
@@ -39,7 +40,7 @@ use crate::plan::EntryPlan;
 /// let pair = pair.build(lower.target().data_model())?;
 /// // struct pair f(struct pair *p, struct pair q) { p[0] = q; return p[1]; }
 /// let (_, entry) = lower.begin(&mut builder, &FnSig::new([Type::PTR, pair.clone()], pair))?;
-/// assert_eq!(entry.plan().signature().params.len(), 3);
+/// assert_eq!(entry.plan().signature.params.len(), 3);
 /// let p = entry.value(&mut builder, 0)?;
 /// entry.store(&mut builder, 1, p)?;
 /// entry.ret(stubs, &mut builder, Some(&Arg::memory_at(p, 16)))?;
@@ -112,7 +113,7 @@ impl Entry {
     /// 3.2.3, Returning of Values).
     #[must_use]
     pub fn sret(&self) -> Option<Value> {
-        let index = self.plan.inner.sret?;
+        let index = self.plan.sret?;
         self.params.get(index).copied()
     }
 
@@ -127,18 +128,16 @@ impl Entry {
         index: usize,
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            if arg.value.whole.is_none() {
-                let expected = match arg.value.parts {
-                    [] => "Entry::address or Entry::store".into(),
-                    parts => format!(
-                        "Entry::address, or Entry::parts of [{}]",
-                        check::names(parts)
-                    ),
-                };
-                return Err(arg.value.error(expected, "Entry::value".into()));
+            if arg.whole().is_none() && !arg.parts.is_empty() {
+                let types = type_names(check::part_types(arg.parts));
+                let expected = format!("Entry::address, or Entry::parts of {types}");
+                return Err(arg.error(expected, "Entry::value".into()));
+            }
+            if arg.whole().is_none() {
+                return Err(refused(arg, "Entry::value"));
             }
             let value = self.form(builder, arg, Ret::Value)?.value();
-            value.ok_or_else(|| arg.refused("Entry::value"))
+            value.ok_or_else(|| refused(arg, "Entry::value"))
         })
     }
 
@@ -155,11 +154,10 @@ impl Entry {
         index: usize,
     ) -> Result<Values, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let value = &arg.value;
-            let is_large = value.parts.is_empty() && value.ty().size() > 0;
-            match value.mode {
-                PassMode::Lanes(_) | PassMode::Indirect { .. } => Err(arg.refused("Entry::parts")),
-                PassMode::Area if is_large => Err(arg.refused("Entry::parts")),
+            let is_large = arg.parts.is_empty() && arg.ty.size() > 0;
+            match arg.mode {
+                PassMode::Lanes(_) | PassMode::Indirect { .. } => Err(refused(arg, "Entry::parts")),
+                PassMode::Area if is_large => Err(refused(arg, "Entry::parts")),
                 _ => Ok(self.form(builder, arg, Ret::Parts)?.values()),
             }
         })
@@ -176,10 +174,11 @@ impl Entry {
         index: usize,
     ) -> Result<Values, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let fields = fields::fields(arg.value.ty())?;
-            let is_indirect = matches!(arg.value.mode, PassMode::Indirect { .. });
-            if !is_indirect && !fields::are_in(&fields, arg.value.parts) {
-                return Err(arg.refused("Entry::fields of what is not passed as a whole"));
+            let fields = fields::fields(arg.ty)?;
+            let is_indirect = matches!(arg.mode, PassMode::Indirect { .. });
+            if !is_indirect && !fields::are_in(&fields, arg.parts) {
+                let found = "Entry::fields of what is not passed as a whole";
+                return Err(refused(arg, found));
             }
             Ok(self.form(builder, arg, Ret::Fields)?.values())
         })
@@ -196,8 +195,8 @@ impl Entry {
         index: usize,
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
-            let (size, align) = (arg.value.ty().size(), arg.value.ty().align());
-            let by_stub = matches!(arg.value.mode, PassMode::Stub { .. });
+            let (size, align) = (arg.ty.size(), arg.ty.align());
+            let by_stub = matches!(arg.mode, PassMode::Stub { .. });
             if (!by_stub || align <= SAVED_ALIGN)
                 && let Some(there) = self.in_memory(builder, arg)?
             {
@@ -206,7 +205,7 @@ impl Entry {
             if !check::fits_a_frame(size, align) {
                 let expected = "an address to store it at".into();
                 let found = "an alignment that no stack frame has room for".into();
-                return Err(arg.value.error(expected, found));
+                return Err(arg.error(expected, found));
             }
             let slot = memory::slot(builder, size, align);
             self.form(builder, arg, Ret::Memory(slot.base))?;
@@ -226,7 +225,7 @@ impl Entry {
         to: Value,
     ) -> Result<(), LowerError> {
         self.argument(builder, index, |builder, arg| {
-            check::address(&builder.func.dfg, to, "where to store", arg.value.ty())?;
+            check::address(&builder.func.dfg, to, &"where to store", arg.ty)?;
             self.form(builder, arg, Ret::Memory(to)).map(|_| ())
         })
     }
@@ -235,38 +234,36 @@ impl Entry {
     fn form(
         &self,
         builder: &mut FunctionBuilder<'_>,
-        arg: &Argument<'_>,
+        arg: &CValue<'_>,
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         if let Some(from) = self.in_memory(builder, arg)? {
-            return (arg.value).memory_to_form(self.config, builder, from, ret);
+            return arg.memory_to_form(self.config, builder, from, ret);
         }
         let mut values = Values::new();
         for (i, loc) in arg.locs.iter().enumerate() {
-            let ty = arg.value.parts.get(i).map_or(types::I64, |part| part.ty);
+            let ty = (arg.parts.get(i)).map_or(types::I64, |part| clif_type(part.ty));
             values.push(self.param_or_load(builder, loc, ty)?);
         }
-        if let (PassMode::Lanes(_), Ret::Memory(to)) = (arg.value.mode, ret) {
+        if let (PassMode::Lanes(_), Ret::Memory(to)) = (arg.mode, ret) {
             lanes::gather(builder, &values, Address::at(to));
             return Ok(Returned::Nothing);
         }
-        arg.value.parts_to_form(builder, &values, ret)
+        arg.parts_to_form(builder, &values, ret)
     }
 
     /// Where an argument is that has an address already.
     fn in_memory(
         &self,
         builder: &mut FunctionBuilder<'_>,
-        arg: &Argument<'_>,
+        arg: &CValue<'_>,
     ) -> Result<Option<Address>, LowerError> {
         // Not what is padded to more than its part.
-        let size = arg.value.ty().size();
-        let is_part = |part: &Part| u64::from(part.size) == size;
-        let is_whole = arg.value.mode == PassMode::Area || arg.value.parts.iter().all(is_part);
-        Ok(match (arg.value.mode, arg.locs) {
-            (PassMode::Stub { offset }, _) => {
-                Some(after(&self.params, self.plan.inner.saved, offset)?)
-            }
+        let size = arg.ty.size();
+        let is_part = |part: &ClifPart| u64::from(part.size) == size;
+        let is_whole = arg.mode == PassMode::Area || arg.parts.iter().all(is_part);
+        Ok(match (arg.mode, arg.locs) {
+            (PassMode::Stub { offset }, _) => Some(after(&self.params, self.plan.saved, offset)?),
             (PassMode::Indirect { .. }, [loc]) => {
                 let address = self.param_or_load(builder, loc, types::I64)?;
                 Some(Address::at(address))
@@ -290,12 +287,12 @@ impl Entry {
             return Ok(*param);
         }
         let from = self.in_area(builder, loc.place)?;
-        Ok(memory::read(builder, ty, from.base, from.offset))
+        Ok(memory::read(builder, ty, from))
     }
 
     /// The addresses of the copies that arguments are.
     pub(super) fn copies(&self) -> Values {
-        let args = self.plan.inner.args.iter();
+        let args = self.plan.args.iter();
         let indirect = args.filter(|arg| matches!(arg.mode, PassMode::Indirect { .. }));
         let params = indirect
             .flat_map(|arg| arg.locs)
@@ -310,14 +307,13 @@ impl Entry {
         builder: &mut FunctionBuilder<'_>,
         place: ClifPlace,
     ) -> Result<Address, LowerError> {
-        let inner = &self.plan.inner;
-        let offset = inner.in_area(place).ok_or(NO_AREA)?;
-        incoming_area(builder, &self.params, inner.area, offset)
+        let offset = self.plan.in_area(place).ok_or(NO_AREA)?;
+        incoming_area(builder, &self.params, self.plan.area, offset)
     }
 
     /// The address of [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area).
     pub(super) fn area(&self, builder: &mut FunctionBuilder<'_>) -> Result<Value, LowerError> {
-        let area = incoming_area(builder, &self.params, self.plan.inner.area, 0)?;
+        let area = incoming_area(builder, &self.params, self.plan.area, 0)?;
         Ok(area.value(builder))
     }
 
@@ -326,42 +322,26 @@ impl Entry {
         &self,
         builder: &mut FunctionBuilder<'_>,
         index: usize,
-        of: impl FnOnce(&mut FunctionBuilder<'_>, &Argument<'_>) -> Result<T, LowerError>,
+        of: impl FnOnce(&mut FunctionBuilder<'_>, &CValue<'_>) -> Result<T, LowerError>,
     ) -> Result<T, LowerError> {
-        let found = self.check(builder).and_then(|()| self.found(index));
+        let no_argument = || LowerError::ArgumentCount {
+            expected: self.plan.sig.params().len(),
+            found: index.saturating_add(1),
+        };
+        let found = self.check(builder);
+        let found =
+            found.and_then(|()| CValue::argument(&self.plan, index).ok_or_else(no_argument));
         self.about(found.and_then(|arg| of(builder, &arg)))
-    }
-
-    fn found(&self, index: usize) -> Result<Argument<'_>, LowerError> {
-        match (self.plan.value(index), self.plan.inner.args.get(index)) {
-            (Some(value), Some(arg)) => Ok(Argument {
-                value,
-                locs: arg.locs,
-            }),
-            _ => Err(LowerError::ArgumentCount {
-                expected: self.plan.sig().params().len(),
-                found: index.saturating_add(1),
-            }),
-        }
     }
 
     /// The error of `result`, if it is one, about this function.
     pub(super) fn about<T>(&self, result: Result<T, LowerError>) -> Result<T, LowerError> {
-        result.map_err(|error| error.of(None, self.plan.sig()))
+        result.map_err(|error| error.of(None, &self.plan.sig))
     }
 }
 
-/// An argument of the function being built.
-struct Argument<'a> {
-    value: CValue<'a>,
-    locs: &'a [ArgLoc],
-}
-
-impl Argument<'_> {
-    fn refused(&self, found: &str) -> LowerError {
-        let expected = "Entry::address or Entry::store".into();
-        self.value.error(expected, found.into())
-    }
+fn refused(arg: &CValue<'_>, found: &str) -> LowerError {
+    arg.error("Entry::address or Entry::store".into(), found.into())
 }
 
 const NO_AREA: LowerError = LowerError::Stub {
@@ -376,20 +356,17 @@ pub(crate) fn incoming_area(
     offset: u32,
 ) -> Result<Address, LowerError> {
     match area {
-        Some(IncomingArea::FrameOffset(start)) => Ok(Address {
-            base: builder.ins().get_frame_pointer(types::I64),
-            offset: i32::try_from(start.saturating_add(offset)).unwrap_or(i32::MAX),
-        }),
+        Some(IncomingArea::FrameOffset(start)) => {
+            let frame = Address::at(builder.ins().get_frame_pointer(types::I64));
+            Ok(frame.plus(start).plus(offset))
+        }
         Some(IncomingArea::Param(index)) => after(params, Some(index), offset),
-        None => after(params, None, offset),
+        None => Err(NO_AREA),
     }
 }
 
 /// What is `offset` bytes after the address in a parameter.
 fn after(params: &[Value], param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
-    let base = param.and_then(|i| params.get(i));
-    Ok(Address {
-        base: *base.ok_or(NO_AREA)?,
-        offset: i32::try_from(offset).unwrap_or(i32::MAX),
-    })
+    let base = param.and_then(|i| params.get(i)).ok_or(NO_AREA)?;
+    Ok(Address::at(*base).plus(offset))
 }

@@ -5,13 +5,13 @@ use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use cabi::leaves;
+use clif_cabi_plan::{ClifPart, ClifParts, ValueType};
 use smallvec::SmallVec;
 
 use super::memory::{self, Address};
 use super::{Values, convert};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
-use crate::parts::{Part, Parts};
 
 /// One scalar or vector of a type, as [`Arg::Fields`](crate::Arg::Fields) takes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,18 +119,12 @@ fn leaf_is_signed(leaf: &cabi::Leaf) -> bool {
     matches!(leaf.kind, cabi::LeafKind::Scalar(scalar) if scalar.is_signed())
 }
 
-/// The types of `fields`, for messages.
-pub(super) fn names(fields: &[FieldValue]) -> String {
-    let names: Vec<String> = fields.iter().map(|field| field.ty.to_string()).collect();
-    format!("the fields [{}]", names.join(", "))
-}
-
 /// The `parts` of a value whose `fields` are `values`. `None` if a field is no integer, float or vector.
 pub(super) fn to_parts(
     builder: &mut FunctionBuilder<'_>,
     fields: &[FieldValue],
     values: &[Value],
-    parts: &[Part],
+    parts: &[ClifPart],
 ) -> Option<Values> {
     let slices = fields.iter().zip(values).map(|(field, value)| Slice {
         value: *value,
@@ -138,16 +132,16 @@ pub(super) fn to_parts(
         bits: field.width_bits,
     });
     let slices: SmallVec<[Slice; 8]> = slices.collect();
-    let part = |part: &Part| {
+    let part = |part: &ClifPart| {
         let (first, bits) = (8 * part.offset, 8 * u32::from(part.size));
         let own = overlapping(&slices, first, bits);
         match own[..] {
             [one] if one.first == first && one.bits == bits_of(builder, one.value) => {
-                if let Some(value) = convert::reshape(builder, one.value, part.ty) {
+                if let Some(value) = convert::reshape(builder, one.value, clif_type(part.ty)) {
                     return Some(value);
                 }
             }
-            [low, high] if part.ty == types::F64 && high.first == first + types::F32.bits() => {
+            [low, high] if part.ty == ValueType::F64 && high.first == first + types::F32.bits() => {
                 let types = [low, high].map(|own| builder.func.dfg.value_type(own.value));
                 if types == [types::F32; 2] {
                     return Some(two_floats(builder, low.value, high.value));
@@ -155,7 +149,7 @@ pub(super) fn to_parts(
             }
             _ => {}
         }
-        bits_as(builder, &own, (first, bits), part.ty)
+        bits_as(builder, &own, (first, bits), clif_type(part.ty))
     };
     parts.iter().map(part).collect()
 }
@@ -163,7 +157,7 @@ pub(super) fn to_parts(
 /// The `fields` of a value whose `parts` are `values`. `None` if a part is no integer, float or vector.
 pub(super) fn from_parts(
     builder: &mut FunctionBuilder<'_>,
-    parts: &[Part],
+    parts: &[ClifPart],
     values: &[Value],
     fields: &[FieldValue],
 ) -> Option<Values> {
@@ -182,7 +176,7 @@ pub(super) fn from_parts(
                 return Some(second_float(builder, one.value));
             }
             if one.first == first
-                && let Some(value) = convert::narrow(builder, one.value, ty, field.ty)
+                && let Some(value) = convert::narrow(builder, one.value, field.ty)
             {
                 return Some(value);
             }
@@ -203,8 +197,8 @@ pub(super) fn from_parts(
 }
 
 /// Whether each bit of `fields` is in one of `parts`: what is not passed cannot be taken.
-pub(super) fn are_in(fields: &[FieldValue], parts: &[Part]) -> bool {
-    let in_part = |field: &FieldValue, part: &Part| {
+pub(super) fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
+    let in_part = |field: &FieldValue, part: &ClifPart| {
         let first = field.offset_bits.max(8 * part.offset);
         let end = 8 * (part.offset + u32::from(part.size));
         end.min(field.offset_bits + field.width_bits)
@@ -225,26 +219,15 @@ pub(super) fn store(
 ) -> Option<()> {
     let is_whole = |field: &FieldValue| !field.is_narrow() && field.offset_bits.is_multiple_of(8);
     if !fields.iter().all(is_whole) {
-        let parts = words(size);
+        let parts: ClifParts = ClifPart::slots(size, ValueType::I64).collect();
         let words = to_parts(builder, fields, values, &parts)?;
         memory::store_all(builder, &parts, &words, to);
         return Some(());
     }
     for (field, value) in fields.iter().zip(values) {
-        let at = to.plus(field.offset_bits / 8);
-        memory::write(builder, *value, to.base, at);
+        memory::write(builder, *value, to.plus(field.offset_bits / 8));
     }
     Some(())
-}
-
-/// The words of an object of `size` bytes.
-pub(super) fn words(size: u64) -> Parts {
-    let offsets = (0..u32::try_from(size).unwrap_or(0)).step_by(8);
-    let word = |offset| {
-        let left = (size - u64::from(offset)).min(8);
-        Part::word(offset, u8::try_from(left).unwrap_or(8))
-    };
-    offsets.map(word).collect()
 }
 
 /// A value that holds some bits of an object in its lowest ones; what is above them is unspecified.
@@ -327,21 +310,10 @@ fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<Small
             types::F128 => (builder.ins()).bitcast(types::I64X2, convert::flags(), own.value),
             _ => own.value,
         };
-        let ty = builder.func.dfg.value_type(whole);
-        let (low, high) = convert::two_words(builder, whole, ty)?;
-        let [first, bits] = [own.first, own.bits];
-        all.extend([
-            Slice {
-                value: low,
-                first,
-                bits: bits.min(64),
-            },
-            Slice {
-                value: high,
-                first: first + 64,
-                bits: bits.saturating_sub(64),
-            },
-        ]);
+        let slice = |value, first, bits| Slice { value, first, bits };
+        let ([low, high], first) = (convert::two_words(builder, whole)?, own.first);
+        all.push(slice(low, first, own.bits.min(64)));
+        all.push(slice(high, first + 64, own.bits.saturating_sub(64)));
     }
     Some(all)
 }

@@ -13,19 +13,12 @@ pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u1
     let mut byte = None;
     for lane in 0..lanes {
         let bit = i64::from(lane % 8);
-        let current = match byte {
-            Some(byte) if bit != 0 => byte,
+        let shifted = match byte {
+            Some(byte) if bit != 0 => builder.ins().ushr_imm_u(byte, bit),
             _ => {
-                let offset = from.offset.saturating_add(i32::from(lane / 8));
-                let loaded = memory::load_int(builder, 1, from.base, offset);
-                byte = Some(loaded);
-                loaded
+                let from = from.plus(u32::from(lane / 8));
+                *byte.insert(memory::load_int(builder, 1, from))
             }
-        };
-        let shifted = if bit == 0 {
-            current
-        } else {
-            builder.ins().ushr_imm_u(current, bit)
         };
         values.push(builder.ins().band_imm_u(shifted, 1));
     }
@@ -34,26 +27,21 @@ pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u1
 
 /// Writes lanes to the bit vector at `to`, whole bytes; bits after the last lane are zero.
 pub(crate) fn gather(builder: &mut FunctionBuilder<'_>, lanes: &[Value], to: Address) {
-    for (i, lanes) in lanes.chunks(8).enumerate() {
+    for (i, lanes) in (0..).zip(lanes.chunks(8)) {
         let mut byte: Option<Value> = None;
         for (bit, lane) in lanes.iter().enumerate() {
             // Only the lowest bit of a lane counts.
             let lane = builder.ins().band_imm_u(*lane, 1);
-            let placed = if bit == 0 {
-                lane
-            } else {
-                builder.ins().ishl_imm_u(lane, bit as i64)
-            };
             byte = Some(match byte {
-                Some(byte) => builder.ins().bor(byte, placed),
-                None => placed,
+                Some(byte) => {
+                    let placed = builder.ins().ishl_imm_u(lane, bit as i64);
+                    builder.ins().bor(byte, placed)
+                }
+                None => lane,
             });
         }
         if let Some(byte) = byte {
-            let offset = to
-                .offset
-                .saturating_add(i32::try_from(i).unwrap_or(i32::MAX));
-            memory::store_as(builder, Opcode::Istore8, byte, (to.base, offset));
+            memory::store_as(builder, Opcode::Istore8, byte, to.plus(i));
         }
     }
 }

@@ -1,16 +1,14 @@
 //! Loads and stores of parts, never of a byte outside the object: a tail of 3, 5, 6 or 7 bytes is moved 4, 2 and 1 bytes at a time.
 
-use crate::cranelift::codegen::ir::{
-    ArgumentExtension, Opcode, StackSlotData, StackSlotKind, Type, Value, types,
-};
+use crate::cranelift::codegen::ir::{Opcode, StackSlotData, StackSlotKind, Type, Value, types};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use crate::cranelift::{MemFlagsData, function_flags};
-use clif_cabi_plan::WRITTEN_BY_FIELDS;
+use clif_cabi_plan::{ClifPart, Extension, WRITTEN_BY_FIELDS};
 
 use super::Values;
-use crate::parts::Part;
+use crate::clif_types::clif_type;
 
 /// An address in CLIF: a base and a constant offset in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,9 +39,10 @@ impl Address {
     }
 
     /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
-    pub(super) fn plus(self, bytes: u32) -> i32 {
-        self.offset
-            .saturating_add(i32::try_from(bytes).unwrap_or(i32::MAX))
+    pub(crate) fn plus(self, bytes: u32) -> Self {
+        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        let offset = self.offset.saturating_add(bytes);
+        Self { offset, ..self }
     }
 
     /// The address as one value.
@@ -61,14 +60,10 @@ fn flags() -> MemFlagsData {
 }
 
 /// Loads a value of type `ty`: `opcode` is `load`, or one of those that extend.
-fn load_as(
-    builder: &mut FunctionBuilder<'_>,
-    opcode: Opcode,
-    ty: Type,
-    (base, offset): (Value, i32),
-) -> Value {
+fn load_as(builder: &mut FunctionBuilder<'_>, opcode: Opcode, ty: Type, from: Address) -> Value {
     let flags = function_flags(&mut builder.func.dfg, flags());
-    let (inst, dfg) = builder.ins().Load(opcode, ty, flags, offset.into(), base);
+    let offset = from.offset.into();
+    let (inst, dfg) = builder.ins().Load(opcode, ty, flags, offset, from.base);
     dfg.first_result(inst)
 }
 
@@ -77,35 +72,33 @@ pub(super) fn store_as(
     builder: &mut FunctionBuilder<'_>,
     opcode: Opcode,
     value: Value,
-    (base, offset): (Value, i32),
+    to: Address,
 ) {
     let ty = builder.func.dfg.value_type(value);
     let flags = function_flags(&mut builder.func.dfg, flags());
-    builder
-        .ins()
-        .Store(opcode, ty, flags, offset.into(), value, base);
+    let offset = to.offset.into();
+    (builder.ins()).Store(opcode, ty, flags, offset, value, to.base);
 }
 
-/// Loads a value of type `ty`, `offset` bytes after `base`.
-pub(super) fn read(builder: &mut FunctionBuilder<'_>, ty: Type, base: Value, offset: i32) -> Value {
-    load_as(builder, Opcode::Load, ty, (base, offset))
+/// Loads a value of type `ty`.
+pub(super) fn read(builder: &mut FunctionBuilder<'_>, ty: Type, from: Address) -> Value {
+    load_as(builder, Opcode::Load, ty, from)
 }
 
-/// Stores `value`, `offset` bytes after `base`.
-pub(super) fn write(builder: &mut FunctionBuilder<'_>, value: Value, base: Value, offset: i32) {
-    store_as(builder, Opcode::Store, value, (base, offset));
+/// Stores `value`.
+pub(super) fn write(builder: &mut FunctionBuilder<'_>, value: Value, to: Address) {
+    store_as(builder, Opcode::Store, value, to);
 }
 
 /// Loads one part of the object at `from`.
-pub(crate) fn load(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
-    let offset = from.plus(part.offset);
-    if u32::from(part.size) == part.ty.bytes() {
-        return read(builder, part.ty, from.base, offset);
+pub(super) fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Address) -> Value {
+    let (ty, from) = (clif_type(part.ty), from.plus(part.offset));
+    if u32::from(part.size) == ty.bytes() {
+        return read(builder, ty, from);
     }
     let mut word: Option<Value> = None;
     for (at, bytes) in runs(part.size) {
-        let from_here = offset.saturating_add(i32::from(at));
-        let loaded = load_int(builder, bytes, from.base, from_here);
+        let loaded = load_int(builder, bytes, from.plus(at.into()));
         let placed = match at {
             0 => loaded,
             at => builder.ins().ishl_imm_u(loaded, i64::from(at) * 8),
@@ -116,14 +109,18 @@ pub(crate) fn load(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address
         });
     }
     let word = word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0));
-    from_word(builder, word, part.ty)
+    from_word(builder, word, ty)
 }
 
 /// Loads a part as whoever passes it does: a narrow integer is loaded and extended by one instruction.
-pub(super) fn load_passed(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
-    let is_signed = part.extension == ArgumentExtension::Sext;
+pub(super) fn load_passed(
+    builder: &mut FunctionBuilder<'_>,
+    part: &ClifPart,
+    from: Address,
+) -> Value {
+    let is_signed = part.extension == Extension::Sign;
     let opcode = match (part.size, is_signed) {
-        _ if part.passed_as == part.ty => return load(builder, part, from),
+        _ if part.passed_as() == part.ty => return load(builder, part, from),
         (1, true) => Opcode::Sload8,
         (1, false) => Opcode::Uload8,
         (2, true) => Opcode::Sload16,
@@ -131,8 +128,8 @@ pub(super) fn load_passed(builder: &mut FunctionBuilder<'_>, part: &Part, from: 
         (_, true) => Opcode::Sload32,
         (_, false) => Opcode::Uload32,
     };
-    let at = (from.base, from.plus(part.offset));
-    load_as(builder, opcode, part.passed_as, at)
+    let from = from.plus(part.offset);
+    load_as(builder, opcode, clif_type(part.passed_as()), from)
 }
 
 /// What a vector of two words is used for, which decides how the first one gets there by one instruction.
@@ -144,16 +141,14 @@ pub(crate) enum PairFor {
     Call,
 }
 
-/// Loads the 16 bytes that are `at` bytes after `from` as the vector `f64x2` of two words. Each word is loaded by itself, the first one last; both are
+/// Loads the 16 bytes at `from` as the vector `f64x2` of two words. Each word is loaded by itself, the first one last; both are
 /// given as well, as floats.
 pub(super) fn load_pair(
     builder: &mut FunctionBuilder<'_>,
-    at: u32,
     from: Address,
     used_for: PairFor,
 ) -> (Value, [Value; 2]) {
-    let mut load = |at| read(builder, types::F64, from.base, from.plus(at));
-    let (high, low) = (load(at.saturating_add(8)), load(at));
+    let [high, low] = [from.plus(8), from].map(|from| read(builder, types::F64, from));
     let first = match used_for {
         PairFor::Store => builder.ins().scalar_to_vector(types::F64X2, low),
         PairFor::Call => builder.ins().splat(types::F64X2, low),
@@ -163,37 +158,34 @@ pub(super) fn load_pair(
 }
 
 /// Loads one word of the object at `from`, all or less of 8 bytes, as a float.
-pub(crate) fn load_float(builder: &mut FunctionBuilder<'_>, part: &Part, from: Address) -> Value {
+pub(super) fn load_float(
+    builder: &mut FunctionBuilder<'_>,
+    part: &ClifPart,
+    from: Address,
+) -> Value {
     if u32::from(part.size) == types::F64.bytes() {
-        let offset = from.plus(part.offset);
-        return read(builder, types::F64, from.base, offset);
+        return read(builder, types::F64, from.plus(part.offset));
     }
     let word = load(builder, part, from);
     builder.ins().bitcast(types::F64, flags(), word)
 }
 
 /// `bytes` bytes (1, 2, 4 or 8), zero-extended.
-pub(super) fn load_int(
-    builder: &mut FunctionBuilder<'_>,
-    bytes: u8,
-    base: Value,
-    offset: i32,
-) -> Value {
+pub(super) fn load_int(builder: &mut FunctionBuilder<'_>, bytes: u8, from: Address) -> Value {
     let opcode = match bytes {
         1 => Opcode::Uload8,
         2 => Opcode::Uload16,
         4 => Opcode::Uload32,
         _ => Opcode::Load,
     };
-    load_as(builder, opcode, types::I64, (base, offset))
+    load_as(builder, opcode, types::I64, from)
 }
 
 /// Stores one part to the object at `to`: its `size` bytes and no more.
-pub(crate) fn store(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value, to: Address) {
-    let offset = to.plus(part.offset);
+pub(super) fn store(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value, to: Address) {
+    let to = to.plus(part.offset);
     if u32::from(part.size) == part.ty.bytes() {
-        write(builder, value, to.base, offset);
-        return;
+        return write(builder, value, to);
     }
     let word = to_word(builder, value);
     for (at, bytes) in runs(part.size) {
@@ -201,26 +193,29 @@ pub(crate) fn store(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value
             0 => word,
             at => builder.ins().ushr_imm_u(word, i64::from(at) * 8),
         };
-        let to_here = offset.saturating_add(i32::from(at));
         let opcode = match bytes {
             1 => Opcode::Istore8,
             2 => Opcode::Istore16,
             4 => Opcode::Istore32,
             _ => Opcode::Store,
         };
-        store_as(builder, opcode, part, (to.base, to_here));
+        store_as(builder, opcode, part, to.plus(at.into()));
     }
 }
 
 /// Loads `parts` of the object at `from`.
-pub(crate) fn load_all(builder: &mut FunctionBuilder<'_>, parts: &[Part], from: Address) -> Values {
+pub(super) fn load_all(
+    builder: &mut FunctionBuilder<'_>,
+    parts: &[ClifPart],
+    from: Address,
+) -> Values {
     parts.iter().map(|part| load(builder, part, from)).collect()
 }
 
 /// Stores `parts` to the object at `to`.
 pub(crate) fn store_all(
     builder: &mut FunctionBuilder<'_>,
-    parts: &[Part],
+    parts: &[ClifPart],
     values: &[Value],
     to: Address,
 ) {
@@ -243,48 +238,44 @@ fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
 
 /// An integer of 64 bits as a part of type `ty`, at most 8 bytes.
 pub(super) fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
-    let int =
-        Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64);
-    let narrow = if int == types::I64 {
-        word
-    } else {
-        builder.ins().ireduce(int, word)
+    let int = int_of(ty);
+    let narrow = match int == types::I64 {
+        true => word,
+        false => builder.ins().ireduce(int, word),
     };
-    if ty == int {
-        narrow
-    } else {
-        builder.ins().bitcast(ty, flags(), narrow)
+    match ty == int {
+        true => narrow,
+        false => builder.ins().bitcast(ty, flags(), narrow),
     }
 }
 
 /// A part of at most 8 bytes as an integer of 64 bits; upper bits are zero.
 pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
     let ty = builder.func.dfg.value_type(value);
-    let int =
-        Type::int_with_byte_size(u16::try_from(ty.bytes()).unwrap_or(8)).unwrap_or(types::I64);
-    let value = if ty == int {
-        value
-    } else {
-        builder.ins().bitcast(int, flags(), value)
+    let int = int_of(ty);
+    let value = match ty == int {
+        true => value,
+        false => builder.ins().bitcast(int, flags(), value),
     };
-    if int == types::I64 {
-        value
-    } else {
-        builder.ins().uextend(types::I64, value)
+    match int == types::I64 {
+        true => value,
+        false => builder.ins().uextend(types::I64, value),
     }
+}
+
+/// The integer of as many bytes as `ty`, at most 8, has.
+fn int_of(ty: Type) -> Type {
+    let bytes = u16::try_from(ty.bytes()).unwrap_or(8);
+    Type::int_with_byte_size(bytes).unwrap_or(types::I64)
 }
 
 /// A fresh object on the stack of the function being built; its address. Cranelift aligns slots to 16 bytes at most, so more is
 /// allocated and masked.
 pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Address {
     let over = if align > 16 { u64::from(align) } else { 0 };
-    let bytes = u32::try_from(size.saturating_add(over))
-        .unwrap_or(u32::MAX)
-        .max(1);
-    let align_shift = u8::try_from(align.min(16).trailing_zeros())
-        .unwrap_or(0)
-        .min(4);
-    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, align_shift);
+    let bytes = u32::try_from(size.saturating_add(over)).unwrap_or(u32::MAX);
+    let align_shift = u8::try_from(align.clamp(1, 16).ilog2()).unwrap_or(4);
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(1), align_shift);
     let slot = builder.create_sized_stack_slot(slot);
     let base = builder.ins().stack_addr(types::I64, slot, 0);
     if over == 0 {
@@ -308,9 +299,8 @@ pub(crate) fn copy(
 ) {
     if size > COPIED_INLINE {
         let (to, from) = (to.value(builder), from.value(builder));
-        let size = builder
-            .ins()
-            .iconst(types::I64, i64::try_from(size).unwrap_or(i64::MAX));
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let size = builder.ins().iconst(types::I64, size);
         builder.call_memcpy(config, to, from, size);
         return;
     }
@@ -318,17 +308,17 @@ pub(crate) fn copy(
     let mut left = size;
     while left >= 16 {
         let pair = match size > WRITTEN_BY_FIELDS {
-            true => read(builder, types::F64X2, from.base, from.plus(at)),
-            false => load_pair(builder, at, from, PairFor::Store).0,
+            true => read(builder, types::F64X2, from.plus(at)),
+            false => load_pair(builder, from.plus(at), PairFor::Store).0,
         };
-        write(builder, pair, to.base, to.plus(at));
+        write(builder, pair, to.plus(at));
         at += 16;
         left -= 16;
     }
     for ty in [types::I64, types::I32, types::I16, types::I8] {
         while left >= u64::from(ty.bytes()) {
-            let value = read(builder, ty, from.base, from.plus(at));
-            write(builder, value, to.base, to.plus(at));
+            let value = read(builder, ty, from.plus(at));
+            write(builder, value, to.plus(at));
             at += ty.bytes();
             left -= u64::from(ty.bytes());
         }

@@ -86,7 +86,7 @@ impl CallSite<'_, '_, '_> {
     /// Which integer parameters of the call are padding arguments in registers, counted among integer parameters from 0; and how many vector parameters are.
     /// `None` if the call has no padding argument of that class, neither in a register nor in the argument area.
     fn padded(&self) -> (Option<SmallVec<[usize; 8]>>, Option<usize>) {
-        let inner = &self.plan.inner;
+        let inner = &self.plan;
         let (mut ints, mut n_floats, mut n_ints) = (None, None, 0);
         let mut padding = inner.padding.as_slice();
         for (i, param) in inner.signature.params.iter().enumerate() {
@@ -185,8 +185,8 @@ impl CallPlan {
     /// ```
     pub fn keep_arrived(&self, func: &Function, values: &mut [Value]) {
         let (mut ints, mut floats) = (arrived(func, true), arrived(func, false));
-        let mut padding = self.inner.padding.as_slice();
-        let params = (0..).zip(&self.inner.signature.params);
+        let mut padding = self.padding.as_slice();
+        let params = (0..).zip(&self.signature.params);
         for ((i, param), value) in params.zip(values) {
             let arrived = match param.ty.is_int() {
                 true => ints.next(),

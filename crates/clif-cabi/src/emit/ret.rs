@@ -8,7 +8,9 @@ use clif_cabi_plan::{PassMode, ResultPlan, Stub};
 use super::entry::Entry;
 use super::forms::Arg;
 use super::memory::Address;
+use super::value::CValue;
 use super::{Values, check, zero};
+use crate::clif_types::clif_type;
 use crate::error::LowerError;
 use crate::import;
 use crate::stubs::Stubs;
@@ -35,12 +37,12 @@ impl Entry {
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
         self.check(builder)?;
-        if self.plan.sig().is_noreturn() {
+        if self.plan.sig.is_noreturn() {
             return Err(LowerError::Function {
                 why: "it is declared never to return",
             });
         }
-        let result = self.plan.result_value();
+        let result = CValue::result(&self.plan);
         let value = match (result.mode, value) {
             (PassMode::Ignore, _) => {
                 builder.ins().return_(&[]);
@@ -54,7 +56,7 @@ impl Entry {
         };
         result.check(&builder.func.dfg, value)?;
         let mut values = Values::new();
-        match self.plan.result() {
+        match &self.plan.result {
             ResultPlan::Nothing | ResultPlan::Never => {}
             ResultPlan::Parts { results, .. } => {
                 let mut parts = Values::new();
@@ -92,12 +94,12 @@ impl Entry {
         results: &[usize],
         parts: &[Value],
     ) -> Values {
-        let declared = self.plan.signature().returns.iter().enumerate();
+        let declared = self.plan.signature.returns.iter().enumerate();
         declared
             .map(|(i, result)| {
                 let mut own = results.iter().zip(parts);
                 let own = own.find_map(|(index, part)| (*index == i).then_some(*part));
-                own.unwrap_or_else(|| zero(builder, result.value_type))
+                own.unwrap_or_else(|| zero(builder, clif_type(result.ty)))
             })
             .collect()
     }

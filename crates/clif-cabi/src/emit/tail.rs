@@ -9,6 +9,7 @@ use super::call::CallSite;
 use super::callable::{Callable, Code};
 use super::entry::Entry;
 use super::forms::{Arg, Callee, Ret};
+use super::value::CValue;
 use crate::error::LowerError;
 use crate::plan::{CallPlan, EntryPlan};
 use crate::stubs::Stubs;
@@ -71,7 +72,7 @@ impl CallSite<'_, '_, '_> {
     /// Refuses copies in the frame that is given up, and one copy for two arguments: each is its callee's to write to.
     fn check_copies(&self, args: &[Arg]) -> Result<(), LowerError> {
         for (i, arg) in args.iter().enumerate() {
-            let Some(value) = self.plan.value(i) else {
+            let Some(value) = CValue::argument(self.plan, i) else {
                 continue;
             };
             if !matches!(value.mode, PassMode::Indirect { .. }) {
@@ -84,7 +85,7 @@ impl CallSite<'_, '_, '_> {
                     "it is passed by the address of a copy, which would be in the frame that is given up"
                 }
             };
-            return refuse(format!("argument {i}, {}: {why}", value.ty()));
+            return refuse(format!("argument {i}, {}: {why}", value.ty));
         }
         Ok(())
     }
@@ -97,18 +98,18 @@ fn refuse(why: String) -> Result<(), LowerError> {
 /// Refuses functions that do not pop their arguments: Cranelift's verifier would, without a reason.
 fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
     if !entry.signature().call_conv.supports_tail_calls() {
-        let own = entry.abi().convention.name;
+        let own = entry.abi.convention.name;
         return refuse(format!(
             "the function being built is of the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
         ));
     }
     if !call.signature().call_conv.supports_tail_calls() {
-        let own = call.abi().convention.name;
+        let own = call.abi.convention.name;
         return refuse(format!(
             "what is called is of the convention {own}, which leaves its arguments to its caller, so that one has to stay"
         ));
     }
-    if entry.abi().convention.frame.context != call.abi().convention.frame.context {
+    if entry.abi.convention.frame.context != call.abi.convention.frame.context {
         return refuse("the two functions have their contexts in different registers".into());
     }
     Ok(())
@@ -116,19 +117,19 @@ fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerErro
 
 /// Refuses a callee that returns something else, or elsewhere, than the function's own caller expects.
 fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
-    let (own, other) = (entry.sig().result(), call.sig().result());
-    let is_in_place = match entry.result() {
+    let (own, other) = (entry.sig.result(), call.sig.result());
+    let is_in_place = match entry.result {
         ResultPlan::Sret => (own.size(), own.align()) == (other.size(), other.align()),
         // Parts say how they are extended, too.
-        _ => entry.abi().ret.place == call.abi().ret.place,
+        _ => entry.abi.ret.place == call.abi.ret.place,
     };
     // What only stubs can return is a result of the call's signature, and none of the entry's.
     let is_by_stub = entry.signature().returns.len() != call.signature().returns.len();
-    let alike = entry.result() == call.result() && is_in_place && !is_by_stub;
+    let alike = entry.result == call.result && is_in_place && !is_by_stub;
     if alike {
         return Ok(());
     }
-    let [to, from] = [call.abi(), entry.abi()].map(|abi| abi.convention.name);
+    let [to, from] = [&call.abi, &entry.abi].map(|abi| abi.convention.name);
     let of = |name: &str| match to == from {
         true => String::new(),
         false => format!(" of {name}"),

@@ -1,72 +1,123 @@
 //! The two conversions of a C value: from the form in which a front end has it to the parts or the object in which the ABI has it, and back. Calls and
 //! entries have both: arguments are passed by the one and received by the other, results are returned and received.
 
-use crate::cranelift::codegen::ir::{DataFlowGraph, Value, types};
+use std::fmt;
+
+use crate::cranelift::codegen::ir::{DataFlowGraph, Type, Value};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::PassMode;
+use clif_cabi_plan::{ArgLoc, ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
-use super::check::{are_fields, are_parts, memory_or, names, type_of, types_of};
+use super::check::{address, are_of, memory_or, part_types, type_of, types_of};
 use super::forms::{Arg, Ret, Returned};
 use super::memory::{self, Address};
 use super::{Values, convert, fields};
+use crate::clif_types::{clif_type, type_name, type_names, value_type};
 use crate::error::LowerError;
-use crate::parts::CValue;
 
 /// Fields of types that were checked are put together in any case.
 const NO_FIELDS: LowerError = LowerError::Stub {
     why: "fields that no instruction takes apart",
 };
 
-impl CValue<'_> {
-    /// Refuses `arg`, unless the value can be passed as it is given.
-    pub(super) fn check(&self, dfg: &DataFlowGraph, arg: &Arg) -> Result<(), LowerError> {
-        let fits = match (arg, self.mode) {
-            (_, PassMode::Ignore) => true,
-            (Arg::Memory { base, .. }, _) => type_of(dfg, *base) == types::I64,
-            (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => {
-                let found = type_of(dfg, *value);
-                self.whole == Some(found)
-                    || self.whole.is_some_and(|own| own.bits() == found.bits())
-            }
-            (Arg::Value(_), _) => false,
-            (_, PassMode::Lanes(_)) | (Arg::Parts(_), PassMode::Indirect { .. }) => false,
-            (Arg::Parts(_), PassMode::Area) if self.parts.is_empty() => false,
-            (Arg::Parts(values), _) => are_parts(dfg, values, self.parts),
-            (Arg::Fields(values), _) => are_fields(dfg, values, self.ty()).is_ok(),
-        };
-        match fits {
-            true => Ok(()),
-            false => Err(self.refused(dfg, arg)),
+/// An argument or the result of a plan.
+#[derive(Clone, Copy)]
+pub(super) struct CValue<'a> {
+    /// Which argument it is. `None`: the result.
+    arg: Option<usize>,
+    pub(super) ty: &'a cabi::Type,
+    pub(super) mode: PassMode,
+    /// The parts that it can be given and received in.
+    pub(super) parts: &'a [ClifPart],
+    /// Where an argument is.
+    pub(super) locs: &'a [ArgLoc],
+}
+
+/// `argument 2`, `result`.
+impl fmt::Display for CValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.arg {
+            Some(i) => write!(f, "argument {i}"),
+            None => f.write_str("result"),
+        }
+    }
+}
+
+impl<'a> CValue<'a> {
+    pub(super) fn argument(plan: &'a SignaturePlan, i: usize) -> Option<Self> {
+        let (param, arg) = (plan.sig.params().get(i)?, plan.args.get(i)?);
+        Some(Self {
+            arg: Some(i),
+            ty: &param.ty,
+            mode: arg.mode,
+            parts: arg.parts,
+            locs: arg.locs,
+        })
+    }
+
+    pub(super) fn result(plan: &'a SignaturePlan) -> Self {
+        let ty = plan.sig.result();
+        Self {
+            arg: None,
+            ty,
+            mode: plan.result.mode(ty),
+            parts: plan.result.parts(),
+            locs: &[],
         }
     }
 
-    /// Why [`CValue::check`] refuses it.
-    #[cold]
-    fn refused(&self, dfg: &DataFlowGraph, arg: &Arg) -> LowerError {
-        let one = |expected: String, value| {
-            LowerError::value(self.name(), self.ty(), expected, type_of(dfg, value))
-        };
-        let form = match (arg, self.mode) {
-            (Arg::Memory { base, .. }, _) => return one("an address".into(), *base),
-            (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => match self.whole {
-                Some(whole) => return one(whole.to_string(), *value),
-                None => "Arg::Value".into(),
-            },
-            (Arg::Value(_), _) => "Arg::Value".into(),
-            (Arg::Parts(values), _) if !self.parts.is_empty() => {
-                let expected = format!("the parts [{}]", names(self.parts));
-                return self.error(expected, types_of(dfg, values));
+    /// The type that it has as one SSA value, if it has one.
+    pub(super) fn whole(&self) -> Option<Type> {
+        value_type(self.ty)
+    }
+
+    /// That the value is `found` where `expected` would be right.
+    pub(super) fn error(&self, expected: String, found: String) -> LowerError {
+        LowerError::Value {
+            what: self.to_string(),
+            ty: self.ty.to_string(),
+            expected,
+            found,
+        }
+    }
+
+    /// Refuses `arg`, unless the value can be passed as it is given.
+    pub(super) fn check(&self, dfg: &DataFlowGraph, arg: &Arg) -> Result<(), LowerError> {
+        let no_form = |form: &str| Err(self.error(memory_or(self.parts, "Arg"), form.into()));
+        match (arg, self.mode) {
+            (_, PassMode::Ignore) => Ok(()),
+            (Arg::Memory { base, .. }, _) => address(dfg, *base, self, self.ty),
+            (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => {
+                let found = type_of(dfg, *value);
+                match self.whole() {
+                    Some(own) if own.bits() == found.bits() => Ok(()),
+                    Some(own) => Err(self.error(own.to_string(), type_name(found))),
+                    None => no_form("Arg::Value"),
+                }
             }
-            (Arg::Parts(_), _) => "Arg::Parts".into(),
-            (Arg::Fields(values), _) => match are_fields(dfg, values, self.ty()) {
-                Err((Some(expected), found)) => return self.error(expected, found),
-                Err((None, found)) => found,
-                Ok(()) => "Arg::Fields".into(),
+            (Arg::Value(_), _) => no_form("Arg::Value"),
+            (Arg::Parts(_), PassMode::Lanes(_) | PassMode::Indirect { .. } | PassMode::Area)
+                if self.parts.is_empty() =>
+            {
+                no_form("Arg::Parts")
+            }
+            (Arg::Parts(values), _) if are_of(dfg, values, part_types(self.parts)) => Ok(()),
+            (Arg::Parts(_), _) if self.parts.is_empty() => no_form("Arg::Parts"),
+            (Arg::Parts(values), _) => {
+                let expected = format!("the parts {}", type_names(part_types(self.parts)));
+                Err(self.error(expected, types_of(dfg, values)))
+            }
+            (Arg::Fields(_), PassMode::Lanes(_)) => no_form("Arg::Fields"),
+            (Arg::Fields(values), _) => match fields::fields_of(self.ty) {
+                Err(why) => no_form(&format!("Arg::Fields of {why}")),
+                Ok(own) if are_of(dfg, values, own.iter().map(|field| field.ty)) => Ok(()),
+                Ok(own) => {
+                    let types = type_names(own.iter().map(|field| field.ty));
+                    Err(self.error(format!("the fields {types}"), types_of(dfg, values)))
+                }
             },
-        };
-        self.error(memory_or(self.parts, "Arg"), form)
+        }
     }
 
     /// Appends the parts of `arg` to `values`, as they are passed: narrow integers are extended.
@@ -78,25 +129,26 @@ impl CValue<'_> {
     ) -> Result<(), LowerError> {
         let own = match (arg, self.parts) {
             (Arg::Memory { base, offset }, parts) => {
-                let from = Address::of_object(builder, *base, *offset, self.ty().size());
+                let from = Address::of_object(builder, *base, *offset, self.ty.size());
                 for part in parts {
                     values.push(memory::load_passed(builder, part, from));
                 }
                 return Ok(());
             }
-            (Arg::Value(value), [part]) if part.ty == builder.func.dfg.value_type(*value) => {
-                values.push(convert::passed(builder, part, *value));
-                return Ok(());
-            }
             (Arg::Value(value), parts) => {
                 let found = builder.func.dfg.value_type(*value);
-                let no_parts =
-                    || LowerError::value(self.name(), self.ty(), "its parts".into(), found);
+                if let [part] = parts
+                    && clif_type(part.ty) == found
+                {
+                    values.push(convert::passed(builder, part, *value));
+                    return Ok(());
+                }
+                let no_parts = || self.error("its parts".into(), type_name(found));
                 &convert::split(builder, *value, parts).ok_or_else(no_parts)?
             }
             (Arg::Parts(own), _) => own,
             (Arg::Fields(own), parts) => {
-                let fields = fields::fields(self.ty())?;
+                let fields = fields::fields(self.ty)?;
                 &fields::to_parts(builder, &fields, own, parts).ok_or(NO_FIELDS)?
             }
         };
@@ -114,16 +166,16 @@ impl CValue<'_> {
         arg: &Arg,
         to: Address,
     ) -> Result<(), LowerError> {
-        let size = self.ty().size();
+        let size = self.ty.size();
         match arg {
             Arg::Memory { base, offset } => {
                 let from = Address::of_object(builder, *base, *offset, size);
                 memory::copy(config, builder, size, from, to);
             }
-            Arg::Value(value) => memory::write(builder, *value, to.base, to.offset),
+            Arg::Value(value) => memory::write(builder, *value, to),
             Arg::Parts(values) => memory::store_all(builder, self.parts, values, to),
             Arg::Fields(values) => {
-                let fields = fields::fields(self.ty())?;
+                let fields = fields::fields(self.ty)?;
                 fields::store(builder, &fields, values, (size, to)).ok_or(NO_FIELDS)?;
             }
         }
@@ -139,7 +191,7 @@ impl CValue<'_> {
         bytes: u64,
     ) -> Result<Address, LowerError> {
         if let Arg::Memory { base, offset } = arg {
-            let size = self.ty().size();
+            let size = self.ty.size();
             return Ok(Address::of_object(builder, *base, *offset, size));
         }
         let to = memory::slot(builder, bytes, 16);
@@ -159,7 +211,7 @@ impl CValue<'_> {
             Ret::Ignore => Returned::Nothing,
             Ret::Parts => Returned::Parts(Values::from_slice(values)),
             Ret::Fields => {
-                let fields = fields::fields(self.ty())?;
+                let fields = fields::fields(self.ty)?;
                 let values = fields::from_parts(builder, parts, values, &fields);
                 Returned::Fields(values.ok_or(NO_FIELDS)?)
             }
@@ -168,10 +220,8 @@ impl CValue<'_> {
                 Returned::Nothing
             }
             Ret::Value => {
-                let joined = self.whole.and_then(|whole| {
-                    convert::join(builder, values, parts, whole)
-                        .or_else(|| convert::join_in_memory(builder, values, parts, whole))
-                });
+                let whole = self.whole();
+                let joined = whole.and_then(|whole| convert::join(builder, values, parts, whole));
                 let refused = || self.error(memory_or(parts, "Ret"), "Ret::Value".into());
                 Returned::Value(joined.ok_or_else(refused)?)
             }
@@ -186,21 +236,21 @@ impl CValue<'_> {
         from: Address,
         ret: Ret,
     ) -> Result<Returned, LowerError> {
-        let words;
+        let words: ClifParts;
         let parts = match (ret, self.parts) {
             (Ret::Fields, []) => {
-                words = fields::words(self.ty().size());
+                words = ClifPart::slots(self.ty.size(), ValueType::I64).collect();
                 &words
             }
             (_, parts) => parts,
         };
-        match (ret, self.whole) {
+        match (ret, self.whole()) {
             (Ret::Value, Some(whole)) => {
-                let value = memory::read(builder, whole, from.base, from.offset);
+                let value = memory::read(builder, whole, from);
                 return Ok(Returned::Value(value));
             }
             (Ret::Memory(to), _) => {
-                memory::copy(config, builder, self.ty().size(), from, Address::at(to));
+                memory::copy(config, builder, self.ty.size(), from, Address::at(to));
                 return Ok(Returned::Nothing);
             }
             (Ret::Ignore, _) => return Ok(Returned::Nothing),

@@ -9,14 +9,14 @@ use crate::cranelift::codegen::ir::{Value, types};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{VaArgPlan, VaCounter, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry};
-
+use clif_cabi_plan::{
+    ClifPart, VaArgPlan, VaCounter, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
+};
 use smallvec::SmallVec;
 
 use super::memory::{self, Address};
 use super::{Entry, check};
 use crate::error::LowerError;
-use crate::parts::Part;
 
 impl Entry {
     /// `va_start`: writes the `va_list` at `to`, 24 bytes on x86-64 System V (32 on AArch64, 8 where it is an address), of which the first unnamed argument is the next one. It may be passed to C, whose
@@ -69,7 +69,7 @@ impl Entry {
         let not_variadic = LowerError::Function {
             why: "it is not variadic",
         };
-        let variadic = self.plan.inner.variadic.as_ref().ok_or(not_variadic)?;
+        let variadic = self.plan.variadic.as_ref().ok_or(not_variadic)?;
         let area = self.area(builder)?;
         write_va_list(builder, variadic, &self.params, area, to)
     }
@@ -84,7 +84,7 @@ pub(crate) fn write_va_list(
     area: Value,
     to: Value,
 ) -> Result<(), LowerError> {
-    check_list(builder, to)?;
+    let to = list(builder, to)?;
     let saved_to = match variadic.start {
         VaStart::Registers {
             save_bytes,
@@ -95,7 +95,8 @@ pub(crate) fn write_va_list(
     };
     for saved in &variadic.saved {
         if let Some(value) = params.get(saved.param) {
-            memory::write(builder, *value, saved_to, saved.offset);
+            let (base, offset) = (saved_to, saved.offset);
+            memory::write(builder, *value, Address { base, offset });
         }
     }
     match variadic.start {
@@ -109,23 +110,24 @@ pub(crate) fn write_va_list(
                 let count = own.count.cast_unsigned();
                 builder.ins().iconst(types::I32, i64::from(count))
             });
-            let overflow = plus(builder, area, i64::from(overflow));
+            let overflow = Address::at(area).plus(overflow).value(builder);
             for (own, value) in counts.iter().zip(values) {
-                memory::write(builder, value, to, own.counter.at.into());
+                memory::write(builder, value, to.plus(own.counter.at.into()));
             }
-            memory::write(builder, overflow, to, overflow_at.into());
+            memory::write(builder, overflow, to.plus(overflow_at.into()));
             let mut base = None;
             for own in counts {
                 // Two counters may be added to one address.
                 if base.replace(own.counter.base) != Some(own.counter.base) {
-                    let value = plus(builder, saved_to, own.base_at.into());
-                    memory::write(builder, value, to, own.counter.base.into());
+                    let value = Address::at(saved_to).plus(own.base_at).value(builder);
+                    memory::write(builder, value, to.plus(own.counter.base.into()));
                 }
             }
         }
         VaStart::Pointer { first } => {
-            let first = plus(builder, area, first.into());
-            memory::write(builder, first, to, 0);
+            let (base, offset) = (area, first);
+            let first = Address { base, offset }.value(builder);
+            memory::write(builder, first, to);
         }
     }
     Ok(())
@@ -139,7 +141,7 @@ pub(crate) fn va_arg(
     plan: &VaArgPlan,
 ) -> Result<Value, LowerError> {
     check::position(builder)?;
-    check_list(builder, list)?;
+    let list = self::list(builder, list)?;
     let found = match &plan.place {
         VaPlace::Nothing => return Ok(temporary(builder, plan).base),
         VaPlace::Overflow => next_in_area(builder, list, plan, None),
@@ -152,7 +154,7 @@ pub(crate) fn va_arg(
         }
     };
     let found = match plan.by_reference {
-        true => memory::read(builder, types::I64, found, 0),
+        true => memory::read(builder, types::I64, Address::at(found)),
         false => found,
     };
     if plan.in_place {
@@ -167,7 +169,7 @@ pub(crate) fn va_arg(
 /// The address of the next argument, which is in registers if they are left: where it is, or of its parts put together.
 fn from_registers(
     builder: &mut FunctionBuilder<'_>,
-    list: Value,
+    list: Address,
     plan: &VaArgPlan,
     (takes, parts): (&[VaRegisters], &[VaPart]),
 ) -> Value {
@@ -176,7 +178,7 @@ fn from_registers(
     let mut bases = SmallVec::<[(u8, Value); 2]>::new();
     for base in parts.iter().map(|part| part.counter.base) {
         if bases.iter().all(|(own, _)| *own != base) {
-            let value = memory::read(builder, types::I64, list, base.into());
+            let value = memory::read(builder, types::I64, list.plus(base.into()));
             bases.push((base, value));
         }
     }
@@ -188,8 +190,8 @@ fn from_registers(
             // Each part's counter is among those that are taken, and its base was loaded.
             _ => in_area,
         };
-        let saved = plus(builder, saved, part.at.into());
-        let in_area = plus(builder, in_area, in_object.into());
+        let saved = Address::at(saved).plus(part.at).value(builder);
+        let in_area = Address::at(in_area).plus(in_object).value(builder);
         builder.ins().select(fit, saved, in_area)
     };
     match parts.first() {
@@ -199,12 +201,9 @@ fn from_registers(
     let to = temporary(builder, plan);
     for part in parts {
         let base = at(builder, part, part.part.offset);
-        let own = Part {
-            offset: 0,
-            ..crate::parts::part(&part.part)
-        };
+        let own = ClifPart::new(0, part.part.size, part.part.ty);
         let value = memory::load(builder, &own, Address::at(base));
-        memory::store(builder, &crate::parts::part(&part.part), value, to);
+        memory::store(builder, &part.part, value, to);
     }
     to.base
 }
@@ -218,9 +217,7 @@ pub(crate) fn va_copy(
     bytes: u32,
 ) -> Result<(), LowerError> {
     check::position(builder)?;
-    check_list(builder, to)?;
-    check_list(builder, from)?;
-    let [to, from] = [to, from].map(Address::at);
+    let (to, from) = (list(builder, to)?, list(builder, from)?);
     memory::copy(config, builder, bytes.into(), from, to);
     Ok(())
 }
@@ -228,13 +225,13 @@ pub(crate) fn va_copy(
 /// Whether enough registers are left for what `takes`, and the counts before that, each as an `i64`. The counts go on.
 fn registers(
     builder: &mut FunctionBuilder<'_>,
-    list: Value,
+    list: Address,
     takes: &[VaRegisters],
 ) -> (Value, SmallVec<[(VaCounter, Value); 2]>) {
     let mut fit = None;
     let mut before = SmallVec::<[_; 2]>::new();
     for own in takes {
-        let mut count = memory::read(builder, types::I32, list, own.counter.at.into());
+        let mut count = memory::read(builder, types::I32, list.plus(own.counter.at.into()));
         if own.rounded_to > 1 {
             count = round_up(builder, count, own.rounded_to.into());
         }
@@ -259,7 +256,7 @@ fn registers(
             None => count,
         };
         let next = builder.ins().select(fit, taken, otherwise);
-        memory::write(builder, next, list, own.counter.at.into());
+        memory::write(builder, next, list.plus(own.counter.at.into()));
         let wide = match own.counter.is_signed {
             true => builder.ins().sextend(types::I64, count),
             false => builder.ins().uextend(types::I64, count),
@@ -278,11 +275,12 @@ fn round_up(builder: &mut FunctionBuilder<'_>, value: Value, to: i64) -> Value {
 /// The address that the argument has in the argument area, which goes on after it unless `in_registers`.
 fn next_in_area(
     builder: &mut FunctionBuilder<'_>,
-    list: Value,
+    list: Address,
     plan: &VaArgPlan,
     in_registers: Option<Value>,
 ) -> Value {
-    let before = memory::read(builder, types::I64, list, plan.list.overflow.into());
+    let overflow = list.plus(plan.list.overflow.into());
+    let before = memory::read(builder, types::I64, overflow);
     let align = i64::from(plan.overflow_align);
     // Everything in the area is aligned to 8 bytes.
     let here = match align > 8 {
@@ -294,7 +292,7 @@ fn next_in_area(
     if let Some(fit) = in_registers {
         next = builder.ins().select(fit, before, next);
     }
-    memory::write(builder, next, list, plan.list.overflow.into());
+    memory::write(builder, next, overflow);
     here
 }
 
@@ -302,14 +300,8 @@ fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
     memory::slot(builder, plan.size, plan.align)
 }
 
-fn plus(builder: &mut FunctionBuilder<'_>, base: Value, bytes: i64) -> Value {
-    match bytes {
-        0 => base,
-        bytes => builder.ins().iadd_imm_s(base, bytes),
-    }
-}
-
-/// Refuses what is not the address of a `va_list`.
-fn check_list(builder: &FunctionBuilder<'_>, list: Value) -> Result<(), LowerError> {
-    check::address(&builder.func.dfg, list, "va_list", &cabi::Type::PTR)
+/// The `va_list` at `list`, which must be an address.
+fn list(builder: &FunctionBuilder<'_>, list: Value) -> Result<Address, LowerError> {
+    check::address(&builder.func.dfg, list, &"va_list", &cabi::Type::PTR)?;
+    Ok(Address::at(list))
 }

@@ -66,14 +66,14 @@ impl Lowering {
         let about = |error: LowerError| error.of(Some(name), sig);
         let plan = self.entry_plan(sig).map_err(about)?;
         let function = self.declare(module, name, sig, (Linkage::Export, plan.signature()))?;
-        let Some(stub) = plan.entry_stub(function.id) else {
+        let Some(stub) = plan.entry_stub(function.id.as_u32()) else {
             return Ok(function);
         };
         let body = stub.entered_name(name);
         let is_first = module.declarations().get_name(&body).is_none();
         let local = (Linkage::Local, plan.signature());
         let body = self.declare(module, &body, sig, local)?.id;
-        if let Some(stub) = plan.entry_stub(body) {
+        if let Some(stub) = plan.entry_stub(body.as_u32()) {
             match define_stub(module, function.id, &stub) {
                 // The function is declared again, and has been defined. (Who has declared the body may not have been this crate: then it had not.)
                 Err(LowerError::Module(_)) if !is_first => {}
@@ -113,7 +113,7 @@ impl Lowering {
     /// let body = module.declare_anonymous_function(plan.signature())?;
     /// let entry = lower.entry_point(&mut module, &Function::new(body, "", sig))?;
     /// assert_ne!(entry, body);
-    /// let stub = plan.entry_stub(body).ok_or(LowerError::Stub { why: "no stub" })?;
+    /// let stub = plan.entry_stub(body.as_u32()).ok_or(LowerError::Stub { why: "no stub" })?;
     /// let again = stub_id(&mut module, stub)?;
     /// assert_eq!(again, entry);
     /// # Ok::<(), clif_cabi::LowerError>(())
@@ -127,7 +127,7 @@ impl Lowering {
             return Ok(function.id);
         }
         let plan = self.entry_plan(&function.sig)?;
-        match plan.entry_stub(function.body) {
+        match plan.entry_stub(function.body.as_u32()) {
             Some(stub) => stub_id(module, stub),
             None => Ok(function.id),
         }

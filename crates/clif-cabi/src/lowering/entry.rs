@@ -64,7 +64,7 @@ impl Lowering {
     /// # Errors
     /// [`LowerError`] for what cannot be lowered.
     pub fn filled_signature(&self, sig: &FnSig) -> Result<Signature, LowerError> {
-        let filled = self.entry_plan(sig)?.inner.filled(&self.target)?;
+        let filled = self.entry_plan(sig)?.filled(&self.target)?;
         Ok(clif_signature(&filled))
     }
 

@@ -6,9 +6,9 @@ use crate::cranelift::inst_builder::*;
 use cabi::{FnAbi, FnSig};
 
 use super::{Function, Lowering};
+use crate::clif_types::value_type;
 use crate::emit::{Arg, Callee, Entry, Ret, Returned, check, slot_of};
 use crate::error::LowerError;
-use crate::parts::value_type;
 use crate::stubs::Stubs;
 
 impl Lowering {
@@ -123,7 +123,7 @@ impl Lowering {
     ) -> Result<(), LowerError> {
         check::position(builder)?;
         self.check_context()?;
-        check::address(&builder.func.dfg, context, "context", &cabi::Type::PTR)?;
+        check::address(&builder.func.dfg, context, &"context", &cabi::Type::PTR)?;
         builder.ins().set_pinned_reg(context);
         Ok(())
     }
@@ -157,8 +157,8 @@ impl Lowering {
         function: &Function,
     ) -> Result<(), LowerError> {
         let (own, other) = (self.entry_plan(sig)?, self.call_plan(&function.sig)?);
-        let sets_context = enters_context(own.abi(), other.abi());
-        check_alike(own.sig(), other.sig(), sets_context).map_err(|error| error.of(None, sig))?;
+        let sets_context = enters_context(&own.abi, &other.abi);
+        check_alike(&own.sig, &other.sig, sets_context).map_err(|error| error.of(None, sig))?;
         let (_, entry) = self.begin(builder, sig)?;
         let found = match sets_context {
             true => Some(self.context(builder)?),
@@ -169,7 +169,7 @@ impl Lowering {
             self.set_context(builder, context)?;
         }
         let mut args = Vec::new();
-        let params = own.sig().params().iter().enumerate();
+        let params = own.sig.params().iter().enumerate();
         for (i, param) in params.skip(usize::from(sets_context)) {
             args.push(match value_type(&param.ty) {
                 Some(_) => Arg::value(entry.value(builder, i)?),

@@ -7,7 +7,7 @@ use crate::cranelift::frontend::FunctionBuilder;
 use cabi::FnSig;
 use clif_cabi_plan::VaArgPlan;
 
-use super::Lowering;
+use super::{Lowering, cached};
 use crate::emit::{check, variadic};
 use crate::error::LowerError;
 
@@ -98,14 +98,7 @@ impl Lowering {
     }
 
     fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {
-        let key = (sig.clone(), ty.clone());
-        let known = self.va_args.read().unwrap_or_else(|e| e.into_inner());
-        if let Some(plan) = known.get(&key) {
-            return Ok(Arc::clone(plan));
-        }
-        drop(known);
-        let plan = Arc::new(VaArgPlan::new(sig, ty, &self.target)?);
-        let mut known = self.va_args.write().unwrap_or_else(|e| e.into_inner());
-        Ok(Arc::clone(known.entry(key).or_insert(plan)))
+        let plan = || Ok(VaArgPlan::new(sig, ty, &self.target)?);
+        cached(&self.va_args, &(sig.clone(), ty.clone()), plan)
     }
 }

@@ -132,7 +132,7 @@ fn results_of_tail_calls() {
                 jump.unwrap();
             });
             let plan = jit.lower.call_plan(&lang).unwrap();
-            let is_sret = plan.abi().ret.to_string().starts_with("sret");
+            let is_sret = plan.abi.ret.to_string().starts_with("sret");
             assert_eq!(is_sret, n > 8 + N_INTS as u64);
             let words: Vec<u64> = (1..=n).map(|i| i * 0x0101_0101).collect();
             let mut found = vec![0u64; words.len()];

@@ -242,7 +242,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (Ret::Ignore, Val::None)
         } else if self.ssa_type(result).is_some() {
             (Ret::Value, Val::None)
-        } else if to.is_none() && self.fields(result).is_some() && !plan.result_parts().is_empty() {
+        } else if to.is_none() && self.fields(result).is_some() && !plan.result.parts().is_empty() {
             (Ret::Fields, Val::None)
         } else {
             let address = to.map_or_else(|| self.temporary(result), Ok)?;

@@ -193,7 +193,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
                 .map(Val::Ssa)
                 .at(span);
         }
-        let in_parts = matches!(self.entry.plan().abi().args[at].place, Place::Parts(_));
+        let in_parts = matches!(self.entry.plan().abi.args[at].place, Place::Parts(_));
         if in_parts && !self.is_pointed_to(name, ty) && self.fields(ty).is_some() {
             let values = self.entry.fields(&mut self.builder, at).at(span)?;
             return Ok(Val::Fields(values.iter().copied().collect()));

@@ -5,13 +5,15 @@ use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
 use clif_cabi::cranelift_frontend::FunctionBuilder;
-use clif_cabi::{Arg, Entry, FieldValue, LowerError, Part, Returned, Values, fields, value_type};
+use clif_cabi::{
+    Arg, ClifPart, Entry, FieldValue, LowerError, Returned, Values, clif_type, fields, value_type,
+};
 
 /// Stores a result that is not in memory yet.
 pub(super) fn keep(
     builder: &mut FunctionBuilder<'_>,
     returned: Returned,
-    parts: &[Part],
+    parts: &[ClifPart],
     ty: &Type,
     to: Value,
 ) {
@@ -33,7 +35,7 @@ pub(super) fn keep(
 pub(super) fn argument(
     builder: &mut FunctionBuilder<'_>,
     ty: &Type,
-    parts: &[Part],
+    parts: &[ClifPart],
     at: Value,
     form: usize,
 ) -> Arg {
@@ -62,16 +64,20 @@ fn other_type(ty: ir::Type) -> ir::Type {
     }
 }
 
-pub(super) fn load_parts(builder: &mut FunctionBuilder<'_>, parts: &[Part], at: Value) -> Values {
+pub(super) fn load_parts(
+    builder: &mut FunctionBuilder<'_>,
+    parts: &[ClifPart],
+    at: Value,
+) -> Values {
     let load = |part| load_part(builder, part, at);
     parts.iter().map(load).collect()
 }
 
 /// One part of the object at `at`, with garbage where it holds nothing of the object.
-fn load_part(builder: &mut FunctionBuilder<'_>, part: &Part, at: Value) -> Value {
-    let offset = i32::try_from(part.offset).unwrap_or(0);
-    if part.ty.bytes() == u32::from(part.size) {
-        return builder.ins().load(part.ty, MemFlagsData::new(), at, offset);
+fn load_part(builder: &mut FunctionBuilder<'_>, part: &ClifPart, at: Value) -> Value {
+    let (ty, offset) = (clif_type(part.ty), i32::try_from(part.offset).unwrap_or(0));
+    if ty.bytes() == u32::from(part.size) {
+        return builder.ins().load(ty, MemFlagsData::new(), at, offset);
     }
     let mut word = builder.ins().iconst(types::I64, 0);
     for byte in 0..8 {
@@ -84,25 +90,25 @@ fn load_part(builder: &mut FunctionBuilder<'_>, part: &Part, at: Value) -> Value
         let part = builder.ins().ishl_imm_u(part, i64::from(8 * byte));
         word = builder.ins().bor(word, part);
     }
-    let int = int_of(part.ty);
+    let int = int_of(ty);
     if int != types::I64 {
         word = builder.ins().ireduce(int, word);
     }
-    if part.ty == int {
+    if ty == int {
         return word;
     }
-    builder.ins().bitcast(part.ty, MemFlagsData::new(), word)
+    builder.ins().bitcast(ty, MemFlagsData::new(), word)
 }
 
 /// Writes the bytes of a part that hold something of the object at `to`.
-fn store_part(builder: &mut FunctionBuilder<'_>, part: &Part, value: Value, to: Value) {
-    let offset = i32::try_from(part.offset).unwrap_or(0);
-    if part.ty.bytes() == u32::from(part.size) {
+fn store_part(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value, to: Value) {
+    let (ty, offset) = (clif_type(part.ty), i32::try_from(part.offset).unwrap_or(0));
+    if ty.bytes() == u32::from(part.size) {
         builder.ins().store(MemFlagsData::new(), value, to, offset);
         return;
     }
-    let int = int_of(part.ty);
-    let mut word = if part.ty == int {
+    let int = int_of(ty);
+    let mut word = if ty == int {
         value
     } else {
         builder.ins().bitcast(int, MemFlagsData::new(), value)
@@ -156,7 +162,7 @@ impl LeafValue {
 }
 
 /// Whether some part has each byte of `fields`: what a compiler does not pass of a value cannot be taken.
-fn are_in(fields: &[FieldValue], parts: &[Part]) -> bool {
+fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     fields.iter().all(|field| {
         let (first, end) = (
             field.offset_bits / 8,
@@ -248,8 +254,8 @@ pub(super) fn write_down(
     form: usize,
 ) -> Result<(), LowerError> {
     let plan = entry.plan();
-    let lanes = matches!(plan.abi().args[i].place, Place::PerElement { .. });
-    let parts = plan.parts(i).to_vec();
+    let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
+    let parts = plan.args.parts(i).to_vec();
     match (form, value_type(ty)) {
         (0, _) if ty.align() <= 4096 => {
             let from = entry.address(builder, i)?;

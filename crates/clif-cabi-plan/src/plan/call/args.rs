@@ -89,10 +89,8 @@ impl CallArgs {
             let (Content::Words { arg, part, .. }, Some(param)) = (loc.content, loc.param) else {
                 continue;
             };
-            let parts = table.get(arg as usize).map_or(&[][..], |arg| arg.parts);
-            let bytes = parts
-                .get(part as usize)
-                .map_or(WORD_BYTES, |part| part.size.into());
+            let part = table.parts(arg as usize).get(part as usize);
+            let bytes = part.map_or(WORD_BYTES, |part| part.size.into());
             if bytes < WORD_BYTES
                 && let Some(own) = params.get_mut(param as usize)
             {
