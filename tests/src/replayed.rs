@@ -1,15 +1,17 @@
-//! A CLIF signature against an [`FnAbi`], through `replay` and nothing else of the lowering: which registers are taken in which order, and that
+//! A CLIF signature against an [`FnAbi`], through the model of Cranelift's counting and nothing else of the lowering: which registers are taken in which order, and that
 //! the argument area is covered.
 
 use std::ops::Range;
 
 use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, x86_64};
+use clif_cabi::clif_cabi_plan::{ClifPlace, Machine};
 use clif_cabi::cranelift_codegen::ir::Signature;
-use clif_cabi::replay::{ClifPlace, Machine, replay};
+use clif_cabi::plan_signature;
 
 /// Whether Cranelift's places for `signature` are those of `abi`.
 pub fn check(signature: &Signature, abi: &FnAbi) -> Result<(), String> {
-    let places = replay(signature, Machine::X86_64).map_err(|error| error.to_string())?;
+    let planned = plan_signature(signature).and_then(|own| Machine::X86_64.places(&own));
+    let places = planned.map_err(|error| error.to_string())?;
     let taken = Taken::of(abi);
     let regs: Vec<Reg> = places.params.iter().map_while(reg).collect();
     // After them only registers that keep others from being used.

@@ -44,38 +44,33 @@ pub enum PlanError {
         /// The machine.
         machine: &'static str,
     },
-    /// A stub cannot be made.
-    Stub {
-        /// Why not.
-        why: &'static str,
-    },
+    /// A stub cannot be made, in words.
+    Stub(&'static str),
 }
 
 impl PlanError {
-    pub(crate) fn unsupported(what: String, why: NotLowered, target: &cabi::Target) -> Self {
-        Self::Unsupported {
-            what,
-            why,
-            target: target.name().to_string(),
-        }
+    pub(crate) fn unsupported(what: String, why: &'static str, target: &cabi::Target) -> Self {
+        let (why, target) = (NotLowered::Convention(why), target.name().to_string());
+        Self::Unsupported { what, why, target }
     }
 
-    pub(crate) fn convention(own: &cabi::Convention, why: NotLowered, on: &cabi::Target) -> Self {
+    pub(crate) fn va_arg(what: String, why: &'static str, target: &cabi::Target) -> Self {
+        let (why, target) = (NotLowered::VaArg(why), target.name().to_string());
+        Self::Unsupported { what, why, target }
+    }
+
+    pub(crate) fn convention(own: &cabi::Convention, why: &'static str, on: &cabi::Target) -> Self {
         Self::unsupported(format!("the convention {}", own.name), why, on)
     }
 }
 
-/// What is not lowered, though the convention says where it goes.
+/// What is not lowered, though the convention says where it goes. In words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum NotLowered {
-    /// A variadic function, seen from inside, of a convention whose `va_list` is neither that of System V nor that of Win64.
-    VaList,
     /// What no `va_arg` can fetch: its place does not follow from the registers that are left.
     VaArg(&'static str),
-    /// Shadow space of another size than that of Win64.
-    ShadowSpace,
-    /// What only a user's own convention asks for: other stacks, parts, lanes, gaps. In words.
+    /// What only some conventions ask for: a `va_list`, shadow space, stacks, parts, lanes or gaps that no machine of Cranelift's has.
     Convention(&'static str),
 }
 
@@ -84,21 +79,8 @@ impl NotLowered {
     #[must_use]
     pub const fn why(self) -> &'static str {
         match self {
-            Self::VaList => {
-                "the definition of a variadic function is lowered for the va_lists of System V and Win64 only"
-            }
-            Self::VaArg(why) => why,
-            Self::ShadowSpace => {
-                "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered"
-            }
-            Self::Convention(why) => why,
+            Self::VaArg(why) | Self::Convention(why) => why,
         }
-    }
-}
-
-impl fmt::Display for NotLowered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.why())
     }
 }
 
@@ -107,7 +89,9 @@ impl fmt::Display for PlanError {
         match self {
             Self::Abi(error) => error.fmt(f),
             Self::Target { target, why } => write!(f, "{target}: {why}"),
-            Self::Unsupported { what, why, target } => write!(f, "{what}: {why} ({target})"),
+            Self::Unsupported { what, why, target } => {
+                write!(f, "{what}: {} ({target})", why.why())
+            }
             Self::Check(error) => write!(f, "Cranelift does not take this signature: {error}"),
             Self::Mismatch {
                 what,
@@ -120,7 +104,7 @@ impl fmt::Display for PlanError {
             Self::Step { step, machine } => {
                 write!(f, "the step `{step}` of a stub is none of {machine}")
             }
-            Self::Stub { why } => f.write_str(why),
+            Self::Stub(why) => f.write_str(why),
         }
     }
 }

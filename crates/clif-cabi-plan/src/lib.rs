@@ -33,16 +33,16 @@ mod solve;
 
 pub use error::{NotLowered, PlanError};
 pub use machine::{
-    Cfa, Machine, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VaCounter, VectorMove,
-    VectorWidth,
+    Cfa, Machine, ParamIndexes, Reloc, RelocKind, ResultPlan, Step, Stub, StubCode, UnwindRow,
+    VaCounter, VectorMove, VectorWidth,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
 pub use plan::{
     Arg, ArgLoc, ArgTable, CallPlan, CallShape, Content, EntryPlan, EntryShape, IncomingArea,
-    IndirectCall, NamedArguments, PaddingArg, ParamIndexes, PassMode, ResultPlan, SAVED_ALIGN,
-    SavedRegister, SignaturePlan, VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace, VaRegisters,
-    VaStart, VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
+    IndirectCall, NamedArguments, PaddingArg, PassMode, SAVED_ALIGN, SavedRegister, SignaturePlan,
+    VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
+    VariadicSignature, WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 

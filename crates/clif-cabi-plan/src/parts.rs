@@ -3,7 +3,6 @@
 use cabi::{Bank, Kind, Leaf, LeafKind, Loc, PartType, PlacedPart, Scalar};
 use smallvec::{Array, SmallVec};
 
-use crate::error::NotLowered;
 use crate::signature::{Extension, ValueType};
 
 /// The integer a word of the argument area is passed as.
@@ -223,11 +222,7 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
         offset: u32::from(part.offset),
         size,
         ty: whole.filter(same_bank).unwrap_or(ty),
-        extension: match part.extension {
-            cabi::Extension::Sign => Extension::Sign,
-            cabi::Extension::Zero => Extension::Zero,
-            cabi::Extension::None => Extension::None,
-        },
+        extension: part.extension,
     }
 }
 
@@ -290,7 +285,7 @@ pub(crate) fn x87_parts(n: u8) -> ClifParts {
 }
 
 /// Why a part cannot be lowered, if so. Parts may come from a convention of the user's.
-pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
+pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
     let cabi::Part {
         ty,
         size,
@@ -304,7 +299,7 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
     };
     let why = match (ty, placed.loc) {
         _ if !holds => "a part of another size than its type",
-        _ if extension != cabi::Extension::None
+        _ if extension != Extension::None
             && (size != ty.bytes() || !part(&placed.part, None).ty.is_int()) =>
         {
             "a widened part is not lowered"
@@ -316,5 +311,5 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<NotLowered> {
         (_, Loc::Stack(_)) => return None,
         _ => "this kind of location is not lowered",
     };
-    Some(NotLowered::Convention(why))
+    Some(why)
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use cabi::Reg;
 use smallvec::SmallVec;
 
-use crate::signature::{CallConv, Purpose, ValueType};
+#[cfg(doc)]
+use crate::signature::Purpose;
 
 /// Where Cranelift puts one parameter.
 ///
@@ -93,131 +94,26 @@ impl fmt::Display for Position {
 /// Why a signature is refused: Cranelift panics on it, or does something else with it than C does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum CheckError {
-    /// A convention, type or purpose of Cranelift's that no plan has. In words.
-    Foreign(String),
-    /// A convention that Cranelift does not have on the machine, or that no function there is given.
-    Convention {
-        /// The convention.
-        call_conv: CallConv,
-    },
-    /// A type that Cranelift does not pass in one register, or not as a C compiler does.
-    Type {
-        /// Which one.
-        at: Position,
-        /// Its type.
-        ty: ValueType,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// `uext` or `sext` on something that is not an integer: Cranelift asserts on it.
-    Extension {
-        /// Which one.
-        at: Position,
-        /// Its type.
-        ty: ValueType,
-    },
-    /// A purpose that has no meaning in C there: anything but `normal` on a result, a second `sret`, and
-    /// under `preserve_all` also `sret` and `sarg` (whose copy Cranelift would make with a `memcpy` it believes to
-    /// clobber nothing).
-    Purpose {
-        /// Which one.
-        at: Position,
-        /// Its purpose.
-        purpose: Purpose,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// `sarg` or `sret` of a type other than `i64`: its CLIF value is an address.
-    NotAnAddress {
-        /// Which one.
-        at: Position,
-        /// Its purpose.
-        purpose: Purpose,
-        /// Its type.
-        ty: ValueType,
-    },
-    /// `sarg(size)` with a size that is not a multiple of 8: Cranelift panics on it.
-    StructArgumentSize {
-        /// Which one.
-        at: Position,
-        /// Bytes.
-        size: u32,
-    },
-    /// `sret` together with results: Cranelift panics on it.
-    SretWithResults {
-        /// How many results there are.
-        results: usize,
-    },
-    /// More results of a class than the convention has registers for.
-    TooManyResults {
-        /// The first result without a register.
-        at: Position,
-        /// Its type.
-        ty: ValueType,
-        /// The convention of the signature.
-        call_conv: CallConv,
-    },
-    /// An argument area beyond Cranelift's limit: [`MAX_STACK_BYTES`], or what a callee that pops its arguments can pop.
-    AreaTooLarge {
-        /// The parameter that exceeds it.
-        at: Position,
-        /// The limit, in bytes.
-        most: u32,
-    },
+pub struct CheckError {
+    /// The parameter or result. `None`: the signature as a whole.
+    pub at: Option<Position>,
+    /// What is wrong with it, in words.
+    pub why: String,
+}
+
+impl CheckError {
+    /// That `why` is wrong with `at`.
+    #[must_use]
+    pub fn new(at: Option<Position>, why: String) -> Self {
+        Self { at, why }
+    }
 }
 
 impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Foreign(what) => f.write_str(what),
-            Self::Convention { call_conv } => {
-                write!(
-                    f,
-                    "`{call_conv}` is not a convention that is lowered on this machine"
-                )
-            }
-            Self::Type {
-                at,
-                ty: ValueType::I128,
-                ..
-            } => write!(
-                f,
-                "{at}: Cranelift does not place an `i128` as C does; split it into two `i64`"
-            ),
-            Self::Type { at, ty, call_conv } => write!(
-                f,
-                "{at}: `{ty}` is not passed in one register under `{call_conv}`"
-            ),
-            Self::Extension { at, ty } => {
-                write!(f, "{at}: `{ty}` cannot be extended, only integers can")
-            }
-            Self::Purpose {
-                at,
-                purpose,
-                call_conv: of,
-            } => write!(
-                f,
-                "{at}: `{purpose}` has no place here in a C signature under `{of}`"
-            ),
-            Self::NotAnAddress { at, purpose, ty } => write!(
-                f,
-                "{at}: `{purpose}` is an address and must be `i64`, not `{ty}`"
-            ),
-            Self::StructArgumentSize { at, size } => {
-                write!(f, "{at}: the size of `sarg({size})` is not a multiple of 8")
-            }
-            Self::SretWithResults { results } => write!(
-                f,
-                "a signature with `sret` cannot have results, this one has {results}"
-            ),
-            Self::TooManyResults { at, ty, call_conv } => write!(
-                f,
-                "{at}: no register is left for a `{ty}` under `{call_conv}`"
-            ),
-            Self::AreaTooLarge { at, most } => {
-                write!(f, "{at}: the argument area exceeds {most} bytes")
-            }
+        match self.at {
+            Some(at) => write!(f, "{at}: {}", self.why),
+            None => f.write_str(&self.why),
         }
     }
 }

@@ -24,7 +24,6 @@ pub use call::{CallPlan, CallShape, IndirectCall, PaddingArg, WRITTEN_BY_FIELDS}
 pub use entry::{EntryPlan, EntryShape, IncomingArea};
 pub use entry_stub::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
-pub use result::{ParamIndexes, ResultPlan};
 pub use signature_plan::SignaturePlan;
 pub use table::{Arg, ArgLoc, ArgTable, Content, PassMode};
 pub use va_arg::{VaArgPlan, VaListPlan, VaPart, VaPlace, VaRegisters};

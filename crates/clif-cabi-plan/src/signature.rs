@@ -5,6 +5,8 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+pub use cabi::convention::Extension;
+
 macro_rules! value_types {
     ($($name:ident $text:literal $kind:ident $bytes:literal,)*) => {
         /// A CLIF value type. Exhaustive on purpose: an emitter that lacks a new one must not compile.
@@ -121,17 +123,6 @@ impl fmt::Display for CallConv {
     }
 }
 
-/// How an integer is extended to its register.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Extension {
-    /// Upper bits are unspecified.
-    None,
-    /// `uext`
-    Zero,
-    /// `sext`
-    Sign,
-}
-
 /// What a parameter is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Purpose {
@@ -160,7 +151,7 @@ pub struct Param {
     pub ty: ValueType,
     /// What it is for.
     pub purpose: Purpose,
-    /// How it is extended.
+    /// How it is extended: `uext` and `sext`.
     pub extension: Extension,
 }
 

@@ -12,7 +12,7 @@ use cabi::Reg;
 use smallvec::SmallVec;
 
 use crate::check::Expect;
-use crate::error::{NotLowered, PlanError};
+use crate::error::PlanError;
 use crate::machine::{Machine, RegClass, Registers};
 use crate::parts::{ClifPart, WORD};
 use crate::places::{ClifPlace, MAX_STACK_BYTES, Places};
@@ -25,14 +25,12 @@ const MAX_GAP_BYTES: u32 = 1 << 16;
 const WORD_BYTES: u32 = WORD.bytes();
 
 /// Why an argument area of more than [`MAX_AREA_BYTES`] is refused.
-pub(crate) const TOO_LARGE: NotLowered =
-    NotLowered::Convention("the argument area is too large for Cranelift");
+pub(crate) const TOO_LARGE: &str = "the argument area is too large for Cranelift";
 
 /// Most bytes of an argument area: what Cranelift takes, less a page for the words that stubs are given after the area.
 pub(crate) const MAX_AREA_BYTES: u64 = MAX_STACK_BYTES as u64 - 4096;
 
-const WIDE_GAPS: NotLowered =
-    NotLowered::Convention("wide gaps in the argument area are not lowered");
+const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 
 /// A CLIF parameter, and where the convention has it.
 #[derive(Clone, Copy)]
@@ -131,7 +129,7 @@ impl Solver {
         &mut self,
         wanted: &[PlacedParam],
         area_bytes: u64,
-    ) -> Result<Indexes, NotLowered> {
+    ) -> Result<Indexes, &'static str> {
         let mut indexes = SmallVec::from_elem(0, wanted.len());
         self.registers(wanted, &mut indexes);
         self.stack(wanted, area_bytes, &mut indexes)?;
@@ -169,7 +167,7 @@ impl Solver {
         wanted: &[PlacedParam],
         area_bytes: u64,
         indexes: &mut Indexes,
-    ) -> Result<(), NotLowered> {
+    ) -> Result<(), &'static str> {
         let counting = self.machine.counting;
         let (shadow_bytes, least_slot) = (counting.shadow_bytes, counting.least_slot);
         if area_bytes <= shadow_bytes.into()
@@ -233,7 +231,7 @@ impl Solver {
     }
 
     /// Appends a word that is the first one after the argument area of `area_bytes`.
-    pub(crate) fn push_after(&mut self, area_bytes: u64) -> Result<(), NotLowered> {
+    pub(crate) fn push_after(&mut self, area_bytes: u64) -> Result<(), &'static str> {
         let offset = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
         self.pad_registers(RegClass::Int);
         self.push(Param::new(WORD), Some(ClifPlace::Stack { offset }));
@@ -320,7 +318,7 @@ fn has_gaps(
     mut next: u32,
     taken: impl Iterator<Item = (u32, u32)>,
     (area_bytes, least_slot): (u32, u32),
-) -> Result<bool, NotLowered> {
+) -> Result<bool, &'static str> {
     let mut gaps = false;
     for (start, end) in taken.chain([(area_bytes, area_bytes)]) {
         let bytes = start.saturating_sub(next);

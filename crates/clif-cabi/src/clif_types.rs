@@ -23,42 +23,10 @@ pub fn clif_type(ty: plan::ValueType) -> Type {
         F16X2 F16X4 F16X8 F32X2 F32X4 F64X2)
 }
 
-/// `ty` as the plan's, if it has it.
-pub(crate) fn plan_type(ty: Type) -> Option<plan::ValueType> {
-    let mut all = plan::ValueType::ALL.iter().copied();
-    all.find(|own| clif_type(*own) == ty)
-}
-
-/// `call_conv` as Cranelift's.
 #[inline]
-pub(crate) fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
+fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     use plan::CallConv as Conv;
     by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail AppleAarch64)
-}
-
-/// `call_conv` as the plan's, if it has it.
-pub(crate) fn plan_call_conv(call_conv: CallConv) -> Option<plan::CallConv> {
-    let mut all = plan::CallConv::ALL.iter().copied();
-    all.find(|own| clif_call_conv(*own) == call_conv)
-}
-
-/// `extension` as Cranelift's.
-#[inline]
-pub(crate) fn clif_extension(extension: plan::Extension) -> ArgumentExtension {
-    match extension {
-        plan::Extension::None => ArgumentExtension::None,
-        plan::Extension::Zero => ArgumentExtension::Uext,
-        plan::Extension::Sign => ArgumentExtension::Sext,
-    }
-}
-
-/// `extension` as the plan's.
-pub(crate) fn plan_extension(extension: ArgumentExtension) -> plan::Extension {
-    match extension {
-        ArgumentExtension::None => plan::Extension::None,
-        ArgumentExtension::Uext => plan::Extension::Zero,
-        ArgumentExtension::Sext => plan::Extension::Sign,
-    }
 }
 
 /// `signature` as Cranelift's.
@@ -75,7 +43,8 @@ pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
 #[inline]
 pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bool {
     let alike = |own: &[AbiParam], planned: &[plan::Param]| {
-        own.len() == planned.len() && (own.iter().zip(planned)).all(|(own, p)| is_param(own, p))
+        own.len() == planned.len()
+            && (own.iter().zip(planned)).all(|(own, p)| *own == clif_param(p))
     };
     signature.call_conv == clif_call_conv(planned.call_conv)
         && alike(&signature.params, &planned.params)
@@ -83,27 +52,91 @@ pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bo
 }
 
 #[inline]
-fn is_param(own: &AbiParam, param: &plan::Param) -> bool {
-    own.value_type == clif_type(param.ty)
-        && own.purpose == clif_purpose(param.purpose)
-        && own.extension == clif_extension(param.extension)
-}
-
 fn clif_param(param: &plan::Param) -> AbiParam {
     AbiParam {
         value_type: clif_type(param.ty),
-        purpose: clif_purpose(param.purpose),
-        extension: clif_extension(param.extension),
+        purpose: match param.purpose {
+            plan::Purpose::Normal => ArgumentPurpose::Normal,
+            plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
+            plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
+        },
+        extension: match param.extension {
+            plan::Extension::None => ArgumentExtension::None,
+            plan::Extension::Zero => ArgumentExtension::Uext,
+            plan::Extension::Sign => ArgumentExtension::Sext,
+        },
     }
 }
 
-#[inline]
-fn clif_purpose(purpose: plan::Purpose) -> ArgumentPurpose {
-    match purpose {
-        plan::Purpose::Normal => ArgumentPurpose::Normal,
-        plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,
-        plan::Purpose::StructArgument(size) => ArgumentPurpose::StructArgument(size),
+/// `sig` in the plan's words, of which [`Machine::places`](plan::Machine::places) says where Cranelift puts each parameter and result.
+///
+/// # Errors
+/// [`CheckError`](plan::CheckError) for a convention, type or purpose that no plan has.
+///
+/// # Example
+/// ```
+/// use cabi::x86_64::{RAX, RDI, XMM0};
+/// use clif_cabi::clif_cabi_plan::{ClifPlace, Machine};
+/// use cranelift_codegen::ir::{AbiParam, Signature, types};
+/// use cranelift_codegen::isa::CallConv;
+///
+/// let mut sig = Signature::new(CallConv::SystemV);
+/// sig.params = [types::F64, types::I64].map(AbiParam::new).to_vec();
+/// sig.returns = [types::I64].map(AbiParam::new).to_vec();
+/// let places = Machine::X86_64.places(&clif_cabi::plan_signature(&sig)?)?;
+/// assert_eq!(places.params[..], [XMM0, RDI].map(ClifPlace::Reg));
+/// assert_eq!(places.results[..], [RAX]);
+/// # Ok::<(), clif_cabi::clif_cabi_plan::CheckError>(())
+/// ```
+pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::CheckError> {
+    let mut known = plan::CallConv::ALL.iter().copied();
+    let call_conv = known.find(|own| clif_call_conv(*own) == sig.call_conv);
+    let call_conv = call_conv.ok_or_else(|| {
+        let why = format!("`{}` is not a convention that is lowered", sig.call_conv);
+        plan::CheckError::new(None, why)
+    })?;
+    let mut own = plan::Signature::new(call_conv);
+    let refused = |at, why| plan::CheckError::new(Some(at), format!("{why} under `{call_conv}`"));
+    for (i, param) in sig.returns.iter().enumerate() {
+        let param = plan_param(param).map_err(|why| refused(plan::Position::Result(i), why))?;
+        own.returns.push(param);
     }
+    for (i, param) in sig.params.iter().enumerate() {
+        let param = plan_param(param).map_err(|why| refused(plan::Position::Param(i), why))?;
+        own.params.push(param);
+    }
+    Ok(own)
+}
+
+/// `param` in the plan's words, or what of it no plan has.
+fn plan_param(param: &AbiParam) -> Result<plan::Param, String> {
+    let (ty, purpose) = (param.value_type, param.purpose);
+    let own = match purpose {
+        ArgumentPurpose::Normal => plan::Purpose::Normal,
+        ArgumentPurpose::StructReturn => plan::Purpose::StructReturn,
+        ArgumentPurpose::StructArgument(size) => plan::Purpose::StructArgument(size),
+        ArgumentPurpose::VMContext => {
+            return Err(format!("`{purpose}` has no place here in a C signature"));
+        }
+    };
+    let extension = match param.extension {
+        ArgumentExtension::None => plan::Extension::None,
+        ArgumentExtension::Uext => plan::Extension::Zero,
+        ArgumentExtension::Sext => plan::Extension::Sign,
+    };
+    let mut known = plan::ValueType::ALL.iter();
+    let Some(found) = known.find(|own| clif_type(**own) == ty) else {
+        // `Display` of an invalid type panics.
+        let name = match ty.is_int() || ty.is_float() || ty.is_vector() {
+            true => ty.to_string(),
+            false => format!("{ty:?}"),
+        };
+        return Err(format!("`{name}` is not passed in one register"));
+    };
+    Ok(plan::Param {
+        extension,
+        ..plan::Param::special(*found, own)
+    })
 }
 
 /// The name of `ty`, for messages. `Display` of an invalid type panics.

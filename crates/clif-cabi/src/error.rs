@@ -33,11 +33,8 @@ pub enum LowerError {
     },
     /// No plan could be made.
     Plan(PlanError),
-    /// The instruction set or its flags are not ones this crate lowers for.
-    Isa {
-        /// The target and what is wrong.
-        why: String,
-    },
+    /// The instruction set or its flags are not ones this crate lowers for: the target and what is wrong.
+    Isa(String),
     /// The call has another number of arguments than the signature.
     ArgumentCount {
         /// Of the signature.
@@ -70,28 +67,16 @@ pub enum LowerError {
         /// The types of the values.
         found: String,
     },
-    /// The function being built is not set up for what was asked.
-    Function {
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A tail call that the two functions cannot make.
-    TailCall {
-        /// Why.
-        why: String,
-    },
+    /// The function being built is not set up for what was asked: what is wrong with it.
+    Function(&'static str),
+    /// A tail call that the two functions cannot make, and why.
+    TailCall(String),
     /// Declaring or defining a function in the module failed.
     Module(Box<ModuleError>),
-    /// The module has a function or an object that is not a stub under the name of a stub. These names begin with `__clif_cabi_`.
-    StubName {
-        /// The name.
-        name: String,
-    },
+    /// The module has a function or an object that is not a stub under this name of a stub. These names begin with `__clif_cabi_`.
+    StubName(String),
     /// The stubs cannot do this.
-    Stub {
-        /// What was asked of them.
-        why: &'static str,
-    },
+    Stub(&'static str),
 }
 
 impl LowerError {
@@ -108,20 +93,17 @@ impl LowerError {
     ///
     /// ```
     /// use cabi::{FnSig, Type};
-    /// use clif_cabi::cranelift_codegen::{isa, settings};
-    /// use clif_cabi::{Lowering, NotLowered};
+    /// use clif_cabi::Lowering;
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let isa = linux_isa();
     ///
-    /// let isa = isa::lookup_by_name("x86_64-linux-gnu").unwrap();
-    /// let flags = settings::Flags::new(settings::builder());
-    /// let isa = isa.finish(flags).unwrap();
     /// static MINE: cabi::Convention = cabi::Convention {
     ///     frame: cabi::convention::Frame { shadow_space: 64, ..cabi::X86_64_WIN64.frame },
     ///     ..cabi::X86_64_WIN64
     /// };
     /// let callback = FnSig::new([Type::PTR], Type::I32).convention(&MINE);
     /// let error = Lowering::new(&*isa).unwrap().entry_plan(&callback).unwrap_err();
-    /// assert_eq!(error.not_lowered(), Some(NotLowered::ShadowSpace));
-    /// let why = error.not_lowered().map(NotLowered::why);
+    /// let why = error.not_lowered().map(|kind| kind.why());
     /// assert_eq!(why, Some("shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered"));
     /// ```
     #[must_use]
@@ -165,7 +147,7 @@ impl fmt::Display for LowerError {
                 }
             }
             Self::Plan(error) => error.fmt(f),
-            Self::Isa { why } => f.write_str(why),
+            Self::Isa(why) => f.write_str(why),
             Self::ArgumentCount { expected, found } => write!(
                 f,
                 "the signature has {}, and {} given",
@@ -188,11 +170,11 @@ impl fmt::Display for LowerError {
             Self::Values { expected, found } => {
                 write!(f, "the call takes the values {expected}, found {found}")
             }
-            Self::Function { why } => write!(f, "the function being built: {why}"),
-            Self::TailCall { why } => write!(f, "a tail call: {why}"),
+            Self::Function(why) => write!(f, "the function being built: {why}"),
+            Self::TailCall(why) => write!(f, "a tail call: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
-            Self::Stub { why } => f.write_str(why),
-            Self::StubName { name } => write!(
+            Self::Stub(why) => f.write_str(why),
+            Self::StubName(name) => write!(
                 f,
                 "{name} is the name of a stub, and the module has declared it as something else"
             ),
@@ -235,9 +217,7 @@ impl From<CheckError> for LowerError {
 impl From<PlanError> for LowerError {
     fn from(error: PlanError) -> Self {
         match error {
-            PlanError::Target { .. } | PlanError::Step { .. } => Self::Isa {
-                why: error.to_string(),
-            },
+            PlanError::Target { .. } | PlanError::Step { .. } => Self::Isa(error.to_string()),
             error => Self::Plan(error),
         }
     }

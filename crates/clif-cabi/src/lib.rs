@@ -9,7 +9,7 @@
 //! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`SysVAggregateLowering`] is the entry point.
 //!
 //! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Stub`].
-//! Nothing is emitted that was not checked: [`replay`](mod@replay) proves that Cranelift places each part where C has it.
+//! Nothing is emitted that was not checked: [`Machine::places`](clif_cabi_plan::Machine::places) proves that Cranelift places each part where C has it.
 //! Plans, check and stubs come from [`clif_cabi_plan`], which has no Cranelift in it and serves other releases as well.
 #![forbid(unsafe_code)]
 
@@ -20,11 +20,10 @@ mod error;
 mod import;
 mod lowering;
 mod plan;
-pub mod replay;
 mod stubs;
 mod sysv;
 
-pub use clif_types::{clif_type, value_type};
+pub use clif_types::{clif_type, plan_signature, value_type};
 pub use emit::{
     Arg, Callable, Callee, Code, Entry, FieldValue, Fields, Ret, Returned, Values, fields,
 };

@@ -98,7 +98,7 @@ pub fn stub_id<M: Module + ?Sized>(module: &mut M, stub: Stub) -> Result<FuncId,
         }
         Some(_) => {
             let name = name.to_owned();
-            return Err(LowerError::StubName { name });
+            return Err(LowerError::StubName(name));
         }
         None => {}
     }
@@ -169,7 +169,7 @@ fn check_id<M: Module + ?Sized>(module: &M, id: FuncId) -> Result<(), LowerError
     if (id.as_u32() as usize) < n_functions {
         return Ok(());
     }
-    Err(LowerError::Stub {
-        why: "the function does not belong to this module",
-    })
+    Err(LowerError::Stub(
+        "the function does not belong to this module",
+    ))
 }

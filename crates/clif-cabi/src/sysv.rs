@@ -13,16 +13,8 @@ use crate::lowering::Lowering;
 /// ```
 /// use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
 /// use clif_cabi::{Arg, Ret, SysVAggregateLowering};
-/// # use clif_cabi::cranelift_codegen::{Context, ir::{InstBuilder, types}, isa, settings::{self, Configurable}};
-/// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-/// # use clif_cabi::cranelift_module::Module;
-/// # fn module() -> cranelift_jit::JITModule {
-/// #     let mut flags = settings::builder();
-/// #     flags.set("use_colocated_libcalls", "false").unwrap();
-/// #     let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(flags)).unwrap();
-/// #     cranelift_jit::JITModule::new(cranelift_jit::JITBuilder::with_isa(isa, cranelift_module::default_libcall_names()))
-/// # }
-/// # let mut module = module();
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+/// # let mut module = jit(&[]);
 /// # let mut ctx = module.make_context();
 /// # let mut fctx = FunctionBuilderContext::new();
 /// # let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fctx);
@@ -56,9 +48,10 @@ impl SysVAggregateLowering {
         let lowering = Lowering::new(isa)?;
         match lowering.target().convention() {
             Some(convention) if *convention == cabi::X86_64_SYSV => Ok(Self(lowering)),
-            _ => Err(LowerError::Isa {
-                why: format!("{}: not x86-64 System V", lowering.target().name()),
-            }),
+            _ => {
+                let why = format!("{}: not x86-64 System V", lowering.target().name());
+                Err(LowerError::Isa(why))
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ mod wrong_models;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use clif_cabi::replay::{CheckError, ClifPlace, Replayed};
+use clif_cabi::clif_cabi_plan::{CheckError, ClifPlace, Places};
 use compile::{Observed, SETTINGS, observe};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use cranelift_codegen::isa::CallConv;
@@ -39,8 +39,8 @@ use probe::State;
 const BATCH: usize = 250;
 
 /// The model for the machine that the test runs on.
-fn replay(sig: &Signature) -> Result<Replayed, CheckError> {
-    clif_cabi::replay::replay(sig, machine::MACHINE)
+fn replay(sig: &Signature) -> Result<Places, CheckError> {
+    machine::MACHINE.places(&clif_cabi::plan_signature(sig)?)
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn signatures(seed: usize, numbers: std::ops::Range<usize>) -> Vec<Signature> {
 }
 
 /// Is everything where `places` says?
-fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), String> {
+fn check(sig: &Signature, places: &Places, seen: &Observed) -> Result<(), String> {
     for (index, param) in sig.params.iter().enumerate() {
         let place = places.params[index];
         let what = |side| format!("{side}, parameter {index}, {place:?}");
@@ -149,7 +149,7 @@ fn check(sig: &Signature, places: &Replayed, seen: &Observed) -> Result<(), Stri
 }
 
 /// What a callee pops, as the model has it.
-fn popped_of(sig: &Signature, places: &Replayed) -> u64 {
+fn popped_of(sig: &Signature, places: &Places) -> u64 {
     match sig.call_conv {
         CallConv::Tail => places.stack_bytes.into(),
         _ => 0,

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 use super::counting::Counting;
 use super::stub::{Steps, Stub, VectorMove};
 use super::va_list::VaListLayout;
-use crate::error::NotLowered;
 use crate::parts::ClifParts;
 
 /// A machine that calls are planned for.
@@ -50,8 +49,8 @@ pub struct Machine {
     pub(crate) wide_calls: Option<&'static Machine>,
     /// How a variadic function finds its unnamed arguments.
     pub(crate) va_list: VaListLayout,
-    /// How a result in these parts is taken.
-    pub(crate) result: fn(&Counting, &[PlacedPart]) -> Result<ResultIn, NotLowered>,
+    /// How a result in these places, and parts, is taken.
+    pub(crate) result: fn(&Counting, &[PlacedPart], ClifParts) -> Result<ResultPlan, &'static str>,
     /// How a stub moves these parts, if each is a whole vector in a register of parameters.
     pub(crate) vector_moves: fn(&[PlacedPart]) -> Option<VectorMoves>,
 }
@@ -59,27 +58,56 @@ pub struct Machine {
 /// The moves of one value.
 pub(crate) type VectorMoves = SmallVec<[VectorMove; 4]>;
 
-/// How a result is taken.
-pub(crate) enum ResultIn {
-    /// From registers that CLIF knows.
-    Registers,
-    /// From vector registers that CLIF cannot say. The stub of a call moves it to memory; in a function `load` does the opposite before it returns.
-    Vectors { moves: VectorMoves, load: Stub },
-    /// By stubs, which move it to and from memory, in these parts.
-    Stub {
-        pop: Stub,
-        push: Stub,
+/// Parameters or results of a CLIF signature, by their indexes.
+pub type ParamIndexes = SmallVec<[usize; 4]>;
+
+/// What becomes of a result.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum ResultPlan {
+    /// There is none, or nothing of it is returned.
+    Nothing,
+    /// The call does not come back.
+    Never,
+    /// Each of its parts is a result of the CLIF signature.
+    Parts {
+        /// The CLIF result of each part; the other ones only keep a register from being used, whatever is returned there.
+        results: ParamIndexes,
+        /// The parts.
         parts: ClifParts,
+    },
+    /// In vector registers that CLIF cannot say: wide ones, or more than it has. The stub of a call stores them to an object whose address is a
+    /// word of the call ([`Content::StubResult`](crate::Content::StubResult)), and returns that address, the one result of the CLIF signature. The callee's
+    /// signature has no results; it calls `push` right before it returns.
+    Vectors {
+        /// The registers.
+        moves: SmallVec<[VectorMove; 4]>,
+        /// `fn(from)`
+        push: Stub,
+        /// The parts.
+        parts: ClifParts,
+        /// Bytes of an object that they are in.
         bytes: u32,
     },
+    /// The CLIF signature has no results: stubs move the result to and from memory, where it has these parts. The caller calls `pop` right after
+    /// the call, whether anybody wants the result or not; the callee `push` right before it returns.
+    Stub {
+        /// `fn(to)`
+        pop: Stub,
+        /// `fn(from)`
+        push: Stub,
+        /// The parts.
+        parts: ClifParts,
+        /// Bytes of an object that they are in; it is aligned to 16.
+        bytes: u32,
+    },
+    /// Through the hidden pointer.
+    Sret,
 }
 
-/// What a machine says of a target.
-pub(super) enum Selected {
-    /// The target is another machine's.
-    Other,
-    /// The target is this machine's, and calls are planned.
-    Lowered(&'static Machine),
-    /// The target is this machine's, and no calls are planned.
-    Refused(&'static str),
+impl ResultPlan {
+    /// From registers that CLIF knows. Which of its results they are is still to be found.
+    pub(super) fn in_registers(parts: ClifParts) -> Self {
+        let results = ParamIndexes::new();
+        Self::Parts { results, parts }
+    }
 }

@@ -1,5 +1,5 @@
 //! What one machine has of its own: Cranelift's counting, which results only a stub can take, what cannot be lowered. Each machine is a
-//! folder here and a line of `MACHINES`; nothing outside this folder names a register or a calling convention.
+//! folder here and lines of `MACHINES`; nothing outside this folder names a register or a calling convention.
 
 mod aarch64;
 mod counting;
@@ -12,21 +12,26 @@ mod x86_64;
 
 use cabi::{Convention, Reg, Target};
 
-use crate::error::{NotLowered, PlanError};
+use crate::error::PlanError;
 use crate::parts::WORD;
 use crate::places::{CheckError, ClifPlace, Places};
 use crate::signature::{Param, Signature, ValueType};
-use description::Selected;
 
 pub(crate) use counting::{Counting, RegClass, Registers, Sret};
-pub use description::Machine;
-pub(crate) use description::{ResultIn, VectorMoves};
+pub(crate) use description::VectorMoves;
+pub use description::{Machine, ParamIndexes, ResultPlan};
 pub(crate) use stub::Callee;
 pub use stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow, VectorMove, VectorWidth};
 pub use va_list::VaCounter;
 pub(crate) use va_list::{SaveArea, SavedClass};
 
-const MACHINES: [fn(&Target) -> Selected; 2] = [x86_64::select, aarch64::select];
+/// What calls are planned for, each for targets whose C has the convention of its `va_list`.
+const MACHINES: [&Machine; 4] = [
+    Machine::X86_64,
+    &x86_64::WIN64,
+    Machine::AARCH64,
+    &aarch64::APPLE,
+];
 
 impl Machine {
     /// x86-64 with System V's convention.
@@ -45,21 +50,18 @@ impl Machine {
     /// use clif_cabi_plan::{Machine, cabi::Target};
     /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
     /// let error = Machine::of(&Target::named("riscv64gc-unknown-linux-gnu")?).unwrap_err();
-    /// let message = "riscv64gc-unknown-linux-gnu: only x86-64 and AArch64 are lowered yet";
+    /// let message = "riscv64gc-unknown-linux-gnu: only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
     /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
     pub fn of(target: &Target) -> Result<&'static Self, PlanError> {
-        let mut why = "only x86-64 and AArch64 are lowered yet";
-        for select in MACHINES {
-            match select(target) {
-                Selected::Lowered(machine) => return Ok(machine),
-                Selected::Refused(own) => why = own,
-                Selected::Other => {}
-            }
-        }
-        let target = target.name().to_string();
-        Err(PlanError::Target { target, why })
+        let is_own = |own: &&Machine| target.convention() == Some(own.va_list.convention);
+        MACHINES.into_iter().find(is_own).ok_or_else(|| {
+            let why =
+                "only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
+            let target = target.name().to_string();
+            PlanError::Target { target, why }
+        })
     }
 
     /// The machine of `target`, for functions of `convention`.
@@ -68,8 +70,7 @@ impl Machine {
         convention: &Convention,
     ) -> Result<&'static Self, PlanError> {
         (Self::of(target)?.under)(convention).ok_or_else(|| {
-            let why = NotLowered::Convention("frames of its kind are not lowered");
-            PlanError::convention(convention, why, target)
+            PlanError::convention(convention, "frames of its kind are not lowered", target)
         })
     }
 
@@ -154,31 +155,42 @@ impl Machine {
 
 impl Machine {
     /// What a convention asks for that no signature of its counting says, so that the check cannot miss it.
-    pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<NotLowered> {
+    pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<&'static str> {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
-        if convention.frame.shadow_space != self.counting.shadow_bytes {
-            Some(NotLowered::ShadowSpace)
-        } else if !is_same_set(convention.frame.callee_saved, self.callee_saved) {
-            let why = "callees preserve other registers than Cranelift's functions do";
-            Some(NotLowered::Convention(why))
-        } else if convention.frame.callee_pops != self.callee_pops {
-            let why = "callees pop other arguments than Cranelift's functions do";
-            Some(NotLowered::Convention(why))
-        } else if !is_own(convention.frame.context, Some(self.context)) {
-            let why = "its context is in another register than CLIF's pinned one";
-            Some(NotLowered::Convention(why))
-        } else if convention.frame.carried.is_some() || convention.frame.vector_align.is_some() {
-            let why = "Cranelift passes no address beside the arguments, and aligns the stack to 16 bytes";
-            Some(NotLowered::Convention(why))
-        } else if convention.frame.big_endian {
-            let why = "Cranelift's functions are little-endian there";
-            Some(NotLowered::Convention(why))
-        } else if !is_own(convention.frame.variadic_count, self.vector_count) {
-            let why = "vector registers are counted in another register than C counts them in";
-            Some(NotLowered::Convention(why))
-        } else {
-            None
-        }
+        let frame = &convention.frame;
+        let objections = [
+            (
+                frame.shadow_space != self.counting.shadow_bytes,
+                "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered",
+            ),
+            (
+                !is_same_set(frame.callee_saved, self.callee_saved),
+                "callees preserve other registers than Cranelift's functions do",
+            ),
+            (
+                frame.callee_pops != self.callee_pops,
+                "callees pop other arguments than Cranelift's functions do",
+            ),
+            (
+                !is_own(frame.context, Some(self.context)),
+                "its context is in another register than CLIF's pinned one",
+            ),
+            (
+                frame.carried.is_some() || frame.vector_align.is_some(),
+                "Cranelift passes no address beside the arguments, and aligns the stack to 16 bytes",
+            ),
+            (
+                frame.big_endian,
+                "Cranelift's functions are little-endian there",
+            ),
+            (
+                !is_own(frame.variadic_count, self.vector_count),
+                "vector registers are counted in another register than C counts them in",
+            ),
+        ];
+        objections
+            .iter()
+            .find_map(|(is_so, why)| is_so.then_some(*why))
     }
 }
 

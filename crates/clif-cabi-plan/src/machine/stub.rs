@@ -5,7 +5,6 @@
 //! local linkage, never entered through a PLT; control words untouched; every page of a frame touched. A stub that pops reads only what the call
 //! declares, or what no Cranelift instruction touches: the x87 stack.
 
-mod operand;
 mod step;
 mod vector;
 

@@ -16,9 +16,11 @@ pub(super) fn places(
 ) -> Result<Places, CheckError> {
     let call_conv = sig.call_conv;
     let mut countings = countings.iter();
-    let counting = countings
-        .find(|own| own.call_conv == call_conv)
-        .ok_or(CheckError::Convention { call_conv })?;
+    let counting = countings.find(|own| own.call_conv == call_conv);
+    let counting = counting.ok_or_else(|| {
+        let why = format!("`{call_conv}` is not a convention that is lowered on this machine");
+        CheckError::new(None, why)
+    })?;
     let sret = checked_sret(counting, sig)?;
 
     let mut count = Walk::of(counting);
@@ -68,20 +70,20 @@ fn checked_sret<'a>(
         return Err(counting.misplaced(at, param));
     }
     if sret.is_some() && !sig.returns.is_empty() {
-        return Err(CheckError::SretWithResults {
-            results: sig.returns.len(),
-        });
+        let results = sig.returns.len();
+        let why = format!("a signature with `sret` cannot have results, this one has {results}");
+        return Err(CheckError::new(None, why));
     }
     Ok(sret)
 }
 
 impl Counting {
     fn misplaced(&self, at: Position, param: &Param) -> CheckError {
-        CheckError::Purpose {
+        let (purpose, of) = (param.purpose, self.call_conv);
+        refused(
             at,
-            purpose: param.purpose,
-            call_conv: self.call_conv,
-        }
+            format!("`{purpose}` has no place here in a C signature under `{of}`"),
+        )
     }
 
     /// The register class of a value of type `ty`, if it can be there.
@@ -91,8 +93,16 @@ impl Counting {
             || self.instead.iter().any(|(own, _)| *own == ty)
             || self.positional && is_param && ty.bytes() > WORD.bytes();
         if is_refused {
-            let call_conv = self.call_conv;
-            return Err(CheckError::Type { at, ty, call_conv });
+            let why = match ty {
+                ValueType::I128 => {
+                    "Cranelift does not place an `i128` as C does; split it into two `i64`".into()
+                }
+                _ => format!(
+                    "`{ty}` is not passed in one register under `{}`",
+                    self.call_conv
+                ),
+            };
+            return Err(refused(at, why));
         }
         Ok(RegClass::of(ty))
     }
@@ -132,7 +142,8 @@ impl Walk {
         match purpose {
             Purpose::Normal => {}
             Purpose::StructReturn | Purpose::StructArgument(_) if ty != ValueType::I64 => {
-                return Err(CheckError::NotAnAddress { at, purpose, ty });
+                let why = format!("`{purpose}` is an address and must be `i64`, not `{ty}`");
+                return Err(refused(at, why));
             }
             Purpose::StructReturn => {
                 if let Sret::Own(reg) = counting.sret {
@@ -160,7 +171,7 @@ impl Walk {
             }
             // The value would be extended over what follows a slot of fewer bytes than a register's.
             None if param.extension != Extension::None && counting.least_slot < WORD.bytes() => {
-                Err(CheckError::Extension { at, ty })
+                Err(not_extended(at, ty))
             }
             None => {
                 let bytes = ty.bytes().max(counting.least_slot);
@@ -172,7 +183,8 @@ impl Walk {
 
     fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, CheckError> {
         if !size.is_multiple_of(8) {
-            return Err(CheckError::StructArgumentSize { at, size });
+            let why = format!("the size of `sarg({size})` is not a multiple of 8");
+            return Err(refused(at, why));
         }
         // Never aligned to more than 8, whatever the struct is.
         Ok(ClifPlace::Area {
@@ -191,7 +203,10 @@ impl Walk {
                 self.next_offset = end;
                 Ok(offset)
             }
-            _ => Err(CheckError::AreaTooLarge { at, most }),
+            _ => Err(refused(
+                at,
+                format!("the argument area exceeds {most} bytes"),
+            )),
         }
     }
 
@@ -202,11 +217,9 @@ impl Walk {
         let class = counting.class(at, ty)?;
         let n_used = self.n_used(class);
         let Some(&register) = counting.results.of(class).get(*n_used) else {
-            return Err(CheckError::TooManyResults {
-                at,
-                ty,
-                call_conv: counting.call_conv,
-            });
+            let of = counting.call_conv;
+            let why = format!("no register is left for a `{ty}` under `{of}`");
+            return Err(refused(at, why));
         };
         *n_used += 1;
         Ok(register)
@@ -215,7 +228,15 @@ impl Walk {
 
 fn check_extension(at: Position, param: &Param) -> Result<(), CheckError> {
     if param.extension != Extension::None && !param.ty.is_int() {
-        return Err(CheckError::Extension { at, ty: param.ty });
+        return Err(not_extended(at, param.ty));
     }
     Ok(())
+}
+
+fn not_extended(at: Position, ty: ValueType) -> CheckError {
+    refused(at, format!("`{ty}` cannot be extended, only integers can"))
+}
+
+fn refused(at: Position, why: String) -> CheckError {
+    CheckError::new(Some(at), why)
 }

@@ -10,12 +10,12 @@ use std::ops::Deref;
 use cabi::{FnAbi, FnSig, Reg, Target};
 use smallvec::SmallVec;
 
-use super::result::{ResultPlan, Side};
+use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan, check_stub};
 use super::table::{Arg, ArgLoc, ArgTable, Content, PassMode, TableBuilder};
 use super::value::in_area;
-use crate::error::{NotLowered, PlanError};
-use crate::machine::{Callee, Machine, Step, Stub};
+use crate::error::PlanError;
+use crate::machine::{Callee, Machine, ResultPlan, Step, Stub};
 use crate::places::ClifPlace;
 use crate::signature::{Signature, ValueType};
 use crate::solve::Solver;
@@ -67,26 +67,14 @@ pub struct IndirectCall {
 
 /// What a call looks like in CLIF, whatever its C types are: signatures of one shape are called by the same instructions, with arguments from
 /// memory and the result to memory. It borrows from the plan: a table of shapes keeps plans, and hashes and compares their shapes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct CallShape<'a> {
-    signature: &'a Signature,
-    args: &'a ArgTable,
-    result: &'a ResultPlan,
-    before: &'a [Step],
-    after: &'a [Step],
-}
+pub type CallShape<'a> = (&'a Signature, &'a ArgTable, &'a ResultPlan, [&'a [Step]; 2]);
 
 impl CallPlan {
     /// The shape of the call.
     #[must_use]
     pub fn shape(&self) -> CallShape<'_> {
-        CallShape {
-            signature: &self.signature,
-            args: &self.args,
-            result: &self.result,
-            before: &self.before,
-            after: &self.after,
-        }
+        let steps = [&self.before[..], &self.after];
+        (&self.signature, &self.args, &self.result, steps)
     }
 
     /// The plan of a call of `sig` on `target`. A call of a variadic function has a plan of its own: [`FnSig::at_call`].
@@ -219,7 +207,7 @@ fn with_callee(
     mut solver: Solver,
     area_bytes: u64,
     (before, after): (&[Step], &[Step]),
-    refuse: impl Fn(NotLowered) -> PlanError,
+    refuse: impl Fn(&'static str) -> PlanError,
 ) -> Result<IndirectCall, PlanError> {
     let n_params = solver.signature.params.len();
     let free = solver.next_int();
@@ -236,7 +224,7 @@ fn with_callee(
     };
     solver.check()?;
     let padding = solver.signature.params.len() - n_params - 1;
-    let why = NotLowered::Convention("no stub does what a call needs in this order");
+    let why = "no stub does what a call needs in this order";
     Ok(IndirectCall {
         signature: solver.signature,
         padding,

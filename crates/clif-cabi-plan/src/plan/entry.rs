@@ -7,12 +7,12 @@ use std::ops::Deref;
 use cabi::{FnSig, Target};
 use smallvec::SmallVec;
 
-use super::result::{ResultPlan, Side};
+use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan, check_stub};
 use super::table::{ArgTable, Content, TableBuilder};
 use super::variadic::{SavedRegister, VariadicEntry};
 use crate::error::PlanError;
-use crate::machine::{Callee, Step, Stub};
+use crate::machine::{Callee, ResultPlan, Step, Stub};
 use crate::places::ClifPlace;
 use crate::signature::Signature;
 use args::EntryArgs;
@@ -50,28 +50,19 @@ pub struct EntryPlan {
 
 /// What an entry looks like in CLIF, whatever its C types are: signatures of one shape are entered by the same instructions, with arguments to
 /// memory and the result from memory. It borrows from the plan, as [`CallShape`](super::CallShape) does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct EntryShape<'a> {
-    signature: &'a Signature,
-    args: &'a ArgTable,
-    result: &'a ResultPlan,
-    variadic: Option<&'a VariadicEntry>,
-    before: &'a [Step],
-    objects: &'a [(u64, u32)],
-}
+pub type EntryShape<'a> = (
+    (&'a Signature, &'a ArgTable, &'a ResultPlan),
+    (&'a Option<VariadicEntry>, &'a [Step], &'a [(u64, u32)]),
+);
 
 impl EntryPlan {
     /// The shape of the entry.
     #[must_use]
     pub fn shape(&self) -> EntryShape<'_> {
-        EntryShape {
-            signature: &self.signature,
-            args: &self.args,
-            result: &self.result,
-            variadic: self.variadic.as_ref(),
-            before: &self.before,
-            objects: &self.objects,
-        }
+        (
+            (&self.signature, &self.args, &self.result),
+            (&self.variadic, &self.before, &self.objects),
+        )
     }
 
     /// The plan of the entry of a function of `sig` on `target`.

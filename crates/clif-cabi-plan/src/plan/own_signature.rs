@@ -5,7 +5,7 @@ use cabi::Target;
 
 use super::entry::IncomingArea;
 use super::variadic::{SavedRegister, VariadicEntry, left};
-use crate::error::{NotLowered, PlanError};
+use crate::error::PlanError;
 use crate::machine::Machine;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
@@ -67,7 +67,7 @@ impl VariadicSignature {
         let machine = Machine::of(target)?;
         let refuse = |why| {
             let what = format!("the signature {named}");
-            PlanError::unsupported(what, NotLowered::VaArg(why), target)
+            PlanError::va_arg(what, why, target)
         };
         if named.call_conv != machine.counting.call_conv {
             return Err(refuse("it is not of the convention that C has there"));

@@ -2,11 +2,11 @@
 
 use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 
-use super::result::{ResultPlan, Side};
+use super::result::Side;
 use super::table::ArgTable;
 use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
-use crate::error::{NotLowered, PlanError};
-use crate::machine::{Machine, RegClass, Sret, Step};
+use crate::error::PlanError;
+use crate::machine::{Machine, RegClass, ResultPlan, Sret, Step};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -89,10 +89,12 @@ impl PlanDraft {
 }
 
 /// The machine by whose counting a function of `machine` is called.
-fn caller_machine(machine: &'static Machine, abi: &FnAbi) -> Result<&'static Machine, NotLowered> {
+fn caller_machine(
+    machine: &'static Machine,
+    abi: &FnAbi,
+) -> Result<&'static Machine, &'static str> {
     if machine.closures == Some(abi.convention) {
-        let why = "its functions are entered by the stubs of closures alone";
-        return Err(NotLowered::Convention(why));
+        return Err("its functions are entered by the stubs of closures alone");
     }
     let is_wide = abi.args.iter().any(|arg| has_16_bytes(&arg.place));
     let wide_calls = machine.wide_calls.filter(|_| is_wide);
@@ -110,7 +112,6 @@ fn check_callee(
     let most = machine.preserved_vectors;
     if most.is_some_and(|most| sig.assumed().vectors > most) {
         let why = "Cranelift's functions preserve the lower 16 bytes of a vector register";
-        let why = NotLowered::Convention(why);
         return Err(PlanError::convention(convention, why, target));
     }
     match sig.is_variadic() {
@@ -147,19 +148,16 @@ pub(super) fn check_va_list(
     if *convention == *machine.va_list.convention || machine.closures == Some(convention) {
         return Ok(());
     }
-    Err(PlanError::convention(
-        convention,
-        NotLowered::VaList,
-        target,
-    ))
+    let why = "the definition of a variadic function is lowered for the va_lists of System V and Win64 only";
+    Err(PlanError::convention(convention, why, target))
 }
 
 /// Refuses steps of a stub where no stub can stand before the function.
-pub(super) fn check_stub(machine: &Machine, steps: &[Step]) -> Result<(), NotLowered> {
+pub(super) fn check_stub(machine: &Machine, steps: &[Step]) -> Result<(), &'static str> {
     match machine.has_steps(steps) {
-        false => Err(NotLowered::Convention(
+        false => Err(
             "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
-        )),
+        ),
         true => Ok(()),
     }
 }
@@ -183,9 +181,7 @@ fn check_args(
             && arg.place != Place::Ignore
             && !is_chain(machine, &arg.place);
         let why = match is_lost {
-            true => Some(NotLowered::Convention(
-                "a static chain elsewhere than in its register is not lowered",
-            )),
+            true => Some("a static chain elsewhere than in its register is not lowered"),
             false => place_objection(machine, &arg.place, abi.area_bytes),
         };
         if let Some(why) = why {
@@ -197,16 +193,16 @@ fn check_args(
 }
 
 /// Why a part in two registers cannot be lowered, if so: by position they are a vector and an integer register of one position.
-fn both_objection(machine: &Machine, placed: &PlacedPart) -> Option<NotLowered> {
+fn both_objection(machine: &Machine, placed: &PlacedPart) -> Option<&'static str> {
     let is_lost = machine.counting.positional
         && matches!(placed.loc, Loc::Both(_))
         && machine.counting.both_position(placed.loc).is_none();
     let why = "a part in registers of two positions is not lowered";
-    is_lost.then_some(NotLowered::Convention(why))
+    is_lost.then_some(why)
 }
 
 /// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's.
-fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<NotLowered> {
+fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<&'static str> {
     let ends_inside = |offset: u64, bytes: u64| {
         let end = offset.checked_add(bytes);
         end.is_some_and(|end| end <= area_bytes)
@@ -250,5 +246,5 @@ fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<
         },
         _ => "this kind of place is not lowered",
     };
-    Some(NotLowered::Convention(why))
+    Some(why)
 }

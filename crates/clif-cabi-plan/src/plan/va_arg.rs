@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
-use crate::error::{NotLowered, PlanError};
+use crate::error::PlanError;
 use crate::machine::{Counting, Machine, RegClass, SaveArea, VaCounter};
 use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
@@ -113,13 +113,13 @@ impl VaArgPlan {
         check_va_list(machine, convention, target)?;
         let group = FnAbi::classify(sig, ty, Role::Unnamed, target)?;
         let ty = target.data_model().decay(ty).non_atomic();
-        let refuse = |why| PlanError::unsupported(ty.to_string(), why, target);
+        let refuse = |why| PlanError::va_arg(ty.to_string(), why, target);
         let (size, align) = (ty.size(), ty.align());
         let Some(save_area) = &machine.va_list.save_area else {
             return Ok(Self::by_pointer(machine, &group, (size, align)));
         };
         let found = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
-        found.map_err(|why| refuse(NotLowered::VaArg(why)))?;
+        found.map_err(refuse)?;
         if save_area.by_reference && group.kind == GroupKind::Memory {
             let word = (WORD.bytes().into(), WORD.bytes());
             let pointer = [(ClifPart::WHOLE_WORD, RegClass::Int)];
@@ -170,10 +170,11 @@ impl VaArgPlan {
         let refuse = |why| {
             let n = parts.len();
             let what = format!("an object of {size} bytes aligned to {align} in {n} parts");
-            PlanError::unsupported(what, why, target)
+            PlanError::va_arg(what, why, target)
         };
         let save_area = machine.va_list.save_area.as_ref();
-        let save_area = save_area.ok_or_else(|| refuse(NotLowered::VaList))?;
+        let save_area =
+            save_area.ok_or_else(|| refuse("the va_list there counts no saved registers"))?;
         let mut own: SmallVec<[(ClifPart, RegClass); 4]> = SmallVec::new();
         let mut next = 0;
         for ty in parts {
@@ -186,8 +187,7 @@ impl VaArgPlan {
         let fits = u64::from(next) <= size.next_multiple_of(WORD.bytes().into());
         let whole = parts.iter().all(|ty| *ty != ValueType::I128);
         if size == 0 || !align.is_power_of_two() || !fits || !whole {
-            let why = NotLowered::VaArg("a part is of an eightbyte of its object, or of two");
-            return Err(refuse(why));
+            return Err(refuse("a part is of an eightbyte of its object, or of two"));
         }
         let place = match own.is_empty() {
             true => VaPlace::Overflow,
@@ -260,10 +260,14 @@ impl VaArgPlan {
 }
 
 /// Where a value of `group` is.
-fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaPlace, NotLowered> {
+fn place(
+    counting: &Counting,
+    save_area: &SaveArea,
+    group: &Group,
+) -> Result<VaPlace, &'static str> {
     if group.may_split || group.otherwise.is_some() {
         let why = "an argument of which some parts may be in memory is not fetched by va_arg";
-        return Err(NotLowered::VaArg(why));
+        return Err(why);
     }
     match group.kind {
         GroupKind::Ignore => return Ok(VaPlace::Nothing),
@@ -271,7 +275,7 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
         GroupKind::Registers => {}
         _ => {
             let why = "an argument that is passed lane by lane is not fetched by va_arg";
-            return Err(NotLowered::VaArg(why));
+            return Err(why);
         }
     }
     if group.parts.iter().any(|part| part.bank == Bank::X87) {
@@ -279,7 +283,7 @@ fn place(counting: &Counting, save_area: &SaveArea, group: &Group) -> Result<VaP
     }
     if group.parts.iter().any(is_wide) {
         let why = "the register save area has 16 bytes of a vector register: no va_arg finds more";
-        return Err(NotLowered::VaArg(why));
+        return Err(why);
     }
     let exhausts = |bank| group.exhausts.iter().any(|reg| reg.bank() == bank);
     let parts = group.parts.iter().map(|part| match part.bank {

@@ -1,6 +1,6 @@
 //! The CLIF parameters of one argument, the same for caller and callee.
 
-use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Scalar};
+use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
 use smallvec::{Array, SmallVec};
 
 use crate::machine::{Counting, Machine, RegClass, VectorMoves};
@@ -118,13 +118,30 @@ pub(super) fn is_exhausted(machine: &Machine, class: RegClass, abi: &FnAbi) -> b
     if machine.counting.positional {
         return abi.area_bytes > machine.counting.shadow_bytes.into();
     }
-    let registers = |loc| machine.counting.registers(loc);
-    let taken = |place: &Place| match place {
-        Place::Parts(placed) => (placed.iter()).any(|placed| registers(placed.loc).contains(last)),
-        Place::PerElement { regs, .. } => regs.contains(last),
-        Place::Indirect { pointer, .. } => registers(*pointer).contains(last),
-        _ => false,
-    };
-    let sret = matches!(abi.ret.place, Place::Indirect { pointer, .. } if registers(pointer).contains(last));
-    sret || abi.args.iter().any(|arg| taken(&arg.place))
+    registers(abi).any(|reg| reg == *last)
+}
+
+/// The registers that all arguments of `abi` are in, and the pointer to its result.
+pub(super) fn registers(abi: &FnAbi) -> impl Iterator<Item = Reg> {
+    let sret = Some(&abi.ret.place).filter(|place| matches!(place, Place::Indirect { .. }));
+    let places = abi.args.iter().map(|arg| &arg.place).chain(sret);
+    places.flat_map(|place| -> SmallVec<[Reg; 4]> {
+        match place {
+            Place::Parts(parts) => (parts.iter())
+                .flat_map(|placed| at(&placed.loc))
+                .copied()
+                .collect(),
+            Place::Indirect { pointer, .. } => SmallVec::from_slice(at(pointer)),
+            Place::PerElement { regs, .. } => SmallVec::from_slice(regs),
+            _ => SmallVec::new(),
+        }
+    })
+}
+
+fn at(loc: &Loc) -> &[Reg] {
+    match loc {
+        Loc::Reg(reg) => std::slice::from_ref(reg),
+        Loc::Both(regs) => &regs[..],
+        _ => &[],
+    }
 }

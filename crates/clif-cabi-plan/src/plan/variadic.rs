@@ -4,7 +4,7 @@
 use cabi::{FnAbi, Loc, Place, Reg};
 use smallvec::SmallVec;
 
-use super::value::is_chain;
+use super::value::{is_chain, registers};
 use crate::error::PlanError;
 use crate::machine::{Counting, Machine, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{WORD, narrow};
@@ -177,11 +177,7 @@ pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> Result<[usize; 2], PlanEr
 fn check_taken(abi: &FnAbi, machine: &Machine, taken: [usize; 2]) -> Result<(), PlanError> {
     let params = &machine.counting.params;
     let mut found = [0; 2];
-    let regs = abi.args.iter().flat_map(|arg| regs_of(&arg.place));
-    for (own, n) in regs
-        .chain(sret_of(abi))
-        .filter_map(|reg| params.position(reg))
-    {
+    for (own, n) in registers(abi).filter_map(|reg| params.position(reg)) {
         for (class, found) in RegClass::ALL.into_iter().zip(&mut found) {
             if class == own || machine.counting.positional {
                 *found = (*found).max(n + 1);
@@ -200,35 +196,6 @@ fn check_taken(abi: &FnAbi, machine: &Machine, taken: [usize; 2]) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// The registers of an argument at `place`.
-fn regs_of(place: &Place) -> SmallVec<[Reg; 4]> {
-    match place {
-        Place::Parts(parts) => parts
-            .iter()
-            .flat_map(|placed| regs_at(placed.loc))
-            .collect(),
-        Place::Indirect { pointer, .. } => regs_at(*pointer),
-        Place::PerElement { regs, .. } => regs.iter().copied().collect(),
-        _ => SmallVec::new(),
-    }
-}
-
-fn regs_at(loc: Loc) -> SmallVec<[Reg; 4]> {
-    match loc {
-        Loc::Reg(reg) => SmallVec::from_slice(&[reg]),
-        Loc::Both(regs) => SmallVec::from_slice(regs),
-        _ => SmallVec::new(),
-    }
-}
-
-/// The register of the pointer to the result.
-fn sret_of(abi: &FnAbi) -> SmallVec<[Reg; 4]> {
-    match abi.ret.place {
-        Place::Indirect { pointer, .. } => regs_at(pointer),
-        _ => SmallVec::new(),
-    }
 }
 
 /// What the counter of a class is where the next register is `at` bytes from the start of the register save area.

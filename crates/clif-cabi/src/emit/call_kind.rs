@@ -105,9 +105,7 @@ impl CallSite<'_, '_, '_> {
             }
         };
         let Some(import) = self.builder.func.dfg.ext_funcs.get(signature) else {
-            return Err(LowerError::Stub {
-                why: "the function of a stub was not imported",
-            });
+            return Err(LowerError::Stub("the function of a stub was not imported"));
         };
         Ok(Callable {
             code,

@@ -87,7 +87,7 @@ impl Callable {
         let call_conv = self.check(&builder.func.dfg, &args)?.call_conv;
         if !call_conv.supports_exceptions() {
             let why = "Cranelift has no try_call of a function of its calling convention";
-            return Err(LowerError::Function { why });
+            return Err(LowerError::Function(why));
         }
         Ok(match self.code {
             Code::Function(func) => builder.ins().try_call(func, &args, table),
@@ -109,9 +109,9 @@ impl Callable {
             }
         };
         let Some(signature) = signature else {
-            return Err(LowerError::Function {
-                why: "it has not imported the signature of what it calls",
-            });
+            return Err(LowerError::Function(
+                "it has not imported the signature of what it calls",
+            ));
         };
         let declared = signature.params.iter().map(|param| param.value_type);
         match check::are_of(dfg, args, declared.clone()) {

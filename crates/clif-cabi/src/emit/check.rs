@@ -38,7 +38,7 @@ pub(crate) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> 
             _ => return Ok(()),
         },
     };
-    Err(LowerError::Function { why })
+    Err(LowerError::Function(why))
 }
 
 /// Refuses a function that has been begun, or has another signature than `signature`: an entry would not be its first block.
@@ -55,7 +55,7 @@ pub(crate) fn unbegun(
     } else {
         return Ok(());
     };
-    Err(LowerError::Function { why })
+    Err(LowerError::Function(why))
 }
 
 /// The parameters of `block`, if it is the first block of a function of `signature` and has them.
@@ -64,7 +64,7 @@ pub(crate) fn params(
     signature: &Signature,
     block: Block,
 ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-    let refuse = |why| Err(LowerError::Function { why });
+    let refuse = |why| Err(LowerError::Function(why));
     if builder.func.signature != *signature {
         return refuse("its signature is not that of the plan");
     }
@@ -90,9 +90,9 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
     if first.is_none_or(|first| first == block) {
         return Ok(());
     }
-    Err(LowerError::Function {
-        why: "the block that is entered is not its first",
-    })
+    Err(LowerError::Function(
+        "the block that is entered is not its first",
+    ))
 }
 
 /// Refuses what is not an address. `what` it is the address of: `argument 2`, `result`, `callee`.
@@ -157,9 +157,7 @@ pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<&Signature,
     let import = dfg.ext_funcs.get(func);
     import
         .and_then(|import| dfg.signatures.get(import.signature))
-        .ok_or(LowerError::Function {
-            why: "it has not imported what it calls",
-        })
+        .ok_or(LowerError::Function("it has not imported what it calls"))
 }
 
 /// Refuses a function that the trait `Stubs` was asked for with `signature`, and that is not imported with it.
@@ -172,9 +170,9 @@ pub(super) fn are_imported(
     if import.is_some_and(|import| import.signature == signature) {
         return Ok(());
     }
-    Err(LowerError::Stub {
-        why: "what `Stubs` returned is not imported with the signature that was asked for",
-    })
+    Err(LowerError::Stub(
+        "what `Stubs` returned is not imported with the signature that was asked for",
+    ))
 }
 
 /// Refuses arguments that are not those of the plan.

@@ -97,9 +97,7 @@ impl Entry {
         if here == Some(ends(&self.params)) {
             return check::first_block(builder, self.block);
         }
-        Err(LowerError::Function {
-            why: "it is not the one that was entered",
-        })
+        Err(LowerError::Function("it is not the one that was entered"))
     }
 
     /// The plan.
@@ -344,9 +342,7 @@ fn refused(arg: &CValue<'_>, found: &str) -> LowerError {
     arg.error("Entry::address or Entry::store".into(), found.into())
 }
 
-const NO_AREA: LowerError = LowerError::Stub {
-    why: "the function has no argument area",
-};
+const NO_AREA: LowerError = LowerError::Stub("the function has no argument area");
 
 /// What is `offset` bytes after the start of `area`, in a function with these parameters.
 pub(crate) fn incoming_area(

@@ -157,10 +157,8 @@ impl CallPlan {
     ///
     /// # Example
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{isa, settings};
-    /// # use clif_cabi::cranelift_codegen::ir;
-    /// # use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let isa = linux_isa();
     /// # let mut func = ir::Function::new();
     /// # let mut context = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);

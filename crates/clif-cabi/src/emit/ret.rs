@@ -38,9 +38,7 @@ impl Entry {
     ) -> Result<(), LowerError> {
         self.check(builder)?;
         if self.plan.sig.is_noreturn() {
-            return Err(LowerError::Function {
-                why: "it is declared never to return",
-            });
+            return Err(LowerError::Function("it is declared never to return"));
         }
         let result = CValue::result(&self.plan);
         let value = match (result.mode, value) {
@@ -73,9 +71,7 @@ impl Entry {
                 builder.ins().call(func, &[from]);
             }
             ResultPlan::Sret => {
-                let no_sret = LowerError::Stub {
-                    why: "the function has no address of its result",
-                };
+                let no_sret = LowerError::Stub("the function has no address of its result");
                 let to = self.sret().ok_or(no_sret)?;
                 let is_in_place = matches!(value, Arg::Memory { base, offset: 0 } if *base == to);
                 if !is_in_place {

@@ -92,7 +92,7 @@ impl CallSite<'_, '_, '_> {
 }
 
 fn refuse(why: String) -> Result<(), LowerError> {
-    Err(LowerError::TailCall { why })
+    Err(LowerError::TailCall(why))
 }
 
 /// Refuses functions that do not pop their arguments: Cranelift's verifier would, without a reason.

@@ -66,9 +66,7 @@ impl Entry {
         to: Value,
     ) -> Result<(), LowerError> {
         self.check(builder)?;
-        let not_variadic = LowerError::Function {
-            why: "it is not variadic",
-        };
+        let not_variadic = LowerError::Function("it is not variadic");
         let variadic = self.plan.variadic.as_ref().ok_or(not_variadic)?;
         let area = self.area(builder)?;
         write_va_list(builder, variadic, &self.params, area, to)

@@ -91,13 +91,10 @@ impl Lowering {
     ///
     /// # Example
     /// ```
-    /// # use clif_cabi::cranelift_codegen::{isa, settings};
-    /// # use cranelift_jit::{JITBuilder, JITModule};
-    /// # let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap().finish(settings::Flags::new(settings::builder())).unwrap();
-    /// # let mut module = JITModule::new(JITBuilder::with_isa(isa, Box::new(|call| call.to_string())));
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let mut module = jit(&[]);
     /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::{Function, LowerError, SysVAggregateLowering, stub_id};
-    /// use clif_cabi::cranelift_module::Module;
+    /// use clif_cabi::{Function, SysVAggregateLowering, stub_id};
     ///
     /// let lower = SysVAggregateLowering::new(module.isa())?;
     /// let plain = lower.declare_export(&mut module, "plain", &FnSig::new([Type::I64], Type::VOID))?;
@@ -113,7 +110,7 @@ impl Lowering {
     /// let body = module.declare_anonymous_function(plan.signature())?;
     /// let entry = lower.entry_point(&mut module, &Function::new(body, "", sig))?;
     /// assert_ne!(entry, body);
-    /// let stub = plan.entry_stub(body.as_u32()).ok_or(LowerError::Stub { why: "no stub" })?;
+    /// let stub = plan.entry_stub(body.as_u32()).unwrap();
     /// let again = stub_id(&mut module, stub)?;
     /// assert_eq!(again, entry);
     /// # Ok::<(), clif_cabi::LowerError>(())

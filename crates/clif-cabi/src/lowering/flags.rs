@@ -65,7 +65,7 @@ pub(super) fn check(
 ) -> Result<(), LowerError> {
     let refuse = |flag: &str, what: &str| {
         let why = format!("{target}: the setting {flag} {what}");
-        Err(LowerError::Isa { why })
+        Err(LowerError::Isa(why))
     };
     let default = Flags::new(settings::builder());
     for (flag, default) in isa.flags().iter().zip(default.iter()) {

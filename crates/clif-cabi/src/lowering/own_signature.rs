@@ -5,11 +5,10 @@ use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{NamedArguments, VariadicSignature};
 
 use super::Lowering;
-use crate::clif_types::clif_signature;
+use crate::clif_types::{clif_signature, plan_signature};
 use crate::emit::entry::incoming_area;
 use crate::emit::{check, variadic};
 use crate::error::LowerError;
-use crate::replay::plan_signature;
 
 /// A variadic function whose named arguments a front end has placed itself. Made by [`Lowering::variadic_function`].
 #[derive(Clone, Debug)]

@@ -138,7 +138,7 @@ impl Lowering {
     fn needs(&self, setting: &str, what: &str) -> LowerError {
         let target = self.target.name();
         let why = format!("{target}: {what} needs the setting {setting}");
-        LowerError::Isa { why }
+        LowerError::Isa(why)
     }
 
     /// Builds, in a builder that is still empty, the whole of a function of `sig` that calls `function` with its own arguments and returns its result: an entry
@@ -218,5 +218,5 @@ fn check_alike(own: &FnSig, other: &FnSig, has_context: bool) -> Result<(), Lowe
         return Ok(());
     }
     let why = "its signature and that of the function it calls differ in more than their conventions, or are variadic";
-    Err(LowerError::Function { why })
+    Err(LowerError::Function(why))
 }

@@ -289,7 +289,7 @@ fn refused_tail_calls() {
                 .unwrap_err();
             assert_eq!(builder.func.to_string(), before);
             words = match error.cause() {
-                LowerError::TailCall { .. } | LowerError::Isa { .. } => error.cause().to_string(),
+                LowerError::TailCall(..) | LowerError::Isa(..) => error.cause().to_string(),
                 other => panic!("{other}"),
             };
             entry.ret(module, builder, Some(&Arg::memory(to))).unwrap();

@@ -38,7 +38,7 @@ impl Stubs for Any {
         func: &mut Function,
     ) -> Result<FuncRef, LowerError> {
         if !self.0 {
-            return Err(LowerError::Stub { why: "no stubs" });
+            return Err(LowerError::Stub("no stubs"));
         }
         let name = UserExternalName::new(0, 0);
         let name = ExternalName::user(func.declare_imported_user_function(name));

@@ -63,7 +63,7 @@ fn a_function_with_the_name_of_a_stub() {
                 .declare_function(&name(), linkage, signature)
                 .unwrap();
             let error = call(&mut module).unwrap_err();
-            assert!(matches!(error.cause(), LowerError::StubName { .. }));
+            assert!(matches!(error.cause(), LowerError::StubName(..)));
             let text = error.to_string();
             assert_eq!(
                 text.split_once(": ").unwrap().1,
@@ -76,7 +76,7 @@ fn a_function_with_the_name_of_a_stub() {
         .declare_data(&name(), Linkage::Local, false, false)
         .unwrap();
     let error = call(&mut module).unwrap_err();
-    assert!(matches!(error.cause(), LowerError::StubName { .. }));
+    assert!(matches!(error.cause(), LowerError::StubName(..)));
 }
 
 /// Two lowerings find the same stub; what was declared in another module is no stub of this one.
@@ -109,7 +109,7 @@ fn a_stub_is_found_again() {
         .declare_function(&name(), Linkage::Import, &signature)
         .unwrap();
     let error = call(&mut second).unwrap_err();
-    assert!(matches!(error.cause(), LowerError::StubName { .. }));
+    assert!(matches!(error.cause(), LowerError::StubName(..)));
 }
 
 /// A function that C enters by a stub, whose body the front end has declared before: the stub is made all the same.

@@ -3,7 +3,7 @@
 
 use cabi::Reg;
 use cabi::aarch64::V0;
-use clif_cabi::replay::{ClifPlace, Machine};
+use clif_cabi::clif_cabi_plan::{ClifPlace, Machine};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use clif_cabi::replay::ClifPlace;
+use clif_cabi::clif_cabi_plan::ClifPlace;
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, types::*};
 use cranelift_codegen::isa::CallConv::{self, *};
 

@@ -1,14 +1,14 @@
 //! The negative control: wrong models of Cranelift's counting, checked by the comparison that finds the right one right.
 //! A wrong model is the right one on another signature, or its places edited afterwards, so it is wrong only as meant.
 
-use clif_cabi::replay::{ClifPlace, Replayed};
+use clif_cabi::clif_cabi_plan::{ClifPlace, Places};
 use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
 use super::compile::{SETTINGS, observe};
 use super::{BATCH, check, machine, replay, signatures};
 
-pub(crate) type Model = fn(&Signature) -> Option<Replayed>;
+pub(crate) type Model = fn(&Signature) -> Option<Places>;
 
 /// Those of every machine; `machine` has its own.
 const WRONG: [(&str, Model); 9] = [
@@ -28,7 +28,7 @@ const WRONG: [(&str, Model); 9] = [
         })
     }),
     ("results of `tail` one register further", |sig| {
-        let further = |places: &mut Replayed| places.results[..].rotate_left(1);
+        let further = |places: &mut Places| places.results[..].rotate_left(1);
         let several = sig.call_conv == CallConv::Tail && sig.returns.len() > 1;
         several.then(|| edited(sig, further))?
     }),
@@ -79,19 +79,19 @@ fn wrong_models_are_caught() {
 }
 
 /// As if places of the right model were others.
-pub(crate) fn edited(sig: &Signature, edit: impl FnOnce(&mut Replayed)) -> Option<Replayed> {
+pub(crate) fn edited(sig: &Signature, edit: impl FnOnce(&mut Places)) -> Option<Places> {
     let mut places = replay(sig).ok()?;
     edit(&mut places);
     Some(places)
 }
 
 /// As if another parameter stood before all.
-fn with_params_before(sig: &Signature, ty: Type) -> Option<Replayed> {
+fn with_params_before(sig: &Signature, ty: Type) -> Option<Places> {
     with_extra_params(sig, |index, _| (index == 0).then_some(ty))
 }
 
 /// As if a 16-byte value took an integer register as well.
-fn burning(sig: &Signature) -> Option<Replayed> {
+fn burning(sig: &Signature) -> Option<Places> {
     with_extra_params(sig, |_, param| {
         (param.value_type.bytes() == 16).then_some(types::I64)
     })
@@ -101,7 +101,7 @@ fn burning(sig: &Signature) -> Option<Replayed> {
 pub(crate) fn with_extra_params(
     sig: &Signature,
     extra: impl Fn(usize, &AbiParam) -> Option<Type>,
-) -> Option<Replayed> {
+) -> Option<Places> {
     let mut other = Signature {
         params: Vec::new(),
         ..sig.clone()
@@ -117,14 +117,14 @@ pub(crate) fn with_extra_params(
     Some(places)
 }
 
-pub(crate) fn of_convention(sig: &Signature, of: CallConv, other: CallConv) -> Option<Replayed> {
+pub(crate) fn of_convention(sig: &Signature, of: CallConv, other: CallConv) -> Option<Places> {
     let mut changed = sig.clone();
     changed.call_conv = other;
     (sig.call_conv == of).then(|| replay(&changed).ok())?
 }
 
 /// As if stack slots had another size and alignment, both made from the bytes of a value by `slot`.
-pub(crate) fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Replayed> {
+pub(crate) fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Places> {
     let mut places = replay(sig).ok()?;
     let mut next = machine::shadow_bytes(sig.call_conv);
     for (place, param) in places.params.iter_mut().zip(&sig.params) {
@@ -147,7 +147,7 @@ pub(crate) fn move_to(place: &mut ClifPlace, to: u32) {
 }
 
 /// Where the last parameter on the stack ends, were all slots 8 bytes.
-fn end_of(places: &Replayed) -> Option<u32> {
+fn end_of(places: &Places) -> Option<u32> {
     let ends = places.params.iter().filter_map(|place| match *place {
         ClifPlace::Reg(_) => None,
         ClifPlace::Stack { offset } => Some(offset + 8),

@@ -2,7 +2,7 @@
 
 use cabi::Reg;
 use cabi::x86_64::{RDI, XMM0};
-use clif_cabi::replay::{ClifPlace, MAX_STACK_BYTES, Machine, Replayed};
+use clif_cabi::clif_cabi_plan::{ClifPlace, MAX_STACK_BYTES, Machine, Places};
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
 use cranelift_codegen::isa::CallConv;
 
@@ -164,12 +164,12 @@ pub(crate) const WRONG: &[(&str, Model)] = &[
     }),
 ];
 
-fn sarg_in_register(sig: &Signature) -> Option<Replayed> {
+fn sarg_in_register(sig: &Signature) -> Option<Places> {
     let is_area = |param: &AbiParam| matches!(param.purpose, ArgumentPurpose::StructArgument(_));
     with_extra_params(sig, |_, param| is_area(param).then_some(types::I64))
 }
 
-fn without_shadow(sig: &Signature) -> Option<Replayed> {
+fn without_shadow(sig: &Signature) -> Option<Places> {
     edited(sig, |places| {
         for place in &mut places.params {
             match *place {
@@ -202,7 +202,7 @@ fn struct_arguments() {
         ),
         (&whole, &[area(0, MAX_STACK_BYTES)], MAX_STACK_BYTES),
     ] {
-        let Replayed {
+        let Places {
             params,
             stack_bytes,
             ..

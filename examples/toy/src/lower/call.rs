@@ -97,7 +97,7 @@ struct Prepared {
 fn is_tail_call(error: &clif_cabi::LowerError) -> bool {
     match error {
         clif_cabi::LowerError::In { error, .. } => is_tail_call(error),
-        error => matches!(error, clif_cabi::LowerError::TailCall { .. }),
+        error => matches!(error, clif_cabi::LowerError::TailCall(..)),
     }
 }
 

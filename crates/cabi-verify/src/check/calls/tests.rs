@@ -40,7 +40,5 @@ fn each_kind_is_known_of_what_has_it_only() {
         names
     };
     assert_eq!(known(NotLowered::VaArg("")), [("variadic", false, true)]);
-    for kind in [NotLowered::ShadowSpace, NotLowered::Convention("")] {
-        assert_eq!(known(kind), [], "{kind:?}");
-    }
+    assert_eq!(known(NotLowered::Convention("")), []);
 }

@@ -5,14 +5,13 @@ mod stub;
 
 use cabi::aarch64::{self, AAPCS64, AARCH64_LANG, APPLE_ARM64};
 use cabi::convention::{ArgFlags, CalleePops, FrameKind, Rule, Rules};
-use cabi::{Convention, PlacedPart, Target};
+use cabi::{Convention, PlacedPart};
 
 use super::counting::Counting;
-use super::description::{Machine, ResultIn, Selected, VectorMoves};
+use super::description::{Machine, ResultPlan, VectorMoves};
 use super::stub::Steps;
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
-use crate::error::NotLowered;
-use crate::parts::is_wide;
+use crate::parts::{ClifParts, is_wide};
 
 static STEPS: Steps = Steps {
     machine: "AArch64",
@@ -34,17 +33,6 @@ static APPLE_CLOSURES: Convention = Convention {
     },
     ..APPLE_ARM64
 };
-
-pub(super) fn select(target: &Target) -> Selected {
-    match target.convention() {
-        Some(convention) if *convention == AAPCS64 => Selected::Lowered(&MACHINE),
-        Some(convention) if *convention == APPLE_ARM64 => Selected::Lowered(&APPLE),
-        _ if target.name().starts_with("aarch64") => {
-            Selected::Refused("calls on AArch64 are lowered for AAPCS64 and Apple's variant only")
-        }
-        _ => Selected::Other,
-    }
-}
 
 pub(super) static MACHINE: Machine = LINUX;
 
@@ -93,7 +81,7 @@ const LINUX: Machine = Machine {
 };
 
 /// x18 is the system's there, and C has no static chain. Closures have theirs in x17, the address register of stubs.
-static APPLE: Machine = Machine {
+pub(super) static APPLE: Machine = Machine {
     counting: &counting::APPLE,
     chain: stub::X17,
     closures: Some(&APPLE_CLOSURES),
@@ -126,12 +114,14 @@ fn under(convention: &Convention) -> Option<&'static Machine> {
 }
 
 /// CLIF has a type for whatever is in one register.
-fn result(_: &Counting, parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
-    match parts.iter().any(|placed| is_wide(&placed.part)) {
-        true => Err(NotLowered::Convention(
-            "there are no vectors of more than 16 bytes",
-        )),
-        false => Ok(ResultIn::Registers),
+fn result(
+    _: &Counting,
+    placed: &[PlacedPart],
+    parts: ClifParts,
+) -> Result<ResultPlan, &'static str> {
+    match placed.iter().any(|placed| is_wide(&placed.part)) {
+        true => Err("there are no vectors of more than 16 bytes"),
+        false => Ok(ResultPlan::in_registers(parts)),
     }
 }
 

@@ -124,7 +124,7 @@ fn load(t: u32, n: u32, offset: u32) -> Result<u32, PlanError> {
     let why = "the argument area is too large for a stub";
     match offset.is_multiple_of(8) && scaled <= MAX_IMMEDIATE {
         true => Ok(0xf940_0000 | scaled << 10 | n << 5 | t),
-        false => Err(PlanError::Stub { why }),
+        false => Err(PlanError::Stub(why)),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::operand::Operand;
 use super::vector::VectorMove;
 
 /// The most registers of one class that any machine has for parameters.
@@ -39,7 +38,7 @@ macro_rules! steps {
             pub(super) fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
                 to.write_str(self.word())?;
                 match self {
-                    $(Self::$name $(($own))? => { $($own.write(to)?;)? })*
+                    $(Self::$name $(($own))? => { $(write!(to, "{}", $own)?;)? })*
                 }
                 Ok(())
             }
@@ -56,7 +55,7 @@ macro_rules! steps {
         }
     };
     (@read $text:ident $name:ident) => { $text.is_empty().then_some(Self::$name) };
-    (@read $text:ident $name:ident $operand:ty) => { <$operand>::read($text).map(Self::$name) };
+    (@read $text:ident $name:ident $operand:ty) => { $text.parse::<$operand>().ok().map(Self::$name) };
 }
 
 const ANYWHERE: Option<bool> = None;

@@ -1,8 +1,7 @@
 //! Moves of vector registers that CLIF has no types for, or that are no results of any of its calls.
 
 use std::fmt;
-
-use super::operand::Operand;
+use std::str::FromStr;
 
 /// A vector register of parameters, and the bytes of an object that it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -67,26 +66,30 @@ impl VectorWidth {
     }
 }
 
-impl Operand for VectorMove {
-    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
-        write!(to, "{}{}", self.width.register(), self.register)?;
+/// As the name of a stub spells it.
+impl fmt::Display for VectorMove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.width.register(), self.register)?;
         match self.offset {
             0 => Ok(()),
-            offset => write!(to, "at{offset}"),
+            offset => write!(f, "at{offset}"),
         }
     }
+}
 
-    fn read(text: &str) -> Option<Self> {
+impl FromStr for VectorMove {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
         let (register, offset) = text.split_once("at").unwrap_or((text, "0"));
         let widths = [VectorWidth::V128, VectorWidth::V256, VectorWidth::V512];
-        widths.into_iter().find_map(|width| {
-            let register = register.strip_prefix(width.register())?.parse().ok()?;
-            let offset = offset.parse().ok()?;
+        let read = |width: VectorWidth| {
             Some(Self {
                 width,
-                register,
-                offset,
+                register: register.strip_prefix(width.register())?.parse().ok()?,
+                offset: offset.parse().ok()?,
             })
-        })
+        };
+        widths.into_iter().find_map(read).ok_or(())
     }
 }

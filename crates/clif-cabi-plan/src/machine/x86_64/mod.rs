@@ -6,16 +6,15 @@ mod stub;
 
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
-    Bank, Convention, Loc, PartType, PlacedPart, Target, VectorLevel, X86_64_LANG,
-    X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
+    Bank, Convention, Loc, PartType, PlacedPart, VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL,
+    X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
 use super::counting::{Counting, RegClass};
-use super::description::{Machine, ResultIn, Selected, VectorMoves};
+use super::description::{Machine, ResultPlan, VectorMoves};
 use super::stub::{Steps, Stub, VectorMove, VectorWidth};
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
-use crate::error::NotLowered;
-use crate::parts::{X87_BYTES, is_wide, x87_parts};
+use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 
 static STEPS: Steps = Steps {
@@ -25,14 +24,6 @@ static STEPS: Steps = Steps {
     has: stub::has_step,
     encode: stub::encode,
 };
-
-pub(super) fn select(target: &Target) -> Selected {
-    match target.convention() {
-        Some(convention) if *convention == X86_64_SYSV => Selected::Lowered(&MACHINE),
-        Some(convention) if *convention == X86_64_WIN64 => Selected::Lowered(&WIN64),
-        _ => Selected::Other,
-    }
-}
 
 pub(super) static MACHINE: Machine = UNIX;
 
@@ -80,7 +71,7 @@ const UNIX: Machine = Machine {
     vector_moves,
 };
 
-static WIN64: Machine = Machine {
+pub(super) static WIN64: Machine = Machine {
     counting: &WINDOWS_FASTCALL,
     callee_saved: X86_64_WIN64.frame.callee_saved,
     // Records of more than 8 bytes are passed by reference.
@@ -125,27 +116,30 @@ fn under(convention: &Convention) -> Option<&'static Machine> {
     }
 }
 
-fn result(counting: &Counting, parts: &[PlacedPart]) -> Result<ResultIn, NotLowered> {
+fn result(
+    counting: &Counting,
+    placed: &[PlacedPart],
+    parts: ClifParts,
+) -> Result<ResultPlan, &'static str> {
     let declarable = counting.results.of(RegClass::Vector);
     let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
-    if parts
-        .iter()
-        .any(|placed| is_wide(&placed.part) || beyond(placed))
-    {
+    if (placed.iter()).any(|placed| is_wide(&placed.part) || beyond(placed)) {
         let why = "a vector result that CLIF cannot say has other parts beside it, or is in no register of parameters";
-        let moves = vector_moves(parts).ok_or(NotLowered::Convention(why))?;
-        let load = Stub::load_result(&moves);
-        return Ok(ResultIn::Vectors { moves, load });
+        let moves = vector_moves(placed).ok_or(why)?;
+        let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
+        return Ok(ResultPlan::Vectors {
+            bytes: ends.max().unwrap_or(0),
+            push: Stub::load_result(&moves),
+            moves,
+            parts,
+        });
     }
-    if !matches!(
-        parts.first().map(|part| part.loc),
-        Some(Loc::Reg(x86_64::ST0))
-    ) {
-        return Ok(ResultIn::Registers);
+    if placed.first().map(|part| part.loc) != Some(Loc::Reg(x86_64::ST0)) {
+        return Ok(ResultPlan::in_registers(parts));
     }
     // One value, or the two of a complex number.
-    let n = if parts.len() == 2 { 2 } else { 1 };
-    Ok(ResultIn::Stub {
+    let n = if placed.len() == 2 { 2 } else { 1 };
+    Ok(ResultPlan::Stub {
         pop: Stub::pop(n),
         push: Stub::push(n),
         parts: x87_parts(n),

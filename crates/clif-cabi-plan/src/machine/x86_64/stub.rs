@@ -139,7 +139,7 @@ fn with_disp32(
 ) -> Result<(), PlanError> {
     let word = i32::try_from(area).ok().and_then(|n| n.checked_add(from));
     let why = "the argument area is too large for a stub";
-    let word = word.ok_or(PlanError::Stub { why })?;
+    let word = word.ok_or(PlanError::Stub(why))?;
     code.bytes.extend(instruction);
     code.bytes.extend(word.to_le_bytes());
     Ok(())

@@ -4,10 +4,9 @@ use cabi::{FnAbi, FnSig, Place};
 use smallvec::SmallVec;
 
 use super::records::{self, Records};
-use crate::machine::{Machine, Step, VectorMove};
+use crate::machine::{Machine, ResultPlan, Step, VectorMove};
 use crate::parts::{ClifPart, ClifParts, WORD, narrow};
 use crate::places::ClifPlace;
-use crate::plan::result::ResultPlan;
 use crate::plan::table::{Content, PassMode, TableBuilder};
 use crate::plan::value::{in_area, is_chain, wide_moves};
 use crate::signature::Param;
@@ -40,31 +39,31 @@ impl CallArgs {
         let mut records = Records::of(machine, sig, abi);
         for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
             let (ty, place) = (&param.ty, &arg.place);
-            let mode = match place {
-                Place::Stack {
-                    offset,
-                    size,
-                    align,
-                } => {
-                    let place = (*offset, *size, *align);
+            let mode = match (place, wide_moves(machine, place)) {
+                (
+                    &Place::Stack {
+                        offset,
+                        size,
+                        align,
+                    },
+                    _,
+                ) => {
+                    let place = (offset, size, align);
                     args.on_stack((machine, abi, &mut records), (i, ty), place)
                 }
-                Place::Parts(placed) => match wide_moves(machine, place) {
-                    _ if is_chain(machine, place) => {
-                        args.table.add_placed_parts(machine.counting, ty, placed);
-                        let offset = args.word(Content::Part { arg: i, part: 0 });
-                        args.before.push(Step::LoadChain(offset));
-                        PassMode::Parts
-                    }
-                    Some(moves) => {
-                        args.table.add_placed_parts(machine.counting, ty, placed);
-                        let offset = args.word(Content::Object { arg: i });
-                        args.before.push(Step::Address(offset));
-                        args.before.extend(moves.into_iter().map(Step::Load));
-                        PassMode::Stub { offset: 0 }
-                    }
-                    None => args.table.add_placed(machine.counting, (i, ty), place),
-                },
+                (Place::Parts(placed), _) if is_chain(machine, place) => {
+                    args.table.add_placed_parts(machine.counting, ty, placed);
+                    let offset = args.word(Content::Part { arg: i, part: 0 });
+                    args.before.push(Step::LoadChain(offset));
+                    PassMode::Parts
+                }
+                (Place::Parts(placed), Some(moves)) => {
+                    args.table.add_placed_parts(machine.counting, ty, placed);
+                    let offset = args.word(Content::Object { arg: i });
+                    args.before.push(Step::Address(offset));
+                    args.before.extend(moves.into_iter().map(Step::Load));
+                    PassMode::Stub { offset: 0 }
+                }
                 _ => args.table.add_placed(machine.counting, (i, ty), place),
             };
             args.table.end_arg(mode);

@@ -66,43 +66,43 @@ impl EntryArgs {
         let (counting, table) = (machine.counting, &mut self.table);
         for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
             let (ty, place) = (&param.ty, &arg.place);
-            let mode = match place {
-                Place::Stack {
-                    offset,
-                    size,
-                    align,
-                } => {
-                    let (first, offset) = (table.parts().len(), in_area(*offset));
+            let mode = match (place, wide_moves(machine, place)) {
+                (
+                    &Place::Stack {
+                        offset,
+                        size,
+                        align,
+                    },
+                    _,
+                ) => {
+                    let (first, offset) = (table.parts().len(), in_area(offset));
                     let own = own_type(machine, ty, abi);
                     match own {
                         Some(own) => table.parts().push(own),
-                        None if *size > MAX_PARTS_BYTES => {}
-                        None => slots(counting.least_slot, (*size, *align), ty, table.parts()),
+                        None if size > MAX_PARTS_BYTES => {}
+                        None => slots(counting.least_slot, (size, align), ty, table.parts()),
                     }
                     if own.is_some() || !machine.has_area() {
                         table.push_stack_parts(i, first, offset);
                         PassMode::Parts
                     } else {
-                        let size = in_area(*size);
+                        let size = in_area(size);
                         let place = ClifPlace::Area { offset, size };
                         table.push_place(Content::Object { arg: i }, place);
                         PassMode::Area
                     }
                 }
-                Place::Parts(placed) => match wide_moves(machine, place) {
-                    _ if is_chain(machine, place) => {
-                        table.add_placed_parts(counting, ty, placed);
-                        let content = Content::Part { arg: i, part: 0 };
-                        table.push_place(content, ClifPlace::Reg(machine.chain));
-                        PassMode::Parts
-                    }
-                    Some(moves) => {
-                        table.add_placed_parts(counting, ty, placed);
-                        let offset = saved.add(&moves);
-                        PassMode::Stub { offset }
-                    }
-                    None => table.add_placed(counting, (i, ty), place),
-                },
+                (Place::Parts(placed), _) if is_chain(machine, place) => {
+                    table.add_placed_parts(counting, ty, placed);
+                    let content = Content::Part { arg: i, part: 0 };
+                    table.push_place(content, ClifPlace::Reg(machine.chain));
+                    PassMode::Parts
+                }
+                (Place::Parts(placed), Some(moves)) => {
+                    table.add_placed_parts(counting, ty, placed);
+                    let offset = saved.add(&moves);
+                    PassMode::Stub { offset }
+                }
                 _ => table.add_placed(counting, (i, ty), place),
             };
             table.end_arg(mode);
