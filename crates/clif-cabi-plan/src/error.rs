@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::places::CheckError;
-
 /// Why no plan could be made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -26,8 +24,8 @@ pub enum PlanError {
         /// The target.
         target: String,
     },
-    /// Cranelift would refuse the signature.
-    Check(CheckError),
+    /// Cranelift panics on the signature, or does something else with it than C does: the parameter or result, and why.
+    Check(String),
     /// Cranelift would place a parameter elsewhere than the convention says.
     Mismatch {
         /// Which parameter or result of the CLIF signature.
@@ -92,7 +90,7 @@ impl fmt::Display for PlanError {
             Self::Unsupported { what, why, target } => {
                 write!(f, "{what}: {} ({target})", why.why())
             }
-            Self::Check(error) => write!(f, "Cranelift does not take this signature: {error}"),
+            Self::Check(why) => write!(f, "Cranelift does not take this signature: {why}"),
             Self::Mismatch {
                 what,
                 expected,
@@ -113,7 +111,6 @@ impl std::error::Error for PlanError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Abi(error) => Some(error),
-            Self::Check(error) => Some(error),
             _ => None,
         }
     }
@@ -122,11 +119,5 @@ impl std::error::Error for PlanError {
 impl From<cabi::Error> for PlanError {
     fn from(error: cabi::Error) -> Self {
         Self::Abi(error)
-    }
-}
-
-impl From<CheckError> for PlanError {
-    fn from(error: CheckError) -> Self {
-        Self::Check(error)
     }
 }

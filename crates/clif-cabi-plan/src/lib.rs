@@ -37,12 +37,12 @@ pub use machine::{
     VaCounter, VectorMove, VectorWidth,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
-pub use places::{CheckError, ClifPlace, MAX_STACK_BYTES, Places, Position};
+pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
     Arg, ArgLoc, ArgTable, CallPlan, CallShape, Content, EntryPlan, EntryShape, IncomingArea,
     IndirectCall, NamedArguments, PaddingArg, PassMode, SAVED_ALIGN, SavedRegister, SignaturePlan,
-    VaArgPlan, VaCount, VaListPlan, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
-    VariadicSignature, WRITTEN_BY_FIELDS,
+    VaArgPlan, VaCount, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
+    WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
 

@@ -100,12 +100,8 @@ pub type ClifParts = SmallVec<[ClifPart; 4]>;
 pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_type(*scalar, ty.size()),
-        Kind::Vector(vector) => match ty.size() {
-            16 if vector.bools.is_none() => Some(lanes_type(vector.lane)),
-            16 => Some(ValueType::I8X16),
-            8 => Some(ValueType::F64),
-            size => int_type(size),
-        },
+        Kind::Vector(vector) if vector.bools.is_some() && ty.size() == 16 => Some(ValueType::I8X16),
+        Kind::Vector(vector) => vector_type(vector.lane, ty.size()),
         Kind::Array(_) | Kind::Function => Some(WORD),
         Kind::Record(record) if record.is_transparent() => {
             let first = record.fields().first()?.ty();
@@ -139,7 +135,7 @@ fn vector_type(lane: Scalar, size: u64) -> Option<ValueType> {
     match size {
         16 => Some(lanes_type(lane)),
         8 => Some(ValueType::F64),
-        size => int_type(size).filter(|ty| ty.bytes() < 8),
+        size => int_type(size),
     }
 }
 

@@ -26,5 +26,5 @@ pub use entry_stub::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use signature_plan::SignaturePlan;
 pub use table::{Arg, ArgLoc, ArgTable, Content, PassMode};
-pub use va_arg::{VaArgPlan, VaListPlan, VaPart, VaPlace, VaRegisters};
+pub use va_arg::{VaArgPlan, VaPart, VaPlace, VaRegisters};
 pub use variadic::{SavedRegister, VaCount, VaStart, VariadicEntry};

@@ -8,12 +8,14 @@
 //!             also fill the gaps
 //! ```
 
+use std::cmp::Reverse;
+
 use cabi::Reg;
 use smallvec::SmallVec;
 
 use crate::check::Expect;
 use crate::error::PlanError;
-use crate::machine::{Machine, RegClass, Registers};
+use crate::machine::{Machine, PerClass, RegClass, Registers};
 use crate::parts::{ClifPart, WORD};
 use crate::places::{ClifPlace, MAX_STACK_BYTES, Places};
 use crate::signature::{Param, Purpose, Signature, ValueType};
@@ -87,8 +89,7 @@ pub(crate) struct Solver {
     pub(crate) signature: Signature,
     pub(crate) expect: Expect,
     /// How many registers of parameters are in use.
-    n_int: usize,
-    n_vector: usize,
+    n_used: PerClass<usize>,
 }
 
 impl Solver {
@@ -97,17 +98,16 @@ impl Solver {
             machine,
             signature: Signature::new(machine.counting.call_conv),
             expect: Expect::default(),
-            n_int: 0,
-            n_vector: 0,
+            n_used: PerClass::default(),
         }
     }
 
     /// Appends the results `wanted`, and padding results so that each is in its register.
     pub(crate) fn results(&mut self, wanted: &[(Param, Reg)]) -> Indexes {
-        let regs: SmallVec<[_; 8]> = wanted.iter().map(|(_, reg)| Some(*reg)).collect();
+        let regs = wanted.iter().map(|(_, reg)| Some(*reg));
         let mut indexes = SmallVec::from_elem(0, wanted.len());
         // Results are counted by their classes under every convention.
-        for turn in by_class(&self.machine.counting.results, &regs) {
+        for turn in turns(&self.machine.counting.results, false, regs) {
             let (param, reg) = match turn {
                 Turn::Padding(class) => (padding(class), None),
                 Turn::Param(_, i) => {
@@ -137,18 +137,10 @@ impl Solver {
     }
 
     fn registers(&mut self, wanted: &[PlacedParam], indexes: &mut Indexes) {
-        let reg = |wanted: &PlacedParam| match wanted.place {
-            ClifPlace::Reg(reg) => Some(reg),
-            _ => None,
-        };
-        let regs: SmallVec<[_; 16]> = wanted.iter().map(reg).collect();
         let counting = self.machine.counting;
-        let turns = match counting.positional {
-            true => by_position(&counting.params, &regs),
-            false => by_class(&counting.params, &regs),
-        };
-        for turn in turns {
-            if let Some(class) = turn.class() {
+        let regs = wanted.iter().map(|own| own.place.reg());
+        for turn in turns(&counting.params, counting.positional, regs) {
+            if let Turn::Padding(class) | Turn::Param(Some(class), _) = turn {
                 self.take(class);
             }
             match turn {
@@ -170,20 +162,15 @@ impl Solver {
     ) -> Result<(), &'static str> {
         let counting = self.machine.counting;
         let (shadow_bytes, least_slot) = (counting.shadow_bytes, counting.least_slot);
-        if area_bytes <= shadow_bytes.into()
-            && wanted
-                .iter()
-                .all(|wanted| wanted.in_area(least_slot).is_none())
-        {
+        let stack = wanted.iter().enumerate().filter_map(|(i, wanted)| {
+            let (start, end) = wanted.in_area(least_slot)?;
+            Some((start, end, i, wanted))
+        });
+        let mut stack: SmallVec<[_; 8]> = stack.collect();
+        if area_bytes <= shadow_bytes.into() && stack.is_empty() {
             return Ok(());
         }
         let area_bytes = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
-        let mut stack: SmallVec<[_; 8]> = (wanted.iter().enumerate())
-            .filter_map(|(i, wanted)| {
-                let (start, end) = wanted.in_area(least_slot)?;
-                Some((start, end, i, wanted))
-            })
-            .collect();
         stack.sort_by_key(|(start, ..)| *start);
         // Cranelift's own rounding makes the rest of the area, where slots are packed.
         let last = stack.last().map_or(0, |(_, end, ..)| *end);
@@ -220,7 +207,7 @@ impl Solver {
     /// The integer register that the next parameter of its class takes, if one is left.
     pub(crate) fn next_int(&self) -> Option<Reg> {
         let ints = self.machine.counting.params.of(RegClass::Int);
-        ints.get(self.n_int).copied()
+        ints.get(self.n_used.int).copied()
     }
 
     /// Appends a word that is in [`Solver::next_int`].
@@ -240,7 +227,7 @@ impl Solver {
 
     /// Padding arguments for the registers of `class` that are left.
     fn pad_registers(&mut self, class: RegClass) {
-        while *self.n_used(class) < self.machine.counting.params.of(class).len() {
+        while *self.n_used.of(class) < self.machine.counting.params.of(class).len() {
             self.push(padding(class), None);
             self.take(class);
         }
@@ -250,7 +237,7 @@ impl Solver {
     fn take(&mut self, class: RegClass) {
         for own in RegClass::ALL {
             if own == class || self.machine.counting.positional {
-                *self.n_used(own) += 1;
+                *self.n_used.of_mut(own) += 1;
             }
         }
     }
@@ -262,13 +249,6 @@ impl Solver {
             let ty = gap(next, end, least_slot);
             self.push(Param::new(ty), None);
             next += ty.bytes();
-        }
-    }
-
-    fn n_used(&mut self, class: RegClass) -> &mut usize {
-        match class {
-            RegClass::Int => &mut self.n_int,
-            RegClass::Vector => &mut self.n_vector,
         }
     }
 
@@ -340,70 +320,43 @@ enum Turn {
     Padding(RegClass),
 }
 
-impl Turn {
-    fn class(self) -> Option<RegClass> {
-        match self {
-            Self::Param(class, _) => class,
-            Self::Padding(class) => Some(class),
+/// The order in which what is wanted in `regs` has to stand: in each class that of `registers`, or in both classes that of positions; with padding before
+/// what is not in the next one, and otherwise as it is asked for. What is wanted in no register is left out. A register that Cranelift never gives out is the
+/// check's to refuse, and so are two in one position, which follow each other.
+fn turns(
+    registers: &Registers,
+    positional: bool,
+    regs: impl Iterator<Item = Option<Reg>> + Clone,
+) -> SmallVec<[Turn; 16]> {
+    let counted = |class| if positional { RegClass::Int } else { class };
+    let mut order = PerClass::<SmallVec<[(usize, usize, RegClass); 8]>>::default();
+    for (i, reg) in regs.clone().enumerate() {
+        if let Some((class, position)) = reg.and_then(|reg| registers.position(reg)) {
+            order.of_mut(counted(class)).push((position, i, class));
         }
     }
-}
-
-/// The order in which what is wanted in `regs` has to stand: in each class that of `registers`, with padding before what is not in the next one,
-/// and otherwise as it is asked for. What is wanted in no register is left out; a register that Cranelift never gives out is the check's to refuse.
-fn by_class(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
-    let wanted_in = |class| {
-        let mut order: SmallVec<[(usize, usize); 8]> = (regs.iter().enumerate())
-            .filter_map(|(i, reg)| match registers.position((*reg)?) {
-                Some((own, position)) if own == class => Some((position, i)),
-                _ => None,
-            })
-            .collect();
-        order.sort_unstable();
-        (order.into_iter(), 0)
-    };
-    let (mut int, mut vector) = (wanted_in(RegClass::Int), wanted_in(RegClass::Vector));
-    let mut turns = SmallVec::new();
-    for (i, reg) in regs.iter().enumerate() {
+    for class in RegClass::ALL {
+        let order = order.of_mut(class);
+        order.sort_unstable_by_key(|(position, i, _)| Reverse((*position, *i)));
+    }
+    let (mut n_used, mut turns) = (PerClass::<usize>::default(), SmallVec::new());
+    for (i, reg) in regs.enumerate() {
         let Some(reg) = reg else { continue };
-        let Some((class, _)) = registers.position(*reg) else {
+        let Some((class, _)) = registers.position(reg) else {
             turns.push(Turn::Param(None, i));
             continue;
         };
-        let (order, n_used) = match class {
-            RegClass::Int => &mut int,
-            RegClass::Vector => &mut vector,
-        };
-        let Some((position, i)) = order.next() else {
+        let class = counted(class);
+        let (next, n_used) = (order.of_mut(class).pop(), n_used.of_mut(class));
+        let Some((position, i, own)) = next else {
             continue;
         };
         while *n_used < position {
             turns.push(Turn::Padding(class));
             *n_used += 1;
         }
-        turns.push(Turn::Param(Some(class), i));
+        turns.push(Turn::Param(Some(own), i));
         *n_used += 1;
-    }
-    turns
-}
-
-/// [`by_class`] where the n-th parameter takes the n-th register of its class. Two in one position follow each other, which the check refuses.
-fn by_position(registers: &Registers, regs: &[Option<Reg>]) -> SmallVec<[Turn; 16]> {
-    let mut order: SmallVec<[_; 8]> = SmallVec::new();
-    for (i, reg) in regs.iter().enumerate() {
-        let Some(reg) = reg else { continue };
-        order.push((registers.position(*reg), i));
-    }
-    order.sort_by_key(|(own, _)| own.map(|(_, position)| position));
-    let mut turns = SmallVec::new();
-    let mut next = 0;
-    for (own, i) in order {
-        while own.is_some_and(|(_, position)| next < position) {
-            turns.push(Turn::Padding(RegClass::Int));
-            next += 1;
-        }
-        turns.push(Turn::Param(own.map(|(class, _)| class), i));
-        next += usize::from(own.is_some());
     }
     turns
 }

@@ -71,7 +71,7 @@ fn clif_param(param: &plan::Param) -> AbiParam {
 /// `sig` in the plan's words, of which [`Machine::places`](plan::Machine::places) says where Cranelift puts each parameter and result.
 ///
 /// # Errors
-/// [`CheckError`](plan::CheckError) for a convention, type or purpose that no plan has.
+/// [`PlanError::Check`](plan::PlanError::Check) for a convention, type or purpose that no plan has.
 ///
 /// # Example
 /// ```
@@ -86,24 +86,25 @@ fn clif_param(param: &plan::Param) -> AbiParam {
 /// let places = Machine::X86_64.places(&clif_cabi::plan_signature(&sig)?)?;
 /// assert_eq!(places.params[..], [XMM0, RDI].map(ClifPlace::Reg));
 /// assert_eq!(places.results[..], [RAX]);
-/// # Ok::<(), clif_cabi::clif_cabi_plan::CheckError>(())
+/// # Ok::<(), clif_cabi::PlanError>(())
 /// ```
-pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::CheckError> {
+pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::PlanError> {
     let mut known = plan::CallConv::ALL.iter().copied();
     let call_conv = known.find(|own| clif_call_conv(*own) == sig.call_conv);
     let call_conv = call_conv.ok_or_else(|| {
         let why = format!("`{}` is not a convention that is lowered", sig.call_conv);
-        plan::CheckError::new(None, why)
+        plan::PlanError::Check(why)
     })?;
     let mut own = plan::Signature::new(call_conv);
-    let refused = |at, why| plan::CheckError::new(Some(at), format!("{why} under `{call_conv}`"));
-    for (i, param) in sig.returns.iter().enumerate() {
-        let param = plan_param(param).map_err(|why| refused(plan::Position::Result(i), why))?;
-        own.returns.push(param);
-    }
-    for (i, param) in sig.params.iter().enumerate() {
-        let param = plan_param(param).map_err(|why| refused(plan::Position::Param(i), why))?;
-        own.params.push(param);
+    for (params, own, what) in [
+        (&sig.returns, &mut own.returns, "result"),
+        (&sig.params, &mut own.params, "parameter"),
+    ] {
+        for (i, param) in params.iter().enumerate() {
+            let refused =
+                |why| plan::PlanError::Check(format!("{what} {i}: {why} under `{call_conv}`"));
+            own.push(plan_param(param).map_err(refused)?);
+        }
     }
     Ok(own)
 }
@@ -166,10 +167,11 @@ pub fn value_type(ty: &cabi::Type) -> Option<Type> {
     plan::value_type(ty).map(clif_type)
 }
 
-/// The relocation of a near call or jump of this machine, whose target may be a PLT's entry.
-pub(crate) fn near_call(isa: &dyn TargetIsa) -> Reloc {
-    match isa.name() {
-        "aarch64" => Reloc::Arm64Call,
-        _ => Reloc::X86CallPLTRel4,
+/// The relocation of `kind` on this machine. The target of a near call or jump may be a PLT's entry.
+pub(crate) fn clif_reloc(isa: &dyn TargetIsa, kind: plan::RelocKind) -> Reloc {
+    match (kind, isa.name()) {
+        (plan::RelocKind::Address, _) => Reloc::Abs8,
+        (plan::RelocKind::NearCall, "aarch64") => Reloc::Arm64Call,
+        (plan::RelocKind::NearCall, _) => Reloc::X86CallPLTRel4,
     }
 }

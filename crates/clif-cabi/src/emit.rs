@@ -40,14 +40,8 @@ fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {
     }
 }
 
-/// The alignment of an object that a function returns `ty` in: a typedef may align a record to less than it is aligned to itself, which clang counts on
-/// where it writes a result.
-pub(crate) fn result_align(ty: &cabi::Type) -> u32 {
-    ty.align().max(ty.canonical_align())
-}
-
-/// The address of a stack slot for a result of `ty`.
+/// The address of a stack slot for a result of `ty`. A typedef may align a record to less than it is aligned to itself, which clang counts on where it
+/// writes a result.
 pub(crate) fn slot_of(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Value {
-    let slot = memory::slot(builder, ty.size(), result_align(ty));
-    slot.value(builder)
+    memory::slot(builder, ty.size(), ty.align().max(ty.canonical_align())).base
 }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::cranelift::module::ModuleError;
 use cabi::FnSig;
-use clif_cabi_plan::CheckError;
 pub use clif_cabi_plan::{NotLowered, PlanError};
 
 /// Why lowering was refused. No instruction has been emitted for the call or return in question.
@@ -204,12 +203,6 @@ impl std::error::Error for LowerError {
 
 impl From<cabi::Error> for LowerError {
     fn from(error: cabi::Error) -> Self {
-        Self::Plan(error.into())
-    }
-}
-
-impl From<CheckError> for LowerError {
-    fn from(error: CheckError) -> Self {
         Self::Plan(error.into())
     }
 }

@@ -1,9 +1,8 @@
 //! What a function refers to: signatures and other functions. What it has imported a short while ago is not imported again, so that the calls of one
 //! callee share them. Nothing is remembered beside the function: what is found there is compared as a whole.
 
-use crate::cranelift::codegen::entity::EntityRef;
 use crate::cranelift::codegen::ir::{
-    ExtFuncData, ExternalName, FuncRef, Function, SigRef, Signature, UserExternalName,
+    ExtFuncData, ExternalName, FuncRef, Function, SigRef, UserExternalName,
 };
 use clif_cabi_plan as plan;
 
@@ -14,17 +13,11 @@ const LOOKED_AT: usize = 16;
 
 /// A `signature` of a plan in `func`.
 pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature) -> SigRef {
-    match last(func, |known| is_planned(known, signature)) {
-        Some(known) => known,
+    let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
+    match last.find(|(_, known)| is_planned(known, signature)) {
+        Some((known, _)) => known,
         None => func.import_signature(clif_signature(signature)),
     }
-}
-
-/// The last signature of `func` for which `is_it` holds, among the last [`LOOKED_AT`].
-fn last(func: &Function, is_it: impl Fn(&Signature) -> bool) -> Option<SigRef> {
-    let known = &func.dfg.signatures;
-    let mut last = (0..known.len()).rev().take(LOOKED_AT).map(SigRef::new);
-    last.find(|at| known.get(*at).is_some_and(&is_it))
 }
 
 /// The function `name` in `func`, called with `signature`.

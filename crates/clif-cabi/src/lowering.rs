@@ -241,8 +241,9 @@ impl Lowering {
         args: &[Arg],
         ret: Ret,
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        self.site(plan, builder)
-            .values_in(args, ret)
+        let mut site = self.site(plan, builder);
+        let checked = site.check(args, ret);
+        (checked.and_then(|()| site.values(args, ret, None)))
             .map_err(|error| error.of(None, &plan.sig))
     }
 
@@ -251,11 +252,10 @@ impl Lowering {
         plan: &'a CallPlan,
         builder: &'b mut FunctionBuilder<'f>,
     ) -> CallSite<'a, 'b, 'f> {
-        let config = self.config;
         CallSite {
             plan,
             builder,
-            config,
+            config: self.config,
             forwarded: Values::new(),
         }
     }

@@ -4,17 +4,16 @@
 
 use std::fmt;
 
-use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{self, AbiParam, ArgumentPurpose, FuncRef, SigRef, types::I64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{
     FuncId, FuncOrDataId, FunctionDeclaration, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
 use cabi::Target;
-use clif_cabi_plan::{Machine, Reloc as StubReloc, RelocKind};
+use clif_cabi_plan::Machine;
 use smallvec::SmallVec;
 
-use crate::clif_types::near_call;
+use crate::clif_types::clif_reloc;
 use crate::error::LowerError;
 use crate::import;
 
@@ -67,6 +66,33 @@ impl<M: Module + ?Sized> Stubs for M {
         let name = ir::UserExternalName::new(0, id.as_u32());
         Ok(import::function(func, &name, signature, colocated))
     }
+}
+
+/// `stub`, imported in `func` with `signature` of a plan.
+pub(crate) fn import_stub(
+    stubs: &mut dyn Stubs,
+    stub: Stub,
+    signature: &clif_cabi_plan::Signature,
+    func: &mut ir::Function,
+) -> Result<(FuncRef, SigRef), LowerError> {
+    let signature = import::planned_signature(func, signature);
+    let stub = stubs.stub(stub, signature, func)?;
+    check_import(func, stub, signature)?;
+    Ok((stub, signature))
+}
+
+/// Refuses a function that [`Stubs`] was asked for with `signature`, and that is not imported with it.
+pub(crate) fn check_import(
+    func: &ir::Function,
+    own: FuncRef,
+    signature: SigRef,
+) -> Result<(), LowerError> {
+    let import = func.dfg.ext_funcs.get(own);
+    if import.is_some_and(|import| import.signature == signature) {
+        return Ok(());
+    }
+    let why = "what `Stubs` returned is not imported with the signature that was asked for";
+    Err(LowerError::Stub(why))
 }
 
 /// What a stub is declared with: parameters that no function has. Calls bring their own signature along, so this one only tells a stub from a
@@ -145,22 +171,13 @@ pub(crate) fn define_stub<M: Module + ?Sized>(
     stub: &Stub,
 ) -> Result<(), LowerError> {
     let code = stub_code(module.isa(), stub)?;
-    let near_call = near_call(module.isa());
-    let relocs = code.reloc.iter().map(|own| module_reloc(own, near_call));
-    let relocs: Vec<ModuleReloc> = relocs.collect();
-    Ok(module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, &relocs)?)
-}
-
-fn module_reloc(reloc: &StubReloc, near_call: Reloc) -> ModuleReloc {
-    ModuleReloc {
+    let reloc = code.reloc.map(|reloc| ModuleReloc {
         offset: reloc.offset,
-        kind: match reloc.kind {
-            RelocKind::NearCall => near_call,
-            RelocKind::Address => Reloc::Abs8,
-        },
+        kind: clif_reloc(module.isa(), reloc.kind),
         name: ModuleRelocTarget::user(0, reloc.callee),
         addend: reloc.addend,
-    }
+    });
+    Ok(module.define_function_bytes(id, StubCode::ALIGN, &code.bytes, reloc.as_slice())?)
 }
 
 /// Refuses an id that `module` never gave out: asking for it would panic, now or when the module is finished.

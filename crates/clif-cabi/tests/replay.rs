@@ -29,7 +29,8 @@ mod wrong_models;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use clif_cabi::clif_cabi_plan::{CheckError, ClifPlace, Places};
+use clif_cabi::PlanError;
+use clif_cabi::clif_cabi_plan::{ClifPlace, Places};
 use compile::{Observed, SETTINGS, observe};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use cranelift_codegen::isa::CallConv;
@@ -39,8 +40,12 @@ use probe::State;
 const BATCH: usize = 250;
 
 /// The model for the machine that the test runs on.
-fn replay(sig: &Signature) -> Result<Places, CheckError> {
-    machine::MACHINE.places(&clif_cabi::plan_signature(sig)?)
+fn replay(sig: &Signature) -> Result<Places, String> {
+    let places = clif_cabi::plan_signature(sig).and_then(|sig| machine::MACHINE.places(&sig));
+    places.map_err(|why| match why {
+        PlanError::Check(why) => why,
+        why => panic!("{why}"),
+    })
 }
 
 #[test]

@@ -46,10 +46,13 @@ pub(crate) enum Sret {
 }
 
 /// The registers that parameters or results take, each class in the order in which Cranelift gives them out.
-#[derive(Debug)]
-pub(crate) struct Registers {
-    pub(crate) int: &'static [Reg],
-    pub(crate) vector: &'static [Reg],
+pub(crate) type Registers = PerClass<&'static [Reg]>;
+
+/// Something of each class.
+#[derive(Default, Debug)]
+pub(crate) struct PerClass<T> {
+    pub(crate) int: T,
+    pub(crate) vector: T,
 }
 
 /// A class of values that Cranelift counts on its own.
@@ -117,14 +120,23 @@ impl RegClass {
     }
 }
 
-impl Registers {
-    pub(crate) fn of(&self, class: RegClass) -> &'static [Reg] {
+impl<T> PerClass<T> {
+    pub(crate) fn of(&self, class: RegClass) -> &T {
         match class {
-            RegClass::Int => self.int,
-            RegClass::Vector => self.vector,
+            RegClass::Int => &self.int,
+            RegClass::Vector => &self.vector,
         }
     }
 
+    pub(crate) fn of_mut(&mut self, class: RegClass) -> &mut T {
+        match class {
+            RegClass::Int => &mut self.int,
+            RegClass::Vector => &mut self.vector,
+        }
+    }
+}
+
+impl Registers {
     /// The class that `reg` is given out to, and how many registers of it are given out before.
     pub(crate) fn position(&self, reg: Reg) -> Option<(RegClass, usize)> {
         RegClass::ALL.into_iter().find_map(|class| {

@@ -13,18 +13,9 @@ impl Stub {
     /// # Errors
     /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the argument area is too large to be jumped over.
     pub fn code(&self, machine: &Machine, pic: bool) -> Result<StubCode, PlanError> {
-        let mut code = StubCode {
-            bytes: Vec::new(),
-            reloc: None,
-            unwind: Vec::new(),
-        };
-        let steps = machine.steps;
+        let (mut code, steps) = (StubCode::default(), machine.steps);
         code.row(steps.entry.register, steps.entry.offset, &[]);
         for step in self.steps() {
-            if !(steps.has)(*step) {
-                let (step, machine) = (step.word(), steps.machine);
-                return Err(PlanError::Step { step, machine });
-            }
             (steps.encode)(*step, pic, &mut code)?;
         }
         Ok(code)
@@ -32,6 +23,12 @@ impl Stub {
 }
 
 impl Step {
+    /// That `machine` has no use for the step.
+    pub(super) fn refused(self, machine: &'static str) -> PlanError {
+        let step = self.word();
+        PlanError::Step { step, machine }
+    }
+
     /// Moves the static chain to `reg`, if that is one of the machine's registers of parameters.
     pub(crate) fn chain_to(machine: &Machine, reg: Reg) -> Option<Self> {
         Some(match (machine.numbered(reg)?, machine.closures) {
@@ -87,9 +84,17 @@ impl Callee {
 }
 
 impl Machine {
-    /// Whether stubs of these steps can stand before functions of it.
-    pub(crate) fn has_steps(&self, steps: &[Step]) -> bool {
-        steps.is_empty() || self.has_stubs && steps.iter().all(|step| (self.steps.has)(*step))
+    /// Refuses steps of a stub where no stub can stand before the function, or has them.
+    pub(crate) fn check_steps(&self, steps: &[Step]) -> Result<(), &'static str> {
+        let code = &mut StubCode::default();
+        let is_refused = |error| matches!(error, Err(PlanError::Step { .. }));
+        let mut encoded = (steps.iter()).map(|step| (self.steps.encode)(*step, true, code));
+        match steps.is_empty() || self.has_stubs && !encoded.any(is_refused) {
+            true => Ok(()),
+            false => Err(
+                "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
+            ),
+        }
     }
 
     /// Which register of parameters `reg` is, as steps number them.

@@ -14,10 +14,10 @@ use cabi::{Convention, Reg, Target};
 
 use crate::error::PlanError;
 use crate::parts::WORD;
-use crate::places::{CheckError, ClifPlace, Places};
+use crate::places::{ClifPlace, Places};
 use crate::signature::{Param, Signature, ValueType};
 
-pub(crate) use counting::{Counting, RegClass, Registers, Sret};
+pub(crate) use counting::{Counting, PerClass, RegClass, Registers, Sret};
 pub(crate) use description::VectorMoves;
 pub use description::{Machine, ParamIndexes, ResultPlan};
 pub(crate) use stub::Callee;
@@ -113,7 +113,7 @@ impl Machine {
     /// requires (`enable_llvm_abi_extensions` and `enable_multi_ret_implicit_sret` off).
     ///
     /// # Errors
-    /// [`CheckError`] for every signature that no plan may make; see its variants. It refuses more than Cranelift does: whatever Cranelift
+    /// [`PlanError::Check`] for every signature that no plan may make. It refuses more than Cranelift does: whatever Cranelift
     /// panics on, places differently from every C compiler (`i128`), or passes in a way the signature does not spell out (a hidden copy).
     ///
     /// # Example
@@ -129,20 +129,16 @@ impl Machine {
     /// let error = Machine::X86_64.places(&sig).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "parameter 2: Cranelift does not place an `i128` as C does; split it into two `i64`",
+    ///     "Cranelift does not take this signature: parameter 2: Cranelift does not place an `i128` as C does; split it into two `i64`",
     /// );
-    /// # Ok::<(), clif_cabi_plan::CheckError>(())
+    /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
-    pub fn places(&self, sig: &Signature) -> Result<Places, CheckError> {
+    pub fn places(&self, sig: &Signature) -> Result<Places, PlanError> {
         walk::places(self.countings, sig)
     }
 
     /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector registers of type `vector`. The places of all.
-    pub(crate) fn fill(
-        &self,
-        sig: &mut Signature,
-        vector: ValueType,
-    ) -> Result<Places, CheckError> {
+    pub(crate) fn fill(&self, sig: &mut Signature, vector: ValueType) -> Result<Places, PlanError> {
         let found = self.places(sig)?;
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
             let regs = self.counting.params.of(class).iter();
@@ -157,6 +153,8 @@ impl Machine {
     /// What a convention asks for that no signature of its counting says, so that the check cannot miss it.
     pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<&'static str> {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
+        let has_all = |own: &[Reg], regs: &[Reg]| regs.iter().all(|reg| own.contains(reg));
+        let (saved, own_saved) = (convention.frame.callee_saved, self.callee_saved);
         let frame = &convention.frame;
         let objections = [
             (
@@ -164,7 +162,7 @@ impl Machine {
                 "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered",
             ),
             (
-                !is_same_set(frame.callee_saved, self.callee_saved),
+                !has_all(saved, own_saved) || !has_all(own_saved, saved),
                 "callees preserve other registers than Cranelift's functions do",
             ),
             (
@@ -192,8 +190,4 @@ impl Machine {
             .iter()
             .find_map(|(is_so, why)| is_so.then_some(*why))
     }
-}
-
-fn is_same_set(a: &[Reg], b: &[Reg]) -> bool {
-    a.iter().all(|reg| b.contains(reg)) && b.iter().all(|reg| a.contains(reg))
 }

@@ -49,7 +49,7 @@ pub(crate) enum Callee {
 /// assert_eq!(Stub::new(&[Step::SetVectorCount(1)]), None);
 /// # Ok::<(), clif_cabi_plan::PlanError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Stub {
     steps: SmallVec<[Step; 8]>,
 }
@@ -101,25 +101,10 @@ impl Stub {
         Self::new(&steps.collect::<SmallVec<[Step; 8]>>())
     }
 
-    fn of(steps: impl IntoIterator<Item = Step>) -> Self {
-        let steps = steps.into_iter().collect();
+    /// `fn(to)` or `fn(from)`: the stub that does these steps and returns.
+    pub(super) fn returning(steps: impl IntoIterator<Item = Step>) -> Self {
+        let steps = steps.into_iter().chain([Step::Return]).collect();
         Self { steps }
-    }
-
-    /// `fn(to)`: pops `n` results.
-    pub(super) fn pop(n: u8) -> Self {
-        Self::of([Step::Pop(n), Step::Return])
-    }
-
-    /// `fn(from)`: pushes `n` results; the last thing before a return.
-    pub(super) fn push(n: u8) -> Self {
-        Self::of([Step::Push(n), Step::Return])
-    }
-
-    /// `fn(from)`: loads vector registers; the last thing before a return.
-    pub(crate) fn load_result(moves: &[VectorMove]) -> Self {
-        let moves = moves.iter().copied().map(Step::LoadResult);
-        Self::of(moves.chain([Step::Return]))
     }
 
     /// The steps, in order.
@@ -195,9 +180,8 @@ impl Stub {
         };
         let (_, feature) = entered.rsplit_once('.')?;
         let widths = [VectorWidth::V256, VectorWidth::V512];
-        widths
-            .into_iter()
-            .find(|own| own.feature() == Some(feature))
+        let mut widths = widths.into_iter();
+        widths.find(|own| own.feature() == Some(feature))
     }
 
     fn widest_vector(&self) -> Option<VectorWidth> {
@@ -209,14 +193,8 @@ impl Stub {
     }
 }
 
-impl fmt::Debug for Stub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stub").field(&self.steps()).finish()
-    }
-}
-
 /// The machine code of a stub.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct StubCode {
     /// The bytes, to be placed at a multiple of [`StubCode::ALIGN`].
@@ -296,14 +274,10 @@ pub enum RelocKind {
 /// How a machine encodes the steps of stubs.
 #[derive(Debug)]
 pub(super) struct Steps {
-    /// The machine's name.
-    pub(super) machine: &'static str,
     /// The registers that steps number.
     pub(super) numbered: &'static Registers,
     /// Where the CFA is when a function is entered.
     pub(super) entry: Cfa,
-    /// Whether it has a step.
-    pub(super) has: fn(Step) -> bool,
-    /// Appends the instructions of a step that it has, and a row for each that changes how the caller is found.
+    /// Appends the instructions of a step, and a row for each that changes how the caller is found. [`PlanError::Step`] for one that it has not.
     pub(super) encode: fn(Step, bool, &mut StubCode) -> Result<(), PlanError>,
 }

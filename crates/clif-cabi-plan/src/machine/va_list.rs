@@ -2,7 +2,7 @@
 
 use cabi::Convention;
 
-use super::counting::RegClass;
+use super::counting::PerClass;
 
 /// How a variadic function finds its unnamed arguments.
 #[derive(Debug)]
@@ -19,9 +19,8 @@ pub(crate) struct VaListLayout {
 /// counts them.
 #[derive(Debug)]
 pub(crate) struct SaveArea {
-    pub(crate) int: SavedClass,
-    /// Each slot is as aligned as it has bytes.
-    pub(crate) vector: SavedClass,
+    /// Each slot for a vector register is as aligned as it has bytes.
+    pub(crate) saved: PerClass<SavedClass>,
     /// Bytes of the `va_list`.
     pub(crate) list_bytes: u8,
     /// Bytes from its start to the address of the next argument in the argument area.
@@ -69,15 +68,6 @@ impl VaCounter {
             at: member(convention, at),
             base: member(convention, base),
             is_signed,
-        }
-    }
-}
-
-impl SaveArea {
-    pub(crate) fn of(&self, class: RegClass) -> &SavedClass {
-        match class {
-            RegClass::Int => &self.int,
-            RegClass::Vector => &self.vector,
         }
     }
 }

@@ -1,25 +1,28 @@
 //! Where Cranelift puts each parameter and result of a CLIF signature: its argument walk (`compute_arg_locs` of each back end) over the tables of a machine,
 //! against which every planned signature is checked. `clif-cabi/tests/replay.rs` compares it with compiled code by random CLIF signatures.
 
+use std::fmt;
+
 use cabi::Reg;
 use smallvec::SmallVec;
 
-use super::counting::{Counting, RegClass, Sret};
+use super::counting::{Counting, PerClass, RegClass, Sret};
+use crate::error::PlanError;
 use crate::parts::WORD;
-use crate::places::{CheckError, ClifPlace, Places, Position};
+use crate::places::{ClifPlace, Places};
 use crate::signature::{Extension, Param, Purpose, Signature, ValueType};
 
 /// The places of `sig`, if its convention is one of `countings`.
 pub(super) fn places(
     countings: &[&'static Counting],
     sig: &Signature,
-) -> Result<Places, CheckError> {
+) -> Result<Places, PlanError> {
     let call_conv = sig.call_conv;
     let mut countings = countings.iter();
     let counting = countings.find(|own| own.call_conv == call_conv);
     let counting = counting.ok_or_else(|| {
         let why = format!("`{call_conv}` is not a convention that is lowered on this machine");
-        CheckError::new(None, why)
+        PlanError::Check(why)
     })?;
     let sret = checked_sret(counting, sig)?;
 
@@ -57,7 +60,7 @@ pub(super) fn places(
 fn checked_sret<'a>(
     counting: &Counting,
     sig: &'a Signature,
-) -> Result<Option<(Position, &'a Param)>, CheckError> {
+) -> Result<Option<(Position, &'a Param)>, PlanError> {
     let mut srets = (sig.params.iter().enumerate())
         .filter(|(_, param)| param.purpose == Purpose::StructReturn)
         .map(|(index, param)| (Position::Param(index), param));
@@ -72,13 +75,13 @@ fn checked_sret<'a>(
     if sret.is_some() && !sig.returns.is_empty() {
         let results = sig.returns.len();
         let why = format!("a signature with `sret` cannot have results, this one has {results}");
-        return Err(CheckError::new(None, why));
+        return Err(PlanError::Check(why));
     }
     Ok(sret)
 }
 
 impl Counting {
-    fn misplaced(&self, at: Position, param: &Param) -> CheckError {
+    fn misplaced(&self, at: Position, param: &Param) -> PlanError {
         let (purpose, of) = (param.purpose, self.call_conv);
         refused(
             at,
@@ -87,7 +90,7 @@ impl Counting {
     }
 
     /// The register class of a value of type `ty`, if it can be there.
-    fn class(&self, at: Position, ty: ValueType) -> Result<RegClass, CheckError> {
+    fn class(&self, at: Position, ty: ValueType) -> Result<RegClass, PlanError> {
         let is_param = matches!(at, Position::Param(_));
         let is_refused = ty == ValueType::I128
             || self.instead.iter().any(|(own, _)| *own == ty)
@@ -108,11 +111,26 @@ impl Counting {
     }
 }
 
+/// A parameter or a result of a signature, by its index.
+#[derive(Clone, Copy)]
+enum Position {
+    Param(usize),
+    Result(usize),
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Param(index) => write!(f, "parameter {index}"),
+            Self::Result(index) => write!(f, "result {index}"),
+        }
+    }
+}
+
 /// What has been given out so far.
 struct Walk {
     counting: &'static Counting,
-    n_int: usize,
-    n_vector: usize,
+    n_used: PerClass<usize>,
     /// Of parameters that are not `sarg`.
     n_params: usize,
     next_offset: u32,
@@ -122,21 +140,13 @@ impl Walk {
     fn of(counting: &'static Counting) -> Self {
         Self {
             counting,
-            n_int: 0,
-            n_vector: 0,
+            n_used: PerClass::default(),
             n_params: 0,
             next_offset: counting.shadow_bytes,
         }
     }
 
-    fn n_used(&mut self, class: RegClass) -> &mut usize {
-        match class {
-            RegClass::Int => &mut self.n_int,
-            RegClass::Vector => &mut self.n_vector,
-        }
-    }
-
-    fn param(&mut self, at: Position, param: &Param) -> Result<ClifPlace, CheckError> {
+    fn param(&mut self, at: Position, param: &Param) -> Result<ClifPlace, PlanError> {
         let counting = self.counting;
         let Param { ty, purpose, .. } = *param;
         match purpose {
@@ -161,12 +171,12 @@ impl Walk {
         let index = if counting.positional {
             self.n_params
         } else {
-            *self.n_used(class)
+            *self.n_used.of(class)
         };
         self.n_params += 1;
         match counting.params.of(class).get(index) {
             Some(&register) => {
-                *self.n_used(class) += 1;
+                *self.n_used.of_mut(class) += 1;
                 Ok(ClifPlace::Reg(register))
             }
             // The value would be extended over what follows a slot of fewer bytes than a register's.
@@ -181,7 +191,7 @@ impl Walk {
         }
     }
 
-    fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, CheckError> {
+    fn area(&mut self, at: Position, size: u32) -> Result<ClifPlace, PlanError> {
         if !size.is_multiple_of(8) {
             let why = format!("the size of `sarg({size})` is not a multiple of 8");
             return Err(refused(at, why));
@@ -194,7 +204,7 @@ impl Walk {
     }
 
     /// The offset of the next `size` bytes aligned to `align`, now taken.
-    fn stack(&mut self, at: Position, (size, align): (u32, u32)) -> Result<u32, CheckError> {
+    fn stack(&mut self, at: Position, (size, align): (u32, u32)) -> Result<u32, PlanError> {
         let most = self.counting.most_stack_bytes;
         // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
         let offset = self.next_offset.next_multiple_of(align);
@@ -211,11 +221,11 @@ impl Walk {
     }
 
     /// The classes count separately, also where parameters are counted by position.
-    fn result(&mut self, at: Position, result: &Param) -> Result<Reg, CheckError> {
+    fn result(&mut self, at: Position, result: &Param) -> Result<Reg, PlanError> {
         let (counting, ty) = (self.counting, result.ty);
         check_extension(at, result)?;
         let class = counting.class(at, ty)?;
-        let n_used = self.n_used(class);
+        let n_used = self.n_used.of_mut(class);
         let Some(&register) = counting.results.of(class).get(*n_used) else {
             let of = counting.call_conv;
             let why = format!("no register is left for a `{ty}` under `{of}`");
@@ -226,17 +236,17 @@ impl Walk {
     }
 }
 
-fn check_extension(at: Position, param: &Param) -> Result<(), CheckError> {
+fn check_extension(at: Position, param: &Param) -> Result<(), PlanError> {
     if param.extension != Extension::None && !param.ty.is_int() {
         return Err(not_extended(at, param.ty));
     }
     Ok(())
 }
 
-fn not_extended(at: Position, ty: ValueType) -> CheckError {
+fn not_extended(at: Position, ty: ValueType) -> PlanError {
     refused(at, format!("`{ty}` cannot be extended, only integers can"))
 }
 
-fn refused(at: Position, why: String) -> CheckError {
-    CheckError::new(Some(at), why)
+fn refused(at: Position, why: String) -> PlanError {
+    PlanError::Check(format!("{at}: {why}"))
 }

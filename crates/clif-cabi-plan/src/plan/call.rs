@@ -11,11 +11,11 @@ use cabi::{FnAbi, FnSig, Reg, Target};
 use smallvec::SmallVec;
 
 use super::result::Side;
-use super::signature_plan::{PlanDraft, SignaturePlan, check_stub};
-use super::table::{Arg, ArgLoc, ArgTable, Content, PassMode, TableBuilder};
-use super::value::in_area;
+use super::signature_plan::{PlanDraft, SignaturePlan};
+use super::table::{Arg, ArgLoc, ArgTable, Content, PassMode};
 use crate::error::PlanError;
 use crate::machine::{Callee, Machine, ResultPlan, Step, Stub};
+use crate::parts::narrow;
 use crate::places::ClifPlace;
 use crate::signature::{Signature, ValueType};
 use crate::solve::Solver;
@@ -82,48 +82,35 @@ impl CallPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let PlanDraft {
-            sig,
-            abi,
-            result,
-            mut solver,
-            sret,
-        } = PlanDraft::new(sig, target, Side::Caller)?;
-        let mut args = CallArgs::of(solver.machine, &sig, &abi, sret);
-        let after = args.result(&result);
-        let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let area_bytes = abi.area_bytes.max(args.stub_area.into());
+        let draft = PlanDraft::new(sig, target, Side::Caller)?;
+        let (mut plan, mut solver) = (draft.plan, draft.solver);
+        let mut args = CallArgs::of(solver.machine, &plan.sig, &plan.abi, draft.sret);
+        let after = args.result(&plan.result);
+        let convention = plan.abi.convention;
+        let refuse = |why| PlanError::convention(convention, why, target);
+        let area_bytes = plan.abi.area_bytes.max(args.stub_area.into());
         let indexes = solver
             .params(&args.table.params, area_bytes)
             .map_err(refuse)?;
         solver.expect.area_bytes = area_bytes;
         let places = solver.check()?.params;
         args.table.finish(&indexes);
-        let CallArgs {
-            table: TableBuilder { table: args, .. },
-            mut before,
-            ..
-        } = args;
-        let padding = padding(&solver, &places);
-        before.extend(frame(solver.machine, &abi, &after));
-        check_stub(solver.machine, &before).map_err(refuse)?;
-        let (signature, indirect) = match before[..] {
-            [] => (solver.signature, None),
+        plan.args = args.table.table;
+        let (padding, mut before) = (padding(&solver, &places), args.before);
+        before.extend(frame(solver.machine, &plan.abi, &after));
+        solver.machine.check_steps(&before).map_err(refuse)?;
+        let indirect = match before[..] {
+            [] => {
+                plan.signature = solver.signature;
+                None
+            }
             _ => {
-                let signature = solver.signature.clone();
-                let indirect = with_callee(solver, area_bytes, (&before, &after), refuse)?;
-                (signature, Some(indirect))
+                plan.signature = solver.signature.clone();
+                Some(with_callee(solver, area_bytes, (&before, &after), refuse)?)
             }
         };
-        let plan = SignaturePlan {
-            sig,
-            abi,
-            signature,
-            args,
-            result,
-        };
         Ok(Self {
-            is_in_order: padding.is_empty() && is_in_order(&plan.args.locs),
+            is_in_order: padding.is_empty() && (0..).zip(&plan.args.locs).all(is_in_order),
             plan,
             padding,
             indirect,
@@ -158,28 +145,19 @@ impl CallPlan {
 /// The parameters at `places` of which it does not matter where they are.
 fn padding(solver: &Solver, places: &[ClifPlace]) -> SmallVec<[PaddingArg; 16]> {
     let mut padding = SmallVec::new();
-    let declared = solver.signature.params.as_slice();
-    let mut left = solver.expect.params.as_slice();
-    let mut param = 0;
-    while let [expected, others @ ..] = left {
-        left = others;
+    let params = solver.expect.params.iter().zip(&solver.signature.params);
+    for (param, ((expected, own), place)) in (0..).zip(params.zip(places)) {
         if expected.is_none() {
-            let index = param as usize;
-            let (Some(place), Some(own)) = (places.get(index), declared.get(index)) else {
-                break;
-            };
             let (ty, keeps) = (own.ty, place.reg());
             padding.push(PaddingArg { param, ty, keeps });
         }
-        param += 1;
     }
     padding
 }
 
-/// Whether `locs` are parts, in the order of the CLIF parameters.
-fn is_in_order(locs: &[ArgLoc]) -> bool {
-    let mut locs = (0..).zip(locs);
-    locs.all(|(i, loc)| loc.param == Some(i) && matches!(loc.content, Content::Part { .. }))
+/// Whether row `i` is a part, and CLIF parameter `i`.
+fn is_in_order((i, loc): (u32, &ArgLoc)) -> bool {
+    loc.param == Some(i) && matches!(loc.content, Content::Part { .. })
 }
 
 /// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
@@ -190,7 +168,7 @@ fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> 
     if align == least && after.is_empty() {
         return SmallVec::new();
     }
-    let area = in_area(abi.area_bytes);
+    let area: u32 = narrow(abi.area_bytes);
     let unused = area.next_multiple_of(align) - area;
     let steps = [
         Some(Step::Frame),
@@ -219,7 +197,7 @@ fn with_callee(
         }
         None => {
             solver.push_after(area_bytes).map_err(&refuse)?;
-            Callee::After(in_area(area_bytes))
+            Callee::After(narrow(area_bytes))
         }
     };
     solver.check()?;

@@ -8,8 +8,8 @@ use cabi::{FnSig, Target};
 use smallvec::SmallVec;
 
 use super::result::Side;
-use super::signature_plan::{PlanDraft, SignaturePlan, check_stub};
-use super::table::{ArgTable, Content, TableBuilder};
+use super::signature_plan::{PlanDraft, SignaturePlan};
+use super::table::{ArgTable, Content};
 use super::variadic::{SavedRegister, VariadicEntry};
 use crate::error::PlanError;
 use crate::machine::{Callee, ResultPlan, Step, Stub};
@@ -70,52 +70,38 @@ impl EntryPlan {
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
-        let PlanDraft {
-            sig,
-            abi,
-            result,
-            mut solver,
-            sret,
-        } = PlanDraft::new(sig, target, Side::Callee)?;
+        let draft = PlanDraft::new(sig, target, Side::Callee)?;
+        let (mut plan, mut solver) = (draft.plan, draft.solver);
+        let (sig, abi, machine) = (&plan.sig, &plan.abi, solver.machine);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let (mut args, stub) = EntryArgs::of(solver.machine, &sig, &abi, sret)?;
-        check_stub(solver.machine, &stub.steps).map_err(refuse)?;
-        let area_bytes = args.in_memory(solver.machine, &sig, &abi, stub.frame);
+        let (mut args, stub) = EntryArgs::of(machine, sig, abi, draft.sret)?;
+        machine.check_steps(&stub.steps).map_err(refuse)?;
+        let area_bytes = args.in_memory(machine, sig, abi, stub.frame);
         let indexes = solver
             .params(&args.table.params, area_bytes)
             .map_err(refuse)?;
         args.table.finish(&indexes);
-        let EntryArgs {
-            table: TableBuilder { table: args, .. },
-            mut variadic,
-            area,
-        } = args;
-        if let Some(variadic) = &mut variadic {
-            variadic.saved = saved_registers(&args);
-        }
         solver.expect.sret_returned_in = abi.ret.sret_returned_in;
         solver.check()?;
         let types = sig.params().iter().map(|param| &param.ty);
-        let objects = types
-            .chain([sig.result()])
-            .map(|ty| (ty.size(), ty.align()))
-            .collect();
-        let area = area.or_else(|| args.param(Content::Area).map(IncomingArea::Param));
+        let types = types.chain([sig.result()]);
+        let objects = types.map(|ty| (ty.size(), ty.align())).collect();
+        (plan.signature, plan.args) = (solver.signature, args.table.table);
+        let param = |content| plan.args.param(content);
+        let variadic = args.variadic.map(|variadic| VariadicEntry {
+            saved: saved_registers(&plan.args),
+            ..variadic
+        });
+        let area = (args.area).or_else(|| param(Content::Area).map(IncomingArea::Param));
         Ok(Self {
-            sret: args.param(Content::Sret),
+            sret: param(Content::Sret),
             area,
-            saved: args.param(Content::Saved),
+            saved: param(Content::Saved),
             variadic,
-            shadow_bytes: solver.machine.counting.shadow_bytes,
+            shadow_bytes: machine.counting.shadow_bytes,
             before: stub.steps,
             objects,
-            plan: SignaturePlan {
-                sig,
-                abi,
-                signature: solver.signature,
-                args,
-                result,
-            },
+            plan,
         })
     }
 

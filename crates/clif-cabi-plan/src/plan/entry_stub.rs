@@ -7,6 +7,7 @@
 use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
 
+use super::table::Content;
 use super::value::is_chain;
 use crate::machine::{Machine, RegClass, Step, VectorMove};
 use crate::parts::{ClifPart, WORD};
@@ -67,11 +68,8 @@ impl SavedVectors {
 
 /// The argument area that a stub with a frame makes.
 pub(super) struct FrameArea {
-    /// The parameter with the address of C's argument area, if that is looked at.
-    pub(super) address: Option<PlacedParam>,
-    /// The parameter with the address of the vectors that the stub has stored, if there are some.
-    pub(super) saved: Option<PlacedParam>,
-    /// Its bytes.
+    /// The address of C's argument area, if that is looked at, and that of the vectors that the stub has stored, if there are some.
+    pub(super) words: SmallVec<[(Content, PlacedParam); 2]>,
     pub(super) bytes: u32,
 }
 
@@ -151,15 +149,17 @@ impl EntryStub {
         if shadow > 0 {
             self.steps.push(Step::Skip(shadow));
         }
+        let words = [
+            in_area.then_some(Content::Area),
+            has_saved.then_some(Content::Saved),
+        ];
+        let offsets = (shadow..).step_by(WORD.bytes() as usize);
+        let words = words.into_iter().flatten().zip(offsets);
         let word = |offset| PlacedParam::word(ClifPlace::Stack { offset });
-        let address = in_area.then(|| word(shadow));
-        let after_area = if in_area { WORD.bytes() } else { 0 };
-        let saved = has_saved.then(|| word(shadow + after_area));
-        self.frame = Some(FrameArea {
-            address,
-            saved,
-            bytes,
-        });
+        let words = words
+            .map(|(content, offset)| (content, word(offset)))
+            .collect();
+        self.frame = Some(FrameArea { words, bytes });
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::PlanError;
 use crate::machine::Machine;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
-use crate::signature::{Param, Signature, ValueType};
+use crate::signature::{Signature, ValueType};
 use crate::solve::PlacedParam;
 
 /// What the named arguments of a variadic function take, as C counts.
@@ -99,8 +99,14 @@ impl VariadicSignature {
         }
         let area = match machine.area_from_frame {
             Some(offset) => IncomingArea::FrameOffset(offset.saturating_add(end)),
-            None => push_area(machine, &mut signature, end)?
-                .ok_or_else(|| refuse("what follows it on the stack is elsewhere"))?,
+            None => {
+                let (index, after) = (signature.params.len(), PlacedParam::block(end, 0));
+                signature.params.push(after.param);
+                if machine.places(&signature)?.params.get(index) != Some(&after.place) {
+                    return Err(refuse("what follows it on the stack is elsewhere"));
+                }
+                IncomingArea::Param(index)
+            }
         };
         Ok(Self {
             signature,
@@ -110,27 +116,10 @@ impl VariadicSignature {
     }
 }
 
-/// Appends a parameter that points to what follows `end` bytes on the stack. `None` if Cranelift has it elsewhere.
-fn push_area(
-    machine: &Machine,
-    signature: &mut Signature,
-    end: u32,
-) -> Result<Option<IncomingArea>, PlanError> {
-    let index = signature.params.len();
-    let after = PlacedParam::block(end, 0);
-    signature.params.push(after.param);
-    let found = machine.places(signature)?;
-    let is_there = found.params.get(index) == Some(&after.place);
-    Ok(is_there.then_some(IncomingArea::Param(index)))
-}
-
 /// The first byte after what is on the stack.
 fn end_of_stack(signature: &Signature, places: &Places) -> u32 {
-    let ends = signature.params.iter().zip(&places.params);
-    let end = |(param, place): (&Param, &ClifPlace)| match place {
-        ClifPlace::Reg(_) => 0,
-        ClifPlace::Stack { offset } => offset.saturating_add(param.ty.bytes().max(WORD.bytes())),
-        ClifPlace::Area { offset, size } => offset.saturating_add(*size),
-    };
-    ends.map(end).max().unwrap_or(0)
+    let params = signature.params.iter().zip(&places.params);
+    let params = params.map(|(&param, &place)| PlacedParam { param, place });
+    let ends = params.filter_map(|own| own.in_area(WORD.bytes()));
+    ends.map(|(_, end)| end).max().unwrap_or(0)
 }

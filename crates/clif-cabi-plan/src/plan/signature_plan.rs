@@ -6,7 +6,7 @@ use super::result::Side;
 use super::table::ArgTable;
 use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
 use crate::error::PlanError;
-use crate::machine::{Machine, RegClass, ResultPlan, Sret, Step};
+use crate::machine::{Machine, RegClass, ResultPlan, Sret};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Param, Purpose, Signature};
@@ -44,9 +44,8 @@ impl SignaturePlan {
 
 /// What a plan begins with.
 pub(super) struct PlanDraft {
-    pub(super) sig: FnSig,
-    pub(super) abi: FnAbi,
-    pub(super) result: ResultPlan,
+    /// Without the CLIF signature and the table.
+    pub(super) plan: SignaturePlan,
     /// Has the results.
     pub(super) solver: Solver,
     /// The pointer to the result, if there is one.
@@ -65,10 +64,7 @@ impl PlanDraft {
         check_args(machine, &sig, &abi, target)?;
         let machine = match side {
             Side::Caller => caller_machine(machine, &abi),
-            Side::Callee => {
-                check_callee(machine, &sig, abi.convention, target)?;
-                Ok(machine)
-            }
+            Side::Callee => check_callee(machine, &sig, abi.convention).map(|()| machine),
         };
         let machine = machine.map_err(|why| PlanError::convention(abi.convention, why, target))?;
         let mut result = ResultPlan::of(machine, &sig, &abi).map_err(|why| {
@@ -78,13 +74,14 @@ impl PlanDraft {
         let mut solver = Solver::new(machine);
         result.declare(&abi, &mut solver, side);
         let sret = sret(solver.machine, &abi);
-        Ok(Self {
+        let plan = SignaturePlan {
             sig,
             abi,
+            signature: Signature::new(machine.counting.call_conv),
+            args: ArgTable::default(),
             result,
-            solver,
-            sret,
-        })
+        };
+        Ok(Self { plan, solver, sret })
     }
 }
 
@@ -107,15 +104,13 @@ fn check_callee(
     machine: &Machine,
     sig: &FnSig,
     convention: &cabi::Convention,
-    target: &Target,
-) -> Result<(), PlanError> {
+) -> Result<(), &'static str> {
     let most = machine.preserved_vectors;
     if most.is_some_and(|most| sig.assumed().vectors > most) {
-        let why = "Cranelift's functions preserve the lower 16 bytes of a vector register";
-        return Err(PlanError::convention(convention, why, target));
+        return Err("Cranelift's functions preserve the lower 16 bytes of a vector register");
     }
     match sig.is_variadic() {
-        true => check_va_list(machine, convention, target),
+        true => check_va_list(machine, convention),
         false => Ok(()),
     }
 }
@@ -143,23 +138,13 @@ fn sret(machine: &Machine, abi: &FnAbi) -> Option<PlacedParam> {
 pub(super) fn check_va_list(
     machine: &Machine,
     convention: &cabi::Convention,
-    target: &Target,
-) -> Result<(), PlanError> {
+) -> Result<(), &'static str> {
     if *convention == *machine.va_list.convention || machine.closures == Some(convention) {
         return Ok(());
     }
-    let why = "the definition of a variadic function is lowered for the va_lists of System V and Win64 only";
-    Err(PlanError::convention(convention, why, target))
-}
-
-/// Refuses steps of a stub where no stub can stand before the function.
-pub(super) fn check_stub(machine: &Machine, steps: &[Step]) -> Result<(), &'static str> {
-    match machine.has_steps(steps) {
-        false => Err(
-            "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
-        ),
-        true => Ok(()),
-    }
+    Err(
+        "the definition of a variadic function is lowered for the va_lists of C's own conventions only",
+    )
 }
 
 /// Refuses what no plan can be made for.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use cabi::{Place, PlacedPart};
+use cabi::Place;
 use smallvec::SmallVec;
 
-use super::value::{in_area, placed_parts};
+use super::value::placed_parts;
 use crate::machine::Counting;
 use crate::parts::{ClifPart, narrow};
 use crate::places::ClifPlace;
@@ -114,7 +114,8 @@ pub struct Arg<'a> {
 pub struct ArgTable {
     /// All rows: the address of the result, those of one argument after the other, and what a plan adds.
     pub locs: SmallVec<[ArgLoc; 16]>,
-    parts: SmallVec<[ClifPart; 16]>,
+    /// The parts of one argument after the other.
+    pub(super) parts: SmallVec<[ClifPart; 16]>,
     args: SmallVec<[ArgRanges; 10]>,
 }
 
@@ -225,11 +226,6 @@ impl TableBuilder {
         }
     }
 
-    /// The parts of all arguments so far.
-    pub(super) fn parts(&mut self) -> &mut SmallVec<[ClifPart; 16]> {
-        &mut self.table.parts
-    }
-
     /// Adds the parts of argument `arg` from `first` on, each in the argument area after `offset`.
     pub(super) fn push_stack_parts(&mut self, arg: u32, first: usize, offset: u32) {
         let mut part = 0;
@@ -238,16 +234,6 @@ impl TableBuilder {
             self.push_part(arg, part, &own, ClifPlace::Stack { offset });
             part += 1;
         }
-    }
-
-    /// Adds the parts of an argument that is placed part by part, or in registers that only a stub can move.
-    pub(super) fn add_placed_parts(
-        &mut self,
-        counting: &Counting,
-        ty: &cabi::Type,
-        placed: &[PlacedPart],
-    ) {
-        placed_parts(counting, ty, placed, &mut self.table.parts);
     }
 
     /// Adds what argument `arg` of type `ty` has at `place`, unless that is the argument area. Its mode.
@@ -261,7 +247,7 @@ impl TableBuilder {
         match place {
             Place::Parts(placed) => {
                 let first = self.table.parts.len();
-                self.add_placed_parts(counting, ty, placed);
+                placed_parts(counting, ty, placed, &mut self.table.parts);
                 let mut part = 0;
                 for placed in placed {
                     for place in counting.places(placed.loc) {
@@ -296,7 +282,7 @@ impl TableBuilder {
                     let place = match regs.get(lane) {
                         Some(reg) => ClifPlace::Reg(*reg),
                         None => ClifPlace::Stack {
-                            offset: in_area(offset + (lane - regs.len()) as u64 * u64::from(*slot)),
+                            offset: narrow(offset + (lane - regs.len()) as u64 * u64::from(*slot)),
                         },
                     };
                     self.push_part(arg, narrow(lane), &word, place);
@@ -323,17 +309,16 @@ impl TableBuilder {
 
     /// Has argument `arg`, a word, be `part`, the CLIF parameter `to`.
     pub(super) fn move_word(&mut self, arg: usize, part: ClifPart, to: PlacedParam) {
-        let Some(own) = self.table.args.get(arg) else {
+        let Some(&ArgRanges { parts, locs, .. }) = self.table.args.get(arg) else {
             return;
         };
-        if let Some(old) = self.table.parts.get_mut(own.parts.0 as usize) {
+        if let Some(old) = self.table.parts.get_mut(parts.0 as usize) {
             *old = part;
         }
-        if let Some(loc) = self.table.locs.get_mut(own.locs.0 as usize) {
+        if let Some(loc) = self.table.locs.get_mut(locs.0 as usize) {
             loc.place = to.place;
-            loc.param = Some(narrow(self.params.len()));
-            self.params.push(to);
         }
+        self.declare(locs.0 as usize, to.param);
     }
 
     /// Has `param` be the CLIF parameter of row `loc`.

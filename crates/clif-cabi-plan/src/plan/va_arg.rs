@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
 use crate::error::PlanError;
-use crate::machine::{Counting, Machine, RegClass, SaveArea, VaCounter};
+use crate::machine::{Counting, Machine, PerClass, RegClass, SaveArea, VaCounter};
 use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
 
@@ -30,18 +30,10 @@ pub struct VaArgPlan {
     pub in_place: bool,
     /// Whether its address is there, and the object elsewhere.
     pub by_reference: bool,
-    /// The `va_list`.
-    pub list: VaListPlan,
-}
-
-/// What a `va_list` has besides its counters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct VaListPlan {
-    /// Its bytes.
-    pub bytes: u8,
+    /// Bytes of the `va_list`.
+    pub list_bytes: u8,
     /// Bytes from its start to the address of the next argument in the argument area.
-    pub overflow: u8,
+    pub list_overflow: u8,
 }
 
 /// Where an unnamed argument is.
@@ -110,7 +102,8 @@ impl VaArgPlan {
     pub fn new(sig: &FnSig, ty: &Type, target: &Target) -> Result<Self, PlanError> {
         let convention = FnAbi::convention_of(sig, target)?;
         let machine = Machine::under(target, convention)?;
-        check_va_list(machine, convention, target)?;
+        let refuse = |why| PlanError::convention(convention, why, target);
+        check_va_list(machine, convention).map_err(refuse)?;
         let group = FnAbi::classify(sig, ty, Role::Unnamed, target)?;
         let ty = target.data_model().decay(ty).non_atomic();
         let refuse = |why| PlanError::va_arg(ty.to_string(), why, target);
@@ -206,10 +199,9 @@ impl VaArgPlan {
             true => (word, word.into()),
             false => (group.align.max(word), size.next_multiple_of(word.into())),
         };
-        let found_at = if by_reference {
-            COPY_ALIGN
-        } else {
-            overflow_align
+        let found_at = match by_reference {
+            true => COPY_ALIGN,
+            false => overflow_align,
         };
         Self {
             size,
@@ -222,10 +214,8 @@ impl VaArgPlan {
             overflow_align,
             overflow_bytes,
             by_reference,
-            list: VaListPlan {
-                bytes: ClifPart::WHOLE_WORD.size,
-                overflow: 0,
-            },
+            list_bytes: ClifPart::WHOLE_WORD.size,
+            list_overflow: 0,
         }
     }
 
@@ -251,10 +241,8 @@ impl VaArgPlan {
             overflow_bytes: in_area.0.next_multiple_of(WORD.bytes().into()),
             in_place,
             by_reference: false,
-            list: VaListPlan {
-                bytes: save_area.list_bytes,
-                overflow: save_area.overflow,
-            },
+            list_bytes: save_area.list_bytes,
+            list_overflow: save_area.overflow,
         }
     }
 }
@@ -302,14 +290,11 @@ fn in_registers(
     align: u32,
     exhausts: impl Fn(Bank) -> bool,
 ) -> VaPlace {
-    let (mut ints, mut vectors) = (0, 0);
+    let mut bytes = PerClass::<u32>::default();
     let mut parts = SmallVec::new();
     for (part, class) in all {
-        let own = save_area.of(class);
-        let at = match class {
-            RegClass::Vector => &mut vectors,
-            RegClass::Int => &mut ints,
-        };
+        let own = save_area.saved.of(class);
+        let at = bytes.of_mut(class);
         parts.push(VaPart {
             part,
             counter: own.counter,
@@ -317,8 +302,9 @@ fn in_registers(
         });
         *at += own.slot;
     }
-    let takes = |class, bank, bytes: u32| {
-        let (own, end) = (save_area.of(class), end(counting, save_area, class));
+    let takes = |class, bank| {
+        let bytes = *bytes.of(class);
+        let (own, end) = (save_area.saved.of(class), end(counting, save_area, class));
         let is_last = exhausts(bank) || save_area.exhausts && bytes > 0;
         let otherwise = is_last.then_some(count(own, end));
         let in_pairs = save_area.in_pairs && class == RegClass::Int && align >= 2 * own.slot;
@@ -331,8 +317,8 @@ fn in_registers(
             otherwise,
         })
     };
-    let int = takes(RegClass::Int, Bank::Int, ints);
-    let vector = takes(RegClass::Vector, Bank::Vector, vectors);
+    let int = takes(RegClass::Int, Bank::Int);
+    let vector = takes(RegClass::Vector, Bank::Vector);
     VaPlace::Registers {
         takes: int.into_iter().chain(vector).collect(),
         parts,
@@ -341,9 +327,9 @@ fn in_registers(
 
 /// Whether a value in registers of one class is, in their slots, the whole object in its own order and as aligned as its type.
 fn is_complete(save_area: &SaveArea, (size, align): (u64, u32), parts: &[VaPart]) -> bool {
-    let slot = |part: &VaPart| match part.counter == save_area.vector.counter {
-        true => save_area.vector.slot,
-        false => save_area.int.slot,
+    let slot = |part: &VaPart| match part.counter == save_area.saved.vector.counter {
+        true => save_area.saved.vector.slot,
+        false => save_area.saved.int.slot,
     };
     let in_order = parts.iter().all(|part| part.at == part.part.offset);
     let bytes: u64 = parts.iter().map(|part| u64::from(slot(part))).sum();

@@ -71,11 +71,6 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
     matches!(place, Place::Parts(parts) if parts.iter().any(wide))
 }
 
-/// An offset in the argument area, whose bytes were checked before.
-pub(super) fn in_area(offset: u64) -> u32 {
-    narrow(offset)
-}
-
 /// Objects in the argument area up to this many bytes have parts, their words.
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
 

@@ -71,28 +71,22 @@ impl VariadicEntry {
     /// What follows so many integer and vector registers, and so many bytes from the start of the argument area. Which registers are saved is still to be
     /// found.
     pub(super) fn starting_at(machine: &Machine, taken: [usize; 2], area_bytes: u32) -> Self {
-        let [n_int, _] = taken;
-        let counting = machine.counting;
+        let (counting, [n_int, n_vector]) = (machine.counting, taken);
         let start = match &machine.va_list.save_area {
-            Some(save_area) => {
-                let [int, vector] = RegClass::ALL.map(|class| save_area.of(class));
-                let [n_int, n_vector] = taken;
-                let count = |class, n, own: &SavedClass| VaCount {
-                    counter: own.counter,
-                    count: count(own, slot(counting, save_area, class, n)),
-                    base_at: own.base_at,
-                };
-                VaStart::Registers {
-                    counts: [
-                        count(RegClass::Int, n_int, int),
-                        count(RegClass::Vector, n_vector, vector),
-                    ],
-                    overflow: area_bytes.saturating_sub(counting.shadow_bytes),
-                    overflow_at: save_area.overflow,
-                    save_bytes: end(counting, save_area, RegClass::Vector),
-                    save_align: vector.slot,
-                }
-            }
+            Some(save_area) => VaStart::Registers {
+                counts: [(RegClass::Int, n_int), (RegClass::Vector, n_vector)].map(|(class, n)| {
+                    let own = save_area.saved.of(class);
+                    VaCount {
+                        counter: own.counter,
+                        count: count(own, slot(counting, save_area, class, n)),
+                        base_at: own.base_at,
+                    }
+                }),
+                overflow: area_bytes.saturating_sub(counting.shadow_bytes),
+                overflow_at: save_area.overflow,
+                save_bytes: end(counting, save_area, RegClass::Vector),
+                save_align: save_area.saved.vector.slot,
+            },
             None => VaStart::Pointer {
                 first: match n_int < counting.params.of(RegClass::Int).len() {
                     true if machine.va_list.has_home => home(counting, n_int),
@@ -207,10 +201,10 @@ pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
 /// From the start of the register save area to the slot of register `i` of `class`.
 pub(super) fn slot(counting: &Counting, save_area: &SaveArea, class: RegClass, i: usize) -> u32 {
     let (start, bytes) = match class {
-        RegClass::Int => (0, save_area.int.slot),
+        RegClass::Int => (0, save_area.saved.int.slot),
         RegClass::Vector => (
             end(counting, save_area, RegClass::Int),
-            save_area.vector.slot,
+            save_area.saved.vector.slot,
         ),
     };
     let i = i.min(counting.params.of(class).len());

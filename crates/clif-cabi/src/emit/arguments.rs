@@ -10,7 +10,7 @@ use super::call::CallSite;
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address, PairFor};
 use super::value::CValue;
-use super::{convert, lanes};
+use super::{convert, lanes, slot_of};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
 
@@ -46,21 +46,18 @@ impl ArgValues {
 impl CallSite<'_, '_, '_> {
     /// The address the callee, or the stub of the call, writes the result to, if one does: the caller's, or a slot.
     fn result_address(&mut self, ret: Ret) -> Option<Value> {
-        let (size, align) = match &self.plan.result {
-            ResultPlan::Sret => {
-                let ty = self.plan.sig.result();
-                (ty.size(), super::result_align(ty))
+        match (&self.plan.result, ret) {
+            (ResultPlan::Sret | ResultPlan::Vectors { .. }, Ret::Memory(address)) => Some(address),
+            (ResultPlan::Sret, _) => Some(slot_of(self.builder, self.plan.sig.result())),
+            (ResultPlan::Vectors { bytes, .. }, _) => {
+                Some(memory::slot(self.builder, u64::from(*bytes), 16).base)
             }
-            ResultPlan::Vectors { bytes, .. } => (u64::from(*bytes), 16),
-            _ => return None,
-        };
-        Some(match ret {
-            Ret::Memory(address) => address,
-            _ => memory::slot(self.builder, size, align).base,
-        })
+            _ => None,
+        }
     }
 
-    pub(super) fn values(
+    /// The values of the CLIF call, one per parameter of the plan's signature.
+    pub(crate) fn values(
         &mut self,
         args: &[Arg],
         ret: Ret,
@@ -147,9 +144,7 @@ impl CallSite<'_, '_, '_> {
         match (value.mode, arg) {
             (PassMode::Ignore, _) => {}
             (PassMode::Words, Arg::Memory { base, offset }) => {
-                let size = value.ty.size();
-                let from = Address::of_object(builder, *base, *offset, size);
-                all.objects.push((i, from));
+                all.objects.push((i, value.given(builder, *base, *offset)));
             }
             (PassMode::Parts | PassMode::Words, _) => value.form_to_parts(builder, arg, values)?,
             (PassMode::Indirect { .. }, Arg::Memory { base, .. })

@@ -5,16 +5,14 @@ use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ResultPlan, Stub};
-use smallvec::SmallVec;
 
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
 use super::value::CValue;
 use super::{Values, check};
 use crate::error::LowerError;
-use crate::import;
 use crate::plan::CallPlan;
-use crate::stubs::Stubs;
+use crate::stubs::{Stubs, import_stub};
 
 /// The trap after a call that does not come back.
 const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
@@ -38,33 +36,23 @@ impl CallSite<'_, '_, '_> {
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         self.check(args, ret)?;
-        let call_kind = self.call_kind(stubs, callee)?;
+        let callable = self.callee(stubs, callee)?;
         let pop = self.pop_stub(stubs)?;
         let address = match callee {
             Callee::Address(address) => Some(address),
             _ => None,
         };
         let values = self.values(args, ret, address)?;
-        let inst = self.callable(call_kind)?.emit(self.builder, &values);
-        let results = self.own_results(self.builder.inst_results(inst));
+        let inst = callable.emit(self.builder, &values);
+        let results = Values::from_slice(self.builder.inst_results(inst));
         self.results_out(pop, &results, ret)
     }
 
-    pub(super) fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
+    pub(crate) fn check(&self, args: &[Arg], ret: Ret) -> Result<(), LowerError> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
         check::arguments(dfg, self.plan, args)
-    }
-
-    /// The values of the CLIF call, one per parameter of [`CallPlan::signature`].
-    pub(crate) fn values_in(
-        &mut self,
-        args: &[Arg],
-        ret: Ret,
-    ) -> Result<SmallVec<[Value; 16]>, LowerError> {
-        self.check(args, ret)?;
-        self.values(args, ret, None)
     }
 
     /// The result of a call whose CLIF results are `results`.
@@ -79,21 +67,7 @@ impl CallSite<'_, '_, '_> {
         check::result_form(dfg, self.plan, ret)?;
         check::results(dfg, self.plan, results)?;
         let pop = self.pop_stub(stubs)?;
-        self.results_out(pop, &self.own_results(results), ret)
-    }
-
-    /// The parts of the C result, in their order, picked from the CLIF `results`.
-    fn own_results(&self, results: &[Value]) -> Values {
-        match &self.plan.result {
-            ResultPlan::Parts { results: own, .. } => {
-                let mut values = Values::new();
-                for value in own.iter().filter_map(|i| results.get(*i)) {
-                    values.push(*value);
-                }
-                values
-            }
-            _ => Values::from_slice(results),
-        }
+        self.results_out(pop, results, ret)
     }
 
     fn results_out(
@@ -108,7 +82,11 @@ impl CallSite<'_, '_, '_> {
         }
         let result = CValue::result(self.plan);
         match (&self.plan.result, pop, results) {
-            (ResultPlan::Parts { .. }, ..) => result.parts_to_form(self.builder, results, ret),
+            (ResultPlan::Parts { results: own, .. }, ..) => {
+                let parts = own.iter().filter_map(|i| results.get(*i));
+                let parts: Values = parts.copied().collect();
+                result.parts_to_form(self.builder, &parts, ret)
+            }
             (ResultPlan::Vectors { .. }, _, [base]) if matches!(ret, Ret::Parts | Ret::Fields) => {
                 result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
             }
@@ -128,13 +106,15 @@ impl CallSite<'_, '_, '_> {
     }
 
     /// The stub that moves the result to memory, if it is where CLIF cannot say: on the x87 stack.
-    fn pop_stub(&mut self, stubs: &mut dyn Stubs) -> Result<Option<FuncRef>, LowerError> {
+    pub(super) fn pop_stub(
+        &mut self,
+        stubs: &mut dyn Stubs,
+    ) -> Result<Option<FuncRef>, LowerError> {
         let ResultPlan::Stub { pop, .. } = &self.plan.result else {
             return Ok(None);
         };
-        let signature = import::planned_signature(self.builder.func, &Stub::address_signature());
-        let func = stubs.stub(pop.clone(), signature, self.builder.func)?;
-        check::are_imported(&self.builder.func.dfg, func, signature)?;
-        Ok(Some(func))
+        let signature = Stub::address_signature();
+        let (pop, _) = import_stub(stubs, pop.clone(), &signature, self.builder.func)?;
+        Ok(Some(pop))
     }
 }

@@ -1,6 +1,6 @@
-//! How a function is called: by `call`, by `call_indirect`, or by a stub on the way to it.
+//! What a call instruction names: the function, its address, or a stub on the way to it.
 
-use crate::cranelift::codegen::ir::{FuncRef, SigRef, Value, types};
+use crate::cranelift::codegen::ir::types;
 use crate::cranelift::inst_builder::*;
 
 use super::call::CallSite;
@@ -10,114 +10,73 @@ use super::{Values, check};
 use crate::clif_types::is_planned;
 use crate::error::LowerError;
 use crate::import;
-use crate::stubs::Stubs;
-
-/// How a call is made.
-pub(super) enum CallKind {
-    /// By `call`: of the function itself, or of a stub to it.
-    Function(FuncRef),
-    /// By `call_indirect`.
-    Address(SigRef, Source),
-    /// By `call` of a stub, which finds the address after the argument area and so many padding arguments before that.
-    Stub(FuncRef, Source, usize),
-}
-
-/// Where the address of a callee comes from.
-#[derive(Clone, Copy)]
-pub(super) enum Source {
-    Value(Value),
-    Function(FuncRef),
-}
+use crate::stubs::{Stubs, check_import, import_stub};
 
 impl CallSite<'_, '_, '_> {
     /// How `callee` is called: directly, through an address, or by a stub that sets AL, the static chain or second registers of floats first.
-    pub(super) fn call_kind(
-        &mut self,
-        stubs: &mut dyn Stubs,
-        callee: Callee,
-    ) -> Result<CallKind, LowerError> {
-        let signature = &self.plan.signature;
-        let indirect = self.plan.indirect.as_ref();
-        let by_stub = indirect.zip(self.plan.indirect_stub());
-        let code = match callee {
-            Callee::Function(id) => {
-                let signature = import::planned_signature(self.builder.func, signature);
-                let direct = self.plan.direct_stub(id.as_u32());
-                let is_direct = direct.is_some() || by_stub.is_none();
-                let func = match direct {
-                    None => stubs.function(id, signature, self.builder.func)?,
-                    Some(stub) => stubs.stub(stub, signature, self.builder.func)?,
-                };
-                check::are_imported(&self.builder.func.dfg, func, signature)?;
-                if is_direct {
-                    return Ok(CallKind::Function(func));
-                }
-                Source::Function(func)
-            }
-            Callee::Ref(func) => {
-                let imported = check::imported(&self.builder.func.dfg, func)?;
-                if by_stub.is_none() && is_planned(imported, signature) {
-                    return Ok(CallKind::Function(func));
-                }
-                Source::Function(func)
-            }
-            Callee::Address(address) => {
-                check::callee(&self.builder.func.dfg, address)?;
-                Source::Value(address)
-            }
-        };
-        let Some((indirect, stub)) = by_stub else {
-            let signature = import::planned_signature(self.builder.func, signature);
-            return Ok(CallKind::Address(signature, code));
-        };
-        let signature = import::planned_signature(self.builder.func, &indirect.signature);
-        let func = stubs.stub(stub, signature, self.builder.func)?;
-        check::are_imported(&self.builder.func.dfg, func, signature)?;
-        Ok(CallKind::Stub(func, code, indirect.padding))
-    }
-
-    /// What a call instruction of one's own names and needs.
     pub(crate) fn callee(
         &mut self,
         stubs: &mut dyn Stubs,
         callee: Callee,
     ) -> Result<Callable, LowerError> {
         check::position(self.builder)?;
-        let call_kind = self.call_kind(stubs, callee)?;
-        self.callable(call_kind)
-    }
-
-    pub(super) fn callable(&mut self, call_kind: CallKind) -> Result<Callable, LowerError> {
-        let (code, signature, extra) = match call_kind {
-            CallKind::Address(signature, code) => {
-                let code = Code::Address(self.address(code));
-                return Ok(Callable {
-                    code,
-                    signature,
-                    extra: Values::new(),
-                });
+        let (plan, func) = (self.plan, &mut *self.builder.func);
+        let called = |function, signature| {
+            let (code, extra) = (Code::Function(function), Values::new());
+            Ok(Callable {
+                code,
+                signature,
+                extra,
+            })
+        };
+        let by_stub = plan.indirect.as_ref().zip(plan.indirect_stub());
+        let code = match callee {
+            Callee::Function(id) => {
+                if let Some(stub) = plan.direct_stub(id.as_u32()) {
+                    let (stub, signature) = import_stub(stubs, stub, &plan.signature, func)?;
+                    return called(stub, signature);
+                }
+                let signature = import::planned_signature(func, &plan.signature);
+                let function = stubs.function(id, signature, func)?;
+                check_import(func, function, signature)?;
+                if by_stub.is_none() {
+                    return called(function, signature);
+                }
+                Code::Function(function)
             }
-            CallKind::Function(func) => (Code::Function(func), func, Values::new()),
-            CallKind::Stub(func, code, padding) => {
-                let address = self.address(code);
-                let extra = std::iter::repeat_n(address, padding + 1).collect();
-                (Code::Function(func), func, extra)
+            Callee::Ref(function) => {
+                let signature = check::imported(&func.dfg, function)?;
+                let is_planned = is_planned(&func.dfg.signatures[signature], &plan.signature);
+                if by_stub.is_none() && is_planned {
+                    return called(function, signature);
+                }
+                Code::Function(function)
+            }
+            Callee::Address(address) => {
+                check::callee(&func.dfg, address)?;
+                Code::Address(address)
             }
         };
-        let Some(import) = self.builder.func.dfg.ext_funcs.get(signature) else {
-            return Err(LowerError::Stub("the function of a stub was not imported"));
+        let (stub, signature, n_extra) = match by_stub {
+            // It finds the address after padding arguments, for which any value will do.
+            Some((indirect, stub)) => {
+                let (stub, signature) = import_stub(stubs, stub, &indirect.signature, func)?;
+                (Some(stub), signature, indirect.padding + 1)
+            }
+            None => (None, import::planned_signature(func, &plan.signature), 0),
         };
+        // What else may be refused, before the first instruction.
+        self.pop_stub(stubs)?;
+        let address = match code {
+            Code::Address(address) => address,
+            Code::Function(own) => self.builder.ins().func_addr(types::I64, own),
+        };
+        let extra = std::iter::repeat_n(address, n_extra).collect();
+        let code = stub.map_or(Code::Address(address), Code::Function);
         Ok(Callable {
             code,
-            signature: import.signature,
+            signature,
             extra,
         })
-    }
-
-    fn address(&mut self, code: Source) -> Value {
-        match code {
-            Source::Value(address) => address,
-            Source::Function(func) => self.builder.ins().func_addr(types::I64, func),
-        }
     }
 }

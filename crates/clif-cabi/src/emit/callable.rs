@@ -102,17 +102,15 @@ impl Callable {
         args: &[Value],
     ) -> Result<&'a Signature, LowerError> {
         let signature = match self.code {
-            Code::Function(func) => Some(check::imported(dfg, func)?),
+            Code::Function(func) => check::imported(dfg, func)?,
             Code::Address(to) => {
                 check::callee(dfg, to)?;
-                dfg.signatures.get(self.signature)
+                self.signature
             }
         };
-        let Some(signature) = signature else {
-            return Err(LowerError::Function(
-                "it has not imported the signature of what it calls",
-            ));
-        };
+        let why = "it has not imported the signature of what it calls";
+        let signature = dfg.signatures.get(signature);
+        let signature = signature.ok_or(LowerError::Function(why))?;
         let declared = signature.params.iter().map(|param| param.value_type);
         match check::are_of(dfg, args, declared.clone()) {
             true => Ok(signature),

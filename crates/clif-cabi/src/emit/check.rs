@@ -115,11 +115,7 @@ pub(crate) fn address(
 
 /// Refuses what is not the address of a function.
 pub(super) fn callee(dfg: &DataFlowGraph, value: Value) -> Result<(), LowerError> {
-    // A type is made in some instructions, which most calls need not.
-    match type_of(dfg, value) {
-        types::I64 => Ok(()),
-        _ => address(dfg, value, &"callee", &cabi::Type::FN_PTR),
-    }
+    address(dfg, value, &"callee", &cabi::Type::FN_PTR)
 }
 
 /// Whether `values` have these types.
@@ -153,26 +149,11 @@ pub(super) fn memory_or(parts: &[ClifPart], form: &str) -> String {
 }
 
 /// The signature that `func` was imported with.
-pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<&Signature, LowerError> {
+pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<SigRef, LowerError> {
     let import = dfg.ext_funcs.get(func);
-    import
-        .and_then(|import| dfg.signatures.get(import.signature))
-        .ok_or(LowerError::Function("it has not imported what it calls"))
-}
-
-/// Refuses a function that the trait `Stubs` was asked for with `signature`, and that is not imported with it.
-pub(super) fn are_imported(
-    dfg: &DataFlowGraph,
-    func: FuncRef,
-    signature: SigRef,
-) -> Result<(), LowerError> {
-    let import = dfg.ext_funcs.get(func);
-    if import.is_some_and(|import| import.signature == signature) {
-        return Ok(());
-    }
-    Err(LowerError::Stub(
-        "what `Stubs` returned is not imported with the signature that was asked for",
-    ))
+    let signature = import.map(|import| import.signature);
+    let known = signature.filter(|own| dfg.signatures.is_valid(*own));
+    known.ok_or(LowerError::Function("it has not imported what it calls"))
 }
 
 /// Refuses arguments that are not those of the plan.

@@ -5,6 +5,7 @@ use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ClifPart, Extension, ValueType};
+use smallvec::smallvec;
 
 use super::{Values, memory};
 use crate::clif_types::clif_type;
@@ -25,20 +26,13 @@ pub(super) fn split(
         return None;
     }
     let values = match parts {
-        [part] => reshape(builder, value, clif_type(part.ty)).map(one),
+        [part] => reshape(builder, value, clif_type(part.ty)).map(|value| smallvec![value]),
         [low, high] if are_two_words(low, high) && ty.bits() == 128 => {
             two_words(builder, value).map(|words| Values::from_slice(&words))
         }
         _ => None,
     };
     values.or_else(|| split_in_memory(builder, value, parts))
-}
-
-/// One value. Copying it from a slice costs more, and most values are one.
-fn one(value: Value) -> Values {
-    let mut values = Values::from_buf([value; 4]);
-    values.truncate(1);
-    values
 }
 
 /// [`split`] by way of memory. `None` if the value has too few bytes.

@@ -84,17 +84,7 @@ impl Entry {
     pub(super) fn check(&self, builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
         check::position(builder)?;
         let dfg = &builder.func.dfg;
-        // They were appended in one go, so their ends tell.
-        let ends = |params: &[Value]| {
-            (
-                params.len(),
-                params.first().copied(),
-                params.last().copied(),
-            )
-        };
-        let valid = dfg.block_is_valid(self.block);
-        let here = valid.then(|| ends(dfg.block_params(self.block)));
-        if here == Some(ends(&self.params)) {
+        if dfg.block_is_valid(self.block) && dfg.block_params(self.block) == &self.params[..] {
             return check::first_block(builder, self.block);
         }
         Err(LowerError::Function("it is not the one that was entered"))
@@ -261,7 +251,10 @@ impl Entry {
         let is_part = |part: &ClifPart| u64::from(part.size) == size;
         let is_whole = arg.mode == PassMode::Area || arg.parts.iter().all(is_part);
         Ok(match (arg.mode, arg.locs) {
-            (PassMode::Stub { offset }, _) => Some(after(&self.params, self.plan.saved, offset)?),
+            (PassMode::Stub { offset }, _) => {
+                let saved = self.plan.saved.map(IncomingArea::Param);
+                Some(incoming_area(builder, &self.params, saved, offset)?)
+            }
             (PassMode::Indirect { .. }, [loc]) => {
                 let address = self.param_or_load(builder, loc, types::I64)?;
                 Some(Address::at(address))
@@ -351,18 +344,11 @@ pub(crate) fn incoming_area(
     area: Option<IncomingArea>,
     offset: u32,
 ) -> Result<Address, LowerError> {
-    match area {
-        Some(IncomingArea::FrameOffset(start)) => {
-            let frame = Address::at(builder.ins().get_frame_pointer(types::I64));
-            Ok(frame.plus(start).plus(offset))
+    let start = match area.ok_or(NO_AREA)? {
+        IncomingArea::Param(index) => Address::at(*params.get(index).ok_or(NO_AREA)?),
+        IncomingArea::FrameOffset(start) => {
+            Address::at(builder.ins().get_frame_pointer(types::I64)).plus(start)
         }
-        Some(IncomingArea::Param(index)) => after(params, Some(index), offset),
-        None => Err(NO_AREA),
-    }
-}
-
-/// What is `offset` bytes after the address in a parameter.
-fn after(params: &[Value], param: Option<usize>, offset: u32) -> Result<Address, LowerError> {
-    let base = param.and_then(|i| params.get(i)).ok_or(NO_AREA)?;
-    Ok(Address::at(*base).plus(offset))
+    };
+    Ok(start.plus(offset))
 }

@@ -4,7 +4,7 @@
 use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use cabi::leaves;
+use cabi::{LeafKind, Scalar, leaves};
 use clif_cabi_plan::{ClifPart, ClifParts, ValueType};
 use smallvec::SmallVec;
 
@@ -87,7 +87,7 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
             return Err("a bit-field of a type of more than 8 bytes");
         }
         // A _Bool has one bit that counts, and is a byte to CLIF as to C.
-        let is_bool = matches!(leaf.kind, cabi::LeafKind::Scalar(cabi::Scalar::Bool));
+        let is_bool = matches!(leaf.kind, LeafKind::Scalar(Scalar::Bool));
         if !leaf.bit_field && !is_bool && leaf.width_bits != u64::from(own.bits()) {
             return Err("a _BitInt or vector of a width that no CLIF type has");
         }
@@ -109,14 +109,10 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
             offset_bits,
             width_bits,
             ty: own,
-            is_signed: leaf_is_signed(&leaf),
+            is_signed: matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed()),
         });
     }
     Ok(fields)
-}
-
-fn leaf_is_signed(leaf: &cabi::Leaf) -> bool {
-    matches!(leaf.kind, cabi::LeafKind::Scalar(scalar) if scalar.is_signed())
 }
 
 /// The `parts` of a value whose `fields` are `values`. `None` if a field is no integer, float or vector.
@@ -289,10 +285,7 @@ fn word(
             Some(up) => builder.ins().ishl_imm_u(placed, i64::from(up)),
             None => (builder.ins()).ushr_imm_u(placed, i64::from(first - own.first)),
         };
-        word = Some(match word {
-            Some(word) => builder.ins().bor(word, placed),
-            None => placed,
-        });
+        word = Some(memory::or(builder, word, placed));
     }
     Some(word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0)))
 }

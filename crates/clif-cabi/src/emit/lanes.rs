@@ -32,13 +32,11 @@ pub(crate) fn gather(builder: &mut FunctionBuilder<'_>, lanes: &[Value], to: Add
         for (bit, lane) in lanes.iter().enumerate() {
             // Only the lowest bit of a lane counts.
             let lane = builder.ins().band_imm_u(*lane, 1);
-            byte = Some(match byte {
-                Some(byte) => {
-                    let placed = builder.ins().ishl_imm_u(lane, bit as i64);
-                    builder.ins().bor(byte, placed)
-                }
-                None => lane,
-            });
+            let placed = match bit {
+                0 => lane,
+                bit => builder.ins().ishl_imm_u(lane, bit as i64),
+            };
+            byte = Some(memory::or(builder, byte, placed));
         }
         if let Some(byte) = byte {
             memory::store_as(builder, Opcode::Istore8, byte, to.plus(i));

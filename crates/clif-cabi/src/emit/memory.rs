@@ -23,21 +23,6 @@ impl Address {
         Self { base, offset: 0 }
     }
 
-    /// The object of `size` bytes that is `offset` bytes after `base`: offsets in it must not leave 32 bits.
-    pub(crate) fn of_object(
-        builder: &mut FunctionBuilder<'_>,
-        base: Value,
-        offset: i32,
-        size: u64,
-    ) -> Self {
-        let here = Self { base, offset };
-        let last = u32::try_from(size).unwrap_or(u32::MAX);
-        if i64::from(offset) + i64::from(last) <= i64::from(i32::MAX) {
-            return here;
-        }
-        Self::at(here.value(builder))
-    }
-
     /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
     pub(crate) fn plus(self, bytes: u32) -> Self {
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
@@ -103,13 +88,15 @@ pub(super) fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Add
             0 => loaded,
             at => builder.ins().ishl_imm_u(loaded, i64::from(at) * 8),
         };
-        word = Some(match word {
-            Some(word) => builder.ins().bor(word, placed),
-            None => placed,
-        });
+        word = Some(or(builder, word, placed));
     }
     let word = word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0));
     from_word(builder, word, ty)
+}
+
+/// `bits`, and those of `with` if there are some.
+pub(super) fn or(builder: &mut FunctionBuilder<'_>, with: Option<Value>, bits: Value) -> Value {
+    with.map_or(bits, |with| builder.ins().bor(with, bits))
 }
 
 /// Loads a part as whoever passes it does: a narrow integer is loaded and extended by one instruction.

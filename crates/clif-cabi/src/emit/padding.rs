@@ -16,18 +16,11 @@ use super::forms::Arg;
 use super::zero;
 use crate::plan::CallPlan;
 
-/// The values for the padding arguments of a call, by their types.
+/// The values for the padding arguments of a call, by their types. The best value is the first and is taken last: there may be fewer than padding arguments.
 #[derive(Default)]
 pub(super) struct Padding {
-    ints: OneType,
-    floats: OneType,
-}
-
-/// The best value last: there may be fewer than padding arguments.
-#[derive(Default)]
-struct OneType {
-    values: SmallVec<[Value; 8]>,
-    n_taken: usize,
+    ints: SmallVec<[Value; 8]>,
+    floats: SmallVec<[Value; 8]>,
 }
 
 impl Padding {
@@ -37,9 +30,10 @@ impl Padding {
             ValueType::F64 => &mut self.floats,
             _ => &mut self.ints,
         };
-        let next = own.values.get(own.n_taken).or(own.values.last());
-        own.n_taken += 1;
-        next.copied()
+        match own[..] {
+            [one] => Some(one),
+            _ => own.pop(),
+        }
     }
 }
 
@@ -78,7 +72,7 @@ impl CallSite<'_, '_, '_> {
             let stored = vectors.iter().chain(stored).rev().copied();
             let at_hand = stored.chain(addresses).chain(passed.iter().copied());
             padding.ints = self.of_type(types::I64, kept.len(), at_hand);
-            self.keep_arrived(&kept, &mut padding.ints.values);
+            self.keep_arrived(&kept, &mut padding.ints);
         }
         padding
     }
@@ -113,16 +107,20 @@ impl CallSite<'_, '_, '_> {
             let Some(own) = values.iter().position(|value| *value == param) else {
                 continue;
             };
-            if let Some(at) = kept.iter().position(|own| *own == n)
-                && at < values.len()
-            {
+            let at = kept.iter().position(|own| *own == n);
+            if let Some(at) = at.and_then(|at| values.len().checked_sub(at + 1)) {
                 values.swap(own, at);
             }
         }
     }
 
     /// `n` values of type `ty`, or what there is of them; at least one.
-    fn of_type(&mut self, ty: Type, n: usize, at_hand: impl Iterator<Item = Value>) -> OneType {
+    fn of_type(
+        &mut self,
+        ty: Type,
+        n: usize,
+        at_hand: impl Iterator<Item = Value>,
+    ) -> SmallVec<[Value; 8]> {
         let mut values = SmallVec::<[Value; 8]>::new();
         for value in at_hand {
             if values.len() == n.max(1) {
@@ -136,8 +134,7 @@ impl CallSite<'_, '_, '_> {
         if values.is_empty() {
             values.push(zero(self.builder, ty));
         }
-        values.reverse();
-        OneType { values, n_taken: 0 }
+        values
     }
 }
 

@@ -12,8 +12,7 @@ use super::value::CValue;
 use super::{Values, check, zero};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
-use crate::import;
-use crate::stubs::Stubs;
+use crate::stubs::{Stubs, import_stub};
 
 impl Entry {
     /// Returns from the function: `value` is its result, `None` for a function without. Ends the block. A result that is returned in memory is
@@ -63,12 +62,11 @@ impl Entry {
             }
             // The last thing before the return, which has no values: no instruction of Cranelift's touches the registers afterwards.
             ResultPlan::Stub { push, bytes, .. } | ResultPlan::Vectors { push, bytes, .. } => {
-                let signature = import::planned_signature(builder.func, &Stub::address_signature());
-                let func = stubs.stub(push.clone(), signature, builder.func)?;
-                check::are_imported(&builder.func.dfg, func, signature)?;
+                let signature = Stub::address_signature();
+                let (push, _) = import_stub(stubs, push.clone(), &signature, builder.func)?;
                 let from = result.object(self.config, builder, value, u64::from(*bytes))?;
                 let from = from.value(builder);
-                builder.ins().call(func, &[from]);
+                builder.ins().call(push, &[from]);
             }
             ResultPlan::Sret => {
                 let no_sret = LowerError::Stub("the function has no address of its result");

@@ -118,6 +118,21 @@ impl<'a> CValue<'a> {
         }
     }
 
+    /// The object of it that is `offset` bytes after `base`: offsets in it must not leave 32 bits.
+    pub(super) fn given(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        base: Value,
+        offset: i32,
+    ) -> Address {
+        let here = Address { base, offset };
+        let last = u32::try_from(self.ty.size()).unwrap_or(u32::MAX);
+        match i64::from(offset) + i64::from(last) <= i64::from(i32::MAX) {
+            true => here,
+            false => Address::at(here.value(builder)),
+        }
+    }
+
     /// Appends the parts of `arg` to `values`, as they are passed: narrow integers are extended.
     pub(super) fn form_to_parts(
         &self,
@@ -127,7 +142,7 @@ impl<'a> CValue<'a> {
     ) -> Result<(), LowerError> {
         let own = match (arg, self.parts) {
             (Arg::Memory { base, offset }, parts) => {
-                let from = Address::of_object(builder, *base, *offset, self.ty.size());
+                let from = self.given(builder, *base, *offset);
                 for part in parts {
                     values.push(memory::load_passed(builder, part, from));
                 }
@@ -167,7 +182,7 @@ impl<'a> CValue<'a> {
         let size = self.ty.size();
         match arg {
             Arg::Memory { base, offset } => {
-                let from = Address::of_object(builder, *base, *offset, size);
+                let from = self.given(builder, *base, *offset);
                 memory::copy(config, builder, size, from, to);
             }
             Arg::Value(value) => memory::write(builder, *value, to),
@@ -189,8 +204,7 @@ impl<'a> CValue<'a> {
         bytes: u64,
     ) -> Result<Address, LowerError> {
         if let Arg::Memory { base, offset } = arg {
-            let size = self.ty.size();
-            return Ok(Address::of_object(builder, *base, *offset, size));
+            return Ok(self.given(builder, *base, *offset));
         }
         let to = memory::slot(builder, bytes, 16);
         self.form_to_memory(config, builder, arg, to)?;

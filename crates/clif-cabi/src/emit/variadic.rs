@@ -277,7 +277,7 @@ fn next_in_area(
     plan: &VaArgPlan,
     in_registers: Option<Value>,
 ) -> Value {
-    let overflow = list.plus(plan.list.overflow.into());
+    let overflow = list.plus(plan.list_overflow.into());
     let before = memory::read(builder, types::I64, overflow);
     let align = i64::from(plan.overflow_align);
     // Everything in the area is aligned to 8 bytes.

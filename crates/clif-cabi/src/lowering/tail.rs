@@ -157,7 +157,8 @@ impl Lowering {
         function: &Function,
     ) -> Result<(), LowerError> {
         let (own, other) = (self.entry_plan(sig)?, self.call_plan(&function.sig)?);
-        let sets_context = enters_context(&own.abi, &other.abi);
+        let context = |abi: &FnAbi| abi.convention.frame.context;
+        let sets_context = context(&other.abi).is_some() && context(&own.abi).is_none();
         check_alike(&own.sig, &other.sig, sets_context).map_err(|error| error.of(None, sig))?;
         let (_, entry) = self.begin(builder, sig)?;
         let found = match sets_context {
@@ -197,12 +198,6 @@ impl Lowering {
         };
         entry.ret(stubs, builder, value.as_ref())
     }
-}
-
-/// Whether a function of `own` that calls one of `other` has to give it a context.
-fn enters_context(own: &FnAbi, other: &FnAbi) -> bool {
-    let context = |abi: &FnAbi| abi.convention.frame.context;
-    context(other).is_some() && context(own).is_none()
 }
 
 /// Refuses signatures that differ in more than their conventions, and a context first.

@@ -94,7 +94,7 @@ impl Lowering {
     ) -> Result<(), LowerError> {
         let plan = self.va_arg_plan(sig, &cabi::Type::PTR);
         let plan = plan.map_err(|error| error.of(None, sig))?;
-        variadic::va_copy(self.config, builder, to, from, plan.list.bytes.into())
+        variadic::va_copy(self.config, builder, to, from, plan.list_bytes.into())
     }
 
     fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {

@@ -7,17 +7,15 @@ use cabi::aarch64::{self, AAPCS64, AARCH64_LANG, APPLE_ARM64};
 use cabi::convention::{ArgFlags, CalleePops, FrameKind, Rule, Rules};
 use cabi::{Convention, PlacedPart};
 
-use super::counting::Counting;
+use super::counting::{Counting, PerClass};
 use super::description::{Machine, ResultPlan, VectorMoves};
 use super::stub::Steps;
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::parts::{ClifParts, is_wide};
 
 static STEPS: Steps = Steps {
-    machine: "AArch64",
     numbered: &counting::SYSTEM_V.params,
     entry: stub::ENTRY,
-    has: stub::has_step,
     encode: stub::encode,
 };
 
@@ -58,15 +56,17 @@ const LINUX: Machine = Machine {
     va_list: VaListLayout {
         convention: &AAPCS64,
         save_area: Some(SaveArea {
-            int: SavedClass {
-                slot: 8,
-                counter: VaCounter::of(&AAPCS64, 3, 1, true),
-                base_at: 64,
-            },
-            vector: SavedClass {
-                slot: 16,
-                counter: VaCounter::of(&AAPCS64, 4, 2, true),
-                base_at: 192,
+            saved: PerClass {
+                int: SavedClass {
+                    slot: 8,
+                    counter: VaCounter::of(&AAPCS64, 3, 1, true),
+                    base_at: 64,
+                },
+                vector: SavedClass {
+                    slot: 16,
+                    counter: VaCounter::of(&AAPCS64, 4, 2, true),
+                    base_at: 192,
+                },
             },
             list_bytes: member(&AAPCS64, 5),
             overflow: member(&AAPCS64, 0),

@@ -6,9 +6,7 @@
 use cabi::aarch64::X29;
 use cabi::{Bank, Reg, Register};
 
-use super::counting::SYSTEM_V;
 use crate::error::PlanError;
-use crate::machine::counting::RegClass;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, StubCode};
 
 /// The address.
@@ -47,30 +45,7 @@ const AREA: u32 = 16;
 /// Most bytes that an immediate has.
 const MAX_IMMEDIATE: u32 = 0xfff;
 
-/// Whether it is among the steps of calls with a static chain, and of entries.
-pub(super) fn has_step(step: Step) -> bool {
-    let is_int = |n| usize::from(n) < SYSTEM_V.params.of(RegClass::Int).len();
-    match step {
-        Step::ChainToInt(n) | Step::AddressToInt(n) | Step::JumpInt(n) => is_int(n),
-        Step::Skip(bytes) => bytes <= MAX_IMMEDIATE,
-        Step::LoadChain(_)
-        | Step::ChainToVector(_)
-        | Step::AddressToVector(_)
-        | Step::Frame
-        | Step::PushChain
-        | Step::PushAddress
-        | Step::PushArea(_)
-        | Step::Call(_)
-        | Step::CallAfter(_)
-        | Step::Leave
-        | Step::Jump(_)
-        | Step::JumpAfter(_)
-        | Step::Return => true,
-        _ => false,
-    }
-}
-
-/// Appends the instructions of `step`, and a row for each that changes how the caller is found.
+/// Appends the instructions of `step`, one of those of calls with a static chain and of entries, and a row for each that changes how the caller is found.
 pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
         // ldr x18, [sp, area]
@@ -85,7 +60,7 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::AddressToVector(n) => words(code, &[0x9e67_0220 | u32::from(n)]),
         Step::Frame => open(code),
         // sub sp, sp, bytes
-        Step::Skip(bytes) => words(code, &[0xd100_03ff | bytes << 10]),
+        Step::Skip(bytes) if bytes <= MAX_IMMEDIATE => words(code, &[0xd100_03ff | bytes << 10]),
         Step::PushChain => push(18, code),
         Step::PushAddress => push(17, code),
         Step::PushArea(shadow) => {
@@ -107,8 +82,7 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::JumpInt(n) => words(code, &[0xd61f_0000 | u32::from(n) << 5]),
         // ret
         Step::Return => words(code, &[0xd65f_03c0]),
-        // `has_step` has none of them.
-        _ => {}
+        _ => return Err(step.refused("AArch64")),
     }
     Ok(())
 }

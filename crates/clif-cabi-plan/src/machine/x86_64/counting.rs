@@ -1,6 +1,8 @@
 //! How Cranelift's x64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
 
-use cabi::x86_64;
+use cabi::x86_64::{
+    R8, R9, R10, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
+};
 
 use crate::machine::counting::{Counting, Registers, Sret};
 use crate::places::MAX_STACK_BYTES;
@@ -12,28 +14,12 @@ pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &PRESERVE_ALL, &WINDOWS
 pub(super) const SYSTEM_V: Counting = Counting {
     call_conv: CallConv::SystemV,
     params: Registers {
-        int: &[
-            x86_64::RDI,
-            x86_64::RSI,
-            x86_64::RDX,
-            x86_64::RCX,
-            x86_64::R8,
-            x86_64::R9,
-        ],
-        vector: &[
-            x86_64::XMM0,
-            x86_64::XMM1,
-            x86_64::XMM2,
-            x86_64::XMM3,
-            x86_64::XMM4,
-            x86_64::XMM5,
-            x86_64::XMM6,
-            x86_64::XMM7,
-        ],
+        int: &[RDI, RSI, RDX, RCX, R8, R9],
+        vector: &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7],
     },
     results: Registers {
-        int: &[x86_64::RAX, x86_64::RDX],
-        vector: &[x86_64::XMM0, x86_64::XMM1],
+        int: &[RAX, RDX],
+        vector: &[XMM0, XMM1],
     },
     sret: Sret::FirstInt,
     has_struct_arguments: true,
@@ -66,14 +52,14 @@ pub(super) const PRESERVE_ALL: Counting = Counting {
 pub(super) const WINDOWS_FASTCALL: Counting = Counting {
     call_conv: CallConv::WindowsFastcall,
     params: Registers {
-        int: &[x86_64::RCX, x86_64::RDX, x86_64::R8, x86_64::R9],
-        vector: &[x86_64::XMM0, x86_64::XMM1, x86_64::XMM2, x86_64::XMM3],
+        int: &[RCX, RDX, R8, R9],
+        vector: &[XMM0, XMM1, XMM2, XMM3],
     },
     // C has one result register of each class. Cranelift's second integer register is its own, for Rust's scalar pairs, and so is a second
     // vector register from 0.137 on, which is left out: the model holds for all releases.
     results: Registers {
         int: SYSTEM_V.results.int,
-        vector: &[x86_64::XMM0],
+        vector: &[XMM0],
     },
     positional: true,
     shadow_bytes: 32,
@@ -90,16 +76,7 @@ pub(super) const WINDOWS_FASTCALL: Counting = Counting {
 pub(super) const TAIL: Counting = Counting {
     call_conv: CallConv::Tail,
     results: Registers {
-        int: &[
-            x86_64::RAX,
-            x86_64::RCX,
-            x86_64::RDX,
-            x86_64::RSI,
-            x86_64::RDI,
-            x86_64::R8,
-            x86_64::R9,
-            x86_64::R10,
-        ],
+        int: &[RAX, RCX, RDX, RSI, RDI, R8, R9, R10],
         vector: SYSTEM_V.params.vector,
     },
     most_stack_bytes: 0xfff0,

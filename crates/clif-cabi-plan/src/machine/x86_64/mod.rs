@@ -10,18 +10,16 @@ use cabi::{
     X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
-use super::counting::{Counting, RegClass};
+use super::counting::{Counting, PerClass, RegClass};
 use super::description::{Machine, ResultPlan, VectorMoves};
-use super::stub::{Steps, Stub, VectorMove, VectorWidth};
+use super::stub::{Step, Steps, Stub, VectorMove, VectorWidth};
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 
 static STEPS: Steps = Steps {
-    machine: "x86-64",
     numbered: &SYSTEM_V.params,
     entry: stub::ENTRY,
-    has: stub::has_step,
     encode: stub::encode,
 };
 
@@ -49,15 +47,17 @@ const UNIX: Machine = Machine {
     va_list: VaListLayout {
         convention: &X86_64_SYSV,
         save_area: Some(SaveArea {
-            int: SavedClass {
-                slot: 8,
-                counter: VaCounter::of(&X86_64_SYSV, 0, 3, false),
-                base_at: 0,
-            },
-            vector: SavedClass {
-                slot: 16,
-                counter: VaCounter::of(&X86_64_SYSV, 1, 3, false),
-                base_at: 0,
+            saved: PerClass {
+                int: SavedClass {
+                    slot: 8,
+                    counter: VaCounter::of(&X86_64_SYSV, 0, 3, false),
+                    base_at: 0,
+                },
+                vector: SavedClass {
+                    slot: 16,
+                    counter: VaCounter::of(&X86_64_SYSV, 1, 3, false),
+                    base_at: 0,
+                },
             },
             list_bytes: member(&X86_64_SYSV, 4),
             overflow: member(&X86_64_SYSV, 2),
@@ -129,7 +129,7 @@ fn result(
         let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
         return Ok(ResultPlan::Vectors {
             bytes: ends.max().unwrap_or(0),
-            push: Stub::load_result(&moves),
+            push: Stub::returning(moves.iter().copied().map(Step::LoadResult)),
             moves,
             parts,
         });
@@ -140,8 +140,8 @@ fn result(
     // One value, or the two of a complex number.
     let n = if placed.len() == 2 { 2 } else { 1 };
     Ok(ResultPlan::Stub {
-        pop: Stub::pop(n),
-        push: Stub::push(n),
+        pop: Stub::returning([Step::Pop(n)]),
+        push: Stub::returning([Step::Push(n)]),
         parts: x87_parts(n),
         bytes: u32::from(X87_BYTES * n),
     })

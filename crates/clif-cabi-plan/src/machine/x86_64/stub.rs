@@ -28,18 +28,13 @@ impl Stub {
     }
 }
 
-/// Whether a register that `step` numbers is there.
-pub(super) fn has_step(step: Step) -> bool {
-    match step {
-        Step::ChainToInt(n) | Step::JumpInt(n) => int(n).is_some(),
-        Step::AddressToInt(_) | Step::AddressToVector(_) => false,
-        _ => true,
-    }
-}
-
 /// Appends the instructions of `step`, and a row for each that changes how the caller is found.
 pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
+        Step::ChainToInt(n) | Step::JumpInt(n) if int(n).is_none() => {
+            return Err(step.refused("x86-64"));
+        }
+        Step::AddressToInt(_) | Step::AddressToVector(_) => return Err(step.refused("x86-64")),
         // mov eax, n
         Step::SetVectorCount(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
         Step::VectorsToInts(positions) => vectors_to_ints(positions, code),
@@ -75,13 +70,11 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
         // mov r11, rsp
         Step::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
-        // `has_step` has neither.
-        Step::AddressToInt(_) | Step::AddressToVector(_) => {}
         // push r11
         Step::PushAddress => code.bytes.extend([0x41, 0x53]),
-        Step::Load(own) => vector::of_r11(vector::LOAD, own, code),
-        Step::Store(own) => vector::of_r11(vector::STORE, own, code),
-        Step::LoadResult(own) => vector::of_rdi(vector::LOAD, own, code),
+        Step::Load(own) => vector::moved(vector::LOAD, own, vector::R11, code),
+        Step::Store(own) => vector::moved(vector::STORE, own, vector::R11, code),
+        Step::LoadResult(own) => vector::moved(vector::LOAD, own, vector::RDI, code),
         // vzeroupper
         Step::ZeroUpper => code.bytes.extend([0xc5, 0xf8, 0x77]),
         // mov rax, r11

@@ -4,11 +4,11 @@ use cabi::{FnAbi, FnSig, Place};
 use smallvec::SmallVec;
 
 use super::records::{self, Records};
-use crate::machine::{Machine, ResultPlan, Step, VectorMove};
+use crate::machine::{Machine, ResultPlan, Step};
 use crate::parts::{ClifPart, ClifParts, WORD, narrow};
 use crate::places::ClifPlace;
 use crate::plan::table::{Content, PassMode, TableBuilder};
-use crate::plan::value::{in_area, is_chain, wide_moves};
+use crate::plan::value::{is_chain, placed_parts, wide_moves};
 use crate::signature::Param;
 use crate::solve::PlacedParam;
 
@@ -34,7 +34,7 @@ impl CallArgs {
         let mut args = Self {
             table: TableBuilder::new(true, sret),
             before: SmallVec::new(),
-            stub_area: in_area(abi.area_bytes),
+            stub_area: narrow(abi.area_bytes),
         };
         let mut records = Records::of(machine, sig, abi);
         for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
@@ -52,13 +52,13 @@ impl CallArgs {
                     args.on_stack((machine, abi, &mut records), (i, ty), place)
                 }
                 (Place::Parts(placed), _) if is_chain(machine, place) => {
-                    args.table.add_placed_parts(machine.counting, ty, placed);
+                    placed_parts(machine.counting, ty, placed, &mut args.table.table.parts);
                     let offset = args.word(Content::Part { arg: i, part: 0 });
                     args.before.push(Step::LoadChain(offset));
                     PassMode::Parts
                 }
                 (Place::Parts(placed), Some(moves)) => {
-                    args.table.add_placed_parts(machine.counting, ty, placed);
+                    placed_parts(machine.counting, ty, placed, &mut args.table.table.parts);
                     let offset = args.word(Content::Object { arg: i });
                     args.before.push(Step::Address(offset));
                     args.before.extend(moves.into_iter().map(Step::Load));
@@ -104,7 +104,11 @@ impl CallArgs {
             return SmallVec::new();
         };
         let offset = self.word(Content::StubResult);
-        store_result(offset, moves)
+        let first = std::iter::once(Step::AddressInFrame(offset));
+        first
+            .chain(Step::stores(moves))
+            .chain([Step::ReturnAddress])
+            .collect()
     }
 
     /// A word for the stub; its offset.
@@ -123,31 +127,30 @@ impl CallArgs {
         (arg, ty): (u32, &cabi::Type),
         (offset, size, align): (u64, u64, u32),
     ) -> PassMode {
-        let first = self.table.parts().len();
-        let mode = records.mode(machine, ty, (size, align), abi, self.table.parts());
+        let first = self.table.table.parts.len();
+        let mode = records.mode(machine, ty, (size, align), abi, &mut self.table.table.parts);
         match mode {
             PassMode::Words => {
-                let parts: ClifParts = self.table.parts().iter().skip(first).copied().collect();
+                let parts: ClifParts = self.table.table.parts.iter().skip(first).copied().collect();
                 self.words((arg, ty), offset, &parts);
             }
             PassMode::Area => self.block(arg, offset, size),
-            _ => self.table.push_stack_parts(arg, first, in_area(offset)),
+            _ => self.table.push_stack_parts(arg, first, narrow(offset)),
         }
         mode
     }
 
     /// The parameters of argument `arg`, of whose `size` bytes Cranelift copies the whole words to the argument area.
     fn block(&mut self, arg: u32, offset: u64, size: u64) {
-        let rest = u8::try_from(size % WORD_BYTES).unwrap_or(0);
-        let whole = in_area(size - u64::from(rest));
-        let offset = in_area(offset);
+        let (offset, size) = (narrow(offset), narrow(size));
+        let tail = ClifPart::tail(size);
+        let whole = tail.map_or(size, |tail| tail.offset);
         let object = Content::Object { arg };
         self.table.push(object, PlacedParam::block(offset, whole));
-        if rest > 0 {
+        if tail.is_some() {
             let offset = offset.saturating_add(whole);
-            let place = ClifPlace::Stack { offset };
-            self.table
-                .push(Content::Tail { arg }, PlacedParam::word(place));
+            let word = PlacedParam::word(ClifPlace::Stack { offset });
+            self.table.push(Content::Tail { arg }, word);
         }
     }
 
@@ -156,7 +159,7 @@ impl CallArgs {
         let fields = records::fields_of_a_word(ty);
         for (part, vector) in records::in_vectors(offset, parts) {
             let at = parts.get(part).map_or(0, |part| part.offset);
-            let offset = in_area(offset + u64::from(at));
+            let offset = narrow(offset + u64::from(at));
             let place = ClifPlace::Stack { offset };
             let param = Param::new(vector);
             let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
@@ -165,12 +168,4 @@ impl CallArgs {
             self.table.push(content, PlacedParam { param, place });
         }
     }
-}
-
-/// The steps that store a result to the address in the word after an argument area of `offset` bytes.
-fn store_result(offset: u32, moves: &[VectorMove]) -> SmallVec<[Step; 4]> {
-    std::iter::once(Step::AddressInFrame(offset))
-        .chain(Step::stores(moves))
-        .chain([Step::ReturnAddress])
-        .collect()
 }

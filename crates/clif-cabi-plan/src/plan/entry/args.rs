@@ -6,12 +6,12 @@ use smallvec::SmallVec;
 use super::IncomingArea;
 use crate::error::PlanError;
 use crate::machine::{Machine, RegClass};
-use crate::parts::{WORD, slots};
+use crate::parts::{WORD, narrow, slots};
 use crate::places::ClifPlace;
 use crate::plan::entry_stub::{EntryStub, FrameArea, SavedVectors};
 use crate::plan::table::{Content, PassMode, TableBuilder};
 use crate::plan::value::{
-    MAX_PARTS_BYTES, MAX_WORDS, in_area, is_chain, is_exhausted, own_type, wide_moves,
+    MAX_PARTS_BYTES, MAX_WORDS, is_chain, is_exhausted, own_type, placed_parts, wide_moves,
 };
 use crate::plan::variadic::{VariadicEntry, left, taken};
 use crate::signature::Param;
@@ -42,7 +42,7 @@ impl EntryArgs {
         let saved = args.arguments(machine, sig, abi);
         if sig.is_variadic() {
             let taken = taken(abi, machine)?;
-            let area_bytes = in_area(abi.area_bytes);
+            let area_bytes = narrow(abi.area_bytes);
             args.variadic = Some(VariadicEntry::starting_at(machine, taken, area_bytes));
             // What no named argument takes may have an unnamed one.
             for own in left(machine, taken) {
@@ -75,31 +75,36 @@ impl EntryArgs {
                     },
                     _,
                 ) => {
-                    let (first, offset) = (table.parts().len(), in_area(offset));
+                    let (first, offset) = (table.table.parts.len(), narrow(offset));
                     let own = own_type(machine, ty, abi);
                     match own {
-                        Some(own) => table.parts().push(own),
+                        Some(own) => table.table.parts.push(own),
                         None if size > MAX_PARTS_BYTES => {}
-                        None => slots(counting.least_slot, (size, align), ty, table.parts()),
+                        None => slots(
+                            counting.least_slot,
+                            (size, align),
+                            ty,
+                            &mut table.table.parts,
+                        ),
                     }
                     if own.is_some() || !machine.has_area() {
                         table.push_stack_parts(i, first, offset);
                         PassMode::Parts
                     } else {
-                        let size = in_area(size);
+                        let size = narrow(size);
                         let place = ClifPlace::Area { offset, size };
                         table.push_place(Content::Object { arg: i }, place);
                         PassMode::Area
                     }
                 }
                 (Place::Parts(placed), _) if is_chain(machine, place) => {
-                    table.add_placed_parts(counting, ty, placed);
+                    placed_parts(counting, ty, placed, &mut table.table.parts);
                     let content = Content::Part { arg: i, part: 0 };
                     table.push_place(content, ClifPlace::Reg(machine.chain));
                     PassMode::Parts
                 }
                 (Place::Parts(placed), Some(moves)) => {
-                    table.add_placed_parts(counting, ty, placed);
+                    placed_parts(counting, ty, placed, &mut table.table.parts);
                     let offset = saved.add(&moves);
                     PassMode::Stub { offset }
                 }
@@ -123,14 +128,8 @@ impl EntryArgs {
             // Without parameters in it, none has to fill it.
             return self.area.map_or(abi.area_bytes, |_| 0);
         };
-        let words = [
-            (Content::Area, frame.address),
-            (Content::Saved, frame.saved),
-        ];
-        for (content, own) in words {
-            if let Some(own) = own {
-                self.table.push(content, own);
-            }
+        for (content, own) in frame.words {
+            self.table.push(content, own);
         }
         frame.bytes.into()
     }
@@ -151,7 +150,10 @@ impl EntryArgs {
             }
             (None, Some(offset)) => self.area = Some(IncomingArea::FrameOffset(offset)),
             (None, None) => {
-                let area = area(machine, in_area(abi.area_bytes));
+                // A multiple of 8 bytes, which was checked when it was assigned.
+                let (start, end): (_, u32) =
+                    (machine.counting.shadow_bytes, narrow(abi.area_bytes));
+                let area = PlacedParam::block(start, end.saturating_sub(start));
                 self.table.push(Content::Area, area);
             }
         }
@@ -201,10 +203,4 @@ fn in_words(place: &Place) -> bool {
         Place::Parts(parts) => parts.iter().all(is_word),
         _ => true,
     }
-}
-
-/// The whole argument area, of `end` bytes, which was checked to be a multiple of 8 when it was assigned, after its shadow space.
-fn area(machine: &Machine, end: u32) -> PlacedParam {
-    let offset = machine.counting.shadow_bytes;
-    PlacedParam::block(offset, end.saturating_sub(offset))
 }
