@@ -89,7 +89,8 @@ impl Machine {
         let code = &mut StubCode::default();
         let is_refused = |error| matches!(error, Err(PlanError::Step { .. }));
         let mut encoded = (steps.iter()).map(|step| (self.steps.encode)(*step, true, code));
-        match steps.is_empty() || self.has_stubs && !encoded.any(is_refused) {
+        let mut has_all = || self.steps.has_all || !encoded.any(is_refused);
+        match steps.is_empty() || self.has_stubs && has_all() {
             true => Ok(()),
             false => Err(
                 "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",

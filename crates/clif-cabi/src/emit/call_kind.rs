@@ -5,8 +5,8 @@ use crate::cranelift::inst_builder::*;
 
 use super::call::CallSite;
 use super::callable::{Callable, Code};
+use super::check;
 use super::forms::Callee;
-use super::{Values, check};
 use crate::clif_types::is_planned;
 use crate::error::LowerError;
 use crate::import;
@@ -21,26 +21,18 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<Callable, LowerError> {
         check::position(self.builder)?;
         let (plan, func) = (self.plan, &mut *self.builder.func);
-        let called = |function, signature| {
-            let (code, extra) = (Code::Function(function), Values::new());
-            Ok(Callable {
-                code,
-                signature,
-                extra,
-            })
-        };
         let by_stub = plan.indirect.as_ref().zip(plan.indirect_stub());
         let code = match callee {
             Callee::Function(id) => {
                 if let Some(stub) = plan.direct_stub(id.as_u32()) {
                     let (stub, signature) = import_stub(stubs, stub, &plan.signature, func)?;
-                    return called(stub, signature);
+                    return Ok(Callable::function(stub, signature));
                 }
                 let signature = import::planned_signature(func, &plan.signature);
                 let function = stubs.function(id, signature, func)?;
                 check_import(func, function, signature)?;
                 if by_stub.is_none() {
-                    return called(function, signature);
+                    return Ok(Callable::function(function, signature));
                 }
                 Code::Function(function)
             }
@@ -48,7 +40,7 @@ impl CallSite<'_, '_, '_> {
                 let signature = check::imported(&func.dfg, function)?;
                 let is_planned = is_planned(&func.dfg.signatures[signature], &plan.signature);
                 if by_stub.is_none() && is_planned {
-                    return called(function, signature);
+                    return Ok(Callable::function(function, signature));
                 }
                 Code::Function(function)
             }

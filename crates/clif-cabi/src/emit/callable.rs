@@ -35,6 +35,16 @@ pub enum Code {
 }
 
 impl Callable {
+    /// What `call` names for `function`.
+    pub(super) fn function(function: FuncRef, signature: SigRef) -> Self {
+        let (code, extra) = (Code::Function(function), Values::new());
+        Self {
+            code,
+            signature,
+            extra,
+        }
+    }
+
     /// All values of the instruction: those of [`Lowering::values_in`](crate::Lowering::values_in), and what follows them.
     #[must_use]
     pub fn args(&self, values: &[Value]) -> SmallVec<[Value; 16]> {

@@ -6,12 +6,12 @@ use crate::cranelift::codegen::ir::{
     Block, DataFlowGraph, FuncRef, SigRef, Signature, Type, Value, types,
 };
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{ClifPart, MAX_STACK_BYTES, PassMode};
+use clif_cabi_plan::{MAX_STACK_BYTES, PassMode};
 use smallvec::SmallVec;
 
 use super::fields;
 use super::forms::{Arg, Ret};
-use super::value::CValue;
+use super::value::{CValue, memory_or, part_types};
 use crate::clif_types::{clif_type, type_name, type_names};
 use crate::error::LowerError;
 use crate::plan::CallPlan;
@@ -127,23 +127,47 @@ pub(super) fn are_of(
     types.eq(values.iter().map(|value| type_of(dfg, *value)))
 }
 
-/// The types of `parts`.
-pub(super) fn part_types(parts: &[ClifPart]) -> impl Iterator<Item = Type> {
-    parts.iter().map(|part| clif_type(part.ty))
-}
-
 /// The types of `values`, for messages.
 pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
     type_names(values.iter().map(|value| type_of(dfg, *value)))
 }
 
-/// The forms that a value of `parts` has, for messages: `form` is `Arg` or `Ret`.
-pub(super) fn memory_or(parts: &[ClifPart], form: &str) -> String {
-    match parts {
-        [] => format!("{form}::Memory"),
-        _ => {
-            let types = type_names(part_types(parts));
-            format!("{form}::Memory, or {form}::Parts of {types}")
+impl CValue<'_> {
+    /// Refuses `arg`, unless the value can be passed as it is given.
+    pub(super) fn check(&self, dfg: &DataFlowGraph, arg: &Arg) -> Result<(), LowerError> {
+        let no_form = |form: &str| Err(self.error(memory_or(self.parts, "Arg"), form.into()));
+        match (arg, self.mode) {
+            (_, PassMode::Ignore) => Ok(()),
+            (Arg::Memory { base, .. }, _) => address(dfg, *base, self, self.ty),
+            (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => {
+                let found = type_of(dfg, *value);
+                match self.whole() {
+                    Some(own) if own.bits() == found.bits() => Ok(()),
+                    Some(own) => Err(self.error(own.to_string(), type_name(found))),
+                    None => no_form("Arg::Value"),
+                }
+            }
+            (Arg::Value(_), _) => no_form("Arg::Value"),
+            (Arg::Parts(_), PassMode::Lanes(_) | PassMode::Indirect { .. } | PassMode::Area)
+                if self.parts.is_empty() =>
+            {
+                no_form("Arg::Parts")
+            }
+            (Arg::Parts(values), _) if are_of(dfg, values, part_types(self.parts)) => Ok(()),
+            (Arg::Parts(_), _) if self.parts.is_empty() => no_form("Arg::Parts"),
+            (Arg::Parts(values), _) => {
+                let expected = format!("the parts {}", type_names(part_types(self.parts)));
+                Err(self.error(expected, types_of(dfg, values)))
+            }
+            (Arg::Fields(_), PassMode::Lanes(_)) => no_form("Arg::Fields"),
+            (Arg::Fields(values), _) => match fields::fields_of(self.ty) {
+                Err(why) => no_form(&format!("Arg::Fields of {why}")),
+                Ok(own) if are_of(dfg, values, own.iter().map(|field| field.ty)) => Ok(()),
+                Ok(own) => {
+                    let types = type_names(own.iter().map(|field| field.ty));
+                    Err(self.error(format!("the fields {types}"), types_of(dfg, values)))
+                }
+            },
         }
     }
 }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
 use super::memory::{self, Address};
-use super::value::CValue;
+use super::value::{CValue, part_types};
 use super::{Values, check, fields, lanes};
 use crate::clif_types::{clif_type, type_names};
 use crate::error::LowerError;
@@ -117,7 +117,7 @@ impl Entry {
     ) -> Result<Value, LowerError> {
         self.argument(builder, index, |builder, arg| {
             if arg.whole().is_none() && !arg.parts.is_empty() {
-                let types = type_names(check::part_types(arg.parts));
+                let types = type_names(part_types(arg.parts));
                 let expected = format!("Entry::address, or Entry::parts of {types}");
                 return Err(arg.error(expected, "Entry::value".into()));
             }

@@ -8,8 +8,8 @@ use clif_cabi_plan::{PassMode, ResultPlan, Stub};
 use super::entry::Entry;
 use super::forms::Arg;
 use super::memory::Address;
-use super::value::CValue;
-use super::{Values, check, zero};
+use super::value::{CValue, memory_or};
+use super::{Values, zero};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
 use crate::stubs::{Stubs, import_stub};
@@ -47,7 +47,7 @@ impl Entry {
             }
             (_, Some(value)) => value,
             (_, None) => {
-                let expected = check::memory_or(result.parts, "Arg");
+                let expected = memory_or(result.parts, "Arg");
                 return Err(result.error(expected, "nothing".into()));
             }
         };

@@ -16,6 +16,7 @@ use crate::parts::{ClifParts, is_wide};
 static STEPS: Steps = Steps {
     numbered: &counting::SYSTEM_V.params,
     entry: stub::ENTRY,
+    has_all: false,
     encode: stub::encode,
 };
 

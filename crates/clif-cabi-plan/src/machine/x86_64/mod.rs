@@ -20,6 +20,7 @@ use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 static STEPS: Steps = Steps {
     numbered: &SYSTEM_V.params,
     entry: stub::ENTRY,
+    has_all: true,
     encode: stub::encode,
 };
 

@@ -31,9 +31,6 @@ impl Stub {
 /// Appends the instructions of `step`, and a row for each that changes how the caller is found.
 pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
-        Step::ChainToInt(n) | Step::JumpInt(n) if int(n).is_none() => {
-            return Err(step.refused("x86-64"));
-        }
         Step::AddressToInt(_) | Step::AddressToVector(_) => return Err(step.refused("x86-64")),
         // mov eax, n
         Step::SetVectorCount(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
@@ -46,7 +43,7 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
         // mov reg, r10
         Step::ChainToInt(n) => {
-            let (high, low) = number(n);
+            let (high, low) = number(step, n)?;
             code.bytes.extend([0x4c | high, 0x89, 0xd0 | low]);
         }
         // movq xmm, r10
@@ -84,7 +81,7 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
         // jmp [rsp + 8 + area]
         Step::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
-        Step::JumpInt(n) => jump_int(n, code),
+        Step::JumpInt(n) => jump_int(number(step, n)?, code),
         // ret
         Step::Return => code.bytes.push(0xc3),
     }
@@ -103,24 +100,19 @@ fn vectors_to_ints(positions: u8, code: &mut StubCode) {
     }
 }
 
-/// Jumps to the address in the n-th integer register of System V's parameters.
-fn jump_int(n: u8, code: &mut StubCode) {
+/// Jumps to the address in the integer register of this number.
+fn jump_int((high, low): (u8, u8), code: &mut StubCode) {
     // jmp reg
-    let (high, low) = number(n);
     code.bytes.extend((high == 1).then_some(0x41));
     code.bytes.extend([0xff, 0xe0 | low]);
 }
 
 /// The bit that a prefix has of the number of the n-th integer register of System V's parameters, and the three of the instruction.
-fn number(n: u8) -> (u8, u8) {
-    let number = int(n).map_or(0, encoding);
-    (number >> 3, number & 7)
-}
-
-/// The n-th integer register of System V's parameters.
-fn int(n: u8) -> Option<Reg> {
-    let ints = SYSTEM_V.params.of(RegClass::Int);
-    ints.get(usize::from(n)).copied()
+fn number(step: Step, n: u8) -> Result<(u8, u8), PlanError> {
+    let own = SYSTEM_V.params.int.get(usize::from(n));
+    let number = own.map(|reg| encoding(*reg));
+    let number = number.ok_or_else(|| step.refused("x86-64"))?;
+    Ok((number >> 3, number & 7))
 }
 
 /// An instruction that ends in a displacement: of the word after an argument area of `area` bytes, which starts `from` bytes from the base.
