@@ -13,8 +13,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
-#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod conventions;
 #[path = "../probe/mod.rs"]
 mod probe;

@@ -1,0 +1,142 @@
+//! Conventions whose registers are in another order than C's, and those of a language with a mistake each. `machine` has their registers.
+
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod machine;
+
+use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
+
+pub(crate) use machine::FIRST;
+use machine::{
+    ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LANG_RESULTS, LANG_SECOND_FIRST, LAST, LAST_FLOATS,
+    MORE, OTHER, OTHER_FLOATS, OTHER_RESULTS, OTHER_RESULTS_FLOATS,
+};
+
+const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
+const SCALAR_FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
+
+const MEMORY: Rule = Rule::PassByVal { size: 8, align: 8 };
+const RESULTS: &[Rule] = &[
+    Rule::IfType(INTS, &Rule::AssignToReg(OTHER_RESULTS)),
+    Rule::IfType(FLOATS, &Rule::AssignToReg(OTHER_RESULTS_FLOATS)),
+];
+
+const fn convention(
+    name: &'static str,
+    args: &'static [Rule],
+    results: &'static [Rule],
+) -> Convention {
+    Convention {
+        name,
+        rules: Rules {
+            args,
+            results,
+            ..C.rules
+        },
+        ..C
+    }
+}
+
+/// Another order in both classes, some registers skipped and the last ones never used.
+pub(crate) static PERMUTED: Convention = convention(
+    "permuted",
+    &[
+        Rule::DelegateTo(MORE),
+        Rule::IfType(INTS, &Rule::AssignToReg(OTHER)),
+        Rule::IfType(FLOATS, &Rule::AssignToReg(OTHER_FLOATS)),
+        MEMORY,
+    ],
+    RESULTS,
+);
+
+/// The last register first: all before it are skipped by a function of one argument.
+static LAST_FIRST: Convention = convention(
+    "last first",
+    &[
+        Rule::DelegateTo(MORE),
+        Rule::IfType(INTS, &Rule::AssignToReg(LAST)),
+        Rule::IfType(FLOATS, &Rule::AssignToReg(LAST_FLOATS)),
+        MEMORY,
+    ],
+    RESULTS,
+);
+
+/// A float is in a register of each class, as Win64 passes unnamed ones.
+static BOTH: Convention = convention(
+    "both",
+    &[
+        Rule::DelegateTo(MORE),
+        Rule::IfType(SCALAR_FLOATS, &Rule::AssignToBoth(BOTH_FLOATS)),
+        Rule::IfType(INTS, &Rule::AssignToReg(BOTH_INTS)),
+        MEMORY,
+    ],
+    C.rules.results,
+);
+
+/// As C, as a control of these tests themselves.
+static PLAIN: Convention = C;
+static OF_THE_LANGUAGE: Convention = LANG;
+
+pub(crate) static ALL: [&Convention; 6] = [
+    &PERMUTED,
+    &LAST_FIRST,
+    &BOTH,
+    &ALSO,
+    &PLAIN,
+    &OF_THE_LANGUAGE,
+];
+
+/// A language's own convention with a mistake: code of it must not pass for the right one.
+const fn mistaken(rules: Rules) -> Convention {
+    let name = "mistaken";
+    Convention {
+        name,
+        rules,
+        ..LANG
+    }
+}
+
+pub(crate) static MISTAKEN: [(&str, Convention); 4] = [
+    (
+        "the second integer argument first",
+        mistaken(Rules {
+            args: &[
+                Rule::IfType(INTS, &Rule::AssignToReg(LANG_SECOND_FIRST)),
+                Rule::DelegateTo(LANG.rules.args),
+            ],
+            ..LANG.rules
+        }),
+    ),
+    (
+        "results in another order",
+        mistaken(Rules {
+            results: &[
+                Rule::IfType(INTS, &Rule::AssignToReg(LANG_RESULTS)),
+                Rule::DelegateTo(LANG.rules.results),
+            ],
+            ..LANG.rules
+        }),
+    ),
+    (
+        "records in words",
+        mistaken(Rules {
+            classify: |ty, cx| match ty.as_record() {
+                Some(_) => (C.rules.classify)(ty, cx),
+                None => (LANG.rules.classify)(ty, cx),
+            },
+            ..LANG.rules
+        }),
+    ),
+    (
+        "values are not split",
+        mistaken(Rules {
+            classify: |ty, cx| {
+                let mut group = (LANG.rules.classify)(ty, cx)?;
+                group.may_split = false;
+                Ok(group)
+            },
+            ..LANG.rules
+        }),
+    ),
+];
