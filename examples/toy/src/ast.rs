@@ -1,7 +1,17 @@
 //! The program as written: names are not resolved, types not known.
 
 use crate::diag::Span;
+use std::collections::HashSet;
 use std::rc::Rc;
+
+pub(crate) type Names = HashSet<Rc<str>>;
+
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) items: Vec<Item>,
+    /// Names that are not only called: C may call functions of these names.
+    pub(crate) values: Names,
+}
 
 /// A name and where it stands.
 #[derive(Debug, Clone)]
@@ -16,55 +26,34 @@ pub(crate) enum Item {
     /// The functions of one library; without a name, of the running program.
     Extern(Option<Rc<str>>, Vec<FnDecl>),
     Record(RecordDecl),
-    Enum(EnumDecl),
     Use(UseDecl),
-    /// `type name = T;`
-    Alias(Ident, TypeExpr),
-    /// `const NAME: T = value;`
+    /// `const NAME: T = literal;`
     Const(Ident, TypeExpr, Expr),
 }
 
-/// A function: with a body, or declared in an `extern` block. One in another function may use its variables.
+/// A function: with a body, or declared in an `extern` block.
 #[derive(Debug)]
 pub(crate) struct FnDecl {
     pub(crate) name: Ident,
     pub(crate) params: Vec<(Ident, TypeExpr)>,
     pub(crate) variadic: bool,
-    /// None where it is not said: C's, or the language's own.
-    pub(crate) convention: Option<Convention>,
+    /// Spelled `extern "C"`.
+    pub(crate) for_c: bool,
     pub(crate) result: Option<TypeExpr>,
     pub(crate) body: Vec<Stmt>,
+    pub(crate) uses: Uses,
 }
 
-/// How a function is called.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Convention {
-    /// As C functions of the target are.
-    #[default]
-    C,
-    /// As on Windows.
-    Win64,
-    /// As code for processors with AVX calls it: vectors of 32 bytes are passed in registers.
-    Avx,
-    /// The same with AVX-512F, and vectors of 64 bytes.
-    Avx512,
-}
-
-impl Convention {
-    /// As programs name them.
-    pub(crate) const NAMED: [(&str, Convention); 4] = [
-        ("C", Convention::C),
-        ("win64", Convention::Win64),
-        ("avx", Convention::Avx),
-        ("avx512", Convention::Avx512),
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        let mut named = Convention::NAMED.iter();
-        named
-            .find(|(_, own)| *own == self)
-            .map_or("", |(name, _)| name)
-    }
+/// What a function does with names, which decides where its variables live. Names are not resolved: a name that is used so anywhere in the function counts.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Uses {
+    pub(crate) names: Names,
+    /// Something points to it, or a closure uses it.
+    pub(crate) addressed: Names,
+    /// Something points to a part of it, unless it is a pointer itself.
+    pub(crate) parts: Names,
+    /// Whether something may point into the function's frame.
+    pub(crate) has_pointers: bool,
 }
 
 /// `use c "header" from "library";`
@@ -79,27 +68,8 @@ pub(crate) struct UseDecl {
 #[derive(Debug)]
 pub(crate) struct RecordDecl {
     pub(crate) is_union: bool,
-    /// Absent for a record written in the place of a type.
-    pub(crate) name: Option<Ident>,
-    pub(crate) packed: bool,
-    pub(crate) align: Option<Expr>,
-    pub(crate) members: Option<Vec<Member>>,
-    pub(crate) span: Span,
-}
-
-/// A member. Without a name it is an anonymous record or an unnamed bit-field.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) name: Option<Ident>,
-    pub(crate) ty: TypeExpr,
-    pub(crate) bits: Option<Expr>,
-}
-
-#[derive(Debug)]
-pub(crate) struct EnumDecl {
     pub(crate) name: Ident,
-    pub(crate) underlying: Option<TypeExpr>,
-    pub(crate) variants: Vec<(Ident, Option<Expr>)>,
+    pub(crate) members: Option<Vec<(Ident, TypeExpr)>>,
 }
 
 #[derive(Debug)]
@@ -115,14 +85,11 @@ pub(crate) enum TypeKind {
     Fn {
         params: Vec<TypeExpr>,
         variadic: bool,
-        convention: Convention,
         result: Option<Box<TypeExpr>>,
     },
-    /// Element and length. Without a length: a flexible array member.
-    Array(Box<TypeExpr>, Option<Box<Expr>>),
+    /// Element and length.
+    Array(Box<TypeExpr>, Box<Expr>),
     Complex(Box<TypeExpr>),
-    Vector(Box<TypeExpr>, Box<Expr>),
-    Record(Box<RecordDecl>),
     /// `!`: the function does not return.
     Never,
 }
@@ -140,8 +107,6 @@ pub(crate) enum StmtKind {
     /// `place = value;`, or `place op= value;`
     Assign(Expr, Option<BinaryOp>, Expr),
     Expr(Expr),
-    /// A function in the function.
-    Fn(FnDecl),
     If(Expr, Vec<Stmt>, Vec<Stmt>),
     While(Expr, Vec<Stmt>),
     /// `for var in low..high { .. }`
@@ -160,17 +125,12 @@ pub(crate) struct Expr {
 
 #[derive(Debug)]
 pub(crate) enum ExprKind {
-    /// Value and suffix.
-    Int(u128, Rc<str>),
-    /// Digits with at most one point and an exponent, and suffix.
-    Float(Rc<str>, Rc<str>),
-    Str(Vec<u8>),
+    Number(Number),
     Char(u8),
     Bool(bool),
     Null,
+    Str(Vec<u8>),
     Name(Rc<str>),
-    /// `Enum::Variant`
-    Path(Ident, Ident),
     Unary(UnaryOp, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     Call(Box<Expr>, Vec<Expr>),
@@ -179,18 +139,26 @@ pub(crate) enum ExprKind {
     Cast(Box<Expr>, TypeExpr),
     SizeOf(TypeExpr),
     AlignOf(TypeExpr),
-    OffsetOf(TypeExpr, Ident),
     /// `complex(re, im)`
     Complex(Box<Expr>, Box<Expr>),
     Record(Ident, Vec<(Ident, Expr)>),
     Array(Vec<Expr>),
-    /// `[value; count]`
-    Repeat(Box<Expr>, Box<Expr>),
     /// `fn(params) -> result { .. }`
     Closure(Box<FnDecl>),
     VaStart,
     /// `va_arg(list, T)`
     VaArg(Box<Expr>, TypeExpr),
+}
+
+/// A number as written.
+#[derive(Debug)]
+pub(crate) struct Number {
+    /// With at most one point and an exponent, in decimal.
+    pub(crate) digits: Rc<str>,
+    /// The value, if it has neither.
+    pub(crate) integer: Option<u128>,
+    /// The type that it says it has, or nothing.
+    pub(crate) suffix: Rc<str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +192,6 @@ const OPERATORS: [(BinaryOp, &str, u8); 18] = [
 impl BinaryOp {
     /// The level of comparisons, which do not chain.
     pub(crate) const COMPARISON: u8 = 3;
-    pub(crate) const ADDITIVE: u8 = 8;
     pub(crate) const TIGHTEST: u8 = 9;
 
     /// The operator written `symbol`, and how tightly it binds.
@@ -241,5 +208,9 @@ impl BinaryOp {
 
     pub(crate) fn is_comparison(self) -> bool {
         matches!(self, Eq | Ne | Lt | Le | Gt | Ge)
+    }
+
+    pub(crate) fn is_shift(self) -> bool {
+        matches!(self, Shl | Shr)
     }
 }

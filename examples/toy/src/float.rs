@@ -20,9 +20,7 @@ pub(crate) fn to_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> 
         Scalar::F128 => read::<Quad>,
         _ => return Err("there are no literals of this type"),
     };
-    let exponent = text
-        .split_once(['e', 'E'])
-        .map_or("0", |(_, exponent)| exponent);
+    let (_, exponent) = text.split_once(['e', 'E']).unwrap_or(("", "0"));
     let is_near = |exponent: i32| exponent.unsigned_abs() as usize <= MAX_DIGITS;
     if text.len() > MAX_DIGITS || !exponent.parse().is_ok_and(is_near) {
         return Err("this number has too many digits");
@@ -37,17 +35,6 @@ fn read<F: Float>(text: &str) -> Result<u128, &'static str> {
         }
         Ok(read) => Ok(read.value.to_bits()),
         Err(_) => Err("this is no number"),
-    }
-}
-
-/// The sign of a float, which is its topmost bit.
-pub(crate) fn sign_bit(scalar: Scalar) -> u128 {
-    match scalar {
-        Scalar::F16 | Scalar::BF16 => 1 << 15,
-        Scalar::F32 => 1 << 31,
-        Scalar::F64 => 1 << 63,
-        Scalar::F80 => 1 << 79,
-        _ => 1 << 127,
     }
 }
 
@@ -69,6 +56,7 @@ mod tests {
         ] {
             assert_eq!(to_bits("0.1", scalar), Ok(bits), "{scalar:?}");
         }
+        assert_eq!(to_bits("-0", Scalar::F64), Ok(1 << 63));
         assert!(to_bits("1e39", Scalar::F32).is_err());
         assert_eq!(to_bits("1e-4999", Scalar::F64), Ok(0));
         assert!(to_bits("1e999999999999", Scalar::F64).is_err());

@@ -33,6 +33,9 @@ pub(crate) fn run(
         engine.define(function.func, &mut function.context)?;
     }
     // Addresses of imports are bound before the code that calls them is finished.
+    for name in &program.libraries {
+        engine.add_library(&open(name, directories)?);
+    }
     bind_imports(&mut engine, &program.imports, directories, settings)?;
     engine.finalize()?;
     let Some((main, has_result)) = program.main else {
@@ -76,11 +79,7 @@ fn bind_imports(
         let library = match libraries.get(&**name) {
             Some(library) => library.clone(),
             None => {
-                let found = directories.iter().map(|directory| directory.join(&**name));
-                let path = found.into_iter().find(|path| path.exists());
-                // SAFETY: the program names the library, and answers for it as a C program does for those it is linked with.
-                let library =
-                    unsafe { Library::open(path.unwrap_or_else(|| PathBuf::from(&**name))) }?;
+                let library = open(name, directories)?;
                 engine.add_library(&library);
                 libraries.insert(name, library.clone());
                 library
@@ -89,4 +88,11 @@ fn bind_imports(
         engine.bind(symbol, library.symbol(symbol)?)?;
     }
     Ok(())
+}
+
+fn open(name: &str, directories: &[PathBuf]) -> Result<Library, Error> {
+    let mut paths = directories.iter().map(|directory| directory.join(name));
+    let path = paths.find(|path| path.exists());
+    // SAFETY: the program names the library, and answers for it as a C program does for those it is linked with.
+    unsafe { Library::open(path.unwrap_or_else(|| PathBuf::from(name))) }
 }

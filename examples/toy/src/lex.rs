@@ -1,6 +1,7 @@
 //! Tokens. Numbers, strings and comments are taken apart here; what a number's suffix means to its
 //! type is the checker's business.
 
+use crate::ast::Number;
 use crate::diag::{Check, Diagnostic, Span, fail};
 use logos::Logos;
 
@@ -36,19 +37,18 @@ macro_rules! tokens {
     };
 }
 
-// There is no `>>`: the parser puts two adjacent `>` together, so that `<...>` may nest.
 tokens! {
-    "alignof" AlignOf, "as" As, "break" Break, "complex" Complex,
-    "const" Const, "continue" Continue, "else" Else, "enum" Enum, "extern" Extern,
-    "false" False, "fn" Fn, "for" For, "if" If, "in" In, "let" Let, "null" Null,
-    "offsetof" OffsetOf, "return" Return, "sizeof" SizeOf, "struct" Struct, "true" True,
-    "type" Type, "union" Union, "use" Use, "va_arg" VaArg,
-    "va_start" VaStart, "vec" Vec, "while" While,
-    "(" LParen, ")" RParen, "[" LBracket, "]" RBracket, "{" LBrace, "}" RBrace, "#" Hash,
-    "," Comma, ";" Semi, "::" PathSep, ":" Colon, "->" Arrow, "..." Ellipsis, ".." DotDot,
-    "." Dot, "=" Assign, "==" Eq, "!=" Ne, "<=" Le, "<" Lt, ">=" Ge, ">" Gt, "<<=" ShlAssign,
-    "<<" Shl, "&&" AndAnd, "||" OrOr, "+=" PlusAssign, "-=" MinusAssign, "*=" StarAssign,
+    "alignof" AlignOf, "as" As, "break" Break, "complex" Complex, "const" Const,
+    "continue" Continue, "else" Else, "extern" Extern, "false" False, "fn" Fn, "for" For,
+    "if" If, "in" In, "let" Let, "null" Null, "return" Return, "sizeof" SizeOf,
+    "struct" Struct, "true" True, "union" Union, "use" Use, "va_arg" VaArg,
+    "va_start" VaStart, "while" While,
+    "(" LParen, ")" RParen, "[" LBracket, "]" RBracket, "{" LBrace, "}" RBrace,
+    "," Comma, ";" Semi, ":" Colon, "->" Arrow, "..." Ellipsis, ".." DotDot, "." Dot,
+    "=" Assign, "==" Eq, "!=" Ne, "<=" Le, "<" Lt, ">=" Ge, ">" Gt, "<<" Shl, ">>" Shr,
+    "&&" AndAnd, "||" OrOr, "+=" PlusAssign, "-=" MinusAssign, "*=" StarAssign,
     "/=" SlashAssign, "%=" PercentAssign, "&=" AndAssign, "|=" OrAssign, "^=" XorAssign,
+    "<<=" ShlAssign, ">>=" ShrAssign,
     "+" Plus, "-" Minus, "*" Star, "/" Slash, "%" Percent, "&" And, "|" Or, "^" Xor, "!" Not,
     "~" Tilde,
 }
@@ -152,27 +152,37 @@ fn hex_escape(chars: &mut std::str::Chars<'_>, span: Span) -> Check<u8> {
     }
 }
 
-/// The value of an integer literal, and its suffix (empty if none).
-pub(crate) fn integer(text: &str, span: Span) -> Check<(u128, &str)> {
-    let (radix, digits) = match text.get(..2) {
-        Some("0x") => (16, text.get(2..).unwrap_or("")),
-        Some("0o") => (8, text.get(2..).unwrap_or("")),
-        Some("0b") => (2, text.get(2..).unwrap_or("")),
-        _ => (10, text),
+/// The parts of a number: `7`, `0xffu8`, `1_000.5e-3`, `7f32`.
+pub(crate) fn number(text: &str, is_float: bool, span: Span) -> Check<Number> {
+    let (radix, rest) = match text.strip_prefix("0x") {
+        Some(rest) => (16, rest),
+        None => (10, text),
     };
-    let split = digits
-        .find(|c: char| c != '_' && !c.is_digit(radix))
-        .unwrap_or(digits.len());
-    let (digits, suffix) = digits.split_at(split);
+    let is_suffix = |c: char| match is_float {
+        // An exponent's `e` is followed by a digit or a sign, a suffix begins with another letter.
+        true => c.is_ascii_alphabetic() && !matches!(c, 'e' | 'E'),
+        false => c != '_' && !c.is_digit(radix),
+    };
+    let (digits, suffix) = rest.split_at(rest.find(is_suffix).unwrap_or(rest.len()));
     let digits = digits.replace('_', "");
+    let suffix = suffix.into();
+    if is_float {
+        let (digits, integer) = (digits.into(), None);
+        return Ok(Number {
+            digits,
+            integer,
+            suffix,
+        });
+    }
     if digits.is_empty() {
         return fail(span, format!("`{text}` has no digits"));
     }
     let value = u128::from_str_radix(&digits, radix)
         .map_err(|_| Diagnostic::new(span, "this number needs more than 128 bits"))?;
-    if suffix.starts_with(|c: char| c.is_ascii_digit()) {
-        let message = format!("`{text}` has a digit that base {radix} does not know");
-        return fail(span, message);
-    }
-    Ok((value, suffix))
+    let (digits, integer) = (value.to_string().into(), Some(value));
+    Ok(Number {
+        digits,
+        integer,
+        suffix,
+    })
 }

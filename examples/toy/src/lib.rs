@@ -12,7 +12,6 @@ mod lex;
 mod lower;
 mod object;
 mod parse;
-mod scan;
 mod types;
 
 use ariadne::Source;
@@ -116,7 +115,7 @@ impl Text {
     #[must_use]
     pub fn uses_headers(&self) -> bool {
         let is_use = |item: &ast::Item| matches!(item, ast::Item::Use(_));
-        parse::parse(&self.text).is_ok_and(|items| items.iter().any(is_use))
+        parse::parse(&self.text).is_ok_and(|program| program.items.iter().any(is_use))
     }
 
     /// Finds out whether the program is right. C headers are searched next to the file and in `include`.
@@ -194,13 +193,13 @@ impl Text {
         module: &mut dyn Module,
         exports: bool,
     ) -> Result<Program, Failure> {
-        let items = parse::parse(&self.text).map_err(|diagnostic| self.complain(&[diagnostic]))?;
-        let imports = header::read(&items, &self.file, include, &self.target);
-        let imports = imports.map_err(|unread| match unread {
+        let program = parse::parse(&self.text).map_err(|why| self.complain(&[why]))?;
+        let import = header::read(&program.items, &self.file, include, &self.target);
+        let import = import.map_err(|unread| match unread {
             Unread::Program(diagnostic) => self.complain(&[diagnostic]),
             Unread::Host(why) => Failure::NotRun(why),
         })?;
-        lower::lower(&items, &imports, &self.target, module, exports)
+        lower::lower(&program, import.as_ref(), &self.target, module, exports)
             .map_err(|all| self.complain(&all))
     }
 

@@ -5,7 +5,6 @@
 //! (`lower/memory.rs`), and lives in memory otherwise. A variable of the first two kinds is Cranelift variables unless something points to it.
 
 mod call;
-mod constant;
 mod decl;
 mod expr;
 mod function;
@@ -18,10 +17,9 @@ mod signature;
 mod stmt;
 mod value;
 
-use crate::ast::{EnumDecl, Expr, FnDecl, Ident, Item, RecordDecl, TypeExpr};
+use crate::ast::{self, Expr, FnDecl, Ident, Item, Names, TypeExpr};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::header::Import;
-use crate::scan;
 use crate::types::{FnTy, Ty, TyKind, Types};
 use cabi::{FnSig, Target};
 use clif_cabi::Lowering;
@@ -36,10 +34,7 @@ use value::Field;
 /// After so many complaints the rest would only repeat them.
 const MAX_DIAGNOSTICS: usize = 20;
 
-/// How deep checking may recurse, through declarations that need each other too.
-const MAX_DEPTH: u32 = 200;
-
-/// What makes function pointers of nested functions: `closures.rs`.
+/// What makes function pointers of closures: `closures.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
 
 /// A program as code.
@@ -49,6 +44,8 @@ pub(crate) struct Program {
     pub(crate) main: Option<(FuncId, bool)>,
     /// The functions that are called and not defined: their libraries, if they say one, and symbols.
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
+    /// Where those are looked for that say none, before the running program.
+    pub(crate) libraries: Vec<Rc<str>>,
     /// Where values are passed, in the order of the program.
     pub(crate) notes: Vec<Note>,
 }
@@ -69,10 +66,10 @@ pub(crate) struct Note {
     pub(crate) calls: Vec<(Span, String, FnSig)>,
 }
 
-/// Compiles a program; `imports` are the headers it uses. With `exports` C finds `main` and the functions spelled `extern "C"` by their names.
+/// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions spelled `extern "C"` by their names.
 pub(crate) fn lower(
-    items: &[Item],
-    imports: &[Import],
+    program: &ast::Program,
+    import: Option<&Import>,
     target: &Target,
     module: &mut dyn Module,
     exports: bool,
@@ -83,18 +80,13 @@ pub(crate) fn lower(
         module,
         exports,
         types: Types::new(target),
-        imports,
-        values: scan::values(items),
+        import,
+        values: &program.values,
         names: HashMap::new(),
         functions: Vec::new(),
-        records: Vec::new(),
-        enums: Vec::new(),
         taken: Taken::default(),
         va_list: Ty::BYTES,
-        aliases: HashMap::new(),
-        constants: HashMap::new(),
         frames: Vec::new(),
-        depth: 0,
         strings: HashMap::new(),
         fields: HashMap::new(),
         imported: HashMap::new(),
@@ -102,7 +94,7 @@ pub(crate) fn lower(
         compiled: Vec::new(),
         notes: Vec::new(),
     };
-    session.whole(items);
+    session.whole(&program.items);
     if !session.diagnostics.is_empty() {
         session.diagnostics.truncate(MAX_DIAGNOSTICS);
         return Err(session.diagnostics);
@@ -116,11 +108,9 @@ enum Meaning<'p> {
     /// Into `Session::functions`.
     Function(usize),
     Record(usize),
-    Enum(usize),
-    Alias(&'p TypeExpr),
     Const(&'p TypeExpr, &'p Expr),
-    /// Of a C header.
-    CAlias(Ty),
+    /// A type of a C header.
+    CType(Ty),
     /// Of a C header: its type and its value.
     CConstant(Ty, i128),
 }
@@ -131,7 +121,7 @@ struct Function<'p> {
     span: Span,
     /// None for one of a C header, whose type is known.
     decl: Option<&'p FnDecl>,
-    ty: Option<Ty>,
+    ty: Option<Rc<FnTy>>,
     origin: Origin,
     params: Vec<Rc<str>>,
     declared: Option<clif_cabi::Function>,
@@ -143,15 +133,7 @@ enum Origin {
     Extern(Option<Rc<str>>, Rc<str>),
     Toy,
     /// In another function, and called with a static chain.
-    Nested,
-}
-
-/// How far a record or enum has been looked into.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    New,
-    Running,
-    Done,
+    Closure,
 }
 
 struct Session<'p> {
@@ -161,20 +143,13 @@ struct Session<'p> {
     types: Types,
     names: HashMap<Rc<str>, (Meaning<'p>, Span)>,
     functions: Vec<Function<'p>>,
-    /// In the order of `types`; without a declaration if they are C's.
-    records: Vec<(Option<&'p RecordDecl>, Progress)>,
-    enums: Vec<(Option<&'p EnumDecl>, Progress)>,
-    imports: &'p [Import],
+    import: Option<&'p Import>,
     taken: Taken,
     /// Functions by these names are values somewhere: C may call them.
-    values: HashSet<Rc<str>>,
+    values: &'p Names,
     va_list: Ty,
-    /// What aliases and constants amount to, by their places.
-    aliases: HashMap<Span, Ty>,
-    constants: HashMap<Span, i128>,
     /// The functions being compiled, each standing in the one before.
     frames: Vec<Frame>,
-    depth: u32,
     strings: HashMap<Vec<u8>, DataId>,
     /// What `fields` says of a type.
     fields: HashMap<Ty, Option<Rc<[Field]>>>,
@@ -195,26 +170,29 @@ impl<'p> Session<'p> {
             Err(why) => self.report(Diagnostic::new(Span::default(), why)),
         }
         items.iter().for_each(|item| self.collect(item));
-        let mut names: Vec<(Meaning<'p>, Span)> = self.names.values().copied().collect();
-        names.sort_by_key(|(_, span)| span.start);
-        for (meaning, _) in names {
-            let found = match meaning {
-                Meaning::Record(id) => self.lay_out(id),
-                Meaning::Enum(id) => self.number_variants(id),
-                Meaning::Alias(ty) => self.ty(ty).map(|_| ()),
-                Meaning::Const(ty, value) => self.check_const(ty, value),
-                Meaning::Function(id) => self.fn_ty(id).map(|_| ()),
-                Meaning::CAlias(_) | Meaning::CConstant(..) => Ok(()),
+        for item in items {
+            let found = match item {
+                Item::Record(decl) => match self.names.get(&decl.name.name) {
+                    Some((Meaning::Record(id), at)) if *at == decl.name.span => {
+                        self.lay_out(*id, decl)
+                    }
+                    _ => Ok(()),
+                },
+                Item::Const(_, ty, value) => self.check_const(ty, value),
+                _ => Ok(()),
             };
             self.keep(found);
         }
-        for id in 0..self.functions.len() {
-            if !self.diagnostics.is_empty() && self.functions[id].ty.is_none() {
-                continue;
-            }
+        let own = self.functions.len();
+        for id in 0..own {
+            let ty = self.fn_ty(id).map(|_| ());
+            self.keep(ty);
+        }
+        for id in 0..own {
             let lowered = match self.functions[id].origin {
-                Origin::Toy => self.function_body(id),
-                _ => self.note(id),
+                _ if self.functions[id].ty.is_none() => Ok(()),
+                Origin::Toy => self.function_body(id).map(|_| ()),
+                _ => self.note_import(id),
             };
             self.keep(lowered);
         }
@@ -226,15 +204,17 @@ impl<'p> Session<'p> {
             _ => None,
         };
         let result = |function: &Function<'_>| {
-            let ty = function.ty.and_then(|ty| self.types.as_fn(ty))?;
-            Some((function.declared.as_ref()?.body, ty.result == Ty::I32))
+            let has_result = function.ty.as_ref()?.result == Ty::I32;
+            Some((function.declared.as_ref()?.body, has_result))
         };
         let imports = self.imported.iter();
+        let imports = imports.map(|(symbol, (_, library))| (library.clone(), symbol.clone()));
         Program {
             main: main.and_then(result),
-            imports: imports
-                .map(|(symbol, (_, library))| (library.clone(), symbol.clone()))
-                .collect(),
+            imports: imports.collect(),
+            libraries: self
+                .import
+                .map_or(Vec::new(), |import| import.libraries.clone()),
             functions: self.compiled,
             notes: self.notes,
         }
@@ -249,19 +229,12 @@ impl<'p> Session<'p> {
                     self.add_function(function, Origin::Extern(library.clone(), symbol));
                 }
             }
-            Item::Record(record) => {
-                let id = self.add_record(record);
-                if let Some(name) = &record.name {
-                    self.add_name(name, Meaning::Record(id));
-                }
-            }
-            Item::Enum(decl) => {
-                let id = self.add_enum(decl);
-                self.add_name(&decl.name, Meaning::Enum(id));
+            Item::Record(decl) => {
+                let id = self.types.add_record(&decl.name.name, decl.is_union);
+                self.add_name(&decl.name, Meaning::Record(id));
             }
             // Read already; what it declares is looked up when it is used.
             Item::Use(_) => {}
-            Item::Alias(name, ty) => self.add_name(name, Meaning::Alias(ty)),
             Item::Const(name, ty, value) => self.add_name(name, Meaning::Const(ty, value)),
         }
     }
@@ -288,10 +261,8 @@ impl<'p> Session<'p> {
     fn add_name(&mut self, ident: &Ident, meaning: Meaning<'p>) {
         let (name, span) = (&ident.name, ident.span);
         if self.is_builtin(name) {
-            self.report(Diagnostic::new(
-                span,
-                format!("`{name}` is a type of the language"),
-            ));
+            let message = format!("`{name}` is a type of the language");
+            self.report(Diagnostic::new(span, message));
         } else if let Some((_, first)) = self.names.get(name) {
             let twice = Diagnostic::new(span, format!("`{name}` is declared twice"));
             let twice = twice.other(*first, "first declared here");
@@ -302,111 +273,87 @@ impl<'p> Session<'p> {
     }
 
     /// The type of a function.
-    fn fn_ty(&mut self, id: usize) -> Check<Ty> {
+    fn fn_ty(&mut self, id: usize) -> Check<Rc<FnTy>> {
         let function = &self.functions[id];
-        let (Some(decl), None) = (function.decl, function.ty) else {
-            return function
-                .ty
-                .ok_or_else(|| Diagnostic::new(function.span, "no type"));
+        if let Some(ty) = &function.ty {
+            return Ok(Rc::clone(ty));
+        }
+        let Some(decl) = function.decl else {
+            return fail(function.span, "this function has no type");
         };
-        let mut params = Vec::new();
-        let mut seen = HashSet::new();
+        let (mut params, mut seen) = (Vec::new(), HashSet::new());
         for (name, ty) in &decl.params {
             params.push(self.param_ty(ty)?);
             if !seen.insert(&name.name) {
-                return fail(
-                    name.span,
-                    format!("two parameters are called `{}`", name.name),
-                );
+                let message = format!("two parameters are called `{}`", name.name);
+                return fail(name.span, message);
             }
         }
-        let result = decl
-            .result
-            .as_ref()
-            .map_or(Ok(Ty::VOID), |ty| self.result_ty(ty))?;
-        let convention = self.convention(decl.convention, decl.name.span)?;
+        let result = decl.result.as_ref();
+        let result = result.map_or(Ok(Ty::VOID), |ty| self.result_ty(ty))?;
         let variadic = decl.variadic;
-        let function = FnTy {
+        let ty = FnTy {
             params,
             variadic,
-            convention,
             result,
         };
-        let ty = self.types.function(function);
-        let plain = [Ty::VOID, Ty::I32].contains(&result) && !variadic;
         if &*decl.name.name == "main" && matches!(self.functions[id].origin, Origin::Toy) {
-            let params = self
-                .types
-                .as_fn(ty)
-                .map_or(Vec::new(), |ty| ty.params.clone());
-            let argv = |ty: &Ty| {
-                self.types
-                    .pointee(*ty)
-                    .and_then(|to| self.types.pointee(to))
-            };
-            let takes = match &params[..] {
-                [] => true,
-                [Ty::I32, list] => argv(list).is_some(),
-                _ => false,
-            };
-            if !(takes && plain && decl.convention.unwrap_or_default() == Default::default()) {
-                let why = Diagnostic::new(
-                    decl.name.span,
-                    "`main` has another signature than a program's",
-                );
-                return Err(why.note("it is `fn main()` or `fn main(argc: i32, argv: **u8)`, and returns nothing or `i32`"));
-            }
+            self.check_main(&ty, decl.name.span)?;
         }
-        self.functions[id].ty = Some(ty);
+        let ty = Rc::new(ty);
+        self.functions[id].ty = Some(Rc::clone(&ty));
         Ok(ty)
     }
 
+    fn check_main(&mut self, ty: &FnTy, span: Span) -> Check<()> {
+        let argv = self.types.pointer(Ty::BYTES);
+        let takes = ty.params.is_empty() || ty.params == [Ty::I32, argv];
+        if takes && matches!(ty.result, Ty::VOID | Ty::I32) && !ty.variadic {
+            return Ok(());
+        }
+        let why = Diagnostic::new(span, "`main` has another signature than a program's");
+        let right =
+            "it is `fn main()` or `fn main(argc: i32, argv: **u8)`, and returns nothing or `i32`";
+        Err(why.note(right))
+    }
+
     /// `fn name(T) -> U`
-    fn heading(&self, id: usize) -> String {
+    fn heading(&mut self, id: usize) -> String {
         let function = &self.functions[id];
-        let ty = function.ty.map_or(String::new(), |ty| self.types.name(ty));
+        let ty = function.ty.clone().map(|ty| self.types.function(ty));
+        let ty = ty.map_or(String::new(), |ty| self.types.name(ty));
         let heading = ty.replacen("fn", &format!("fn {}", function.name), 1);
         match &function.origin {
             Origin::Extern(Some(library), _) => format!("extern \"{library}\" {heading}"),
             Origin::Extern(None, _) => format!("extern {heading}"),
-            Origin::Toy | Origin::Nested => heading,
+            Origin::Toy | Origin::Closure => heading,
         }
     }
 
-    /// Keeps the signature of a function that is declared, for `toy emit abi`.
-    fn note(&mut self, id: usize) -> Check<()> {
-        self.fn_ty(id)?;
-        let (span, params) = (self.functions[id].span, self.functions[id].params.clone());
-        let (heading, sig) = (self.heading(id), self.signature(id)?);
-        self.lowering.call_plan(&sig).at(span)?;
-        let calls = Vec::new();
+    /// Keeps a signature for `toy emit abi`. The result is the note's place.
+    fn add_note(&mut self, id: usize, sig: FnSig) -> usize {
+        let heading = self.heading(id);
+        let function = &self.functions[id];
         self.notes.push(Note {
             heading,
-            params,
+            params: function.params.clone(),
             sig,
-            span,
-            calls,
+            span: function.span,
+            calls: Vec::new(),
         });
+        self.notes.len() - 1
+    }
+
+    fn note_import(&mut self, id: usize) -> Check<()> {
+        let sig = self.signature(id)?;
+        self.lowering.call_plan(&sig).at(self.functions[id].span)?;
+        self.add_note(id, sig);
         Ok(())
     }
 
     /// A refusal in which `{}` stands for the type.
     fn wrong<T>(&self, span: Span, ty: Ty, text: &str) -> Check<T> {
         fail(span, text.replace("{}", &self.types.name(ty)))
-    }
-
-    /// Goes one level deeper, or refuses.
-    fn look<T>(&mut self, span: Span, into: impl FnOnce(&mut Self) -> Check<T>) -> Check<T> {
-        if self.depth >= MAX_DEPTH {
-            return fail(
-                span,
-                "this needs too many declarations that need each other",
-            );
-        }
-        self.depth += 1;
-        let result = into(self);
-        self.depth -= 1;
-        result
     }
 
     fn keep(&mut self, result: Check<()>) {
@@ -432,7 +379,9 @@ impl<'p> Session<'p> {
         match reason {
             Some(why) => format!("`{name}` cannot be used: {why}"),
             None if ty == Ty::VOID => "a `*void` points to nothing of a known size".to_owned(),
-            None => format!("`{name}` is opaque: only pointers to it exist"),
+            None => {
+                format!("`{name}` is opaque, or comes later: only pointers to it exist here")
+            }
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>
         .iter()
         .any(|(_, symbol)| &**symbol == CLOSURE)
     {
-        return Err("function pointers to nested functions exist in the JIT alone".to_owned());
+        return Err("closures exist in the JIT alone".to_owned());
     }
     for mut function in program.functions {
         let defined = module.define_function(function.func, &mut function.context);

@@ -1,11 +1,11 @@
-//! From tokens to the tree: recursive descent by hand. Items are read here; types, functions, statements and expressions in the files
-//! below. The first error ends the parse.
+//! From tokens to the tree: recursive descent by hand. Items and types are read here; functions, statements and expressions in the files below. The first
+//! error ends the parse.
 
 mod expr;
 mod stmt;
 mod ty;
 
-use crate::ast::{EnumDecl, Expr, Ident, Item, Member, RecordDecl, TypeExpr, UseDecl};
+use crate::ast::{Expr, ExprKind, Ident, Item, Names, Program, RecordDecl, UnaryOp, UseDecl, Uses};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::lex::{Spanned, Token, lex, unescape};
 use std::rc::Rc;
@@ -14,21 +14,23 @@ use std::rc::Rc;
 const MAX_DEPTH: u32 = 128;
 
 /// The tree of `source`.
-pub(crate) fn parse(source: &str) -> Check<Vec<Item>> {
+pub(crate) fn parse(source: &str) -> Check<Program> {
     let tokens = lex(source)?;
     let mut parser = Parser {
         source,
         tokens: &tokens,
         at: 0,
         depth: 0,
-        below: 0,
         no_record_literal: false,
+        uses: Vec::new(),
+        values: Names::new(),
     };
     let mut items = Vec::new();
     while parser.peek() != Token::End {
         items.push(parser.item()?);
     }
-    Ok(items)
+    let values = parser.values;
+    Ok(Program { items, values })
 }
 
 struct Parser<'a> {
@@ -37,42 +39,45 @@ struct Parser<'a> {
     at: usize,
     /// Of the construct being read: blocks, expressions and types together.
     depth: u32,
-    /// How deep the deepest tree is that was read in it so far.
-    below: u32,
     /// In a condition `name {` begins the block, not a record literal.
     no_record_literal: bool,
+    /// Of the functions being read, the innermost last.
+    uses: Vec<Uses>,
+    values: Names,
 }
 
 impl<'a> Parser<'a> {
     fn item(&mut self) -> Check<Item> {
         match self.peek() {
             Token::Fn => Ok(Item::Fn(self.function()?)),
-            Token::Extern if self.has_convention() => Ok(Item::Fn(self.function()?)),
+            Token::Extern if self.is_for_c() => Ok(Item::Fn(self.function()?)),
             Token::Extern => self.extern_block(),
-            Token::Struct | Token::Union | Token::Hash => Ok(Item::Record(self.record(true)?)),
-            Token::Enum => Ok(Item::Enum(self.enum_decl()?)),
+            Token::Struct | Token::Union => Ok(Item::Record(self.record()?)),
             Token::Use => Ok(Item::Use(self.use_decl()?)),
-            Token::Type => {
-                self.next();
-                let name = self.ident("a name for the type")?;
-                self.expect(Token::Assign, "`=`")?;
-                let ty = self.ty()?;
-                self.expect(Token::Semi, "`;`")?;
-                Ok(Item::Alias(name, ty))
-            }
-            Token::Const => {
-                self.next();
-                let name = self.ident("a name for the constant")?;
-                self.expect(Token::Colon, "`:` and the constant's type")?;
-                let ty = self.ty()?;
-                self.expect(Token::Assign, "`=`")?;
-                let value = self.expr()?;
-                self.expect(Token::Semi, "`;`")?;
-                Ok(Item::Const(name, ty, value))
-            }
-            _ => Err(self
-                .unexpected("`fn`, `extern`, `use`, `struct`, `union`, `enum`, `type` or `const`")),
+            Token::Const => self.const_item(),
+            _ => Err(self.unexpected("`fn`, `extern`, `use`, `struct`, `union` or `const`")),
         }
+    }
+
+    fn const_item(&mut self) -> Check<Item> {
+        self.next();
+        let name = self.ident("a name for the constant")?;
+        self.expect(Token::Colon, "`:` and the constant's type")?;
+        let ty = self.ty()?;
+        self.expect(Token::Assign, "`=`")?;
+        let value = self.expr()?;
+        let number = match &value.kind {
+            ExprKind::Unary(UnaryOp::Neg, number) => number,
+            _ => &value,
+        };
+        if !matches!(
+            number.kind,
+            ExprKind::Number(_) | ExprKind::Char(_) | ExprKind::Bool(_)
+        ) {
+            return fail(value.span, "a constant is a number as written, or a `bool`");
+        }
+        self.expect(Token::Semi, "`;`")?;
+        Ok(Item::Const(name, ty, value))
     }
 
     fn use_decl(&mut self) -> Check<UseDecl> {
@@ -129,89 +134,23 @@ impl<'a> Parser<'a> {
         Ok(Item::Extern(library, functions))
     }
 
-    /// `#[packed] #[align(n)] struct name { members }`; an item may also be opaque, `struct name;`.
-    fn record(&mut self, is_item: bool) -> Check<RecordDecl> {
-        let start = self.span();
-        let (packed, align) = self.attrs()?;
-        let is_union = self.peek() == Token::Union;
-        if !is_union && self.peek() != Token::Struct {
-            return Err(self.unexpected("`struct` or `union`"));
+    /// `struct name { members }`, or opaque: `struct name;`.
+    fn record(&mut self) -> Check<RecordDecl> {
+        let is_union = self.next() == Token::Union;
+        let name = self.ident("a name for the record")?;
+        let mut members = None;
+        if !self.accept(Token::Semi) {
+            self.expect(Token::LBrace, "`{` or `;`")?;
+            members = Some(self.list(Token::RBrace, "`,` or `}`", |parser| {
+                let member = parser.ident("a member or `}`")?;
+                parser.expect(Token::Colon, "`:` and the member's type")?;
+                Ok((member, parser.ty()?))
+            })?);
         }
-        self.next();
-        let (mut name, mut members) = (None, None);
-        if is_item {
-            name = Some(self.ident("a name for the record")?);
-        }
-        if !(is_item && self.accept(Token::Semi)) {
-            self.expect(Token::LBrace, "`{`")?;
-            members = Some(self.list(Token::RBrace, "`,` or `}`", Self::member)?);
-        }
-        let span = name.as_ref().map_or(start, |name| name.span);
         Ok(RecordDecl {
             is_union,
             name,
-            packed,
-            align,
             members,
-            span,
-        })
-    }
-
-    fn attrs(&mut self) -> Check<(bool, Option<Expr>)> {
-        let (mut packed, mut align) = (false, None);
-        while self.accept(Token::Hash) {
-            self.expect(Token::LBracket, "`[`")?;
-            let name = self.ident("an attribute")?;
-            let value = self.after(Token::LParen, |parser| {
-                let value = parser.expr()?;
-                parser.expect(Token::RParen, "`)`")?;
-                Ok(value)
-            })?;
-            self.expect(Token::RBracket, "`]`")?;
-            match (&*name.name, value) {
-                ("packed", None) => packed = true,
-                ("align", Some(value)) => align = Some(value),
-                (name_, _) => {
-                    let message = format!("attribute `{name_}` has no meaning here, or not so");
-                    let known = "known are `#[packed]` and `#[align(n)]`, of records";
-                    return Err(Diagnostic::new(name.span, message).note(known));
-                }
-            }
-        }
-        Ok((packed, align))
-    }
-
-    fn member(&mut self) -> Check<Member> {
-        let start = self.span();
-        if matches!(self.peek(), Token::Struct | Token::Union | Token::Hash) {
-            let (name, ty, bits) = (None, self.ty()?, None);
-            return Ok(Member { name, ty, bits });
-        }
-        let name = self.ident("a member or `}`")?;
-        let name = (&*name.name != "_").then_some(name);
-        self.expect(Token::Colon, "`:` and the member's type")?;
-        let ty = self.ty()?;
-        let bits = self.after(Token::Colon, Self::expr)?;
-        if name.is_none() && bits.is_none() {
-            let span = start.to(self.last_span());
-            return fail(span, "only a bit-field may go without a name");
-        }
-        Ok(Member { name, ty, bits })
-    }
-
-    fn enum_decl(&mut self) -> Check<EnumDecl> {
-        self.expect(Token::Enum, "`enum`")?;
-        let name = self.ident("a name for the enum")?;
-        let underlying = self.after(Token::Colon, Self::ty)?;
-        self.expect(Token::LBrace, "`{` or `:`")?;
-        let variants = self.list(Token::RBrace, "`,` or `}`", |parser| {
-            let variant = parser.ident("a variant or `}`")?;
-            Ok((variant, parser.after(Token::Assign, Self::expr)?))
-        })?;
-        Ok(EnumDecl {
-            name,
-            underlying,
-            variants,
         })
     }
 
@@ -230,33 +169,43 @@ impl<'a> Parser<'a> {
         Ok(Ident { name, span })
     }
 
+    /// Notes that something points to `place`, in the function being read.
+    fn point_to(&mut self, place: &Expr) {
+        let Some(uses) = self.uses.last_mut() else {
+            return;
+        };
+        uses.has_pointers = true;
+        let mut root = place;
+        while let ExprKind::Index(base, _) | ExprKind::Field(base, _) = &root.kind {
+            root = base;
+        }
+        if let ExprKind::Name(name) = &root.kind {
+            let is_whole = matches!(place.kind, ExprKind::Name(_));
+            let names = match is_whole {
+                true => &mut uses.addressed,
+                false => &mut uses.parts,
+            };
+            names.insert(Rc::clone(name));
+        }
+    }
+
     /// Reads one level deeper, or refuses.
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Check<T>) -> Check<T> {
-        if self.depth >= MAX_DEPTH {
-            return too_deep(self.span());
-        }
-        self.depth += 1;
-        let result = self.beside(read);
-        self.depth -= 1;
-        result
-    }
-
-    /// Reads what is as deep as it is, whatever stands before it.
-    fn beside<T>(&mut self, read: impl FnOnce(&mut Self) -> Check<T>) -> Check<T> {
-        let before = std::mem::replace(&mut self.below, 0);
+        let depth = self.depth;
+        self.deeper()?;
         let result = read(self);
-        self.below = self.below.max(before);
+        self.depth = depth;
         result
     }
 
-    /// A node above all that was read so far.
-    fn above(&mut self, span: Span) -> Check<()> {
-        self.below += 1;
-        if self.below > MAX_DEPTH {
-            too_deep(span)
-        } else {
-            Ok(())
+    /// A tree grows a level on top, which counts until the construct around it ends.
+    fn deeper(&mut self) -> Check<()> {
+        self.depth += 1;
+        if self.depth <= MAX_DEPTH {
+            return Ok(());
         }
+        let message = format!("this nests deeper than {MAX_DEPTH} levels");
+        Err(Diagnostic::new(self.span(), message).note("give a part of it a name of its own"))
     }
 
     fn current(&self) -> Spanned {
@@ -271,12 +220,6 @@ impl<'a> Parser<'a> {
 
     fn peek(&self) -> Token {
         self.current().token
-    }
-
-    fn peek_second(&self) -> Token {
-        self.tokens
-            .get(self.at + 1)
-            .map_or(Token::End, |next| next.token)
     }
 
     fn span(&self) -> Span {
@@ -345,14 +288,4 @@ impl<'a> Parser<'a> {
         let found = self.peek().describe(self.text());
         Diagnostic::new(self.span(), format!("expected {what}, found {found}"))
     }
-
-    fn type_node(&mut self, kind: crate::ast::TypeKind, span: Span) -> Check<TypeExpr> {
-        self.above(span)?;
-        Ok(TypeExpr { kind, span })
-    }
-}
-
-fn too_deep<T>(span: Span) -> Check<T> {
-    let message = format!("this nests deeper than {MAX_DEPTH} levels");
-    Err(Diagnostic::new(span, message).note("give a part of it a name of its own"))
 }

@@ -3,9 +3,8 @@
 
 mod scalar;
 
-pub(crate) use scalar::scalar_named;
+pub(crate) use scalar::{scalar_named, vector_named};
 
-use crate::ast::Convention;
 use cabi::{DataModel, FnAbi, FnSig, Scalar, Target, Type};
 use scalar::{SCALARS, scalar_name};
 use std::collections::HashMap;
@@ -25,19 +24,16 @@ pub(crate) enum TyKind {
     Fn(Rc<FnTy>),
     Complex(Scalar),
     Vector(Scalar, u16),
-    /// Element and length; without a length it is flexible.
-    Array(Ty, Option<u64>),
+    /// Element and length.
+    Array(Ty, u64),
     /// Into `Types::records`.
     Record(usize),
-    /// Into `Types::enums`.
-    Enum(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FnTy {
     pub(crate) params: Vec<Ty>,
     pub(crate) variadic: bool,
-    pub(crate) convention: Convention,
     pub(crate) result: Ty,
 }
 
@@ -50,21 +46,13 @@ pub(crate) struct RecordTy {
     pub(crate) name: String,
     pub(crate) is_union: bool,
     pub(crate) members: Vec<MemberTy>,
-    /// None while the record is opaque or being laid out.
+    /// None while the record is opaque or not yet laid out.
     pub(crate) layout: Option<Type>,
-}
-
-#[derive(Debug)]
-pub(crate) struct EnumTy {
-    pub(crate) name: String,
-    pub(crate) scalar: Scalar,
-    pub(crate) layout: Type,
-    pub(crate) variants: Vec<(Rc<str>, i128)>,
 }
 
 struct Entry {
     kind: TyKind,
-    /// None for records and enums, which keep it themselves, and for what is no object.
+    /// None for records, which keep it themselves, and for what is no object.
     layout: Option<Type>,
 }
 
@@ -74,7 +62,6 @@ pub(crate) struct Types {
     entries: Vec<Entry>,
     ids: HashMap<TyKind, Ty>,
     pub(crate) records: Vec<RecordTy>,
-    pub(crate) enums: Vec<EnumTy>,
 }
 
 impl Ty {
@@ -83,7 +70,6 @@ impl Ty {
     pub(crate) const BOOL: Ty = Ty(2);
     pub(crate) const U8: Ty = Ty(4);
     pub(crate) const I32: Ty = Ty(7);
-    pub(crate) const U32: Ty = Ty(8);
     pub(crate) const I64: Ty = Ty(9);
     pub(crate) const U64: Ty = Ty(10);
     pub(crate) const F64: Ty = Ty(16);
@@ -98,13 +84,13 @@ impl Types {
             entries: Vec::new(),
             ids: HashMap::new(),
             records: Vec::new(),
-            enums: Vec::new(),
         };
         // In the order of the constants above, which a test compares.
         types.intern(TyKind::Void, None);
         types.intern(TyKind::Never, None);
-        for (_, scalar, layout) in &SCALARS {
-            types.intern(TyKind::Scalar(*scalar), Some(layout.clone()));
+        for (_, scalar, _) in &SCALARS {
+            let layout = scalar::layout(*scalar, types.model());
+            types.intern(TyKind::Scalar(*scalar), layout);
         }
         types.intern(TyKind::Pointer(Ty::VOID), Some(Type::PTR));
         types.intern(TyKind::Pointer(Ty::U8), Some(Type::PTR));
@@ -123,7 +109,6 @@ impl Types {
     pub(crate) fn layout(&self, ty: Ty) -> Option<&Type> {
         match self.kind(ty) {
             TyKind::Record(id) => self.records[*id].layout.as_ref(),
-            TyKind::Enum(id) => Some(&self.enums[*id].layout),
             _ => self.entries[ty.0 as usize].layout.as_ref(),
         }
     }
@@ -137,21 +122,16 @@ impl Types {
         self.intern(TyKind::Pointer(to), Some(Type::PTR))
     }
 
-    pub(crate) fn function(&mut self, function: FnTy) -> Ty {
-        self.intern(TyKind::Fn(Rc::new(function)), Some(Type::FN_PTR))
+    pub(crate) fn function(&mut self, function: impl Into<Rc<FnTy>>) -> Ty {
+        self.intern(TyKind::Fn(function.into()), Some(Type::FN_PTR))
     }
 
-    /// Of `len` elements, or flexible.
-    pub(crate) fn array(&mut self, element: Ty, len: Option<u64>) -> Result<Ty, String> {
+    pub(crate) fn array(&mut self, element: Ty, len: u64) -> Result<Ty, String> {
         let Some(of) = self.layout(element) else {
             let name = self.name(element);
             return Err(format!("`{name}` cannot be an element of an array"));
         };
-        let layout = match len {
-            Some(len) => Type::array(of, len),
-            None => Type::flexible_array(of),
-        };
-        let layout = layout.map_err(|error| error.to_string())?;
+        let layout = Type::array(of, len).map_err(|error| error.to_string())?;
         Ok(self.intern(TyKind::Array(element, len), Some(layout)))
     }
 
@@ -162,7 +142,7 @@ impl Types {
 
     /// Refuses what the target does not have, in `cabi`'s words.
     fn scalar_layout(&self, scalar: Scalar) -> Result<Type, String> {
-        let layout = scalar::layout(scalar, self.model()).map_err(|error| error.to_string())?;
+        let layout = scalar::layout(scalar, self.model()).ok_or("the language has no such type")?;
         if scalar.is_float() {
             let sig = FnSig::new([layout.clone()], Type::VOID);
             FnAbi::new(&sig, &self.target).map_err(|error| {
@@ -196,9 +176,19 @@ impl Types {
         }
     }
 
-    /// A record or enum.
-    pub(crate) fn named(&mut self, kind: TyKind) -> Ty {
-        self.intern(kind, None)
+    /// A record of which nothing but the name is known.
+    pub(crate) fn add_record(&mut self, name: &str, is_union: bool) -> usize {
+        self.records.push(RecordTy {
+            name: name.to_owned(),
+            is_union,
+            members: Vec::new(),
+            layout: None,
+        });
+        self.records.len() - 1
+    }
+
+    pub(crate) fn record(&mut self, id: usize) -> Ty {
+        self.intern(TyKind::Record(id), None)
     }
 
     fn intern(&mut self, kind: TyKind, layout: Option<Type>) -> Ty {
@@ -225,14 +215,12 @@ impl Types {
         match self.kind(ty) {
             TyKind::Void => "void".to_string(),
             TyKind::Never => "!".to_string(),
-            TyKind::Scalar(scalar) => scalar_name(*scalar),
+            TyKind::Scalar(scalar) => scalar_name(*scalar).to_string(),
             TyKind::Pointer(to) => format!("*{}", name(to)),
             TyKind::Complex(part) => format!("complex<{}>", scalar_name(*part)),
-            TyKind::Vector(lane, lanes) => format!("vec<{}, {lanes}>", scalar_name(*lane)),
-            TyKind::Array(element, Some(len)) => format!("[{}; {len}]", name(element)),
-            TyKind::Array(element, None) => format!("[{}]", name(element)),
+            TyKind::Vector(lane, lanes) => format!("{}x{lanes}", scalar_name(*lane)),
+            TyKind::Array(element, len) => format!("[{}; {len}]", name(element)),
             TyKind::Record(id) => self.records[*id].name.clone(),
-            TyKind::Enum(id) => self.enums[*id].name.clone(),
             TyKind::Fn(function) => {
                 let mut params: Vec<String> = function.params.iter().take(8).map(name).collect();
                 if function.params.len() > 8 {
@@ -240,9 +228,6 @@ impl Types {
                 }
                 params.extend(function.variadic.then(|| "...".to_string()));
                 let mut text = format!("fn({})", params.join(", "));
-                if function.convention != Convention::C {
-                    text = format!("extern \"{}\" {text}", function.convention.name());
-                }
                 if function.result != Ty::VOID {
                     text += &format!(" -> {}", name(&function.result));
                 }
@@ -251,33 +236,28 @@ impl Types {
         }
     }
 
-    /// The scalar a value consists of: a number, a bool, an enum's integer. Not a pointer.
+    /// The number or bool that a value is. Not a pointer.
     pub(crate) fn as_scalar(&self, ty: Ty) -> Option<Scalar> {
         match self.kind(ty) {
             TyKind::Scalar(scalar) => Some(*scalar),
-            TyKind::Enum(id) => Some(self.enums[*id].scalar),
             _ => None,
         }
     }
 
     /// The width and sign of an integer.
     pub(crate) fn as_int(&self, ty: Ty) -> Option<(u8, bool)> {
-        match self.kind(ty) {
-            TyKind::Scalar(Scalar::Int { bits, signed }) => Some((*bits, *signed)),
+        match self.as_scalar(ty) {
+            Some(Scalar::Int { bits, signed }) => Some((bits, signed)),
             _ => None,
         }
     }
 
-    /// Whether a number or an enum is a signed integer.
     pub(crate) fn is_signed(&self, ty: Ty) -> bool {
-        matches!(self.as_scalar(ty), Some(Scalar::Int { signed: true, .. }))
+        self.as_int(ty).is_some_and(|(_, signed)| signed)
     }
 
     pub(crate) fn as_float(&self, ty: Ty) -> Option<Scalar> {
-        match self.kind(ty) {
-            TyKind::Scalar(scalar) if scalar.is_float() => Some(*scalar),
-            _ => None,
-        }
+        self.as_scalar(ty).filter(|scalar| scalar.is_float())
     }
 
     pub(crate) fn pointee(&self, ty: Ty) -> Option<Ty> {
@@ -299,15 +279,6 @@ impl Types {
     }
 }
 
-/// Whether an integer of this width and sign holds `value`, which is `bits` taken as i128 unless it is too great for that.
-pub(crate) fn holds((bits, signed): (u8, bool), value: i128) -> bool {
-    let unused = 128 - u32::from(bits);
-    match signed {
-        true => value << unused >> unused == value,
-        false => (value.cast_unsigned() << unused >> unused).cast_signed() == value,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Target, Ty, TyKind, Types, scalar_named};
@@ -315,12 +286,7 @@ mod tests {
     #[test]
     fn constants_are_the_types_of_their_names() {
         let types = Types::new(&Target::X86_64_LINUX);
-        let named = [
-            ("bool", Ty::BOOL),
-            ("u8", Ty::U8),
-            ("i32", Ty::I32),
-            ("u32", Ty::U32),
-        ];
+        let named = [("bool", Ty::BOOL), ("u8", Ty::U8), ("i32", Ty::I32)];
         let more = [("i64", Ty::I64), ("u64", Ty::U64), ("f64", Ty::F64)];
         for (name, ty) in named.into_iter().chain(more) {
             let scalar = scalar_named(name, types.model());

@@ -95,30 +95,3 @@ fn abi_names_the_place_of_each_part() {
         assert!(call.contains(words), "{words}: {call}");
     }
 }
-
-/// What is shown does not run, so it may be for other processors than this one. To run it is refused where this one has no such registers.
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn clif_is_shown_of_vectors_that_no_register_here_holds() {
-    let text = "
-type Wide = vec<f64, 8>;
-extern \"avx512\" fn add(a: Wide, b: Wide) -> Wide { a[7] = b[0]; return a; }
-fn main() { let v: Wide; v[0] = 1.5; v = add(v, v); }
-";
-    let Some(shown) = common::toy_text(&["emit", "clif"], text) else {
-        return;
-    };
-    let shown = shown.output("clif");
-    assert!(
-        part(&shown, "; main\n", "\n; ").contains("storezmm0"),
-        "{shown}"
-    );
-    let ran = common::toy_text(&["run"], text).unwrap();
-    let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    if processor.contains(" avx512f ") {
-        return assert_eq!(ran.output("run"), "");
-    }
-    let refusal = "toy: code cannot be run on x86_64-linux: a vector of 64 bytes is passed or returned by toy.add in registers of AVX-512, which this machine \
-                   does not have\n";
-    assert_eq!((ran.code, ran.stderr.as_str()), (2, refusal));
-}

@@ -37,7 +37,7 @@ fn wrong_programs_are_refused() {
 }
 
 /// Programs that are too deep or too long. What stands between `<` and `>` is repeated: as often as `*n` says, or 100,000 times.
-const DEEP: [&str; 22] = [
+const DEEP: [&str; 20] = [
     "fn main() { let x = <(>1<)>; }",
     "fn main() { let x = <1+(>1<)>; }",
     "fn main() { <if true {} else { ><}> }",
@@ -50,11 +50,9 @@ const DEEP: [&str; 22] = [
     "fn main() { <f(fn() { ><});>",
     "fn main(x: <*>i32) {}",
     "fn main(x: <[>i32) {}",
-    "const N: i32 = <sizeof([u8; >i32<])>;",
-    "struct S { <struct { >",
+    "fn main() { let n = <sizeof([u8; >i32<])>; }",
     "fn main() { let x = <[>1<]>; }",
     "fn main(x: <fn(*100><)*100>) {}",
-    "struct S { <struct { *60>x: i32< }*60> } fn main(s: S) {}",
     "fn main() { let x = <9>; }",
     "fn main() { let x = 0.<3>; }",
     "/*",
@@ -88,20 +86,10 @@ fn many(count: usize, declaration: impl Fn(usize) -> String) -> String {
 #[test]
 fn extreme_programs_are_refused() {
     let mut programs: Vec<String> = DEEP.map(repeated).into();
-    let aliases = many(200, |i| format!("type T{} = *T{i};\n", i + 1));
-    programs.push(format!("type T0 = i32;\n{aliases}fn main(x: T200) {{}}"));
-    let functions = many(30, |i| {
-        format!("type F{} = fn(F{i}, F{i}) -> F{i};\n", i + 1)
-    });
-    programs.push(format!("type F0 = i32;\n{functions}fn main(x: F30) {{}}"));
     let structs = many(5000, |i| format!("struct S{i} {{ next: S{} }}\n", i + 1));
     programs.push(format!("{structs}struct S5000 {{ x: i32 }}"));
     let structs = many(5000, |i| format!("struct S{} {{ x: S{i} }}\n", i + 1));
     programs.push(format!("struct S0 {{ x: i32 }}\n{structs}"));
-    let arrays = many(5000, |i| format!("type A{} = [A{i}; 1];\n", i + 1));
-    programs.push(format!("type A0 = i32;\n{arrays}"));
-    let constants = many(5000, |i| format!("const C{i}: i32 = C{} + 1;\n", i + 1));
-    programs.push(format!("{constants}const C5000: i32 = 0;"));
     for text in programs {
         let Some(ran) = toy_text(&["emit", "clif"], &text) else {
             return;

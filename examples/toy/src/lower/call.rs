@@ -6,7 +6,7 @@
 use super::function::Lowerer;
 use super::value::{Typed, Val};
 use super::{CLOSURE, Meaning, Origin, Session};
-use crate::ast::{Convention, Expr, ExprKind};
+use crate::ast::{Expr, ExprKind};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Scalar, Type};
@@ -24,25 +24,22 @@ impl Session<'_> {
         let sig = self.signature(id)?;
         let function = &self.functions[id];
         let (span, name) = (function.span, function.name.clone());
-        let for_c = function
-            .decl
-            .is_some_and(|decl| decl.convention == Some(Convention::C));
+        let for_c = function.decl.is_some_and(|decl| decl.for_c) || &*name == "main";
         let declared = match function.origin.clone() {
             Origin::Extern(library, symbol) => self.import(&symbol, library, sig, span)?,
-            Origin::Toy if self.exports && (for_c || &*name == "main") => self
-                .lowering
-                .declare_export(self.module, &name, &sig)
-                .at(span)?,
+            Origin::Toy if self.exports && for_c => {
+                let lowering = &self.lowering;
+                lowering.declare_export(self.module, &name, &sig).at(span)?
+            }
             origin => {
                 let plan = self.lowering.entry_plan(&sig).at(span)?;
-                // The dot keeps the program's names apart from those of C. Two blocks of a function may have a function of the same name each.
+                // The dot keeps the program's names apart from those of C. A function may have several closures.
                 let symbol = match origin {
-                    Origin::Nested => format!("toy.{name}.{id}"),
+                    Origin::Closure => format!("toy.{name}.{id}"),
                     _ => format!("toy.{name}"),
                 };
-                let func = self
-                    .module
-                    .declare_function(&symbol, Linkage::Local, plan.signature());
+                let (module, signature) = (&mut self.module, plan.signature());
+                let func = module.declare_function(&symbol, Linkage::Local, signature);
                 clif_cabi::Function::new(func.at(span)?, &name, sig)
             }
         };
@@ -65,12 +62,10 @@ impl Session<'_> {
                 format!("`{symbol}` is declared with another signature too"),
             ),
             None => {
-                let function = self
-                    .lowering
-                    .declare_import(self.module, symbol, &sig)
-                    .at(span)?;
-                self.imported
-                    .insert(Rc::clone(symbol), (function.clone(), library));
+                let function = self.lowering.declare_import(self.module, symbol, &sig);
+                let function = function.at(span)?;
+                let import = (function.clone(), library);
+                self.imported.insert(Rc::clone(symbol), import);
                 Ok(function)
             }
         }
@@ -122,17 +117,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
         span: Span,
     ) -> Check<()> {
         let (ty, prepared) = self.prepare(callee, args, span)?;
-        if ty.result != self.ty.result {
-            let value = self.finish(&prepared, ty.result, None, span)?;
-            let value = self.coerce(value, self.ty.result, span)?;
-            return self.leave(value.val);
-        }
-        if !self.uses.has_pointers && !prepared.sig.is_noreturn() {
-            let Prepared { target, sig, args } = &prepared;
+        let Prepared { target, sig, args } = &prepared;
+        if ty.result == self.ty.result && !self.uses.has_pointers && !sig.is_noreturn() {
             let (lowering, module) = (&self.s.lowering, &mut self.s.module);
             match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
                 Ok(()) => {
-                    self.uses.has_tail_calls = true;
+                    self.has_tail_calls = true;
                     self.unreachable();
                     return Ok(());
                 }
@@ -141,26 +131,24 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 Err(error) => return fail(span, error),
             }
         }
-        let to = self.entry.sret();
+        let to = self.entry.sret().filter(|_| ty.result == self.ty.result);
         let value = self.finish(&prepared, ty.result, to, span)?;
-        self.leave(value.val)
+        let value = self.coerce(value, self.ty.result, span)?;
+        self.leave(&value)
     }
 
-    /// What is called: a function, with a static chain if it is in a function; or an address.
-    fn callee(&mut self, callee: &'p Expr) -> Check<(Ty, Option<usize>, Val)> {
-        if let ExprKind::Name(name) = &callee.kind {
-            if let Some(local) = self.local(name) {
-                if let Some(id) = self.local_at(local).and_then(|local| local.function) {
-                    let target = self.variable(local);
-                    let chain = self.read(&target, Ty::VOID_POINTER);
-                    return Ok((self.s.fn_ty(id)?, Some(id), chain));
-                }
-            } else if let Some(Meaning::Function(id)) = self.s.find_value(name, callee.span)? {
-                return Ok((self.s.fn_ty(id)?, Some(id), Val::None));
-            }
+    /// What is called: a function of this name, or an address.
+    fn callee(&mut self, callee: &'p Expr) -> Check<(Ty, Option<usize>, Option<Value>)> {
+        if let ExprKind::Name(name) = &callee.kind
+            && self.local(name).is_none()
+            && let Some(Meaning::Function(id)) = self.s.find_value(name, callee.span)?
+        {
+            let ty = self.s.fn_ty(id)?;
+            return Ok((self.s.types.function(ty), Some(id), None));
         }
         let value = self.expr(callee, None)?;
-        Ok((value.ty, None, value.val))
+        let pointer = self.ssa(&value, callee.span).ok();
+        Ok((value.ty, None, pointer))
     }
 
     /// What comes before a call: the callee and the arguments' values.
@@ -170,7 +158,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         args: &'p [Expr],
         span: Span,
     ) -> Check<(Rc<FnTy>, Prepared)> {
-        let (ty, id, chain) = self.callee(callee)?;
+        let (ty, id, pointer) = self.callee(callee)?;
         let Some(ty) = self.s.types.as_fn(ty) else {
             return self.wrong(callee.span, ty, "`{}` cannot be called");
         };
@@ -181,19 +169,19 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 Some(&param) => self.value(arg, param)?,
                 None => self.unnamed(arg, &mut unnamed)?,
             };
-            let no_value = || Diagnostic::new(arg.span, "this has no value to pass");
-            given.push(value.val.arg().ok_or_else(no_value)?);
+            given.push(self.arg(&value));
         }
-        let (mut sig, mut name) = (self.s.fn_sig(&ty, span)?, "a pointer".to_owned());
-        let target = match (id, chain) {
-            (Some(id), chain) => {
-                given.splice(ty.params.len()..ty.params.len(), chain.arg());
-                name = self.s.functions[id].name.to_string();
-                sig = self.s.signature(id)?;
-                self.s.entry_point(id, span)?.into()
+        let (target, name, mut sig) = match (id, pointer) {
+            (Some(id), _) => {
+                let name = self.s.functions[id].name.to_string();
+                let function = self.s.entry_point(id, span)?;
+                (function.into(), name, self.s.signature(id)?)
             }
-            (None, Val::Ssa(pointer)) => pointer.into(),
-            (None, _) => return fail(span, "nothing is called"),
+            (None, Some(pointer)) => {
+                let sig = self.s.fn_sig(&ty, span)?;
+                (pointer.into(), "a pointer".to_owned(), sig)
+            }
+            (None, None) => return fail(span, "nothing is called"),
         };
         // The types of unnamed arguments decide where they are passed, and the declaration does not have them.
         if sig.is_variadic() {
@@ -238,26 +226,28 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<Typed> {
         let Prepared { target, sig, args } = prepared;
         let plan = self.s.lowering.call_plan(sig).at(span)?;
+        let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if matches!(result, Ty::VOID | Ty::NEVER) {
-            (Ret::Ignore, Val::None)
+            (Ret::Ignore, None)
         } else if self.ssa_type(result).is_some() {
-            (Ret::Value, Val::None)
-        } else if to.is_none() && self.fields(result).is_some() && !plan.result.parts().is_empty() {
-            (Ret::Fields, Val::None)
+            (Ret::Value, None)
+        } else if to.is_none() && self.fields(result).is_some() && has_parts {
+            (Ret::Fields, None)
         } else {
             let address = to.map_or_else(|| self.temporary(result), Ok)?;
-            (Ret::memory(address), Val::Memory(address))
+            (Ret::memory(address), Some(address))
         };
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
         let returned = lowering.call_sig(module, &mut self.builder, *target, sig, args, ret);
-        let val = match returned.at(span)? {
-            Returned::Value(value) => Val::Ssa(value),
-            Returned::Fields(values) => Val::Fields(values.iter().copied().collect()),
-            _ => in_memory,
+        let scalars = match returned.at(span)? {
+            Returned::Value(value) => [value].into(),
+            Returned::Fields(values) => values.iter().copied().collect(),
+            _ => [].into(),
         };
         if result == Ty::NEVER {
             self.unreachable();
         }
+        let val = in_memory.map_or(Val::Scalars(scalars), Val::Memory);
         Ok(Typed { ty: result, val })
     }
 
@@ -270,7 +260,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Some(Scalar::F32) => Ty::F64,
             _ => value.ty,
         };
-        unnamed.extend(self.s.types.layout(promoted).cloned());
+        match self.s.types.layout(promoted) {
+            Some(layout) => unnamed.push(layout.clone()),
+            None => return fail(arg.span, "this has no value to pass"),
+        }
         self.convert(value, promoted, arg.span)
     }
 
@@ -279,20 +272,19 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let ty = self.s.fn_ty(id)?;
         let func = self.s.entry_point(id, span)?;
         let func = self.s.module.declare_func_in_func(func, self.builder.func);
-        let val = Val::Ssa(self.ins().func_addr(types::I64, func));
-        Ok(Typed { ty, val })
+        let address = self.ins().func_addr(types::I64, func);
+        Ok(Typed::ssa(self.s.types.function(ty), address))
     }
 
-    /// A pointer to a nested function: C enters a closure, which passes the static chain on.
-    pub(super) fn closure(&mut self, id: usize, chain: Val, span: Span) -> Check<Typed> {
+    /// A pointer to a closure, which enters the function `id` with the static chain.
+    pub(super) fn bind_closure(&mut self, id: usize, chain: Value, span: Span) -> Check<Typed> {
         let code = self.function_value(id, span)?;
         let sig = FnSig::new([Type::PTR, Type::PTR], Type::PTR);
         let make = self.s.import(&CLOSURE.into(), None, sig.clone(), span)?;
-        let args = [code.val, chain].iter().filter_map(Val::arg).collect();
         let prepared = Prepared {
             target: make.id.into(),
             sig,
-            args,
+            args: vec![self.arg(&code), Arg::value(chain)],
         };
         let made = self.finish(&prepared, Ty::VOID_POINTER, None, span)?;
         Ok(Typed {

@@ -1,15 +1,13 @@
 //! Names from C headers. They come after the program's own, and each is looked into when it is first used: a header may be full of what
 //! the language does not have, as long as the program does not name it. Records keep the layout that the header gives them, and get the members that
-//! the language can spell.
+//! the language can spell. An enum is its integer.
 
-use super::{Function, Meaning, Origin, Progress, Session};
-use crate::ast::Convention;
+use super::{Function, Meaning, Origin, Session};
 use crate::diag::{Check, Diagnostic, Span};
-use crate::header::Import;
-use crate::types::{EnumTy, FnTy, MemberTy, Ty, TyKind};
+use crate::types::{FnTy, MemberTy, Ty, TyKind};
 use cabi::{Field, Kind, Scalar, Type, VectorLevel};
-use cabi_header::{Prototype, Reason, Written};
-use std::collections::HashMap;
+use cabi_header::{Header, NamedType, Prototype, Reason, Written};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// How C distinguishes the names of types, in the order in which they are looked for.
@@ -19,10 +17,12 @@ const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 #[derive(Default)]
 pub(super) struct Taken {
     functions: HashMap<Rc<str>, usize>,
-    /// Records and enums by their C names, with the header that each is from.
-    types: HashMap<(usize, String), Ty>,
-    /// Records whose members are to be looked into.
-    pending: Vec<(usize, String, usize)>,
+    /// Records by their C names.
+    records: HashMap<String, usize>,
+    /// Those whose members are known, or are being looked into.
+    filled: HashSet<usize>,
+    /// Those whose members are to be looked into.
+    pending: Vec<(String, usize)>,
     /// Why a record has no layout.
     pub(super) reasons: HashMap<usize, String>,
 }
@@ -31,7 +31,7 @@ impl<'p> Session<'p> {
     pub(super) fn find_type(&mut self, name: &str, span: Span) -> Check<Option<Meaning<'p>>> {
         match self.names.get(name) {
             Some((meaning, _)) => Ok(Some(*meaning)),
-            None => self.c_type(name, span),
+            None => self.c_meaning(name, span, Self::c_type),
         }
     }
 
@@ -39,141 +39,143 @@ impl<'p> Session<'p> {
         if let Some((meaning, _)) = self.names.get(name) {
             return Ok(Some(*meaning));
         }
-        match self.c_value(name, span)? {
+        match self.c_meaning(name, span, Self::c_value)? {
             Some(meaning) => Ok(Some(meaning)),
             // A type where a value is wanted.
-            None => self.c_type(name, span),
+            None => self.c_meaning(name, span, Self::c_type),
         }
     }
 
-    fn c_type(&mut self, name: &str, span: Span) -> Check<Option<Meaning<'p>>> {
-        for (at, import) in self.imports.iter().enumerate() {
-            for spelled in SPACES.map(|space| format!("{space}{name}")) {
-                let (written, layout) = match import.written(&spelled) {
-                    Some((written, layout)) => (written, Some(layout)),
-                    None => match skipped(import, &spelled) {
-                        Some(Ok(written)) => (written, None),
-                        Some(Err(why)) => return Err(refusal(import, name, &why, span)),
-                        None => continue,
-                    },
-                };
-                let ty = self.c_ty(at, &written, true);
-                self.fill_pending();
-                let ty = self.same(ty, layout);
-                let ty = ty.map_err(|why| refusal(import, name, &why, span))?;
-                return Ok(Some(match *self.types.kind(ty) {
-                    TyKind::Record(id) => Meaning::Record(id),
-                    TyKind::Enum(id) => Meaning::Enum(id),
-                    _ => Meaning::CAlias(ty),
-                }));
-            }
+    /// What `look` finds in the headers, and all that it needs.
+    fn c_meaning(
+        &mut self,
+        name: &str,
+        span: Span,
+        look: impl Fn(&mut Self, &'p Header, &str) -> Result<Option<Meaning<'p>>, String>,
+    ) -> Check<Option<Meaning<'p>>> {
+        let Some(import) = self.import else {
+            return Ok(None);
+        };
+        let found = look(self, &import.header, name);
+        while let Some((name, id)) = self.taken.pending.pop() {
+            self.fill(&import.header, &name, id);
+        }
+        found.map_err(|why| {
+            let message = format!("`{name}` of a C header cannot be used: {why}");
+            Diagnostic::new(span, message).other(import.span, "headers are used here")
+        })
+    }
+
+    fn c_type(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning<'p>>, String> {
+        for spelled in SPACES.map(|space| format!("{space}{name}")) {
+            let mut named = header.records.iter().chain(&header.enums);
+            let typedef = header.typedefs.iter().find(|named| named.name == spelled);
+            // A record without a tag goes by its typedef's name.
+            let written = match (typedef, skipped(header, &spelled)) {
+                _ if named.any(|named| named.name == spelled) => Written::Named(spelled.clone()),
+                (Some(typedef), _) => typedef.written.clone(),
+                (None, Some(skipped)) => skipped?,
+                (None, None) => continue,
+            };
+            let ty = self.c_ty(header, &written, true)?;
+            return self
+                .same_as(ty, header.ty(&spelled))
+                .map(Meaning::CType)
+                .map(Some);
         }
         Ok(None)
     }
 
-    fn c_value(&mut self, name: &str, span: Span) -> Check<Option<Meaning<'p>>> {
+    fn c_value(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning<'p>>, String> {
         if let Some(&id) = self.taken.functions.get(name) {
             return Ok(Some(Meaning::Function(id)));
         }
-        for (at, import) in self.imports.iter().enumerate() {
-            let found = if let Some(prototype) = import.header.prototype(name) {
-                let ty = self.c_function(at, prototype);
-                ty.map(|ty| Meaning::Function(self.add_c_function(import, prototype, ty)))
-            } else if let Some(constant) = import.header.constant(name) {
-                let ty = match &*constant.enumeration {
-                    "" => self.c_plain(&constant.ty),
-                    tag => self.c_ty(at, &Written::Named(tag.to_owned()), true),
-                };
-                ty.map(|ty| Meaning::CConstant(ty, constant.value))
-            } else if import.header.overloads(name).next().is_some() {
-                Err("several functions have this name".to_owned())
-            } else {
-                match import.header.reason(name) {
-                    Some(reason) if !matches!(reason, Reason::Incomplete(_)) => {
-                        Err(reason.to_string())
-                    }
-                    _ => continue,
-                }
-            };
-            self.fill_pending();
-            return found
-                .map(Some)
-                .map_err(|why| refusal(import, name, &why, span));
+        if let Some(prototype) = header.prototype(name) {
+            let id = self.c_function(header, prototype)?;
+            return Ok(Some(Meaning::Function(id)));
         }
-        Ok(None)
+        if let Some(constant) = header.constant(name) {
+            let ty = self.c_plain(&constant.ty)?;
+            return Ok(Some(Meaning::CConstant(ty, constant.value)));
+        }
+        if header.overloads(name).next().is_some() {
+            return Err("several functions have this name".to_owned());
+        }
+        match header.reason(name) {
+            None | Some(Reason::Incomplete(_)) => Ok(None),
+            Some(reason) => Err(reason.to_string()),
+        }
     }
 
-    fn c_function(&mut self, at: usize, prototype: &Prototype) -> Result<Ty, String> {
+    fn c_function(&mut self, header: &Header, prototype: &Prototype) -> Result<usize, String> {
         if let Some(convention) = prototype.convention {
             return Err(format!("it is called as on {}", convention.name));
         }
         if prototype.vectors != VectorLevel::Baseline {
-            return Err("it is for processors with wider vectors".to_string());
+            return Err("it is for processors with wider vectors".to_owned());
         }
         let mut params = Vec::new();
         for (written, (_, layout)) in prototype.written_params.iter().zip(&prototype.params) {
-            let ty = self.c_ty(at, written, true);
-            let ty = self.same(ty, Some(layout));
+            let ty = self.c_ty(header, written, true);
+            let ty = ty.and_then(|ty| self.same_as(ty, Some(layout)));
             params.push(ty.map_err(|why| format!("parameter {}: {why}", params.len() + 1))?);
         }
-        let result = if prototype.noreturn {
-            Ty::NEVER
-        } else {
-            let ty = self.c_ty(at, &prototype.written_ret, true);
-            let layout = Some(&prototype.ret).filter(|ret| *ret.kind() != Kind::Void);
-            self.same(ty, layout)
-                .map_err(|why| format!("result: {why}"))?
+        let result = match prototype.noreturn {
+            true => Ok(Ty::NEVER),
+            false => self.c_ty(header, &prototype.written_ret, true),
         };
-        let (variadic, convention) = (prototype.variadic || prototype.unprototyped, Convention::C);
-        Ok(self.types.function(FnTy {
+        let layout = Some(&prototype.ret).filter(|ret| *ret.kind() != Kind::Void);
+        let result = result.and_then(|ty| self.same_as(ty, layout));
+        let result = result.map_err(|why| format!("result: {why}"))?;
+        let variadic = prototype.variadic || prototype.unprototyped;
+        let ty = FnTy {
             params,
             variadic,
-            convention,
             result,
-        }))
-    }
-
-    fn add_c_function(&mut self, import: &Import, prototype: &Prototype, ty: Ty) -> usize {
+        };
         let name: Rc<str> = prototype.name.as_str().into();
         let params = prototype.params.iter();
+        let params = params.map(|(name, _)| name.as_deref().unwrap_or("_").into());
         self.functions.push(Function {
             name: Rc::clone(&name),
-            span: import.span,
+            span: self.import.map_or(Span::default(), |import| import.span),
             decl: None,
-            ty: Some(ty),
-            origin: Origin::Extern(import.library.clone(), prototype.symbol.as_str().into()),
-            params: params
-                .map(|(name, _)| name.as_deref().unwrap_or("_").into())
-                .collect(),
+            ty: Some(Rc::new(ty)),
+            origin: Origin::Extern(None, prototype.symbol.as_str().into()),
+            params: params.collect(),
             declared: None,
         });
         self.taken.functions.insert(name, self.functions.len() - 1);
-        self.functions.len() - 1
+        Ok(self.functions.len() - 1)
     }
 
     /// `ty`, if it is laid out as C has it: an alignment or `_Atomic` of a typedef has no name in the language.
-    fn same(&self, ty: Result<Ty, String>, layout: Option<&Type>) -> Result<Ty, String> {
-        let ty = ty?;
-        match (self.types.layout(ty), layout) {
-            (None, Some(_)) if self.types.kind(ty) != &TyKind::Void => Err(self.incomplete(ty)),
-            (Some(ours), Some(c)) if ours != c => {
-                let atomic = if c.is_atomic() { "_Atomic " } else { "" };
-                let align = c.align();
-                Err(format!(
-                    "the language has no type that is C's `{atomic}{c}` aligned to {align} bytes"
-                ))
-            }
-            _ => Ok(ty),
+    fn same_as(&self, ty: Ty, layout: Option<&Type>) -> Result<Ty, String> {
+        let (Some(c), true) = (layout, ty != Ty::VOID && ty != Ty::NEVER) else {
+            return Ok(ty);
+        };
+        let Some(own) = self.types.layout(ty) else {
+            return Err(self.incomplete(ty));
+        };
+        let is_enum = matches!(c.kind(), Kind::Enum(_)) && !c.is_atomic();
+        let is_enum = is_enum && (own.size(), own.align()) == (c.size(), c.align());
+        if own == c || is_enum {
+            return Ok(ty);
         }
+        let atomic = if c.is_atomic() { "_Atomic " } else { "" };
+        let align = c.align();
+        Err(format!(
+            "the language has no type that is C's `{atomic}{c}` aligned to {align} bytes"
+        ))
     }
 
-    /// The type that a declaration of the header `at` writes. Records that only pointers lead to are looked into later.
-    fn c_ty(&mut self, at: usize, written: &Written, by_value: bool) -> Result<Ty, String> {
+    /// The type that a declaration writes. Records that only pointers lead to are looked into later.
+    fn c_ty(&mut self, header: &Header, written: &Written, by_value: bool) -> Result<Ty, String> {
         match written {
             Written::Void => Ok(Ty::VOID),
             // A value is extended by its sign; what a pointer points to is text, which is of `u8` here.
             Written::Char => self.c_plain(&self.types.model().char()),
-            Written::Named(name) => self.c_named(at, name, by_value),
+            Written::Named(name) => self.c_named(header, name, by_value),
             Written::Pointer(to) => {
                 let to = match &**to {
                     Written::Function {
@@ -181,21 +183,19 @@ impl<'p> Session<'p> {
                         ret,
                         variadic,
                     } => {
-                        let params = params.iter().map(|param| self.c_passed(at, param));
+                        let params = params.iter().map(|param| self.c_passed(header, param));
                         let params = params.collect::<Result<Vec<_>, _>>()?;
-                        let (result, variadic) = (self.c_passed(at, ret)?, *variadic);
-                        let convention = Convention::C;
+                        let (result, variadic) = (self.c_passed(header, ret)?, *variadic);
                         return Ok(self.types.function(FnTy {
                             params,
                             variadic,
-                            convention,
                             result,
                         }));
                     }
                     Written::Char => Ok(Ty::U8),
                     // An array is reached through a pointer to its first element.
-                    Written::Array(element, _) => self.c_ty(at, element, false),
-                    to => self.c_ty(at, to, false),
+                    Written::Array(element, _) => self.c_ty(header, element, false),
+                    to => self.c_ty(header, to, false),
                 };
                 // What the language cannot say is opaque.
                 Ok(self.types.pointer(to.unwrap_or(Ty::VOID)))
@@ -203,26 +203,30 @@ impl<'p> Session<'p> {
             Written::Array(element, len) => {
                 let element = match &**element {
                     Written::Char => Ty::U8,
-                    element => self.c_ty(at, element, true)?,
+                    element => self.c_ty(header, element, true)?,
                 };
-                self.types.array(element, *len)
+                // A flexible array has no elements that belong to its record.
+                self.types.array(element, len.unwrap_or(0))
             }
             Written::Type(ty) => self.c_plain(ty),
-            _ => Err("the language does not have this type".to_string()),
+            _ => Err("the language does not have this type".to_owned()),
         }
     }
 
     /// A parameter or result of a function that is pointed to, which may be incomplete.
-    fn c_passed(&mut self, at: usize, written: &Written) -> Result<Ty, String> {
-        let ty = self.c_ty(at, written, false);
+    fn c_passed(&mut self, header: &Header, written: &Written) -> Result<Ty, String> {
+        let ty = self.c_ty(header, written, false)?;
         match written {
-            Written::Type(layout) => self.same(ty, Some(layout)),
-            _ => ty,
+            Written::Type(layout) => self.same_as(ty, Some(layout)),
+            _ => Ok(ty),
         }
     }
 
     /// A record or enum.
-    fn c_named(&mut self, at: usize, name: &str, by_value: bool) -> Result<Ty, String> {
+    fn c_named(&mut self, header: &Header, name: &str, by_value: bool) -> Result<Ty, String> {
+        if let Some(Kind::Enum(scalar)) = header.ty(name).map(Type::kind) {
+            return self.types.scalar(*scalar);
+        }
         if name.starts_with("struct __va_list") {
             // The compiler's own, in every header the same.
             return Ok(match *self.types.kind(self.va_list) {
@@ -230,69 +234,33 @@ impl<'p> Session<'p> {
                 _ => self.va_list,
             });
         }
-        // Headers that declare the same share it.
-        let same = |(other, import): (usize, &Import)| {
-            let own = self.imports[at].ty(name).map(|own| (&own.ty, &own.members));
-            let is_same = own == import.ty(name).map(|other| (&other.ty, &other.members));
-            is_same.then(|| self.taken.types.get(&(other, name.to_owned())).copied())?
-        };
-        let known = self.imports.iter().enumerate().find_map(same);
-        let ty = match known {
-            Some(ty) => ty,
-            None => self.add_c_named(at, name),
-        };
-        self.taken.types.insert((at, name.to_owned()), ty);
-        if let TyKind::Record(id) = *self.types.kind(ty) {
-            match by_value {
-                true => self.fill(at, name, id),
-                false => self.taken.pending.push((at, name.to_string(), id)),
+        let id = match self.taken.records.get(name) {
+            Some(id) => *id,
+            None => {
+                let own = name.rsplit(' ').next().unwrap_or(name);
+                let id = self.types.add_record(own, name.starts_with("union "));
+                self.taken.records.insert(name.to_owned(), id);
+                id
             }
-        }
-        Ok(ty)
-    }
-
-    fn add_c_named(&mut self, at: usize, tag: &str) -> Ty {
-        let import = &self.imports[at];
-        let name = tag.rsplit(' ').next().unwrap_or(tag).to_string();
-        let Some((layout, &Kind::Enum(scalar))) =
-            import.ty(tag).map(|own| (&own.ty, own.ty.kind()))
-        else {
-            let id = self.new_record(name, tag.starts_with("union "), None);
-            return self.types.named(TyKind::Record(id));
         };
-        let all = import
-            .header
-            .constants
-            .iter()
-            .filter(|constant| constant.enumeration == tag);
-        let variants = all.map(|constant| (constant.name.as_str().into(), constant.value));
-        let (variants, layout) = (variants.collect(), layout.clone());
-        self.enums.push((None, Progress::Done));
-        self.types.enums.push(EnumTy {
-            name,
-            scalar,
-            layout,
-            variants,
-        });
-        self.types.named(TyKind::Enum(self.enums.len() - 1))
-    }
-
-    fn fill_pending(&mut self) {
-        while let Some((at, name, id)) = self.taken.pending.pop() {
-            self.fill(at, &name, id);
+        match by_value {
+            true => self.fill(header, name, id),
+            false => self.taken.pending.push((name.to_owned(), id)),
         }
+        Ok(self.types.record(id))
     }
 
     /// Gives a record its members and layout, or the reason why it has none.
-    fn fill(&mut self, at: usize, name: &str, id: usize) {
-        if std::mem::replace(&mut self.records[id].1, Progress::Done) != Progress::New {
+    fn fill(&mut self, header: &Header, name: &str, id: usize) {
+        if !self.taken.filled.insert(id) {
             return;
         }
-        let import = &self.imports[at];
-        let filled = match (import.ty(name), import.header.reason(name)) {
+        let mut all = header.records.iter();
+        let named: Option<&NamedType> = all.find(|named| named.name == name);
+        let filled = match (named, header.reason(name)) {
             (Some(named), _) => self.c_members(&named.ty, |own, n| match named.members.get(n) {
                 Some(Written::Type(ty)) => own.c_plain(ty),
-                Some(written) => own.c_ty(at, written, true),
+                Some(written) => own.c_ty(header, written, true),
                 None => Err("it has no type".to_owned()),
             }),
             (None, None | Some(Reason::Incomplete(_))) => return,
@@ -301,8 +269,7 @@ impl<'p> Session<'p> {
         match filled {
             Ok(members) => {
                 let record = &mut self.types.records[id];
-                (record.members, record.layout) =
-                    (members, import.ty(name).map(|named| named.ty.clone()));
+                (record.members, record.layout) = (members, named.map(|named| named.ty.clone()));
             }
             Err(reason) => _ = self.taken.reasons.insert(id, reason),
         }
@@ -332,25 +299,25 @@ impl<'p> Session<'p> {
         match ty.kind() {
             Kind::Void => Ok(Ty::VOID),
             Kind::Scalar(Scalar::Ptr | Scalar::FnPtr) => Ok(Ty::VOID_POINTER),
-            Kind::Scalar(scalar) | Kind::Enum(scalar) => self.types.scalar(*scalar),
+            Kind::Scalar(scalar) | Kind::Enum(scalar) => {
+                let own = self.types.scalar(*scalar);
+                own.map_err(|why| format!("`{ty}`: {why}"))
+            }
             Kind::Complex(part) => self.types.complex(*part),
             Kind::Vector(vector) => self.types.vector(vector.lane, vector.lanes),
             Kind::Array(array) => {
                 let element = self.c_plain(&array.elem)?;
-                self.types.array(element, array.len)
+                self.types.array(element, array.len.unwrap_or(0))
             }
             Kind::Record(record) => {
                 let members = self.c_members(ty, |own, n| match record.fields().get(n) {
                     Some(field) => own.c_plain(field.ty()),
                     None => Err("it has no type".to_owned()),
                 })?;
-                let id = self.new_record("struct {..}".to_string(), false, None);
-                self.records[id].1 = Progress::Done;
-                (
-                    self.types.records[id].members,
-                    self.types.records[id].layout,
-                ) = (members, Some(ty.clone()));
-                Ok(self.types.named(TyKind::Record(id)))
+                let id = self.types.add_record("struct {..}", false);
+                let own = &mut self.types.records[id];
+                (own.members, own.layout) = (members, Some(ty.clone()));
+                Ok(self.types.record(id))
             }
             _ => Err(format!("the language has no type that is C's `{ty}`")),
         }
@@ -358,19 +325,13 @@ impl<'p> Session<'p> {
 }
 
 /// What a type is that was left out, or why: a typedef of something incomplete is as opaque as that.
-fn skipped(import: &Import, name: &str) -> Option<Result<Written, String>> {
-    let header = &import.header;
+fn skipped(header: &Header, name: &str) -> Option<Result<Written, String>> {
     if header.incomplete.iter().any(|known| known == name) {
-        return Some(Ok(Written::Named(name.to_string())));
+        return Some(Ok(Written::Named(name.to_owned())));
     }
     let found = header.skipped.iter().find(|skipped| skipped.name == name);
     match &found.filter(|_| header.prototype(name).is_none())?.reason {
         Reason::Incomplete(tag) => Some(Ok(Written::Named(tag.clone()))),
         reason => Some(Err(reason.to_string())),
     }
-}
-
-fn refusal(import: &Import, name: &str, why: &str, span: Span) -> Diagnostic {
-    let message = format!("`{name}` of `{}` cannot be used: {why}", import.name);
-    Diagnostic::new(span, message).other(import.span, "the header is used here")
 }

@@ -1,10 +1,11 @@
-//! Where values are while a function is lowered: loads, stores, copies, memory in the frame; and aggregates as their scalars, an SSA value each: what nothing
-//! points to, and has few scalars, need not be in memory.
+//! Loads, stores, copies, memory in the frame; and aggregates as their scalars, an SSA value each: what nothing points to, and has few scalars, need not be
+//! in memory.
 
 use super::function::Lowerer;
-use super::value::{Address, Field, Val, ssa_type};
+use super::value::{Address, Field, Typed, Val, ssa_type};
 use crate::diag::{At, Check, fail};
 use crate::types::{Ty, TyKind, Types};
+use clif_cabi::Arg;
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
 };
@@ -13,7 +14,7 @@ use std::rc::Rc;
 /// What has more scalars is in memory.
 const MAX_FIELDS: usize = 16;
 
-/// What is larger is copied and cleared by libc, and not given to clif-cabi by its fields.
+/// What is larger is copied and cleared by libc.
 const MAX_INLINE: u64 = 64;
 
 /// The greatest frame; Cranelift counts it in 32 bits, and threads have stacks of a few MiB.
@@ -22,92 +23,95 @@ const MAX_FRAME: u64 = 4 << 20;
 /// Cranelift aligns stack slots to 16 bytes at most.
 const MAX_SLOT_ALIGN: u32 = 16;
 
-/// The scalars of an aggregate in the order of their offsets; None if it is kept in memory: with arrays and bit-fields, and unions.
-fn collect(all: &Types, ty: Ty, at: u64, found: &mut Vec<Field>) -> Option<()> {
-    if let Some(ssa) = ssa_type(all, ty).filter(|ssa| ssa.bits() <= 64) {
-        let is_apart = found
-            .last()
-            .is_none_or(|last| last.offset + u64::from(last.ssa.bytes()) <= at);
-        found.push(Field {
-            offset: at,
-            ty,
-            ssa,
-        });
-        return (is_apart && found.len() <= MAX_FIELDS).then_some(());
-    }
+/// Whether a value is made of scalars that Cranelift has, each with a name: no arrays, vectors and bit-fields.
+fn is_flat(all: &Types, ty: Ty) -> bool {
     match all.kind(ty) {
-        TyKind::Complex(part) => {
-            let part = all.scalar_ty(*part);
-            collect(all, part, at, found)?;
-            collect(all, part, at + all.size(part), found)
-        }
-        TyKind::Record(id) if all.size(ty) > 0 => {
+        TyKind::Complex(part) => ssa_type(all, all.scalar_ty(*part)).is_some(),
+        TyKind::Record(id) => {
             let record = &all.records[*id];
-            let mut members = record
-                .members
-                .iter()
-                .zip(record.layout.as_ref()?.as_record()?.fields());
-            members.try_for_each(|((_, ty), field)| match field.bit_field() {
-                Some(_) => None,
-                None => collect(all, *ty, at + field.offset(), found),
-            })
+            let layout = record.layout.as_ref().and_then(cabi::Type::as_record);
+            let fields = layout.map_or(&[][..], |layout| layout.fields());
+            let has_bits = fields.iter().any(|field| field.bit_field().is_some());
+            !has_bits && record.members.iter().all(|(_, ty)| is_flat(all, *ty))
         }
-        _ => None,
+        _ => ssa_type(all, ty).is_some(),
     }
 }
 
+/// The scalars of a value, in the order of their offsets; None if it is kept in memory.
+fn fields_of(all: &Types, ty: Ty) -> Option<Rc<[Field]>> {
+    if let Some(ssa) = ssa_type(all, ty) {
+        return Some([Field { offset: 0, ssa }].into());
+    }
+    let Some(layout) = all.layout(ty) else {
+        return Some([].into());
+    };
+    if layout.size() == 0 || !is_flat(all, ty) {
+        return None;
+    }
+    let fields = clif_cabi::fields(layout).ok()?;
+    let is_small = fields.iter().all(|field| field.ty.bits() <= 64);
+    let field = |field: &clif_cabi::FieldValue| Field {
+        offset: u64::from(field.offset_bits / 8),
+        ssa: field.ty,
+    };
+    (is_small && fields.len() <= MAX_FIELDS).then(|| fields.iter().map(field).collect())
+}
+
 impl Lowerer<'_, '_, '_> {
-    /// Whether values of this type are SSA values.
+    /// The CLIF type of values that are one SSA value.
     pub(super) fn ssa_type(&self, ty: Ty) -> Option<Type> {
         ssa_type(&self.s.types, ty)
     }
 
-    /// The scalars of an aggregate that need not be in memory.
+    /// The scalars of a value that need not be in memory.
     pub(super) fn fields(&mut self, ty: Ty) -> Option<Rc<[Field]>> {
         let all = &self.s.types;
-        let known = self.s.fields.entry(ty).or_insert_with(|| {
-            let mut found = Vec::new();
-            let is_small = ssa_type(all, ty).is_none() && all.size(ty) <= MAX_INLINE;
-            (is_small && collect(all, ty, 0, &mut found).is_some()).then(|| found.into())
-        });
+        let known = self
+            .s
+            .fields
+            .entry(ty)
+            .or_insert_with(|| fields_of(all, ty));
         known.clone()
     }
 
-    /// Which of the scalars `whole` are those of what has type `ty` and is `offset` bytes inside.
-    pub(super) fn fields_at(
-        &mut self,
-        whole: &[Field],
-        offset: u64,
-        ty: Ty,
-    ) -> std::ops::Range<usize> {
-        let first = whole
-            .iter()
-            .position(|field| field.offset >= offset)
-            .unwrap_or(whole.len());
-        let n = self.fields(ty).map_or(1, |own| own.len());
+    /// Which of the scalars of `whole` are those of what has type `ty` and is `offset` bytes inside.
+    pub(super) fn fields_at(&mut self, whole: Ty, offset: u64, ty: Ty) -> std::ops::Range<usize> {
+        let whole = self.fields(whole).unwrap_or_default();
+        let first = whole.iter().position(|field| field.offset >= offset);
+        let first = first.unwrap_or(whole.len());
+        let n = self.fields(ty).map_or(0, |own| own.len());
         first..(first + n).min(whole.len())
     }
 
-    pub(super) fn scalars(&mut self, value: Val, ty: Ty) -> Rc<[Value]> {
-        match value {
-            Val::None => [].into(),
-            Val::Fields(values) => values,
-            Val::Ssa(value) => [value].into(),
+    pub(super) fn scalars(&mut self, value: &Typed) -> Rc<[Value]> {
+        match value.val {
+            Val::Scalars(ref values) => Rc::clone(values),
             Val::Memory(address) => {
-                let fields = self.fields(ty).unwrap_or_default();
-                let load = |field: &Field| {
-                    self.load_ssa(field.ssa, Address::from(address).plus(field.offset))
-                };
+                let fields = self.fields(value.ty).unwrap_or_default();
+                let address = Address::from(address);
+                let load = |field: &Field| self.load_ssa(field.ssa, address.plus(field.offset));
                 fields.iter().map(load).collect()
             }
         }
     }
 
-    /// The value at `address`: for what lives in memory that is the address itself.
-    pub(super) fn load(&mut self, address: Address, ty: Ty) -> Val {
+    /// As clif-cabi takes it: the scalars of an aggregate are the fields that it knows.
+    pub(super) fn arg(&self, value: &Typed) -> Arg {
+        match &value.val {
+            Val::Memory(address) => Arg::memory(*address),
+            Val::Scalars(values) => match values[..] {
+                [value_] if self.ssa_type(value.ty).is_some() => Arg::value(value_),
+                _ => Arg::fields(values),
+            },
+        }
+    }
+
+    /// The value at `address`: of an aggregate the address itself.
+    pub(super) fn load(&mut self, address: Address, ty: Ty) -> Typed {
         match self.ssa_type(ty) {
-            Some(ssa) => Val::Ssa(self.load_ssa(ssa, address)),
-            None => Val::Memory(self.address(address)),
+            Some(ssa) => Typed::ssa(ty, self.load_ssa(ssa, address)),
+            None => Typed::memory(ty, self.address(address)),
         }
     }
 
@@ -121,15 +125,13 @@ impl Lowerer<'_, '_, '_> {
         self.ins().store(MemFlagsData::new(), value, base, offset);
     }
 
-    /// Puts a value of type `ty` at `address`. What is copied may overlap its target.
-    pub(super) fn store(&mut self, value: Val, address: Address, ty: Ty) {
-        match value {
-            Val::None => {}
-            Val::Ssa(value) => self.store_ssa(value, address),
-            Val::Memory(from) => self.copy(from.into(), address, self.s.types.size(ty)),
-            Val::Fields(values) => {
-                let fields = self.fields(ty).unwrap_or_default();
-                for (field, value) in fields.iter().zip(&*values) {
+    /// Puts a value at `address`. What is copied may overlap its target.
+    pub(super) fn store(&mut self, value: &Typed, address: Address) {
+        match &value.val {
+            Val::Memory(from) => self.copy(*from, address, self.s.types.size(value.ty)),
+            Val::Scalars(values) => {
+                let fields = self.fields(value.ty).unwrap_or_default();
+                for (field, value) in fields.iter().zip(&**values) {
                     self.store_ssa(*value, address.plus(field.offset));
                 }
             }
@@ -151,9 +153,9 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    fn copy(&mut self, from: Address, to: Address, size: u64) {
+    fn copy(&mut self, from: Value, to: Address, size: u64) {
         if size > MAX_INLINE {
-            let (from, to) = (self.address(from), self.address(to));
+            let to = self.address(to);
             let bytes = self.ins().iconst(types::I64, size.cast_signed());
             let config = self.s.module.target_config();
             self.builder.call_memmove(config, to, from, bytes);
@@ -161,10 +163,8 @@ impl Lowerer<'_, '_, '_> {
         }
         // All is read before anything is written.
         let words = words_of(size);
-        let values: Vec<Value> = words
-            .iter()
-            .map(|(at, ssa)| self.load_ssa(*ssa, from.plus(*at)))
-            .collect();
+        let load = |(at, ssa): &(u64, Type)| self.load_ssa(*ssa, Address::from(from).plus(*at));
+        let values: Vec<Value> = words.iter().map(load).collect();
         for ((at, _), value) in words.iter().zip(values) {
             self.store_ssa(value, to.plus(*at));
         }
@@ -193,10 +193,9 @@ impl Lowerer<'_, '_, '_> {
 
     pub(super) fn temporary_of(&mut self, size: u64, align: u32) -> Check<Value> {
         // An address that is more aligned than Cranelift's slots is rounded up, inside a larger slot.
-        let slack = if align > MAX_SLOT_ALIGN {
-            u64::from(align)
-        } else {
-            0
+        let slack = match align > MAX_SLOT_ALIGN {
+            true => u64::from(align),
+            false => 0,
         };
         let bytes = size.saturating_add(slack).max(1);
         self.frame = self.frame.saturating_add(bytes);
@@ -221,18 +220,18 @@ impl Lowerer<'_, '_, '_> {
     }
 
     /// The address of a value, which is put into memory if it is not there.
-    pub(super) fn in_memory(&mut self, value: Val, ty: Ty) -> Check<Value> {
-        if let Val::Memory(address) = value {
+    pub(super) fn in_memory(&mut self, value: &Typed) -> Check<Value> {
+        if let Val::Memory(address) = value.val {
             return Ok(address);
         }
-        let address = self.temporary(ty)?;
-        self.store(value, address.into(), ty);
+        let address = self.temporary(value.ty)?;
+        self.store(value, address.into());
         Ok(address)
     }
 }
 
 /// Integers that cover `size` bytes exactly: 8 each, then 4, 2 and 1.
-fn words_of(size: u64) -> Vec<(u64, Type)> {
+pub(super) fn words_of(size: u64) -> Vec<(u64, Type)> {
     let (mut words, mut at) = (Vec::new(), 0);
     for ssa in [types::I64, types::I32, types::I16, types::I8] {
         while size - at >= u64::from(ssa.bytes()) {

@@ -17,41 +17,24 @@ impl<'p> Lowerer<'_, 'p, '_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Check<Typed> {
-        // The least number of a type has no positive counterpart to negate.
-        match (&operand.kind, op) {
-            (ExprKind::Int(value, suffix), UnaryOp::Neg) => {
-                return self.int_literal((*value, true), suffix, expected, span);
-            }
-            (ExprKind::Float(digits, suffix), UnaryOp::Neg) => {
-                return self.float_literal((digits, true), suffix, expected, span);
-            }
-            _ => {}
-        }
-        let value = self.expr(operand, expected)?;
-        let ty = value.ty;
+        let operand = self.expr(operand, expected)?;
+        let ty = operand.ty;
         let is_int = self.s.types.as_int(ty).is_some();
-        let val = match (op, &value.val) {
-            (UnaryOp::Neg, Val::Ssa(value)) if is_int => Val::Ssa(self.ins().ineg(*value)),
-            (UnaryOp::BitNot, Val::Ssa(value)) if is_int => Val::Ssa(self.ins().bnot(*value)),
-            (UnaryOp::Not, Val::Ssa(value)) if ty == Ty::BOOL => {
-                Val::Ssa(self.ins().bxor_imm_u(*value, 1))
-            }
-            (UnaryOp::Neg, Val::Ssa(value)) if self.s.types.as_float(ty).is_some() => {
-                Val::Ssa(self.ins().fneg(*value))
-            }
+        let is_float = self.s.types.as_float(ty).is_some();
+        let ssa = self.ssa(&operand, span).ok();
+        let value = match (op, ssa) {
+            (UnaryOp::Neg, Some(value)) if is_int => self.ins().ineg(value),
+            (UnaryOp::Neg, Some(value)) if is_float => self.ins().fneg(value),
+            (UnaryOp::BitNot, Some(value)) if is_int => self.ins().bnot(value),
+            (UnaryOp::Not, Some(value)) if ty == Ty::BOOL => self.ins().bxor_imm_u(value, 1),
+            (UnaryOp::Not, _) => return self.wrong(span, ty, "`!` needs a `bool`, not `{}`"),
+            (UnaryOp::BitNot, _) => return self.wrong(span, ty, "`~` needs an integer, not `{}`"),
             _ => {
-                let (symbol, needs) = match op {
-                    UnaryOp::Not => ("!", "a `bool`"),
-                    UnaryOp::BitNot => ("~", "an integer"),
-                    _ => ("-", "a number that can be computed with"),
-                };
-                return fail(
-                    span,
-                    format!("`{symbol}` needs {needs}, not `{}`", self.s.types.name(ty)),
-                );
+                let text = "`-` needs a number that can be computed with, not `{}`";
+                return self.wrong(span, ty, text);
             }
         };
-        Ok(Typed { ty, val })
+        Ok(Typed::ssa(ty, value))
     }
 
     pub(super) fn binary(
@@ -65,9 +48,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.logic(op, left, right);
         }
         let wanted = if op.is_comparison() { None } else { expected };
-        let is_shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
         // Bare numbers take their type from the other side.
-        let (a, b) = if is_shift {
+        let (a, b) = if op.is_shift() {
             (self.expr(left, wanted)?, self.expr(right, None)?)
         } else if is_flexible(left) && !is_flexible(right) {
             let b = self.expr(right, wanted)?;
@@ -98,7 +80,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let (a, b) = (self.decay(a)?, self.decay(b)?);
         let is_int = |ty| self.s.types.as_int(ty).is_some();
         match op {
-            BinaryOp::Shl | BinaryOp::Shr if is_int(a.ty) && is_int(b.ty) => {
+            _ if op.is_shift() && is_int(a.ty) && is_int(b.ty) => {
                 let b = self.convert(b, Ty::I64, b_at)?;
                 let (x, y) = (self.ssa(&a, at)?, self.ssa(&b, b_at)?);
                 let value = self.arithmetic(op, x, y, a.ty);
@@ -119,16 +101,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
             false => b,
         };
         if a.ty != b.ty {
-            let names = [a.ty, b.ty].map(|ty| self.s.types.name(ty));
-            let why = Diagnostic::new(
-                span,
-                format!(
-                    "`{}` between `{}` and `{}`",
-                    op.symbol(),
-                    names[0],
-                    names[1]
-                ),
-            );
+            let [left, right] = [a.ty, b.ty].map(|ty| self.s.types.name(ty));
+            let symbol = op.symbol();
+            let why = Diagnostic::new(span, format!("`{symbol}` between `{left}` and `{right}`"));
             return Err(why.note("both sides have one type; numbers are converted by `as`"));
         }
         if op.is_comparison() {
@@ -149,7 +124,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn is_there(&self, op: BinaryOp, ty: Ty) -> bool {
         let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
         let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
-        let shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
+        let shift = op.is_shift();
         match *self.s.types.kind(ty) {
             TyKind::Scalar(Scalar::Bool) => bitwise,
             TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && !shift && op != BinaryOp::Rem,
@@ -187,7 +162,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// By the plain formulas: no care is taken of infinite parts (C, annex G).
     fn complex_arithmetic(&mut self, op: BinaryOp, a: Typed, b: Typed) -> Typed {
         let ty = a.ty;
-        let (a, b) = (self.scalars(a.val, ty), self.scalars(b.val, ty));
+        let (a, b) = (self.scalars(&a), self.scalars(&b));
         let parts = match op {
             BinaryOp::Add => [0, 1].map(|i| self.ins().fadd(a[i], b[i])),
             BinaryOp::Sub => [0, 1].map(|i| self.ins().fsub(a[i], b[i])),
@@ -197,7 +172,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 [self.ins().fsub(rr, ii), self.ins().fadd(ri, ir)]
             }
         };
-        let val = Val::Fields(parts.into());
+        let val = Val::Scalars(parts.into());
         Typed { ty, val }
     }
 
@@ -221,7 +196,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             self.s.types.is_signed(a.ty),
             self.s.types.as_float(a.ty).is_some(),
         );
-        let (Val::Ssa(x), Val::Ssa(y)) = (&a.val, &b.val) else {
+        let (Ok(x), Ok(y)) = (self.ssa(a, span), self.ssa(b, span)) else {
             return Err(self.no_operator(op.symbol(), a.ty, span));
         };
         let value = if float {
@@ -233,7 +208,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 BinaryOp::Gt => FloatCC::GreaterThan,
                 _ => FloatCC::GreaterThanOrEqual,
             };
-            self.ins().fcmp(condition, *x, *y)
+            self.ins().fcmp(condition, x, y)
         } else {
             let condition = match op {
                 BinaryOp::Eq => IntCC::Equal,
@@ -243,12 +218,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 BinaryOp::Gt => IntCC::SignedGreaterThan,
                 _ => IntCC::SignedGreaterThanOrEqual,
             };
-            let condition = if signed {
-                condition
-            } else {
-                condition.unsigned()
+            let condition = match signed {
+                true => condition,
+                false => condition.unsigned(),
             };
-            self.ins().icmp(condition, *x, *y)
+            self.ins().icmp(condition, x, y)
         };
         Ok(Typed::ssa(Ty::BOOL, value))
     }
@@ -267,8 +241,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let right = self.expr_ssa(right, Ty::BOOL)?;
         self.ins().jump(after, &[BlockArg::Value(right)]);
         self.begin(after);
-        let value = result;
-        Ok(Typed::ssa(Ty::BOOL, value))
+        Ok(Typed::ssa(Ty::BOOL, result))
     }
 
     /// `value as ty`
@@ -295,11 +268,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if is_there {
             return self.convert(value, ty, span);
         }
-        let names = [from, ty].map(|ty| self.s.types.name(ty));
-        let why = Diagnostic::new(
-            span,
-            format!("`{}` cannot be converted to `{}`", names[0], names[1]),
-        );
+        let [name, to] = [from, ty].map(|ty| self.s.types.name(ty));
+        let why = Diagnostic::new(span, format!("`{name}` cannot be converted to `{to}`"));
         Err(match ty {
             Ty::BOOL => why.note("compare with zero instead: `x != 0`"),
             _ => why,
@@ -336,15 +306,26 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             (false, false) => self.fit(operand, target, signed),
         };
-        let val = Val::Ssa(converted);
-        Ok(Typed { ty, val })
+        Ok(Typed::ssa(ty, converted))
+    }
+
+    /// A diagnostic for what has no operator.
+    fn no_operator(&self, symbol: &str, ty: Ty, span: Span) -> Diagnostic {
+        let name = self.s.types.name(ty);
+        let why = Diagnostic::new(span, format!("`{symbol}` is not available for `{name}`"));
+        match self.s.types.kind(ty) {
+            TyKind::Record(_) => {
+                why.note("structs and unions are compared and combined by their members")
+            }
+            _ => why,
+        }
     }
 }
 
 /// Whether the expression is made of numbers without a suffix only.
 fn is_flexible(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Int(_, suffix) | ExprKind::Float(_, suffix) => suffix.is_empty(),
+        ExprKind::Number(number) => number.suffix.is_empty(),
         ExprKind::Binary(op, left, right) => {
             !op.is_comparison() && is_flexible(left) && is_flexible(right)
         }

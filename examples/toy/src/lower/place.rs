@@ -1,11 +1,11 @@
-//! Places: what can be read, written, and pointed to. A bit-field is a place inside a few bytes.
+//! Places: what can be read, written, and pointed to.
 
 use super::function::Lowerer;
-use super::value::{Address, FieldBits, Place, Target, Typed, Val};
+use super::value::{Address, Place, Target, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::{Ty, TyKind};
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use cranelift_frontend::Variable;
 
 /// Offsets that are known stay below, so that adding a size to them cannot overflow.
@@ -16,33 +16,28 @@ impl<'p> Lowerer<'_, 'p, '_> {
     pub(super) fn place(&mut self, expr: &'p Expr) -> Check<Place> {
         match &expr.kind {
             ExprKind::Name(name) => {
-                let local = self.local(name).filter(|id| {
-                    self.local_at(*id)
-                        .is_some_and(|local| local.function.is_none())
-                });
-                if let Some(id) = local {
-                    let ty = self.local_at(id).map_or(Ty::VOID, |local| local.ty);
-                    let target = self.variable(id);
-                    return Ok(Place { ty, target });
+                if let Some(place) = self.local(name) {
+                    return Ok(place);
                 }
             }
             ExprKind::Unary(UnaryOp::Deref, pointer) => {
                 let value = self.expr(pointer, None)?;
                 return self.pointed(value, pointer.span);
             }
-            ExprKind::Index(base, index) => {
-                return self.deeper(expr.span, |own| own.indexed(base, index));
-            }
+            ExprKind::Index(base, index) => return self.indexed(base, index),
             ExprKind::Field(base, member) => {
-                return self.deeper(expr.span, |own| own.field(base, member));
+                let mut place = self.place(base)?;
+                if self.s.types.pointee(place.ty).is_some() {
+                    let pointer = self.read(&place);
+                    place = self.pointed(pointer, base.span)?;
+                }
+                return self.member(place, member);
             }
             _ => {}
         }
         let Typed { ty, val } = self.expr(expr, None)?;
-        Ok(Place {
-            ty,
-            target: Target::Value(val),
-        })
+        let target = Target::Value(val);
+        Ok(Place { ty, target })
     }
 
     /// `*pointer`
@@ -57,10 +52,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// Refuses what has no size.
-    pub(super) fn complete(&mut self, ty: Ty, span: Span) -> Check<()> {
-        if let TyKind::Record(id) = *self.s.types.kind(ty) {
-            self.s.lay_out(id)?;
-        }
+    pub(super) fn complete(&self, ty: Ty, span: Span) -> Check<()> {
         match self.s.types.layout(ty) {
             Some(_) => Ok(()),
             None => Err(Diagnostic::new(span, self.s.incomplete(ty))
@@ -71,30 +63,26 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// `base[index]`: of an array, a vector, or through a pointer.
     fn indexed(&mut self, base: &'p Expr, index: &'p Expr) -> Check<Place> {
         let place = self.place(base)?;
-        let (element, len) = match *self.s.types.kind(place.ty) {
-            TyKind::Array(element, len) => (element, len),
-            TyKind::Vector(lane, lanes) => (self.s.types.scalar_ty(lane), Some(u64::from(lanes))),
-            TyKind::Pointer(to) => {
-                self.complete(to, base.span)?;
-                let pointer = self.read_place(&place);
-                let index_value = self.expr(index, None)?;
-                let moved = self.offset(pointer, (index_value, index.span), false, base.span)?;
-                return self.pointed(moved, base.span);
-            }
-            _ => {
+        let Some((element, len)) = self.element(place.ty) else {
+            if self.s.types.pointee(place.ty).is_none() {
                 return self.wrong(base.span, place.ty, "`{}` has no elements");
             }
+            let pointer = self.read(&place);
+            let index = (self.expr(index, None)?, index.span);
+            let moved = self.offset(pointer, index, false, base.span)?;
+            return self.pointed(moved, base.span);
         };
-        let size = self.s.types.size(element);
         let address = self.place_address(&place)?;
         // A constant index is checked here and now; others are as in C.
-        if let ExprKind::Int(at, _) = index.kind {
-            if len.is_some_and(|len| at >= u128::from(len)) {
-                return fail(
-                    index.span,
-                    format!("index {at} is outside of `{}`", self.s.types.name(place.ty)),
-                );
+        if let ExprKind::Number(crate::ast::Number {
+            integer: Some(at), ..
+        }) = index.kind
+        {
+            if at >= u128::from(len) {
+                let name = self.s.types.name(place.ty);
+                return fail(index.span, format!("index {at} is outside of `{name}`"));
             }
+            let size = self.s.types.size(element);
             let offset = u64::try_from(at).ok().and_then(|at| at.checked_mul(size));
             let Some(offset) = offset.filter(|offset| *offset <= MAX_OFFSET) else {
                 return fail(index.span, "this index is too great");
@@ -104,26 +92,20 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 target: Target::Memory(address.plus(offset)),
             });
         }
-        let pointer = Typed {
-            ty: self.s.types.pointer(element),
-            val: Val::Ssa(self.address(address)),
-        };
-        let index_value = self.expr(index, None)?;
-        let moved = self.offset(pointer, (index_value, index.span), false, base.span)?;
+        let pointer = self.address(address);
+        let pointer = Typed::ssa(self.s.types.pointer(element), pointer);
+        let index = (self.expr(index, None)?, index.span);
+        let moved = self.offset(pointer, index, false, base.span)?;
         self.pointed(moved, base.span)
     }
 
-    /// `base.member`, through a pointer too.
-    fn field(&mut self, base: &'p Expr, member: &Ident) -> Check<Place> {
-        let mut place = self.place(base)?;
-        if self.s.types.pointee(place.ty).is_some() {
-            let pointer = self.read_place(&place);
-            place = self.pointed(pointer, base.span)?;
+    /// The element and the length of an array or vector.
+    pub(super) fn element(&self, ty: Ty) -> Option<(Ty, u64)> {
+        match *self.s.types.kind(ty) {
+            TyKind::Array(element, len) => Some((element, len)),
+            TyKind::Vector(lane, lanes) => Some((self.s.types.scalar_ty(lane), lanes.into())),
+            _ => None,
         }
-        if let TyKind::Record(id) = *self.s.types.kind(place.ty) {
-            self.s.lay_out(id)?;
-        }
-        self.member(place, member)
     }
 
     /// Where a place is; what has none is put into memory.
@@ -131,98 +113,60 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if let Target::Memory(address) = place.target {
             return Ok(address);
         }
-        let value = self.read(&place.target, place.ty);
-        self.in_memory(value, place.ty).map(Address::from)
+        let value = self.read(place);
+        self.in_memory(&value).map(Address::from)
     }
 
     /// The member of a record, or the part of a complex number, at a place.
     pub(super) fn member(&mut self, place: Place, member: &Ident) -> Check<Place> {
-        let name = &*member.name;
+        let (name, span) = (&*member.name, member.span);
         let found = match *self.s.types.kind(place.ty) {
-            TyKind::Record(id) => self.find_member(id, name),
+            TyKind::Record(id) => {
+                self.complete(place.ty, span)?;
+                self.s.find_member(id, name)
+            }
             TyKind::Complex(part) => {
                 let ty = self.s.types.scalar_ty(part);
                 let parts = [("re", 0), ("im", self.s.types.size(ty))];
-                parts
-                    .iter()
-                    .find(|(own, _)| *own == name)
-                    .map(|(_, offset)| (ty, 8 * offset, None))
+                let mut parts = parts.iter().filter(|(own, _)| *own == name);
+                parts.next().map(|(_, offset)| (ty, Some(*offset)))
             }
             _ => None,
         };
-        let Some((ty, at, width)) = found else {
-            let record = self.s.types.name(place.ty);
-            return fail(member.span, format!("`{record}` has no member `{name}`"));
-        };
-        match width {
-            None => self.part(place, at / 8, ty, member.span),
-            Some(width) => {
-                let address = self.place_address(&place)?;
-                let (address, shift, width) = (address.plus(at / 8), at % 8, u64::from(width));
-                let bytes = (shift + width).div_ceil(8);
-                if bytes > 8 {
-                    return fail(member.span, "this bit-field spreads over more than 8 bytes");
-                }
-                Ok(Place {
-                    ty,
-                    target: Target::Bits(FieldBits {
-                        address,
-                        bytes,
-                        shift,
-                        width,
-                    }),
-                })
+        match found {
+            Some((ty, Some(offset))) => self.part(place, offset, ty, span),
+            Some((_, None)) => fail(
+                span,
+                format!("`{name}` is a bit-field, which is moved with its record only"),
+            ),
+            None => {
+                let record = self.s.types.name(place.ty);
+                fail(span, format!("`{record}` has no member `{name}`"))
             }
         }
     }
 
-    /// A member's type, bits from the start of the record to it, and its width if it is a bit-field; through anonymous members too.
-    pub(super) fn find_member(&self, id: usize, name: &str) -> Option<(Ty, u64, Option<u16>)> {
-        let record = &self.s.types.records[id];
-        let fields = record.layout.as_ref()?.as_record()?.fields();
-        record
-            .members
-            .iter()
-            .zip(fields)
-            .find_map(|((own, ty), field)| {
-                let width = field.bit_field().map(|bits| bits.width);
-                match (own, self.s.types.kind(*ty)) {
-                    (Some(own), _) if **own == *name => Some((*ty, field.offset_bits(), width)),
-                    (None, TyKind::Record(inner)) => {
-                        let (ty, at, width) = self.find_member(*inner, name)?;
-                        Some((ty, field.offset_bits() + at, width))
-                    }
-                    _ => None,
-                }
-            })
-    }
-
     /// The part of type `ty` that is `offset` bytes inside an aggregate and its place.
-    fn part(&mut self, place: Place, offset: u64, ty: Ty, span: Span) -> Check<Place> {
-        let fields = self.fields(place.ty);
-        let is_ssa = self.ssa_type(ty).is_some();
-        let target = match (place.target, fields) {
-            (Target::Memory(address), _) => Target::Memory(address.plus(offset)),
-            (Target::Value(Val::Memory(address)), _) => {
-                Target::Value(self.load(Address::from(address).plus(offset), ty))
+    fn part(&mut self, whole: Place, offset: u64, ty: Ty, span: Span) -> Check<Place> {
+        let own = self.fields_at(whole.ty, offset, ty);
+        let part = match &whole.target {
+            Target::Memory(address) => Some(Target::Memory(address.plus(offset))),
+            Target::Value(Val::Memory(address)) => {
+                let part = self.load(Address::from(*address).plus(offset), ty);
+                Some(Target::Value(part.val))
             }
-            (Target::Fields(variables), Some(fields)) => {
-                let own = &variables[self.fields_at(&fields, offset, ty)];
-                match own {
-                    [own] if is_ssa => Target::Variable(*own),
-                    _ => Target::Fields(own.into()),
-                }
+            Target::Variables(variables) => {
+                variables.get(own).map(|own| Target::Variables(own.into()))
             }
-            (Target::Value(Val::Fields(values)), Some(fields)) => {
-                let own = &values[self.fields_at(&fields, offset, ty)];
-                Target::Value(match own {
-                    [own] if is_ssa => Val::Ssa(*own),
-                    _ => Val::Fields(own.into()),
-                })
+            Target::Value(Val::Scalars(values)) => {
+                let own = values.get(own);
+                own.map(|own| Target::Value(Val::Scalars(own.into())))
             }
-            _ => return fail(span, "a place without parts"),
         };
-        Ok(Place { ty, target })
+        match part {
+            Some(target) => Ok(Place { ty, target }),
+            None => fail(span, "a place without parts"),
+        }
     }
 
     /// `pointer + index`, in elements.
@@ -233,12 +177,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         negative: bool,
         span: Span,
     ) -> Check<Typed> {
-        if self
-            .s
-            .types
-            .as_int(index.ty)
-            .is_none_or(|(bits, _)| bits > 64)
-        {
+        if !matches!(self.s.types.as_int(index.ty), Some((..=64, _))) {
             return self.wrong(at, index.ty, "an index is an integer, not `{}`");
         }
         let to = self.s.types.pointee(pointer.ty).unwrap_or(Ty::VOID);
@@ -247,30 +186,23 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let (base, index) = (self.ssa(&pointer, span)?, self.ssa(&index, at)?);
         let size = self.s.types.size(to).cast_signed();
         let bytes = self.ins().imul_imm_s(index, size);
-        let val = Val::Ssa(match negative {
+        let moved = match negative {
             true => self.ins().isub(base, bytes),
             false => self.ins().iadd(base, bytes),
-        });
-        Ok(Typed {
-            ty: pointer.ty,
-            val,
-        })
+        };
+        Ok(Typed::ssa(pointer.ty, moved))
     }
 
     /// `&place`
     pub(super) fn address_of(&mut self, expr: &'p Expr) -> Check<Typed> {
-        let place = self.place(expr)?;
-        match place.target {
+        let Place { ty, target } = self.place(expr)?;
+        match target {
             Target::Memory(address) => {
-                let val = Val::Ssa(self.address(address));
-                let ty = self.s.types.pointer(place.ty);
-                Ok(Typed { ty, val })
+                let address = self.address(address);
+                Ok(Typed::ssa(self.s.types.pointer(ty), address))
             }
             // `&f` of a function is `f`, as in C.
-            Target::Value(val) if self.s.types.as_fn(place.ty).is_some() => {
-                Ok(Typed { ty: place.ty, val })
-            }
-            Target::Bits(_) => fail(expr.span, "there are no pointers to a bit-field"),
+            Target::Value(val) if self.s.types.as_fn(ty).is_some() => Ok(Typed { ty, val }),
             _ => {
                 let why = Diagnostic::new(expr.span, "a value without a name cannot be pointed to");
                 Err(why.note("put it into a variable first"))
@@ -278,83 +210,38 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    pub(super) fn read_place(&mut self, place: &Place) -> Typed {
-        let (ty, val) = (place.ty, self.read(&place.target, place.ty));
-        Typed { ty, val }
-    }
-
-    pub(super) fn read(&mut self, target: &Target, ty: Ty) -> Val {
-        match target {
-            Target::Variable(variable) => Val::Ssa(self.builder.use_var(*variable)),
-            Target::Fields(variables) => {
+    pub(super) fn read(&mut self, place: &Place) -> Typed {
+        let ty = place.ty;
+        match &place.target {
+            Target::Variables(variables) => {
                 let read = |variable: &Variable| self.builder.use_var(*variable);
-                Val::Fields(variables.iter().map(read).collect())
+                let val = Val::Scalars(variables.iter().map(read).collect());
+                Typed { ty, val }
             }
             Target::Memory(address) => self.load(*address, ty),
-            Target::Bits(bits) => Val::Ssa(self.read_bits(*bits, ty)),
-            Target::Value(value) => value.clone(),
+            Target::Value(val) => Typed {
+                ty,
+                val: val.clone(),
+            },
         }
     }
 
-    pub(super) fn write(&mut self, target: &Target, value: Val, ty: Ty, span: Span) -> Check<()> {
-        match (target, value) {
-            (Target::Variable(variable), Val::Ssa(value)) => self.builder.def_var(*variable, value),
-            (Target::Fields(variables), value) => {
-                let values = self.scalars(value, ty);
+    /// Puts a value of its type into a place.
+    pub(super) fn write(&mut self, place: &Place, value: &Typed, span: Span) -> Check<()> {
+        match &place.target {
+            Target::Variables(variables) => {
+                let values = self.scalars(value);
                 for (variable, value) in variables.iter().zip(&*values) {
                     self.builder.def_var(*variable, *value);
                 }
             }
-            (Target::Memory(address), value) => self.store(value, *address, ty),
-            (Target::Bits(bits), Val::Ssa(value)) => self.write_bits(*bits, value),
-            _ => {
+            Target::Memory(address) => self.store(value, *address),
+            Target::Value(_) => {
                 let why = Diagnostic::new(span, "a value without a name cannot be assigned to");
                 return Err(why.note("put it into a variable first"));
             }
         }
         Ok(())
-    }
-
-    fn read_bits(&mut self, field: FieldBits, ty: Ty) -> Value {
-        let all = self.gather(field);
-        let unused = 64 - field.width;
-        let top = self
-            .ins()
-            .ishl_imm_u(all, (unused - field.shift).cast_signed());
-        let signed = self.s.types.is_signed(ty);
-        let value = match signed {
-            true => self.ins().sshr_imm_u(top, unused.cast_signed()),
-            false => self.ins().ushr_imm_u(top, unused.cast_signed()),
-        };
-        let ssa = self.ssa_type(ty).unwrap_or(types::I64);
-        self.fit(value, ssa, signed)
-    }
-
-    fn write_bits(&mut self, field: FieldBits, value: Value) {
-        let mask = (u64::MAX >> (64 - field.width)) << field.shift;
-        let value = self.fit(value, types::I64, false);
-        let moved = self.ins().ishl_imm_u(value, field.shift.cast_signed());
-        let new = self.ins().band_imm_s(moved, mask.cast_signed());
-        let old = self.gather(field);
-        let kept = self.ins().band_imm_s(old, !mask.cast_signed());
-        let all = self.ins().bor(kept, new);
-        for at in 0..field.bytes {
-            let moved = self.ins().ushr_imm_u(all, 8 * at.cast_signed());
-            let byte = self.ins().ireduce(types::I8, moved);
-            self.store_ssa(byte, field.address.plus(at));
-        }
-    }
-
-    /// The bytes of a field as the low end of an integer.
-    fn gather(&mut self, field: FieldBits) -> Value {
-        let mut all = self.ins().iconst(types::I64, 0);
-        for at in 0..field.bytes {
-            let byte = self.load_ssa(types::I8, field.address.plus(at));
-            let wide = self.ins().uextend(types::I64, byte);
-            let moved = self.ins().ishl_imm_u(wide, 8 * at.cast_signed());
-            all = self.ins().bor(all, moved);
-        }
-        all
     }
 
     /// An integer as one of type `to`.

@@ -1,10 +1,9 @@
 //! The C signatures of functions and calls.
 
 use super::{Origin, Session};
-use crate::ast::Convention;
-use crate::diag::{At, Check, Diagnostic, Span};
+use crate::diag::{At, Check, Span};
 use crate::types::{FnTy, Ty};
-use cabi::{FnSig, Target, Type, VectorLevel, X86_64_LANG, X86_64_WIN64};
+use cabi::{FnSig, Target, Type, X86_64_LANG};
 
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
@@ -13,23 +12,19 @@ static LANG: cabi::Convention = X86_64_LANG;
 const MAX_LANG_PARAMS: usize = 256;
 
 impl Session<'_> {
-    /// The signature of a function: C's, or the language's own where nothing else calls it. That of a nested function has the static chain after the
+    /// The signature of a function: C's, or the language's own where nothing else calls it. That of a closure has the static chain after the
     /// other named parameters.
     pub(super) fn signature(&mut self, id: usize) -> Check<FnSig> {
         let ty = self.fn_ty(id)?;
         let function = &self.functions[id];
-        let (span, origin) = (function.span, function.origin.clone());
-        let is_own = matches!(origin, Origin::Toy)
-            && &*function.name != "main"
-            && function.decl.is_some_and(|decl| decl.convention.is_none())
-            && !self.values.contains(&function.name);
-        let ty = self
-            .types
-            .as_fn(ty)
-            .ok_or_else(|| Diagnostic::new(span, "no function"))?;
+        let (name, span) = (&function.name, function.span);
+        let is_own = matches!(function.origin, Origin::Toy)
+            && &**name != "main"
+            && function.decl.is_some_and(|decl| !decl.for_c)
+            && !self.values.contains(name);
         let sig = self.fn_sig(&ty, span)?;
-        Ok(match origin {
-            Origin::Nested => sig.static_chain(self.types.model()),
+        Ok(match function.origin {
+            Origin::Closure => sig.static_chain(self.types.model()),
             _ if is_own && self.has_lang() && is_for_lang(&sig) => sig.convention(&LANG),
             _ => sig,
         })
@@ -53,7 +48,6 @@ impl Session<'_> {
             Ty::NEVER => FnSig::new(params, Type::VOID).noreturn(),
             result => FnSig::new(params, object(result).at(span)?),
         };
-        let sig = of_convention(sig, ty.convention);
         Ok(if ty.variadic { sig.variadic() } else { sig })
     }
 }
@@ -64,13 +58,4 @@ fn is_for_lang(sig: &FnSig) -> bool {
     !sig.is_variadic()
         && sig.params().len() <= MAX_LANG_PARAMS
         && params.chain([sig.result()]).all(|ty| ty.align() <= 16)
-}
-
-pub(super) fn of_convention(sig: FnSig, convention: Convention) -> FnSig {
-    match convention {
-        Convention::C => sig,
-        Convention::Win64 => sig.convention(&X86_64_WIN64),
-        Convention::Avx => sig.features(VectorLevel::Avx),
-        Convention::Avx512 => sig.features(VectorLevel::Avx512),
-    }
 }

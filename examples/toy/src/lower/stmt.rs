@@ -4,40 +4,31 @@ use super::function::Lowerer;
 use super::value::{Typed, Val};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
-use crate::types::{Ty, TyKind};
+use crate::types::Ty;
 use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    /// Statements with variables of their own. Nothing comes after a block at the `tail` of a function without a result: a call that ends it is that of
-    /// a `return`.
-    pub(super) fn block(&mut self, stmts: &'p [Stmt], tail: bool) -> Check<()> {
+    /// Statements with variables of their own.
+    pub(super) fn block(&mut self, stmts: &'p [Stmt]) -> Check<()> {
         self.open_scope();
-        for (at, stmt) in stmts.iter().enumerate() {
-            self.deeper(stmt.span, |own| {
-                own.stmt(stmt, tail && at + 1 == stmts.len())
-            })?;
+        for stmt in stmts {
+            self.stmt(stmt)?;
         }
         self.close_scope();
         Ok(())
     }
 
-    fn stmt(&mut self, stmt: &'p Stmt, tail: bool) -> Check<()> {
+    fn stmt(&mut self, stmt: &'p Stmt) -> Check<()> {
         match &stmt.kind {
             StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
             StmtKind::Assign(place, None, value) => {
                 let target = self.place(place)?;
-                if let TyKind::Array(_, None) = self.s.types.kind(target.ty) {
-                    return fail(place.span, "a flexible array has no value, only elements");
-                }
                 let value = self.value(value, target.ty)?;
-                self.write(&target.target, value.val, target.ty, place.span)
+                self.write(&target, &value, place.span)
             }
             StmtKind::Assign(place, Some(op), value) => self.update(place, *op, value, stmt.span),
             StmtKind::Expr(expr) => match &expr.kind {
-                ExprKind::Call(callee, args) if tail && self.is_void_call(callee) => {
-                    self.call_and_leave(callee, args, expr.span)
-                }
                 ExprKind::Call(callee, args) => {
                     self.call(callee, args, None, expr.span).map(|_| ())
                 }
@@ -46,10 +37,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                     Err(why.note("only calls stand alone"))
                 }
             },
-            StmtKind::Fn(function) => self.nested(function),
-            StmtKind::If(condition, then, otherwise) => {
-                self.if_stmt(condition, then, otherwise, tail)
-            }
+            StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, then, otherwise),
             StmtKind::While(condition, body) => self.while_stmt(condition, body),
             StmtKind::For(var, low, high, body) => self.for_stmt(var, low, high, body),
             StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
@@ -57,33 +45,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 let Some(&(next, after)) = self.loops.last() else {
                     return fail(stmt.span, "this is outside of a loop");
                 };
-                let target = if let StmtKind::Break = stmt.kind {
-                    after
-                } else {
-                    next
-                };
-                self.ins().jump(target, &[]);
+                let is_break = matches!(stmt.kind, StmtKind::Break);
+                self.ins().jump(if is_break { after } else { next }, &[]);
                 self.unreachable();
                 Ok(())
             }
-            StmtKind::Block(stmts) => self.block(stmts, tail),
-        }
-    }
-
-    /// Whether the function that is called by its name has no result.
-    fn is_void_call(&mut self, callee: &'p Expr) -> bool {
-        let ExprKind::Name(name) = &callee.kind else {
-            return false;
-        };
-        if self.local(name).is_some() {
-            return false;
-        }
-        match self.s.find_value(name, callee.span) {
-            Ok(Some(super::Meaning::Function(id))) => {
-                let ty = self.s.fn_ty(id).ok().and_then(|ty| self.s.types.as_fn(ty));
-                ty.is_some_and(|ty| ty.result == Ty::VOID)
-            }
-            _ => false,
+            StmtKind::Block(stmts) => self.block(stmts),
         }
     }
 
@@ -94,64 +61,51 @@ impl<'p> Lowerer<'_, 'p, '_> {
         init: Option<&'p Expr>,
     ) -> Check<()> {
         let declared = ty.map(|ty| self.s.object_ty(ty)).transpose()?;
-        let in_memory =
-            declared.filter(|ty| self.ssa_type(*ty).is_none() && self.fields(*ty).is_none());
-        let Typed { ty, val } = match (declared, init) {
-            (Some(ty), _) if in_memory.is_some() => {
+        let value = match (declared, init) {
+            (Some(ty), _) if self.fields(ty).is_none() => {
                 // Nothing else knows the variable yet, so it can be built in place.
                 let address = self.temporary(ty)?;
                 match init {
                     Some(init) => self.value_into(init, ty, address.into())?,
                     None => self.zero(address.into(), self.s.types.size(ty)),
                 }
-                Typed::memory(ty, address)
+                return self.bind(name, Typed::memory(ty, address));
             }
             (Some(ty), Some(init)) => self.value(init, ty)?,
             (Some(ty), None) => self.zero_value(ty),
             (None, Some(init)) => self.expr(init, None)?,
             (None, None) => {
-                return fail(
-                    name.span,
-                    format!("`{}` needs a type or a value", name.name),
-                );
+                let message = format!("`{}` needs a type or a value", name.name);
+                return fail(name.span, message);
             }
         };
-        if matches!(ty, Ty::VOID | Ty::NEVER)
-            || matches!(self.s.types.kind(ty), TyKind::Array(_, None))
-        {
-            let found = self.s.types.name(ty);
-            return fail(
-                name.span,
-                format!("`{}` cannot have a value of type `{found}`", name.name),
-            );
+        let ty = value.ty;
+        if matches!(ty, Ty::VOID | Ty::NEVER) {
+            let text = format!("`{}` cannot have a value of type `{{}}`", name.name);
+            return self.wrong(name.span, ty, &text);
         }
         // What is in memory may be another variable's: the new one is a copy.
-        let val = match val {
-            Val::Memory(_) if in_memory.is_some() => val,
-            Val::Memory(_) if self.fields(ty).is_some() && !self.is_pointed_to(&name.name, ty) => {
-                Val::Fields(self.scalars(val, ty))
-            }
+        let is_variable = self.fields(ty).is_some() && !self.is_pointed_to(&name.name, ty);
+        let val = match value.val {
+            Val::Memory(_) if is_variable => Val::Scalars(self.scalars(&value)),
             Val::Memory(_) => {
                 let to = self.temporary(ty)?;
-                self.store(val, to.into(), ty);
+                self.store(&value, to.into());
                 Val::Memory(to)
             }
             val => val,
         };
-        self.bind(name, ty, val).map(|_| ())
+        self.bind(name, Typed { ty, val })
     }
 
     fn update(&mut self, place: &'p Expr, op: BinaryOp, value: &'p Expr, span: Span) -> Check<()> {
         let target = self.place(place)?;
-        let old = self.read_place(&target);
-        let wanted = match op {
-            BinaryOp::Shl | BinaryOp::Shr => None,
-            _ => Some(target.ty).filter(|ty| self.s.types.pointee(*ty).is_none()),
-        };
-        let right = self.expr(value, wanted)?;
+        let old = self.read(&target);
+        let is_offset = op.is_shift() || self.s.types.pointee(target.ty).is_some();
+        let right = self.expr(value, (!is_offset).then_some(target.ty))?;
         let new = self.combine(op, (old, place.span), (right, value.span), span)?;
         let new = self.coerce(new, target.ty, span)?;
-        self.write(&target.target, new.val, target.ty, place.span)
+        self.write(&target, &new, place.span)
     }
 
     fn if_stmt(
@@ -159,14 +113,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
         condition: &'p Expr,
         then: &'p [Stmt],
         otherwise: &'p [Stmt],
-        tail: bool,
     ) -> Check<()> {
         let condition = self.expr_ssa(condition, Ty::BOOL)?;
         let [then_block, else_block, after] = [(); 3].map(|()| self.builder.create_block());
         self.ins().brif(condition, then_block, &[], else_block, &[]);
         for (block, stmts) in [(then_block, then), (else_block, otherwise)] {
             self.begin(block);
-            self.block(stmts, tail)?;
+            self.block(stmts)?;
             self.go_on(after);
         }
         self.begin(after);
@@ -186,7 +139,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
         self.begin(inside);
         self.loops.push((head, after));
-        self.block(body, false)?;
+        self.block(body)?;
         self.loops.pop();
         self.go_on(head);
         self.builder.seal_block(head);
@@ -202,9 +155,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         high: &'p Expr,
         body: &'p [Stmt],
     ) -> Check<()> {
-        let bare =
-            |expr: &Expr| matches!(&expr.kind, ExprKind::Int(_, suffix) if suffix.is_empty());
-        let (first, last) = if bare(low) && !bare(high) {
+        let is_bare =
+            |expr: &Expr| matches!(&expr.kind, ExprKind::Number(n) if n.suffix.is_empty());
+        let (first, last) = if is_bare(low) && !is_bare(high) {
             let last = self.expr(high, None)?;
             (self.value(low, last.ty)?, last)
         } else {
@@ -213,41 +166,34 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (first, last)
         };
         let ty = first.ty;
-        let Some((..=64, signed)) = self.s.types.as_int(ty) else {
-            let found = self.s.types.name(ty);
-            return fail(
-                low.span,
-                format!("`for` counts integers of up to 64 bits, not `{found}`"),
-            );
+        let is_less = match self.s.types.as_int(ty) {
+            Some((..=64, true)) => IntCC::SignedLessThan,
+            Some((..=64, false)) => IntCC::UnsignedLessThan,
+            _ => {
+                let text = "`for` counts integers of up to 64 bits, not `{}`";
+                return self.wrong(low.span, ty, text);
+            }
         };
         let last = self.ssa(&last, high.span)?;
         self.open_scope();
-        let counter = self.bind(var, ty, first.val)?;
+        self.bind(var, first)?;
         let [head, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
         self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        let (target, is_less) = (
-            self.variable(counter),
-            if signed {
-                IntCC::SignedLessThan
-            } else {
-                IntCC::UnsignedLessThan
-            },
-        );
-        let val = self.read(&target, ty);
-        let now = self.ssa(&Typed { ty, val }, low.span)?;
+        let now = self.counter(var)?;
         let more = self.ins().icmp(is_less, now, last);
         self.ins().brif(more, inside, &[], after, &[]);
         self.begin(inside);
         self.loops.push((next, after));
-        self.block(body, false)?;
+        self.block(body)?;
         self.loops.pop();
         self.go_on(next);
         self.begin(next);
-        let val = self.read(&target, ty);
-        let now = self.ssa(&Typed { ty, val }, low.span)?;
+        let now = self.counter(var)?;
         let counted = self.ins().iadd_imm_s(now, 1);
-        self.write(&target, Val::Ssa(counted), ty, low.span)?;
+        if let Some(place) = self.local(&var.name) {
+            self.write(&place, &Typed::ssa(ty, counted), var.span)?;
+        }
         self.ins().jump(head, &[]);
         self.builder.seal_block(head);
         self.close_scope();
@@ -255,25 +201,37 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
+    fn counter(&mut self, var: &Ident) -> Check<cranelift_codegen::ir::Value> {
+        let value = match self.local(&var.name) {
+            Some(place) => self.read(&place),
+            None => Typed::void(),
+        };
+        self.ssa(&value, var.span)
+    }
+
     fn return_stmt(&mut self, value: Option<&'p Expr>, span: Span) -> Check<()> {
         let result = self.ty.result;
-        match (value, result) {
-            (_, Ty::NEVER) => fail(span, "this function promises never to return"),
-            (None, Ty::VOID) => self.leave(Val::None),
-            (None, _) => self.wrong(span, result, "this function returns `{}`"),
-            (Some(value), Ty::VOID) => fail(value.span, "this function returns nothing"),
-            (Some(value), _) => match (&value.kind, self.entry.sret()) {
-                (ExprKind::Call(callee, args), _) => self.call_and_leave(callee, args, value.span),
-                // Built where the caller wants it: nothing in the expression can read that.
-                (_, Some(to)) if self.ssa_type(result).is_none() => {
-                    self.value_into(value, result, to.into())?;
-                    self.leave(Val::Memory(to))
-                }
-                _ => {
-                    let value = self.value(value, result)?;
-                    self.leave(value.val)
-                }
-            },
+        if result == Ty::NEVER {
+            return fail(span, "this function promises never to return");
+        }
+        let Some(value) = value else {
+            return match result {
+                Ty::VOID => self.leave(&Typed::void()),
+                _ => self.wrong(span, result, "this function returns `{}`"),
+            };
+        };
+        match (&value.kind, self.entry.sret()) {
+            (ExprKind::Call(callee, args), _) => self.call_and_leave(callee, args, value.span),
+            _ if result == Ty::VOID => fail(value.span, "this function returns nothing"),
+            // Built where the caller wants it: nothing in the expression can read that.
+            (_, Some(to)) if self.ssa_type(result).is_none() => {
+                self.value_into(value, result, to.into())?;
+                self.leave(&Typed::memory(result, to))
+            }
+            _ => {
+                let value = self.value(value, result)?;
+                self.leave(&value)
+            }
         }
     }
 }

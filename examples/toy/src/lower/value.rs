@@ -2,30 +2,15 @@
 
 use crate::types::{Ty, Types};
 use cabi::Scalar;
-use clif_cabi::Arg;
 use cranelift_codegen::ir::{Type, Value, types};
 use cranelift_frontend::Variable;
 use std::rc::Rc;
 
-/// A value: in SSA form, an aggregate's scalars in SSA form, or at an address; or none, of type `void`.
+/// A value: its scalars in SSA form, one of a number and none of `void`; or at an address.
 #[derive(Clone)]
 pub(super) enum Val {
-    None,
-    Ssa(Value),
-    Fields(Rc<[Value]>),
+    Scalars(Rc<[Value]>),
     Memory(Value),
-}
-
-impl Val {
-    /// As clif-cabi takes it: an aggregate's scalars are the leaves that it knows.
-    pub(super) fn arg(&self) -> Option<Arg> {
-        match self {
-            Val::None => None,
-            Val::Ssa(value) => Some(Arg::value(*value)),
-            Val::Fields(values) => Some(Arg::fields(values)),
-            Val::Memory(address) => Some(Arg::memory(*address)),
-        }
-    }
 }
 
 /// An address: a value, and bytes from there that are known here.
@@ -48,15 +33,14 @@ impl From<Value> for Address {
     }
 }
 
-/// A scalar inside an aggregate.
+/// A scalar of a type whose values need not be in memory.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
     pub(super) offset: u64,
-    pub(super) ty: Ty,
     pub(super) ssa: Type,
 }
 
-/// The CLIF type of what is an SSA value; None for what lives in memory, and for nothing at all.
+/// The CLIF type of what is one SSA value.
 pub(super) fn ssa_type(all: &Types, ty: Ty) -> Option<Type> {
     if all.is_pointer_like(ty) {
         return Some(types::I64);
@@ -79,7 +63,7 @@ pub(super) struct Typed {
 
 impl Typed {
     pub(super) fn ssa(ty: Ty, value: Value) -> Typed {
-        let val = Val::Ssa(value);
+        let val = Val::Scalars([value].into());
         Typed { ty, val }
     }
 
@@ -87,32 +71,24 @@ impl Typed {
         let val = Val::Memory(address);
         Typed { ty, val }
     }
+
+    pub(super) fn void() -> Typed {
+        let (ty, val) = (Ty::VOID, Val::Scalars([].into()));
+        Typed { ty, val }
+    }
 }
 
-/// A place, evaluated.
+/// What can be read, and written if it has a place.
 #[derive(Clone)]
 pub(super) enum Target {
-    Variable(Variable),
-    /// The scalars of an aggregate.
-    Fields(Rc<[Variable]>),
+    /// The variables of a value's scalars.
+    Variables(Rc<[Variable]>),
     Memory(Address),
-    Bits(FieldBits),
     /// A value that has no place.
     Value(Val),
 }
 
-/// A bit-field: the bytes that it has a part of are accessed, and no others.
-#[derive(Clone, Copy)]
-pub(super) struct FieldBits {
-    /// The first of those bytes.
-    pub(super) address: Address,
-    pub(super) bytes: u64,
-    /// Bits from there to the field.
-    pub(super) shift: u64,
-    pub(super) width: u64,
-}
-
-/// A place and the type of what it holds.
+/// A place, evaluated, and the type of what it holds.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) ty: Ty,

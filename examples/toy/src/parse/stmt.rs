@@ -1,57 +1,61 @@
 //! Functions and statements.
 
 use super::Parser;
-use crate::ast::{BinaryOp, Convention, Expr, FnDecl, Ident, Stmt, StmtKind};
+use crate::ast::{BinaryOp, Expr, FnDecl, Ident, Stmt, StmtKind, Uses};
 use crate::diag::{Check, Diagnostic};
 use crate::lex::Token;
 
 impl Parser<'_> {
     /// `fn name(params) -> result { .. }`
     pub(super) fn function(&mut self) -> Check<FnDecl> {
-        let function = self.fn_head()?;
-        let body = self.block()?;
-        Ok(FnDecl { body, ..function })
+        let head = self.fn_head()?;
+        self.body(head)
     }
 
-    /// `fn(params) -> result { .. }`
+    /// `fn(params) -> result { .. }`, after the `fn`. What it uses is captured by its address.
     pub(super) fn closure(&mut self) -> Check<FnDecl> {
-        let span = self.expect(Token::Fn, "`fn`")?;
-        let name = "closure".into();
-        let closure = self.signature(Ident { name, span }, None)?;
+        let (name, span) = ("closure".into(), self.last_span());
+        let head = self.signature(Ident { name, span }, false)?;
+        let closure = self.body(head)?;
+        if let Some(around) = self.uses.last_mut() {
+            around.has_pointers = true;
+            around.addressed.extend(closure.uses.names.iter().cloned());
+            around.names.extend(closure.uses.names.iter().cloned());
+        }
+        Ok(closure)
+    }
+
+    fn body(&mut self, head: FnDecl) -> Check<FnDecl> {
+        self.uses.push(Uses::default());
         let body = self.block()?;
-        Ok(FnDecl { body, ..closure })
+        let uses = self.uses.pop().unwrap_or_default();
+        Ok(FnDecl { body, uses, ..head })
     }
 
     /// `fn name(params) -> result`, up to the body or the semicolon.
     pub(super) fn fn_head(&mut self) -> Check<FnDecl> {
-        let convention = self.convention()?;
+        let for_c = self.is_for_c();
+        if for_c {
+            self.next();
+            let (name, span) = self.string()?;
+            if name != b"C" {
+                let name = name.escape_ascii();
+                let message = format!("there is no calling convention `{name}`");
+                return Err(Diagnostic::new(span, message).note("there is `extern \"C\"`"));
+            }
+        }
         self.expect(Token::Fn, "`fn`")?;
         let name = self.ident("a name for the function")?;
-        self.signature(name, convention)
+        self.signature(name, for_c)
     }
 
     /// Whether `extern "convention" fn` follows.
-    pub(super) fn has_convention(&self) -> bool {
+    pub(super) fn is_for_c(&self) -> bool {
         let next = self.tokens.iter().skip(self.at).map(|next| next.token);
         next.take(3).eq([Token::Extern, Token::Str, Token::Fn])
     }
 
-    /// The calling convention before `fn`, if there is one.
-    pub(super) fn convention(&mut self) -> Check<Option<Convention>> {
-        if !self.has_convention() {
-            return Ok(None);
-        }
-        self.next();
-        let (name, span) = self.string()?;
-        let mut named = Convention::NAMED.iter();
-        if let Some((_, convention)) = named.find(|(own, _)| own.as_bytes() == name) {
-            return Ok(Some(*convention));
-        }
-        let message = format!("there is no calling convention `{}`", name.escape_ascii());
-        Err(Diagnostic::new(span, message).note("there are `C`, `win64`, `avx` and `avx512`"))
-    }
-
-    fn signature(&mut self, name: Ident, convention: Option<Convention>) -> Check<FnDecl> {
+    fn signature(&mut self, name: Ident, for_c: bool) -> Check<FnDecl> {
         self.expect(Token::LParen, "`(`")?;
         let (params, variadic) = self.params(|parser| {
             let param = parser.ident("a parameter, `...` or `)`")?;
@@ -63,9 +67,10 @@ impl Parser<'_> {
             name,
             params,
             variadic,
-            convention,
+            for_c,
             result,
             body: Vec::new(),
+            uses: Uses::default(),
         })
     }
 
@@ -92,14 +97,14 @@ impl Parser<'_> {
     fn block(&mut self) -> Check<Vec<Stmt>> {
         self.nested(|parser| {
             parser.expect(Token::LBrace, "`{`")?;
-            let outer = std::mem::replace(&mut parser.no_record_literal, false);
-            let mut stmts = Vec::new();
-            while !matches!(parser.peek(), Token::RBrace | Token::End) {
-                stmts.push(parser.stmt()?);
-            }
-            parser.no_record_literal = outer;
-            parser.expect(Token::RBrace, "a statement or `}`")?;
-            Ok(stmts)
+            parser.inside(|parser| {
+                let mut stmts = Vec::new();
+                while !matches!(parser.peek(), Token::RBrace | Token::End) {
+                    stmts.push(parser.stmt()?);
+                }
+                parser.expect(Token::RBrace, "a statement or `}`")?;
+                Ok(stmts)
+            })
         })
     }
 
@@ -114,7 +119,6 @@ impl Parser<'_> {
             }
             Token::For => self.for_stmt()?,
             Token::LBrace => StmtKind::Block(self.block()?),
-            Token::Fn if self.peek_second() == Token::Name => StmtKind::Fn(self.function()?),
             Token::Return => {
                 self.next();
                 let is_bare = self.peek() == Token::Semi;
@@ -125,10 +129,9 @@ impl Parser<'_> {
             token @ (Token::Break | Token::Continue) => {
                 self.next();
                 self.expect(Token::Semi, "`;`")?;
-                if token == Token::Break {
-                    StmtKind::Break
-                } else {
-                    StmtKind::Continue
+                match token {
+                    Token::Break => StmtKind::Break,
+                    _ => StmtKind::Continue,
                 }
             }
             _ => self.expr_stmt()?,
@@ -182,13 +185,10 @@ impl Parser<'_> {
         }
         let op = match self.peek() {
             Token::Assign => None,
-            Token::Gt if self.peek_second() == Token::Ge => {
-                self.next();
-                Some(BinaryOp::Shr)
-            }
-            token => {
-                let symbol = self.text().strip_suffix('=').filter(|_| token != Token::Ge);
-                let op = symbol.and_then(BinaryOp::of);
+            // `<=` is no `<` and `=`.
+            Token::Le | Token::Ge => return Err(self.unexpected("`;` or an operator")),
+            _ => {
+                let op = self.text().strip_suffix('=').and_then(BinaryOp::of);
                 Some(op.ok_or_else(|| self.unexpected("`;` or an operator"))?.0)
             }
         };

@@ -41,12 +41,10 @@ const ALIASES: [(&str, &str); 10] = [
     ("c_double", "f64"),
 ];
 
-pub(super) fn layout(scalar: Scalar, model: &DataModel) -> Result<Type, cabi::Error> {
-    if let Scalar::BitInt { bits, signed } = scalar {
-        return model.bit_int(bits, signed);
-    }
+/// The C type of a scalar that has a name.
+pub(super) fn layout(scalar: Scalar, model: &DataModel) -> Option<Type> {
     let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
-    Ok(named.map_or(Type::PTR, |(_, _, layout)| model.adapt(layout)))
+    named.map(|(_, _, layout)| model.adapt(layout))
 }
 
 /// The scalar called `name`, some of which are the target's choice.
@@ -67,10 +65,13 @@ pub(crate) fn scalar_named(name: &str, model: &DataModel) -> Option<Scalar> {
     scalar.map(|(_, scalar, _)| *scalar)
 }
 
-pub(super) fn scalar_name(scalar: Scalar) -> String {
-    if let Scalar::BitInt { bits, signed } = scalar {
-        return format!("{}_BitInt({bits})", if signed { "" } else { "unsigned " });
-    }
+/// `f32x4` and the like: a scalar's name, `x`, the number of lanes.
+pub(crate) fn vector_named(name: &str, model: &DataModel) -> Option<(Scalar, u16)> {
+    let (scalar, lanes) = name.rsplit_once('x')?;
+    Some((scalar_named(scalar, model)?, lanes.parse().ok()?))
+}
+
+pub(super) fn scalar_name(scalar: Scalar) -> &'static str {
     let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
-    named.map_or("?", |(name, ..)| name).to_string()
+    named.map_or("?", |(name, ..)| name)
 }

@@ -6,7 +6,6 @@
 typedef double f64x4 __attribute__((vector_size(32)));
 typedef float f32x16 __attribute__((vector_size(64)));
 struct big { f64x4 v; int n; };
-struct __attribute__((aligned(64))) line { int n; };
 
 static f64x4 twice(f64x4 v) { return v + v; }
 static f32x16 both(int a, f32x16 v, long b, f64x4 w, signed char c)
@@ -16,11 +15,7 @@ static f32x16 both(int a, f32x16 v, long b, f64x4 w, signed char c)
     return v;
 }
 static struct big big(struct big b, int k) { b.v[0] *= 3; b.n += k; return b; }
-static struct line line(int a, struct line l, struct line m)
-{
-    l.n += a + m.n + (int)((uintptr_t)&m % 64) + (int)((uintptr_t)&l % 64);
-    return l;
-}
+static int address(int a, f32x16 v, struct big b) { return a + (int)((uintptr_t)&v % 64) + (int)((uintptr_t)&b % 32); }
 static double sum(int count, ...)
 {
     va_list list;
@@ -45,7 +40,7 @@ int main(void)
     printf("both %g %g %g\n", w[0], w[1], w[15]);
     struct big b = big((struct big){v, 4}, 5);
     printf("big %g %g %d\n", b.v[0], b.v[3], b.n);
-    printf("line %d\n", line(1, (struct line){20}, (struct line){300}).n);
+    printf("address %d\n", address(1, w, b));
     printf("sum %g\n", sum(2, v, 5, b.v, 6));
     v = apply(twice, v);
     printf("apply %g %g\n", v[0], v[3]);

@@ -31,10 +31,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// What the programs and libraries of other machines than x86-64 do not have here, and why.
-const NOT_ON_AARCH64: [(&str, &str); 8] = [
-    ("win64", "AArch64 has no functions of x64 Windows"),
-    ("avx", "AArch64 has no AVX"),
-    ("avx512", "AArch64 has no AVX"),
+const NOT_ON_AARCH64: [(&str, &str); 5] = [
     ("wide", "vectors of more than 16 bytes are refused there"),
     ("scalars", "vectors of less than 8 bytes are refused there"),
     (

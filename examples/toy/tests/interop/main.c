@@ -34,10 +34,6 @@ int main(void)
     struct tagged g = tagged_next((struct tagged){1.25L, 8}, 0.5L);
     printf("tagged %Lg %d\n", g.value, g.tag);
     printf("number %ld\n", number_double((union number){.i = 21}).i);
-    struct flags f = flags_next((struct flags){3, -60, -123456789012});
-    printf("flags %u %d %ld\n", f.a, f.b, (long)f.c);
-    struct loose l = loose_next((struct loose){1, 2.5, -3});
-    printf("loose %d %g %d\n", l.a, l.b, l.c);
     printf("chars %s\n", chars_next((struct chars){"abcdefghijklmnop"}).text);
     printf("seven %s\n", seven_next(1, 0, 0, 0, 1, (struct seven){"abcdef"}).text);
     struct lit lit = lit_dim((struct lit){{1, 2, 3, 4}}, 0.5f);

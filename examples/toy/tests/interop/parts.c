@@ -3,6 +3,9 @@
 
 struct hidden { long value; };
 
+struct part part_of(char tag, double weight, long count, unsigned kind) { return (struct part){tag, weight, count, kind}; }
+long part_count(struct part p) { return (long)p.count * 100 + p.kind; }
+
 struct part part_next(struct part p)
 {
     p.tag++;

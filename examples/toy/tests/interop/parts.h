@@ -29,6 +29,8 @@ struct lit { vec4 color; };
 struct list { int n; struct part parts[]; };
 struct hidden;
 
+struct part part_of(char tag, double weight, long count, unsigned kind);
+long part_count(struct part p);
 struct part part_next(struct part p);
 item item_turn(item i, char by, _Bool twice);
 struct lit lit_dim(struct lit l, float by);

@@ -21,8 +21,6 @@ struct box box_grow(struct box b, double by, int tag)
 struct precise precise_half(struct precise p) { return (struct precise){p.value / 2}; }
 struct tagged tagged_next(struct tagged t, long double by) { return (struct tagged){t.value + by, t.tag + 1}; }
 union number number_double(union number n) { return (union number){.i = n.i * 2}; }
-struct flags flags_next(struct flags f) { return (struct flags){f.a + 1, f.b - 1, f.c * 2}; }
-struct loose loose_next(struct loose l) { return (struct loose){l.a + 1, l.b * 2, l.c - 1}; }
 
 struct chars chars_next(struct chars c)
 {
