@@ -9,7 +9,6 @@
     reason = "a measurement stops at what it does not expect"
 )]
 
-use clif_cabi_jit::Settings;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -37,7 +36,7 @@ fn main() {
 /// The child process: a toy program.
 fn run(file: &str, n: &str) {
     let text = toy::Text::read(Path::new(file)).unwrap();
-    let code = text.run(&[], &[n.to_owned()], &[], &Settings::default());
+    let code = text.run(&[], &[n.to_owned()], &[]);
     std::process::exit(code.unwrap());
 }
 

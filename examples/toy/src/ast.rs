@@ -6,9 +6,11 @@ use std::rc::Rc;
 
 pub(crate) type Names = HashSet<Rc<str>>;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Program {
-    pub(crate) items: Vec<Item>,
+    pub(crate) functions: Vec<FnDecl>,
+    pub(crate) records: Vec<RecordDecl>,
+    pub(crate) uses: Vec<UseDecl>,
     /// Names that are not only called: C may call functions of these names.
     pub(crate) values: Names,
 }
@@ -20,28 +22,27 @@ pub(crate) struct Ident {
     pub(crate) span: Span,
 }
 
-#[derive(Debug)]
-pub(crate) enum Item {
-    Fn(FnDecl),
-    /// The functions of one library; without a name, of the running program.
-    Extern(Option<Rc<str>>, Vec<FnDecl>),
-    Record(RecordDecl),
-    Use(UseDecl),
-    /// `const NAME: T = literal;`
-    Const(Ident, TypeExpr, Expr),
-}
-
-/// A function: with a body, or declared in an `extern` block.
+/// A function: with a body, or imported.
 #[derive(Debug)]
 pub(crate) struct FnDecl {
     pub(crate) name: Ident,
     pub(crate) params: Vec<(Ident, TypeExpr)>,
     pub(crate) variadic: bool,
-    /// Spelled `extern "C"`.
-    pub(crate) for_c: bool,
+    pub(crate) linkage: Linkage,
     pub(crate) result: Option<TypeExpr>,
     pub(crate) body: Vec<Stmt>,
     pub(crate) uses: Uses,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Linkage {
+    Own,
+    /// Spelled `extern "C"`: C may call it.
+    C,
+    /// Of a library, or of the running program; and what the linker calls it.
+    Import(Option<Rc<str>>, Rc<str>),
+    /// In another function, and called with a static chain.
+    Closure,
 }
 
 /// What a function does with names, which decides where its variables live. Names are not resolved: a name that is used so anywhere in the function counts.
@@ -88,10 +89,8 @@ pub(crate) enum TypeKind {
         result: Option<Box<TypeExpr>>,
     },
     /// Element and length.
-    Array(Box<TypeExpr>, Box<Expr>),
+    Array(Box<TypeExpr>, u64),
     Complex(Box<TypeExpr>),
-    /// `!`: the function does not return.
-    Never,
 }
 
 #[derive(Debug)]
@@ -154,11 +153,11 @@ pub(crate) enum ExprKind {
 #[derive(Debug)]
 pub(crate) struct Number {
     /// With at most one point and an exponent, in decimal.
-    pub(crate) digits: Rc<str>,
+    pub(crate) digits: String,
     /// The value, if it has neither.
     pub(crate) integer: Option<u128>,
     /// The type that it says it has, or nothing.
-    pub(crate) suffix: Rc<str>,
+    pub(crate) suffix: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

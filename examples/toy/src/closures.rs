@@ -1,4 +1,4 @@
-//! Nested functions as function pointers for C. The pointer is that of a closure of clif-cabi-jit, which passes the static chain on; it is
+//! Closures as function pointers for C. The pointer is that of a closure of clif-cabi-jit, which passes the static chain on; it is
 //! valid as long as the function call whose variables it uses, as in GNU C, and is reused after that.
 
 use clif_cabi_jit::{BoundFunction, Closures, Settings};
@@ -17,9 +17,9 @@ thread_local! {
 }
 
 /// Gets ready to make closures; returns the address of what makes them.
-pub(crate) fn prepare(settings: &Settings) -> Result<*const u8, clif_cabi_jit::Error> {
+pub(crate) fn prepare() -> Result<*const u8, clif_cabi_jit::Error> {
     if CLOSURES.get().is_none() {
-        let _ = CLOSURES.set(Closures::new(settings)?);
+        let _ = CLOSURES.set(Closures::new(&Settings::default())?);
     }
     Ok(make as *const u8)
 }

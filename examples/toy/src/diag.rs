@@ -83,15 +83,11 @@ impl Diagnostic {
     }
 
     /// The diagnostic as text, with the lines of `source` it is about.
-    pub(crate) fn render(&self, file: &str, source: &Source<&str>, color: bool) -> String {
-        let chars = if color {
-            CharSet::Unicode
-        } else {
-            CharSet::Ascii
-        };
+    pub(crate) fn render(&self, file: &str, source: &str) -> String {
         let config = Config::default().with_index_type(IndexType::Byte);
+        let config = config.with_char_set(CharSet::Ascii).with_color(false);
         let mut report = Report::build(ReportKind::Error, (file, self.0.span.range()))
-            .with_config(config.with_char_set(chars).with_color(color))
+            .with_config(config)
             .with_message(&self.0.message)
             .with_label(Label::new((file, self.0.span.range())).with_message("here"));
         if let Some((span, text)) = &self.0.other {
@@ -100,7 +96,10 @@ impl Diagnostic {
         report.with_notes(&self.0.notes);
         let mut text = Vec::new();
         // Writing to memory cannot fail; should the renderer refuse, the message alone remains.
-        if report.finish().write((file, source), &mut text).is_err() {
+        let written = report
+            .finish()
+            .write((file, Source::from(source)), &mut text);
+        if written.is_err() {
             return format!("error: {}\n", self.0.message);
         }
         // ariadne pads lines with blanks.

@@ -1,10 +1,10 @@
 //! `use c "header.h"`: reads C headers with libclang, through `cabi-header`. What their names mean to a program is in
 //! `lower/header.rs`.
 
-use crate::ast::{Item, UseDecl};
+use crate::ast::UseDecl;
 use crate::diag::{Diagnostic, Span};
 use cabi::Target;
-use cabi_header::{Header, HeaderError, Options, SourceError, parse};
+use cabi_header::{Header, HeaderError, Options, parse};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ pub(crate) struct Import {
     pub(crate) header: Header,
     /// Where their functions are, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
-    /// The first `use`.
+    /// Where they are used.
     pub(crate) span: Span,
 }
 
@@ -27,20 +27,16 @@ pub(crate) enum Unread {
 
 /// Reads the headers of a program in the file `file`: each is searched next to it, in `directories`, then where the C compiler looks.
 pub(crate) fn read(
-    items: &[Item],
+    uses: &[UseDecl],
     file: &str,
     directories: &[PathBuf],
     target: &Target,
 ) -> Result<Option<Import>, Unread> {
-    let uses = items.iter().filter_map(|item| match item {
-        Item::Use(used) => Some(used),
-        _ => None,
-    });
-    let uses: Vec<&UseDecl> = uses.collect();
-    let Some(first) = uses.first() else {
+    let Some((first, last)) = uses.first().zip(uses.last()) else {
         return Ok(None);
     };
-    for used in &uses {
+    let span = first.span.to(last.span);
+    for used in uses {
         is_file(used, file, directories)?;
     }
     let include = |directory: &PathBuf| format!("-I{}", directory.display());
@@ -56,8 +52,12 @@ pub(crate) fn read(
         HeaderError::NoLibclang { .. } | HeaderError::OldLibclang { .. } => {
             Unread::Host(format!("`use c \"{}\"`: {error}", first.header))
         }
-        HeaderError::Source { errors } => Unread::Program(unreadable(&uses, file, &errors)),
-        error => Unread::Program(Diagnostic::new(first.span, error.to_string())),
+        HeaderError::Source { errors } => {
+            let why = Diagnostic::new(span, "the C headers cannot be read");
+            let errors = errors.iter().take(5);
+            Unread::Program(errors.fold(why, |why, error| why.note(error.to_string())))
+        }
+        error => Unread::Program(Diagnostic::new(span, error.to_string())),
     })?;
     if header.model != *target.data_model() {
         let (own, its) = (target.name(), &header.target);
@@ -70,7 +70,7 @@ pub(crate) fn read(
             .iter()
             .filter_map(|used| used.library.clone())
             .collect(),
-        span: first.span,
+        span,
     }))
 }
 
@@ -87,29 +87,4 @@ fn is_file(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<(), Un
     }
     let message = format!("the C header `{}` is no file", used.header);
     Err(Unread::Program(Diagnostic::new(used.span, message)))
-}
-
-/// What clang says, at the `use` of the header that it says it of.
-fn unreadable(uses: &[&UseDecl], file: &str, errors: &[SourceError]) -> Diagnostic {
-    let place = errors.first().and_then(|error| error.location.as_ref());
-    let is_about = |(n, used): &(usize, &&UseDecl)| {
-        place.is_some_and(|at| match at.file == file {
-            true => at.line as usize == n + 1,
-            false => at.file.ends_with(&*used.header),
-        })
-    };
-    let used = uses.iter().enumerate().find(is_about).map(|(_, used)| used);
-    let (span, name) = used
-        .or(uses.first())
-        .map_or((Span::default(), ""), |used| (used.span, &*used.header));
-    let diagnostic = Diagnostic::new(span, format!("the C header `{name}` cannot be read"));
-    errors.iter().take(5).fold(diagnostic, |all, error| {
-        // The line of the text above is no line of the program.
-        let is_own = error.location.as_ref().is_some_and(|at| at.file == file);
-        all.note(if is_own {
-            error.message.clone()
-        } else {
-            error.to_string()
-        })
-    })
 }

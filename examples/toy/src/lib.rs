@@ -14,9 +14,7 @@ mod object;
 mod parse;
 mod types;
 
-use ariadne::Source;
 use cabi::Target;
-use clif_cabi_jit::Settings;
 use cranelift_module::Module;
 use cranelift_object::ObjectModule;
 use diag::Diagnostic;
@@ -32,10 +30,10 @@ use std::path::{Path, PathBuf};
 /// use toy::{Failure, Text};
 ///
 /// let right = Text::new("right.toy", "fn twice(n: i32) -> i32 { return n + n; }");
-/// right.check(&[])?;
+/// right.clif(&[])?;
 ///
 /// let wrong = Text::new("wrong.toy", "fn twice(n: i32) -> i32 { return m + m; }");
-/// let Err(Failure::Wrong(diagnostics)) = wrong.check(&[]) else { panic!() };
+/// let Err(Failure::Wrong(diagnostics)) = wrong.clif(&[]) else { panic!() };
 /// assert!(diagnostics.contains("wrong.toy:1:34"), "{diagnostics}");
 /// # Ok::<(), Failure>(())
 /// ```
@@ -43,7 +41,6 @@ use std::path::{Path, PathBuf};
 pub struct Text {
     file: String,
     text: String,
-    colored: bool,
     target: Target,
 }
 
@@ -73,7 +70,6 @@ impl Text {
         Text {
             file: file.to_owned(),
             text: text.to_owned(),
-            colored: false,
             target: Target::host().unwrap_or(Target::X86_64_LINUX),
         }
     }
@@ -81,25 +77,13 @@ impl Text {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Failure::NotRun`] if it cannot be read, [`Failure::Wrong`] if it is not UTF-8.
+    /// [`Failure::NotRun`] if it cannot be read, or is not UTF-8.
     pub fn read(file: &Path) -> Result<Text, Failure> {
         let name = file.display().to_string();
-        let bytes =
-            std::fs::read(file).map_err(|error| Failure::NotRun(format!("{name}: {error}")))?;
-        String::from_utf8(bytes)
-            .map(|text| Text::new(&name, &text))
-            .map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                Failure::Wrong(format!(
-                    "{name}: this is not UTF-8 text, from byte {at} on\n"
-                ))
-            })
-    }
-
-    /// The same text, with diagnostics in colours or without.
-    #[must_use]
-    pub fn colored(self, colored: bool) -> Text {
-        Text { colored, ..self }
+        match std::fs::read_to_string(file) {
+            Ok(text) => Ok(Text::new(&name, &text)),
+            Err(error) => Err(Failure::NotRun(format!("{name}: {error}"))),
+        }
     }
 
     /// The same text as a program for the target `triple`, which may be another one than this machine. It is shown and compiled to an object file, not run.
@@ -114,19 +98,10 @@ impl Text {
     /// Whether it parses and uses C headers, so that checking it reads files and needs libclang.
     #[must_use]
     pub fn uses_headers(&self) -> bool {
-        let is_use = |item: &ast::Item| matches!(item, ast::Item::Use(_));
-        parse::parse(&self.text).is_ok_and(|program| program.items.iter().any(is_use))
+        parse::parse(&self.text).is_ok_and(|program| !program.uses.is_empty())
     }
 
-    /// Finds out whether the program is right. C headers are searched next to the file and in `include`.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    pub fn check(&self, include: &[PathBuf]) -> Result<(), Failure> {
-        self.compiled(include, false).map(|_| ())
-    }
-
-    /// Its functions in Cranelift's intermediate code, before optimization.
+    /// Its functions in Cranelift's intermediate code, before optimization. C headers are searched next to the file and in `include`.
     ///
     /// # Errors
     /// [`Failure`].
@@ -144,13 +119,13 @@ impl Text {
         object::emit(module, program).map_err(Failure::NotRun)
     }
 
-    /// Where the arguments and results of its functions and calls are passed, and why.
+    /// Where the arguments and results of its functions are passed, and why.
     ///
     /// # Errors
     /// [`Failure`].
     pub fn abi(&self, include: &[PathBuf]) -> Result<String, Failure> {
         let (_, program) = self.compiled(include, false)?;
-        abi::emit(&program.notes, &self.text, &self.target).map_err(|why| self.complain(&[why]))
+        abi::emit(&program.notes, &self.target).map_err(|why| self.complain(&why))
     }
 
     /// Runs it. `args` are what `main` gets after the program's name; libraries are looked for in `libraries` first. The result is
@@ -163,18 +138,21 @@ impl Text {
         include: &[PathBuf],
         args: &[String],
         libraries: &[PathBuf],
-        settings: &Settings,
     ) -> Result<i32, Failure> {
         let host = |why: clif_cabi_jit::Error| Failure::NotRun(why.to_string());
-        let mut engine = jit::engine(settings).map_err(host)?;
+        let mut engine = jit::engine().map_err(host)?;
         let program = self.lowered(include, &mut engine, false)?;
-        if program.main.is_none() {
-            let why = format!("{}: there is no function `main` to run\n", self.file);
-            return Err(Failure::Wrong(why));
+        let all: Vec<&str> = [&*self.file]
+            .into_iter()
+            .chain(args.iter().map(String::as_str))
+            .collect();
+        match jit::run(engine, program, &all, libraries).map_err(host)? {
+            Some(code) => Ok(code),
+            None => Err(Failure::Wrong(format!(
+                "{}: there is no function `main` to run\n",
+                self.file
+            ))),
         }
-        let mut all = vec![self.file.clone()];
-        all.extend_from_slice(args);
-        jit::run(engine, program, &all, libraries, settings).map_err(host)
     }
 
     fn compiled(
@@ -193,19 +171,17 @@ impl Text {
         module: &mut dyn Module,
         exports: bool,
     ) -> Result<Program, Failure> {
-        let program = parse::parse(&self.text).map_err(|why| self.complain(&[why]))?;
-        let import = header::read(&program.items, &self.file, include, &self.target);
+        let program = parse::parse(&self.text).map_err(|why| self.complain(&why))?;
+        let import = header::read(&program.uses, &self.file, include, &self.target);
         let import = import.map_err(|unread| match unread {
-            Unread::Program(diagnostic) => self.complain(&[diagnostic]),
+            Unread::Program(why) => self.complain(&why),
             Unread::Host(why) => Failure::NotRun(why),
         })?;
         lower::lower(&program, import.as_ref(), &self.target, module, exports)
-            .map_err(|all| self.complain(&all))
+            .map_err(|why| self.complain(&why))
     }
 
-    fn complain(&self, diagnostics: &[Diagnostic]) -> Failure {
-        let source = Source::from(self.text.as_str());
-        let render = |diagnostic: &Diagnostic| diagnostic.render(&self.file, &source, self.colored);
-        Failure::Wrong(diagnostics.iter().map(render).collect())
+    fn complain(&self, why: &Diagnostic) -> Failure {
+        Failure::Wrong(why.render(&self.file, &self.text))
     }
 }

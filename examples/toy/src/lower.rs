@@ -17,10 +17,10 @@ mod signature;
 mod stmt;
 mod value;
 
-use crate::ast::{self, Expr, FnDecl, Ident, Item, Names, TypeExpr};
+use crate::ast::{self, FnDecl, Ident, Linkage, Names};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::header::Import;
-use crate::types::{FnTy, Ty, TyKind, Types};
+use crate::types::{FnTy, Ty, Types};
 use cabi::{FnSig, Target};
 use clif_cabi::Lowering;
 use cranelift_codegen::Context;
@@ -30,9 +30,6 @@ use header::Taken;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use value::Field;
-
-/// After so many complaints the rest would only repeat them.
-const MAX_DIAGNOSTICS: usize = 20;
 
 /// What makes function pointers of closures: `closures.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
@@ -44,9 +41,9 @@ pub(crate) struct Program {
     pub(crate) main: Option<(FuncId, bool)>,
     /// The functions that are called and not defined: their libraries, if they say one, and symbols.
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
-    /// Where those are looked for that say none, before the running program.
+    /// All libraries, those of headers first: where symbols are looked for that say none, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
-    /// Where values are passed, in the order of the program.
+    /// The signatures of functions, in the order of the program.
     pub(crate) notes: Vec<Note>,
 }
 
@@ -57,13 +54,12 @@ pub(crate) struct Compiled {
     pub(crate) context: Context,
 }
 
-/// The signature of a function, and those of its calls.
+/// A function's heading, the names of its parameters, and its signature.
 pub(crate) struct Note {
     pub(crate) heading: String,
     pub(crate) params: Vec<Rc<str>>,
     pub(crate) sig: FnSig,
     pub(crate) span: Span,
-    pub(crate) calls: Vec<(Span, String, FnSig)>,
 }
 
 /// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions spelled `extern "C"` by their names.
@@ -73,10 +69,9 @@ pub(crate) fn lower(
     target: &Target,
     module: &mut dyn Module,
     exports: bool,
-) -> Result<Program, Vec<Diagnostic>> {
-    let lowering = Lowering::new(module.isa()).at(Span::default());
+) -> Check<Program> {
     let mut session = Session {
-        lowering: lowering.map_err(|error| vec![error])?,
+        lowering: Lowering::new(module.isa()).at(Span::default())?,
         module,
         exports,
         types: Types::new(target),
@@ -90,50 +85,31 @@ pub(crate) fn lower(
         strings: HashMap::new(),
         fields: HashMap::new(),
         imported: HashMap::new(),
-        diagnostics: Vec::new(),
         compiled: Vec::new(),
-        notes: Vec::new(),
     };
-    session.whole(&program.items);
-    if !session.diagnostics.is_empty() {
-        session.diagnostics.truncate(MAX_DIAGNOSTICS);
-        return Err(session.diagnostics);
-    }
-    Ok(session.done())
+    session.whole(program)?;
+    session.done()
 }
 
 /// What a name of an item stands for.
 #[derive(Clone, Copy)]
-enum Meaning<'p> {
+enum Meaning {
     /// Into `Session::functions`.
     Function(usize),
-    Record(usize),
-    Const(&'p TypeExpr, &'p Expr),
-    /// A type of a C header.
-    CType(Ty),
+    Type(Ty),
     /// Of a C header: its type and its value.
-    CConstant(Ty, i128),
+    Constant(Ty, i128),
 }
 
 /// A function of the program, or one it imports.
 struct Function<'p> {
     name: Rc<str>,
     span: Span,
-    /// None for one of a C header, whose type is known.
+    /// None for one of a C header.
     decl: Option<&'p FnDecl>,
-    ty: Option<Rc<FnTy>>,
-    origin: Origin,
-    params: Vec<Rc<str>>,
+    ty: Rc<FnTy>,
+    linkage: Linkage,
     declared: Option<clif_cabi::Function>,
-}
-
-#[derive(Clone)]
-enum Origin {
-    /// Of a library, or of the running program; and what the linker calls it.
-    Extern(Option<Rc<str>>, Rc<str>),
-    Toy,
-    /// In another function, and called with a static chain.
-    Closure,
 }
 
 struct Session<'p> {
@@ -141,7 +117,7 @@ struct Session<'p> {
     lowering: Lowering,
     exports: bool,
     types: Types,
-    names: HashMap<Rc<str>, (Meaning<'p>, Span)>,
+    names: HashMap<Rc<str>, (Meaning, Span)>,
     functions: Vec<Function<'p>>,
     import: Option<&'p Import>,
     taken: Taken,
@@ -155,132 +131,81 @@ struct Session<'p> {
     fields: HashMap<Ty, Option<Rc<[Field]>>>,
     /// By symbol: two declarations of one function are one import.
     imported: HashMap<Rc<str>, (clif_cabi::Function, Option<Rc<str>>)>,
-    diagnostics: Vec<Diagnostic>,
     compiled: Vec<Compiled>,
-    notes: Vec<Note>,
 }
 
 impl<'p> Session<'p> {
-    fn whole(&mut self, items: &'p [Item]) {
-        let list = self.types.target.va_list().map_err(|why| why.to_string());
-        match list.and_then(|list| self.c_plain(&list)) {
-            // A pointer into the argument area, which C has as a `char *`.
-            Ok(list) if self.types.is_pointer_like(list) => {}
-            Ok(list) => self.va_list = list,
-            Err(why) => self.report(Diagnostic::new(Span::default(), why)),
+    fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
+        let list = self.types.target.va_list().at(Span::default())?;
+        let list = self.c_plain(&list).at(Span::default())?;
+        // Where it is a pointer into the argument area, C has it as a `char *`.
+        if !self.types.is_pointer_like(list) {
+            self.va_list = list;
         }
-        items.iter().for_each(|item| self.collect(item));
-        for item in items {
-            let found = match item {
-                Item::Record(decl) => match self.names.get(&decl.name.name) {
-                    Some((Meaning::Record(id), at)) if *at == decl.name.span => {
-                        self.lay_out(*id, decl)
-                    }
-                    _ => Ok(()),
-                },
-                Item::Const(_, ty, value) => self.check_const(ty, value),
-                _ => Ok(()),
-            };
-            self.keep(found);
+        for decl in &program.records {
+            let ty = self.types.add_record(&decl.name.name, decl.is_union);
+            self.add_name(&decl.name, Meaning::Type(ty))?;
         }
-        let own = self.functions.len();
-        for id in 0..own {
-            let ty = self.fn_ty(id).map(|_| ());
-            self.keep(ty);
+        for decl in &program.records {
+            self.lay_out(decl)?;
         }
-        for id in 0..own {
-            let lowered = match self.functions[id].origin {
-                _ if self.functions[id].ty.is_none() => Ok(()),
-                Origin::Toy => self.function_body(id).map(|_| ()),
-                _ => self.note_import(id),
-            };
-            self.keep(lowered);
+        for decl in &program.functions {
+            let id = self.add_function(decl, Rc::clone(&decl.name.name))?;
+            self.add_name(&decl.name, Meaning::Function(id))?;
         }
+        for id in 0..program.functions.len() {
+            match self.functions[id].linkage {
+                Linkage::Import(..) => {
+                    let (sig, span) = (self.signature(id)?, self.functions[id].span);
+                    self.lowering.call_plan(&sig).at(span)?;
+                }
+                _ => _ = self.function_body(id)?,
+            }
+        }
+        Ok(())
     }
 
-    fn done(self) -> Program {
+    fn done(mut self) -> Check<Program> {
+        let mut notes = Vec::new();
+        for id in 0..self.functions.len() {
+            let (heading, sig) = (self.heading(id), self.signature(id)?);
+            let (span, decl) = (self.functions[id].span, self.functions[id].decl);
+            let params = decl.map(|decl| decl.params.iter().map(|(name, _)| name.name.clone()));
+            notes.extend(params.map(|params| Note {
+                heading,
+                params: params.collect(),
+                sig,
+                span,
+            }));
+        }
         let main = match self.names.get("main") {
             Some((Meaning::Function(id), _)) => self.functions.get(*id),
             _ => None,
         };
-        let result = |function: &Function<'_>| {
-            let has_result = function.ty.as_ref()?.result == Ty::I32;
-            Some((function.declared.as_ref()?.body, has_result))
-        };
+        let main = main.and_then(|function| {
+            let body = function.declared.as_ref()?.body;
+            Some((body, function.ty.result == Ty::I32))
+        });
         let imports = self.imported.iter();
         let imports = imports.map(|(symbol, (_, library))| (library.clone(), symbol.clone()));
-        Program {
-            main: main.and_then(result),
-            imports: imports.collect(),
-            libraries: self
-                .import
-                .map_or(Vec::new(), |import| import.libraries.clone()),
+        let imports: Vec<_> = imports.collect();
+        let headers = self
+            .import
+            .iter()
+            .flat_map(|import| import.libraries.clone());
+        let libraries = imports.iter().filter_map(|(library, _)| library.clone());
+        Ok(Program {
+            main,
+            libraries: headers.chain(libraries).collect(),
+            imports,
             functions: self.compiled,
-            notes: self.notes,
-        }
+            notes,
+        })
     }
 
-    fn collect(&mut self, item: &'p Item) {
-        match item {
-            Item::Fn(function) => self.add_function(function, Origin::Toy),
-            Item::Extern(library, functions) => {
-                for function in functions {
-                    let symbol = Rc::clone(&function.name.name);
-                    self.add_function(function, Origin::Extern(library.clone(), symbol));
-                }
-            }
-            Item::Record(decl) => {
-                let id = self.types.add_record(&decl.name.name, decl.is_union);
-                self.add_name(&decl.name, Meaning::Record(id));
-            }
-            // Read already; what it declares is looked up when it is used.
-            Item::Use(_) => {}
-            Item::Const(name, ty, value) => self.add_name(name, Meaning::Const(ty, value)),
-        }
-    }
-
-    fn add_function(&mut self, decl: &'p FnDecl, origin: Origin) {
-        let id = self.new_function(decl, Rc::clone(&decl.name.name), origin);
-        self.add_name(&decl.name, Meaning::Function(id));
-    }
-
-    fn new_function(&mut self, decl: &'p FnDecl, name: Rc<str>, origin: Origin) -> usize {
-        let params = decl.params.iter().map(|(name, _)| Rc::clone(&name.name));
-        self.functions.push(Function {
-            name,
-            span: decl.name.span,
-            decl: Some(decl),
-            ty: None,
-            origin,
-            params: params.collect(),
-            declared: None,
-        });
-        self.functions.len() - 1
-    }
-
-    fn add_name(&mut self, ident: &Ident, meaning: Meaning<'p>) {
-        let (name, span) = (&ident.name, ident.span);
-        if self.is_builtin(name) {
-            let message = format!("`{name}` is a type of the language");
-            self.report(Diagnostic::new(span, message));
-        } else if let Some((_, first)) = self.names.get(name) {
-            let twice = Diagnostic::new(span, format!("`{name}` is declared twice"));
-            let twice = twice.other(*first, "first declared here");
-            self.report(twice);
-        } else {
-            self.names.insert(Rc::clone(name), (meaning, span));
-        }
-    }
-
-    /// The type of a function.
-    fn fn_ty(&mut self, id: usize) -> Check<Rc<FnTy>> {
-        let function = &self.functions[id];
-        if let Some(ty) = &function.ty {
-            return Ok(Rc::clone(ty));
-        }
-        let Some(decl) = function.decl else {
-            return fail(function.span, "this function has no type");
-        };
+    /// A function of the program, called `name`, which is not compiled yet.
+    fn add_function(&mut self, decl: &'p FnDecl, name: Rc<str>) -> Check<usize> {
+        let (span, linkage) = (decl.name.span, decl.linkage.clone());
         let (mut params, mut seen) = (Vec::new(), HashSet::new());
         for (name, ty) in &decl.params {
             params.push(self.param_ty(ty)?);
@@ -297,12 +222,30 @@ impl<'p> Session<'p> {
             variadic,
             result,
         };
-        if &*decl.name.name == "main" && matches!(self.functions[id].origin, Origin::Toy) {
-            self.check_main(&ty, decl.name.span)?;
+        if &*name == "main" && matches!(linkage, Linkage::Own | Linkage::C) {
+            self.check_main(&ty, span)?;
         }
-        let ty = Rc::new(ty);
-        self.functions[id].ty = Some(Rc::clone(&ty));
-        Ok(ty)
+        self.functions.push(Function {
+            name,
+            span,
+            decl: Some(decl),
+            ty: Rc::new(ty),
+            linkage,
+            declared: None,
+        });
+        Ok(self.functions.len() - 1)
+    }
+
+    fn add_name(&mut self, ident: &Ident, meaning: Meaning) -> Check<()> {
+        let (name, span) = (&ident.name, ident.span);
+        if self.is_builtin(name) {
+            return fail(span, format!("`{name}` is a type of the language"));
+        }
+        if let Some((_, first)) = self.names.insert(Rc::clone(name), (meaning, span)) {
+            let twice = Diagnostic::new(span, format!("`{name}` is declared twice"));
+            return Err(twice.other(first, "first declared here"));
+        }
+        Ok(())
     }
 
     fn check_main(&mut self, ty: &FnTy, span: Span) -> Check<()> {
@@ -320,35 +263,14 @@ impl<'p> Session<'p> {
     /// `fn name(T) -> U`
     fn heading(&mut self, id: usize) -> String {
         let function = &self.functions[id];
-        let ty = function.ty.clone().map(|ty| self.types.function(ty));
-        let ty = ty.map_or(String::new(), |ty| self.types.name(ty));
-        let heading = ty.replacen("fn", &format!("fn {}", function.name), 1);
-        match &function.origin {
-            Origin::Extern(Some(library), _) => format!("extern \"{library}\" {heading}"),
-            Origin::Extern(None, _) => format!("extern {heading}"),
-            Origin::Toy | Origin::Closure => heading,
+        let ty = self.types.function(Rc::clone(&function.ty));
+        let heading = self.types.name(ty);
+        let heading = heading.replacen("fn", &format!("fn {}", function.name), 1);
+        match &function.linkage {
+            Linkage::Import(Some(library), _) => format!("extern \"{library}\" {heading}"),
+            Linkage::Import(None, _) => format!("extern {heading}"),
+            _ => heading,
         }
-    }
-
-    /// Keeps a signature for `toy emit abi`. The result is the note's place.
-    fn add_note(&mut self, id: usize, sig: FnSig) -> usize {
-        let heading = self.heading(id);
-        let function = &self.functions[id];
-        self.notes.push(Note {
-            heading,
-            params: function.params.clone(),
-            sig,
-            span: function.span,
-            calls: Vec::new(),
-        });
-        self.notes.len() - 1
-    }
-
-    fn note_import(&mut self, id: usize) -> Check<()> {
-        let sig = self.signature(id)?;
-        self.lowering.call_plan(&sig).at(self.functions[id].span)?;
-        self.add_note(id, sig);
-        Ok(())
     }
 
     /// A refusal in which `{}` stands for the type.
@@ -356,27 +278,10 @@ impl<'p> Session<'p> {
         fail(span, text.replace("{}", &self.types.name(ty)))
     }
 
-    fn keep(&mut self, result: Check<()>) {
-        if let Err(diagnostic) = result {
-            self.report(diagnostic);
-        }
-    }
-
-    /// Keeps a diagnostic: a declaration that is wrong is wrong for each that needs it, in the same words.
-    fn report(&mut self, diagnostic: Diagnostic) {
-        if !self.diagnostics.contains(&diagnostic) {
-            self.diagnostics.push(diagnostic);
-        }
-    }
-
     /// Why there is no value of the type.
     fn incomplete(&self, ty: Ty) -> String {
         let name = self.types.name(ty);
-        let reason = match self.types.kind(ty) {
-            TyKind::Record(id) => self.taken.reasons.get(id),
-            _ => None,
-        };
-        match reason {
+        match self.taken.reasons.get(&ty) {
             Some(why) => format!("`{name}` cannot be used: {why}"),
             None if ty == Ty::VOID => "a `*void` points to nothing of a known size".to_owned(),
             None => {

@@ -1,11 +1,11 @@
-//! From tokens to the tree: recursive descent by hand. Items and types are read here; functions, statements and expressions in the files below. The first
+//! From tokens to the tree: recursive descent by hand. Items are read here; types, functions, statements and expressions in the files below. The first
 //! error ends the parse.
 
 mod expr;
 mod stmt;
 mod ty;
 
-use crate::ast::{Expr, ExprKind, Ident, Item, Names, Program, RecordDecl, UnaryOp, UseDecl, Uses};
+use crate::ast::{Ident, Linkage, Program, RecordDecl, UseDecl, Uses};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::lex::{Spanned, Token, lex, unescape};
 use std::rc::Rc;
@@ -23,14 +23,12 @@ pub(crate) fn parse(source: &str) -> Check<Program> {
         depth: 0,
         no_record_literal: false,
         uses: Vec::new(),
-        values: Names::new(),
+        program: Program::default(),
     };
-    let mut items = Vec::new();
     while parser.peek() != Token::End {
-        items.push(parser.item()?);
+        parser.item()?;
     }
-    let values = parser.values;
-    Ok(Program { items, values })
+    Ok(parser.program)
 }
 
 struct Parser<'a> {
@@ -43,54 +41,37 @@ struct Parser<'a> {
     no_record_literal: bool,
     /// Of the functions being read, the innermost last.
     uses: Vec<Uses>,
-    values: Names,
+    program: Program,
 }
 
 impl<'a> Parser<'a> {
-    fn item(&mut self) -> Check<Item> {
-        match self.peek() {
-            Token::Fn => Ok(Item::Fn(self.function()?)),
-            Token::Extern if self.is_for_c() => Ok(Item::Fn(self.function()?)),
-            Token::Extern => self.extern_block(),
-            Token::Struct | Token::Union => Ok(Item::Record(self.record()?)),
-            Token::Use => Ok(Item::Use(self.use_decl()?)),
-            Token::Const => self.const_item(),
-            _ => Err(self.unexpected("`fn`, `extern`, `use`, `struct`, `union` or `const`")),
+    fn item(&mut self) -> Check<()> {
+        match self.text() {
+            "extern" if !self.is_for_c() => return self.extern_block(),
+            "fn" | "extern" => {
+                let function = self.function()?;
+                self.program.functions.push(function);
+            }
+            "struct" | "union" => {
+                let record = self.record()?;
+                self.program.records.push(record);
+            }
+            "use" => {
+                let used = self.use_decl()?;
+                self.program.uses.push(used);
+            }
+            _ => return Err(self.unexpected("`fn`, `extern`, `use`, `struct` or `union`")),
         }
-    }
-
-    fn const_item(&mut self) -> Check<Item> {
-        self.next();
-        let name = self.ident("a name for the constant")?;
-        self.expect(Token::Colon, "`:` and the constant's type")?;
-        let ty = self.ty()?;
-        self.expect(Token::Assign, "`=`")?;
-        let value = self.expr()?;
-        let number = match &value.kind {
-            ExprKind::Unary(UnaryOp::Neg, number) => number,
-            _ => &value,
-        };
-        if !matches!(
-            number.kind,
-            ExprKind::Number(_) | ExprKind::Char(_) | ExprKind::Bool(_)
-        ) {
-            return fail(value.span, "a constant is a number as written, or a `bool`");
-        }
-        self.expect(Token::Semi, "`;`")?;
-        Ok(Item::Const(name, ty, value))
+        Ok(())
     }
 
     fn use_decl(&mut self) -> Check<UseDecl> {
-        let start = self.expect(Token::Use, "`use`")?;
-        self.word("c")?;
+        let start = self.expect("use")?;
+        self.expect("c")?;
         let header = self.file_name("header")?;
-        let mut library = None;
-        if self.peek() == Token::Name {
-            self.word("from")?;
-            library = Some(self.file_name("library")?);
-        }
-        let span = start.to(self.last_span());
-        self.expect(Token::Semi, "`;` or `from` and a library")?;
+        let from = self.accept("from");
+        let library = from.then(|| self.file_name("library")).transpose()?;
+        let span = start.to(self.expect(";")?);
         Ok(UseDecl {
             header,
             library,
@@ -98,52 +79,44 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// A word that means something in this place only.
-    fn word(&mut self, word: &str) -> Check<()> {
-        if self.peek() != Token::Name || self.text() != word {
-            return Err(self.unexpected(&format!("`{word}`")));
-        }
-        self.next();
-        Ok(())
-    }
-
     fn file_name(&mut self, of: &str) -> Check<Rc<str>> {
         if self.peek() != Token::Str {
             return Err(self.unexpected(&format!("the name of a {of} in quotes")));
         }
-        let (bytes, span) = self.string()?;
+        let (text, span) = self.next();
         let bad = ['\0', '"', '\n', '\r', '\\'];
-        match String::from_utf8(bytes) {
+        match String::from_utf8(unescape(text, span)?) {
             Ok(name) if !name.is_empty() && !name.contains(bad) => Ok(name.into()),
             _ => fail(span, format!("this is no name of a {of}")),
         }
     }
 
-    fn extern_block(&mut self) -> Check<Item> {
-        self.expect(Token::Extern, "`extern`")?;
-        let library = match self.peek() {
-            Token::Str => Some(self.file_name("library")?),
-            _ => None,
-        };
-        self.expect(Token::LBrace, "`{` or the library's name in quotes")?;
-        let mut functions = Vec::new();
-        while !self.accept(Token::RBrace) {
-            functions.push(self.fn_head()?);
-            self.expect(Token::Semi, "`;`: an extern function has no body")?;
+    /// `extern "library" { .. }`, or without a library.
+    fn extern_block(&mut self) -> Check<()> {
+        self.expect("extern")?;
+        let has_name = self.peek() == Token::Str;
+        let library = has_name.then(|| self.file_name("library")).transpose()?;
+        self.expect("{")?;
+        while !self.accept("}") {
+            let mut function = self.fn_head()?;
+            let symbol = Rc::clone(&function.name.name);
+            function.linkage = Linkage::Import(library.clone(), symbol);
+            self.program.functions.push(function);
+            self.expect(";")?;
         }
-        Ok(Item::Extern(library, functions))
+        Ok(())
     }
 
     /// `struct name { members }`, or opaque: `struct name;`.
     fn record(&mut self) -> Check<RecordDecl> {
-        let is_union = self.next() == Token::Union;
+        let is_union = self.next().0 == "union";
         let name = self.ident("a name for the record")?;
         let mut members = None;
-        if !self.accept(Token::Semi) {
-            self.expect(Token::LBrace, "`{` or `;`")?;
-            members = Some(self.list(Token::RBrace, "`,` or `}`", |parser| {
-                let member = parser.ident("a member or `}`")?;
-                parser.expect(Token::Colon, "`:` and the member's type")?;
+        if !self.accept(";") {
+            self.expect("{")?;
+            members = Some(self.list("}", |parser| {
+                let member = parser.ident("a member")?;
+                parser.expect(":")?;
                 Ok((member, parser.ty()?))
             })?);
         }
@@ -154,39 +127,13 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn string(&mut self) -> Check<(Vec<u8>, Span)> {
-        let (span, text) = (self.span(), self.text());
-        self.next();
-        Ok((unescape(text, span)?, span))
-    }
-
     fn ident(&mut self, what: &str) -> Check<Ident> {
         if self.peek() != Token::Name {
             return Err(self.unexpected(what));
         }
-        let (name, span) = (self.text().into(), self.span());
-        self.next();
+        let (name, span) = self.next();
+        let name = name.into();
         Ok(Ident { name, span })
-    }
-
-    /// Notes that something points to `place`, in the function being read.
-    fn point_to(&mut self, place: &Expr) {
-        let Some(uses) = self.uses.last_mut() else {
-            return;
-        };
-        uses.has_pointers = true;
-        let mut root = place;
-        while let ExprKind::Index(base, _) | ExprKind::Field(base, _) = &root.kind {
-            root = base;
-        }
-        if let ExprKind::Name(name) = &root.kind {
-            let is_whole = matches!(place.kind, ExprKind::Name(_));
-            let names = match is_whole {
-                true => &mut uses.addressed,
-                false => &mut uses.parts,
-            };
-            names.insert(Rc::clone(name));
-        }
     }
 
     /// Reads one level deeper, or refuses.
@@ -208,22 +155,16 @@ impl<'a> Parser<'a> {
         Err(Diagnostic::new(self.span(), message).note("give a part of it a name of its own"))
     }
 
-    fn current(&self) -> Spanned {
-        let (start, token) = (
-            u32::try_from(self.source.len()).unwrap_or(u32::MAX),
-            Token::End,
-        );
-        let span = Span { start, end: start };
-        let found = self.tokens.get(self.at).or(self.tokens.last());
-        found.copied().unwrap_or(Spanned { token, span })
-    }
-
     fn peek(&self) -> Token {
-        self.current().token
+        self.tokens
+            .get(self.at)
+            .map_or(Token::End, |next| next.token)
     }
 
     fn span(&self) -> Span {
-        self.current().span
+        let end = self.source.len();
+        let next = self.tokens.get(self.at).map(|next| next.span);
+        next.unwrap_or_else(|| Span::from_range(&(end..end)))
     }
 
     fn last_span(&self) -> Span {
@@ -235,52 +176,36 @@ impl<'a> Parser<'a> {
         self.source.get(self.span().range()).unwrap_or("")
     }
 
-    fn next(&mut self) -> Token {
-        let token = self.peek();
-        self.at += usize::from(token != Token::End);
-        token
-    }
-
-    /// What follows `token`, where that is here.
-    fn after<T>(&mut self, token: Token, read: impl Fn(&mut Self) -> Check<T>) -> Check<Option<T>> {
-        match self.accept(token) {
-            true => read(self).map(Some),
-            false => Ok(None),
-        }
+    fn next(&mut self) -> (&'a str, Span) {
+        let next = (self.text(), self.span());
+        self.at += 1;
+        next
     }
 
     /// Up to `end`: what `read` reads, with commas between and perhaps after the last.
-    fn list<T>(
-        &mut self,
-        end: Token,
-        what: &str,
-        mut read: impl FnMut(&mut Self) -> Check<T>,
-    ) -> Check<Vec<T>> {
+    fn list<T>(&mut self, end: &str, mut read: impl FnMut(&mut Self) -> Check<T>) -> Check<Vec<T>> {
         let mut list = Vec::new();
-        while self.peek() != end {
+        while self.text() != end {
             list.push(read(self)?);
-            if !self.accept(Token::Comma) {
+            if !self.accept(",") {
                 break;
             }
         }
-        self.expect(end, what)?;
+        self.expect(end)?;
         Ok(list)
     }
 
-    fn accept(&mut self, token: Token) -> bool {
-        let found = self.peek() == token;
-        if found {
-            self.next();
-        }
+    /// Goes past a word or mark, if it is here.
+    fn accept(&mut self, text: &str) -> bool {
+        let found = self.text() == text;
+        self.at += usize::from(found);
         found
     }
 
-    fn expect(&mut self, token: Token, what: &str) -> Check<Span> {
-        let span = self.span();
-        if self.accept(token) {
-            Ok(span)
-        } else {
-            Err(self.unexpected(what))
+    fn expect(&mut self, text: &str) -> Check<Span> {
+        match self.accept(text) {
+            true => Ok(self.last_span()),
+            false => Err(self.unexpected(&format!("`{text}`"))),
         }
     }
 

@@ -17,7 +17,6 @@ pub(crate) struct Ty(u32);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TyKind {
     Void,
-    Never,
     /// Every scalar but pointers.
     Scalar(Scalar),
     Pointer(Ty),
@@ -66,15 +65,14 @@ pub(crate) struct Types {
 
 impl Ty {
     pub(crate) const VOID: Ty = Ty(0);
-    pub(crate) const NEVER: Ty = Ty(1);
-    pub(crate) const BOOL: Ty = Ty(2);
-    pub(crate) const U8: Ty = Ty(4);
-    pub(crate) const I32: Ty = Ty(7);
-    pub(crate) const I64: Ty = Ty(9);
-    pub(crate) const U64: Ty = Ty(10);
-    pub(crate) const F64: Ty = Ty(16);
-    pub(crate) const VOID_POINTER: Ty = Ty(19);
-    pub(crate) const BYTES: Ty = Ty(20);
+    pub(crate) const BOOL: Ty = Ty(1);
+    pub(crate) const U8: Ty = Ty(3);
+    pub(crate) const I32: Ty = Ty(6);
+    pub(crate) const I64: Ty = Ty(8);
+    pub(crate) const U64: Ty = Ty(9);
+    pub(crate) const F64: Ty = Ty(15);
+    pub(crate) const VOID_POINTER: Ty = Ty(18);
+    pub(crate) const BYTES: Ty = Ty(19);
 }
 
 impl Types {
@@ -87,7 +85,6 @@ impl Types {
         };
         // In the order of the constants above, which a test compares.
         types.intern(TyKind::Void, None);
-        types.intern(TyKind::Never, None);
         for (_, scalar, _) in &SCALARS {
             let layout = scalar::layout(*scalar, types.model());
             types.intern(TyKind::Scalar(*scalar), layout);
@@ -177,18 +174,21 @@ impl Types {
     }
 
     /// A record of which nothing but the name is known.
-    pub(crate) fn add_record(&mut self, name: &str, is_union: bool) -> usize {
+    pub(crate) fn add_record(&mut self, name: &str, is_union: bool) -> Ty {
         self.records.push(RecordTy {
             name: name.to_owned(),
             is_union,
             members: Vec::new(),
             layout: None,
         });
-        self.records.len() - 1
+        self.intern(TyKind::Record(self.records.len() - 1), None)
     }
 
-    pub(crate) fn record(&mut self, id: usize) -> Ty {
-        self.intern(TyKind::Record(id), None)
+    pub(crate) fn record_mut(&mut self, ty: Ty) -> Option<&mut RecordTy> {
+        match *self.kind(ty) {
+            TyKind::Record(id) => self.records.get_mut(id),
+            _ => None,
+        }
     }
 
     fn intern(&mut self, kind: TyKind, layout: Option<Type>) -> Ty {
@@ -202,36 +202,25 @@ impl Types {
         ty
     }
 
-    /// The type as the language spells it; what is deep inside is left out.
+    /// The type as the language spells it.
     pub(crate) fn name(&self, ty: Ty) -> String {
-        self.name_to(ty, 4)
-    }
-
-    fn name_to(&self, ty: Ty, levels: u32) -> String {
-        let Some(levels) = levels.checked_sub(1) else {
-            return "..".to_string();
-        };
-        let name = |ty: &Ty| self.name_to(*ty, levels);
+        let name = |ty: &Ty| self.name(*ty);
         match self.kind(ty) {
-            TyKind::Void => "void".to_string(),
-            TyKind::Never => "!".to_string(),
-            TyKind::Scalar(scalar) => scalar_name(*scalar).to_string(),
+            TyKind::Void => "void".to_owned(),
+            TyKind::Scalar(scalar) => scalar_name(*scalar).to_owned(),
             TyKind::Pointer(to) => format!("*{}", name(to)),
             TyKind::Complex(part) => format!("complex<{}>", scalar_name(*part)),
             TyKind::Vector(lane, lanes) => format!("{}x{lanes}", scalar_name(*lane)),
             TyKind::Array(element, len) => format!("[{}; {len}]", name(element)),
             TyKind::Record(id) => self.records[*id].name.clone(),
             TyKind::Fn(function) => {
-                let mut params: Vec<String> = function.params.iter().take(8).map(name).collect();
-                if function.params.len() > 8 {
-                    params.push("..".to_string());
+                let mut params: Vec<String> = function.params.iter().map(name).collect();
+                params.extend(function.variadic.then(|| "...".to_owned()));
+                let params = params.join(", ");
+                match function.result {
+                    Ty::VOID => format!("fn({params})"),
+                    result => format!("fn({params}) -> {}", name(&result)),
                 }
-                params.extend(function.variadic.then(|| "...".to_string()));
-                let mut text = format!("fn({})", params.join(", "));
-                if function.result != Ty::VOID {
-                    text += &format!(" -> {}", name(&function.result));
-                }
-                text
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What `toy emit` shows: the CLIF of a function, and the placement of each function and call.
+//! What `toy emit` makes, for this machine and other targets: CLIF, the places of values, and object files that C programs are linked with.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,6 +6,11 @@
 )]
 
 mod common;
+
+use common::toy_text;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 const PROGRAM: &str = "
 struct Vec2 { x: f64, y: f64 }
@@ -87,11 +92,158 @@ fn abi_names_the_place_of_each_part() {
     ] {
         assert!(translate.contains(line), "{translate}");
     }
-    let pair = part(&text, "\nfn pair(", "\nfn ");
-    assert!(pair.contains("line 8: call of a pointer"), "{pair}");
-    let print = part(&text, "\nfn print(", "\nfn ");
-    let call = part(print, "line 14: call of printf", "line ");
-    for words in ["xmm0", "stack 0..16", "al 1"] {
-        assert!(call.contains(words), "{words}: {call}");
+    let words = part(&text, "\nfn words(", "\nfn ");
+    assert!(
+        words.contains("arg 0 w: struct Words, 48 bytes -> "),
+        "{words}"
+    );
+}
+
+/// A target, how its object files begin, and whether it has 80-bit floats.
+const TARGETS: [(&str, &[u8], bool); 5] = [
+    ("x86_64-unknown-linux-gnu", b"\x7fELF\x02\x01", true),
+    ("x86_64-pc-windows-gnu", b"\x64\x86", true),
+    ("x86_64-pc-windows-msvc", b"\x64\x86", true),
+    ("aarch64-unknown-linux-gnu", b"\x7fELF\x02\x01", false),
+    ("aarch64-apple-darwin", b"\xcf\xfa\xed\xfe\x0c", false),
+];
+
+/// Every form of the tour, and of the file what its system begins files with.
+#[test]
+fn the_tour_is_compiled_for_every_target() {
+    let tour = fs::read_to_string(common::root().join("programs/tour.toy")).unwrap();
+    for (target, magic, _) in TARGETS {
+        let [clif, abi] = ["clif", "abi"].map(|form| {
+            let ran = toy_text(&["emit", form, "--target", target], &tour);
+            ran.unwrap().output(target)
+        });
+        let convention = match target {
+            "aarch64-apple-darwin" => "apple_aarch64",
+            _ if target.contains("windows") => "windows_fastcall",
+            _ => "system_v",
+        };
+        assert!(clif.contains(convention), "{target}: {clif}");
+        let register = match target {
+            _ if target.starts_with("aarch64") => "-> x0",
+            _ if target.contains("windows") => "-> rcx",
+            _ => "-> rdi",
+        };
+        assert!(abi.contains(register), "{target}: {abi}");
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            object(&tour, target, folder.path()).starts_with(magic),
+            "{target}"
+        );
+    }
+}
+
+/// The object file `p.o` of a program in `folder`.
+fn object(text: &str, target: &str, folder: &Path) -> Vec<u8> {
+    let program = folder.join("p.toy");
+    fs::write(&program, text).unwrap();
+    let made = common::toy(&["emit", "obj", "--target", target], &program).unwrap();
+    assert_eq!(made.output(target), "");
+    fs::read(folder.join("p.o")).unwrap()
+}
+
+#[test]
+fn what_a_target_does_not_have_is_refused_by_name() {
+    for (target, _, has_f80) in TARGETS {
+        let text = "extern { fn sqrtl(x: f80) -> f80; }";
+        let ran = toy_text(&["emit", "abi", "--target", target], text).unwrap();
+        assert_eq!(ran.code, i32::from(!has_f80), "{target}: {}", ran.stderr);
+        let refusal = format!("Error: {target} has no `f80`");
+        assert_eq!(
+            ran.stderr.starts_with(&refusal),
+            !has_f80,
+            "{target}: {}",
+            ran.stderr
+        );
+    }
+    for target in [
+        "riscv64gc-unknown-linux-gnu",
+        "wasm32-unknown-unknown",
+        "nonsense",
+    ] {
+        for form in ["clif", "abi", "obj"] {
+            let ran = toy_text(&["emit", form, "--target", target], "fn main() {}").unwrap();
+            assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{target}");
+            assert!(ran.stderr.contains(target), "{}", ran.stderr);
+        }
+    }
+}
+
+const LIBRARY: &str = "
+struct Point { x: f64, n: c_long }
+struct Large { words: [i64; 5] }
+extern \"C\" fn moved(p: Point, by: f64) -> Point { return Point { x: p.x + by, n: p.n * 2 }; }
+extern \"C\" fn last(l: Large, f: fn(Large, i32) -> i64) -> i64 { return f(l, 4); }
+extern \"C\" fn sum(n: i32, ...) -> f64 {
+    let list = va_start();
+    let total = 0.0;
+    for i in 0..n { total += va_arg(list, Point).x + va_arg(list, f64); }
+    return total;
+}
+fn main() -> i32 { return c_main(); }
+extern { fn c_main() -> i32; }
+";
+
+const CALLER: &str = "
+#include <stdio.h>
+struct point { double x; long n; };
+struct large { long long words[5]; };
+struct point moved(struct point, double);
+long long last(struct large, long long (*)(struct large, int));
+double sum(int, ...);
+static long long word(struct large l, int i) { return l.words[i]; }
+int c_main(void)
+{
+    struct point p = moved((struct point){1.5, 21}, 0.25);
+    struct large l = {{1, 2, 3, 4, 77}};
+    printf(\"%g %ld %lld %g\\n\", p.x, p.n, last(l, word), sum(2, p, 10.0, p, 20.0));
+    return 0;
+}
+";
+
+/// Linked with C by the target's own compiler, and run, under qemu if it is another machine's.
+#[test]
+fn object_files_are_linked_with_c() {
+    // Of what runs under qemu, `cc` is still the compiler of the machine around.
+    let host = std::env::var("CC").unwrap_or("cc".into());
+    let builds: [(&str, &str, &[&str]); 2] = [
+        ("x86_64-unknown-linux-gnu", &host, &[]),
+        (
+            "aarch64-unknown-linux-gnu",
+            "aarch64-linux-gnu-gcc",
+            &["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+        ),
+    ];
+    for (target, compiler, runner) in builds {
+        let run = |library: &str| -> Option<String> {
+            let folder = tempfile::tempdir().unwrap();
+            let at = |name: &str| folder.path().join(name);
+            object(library, target, folder.path());
+            fs::write(at("c.c"), CALLER).unwrap();
+            let mut build = Command::new(compiler);
+            let build = build.args([at("c.c"), at("p.o")]).arg("-o").arg(at("run"));
+            let built = build.output().map_err(|why| format!("{compiler}: {why}"));
+            let ran = built.and_then(|built| {
+                let said = String::from_utf8_lossy(&built.stderr).into_owned();
+                assert!(built.status.success(), "{target}: {said}");
+                let program = at("run").display().to_string();
+                let command: Vec<&str> = runner.iter().copied().chain([&*program]).collect();
+                let ran = Command::new(command[0]).args(&command[1..]).output();
+                ran.map_err(|why| format!("{}: {why}", command[0]))
+            });
+            ran.map_err(|why| common::oracle_missing(&why))
+                .ok()
+                .map(|ran| format!("{}: {}", ran.status, String::from_utf8_lossy(&ran.stdout)))
+        };
+        let Some(printed) = run(LIBRARY) else {
+            continue;
+        };
+        assert_eq!(printed, "exit status: 0: 1.75 42 77 33.5\n", "{target}");
+        let control = LIBRARY.replace("n: c_long }", "n: c_long, more: i64 }");
+        assert_ne!(run(&control), Some(printed), "{target}");
     }
 }

@@ -5,14 +5,14 @@
 
 use super::function::Lowerer;
 use super::value::{Typed, Val};
-use super::{CLOSURE, Meaning, Origin, Session};
-use crate::ast::{Expr, ExprKind};
+use super::{CLOSURE, Meaning, Session};
+use crate::ast::{Expr, ExprKind, Linkage};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Scalar, Type};
 use clif_cabi::{Arg, Ret, Returned};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use cranelift_module::{FuncId, Linkage};
+use cranelift_module::{FuncId, Linkage as Linking};
 use std::rc::Rc;
 
 impl Session<'_> {
@@ -24,22 +24,18 @@ impl Session<'_> {
         let sig = self.signature(id)?;
         let function = &self.functions[id];
         let (span, name) = (function.span, function.name.clone());
-        let for_c = function.decl.is_some_and(|decl| decl.for_c) || &*name == "main";
-        let declared = match function.origin.clone() {
-            Origin::Extern(library, symbol) => self.import(&symbol, library, sig, span)?,
-            Origin::Toy if self.exports && for_c => {
+        let declared = match function.linkage.clone() {
+            Linkage::Import(library, symbol) => self.import(&symbol, library, sig, span)?,
+            linkage if self.exports && (linkage == Linkage::C || &*name == "main") => {
                 let lowering = &self.lowering;
                 lowering.declare_export(self.module, &name, &sig).at(span)?
             }
-            origin => {
+            _ => {
                 let plan = self.lowering.entry_plan(&sig).at(span)?;
-                // The dot keeps the program's names apart from those of C. A function may have several closures.
-                let symbol = match origin {
-                    Origin::Closure => format!("toy.{name}.{id}"),
-                    _ => format!("toy.{name}"),
-                };
+                // Dots keep the program's names apart from those of C. A function may have several closures.
+                let symbol = format!("toy.{name}.{id}");
                 let (module, signature) = (&mut self.module, plan.signature());
-                let func = module.declare_function(&symbol, Linkage::Local, signature);
+                let func = module.declare_function(&symbol, Linking::Local, signature);
                 clif_cabi::Function::new(func.at(span)?, &name, sig)
             }
         };
@@ -74,8 +70,8 @@ impl Session<'_> {
     /// What is called of a function: the function itself, or a stub that enters it, for a static chain or wide vectors.
     pub(super) fn entry_point(&mut self, id: usize, span: Span) -> Check<FuncId> {
         let function = self.declare(id)?;
-        match self.functions[id].origin {
-            Origin::Extern(..) => Ok(function.id),
+        match self.functions[id].linkage {
+            Linkage::Import(..) => Ok(function.id),
             _ => self.lowering.entry_point(self.module, &function).at(span),
         }
     }
@@ -97,16 +93,9 @@ fn is_tail_call(error: &clif_cabi::LowerError) -> bool {
 }
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    /// A call. A result that lives in memory is put `to` there, or into memory of its own.
-    pub(super) fn call(
-        &mut self,
-        callee: &'p Expr,
-        args: &'p [Expr],
-        to: Option<Value>,
-        span: Span,
-    ) -> Check<Typed> {
+    pub(super) fn call(&mut self, callee: &'p Expr, args: &'p [Expr], span: Span) -> Check<Typed> {
         let (ty, prepared) = self.prepare(callee, args, span)?;
-        self.finish(&prepared, ty.result, to, span)
+        self.finish(&prepared, ty.result, None, span)
     }
 
     /// `return` of what a call returns. Between functions of the language the callee takes the place of this frame, unless something may point into it.
@@ -118,7 +107,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<()> {
         let (ty, prepared) = self.prepare(callee, args, span)?;
         let Prepared { target, sig, args } = &prepared;
-        if ty.result == self.ty.result && !self.uses.has_pointers && !sig.is_noreturn() {
+        if ty.result == self.ty.result && !self.uses.has_pointers {
             let (lowering, module) = (&self.s.lowering, &mut self.s.module);
             match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
                 Ok(()) => {
@@ -143,7 +132,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             && self.local(name).is_none()
             && let Some(Meaning::Function(id)) = self.s.find_value(name, callee.span)?
         {
-            let ty = self.s.fn_ty(id)?;
+            let ty = Rc::clone(&self.s.functions[id].ty);
             return Ok((self.s.types.function(ty), Some(id), None));
         }
         let value = self.expr(callee, None)?;
@@ -171,24 +160,15 @@ impl<'p> Lowerer<'_, 'p, '_> {
             };
             given.push(self.arg(&value));
         }
-        let (target, name, mut sig) = match (id, pointer) {
-            (Some(id), _) => {
-                let name = self.s.functions[id].name.to_string();
-                let function = self.s.entry_point(id, span)?;
-                (function.into(), name, self.s.signature(id)?)
-            }
-            (None, Some(pointer)) => {
-                let sig = self.s.fn_sig(&ty, span)?;
-                (pointer.into(), "a pointer".to_owned(), sig)
-            }
+        let (target, mut sig) = match (id, pointer) {
+            (Some(id), _) => (self.s.entry_point(id, span)?.into(), self.s.signature(id)?),
+            (None, Some(pointer)) => (pointer.into(), self.s.fn_sig(&ty, span)?),
             (None, None) => return fail(span, "nothing is called"),
         };
         // The types of unnamed arguments decide where they are passed, and the declaration does not have them.
         if sig.is_variadic() {
             sig = sig.at_call(unnamed).at(span)?;
         }
-        let call = (span, name, sig.clone());
-        self.s.notes[self.note].calls.push(call);
         let args = given;
         Ok((ty, Prepared { target, sig, args }))
     }
@@ -227,7 +207,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let Prepared { target, sig, args } = prepared;
         let plan = self.s.lowering.call_plan(sig).at(span)?;
         let has_parts = !plan.result.parts().is_empty();
-        let (ret, in_memory) = if matches!(result, Ty::VOID | Ty::NEVER) {
+        let (ret, in_memory) = if result == Ty::VOID {
             (Ret::Ignore, None)
         } else if self.ssa_type(result).is_some() {
             (Ret::Value, None)
@@ -244,9 +224,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
             Returned::Fields(values) => values.iter().copied().collect(),
             _ => [].into(),
         };
-        if result == Ty::NEVER {
-            self.unreachable();
-        }
         let val = in_memory.map_or(Val::Scalars(scalars), Val::Memory);
         Ok(Typed { ty: result, val })
     }
@@ -269,7 +246,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// A function as a value: what C enters.
     pub(super) fn function_value(&mut self, id: usize, span: Span) -> Check<Typed> {
-        let ty = self.s.fn_ty(id)?;
+        let ty = Rc::clone(&self.s.functions[id].ty);
         let func = self.s.entry_point(id, span)?;
         let func = self.s.module.declare_func_in_func(func, self.builder.func);
         let address = self.ins().func_addr(types::I64, func);

@@ -1,8 +1,8 @@
-//! Declarations: types as written, made types of the program; records, laid out in the order of the program; and constants.
+//! Declarations: types as written, made types of the program; and records, laid out in the order of the program.
 
 use super::{Meaning, Session};
-use crate::ast::{Expr, ExprKind, Number, RecordDecl, TypeExpr, TypeKind};
-use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::ast::{RecordDecl, TypeExpr, TypeKind};
+use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty, TyKind, scalar_named, vector_named};
 use cabi::{Member, RecordBuilder, Type};
 use std::collections::HashSet;
@@ -29,8 +29,7 @@ impl<'p> Session<'p> {
             return self.types.vector(lane, lanes).at(span);
         }
         match self.find_type(name, span)? {
-            Some(Meaning::CType(ty)) => Ok(ty),
-            Some(Meaning::Record(id)) => Ok(self.types.record(id)),
+            Some(Meaning::Type(ty)) => Ok(ty),
             Some(_) => fail(span, format!("`{name}` is not a type")),
             None => fail(span, format!("there is no type `{name}`")),
         }
@@ -40,7 +39,6 @@ impl<'p> Session<'p> {
         let span = expr.span;
         match &expr.kind {
             TypeKind::Name(name) => self.named_ty(name, span),
-            TypeKind::Never => Ok(Ty::NEVER),
             TypeKind::Pointer(to) => {
                 let to = self.ty(to)?;
                 Ok(self.types.pointer(to))
@@ -69,8 +67,8 @@ impl<'p> Session<'p> {
                 }))
             }
             TypeKind::Array(element, len) => {
-                let (element, len) = (self.object_ty(element)?, self.count(len)?);
-                self.types.array(element, len).at(span)
+                let element = self.object_ty(element)?;
+                self.types.array(element, *len).at(span)
             }
             TypeKind::Complex(part) => {
                 let ty = self.ty(part)?;
@@ -82,24 +80,6 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// The number of an array's elements.
-    fn count(&mut self, expr: &'p Expr) -> Check<u64> {
-        let count = match &expr.kind {
-            ExprKind::Number(Number {
-                integer: Some(count),
-                ..
-            }) => u64::try_from(*count).ok(),
-            ExprKind::Name(name) => match self.find_value(name, expr.span)? {
-                Some(Meaning::Const(_, literal)) => Some(self.count(literal)?),
-                Some(Meaning::CConstant(_, value)) => u64::try_from(value).ok(),
-                _ => None,
-            },
-            _ => None,
-        };
-        let why = || Diagnostic::new(expr.span, "this is no number of elements");
-        count.ok_or_else(|| why().note("it is an integer as written, or a constant's name"))
-    }
-
     /// The type of something that is an object: a variable, a member, an element.
     pub(super) fn object_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
@@ -109,9 +89,7 @@ impl<'p> Session<'p> {
     /// `ty`, if objects can have it.
     fn object(&self, ty: Ty, span: Span) -> Check<Ty> {
         match self.types.kind(ty) {
-            TyKind::Void | TyKind::Never => {
-                self.wrong(span, ty, "there are no values of type `{}`")
-            }
+            TyKind::Void => fail(span, "there are no values of type `void`"),
             _ if self.types.layout(ty).is_none() => fail(span, self.incomplete(ty)),
             _ => Ok(ty),
         }
@@ -129,20 +107,15 @@ impl<'p> Session<'p> {
     pub(super) fn result_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
         match self.types.kind(ty) {
-            TyKind::Void | TyKind::Never => Ok(ty),
+            TyKind::Void => Ok(ty),
             TyKind::Array(..) => fail(expr.span, "a function cannot return an array"),
             _ => self.object(ty, expr.span),
         }
     }
 
-    pub(super) fn check_const(&mut self, ty: &'p TypeExpr, value: &'p Expr) -> Check<()> {
-        let declared = self.object_ty(ty)?;
-        let found = self.literal(value, Some(declared))?;
-        self.same(found.map_or(Ty::VOID, |(ty, _)| ty), declared, value.span)
-    }
-
     /// Gives a record its members and layout. Those it contains come before it in the program, so that none contains itself.
-    pub(super) fn lay_out(&mut self, id: usize, decl: &'p RecordDecl) -> Check<()> {
+    pub(super) fn lay_out(&mut self, decl: &'p RecordDecl) -> Check<()> {
+        let own = self.named_ty(&decl.name.name, decl.name.span)?;
         let Some(declared) = &decl.members else {
             return Ok(());
         };
@@ -161,8 +134,9 @@ impl<'p> Session<'p> {
             members.push((Some(Rc::clone(&name.name)), ty));
         }
         let layout = builder.build(self.types.model()).at(decl.name.span)?;
-        let record = &mut self.types.records[id];
-        (record.members, record.layout) = (members, Some(layout));
+        if let Some(record) = self.types.record_mut(own) {
+            (record.members, record.layout) = (members, Some(layout));
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Expressions: one arm per kind, each a few lines or a call into a file of its own; and the conversions that happen silently.
 
 use super::function::Lowerer;
-use super::value::{Address, Typed, Val};
+use super::value::{Typed, Val};
 use super::{Meaning, Session};
 use crate::ast::{Expr, ExprKind, UnaryOp};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
@@ -22,31 +22,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.coerce(value, ty, expr.span)
     }
 
-    /// Builds a value of type `ty` at `address`, which nothing in the expression can read.
-    pub(super) fn value_into(&mut self, expr: &'p Expr, ty: Ty, address: Address) -> Check<()> {
-        let in_memory = self.fields(ty).is_none();
-        match &expr.kind {
-            ExprKind::Record(name, members) if in_memory => {
-                let literal = self.record_ty(name)?;
-                self.s.same(literal, ty, expr.span)?;
-                self.record_into(members, ty, address, expr.span)
-            }
-            ExprKind::Array(elements) if in_memory => {
-                self.array_into(elements, ty, address, expr.span)
-            }
-            ExprKind::Call(callee, args) if in_memory => {
-                let to = self.address(address);
-                let value = self.call(callee, args, Some(to), expr.span)?;
-                self.s.same(value.ty, ty, expr.span)
-            }
-            _ => {
-                let value = self.value(expr, ty)?;
-                self.store(&value, address);
-                Ok(())
-            }
-        }
-    }
-
     /// A value; `expected` is what literals turn into, and no more than a wish.
     pub(super) fn expr(&mut self, expr: &'p Expr, expected: Option<Ty>) -> Check<Typed> {
         let span = expr.span;
@@ -63,7 +38,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             ExprKind::Unary(op, operand) => self.unary(*op, operand, expected, span),
             ExprKind::Binary(op, left, right) => self.binary(*op, (left, right), expected, span),
-            ExprKind::Call(callee, args) => self.call(callee, args, None, span),
+            ExprKind::Call(callee, args) => self.call(callee, args, span),
             ExprKind::Cast(value, ty) => {
                 let ty = self.s.object_ty(ty)?;
                 let value = self.expr(value, Some(ty))?;
@@ -79,7 +54,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 self.known(align.into(), Ty::U64, expected, span)
             }
             ExprKind::Complex(re, im) => self.complex(re, im, expected),
-            ExprKind::Record(name, members) => self.record_literal(name, members, span),
+            ExprKind::Record(name, members) => self.record_literal(name, members),
             ExprKind::Array(elements) => self.array_literal(elements, expected, span),
             ExprKind::Closure(function) => self.closure(function, span),
             ExprKind::VaStart => self.va_start(span),
@@ -97,16 +72,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
         match self.s.find_value(name, span)? {
             Some(Meaning::Function(id)) => self.function_value(id, span),
-            Some(Meaning::CConstant(ty, value)) => self.known(value, ty, expected, span),
-            Some(Meaning::Const(ty, value)) => {
-                let ty = self.s.object_ty(ty)?;
-                self.value(value, ty)
-            }
-            Some(_) => fail(span, format!("`{name}` is a type, not a value")),
-            None if self.s.is_builtin(name) => {
-                fail(span, format!("`{name}` is a type, not a value"))
-            }
-            None => fail(span, format!("there is nothing called `{name}`")),
+            Some(Meaning::Constant(ty, value)) => self.known(value, ty, expected, span),
+            _ => fail(span, format!("there is no value called `{name}`")),
         }
     }
 

@@ -2,9 +2,9 @@
 //! [`Lowerer::leave`] returns. A function in a function captures the variables around it by their addresses. The first part is `call.rs`, the third `jit.rs`.
 
 use super::value::{Address, Place as ValuePlace, Target, Typed, Val};
-use super::{Compiled, Origin, Session};
-use crate::ast::{Expr, FnDecl, Ident, TypeExpr, Uses};
-use crate::diag::{At, Check, Span, fail};
+use super::{Compiled, Session};
+use crate::ast::{Expr, FnDecl, Ident, Linkage, TypeExpr, Uses};
+use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::types::{FnTy, Ty, TyKind};
 use cabi::{FnSig, Place, Type};
 use clif_cabi::Entry;
@@ -57,9 +57,8 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) entry: Entry,
     pub(super) uses: Uses,
     pub(super) ty: Rc<FnTy>,
-    /// Into `Session::functions` and `Session::notes`.
+    /// Into `Session::functions`.
     pub(super) id: usize,
-    pub(super) note: usize,
     /// Bytes of variables and temporaries.
     pub(super) frame: u64,
     /// Targets of `continue` and `break`, innermost last.
@@ -76,7 +75,7 @@ impl<'p> Session<'p> {
         let Some(decl) = self.functions[id].decl else {
             return fail(self.functions[id].span, "this function has no body");
         };
-        let (notes, compiled) = (self.notes.len(), self.compiled.len());
+        let compiled = self.compiled.len();
         let mut uses = decl.uses.clone();
         loop {
             let has_tail_calls;
@@ -86,7 +85,6 @@ impl<'p> Session<'p> {
                 return Ok(captures);
             }
             // An array has become a pointer after a call had taken the place of the frame: such calls are made otherwise.
-            self.notes.truncate(notes);
             self.compiled.truncate(compiled);
         }
     }
@@ -98,10 +96,9 @@ impl<'p> Session<'p> {
         uses: Uses,
     ) -> Check<(Vec<usize>, Uses, bool)> {
         let (span, name) = (self.functions[id].span, self.functions[id].name.to_string());
-        let ty = self.fn_ty(id)?;
+        let ty = Rc::clone(&self.functions[id].ty);
         let func = self.declare(id)?.body;
         let sig = self.signature(id)?;
-        let note = self.add_note(id, sig.clone());
         let mut context = self.module.make_context();
         let mut frontend = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
@@ -115,7 +112,6 @@ impl<'p> Session<'p> {
             uses,
             ty,
             id,
-            note,
             frame: 0,
             loops: Vec::new(),
             chain: None,
@@ -138,7 +134,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     fn body(mut self, decl: &'p FnDecl) -> Check<(Uses, bool)> {
         self.open_scope();
         let types = self.ty.params.clone();
-        if let Origin::Closure = self.s.functions[self.id].origin {
+        if self.s.functions[self.id].linkage == Linkage::Closure {
             let chain = self.entry.value(&mut self.builder, types.len());
             self.chain = Some(chain.at(self.span())?);
         }
@@ -183,7 +179,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     }
 
     /// A new variable of the value.
-    pub(super) fn bind(&mut self, name: &Ident, value: Typed) -> Check<()> {
+    pub(super) fn bind(&mut self, name: &Ident, value: Typed) -> Check<ValuePlace> {
         let ty = value.ty;
         let home = match (&value.val, self.fields(ty)) {
             (Val::Memory(address), _) => Home::Memory(*address),
@@ -196,16 +192,18 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             _ => Home::Memory(self.temporary(ty)?),
         };
         if let Some(frame) = self.s.frames.last_mut() {
+            let id = frame.locals.len();
             frame.locals.push(Local { ty, home });
-            let id = frame.locals.len() - 1;
-            if let Some(scope) = frame.scopes.last_mut() {
-                scope.insert(Rc::clone(&name.name), id);
-            }
+            let scope = frame.scopes.last_mut();
+            scope.map(|scope| scope.insert(Rc::clone(&name.name), id));
         }
-        if let (Val::Scalars(_), Some(place)) = (&value.val, self.local(&name.name)) {
+        let place = self.local(&name.name);
+        let place =
+            place.ok_or_else(|| Diagnostic::new(name.span, "a variable without a place"))?;
+        if let Val::Scalars(_) = value.val {
             self.write(&place, &value, name.span)?;
         }
-        Ok(())
+        Ok(place)
     }
 
     /// Whether a variable has to be in memory.
@@ -261,8 +259,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     /// captured.
     pub(super) fn closure(&mut self, decl: &'p FnDecl, span: Span) -> Check<Typed> {
         let name = format!("{}.{}", self.s.functions[self.id].name, decl.name.name);
-        let id = self.s.new_function(decl, name.into(), Origin::Closure);
-        self.s.fn_ty(id)?;
+        let id = self.s.add_function(decl, name.into())?;
         let captures = self.s.function_body(id)?;
         let chain = self.temporary_of(8 * captures.len() as u64, 8)?;
         for (n, local) in (0..).zip(captures) {

@@ -2,7 +2,8 @@
 //! the language does not have, as long as the program does not name it. Records keep the layout that the header gives them, and get the members that
 //! the language can spell. An enum is its integer.
 
-use super::{Function, Meaning, Origin, Session};
+use super::{Function, Meaning, Session};
+use crate::ast::Linkage;
 use crate::diag::{Check, Diagnostic, Span};
 use crate::types::{FnTy, MemberTy, Ty, TyKind};
 use cabi::{Field, Kind, Scalar, Type, VectorLevel};
@@ -18,32 +19,28 @@ const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 pub(super) struct Taken {
     functions: HashMap<Rc<str>, usize>,
     /// Records by their C names.
-    records: HashMap<String, usize>,
+    records: HashMap<String, Ty>,
     /// Those whose members are known, or are being looked into.
-    filled: HashSet<usize>,
+    filled: HashSet<Ty>,
     /// Those whose members are to be looked into.
-    pending: Vec<(String, usize)>,
+    pending: Vec<(String, Ty)>,
     /// Why a record has no layout.
-    pub(super) reasons: HashMap<usize, String>,
+    pub(super) reasons: HashMap<Ty, String>,
 }
 
 impl<'p> Session<'p> {
-    pub(super) fn find_type(&mut self, name: &str, span: Span) -> Check<Option<Meaning<'p>>> {
+    pub(super) fn find_type(&mut self, name: &str, span: Span) -> Check<Option<Meaning>> {
         match self.names.get(name) {
             Some((meaning, _)) => Ok(Some(*meaning)),
             None => self.c_meaning(name, span, Self::c_type),
         }
     }
 
-    pub(super) fn find_value(&mut self, name: &str, span: Span) -> Check<Option<Meaning<'p>>> {
+    pub(super) fn find_value(&mut self, name: &str, span: Span) -> Check<Option<Meaning>> {
         if let Some((meaning, _)) = self.names.get(name) {
             return Ok(Some(*meaning));
         }
-        match self.c_meaning(name, span, Self::c_value)? {
-            Some(meaning) => Ok(Some(meaning)),
-            // A type where a value is wanted.
-            None => self.c_meaning(name, span, Self::c_type),
-        }
+        self.c_meaning(name, span, Self::c_value)
     }
 
     /// What `look` finds in the headers, and all that it needs.
@@ -51,14 +48,14 @@ impl<'p> Session<'p> {
         &mut self,
         name: &str,
         span: Span,
-        look: impl Fn(&mut Self, &'p Header, &str) -> Result<Option<Meaning<'p>>, String>,
-    ) -> Check<Option<Meaning<'p>>> {
+        look: impl Fn(&mut Self, &'p Header, &str) -> Result<Option<Meaning>, String>,
+    ) -> Check<Option<Meaning>> {
         let Some(import) = self.import else {
             return Ok(None);
         };
         let found = look(self, &import.header, name);
-        while let Some((name, id)) = self.taken.pending.pop() {
-            self.fill(&import.header, &name, id);
+        while let Some((name, ty)) = self.taken.pending.pop() {
+            self.fill(&import.header, &name, ty);
         }
         found.map_err(|why| {
             let message = format!("`{name}` of a C header cannot be used: {why}");
@@ -66,7 +63,7 @@ impl<'p> Session<'p> {
         })
     }
 
-    fn c_type(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning<'p>>, String> {
+    fn c_type(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
         for spelled in SPACES.map(|space| format!("{space}{name}")) {
             let mut named = header.records.iter().chain(&header.enums);
             let typedef = header.typedefs.iter().find(|named| named.name == spelled);
@@ -80,13 +77,13 @@ impl<'p> Session<'p> {
             let ty = self.c_ty(header, &written, true)?;
             return self
                 .same_as(ty, header.ty(&spelled))
-                .map(Meaning::CType)
+                .map(Meaning::Type)
                 .map(Some);
         }
         Ok(None)
     }
 
-    fn c_value(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning<'p>>, String> {
+    fn c_value(&mut self, header: &'p Header, name: &str) -> Result<Option<Meaning>, String> {
         if let Some(&id) = self.taken.functions.get(name) {
             return Ok(Some(Meaning::Function(id)));
         }
@@ -96,7 +93,7 @@ impl<'p> Session<'p> {
         }
         if let Some(constant) = header.constant(name) {
             let ty = self.c_plain(&constant.ty)?;
-            return Ok(Some(Meaning::CConstant(ty, constant.value)));
+            return Ok(Some(Meaning::Constant(ty, constant.value)));
         }
         if header.overloads(name).next().is_some() {
             return Err("several functions have this name".to_owned());
@@ -120,10 +117,7 @@ impl<'p> Session<'p> {
             let ty = ty.and_then(|ty| self.same_as(ty, Some(layout)));
             params.push(ty.map_err(|why| format!("parameter {}: {why}", params.len() + 1))?);
         }
-        let result = match prototype.noreturn {
-            true => Ok(Ty::NEVER),
-            false => self.c_ty(header, &prototype.written_ret, true),
-        };
+        let result = self.c_ty(header, &prototype.written_ret, true);
         let layout = Some(&prototype.ret).filter(|ret| *ret.kind() != Kind::Void);
         let result = result.and_then(|ty| self.same_as(ty, layout));
         let result = result.map_err(|why| format!("result: {why}"))?;
@@ -134,15 +128,12 @@ impl<'p> Session<'p> {
             result,
         };
         let name: Rc<str> = prototype.name.as_str().into();
-        let params = prototype.params.iter();
-        let params = params.map(|(name, _)| name.as_deref().unwrap_or("_").into());
         self.functions.push(Function {
             name: Rc::clone(&name),
             span: self.import.map_or(Span::default(), |import| import.span),
             decl: None,
-            ty: Some(Rc::new(ty)),
-            origin: Origin::Extern(None, prototype.symbol.as_str().into()),
-            params: params.collect(),
+            ty: Rc::new(ty),
+            linkage: Linkage::Import(None, prototype.symbol.as_str().into()),
             declared: None,
         });
         self.taken.functions.insert(name, self.functions.len() - 1);
@@ -151,7 +142,7 @@ impl<'p> Session<'p> {
 
     /// `ty`, if it is laid out as C has it: an alignment or `_Atomic` of a typedef has no name in the language.
     fn same_as(&self, ty: Ty, layout: Option<&Type>) -> Result<Ty, String> {
-        let (Some(c), true) = (layout, ty != Ty::VOID && ty != Ty::NEVER) else {
+        let (Some(c), true) = (layout, ty != Ty::VOID) else {
             return Ok(ty);
         };
         let Some(own) = self.types.layout(ty) else {
@@ -234,25 +225,25 @@ impl<'p> Session<'p> {
                 _ => self.va_list,
             });
         }
-        let id = match self.taken.records.get(name) {
-            Some(id) => *id,
+        let ty = match self.taken.records.get(name) {
+            Some(ty) => *ty,
             None => {
                 let own = name.rsplit(' ').next().unwrap_or(name);
-                let id = self.types.add_record(own, name.starts_with("union "));
-                self.taken.records.insert(name.to_owned(), id);
-                id
+                let ty = self.types.add_record(own, name.starts_with("union "));
+                self.taken.records.insert(name.to_owned(), ty);
+                ty
             }
         };
         match by_value {
-            true => self.fill(header, name, id),
-            false => self.taken.pending.push((name.to_owned(), id)),
+            true => self.fill(header, name, ty),
+            false => self.taken.pending.push((name.to_owned(), ty)),
         }
-        Ok(self.types.record(id))
+        Ok(ty)
     }
 
     /// Gives a record its members and layout, or the reason why it has none.
-    fn fill(&mut self, header: &Header, name: &str, id: usize) {
-        if !self.taken.filled.insert(id) {
+    fn fill(&mut self, header: &Header, name: &str, ty: Ty) {
+        if !self.taken.filled.insert(ty) {
             return;
         }
         let mut all = header.records.iter();
@@ -266,12 +257,12 @@ impl<'p> Session<'p> {
             (None, None | Some(Reason::Incomplete(_))) => return,
             (None, Some(reason)) => Err(reason.to_string()),
         };
-        match filled {
-            Ok(members) => {
-                let record = &mut self.types.records[id];
+        match (filled, self.types.record_mut(ty)) {
+            (Ok(members), Some(record)) => {
                 (record.members, record.layout) = (members, named.map(|named| named.ty.clone()));
             }
-            Err(reason) => _ = self.taken.reasons.insert(id, reason),
+            (Ok(_), None) => {}
+            (Err(reason), _) => _ = self.taken.reasons.insert(ty, reason),
         }
     }
 
@@ -314,10 +305,11 @@ impl<'p> Session<'p> {
                     Some(field) => own.c_plain(field.ty()),
                     None => Err("it has no type".to_owned()),
                 })?;
-                let id = self.types.add_record("struct {..}", false);
-                let own = &mut self.types.records[id];
-                (own.members, own.layout) = (members, Some(ty.clone()));
-                Ok(self.types.record(id))
+                let own = self.types.add_record("struct {..}", false);
+                if let Some(record) = self.types.record_mut(own) {
+                    (record.members, record.layout) = (members, Some(ty.clone()));
+                }
+                Ok(own)
             }
             _ => Err(format!("the language has no type that is C's `{ty}`")),
         }

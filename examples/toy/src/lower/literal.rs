@@ -186,129 +186,99 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Typed::memory(ty, address))
     }
 
-    pub(super) fn record_ty(&mut self, name: &Ident) -> Check<Ty> {
-        let ty = self.s.named_ty(&name.name, name.span)?;
-        match *self.s.types.kind(ty) {
-            TyKind::Record(_) => self.complete(ty, name.span).map(|()| ty),
-            _ => self.wrong(name.span, ty, "this is no struct or union: `{}`"),
-        }
-    }
-
     /// `Name { member: value, .. }`; members left out are zero.
     pub(super) fn record_literal(
         &mut self,
         name: &Ident,
         members: &'p [(Ident, Expr)],
-        span: Span,
     ) -> Check<Typed> {
-        let ty = self.record_ty(name)?;
-        let Some(fields) = self.fields(ty) else {
-            let address = self.temporary(ty)?;
-            self.record_into(members, ty, address.into(), span)?;
-            return Ok(Typed::memory(ty, address));
+        let ty = self.s.named_ty(&name.name, name.span)?;
+        let TyKind::Record(id) = *self.s.types.kind(ty) else {
+            return self.wrong(name.span, ty, "this is no struct or union: `{}`");
         };
-        // Each scalar is a variable for a moment.
-        let variables = fields
-            .iter()
-            .map(|field| self.builder.declare_var(field.ssa));
-        let target = Target::Variables(variables.collect());
-        let place = Place { ty, target };
-        let zero = self.zero_value(ty);
-        self.write(&place, &zero, span)?;
-        self.members(members, &place, span)?;
-        Ok(self.read(&place))
-    }
-
-    /// All bytes zero, of what need not be in memory.
-    pub(super) fn zero_value(&mut self, ty: Ty) -> Typed {
-        let fields = self.fields(ty).unwrap_or_default();
-        let zeros = fields.iter().map(|field| self.bits(0, field.ssa));
-        let val = Val::Scalars(zeros.collect());
-        Typed { ty, val }
-    }
-
-    /// A record at an address.
-    pub(super) fn record_into(
-        &mut self,
-        members: &'p [(Ident, Expr)],
-        ty: Ty,
-        address: Address,
-        span: Span,
-    ) -> Check<()> {
-        self.zero(address, self.s.types.size(ty));
-        let target = Target::Memory(address);
-        self.members(members, &Place { ty, target }, span)
-    }
-
-    fn members(&mut self, members: &'p [(Ident, Expr)], record: &Place, span: Span) -> Check<()> {
-        if let TyKind::Record(id) = *self.s.types.kind(record.ty)
-            && self.s.types.records[id].is_union
-            && members.len() > 1
-        {
+        self.complete(ty, name.span)?;
+        if self.s.types.records[id].is_union && members.len() > 1 {
             let message = format!("a union holds one member at a time, not {}", members.len());
-            return fail(span, message);
+            return fail(name.span, message);
         }
-        let mut seen = HashSet::new();
+        let zero = self.zero_value(ty)?;
+        let target = match zero.val {
+            Val::Memory(address) => Target::Memory(address.into()),
+            // Each scalar is a variable for a moment.
+            Val::Scalars(values) => {
+                let variables = values.iter().map(|value| {
+                    let ssa = self.builder.func.dfg.value_type(*value);
+                    let variable = self.builder.declare_var(ssa);
+                    self.builder.def_var(variable, *value);
+                    variable
+                });
+                Target::Variables(variables.collect())
+            }
+        };
+        let (record, mut seen) = (Place { ty, target }, HashSet::new());
         for (name, value) in members {
             if !seen.insert(&name.name) {
                 return fail(name.span, format!("`{}` is given twice", name.name));
             }
-            let place = self.member(record.clone(), name)?;
-            if let Target::Memory(address) = place.target {
-                self.value_into(value, place.ty, address)?;
-            } else {
-                let value = self.value(value, place.ty)?;
-                self.write(&place, &value, name.span)?;
-            }
+            let member = self.member(record.clone(), name)?;
+            let value = self.value(value, member.ty)?;
+            self.write(&member, &value, name.span)?;
         }
-        Ok(())
+        Ok(self.read(&record))
     }
 
+    /// All bytes zero.
+    pub(super) fn zero_value(&mut self, ty: Ty) -> Check<Typed> {
+        let Some(fields) = self.fields(ty) else {
+            let address = self.temporary(ty)?;
+            self.zero(address, self.s.types.size(ty));
+            return Ok(Typed::memory(ty, address));
+        };
+        let zeros = fields.iter().map(|field| self.bits(0, field.ssa));
+        let val = Val::Scalars(zeros.collect());
+        Ok(Typed { ty, val })
+    }
+
+    /// `[a, b]`: of the wanted type, else of as many elements of the first's type.
     pub(super) fn array_literal(
         &mut self,
         elements: &'p [Expr],
         expected: Option<Ty>,
         span: Span,
     ) -> Check<Typed> {
-        if let Some(ty) = expected.filter(|ty| self.element(*ty).is_some()) {
-            let address = self.temporary(ty)?;
-            self.array_into(elements, ty, address.into(), span)?;
-            return Ok(Typed::memory(ty, address));
+        let wanted = expected.and_then(|ty| Some((ty, self.element(ty)?)));
+        let mut values = Vec::new();
+        let mut element = wanted.map(|(_, (element, _))| element);
+        for value in elements {
+            let value = match element {
+                Some(element) => self.value(value, element)?,
+                None => {
+                    let value = self.expr(value, None)?;
+                    self.decay(value)?
+                }
+            };
+            element = Some(value.ty);
+            values.push(value);
         }
-        let Some((first, rest)) = elements.split_first() else {
+        let Some(element) = element else {
             return fail(span, "nothing says what this is an empty array of");
         };
-        let wanted = expected.and_then(|ty| self.s.types.pointee(ty));
-        let value = self.expr(first, wanted.filter(|to| *to != Ty::VOID))?;
-        let value = self.decay(value)?;
-        let array = self.s.types.array(value.ty, elements.len() as u64);
-        let (ty, size) = (array.at(span)?, self.s.types.size(value.ty));
-        let address = self.temporary(ty)?;
-        self.store(&value, address.into());
-        for (at, other) in (1..).zip(rest) {
-            self.value_into(other, value.ty, Address::from(address).plus(at * size))?;
+        let ty = match wanted {
+            Some((ty, (_, len))) if len != elements.len() as u64 => {
+                let message = format!("`{{}}` has {len} elements, this has {}", elements.len());
+                return self.wrong(span, ty, &message);
+            }
+            Some((ty, _)) => ty,
+            None => self
+                .s
+                .types
+                .array(element, elements.len() as u64)
+                .at(span)?,
+        };
+        let (address, size) = (self.temporary(ty)?, self.s.types.size(element));
+        for (at, value) in (0..).zip(&values) {
+            self.store(value, Address::from(address).plus(at * size));
         }
         Ok(Typed::memory(ty, address))
-    }
-
-    pub(super) fn array_into(
-        &mut self,
-        elements: &'p [Expr],
-        ty: Ty,
-        address: Address,
-        span: Span,
-    ) -> Check<()> {
-        let Some((element, len)) = self.element(ty) else {
-            return self.wrong(span, ty, "expected `{}`, found an array");
-        };
-        if len != elements.len() as u64 {
-            let message = format!("`{{}}` has {len} elements, this has {}", elements.len());
-            return self.wrong(span, ty, &message);
-        }
-        let size = self.s.types.size(element);
-        for (at, value) in (0..).zip(elements) {
-            self.value_into(value, element, address.plus(at * size))?;
-        }
-        Ok(())
     }
 }

@@ -170,9 +170,8 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
-    pub(super) fn zero(&mut self, address: Address, size: u64) {
+    pub(super) fn zero(&mut self, address: Value, size: u64) {
         if size > MAX_INLINE {
-            let address = self.address(address);
             let byte = self.ins().iconst(types::I8, 0);
             let bytes = self.ins().iconst(types::I64, size.cast_signed());
             let config = self.s.module.target_config();
@@ -181,7 +180,7 @@ impl Lowerer<'_, '_, '_> {
         }
         for (at, ssa) in words_of(size) {
             let zero = self.ins().iconst(ssa, 0);
-            self.store_ssa(zero, address.plus(at));
+            self.store_ssa(zero, Address::from(address).plus(at));
         }
     }
 

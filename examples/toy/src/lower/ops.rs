@@ -1,10 +1,10 @@
 //! Operators and conversions. Both sides have one type, but for shifts and pointer arithmetic. There is arithmetic on what Cranelift has instructions for.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val};
+use super::value::Typed;
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::diag::{Check, Diagnostic, Span, fail};
-use crate::types::{Ty, TyKind};
+use crate::diag::{Check, Diagnostic, Span};
+use crate::types::Ty;
 use cabi::Scalar;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
@@ -47,26 +47,28 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if let BinaryOp::And | BinaryOp::Or = op {
             return self.logic(op, left, right);
         }
-        let wanted = if op.is_comparison() { None } else { expected };
-        // Bare numbers take their type from the other side.
-        let (a, b) = if op.is_shift() {
-            (self.expr(left, wanted)?, self.expr(right, None)?)
-        } else if is_flexible(left) && !is_flexible(right) {
-            let b = self.expr(right, wanted)?;
-            let a = self.expr(left, self.companion(op, b.ty))?;
-            (a, b)
-        } else {
-            let a = self.expr(left, wanted)?;
-            let b = self.expr(right, self.companion(op, a.ty))?;
-            (a, b)
+        let wanted = expected.filter(|_| !op.is_comparison());
+        let (a, b) = match op.is_shift() {
+            true => (self.expr(left, wanted)?, self.expr(right, None)?),
+            false => self.operands(left, right, wanted)?,
         };
         self.combine(op, (a, left.span), (b, right.span), span)
     }
 
-    /// What a literal beside a value of type `ty` should be.
-    fn companion(&self, op: BinaryOp, ty: Ty) -> Option<Ty> {
-        let moves = self.s.types.pointee(ty).is_some() && !op.is_comparison();
-        (!moves).then_some(ty)
+    /// Two values; bare numbers take their type from the other side.
+    pub(super) fn operands(
+        &mut self,
+        left: &'p Expr,
+        right: &'p Expr,
+        wanted: Option<Ty>,
+    ) -> Check<(Typed, Typed)> {
+        if is_flexible(left) && !is_flexible(right) {
+            let b = self.expr(right, wanted)?;
+            return Ok((self.expr(left, Some(b.ty))?, b));
+        }
+        let a = self.expr(left, wanted)?;
+        let b = self.expr(right, Some(a.ty))?;
+        Ok((a, b))
     }
 
     /// `left op right`, both known.
@@ -77,59 +79,49 @@ impl<'p> Lowerer<'_, 'p, '_> {
         (b, b_at): (Typed, Span),
         span: Span,
     ) -> Check<Typed> {
-        let (a, b) = (self.decay(a)?, self.decay(b)?);
-        let is_int = |ty| self.s.types.as_int(ty).is_some();
-        match op {
-            _ if op.is_shift() && is_int(a.ty) && is_int(b.ty) => {
-                let b = self.convert(b, Ty::I64, b_at)?;
-                let (x, y) = (self.ssa(&a, at)?, self.ssa(&b, b_at)?);
-                let value = self.arithmetic(op, x, y, a.ty);
-                return Ok(Typed::ssa(a.ty, value));
-            }
-            BinaryOp::Add | BinaryOp::Sub
-                if self.s.types.pointee(a.ty).is_some() && is_int(b.ty) =>
-            {
-                return self.offset(a, (b, b_at), op == BinaryOp::Sub, span);
-            }
-            BinaryOp::Sub if self.s.types.pointee(a.ty).is_some() && a.ty == b.ty => {
-                return self.distance(&a, &b, span);
-            }
-            _ => {}
+        let (a, mut b) = (self.decay(a)?, self.decay(b)?);
+        let is_int = self.s.types.as_int(b.ty).is_some();
+        let is_pointer = self.s.types.is_pointer_like(a.ty);
+        if op.is_shift() && is_int && self.s.types.as_int(a.ty).is_some() {
+            b = self.convert(b, Ty::I64, b_at)?;
+            let value = self.arithmetic(op, self.ssa(&a, at)?, self.ssa(&b, b_at)?, a.ty);
+            return Ok(Typed::ssa(a.ty, value));
         }
-        let b = match self.s.types.is_pointer_like(a.ty) && op.is_comparison() {
-            true => self.coerce(b, a.ty, b_at)?,
-            false => b,
-        };
+        if is_pointer && is_int && matches!(op, BinaryOp::Add | BinaryOp::Sub) {
+            return self.offset(a, (b, b_at), op == BinaryOp::Sub, span);
+        }
+        if is_pointer && op.is_comparison() {
+            b = self.coerce(b, a.ty, b_at)?;
+        }
         if a.ty != b.ty {
             let [left, right] = [a.ty, b.ty].map(|ty| self.s.types.name(ty));
             let symbol = op.symbol();
             let why = Diagnostic::new(span, format!("`{symbol}` between `{left}` and `{right}`"));
             return Err(why.note("both sides have one type; numbers are converted by `as`"));
         }
-        if op.is_comparison() {
-            return self.compare(op, &a, &b, span);
-        }
-        if !self.is_there(op, a.ty) {
-            return Err(self.no_operator(op.symbol(), a.ty, span));
-        }
-        if let TyKind::Complex(_) = self.s.types.kind(a.ty) {
-            return Ok(self.complex_arithmetic(op, a, b));
-        }
-        let (x, y) = (self.ssa(&a, at)?, self.ssa(&b, b_at)?);
-        let value = self.arithmetic(op, x, y, a.ty);
-        Ok(Typed::ssa(a.ty, value))
+        let (true, Ok(x), Ok(y)) = (
+            self.is_there(op, a.ty),
+            self.ssa(&a, at),
+            self.ssa(&b, b_at),
+        ) else {
+            let text = format!("`{}` is not available for `{{}}`", op.symbol());
+            return self.wrong(span, a.ty, &text);
+        };
+        Ok(match op.is_comparison() {
+            true => Typed::ssa(Ty::BOOL, self.compare(op, x, y, a.ty)),
+            false => Typed::ssa(a.ty, self.arithmetic(op, x, y, a.ty)),
+        })
     }
 
     /// Whether Cranelift has the operation.
     fn is_there(&self, op: BinaryOp, ty: Ty) -> bool {
         let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
         let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
-        let shift = op.is_shift();
-        match *self.s.types.kind(ty) {
-            TyKind::Scalar(Scalar::Bool) => bitwise,
-            TyKind::Scalar(Scalar::F32 | Scalar::F64) => !bitwise && !shift && op != BinaryOp::Rem,
-            TyKind::Scalar(Scalar::Int { bits, .. }) => bits <= 64 || !division,
-            TyKind::Complex(Scalar::F32 | Scalar::F64) => !bitwise && !shift && !division,
+        match self.s.types.as_scalar(ty) {
+            _ if op.is_comparison() => true,
+            Some(Scalar::Bool) => bitwise,
+            Some(Scalar::F32 | Scalar::F64) => !bitwise && !op.is_shift() && op != BinaryOp::Rem,
+            Some(Scalar::Int { bits, .. }) => bits <= 64 || !division,
             _ => false,
         }
     }
@@ -159,47 +151,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// By the plain formulas: no care is taken of infinite parts (C, annex G).
-    fn complex_arithmetic(&mut self, op: BinaryOp, a: Typed, b: Typed) -> Typed {
-        let ty = a.ty;
-        let (a, b) = (self.scalars(&a), self.scalars(&b));
-        let parts = match op {
-            BinaryOp::Add => [0, 1].map(|i| self.ins().fadd(a[i], b[i])),
-            BinaryOp::Sub => [0, 1].map(|i| self.ins().fsub(a[i], b[i])),
-            _ => {
-                let mut product = |i: usize, j: usize| self.ins().fmul(a[i], b[j]);
-                let [rr, ii, ri, ir] = [product(0, 0), product(1, 1), product(0, 1), product(1, 0)];
-                [self.ins().fsub(rr, ii), self.ins().fadd(ri, ir)]
-            }
-        };
-        let val = Val::Scalars(parts.into());
-        Typed { ty, val }
-    }
-
-    /// The distance of two pointers, in elements.
-    fn distance(&mut self, a: &Typed, b: &Typed, span: Span) -> Check<Typed> {
-        let to = self.s.types.pointee(a.ty).unwrap_or(Ty::VOID);
-        self.complete(to, span)?;
-        let size = self.s.types.size(to);
-        if size == 0 {
-            return fail(span, "elements of no size have no distance");
-        }
-        let (a, b) = (self.ssa(a, span)?, self.ssa(b, span)?);
-        let bytes = self.ins().isub(a, b);
-        let size = self.ins().iconst(types::I64, size.cast_signed());
-        let value = self.ins().sdiv(bytes, size);
-        Ok(Typed::ssa(Ty::I64, value))
-    }
-
-    fn compare(&mut self, op: BinaryOp, a: &Typed, b: &Typed, span: Span) -> Check<Typed> {
-        let (signed, float) = (
-            self.s.types.is_signed(a.ty),
-            self.s.types.as_float(a.ty).is_some(),
-        );
-        let (Ok(x), Ok(y)) = (self.ssa(a, span), self.ssa(b, span)) else {
-            return Err(self.no_operator(op.symbol(), a.ty, span));
-        };
-        let value = if float {
+    fn compare(&mut self, op: BinaryOp, x: Value, y: Value, ty: Ty) -> Value {
+        if self.s.types.as_float(ty).is_some() {
             let condition = match op {
                 BinaryOp::Eq => FloatCC::Equal,
                 BinaryOp::Ne => FloatCC::NotEqual,
@@ -208,23 +161,20 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 BinaryOp::Gt => FloatCC::GreaterThan,
                 _ => FloatCC::GreaterThanOrEqual,
             };
-            self.ins().fcmp(condition, x, y)
-        } else {
-            let condition = match op {
-                BinaryOp::Eq => IntCC::Equal,
-                BinaryOp::Ne => IntCC::NotEqual,
-                BinaryOp::Lt => IntCC::SignedLessThan,
-                BinaryOp::Le => IntCC::SignedLessThanOrEqual,
-                BinaryOp::Gt => IntCC::SignedGreaterThan,
-                _ => IntCC::SignedGreaterThanOrEqual,
-            };
-            let condition = match signed {
-                true => condition,
-                false => condition.unsigned(),
-            };
-            self.ins().icmp(condition, x, y)
+            return self.ins().fcmp(condition, x, y);
+        }
+        let condition = match op {
+            BinaryOp::Eq => IntCC::Equal,
+            BinaryOp::Ne => IntCC::NotEqual,
+            BinaryOp::Lt => IntCC::SignedLessThan,
+            BinaryOp::Le => IntCC::SignedLessThanOrEqual,
+            BinaryOp::Gt => IntCC::SignedGreaterThan,
+            _ => IntCC::SignedGreaterThanOrEqual,
         };
-        Ok(Typed::ssa(Ty::BOOL, value))
+        let is_signed = self.s.types.is_signed(ty);
+        let unsigned = condition.unsigned();
+        self.ins()
+            .icmp(if is_signed { condition } else { unsigned }, x, y)
     }
 
     /// `&&` and `||`: the right side runs only if the left one does not decide.
@@ -307,18 +257,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (false, false) => self.fit(operand, target, signed),
         };
         Ok(Typed::ssa(ty, converted))
-    }
-
-    /// A diagnostic for what has no operator.
-    fn no_operator(&self, symbol: &str, ty: Ty, span: Span) -> Diagnostic {
-        let name = self.s.types.name(ty);
-        let why = Diagnostic::new(span, format!("`{symbol}` is not available for `{name}`"));
-        match self.s.types.kind(ty) {
-            TyKind::Record(_) => {
-                why.note("structs and unions are compared and combined by their members")
-            }
-            _ => why,
-        }
     }
 }
 

@@ -2,14 +2,11 @@
 
 use super::function::Lowerer;
 use super::value::{Address, Place, Target, Typed, Val};
-use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
+use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::{Ty, TyKind};
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use cranelift_frontend::Variable;
-
-/// Offsets that are known stay below, so that adding a size to them cannot overflow.
-const MAX_OFFSET: u64 = 1 << 40;
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// The place an expression names.
@@ -60,40 +57,33 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// `base[index]`: of an array, a vector, or through a pointer.
+    /// `base[index]`: of an array, a vector, or through a pointer. Indices that are not numbers are checked as little as in C.
     fn indexed(&mut self, base: &'p Expr, index: &'p Expr) -> Check<Place> {
         let place = self.place(base)?;
-        let Some((element, len)) = self.element(place.ty) else {
-            if self.s.types.pointee(place.ty).is_none() {
-                return self.wrong(base.span, place.ty, "`{}` has no elements");
-            }
-            let pointer = self.read(&place);
-            let index = (self.expr(index, None)?, index.span);
-            let moved = self.offset(pointer, index, false, base.span)?;
-            return self.pointed(moved, base.span);
-        };
-        let address = self.place_address(&place)?;
-        // A constant index is checked here and now; others are as in C.
-        if let ExprKind::Number(crate::ast::Number {
-            integer: Some(at), ..
-        }) = index.kind
-        {
-            if at >= u128::from(len) {
-                let name = self.s.types.name(place.ty);
-                return fail(index.span, format!("index {at} is outside of `{name}`"));
-            }
-            let size = self.s.types.size(element);
-            let offset = u64::try_from(at).ok().and_then(|at| at.checked_mul(size));
-            let Some(offset) = offset.filter(|offset| *offset <= MAX_OFFSET) else {
-                return fail(index.span, "this index is too great");
+        let pointer = if let Some((element, len)) = self.element(place.ty) {
+            let address = match place.target {
+                Target::Memory(address) => self.address(address),
+                _ => {
+                    let value = self.read(&place);
+                    self.in_memory(&value)?
+                }
             };
-            return Ok(Place {
-                ty: element,
-                target: Target::Memory(address.plus(offset)),
-            });
-        }
-        let pointer = self.address(address);
-        let pointer = Typed::ssa(self.s.types.pointer(element), pointer);
+            // A flexible array of C has as many elements as there is room for.
+            if let ExprKind::Number(Number {
+                integer: Some(at), ..
+            }) = index.kind
+                && len > 0
+                && at >= u128::from(len)
+            {
+                let text = format!("index {at} is outside of `{{}}`");
+                return self.wrong(index.span, place.ty, &text);
+            }
+            Typed::ssa(self.s.types.pointer(element), address)
+        } else if self.s.types.pointee(place.ty).is_some() {
+            self.read(&place)
+        } else {
+            return self.wrong(base.span, place.ty, "`{}` has no elements");
+        };
         let index = (self.expr(index, None)?, index.span);
         let moved = self.offset(pointer, index, false, base.span)?;
         self.pointed(moved, base.span)
@@ -106,15 +96,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
             TyKind::Vector(lane, lanes) => Some((self.s.types.scalar_ty(lane), lanes.into())),
             _ => None,
         }
-    }
-
-    /// Where a place is; what has none is put into memory.
-    fn place_address(&mut self, place: &Place) -> Check<Address> {
-        if let Target::Memory(address) = place.target {
-            return Ok(address);
-        }
-        let value = self.read(place);
-        self.in_memory(&value).map(Address::from)
     }
 
     /// The member of a record, or the part of a complex number, at a place.

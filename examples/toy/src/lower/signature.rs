@@ -1,6 +1,7 @@
 //! The C signatures of functions and calls.
 
-use super::{Origin, Session};
+use super::Session;
+use crate::ast::Linkage;
 use crate::diag::{At, Check, Span};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Target, Type, X86_64_LANG};
@@ -14,18 +15,15 @@ const MAX_LANG_PARAMS: usize = 256;
 impl Session<'_> {
     /// The signature of a function: C's, or the language's own where nothing else calls it. That of a closure has the static chain after the
     /// other named parameters.
-    pub(super) fn signature(&mut self, id: usize) -> Check<FnSig> {
-        let ty = self.fn_ty(id)?;
+    pub(super) fn signature(&self, id: usize) -> Check<FnSig> {
         let function = &self.functions[id];
-        let (name, span) = (&function.name, function.span);
-        let is_own = matches!(function.origin, Origin::Toy)
-            && &**name != "main"
-            && function.decl.is_some_and(|decl| !decl.for_c)
-            && !self.values.contains(name);
-        let sig = self.fn_sig(&ty, span)?;
-        Ok(match function.origin {
-            Origin::Closure => sig.static_chain(self.types.model()),
-            _ if is_own && self.has_lang() && is_for_lang(&sig) => sig.convention(&LANG),
+        let is_called = !self.values.contains(&function.name) && &*function.name != "main";
+        let sig = self.fn_sig(&function.ty, function.span)?;
+        Ok(match function.linkage {
+            Linkage::Closure => sig.static_chain(self.types.model()),
+            Linkage::Own if is_called && self.has_lang() && is_for_lang(&sig) => {
+                sig.convention(&LANG)
+            }
             _ => sig,
         })
     }
@@ -43,11 +41,11 @@ impl Session<'_> {
         };
         let params = ty.params.iter().map(|&param| object(param));
         let params = params.collect::<Result<Vec<Type>, _>>().at(span)?;
-        let sig = match ty.result {
-            Ty::VOID => FnSig::new(params, Type::VOID),
-            Ty::NEVER => FnSig::new(params, Type::VOID).noreturn(),
-            result => FnSig::new(params, object(result).at(span)?),
+        let result = match ty.result {
+            Ty::VOID => Type::VOID,
+            result => object(result).at(span)?,
         };
+        let sig = FnSig::new(params, result);
         Ok(if ty.variadic { sig.variadic() } else { sig })
     }
 }

@@ -5,8 +5,8 @@ use super::value::{Typed, Val};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
-use cranelift_codegen::ir::InstBuilder;
 use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value};
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// Statements with variables of their own.
@@ -29,9 +29,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             StmtKind::Assign(place, Some(op), value) => self.update(place, *op, value, stmt.span),
             StmtKind::Expr(expr) => match &expr.kind {
-                ExprKind::Call(callee, args) => {
-                    self.call(callee, args, None, expr.span).map(|_| ())
-                }
+                ExprKind::Call(callee, args) => self.call(callee, args, expr.span).map(|_| ()),
                 _ => {
                     let why = Diagnostic::new(expr.span, "this has no effect");
                     Err(why.note("only calls stand alone"))
@@ -62,17 +60,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<()> {
         let declared = ty.map(|ty| self.s.object_ty(ty)).transpose()?;
         let value = match (declared, init) {
-            (Some(ty), _) if self.fields(ty).is_none() => {
-                // Nothing else knows the variable yet, so it can be built in place.
-                let address = self.temporary(ty)?;
-                match init {
-                    Some(init) => self.value_into(init, ty, address.into())?,
-                    None => self.zero(address.into(), self.s.types.size(ty)),
-                }
-                return self.bind(name, Typed::memory(ty, address));
-            }
             (Some(ty), Some(init)) => self.value(init, ty)?,
-            (Some(ty), None) => self.zero_value(ty),
+            (Some(ty), None) => {
+                let zero = self.zero_value(ty)?;
+                return self.bind(name, zero).map(|_| ());
+            }
             (None, Some(init)) => self.expr(init, None)?,
             (None, None) => {
                 let message = format!("`{}` needs a type or a value", name.name);
@@ -80,9 +72,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
         };
         let ty = value.ty;
-        if matches!(ty, Ty::VOID | Ty::NEVER) {
-            let text = format!("`{}` cannot have a value of type `{{}}`", name.name);
-            return self.wrong(name.span, ty, &text);
+        if ty == Ty::VOID {
+            let message = format!("there is no value for `{}`", name.name);
+            return fail(name.span, message);
         }
         // What is in memory may be another variable's: the new one is a copy.
         let is_variable = self.fields(ty).is_some() && !self.is_pointed_to(&name.name, ty);
@@ -95,7 +87,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             val => val,
         };
-        self.bind(name, Typed { ty, val })
+        self.bind(name, Typed { ty, val }).map(|_| ())
     }
 
     fn update(&mut self, place: &'p Expr, op: BinaryOp, value: &'p Expr, span: Span) -> Check<()> {
@@ -127,24 +119,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     fn while_stmt(&mut self, condition: &'p Expr, body: &'p [Stmt]) -> Check<()> {
-        let [head, inside, after] = [(); 3].map(|()| self.builder.create_block());
-        self.ins().jump(head, &[]);
-        self.builder.switch_to_block(head);
-        if let ExprKind::Bool(true) = condition.kind {
+        let more = |own: &mut Self| match condition.kind {
             // Only a `break` leaves this loop.
-            self.ins().jump(inside, &[]);
-        } else {
-            let condition = self.expr_ssa(condition, Ty::BOOL)?;
-            self.ins().brif(condition, inside, &[], after, &[]);
-        }
-        self.begin(inside);
-        self.loops.push((head, after));
-        self.block(body)?;
-        self.loops.pop();
-        self.go_on(head);
-        self.builder.seal_block(head);
-        self.begin(after);
-        Ok(())
+            ExprKind::Bool(true) => Ok(None),
+            _ => own.expr_ssa(condition, Ty::BOOL).map(Some),
+        };
+        self.looped(more, body, |_| Ok(()))
     }
 
     /// The bounds are evaluated once; the counter may be changed by the body, as in C.
@@ -155,16 +135,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         high: &'p Expr,
         body: &'p [Stmt],
     ) -> Check<()> {
-        let is_bare =
-            |expr: &Expr| matches!(&expr.kind, ExprKind::Number(n) if n.suffix.is_empty());
-        let (first, last) = if is_bare(low) && !is_bare(high) {
-            let last = self.expr(high, None)?;
-            (self.value(low, last.ty)?, last)
-        } else {
-            let first = self.expr(low, None)?;
-            let last = self.value(high, first.ty)?;
-            (first, last)
-        };
+        let (first, last) = self.operands(low, high, None)?;
+        self.s.same(last.ty, first.ty, high.span)?;
         let ty = first.ty;
         let is_less = match self.s.types.as_int(ty) {
             Some((..=64, true)) => IntCC::SignedLessThan,
@@ -176,58 +148,62 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let last = self.ssa(&last, high.span)?;
         self.open_scope();
-        self.bind(var, first)?;
+        let counter = self.bind(var, first)?;
+        let now = |own: &mut Self| {
+            let now = own.read(&counter);
+            own.ssa(&now, var.span)
+        };
+        let more = |own: &mut Self| {
+            let now = now(own)?;
+            Ok(Some(own.ins().icmp(is_less, now, last)))
+        };
+        self.looped(more, body, |own| {
+            let now = now(own)?;
+            let next = own.ins().iadd_imm_s(now, 1);
+            own.write(&counter, &Typed::ssa(ty, next), var.span)
+        })?;
+        self.close_scope();
+        Ok(())
+    }
+
+    /// Runs `body` and `step` as long as there is `more`; no value says always.
+    fn looped(
+        &mut self,
+        more: impl FnOnce(&mut Self) -> Check<Option<Value>>,
+        body: &'p [Stmt],
+        step: impl FnOnce(&mut Self) -> Check<()>,
+    ) -> Check<()> {
         let [head, inside, next, after] = [(); 4].map(|()| self.builder.create_block());
         self.ins().jump(head, &[]);
         self.builder.switch_to_block(head);
-        let now = self.counter(var)?;
-        let more = self.ins().icmp(is_less, now, last);
-        self.ins().brif(more, inside, &[], after, &[]);
+        match more(self)? {
+            Some(more) => self.ins().brif(more, inside, &[], after, &[]),
+            None => self.ins().jump(inside, &[]),
+        };
         self.begin(inside);
         self.loops.push((next, after));
         self.block(body)?;
         self.loops.pop();
         self.go_on(next);
         self.begin(next);
-        let now = self.counter(var)?;
-        let counted = self.ins().iadd_imm_s(now, 1);
-        if let Some(place) = self.local(&var.name) {
-            self.write(&place, &Typed::ssa(ty, counted), var.span)?;
-        }
+        step(self)?;
         self.ins().jump(head, &[]);
         self.builder.seal_block(head);
-        self.close_scope();
         self.begin(after);
         Ok(())
     }
 
-    fn counter(&mut self, var: &Ident) -> Check<cranelift_codegen::ir::Value> {
-        let value = match self.local(&var.name) {
-            Some(place) => self.read(&place),
-            None => Typed::void(),
-        };
-        self.ssa(&value, var.span)
-    }
-
     fn return_stmt(&mut self, value: Option<&'p Expr>, span: Span) -> Check<()> {
         let result = self.ty.result;
-        if result == Ty::NEVER {
-            return fail(span, "this function promises never to return");
-        }
         let Some(value) = value else {
             return match result {
                 Ty::VOID => self.leave(&Typed::void()),
                 _ => self.wrong(span, result, "this function returns `{}`"),
             };
         };
-        match (&value.kind, self.entry.sret()) {
-            (ExprKind::Call(callee, args), _) => self.call_and_leave(callee, args, value.span),
+        match &value.kind {
+            ExprKind::Call(callee, args) => self.call_and_leave(callee, args, value.span),
             _ if result == Ty::VOID => fail(value.span, "this function returns nothing"),
-            // Built where the caller wants it: nothing in the expression can read that.
-            (_, Some(to)) if self.ssa_type(result).is_none() => {
-                self.value_into(value, result, to.into())?;
-                self.leave(&Typed::memory(result, to))
-            }
             _ => {
                 let value = self.value(value, result)?;
                 self.leave(&value)

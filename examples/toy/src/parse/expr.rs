@@ -2,7 +2,7 @@
 //! chain), `|`, `^`, `&`, shifts, `+ -`, `* / %`, `as`, prefix operators, postfix operators.
 
 use super::Parser;
-use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::lex::{Token, number, unescape};
 use std::rc::Rc;
@@ -34,7 +34,7 @@ impl Parser<'_> {
 
     fn cast(&mut self) -> Check<Expr> {
         let mut value = self.unary()?;
-        while self.accept(Token::As) {
+        while self.accept("as") {
             let ty = self.ty()?;
             let span = value.span.to(ty.span);
             value = self.above(ExprKind::Cast(Box::new(value), ty), span)?;
@@ -44,12 +44,12 @@ impl Parser<'_> {
 
     fn unary(&mut self) -> Check<Expr> {
         let start = self.span();
-        let op = match self.peek() {
-            Token::Minus => UnaryOp::Neg,
-            Token::Not => UnaryOp::Not,
-            Token::Tilde => UnaryOp::BitNot,
-            Token::Star => UnaryOp::Deref,
-            Token::And => UnaryOp::AddressOf,
+        let op = match self.text() {
+            "-" => UnaryOp::Neg,
+            "!" => UnaryOp::Not,
+            "~" => UnaryOp::BitNot,
+            "*" => UnaryOp::Deref,
+            "&" => UnaryOp::AddressOf,
             _ => return self.postfix(),
         };
         self.next();
@@ -67,58 +67,48 @@ impl Parser<'_> {
         loop {
             let start = value.span;
             let base = Box::new(value);
-            let kind = match self.peek() {
-                Token::LParen => {
-                    self.next();
-                    ExprKind::Call(base, self.exprs(Token::RParen, "`,` or `)`")?)
-                }
-                Token::LBracket => {
-                    self.next();
-                    let index = self.inside(Self::expr)?;
-                    self.expect(Token::RBracket, "`]`")?;
-                    ExprKind::Index(base, Box::new(index))
-                }
-                Token::Dot => {
-                    self.next();
-                    ExprKind::Field(base, self.ident("a member")?)
-                }
-                _ => return Ok(*base),
+            let kind = if self.accept("(") {
+                ExprKind::Call(base, self.exprs(")")?)
+            } else if self.accept("[") {
+                let index = self.inside(Self::expr)?;
+                self.expect("]")?;
+                ExprKind::Index(base, Box::new(index))
+            } else if self.accept(".") {
+                ExprKind::Field(base, self.ident("a member")?)
+            } else {
+                return Ok(*base);
             };
             value = self.above(kind, start.to(self.last_span()))?;
         }
     }
 
     fn primary(&mut self) -> Check<Expr> {
-        let (start, text) = (self.span(), self.text());
-        let unknown = self.unexpected("an expression");
-        let kind = match self.next() {
-            Token::Name => self.name(text, start)?,
-            token @ (Token::Int | Token::Float) => {
+        let (token, unknown) = (self.peek(), self.unexpected("an expression"));
+        let (text, start) = self.next();
+        let kind = match (token, text) {
+            (Token::Name, _) => self.name(text, start)?,
+            (Token::Int | Token::Float, _) => {
                 ExprKind::Number(number(text, token == Token::Float, start)?)
             }
-            Token::Char => match unescape(text, start)?[..] {
+            (Token::Char, _) => match unescape(text, start)?[..] {
                 [byte] => ExprKind::Char(byte),
                 _ => return fail(start, "a character is one byte"),
             },
-            Token::Str => ExprKind::Str(unescape(text, start)?),
-            Token::True => ExprKind::Bool(true),
-            Token::False => ExprKind::Bool(false),
-            Token::Null => ExprKind::Null,
-            Token::LParen => {
+            (Token::Str, _) => ExprKind::Str(unescape(text, start)?),
+            (_, "true") => ExprKind::Bool(true),
+            (_, "false") => ExprKind::Bool(false),
+            (_, "null") => ExprKind::Null,
+            (_, "(") => {
                 let inner = self.inside(Self::expr)?;
-                self.expect(Token::RParen, "`)`")?;
+                self.expect(")")?;
                 inner.kind
             }
-            Token::LBracket => ExprKind::Array(self.exprs(Token::RBracket, "`,` or `]`")?),
-            Token::Fn => ExprKind::Closure(Box::new(self.closure()?)),
-            token @ (Token::SizeOf
-            | Token::AlignOf
-            | Token::VaArg
-            | Token::VaStart
-            | Token::Complex) => {
-                self.expect(Token::LParen, "`(`")?;
-                let kind = self.inside(|parser| parser.builtin(token))?;
-                self.expect(Token::RParen, "`)`")?;
+            (_, "[") => ExprKind::Array(self.exprs("]")?),
+            (_, "fn") => ExprKind::Closure(Box::new(self.closure()?)),
+            (_, "sizeof" | "alignof" | "va_arg" | "va_start" | "complex") => {
+                self.expect("(")?;
+                let kind = self.inside(|parser| parser.builtin(text))?;
+                self.expect(")")?;
                 kind
             }
             _ => return Err(unknown),
@@ -128,20 +118,20 @@ impl Parser<'_> {
     }
 
     /// `sizeof(T)`, `alignof(T)`, `va_start()`, `va_arg(list, T)`, `complex(re, im)`: between the parentheses.
-    fn builtin(&mut self, token: Token) -> Check<ExprKind> {
-        match token {
-            Token::VaStart => Ok(ExprKind::VaStart),
-            Token::SizeOf => Ok(ExprKind::SizeOf(self.ty()?)),
-            Token::AlignOf => Ok(ExprKind::AlignOf(self.ty()?)),
-            Token::VaArg => {
+    fn builtin(&mut self, name: &str) -> Check<ExprKind> {
+        match name {
+            "va_start" => Ok(ExprKind::VaStart),
+            "sizeof" => Ok(ExprKind::SizeOf(self.ty()?)),
+            "alignof" => Ok(ExprKind::AlignOf(self.ty()?)),
+            "va_arg" => {
                 let list = self.expr()?;
                 self.point_to(&list);
-                self.expect(Token::Comma, "`,` and the argument's type")?;
+                self.expect(",")?;
                 Ok(ExprKind::VaArg(Box::new(list), self.ty()?))
             }
             _ => {
                 let re = Box::new(self.expr()?);
-                self.expect(Token::Comma, "`,` and the imaginary part")?;
+                self.expect(",")?;
                 Ok(ExprKind::Complex(re, Box::new(self.expr()?)))
             }
         }
@@ -150,26 +140,41 @@ impl Parser<'_> {
     /// A variable, a function, or a record literal.
     fn name(&mut self, text: &str, span: Span) -> Check<ExprKind> {
         let name: Rc<str> = text.into();
-        if self.peek() == Token::LBrace && !self.no_record_literal {
+        if self.text() == "{" && !self.no_record_literal {
             self.next();
-            let members = self.list(Token::RBrace, "`,` or `}`", |parser| {
-                let member = parser.ident("a member or `}`")?;
-                parser.expect(Token::Colon, "`:` and the member's value")?;
+            let members = self.list("}", |parser| {
+                let member = parser.ident("a member")?;
+                parser.expect(":")?;
                 Ok((member, parser.inside(Self::expr)?))
             })?;
-            return Ok(ExprKind::Record(crate::ast::Ident { name, span }, members));
+            return Ok(ExprKind::Record(Ident { name, span }, members));
         }
         if let Some(uses) = self.uses.last_mut() {
             uses.names.insert(Rc::clone(&name));
         }
-        if self.peek() != Token::LParen {
-            self.values.insert(Rc::clone(&name));
+        if self.text() != "(" {
+            self.program.values.insert(Rc::clone(&name));
         }
         Ok(ExprKind::Name(name))
     }
 
-    fn exprs(&mut self, end: Token, what: &str) -> Check<Vec<Expr>> {
-        self.list(end, what, |parser| parser.inside(Self::expr))
+    /// Notes that something points to `place`, in the function being read.
+    fn point_to(&mut self, place: &Expr) {
+        let Some(uses) = self.uses.last_mut() else {
+            return;
+        };
+        uses.has_pointers = true;
+        let (mut root, mut names) = (place, &mut uses.addressed);
+        while let ExprKind::Index(base, _) | ExprKind::Field(base, _) = &root.kind {
+            (root, names) = (base, &mut uses.parts);
+        }
+        if let ExprKind::Name(name) = &root.kind {
+            names.insert(Rc::clone(name));
+        }
+    }
+
+    fn exprs(&mut self, end: &str) -> Check<Vec<Expr>> {
+        self.list(end, |parser| parser.inside(Self::expr))
     }
 
     /// A node on top of what was read before it.

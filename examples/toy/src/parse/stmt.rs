@@ -1,7 +1,7 @@
 //! Functions and statements.
 
 use super::Parser;
-use crate::ast::{BinaryOp, Expr, FnDecl, Ident, Stmt, StmtKind, Uses};
+use crate::ast::{BinaryOp, Expr, FnDecl, Ident, Linkage, Stmt, StmtKind, Uses};
 use crate::diag::{Check, Diagnostic};
 use crate::lex::Token;
 
@@ -15,7 +15,7 @@ impl Parser<'_> {
     /// `fn(params) -> result { .. }`, after the `fn`. What it uses is captured by its address.
     pub(super) fn closure(&mut self) -> Check<FnDecl> {
         let (name, span) = ("closure".into(), self.last_span());
-        let head = self.signature(Ident { name, span }, false)?;
+        let head = self.signature(Ident { name, span }, Linkage::Closure)?;
         let closure = self.body(head)?;
         if let Some(around) = self.uses.last_mut() {
             around.has_pointers = true;
@@ -34,41 +34,39 @@ impl Parser<'_> {
 
     /// `fn name(params) -> result`, up to the body or the semicolon.
     pub(super) fn fn_head(&mut self) -> Check<FnDecl> {
-        let for_c = self.is_for_c();
-        if for_c {
-            self.next();
-            let (name, span) = self.string()?;
-            if name != b"C" {
-                let name = name.escape_ascii();
+        let mut linkage = Linkage::Own;
+        if self.accept("extern") {
+            let (name, span) = self.next();
+            if name != "\"C\"" {
                 let message = format!("there is no calling convention `{name}`");
                 return Err(Diagnostic::new(span, message).note("there is `extern \"C\"`"));
             }
+            linkage = Linkage::C;
         }
-        self.expect(Token::Fn, "`fn`")?;
+        self.expect("fn")?;
         let name = self.ident("a name for the function")?;
-        self.signature(name, for_c)
+        self.signature(name, linkage)
     }
 
     /// Whether `extern "convention" fn` follows.
     pub(super) fn is_for_c(&self) -> bool {
         let next = self.tokens.iter().skip(self.at).map(|next| next.token);
-        next.take(3).eq([Token::Extern, Token::Str, Token::Fn])
+        self.text() == "extern" && next.take(3).eq([Token::Word, Token::Str, Token::Word])
     }
 
-    fn signature(&mut self, name: Ident, for_c: bool) -> Check<FnDecl> {
-        self.expect(Token::LParen, "`(`")?;
+    fn signature(&mut self, name: Ident, linkage: Linkage) -> Check<FnDecl> {
+        self.expect("(")?;
         let (params, variadic) = self.params(|parser| {
             let param = parser.ident("a parameter, `...` or `)`")?;
-            parser.expect(Token::Colon, "`:` and the parameter's type")?;
+            parser.expect(":")?;
             Ok((param, parser.ty()?))
         })?;
-        let result = self.after(Token::Arrow, Self::ty)?;
         Ok(FnDecl {
             name,
             params,
             variadic,
-            for_c,
-            result,
+            linkage,
+            result: self.result()?,
             body: Vec::new(),
             uses: Uses::default(),
         })
@@ -80,29 +78,31 @@ impl Parser<'_> {
         read: impl Fn(&mut Self) -> Check<T>,
     ) -> Check<(Vec<T>, bool)> {
         let (mut params, mut variadic) = (Vec::new(), false);
-        while self.peek() != Token::RParen {
-            variadic = self.accept(Token::Ellipsis);
+        while self.text() != ")" {
+            variadic = self.accept("...");
             if variadic {
                 break;
             }
             params.push(read(self)?);
-            if !self.accept(Token::Comma) {
+            if !self.accept(",") {
                 break;
             }
         }
-        self.expect(Token::RParen, "`,` or `)`")?;
+        self.expect(")")?;
         Ok((params, variadic))
     }
 
     fn block(&mut self) -> Check<Vec<Stmt>> {
         self.nested(|parser| {
-            parser.expect(Token::LBrace, "`{`")?;
+            parser.expect("{")?;
             parser.inside(|parser| {
                 let mut stmts = Vec::new();
-                while !matches!(parser.peek(), Token::RBrace | Token::End) {
+                while !parser.accept("}") {
+                    if parser.peek() == Token::End {
+                        return Err(parser.unexpected("a statement or `}`"));
+                    }
                     stmts.push(parser.stmt()?);
                 }
-                parser.expect(Token::RBrace, "a statement or `}`")?;
                 Ok(stmts)
             })
         })
@@ -110,50 +110,29 @@ impl Parser<'_> {
 
     fn stmt(&mut self) -> Check<Stmt> {
         let start = self.span();
-        let kind = match self.peek() {
-            Token::Let => self.let_stmt()?,
-            Token::If => self.nested(Self::if_stmt)?,
-            Token::While => {
+        let kind = match self.text() {
+            "if" => self.nested(Self::if_stmt)?,
+            "while" => {
                 self.next();
                 StmtKind::While(self.condition()?, self.block()?)
             }
-            Token::For => self.for_stmt()?,
-            Token::LBrace => StmtKind::Block(self.block()?),
-            Token::Return => {
-                self.next();
-                let is_bare = self.peek() == Token::Semi;
-                let value = if is_bare { None } else { Some(self.expr()?) };
-                self.expect(Token::Semi, "`;`")?;
-                StmtKind::Return(value)
+            "for" => self.for_stmt()?,
+            "{" => StmtKind::Block(self.block()?),
+            _ => {
+                let kind = self.simple_stmt()?;
+                self.expect(";")?;
+                kind
             }
-            token @ (Token::Break | Token::Continue) => {
-                self.next();
-                self.expect(Token::Semi, "`;`")?;
-                match token {
-                    Token::Break => StmtKind::Break,
-                    _ => StmtKind::Continue,
-                }
-            }
-            _ => self.expr_stmt()?,
         };
         let span = start.to(self.last_span());
         Ok(Stmt { kind, span })
     }
 
-    fn let_stmt(&mut self) -> Check<StmtKind> {
-        self.next();
-        let name = self.ident("a name for the variable")?;
-        let ty = self.after(Token::Colon, Self::ty)?;
-        let init = self.after(Token::Assign, Self::expr)?;
-        self.expect(Token::Semi, "`;`")?;
-        Ok(StmtKind::Let(name, ty, init))
-    }
-
     fn if_stmt(&mut self) -> Check<StmtKind> {
         self.next();
         let (condition, then) = (self.condition()?, self.block()?);
-        let otherwise = match self.accept(Token::Else) {
-            true if self.peek() == Token::If => vec![self.stmt()?],
+        let otherwise = match self.accept("else") {
+            true if self.text() == "if" => vec![self.stmt()?],
             true => self.block()?,
             false => Vec::new(),
         };
@@ -163,9 +142,9 @@ impl Parser<'_> {
     fn for_stmt(&mut self) -> Check<StmtKind> {
         self.next();
         let var = self.ident("a name for the counter")?;
-        self.expect(Token::In, "`in`")?;
+        self.expect("in")?;
         let low = self.condition()?;
-        self.expect(Token::DotDot, "`..`")?;
+        self.expect("..")?;
         let high = self.condition()?;
         Ok(StmtKind::For(var, low, high, self.block()?))
     }
@@ -178,23 +157,36 @@ impl Parser<'_> {
         condition
     }
 
-    fn expr_stmt(&mut self) -> Check<StmtKind> {
+    /// What a semicolon ends.
+    fn simple_stmt(&mut self) -> Check<StmtKind> {
+        if self.accept("let") {
+            let name = self.ident("a name for the variable")?;
+            let ty = self.accept(":").then(|| self.ty()).transpose()?;
+            let init = self.accept("=").then(|| self.expr()).transpose()?;
+            return Ok(StmtKind::Let(name, ty, init));
+        }
+        if self.accept("return") {
+            let is_bare = self.text() == ";";
+            let value = (!is_bare).then(|| self.expr()).transpose()?;
+            return Ok(StmtKind::Return(value));
+        }
+        if self.accept("break") {
+            return Ok(StmtKind::Break);
+        }
+        if self.accept("continue") {
+            return Ok(StmtKind::Continue);
+        }
         let place = self.expr()?;
-        if self.accept(Token::Semi) {
+        if self.text() == ";" {
             return Ok(StmtKind::Expr(place));
         }
-        let op = match self.peek() {
-            Token::Assign => None,
-            // `<=` is no `<` and `=`.
-            Token::Le | Token::Ge => return Err(self.unexpected("`;` or an operator")),
-            _ => {
-                let op = self.text().strip_suffix('=').and_then(BinaryOp::of);
-                Some(op.ok_or_else(|| self.unexpected("`;` or an operator"))?.0)
-            }
-        };
+        // `<=` is no `<` and `=`, and ends an expression only where another one has been.
+        let symbol = self.text().strip_suffix('=').unwrap_or("?");
+        let op = BinaryOp::of(symbol).map(|(op, _)| op);
+        if !symbol.is_empty() && op.is_none_or(BinaryOp::is_comparison) {
+            return Err(self.unexpected("`;` or an operator"));
+        }
         self.next();
-        let value = self.expr()?;
-        self.expect(Token::Semi, "`;`")?;
-        Ok(StmtKind::Assign(place, op, value))
+        Ok(StmtKind::Assign(place, op, self.expr()?))
     }
 }

@@ -1,9 +1,9 @@
 //! Types as written: `*T`, `fn(T) -> U`, `[T; n]`, `complex<T>`, or a name.
 
 use super::Parser;
-use crate::ast::{TypeExpr, TypeKind};
+use crate::ast::{Number, TypeExpr, TypeKind};
 use crate::diag::Check;
-use crate::lex::Token;
+use crate::lex::{Token, number};
 
 impl Parser<'_> {
     pub(super) fn ty(&mut self) -> Check<TypeExpr> {
@@ -16,38 +16,56 @@ impl Parser<'_> {
     }
 
     fn type_kind(&mut self) -> Check<TypeKind> {
-        let (token, text, unknown) = (self.peek(), self.text(), self.unexpected("a type"));
-        self.next();
-        match token {
-            Token::Name => Ok(TypeKind::Name(text.into())),
-            Token::Star => Ok(TypeKind::Pointer(Box::new(self.ty()?))),
-            Token::Not => Ok(TypeKind::Never),
-            Token::Fn => self.fn_ty(),
-            Token::LBracket => {
+        let (token, unknown) = (self.peek(), self.unexpected("a type"));
+        match self.next().0 {
+            name if token == Token::Name => Ok(TypeKind::Name(name.into())),
+            "*" => Ok(TypeKind::Pointer(Box::new(self.ty()?))),
+            "fn" => {
+                self.expect("(")?;
+                let (params, variadic) = self.params(Self::ty)?;
+                let result = self.result()?.map(Box::new);
+                Ok(TypeKind::Fn {
+                    params,
+                    variadic,
+                    result,
+                })
+            }
+            "[" => {
                 let element = Box::new(self.ty()?);
-                self.expect(Token::Semi, "`;` and the number of elements")?;
-                let len = Box::new(self.expr()?);
-                self.expect(Token::RBracket, "`]`")?;
+                self.expect(";")?;
+                let len = self.count()?;
+                self.expect("]")?;
                 Ok(TypeKind::Array(element, len))
             }
-            Token::Complex => {
-                self.expect(Token::Lt, "`<`")?;
+            "complex" => {
+                self.expect("<")?;
                 let part = Box::new(self.ty()?);
-                self.expect(Token::Gt, "`>`")?;
+                self.expect(">")?;
                 Ok(TypeKind::Complex(part))
             }
             _ => Err(unknown),
         }
     }
 
-    fn fn_ty(&mut self) -> Check<TypeKind> {
-        self.expect(Token::LParen, "`(`")?;
-        let (params, variadic) = self.params(Self::ty)?;
-        let result = self.after(Token::Arrow, Self::ty)?.map(Box::new);
-        Ok(TypeKind::Fn {
-            params,
-            variadic,
-            result,
-        })
+    fn count(&mut self) -> Check<u64> {
+        let unknown = self.unexpected("the number of elements");
+        let is_int = self.peek() == Token::Int;
+        let (text, span) = self.next();
+        match is_int.then(|| number(text, false, span)).transpose()? {
+            Some(Number {
+                integer: Some(count),
+                suffix,
+                ..
+            }) if suffix.is_empty() => u64::try_from(count).map_err(|_| unknown),
+            _ => Err(unknown),
+        }
+    }
+
+    /// `-> T`, if it is here.
+    pub(super) fn result(&mut self) -> Check<Option<TypeExpr>> {
+        match self.accept("->") {
+            true => self.ty().map(Some),
+            false => Ok(None),
+        }
     }
 }

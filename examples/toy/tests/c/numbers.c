@@ -1,7 +1,6 @@
 /* What programs/numbers.toy does, in C. */
 #define __STDC_WANT_IEC_60559_TYPES_EXT__ 1
 #define _GNU_SOURCE
-#include <complex.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,20 +51,10 @@ static void floats(void)
     printf("%Lg %Lg\n", whole, fraction);
 }
 
-static void complex_arithmetic(void)
-{
-    double _Complex a = 3.0 - 2.0 * I, b = -0.5 + 0.25 * I, p = a * b + 1.0;
-    printf("%.12g %.12g\n", creal(p), cimag(p));
-    float _Complex f = 1.0f + 2.0f * I;
-    f = f * f - I;
-    printf("%.7g %.7g\n", (double)crealf(f), (double)cimagf(f));
-}
-
 int main(void)
 {
     narrow();
     wide();
     floats();
-    complex_arithmetic();
     return 0;
 }
