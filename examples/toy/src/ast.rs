@@ -137,7 +137,6 @@ pub(crate) enum ExprKind {
     Field(Box<Expr>, Ident),
     Cast(Box<Expr>, TypeExpr),
     SizeOf(TypeExpr),
-    AlignOf(TypeExpr),
     /// `complex(re, im)`
     Complex(Box<Expr>, Box<Expr>),
     Record(Ident, Vec<(Ident, Expr)>),

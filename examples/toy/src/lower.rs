@@ -24,7 +24,7 @@ use crate::types::{FnTy, Ty, Types};
 use cabi::{FnSig, Target};
 use clif_cabi::Lowering;
 use cranelift_codegen::Context;
-use cranelift_module::{DataId, FuncId, Module};
+use cranelift_module::{FuncId, Module};
 use function::Frame;
 use header::Taken;
 use std::collections::{HashMap, HashSet};
@@ -82,7 +82,6 @@ pub(crate) fn lower(
         taken: Taken::default(),
         va_list: Ty::BYTES,
         frames: Vec::new(),
-        strings: HashMap::new(),
         fields: HashMap::new(),
         imported: HashMap::new(),
         compiled: Vec::new(),
@@ -126,7 +125,6 @@ struct Session<'p> {
     va_list: Ty,
     /// The functions being compiled, each standing in the one before.
     frames: Vec<Frame>,
-    strings: HashMap<Vec<u8>, DataId>,
     /// What `fields` says of a type.
     fields: HashMap<Ty, Option<Rc<[Field]>>>,
     /// By symbol: two declarations of one function are one import.
@@ -139,7 +137,7 @@ impl<'p> Session<'p> {
         let list = self.types.target.va_list().at(Span::default())?;
         let list = self.c_plain(&list).at(Span::default())?;
         // Where it is a pointer into the argument area, C has it as a `char *`.
-        if !self.types.is_pointer_like(list) {
+        if !list.is_pointer_like() {
             self.va_list = list;
         }
         for decl in &program.records {
@@ -215,7 +213,7 @@ impl<'p> Session<'p> {
             }
         }
         let result = decl.result.as_ref();
-        let result = result.map_or(Ok(Ty::VOID), |ty| self.result_ty(ty))?;
+        let result = result.map_or(Ok(Ty::Void), |ty| self.result_ty(ty))?;
         let variadic = decl.variadic;
         let ty = FnTy {
             params,
@@ -251,7 +249,7 @@ impl<'p> Session<'p> {
     fn check_main(&mut self, ty: &FnTy, span: Span) -> Check<()> {
         let argv = self.types.pointer(Ty::BYTES);
         let takes = ty.params.is_empty() || ty.params == [Ty::I32, argv];
-        if takes && matches!(ty.result, Ty::VOID | Ty::I32) && !ty.variadic {
+        if takes && matches!(ty.result, Ty::Void | Ty::I32) && !ty.variadic {
             return Ok(());
         }
         let why = Diagnostic::new(span, "`main` has another signature than a program's");
@@ -283,7 +281,7 @@ impl<'p> Session<'p> {
         let name = self.types.name(ty);
         match self.taken.reasons.get(&ty) {
             Some(why) => format!("`{name}` cannot be used: {why}"),
-            None if ty == Ty::VOID => "a `*void` points to nothing of a known size".to_owned(),
+            None if ty == Ty::Void => "a `*void` points to nothing of a known size".to_owned(),
             None => {
                 format!("`{name}` is opaque, or comes later: only pointers to it exist here")
             }

@@ -1,31 +1,22 @@
-//! The types of a program. Each distinct type has an id, so that types compare and copy for free; its
-//! layout is `cabi`'s. Pointers know what they point to here, and are opaque there.
+//! The types of a program. They compare and copy for free; their layout is `cabi`'s. Pointers know what they point to here, and are opaque there.
 
-mod scalar;
-
-pub(crate) use scalar::{scalar_named, vector_named};
-
-use cabi::{DataModel, FnAbi, FnSig, Scalar, Target, Type};
-use scalar::{SCALARS, scalar_name};
+use cabi::{DataModel, FnAbi, FnSig, Kind, Scalar, Target, Type};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
-/// The id of a type in [`Types`].
+/// A type. What it is made of is a place in [`Types`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Ty(u32);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum TyKind {
+pub(crate) enum Ty {
     Void,
     /// Every scalar but pointers.
     Scalar(Scalar),
-    Pointer(Ty),
-    Fn(Rc<FnTy>),
+    Pointer(usize),
+    Fn(usize),
     Complex(Scalar),
     Vector(Scalar, u16),
     /// Element and length.
-    Array(Ty, u64),
-    /// Into `Types::records`.
+    Array(usize, u64),
     Record(usize),
 }
 
@@ -49,53 +40,97 @@ pub(crate) struct RecordTy {
     pub(crate) layout: Option<Type>,
 }
 
-struct Entry {
-    kind: TyKind,
-    /// None for records, which keep it themselves, and for what is no object.
-    layout: Option<Type>,
+const fn int(bits: u8, signed: bool) -> Scalar {
+    Scalar::Int { bits, signed }
+}
+
+/// The scalars with a name, and their layout.
+static SCALARS: [(&str, Scalar, Type); 17] = [
+    ("bool", Scalar::Bool, Type::BOOL),
+    ("i8", int(8, true), Type::I8),
+    ("u8", int(8, false), Type::U8),
+    ("i16", int(16, true), Type::I16),
+    ("u16", int(16, false), Type::U16),
+    ("i32", int(32, true), Type::I32),
+    ("u32", int(32, false), Type::U32),
+    ("i64", int(64, true), Type::I64),
+    ("u64", int(64, false), Type::U64),
+    ("i128", int(128, true), Type::I128),
+    ("u128", int(128, false), Type::U128),
+    ("f16", Scalar::F16, Type::F16),
+    ("bf16", Scalar::BF16, Type::BF16),
+    ("f32", Scalar::F32, Type::F32),
+    ("f64", Scalar::F64, Type::F64),
+    ("f80", Scalar::F80, Type::F80),
+    ("f128", Scalar::F128, Type::F128),
+];
+
+static POINTER: Type = Type::PTR;
+static FUNCTION: Type = Type::FN_PTR;
+
+impl Ty {
+    pub(crate) const BOOL: Ty = Ty::Scalar(Scalar::Bool);
+    pub(crate) const U8: Ty = Ty::Scalar(int(8, false));
+    pub(crate) const I32: Ty = Ty::Scalar(int(32, true));
+    pub(crate) const I64: Ty = Ty::Scalar(int(64, true));
+    pub(crate) const U64: Ty = Ty::Scalar(int(64, false));
+    pub(crate) const F64: Ty = Ty::Scalar(Scalar::F64);
+    /// The first two places, which [`Types::new`] takes.
+    pub(crate) const VOID_POINTER: Ty = Ty::Pointer(0);
+    pub(crate) const BYTES: Ty = Ty::Pointer(1);
+
+    /// The width and sign of an integer.
+    pub(crate) fn as_int(self) -> Option<(u8, bool)> {
+        match self {
+            Ty::Scalar(Scalar::Int { bits, signed }) => Some((bits, signed)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_int(self) -> bool {
+        self.as_int().is_some()
+    }
+
+    pub(crate) fn is_signed(self) -> bool {
+        self.as_int().is_some_and(|(_, signed)| signed)
+    }
+
+    pub(crate) fn as_float(self) -> Option<Scalar> {
+        match self {
+            Ty::Scalar(scalar) if scalar.is_float() => Some(scalar),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_pointer_like(self) -> bool {
+        matches!(self, Ty::Pointer(_) | Ty::Fn(_))
+    }
 }
 
 /// All types of a program, as its target has them.
 pub(crate) struct Types {
     pub(crate) target: Target,
-    entries: Vec<Entry>,
-    ids: HashMap<TyKind, Ty>,
+    /// What pointers point to and arrays are made of.
+    parts: Interned<Ty>,
+    functions: Interned<Rc<FnTy>>,
     pub(crate) records: Vec<RecordTy>,
-}
-
-impl Ty {
-    pub(crate) const VOID: Ty = Ty(0);
-    pub(crate) const BOOL: Ty = Ty(1);
-    pub(crate) const U8: Ty = Ty(3);
-    pub(crate) const I32: Ty = Ty(6);
-    pub(crate) const I64: Ty = Ty(8);
-    pub(crate) const U64: Ty = Ty(9);
-    pub(crate) const F64: Ty = Ty(15);
-    pub(crate) const VOID_POINTER: Ty = Ty(18);
-    pub(crate) const BYTES: Ty = Ty(19);
+    /// Of all but pointers and records.
+    layouts: HashMap<Ty, Type>,
 }
 
 impl Types {
     pub(crate) fn new(target: &Target) -> Types {
-        let mut types = Types {
+        let model = target.data_model();
+        let scalars = SCALARS.iter();
+        Types {
             target: target.clone(),
-            entries: Vec::new(),
-            ids: HashMap::new(),
+            parts: Interned::new(&[Ty::Void, Ty::U8]),
+            functions: Interned::new(&[]),
             records: Vec::new(),
-        };
-        // In the order of the constants above, which a test compares.
-        types.intern(TyKind::Void, None);
-        for (_, scalar, _) in &SCALARS {
-            let layout = scalar::layout(*scalar, types.model());
-            types.intern(TyKind::Scalar(*scalar), layout);
+            layouts: scalars
+                .map(|(_, scalar, layout)| (Ty::Scalar(*scalar), model.adapt(layout)))
+                .collect(),
         }
-        types.intern(TyKind::Pointer(Ty::VOID), Some(Type::PTR));
-        types.intern(TyKind::Pointer(Ty::U8), Some(Type::PTR));
-        types
-    }
-
-    pub(crate) fn kind(&self, ty: Ty) -> &TyKind {
-        &self.entries[ty.0 as usize].kind
     }
 
     pub(crate) fn model(&self) -> &DataModel {
@@ -104,9 +139,11 @@ impl Types {
 
     /// The C type, if the type is an object's and complete.
     pub(crate) fn layout(&self, ty: Ty) -> Option<&Type> {
-        match self.kind(ty) {
-            TyKind::Record(id) => self.records[*id].layout.as_ref(),
-            _ => self.entries[ty.0 as usize].layout.as_ref(),
+        match ty {
+            Ty::Record(id) => self.records[id].layout.as_ref(),
+            Ty::Pointer(_) => Some(&POINTER),
+            Ty::Fn(_) => Some(&FUNCTION),
+            _ => self.layouts.get(&ty),
         }
     }
 
@@ -116,11 +153,11 @@ impl Types {
     }
 
     pub(crate) fn pointer(&mut self, to: Ty) -> Ty {
-        self.intern(TyKind::Pointer(to), Some(Type::PTR))
+        Ty::Pointer(self.parts.place(to))
     }
 
     pub(crate) fn function(&mut self, function: impl Into<Rc<FnTy>>) -> Ty {
-        self.intern(TyKind::Fn(function.into()), Some(Type::FN_PTR))
+        Ty::Fn(self.functions.place(function.into()))
     }
 
     pub(crate) fn array(&mut self, element: Ty, len: u64) -> Result<Ty, String> {
@@ -129,48 +166,42 @@ impl Types {
             return Err(format!("`{name}` cannot be an element of an array"));
         };
         let layout = Type::array(of, len).map_err(|error| error.to_string())?;
-        Ok(self.intern(TyKind::Array(element, len), Some(layout)))
+        let ty = Ty::Array(self.parts.place(element), len);
+        self.layouts.insert(ty, layout);
+        Ok(ty)
     }
 
-    pub(crate) fn scalar(&mut self, scalar: Scalar) -> Result<Ty, String> {
-        let layout = self.scalar_layout(scalar)?;
-        Ok(self.intern(TyKind::Scalar(scalar), Some(layout)))
-    }
-
-    /// Refuses what the target does not have, in `cabi`'s words.
-    fn scalar_layout(&self, scalar: Scalar) -> Result<Type, String> {
-        let layout = scalar::layout(scalar, self.model()).ok_or("the language has no such type")?;
+    /// Refuses what the target or the language does not have, in `cabi`'s words.
+    pub(crate) fn scalar(&self, scalar: Scalar) -> Result<Ty, String> {
+        let ty = Ty::Scalar(scalar);
+        let layout = self.layout(ty).ok_or("the language has no such type")?;
         if scalar.is_float() {
             let sig = FnSig::new([layout.clone()], Type::VOID);
             FnAbi::new(&sig, &self.target).map_err(|error| {
-                let (target, name) = (self.target.name(), scalar_name(scalar));
+                let (target, name) = (self.target.name(), self.name(ty));
                 format!("{target} has no `{name}`: {error}")
             })?;
         }
-        Ok(layout)
-    }
-
-    /// The type of a scalar with a name, or of one that is a lane or a complex number's part.
-    pub(crate) fn scalar_ty(&self, scalar: Scalar) -> Ty {
-        let ty = self.ids.get(&TyKind::Scalar(scalar));
-        ty.copied().unwrap_or(Ty::VOID)
+        Ok(ty)
     }
 
     pub(crate) fn complex(&mut self, part: Scalar) -> Result<Ty, String> {
-        self.scalar(part)?;
-        let layout =
-            Type::complex(&self.scalar_layout(part)?).map_err(|error| error.to_string())?;
-        Ok(self.intern(TyKind::Complex(part), Some(layout)))
+        let part_ty = self.scalar(part)?;
+        let layout = self.layout(part_ty).map(Type::complex);
+        self.made_of(Ty::Complex(part), layout)
     }
 
     pub(crate) fn vector(&mut self, lane: Scalar, lanes: u16) -> Result<Ty, String> {
-        self.scalar(lane)?;
-        let layout = Type::vector(&self.scalar_layout(lane)?, lanes);
-        let layout = layout.map_err(|error| error.to_string())?;
-        match lane {
-            Scalar::Bool => Err("a vector of bools is not in the language".to_owned()),
-            _ => Ok(self.intern(TyKind::Vector(lane, lanes), Some(layout))),
-        }
+        let lane_ty = self.scalar(lane)?;
+        let layout = self.layout(lane_ty).map(|lane| Type::vector(lane, lanes));
+        self.made_of(Ty::Vector(lane, lanes), layout)
+    }
+
+    fn made_of(&mut self, ty: Ty, layout: Option<Result<Type, cabi::Error>>) -> Result<Ty, String> {
+        let layout = layout.ok_or("the language has no such type")?;
+        self.layouts
+            .insert(ty, layout.map_err(|error| error.to_string())?);
+        Ok(ty)
     }
 
     /// A record of which nothing but the name is known.
@@ -181,107 +212,121 @@ impl Types {
             members: Vec::new(),
             layout: None,
         });
-        self.intern(TyKind::Record(self.records.len() - 1), None)
+        Ty::Record(self.records.len() - 1)
     }
 
     pub(crate) fn record_mut(&mut self, ty: Ty) -> Option<&mut RecordTy> {
-        match *self.kind(ty) {
-            TyKind::Record(id) => self.records.get_mut(id),
+        match ty {
+            Ty::Record(id) => self.records.get_mut(id),
             _ => None,
         }
     }
 
-    fn intern(&mut self, kind: TyKind, layout: Option<Type>) -> Ty {
-        if let Some(&ty) = self.ids.get(&kind) {
-            return ty;
+    /// The scalar called `name`, some of which are the target's choice.
+    pub(crate) fn scalar_named(&self, name: &str) -> Option<Scalar> {
+        let model = self.model();
+        let chosen = match name {
+            "c_char" => Some(model.char()),
+            "c_long" => Some(model.long()),
+            "c_ulong" => Some(model.unsigned_long()),
+            "c_longdouble" => Some(model.long_double()),
+            _ => None,
+        };
+        if let Some(Kind::Scalar(scalar)) = chosen.as_ref().map(Type::kind) {
+            return Some(*scalar);
         }
-        // A program of 16 MiB cannot spell 2^32 types.
-        let ty = Ty(u32::try_from(self.entries.len()).unwrap_or(0));
-        self.ids.insert(kind.clone(), ty);
-        self.entries.push(Entry { kind, layout });
-        ty
+        let name = match name {
+            "c_int" => "i32",
+            "c_uint" => "u32",
+            "usize" => "u64",
+            "isize" => "i64",
+            name => name,
+        };
+        let scalar = SCALARS.iter().find(|(own, ..)| *own == name);
+        scalar.map(|(_, scalar, _)| *scalar)
+    }
+
+    /// `f32x4` and the like: a scalar's name, `x`, the number of lanes.
+    pub(crate) fn vector_named(&self, name: &str) -> Option<(Scalar, u16)> {
+        let (scalar, lanes) = name.rsplit_once('x')?;
+        Some((self.scalar_named(scalar)?, lanes.parse().ok()?))
     }
 
     /// The type as the language spells it.
     pub(crate) fn name(&self, ty: Ty) -> String {
         let name = |ty: &Ty| self.name(*ty);
-        match self.kind(ty) {
-            TyKind::Void => "void".to_owned(),
-            TyKind::Scalar(scalar) => scalar_name(*scalar).to_owned(),
-            TyKind::Pointer(to) => format!("*{}", name(to)),
-            TyKind::Complex(part) => format!("complex<{}>", scalar_name(*part)),
-            TyKind::Vector(lane, lanes) => format!("{}x{lanes}", scalar_name(*lane)),
-            TyKind::Array(element, len) => format!("[{}; {len}]", name(element)),
-            TyKind::Record(id) => self.records[*id].name.clone(),
-            TyKind::Fn(function) => {
+        match ty {
+            Ty::Void => "void".to_owned(),
+            Ty::Scalar(scalar) => {
+                let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
+                named.map_or("?", |(name, ..)| name).to_owned()
+            }
+            Ty::Pointer(to) => format!("*{}", name(&self.parts.list[to])),
+            Ty::Complex(part) => format!("complex<{}>", name(&Ty::Scalar(part))),
+            Ty::Vector(lane, lanes) => format!("{}x{lanes}", name(&Ty::Scalar(lane))),
+            Ty::Array(element, len) => format!("[{}; {len}]", name(&self.parts.list[element])),
+            Ty::Record(id) => self.records[id].name.clone(),
+            Ty::Fn(id) => {
+                let function = &self.functions.list[id];
                 let mut params: Vec<String> = function.params.iter().map(name).collect();
                 params.extend(function.variadic.then(|| "...".to_owned()));
                 let params = params.join(", ");
                 match function.result {
-                    Ty::VOID => format!("fn({params})"),
+                    Ty::Void => format!("fn({params})"),
                     result => format!("fn({params}) -> {}", name(&result)),
                 }
             }
         }
     }
 
-    /// The number or bool that a value is. Not a pointer.
-    pub(crate) fn as_scalar(&self, ty: Ty) -> Option<Scalar> {
-        match self.kind(ty) {
-            TyKind::Scalar(scalar) => Some(*scalar),
-            _ => None,
-        }
-    }
-
-    /// The width and sign of an integer.
-    pub(crate) fn as_int(&self, ty: Ty) -> Option<(u8, bool)> {
-        match self.as_scalar(ty) {
-            Some(Scalar::Int { bits, signed }) => Some((bits, signed)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn is_signed(&self, ty: Ty) -> bool {
-        self.as_int(ty).is_some_and(|(_, signed)| signed)
-    }
-
-    pub(crate) fn as_float(&self, ty: Ty) -> Option<Scalar> {
-        self.as_scalar(ty).filter(|scalar| scalar.is_float())
-    }
-
     pub(crate) fn pointee(&self, ty: Ty) -> Option<Ty> {
-        match self.kind(ty) {
-            TyKind::Pointer(to) => Some(*to),
+        match ty {
+            Ty::Pointer(to) => Some(self.parts.list[to]),
             _ => None,
+        }
+    }
+
+    /// The element and the length of an array or vector.
+    pub(crate) fn element(&self, ty: Ty) -> Option<(Ty, u64)> {
+        match ty {
+            Ty::Array(element, len) => Some((self.parts.list[element], len)),
+            Ty::Vector(lane, lanes) => Some((Ty::Scalar(lane), lanes.into())),
+            _ => None,
+        }
+    }
+
+    /// Of an array the pointer to its first element that it becomes; other types stay what they are.
+    pub(crate) fn decayed(&self, ty: Ty) -> Ty {
+        match ty {
+            Ty::Array(element, _) => Ty::Pointer(element),
+            _ => ty,
         }
     }
 
     pub(crate) fn as_fn(&self, ty: Ty) -> Option<Rc<FnTy>> {
-        match self.kind(ty) {
-            TyKind::Fn(function) => Some(Rc::clone(function)),
+        match ty {
+            Ty::Fn(id) => Some(Rc::clone(&self.functions.list[id])),
             _ => None,
         }
     }
-
-    pub(crate) fn is_pointer_like(&self, ty: Ty) -> bool {
-        matches!(self.kind(ty), TyKind::Pointer(_) | TyKind::Fn(_))
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Target, Ty, TyKind, Types, scalar_named};
+/// Things without twins, by their places.
+struct Interned<T> {
+    list: Vec<T>,
+    places: HashMap<T, usize>,
+}
 
-    #[test]
-    fn constants_are_the_types_of_their_names() {
-        let types = Types::new(&Target::X86_64_LINUX);
-        let named = [("bool", Ty::BOOL), ("u8", Ty::U8), ("i32", Ty::I32)];
-        let more = [("i64", Ty::I64), ("u64", Ty::U64), ("f64", Ty::F64)];
-        for (name, ty) in named.into_iter().chain(more) {
-            let scalar = scalar_named(name, types.model());
-            assert_eq!(scalar.map(|scalar| types.scalar_ty(scalar)), Some(ty));
-        }
-        assert_eq!(types.kind(Ty::VOID_POINTER), &TyKind::Pointer(Ty::VOID));
-        assert_eq!(types.kind(Ty::BYTES), &TyKind::Pointer(Ty::U8));
+impl<T: Clone + Eq + Hash> Interned<T> {
+    fn new(list: &[T]) -> Self {
+        let (list, places) = (list.to_vec(), list.iter().cloned().zip(0..).collect());
+        Interned { list, places }
+    }
+
+    fn place(&mut self, item: T) -> usize {
+        *self.places.entry(item).or_insert_with_key(|item| {
+            self.list.push(item.clone());
+            self.list.len() - 1
+        })
     }
 }

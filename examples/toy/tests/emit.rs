@@ -12,25 +12,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const PROGRAM: &str = "
-struct Vec2 { x: f64, y: f64 }
-struct Pair { x: f64, n: i64 }
-struct Words { a: i64, b: i64, c: i64, d: i64, e: f64, f: f64 }
-struct More { words: [i64; 17] }
-extern { fn printf(format: *u8, ...) -> i32; }
-fn translate(v: Vec2, by: i32) -> Vec2 { return Vec2 { x: v.x + by as f64, y: v.y }; }
-fn pair(a: i64, p: Pair, f: fn(Pair) -> i64) -> i64 { return a + f(p); }
-fn words(w: Words) -> Words { let copy = w; copy.b = 2; return copy; }
-fn calls(w: Words) -> i64 { return words(words(w)).d; }
-fn more(m: More) -> More { let copy = m; return copy; }
-fn own(v: Vec2, p: Pair, by: i32) -> More { return own(v, p, by - 1); }
-fn passed() -> fn(Vec2, i32) -> Vec2 { return translate; }
-fn print(x: f32, y: c_longdouble) { printf(\"%g %Lg\", x, y); }
-";
-
 fn emit(form: &str) -> Option<String> {
     let args = ["emit", form, "--target", "x86_64-unknown-linux-gnu"];
-    Some(common::toy_text(&args, PROGRAM)?.output(form))
+    let program = common::root().join("tests/emit/shown.toy");
+    Some(common::toy(&args, &program)?.output(form))
 }
 
 /// The part of the text that is about one function.
@@ -173,41 +158,11 @@ fn what_a_target_does_not_have_is_refused_by_name() {
     }
 }
 
-const LIBRARY: &str = "
-struct Point { x: f64, n: c_long }
-struct Large { words: [i64; 5] }
-extern \"C\" fn moved(p: Point, by: f64) -> Point { return Point { x: p.x + by, n: p.n * 2 }; }
-extern \"C\" fn last(l: Large, f: fn(Large, i32) -> i64) -> i64 { return f(l, 4); }
-extern \"C\" fn sum(n: i32, ...) -> f64 {
-    let list = va_start();
-    let total = 0.0;
-    for i in 0..n { total += va_arg(list, Point).x + va_arg(list, f64); }
-    return total;
-}
-fn main() -> i32 { return c_main(); }
-extern { fn c_main() -> i32; }
-";
-
-const CALLER: &str = "
-#include <stdio.h>
-struct point { double x; long n; };
-struct large { long long words[5]; };
-struct point moved(struct point, double);
-long long last(struct large, long long (*)(struct large, int));
-double sum(int, ...);
-static long long word(struct large l, int i) { return l.words[i]; }
-int c_main(void)
-{
-    struct point p = moved((struct point){1.5, 21}, 0.25);
-    struct large l = {{1, 2, 3, 4, 77}};
-    printf(\"%g %ld %lld %g\\n\", p.x, p.n, last(l, word), sum(2, p, 10.0, p, 20.0));
-    return 0;
-}
-";
-
 /// Linked with C by the target's own compiler, and run, under qemu if it is another machine's.
 #[test]
 fn object_files_are_linked_with_c() {
+    let from = |name: &str| common::root().join("tests/emit").join(name);
+    let library = fs::read_to_string(from("library.toy")).unwrap();
     // Of what runs under qemu, `cc` is still the compiler of the machine around.
     let host = std::env::var("CC").unwrap_or("cc".into());
     let builds: [(&str, &str, &[&str]); 2] = [
@@ -223,9 +178,11 @@ fn object_files_are_linked_with_c() {
             let folder = tempfile::tempdir().unwrap();
             let at = |name: &str| folder.path().join(name);
             object(library, target, folder.path());
-            fs::write(at("c.c"), CALLER).unwrap();
             let mut build = Command::new(compiler);
-            let build = build.args([at("c.c"), at("p.o")]).arg("-o").arg(at("run"));
+            let build = build
+                .args([from("caller.c"), at("p.o")])
+                .arg("-o")
+                .arg(at("run"));
             let built = build.output().map_err(|why| format!("{compiler}: {why}"));
             let ran = built.and_then(|built| {
                 let said = String::from_utf8_lossy(&built.stderr).into_owned();
@@ -239,11 +196,11 @@ fn object_files_are_linked_with_c() {
                 .ok()
                 .map(|ran| format!("{}: {}", ran.status, String::from_utf8_lossy(&ran.stdout)))
         };
-        let Some(printed) = run(LIBRARY) else {
+        let Some(printed) = run(&library) else {
             continue;
         };
         assert_eq!(printed, "exit status: 0: 1.75 42 77 33.5\n", "{target}");
-        let control = LIBRARY.replace("n: c_long }", "n: c_long, more: i64 }");
+        let control = library.replace("n: c_long }", "n: c_long, more: i64 }");
         assert_ne!(run(&control), Some(printed), "{target}");
     }
 }

@@ -4,10 +4,10 @@
 //! value in memory. Registers, stack slots, `%al`, hidden pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val};
+use super::value::{Typed, Val, ssa_type};
 use super::{CLOSURE, Meaning, Session};
 use crate::ast::{Expr, ExprKind, Linkage};
-use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Scalar, Type};
 use clif_cabi::{Arg, Ret, Returned};
@@ -151,7 +151,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let Some(ty) = self.s.types.as_fn(ty) else {
             return self.wrong(callee.span, ty, "`{}` cannot be called");
         };
-        self.count_arguments(&ty, id, args, span)?;
+        let (wanted, given) = (ty.params.len(), args.len());
+        if given < wanted || given > wanted && !ty.variadic {
+            let least = if ty.variadic { "at least " } else { "" };
+            let message = format!("arguments: expected {least}{wanted}, found {given}");
+            return fail(span, message);
+        }
         let (mut given, mut unnamed) = (Vec::new(), Vec::new());
         for (at, arg) in args.iter().enumerate() {
             let value = match ty.params.get(at) {
@@ -173,29 +178,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok((ty, Prepared { target, sig, args }))
     }
 
-    fn count_arguments(
-        &self,
-        ty: &FnTy,
-        id: Option<usize>,
-        args: &[Expr],
-        span: Span,
-    ) -> Check<()> {
-        let (wanted, given) = (ty.params.len(), args.len());
-        if given == wanted || ty.variadic && given > wanted {
-            return Ok(());
-        }
-        let least = if ty.variadic { "at least " } else { "" };
-        let plural = if wanted == 1 { "" } else { "s" };
-        let why = Diagnostic::new(
-            span,
-            format!("expected {least}{wanted} argument{plural}, found {given}"),
-        );
-        Err(match id {
-            Some(id) => why.other(self.s.functions[id].span, "declared here"),
-            None => why,
-        })
-    }
-
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
     fn finish(
         &mut self,
@@ -207,9 +189,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let Prepared { target, sig, args } = prepared;
         let plan = self.s.lowering.call_plan(sig).at(span)?;
         let has_parts = !plan.result.parts().is_empty();
-        let (ret, in_memory) = if result == Ty::VOID {
+        let (ret, in_memory) = if result == Ty::Void {
             (Ret::Ignore, None)
-        } else if self.ssa_type(result).is_some() {
+        } else if ssa_type(result).is_some() {
             (Ret::Value, None)
         } else if to.is_none() && self.fields(result).is_some() && has_parts {
             (Ret::Fields, None)
@@ -232,9 +214,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Typed> {
         let value = self.expr(arg, None)?;
         let value = self.decay(value)?;
-        let promoted = match self.s.types.as_scalar(value.ty) {
-            Some(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
-            Some(Scalar::F32) => Ty::F64,
+        let promoted = match value.ty {
+            Ty::Scalar(Scalar::Bool | Scalar::Int { bits: 8 | 16, .. }) => Ty::I32,
+            Ty::Scalar(Scalar::F32) => Ty::F64,
             _ => value.ty,
         };
         match self.s.types.layout(promoted) {

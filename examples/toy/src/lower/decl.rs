@@ -3,7 +3,7 @@
 use super::{Meaning, Session};
 use crate::ast::{RecordDecl, TypeExpr, TypeKind};
 use crate::diag::{At, Check, Span, fail};
-use crate::types::{FnTy, Ty, TyKind, scalar_named, vector_named};
+use crate::types::{FnTy, Ty};
 use cabi::{Member, RecordBuilder, Type};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -12,20 +12,20 @@ impl<'p> Session<'p> {
     /// Whether `name` is a type's without any declaration.
     pub(super) fn is_builtin(&self, name: &str) -> bool {
         matches!(name, "void" | "va_list")
-            || scalar_named(name, self.types.model()).is_some()
-            || vector_named(name, self.types.model()).is_some()
+            || self.types.scalar_named(name).is_some()
+            || self.types.vector_named(name).is_some()
     }
 
     pub(super) fn named_ty(&mut self, name: &str, span: Span) -> Check<Ty> {
         match name {
-            "void" => return Ok(Ty::VOID),
+            "void" => return Ok(Ty::Void),
             "va_list" => return Ok(self.va_list),
             _ => {}
         }
-        if let Some(scalar) = scalar_named(name, self.types.model()) {
+        if let Some(scalar) = self.types.scalar_named(name) {
             return self.types.scalar(scalar).at(span);
         }
-        if let Some((lane, lanes)) = vector_named(name, self.types.model()) {
+        if let Some((lane, lanes)) = self.types.vector_named(name) {
             return self.types.vector(lane, lanes).at(span);
         }
         match self.find_type(name, span)? {
@@ -50,15 +50,14 @@ impl<'p> Session<'p> {
             } => {
                 let params = params.iter().map(|param| {
                     let ty = self.ty(param)?;
-                    match *self.types.kind(ty) {
-                        TyKind::Array(element, _) => Ok(self.types.pointer(element)),
+                    match self.types.decayed(ty) {
                         // Nothing is passed here: a record may be incomplete yet.
-                        TyKind::Record(_) => Ok(ty),
-                        _ => self.object(ty, param.span),
+                        record @ Ty::Record(_) => Ok(record),
+                        ty => self.object(ty, param.span),
                     }
                 });
                 let params = params.collect::<Check<_>>()?;
-                let result = result.as_ref().map_or(Ok(Ty::VOID), |ty| self.ty(ty))?;
+                let result = result.as_ref().map_or(Ok(Ty::Void), |ty| self.ty(ty))?;
                 let variadic = *variadic;
                 Ok(self.types.function(FnTy {
                     params,
@@ -72,8 +71,8 @@ impl<'p> Session<'p> {
             }
             TypeKind::Complex(part) => {
                 let ty = self.ty(part)?;
-                match *self.types.kind(ty) {
-                    TyKind::Scalar(part) => self.types.complex(part).at(span),
+                match ty {
+                    Ty::Scalar(part) => self.types.complex(part).at(span),
                     _ => self.wrong(part.span, ty, "`{}` is no number"),
                 }
             }
@@ -88,8 +87,8 @@ impl<'p> Session<'p> {
 
     /// `ty`, if objects can have it.
     fn object(&self, ty: Ty, span: Span) -> Check<Ty> {
-        match self.types.kind(ty) {
-            TyKind::Void => fail(span, "there are no values of type `void`"),
+        match ty {
+            Ty::Void => fail(span, "there are no values of type `void`"),
             _ if self.types.layout(ty).is_none() => fail(span, self.incomplete(ty)),
             _ => Ok(ty),
         }
@@ -98,17 +97,14 @@ impl<'p> Session<'p> {
     /// The type of a parameter: arrays are pointers, as in C.
     pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
-        match *self.types.kind(ty) {
-            TyKind::Array(element, _) => Ok(self.types.pointer(element)),
-            _ => self.object(ty, expr.span),
-        }
+        self.object(self.types.decayed(ty), expr.span)
     }
 
     pub(super) fn result_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
         let ty = self.ty(expr)?;
-        match self.types.kind(ty) {
-            TyKind::Void => Ok(ty),
-            TyKind::Array(..) => fail(expr.span, "a function cannot return an array"),
+        match ty {
+            Ty::Void => Ok(ty),
+            Ty::Array(..) => fail(expr.span, "a function cannot return an array"),
             _ => self.object(ty, expr.span),
         }
     }
@@ -145,13 +141,13 @@ impl<'p> Session<'p> {
         let record = &self.types.records[id];
         let fields = record.layout.as_ref()?.as_record()?.fields();
         let mut members = record.members.iter().zip(fields);
-        members.find_map(|((own, ty), field)| match (own, self.types.kind(*ty)) {
+        members.find_map(|((own, ty), field)| match (own, *ty) {
             (Some(own), _) if **own == *name => {
                 let is_bits = field.bit_field().is_some();
                 Some((*ty, (!is_bits).then_some(field.offset())))
             }
-            (None, TyKind::Record(inner)) => {
-                let (ty, offset) = self.find_member(*inner, name)?;
+            (None, Ty::Record(inner)) => {
+                let (ty, offset) = self.find_member(inner, name)?;
                 Some((ty, offset.map(|offset| field.offset() + offset)))
             }
             _ => None,

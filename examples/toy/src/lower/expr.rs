@@ -1,12 +1,11 @@
 //! Expressions: one arm per kind, each a few lines or a call into a file of its own; and the conversions that happen silently.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val};
+use super::value::{Typed, Val, ssa_type};
 use super::{Meaning, Session};
 use crate::ast::{Expr, ExprKind, UnaryOp};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
-use crate::types::{Ty, TyKind};
-use cabi::Scalar;
+use crate::types::Ty;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::DataDescription;
 
@@ -48,11 +47,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 let ty = self.s.object_ty(ty)?;
                 self.known(self.s.types.size(ty).into(), Ty::U64, expected, span)
             }
-            ExprKind::AlignOf(ty) => {
-                let ty = self.s.object_ty(ty)?;
-                let align = self.s.types.layout(ty).map_or(1, cabi::Type::align);
-                self.known(align.into(), Ty::U64, expected, span)
-            }
             ExprKind::Complex(re, im) => self.complex(re, im, expected),
             ExprKind::Record(name, members) => self.record_literal(name, members),
             ExprKind::Array(elements) => self.array_literal(elements, expected, span),
@@ -78,20 +72,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     fn string(&mut self, bytes: &[u8], span: Span) -> Check<Typed> {
-        let mut text = bytes.to_vec();
-        text.push(0);
         let module = &mut self.s.module;
-        let data = match self.s.strings.get(&text) {
-            Some(data) => *data,
-            None => {
-                let data = module.declare_anonymous_data(false, false).at(span)?;
-                let mut description = DataDescription::new();
-                description.define(text.clone().into_boxed_slice());
-                module.define_data(data, &description).at(span)?;
-                self.s.strings.insert(text, data);
-                data
-            }
-        };
+        let data = module.declare_anonymous_data(false, false).at(span)?;
+        let mut description = DataDescription::new();
+        description.define([bytes, b"\0"].concat().into_boxed_slice());
+        module.define_data(data, &description).at(span)?;
         let data = module.declare_data_in_func(data, self.builder.func);
         let address = self.ins().symbol_value(types::I64, data);
         Ok(Typed::ssa(Ty::BYTES, address))
@@ -100,7 +85,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// The value of what is one SSA value.
     pub(super) fn ssa(&self, value: &Typed, span: Span) -> Check<Value> {
         match &value.val {
-            Val::Scalars(values) if self.ssa_type(value.ty).is_some() => Ok(values[0]),
+            Val::Scalars(values) if ssa_type(value.ty).is_some() => Ok(values[0]),
             _ => self.wrong(span, value.ty, "`{}` has no value to work with"),
         }
     }
@@ -112,24 +97,24 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// An array as a pointer to its first element; other values stay what they are.
     pub(super) fn decay(&mut self, value: Typed) -> Check<Typed> {
-        let TyKind::Array(element, _) = *self.s.types.kind(value.ty) else {
+        let ty = self.s.types.decayed(value.ty);
+        if ty == value.ty {
             return Ok(value);
-        };
+        }
         self.uses.has_pointers = true;
-        let address = self.in_memory(&value)?;
-        Ok(Typed::ssa(self.s.types.pointer(element), address))
+        Ok(Typed::ssa(ty, self.in_memory(&value)?))
     }
 
     /// `value` as a `ty`, if the language converts silently: a pointer to and from `*void`, `*i8` to and from `*u8`, an array to a pointer to its first
     /// element.
     pub(super) fn coerce(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
-        let value = match self.s.types.kind(ty) {
-            TyKind::Pointer(_) => self.decay(value)?,
+        let value = match ty {
+            Ty::Pointer(_) => self.decay(value)?,
             _ => value,
         };
-        let is_byte = |ty| matches!(self.s.types.as_int(ty), Some((8, _)));
+        let is_byte = |ty: Ty| matches!(ty.as_int(), Some((8, _)));
         let silent = match (self.s.types.pointee(value.ty), self.s.types.pointee(ty)) {
-            (Some(a), Some(b)) => a == Ty::VOID || b == Ty::VOID || is_byte(a) && is_byte(b),
+            (Some(a), Some(b)) => a == Ty::Void || b == Ty::Void || is_byte(a) && is_byte(b),
             _ => false,
         };
         if !silent {
@@ -147,7 +132,7 @@ impl Session<'_> {
         }
         let [found_name, name] = [found, ty].map(|ty| self.types.name(ty));
         let why = Diagnostic::new(span, format!("expected `{name}`, found `{found_name}`"));
-        let is_number = |ty| !matches!(self.types.as_scalar(ty), None | Some(Scalar::Bool));
+        let is_number = |ty: Ty| ty.is_int() || ty.as_float().is_some();
         Err(match is_number(found) && is_number(ty) {
             true => why.note(format!("numbers are converted by `as {name}`")),
             false => why,

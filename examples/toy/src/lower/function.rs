@@ -1,12 +1,12 @@
 //! How clif-cabi is used, second part: a function that C may call. [`Session::function_body`] begins it, [`Lowerer::body`] takes its parameters and ends it;
 //! [`Lowerer::leave`] returns. A function in a function captures the variables around it by their addresses. The first part is `call.rs`, the third `jit.rs`.
 
-use super::value::{Address, Place as ValuePlace, Target, Typed, Val};
+use super::value::{Address, Place, Target, Typed, Val, ssa_type};
 use super::{Compiled, Session};
 use crate::ast::{Expr, FnDecl, Ident, Linkage, TypeExpr, Uses};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
-use crate::types::{FnTy, Ty, TyKind};
-use cabi::{FnSig, Place, Type};
+use crate::types::{FnTy, Ty};
+use cabi::{FnSig, Type};
 use clif_cabi::Entry;
 use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, Value, types};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext, Variable};
@@ -142,7 +142,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             let value = self.param(at, &name.name, ty)?;
             self.bind(name, value)?;
         }
-        let returns_nothing = self.ty.result == Ty::VOID;
+        let returns_nothing = self.ty.result == Ty::Void;
         self.block(&decl.body)?;
         if self.builder.is_unreachable() {
             self.abandon();
@@ -164,11 +164,14 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     /// in memory.
     fn param(&mut self, at: usize, name: &str, ty: Ty) -> Check<Typed> {
         let span = self.span();
-        if self.ssa_type(ty).is_some() {
+        if ssa_type(ty).is_some() {
             let value = self.entry.value(&mut self.builder, at);
             return Ok(Typed::ssa(ty, value.at(span)?));
         }
-        let in_parts = matches!(self.entry.plan().abi.args[at].place, Place::Parts(_));
+        let in_parts = matches!(
+            self.entry.plan().abi.args[at].place,
+            cabi::Place::Parts(_)
+        );
         if in_parts && !self.is_pointed_to(name, ty) && self.fields(ty).is_some() {
             let values = self.entry.fields(&mut self.builder, at).at(span)?;
             let val = Val::Scalars(values.iter().copied().collect());
@@ -179,7 +182,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     }
 
     /// A new variable of the value.
-    pub(super) fn bind(&mut self, name: &Ident, value: Typed) -> Check<ValuePlace> {
+    pub(super) fn bind(&mut self, name: &Ident, value: Typed) -> Check<Place> {
         let ty = value.ty;
         let home = match (&value.val, self.fields(ty)) {
             (Val::Memory(address), _) => Home::Memory(*address),
@@ -201,14 +204,14 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         let place =
             place.ok_or_else(|| Diagnostic::new(name.span, "a variable without a place"))?;
         if let Val::Scalars(_) = value.val {
-            self.write(&place, &value, name.span)?;
+            self.write(&place, &value);
         }
         Ok(place)
     }
 
     /// Whether a variable has to be in memory.
     pub(super) fn is_pointed_to(&self, name: &str, ty: Ty) -> bool {
-        let is_pointer = self.s.types.is_pointer_like(ty);
+        let is_pointer = ty.is_pointer_like();
         self.uses.addressed.contains(name) || !is_pointer && self.uses.parts.contains(name)
     }
 
@@ -225,7 +228,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     }
 
     /// The variable called `name`. One of a function around this one is captured, by those in between too.
-    pub(super) fn local(&mut self, name: &str) -> Option<ValuePlace> {
+    pub(super) fn local(&mut self, name: &str) -> Option<Place> {
         let frames = &mut self.s.frames;
         let mut around = frames.iter();
         let at = around.rposition(|frame| frame.find(name).is_some())?;
@@ -239,10 +242,10 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             id = frame.locals.len() - 1;
             frame.scopes.first_mut()?.insert(name.into(), id);
         }
-        self.place_of(id)
+        self.local_at(id)
     }
 
-    fn place_of(&mut self, id: usize) -> Option<ValuePlace> {
+    fn local_at(&mut self, id: usize) -> Option<Place> {
         let Local { ty, home } = self.s.frames.last()?.locals.get(id)?.clone();
         let target = match home {
             Home::Variables(variables) => Target::Variables(variables),
@@ -252,7 +255,11 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
                 Target::Memory(self.load_ssa(types::I64, at).into())
             }
         };
-        Some(ValuePlace { ty, target })
+        Some(Place {
+            ty,
+            target,
+            has_name: true,
+        })
     }
 
     /// A function in this one, as a pointer that C can call: a closure, which passes the static chain on. The chain leads to the addresses of what is
@@ -263,7 +270,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         let captures = self.s.function_body(id)?;
         let chain = self.temporary_of(8 * captures.len() as u64, 8)?;
         for (n, local) in (0..).zip(captures) {
-            let Some(Target::Memory(address)) = self.place_of(local).map(|place| place.target)
+            let Some(Target::Memory(address)) = self.local_at(local).map(|place| place.target)
             else {
                 return fail(span, "a variable that is captured has no address");
             };
@@ -288,13 +295,10 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     pub(super) fn va_arg(&mut self, list: &'p Expr, ty: &'p TypeExpr) -> Check<Typed> {
         let place = self.place(list)?;
         let own = self.s.va_list;
-        let passed = match *self.s.types.kind(own) {
-            TyKind::Array(element, _) => self.s.types.pointer(element),
-            _ => Ty::VOID,
-        };
+        let passed = self.s.types.decayed(own);
         let address = match place.target {
             Target::Memory(address) if place.ty == own => self.address(address),
-            _ if place.ty == passed => {
+            _ if place.ty == passed && passed != own => {
                 let value = self.read(&place);
                 self.ssa(&value, list.span)?
             }
@@ -314,7 +318,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
 
     /// Returns `value`, and ends the block.
     pub(super) fn leave(&mut self, value: &Typed) -> Check<()> {
-        let arg = (value.ty != Ty::VOID).then(|| self.arg(value));
+        let arg = (value.ty != Ty::Void).then(|| self.arg(value));
         let (module, builder) = (&mut self.s.module, &mut self.builder);
         let returned = self.entry.ret(module, builder, arg.as_ref());
         returned.at(self.s.functions[self.id].span)?;

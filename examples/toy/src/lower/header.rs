@@ -5,7 +5,7 @@
 use super::{Function, Meaning, Session};
 use crate::ast::Linkage;
 use crate::diag::{Check, Diagnostic, Span};
-use crate::types::{FnTy, MemberTy, Ty, TyKind};
+use crate::types::{FnTy, MemberTy, Ty};
 use cabi::{Field, Kind, Scalar, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype, Reason, Written};
 use std::collections::{HashMap, HashSet};
@@ -142,7 +142,7 @@ impl<'p> Session<'p> {
 
     /// `ty`, if it is laid out as C has it: an alignment or `_Atomic` of a typedef has no name in the language.
     fn same_as(&self, ty: Ty, layout: Option<&Type>) -> Result<Ty, String> {
-        let (Some(c), true) = (layout, ty != Ty::VOID) else {
+        let (Some(c), true) = (layout, ty != Ty::Void) else {
             return Ok(ty);
         };
         let Some(own) = self.types.layout(ty) else {
@@ -163,7 +163,7 @@ impl<'p> Session<'p> {
     /// The type that a declaration writes. Records that only pointers lead to are looked into later.
     fn c_ty(&mut self, header: &Header, written: &Written, by_value: bool) -> Result<Ty, String> {
         match written {
-            Written::Void => Ok(Ty::VOID),
+            Written::Void => Ok(Ty::Void),
             // A value is extended by its sign; what a pointer points to is text, which is of `u8` here.
             Written::Char => self.c_plain(&self.types.model().char()),
             Written::Named(name) => self.c_named(header, name, by_value),
@@ -189,7 +189,7 @@ impl<'p> Session<'p> {
                     to => self.c_ty(header, to, false),
                 };
                 // What the language cannot say is opaque.
-                Ok(self.types.pointer(to.unwrap_or(Ty::VOID)))
+                Ok(self.types.pointer(to.unwrap_or(Ty::Void)))
             }
             Written::Array(element, len) => {
                 let element = match &**element {
@@ -220,10 +220,8 @@ impl<'p> Session<'p> {
         }
         if name.starts_with("struct __va_list") {
             // The compiler's own, in every header the same.
-            return Ok(match *self.types.kind(self.va_list) {
-                TyKind::Array(tag, _) => tag,
-                _ => self.va_list,
-            });
+            let element = self.types.element(self.va_list);
+            return Ok(element.map_or(self.va_list, |(tag, _)| tag));
         }
         let ty = match self.taken.records.get(name) {
             Some(ty) => *ty,
@@ -288,7 +286,7 @@ impl<'p> Session<'p> {
     /// A type whose layout says everything about it; pointers in it are opaque.
     pub(super) fn c_plain(&mut self, ty: &Type) -> Result<Ty, String> {
         match ty.kind() {
-            Kind::Void => Ok(Ty::VOID),
+            Kind::Void => Ok(Ty::Void),
             Kind::Scalar(Scalar::Ptr | Scalar::FnPtr) => Ok(Ty::VOID_POINTER),
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
                 let own = self.types.scalar(*scalar);

@@ -4,11 +4,11 @@
 use super::Session;
 use super::function::Lowerer;
 use super::memory::words_of;
-use super::value::{Address, Place, Target, Typed, Val};
+use super::value::{Address, Typed, Val, ssa_type};
 use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp};
 use crate::diag::{At, Check, Span, fail};
 use crate::float;
-use crate::types::{Ty, TyKind, scalar_named};
+use crate::types::Ty;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use std::collections::HashSet;
@@ -31,8 +31,8 @@ impl Session<'_> {
         expr: &Expr,
         expected: Option<Ty>,
     ) -> Check<Option<(Ty, u128)>> {
-        let is_int = |ty: &Ty| self.types.as_int(*ty).is_some();
-        let is_pointer = |ty: &Ty| self.types.is_pointer_like(*ty);
+        let is_int = |ty: &Ty| ty.is_int();
+        let is_pointer = |ty: &Ty| ty.is_pointer_like();
         Ok(Some(match &expr.kind {
             ExprKind::Number(number) => self.number(number, false, expected, expr.span)?,
             // The least number of a type has no positive counterpart to negate.
@@ -57,8 +57,8 @@ impl Session<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Check<(Ty, u128)> {
-        let is_int = |ty: &Ty| self.types.as_int(*ty).is_some();
-        let is_float = |ty: &Ty| self.types.as_float(*ty).is_some();
+        let is_int = |ty: &Ty| ty.is_int();
+        let is_float = |ty: &Ty| ty.as_float().is_some();
         let ty = match (&*number.suffix, number.integer) {
             ("", Some(value)) => {
                 let expected = expected.filter(|ty| is_int(ty) || is_float(ty));
@@ -66,17 +66,17 @@ impl Session<'_> {
                 expected.unwrap_or(if is_small { Ty::I32 } else { Ty::I64 })
             }
             ("", None) => expected.filter(is_float).unwrap_or(Ty::F64),
-            (suffix, _) => match scalar_named(suffix, self.types.model()) {
+            (suffix, _) => match self.types.scalar_named(suffix) {
                 Some(scalar) => self.types.scalar(scalar).at(span)?,
-                None => Ty::VOID,
+                None => Ty::Void,
             },
         };
         let sign = if negative { "-" } else { "" };
-        if let Some(scalar) = self.types.as_float(ty) {
+        if let Some(scalar) = ty.as_float() {
             let bits = float::to_bits(&format!("{sign}{}", number.digits), scalar);
             return Ok((ty, bits.at(span)?));
         }
-        let (Some(int), Some(value)) = (self.types.as_int(ty), number.integer) else {
+        let (Some(int), Some(value)) = (ty.as_int(), number.integer) else {
             let (text, point) = (&number.suffix, number.integer.is_none());
             let what = if point { " with a point" } else { "" };
             return fail(span, format!("`{text}` is no suffix of a number{what}"));
@@ -98,7 +98,7 @@ impl Session<'_> {
     /// The bits of an integer of the type `ty`.
     fn integer(&self, value: i128, ty: Ty, span: Span) -> Check<(Ty, u128)> {
         let fits = |int| holds(int, value.unsigned_abs(), value < 0);
-        if self.types.as_int(ty).is_some_and(fits) {
+        if ty.as_int().is_some_and(fits) {
             return Ok((ty, value.cast_unsigned()));
         }
         self.wrong(span, ty, &format!("{value} does not fit into `{{}}`"))
@@ -121,7 +121,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// A number by its bits.
     pub(super) fn constant(&mut self, ty: Ty, bits: u128) -> Check<Typed> {
-        if let Some(ssa) = self.ssa_type(ty) {
+        if let Some(ssa) = ssa_type(ty) {
             return Ok(Typed::ssa(ty, self.bits(bits, ssa)));
         }
         // What Cranelift does not compute with lives in memory.
@@ -161,8 +161,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         im: &'p Expr,
         expected: Option<Ty>,
     ) -> Check<Typed> {
-        let wanted = match expected.map(|ty| self.s.types.kind(ty)) {
-            Some(&TyKind::Complex(part)) => Some(self.s.types.scalar_ty(part)),
+        let wanted = match expected {
+            Some(Ty::Complex(part)) => Some(Ty::Scalar(part)),
             _ => None,
         };
         let real = match wanted {
@@ -170,7 +170,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             None => self.expr(re, Some(Ty::F64))?,
         };
         let imaginary = self.value(im, real.ty)?;
-        let Some(part) = self.s.types.as_scalar(real.ty) else {
+        let Ty::Scalar(part) = real.ty else {
             return self.wrong(re.span, real.ty, "a complex number cannot be made of `{}`");
         };
         let ty = self.s.types.complex(part).at(re.span)?;
@@ -193,7 +193,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         members: &'p [(Ident, Expr)],
     ) -> Check<Typed> {
         let ty = self.s.named_ty(&name.name, name.span)?;
-        let TyKind::Record(id) = *self.s.types.kind(ty) else {
+        let Ty::Record(id) = ty else {
             return self.wrong(name.span, ty, "this is no struct or union: `{}`");
         };
         self.complete(ty, name.span)?;
@@ -202,27 +202,14 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return fail(name.span, message);
         }
         let zero = self.zero_value(ty)?;
-        let target = match zero.val {
-            Val::Memory(address) => Target::Memory(address.into()),
-            // Each scalar is a variable for a moment.
-            Val::Scalars(values) => {
-                let variables = values.iter().map(|value| {
-                    let ssa = self.builder.func.dfg.value_type(*value);
-                    let variable = self.builder.declare_var(ssa);
-                    self.builder.def_var(variable, *value);
-                    variable
-                });
-                Target::Variables(variables.collect())
-            }
-        };
-        let (record, mut seen) = (Place { ty, target }, HashSet::new());
+        let (record, mut seen) = (self.place_of(&zero), HashSet::new());
         for (name, value) in members {
             if !seen.insert(&name.name) {
                 return fail(name.span, format!("`{}` is given twice", name.name));
             }
             let member = self.member(record.clone(), name)?;
             let value = self.value(value, member.ty)?;
-            self.write(&member, &value, name.span)?;
+            self.write(&member, &value);
         }
         Ok(self.read(&record))
     }
@@ -246,7 +233,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Check<Typed> {
-        let wanted = expected.and_then(|ty| Some((ty, self.element(ty)?)));
+        let wanted = expected.and_then(|ty| Some((ty, self.s.types.element(ty)?)));
         let mut values = Vec::new();
         let mut element = wanted.map(|(_, (element, _))| element);
         for value in elements {

@@ -4,7 +4,7 @@
 use super::function::Lowerer;
 use super::value::{Address, Field, Typed, Val, ssa_type};
 use crate::diag::{At, Check, fail};
-use crate::types::{Ty, TyKind, Types};
+use crate::types::{Ty, Types};
 use clif_cabi::Arg;
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
@@ -25,22 +25,22 @@ const MAX_SLOT_ALIGN: u32 = 16;
 
 /// Whether a value is made of scalars that Cranelift has, each with a name: no arrays, vectors and bit-fields.
 fn is_flat(all: &Types, ty: Ty) -> bool {
-    match all.kind(ty) {
-        TyKind::Complex(part) => ssa_type(all, all.scalar_ty(*part)).is_some(),
-        TyKind::Record(id) => {
-            let record = &all.records[*id];
+    match ty {
+        Ty::Complex(part) => ssa_type(Ty::Scalar(part)).is_some(),
+        Ty::Record(id) => {
+            let record = &all.records[id];
             let layout = record.layout.as_ref().and_then(cabi::Type::as_record);
             let fields = layout.map_or(&[][..], |layout| layout.fields());
             let has_bits = fields.iter().any(|field| field.bit_field().is_some());
             !has_bits && record.members.iter().all(|(_, ty)| is_flat(all, *ty))
         }
-        _ => ssa_type(all, ty).is_some(),
+        _ => ssa_type(ty).is_some(),
     }
 }
 
 /// The scalars of a value, in the order of their offsets; None if it is kept in memory.
 fn fields_of(all: &Types, ty: Ty) -> Option<Rc<[Field]>> {
-    if let Some(ssa) = ssa_type(all, ty) {
+    if let Some(ssa) = ssa_type(ty) {
         return Some([Field { offset: 0, ssa }].into());
     }
     let Some(layout) = all.layout(ty) else {
@@ -59,11 +59,6 @@ fn fields_of(all: &Types, ty: Ty) -> Option<Rc<[Field]>> {
 }
 
 impl Lowerer<'_, '_, '_> {
-    /// The CLIF type of values that are one SSA value.
-    pub(super) fn ssa_type(&self, ty: Ty) -> Option<Type> {
-        ssa_type(&self.s.types, ty)
-    }
-
     /// The scalars of a value that need not be in memory.
     pub(super) fn fields(&mut self, ty: Ty) -> Option<Rc<[Field]>> {
         let all = &self.s.types;
@@ -101,7 +96,7 @@ impl Lowerer<'_, '_, '_> {
         match &value.val {
             Val::Memory(address) => Arg::memory(*address),
             Val::Scalars(values) => match values[..] {
-                [value_] if self.ssa_type(value.ty).is_some() => Arg::value(value_),
+                [value_] if ssa_type(value.ty).is_some() => Arg::value(value_),
                 _ => Arg::fields(values),
             },
         }
@@ -109,7 +104,7 @@ impl Lowerer<'_, '_, '_> {
 
     /// The value at `address`: of an aggregate the address itself.
     pub(super) fn load(&mut self, address: Address, ty: Ty) -> Typed {
-        match self.ssa_type(ty) {
+        match ssa_type(ty) {
             Some(ssa) => Typed::ssa(ty, self.load_ssa(ssa, address)),
             None => Typed::memory(ty, self.address(address)),
         }

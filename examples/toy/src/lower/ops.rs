@@ -1,7 +1,7 @@
 //! Operators and conversions. Both sides have one type, but for shifts and pointer arithmetic. There is arithmetic on what Cranelift has instructions for.
 
 use super::function::Lowerer;
-use super::value::Typed;
+use super::value::{Typed, ssa_type};
 use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span};
 use crate::types::Ty;
@@ -19,8 +19,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<Typed> {
         let operand = self.expr(operand, expected)?;
         let ty = operand.ty;
-        let is_int = self.s.types.as_int(ty).is_some();
-        let is_float = self.s.types.as_float(ty).is_some();
+        let is_int = ty.is_int();
+        let is_float = ty.as_float().is_some();
         let ssa = self.ssa(&operand, span).ok();
         let value = match (op, ssa) {
             (UnaryOp::Neg, Some(value)) if is_int => self.ins().ineg(value),
@@ -80,9 +80,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         span: Span,
     ) -> Check<Typed> {
         let (a, mut b) = (self.decay(a)?, self.decay(b)?);
-        let is_int = self.s.types.as_int(b.ty).is_some();
-        let is_pointer = self.s.types.is_pointer_like(a.ty);
-        if op.is_shift() && is_int && self.s.types.as_int(a.ty).is_some() {
+        let is_int = b.ty.is_int();
+        let is_pointer = a.ty.is_pointer_like();
+        if op.is_shift() && is_int && a.ty.is_int() {
             b = self.convert(b, Ty::I64, b_at)?;
             let value = self.arithmetic(op, self.ssa(&a, at)?, self.ssa(&b, b_at)?, a.ty);
             return Ok(Typed::ssa(a.ty, value));
@@ -117,18 +117,20 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn is_there(&self, op: BinaryOp, ty: Ty) -> bool {
         let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
         let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
-        match self.s.types.as_scalar(ty) {
+        match ty {
             _ if op.is_comparison() => true,
-            Some(Scalar::Bool) => bitwise,
-            Some(Scalar::F32 | Scalar::F64) => !bitwise && !op.is_shift() && op != BinaryOp::Rem,
-            Some(Scalar::Int { bits, .. }) => bits <= 64 || !division,
+            Ty::Scalar(Scalar::Bool) => bitwise,
+            Ty::Scalar(Scalar::F32 | Scalar::F64) => {
+                !bitwise && !op.is_shift() && op != BinaryOp::Rem
+            }
+            Ty::Scalar(Scalar::Int { bits, .. }) => bits <= 64 || !division,
             _ => false,
         }
     }
 
     fn arithmetic(&mut self, op: BinaryOp, a: Value, b: Value, ty: Ty) -> Value {
-        let float = self.s.types.as_float(ty).is_some();
-        let signed = self.s.types.is_signed(ty);
+        let float = ty.as_float().is_some();
+        let signed = ty.is_signed();
         let ins = self.ins();
         match op {
             BinaryOp::Add if float => ins.fadd(a, b),
@@ -152,7 +154,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     fn compare(&mut self, op: BinaryOp, x: Value, y: Value, ty: Ty) -> Value {
-        if self.s.types.as_float(ty).is_some() {
+        if ty.as_float().is_some() {
             let condition = match op {
                 BinaryOp::Eq => FloatCC::Equal,
                 BinaryOp::Ne => FloatCC::NotEqual,
@@ -171,7 +173,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             BinaryOp::Gt => IntCC::SignedGreaterThan,
             _ => IntCC::SignedGreaterThanOrEqual,
         };
-        let is_signed = self.s.types.is_signed(ty);
+        let is_signed = ty.is_signed();
         let unsigned = condition.unsigned();
         self.ins()
             .icmp(if is_signed { condition } else { unsigned }, x, y)
@@ -201,19 +203,17 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if from == ty {
             return Ok(value);
         }
-        let types = &self.s.types;
-        let is_address =
-            |ty| types.is_pointer_like(ty) || types.as_int(ty).is_some_and(|(bits, _)| bits <= 64);
-        let is_float = |ty| matches!(types.as_float(ty), Some(Scalar::F32 | Scalar::F64));
-        let is_int = |ty| matches!(types.as_scalar(ty), Some(Scalar::Int { .. }));
-        let is_narrow = |ty| is_int(ty) && types.size(ty) <= 8 || ty == Ty::BOOL;
-        let is_there = match (types.is_pointer_like(from) || types.is_pointer_like(ty), ty) {
-            (true, _) => is_address(from) && is_address(ty),
-            (false, Ty::BOOL) => false,
-            _ if is_float(from) && is_float(ty) => true,
-            _ if is_float(from) => is_narrow(ty),
-            _ if is_float(ty) => is_narrow(from),
-            _ => (is_int(from) || from == Ty::BOOL) && is_int(ty),
+        let is_narrow = |ty: Ty| matches!(ty.as_int(), Some((..=64, _)));
+        let is_address = |ty: Ty| ty.is_pointer_like() || is_narrow(ty);
+        let is_float = |ty: Ty| matches!(ty, Ty::Scalar(Scalar::F32 | Scalar::F64));
+        let is_there = if from.is_pointer_like() || ty.is_pointer_like() {
+            is_address(from) && is_address(ty)
+        } else if is_float(from) {
+            is_float(ty) || is_narrow(ty)
+        } else if is_float(ty) {
+            is_narrow(from) || from == Ty::BOOL
+        } else {
+            (from.is_int() || from == Ty::BOOL) && ty.is_int()
         };
         if is_there {
             return self.convert(value, ty, span);
@@ -232,16 +232,16 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if value.ty == ty {
             return Ok(value);
         }
-        let (Some(target), operand) = (self.ssa_type(ty), self.ssa(&value, span)?) else {
+        let (Some(target), operand) = (ssa_type(ty), self.ssa(&value, span)?) else {
             return Ok(value);
         };
         let source = self.builder.func.dfg.value_type(operand);
-        let signed = self.s.types.is_signed(value.ty);
+        let signed = value.ty.is_signed();
         let converted = match (source.is_float(), target.is_float()) {
             (true, true) if source == types::F32 => self.ins().fpromote(target, operand),
             (true, true) => self.ins().fdemote(target, operand),
             (true, false) => {
-                let wide = match self.s.types.is_signed(ty) || target.bits() < 64 {
+                let wide = match ty.is_signed() || target.bits() < 64 {
                     true => self.ins().fcvt_to_sint_sat(types::I64, operand),
                     false => self.ins().fcvt_to_uint_sat(types::I64, operand),
                 };
@@ -268,7 +268,7 @@ fn is_flexible(expr: &Expr) -> bool {
             !op.is_comparison() && is_flexible(left) && is_flexible(right)
         }
         ExprKind::Unary(UnaryOp::Neg | UnaryOp::BitNot, inner) => is_flexible(inner),
-        ExprKind::Char(_) | ExprKind::Null | ExprKind::SizeOf(_) | ExprKind::AlignOf(_) => true,
+        ExprKind::Char(_) | ExprKind::Null | ExprKind::SizeOf(_) => true,
         _ => false,
     }
 }

@@ -1,10 +1,10 @@
 //! Places: what can be read, written, and pointed to.
 
 use super::function::Lowerer;
-use super::value::{Address, Place, Target, Typed, Val};
+use super::value::{Place, Target, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
-use crate::types::{Ty, TyKind};
+use crate::types::Ty;
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use cranelift_frontend::Variable;
 
@@ -32,9 +32,29 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             _ => {}
         }
-        let Typed { ty, val } = self.expr(expr, None)?;
-        let target = Target::Value(val);
-        Ok(Place { ty, target })
+        let value = self.expr(expr, None)?;
+        Ok(self.place_of(&value))
+    }
+
+    /// A place for a value that has none.
+    pub(super) fn place_of(&mut self, value: &Typed) -> Place {
+        let target = match &value.val {
+            Val::Memory(address) => Target::Memory((*address).into()),
+            Val::Scalars(values) => {
+                let variables = values.iter().map(|value| {
+                    let ssa = self.builder.func.dfg.value_type(*value);
+                    let variable = self.builder.declare_var(ssa);
+                    self.builder.def_var(variable, *value);
+                    variable
+                });
+                Target::Variables(variables.collect())
+            }
+        };
+        Place {
+            ty: value.ty,
+            target,
+            has_name: false,
+        }
     }
 
     /// `*pointer`
@@ -44,8 +64,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.wrong(span, pointer.ty, "`*` needs a pointer, not `{}`");
         };
         self.complete(ty, span)?;
-        let target = Target::Memory(self.ssa(&pointer, span)?.into());
-        Ok(Place { ty, target })
+        Ok(Place::memory(ty, self.ssa(&pointer, span)?))
     }
 
     /// Refuses what has no size.
@@ -60,7 +79,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// `base[index]`: of an array, a vector, or through a pointer. Indices that are not numbers are checked as little as in C.
     fn indexed(&mut self, base: &'p Expr, index: &'p Expr) -> Check<Place> {
         let place = self.place(base)?;
-        let pointer = if let Some((element, len)) = self.element(place.ty) {
+        let pointer = if let Some((element, len)) = self.s.types.element(place.ty) {
             let address = match place.target {
                 Target::Memory(address) => self.address(address),
                 _ => {
@@ -89,25 +108,16 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.pointed(moved, base.span)
     }
 
-    /// The element and the length of an array or vector.
-    pub(super) fn element(&self, ty: Ty) -> Option<(Ty, u64)> {
-        match *self.s.types.kind(ty) {
-            TyKind::Array(element, len) => Some((element, len)),
-            TyKind::Vector(lane, lanes) => Some((self.s.types.scalar_ty(lane), lanes.into())),
-            _ => None,
-        }
-    }
-
     /// The member of a record, or the part of a complex number, at a place.
     pub(super) fn member(&mut self, place: Place, member: &Ident) -> Check<Place> {
         let (name, span) = (&*member.name, member.span);
-        let found = match *self.s.types.kind(place.ty) {
-            TyKind::Record(id) => {
+        let found = match place.ty {
+            Ty::Record(id) => {
                 self.complete(place.ty, span)?;
                 self.s.find_member(id, name)
             }
-            TyKind::Complex(part) => {
-                let ty = self.s.types.scalar_ty(part);
+            Ty::Complex(part) => {
+                let ty = Ty::Scalar(part);
                 let parts = [("re", 0), ("im", self.s.types.size(ty))];
                 let mut parts = parts.iter().filter(|(own, _)| *own == name);
                 parts.next().map(|(_, offset)| (ty, Some(*offset)))
@@ -115,7 +125,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             _ => None,
         };
         match found {
-            Some((ty, Some(offset))) => self.part(place, offset, ty, span),
+            Some((ty, Some(offset))) => Ok(self.part(place, offset, ty)),
             Some((_, None)) => fail(
                 span,
                 format!("`{name}` is a bit-field, which is moved with its record only"),
@@ -127,26 +137,19 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// The part of type `ty` that is `offset` bytes inside an aggregate and its place.
-    fn part(&mut self, whole: Place, offset: u64, ty: Ty, span: Span) -> Check<Place> {
-        let own = self.fields_at(whole.ty, offset, ty);
-        let part = match &whole.target {
-            Target::Memory(address) => Some(Target::Memory(address.plus(offset))),
-            Target::Value(Val::Memory(address)) => {
-                let part = self.load(Address::from(*address).plus(offset), ty);
-                Some(Target::Value(part.val))
-            }
+    /// The part of type `ty` that is `offset` bytes inside an aggregate.
+    fn part(&mut self, whole: Place, offset: u64, ty: Ty) -> Place {
+        let target = match whole.target {
+            Target::Memory(address) => Target::Memory(address.plus(offset)),
             Target::Variables(variables) => {
-                variables.get(own).map(|own| Target::Variables(own.into()))
-            }
-            Target::Value(Val::Scalars(values)) => {
-                let own = values.get(own);
-                own.map(|own| Target::Value(Val::Scalars(own.into())))
+                let own = variables.get(self.fields_at(whole.ty, offset, ty));
+                Target::Variables(own.unwrap_or_default().into())
             }
         };
-        match part {
-            Some(target) => Ok(Place { ty, target }),
-            None => fail(span, "a place without parts"),
+        Place {
+            ty,
+            target,
+            ..whole
         }
     }
 
@@ -158,10 +161,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
         negative: bool,
         span: Span,
     ) -> Check<Typed> {
-        if !matches!(self.s.types.as_int(index.ty), Some((..=64, _))) {
+        if !matches!(index.ty.as_int(), Some((..=64, _))) {
             return self.wrong(at, index.ty, "an index is an integer, not `{}`");
         }
-        let to = self.s.types.pointee(pointer.ty).unwrap_or(Ty::VOID);
+        let to = self.s.types.pointee(pointer.ty).unwrap_or(Ty::Void);
         self.complete(to, span)?;
         let index = self.convert(index, Ty::I64, at)?;
         let (base, index) = (self.ssa(&pointer, span)?, self.ssa(&index, at)?);
@@ -176,14 +179,15 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// `&place`
     pub(super) fn address_of(&mut self, expr: &'p Expr) -> Check<Typed> {
-        let Place { ty, target } = self.place(expr)?;
-        match target {
-            Target::Memory(address) => {
+        match self.place(expr)? {
+            Place {
+                ty,
+                target: Target::Memory(address),
+                has_name: true,
+            } => {
                 let address = self.address(address);
                 Ok(Typed::ssa(self.s.types.pointer(ty), address))
             }
-            // `&f` of a function is `f`, as in C.
-            Target::Value(val) if self.s.types.as_fn(ty).is_some() => Ok(Typed { ty, val }),
             _ => {
                 let why = Diagnostic::new(expr.span, "a value without a name cannot be pointed to");
                 Err(why.note("put it into a variable first"))
@@ -200,15 +204,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 Typed { ty, val }
             }
             Target::Memory(address) => self.load(*address, ty),
-            Target::Value(val) => Typed {
-                ty,
-                val: val.clone(),
-            },
         }
     }
 
     /// Puts a value of its type into a place.
-    pub(super) fn write(&mut self, place: &Place, value: &Typed, span: Span) -> Check<()> {
+    pub(super) fn write(&mut self, place: &Place, value: &Typed) {
         match &place.target {
             Target::Variables(variables) => {
                 let values = self.scalars(value);
@@ -217,12 +217,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 }
             }
             Target::Memory(address) => self.store(value, *address),
-            Target::Value(_) => {
-                let why = Diagnostic::new(span, "a value without a name cannot be assigned to");
-                return Err(why.note("put it into a variable first"));
-            }
         }
-        Ok(())
     }
 
     /// An integer as one of type `to`.

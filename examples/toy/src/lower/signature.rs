@@ -42,7 +42,7 @@ impl Session<'_> {
         let params = ty.params.iter().map(|&param| object(param));
         let params = params.collect::<Result<Vec<Type>, _>>().at(span)?;
         let result = match ty.result {
-            Ty::VOID => Type::VOID,
+            Ty::Void => Type::VOID,
             result => object(result).at(span)?,
         };
         let sig = FnSig::new(params, result);

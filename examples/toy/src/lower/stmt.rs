@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val};
+use super::value::{Place, Typed, Val};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
@@ -23,9 +23,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
         match &stmt.kind {
             StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
             StmtKind::Assign(place, None, value) => {
-                let target = self.place(place)?;
+                let target = self.assigned(place)?;
                 let value = self.value(value, target.ty)?;
-                self.write(&target, &value, place.span)
+                self.write(&target, &value);
+                Ok(())
             }
             StmtKind::Assign(place, Some(op), value) => self.update(place, *op, value, stmt.span),
             StmtKind::Expr(expr) => match &expr.kind {
@@ -72,7 +73,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
         };
         let ty = value.ty;
-        if ty == Ty::VOID {
+        if ty == Ty::Void {
             let message = format!("there is no value for `{}`", name.name);
             return fail(name.span, message);
         }
@@ -91,13 +92,24 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     fn update(&mut self, place: &'p Expr, op: BinaryOp, value: &'p Expr, span: Span) -> Check<()> {
-        let target = self.place(place)?;
+        let target = self.assigned(place)?;
         let old = self.read(&target);
         let is_offset = op.is_shift() || self.s.types.pointee(target.ty).is_some();
         let right = self.expr(value, (!is_offset).then_some(target.ty))?;
         let new = self.combine(op, (old, place.span), (right, value.span), span)?;
         let new = self.coerce(new, target.ty, span)?;
-        self.write(&target, &new, place.span)
+        self.write(&target, &new);
+        Ok(())
+    }
+
+    /// The place of what is assigned to.
+    fn assigned(&mut self, expr: &'p Expr) -> Check<Place> {
+        let place = self.place(expr)?;
+        if place.has_name {
+            return Ok(place);
+        }
+        let why = Diagnostic::new(expr.span, "a value without a name cannot be assigned to");
+        Err(why.note("put it into a variable first"))
     }
 
     fn if_stmt(
@@ -138,7 +150,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let (first, last) = self.operands(low, high, None)?;
         self.s.same(last.ty, first.ty, high.span)?;
         let ty = first.ty;
-        let is_less = match self.s.types.as_int(ty) {
+        let is_less = match ty.as_int() {
             Some((..=64, true)) => IntCC::SignedLessThan,
             Some((..=64, false)) => IntCC::UnsignedLessThan,
             _ => {
@@ -160,7 +172,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.looped(more, body, |own| {
             let now = now(own)?;
             let next = own.ins().iadd_imm_s(now, 1);
-            own.write(&counter, &Typed::ssa(ty, next), var.span)
+            own.write(&counter, &Typed::ssa(ty, next));
+            Ok(())
         })?;
         self.close_scope();
         Ok(())
@@ -197,13 +210,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
         let result = self.ty.result;
         let Some(value) = value else {
             return match result {
-                Ty::VOID => self.leave(&Typed::void()),
+                Ty::Void => self.leave(&Typed::void()),
                 _ => self.wrong(span, result, "this function returns `{}`"),
             };
         };
         match &value.kind {
             ExprKind::Call(callee, args) => self.call_and_leave(callee, args, value.span),
-            _ if result == Ty::VOID => fail(value.span, "this function returns nothing"),
+            _ if result == Ty::Void => fail(value.span, "this function returns nothing"),
             _ => {
                 let value = self.value(value, result)?;
                 self.leave(&value)

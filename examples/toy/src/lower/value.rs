@@ -1,6 +1,6 @@
 //! Where values and variables are while a function is lowered.
 
-use crate::types::{Ty, Types};
+use crate::types::Ty;
 use cabi::Scalar;
 use cranelift_codegen::ir::{Type, Value, types};
 use cranelift_frontend::Variable;
@@ -41,15 +41,13 @@ pub(super) struct Field {
 }
 
 /// The CLIF type of what is one SSA value.
-pub(super) fn ssa_type(all: &Types, ty: Ty) -> Option<Type> {
-    if all.is_pointer_like(ty) {
-        return Some(types::I64);
-    }
-    match all.as_scalar(ty)? {
-        Scalar::Bool => Some(types::I8),
-        Scalar::F32 => Some(types::F32),
-        Scalar::F64 => Some(types::F64),
-        Scalar::Int { bits, .. } => Type::int(u16::from(bits)),
+pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
+    match ty {
+        Ty::Scalar(Scalar::Bool) => Some(types::I8),
+        Ty::Scalar(Scalar::F32) => Some(types::F32),
+        Ty::Scalar(Scalar::F64) => Some(types::F64),
+        Ty::Scalar(Scalar::Int { bits, .. }) => Type::int(u16::from(bits)),
+        _ if ty.is_pointer_like() => Some(types::I64),
         _ => None,
     }
 }
@@ -73,19 +71,17 @@ impl Typed {
     }
 
     pub(super) fn void() -> Typed {
-        let (ty, val) = (Ty::VOID, Val::Scalars([].into()));
+        let (ty, val) = (Ty::Void, Val::Scalars([].into()));
         Typed { ty, val }
     }
 }
 
-/// What can be read, and written if it has a place.
+/// Where what is read and written is.
 #[derive(Clone)]
 pub(super) enum Target {
     /// The variables of a value's scalars.
     Variables(Rc<[Variable]>),
     Memory(Address),
-    /// A value that has no place.
-    Value(Val),
 }
 
 /// A place, evaluated, and the type of what it holds.
@@ -93,4 +89,16 @@ pub(super) enum Target {
 pub(super) struct Place {
     pub(super) ty: Ty,
     pub(super) target: Target,
+    /// It is that of a variable, or behind a pointer: what has no name is not assigned to.
+    pub(super) has_name: bool,
+}
+
+impl Place {
+    pub(super) fn memory(ty: Ty, address: impl Into<Address>) -> Place {
+        Place {
+            ty,
+            target: Target::Memory(address.into()),
+            has_name: true,
+        }
+    }
 }

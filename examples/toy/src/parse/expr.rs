@@ -105,7 +105,7 @@ impl Parser<'_> {
             }
             (_, "[") => ExprKind::Array(self.exprs("]")?),
             (_, "fn") => ExprKind::Closure(Box::new(self.closure()?)),
-            (_, "sizeof" | "alignof" | "va_arg" | "va_start" | "complex") => {
+            (_, "sizeof" | "va_arg" | "va_start" | "complex") => {
                 self.expect("(")?;
                 let kind = self.inside(|parser| parser.builtin(text))?;
                 self.expect(")")?;
@@ -117,12 +117,11 @@ impl Parser<'_> {
         Ok(Expr { kind, span })
     }
 
-    /// `sizeof(T)`, `alignof(T)`, `va_start()`, `va_arg(list, T)`, `complex(re, im)`: between the parentheses.
+    /// `sizeof(T)`, `va_start()`, `va_arg(list, T)`, `complex(re, im)`: between the parentheses.
     fn builtin(&mut self, name: &str) -> Check<ExprKind> {
         match name {
             "va_start" => Ok(ExprKind::VaStart),
             "sizeof" => Ok(ExprKind::SizeOf(self.ty()?)),
-            "alignof" => Ok(ExprKind::AlignOf(self.ty()?)),
             "va_arg" => {
                 let list = self.expr()?;
                 self.point_to(&list);

@@ -16,11 +16,11 @@ struct Empty {};
 
 static void layouts(void)
 {
-    printf("Point %zu %zu\n", sizeof(struct Point), _Alignof(struct Point));
+    printf("Point %zu\n", sizeof(struct Point));
     printf("Line %zu, to at %zu, tag at %zu\n", sizeof(struct Line), offsetof(struct Line, to), offsetof(struct Line, tag));
-    printf("Mixed %zu %zu\n", sizeof(struct Mixed), _Alignof(struct Mixed));
+    printf("Mixed %zu\n", sizeof(struct Mixed));
     printf("Nested %zu: %zu %zu\n", sizeof(struct Nested), offsetof(struct Nested, word.halves.high), offsetof(struct Nested, after));
-    printf("Value %zu %zu\n", sizeof(union Value), _Alignof(union Value));
+    printf("Value %zu\n", sizeof(union Value));
     printf("Matrix %zu, Empty %zu\n", sizeof(struct Matrix), sizeof(struct Empty));
 }
 
