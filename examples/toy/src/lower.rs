@@ -25,7 +25,6 @@ use cabi::{FnSig, Target};
 use clif_cabi::Lowering;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
-use function::Frame;
 use header::Taken;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -81,7 +80,6 @@ pub(crate) fn lower(
         functions: Vec::new(),
         taken: Taken::default(),
         va_list: Ty::BYTES,
-        frames: Vec::new(),
         fields: HashMap::new(),
         imported: HashMap::new(),
         compiled: Vec::new(),
@@ -123,8 +121,6 @@ struct Session<'p> {
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
     va_list: Ty,
-    /// The functions being compiled, each standing in the one before.
-    frames: Vec<Frame>,
     /// What `fields` says of a type.
     fields: HashMap<Ty, Option<Rc<[Field]>>>,
     /// By symbol: two declarations of one function are one import.
@@ -139,6 +135,9 @@ impl<'p> Session<'p> {
         // Where it is a pointer into the argument area, C has it as a `char *`.
         if !list.is_pointer_like() {
             self.va_list = list;
+        }
+        if let Some(import) = self.import {
+            self.read_records(&import.header).at(import.span)?;
         }
         for decl in &program.records {
             let ty = self.types.add_record(&decl.name.name, decl.is_union);
@@ -157,7 +156,7 @@ impl<'p> Session<'p> {
                     let (sig, span) = (self.signature(id)?, self.functions[id].span);
                     self.lowering.call_plan(&sig).at(span)?;
                 }
-                _ => _ = self.function_body(id)?,
+                _ => self.function_body(id, &[])?,
             }
         }
         Ok(())

@@ -4,51 +4,17 @@
 use super::value::{Address, Place, Target, Typed, Val, ssa_type};
 use super::{Compiled, Session};
 use crate::ast::{Expr, FnDecl, Ident, Linkage, TypeExpr, Uses};
-use crate::diag::{At, Check, Diagnostic, Span, fail};
+use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Type};
 use clif_cabi::Entry;
-use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, Value, types};
-use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, types};
+use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Control never gets here.
 const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
-
-/// A function being compiled, as closures in it see it.
-#[derive(Default)]
-pub(super) struct Frame {
-    scopes: Vec<HashMap<Rc<str>, usize>>,
-    locals: Vec<Local>,
-    /// The variables of the function around that it uses, by their numbers there.
-    captures: Vec<usize>,
-}
-
-/// A parameter or variable.
-#[derive(Clone)]
-struct Local {
-    ty: Ty,
-    home: Home,
-}
-
-/// Where a variable lives.
-#[derive(Clone)]
-enum Home {
-    /// The variables of its scalars.
-    Variables(Rc<[Variable]>),
-    /// At an address in this frame, or where the caller has put it.
-    Memory(Value),
-    /// In the frame of a function around: the n-th address at the static chain.
-    Captured(usize),
-}
-
-impl Frame {
-    fn find(&self, name: &str) -> Option<usize> {
-        let mut scopes = self.scopes.iter().rev();
-        scopes.find_map(|scope| scope.get(name)).copied()
-    }
-}
 
 /// One function, and the state that all of its lowering shares.
 pub(super) struct Lowerer<'s, 'p, 'f> {
@@ -63,30 +29,26 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) frame: u64,
     /// Targets of `continue` and `break`, innermost last.
     pub(super) loops: Vec<(Block, Block)>,
-    /// Where the addresses of captured variables are.
-    chain: Option<Value>,
+    /// The variables of the blocks around, innermost last.
+    scopes: Vec<HashMap<Rc<str>, Place>>,
     /// Whether a call took the place of the frame.
     pub(super) has_tail_calls: bool,
 }
 
 impl<'p> Session<'p> {
-    /// Compiles a function. The result are the variables that it captures, by their numbers in the function around.
-    pub(super) fn function_body(&mut self, id: usize) -> Check<Vec<usize>> {
+    /// Compiles a function. A closure finds the addresses of the variables that it captures at its static chain.
+    pub(super) fn function_body(&mut self, id: usize, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         let Some(decl) = self.functions[id].decl else {
             return fail(self.functions[id].span, "this function has no body");
         };
         let compiled = self.compiled.len();
-        let mut uses = decl.uses.clone();
-        loop {
-            let has_tail_calls;
-            let captures;
-            (captures, uses, has_tail_calls) = self.function_with(id, decl, uses)?;
-            if !(uses.has_pointers && has_tail_calls) {
-                return Ok(captures);
-            }
+        let (uses, has_tail_calls) = self.function_with(id, decl, decl.uses.clone(), captures)?;
+        if uses.has_pointers && has_tail_calls {
             // An array has become a pointer after a call had taken the place of the frame: such calls are made otherwise.
             self.compiled.truncate(compiled);
+            self.function_with(id, decl, uses, captures)?;
         }
+        Ok(())
     }
 
     fn function_with(
@@ -94,7 +56,8 @@ impl<'p> Session<'p> {
         id: usize,
         decl: &'p FnDecl,
         uses: Uses,
-    ) -> Check<(Vec<usize>, Uses, bool)> {
+        captures: &[(Rc<str>, Ty)],
+    ) -> Check<(Uses, bool)> {
         let (span, name) = (self.functions[id].span, self.functions[id].name.to_string());
         let ty = Rc::clone(&self.functions[id].ty);
         let func = self.declare(id)?.body;
@@ -104,7 +67,6 @@ impl<'p> Session<'p> {
         let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
         // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
         let (_, entry) = self.lowering.begin(&mut builder, &sig).at(span)?;
-        self.frames.push(Frame::default());
         let lowerer = Lowerer {
             s: self,
             builder,
@@ -114,31 +76,33 @@ impl<'p> Session<'p> {
             id,
             frame: 0,
             loops: Vec::new(),
-            chain: None,
+            scopes: Vec::new(),
             has_tail_calls: false,
         };
-        let lowered = lowerer.body(decl);
-        let frame = self.frames.pop().unwrap_or_default();
-        let (uses, has_tail_calls) = lowered?;
+        let known = lowerer.body(decl, captures)?;
         self.compiled.push(Compiled {
             name,
             func,
             context,
         });
-        Ok((frame.captures, uses, has_tail_calls))
+        Ok(known)
     }
 }
 
 impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     /// Parameters become variables, and the statements code. The result is what is known then of pointers into the frame, and of calls that gave it up.
-    fn body(mut self, decl: &'p FnDecl) -> Check<(Uses, bool)> {
+    fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<(Uses, bool)> {
         self.open_scope();
-        let types = self.ty.params.clone();
+        let params = self.ty.params.clone();
         if self.s.functions[self.id].linkage == Linkage::Closure {
-            let chain = self.entry.value(&mut self.builder, types.len());
-            self.chain = Some(chain.at(self.span())?);
+            let chain = self.entry.value(&mut self.builder, params.len());
+            let chain = Address::from(chain.at(self.span())?);
+            for (n, (name, ty)) in (0..).zip(captures) {
+                let address = self.load_ssa(types::I64, chain.plus(8 * n));
+                self.open(name, Place::memory(*ty, address));
+            }
         }
-        for (at, ((name, _), ty)) in decl.params.iter().zip(types).enumerate() {
+        for (at, ((name, _), ty)) in decl.params.iter().zip(params).enumerate() {
             let value = self.param(at, &name.name, ty)?;
             self.bind(name, value)?;
         }
@@ -184,29 +148,31 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     /// A new variable of the value.
     pub(super) fn bind(&mut self, name: &Ident, value: Typed) -> Check<Place> {
         let ty = value.ty;
-        let home = match (&value.val, self.fields(ty)) {
-            (Val::Memory(address), _) => Home::Memory(*address),
+        let target = match (&value.val, self.fields(ty)) {
+            (Val::Memory(address), _) => Target::Memory((*address).into()),
             (_, Some(fields)) if !self.is_pointed_to(&name.name, ty) => {
-                let variables = fields
-                    .iter()
-                    .map(|field| self.builder.declare_var(field.ssa));
-                Home::Variables(variables.collect())
+                let declare = |ssa| self.builder.declare_var(ssa);
+                Target::Variables(fields.iter().map(|field| field.ssa).map(declare).collect())
             }
-            _ => Home::Memory(self.temporary(ty)?),
+            _ => Target::Memory(self.temporary(ty)?.into()),
         };
-        if let Some(frame) = self.s.frames.last_mut() {
-            let id = frame.locals.len();
-            frame.locals.push(Local { ty, home });
-            let scope = frame.scopes.last_mut();
-            scope.map(|scope| scope.insert(Rc::clone(&name.name), id));
-        }
-        let place = self.local(&name.name);
-        let place =
-            place.ok_or_else(|| Diagnostic::new(name.span, "a variable without a place"))?;
+        let has_name = true;
+        let place = Place {
+            ty,
+            target,
+            has_name,
+        };
         if let Val::Scalars(_) = value.val {
             self.write(&place, &value);
         }
+        self.open(&name.name, place.clone());
         Ok(place)
+    }
+
+    /// Makes a place known in this block.
+    fn open(&mut self, name: &Rc<str>, place: Place) {
+        let scope = self.scopes.last_mut();
+        scope.map(|scope| scope.insert(Rc::clone(name), place));
     }
 
     /// Whether a variable has to be in memory.
@@ -216,67 +182,43 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
     }
 
     pub(super) fn open_scope(&mut self) {
-        if let Some(frame) = self.s.frames.last_mut() {
-            frame.scopes.push(HashMap::new());
-        }
+        self.scopes.push(HashMap::new());
     }
 
     pub(super) fn close_scope(&mut self) {
-        if let Some(frame) = self.s.frames.last_mut() {
-            frame.scopes.pop();
-        }
+        self.scopes.pop();
     }
 
-    /// The variable called `name`. One of a function around this one is captured, by those in between too.
-    pub(super) fn local(&mut self, name: &str) -> Option<Place> {
-        let frames = &mut self.s.frames;
-        let mut around = frames.iter();
-        let at = around.rposition(|frame| frame.find(name).is_some())?;
-        let mut id = frames[at].find(name)?;
-        for inner in at + 1..frames.len() {
-            let ty = frames[inner - 1].locals[id].ty;
-            let frame = &mut frames[inner];
-            let home = Home::Captured(frame.captures.len());
-            frame.captures.push(id);
-            frame.locals.push(Local { ty, home });
-            id = frame.locals.len() - 1;
-            frame.scopes.first_mut()?.insert(name.into(), id);
-        }
-        self.local_at(id)
-    }
-
-    fn local_at(&mut self, id: usize) -> Option<Place> {
-        let Local { ty, home } = self.s.frames.last()?.locals.get(id)?.clone();
-        let target = match home {
-            Home::Variables(variables) => Target::Variables(variables),
-            Home::Memory(address) => Target::Memory(address.into()),
-            Home::Captured(n) => {
-                let at = Address::from(self.chain?).plus(8 * n as u64);
-                Target::Memory(self.load_ssa(types::I64, at).into())
-            }
-        };
-        Some(Place {
-            ty,
-            target,
-            has_name: true,
-        })
+    /// The variable called `name`.
+    pub(super) fn local(&self, name: &str) -> Option<Place> {
+        let mut scopes = self.scopes.iter().rev();
+        scopes.find_map(|scope| scope.get(name)).cloned()
     }
 
     /// A function in this one, as a pointer that C can call: a closure, which passes the static chain on. The chain leads to the addresses of what is
-    /// captured.
+    /// captured: variables by the names that the function uses, and the functions in it.
     pub(super) fn closure(&mut self, decl: &'p FnDecl, span: Span) -> Check<Typed> {
-        let name = format!("{}.{}", self.s.functions[self.id].name, decl.name.name);
-        let id = self.s.add_function(decl, name.into())?;
-        let captures = self.s.function_body(id)?;
+        let mut names: Vec<&Rc<str>> = decl.uses.names.iter().collect();
+        names.sort_unstable();
+        let (mut captures, mut addresses) = (Vec::new(), Vec::new());
+        for name in names {
+            if let Some(Place {
+                ty,
+                target: Target::Memory(address),
+                ..
+            }) = self.local(name)
+            {
+                captures.push((Rc::clone(name), ty));
+                addresses.push(self.address(address));
+            }
+        }
         let chain = self.temporary_of(8 * captures.len() as u64, 8)?;
-        for (n, local) in (0..).zip(captures) {
-            let Some(Target::Memory(address)) = self.local_at(local).map(|place| place.target)
-            else {
-                return fail(span, "a variable that is captured has no address");
-            };
-            let address = self.address(address);
+        for (n, address) in (0..).zip(addresses) {
             self.store_ssa(address, Address::from(chain).plus(8 * n));
         }
+        let name = format!("{}.{}", self.s.functions[self.id].name, decl.name.name);
+        let id = self.s.add_function(decl, name.into())?;
+        self.s.function_body(id, &captures)?;
         self.bind_closure(id, chain, span)
     }
 

@@ -1,6 +1,6 @@
 //! Names from C headers. They come after the program's own, and each is looked into when it is first used: a header may be full of what
-//! the language does not have, as long as the program does not name it. Records keep the layout that the header gives them, and get the members that
-//! the language can spell. An enum is its integer.
+//! the language does not have, as long as the program does not name it. Records keep the layout that the header gives them, if the language can spell their
+//! members. An enum is its integer.
 
 use super::{Function, Meaning, Session};
 use crate::ast::Linkage;
@@ -8,7 +8,7 @@ use crate::diag::{Check, Diagnostic, Span};
 use crate::types::{FnTy, MemberTy, Ty};
 use cabi::{Field, Kind, Scalar, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype, Reason, Written};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// How C distinguishes the names of types, in the order in which they are looked for.
@@ -20,10 +20,6 @@ pub(super) struct Taken {
     functions: HashMap<Rc<str>, usize>,
     /// Records by their C names.
     records: HashMap<String, Ty>,
-    /// Those whose members are known, or are being looked into.
-    filled: HashSet<Ty>,
-    /// Those whose members are to be looked into.
-    pending: Vec<(String, Ty)>,
     /// Why a record has no layout.
     pub(super) reasons: HashMap<Ty, String>,
 }
@@ -43,7 +39,7 @@ impl<'p> Session<'p> {
         self.c_meaning(name, span, Self::c_value)
     }
 
-    /// What `look` finds in the headers, and all that it needs.
+    /// What `look` finds in the headers.
     fn c_meaning(
         &mut self,
         name: &str,
@@ -53,11 +49,7 @@ impl<'p> Session<'p> {
         let Some(import) = self.import else {
             return Ok(None);
         };
-        let found = look(self, &import.header, name);
-        while let Some((name, ty)) = self.taken.pending.pop() {
-            self.fill(&import.header, &name, ty);
-        }
-        found.map_err(|why| {
+        look(self, &import.header, name).map_err(|why| {
             let message = format!("`{name}` of a C header cannot be used: {why}");
             Diagnostic::new(span, message).other(import.span, "headers are used here")
         })
@@ -74,7 +66,7 @@ impl<'p> Session<'p> {
                 (None, Some(skipped)) => skipped?,
                 (None, None) => continue,
             };
-            let ty = self.c_ty(header, &written, true)?;
+            let ty = self.c_ty(header, &written)?;
             return self
                 .same_as(ty, header.ty(&spelled))
                 .map(Meaning::Type)
@@ -99,8 +91,8 @@ impl<'p> Session<'p> {
             return Err("several functions have this name".to_owned());
         }
         match header.reason(name) {
-            None | Some(Reason::Incomplete(_)) => Ok(None),
-            Some(reason) => Err(reason.to_string()),
+            Some(reason) if !is_incomplete(reason) => Err(reason.to_string()),
+            _ => Ok(None),
         }
     }
 
@@ -113,11 +105,11 @@ impl<'p> Session<'p> {
         }
         let mut params = Vec::new();
         for (written, (_, layout)) in prototype.written_params.iter().zip(&prototype.params) {
-            let ty = self.c_ty(header, written, true);
+            let ty = self.c_ty(header, written);
             let ty = ty.and_then(|ty| self.same_as(ty, Some(layout)));
             params.push(ty.map_err(|why| format!("parameter {}: {why}", params.len() + 1))?);
         }
-        let result = self.c_ty(header, &prototype.written_ret, true);
+        let result = self.c_ty(header, &prototype.written_ret);
         let layout = Some(&prototype.ret).filter(|ret| *ret.kind() != Kind::Void);
         let result = result.and_then(|ty| self.same_as(ty, layout));
         let result = result.map_err(|why| format!("result: {why}"))?;
@@ -160,13 +152,13 @@ impl<'p> Session<'p> {
         ))
     }
 
-    /// The type that a declaration writes. Records that only pointers lead to are looked into later.
-    fn c_ty(&mut self, header: &Header, written: &Written, by_value: bool) -> Result<Ty, String> {
+    /// The type that a declaration writes.
+    fn c_ty(&mut self, header: &Header, written: &Written) -> Result<Ty, String> {
         match written {
             Written::Void => Ok(Ty::Void),
             // A value is extended by its sign; what a pointer points to is text, which is of `u8` here.
             Written::Char => self.c_plain(&self.types.model().char()),
-            Written::Named(name) => self.c_named(header, name, by_value),
+            Written::Named(name) => self.c_named(header, name),
             Written::Pointer(to) => {
                 let to = match &**to {
                     Written::Function {
@@ -185,8 +177,8 @@ impl<'p> Session<'p> {
                     }
                     Written::Char => Ok(Ty::U8),
                     // An array is reached through a pointer to its first element.
-                    Written::Array(element, _) => self.c_ty(header, element, false),
-                    to => self.c_ty(header, to, false),
+                    Written::Array(element, _) => self.c_ty(header, element),
+                    to => self.c_ty(header, to),
                 };
                 // What the language cannot say is opaque.
                 Ok(self.types.pointer(to.unwrap_or(Ty::Void)))
@@ -194,7 +186,7 @@ impl<'p> Session<'p> {
             Written::Array(element, len) => {
                 let element = match &**element {
                     Written::Char => Ty::U8,
-                    element => self.c_ty(header, element, true)?,
+                    element => self.c_ty(header, element)?,
                 };
                 // A flexible array has no elements that belong to its record.
                 self.types.array(element, len.unwrap_or(0))
@@ -206,7 +198,7 @@ impl<'p> Session<'p> {
 
     /// A parameter or result of a function that is pointed to, which may be incomplete.
     fn c_passed(&mut self, header: &Header, written: &Written) -> Result<Ty, String> {
-        let ty = self.c_ty(header, written, false)?;
+        let ty = self.c_ty(header, written)?;
         match written {
             Written::Type(layout) => self.same_as(ty, Some(layout)),
             _ => Ok(ty),
@@ -214,7 +206,7 @@ impl<'p> Session<'p> {
     }
 
     /// A record or enum.
-    fn c_named(&mut self, header: &Header, name: &str, by_value: bool) -> Result<Ty, String> {
+    fn c_named(&mut self, header: &Header, name: &str) -> Result<Ty, String> {
         if let Some(Kind::Enum(scalar)) = header.ty(name).map(Type::kind) {
             return self.types.scalar(*scalar);
         }
@@ -223,45 +215,40 @@ impl<'p> Session<'p> {
             let element = self.types.element(self.va_list);
             return Ok(element.map_or(self.va_list, |(tag, _)| tag));
         }
-        let ty = match self.taken.records.get(name) {
-            Some(ty) => *ty,
-            None => {
-                let own = name.rsplit(' ').next().unwrap_or(name);
-                let ty = self.types.add_record(own, name.starts_with("union "));
-                self.taken.records.insert(name.to_owned(), ty);
-                ty
-            }
-        };
-        match by_value {
-            true => self.fill(header, name, ty),
-            false => self.taken.pending.push((name.to_owned(), ty)),
+        if let Some(ty) = self.taken.records.get(name) {
+            return Ok(*ty);
+        }
+        let own = name.rsplit(' ').next().unwrap_or(name);
+        let ty = self.types.add_record(own, name.starts_with("union "));
+        self.taken.records.insert(name.to_owned(), ty);
+        if let Some(reason) = header.reason(name).filter(|reason| !is_incomplete(reason)) {
+            self.taken.reasons.insert(ty, reason.to_string());
         }
         Ok(ty)
     }
 
-    /// Gives a record its members and layout, or the reason why it has none.
-    fn fill(&mut self, header: &Header, name: &str, ty: Ty) {
-        if !self.taken.filled.insert(ty) {
-            return;
+    /// Gives all records their members and layout, or the reason why one has none. Those that a record contains come before it.
+    pub(super) fn read_records(&mut self, header: &Header) -> Result<(), String> {
+        let own = |named: &&NamedType| !named.name.starts_with("struct __va_list");
+        for named in header.records.iter().filter(own) {
+            self.c_named(header, &named.name)?;
         }
-        let mut all = header.records.iter();
-        let named: Option<&NamedType> = all.find(|named| named.name == name);
-        let filled = match (named, header.reason(name)) {
-            (Some(named), _) => self.c_members(&named.ty, |own, n| match named.members.get(n) {
+        for named in header.records.iter().filter(own) {
+            let ty = self.c_named(header, &named.name)?;
+            let members = self.c_members(&named.ty, |own, n| match named.members.get(n) {
                 Some(Written::Type(ty)) => own.c_plain(ty),
-                Some(written) => own.c_ty(header, written, true),
+                Some(written) => own.c_ty(header, written),
                 None => Err("it has no type".to_owned()),
-            }),
-            (None, None | Some(Reason::Incomplete(_))) => return,
-            (None, Some(reason)) => Err(reason.to_string()),
-        };
-        match (filled, self.types.record_mut(ty)) {
-            (Ok(members), Some(record)) => {
-                (record.members, record.layout) = (members, named.map(|named| named.ty.clone()));
+            });
+            match (members, self.types.record_mut(ty)) {
+                (Ok(members), Some(record)) => {
+                    (record.members, record.layout) = (members, Some(named.ty.clone()));
+                }
+                (Ok(_), None) => {}
+                (Err(reason), _) => _ = self.taken.reasons.insert(ty, reason),
             }
-            (Ok(_), None) => {}
-            (Err(reason), _) => _ = self.taken.reasons.insert(ty, reason),
         }
+        Ok(())
     }
 
     fn c_members(
@@ -312,6 +299,10 @@ impl<'p> Session<'p> {
             _ => Err(format!("the language has no type that is C's `{ty}`")),
         }
     }
+}
+
+fn is_incomplete(reason: &Reason) -> bool {
+    matches!(reason, Reason::Incomplete(_))
 }
 
 /// What a type is that was left out, or why: a typedef of something incomplete is as opaque as that.

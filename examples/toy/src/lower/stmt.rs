@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::function::Lowerer;
-use super::value::{Place, Typed, Val};
+use super::value::{Typed, Val};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
@@ -22,13 +22,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     fn stmt(&mut self, stmt: &'p Stmt) -> Check<()> {
         match &stmt.kind {
             StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
-            StmtKind::Assign(place, None, value) => {
-                let target = self.assigned(place)?;
-                let value = self.value(value, target.ty)?;
-                self.write(&target, &value);
-                Ok(())
-            }
-            StmtKind::Assign(place, Some(op), value) => self.update(place, *op, value, stmt.span),
+            StmtKind::Assign(place, op, value) => self.assign(place, *op, value, stmt.span),
             StmtKind::Expr(expr) => match &expr.kind {
                 ExprKind::Call(callee, args) => self.call(callee, args, expr.span).map(|_| ()),
                 _ => {
@@ -91,25 +85,31 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.bind(name, Typed { ty, val }).map(|_| ())
     }
 
-    fn update(&mut self, place: &'p Expr, op: BinaryOp, value: &'p Expr, span: Span) -> Check<()> {
-        let target = self.assigned(place)?;
-        let old = self.read(&target);
-        let is_offset = op.is_shift() || self.s.types.pointee(target.ty).is_some();
-        let right = self.expr(value, (!is_offset).then_some(target.ty))?;
-        let new = self.combine(op, (old, place.span), (right, value.span), span)?;
-        let new = self.coerce(new, target.ty, span)?;
+    fn assign(
+        &mut self,
+        place: &'p Expr,
+        op: Option<BinaryOp>,
+        value: &'p Expr,
+        span: Span,
+    ) -> Check<()> {
+        let target = self.place(place)?;
+        if !target.has_name {
+            let why = Diagnostic::new(place.span, "a value without a name cannot be assigned to");
+            return Err(why.note("put it into a variable first"));
+        }
+        let is_offset = self.s.types.pointee(target.ty).is_some();
+        let new = match op {
+            None => self.value(value, target.ty)?,
+            Some(op) => {
+                let old = self.read(&target);
+                let wanted = Some(target.ty).filter(|_| !is_offset && !op.is_shift());
+                let right = self.expr(value, wanted)?;
+                let new = self.combine(op, (old, place.span), (right, value.span), span)?;
+                self.coerce(new, target.ty, span)?
+            }
+        };
         self.write(&target, &new);
         Ok(())
-    }
-
-    /// The place of what is assigned to.
-    fn assigned(&mut self, expr: &'p Expr) -> Check<Place> {
-        let place = self.place(expr)?;
-        if place.has_name {
-            return Ok(place);
-        }
-        let why = Diagnostic::new(expr.span, "a value without a name cannot be assigned to");
-        Err(why.note("put it into a variable first"))
     }
 
     fn if_stmt(
