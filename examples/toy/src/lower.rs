@@ -26,7 +26,7 @@ use clif_cabi::Lowering;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
 use header::Taken;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use value::Field;
 
@@ -81,7 +81,7 @@ pub(crate) fn lower(
         taken: Taken::default(),
         va_list: Ty::BYTES,
         fields: HashMap::new(),
-        imported: HashMap::new(),
+        imported: BTreeMap::new(),
         compiled: Vec::new(),
     };
     session.whole(program)?;
@@ -124,7 +124,7 @@ struct Session<'p> {
     /// What `fields` says of a type.
     fields: HashMap<Ty, Option<Rc<[Field]>>>,
     /// By symbol: two declarations of one function are one import.
-    imported: HashMap<Rc<str>, (clif_cabi::Function, Option<Rc<str>>)>,
+    imported: BTreeMap<Rc<str>, (clif_cabi::Function, Option<Rc<str>>)>,
     compiled: Vec<Compiled>,
 }
 

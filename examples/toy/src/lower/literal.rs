@@ -3,7 +3,6 @@
 
 use super::Session;
 use super::function::Lowerer;
-use super::memory::words_of;
 use super::value::{Address, Typed, Val, ssa_type};
 use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp};
 use crate::diag::{At, Check, Span, fail};
@@ -85,14 +84,11 @@ impl Session<'_> {
             let name = self.types.name(ty);
             return fail(span, format!("{sign}{value} does not fit into `{name}`"));
         }
-        Ok((
-            ty,
-            if negative {
-                value.wrapping_neg()
-            } else {
-                value
-            },
-        ))
+        let bits = match negative {
+            true => value.wrapping_neg(),
+            false => value,
+        };
+        Ok((ty, bits))
     }
 
     /// The bits of an integer of the type `ty`.
@@ -126,9 +122,13 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
         // What Cranelift does not compute with lives in memory.
         let address = self.temporary(ty)?;
-        for (at, ssa) in words_of(self.s.types.size(ty)) {
-            let word = self.bits(bits >> (8 * at), ssa);
-            self.store_ssa(word, Address::from(address).plus(at));
+        let words: &[_] = match self.s.types.size(ty) {
+            2 => &[(0, types::I16)],
+            _ => &[(0, types::I64), (8, types::I64)],
+        };
+        for (at, ssa) in words {
+            let word = self.bits(bits >> (8 * at), *ssa);
+            self.store_ssa(word, Address::from(address).plus(*at));
         }
         Ok(Typed::memory(ty, address))
     }

@@ -14,9 +14,6 @@ use std::rc::Rc;
 /// What has more scalars is in memory.
 const MAX_FIELDS: usize = 16;
 
-/// What is larger is copied and cleared by libc.
-const MAX_INLINE: u64 = 64;
-
 /// The greatest frame; Cranelift counts it in 32 bits, and threads have stacks of a few MiB.
 const MAX_FRAME: u64 = 4 << 20;
 
@@ -148,35 +145,18 @@ impl Lowerer<'_, '_, '_> {
         }
     }
 
+    /// A copy may overlap what it is of: all is read before anything is written.
     fn copy(&mut self, from: Value, to: Address, size: u64) {
-        if size > MAX_INLINE {
-            let to = self.address(to);
-            let bytes = self.ins().iconst(types::I64, size.cast_signed());
-            let config = self.s.module.target_config();
-            self.builder.call_memmove(config, to, from, bytes);
-            return;
-        }
-        // All is read before anything is written.
-        let words = words_of(size);
-        let load = |(at, ssa): &(u64, Type)| self.load_ssa(*ssa, Address::from(from).plus(*at));
-        let values: Vec<Value> = words.iter().map(load).collect();
-        for ((at, _), value) in words.iter().zip(values) {
-            self.store_ssa(value, to.plus(*at));
-        }
+        let (to, flags) = (self.address(to), MemFlagsData::new());
+        let config = self.s.module.target_config();
+        let builder = &mut self.builder;
+        builder.emit_small_memory_copy(config, to, from, size, 1, 1, false, flags);
     }
 
     pub(super) fn zero(&mut self, address: Value, size: u64) {
-        if size > MAX_INLINE {
-            let byte = self.ins().iconst(types::I8, 0);
-            let bytes = self.ins().iconst(types::I64, size.cast_signed());
-            let config = self.s.module.target_config();
-            self.builder.call_memset(config, address, byte, bytes);
-            return;
-        }
-        for (at, ssa) in words_of(size) {
-            let zero = self.ins().iconst(ssa, 0);
-            self.store_ssa(zero, Address::from(address).plus(at));
-        }
+        let config = self.s.module.target_config();
+        let builder = &mut self.builder;
+        builder.emit_small_memset(config, address, 0, size, 1, MemFlagsData::new());
     }
 
     /// An address in the frame for a value of type `ty`.
@@ -222,16 +202,4 @@ impl Lowerer<'_, '_, '_> {
         self.store(value, address.into());
         Ok(address)
     }
-}
-
-/// Integers that cover `size` bytes exactly: 8 each, then 4, 2 and 1.
-pub(super) fn words_of(size: u64) -> Vec<(u64, Type)> {
-    let (mut words, mut at) = (Vec::new(), 0);
-    for ssa in [types::I64, types::I32, types::I16, types::I8] {
-        while size - at >= u64::from(ssa.bytes()) {
-            words.push((at, ssa));
-            at += u64::from(ssa.bytes());
-        }
-    }
-    words
 }

@@ -49,7 +49,7 @@ float _Complex complex_half(float _Complex z) { return z / 2; }
 
 /* Registers run out in the middle. */
 double crowd(long a, struct pair p, struct point q, long b, struct pair r, struct box s, struct point t, struct triple u,
-             long c, struct pair v, struct point w, char last)
+             long c, struct pair v, struct point w, signed char last)
 {
     return a + 2 * p.x + 3 * p.n + 4 * q.x + 5 * q.y + 6 * b + 7 * r.x + 8 * r.n + 9 * s.low.x + 10 * s.high.y + 11 * s.tag +
            12 * t.x + 13 * t.y + 14 * u.a + 15 * u.b + 16 * u.c + 17 * c + 18 * v.x + 19 * v.n + 20 * w.x + 21 * w.y + 22 * last;

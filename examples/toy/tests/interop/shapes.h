@@ -31,7 +31,7 @@ __int128 wide_sum(__int128, long, __int128);
 long double _Complex complex_turn(long double _Complex);
 float _Complex complex_half(float _Complex);
 double crowd(long, struct pair, struct point, long, struct pair, struct box, struct point, struct triple, long, struct pair,
-             struct point, char);
+             struct point, signed char);
 double sum_of(int, ...);
 struct point each(struct point (*)(struct point, int), struct point, int);
 void choose(struct box (*)(struct tagged, struct box, long double));
