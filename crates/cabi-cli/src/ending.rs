@@ -1,6 +1,24 @@
-//! How processes of this command end: a child with its parent, and in words.
+//! Processes of this command: how one is started, and how it ends, with its parent and in words.
 
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
+
+/// This command once more, by the emulator that `CABI_RUNNER` names if this process runs under one.
+///
+/// # Errors
+/// The system does not say where this command is.
+pub(crate) fn own_command() -> Result<Command, String> {
+    let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
+    let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    Ok(match words.next() {
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.args(words).arg(own);
+            command
+        }
+        None => Command::new(own),
+    })
+}
 
 /// How a child ended, in words that follow its name in a message.
 #[cfg(unix)]

@@ -6,9 +6,9 @@
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
-use crate::ending::ending;
+use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 use crate::reading::check;
 
@@ -85,15 +85,16 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
         let folder = std::env::temp_dir();
         format!("no temporary file can be made in {}: {e}", folder.display())
     })?;
-    let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
+    let mut own = own_command()?;
+    let program = own.get_program().display().to_string();
     let mut words = std::env::args_os().skip(1);
-    let child = Command::new(&own)
+    let child = own
         .args(words.next())
         .arg("--progress")
         .arg(&progress.path)
         .args(words)
         .spawn();
-    let wrong = |e: io::Error| format!("{}: {e}", own.display());
+    let wrong = |e: io::Error| format!("{program}: {e}");
     let mut child = child.map_err(wrong)?;
     let has_read = || progress.read().is_ok_and(|reached| !reached.is_empty());
     let ended = check::wait(&mut child, has_read).map_err(wrong)?;

@@ -2,7 +2,7 @@
 //!
 //! `explain` and `call` read and work in the child; `verify`, which has children of its own, first asks one whether reading ends.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cabi_header::{HeaderError, Options};
 use clap::Args;
 
-use crate::ending::ending;
+use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 
 /// How many bytes of memory the child may have, and how long it may take.
@@ -138,18 +138,22 @@ pub(crate) fn in_child(
         crate::ending::end_with_parent();
         return work();
     }
-    let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
-    let child = Command::new(&own)
+    let mut own = own_command()?;
+    let child = own
         .args(std::env::args_os().skip(1))
         .env(CHILD, "1")
         .spawn();
-    let mut child = child.map_err(|e| format!("{}: {e}", own.display()))?;
-    let ended = wait(&mut child, || false).map_err(|e| format!("{}: {e}", own.display()))?;
+    let mut child = child.map_err(|e| wrong(&own, &e))?;
+    let ended = wait(&mut child, || false).map_err(|e| wrong(&own, &e))?;
     match ended.and_then(|status| status.code()) {
         Some(0) => Ok(String::new()),
         Some(code) => Err(Failure::of_child(code)),
         None => Err(not_read(what, ended).into()),
     }
+}
+
+fn wrong(command: &Command, error: &io::Error) -> String {
+    format!("{}: {error}", command.get_program().display())
 }
 
 /// The message that libclang has not come back from `what` it read: it `ended` the process, or its time was up.
@@ -195,15 +199,15 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
 ///
 /// The child says what is wrong, a line for each error: without its limits the same text may take all memory there is.
 pub(crate) fn text(what: &str, text: &str, name: &str, args: &[String]) -> Result<(), String> {
-    let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
-    let mut child = Command::new(&own)
+    let mut own = own_command()?;
+    let mut child = own
         .args(["read-c", "--name", name, "--what", what, "--"])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|e| format!("{}: {e}", own.display()))?;
+        .map_err(|e| wrong(&own, &e))?;
     if let Some(mut input) = child.stdin.take() {
         // The child may have ended before it reads, which is found below.
         let _ = input.write_all(text.as_bytes());
@@ -223,7 +227,7 @@ pub(crate) fn text(what: &str, text: &str, name: &str, args: &[String]) -> Resul
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(_)) if !said.is_empty() => Err(said),
         Ok(ended) => Err(not_read(what, ended)),
-        Err(error) => Err(format!("{}: {error}", own.display())),
+        Err(error) => Err(wrong(&own, &error)),
     }
 }
 
