@@ -11,7 +11,7 @@ use crate::lex::{Spanned, Token, lex, unescape};
 use std::rc::Rc;
 
 /// How deep a program may nest. Every later pass recurses over the tree.
-const MAX_DEPTH: u32 = 128;
+const MAX_DEPTH: u32 = 64;
 
 /// The tree of `source`.
 pub(crate) fn parse(source: &str) -> Check<Program> {
