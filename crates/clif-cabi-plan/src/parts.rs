@@ -97,6 +97,7 @@ pub type ClifParts = SmallVec<[ClifPart; 4]>;
 /// assert_eq!(value_type(&cabi::Type::F80), None);
 /// ```
 #[must_use]
+#[inline]
 pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_type(*scalar, ty.size()),

@@ -5,9 +5,6 @@ use std::fmt;
 use cabi::Reg;
 use smallvec::SmallVec;
 
-#[cfg(doc)]
-use crate::signature::Purpose;
-
 /// Where Cranelift puts one parameter.
 ///
 /// Offsets are bytes from the start of the argument area: at a function's entry offset 0 is the byte just above
@@ -21,7 +18,7 @@ pub enum ClifPlace {
         /// Bytes from the start of the argument area.
         offset: u32,
     },
-    /// The bytes of a [`StructArgument`](Purpose::StructArgument), in the argument area itself; the CLIF value is
+    /// The bytes of a [`StructArgument`](crate::Purpose::StructArgument), in the argument area itself; the CLIF value is
     /// their address (in the caller: the address they are copied from).
     Area {
         /// Bytes from the start of the argument area.
@@ -62,7 +59,7 @@ pub struct Places {
     pub params: SmallVec<[ClifPlace; 16]>,
     /// One register for each result of the signature, in their order.
     pub results: SmallVec<[Reg; 4]>,
-    /// The register in which the function returns its [`StructReturn`](Purpose::StructReturn) parameter, where
+    /// The register in which the function returns its [`StructReturn`](crate::Purpose::StructReturn) parameter, where
     /// it has one. Cranelift does this unasked when it compiles the function; a CLIF caller never sees it.
     pub sret_returned_in: Option<Reg>,
     /// Bytes of the argument area that a caller reserves: a multiple of 16, the shadow space included.

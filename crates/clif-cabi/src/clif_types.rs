@@ -163,6 +163,7 @@ pub(crate) fn type_names(types: impl Iterator<Item = Type>) -> String {
 /// assert_eq!(clif_cabi::value_type(&cabi::Type::F80), None);
 /// ```
 #[must_use]
+#[inline]
 pub fn value_type(ty: &cabi::Type) -> Option<Type> {
     plan::value_type(ty).map(clif_type)
 }

@@ -58,6 +58,7 @@ impl ResultPlan {
 
     /// The parts of the result, where it has some.
     #[must_use]
+    #[inline]
     pub fn parts(&self) -> &[ClifPart] {
         match self {
             Self::Parts { parts, .. } | Self::Stub { parts, .. } | Self::Vectors { parts, .. } => {

@@ -136,12 +136,13 @@ impl ArgTable {
 
     /// Argument `arg`.
     #[must_use]
+    #[inline]
     pub fn get(&self, arg: usize) -> Option<Arg<'_>> {
         let own = self.args.get(arg)?;
         Some(Arg {
             mode: own.mode,
-            parts: self.parts.get(range(own.parts))?,
-            locs: self.locs.get(range(own.locs))?,
+            parts: self.parts.get(range(own.parts)).unwrap_or_default(),
+            locs: self.locs.get(range(own.locs)).unwrap_or_default(),
         })
     }
 

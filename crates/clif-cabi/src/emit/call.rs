@@ -44,7 +44,7 @@ impl CallSite<'_, '_, '_> {
         };
         let values = self.values(args, ret, address)?;
         let inst = callable.emit(self.builder, &values);
-        let results = Values::from_slice(self.builder.inst_results(inst));
+        let results = own_results(&self.plan.result, self.builder.inst_results(inst));
         self.results_out(pop, &results, ret)
     }
 
@@ -67,7 +67,8 @@ impl CallSite<'_, '_, '_> {
         check::result_form(dfg, self.plan, ret)?;
         check::results(dfg, self.plan, results)?;
         let pop = self.pop_stub(stubs)?;
-        self.results_out(pop, results, ret)
+        let results = own_results(&self.plan.result, results);
+        self.results_out(pop, &results, ret)
     }
 
     fn results_out(
@@ -82,11 +83,7 @@ impl CallSite<'_, '_, '_> {
         }
         let result = CValue::result(self.plan);
         match (&self.plan.result, pop, results) {
-            (ResultPlan::Parts { results: own, .. }, ..) => {
-                let parts = own.iter().filter_map(|i| results.get(*i));
-                let parts: Values = parts.copied().collect();
-                result.parts_to_form(self.builder, &parts, ret)
-            }
+            (ResultPlan::Parts { .. }, ..) => result.parts_to_form(self.builder, results, ret),
             (ResultPlan::Vectors { .. }, _, [base]) if matches!(ret, Ret::Parts | Ret::Fields) => {
                 result.memory_to_form(self.config, self.builder, Address::at(*base), ret)
             }
@@ -117,4 +114,16 @@ impl CallSite<'_, '_, '_> {
         let (pop, _) = import_stub(stubs, pop.clone(), &signature, self.builder.func)?;
         Ok(Some(pop))
     }
+}
+
+/// The parts of the C result, in their order, picked from the CLIF `results`; otherwise all of these.
+fn own_results(plan: &ResultPlan, results: &[Value]) -> Values {
+    let ResultPlan::Parts { results: own, .. } = plan else {
+        return Values::from_slice(results);
+    };
+    let mut values = Values::new();
+    for value in own.iter().filter_map(|i| results.get(*i)) {
+        values.push(*value);
+    }
+    values
 }

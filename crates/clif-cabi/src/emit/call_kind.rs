@@ -45,7 +45,7 @@ impl CallSite<'_, '_, '_> {
                 Code::Function(function)
             }
             Callee::Address(address) => {
-                check::callee(&func.dfg, address)?;
+                check::address(&func.dfg, address, &"callee", &cabi::Type::FN_PTR)?;
                 Code::Address(address)
             }
         };
@@ -57,11 +57,13 @@ impl CallSite<'_, '_, '_> {
             }
             None => (None, import::planned_signature(func, &plan.signature), 0),
         };
-        // What else may be refused, before the first instruction.
-        self.pop_stub(stubs)?;
         let address = match code {
             Code::Address(address) => address,
-            Code::Function(own) => self.builder.ins().func_addr(types::I64, own),
+            Code::Function(own) => {
+                // What else may be refused, before the first instruction.
+                self.pop_stub(stubs)?;
+                self.builder.ins().func_addr(types::I64, own)
+            }
         };
         let extra = std::iter::repeat_n(address, n_extra).collect();
         let code = stub.map_or(Code::Address(address), Code::Function);

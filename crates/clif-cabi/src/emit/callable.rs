@@ -114,7 +114,7 @@ impl Callable {
         let signature = match self.code {
             Code::Function(func) => check::imported(dfg, func)?,
             Code::Address(to) => {
-                check::callee(dfg, to)?;
+                check::address(dfg, to, &"callee", &cabi::Type::FN_PTR)?;
                 self.signature
             }
         };

@@ -113,11 +113,6 @@ pub(crate) fn address(
     }
 }
 
-/// Refuses what is not the address of a function.
-pub(super) fn callee(dfg: &DataFlowGraph, value: Value) -> Result<(), LowerError> {
-    address(dfg, value, &"callee", &cabi::Type::FN_PTR)
-}
-
 /// Whether `values` have these types.
 pub(super) fn are_of(
     dfg: &DataFlowGraph,
@@ -142,7 +137,7 @@ impl CValue<'_> {
             (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => {
                 let found = type_of(dfg, *value);
                 match self.whole() {
-                    Some(own) if own.bits() == found.bits() => Ok(()),
+                    Some(own) if own == found || own.bits() == found.bits() => Ok(()),
                     Some(own) => Err(self.error(own.to_string(), type_name(found))),
                     None => no_form("Arg::Value"),
                 }

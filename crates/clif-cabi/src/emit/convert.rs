@@ -146,7 +146,7 @@ pub(super) fn join(
 /// The value `ty` whose bits are the low ones of a part.
 pub(super) fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
     let from = builder.func.dfg.value_type(value);
-    if from.bits() == ty.bits() {
+    if from == ty || from.bits() == ty.bits() {
         return reshape(builder, value, ty);
     }
     if from.bits() <= 64 && from.bits() > ty.bits() {

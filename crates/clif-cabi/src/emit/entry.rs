@@ -229,7 +229,7 @@ impl Entry {
             return arg.memory_to_form(self.config, builder, from, ret);
         }
         let mut values = Values::new();
-        for (i, loc) in arg.locs.iter().enumerate() {
+        for (i, loc) in self.locs(arg).iter().enumerate() {
             let ty = (arg.parts.get(i)).map_or(types::I64, |part| clif_type(part.ty));
             values.push(self.param_or_load(builder, loc, ty)?);
         }
@@ -238,6 +238,11 @@ impl Entry {
             return Ok(Returned::Nothing);
         }
         arg.parts_to_form(builder, &values, ret)
+    }
+
+    fn locs(&self, arg: &CValue<'_>) -> &[ArgLoc] {
+        let own = arg.arg.and_then(|i| self.plan.args.get(i));
+        own.map_or(&[], |own| own.locs)
     }
 
     /// Where an argument is that has an address already.
@@ -250,7 +255,7 @@ impl Entry {
         let size = arg.ty.size();
         let is_part = |part: &ClifPart| u64::from(part.size) == size;
         let is_whole = arg.mode == PassMode::Area || arg.parts.iter().all(is_part);
-        Ok(match (arg.mode, arg.locs) {
+        Ok(match (arg.mode, self.locs(arg)) {
             (PassMode::Stub { offset }, _) => {
                 let saved = self.plan.saved.map(IncomingArea::Param);
                 Some(incoming_area(builder, &self.params, saved, offset)?)

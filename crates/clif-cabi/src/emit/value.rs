@@ -6,7 +6,7 @@ use std::fmt;
 use crate::cranelift::codegen::ir::{Type, Value};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{ArgLoc, ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
+use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
 use super::forms::{Arg, Ret, Returned};
@@ -22,13 +22,11 @@ const NO_FIELDS: LowerError = LowerError::Stub("fields that no instruction takes
 #[derive(Clone, Copy)]
 pub(super) struct CValue<'a> {
     /// Which argument it is. `None`: the result.
-    arg: Option<usize>,
+    pub(super) arg: Option<usize>,
     pub(super) ty: &'a cabi::Type,
     pub(super) mode: PassMode,
     /// The parts that it can be given and received in.
     pub(super) parts: &'a [ClifPart],
-    /// Where an argument is.
-    pub(super) locs: &'a [ArgLoc],
 }
 
 /// `argument 2`, `result`.
@@ -49,7 +47,6 @@ impl<'a> CValue<'a> {
             ty: &param.ty,
             mode: arg.mode,
             parts: arg.parts,
-            locs: arg.locs,
         })
     }
 
@@ -60,7 +57,6 @@ impl<'a> CValue<'a> {
             ty,
             mode: plan.result.mode(ty),
             parts: plan.result.parts(),
-            locs: &[],
         }
     }
 
