@@ -132,10 +132,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             let value = self.entry.value(&mut self.builder, at);
             return Ok(Typed::ssa(ty, value.at(span)?));
         }
-        let in_parts = matches!(
-            self.entry.plan().abi.args[at].place,
-            cabi::Place::Parts(_)
-        );
+        let in_parts = matches!(self.entry.plan().abi.args[at].place, cabi::Place::Parts(_));
         if in_parts && !self.is_pointed_to(name, ty) && self.fields(ty).is_some() {
             let values = self.entry.fields(&mut self.builder, at).at(span)?;
             let val = Val::Scalars(values.iter().copied().collect());
