@@ -10,11 +10,8 @@ use cabi::convention::{ArgFlags, Convention, Rule, Want};
 pub(crate) const C: Convention = AAPCS64;
 pub(crate) const LANG: Convention = AARCH64_LANG;
 
-/// Rules before all others: of the pointer to a result, and of large records.
-pub(crate) const MORE: &[Rule] = &[
-    Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8])),
-    Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 }),
-];
+pub(crate) const SRET: Rule = Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8]));
+pub(crate) const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });
 /// The register of the first integer of `PERMUTED`.
 pub(crate) const FIRST: Reg = X1;
 pub(crate) const OTHER: &[Reg] = &[FIRST, X0, X4, X3];

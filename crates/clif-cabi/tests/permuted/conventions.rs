@@ -8,8 +8,8 @@ use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
 
 pub(crate) use machine::FIRST;
 use machine::{
-    ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LANG_RESULTS, LANG_SECOND_FIRST, LAST, LAST_FLOATS,
-    MORE, OTHER, OTHER_FLOATS, OTHER_RESULTS, OTHER_RESULTS_FLOATS,
+    ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LANG_RESULTS, LANG_SECOND_FIRST, LARGE, LAST,
+    LAST_FLOATS, OTHER, OTHER_FLOATS, OTHER_RESULTS, OTHER_RESULTS_FLOATS, SRET,
 };
 
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
@@ -42,7 +42,8 @@ const fn convention(
 pub(crate) static PERMUTED: Convention = convention(
     "permuted",
     &[
-        Rule::DelegateTo(MORE),
+        SRET,
+        LARGE,
         Rule::IfType(INTS, &Rule::AssignToReg(OTHER)),
         Rule::IfType(FLOATS, &Rule::AssignToReg(OTHER_FLOATS)),
         MEMORY,
@@ -54,7 +55,8 @@ pub(crate) static PERMUTED: Convention = convention(
 static LAST_FIRST: Convention = convention(
     "last first",
     &[
-        Rule::DelegateTo(MORE),
+        SRET,
+        LARGE,
         Rule::IfType(INTS, &Rule::AssignToReg(LAST)),
         Rule::IfType(FLOATS, &Rule::AssignToReg(LAST_FLOATS)),
         MEMORY,
@@ -66,7 +68,8 @@ static LAST_FIRST: Convention = convention(
 static BOTH: Convention = convention(
     "both",
     &[
-        Rule::DelegateTo(MORE),
+        SRET,
+        LARGE,
         Rule::IfType(SCALAR_FLOATS, &Rule::AssignToBoth(BOTH_FLOATS)),
         Rule::IfType(INTS, &Rule::AssignToReg(BOTH_INTS)),
         MEMORY,

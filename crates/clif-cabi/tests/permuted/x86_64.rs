@@ -7,8 +7,9 @@ use cabi::{Reg, X86_64_LANG, X86_64_SYSV};
 pub(crate) const C: Convention = X86_64_SYSV;
 pub(crate) const LANG: Convention = X86_64_LANG;
 
-/// Rules before all others.
-pub(crate) const MORE: &[Rule] = &[];
+/// C's pointer to a result is an ordinary argument, and large records are on the stack: no rules.
+pub(crate) const SRET: Rule = Rule::DelegateTo(&[]);
+pub(crate) const LARGE: Rule = SRET;
 /// The register of the first integer of `PERMUTED`.
 pub(crate) const FIRST: Reg = RSI;
 pub(crate) const OTHER: &[Reg] = &[FIRST, RDI, R8, RCX];
