@@ -129,7 +129,7 @@ impl Entry {
         })
     }
 
-    /// The parts of argument `index`, those of [`EntryPlan::parts`](crate::EntryPlan::parts): passed in registers, or loaded from the argument
+    /// The parts of argument `index`, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from the argument
     /// area. A caller may give the argument in the same parts.
     ///
     /// # Errors

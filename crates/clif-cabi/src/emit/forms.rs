@@ -18,7 +18,7 @@ pub enum Arg {
         /// Bytes added to it.
         offset: i32,
     },
-    /// Already in parts, those of [`CallPlan::parts`](crate::CallPlan::parts).
+    /// Already in parts, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts).
     Parts(Values),
     /// By its fields, those of [`fields`](crate::fields): each an SSA value, put together in registers.
     Fields(Values),
@@ -67,7 +67,7 @@ pub enum Ret {
     Ignore,
     /// As one SSA value of the type [`value_type`](crate::value_type) names.
     Value,
-    /// As parts, those of [`CallPlan::result_parts`](crate::CallPlan::result_parts).
+    /// As parts, those of [`ResultPlan::parts`](clif_cabi_plan::ResultPlan::parts).
     Parts,
     /// As fields, those of [`fields`](crate::fields).
     Fields,

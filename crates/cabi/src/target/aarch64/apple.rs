@@ -143,11 +143,11 @@ fn homogeneous(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error>
         return Ok(None);
     };
     let element = found.parts.first().map_or(1, |part| part.size.into());
-    if element == 16 && cx.role == Role::Unnamed {
+    // A caller aligns it to a slot, whatever its elements and itself are aligned to.
+    if cx.role == Role::Unnamed && (element == 16 || ty.align() >= 16) {
         let why =
-            "clang's callers do not align unnamed records of 16-byte vectors as its `va_arg` does";
+            "clang's callers do not align an unnamed homogeneous aggregate as its `va_arg` does";
         return Err(disputed(ty, why, APPLE_ARM64.name));
     }
-    check_unnamed(ty, cx)?;
     Ok(Some(found.group(ty, element, cx)))
 }
