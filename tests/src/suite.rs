@@ -54,7 +54,7 @@ impl Suite {
         })
     }
 
-    /// Whether all cases run: known failures that none of them meets are then failures. Those that are listed are of x86-64.
+    /// Whether all cases run: known failures that none of them meets are then failures. `expected.toml` has failures of x86-64 only.
     pub(crate) fn is_complete(&self) -> bool {
         cfg!(target_arch = "x86_64")
             && self.only.is_none()

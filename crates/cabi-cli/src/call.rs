@@ -60,7 +60,7 @@ pub(crate) struct Call {
     /// Header that declares the function, as after `#include`: `stdlib.h`, or a path.
     #[arg(short, long, value_name = "HEADER", required = true)]
     include: Vec<String>,
-    /// Library that defines the function, by file name or soname; searched before the C library. With --target: a file of C (`.c`); for Linux also an object
+    /// Library that defines the function, by file name or soname; searched before the C library. With --target of another machine or system: a file of C (`.c`); for Linux also an object
     /// file or a static library.
     #[arg(short, long = "library", value_name = "LIB")]
     libraries: Vec<String>,

@@ -2,13 +2,16 @@
 
 use std::process::{Command, ExitStatus};
 
-/// This command once more, by the emulator that `CABI_RUNNER` names if this process runs under one.
+/// This command once more: of AArch64, by the emulator that `CABI_RUNNER` names, if it does.
 ///
 /// # Errors
 /// The system does not say where this command is.
 pub(crate) fn own_command() -> Result<Command, String> {
     let own = std::env::current_exe().map_err(|e| format!("the path of this command: {e}"))?;
-    let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
+    let runner = match cfg!(target_arch = "x86_64") {
+        true => String::new(),
+        false => std::env::var("CABI_RUNNER").unwrap_or_default(),
+    };
     let mut words = runner.split_whitespace();
     Ok(match words.next() {
         Some(emulator) => {

@@ -126,7 +126,7 @@ fn is_here(what: &str) -> bool {
         "gcc" => *GCC,
         "clang" => *CLANG,
         "cc" => *CC,
-        // None of these is required; the suite `targets` requires the first.
+        // None of these is required; the suite `random` requires the first.
         "aarch64" => runs("aarch64-linux-gnu-gcc") && runs("qemu-aarch64"),
         "gcc-11" | "clang-19" => runs(what),
         "avx" => std::arch::is_x86_feature_detected!("avx"),

@@ -311,7 +311,7 @@ impl Types {
     }
 }
 
-/// Things without twins, by their places.
+/// Values, each different from the others and found by its index.
 struct Interned<T> {
     list: Vec<T>,
     places: HashMap<T, usize>,

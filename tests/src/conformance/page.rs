@@ -63,19 +63,21 @@ fn compilers(measured: &Measured) -> String {
 }
 
 fn targets(measured: &Measured) -> String {
-    let row = |one: &OfCompiler| {
-        let count = |outcome| one.counts.get(&outcome).copied().unwrap_or(0);
-        let [passes, lacks, refused, itself] = [
-            Outcome::Passes,
-            Outcome::Lacks,
-            Outcome::Refused,
-            Outcome::SelfInconsistent,
-        ]
-        .map(count);
-        let counts = format!("{passes} | {lacks} | {refused} | {itself}");
-        format!("{} {counts} |\n", start_of(one))
-    };
-    measured.targets.iter().map(row).collect()
+    measured.targets.iter().map(row_of_target).collect()
+}
+
+/// The counts of a compiler of another target, as the page has them.
+pub fn row_of_target(one: &OfCompiler) -> String {
+    let count = |outcome| one.counts.get(&outcome).copied().unwrap_or(0);
+    let [passes, lacks, refused, itself] = [
+        Outcome::Passes,
+        Outcome::Lacks,
+        Outcome::Refused,
+        Outcome::SelfInconsistent,
+    ]
+    .map(count);
+    let counts = format!("{passes} | {lacks} | {refused} | {itself}");
+    format!("{} {counts} |\n", start_of(one))
 }
 
 /// How the rows of a compiler of another target begin.

@@ -25,7 +25,7 @@ pub struct OfCompiler {
     pub counts: BTreeMap<Outcome, usize>,
     /// Why some have no answer, and how many.
     pub notes: BTreeMap<String, usize>,
-    /// Those that fail, with the reason.
+    /// Failed cases, each with its reason.
     pub failures: Vec<String>,
     /// How many calls were right.
     pub n_calls: usize,
@@ -108,7 +108,7 @@ pub fn run(compiler: &Compiler) -> Result<OfCompiler> {
     }
     for (case, (outcome, why)) in outcomes {
         match outcome {
-            Outcome::Fails => all.failures.push(format!("{case}: {why}")),
+            Outcome::Fails => all.failures.push(without_folder(&format!("{case}: {why}"))),
             Outcome::SelfInconsistent => all.note(&format!("{case}: {why}"), 1),
             Outcome::Passes => {}
             _ => all.note(&why, 1),
@@ -183,8 +183,12 @@ impl OfCompiler {
     }
 
     fn note(&mut self, why: &str, n: usize) {
-        let folder = format!("{}/", crate::corpus::folder().display());
-        let why = &why.replace(&folder, "");
-        *self.notes.entry(why.to_owned()).or_default() += n;
+        *self.notes.entry(without_folder(why)).or_default() += n;
     }
+}
+
+/// `text` without the path of the corpus.
+fn without_folder(text: &str) -> String {
+    let folder = format!("{}/", crate::corpus::folder().display());
+    text.replace(&folder, "")
 }

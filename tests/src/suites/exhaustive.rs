@@ -53,6 +53,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     for compiler in compilers_of_programs(suite)? {
+        if !suite.wants(compiler.target().name()) {
+            continue;
+        }
         let mut plan = Exhaustive::new(compiler)?;
         // Few transitions are of Windows's convention.
         plan.stride = plan.n_wanted().div_ceil(PROGRAMS).clamp(1, IN_PROGRAMS);

@@ -280,7 +280,7 @@ fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> 
 }
 
 /// Mistakes in how this machine's C is called: on AArch64 each rule of its convention dropped.
-fn mistakes() -> Result<Vec<Mutant>> {
+fn mistakes(report: &mut Report) -> Result<Vec<Mutant>> {
     if HERE == Target::X86_64_LINUX {
         return Ok(MUTANTS.to_vec());
     }
@@ -298,6 +298,7 @@ fn mistakes() -> Result<Vec<Mutant>> {
         Some(_) => 6,
         None => 1,
     };
+    report.note(format!("every {step}th rule of the convention is dropped"));
     let dropped = mutations::dropped(convention).step_by(step);
     Ok(dropped.map(mutant).collect())
 }
@@ -311,7 +312,7 @@ fn mutants(prepared: &Prepared<'_>, has_avx: bool, suite: &mut Suite) -> Result<
     for part in &right.parts {
         report.outcome(ENGINE, "no mistake", is_clean(&right, part));
     }
-    for mutant in mistakes()? {
+    for mutant in mistakes(report)? {
         if mutant.needs_wide_vectors() && !has_avx {
             report.not_run(ENGINE, mutant.name, "this machine does not have AVX");
             continue;

@@ -70,7 +70,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         let engine = format!("{} control", reference.name());
         suite.report.outcome(&engine, "policy", outcome);
     }
-    let programs = compilers_of_programs(suite)?;
+    let mut programs = compilers_of_programs(suite)?;
+    programs.retain(|one| suite.wants(one.target().name()));
     for compiler in &programs {
         take(&by_cranelift, std::slice::from_ref(compiler), suite)?;
     }

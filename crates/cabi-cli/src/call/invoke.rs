@@ -55,7 +55,7 @@ impl Block {
     }
 }
 
-/// Where another process has it.
+/// The address of the arguments' memory in another process.
 const ELSEWHERE: usize = 1 << 36;
 
 impl Memory {

@@ -140,4 +140,7 @@ __attribute__((weak, sysv_abi)) _Float16 __truncsfbf2(float x) {
 ";
 
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
-pub const FRAME: &str = include_str!("c/frame.c");
+pub const FRAME: &str = concat!(
+    include_str!("c/memory_functions.c"),
+    include_str!("c/frame.c")
+);

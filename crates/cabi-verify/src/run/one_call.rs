@@ -9,7 +9,7 @@ use crate::build::cranelift_object::{CraneliftObject, ours};
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::case::Direction;
-use crate::emit::c::main_program::{ONE_CALL, WINDOWS};
+use crate::emit::c::main_program::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
 use crate::scratch::Scratch;
 
 /// To how many bytes a program aligns arguments and result.
@@ -62,6 +62,11 @@ impl OneCall<'_> {
             .find(|ty| ty.align() > ALIGN)
         {
             return Err(format!("{ty} is aligned to more than {ALIGN} bytes"));
+        }
+        if self.symbol == "main" {
+            return Err(
+                "main: the program that makes the call has a function of this name".to_owned(),
+            );
         }
         let is_c = |file: &&&Path| file.extension().is_some_and(|extension| extension == "c");
         if self.is_foreign()
@@ -131,7 +136,8 @@ impl OneCall<'_> {
             .collect();
         let (sources, objects): (Vec<_>, Vec<_>) =
             paths.iter().partition(|path| path.ends_with(".c"));
-        let include = |path: &&std::borrow::Cow<'_, str>| format!("#include \"{path}\"\n");
+        let include =
+            |path: &&std::borrow::Cow<'_, str>| format!("{MEMORY_FUNCTIONS}#include \"{path}\"\n");
         let texts: Vec<String> = sources.iter().map(include).collect();
         let (compiler, flags) = self.compiler;
         let own = |source| File {

@@ -145,7 +145,8 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     let (has_halves, signed) = match ty.kind() {
         // As gcc and clang number what is a pointer.
         Kind::Scalar(Scalar::Ptr | Scalar::FnPtr) => {
-            return Some(format!("__builtin_classify_type(({spelled})0) == 5"));
+            // A parameter of a type of functions or arrays is a pointer, as a value of it is.
+            return Some(format!("__builtin_classify_type(*({spelled} *)0) == 5"));
         }
         Kind::Scalar(Scalar::Bool) => (true, false),
         Kind::Scalar(Scalar::Int { bits, signed }) if *bits <= 64 => (false, *signed),

@@ -84,7 +84,7 @@ impl Callee {
 }
 
 impl Machine {
-    /// Refuses steps of a stub where no stub can stand before the function, or has them.
+    /// Refuses steps that no stub of this machine has.
     pub(crate) fn check_steps(&self, steps: &[Step]) -> Result<(), &'static str> {
         let code = &mut StubCode::default();
         let is_refused = |error| matches!(error, Err(PlanError::Step { .. }));

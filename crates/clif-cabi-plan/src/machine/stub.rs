@@ -278,7 +278,7 @@ pub(super) struct Steps {
     pub(super) numbered: &'static Registers,
     /// Where the CFA is when a function is entered.
     pub(super) entry: Cfa,
-    /// Whether it has all that plans of its calls and entries ask for. Otherwise they try.
+    /// Whether it has all that plans of its calls and entries ask for. Otherwise `check_steps` encodes the steps to find out.
     pub(super) has_all: bool,
     /// Appends the instructions of a step, and a row for each that changes how the caller is found. [`PlanError::Step`] for one that it has not.
     pub(super) encode: fn(Step, bool, &mut StubCode) -> Result<(), PlanError>,

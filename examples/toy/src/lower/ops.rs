@@ -55,7 +55,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.combine(op, (a, left.span), (b, right.span), span)
     }
 
-    /// Two values; bare numbers take their type from the other side.
+    /// Two values; numbers without a suffix take their type from the other side.
     pub(super) fn operands(
         &mut self,
         left: &'p Expr,

@@ -89,7 +89,7 @@ pub(super) enum Target {
 pub(super) struct Place {
     pub(super) ty: Ty,
     pub(super) target: Target,
-    /// It is that of a variable, or behind a pointer: what has no name is not assigned to.
+    /// Whether it is a variable, or what a pointer points to: nothing else is assigned to.
     pub(super) has_name: bool,
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn toy(args: &[&str], file: &Path) -> Option<Ran> {
     Some(ran)
 }
 
-/// The same for a file `p.toy` of this text, alone in its directory.
+/// What `toy` does with a file `p.toy` of this text, alone in its directory.
 pub(crate) fn toy_text(args: &[&str], text: &str) -> Option<Ran> {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("p.toy");

@@ -3,10 +3,6 @@
 #else
 #define CABI_SYSV
 #endif
-#ifdef _WIN32
-/* what a compiler calls by itself is of this system's convention there, and in main_program.c here */
-__asm__(".set memcpy, cabi_ms_memcpy\n.set memset, cabi_ms_memset\n.set memmove, cabi_ms_memmove");
-#endif
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));

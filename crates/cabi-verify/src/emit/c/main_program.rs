@@ -35,6 +35,9 @@ pub(crate) const MAIN: &str = concat!(include_str!("windows.c"), include_str!("m
 /// What code for Windows calls by itself, and no C library here has in its convention.
 pub(crate) const WINDOWS: &str = include_str!("windows.c");
 
+/// Binds what code for Windows calls by itself to [`WINDOWS`], in each file of it.
+pub(crate) const MEMORY_FUNCTIONS: &str = include_str!("memory_functions.c");
+
 /// A program that makes one call, with values of the macros that [`run::one_call`](crate::run::one_call) defines. Its argument is the file to write the result to, and
 /// the memory that pointers among the arguments point to.
 pub(crate) const ONE_CALL: &str = include_str!("one_call.c");
