@@ -161,6 +161,7 @@ pub(crate) fn type_names(types: impl Iterator<Item = Type>) -> String {
 /// use cranelift_codegen::ir::types;
 /// assert_eq!(clif_cabi::value_type(&cabi::Type::I128), Some(types::I128));
 /// assert_eq!(clif_cabi::value_type(&cabi::Type::F80), None);
+/// assert_eq!(clif_cabi::clif_type(clif_cabi::clif_cabi_plan::ValueType::F16), types::F16);
 /// ```
 #[must_use]
 #[inline]

@@ -169,8 +169,6 @@ impl<'a> Unit<'a> {
             }
         }
         if let Some(more) = self.more {
-            // An error of these lines is no case's own: what it is about may have been refused above.
-            text.push_str("\n# 1 \"after the cases\"\n");
             text.push_str(&more(chosen));
         }
         text

@@ -316,9 +316,9 @@ impl Table {
             .iter()
             .map(|row| format!("{row},\n"))
             .collect();
-        // Never empty: C has no empty arrays.
+        // Never empty: C has no empty arrays. An error of its lines is not that of the last case: what it is about may have been refused above.
         format!(
-            "{}const unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
+            "{}\n# 1 \"{TABLE}\"\nconst unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
             self.declarations
         )
     }
