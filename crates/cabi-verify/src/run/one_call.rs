@@ -79,13 +79,7 @@ impl OneCall<'_> {
         }
         let folder = Scratch::new().map_err(|error| error.to_string())?;
         let (object, out) = (folder.path().join("ours.o"), folder.path().join("out"));
-        let (mut images, mut offsets) = (Vec::new(), Vec::new());
-        for (bytes, param) in args.iter().zip(self.sig.params()) {
-            let align = usize::try_from(param.ty.align()).unwrap_or(1).max(1);
-            images.resize(images.len().next_multiple_of(align), 0);
-            offsets.push(images.len());
-            images.extend_from_slice(bytes);
-        }
+        let (images, offsets) = self.images(args);
         std::fs::write(&object, self.object(&offsets)?).map_err(|error| error.to_string())?;
         let size = usize::try_from(self.sig.result().size()).unwrap_or(0);
         let macros = format!(
@@ -108,6 +102,18 @@ impl OneCall<'_> {
             })
         });
         Ok(CallOutput { process, returned })
+    }
+
+    /// The objects `args` one after the other, each as aligned as its type, and where each begins.
+    fn images(&self, args: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>) {
+        let (mut images, mut offsets) = (Vec::new(), Vec::new());
+        for (bytes, param) in args.iter().zip(self.sig.params()) {
+            let align = usize::try_from(param.ty.align()).unwrap_or(1).max(1);
+            images.resize(images.len().next_multiple_of(align), 0);
+            offsets.push(images.len());
+            images.extend_from_slice(bytes);
+        }
+        (images, offsets)
     }
 
     /// Whether the target is of another system than the one that programs are linked for.
