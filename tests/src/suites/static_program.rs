@@ -111,6 +111,11 @@ fn other_targets(suite: &mut Suite) -> Result<()> {
             broken_corpus(program, folder, suite)?;
         }
     }
+    types_of_the_page(&compilers, suite)
+}
+
+/// The types of the conformance page, which libclang reads.
+fn types_of_the_page(compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
     if let Err(error @ HeaderError::NoLibclang { .. }) = cabi_header::parse("", &Options::new()) {
         suite.report.absent("static types", &error.to_string());
         return Ok(());
