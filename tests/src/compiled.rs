@@ -130,26 +130,36 @@ pub(crate) fn compilers_of_programs(suite: &mut Suite) -> Result<Vec<Compiler>> 
     if HERE != Target::X86_64_LINUX {
         return Ok(compilers);
     }
-    for triple in ProgramTarget::names() {
-        let (target, commands) = match ProgramTarget::named(triple) {
-            Ok((target, commands)) => (Arc::new(target), commands),
-            Err(why) => {
+    for found in programs() {
+        match found {
+            Ok(compiler) => compilers.push(compiler),
+            Err((name, why)) => {
                 suite.every_reference = false;
-                suite.report.absent(triple, &why);
-                continue;
-            }
-        };
-        for command in commands {
-            match Reference::of_command(command) {
-                Ok(one) => compilers.push(Compiler::of_programs(one, target.clone(), None)),
-                Err(why) => {
-                    suite.every_reference = false;
-                    suite.report.absent(command, &why);
-                }
+                suite.report.absent(&name, &why);
             }
         }
     }
     Ok(compilers)
+}
+
+/// The compilers of each target whose code runs in programs of its own, or what is missing and why.
+pub(crate) fn programs() -> Vec<std::result::Result<Compiler, (String, String)>> {
+    let mut all = Vec::new();
+    for triple in ProgramTarget::names() {
+        let (target, commands) = match ProgramTarget::named(triple) {
+            Ok((target, commands)) => (Arc::new(target), commands),
+            Err(why) => {
+                all.push(Err((triple.to_owned(), why)));
+                continue;
+            }
+        };
+        all.extend(commands.iter().map(|command| {
+            let reference = Reference::of_command(command);
+            let reference = reference.map_err(|why| ((*command).to_owned(), why))?;
+            Ok(Compiler::of_programs(reference, target.clone(), None))
+        }));
+    }
+    all
 }
 
 /// Memory for the objects of calls.

@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitStatus};
 
-/// This command once more: of AArch64, by the emulator that `CABI_RUNNER` names, if it does.
+/// Starts this command again. A build for AArch64 is started by the emulator that the variable `CABI_RUNNER` names, if it is set.
 ///
 /// # Errors
 /// The system does not say where this command is.

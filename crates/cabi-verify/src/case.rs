@@ -104,7 +104,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Both.
+    /// Call and callee.
     pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
 
     /// Its name in reports.
@@ -228,7 +228,7 @@ impl Case {
         self.sig_under(profile.policy())
     }
 
-    /// The same under single policy bits.
+    /// The signature under single policy bits.
     ///
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.

@@ -1,9 +1,8 @@
 //! Each type in each position on the targets whose code runs in programs of its own, against every compiler there is for them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use cabi_verify::build::{ProgramTarget, Reference, Unit, first_error};
+use cabi_verify::build::{Unit, first_error};
 use cabi_verify::case::{Case, Direction, Entry};
 use cabi_verify::check::program_calls::{Pair, ProgramCases};
 use cabi_verify::verdict::Verdict;
@@ -12,6 +11,7 @@ use cabi_verify::verify::Compiler;
 use super::LEVELS;
 use super::features::{self, Feature};
 use super::matrix::Outcome;
+use crate::compiled::programs;
 use crate::suite::Result;
 
 /// What became of the types with one compiler.
@@ -49,16 +49,10 @@ type Outcomes<'a> = BTreeMap<&'a str, (Outcome, String)>;
 /// # Errors
 /// One that is missing; what [`run`] cannot do.
 pub fn all() -> Result<Vec<OfCompiler>> {
-    let mut compilers = Vec::new();
-    for triple in ProgramTarget::names() {
-        let (target, commands) = ProgramTarget::named(triple)?;
-        let target = Arc::new(target);
-        for command in commands {
-            let reference = Reference::of_command(command)?;
-            compilers.push(Compiler::of_programs(reference, target.clone(), None));
-        }
-    }
-    compilers.iter().map(run).collect()
+    let of = |found: Result<Compiler, (String, String)>| {
+        run(&found.map_err(|(name, why)| format!("{name}: {why}"))?)
+    };
+    programs().into_iter().map(of).collect()
 }
 
 /// Tries every type with one compiler of programs.

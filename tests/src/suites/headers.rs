@@ -298,7 +298,9 @@ fn mistakes(report: &mut Report) -> Result<Vec<Mutant>> {
         Some(_) => 6,
         None => 1,
     };
-    report.note(format!("every {step}th rule of the convention is dropped"));
+    report.note(format!(
+        "of the rules of the convention, one in {step} is dropped"
+    ));
     let dropped = mutations::dropped(convention).step_by(step);
     Ok(dropped.map(mutant).collect())
 }

@@ -292,7 +292,7 @@ impl Definition<'_> {
 struct Attributes {
     packed: bool,
     aligned: bool,
-    /// One that libclang does not name.
+    /// Whether libclang does not name the record.
     unnamed: bool,
     transparent: bool,
     ms_struct: bool,

@@ -59,7 +59,7 @@ impl ReferenceError {
         }
     }
 
-    /// The same failure, of which only `messages` are about one case.
+    /// This failure, of which only `messages` are about one case.
     pub(crate) fn with_messages(&self, messages: &str) -> Self {
         let messages = messages.to_owned();
         match self {

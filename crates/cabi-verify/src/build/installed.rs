@@ -32,7 +32,7 @@ impl Installed {
         Self::find_within(TIME_LIMIT)
     }
 
-    /// The same, with compilers that may take `limit` for one file.
+    /// The compilers that are here, which may take `limit` for one file.
     pub fn find_within(limit: Duration) -> Self {
         // Under an emulator this machine's own compilers are those that compile for another.
         let usual: [(&'static str, &str, &[&str]); 2] = match cfg!(target_arch = "aarch64") {

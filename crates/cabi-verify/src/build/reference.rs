@@ -79,7 +79,7 @@ impl Reference {
         Self::within(TIME_LIMIT, command)
     }
 
-    /// The same, with a compiler that may take `limit` for one file.
+    /// The compiler of a command, which may take `limit` for one file.
     pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
         let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
         let mut reference = Self {
@@ -117,7 +117,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// The same compiler with more flags after its own. Its capabilities are not determined again, so the flags must not take one away.
+    /// This compiler with more flags after its own. Its capabilities are not determined again, so the flags must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.libraries = Arc::default();
@@ -129,7 +129,7 @@ impl Reference {
         reference
     }
 
-    /// The same compiler, whose files are linked into programs.
+    /// This compiler, whose files are linked into programs.
     #[must_use]
     pub fn for_programs(self) -> Self {
         Self {

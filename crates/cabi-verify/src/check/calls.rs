@@ -122,7 +122,7 @@ pub fn observe(
     Ok(made + at_run_time(harness, &plan, direction)?)
 }
 
-/// The same by an invoker or a closure alone; no calls where that is no function of the signature.
+/// Runs a case by an invoker or a closure alone; no calls where that is no function of the signature.
 pub fn observe_at_run_time(
     harness: &Harness<'_>,
     case: &Case,

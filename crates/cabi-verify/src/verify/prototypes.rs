@@ -142,7 +142,7 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     if !spelled.chars().all(is_part) || spelled.split(' ').all(is_keyword) {
         return None;
     }
-    let (has_halves, signed) = match ty.kind() {
+    let (has_fractions, signed) = match ty.kind() {
         // As gcc and clang number what is a pointer.
         Kind::Scalar(Scalar::Ptr | Scalar::FnPtr) => {
             // A parameter of a type of functions or arrays is a pointer, as a value of it is.
@@ -153,8 +153,9 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
         Kind::Scalar(Scalar::F32 | Scalar::F64 | Scalar::F80) => (true, true),
         _ => return None,
     };
-    let (size, has_halves) = (ty.size(), u8::from(has_halves));
-    let mut text = format!("sizeof({spelled}) == {size} && (({spelled})0.5 != 0) == {has_halves}");
+    let (size, has_fractions) = (ty.size(), u8::from(has_fractions));
+    let mut text =
+        format!("sizeof({spelled}) == {size} && (({spelled})0.5 != 0) == {has_fractions}");
     // Each compiler chooses for itself whether `char` has a sign.
     if *written != Written::Char {
         text += &format!(" && (({spelled})-1 < 0) == {}", u8::from(signed));

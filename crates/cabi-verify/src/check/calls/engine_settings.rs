@@ -23,7 +23,7 @@ pub fn all_settings() -> Vec<(String, Settings)> {
     all
 }
 
-/// The same without Cranelift's verifier, for runs that are measured in hundreds of thousands: every suite has it.
+/// All settings without Cranelift's verifier, for runs that are measured in hundreds of thousands: every suite has it.
 pub(crate) fn settings_without_verifier() -> Vec<(String, Settings)> {
     let all = all_settings().into_iter();
     all.map(|(name, settings)| (name, settings.flag("enable_verifier", "false")))
