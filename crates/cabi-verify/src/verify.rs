@@ -34,7 +34,7 @@ pub mod units;
 
 pub use crate::check::calls::Verdict;
 pub use error::VerifyError;
-pub use known_bugs::{known_bug, known_bugs};
+pub use known_bugs::{known_bug, known_bugs, known_initializer_bug};
 pub use part::{Differing, Part};
 pub use self_inconsistent::{ProgramLimit, Shown};
 pub(crate) use skip_reasons::refusal;

@@ -77,7 +77,7 @@ type Asked<'a> = (&'a Fact, &'a Option<Answer>);
 /// Asks about all blocks in one program; where that does not compile, about half of them at a time.
 fn check_here(reference: &Reference, group: &[&Subject], report: &mut Report) {
     let engine = format!("layout {}", reference.name());
-    match ask(reference, group) {
+    match ask(reference, None, group) {
         Ok(answers) => {
             let facts = facts(group);
             let n = (facts.len(), group.len());

@@ -11,8 +11,9 @@ use std::fmt::Write as _;
 
 use cabi::{Kind, Type};
 
-use crate::build::{Reference, ReferenceError, feature_flags};
+use crate::build::{ProgramTarget, Reference, ReferenceError, feature_flags};
 use crate::case::Subject;
+use crate::emit::c::main_program::{MEMORY_FUNCTIONS, WINDOWS};
 use crate::emit::c::{scoped, variables};
 use crate::pattern::hex;
 
@@ -95,15 +96,34 @@ pub fn facts(subjects: &[&Subject]) -> Vec<Fact> {
         .collect()
 }
 
-/// What `reference` says to the facts of `subjects`, which must all be of this machine's C: one answer for each of [`facts`].
+/// What `reference` says to the facts of `subjects`, which must all be of its target's C: one answer for each of [`facts`]. The program is one of
+/// `programs`, or of this machine.
 ///
 /// # Errors
 /// [`ReferenceError`] if it refuses the program or the program does not run.
 pub fn ask(
     reference: &Reference,
+    programs: Option<&ProgramTarget>,
     subjects: &[&Subject],
 ) -> Result<Vec<Option<Answer>>, ReferenceError> {
-    let mut text = String::from(PROGRAM);
+    let text = asking(subjects);
+    let features = subjects.first().map(|one| one.block.features.as_slice());
+    let flags = feature_flags(features.unwrap_or_default());
+    let output = match programs {
+        None => reference.execute(&format!("{text}{PRINTING}"), &flags)?,
+        Some(target) => {
+            let asking = reference.clone().for_programs().build(&text, &flags)?;
+            let main = format!("{WINDOWS}{SHARED}{PRINTING}");
+            let main = target.linker.build(&main, &["-w"])?;
+            target.execute(&[&main.object, &asking.object])?
+        }
+    };
+    Ok(read_answers(&output, &facts(subjects)))
+}
+
+/// The text of C that asks: `cabi_layout` answers one fact after the other.
+fn asking(subjects: &[&Subject]) -> String {
+    let mut text = format!("{MEMORY_FUNCTIONS}{SHARED}");
     let mut calls = String::new();
     let mut n = 0;
     for (i, subject) in subjects.iter().enumerate() {
@@ -128,13 +148,8 @@ pub fn ask(
         text.push_str(&scoped(subject, &format!("c{i}_"), &body));
         let _ = writeln!(calls, "  cabi_layout_{i}();");
     }
-    let _ = writeln!(text, "int main(void) {{\n{calls}  return 0;\n}}");
-    let features = subjects
-        .first()
-        .map(|subject| subject.block.features.as_slice())
-        .unwrap_or_default();
-    let output = reference.execute(&text, &feature_flags(features))?;
-    Ok(read_answers(&output, &facts(subjects)))
+    let _ = writeln!(text, "CABI_SHARED void cabi_layout(void) {{\n{calls}}}");
+    text
 }
 
 /// Has `reference` check the facts of `subjects` by static assertions for the target that `flags` name; returns its messages about those that do not hold.
@@ -196,14 +211,25 @@ fn failed_assertions(error: ReferenceError) -> Result<Vec<String>, ReferenceErro
     }
 }
 
-const PROGRAM: &str = r#"
+/// What the text that asks and the one that prints share: both may be of different conventions.
+const SHARED: &str = r#"
+#ifdef __x86_64__
+#define CABI_SHARED __attribute__((sysv_abi))
+#else
+#define CABI_SHARED
+#endif
+CABI_SHARED void cabi_number(int, long long), cabi_bits(int, void *, unsigned long long), cabi_layout(void);
+"#;
+
+const PRINTING: &str = r#"
 int printf(const char *, ...);
-static void cabi_number(int n, long number) { printf("%d %ld\n", n, number); }
-static void cabi_bits(int n, void *object, unsigned long size) {
+CABI_SHARED void cabi_number(int n, long long number) { printf("%d %lld\n", n, number); }
+CABI_SHARED void cabi_bits(int n, void *object, unsigned long long size) {
   printf("%d", n);
-  for (unsigned long i = 0; i < size; i++) printf(" %02x", ((unsigned char *)object)[i]);
+  for (unsigned long long i = 0; i < size; i++) printf(" %02x", ((unsigned char *)object)[i]);
   printf("\n");
 }
+int main(void) { cabi_layout(); return 0; }
 "#;
 
 fn probes(subject: &Subject) -> Vec<Probe> {

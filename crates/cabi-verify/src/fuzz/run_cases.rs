@@ -15,7 +15,7 @@ use crate::verdict::{Difference, Verdict};
 
 use crate::run::loaded::LoadedCode;
 use crate::verify::units::{self, Calls, Code, Loaded};
-use crate::verify::{Compiler, OtherSide, known_bug};
+use crate::verify::{Compiler, OtherSide, known_bug, known_initializer_bug};
 
 /// How signatures are tried.
 #[derive(Clone, Copy)]
@@ -110,7 +110,8 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
         .messages()
         .map_or_else(|| error.to_string(), first_error);
     if let ReferenceError::Crashed { .. } = error {
-        return theirs(compiler, subject, format!("the compiler crashes: {why}"));
+        let why = format!("the compiler crashes: {why}");
+        return theirs(compiler, subject, why, known_bug);
     }
     let lacks = |capability| compiler.reference.has(capability).is_err();
     if REFUSALS.contains(&why.as_str()) || needs(&subject.block).into_iter().any(lacks) {
@@ -119,11 +120,16 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
     Verdict::Differs(format!("refused by the compiler: {why}").into()).into()
 }
 
-/// Something that the compiler's own words, or its own program, show.
-fn theirs(compiler: &Compiler, subject: &Subject, why: String) -> Compared {
+/// Something that the compiler's own words, or its own program, show; `known` is asked for its name.
+fn theirs(
+    compiler: &Compiler,
+    subject: &Subject,
+    why: String,
+    known: fn(&str, &Case) -> Option<&'static str>,
+) -> Compared {
     let name = compiler.reference.name();
     Compared {
-        known: subject.cases.iter().find_map(|case| known_bug(name, case)),
+        known: subject.cases.iter().find_map(|case| known(name, case)),
         ..Verdict::SelfInconsistent(why.into()).into()
     }
 }
@@ -155,7 +161,7 @@ fn layouts_differ(
         let is_bit_field = why.starts_with("layout: bits of ");
         let verdict = if is_bit_field && agrees_when_run(compiler, one) {
             let why = format!("its initializers and its assignments differ: {why}");
-            theirs(compiler, one, why)
+            theirs(compiler, one, why, known_initializer_bug)
         } else {
             Verdict::Differs(why.into()).into()
         };
@@ -166,11 +172,13 @@ fn layouts_differ(
 
 /// Whether the layouts are ours to a program that sets bit-fields and looks, where in the table the compiler initializes them.
 fn agrees_when_run(compiler: &Compiler, subject: &Subject) -> bool {
-    if compiler.programs.is_some() {
-        return false;
-    }
     let ours = facts(&[subject]).into_iter().map(|fact| Some(fact.ours));
-    ask(&compiler.reference, &[subject]).is_ok_and(|theirs| ours.eq(theirs))
+    let asked = ask(
+        &compiler.reference,
+        compiler.programs.as_deref(),
+        &[subject],
+    );
+    asked.is_ok_and(|theirs| ours.eq(theirs))
 }
 
 /// Makes the calls of all units in child processes: one verdict for each signature of each unit.

@@ -238,7 +238,7 @@ impl Grid {
         let mut subjects: Vec<&Subject> = records.iter().map(|(ours, _)| ours).collect();
         let declared = Subject::of_cases("preamble", preamble(), Vec::new(), &[], Vec::new());
         subjects.insert(0, &declared);
-        let answers = ask(reference, &subjects).map_err(|error| error.to_string());
+        let answers = ask(reference, None, &subjects).map_err(|error| error.to_string());
         Self {
             engine: format!("layout grid {}", reference.name()),
             other,

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::build::Installed;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::build::{ProgramTarget, Reference};
 use crate::case::tests::subject;
 
 const RECORD: &str =
@@ -42,8 +44,40 @@ fn references_answer_every_fact() {
         .map(|fact| Some(fact.ours))
         .collect();
     for reference in Installed::find().references {
-        assert_eq!(ask(&reference, &[&subject]).unwrap(), ours, "{reference}");
+        assert_eq!(
+            ask(&reference, None, &[&subject]).unwrap(),
+            ours,
+            "{reference}"
+        );
     }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn programs_of_other_targets_answer_every_fact() {
+    let mut of_targets = Vec::new();
+    for triple in ProgramTarget::names() {
+        let Some(subject) = subject(&format!(
+            "target: {triple}\nstruct s {{ char a; int b : 3, c : 9; }};"
+        )) else {
+            return;
+        };
+        let Ok((target, compilers)) = ProgramTarget::named(triple) else {
+            continue;
+        };
+        let ours: Vec<Option<Answer>> = facts(&[&subject])
+            .into_iter()
+            .map(|fact| Some(fact.ours))
+            .collect();
+        for reference in compilers.iter().flat_map(|one| Reference::of_command(one)) {
+            let theirs = ask(&reference, Some(&target), &[&subject]).unwrap();
+            assert_eq!(theirs, ours, "{reference}");
+            of_targets.push(theirs);
+        }
+    }
+    // Microsoft's compiler begins an `int` for the bit-fields where gcc goes on in the bytes after `a`.
+    of_targets.dedup();
+    assert_ne!(of_targets.len(), 1);
 }
 
 #[test]
