@@ -21,6 +21,7 @@ use crate::scratch::Scratch;
 
 pub(super) use super::error::{ReferenceError, first_error};
 
+mod coff;
 mod refuses;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,8 @@ pub struct Reference {
     libraries: Arc<OnceLock<Vec<&'static str>>>,
     /// Whether what it builds is linked into programs, not loaded.
     for_programs: bool,
+    /// Whether its object files are not of ELF; asked when first needed.
+    writes_coff: Arc<OnceLock<bool>>,
 }
 
 /// A shared object made of C code, or an object file of a program; its folder vanishes with the last clone.
@@ -91,6 +94,7 @@ impl Reference {
             limit,
             libraries: Arc::default(),
             for_programs: false,
+            writes_coff: Arc::default(),
         };
         let output = reference.start(&["--version"]).map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -121,6 +125,7 @@ impl Reference {
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.libraries = Arc::default();
+        reference.writes_coff = Arc::default();
         let more = flags.iter().map(|&flag| flag.to_owned());
         reference.command.extend(more);
         for text in [" ", &shell_words::join(flags)] {
@@ -222,6 +227,17 @@ impl Reference {
         Ok(defines(machine) && systems.into_iter().all(is_so))
     }
 
+    /// Whether its object files are those of Windows.
+    fn writes_coff(&self) -> Result<bool, ReferenceError> {
+        if let Some(coff) = self.writes_coff.get() {
+            return Ok(*coff);
+        }
+        let macros = self.macros()?;
+        let defines = |name: &str| macros.iter().any(|defined| defined == name);
+        let coff = defines("_WIN32") && !defines("__ELF__");
+        Ok(*self.writes_coff.get_or_init(|| coff))
+    }
+
     /// The names of the macros it defines by itself.
     fn macros(&self) -> Result<Vec<String>, ReferenceError> {
         let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
@@ -291,18 +307,27 @@ impl Reference {
         let file = folder.path().join("unit.c");
         let object = folder.path().join("unit.o");
         write(&file, source)?;
-        // Bound at load time: a lazy PLT stub would run code between a call and its callee.
-        let mut args = match self.for_programs {
-            true => vec!["-std=gnu2x", "-c", "-o"],
-            false => vec!["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"],
+        let assembly = match self.for_programs && self.writes_coff()? {
+            true => Some(folder.path().join("unit.s")),
+            false => None,
         };
-        let (object_name, file_name) = (object.to_string_lossy(), file.to_string_lossy());
-        args.extend([object_name.as_ref(), file_name.as_ref()]);
+        // Bound at load time: a lazy PLT stub would run code between a call and its callee.
+        let mut args = match (self.for_programs, &assembly) {
+            (_, Some(_)) => vec!["-std=gnu2x", "-S", "-o"],
+            (true, None) => vec!["-std=gnu2x", "-c", "-o"],
+            (false, None) => vec!["-std=gnu2x", "-fPIC", "-shared", "-Wl,-z,now", "-o"],
+        };
+        let made = assembly.as_ref().unwrap_or(&object).to_string_lossy();
+        let file_name = file.to_string_lossy();
+        args.extend([made.as_ref(), file_name.as_ref()]);
         args.extend(flags);
         if !self.for_programs {
             args.extend(self.libraries());
         }
         let warnings = self.run(&args)?;
+        if let Some(assembly) = &assembly {
+            coff::assemble_as_elf(assembly, &object, self.limit)?;
+        }
         Ok(Built {
             object,
             warnings,

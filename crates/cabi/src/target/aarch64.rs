@@ -390,8 +390,12 @@ fn argument_align(ty: &Type) -> u32 {
 }
 
 fn field_align(field: &Field, record: Attributes) -> u32 {
+    let (own, asked) = (field.ty().align(), field.asked_align().unwrap_or(1));
+    // Nothing packs a bit-field of no bits.
+    if field.bit_field().is_some_and(|bits| bits.width == 0) {
+        return own.max(asked);
+    }
     let packed = field.is_packed() || record.packed;
-    let own = if packed { 1 } else { field.ty().align() };
-    let align = own.max(field.asked_align().unwrap_or(1));
+    let align = if packed { asked } else { own.max(asked) };
     align.min(record.pack.unwrap_or(align))
 }
