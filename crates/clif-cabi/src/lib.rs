@@ -30,7 +30,9 @@ pub use emit::{
 pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering, VariadicFunction};
 pub use plan::{CallPlan, EntryPlan, Planned};
-pub use stubs::{Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_code, stub_id};
+pub use stubs::{
+    Step, Stub, StubCode, Stubs, VectorMove, VectorWidth, stub_code, stub_id, stubs_of,
+};
 pub use sysv::SysVAggregateLowering;
 
 pub use crate::cranelift::codegen as cranelift_codegen;

@@ -7,7 +7,8 @@ use std::fmt;
 use crate::cranelift::codegen::ir::{self, AbiParam, ArgumentPurpose, FuncRef, SigRef, types::I64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{
-    FuncId, FuncOrDataId, FunctionDeclaration, Linkage, Module, ModuleReloc, ModuleRelocTarget,
+    FuncId, FuncOrDataId, FunctionDeclaration, Linkage, Module, ModuleDeclarations, ModuleReloc,
+    ModuleRelocTarget,
 };
 use cabi::Target;
 use clif_cabi_plan::Machine;
@@ -104,6 +105,41 @@ const DECLARED: [ArgumentPurpose; 3] = [ArgumentPurpose::VMContext; 3];
 fn is_stub(function: &FunctionDeclaration) -> bool {
     let purposes = function.signature.params.iter().map(|param| param.purpose);
     function.linkage.is_definable() && purposes.eq(DECLARED)
+}
+
+/// The stubs that lowering has defined in a module, with their ids: for whoever tells an unwinder of them.
+///
+/// # Example
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+/// # let mut module = jit(&[]);
+/// use clif_cabi::cabi::{FnSig, Type};
+/// use clif_cabi::{SysVAggregateLowering, stub_id, stubs_of};
+///
+/// let lower = SysVAggregateLowering::new(module.isa())?;
+/// let sig = FnSig::new([Type::I64], Type::VOID).static_chain(lower.target().data_model());
+/// // C enters this one by a stub, which has its name.
+/// let nested = lower.declare_export(&mut module, "nested", &sig)?;
+/// let stubs: Vec<_> = stubs_of(module.declarations()).collect();
+/// let [(id, stub)] = &stubs[..] else { panic!() };
+/// assert_eq!(*id, nested.id);
+/// assert_eq!(stub.callee(), Some(nested.body.as_u32()));
+/// # Ok::<(), clif_cabi::LowerError>(())
+/// ```
+pub fn stubs_of(declarations: &ModuleDeclarations) -> impl Iterator<Item = (FuncId, Stub)> + '_ {
+    let functions = declarations.get_functions();
+    functions.filter_map(|(id, function)| {
+        let name = function.name.as_deref()?;
+        if is_stub(function) {
+            return Some((id, Stub::from_name(name)?));
+        }
+        // Or it is what a stub under another name enters.
+        let (own, stub) = Stub::of_entered_name(name, id.as_u32())?;
+        match declarations.get_name(own) {
+            Some(FuncOrDataId::Func(own)) => Some((own, stub)),
+            _ => None,
+        }
+    })
 }
 
 /// The function of `module` that is `stub`, defined when it is asked for the first time.

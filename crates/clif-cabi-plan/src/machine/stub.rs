@@ -146,42 +146,61 @@ impl Stub {
     /// The stub of that name. `None` for a name that [`Stub::name`] never gives.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let words = name.strip_prefix(PREFIX)?.split('_');
-        let steps: Option<Vec<Step>> = words.map(Step::read).collect();
-        // A number can be spelled in other ways: `al01`.
-        Self::new(&steps?).filter(|stub| stub.name() == name)
+        Self::of_steps(name.strip_prefix(PREFIX)?)
     }
 
-    /// The name of the function that the stub enters, where the stub has the name `name`, which tells nothing of it. This one tells what a machine
-    /// must have to run them. No C function has a dot in its name.
+    /// The stub of the words of its steps.
+    fn of_steps(words: &str) -> Option<Self> {
+        let steps: Option<Vec<Step>> = words.split('_').map(Step::read).collect();
+        // A number can be spelled in other ways: `al01`.
+        Self::new(&steps?).filter(|stub| stub.name().strip_prefix(PREFIX) == Some(words))
+    }
+
+    /// The name of the function that the stub enters, where the stub has the name `name`, which tells nothing of it: this one has its steps. No C
+    /// function has a dot in its name.
     ///
     /// # Example
     /// ```
-    /// use clif_cabi_plan::{Step, Stub, VectorWidth};
-    /// let stub = Stub::new(&[Step::LoadChain(0), Step::Jump(7)]).unwrap();
-    /// assert_eq!(stub.entered_name("f"), "f.body");
-    /// assert_eq!(Stub::widest_vector_of("f.body"), None);
-    /// // Those of wide vectors are `f.avx.body` and `f.avx512f.body`.
-    /// assert_eq!(Stub::widest_vector_of("f.avx512f.body"), Some(VectorWidth::V512));
-    /// assert_eq!(Stub::widest_vector_of("__clif_cabi_resultymm0_ret"), Some(VectorWidth::V256));
+    /// use clif_cabi_plan::{Step, Stub};
+    /// let stub = Stub::new(&[Step::ChainToInt(1), Step::Jump(7)]).unwrap();
+    /// assert_eq!(stub.entered_name("f"), "f.chainint1_jump7.body");
+    /// assert_eq!(Stub::of_entered_name("f.chainint1_jump7.body", 7), Some(("f", stub)));
+    /// assert_eq!(Stub::of_entered_name("f.body", 7), None);
     /// ```
     #[must_use]
     pub fn entered_name(&self, name: &str) -> String {
-        let feature = self.widest_vector().and_then(VectorWidth::feature);
-        let (dot, feature) = feature.map_or(("", ""), |feature| (".", feature));
-        format!("{name}{dot}{feature}{BODY}")
+        let own = self.name();
+        let steps = own.strip_prefix(PREFIX).unwrap_or_default();
+        format!("{name}.{steps}{BODY}")
+    }
+
+    /// The name of the stub, and the stub, that enters the function `callee` of this name. `None` for a name that [`Stub::entered_name`] never gives.
+    #[must_use]
+    pub fn of_entered_name(name: &str, callee: u32) -> Option<(&str, Self)> {
+        let (name, steps) = name.strip_suffix(BODY)?.rsplit_once('.')?;
+        let mut stub = Self::of_steps(steps)?;
+        // The name was made before the function had an id.
+        for step in &mut stub.steps {
+            match step {
+                Step::Jump(id) | Step::Call(id) => *id = callee,
+                _ => {}
+            }
+        }
+        Some((name, stub))
     }
 
     /// The widest vector that is moved by the function of this name, if it is a stub, or entered by one.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{Stub, VectorWidth};
+    /// assert_eq!(Stub::widest_vector_of("__clif_cabi_resultymm0_ret"), Some(VectorWidth::V256));
+    /// assert_eq!(Stub::widest_vector_of("f.chainint1_jump7.body"), None);
+    /// ```
     #[must_use]
     pub fn widest_vector_of(name: &str) -> Option<VectorWidth> {
-        let Some(entered) = name.strip_suffix(BODY) else {
-            return Self::from_name(name)?.widest_vector();
-        };
-        let (_, feature) = entered.rsplit_once('.')?;
-        let widths = [VectorWidth::V256, VectorWidth::V512];
-        let mut widths = widths.into_iter();
-        widths.find(|own| own.feature() == Some(feature))
+        let entering = || Some(Self::of_entered_name(name, 0)?.1);
+        Self::from_name(name).or_else(entering)?.widest_vector()
     }
 
     fn widest_vector(&self) -> Option<VectorWidth> {

@@ -119,8 +119,10 @@ fn a_body_that_was_declared_before() {
     let mut module = module();
     let sig = FnSig::new([Type::I64], Type::VOID).static_chain(lower.target().data_model());
     let plan = lower.entry_plan(&sig).unwrap();
+    // The name that the body will have, where `nested` is the function 1.
+    let name = plan.entry_stub(1).unwrap().entered_name("nested");
     let body = module
-        .declare_function("nested.body", Linkage::Local, plan.signature())
+        .declare_function(&name, Linkage::Local, plan.signature())
         .unwrap();
     for _ in 0..2 {
         let nested = lower.declare_export(&mut module, "nested", &sig).unwrap();
