@@ -1,0 +1,75 @@
+//! What tables cannot say.
+
+use core::fmt;
+
+use crate::cranelift::codegen::CodegenError;
+
+/// Why a function has no unwind table.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum UnwindError {
+    /// The target has tables of another kind: Windows has `.pdata` and `.xdata`.
+    Target {
+        /// The target.
+        target: String,
+    },
+    /// A call has a handler, and no personality was chosen.
+    NoPersonality,
+    /// A handler has a tag that the personality was not told of.
+    Tag {
+        /// The tag.
+        tag: u32,
+    },
+    /// Handlers that a table cannot express.
+    Handlers {
+        /// What cannot be.
+        why: &'static str,
+    },
+    /// A name that has no address, or none in this object.
+    Symbol {
+        /// The name.
+        name: String,
+    },
+    /// A register of a stub that DWARF has no number for.
+    Register {
+        /// Its name.
+        name: &'static str,
+    },
+    /// Cranelift cannot say how a function is unwound.
+    Compile(CodegenError),
+    /// What was written is no table: gimli's message, or that of the writer of object files.
+    Table(String),
+}
+
+impl fmt::Display for UnwindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target { target } => write!(
+                f,
+                "{target}: unwind tables of Windows (.pdata, .xdata) are not written"
+            ),
+            Self::NoPersonality => write!(
+                f,
+                "a handler of try_call needs a personality, which decides whether it is entered: `Personality::new`"
+            ),
+            Self::Tag { tag } => write!(
+                f,
+                "the personality was not told what tag{tag} means: `Personality::cleanup`, `Personality::catches`"
+            ),
+            Self::Handlers { why } => write!(f, "handlers of try_call: {why}"),
+            Self::Symbol { name } => write!(f, "{name} has no address"),
+            Self::Register { name } => write!(f, "{name} has no number in DWARF"),
+            Self::Compile(error) => write!(f, "unwind rules: {error}"),
+            Self::Table(why) => write!(f, "unwind table: {why}"),
+        }
+    }
+}
+
+impl core::error::Error for UnwindError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Compile(error) => Some(error),
+            _ => None,
+        }
+    }
+}

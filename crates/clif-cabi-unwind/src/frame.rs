@@ -1,0 +1,103 @@
+//! How a function is unwound: Cranelift's rules for what it compiled, and the rows of stubs, as a frame description entry (FDE).
+
+use clif_cabi::StubCode;
+use clif_cabi::cabi::Reg;
+use clif_cabi::clif_cabi_plan::UnwindRow;
+
+use crate::cranelift::codegen::CompiledCode;
+use crate::cranelift::codegen::gimli::write::{
+    Address, CallFrameInstruction, FrameDescriptionEntry,
+};
+use crate::cranelift::codegen::gimli::{AArch64, Register, X86_64};
+use crate::cranelift::codegen::isa::TargetIsa;
+use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
+use crate::error::UnwindError;
+
+/// The rules of one function.
+#[derive(Clone, Debug)]
+pub(crate) enum Frame {
+    Compiled(CfaUnwindInfo),
+    Stub {
+        len: u32,
+        instructions: Vec<(u32, CallFrameInstruction)>,
+    },
+}
+
+impl Frame {
+    /// The rules of `code`. `None` if Cranelift makes none (its flag `unwind_info`).
+    pub(crate) fn compiled(
+        isa: &dyn TargetIsa,
+        code: &CompiledCode,
+    ) -> Result<Option<Self>, UnwindError> {
+        match code.create_unwind_info(isa).map_err(UnwindError::Compile)? {
+            Some(UnwindInfo::SystemV(rules)) => Ok(Some(Self::Compiled(rules))),
+            Some(_) => Err(UnwindError::Target {
+                target: isa.triple().to_string(),
+            }),
+            None => Ok(None),
+        }
+    }
+
+    /// The rows of a stub. Its first one is that of every function's first instruction, which the common entry has.
+    pub(crate) fn stub(code: &StubCode) -> Result<Self, UnwindError> {
+        let mut instructions = Vec::new();
+        for rows in code.unwind.windows(2) {
+            if let [before, row] = rows {
+                step(before, row, &mut instructions)?;
+            }
+        }
+        let len = u32::try_from(code.bytes.len());
+        let len = len.map_err(|_| UnwindError::Table("the stub is too large".to_owned()))?;
+        Ok(Self::Stub { len, instructions })
+    }
+
+    pub(crate) fn fde(&self, address: Address) -> FrameDescriptionEntry {
+        match self {
+            Self::Compiled(rules) => rules.to_fde(address),
+            Self::Stub { len, instructions } => {
+                let mut fde = FrameDescriptionEntry::new(address, *len);
+                for (offset, instruction) in instructions {
+                    fde.add_instruction(*offset, instruction.clone());
+                }
+                fde
+            }
+        }
+    }
+}
+
+/// What changes from one row to the next.
+fn step(
+    before: &UnwindRow,
+    row: &UnwindRow,
+    to: &mut Vec<(u32, CallFrameInstruction)>,
+) -> Result<(), UnwindError> {
+    if before.cfa != row.cfa {
+        let register = dwarf(row.cfa.register)?;
+        to.push((
+            row.offset,
+            CallFrameInstruction::Cfa(register, row.cfa.offset),
+        ));
+    }
+    for (register, at) in row.saved {
+        if !before.saved.contains(&(*register, *at)) {
+            let saved = CallFrameInstruction::Offset(dwarf(*register)?, *at);
+            to.push((row.offset, saved));
+        }
+    }
+    for (register, _) in before.saved {
+        if !row.saved.iter().any(|(other, _)| other == register) {
+            let restored = CallFrameInstruction::Restore(dwarf(*register)?);
+            to.push((row.offset, restored));
+        }
+    }
+    Ok(())
+}
+
+/// The number that DWARF has for a register: of both machines, no two have one name.
+fn dwarf(register: Reg) -> Result<Register, UnwindError> {
+    let name = register.name();
+    let x86_64 = X86_64::name_to_register(name);
+    let aarch64 = || AArch64::name_to_register(&name.to_uppercase());
+    let number = x86_64.or_else(aarch64);
+    number.ok_or(UnwindError::Register { name })
+}

@@ -1,0 +1,33 @@
+//! Unwind tables for Cranelift: how exceptions and backtraces get through compiled functions and stubs, and into the handlers of `try_call`.
+//!
+//! Cranelift knows the rules of what it compiles, `clif-cabi-plan` those of its stubs. [`UnwindTables`] collects both and writes the sections that
+//! libgcc's and LLVM's unwinders read: `.eh_frame`, and `.gcc_except_table` for functions with handlers. The [`Personality`] is the
+//! front end's choice.
+//!
+#![cfg_attr(
+    feature = "object",
+    doc = "In an object file ([`UnwindTables::write_object`]):"
+)]
+#![cfg_attr(feature = "object", doc = include_str!("../object.md"))]
+//!
+//! For code in this process [`UnwindTables::in_memory`] gives bytes to register; `clif-cabi-jit` does so by itself.
+//!
+//! Not here: the tables of Windows (`.pdata`, `.xdata`), which are an error that names the target. Cranelift has no rules for the few instructions of a function's end, so a
+//! debugger that stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
+#![forbid(unsafe_code)]
+
+mod cranelift;
+mod error;
+mod frame;
+mod lsda;
+mod memory;
+#[cfg(feature = "object")]
+mod object;
+mod personality;
+mod section;
+mod tables;
+
+pub use error::UnwindError;
+pub use memory::TablesInMemory;
+pub use personality::Personality;
+pub use tables::UnwindTables;

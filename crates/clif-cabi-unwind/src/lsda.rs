@@ -1,0 +1,214 @@
+//! The language-specific data area (LSDA) of a function: which of its instructions have a landing pad, and what is caught there. The format is gcc's
+//! (`.gcc_except_table`), which the personalities of C++ and Rust read: the header, the call sites, the actions, and backwards the types.
+
+use crate::cranelift::codegen::gimli::constants::{DW_EH_PE_omit, DW_EH_PE_uleb128};
+use crate::cranelift::codegen::gimli::write::{Address, Writer};
+use crate::cranelift::codegen::{CompiledCode, gimli};
+use crate::cranelift::{CallSite, Handler, handled_calls};
+use crate::error::UnwindError;
+use crate::personality::{Meaning, Personality};
+
+/// The landing pads of one function.
+#[derive(Clone, Debug)]
+pub(crate) struct Lsda {
+    code_len: u32,
+    pads: Vec<Pad>,
+    /// Chains of filters, each of one landing pad; the first byte of a chain is what a call site names.
+    actions: Vec<u8>,
+    /// The types that are caught, each with the filter of its place from 1 on. `None` catches all.
+    types: Vec<Option<String>>,
+}
+
+/// A call with a landing pad.
+#[derive(Clone, Debug)]
+struct Pad {
+    returns_to: u32,
+    at: u32,
+    /// 0 for a cleanup, otherwise one more than the place of the chain.
+    action: u64,
+}
+
+impl Lsda {
+    /// The landing pads of `code`, if it has handlers that `personality` enters.
+    pub(crate) fn new(
+        code: &CompiledCode,
+        personality: Option<&Personality>,
+    ) -> Result<Option<Self>, UnwindError> {
+        let mut lsda = Self {
+            code_len: gimli_len(code.code_buffer().len())?,
+            pads: Vec::new(),
+            actions: Vec::new(),
+            types: Vec::new(),
+        };
+        for site in handled_calls(code) {
+            let personality = personality.ok_or(UnwindError::NoPersonality)?;
+            if personality.symbol().is_none() {
+                return Ok(None);
+            }
+            lsda.add(&site, personality)?;
+        }
+        Ok((!lsda.pads.is_empty()).then_some(lsda))
+    }
+
+    /// The symbols of types, each named once.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
+        self.types.iter().flatten().map(String::as_str)
+    }
+
+    fn add(&mut self, site: &CallSite, personality: &Personality) -> Result<(), UnwindError> {
+        let mut pad = None;
+        let mut filters = Vec::new();
+        for handler in &site.handlers {
+            let (meaning, at) = match *handler {
+                Handler::Default { at } => (&Meaning::CatchAll, at),
+                Handler::Tag { tag, at } => {
+                    let meaning = personality.meaning(tag);
+                    (meaning.ok_or(UnwindError::Tag { tag })?, at)
+                }
+                Handler::Context => {
+                    let why = "a table has no place for the context of a tag";
+                    return Err(UnwindError::Handlers { why });
+                }
+            };
+            if *pad.get_or_insert(at) != at {
+                let why = "those of one call are one block, which tells exceptions apart by the selector: a table has one landing pad for a call";
+                return Err(UnwindError::Handlers { why });
+            }
+            filters.push(match meaning {
+                Meaning::Cleanup => 0,
+                Meaning::CatchAll => self.filter(None),
+                Meaning::Catch(type_info) => self.filter(Some(type_info)),
+            });
+        }
+        let (Some(at), returns_to) = (pad, site.returns_to) else {
+            return Ok(());
+        };
+        let action = if filters == [0] {
+            0
+        } else {
+            self.chain(&filters)?
+        };
+        self.pads.push(Pad {
+            returns_to,
+            at,
+            action,
+        });
+        Ok(())
+    }
+
+    /// The filter of a type.
+    fn filter(&mut self, type_info: Option<&str>) -> i64 {
+        let known = self
+            .types
+            .iter()
+            .position(|own| own.as_deref() == type_info);
+        let index = known.unwrap_or_else(|| {
+            self.types.push(type_info.map(str::to_owned));
+            self.types.len() - 1
+        });
+        i64::try_from(index + 1).unwrap_or(i64::MAX)
+    }
+
+    /// The chain of `filters` in the table of actions, which has each once.
+    fn chain(&mut self, filters: &[i64]) -> Result<u64, UnwindError> {
+        let mut chain = writer();
+        for (i, filter) in filters.iter().enumerate() {
+            chain.write_sleb128(*filter)?;
+            // From here to the next one, or that there is none.
+            chain.write_u8(u8::from(i + 1 < filters.len()))?;
+        }
+        let chain = chain.into_vec();
+        // Each begins where another one ends: a match that is not is as good.
+        let known = self
+            .actions
+            .windows(chain.len())
+            .position(|own| *own == *chain);
+        let at = known.unwrap_or(self.actions.len());
+        if known.is_none() {
+            self.actions.extend(chain);
+        }
+        Ok(u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1))
+    }
+
+    /// Appends the table to `to`, with types encoded as `encoding`; `symbol` is what the writer calls a type.
+    pub(crate) fn write(
+        &self,
+        to: &mut impl Writer,
+        encoding: gimli::DwEhPe,
+        symbol: impl Fn(&str) -> Address,
+    ) -> Result<(), UnwindError> {
+        let sites = self.call_sites()?;
+        // Landing pads are bytes from the start of the function.
+        to.write_u8(DW_EH_PE_omit.0)?;
+        let type_size: u64 = if encoding.format() == gimli::DW_EH_PE_absptr {
+            8
+        } else {
+            4
+        };
+        let sites_len = len(sites.len());
+        if self.types.is_empty() {
+            to.write_u8(DW_EH_PE_omit.0)?;
+        } else {
+            to.write_u8(encoding.0)?;
+            // From here to the end of the types.
+            let types = len(self.types.len()).saturating_mul(type_size);
+            let before = 1 + uleb128_len(sites_len) + sites_len + len(self.actions.len());
+            to.write_uleb128(before + types)?;
+        }
+        to.write_u8(DW_EH_PE_uleb128.0)?;
+        to.write_uleb128(sites_len)?;
+        to.write(&sites)?;
+        to.write(&self.actions)?;
+        for own in self.types.iter().rev() {
+            match own {
+                Some(name) => to.write_eh_pointer(symbol(name), encoding, 8)?,
+                // Whatever the encoding is: nothing is added to 0.
+                None if type_size == 8 => to.write_u64(0)?,
+                None => to.write_u32(0)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows of start, length, landing pad, action; without gaps, because an exception at an instruction that is in no row ends the process.
+    fn call_sites(&self) -> Result<Vec<u8>, UnwindError> {
+        let mut sites = writer();
+        let mut row = |start: u32, end: u32, at: u32, action: u64| {
+            for number in [start.into(), (end - start).into(), at.into(), action] {
+                sites.write_uleb128(number)?;
+            }
+            Ok::<(), UnwindError>(())
+        };
+        let mut covered = 0;
+        for pad in &self.pads {
+            // The unwinder looks up the byte before the return address: one of the call instruction.
+            let call = pad.returns_to.saturating_sub(1);
+            if covered < call {
+                row(covered, call, 0, 0)?;
+            }
+            row(call, pad.returns_to, pad.at, pad.action)?;
+            covered = pad.returns_to;
+        }
+        if covered < self.code_len {
+            row(covered, self.code_len, 0, 0)?;
+        }
+        Ok(sites.into_vec())
+    }
+}
+
+fn writer() -> gimli::write::EndianVec<gimli::LittleEndian> {
+    gimli::write::EndianVec::new(gimli::LittleEndian)
+}
+
+fn len(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+fn gimli_len(bytes: usize) -> Result<u32, UnwindError> {
+    u32::try_from(bytes).map_err(|_| UnwindError::Table("the function is too large".to_owned()))
+}
+
+/// Bytes of a number as ULEB128.
+fn uleb128_len(number: u64) -> u64 {
+    u64::from((64 - (number | 1).leading_zeros()).div_ceil(7))
+}

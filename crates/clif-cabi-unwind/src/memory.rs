@@ -1,0 +1,107 @@
+//! Tables for code in this process: every address is final, and written as it is.
+
+use crate::cranelift::codegen::gimli::constants::DW_EH_PE_absptr;
+use crate::cranelift::module::FuncId;
+use crate::error::UnwindError;
+use crate::section::{Section, Target};
+use crate::tables::{Encodings, UnwindTables};
+
+const ENCODINGS: Encodings = Encodings {
+    address: DW_EH_PE_absptr,
+    symbol: DW_EH_PE_absptr,
+};
+
+/// Tables with addresses. They name each other by address: nothing may be moved or dropped while an unwinder knows it.
+#[derive(Debug)]
+pub struct TablesInMemory {
+    /// Each is an `.eh_frame` for `__register_frame`, ended by four zeros: one for each run of functions that lie next to each other. libgcc takes all that
+    /// is between the functions of one table for that table's.
+    pub eh_frames: Vec<Box<[u8]>>,
+    /// The landing pads of all functions (`.gcc_except_table`).
+    pub landing_pads: Box<[u8]>,
+}
+
+impl UnwindTables {
+    /// The tables of functions that are where `function` says. Functions on pages that are further than `page` bytes from each other are in
+    /// different tables. `symbol` has the addresses of the personality and of types.
+    ///
+    /// # Errors
+    /// [`UnwindError::Symbol`] for what has no address.
+    pub fn in_memory(
+        &self,
+        page: u64,
+        function: impl Fn(FuncId) -> Option<u64>,
+        symbol: impl Fn(&str) -> Option<u64>,
+    ) -> Result<TablesInMemory, UnwindError> {
+        let resolve = |target: &Target, pads: u64| {
+            let (address, name) = match target {
+                Target::Function(id) => (function(*id), format!("function {}", id.as_u32())),
+                Target::LandingPads(start) => {
+                    let start = u64::try_from(*start).unwrap_or(u64::MAX);
+                    (pads.checked_add(start), String::new())
+                }
+                Target::Symbol(name) => (symbol(name), name.clone()),
+            };
+            address.ok_or(UnwindError::Symbol { name })
+        };
+        let (pads, starts) = self.landing_pads(ENCODINGS)?;
+        let landing_pads = resolved(pads, |target| resolve(target, 0))?.into_boxed_slice();
+        let pads_at = u64::try_from(landing_pads.as_ptr().addr()).unwrap_or(u64::MAX);
+
+        let mut eh_frames = Vec::new();
+        for run in self.runs(page, &function)? {
+            let frames = self.frames(ENCODINGS, &starts, &run)?;
+            let mut frames = resolved(frames, |target| resolve(target, pads_at))?;
+            frames.extend([0; 4]);
+            eh_frames.push(frames.into_boxed_slice());
+        }
+        Ok(TablesInMemory {
+            eh_frames,
+            landing_pads,
+        })
+    }
+
+    /// The indices of the functions, in runs between which there are whole pages: those may have functions of other tables.
+    fn runs(
+        &self,
+        page: u64,
+        function: &impl Fn(FuncId) -> Option<u64>,
+    ) -> Result<Vec<Vec<usize>>, UnwindError> {
+        let mut places = Vec::new();
+        for (index, own) in self.functions().iter().enumerate() {
+            let name = || format!("function {}", own.id.as_u32());
+            let start = function(own.id).ok_or_else(|| UnwindError::Symbol { name: name() })?;
+            let last = u64::try_from(own.len.saturating_sub(1)).unwrap_or(0);
+            places.push((start, start.saturating_add(last), index));
+        }
+        places.sort_unstable();
+        let mut runs: Vec<Vec<usize>> = Vec::new();
+        let mut last_page = None;
+        for (start, last, index) in places {
+            let is_next = last_page.is_some_and(|page_before| start / page <= page_before + 1);
+            match runs.last_mut().filter(|_| is_next) {
+                Some(run) => run.push(index),
+                None => runs.push(vec![index]),
+            }
+            last_page = Some(last / page);
+        }
+        Ok(runs)
+    }
+}
+
+/// The bytes of a section with its addresses.
+fn resolved(
+    section: Section,
+    resolve: impl Fn(&Target) -> Result<u64, UnwindError>,
+) -> Result<Vec<u8>, UnwindError> {
+    let (mut bytes, references) = section.finish();
+    for reference in references {
+        let address = resolve(&reference.target)?;
+        let end = reference.offset.saturating_add(reference.size.into());
+        let place = bytes.get_mut(reference.offset..end).unwrap_or_default();
+        for (to, byte) in place.iter_mut().zip(address.to_le_bytes()) {
+            *to = byte;
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,209 @@
+//! [`UnwindTables`]: the functions and stubs of a module with their rules, and the two sections that say them to an unwinder.
+
+use clif_cabi::{StubCode, stub_code, stubs_of};
+
+use crate::cranelift::codegen::CompiledCode;
+use crate::cranelift::codegen::gimli;
+use crate::cranelift::codegen::gimli::write::{
+    CieId, CommonInformationEntry, EhFrame, FrameTable, Writer,
+};
+use crate::cranelift::codegen::isa::TargetIsa;
+use crate::cranelift::module::{FuncId, ModuleDeclarations};
+use crate::error::UnwindError;
+use crate::frame::Frame;
+use crate::lsda::Lsda;
+use crate::personality::Personality;
+use crate::section::{Section, Target};
+
+/// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI: libgcc's or LLVM's.
+///
+/// A function is added when it is compiled, a stub with its code; then the tables are written [into an object file](Self::write_object), or
+/// [for code in memory](Self::in_memory).
+pub struct UnwindTables {
+    cie: CommonInformationEntry,
+    personality: Option<Personality>,
+    functions: Vec<Function>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) id: FuncId,
+    /// Bytes of its code.
+    pub(crate) len: usize,
+    frame: Frame,
+    lsda: Option<Lsda>,
+}
+
+/// How addresses are written.
+#[derive(Clone, Copy)]
+pub(crate) struct Encodings {
+    /// Of functions and of landing pads.
+    pub(crate) address: gimli::DwEhPe,
+    /// Of the personality and of types.
+    pub(crate) symbol: gimli::DwEhPe,
+}
+
+impl UnwindTables {
+    /// No functions yet. Without a personality a handler of `try_call` is an error.
+    ///
+    /// # Errors
+    /// [`UnwindError::Target`] for Windows, and for machines that Cranelift has no such tables for.
+    pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
+        let has_tables = isa.triple().operating_system.to_string() != "windows";
+        let cie = isa.create_systemv_cie().filter(|_| has_tables);
+        let cie = cie.ok_or_else(|| UnwindError::Target {
+            target: isa.triple().to_string(),
+        })?;
+        Ok(Self {
+            cie,
+            personality,
+            functions: Vec::new(),
+        })
+    }
+
+    /// Adds the function `id`, which was compiled to `code`: after `Module::define_function(id, &mut ctx)`, `ctx.compiled_code()`.
+    ///
+    /// # Errors
+    /// [`UnwindError::NoPersonality`], [`UnwindError::Tag`] and [`UnwindError::Handlers`] for handlers of `try_call` that no table can
+    /// express. Nothing is added then.
+    pub fn add_function(
+        &mut self,
+        isa: &dyn TargetIsa,
+        id: FuncId,
+        code: &CompiledCode,
+    ) -> Result<(), UnwindError> {
+        let lsda = Lsda::new(code, self.personality.as_ref())?;
+        if let Some(frame) = Frame::compiled(isa, code)? {
+            let len = code.code_buffer().len();
+            self.functions.push(Function {
+                id,
+                len,
+                frame,
+                lsda,
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds the stub `id`. Code without rows is that of a function which changes no register that is preserved, nor the stack pointer.
+    ///
+    /// # Errors
+    /// [`UnwindError::Register`] for a register that the machine has not.
+    pub fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
+        let frame = Frame::stub(code)?;
+        self.functions.push(Function {
+            id,
+            len: code.bytes.len(),
+            frame,
+            lsda: None,
+        });
+        Ok(())
+    }
+
+    /// Adds all stubs that lowering has defined in a module.
+    ///
+    /// # Errors
+    /// As [`add_stub`](Self::add_stub).
+    pub fn add_stubs(
+        &mut self,
+        isa: &dyn TargetIsa,
+        declarations: &ModuleDeclarations,
+    ) -> Result<(), UnwindError> {
+        for (id, stub) in stubs_of(declarations) {
+            let code = stub_code(isa, &stub);
+            let code = code.map_err(|error| UnwindError::Table(error.to_string()))?;
+            self.add_stub(id, &code)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is no function and no stub.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+    }
+
+    /// The functions, in the order in which they were added.
+    pub(crate) fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// The table of landing pads (`.gcc_except_table`), and where each function has its own.
+    pub(crate) fn landing_pads(
+        &self,
+        encodings: Encodings,
+    ) -> Result<(Section, Vec<Option<usize>>), UnwindError> {
+        let mut section = Section::new();
+        let mut targets = Vec::new();
+        let mut starts = Vec::new();
+        for function in &self.functions {
+            let Some(lsda) = &function.lsda else {
+                starts.push(None);
+                continue;
+            };
+            section.align(4)?;
+            starts.push(Some(section.len()));
+            let first = targets.len();
+            let names: Vec<&str> = lsda.types().collect();
+            targets.extend(names.iter().map(|name| Target::Symbol((*name).to_owned())));
+            let symbol = |name: &str| {
+                let index = names.iter().position(|own| *own == name);
+                let symbol = first + index.unwrap_or(names.len());
+                gimli::write::Address::Symbol { symbol, addend: 0 }
+            };
+            lsda.write(&mut section, encodings.symbol, symbol)?;
+        }
+        Ok((section.with_targets(targets), starts))
+    }
+
+    /// The frame rules (`.eh_frame`) of the functions with these indices; `starts` is where each function has its landing pads.
+    pub(crate) fn frames(
+        &self,
+        encodings: Encodings,
+        starts: &[Option<usize>],
+        indices: &[usize],
+    ) -> Result<Section, UnwindError> {
+        let mut table = FrameTable::default();
+        let mut targets = Vec::new();
+        let mut plain = self.cie.clone();
+        plain.fde_address_encoding = encodings.address;
+        let plain = table.add_cie(plain);
+        let with_pads = self.cie_with_personality(&mut table, &mut targets, encodings);
+        for index in indices {
+            let (Some(function), Some(start)) = (self.functions.get(*index), starts.get(*index))
+            else {
+                continue;
+            };
+            let address = Section::address(&mut targets, Target::Function(function.id));
+            let mut fde = function.frame.fde(address);
+            let cie = match (start, with_pads) {
+                (Some(start), Some(with_pads)) => {
+                    let pads = Target::LandingPads(*start);
+                    fde.lsda = Some(Section::address(&mut targets, pads));
+                    with_pads
+                }
+                _ => plain,
+            };
+            table.add_fde(cie, fde);
+        }
+        let mut section = EhFrame(Section::new());
+        table.write_eh_frame(&mut section)?;
+        Ok(section.0.with_targets(targets))
+    }
+
+    /// The common entry of functions with landing pads.
+    fn cie_with_personality(
+        &self,
+        table: &mut FrameTable,
+        targets: &mut Vec<Target>,
+        encodings: Encodings,
+    ) -> Option<CieId> {
+        let symbol = self.personality.as_ref()?.symbol()?.to_owned();
+        let mut cie = self.cie.clone();
+        cie.fde_address_encoding = encodings.address;
+        cie.lsda_encoding = Some(encodings.address);
+        let address = Section::address(targets, Target::Symbol(symbol));
+        cie.personality = Some((encodings.symbol, address));
+        Some(table.add_cie(cie))
+    }
+}
