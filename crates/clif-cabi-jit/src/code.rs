@@ -9,7 +9,7 @@ use core::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::arena::Arena;
-
+use crate::frames::Frames;
 use crate::library::Library;
 
 /// The finalized machine code of one function. Clones are cheap; each keeps the code alive, with or without the engine.
@@ -165,6 +165,8 @@ impl<F> fmt::Debug for TypedCode<F> {
 /// back into the code.
 pub(crate) struct Shared {
     needed: Mutex<Needed>,
+    /// Taken back before the memory goes.
+    frames: Mutex<Vec<Frames>>,
     arena: Mutex<Arena>,
 }
 
@@ -179,6 +181,7 @@ impl Shared {
     pub(crate) fn new(arena: Arena) -> Arc<Self> {
         Arc::new(Self {
             needed: Mutex::default(),
+            frames: Mutex::default(),
             arena: Mutex::new(arena),
         })
     }
@@ -186,6 +189,12 @@ impl Shared {
     /// The memory that the code lies in.
     pub(crate) fn arena(&self) -> MutexGuard<'_, Arena> {
         self.arena.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the unwinder told as long as the code lives.
+    pub(crate) fn keep_frames(&self, frames: Frames) {
+        let mut all = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(frames);
     }
 
     /// Keeps a library open as long as the code lives.

@@ -4,6 +4,7 @@
 //! reach. So [`Engine::finalize`] goes over the relocations of everything new first, which is why all definitions must
 //! pass through the engine: it is a [`Module`] itself, and never lends the one inside.
 
+mod define;
 mod module;
 mod resolve;
 #[cfg(all(test, has_engine))]
@@ -13,23 +14,20 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::cranelift;
 use crate::cranelift::codegen::Context;
-use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::control::ControlPlane;
 use crate::cranelift::codegen::entity::EntityRef;
 use crate::cranelift::codegen::ir;
 use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
 use crate::cranelift::jit::JITBuilder;
-use crate::cranelift::module::{
-    DataDescription, DataId, FuncId, FuncOrDataId, Init, Linkage, Module, ModuleReloc,
-};
-use crate::cranelift::{self, code_align};
+use crate::cranelift::module::{DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc};
 use clif_cabi::StubCode;
 
 use crate::arena::Arena;
 use crate::code::{Code, Shared};
-use crate::compile::compile;
 use crate::error::{Error, Result};
+use crate::frames::NewFrames;
 use crate::host;
 use crate::library::{Library, Symbols, check_name};
 use crate::memory::{EngineModule, address, new_module};
@@ -58,6 +56,7 @@ pub struct Engine {
     objects: Vec<Stage>,
     /// What was defined since the last finalize.
     pending: Vec<Pending>,
+    frames: NewFrames,
 }
 
 /// The life of a function or data object. Sizes are bytes.
@@ -90,8 +89,11 @@ impl Engine {
         let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
         let found = symbols.found();
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
+        let module = new_module(builder, &shared)?;
+        let frames = NewFrames::new(module.isa(), settings.chosen_personality());
         Ok(Self {
-            module: new_module(builder, &shared)?,
+            module,
+            frames,
             symbols,
             shared,
             functions: Vec::new(),
@@ -229,6 +231,7 @@ impl Engine {
             }
         }
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
+        self.register_frames()?;
         for pending in self.pending.drain(..) {
             let stage = match pending.id {
                 FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),
@@ -312,122 +315,6 @@ impl Engine {
         };
         grow(&mut self.objects, id.index());
         Ok(id)
-    }
-}
-
-/// Definitions.
-impl Engine {
-    fn define_controlled(
-        &mut self,
-        id: FuncId,
-        ctx: &mut Context,
-        control: &mut ControlPlane,
-    ) -> Result<()> {
-        let name = self.check_definable(FuncOrDataId::Func(id))?;
-        let isa = self.module.isa();
-        let relocs = compile(isa, &name, id, ctx, control)?;
-        let Some(code) = ctx.compiled_code() else {
-            return self.define_aligned(id, STUB_ALIGN, &[], relocs);
-        };
-        self.define_aligned(id, code_align(code), code.code_buffer(), relocs)
-    }
-
-    fn define_aligned(
-        &mut self,
-        id: FuncId,
-        align: u64,
-        bytes: &[u8],
-        relocs: Vec<ModuleReloc>,
-    ) -> Result<()> {
-        let name = self.check_definable(FuncOrDataId::Func(id))?;
-        if bytes.is_empty() {
-            let why = "it has no code";
-            return Err(Error::Content { name, why });
-        }
-        self.check_relocs(&name, bytes.len(), &relocs)?;
-        resolve::check_stub(self.module.isa(), &name, bytes, &relocs)?;
-        let module = &mut self.module;
-        host::write_code(|| Ok(module.define_function_bytes(id, align, bytes, &relocs)?))?;
-        if let Some(stage) = self.functions.get_mut(id.index()) {
-            *stage = Stage::Defined { size: bytes.len() };
-        }
-        let id = FuncOrDataId::Func(id);
-        self.pending.push(Pending { id, relocs });
-        Ok(())
-    }
-
-    fn define_object(&mut self, id: DataId, content: &DataDescription) -> Result<()> {
-        let name = self.check_definable(FuncOrDataId::Data(id))?;
-        let size = match &content.init {
-            Init::Uninitialized => {
-                let why = "it has neither bytes nor a size";
-                return Err(Error::Content { name, why });
-            }
-            Init::Zeros { size } => *size,
-            Init::Bytes { contents } => contents.len(),
-        };
-        let functions = content.function_relocs.iter();
-        let objects = content.data_relocs.iter();
-        if !functions
-            .map(|&(_, func)| content.function_decls.is_valid(func))
-            .chain(objects.map(|&(_, object, _)| content.data_decls.is_valid(object)))
-            .all(|valid| valid)
-        {
-            let why = "an address in it is that of nothing it declares";
-            return Err(Error::Content { name, why });
-        }
-        let relocs: Vec<_> = content.all_relocs(Reloc::Abs8).collect();
-        self.check_relocs(&name, size, &relocs)?;
-        self.module.define_data(id, content)?;
-        if let Some(stage) = self.objects.get_mut(id.index()) {
-            *stage = Stage::Defined { size };
-        }
-        let id = FuncOrDataId::Data(id);
-        self.pending.push(Pending { id, relocs });
-        Ok(())
-    }
-
-    /// The name of something that may be defined now.
-    fn check_definable(&self, id: FuncOrDataId) -> Result<String> {
-        let (stage, linkage) = match id {
-            FuncOrDataId::Func(id) => {
-                let stage = self.functions.get(id.index()).ok_or_else(|| unknown(id))?;
-                let declarations = self.module.declarations();
-                (stage, declarations.get_function_decl(id).linkage)
-            }
-            FuncOrDataId::Data(id) => {
-                let stage = self.objects.get(id.index()).ok_or_else(|| unknown(id))?;
-                let declarations = self.module.declarations();
-                (stage, declarations.get_data_decl(id).linkage)
-            }
-        };
-        let name = self.name_of(id);
-        if *stage != Stage::Declared {
-            return Err(Error::DuplicateDefinition { name });
-        }
-        // Code that already refers to the import would go on calling it: two functions of one name.
-        if !linkage.is_definable() || self.symbols.found().get(&name).is_some() {
-            return Err(Error::ImportDefinition { name });
-        }
-        Ok(name)
-    }
-
-    /// The name of something that is declared; made up where it was declared without one.
-    fn name_of(&self, id: FuncOrDataId) -> String {
-        let declarations = self.module.declarations();
-        match id {
-            FuncOrDataId::Func(id) => declarations.get_function_decl(id).linkage_name(id),
-            FuncOrDataId::Data(id) => declarations.get_data_decl(id).linkage_name(id),
-        }
-        .into_owned()
-    }
-
-    fn check_relocs(&self, name: &str, size: usize, relocs: &[ModuleReloc]) -> Result<()> {
-        for reloc in relocs {
-            reloc::check_kind(name, size, reloc)?;
-            self.target(&reloc.name)?;
-        }
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use crate::cranelift::codegen::CodegenError;
 use crate::cranelift::module::ModuleError;
 use clif_cabi::LowerError;
+use clif_cabi_unwind::UnwindError;
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -165,6 +166,13 @@ pub enum Error {
     },
     /// A signature that is not lowered.
     Lowering(Box<LowerError>),
+    /// No unwind table can express the handlers of a function.
+    Unwind {
+        /// The function.
+        function: String,
+        /// What is wrong with them.
+        source: UnwindError,
+    },
     /// A value of another kind or size than its C type.
     Value {
         /// Which argument, or the result.
@@ -273,6 +281,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::Lowering(error) => error.fmt(f),
+            Self::Unwind { function, source } => write!(f, "function {function}: {source}"),
             Self::Value { what, ty, why } => write!(f, "{what}, {ty}: {why}"),
             Self::Module(error) => error.fmt(f),
         }
@@ -305,6 +314,7 @@ impl std::error::Error for Error {
             Self::Memory { source, .. } => Some(source),
             Self::Compile { source, .. } => Some(source),
             Self::Lowering(source) => Some(&**source),
+            Self::Unwind { source, .. } => Some(source),
             Self::Module(source) => source.source(),
             _ => None,
         }

@@ -54,11 +54,10 @@ const FIXED: [(&str, &str, &str); 12] = [
         "false",
         "its result area is not C's sret",
     ),
-    // Debuggers and profilers may be told; no unwinder of the process is, so nothing can unwind through JIT code yet.
     (
         "unwind_info",
         "true",
-        "unwind rules are made, although they are not registered yet",
+        "exceptions and backtraces have to get through JIT code",
     ),
     // A frame larger than a guard page must not step over it; only the inline kind needs no routine of ours.
     (

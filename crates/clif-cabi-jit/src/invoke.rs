@@ -22,7 +22,7 @@ use crate::shape::ByShape;
 use crate::vectors;
 
 /// `target`, `args`, `ret`. The compiled function has more parameters, all in registers, which it only passes on: what is in them does not matter.
-type Shim = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
+type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const u8, *mut u8);
 
 /// Calls functions of one shape.
 ///

@@ -112,11 +112,16 @@
 //! - Code never moves. It is freed when its engine and every [`Code`] of it are gone, and no sooner.
 //! - Calling code takes no lock. Engines know nothing of each other, unless bound by [`Engine::bind_code`].
 //!
+//! # Exceptions
+//!
+//! An engine tells the unwinder of the process of its functions, of stubs and closures, when it is finalized, and takes that back before its memory goes. A C++ exception or a Rust
+//! panic (through `extern "C-unwind"`) passes through them to whoever catches it above, and a backtrace sees them. It enters a handler of `try_call` where
+//! the front end has chosen a [`Personality`] ([`Settings::personality`]). Functions that are given as bytes, other than stubs, have no rules: an exception that
+//! reaches one ends the process. A closure ends the process when it panics.
+//!
 //! # What it does not do
 //!
-//! Nothing may unwind through JIT code: its frames are not registered with the unwinder of the process. A Rust panic that reaches one ends the
-//! process, even if there is a `catch_unwind` on its other side, and a C++ exception finds no handler. A function that JIT code calls has to
-//! catch its own.
+//! On Windows nothing may unwind through JIT code: its tables are not written.
 //!
 //! On machines where it cannot run (other than x86-64 with Unix or Windows, and AArch64 with Unix, today) everything compiles, and
 //! [`Engine::new`] says why not.
@@ -133,6 +138,7 @@ mod cranelift;
 mod engine;
 mod error;
 mod flags;
+mod frames;
 mod host;
 mod interface;
 mod invoke;
@@ -149,6 +155,7 @@ pub use clif_cabi::cranelift_codegen;
 pub use clif_cabi::cranelift_frontend;
 pub use clif_cabi::cranelift_module;
 
+pub use clif_cabi_unwind::{Personality, UnwindError};
 pub use closure::{
     BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, VaArg, VaList,
 };

@@ -2,6 +2,8 @@
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
 
+use clif_cabi_unwind::Personality;
+
 use crate::error::Result;
 use crate::flags;
 
@@ -36,6 +38,7 @@ pub struct Settings {
     register_allocator: RegisterAllocator,
     cpu: Cpu,
     flags: Vec<(String, String)>,
+    personality: Option<Personality>,
 }
 
 /// How much Cranelift optimizes.
@@ -82,6 +85,7 @@ impl Default for Settings {
             register_allocator: RegisterAllocator::default(),
             cpu: Cpu::default(),
             flags: Vec::new(),
+            personality: None,
         }
     }
 }
@@ -129,6 +133,18 @@ impl Settings {
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Who decides whether an exception enters a handler of `try_call`: `__gxx_personality_v0` of C++, or another one that is found as
+    /// imports are, at the latest when the engine is finalized. Without it a function with such a handler is an error. Functions without handlers need none: exceptions pass through them.
+    #[must_use]
+    pub fn personality(mut self, personality: Personality) -> Self {
+        self.personality = Some(personality);
+        self
+    }
+
+    pub(crate) fn chosen_personality(&self) -> Option<Personality> {
+        self.personality.clone()
     }
 
     pub(crate) fn memory_size(&self) -> usize {

@@ -1,5 +1,7 @@
 //! [`UnwindTables`]: the functions and stubs of a module with their rules, and the two sections that say them to an unwinder.
 
+use std::collections::BTreeSet;
+
 use clif_cabi::{StubCode, stub_code, stubs_of};
 
 use crate::cranelift::codegen::CompiledCode;
@@ -117,6 +119,20 @@ impl UnwindTables {
         Ok(())
     }
 
+    /// Takes out the function or stub `id`: its definition has failed.
+    pub fn remove(&mut self, id: FuncId) {
+        self.functions.retain(|function| function.id != id);
+    }
+
+    /// The names that the tables need addresses of: the personality, if a function has handlers, and the types that are caught.
+    #[must_use]
+    pub fn symbols(&self) -> BTreeSet<&str> {
+        let pads = self.functions.iter().filter_map(|own| own.lsda.as_ref());
+        let personality = self.personality.as_ref().and_then(Personality::symbol);
+        pads.flat_map(|lsda| lsda.types().chain(personality))
+            .collect()
+    }
+
     /// Whether there is no function and no stub.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -198,6 +214,8 @@ impl UnwindTables {
         targets: &mut Vec<Target>,
         encodings: Encodings,
     ) -> Option<CieId> {
+        // Without functions that need it, nobody has to have the personality.
+        self.functions.iter().find(|own| own.lsda.is_some())?;
         let symbol = self.personality.as_ref()?.symbol()?.to_owned();
         let mut cie = self.cie.clone();
         cie.fde_address_encoding = encodings.address;

@@ -8,6 +8,7 @@ use crate::cranelift::codegen::ir::{
     types::{I8, I16, I32, I64},
 };
 use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::module::Module;
 use clif_cabi::cabi::{Convention, FnAbi, FnSig, Reg, Target, Type};
 use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
 use clif_cabi::{Arg, Entry, Function, LowerError, Lowering, NotLowered, PlanError, Ret};
@@ -63,7 +64,7 @@ impl Compiler {
         if let Some(known) = known {
             return Arc::clone(known);
         }
-        let pool = Arc::new(Pool::new(context));
+        let pool = Arc::new(Pool::new(context, self.engine.isa()));
         self.pools.push(Arc::clone(&pool));
         pool
     }

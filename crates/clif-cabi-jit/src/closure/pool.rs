@@ -8,10 +8,15 @@ use core::ffi::c_void;
 use core::ptr;
 use std::sync::{Mutex, PoisonError};
 
+use clif_cabi::StubCode;
 use clif_cabi::cabi::Reg;
+use clif_cabi_unwind::UnwindTables;
 use region::Protection;
 
+use crate::cranelift::codegen::isa::TargetIsa;
+use crate::cranelift::module::FuncId;
 use crate::error::{Error, Result};
+use crate::frames::Frames;
 use crate::host::{self, Pages, machine};
 
 /// Bytes of a stub, and of its data: the context, then the address to jump to.
@@ -21,12 +26,15 @@ const SLOT: usize = 16;
 pub(super) struct Pool {
     /// The register in which the stubs pass the context.
     pub(super) context: Reg,
+    /// Those of a page of stubs, wherever it is.
+    tables: Option<UnwindTables>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    blocks: Vec<Pages>,
+    /// What the unwinder was told of goes first.
+    blocks: Vec<(Option<Frames>, Pages)>,
     free: Vec<StubSlot>,
 }
 
@@ -54,9 +62,20 @@ impl StubSlot {
 }
 
 impl Pool {
-    pub(super) fn new(context: Reg) -> Self {
-        let inner = Mutex::default();
-        Self { context, inner }
+    pub(super) fn new(context: Reg, isa: &dyn TargetIsa) -> Self {
+        let mut page = StubCode::default();
+        page.bytes = vec![0; region::page::size()];
+        // Where there are such tables: a stub changes no register but the context's.
+        let tables = UnwindTables::new(isa, None).and_then(|mut tables| {
+            // The only one has any id.
+            tables.add_stub(FuncId::from_u32(0), &page)?;
+            Ok(tables)
+        });
+        Self {
+            context,
+            tables: tables.ok(),
+            inner: Mutex::default(),
+        }
     }
 
     /// A slot whose stub jumps to `target` with `context` in the register of the pool.
@@ -67,7 +86,7 @@ impl Pool {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = match inner.free.pop() {
             Some(slot) => slot,
-            None => inner.grow(self.context)?,
+            None => inner.grow(self.context, self.tables.as_ref())?,
         };
         // SAFETY: the slot was free, so its data is neither read nor written elsewhere; the page of data is writable, and the two words lie in it.
         unsafe {
@@ -89,7 +108,7 @@ impl Pool {
 
 impl Inner {
     /// Maps one more block, and takes a slot of it.
-    fn grow(&mut self, context: Reg) -> Result<StubSlot> {
+    fn grow(&mut self, context: Reg, tables: Option<&UnwindTables>) -> Result<StubSlot> {
         let page = region::page::size();
         let mut block = Pages::reserve(2 * page)?;
         let stub = machine::closure_stub(page, context);
@@ -110,7 +129,12 @@ impl Inner {
         self.free.extend(slots.map(|offset| StubSlot {
             stub: block.at(offset),
         }));
-        self.blocks.push(block);
+        let start = u64::try_from(block.at(0).addr()).ok();
+        let page_size = u64::try_from(page).unwrap_or(u64::MAX);
+        let tables = tables.and_then(|own| own.in_memory(page_size, |_| start, |_| None).ok());
+        // SAFETY: the stubs stay where they are as long as the block, which is dropped after the tables.
+        let frames = tables.map(|tables| unsafe { Frames::new(tables) });
+        self.blocks.push((frames, block));
         let none = Error::OutOfMemory {
             wanted: SLOT,
             free: 0,
@@ -128,7 +152,9 @@ mod tests {
     /// An emulator shows no stale instructions, so the calls are counted: once for each page of stubs, none for a slot that is taken again.
     #[test]
     fn stubs_are_cleared_from_the_instruction_cache_once() {
-        let pool = Pool::new(clif_cabi::cabi::aarch64::X18);
+        let engine = crate::Engine::new(&crate::Settings::default()).unwrap();
+        let isa = crate::cranelift_module::Module::isa(&engine);
+        let pool = Pool::new(clif_cabi::cabi::aarch64::X18, isa);
         for _ in 0..2 {
             let page = region::page::size();
             let slots: Vec<StubSlot> = (0..page / SLOT)

@@ -9,7 +9,7 @@ use crate::cranelift::module::{
     DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc, ModuleRelocTarget,
 };
 use clif_cabi::clif_cabi_plan::Reloc;
-use clif_cabi::{Stub, stub_code};
+use clif_cabi::{Stub, StubCode, stub_code};
 
 use super::{Engine, Pending, Stage};
 use crate::error::{Error, Result};
@@ -28,15 +28,19 @@ pub(super) enum Target {
     Routine(LibCall),
 }
 
-/// Refuses a function with the name of a stub that is not that stub: it would be called in place of one.
+/// The code of a stub, if this is one: by its name, or as one that is `entering` a body. Refuses a function with the name of a stub that is not that
+/// stub: it would be called in place of one.
 pub(super) fn check_stub(
     isa: &dyn TargetIsa,
     name: &str,
+    entering: Option<Stub>,
     bytes: &[u8],
     relocs: &[ModuleReloc],
-) -> Result<()> {
-    let Some(stub) = Stub::from_name(name) else {
-        return Ok(());
+) -> Result<Option<StubCode>> {
+    let named = Stub::from_name(name);
+    let is_named = named.is_some();
+    let Some(stub) = named.or(entering) else {
+        return Ok(None);
     };
     let code = stub_code(isa, &stub)?;
     let is_reloc = |own: &Reloc, given: &ModuleReloc| {
@@ -49,7 +53,10 @@ pub(super) fn check_stub(
         _ => false,
     };
     if *code.bytes == *bytes && alike(&code.reloc) {
-        return Ok(());
+        return Ok(Some(code));
+    }
+    if !is_named {
+        return Ok(None);
     }
     Err(Error::Content {
         name: name.to_owned(),
@@ -120,6 +127,15 @@ impl Engine {
                 };
                 let users = names.entry(name).or_default();
                 users.push(self.name_of(pending.id));
+            }
+        }
+        for name in self.frames.symbols() {
+            match self.symbols.search(name) {
+                Some(address) => drop(found.insert(name.to_owned(), address)),
+                None => missing
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push("handlers of try_call".to_owned()),
             }
         }
         if !undefined.is_empty() {

@@ -20,3 +20,9 @@ pub(crate) fn process() -> Vec<Library> {
     let c_library = Library::open_already_loaded("ucrtbase.dll");
     [Library::this(), c_library].into_iter().flatten().collect()
 }
+
+/// There are no such tables.
+///
+/// # Safety
+/// None is needed.
+pub(crate) unsafe fn unwind_table(_: &[u8], _: bool) {}

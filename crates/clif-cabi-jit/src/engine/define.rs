@@ -1,0 +1,201 @@
+//! Definitions of an engine: from compiled code, from bytes, and data. Functions and stubs come with the rules by which they are unwound.
+
+use crate::cranelift::code_align;
+use crate::cranelift::codegen::Context;
+use crate::cranelift::codegen::binemit::Reloc;
+use crate::cranelift::codegen::control::ControlPlane;
+use crate::cranelift::codegen::entity::EntityRef;
+use crate::cranelift::module::{
+    DataDescription, DataId, FuncId, FuncOrDataId, Init, Module, ModuleReloc, ModuleRelocTarget,
+};
+use clif_cabi::{Stub, StubCode};
+use clif_cabi_unwind::UnwindError;
+
+use super::{Engine, Pending, STUB_ALIGN, Stage, resolve, unknown};
+use crate::compile::compile;
+use crate::error::{Error, Result};
+use crate::frames::Frames;
+use crate::{host, reloc};
+
+impl Engine {
+    pub(super) fn define_controlled(
+        &mut self,
+        id: FuncId,
+        ctx: &mut Context,
+        control: &mut ControlPlane,
+    ) -> Result<()> {
+        let name = self.check_definable(FuncOrDataId::Func(id))?;
+        let isa = self.module.isa();
+        let relocs = compile(isa, &name, id, ctx, control)?;
+        let Some(code) = ctx.compiled_code() else {
+            return self.define_aligned(id, STUB_ALIGN, &[], relocs);
+        };
+        let added = self.frames.add(isa, id, &ctx.func, code);
+        added.map_err(unwound(&name))?;
+        let defined = self.place(id, &name, code_align(code), code.code_buffer(), relocs);
+        if defined.is_err() {
+            self.frames.remove(id);
+        }
+        defined.map(|_| ())
+    }
+
+    pub(super) fn define_aligned(
+        &mut self,
+        id: FuncId,
+        align: u64,
+        bytes: &[u8],
+        relocs: Vec<ModuleReloc>,
+    ) -> Result<()> {
+        let name = self.check_definable(FuncOrDataId::Func(id))?;
+        let Some(stub) = self.place(id, &name, align, bytes, relocs)? else {
+            return Ok(());
+        };
+        let added = self.frames.add_stub(id, &stub);
+        added.map_err(unwound(&name))
+    }
+
+    /// Writes code to the engine's memory. Returns the stub that it is, if it is one.
+    fn place(
+        &mut self,
+        id: FuncId,
+        name: &str,
+        align: u64,
+        bytes: &[u8],
+        relocs: Vec<ModuleReloc>,
+    ) -> Result<Option<StubCode>> {
+        if bytes.is_empty() {
+            let (name, why) = (name.to_owned(), "it has no code");
+            return Err(Error::Content { name, why });
+        }
+        self.check_relocs(name, bytes.len(), &relocs)?;
+        let entering = self.stub_entering(name, &relocs);
+        let stub = resolve::check_stub(self.module.isa(), name, entering, bytes, &relocs)?;
+        let module = &mut self.module;
+        host::write_code(|| Ok(module.define_function_bytes(id, align, bytes, &relocs)?))?;
+        if let Some(stage) = self.functions.get_mut(id.index()) {
+            *stage = Stage::Defined { size: bytes.len() };
+        }
+        let id = FuncOrDataId::Func(id);
+        self.pending.push(Pending { id, relocs });
+        Ok(stub)
+    }
+
+    /// The stub that the function `name` is, if what it goes to is a body that such a stub enters.
+    fn stub_entering(&self, name: &str, relocs: &[ModuleReloc]) -> Option<Stub> {
+        let [reloc] = relocs else {
+            return None;
+        };
+        let ModuleRelocTarget::User {
+            namespace: 0,
+            index,
+        } = reloc.name
+        else {
+            return None;
+        };
+        let declarations = self.module.declarations();
+        let body = declarations.get_function_decl(FuncId::from_u32(index));
+        let (own, stub) = Stub::of_entered_name(body.name.as_deref()?, index)?;
+        (own == name).then_some(stub)
+    }
+
+    /// Tells the unwinder of the process of what has become final.
+    pub(super) fn register_frames(&mut self) -> Result<()> {
+        let (module, symbols) = (&self.module, &self.symbols);
+        let tables = self.frames.take(
+            module.isa(),
+            |id| module.get_finalized_function(id),
+            |name| symbols.search(name),
+        );
+        let tables = tables.map_err(unwound("the engine's last"))?;
+        if let Some(tables) = tables {
+            // SAFETY: they are those of finalized code, which stays where it is until `shared` is dropped, and they with it.
+            let frames = unsafe { Frames::new(tables) };
+            self.shared.keep_frames(frames);
+        }
+        Ok(())
+    }
+
+    pub(super) fn define_object(&mut self, id: DataId, content: &DataDescription) -> Result<()> {
+        let name = self.check_definable(FuncOrDataId::Data(id))?;
+        let size = match &content.init {
+            Init::Uninitialized => {
+                let why = "it has neither bytes nor a size";
+                return Err(Error::Content { name, why });
+            }
+            Init::Zeros { size } => *size,
+            Init::Bytes { contents } => contents.len(),
+        };
+        let functions = content.function_relocs.iter();
+        let objects = content.data_relocs.iter();
+        if !functions
+            .map(|&(_, func)| content.function_decls.is_valid(func))
+            .chain(objects.map(|&(_, object, _)| content.data_decls.is_valid(object)))
+            .all(|valid| valid)
+        {
+            let why = "an address in it is that of nothing it declares";
+            return Err(Error::Content { name, why });
+        }
+        let relocs: Vec<_> = content.all_relocs(Reloc::Abs8).collect();
+        self.check_relocs(&name, size, &relocs)?;
+        self.module.define_data(id, content)?;
+        if let Some(stage) = self.objects.get_mut(id.index()) {
+            *stage = Stage::Defined { size };
+        }
+        let id = FuncOrDataId::Data(id);
+        self.pending.push(Pending { id, relocs });
+        Ok(())
+    }
+
+    /// The name of something that may be defined now.
+    pub(super) fn check_definable(&self, id: FuncOrDataId) -> Result<String> {
+        let (stage, linkage) = match id {
+            FuncOrDataId::Func(id) => {
+                let stage = self.functions.get(id.index()).ok_or_else(|| unknown(id))?;
+                let declarations = self.module.declarations();
+                (stage, declarations.get_function_decl(id).linkage)
+            }
+            FuncOrDataId::Data(id) => {
+                let stage = self.objects.get(id.index()).ok_or_else(|| unknown(id))?;
+                let declarations = self.module.declarations();
+                (stage, declarations.get_data_decl(id).linkage)
+            }
+        };
+        let name = self.name_of(id);
+        if *stage != Stage::Declared {
+            return Err(Error::DuplicateDefinition { name });
+        }
+        // Code that already refers to the import would go on calling it: two functions of one name.
+        if !linkage.is_definable() || self.symbols.found().get(&name).is_some() {
+            return Err(Error::ImportDefinition { name });
+        }
+        Ok(name)
+    }
+
+    /// The name of something that is declared; made up where it was declared without one.
+    pub(super) fn name_of(&self, id: FuncOrDataId) -> String {
+        let declarations = self.module.declarations();
+        match id {
+            FuncOrDataId::Func(id) => declarations.get_function_decl(id).linkage_name(id),
+            FuncOrDataId::Data(id) => declarations.get_data_decl(id).linkage_name(id),
+        }
+        .into_owned()
+    }
+
+    pub(super) fn check_relocs(
+        &self,
+        name: &str,
+        size: usize,
+        relocs: &[ModuleReloc],
+    ) -> Result<()> {
+        for reloc in relocs {
+            reloc::check_kind(name, size, reloc)?;
+            self.target(&reloc.name)?;
+        }
+        Ok(())
+    }
+}
+
+fn unwound(name: &str) -> impl FnOnce(UnwindError) -> Error + use<> {
+    let function = name.to_owned();
+    |source| Error::Unwind { function, source }
+}
