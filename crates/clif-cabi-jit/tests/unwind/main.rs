@@ -7,7 +7,10 @@
 )]
 #![cfg(all(has_engine, target_os = "linux"))]
 
+mod backtrace;
 #[path = "../common/mod.rs"]
 mod common;
 mod cxx;
+mod kinds;
 mod panics;
+mod unknown;

@@ -1,0 +1,312 @@
+//! Calls of each kind, with their stubs on the stack: what the callee throws passes, and enters a handler; where it returns, its result is right.
+
+use core::ffi::{c_int, c_void};
+use std::os::unix::process::ExitStatusExt;
+
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, VectorLevel};
+use clif_cabi_jit::clif_cabi::{Arg, Callable, Entry, Lowering, Ret, Step, Stubs, stubs_of};
+use clif_cabi_jit::cranelift_codegen::ir::{
+    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, FuncRef, InstBuilder,
+    MemFlagsData, Value,
+    types::{I32, I64},
+};
+use clif_cabi_jit::cranelift_frontend::FunctionBuilder;
+use clif_cabi_jit::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::{Engine, Library, Settings};
+
+use crate::common::{again, aligned, all_settings, exported, import, library, pair, record};
+use crate::cxx::{compilers, gxx};
+use crate::unknown::Unknown;
+
+const CHILD: &str = "CLIF_CABI_JIT_KINDS";
+pub(crate) const TEXT: &str = include_str!("kinds.cc");
+
+/// The functions of the C++ file, and how a call of them is made.
+pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
+    let big = || record(&[Type::array(&Type::I64, 5).unwrap()]);
+    let wide = || aligned(Type::array(&Type::I64, 8).unwrap(), 64);
+    let long_double = || {
+        if cfg!(target_arch = "x86_64") {
+            Type::F80
+        } else {
+            Type::F128
+        }
+    };
+    let sig = |params: &[Type], result| FnSig::new([&[Type::I32], params].concat(), result);
+    let mut all = vec![
+        ("scalar", sig(&[], Type::I32)),
+        ("registers", sig(&[pair()], pair())),
+        ("memory", sig(&[big(), Type::F64], big())),
+        ("x87", sig(&[long_double()], long_double())),
+        (
+            "x87_complex",
+            sig(&[long_double()], Type::complex(&long_double()).unwrap()),
+        ),
+        ("over_aligned", sig(&[Type::F64, wide()], Type::I64)),
+        ("over_aligned_memory", sig(&[wide(), big()], big())),
+        (
+            "variadic",
+            sig(&[], Type::F64)
+                .variadic()
+                .at_call([Type::F64, long_double(), big()])
+                .unwrap(),
+        ),
+    ];
+    if has_avx() {
+        let v4 = Type::vector(&Type::F64, 4).unwrap();
+        all.push(("vector", sig(&[v4.clone()], v4).features(VectorLevel::Avx)));
+    }
+    all
+}
+
+pub(crate) fn has_avx() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("avx");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has
+}
+
+/// How a function gets at its callee, and what it does with exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) is_direct: bool,
+    pub(crate) catches: bool,
+}
+
+/// Where the stubs of a function come from.
+pub(crate) type StubsOf = fn(&mut Engine) -> Box<dyn Stubs + '_>;
+
+/// The engine's own.
+pub(crate) fn own(engine: &mut Engine) -> Box<dyn Stubs + '_> {
+    Box::new(engine)
+}
+
+/// Defines `int shim(const void *target, const void *const *args, void *to)`, which calls a function of `sig`: `target`, or `name` itself. It returns 0,
+/// or 1 where its handler has caught what was thrown.
+pub(crate) fn shim(
+    stubs_of: StubsOf,
+    engine: &mut Engine,
+    (name, sig): (&str, &FnSig),
+    form: Form,
+) -> FuncId {
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let own = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::I32);
+    let begin = import(engine, "__cxa_begin_catch", "(i64) -> i64 system_v");
+    let end = import(engine, "__cxa_end_catch", "() system_v");
+    let callee = lower.declare_import(engine, name, sig).unwrap();
+    let own_name = format!("shim_{name}_{form:?}");
+    let function = exported(engine, &lower, &own_name, &own, |engine, builder, entry| {
+        let [target, pointers, to] = [0, 1, 2].map(|i| entry.value(builder, i).unwrap());
+        let arg = |i| {
+            let at = i32::try_from(8 * i).unwrap();
+            Arg::memory(builder.ins().load(I64, MemFlagsData::new(), pointers, at))
+        };
+        let args: Vec<Arg> = (0..sig.params().len()).map(arg).collect();
+        let plan = lower.call_plan(sig).unwrap();
+        let ret = Ret::memory(to);
+        let catch = [begin, end].map(|id| engine.declare_func_in_func(id, builder.func));
+        let stubs = &mut *stubs_of(engine);
+        let callable = match form.is_direct {
+            true => lower.callee(stubs, builder, &plan, callee.id),
+            false => lower.callee(stubs, builder, &plan, target),
+        };
+        let callable = callable.unwrap();
+        let values = lower.values_in(builder, &plan, &args, ret).unwrap();
+        let results = if form.catches {
+            try_call(stubs, builder, &callable, &values, &entry, catch)
+        } else {
+            let call = callable.call(builder, &values).unwrap();
+            builder.inst_results(call).to_vec()
+        };
+        lower
+            .values_out(stubs, builder, &plan, &results, ret)
+            .unwrap();
+        let zero = builder.ins().iconst(I32, 0);
+        entry.ret(stubs, builder, Some(&Arg::value(zero))).unwrap();
+    });
+    function.id
+}
+
+/// Emits the call with a handler that ends the exception and returns 1, and goes on where the call returns; its results.
+fn try_call(
+    stubs: &mut dyn Stubs,
+    builder: &mut FunctionBuilder<'_>,
+    callable: &Callable,
+    values: &[Value],
+    entry: &Entry,
+    catch: [FuncRef; 2],
+) -> Vec<Value> {
+    let (returned, thrown) = (builder.create_block(), builder.create_block());
+    let returns = builder.func.dfg.signatures[callable.signature]
+        .returns
+        .clone();
+    let results = returns
+        .iter()
+        .map(|own| builder.append_block_param(returned, own.value_type));
+    let results: Vec<Value> = results.collect();
+    let exception = builder.append_block_param(thrown, I64);
+    let pool = &mut builder.func.dfg.value_lists;
+    let rets = (0..u32::try_from(results.len()).unwrap()).map(BlockArg::TryCallRet);
+    let normal = BlockCall::new(returned, rets, pool);
+    let handler = BlockCall::new(thrown, [BlockArg::TryCallExn(0)], pool);
+    let handler = ExceptionTableItem::Default(handler);
+    let table = ExceptionTableData::new(callable.signature, normal, [handler]);
+    let table = builder.func.dfg.exception_tables.push(table);
+    callable.try_call(builder, values, table).unwrap();
+
+    builder.switch_to_block(thrown);
+    for (catch, args) in [(catch[0], &[exception][..]), (catch[1], &[])] {
+        builder.ins().call(catch, args);
+    }
+    let one = builder.ins().iconst(I32, 1);
+    entry.ret(stubs, builder, Some(&Arg::value(one))).unwrap();
+    builder.switch_to_block(returned);
+    results
+}
+
+pub(crate) fn build(name: &str, (cxx, flags): &(&str, Vec<&str>)) -> Library {
+    // clang passes vectors in registers that all functions of the file may use.
+    let avx = if has_avx() { "-mavx" } else { "-w" };
+    let flags = [flags, &["-w", "-Wno-psabi", avx][..]].concat();
+    library(cxx, &flags, name, TEXT)
+}
+
+type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const c_void, *mut c_void) -> c_int;
+
+/// A result, as aligned as any is.
+#[repr(align(64))]
+#[derive(PartialEq, Debug)]
+struct Room([u8; 64]);
+
+/// A symbol as a function.
+pub(crate) unsafe fn symbol<F: Copy>(engine: &Engine, name: &str) -> F {
+    let address = engine.symbol(name).unwrap();
+    // SAFETY: the caller answers for the type.
+    unsafe { core::mem::transmute_copy(&address) }
+}
+
+/// Calls `id`, a [`shim`] of `name`: with a callee that returns, then with one that throws 7. What was caught above it then, 1000 more, or returned by it.
+fn thrown(engine: &Engine, id: FuncId, name: &str, what: &str) -> c_int {
+    // SAFETY: as the C++ text declares them; the shim is one.
+    let (catches, args, expect, shim) = unsafe {
+        let catches: unsafe extern "C" fn(
+            Shim,
+            *const c_void,
+            *const *const c_void,
+            *mut c_void,
+        ) -> c_int = symbol(engine, "catches");
+        let args: extern "C" fn(c_int) -> *const *const c_void =
+            symbol(engine, &format!("args_{name}"));
+        let expect: unsafe extern "C" fn(*mut c_void) = symbol(engine, &format!("expect_{name}"));
+        (
+            catches,
+            args,
+            expect,
+            *engine.code(id).unwrap().typed::<Shim>(),
+        )
+    };
+    let target = engine.symbol(name).unwrap().cast();
+    let [mut got, mut wanted] = [0; 2].map(|byte| Room([byte; 64]));
+    // SAFETY: the library's own arguments, and room for any of its results.
+    unsafe {
+        assert_eq!(
+            catches(shim, target, args(0), (&raw mut got).cast()),
+            0,
+            "{what}"
+        );
+        expect((&raw mut wanted).cast());
+        if engine.isa().triple().to_string().starts_with("x86_64") && name.starts_with("x87") {
+            // Only ten bytes of sixteen are a `long double`.
+            for own in [&mut got.0, &mut wanted.0] {
+                own[10..16].fill(0);
+                own[26..32].fill(0);
+            }
+        }
+        assert_eq!(got, wanted, "{what}");
+        catches(shim, target, args(7), (&raw mut got).cast())
+    }
+}
+
+const FORMS: [Form; 4] = [
+    Form {
+        is_direct: false,
+        catches: false,
+    },
+    Form {
+        is_direct: false,
+        catches: true,
+    },
+    Form {
+        is_direct: true,
+        catches: false,
+    },
+    Form {
+        is_direct: true,
+        catches: true,
+    },
+];
+
+#[test]
+fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
+    for compiler in compilers() {
+        let library = build("unwind_kinds", &compiler);
+        for settings in all_settings() {
+            let mut engine = Engine::new(&settings.personality(gxx())).unwrap();
+            engine.add_library(&library);
+            let mut shims = Vec::new();
+            for (name, sig) in kinds() {
+                for form in FORMS {
+                    let id = shim(own, &mut engine, (name, &sig), form);
+                    shims.push((id, name, form));
+                }
+            }
+            engine.finalize().unwrap();
+            for (id, name, form) in shims {
+                let what = format!("{} {name} {form:?}", compiler.0);
+                let caught = thrown(&engine, id, name, &what);
+                assert_eq!(caught, if form.catches { 1 } else { 1007 }, "{what}");
+            }
+            // On x86-64 stubs with frames were on the stack: of arguments that are aligned, and of vectors.
+            let framed = stubs_of(engine.declarations())
+                .filter(|(_, stub)| stub.steps().contains(&Step::Frame));
+            assert!(framed.count() >= 2 || cfg!(target_arch = "aarch64"));
+        }
+    }
+}
+
+/// Where the unwinder knows nothing of the stub with the frame, the same call ends the process.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_stub_without_rules_ends_the_process() {
+    let Some(compiler) = compilers().pop() else {
+        return;
+    };
+    if std::env::var_os(CHILD).is_none() {
+        let (child, text) = again("kinds::a_stub_without_rules_ends_the_process", CHILD, "1");
+        assert_eq!(child.status.signal(), Some(6), "{text}");
+        assert!(
+            text.contains("before") && !text.contains("came back"),
+            "{text}"
+        );
+        return;
+    }
+    let library = build("unwind_kinds_unknown", &compiler);
+    let mut engine = Engine::new(&Settings::default().personality(gxx())).unwrap();
+    engine.add_library(&library);
+    let kinds = kinds();
+    let (name, sig) = kinds
+        .iter()
+        .find(|(name, _)| *name == "over_aligned")
+        .unwrap();
+    let id = shim(
+        |engine| Box::new(Unknown(engine)),
+        &mut engine,
+        (name, sig),
+        FORMS[0],
+    );
+    engine.finalize().unwrap();
+    println!("before");
+    thrown(&engine, id, name, "unknown");
+    println!("came back");
+}
