@@ -88,22 +88,26 @@ pub(crate) fn nested(engine: &mut Engine) -> Vec<Nested> {
     let full = FnSig::new(full, Type::I32).static_chain(model);
     all.push((chained, define(engine, chained, &full, call_first), 2));
     all.push((
-        "over_aligned",
-        define(engine, "over_aligned", &outer(), with_wide),
+        "calls_aligned",
+        define(engine, "calls_aligned", &outer(), with_wide),
         if cfg!(target_arch = "x86_64") { 3 } else { 2 },
     ));
     if has_avx() {
         let v4 = Type::vector(&Type::F64, 4).unwrap();
         let sig = FnSig::new([Type::FN_PTR, Type::I32, v4], Type::I32).features(VectorLevel::Avx);
         // And the C++ function that calls it so.
-        all.push(("vector", define(engine, "vector", &sig, call_first), 3));
+        all.push((
+            "has_vector",
+            define(engine, "has_vector", &sig, call_first),
+            3,
+        ));
     }
     engine.finalize().unwrap();
     let code = |(name, id, n_frames): (&'static str, FuncId, c_int)| {
         let code = engine.code(id).unwrap();
         // SAFETY: `int (int (*)(), int)`; or called with more arguments, whose values do not matter.
         let mut code: Outer = unsafe { core::mem::transmute(code.as_ptr()) };
-        if name == "vector" {
+        if name == "has_vector" {
             // SAFETY: as the C++ text declares them.
             unsafe {
                 let set: extern "C" fn(Outer) = symbol(engine, "set_with_vector");

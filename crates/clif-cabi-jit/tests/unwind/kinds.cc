@@ -31,6 +31,9 @@ KIND(x87_complex, _Complex long double, (int t, long double l), l + l * 1.0iL, L
 KIND(over_aligned, long, (int t, double d, wide w), misaligned(&w) + w.at[7] + (long)d, LIST(&t_, &d_, &w_), t_, d_, w_)
 KIND(over_aligned_memory, big, (int t, wide w, big b), shifted(b, misaligned(&w) + w.at[1]), LIST(&t_, &w_, &b_), t_, w_, b_)
 
+// With a static chain, which it does not look at.
+KIND(chained, int, (int t), 43, LIST(&t_, &p_.n), t_)
+
 extern "C" double variadic(int t, ...) {
   if (t) throw t;
   __builtin_va_list list;

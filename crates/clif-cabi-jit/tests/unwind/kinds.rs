@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_void};
 use std::os::unix::process::ExitStatusExt;
 
-use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type, VectorLevel};
+use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, Type, VectorLevel};
 use clif_cabi_jit::clif_cabi::{Arg, Callable, Entry, Lowering, Ret, Step, Stubs, stubs_of};
 use clif_cabi_jit::cranelift_codegen::ir::{
     BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, FuncRef, InstBuilder,
@@ -35,6 +35,10 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
     let sig = |params: &[Type], result| FnSig::new([&[Type::I32], params].concat(), result);
     let mut all = vec![
         ("scalar", sig(&[], Type::I32)),
+        (
+            "chained",
+            sig(&[], Type::I32).static_chain(&DataModel::LP64),
+        ),
         ("registers", sig(&[pair()], pair())),
         ("memory", sig(&[big(), Type::F64], big())),
         ("x87", sig(&[long_double()], long_double())),
@@ -54,7 +58,8 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
     ];
     if has_avx() {
         let v4 = Type::vector(&Type::F64, 4).unwrap();
-        all.push(("vector", sig(&[v4.clone()], v4).features(VectorLevel::Avx)));
+        let vector = sig(std::slice::from_ref(&v4), v4.clone());
+        all.push(("vector", vector.features(VectorLevel::Avx)));
     }
     all
 }
@@ -177,7 +182,7 @@ type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const c_void, *mu
 /// A result, as aligned as any is.
 #[repr(align(64))]
 #[derive(PartialEq, Debug)]
-struct Room([u8; 64]);
+pub(crate) struct Room(pub(crate) [u8; 64]);
 
 /// A symbol as a function.
 pub(crate) unsafe fn symbol<F: Copy>(engine: &Engine, name: &str) -> F {
@@ -228,7 +233,7 @@ fn thrown(engine: &Engine, id: FuncId, name: &str, what: &str) -> c_int {
     }
 }
 
-const FORMS: [Form; 4] = [
+pub(crate) const FORMS: [Form; 4] = [
     Form {
         is_direct: false,
         catches: false,

@@ -12,5 +12,7 @@ mod backtrace;
 mod common;
 mod cxx;
 mod kinds;
+mod many;
 mod panics;
+mod step;
 mod unknown;
