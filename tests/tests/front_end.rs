@@ -114,6 +114,7 @@ fn packages_include_nothing_outside() {
         "cabi-verify",
         "cabi-cli",
         "clif-cabi",
+        "clif-cabi-unwind",
         "clif-cabi-jit",
     ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))

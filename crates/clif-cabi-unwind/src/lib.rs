@@ -22,6 +22,8 @@ mod frame;
 mod lsda;
 mod memory;
 #[cfg(feature = "object")]
+mod module;
+#[cfg(feature = "object")]
 mod object;
 mod personality;
 mod section;
@@ -29,5 +31,7 @@ mod tables;
 
 pub use error::UnwindError;
 pub use memory::TablesInMemory;
+#[cfg(feature = "object")]
+pub use module::UnwindModule;
 pub use personality::Personality;
 pub use tables::UnwindTables;

@@ -7,9 +7,9 @@ use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
 use clif_cabi::cranelift_codegen::ir::{
     BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, MemFlagsData,
 };
-use clif_cabi::cranelift_module::FuncId;
+use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
-use clif_cabi_jit::Engine;
+use clif_cabi_jit::{Engine, Library, Personality, Settings};
 
 use super::{Result, compiled, define, native};
 
@@ -177,10 +177,15 @@ pub(crate) fn run_swap() -> Result<()> {
     Ok(())
 }
 
-/// int call(int (*f)(const char *, ...), const char *text, double x) { return f(text, x); }, with -1 for an exception of the front end's own unwinder.
-fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+/// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); } catch (...) { return -1; } }
+pub(super) fn call<M: Module>(module: &mut M, lower: &SysVAggregateLowering) -> Result<FuncId> {
     let f = FnSig::new([Type::PTR], Type::I32).variadic();
     let plan = lower.call_plan(&f.at_call([Type::F64])?)?;
+    let begin_catch = FnSig::new([Type::PTR], Type::PTR);
+    let begin_catch = lower.declare_import(module, "__cxa_begin_catch", &begin_catch)?;
+    let end_catch = FnSig::new([], Type::VOID);
+    let end_catch = lower.declare_import(module, "__cxa_end_catch", &end_catch)?;
+
     let sig = FnSig::new([Type::FN_PTR, Type::PTR, Type::F64], Type::I32);
     define(module, lower, ("call", &sig), |module, builder, entry| {
         let f = entry.value(builder, 0)?;
@@ -194,14 +199,19 @@ fn call(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
 
         let (returned, thrown) = (builder.create_block(), builder.create_block());
         let result = builder.append_block_param(returned, I32);
+        let exception = builder.append_block_param(thrown, I64);
         let pool = &mut builder.func.dfg.value_lists;
         let normal = BlockCall::new(returned, [BlockArg::TryCallRet(0)], pool);
-        let handler = ExceptionTableItem::Default(BlockCall::new(thrown, [], pool));
+        let handler = BlockCall::new(thrown, [BlockArg::TryCallExn(0)], pool);
+        let handler = ExceptionTableItem::Default(handler);
         let table = ExceptionTableData::new(callable.signature, normal, [handler]);
         let table = builder.func.dfg.exception_tables.push(table);
         callable.try_call(builder, &values, table)?;
 
         builder.switch_to_block(thrown);
+        let exception = [Arg::value(exception)];
+        lower.call(module, builder, &begin_catch, &exception, Ret::Ignore)?;
+        lower.call(module, builder, &end_catch, &[], Ret::Ignore)?;
         let failed = builder.ins().iconst(I32, -1);
         entry.ret(module, builder, Some(&Arg::value(failed)))?;
         builder.switch_to_block(returned);
@@ -239,18 +249,38 @@ pub(crate) fn run_ratio() -> Result<()> {
     Ok(())
 }
 
-unsafe extern "C" {
+unsafe extern "C-unwind" {
     fn printf(format: *const c_char, ...) -> c_int;
 }
 
+type Printf = unsafe extern "C-unwind" fn(*const c_char, ...) -> c_int;
+type Call = unsafe extern "C" fn(Printf, *const c_char, f64) -> c_int;
+
+/// An engine in which the exceptions of C++ enter handlers.
+fn with_handlers() -> Result<Engine> {
+    let personality = Personality::new("__gxx_personality_v0");
+    let mut engine = Engine::new(&Settings::default().personality(personality))?;
+    // SAFETY: what runs when it is loaded is the C++ library's own.
+    engine.add_library(&unsafe { Library::open("libstdc++.so.6") }?);
+    Ok(engine)
+}
+
 pub(crate) fn run_call() -> Result<()> {
-    let code = compiled(call)?;
-    type Printf = unsafe extern "C" fn(*const c_char, ...) -> c_int;
-    type Call = unsafe extern "C" fn(Printf, *const c_char, f64) -> c_int;
+    let mut engine = with_handlers()?;
+    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let id = call(&mut engine, &lower)?;
+    engine.finalize()?;
     // SAFETY: compiled as `int call(int (*)(const char *, ...), const char *, double)`.
-    let call = unsafe { code.typed::<Call>() };
+    let call = unsafe { engine.code(id)?.typed::<Call>() };
     // SAFETY: the format takes one double.
     assert_eq!(unsafe { call(printf, c"%.3f\n".as_ptr(), 0.125) }, 6);
+
+    // void std::__throw_out_of_range_fmt(const char *, ...)
+    let throws = engine.symbol("_ZSt24__throw_out_of_range_fmtPKcz")?;
+    // SAFETY: it takes any arguments after a format that names none, and never returns.
+    let throws = unsafe { std::mem::transmute::<*const u8, Printf>(throws) };
+    // SAFETY: as above.
+    assert_eq!(unsafe { call(throws, c"out of range".as_ptr(), 0.5) }, -1);
     Ok(())
 }
 

@@ -12,35 +12,59 @@ use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
 use clif_cabi::{
     Arg, LowerError, PlanError, Ret, Returned, Stub, Stubs, SysVAggregateLowering, stub_code,
 };
+use clif_cabi_unwind::{Personality, UnwindModule};
 
+use super::calls::call;
 use super::{Result, native, quotient};
 
-/// `quotient` as an object file.
+/// `quotient` and `call` as an object file.
 fn object() -> Result<Vec<u8>> {
     use cranelift_object::{ObjectBuilder, ObjectModule};
-    let builder = ObjectBuilder::new(native(true)?, "quotient", default_libcall_names())?;
-    let mut module = ObjectModule::new(builder);
+    let builder = ObjectBuilder::new(native(true)?, "functions", default_libcall_names())?;
+    let personality = Personality::new("__gxx_personality_v0");
+    let mut module = UnwindModule::new(ObjectModule::new(builder), Some(personality))?;
     let lower = SysVAggregateLowering::new(module.isa())?;
     quotient(&mut module, &lower)?;
-    Ok(module.finish().emit()?)
+    call(&mut module, &lower)?;
+    Ok(module.finish()?.emit()?)
 }
 
-/// Links the object to a program of C, and runs that.
+const MAIN: &str = r#"
+extern "C" int quotient(int, int), call(int (*)(const char *, ...), const char *, double), printf(const char *, ...);
+int throws(const char *, ...) { throw 1; }
+int main() { return quotient(17, 5) == 3 && call(printf, "%.3f\n", 0.125) == 6 && call(throws, "", 0) == -1 ? 0 : 1; }
+"#;
+
+/// Links the object to a program of C++, and runs that.
 pub(crate) fn run_object() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let [object_file, main, program] =
-        ["quotient.o", "main.c", "program"].map(|name| folder.path().join(name));
+    let [object_file, main, library, program] =
+        ["functions.o", "main.cc", "libfunctions.so", "program"]
+            .map(|name| folder.path().join(name));
     std::fs::write(&object_file, object()?)?;
-    let text = "int quotient(int, int); int main(void) { return quotient(17, 5) == 3 ? 0 : 1; }\n";
-    std::fs::write(&main, text)?;
-    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let built = std::process::Command::new(cc)
-        .args([&main, &object_file])
-        .arg("-o")
-        .arg(&program)
-        .status()?;
-    assert!(built.success());
+    std::fs::write(&main, MAIN)?;
+    let linked = |args: &[&std::ffi::OsStr]| -> Result<()> {
+        let cxx = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
+        assert!(
+            std::process::Command::new(cxx)
+                .args(args)
+                .status()?
+                .success()
+        );
+        Ok(())
+    };
+    let [object_file, main, library, out] =
+        [&object_file, &main, &library, &program].map(|path| path.as_os_str());
+    linked(&[main, object_file, "-o".as_ref(), out])?;
     assert!(std::process::Command::new(&program).status()?.success());
+    // Position-independent, its tables too.
+    linked(&[
+        "-shared".as_ref(),
+        "-Wl,-z,text".as_ref(),
+        object_file,
+        "-o".as_ref(),
+        library,
+    ])?;
     Ok(())
 }
 

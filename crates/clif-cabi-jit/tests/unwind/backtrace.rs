@@ -103,25 +103,28 @@ pub(crate) fn nested(engine: &mut Engine) -> Vec<Nested> {
         ));
     }
     engine.finalize().unwrap();
-    let code = |(name, id, n_frames): (&'static str, FuncId, c_int)| {
-        let code = engine.code(id).unwrap();
-        // SAFETY: `int (int (*)(), int)`; or called with more arguments, whose values do not matter.
-        let mut code: Outer = unsafe { core::mem::transmute(code.as_ptr()) };
-        if name == "has_vector" {
-            // SAFETY: as the C++ text declares them.
-            unsafe {
-                let set: extern "C" fn(Outer) = symbol(engine, "set_with_vector");
-                set(code);
-                code = symbol(engine, "call_with_vector");
-            }
-        }
-        Nested {
+    all.into_iter()
+        .map(|(name, id, n_frames)| Nested {
             name,
-            code,
+            code: callable(engine, name, id),
             n_frames,
-        }
-    };
-    all.into_iter().map(code).collect()
+        })
+        .collect()
+}
+
+/// The function `id`, as C++ calls it.
+fn callable(engine: &Engine, name: &str, id: FuncId) -> Outer {
+    // SAFETY: `int (int (*)(), int)`; or called with more arguments, whose values do not matter.
+    let code: Outer = unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) };
+    if name != "has_vector" {
+        return code;
+    }
+    // SAFETY: as the C++ text declares them.
+    unsafe {
+        let set: extern "C" fn(Outer) = symbol(engine, "set_with_vector");
+        set(code);
+        symbol(engine, "call_with_vector")
+    }
 }
 
 /// Calls `takes_wide(wide, g)`.

@@ -2,6 +2,11 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
+use clif_cabi_jit::cranelift_module::{FuncId, ModuleReloc, ModuleRelocTarget};
+use clif_cabi_jit::{Engine, Personality, Settings};
 
 use crate::common::{add, again, engine, function, import};
 
@@ -33,12 +38,7 @@ fn caught(is_compiled: bool) -> String {
 }
 
 /// A function that calls `id`, as bytes.
-fn unknown_code(
-    engine: &mut clif_cabi_jit::Engine,
-    id: clif_cabi_jit::cranelift_module::FuncId,
-) -> clif_cabi_jit::cranelift_module::FuncId {
-    use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
-    use clif_cabi_jit::cranelift_module::{ModuleReloc, ModuleRelocTarget};
+fn unknown_code(engine: &mut Engine, id: FuncId) -> FuncId {
     // push rbp; movabs rax, id; call rax; pop rbp; ret
     #[cfg(target_arch = "x86_64")]
     let (bytes, offset) = (
@@ -98,4 +98,43 @@ fn a_panic_ends_at_code_without_rules() {
         text.contains("a callback panics") && !text.contains("caught a"),
         "{text}"
     );
+}
+
+unsafe extern "C" {
+    fn rust_eh_personality();
+}
+
+static NOTED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note() {
+    NOTED.store(true, Ordering::Relaxed);
+}
+
+/// With Rust's personality a cleanup runs on the way of a panic.
+#[test]
+fn a_panic_enters_a_cleanup() {
+    let personality = Personality::new("rust_eh_personality").cleanup(0);
+    let mut engine = Engine::new(&Settings::default().personality(personality)).unwrap();
+    let functions = [
+        ("rust_eh_personality", rust_eh_personality as *const u8),
+        ("callback", panics as *const u8),
+        ("note", note as *const u8),
+    ];
+    for (name, address) in functions {
+        engine.bind(name, address).unwrap();
+    }
+    let callback = import(&mut engine, "callback", "() system_v").as_u32();
+    let noted = import(&mut engine, "note", "() system_v").as_u32();
+    let resume = import(&mut engine, "_Unwind_Resume", "(i64) system_v").as_u32();
+    let text = format!(
+        "function %calls() system_v {{\n sig0 = () system_v\n sig1 = (i64) system_v\n fn0 = u0:{callback} sig0\n fn1 = u0:{noted} sig0\n fn2 = u0:{resume} sig1\nblock0:\n try_call fn0(), sig0, block1, [ tag0: block2(exn0, exn1) ]\nblock1:\n return\nblock2(v0: i64, v1: i64):\n call fn1()\n call fn2(v0)\n trap user1\n}}"
+    );
+    let id = add(&mut engine, "calls", &text);
+    engine.finalize().unwrap();
+    // SAFETY: compiled as `void calls(void)` just above.
+    let calls = unsafe { function::<extern "C-unwind" fn()>(&engine, id) };
+    assert!(!NOTED.load(Ordering::Relaxed));
+    let panic = catch_unwind(|| calls()).unwrap_err();
+    assert_eq!(*panic.downcast_ref::<&str>().unwrap(), "a callback panics");
+    assert!(NOTED.load(Ordering::Relaxed));
 }
