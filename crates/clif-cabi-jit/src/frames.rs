@@ -94,11 +94,10 @@ impl NewFrames {
     /// The tables of what was added since the last time, where `function` says that it is.
     pub(crate) fn take(
         &mut self,
-        isa: &dyn TargetIsa,
         function: impl Fn(FuncId) -> *const u8,
         symbol: impl Fn(&str) -> Option<*const u8>,
     ) -> Result<Option<TablesInMemory>, UnwindError> {
-        let Some(tables) = self.tables.as_ref().filter(|tables| !tables.is_empty()) else {
+        let Some(tables) = self.tables.as_mut().filter(|tables| !tables.is_empty()) else {
             return Ok(None);
         };
         let number = |address: *const u8| u64::try_from(address.addr()).ok();
@@ -108,7 +107,7 @@ impl NewFrames {
             |id| number(function(id)),
             |name| symbol(name).and_then(number),
         )?;
-        self.tables = UnwindTables::new(isa, self.personality.clone()).ok();
+        tables.clear();
         Ok(Some(taken))
     }
 }

@@ -124,6 +124,11 @@ impl UnwindTables {
         self.functions.retain(|function| function.id != id);
     }
 
+    /// Takes out all functions and stubs: what is added from now on is for other tables.
+    pub fn clear(&mut self) {
+        self.functions.clear();
+    }
+
     /// The names that the tables need addresses of: the personality, if a function has handlers, and the types that are caught.
     #[must_use]
     pub fn symbols(&self) -> BTreeSet<&str> {

@@ -102,7 +102,6 @@ impl Engine {
     pub(super) fn register_frames(&mut self) -> Result<()> {
         let (module, symbols) = (&self.module, &self.symbols);
         let tables = self.frames.take(
-            module.isa(),
             |id| module.get_finalized_function(id),
             |name| symbols.search(name),
         );

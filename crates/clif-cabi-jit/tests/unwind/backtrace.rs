@@ -59,25 +59,18 @@ fn outer() -> FnSig {
 
 /// Each way in which a function of ours is entered or calls, finalized in an engine that has the C++ library.
 pub(crate) fn nested(engine: &mut Engine) -> Vec<Nested> {
-    let mut all = vec![
-        ("plain", define(engine, "plain", &outer(), call_first), 1),
-        (
+    let mut all = vec![("plain", define(engine, "plain", &outer(), call_first), 1)];
+    if cfg!(target_arch = "x86_64") {
+        // No other machine has callers that align the stack to less.
+        let low = outer().incoming_stack_align(8);
+        all.push((
             "low_stack",
-            define(
-                engine,
-                "low_stack",
-                &outer().incoming_stack_align(8),
-                call_first,
-            ),
+            define(engine, "low_stack", &low, call_first),
             2,
-        ),
-    ];
+        ));
+    }
     let model = Lowering::new(engine.isa()).unwrap();
     let model = model.target().data_model();
-    if cfg!(target_arch = "aarch64") {
-        // Only x86-64 has callers that align the stack to less.
-        all.pop();
-    }
     let chain = outer().static_chain(model);
     all.push(("chain", define(engine, "chain", &chain, call_first), 1));
     let chained = "chain that is pushed";
