@@ -2,23 +2,33 @@
 
 use crate::cranelift::codegen::gimli;
 use crate::cranelift::codegen::gimli::write::Writer;
+use crate::cranelift::module::FuncId;
 use crate::cranelift::object::ObjectProduct;
 use crate::cranelift::object::object::write::{
-    Object, Relocation, SectionId, StandardSection, StandardSegment, Symbol, SymbolId,
-    SymbolSection,
+    Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection,
 };
 use crate::cranelift::object::object::{
-    BinaryFormat, RelocationEncoding, RelocationFlags, RelocationKind, SectionKind, SymbolFlags,
-    SymbolKind, SymbolScope,
+    Architecture, BinaryFormat, RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
+    SymbolFlags, SymbolKind, SymbolScope, macho,
 };
 use crate::error::UnwindError;
 use crate::section::{Reference, Section, Target};
 use crate::tables::{Encodings, UnwindTables};
 
-/// 4 bytes relative to themselves; symbols by way of a word that has their address.
+/// Symbols by way of a word that has their address, 4 bytes relative to themselves.
+const INDIRECT: gimli::DwEhPe =
+    gimli::DwEhPe(gimli::DW_EH_PE_indirect.0 | pcrel(gimli::DW_EH_PE_sdata4).0);
+
+/// 4 bytes relative to themselves.
 const ELF: Encodings = Encodings {
     address: pcrel(gimli::DW_EH_PE_sdata4),
-    symbol: gimli::DwEhPe(gimli::DW_EH_PE_indirect.0 | pcrel(gimli::DW_EH_PE_sdata4).0),
+    symbol: INDIRECT,
+};
+
+/// 8 bytes relative to themselves, as differences of two symbols; the word of a symbol is in the global offset table.
+const MACH_O: Encodings = Encodings {
+    address: pcrel(gimli::DW_EH_PE_absptr),
+    symbol: INDIRECT,
 };
 
 const fn pcrel(format: gimli::DwEhPe) -> gimli::DwEhPe {
@@ -26,105 +36,176 @@ const fn pcrel(format: gimli::DwEhPe) -> gimli::DwEhPe {
 }
 
 impl UnwindTables {
-    /// Writes the tables into an object file: after `ObjectModule::finish`, before `emit`. The stubs of the module have to be among the functions
+    /// Writes the tables into an object file, ELF or Mach-O: after `ObjectModule::finish`, before `emit`. The stubs of the module have to be among the functions
     /// ([`add_stubs`](Self::add_stubs)), and `ObjectBuilder::unwind_info` must be off.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Table`] for what its format has no relocation for.
+    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Table`] for another format, and for what a format has no relocation for.
     pub fn write_object(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         if self.is_empty() {
             return Ok(());
         }
-        let encodings = match product.object.format() {
+        let object = &mut product.object;
+        let encodings = match object.format() {
             BinaryFormat::Elf => ELF,
+            BinaryFormat::MachO => MACH_O,
             format => {
-                let why = format!("{format:?} objects are not written");
+                let why = format!("{format:?} objects have other tables");
                 return Err(UnwindError::Table(why));
             }
         };
         let (pads, starts) = self.landing_pads(encodings)?;
         let all: Vec<usize> = (0..starts.len()).collect();
         let frames = self.frames(encodings, &starts, &all)?;
-        let pads_section = if pads.len() == 0 {
-            None
-        } else {
-            Some(append(product, b".gcc_except_table", pads, None)?)
-        };
-        append(product, b".eh_frame", frames, pads_section)?;
-        Ok(())
+        let pads_id = (pads.len() > 0).then(|| {
+            let (segment, name): (&[u8], &[u8]) = match object.format() {
+                BinaryFormat::MachO => (b"__TEXT", b"__gcc_except_tab"),
+                _ => (b"", b".gcc_except_table"),
+            };
+            object.add_section(segment.to_vec(), name.to_vec(), SectionKind::ReadOnlyData)
+        });
+        if let Some(id) = pads_id {
+            append(product, id, pads, None)?;
+        }
+        let frames_id = product.object.section_id(StandardSection::EhFrame);
+        append(product, frames_id, frames, pads_id)
     }
 }
 
-/// Adds a section, with relocations for its addresses.
+/// Fills a section, with relocations for its addresses.
 fn append(
     product: &mut ObjectProduct,
-    name: &[u8],
+    id: SectionId,
     section: Section,
     pads: Option<SectionId>,
-) -> Result<SectionId, UnwindError> {
+) -> Result<(), UnwindError> {
     let (bytes, references) = section.finish();
-    let object = &mut product.object;
-    let segment = object.segment_name(StandardSegment::Data).to_vec();
-    let id = object.add_section(segment, name.to_vec(), SectionKind::ReadOnlyData);
-    object.append_section_data(id, &bytes, 8);
+    product.object.append_section_data(id, &bytes, 8);
     for reference in references {
-        let (symbol, addend) = target(product, &reference, pads)?;
-        let relocation = Relocation {
-            offset: u64::try_from(reference.offset).unwrap_or(u64::MAX),
-            symbol,
-            addend,
-            flags: RelocationFlags::Generic {
-                kind: RelocationKind::Relative,
-                encoding: RelocationEncoding::Generic,
-                size: 8 * reference.size,
-            },
-        };
-        let added = product.object.add_relocation(id, relocation);
-        added.map_err(|error| UnwindError::Table(error.to_string()))?;
+        match product.object.format() {
+            BinaryFormat::MachO => relocate_mach_o(product, id, &reference, pads)?,
+            _ => relocate_elf(product, id, &reference, pads)?,
+        }
     }
-    Ok(id)
+    Ok(())
 }
 
-/// What a relocation names, and what it adds.
-fn target(
+fn relocate_elf(
     product: &mut ObjectProduct,
+    section: SectionId,
     reference: &Reference,
     pads: Option<SectionId>,
-) -> Result<(SymbolId, i64), UnwindError> {
-    match &reference.target {
+) -> Result<(), UnwindError> {
+    let (symbol, addend) = match &reference.target {
         Target::Function(id) => {
-            let missing = || UnwindError::Symbol {
-                name: format!("function {}", id.as_u32()),
-            };
-            let symbol = product.functions.get(*id).copied().flatten();
-            let (symbol, _) = symbol.ok_or_else(missing)?;
-            let symbol = product.object.symbol(symbol);
             // The section, not the symbol: another module may define one of that name, which the linker then takes for a shared object.
-            let SymbolSection::Section(section) = symbol.section else {
-                return Err(missing());
+            let symbol = product.object.symbol(function(product, *id)?);
+            let (SymbolSection::Section(own), value) = (symbol.section, symbol.value) else {
+                return Err(missing(format!("function {}", id.as_u32())));
             };
-            let value = i64::try_from(symbol.value).map_err(|_| missing())?;
-            Ok((product.object.section_symbol(section), value))
+            (product.object.section_symbol(own), value)
         }
         Target::LandingPads(start) => {
-            let missing = || UnwindError::Symbol {
-                name: "the table of landing pads".to_owned(),
-            };
-            let section = pads.ok_or_else(missing)?;
-            let start = i64::try_from(*start).map_err(|_| missing())?;
-            Ok((product.object.section_symbol(section), start))
+            let pads = pads.ok_or_else(|| missing(PADS))?;
+            (product.object.section_symbol(pads), number(*start))
         }
-        Target::Symbol(name) => Ok((word_of(&mut product.object, name)?, 0)),
+        Target::Symbol(name) => (word_of(&mut product.object, name)?, 0),
+    };
+    let relocation = Relocation {
+        offset: number(reference.offset),
+        symbol,
+        addend: i64::try_from(addend).map_err(|_| missing(PADS))?,
+        flags: RelocationFlags::Generic {
+            kind: RelocationKind::Relative,
+            encoding: RelocationEncoding::Generic,
+            size: 8 * reference.size,
+        },
+    };
+    let added = product.object.add_relocation(section, relocation);
+    added.map_err(refused)
+}
+
+/// The linkers of Mach-O know tables by their relocations: a function and its landing pads are differences to the start of the section, a personality
+/// is in the global offset table.
+fn relocate_mach_o(
+    product: &mut ObjectProduct,
+    section: SectionId,
+    reference: &Reference,
+    pads: Option<SectionId>,
+) -> Result<(), UnwindError> {
+    let offset = number(reference.offset);
+    let difference = |symbol| Relocation {
+        offset,
+        symbol,
+        addend: i64::try_from(offset).unwrap_or(0).wrapping_neg(),
+        flags: RelocationFlags::Generic {
+            kind: RelocationKind::Absolute,
+            encoding: RelocationEncoding::Generic,
+            size: 8 * reference.size,
+        },
+    };
+    let relocation = match &reference.target {
+        Target::Function(id) => difference(function(product, *id)?),
+        Target::LandingPads(start) => {
+            let pads = pads.ok_or_else(|| missing(PADS))?;
+            let name = format!("GCC_except_table{start}");
+            let mut symbol = undefined(&name, SymbolKind::Data, SymbolScope::Compilation);
+            symbol.section = SymbolSection::Section(pads);
+            symbol.value = number(*start);
+            difference(product.object.add_symbol(symbol))
+        }
+        Target::Symbol(name) => {
+            let r_type = match product.object.architecture() {
+                Architecture::Aarch64 => macho::ARM64_RELOC_POINTER_TO_GOT,
+                _ => macho::X86_64_RELOC_GOT,
+            };
+            let relocation = Relocation {
+                offset,
+                symbol: named(&mut product.object, name),
+                addend: 0,
+                flags: RelocationFlags::MachO {
+                    r_type,
+                    r_pcrel: true,
+                    r_length: 2,
+                },
+            };
+            let added = product.object.add_relocation(section, relocation);
+            return added.map_err(refused);
+        }
+    };
+    let from = Some(product.object.section_symbol(section));
+    let object = &mut product.object;
+    let added = object.add_relocation_with_subtractor(section, relocation, from);
+    added.map_err(refused)
+}
+
+const PADS: &str = "the table of landing pads";
+
+fn missing(name: impl Into<String>) -> UnwindError {
+    UnwindError::Symbol { name: name.into() }
+}
+
+fn refused(error: impl ToString) -> UnwindError {
+    UnwindError::Table(error.to_string())
+}
+
+fn number(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// The symbol of a function that is defined in the object.
+fn function(product: &ObjectProduct, id: FuncId) -> Result<SymbolId, UnwindError> {
+    let symbol = product.functions.get(id).copied().flatten();
+    let (symbol, is_defined) =
+        symbol.ok_or_else(|| missing(format!("function {}", id.as_u32())))?;
+    match is_defined {
+        true => Ok(symbol),
+        false => Err(missing(format!("function {}", id.as_u32()))),
     }
 }
 
-/// A word with the address of `name`, which the dynamic linker writes: `DW.ref.name`, as C++ compilers have it.
-fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError> {
-    let word = format!("DW.ref.{name}");
-    if let Some(known) = object.symbol_id(word.as_bytes()) {
-        return Ok(known);
-    }
-    let symbol = |name: &str, kind, scope| Symbol {
+fn undefined(name: &str, kind: SymbolKind, scope: SymbolScope) -> Symbol {
+    Symbol {
         name: name.as_bytes().to_vec(),
         value: 0,
         size: 0,
@@ -133,13 +214,26 @@ fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError>
         weak: false,
         section: SymbolSection::Undefined,
         flags: SymbolFlags::None,
-    };
-    let named = object.symbol_id(name.as_bytes());
-    let named = named.unwrap_or_else(|| {
-        object.add_symbol(symbol(name, SymbolKind::Unknown, SymbolScope::Unknown))
-    });
+    }
+}
+
+/// The symbol of this name, whoever defines it.
+fn named(object: &mut Object<'_>, name: &str) -> SymbolId {
+    let known = object.symbol_id(name.as_bytes());
+    known.unwrap_or_else(|| {
+        object.add_symbol(undefined(name, SymbolKind::Unknown, SymbolScope::Unknown))
+    })
+}
+
+/// A word with the address of `name`, which the dynamic linker writes: `DW.ref.name`, as C++ compilers have it.
+fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError> {
+    let word = format!("DW.ref.{name}");
+    if let Some(known) = object.symbol_id(word.as_bytes()) {
+        return Ok(known);
+    }
+    let named = named(object, name);
     let section = object.section_id(StandardSection::ReadOnlyDataWithRel);
-    let at = symbol(&word, SymbolKind::Data, SymbolScope::Compilation);
+    let at = undefined(&word, SymbolKind::Data, SymbolScope::Compilation);
     let at = object.add_symbol(at);
     let offset = object.add_symbol_data(at, section, &[0; 8], 8);
     let relocation = Relocation {
@@ -152,7 +246,8 @@ fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError>
             size: 64,
         },
     };
-    let added = object.add_relocation(section, relocation);
-    added.map_err(|error| UnwindError::Table(error.to_string()))?;
+    object
+        .add_relocation(section, relocation)
+        .map_err(refused)?;
     Ok(at)
 }

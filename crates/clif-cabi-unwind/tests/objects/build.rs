@@ -83,6 +83,14 @@ fn parse(clif: &str) -> cranelift_codegen::ir::Function {
 }
 
 impl Build {
+    /// The functions of [`PROGRAM`] as Mach-O, with tables of those of which `wanted` says so.
+    pub(crate) fn mach_o(triple: &'static str, wanted: impl Fn(&str) -> bool) -> Vec<u8> {
+        let runner = &[];
+        Self::new(Machine { triple, runner })
+            .tables(wanted)
+            .object()
+    }
+
     /// The functions of [`PROGRAM`].
     pub(crate) fn new(machine: Machine) -> Self {
         Self::with(machine, |_| {})
@@ -298,4 +306,54 @@ pub(crate) fn run(
         ran.status,
         String::from_utf8_lossy(&ran.stdout).into_owned(),
     )
+}
+
+/// A program of the Rust toolchain's, or None if it is not here.
+fn tool(name: &str) -> Option<PathBuf> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let asked = Command::new(rustc)
+        .args(["--print", "target-libdir"])
+        .output()
+        .ok()?;
+    let libraries = PathBuf::from(String::from_utf8(asked.stdout).ok()?.trim());
+    let tool = libraries.join("../bin").join(name);
+    tool.is_file().then_some(tool)
+}
+
+/// What llvm-objdump says of the unwind tables of a dynamic library of `object`, or None if there is no linker for Mach-O.
+pub(crate) fn linked_mach_o(triple: &str, folder: &Folder, object: &[u8]) -> Option<String> {
+    let (Some(lld), Some(objdump)) = (tool("gcc-ld/ld64.lld"), tool("llvm-objdump")) else {
+        let required = std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1");
+        assert!(!required, "ld64.lld is not here");
+        eprintln!("not run: ld64.lld is not here");
+        return None;
+    };
+    let [own, library] = ["own.o", "libown.dylib"].map(|name| folder.0.join(name));
+    std::fs::write(&own, object).unwrap();
+    let arch = triple
+        .split('-')
+        .next()
+        .unwrap()
+        .replace("aarch64", "arm64");
+    let linked = Command::new(lld)
+        .args([
+            "-arch",
+            &arch,
+            "-platform_version",
+            "macos",
+            "11.0",
+            "11.0",
+            "-dylib",
+        ])
+        .args(["-undefined", "dynamic_lookup", "-o"])
+        .args([&library, &own])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&linked.stderr);
+    assert!(linked.status.success() && errors.is_empty(), "{errors}");
+    let read = Command::new(objdump)
+        .args(["--unwind-info", "--syms", "--dwarf=frames"])
+        .arg(library)
+        .output();
+    Some(String::from_utf8(read.unwrap().stdout).unwrap())
 }

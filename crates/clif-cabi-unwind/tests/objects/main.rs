@@ -8,7 +8,7 @@
 
 mod build;
 
-use build::{Build, Folder, X86_64, library, machines, run};
+use build::{Build, Folder, X86_64, library, linked_mach_o, machines, run};
 use std::process::Command;
 
 /// What the program prints.
@@ -66,4 +66,38 @@ fn addresses_in_read_only_memory_are_noticed() {
     });
     let refused = library(X86_64, "g++", &folder, &object.object()).unwrap_err();
     assert!(refused.contains("text"), "{refused}");
+}
+
+/// Mach-O, linked by lld: its `__unwind_info` sends the unwinder to each function's own entry, which has landing pads where there are handlers. Nothing runs it
+/// here.
+#[test]
+fn mach_o_is_linked() {
+    // On AArch64 no stub aligns the stack.
+    for (triple, n_functions) in [("x86_64-apple-darwin", 6), ("aarch64-apple-darwin", 5)] {
+        let folder = Folder::new(triple);
+        let read = |left_out: &str| -> Option<(usize, usize)> {
+            let object = Build::mach_o(triple, |name| name != left_out);
+            let text = linked_mach_o(triple, &folder, &object)?;
+            // Three functions have handlers, and the address of the personality.
+            let words = ["zLPR", "Personality Address: ", "LSDA Address: "];
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+            assert!(!text.contains("Address: 0000000000000000"), "{text}");
+            let (_, pads) = text.split_once("LSDA descriptors:").unwrap();
+            let (pads, functions) = pads.split_once("Second level").unwrap();
+            let pads = pads.matches("function offset=").count();
+            // The mode that has an entry of its own, by machine.
+            let mode = if triple.starts_with("x86_64") {
+                "]=0x04"
+            } else {
+                "]=0x03"
+            };
+            Some((pads, functions.matches(mode).count()))
+        };
+        let Some(whole) = read("") else {
+            return;
+        };
+        assert_eq!(whole, (3, n_functions), "{triple}");
+        assert_eq!(read("pass"), Some((3, n_functions - 1)));
+        assert_eq!(read("catch_int"), Some((2, n_functions - 1)));
+    }
 }
