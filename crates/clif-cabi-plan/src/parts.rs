@@ -72,6 +72,7 @@ impl ClifPart {
     /// The type of the parameter or result in the signature of the side that passes it: of a part that is extended an integer of 32 bits, as C's compilers
     /// extend to, or of 64. So the emitter extends, and can load and extend by one instruction. Whoever is passed it looks at `ty` alone.
     #[must_use]
+    #[inline]
     pub fn passed_as(&self) -> ValueType {
         match self.extension {
             Extension::None => self.ty,

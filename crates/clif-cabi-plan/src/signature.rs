@@ -27,6 +27,7 @@ macro_rules! value_types {
 
             /// Bytes.
             #[must_use]
+            #[inline]
             pub const fn bytes(self) -> u32 {
                 match self { $(Self::$name => $bytes,)* }
             }

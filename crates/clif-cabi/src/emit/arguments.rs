@@ -65,7 +65,8 @@ impl CallSite<'_, '_, '_> {
     ) -> Result<SmallVec<[Value; 16]>, LowerError> {
         let result = self.result_address(ret);
         let plan = self.plan;
-        let all = self.arg_values(args)?;
+        let mut all = ArgValues::default();
+        self.arg_values(args, &mut all)?;
         let n_params = plan.signature.params.len();
         if plan.is_in_order && all.values.len() == n_params {
             return Ok(all.values);
@@ -117,22 +118,27 @@ impl CallSite<'_, '_, '_> {
 
     /// The values of all arguments. What is stored to the argument area at the call is loaded last: then it takes none of the registers that others are
     /// passed in.
-    fn arg_values(&mut self, args: &[Arg]) -> Result<ArgValues, LowerError> {
-        let mut all = ArgValues::default();
+    fn arg_values(&mut self, args: &[Arg], all: &mut ArgValues) -> Result<(), LowerError> {
+        let plan = self.plan;
+        if plan.is_in_order {
+            let mut args = args.iter().enumerate();
+            return args.try_for_each(|(i, arg)| self.argument(i, arg, all));
+        }
         all.ranges.resize(args.len(), (0, 0));
         for is_late in [false, true] {
             all.n_passed = all.values.len();
-            for (i, arg) in args.iter().enumerate() {
-                if self.is_late(i) == is_late {
+            for (i, (arg, own)) in args.iter().zip(&plan.abi.args).enumerate() {
+                // In the argument area, where other ones stand before it in the CLIF signature.
+                if matches!(own.place, cabi::Place::Stack { .. }) == is_late {
                     let start = all.values.len();
-                    self.argument(i, arg, &mut all)?;
+                    self.argument(i, arg, all)?;
                     if let Some(range) = all.ranges.get_mut(i) {
                         *range = (start, all.values.len());
                     }
                 }
             }
         }
-        Ok(all)
+        Ok(())
     }
 
     /// The values of argument `i`.
@@ -208,12 +214,6 @@ impl CallSite<'_, '_, '_> {
             [low, high, ..] => Some(convert::pair(self.builder, *low, *high)),
             _ => None,
         }
-    }
-
-    /// Whether argument `i` is in the argument area, where other ones stand before it in the CLIF signature.
-    fn is_late(&self, i: usize) -> bool {
-        let place = self.plan.abi.args.get(i).map(|arg| &arg.place);
-        !self.plan.is_in_order && matches!(place, Some(cabi::Place::Stack { .. }))
     }
 }
 

@@ -5,8 +5,8 @@ use crate::cranelift::inst_builder::*;
 
 use super::call::CallSite;
 use super::callable::{Callable, Code};
-use super::check;
 use super::forms::Callee;
+use super::{Values, check};
 use crate::clif_types::is_planned;
 use crate::error::LowerError;
 use crate::import;
@@ -65,7 +65,7 @@ impl CallSite<'_, '_, '_> {
                 self.builder.ins().func_addr(types::I64, own)
             }
         };
-        let extra = std::iter::repeat_n(address, n_extra).collect();
+        let extra = Values::from_elem(address, n_extra);
         let code = stub.map_or(Code::Address(address), Code::Function);
         Ok(Callable {
             code,

@@ -96,6 +96,7 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
 }
 
 /// Refuses what is not an address. `what` it is the address of: `argument 2`, `result`, `callee`.
+#[inline]
 pub(crate) fn address(
     dfg: &DataFlowGraph,
     value: Value,
@@ -104,12 +105,17 @@ pub(crate) fn address(
 ) -> Result<(), LowerError> {
     match type_of(dfg, value) {
         types::I64 => Ok(()),
-        found => Err(LowerError::Value {
-            what: what.to_string(),
-            ty: ty.to_string(),
-            expected: "an address".into(),
-            found: type_name(found),
-        }),
+        found => Err(no_address(found, what, ty)),
+    }
+}
+
+#[cold]
+fn no_address(found: Type, what: &dyn Display, ty: &cabi::Type) -> LowerError {
+    LowerError::Value {
+        what: what.to_string(),
+        ty: ty.to_string(),
+        expected: "an address".into(),
+        found: type_name(found),
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) fn write(builder: &mut FunctionBuilder<'_>, value: Value, to: Address
 /// Loads one part of the object at `from`.
 pub(super) fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Address) -> Value {
     let (ty, from) = (clif_type(part.ty), from.plus(part.offset));
-    if u32::from(part.size) == ty.bytes() {
+    if u32::from(part.size) == part.ty.bytes() {
         return read(builder, ty, from);
     }
     let mut word: Option<Value> = None;
