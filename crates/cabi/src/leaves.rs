@@ -123,6 +123,9 @@ impl<'a> Leaves<'a> {
     #[inline]
     pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
         let end = leaf.bytes().end;
+        if !leaf.around.any(Around::IN_ARRAY) {
+            return end;
+        }
         match self.path.last_mut().map(|frame| &mut frame.rest) {
             Some(Rest::Elements(elem, _, left)) if matches!(elem.kind(), Kind::Scalar(_)) => {
                 end + elem.size() * core::mem::take(left)

@@ -52,9 +52,8 @@ impl Classes {
     /// How many bytes of eightbyte `i` are used, or are padding before one that is; 1 for an array of no elements, which has a class here and there.
     #[inline]
     pub(super) fn used(&self, i: usize) -> u8 {
-        let all = self.used.to_le_bytes();
-        let used = |byte: &u8| u8::try_from((byte | 1).ilog2() + 1).unwrap_or(8);
-        all.get(i).map_or(1, used)
+        let byte = self.used.checked_shr(first_bit(i)).unwrap_or(0) & 0xff;
+        u8::try_from((byte | 1).ilog2() + 1).unwrap_or(8)
     }
 
     /// The classes of the `size` bytes from `offset` on, as those of a value of its own.

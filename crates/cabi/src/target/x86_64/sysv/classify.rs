@@ -105,7 +105,7 @@ fn merge_record(
 }
 
 /// Rule 5, of `ty` or a record inside it.
-#[inline]
+#[inline(always)]
 fn cleanup(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     if psabi::is_clean(classes.as_slice()) {
         return Ok(());

@@ -210,7 +210,7 @@ fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool
 ///
 /// # Errors
 /// A compiler passes it as no rule says.
-#[inline]
+#[inline(never)]
 pub(super) fn merged(
     ty: &Type,
     classes: &mut Classes,
