@@ -39,7 +39,7 @@ pub struct Param {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FnSig {
-    pub(crate) params: SmallVec<[Param; 8]>,
+    pub(crate) params: SmallVec<[Param; 10]>,
     pub(crate) result: Type,
     pub(crate) n_named: usize,
     pub(crate) variadic: bool,
@@ -54,7 +54,7 @@ pub struct FnSig {
 impl FnSig {
     /// A function of `params` with a result; [`Type::VOID`] for none.
     pub fn new(params: impl IntoIterator<Item = Type>, result: Type) -> Self {
-        let params: SmallVec<[Param; 8]> = params
+        let params: SmallVec<[Param; 10]> = params
             .into_iter()
             .map(|ty| Param {
                 ty,
