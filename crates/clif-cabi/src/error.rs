@@ -79,6 +79,18 @@ pub enum LowerError {
 }
 
 impl LowerError {
+    /// [`LowerError::Value`]: `what` it is, its type, what would be right, and what it is.
+    #[cold]
+    pub(crate) fn value(words: [&dyn fmt::Display; 4]) -> Self {
+        let [what, ty, expected, found] = words.map(|word| word.to_string());
+        Self::Value {
+            what,
+            ty,
+            expected,
+            found,
+        }
+    }
+
     /// The refusal itself, without the function it is about.
     #[must_use]
     pub fn cause(&self) -> &Self {

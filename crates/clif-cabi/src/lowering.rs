@@ -339,12 +339,9 @@ fn at_call(
     for (i, (arg, ty)) in (first..).zip(args.iter().skip(first).zip(&unnamed)) {
         // Read as what it is promoted to, it would be read after its end.
         if matches!(arg, Arg::Memory { .. }) && cabi::promote(ty) != *ty {
-            return Err(LowerError::Value {
-                what: format!("argument {i}"),
-                ty: ty.to_string(),
-                expected: format!("a value promoted to {}", cabi::promote(ty)),
-                found: "an address".into(),
-            });
+            let expected = format!("a value promoted to {}", cabi::promote(ty));
+            let what = format!("argument {i}");
+            return Err(LowerError::value([&what, ty, &expected, &"an address"]));
         }
     }
     Ok(sig.at_call(unnamed)?)

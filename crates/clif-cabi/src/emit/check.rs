@@ -105,17 +105,12 @@ pub(crate) fn address(
 ) -> Result<(), LowerError> {
     match type_of(dfg, value) {
         types::I64 => Ok(()),
-        found => Err(no_address(found, what, ty)),
-    }
-}
-
-#[cold]
-fn no_address(found: Type, what: &dyn Display, ty: &cabi::Type) -> LowerError {
-    LowerError::Value {
-        what: what.to_string(),
-        ty: ty.to_string(),
-        expected: "an address".into(),
-        found: type_name(found),
+        found => Err(LowerError::value([
+            what,
+            ty,
+            &"an address",
+            &type_name(found),
+        ])),
     }
 }
 

@@ -65,12 +65,8 @@ const MAX_BYTES: u64 = 64;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn fields(ty: &cabi::Type) -> Result<Fields, LowerError> {
-    fields_of(ty).map_err(|why| LowerError::Value {
-        what: "fields".into(),
-        ty: ty.to_string(),
-        expected: "an object in memory".into(),
-        found: why.into(),
-    })
+    let refused = |why| LowerError::value([&"fields", ty, &"an object in memory", &why]);
+    fields_of(ty).map_err(refused)
 }
 
 /// [`fields`], or why there are none.

@@ -67,12 +67,7 @@ impl<'a> CValue<'a> {
 
     /// That the value is `found` where `expected` would be right.
     pub(super) fn error(&self, expected: String, found: String) -> LowerError {
-        LowerError::Value {
-            what: self.to_string(),
-            ty: self.ty.to_string(),
-            expected,
-            found,
-        }
+        LowerError::value([self, self.ty, &expected, &found])
     }
 
     /// The object of it that is `offset` bytes after `base`: offsets in it must not leave 32 bits.

@@ -31,12 +31,8 @@ impl Lowering {
     ) -> Result<Value, LowerError> {
         let passed = cabi::promote(ty);
         if passed != *ty {
-            return Err(LowerError::Value {
-                what: "va_arg".into(),
-                ty: ty.to_string(),
-                expected: format!("{passed}, which it is promoted to"),
-                found: ty.to_string(),
-            });
+            let expected = format!("{passed}, which it is promoted to");
+            return Err(LowerError::value([&"va_arg", ty, &expected, ty]));
         }
         self.va_arg_unpromoted(builder, list, sig, ty)
     }
