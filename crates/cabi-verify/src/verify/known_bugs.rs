@@ -45,6 +45,9 @@ const KNOWN: &[(&str, Meets)] = known! {
     "gcc-float16-array-off-eightbyte" sig.values().any(|ty| has_array(ty, is_array_of_16_bit_floats_off_eightbyte));
 };
 
+/// Those that gcc has for Windows too; the others are known on x86-64 Linux alone.
+const OF_WINDOWS: [&str; 1] = ["gcc-padding-record-of-variadic"];
+
 /// clang's initializers lose bit-fields, on every target. Calls are right, so no call is excused by it.
 const INITIALIZER: &str = "clang-bit-field-after-bit-int";
 
@@ -65,7 +68,9 @@ pub fn known_initializer_bug(compiler: &str, case: &Case) -> Option<&'static str
 
 /// The bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is known.
 pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
-    if case.target != Target::X86_64_LINUX {
+    let is_linux = case.target == Target::X86_64_LINUX;
+    let is_windows = case.target.name() == "x86_64-pc-windows-gnu";
+    if !is_linux && !is_windows {
         return None;
     }
     let policy = match compiler {
@@ -82,8 +87,8 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
         abi: case.abi_under(policy).ok(),
     };
     let is_theirs = |name: &str| {
-        name.strip_prefix(compiler)
-            .is_some_and(|rest| rest.starts_with('-'))
+        let rest = name.strip_prefix(compiler);
+        rest.is_some_and(|rest| rest.starts_with('-')) && (is_linux || OF_WINDOWS.contains(&name))
     };
     let mut known = KNOWN.iter().filter(|(name, _)| is_theirs(name));
     known
