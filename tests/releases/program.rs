@@ -3,11 +3,16 @@
 
 use std::error::Error;
 use std::ffi::{CStr, c_int};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use clif_cabi_jit::clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi_jit::clif_cabi::{Arg, Entry, Ret, SysVAggregateLowering};
-use clif_cabi_jit::{Closures, Code, Engine, Settings};
-use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types::I64};
+use clif_cabi_jit::{Closures, Code, Engine, Personality, Settings};
+use cranelift_codegen::ir::{
+    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag, InstBuilder, StackSlotData, StackSlotKind, TrapCode, Value,
+    types::I64,
+};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::Module;
 
@@ -17,6 +22,7 @@ fn main() -> Result<()> {
     assert_eq!(structure()?, Pair { x: 4.5, n: -7 });
     assert_eq!(long_double()?, "1.500 17 0.250");
     assert_eq!(closure()?, [42, 23, 11, 8]);
+    assert_eq!(panic()?, ("it panics", 1));
     println!("Cranelift {}: ok", cranelift_codegen::VERSION);
     Ok(())
 }
@@ -26,7 +32,10 @@ fn compile(
     sig: &FnSig,
     body: impl FnOnce(&mut Engine, &SysVAggregateLowering, &mut FunctionBuilder<'_>, &Entry) -> Result<()>,
 ) -> Result<Code> {
-    let mut engine = Engine::new(&Settings::default())?;
+    // Handlers of tag 0 are cleanups.
+    let personality = Personality::new("rust_eh_personality").cleanup(0);
+    let mut engine = Engine::new(&Settings::default().personality(personality))?;
+    engine.bind("rust_eh_personality", rust_eh_personality as *const u8)?;
     let lower = SysVAggregateLowering::new(engine.isa())?;
     let function = lower.declare_export(&mut engine, "function", sig)?;
     let mut ctx = engine.make_context();
@@ -136,6 +145,56 @@ fn closure() -> Result<[c_int; 4]> {
     // SAFETY: four elements of four bytes, and a function that compares two of them.
     unsafe { qsort(numbers.as_mut_ptr(), 4, 4, descending.code()) };
     Ok(numbers)
+}
+
+unsafe extern "C" {
+    fn rust_eh_personality();
+}
+
+static NOTED: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn note() {
+    NOTED.fetch_add(1, Ordering::Relaxed);
+}
+
+extern "C-unwind" fn panics() {
+    // Without a message.
+    std::panic::resume_unwind(Box::new("it panics"));
+}
+
+/// `void f(void) { try { panics(); } catch (...) { note(); throw; } }`: the panic passes, and how often it was noted.
+fn panic() -> Result<(&'static str, i32)> {
+    let code = compile(&FnSig::new([], Type::VOID), |engine, lower, builder, entry| {
+        let none = FnSig::new([], Type::VOID);
+        let resume = FnSig::new([Type::PTR], Type::VOID);
+        let resume = lower.declare_import(engine, "_Unwind_Resume", &resume)?;
+        let address = |builder: &mut FunctionBuilder<'_>, to: usize| builder.ins().iconst(I64, to as i64);
+        let callee = address(builder, panics as *const () as usize);
+        let plan = lower.call_plan(&none)?;
+        let callable = lower.callee(engine, builder, &plan, callee)?;
+        let (returned, thrown) = (builder.create_block(), builder.create_block());
+        let exception = builder.append_block_param(thrown, I64);
+        let pool = &mut builder.func.dfg.value_lists;
+        let handler = BlockCall::new(thrown, [BlockArg::TryCallExn(0)], pool);
+        let normal = BlockCall::new(returned, [], pool);
+        let handler = ExceptionTableItem::Tag(ExceptionTag::from_u32(0), handler);
+        let table = ExceptionTableData::new(callable.signature, normal, [handler]);
+        let table = builder.func.dfg.exception_tables.push(table);
+        callable.try_call(builder, &[], table)?;
+        builder.switch_to_block(thrown);
+        let note = address(builder, note as *const () as usize);
+        lower.call_sig(engine, builder, note, &none, &[], Ret::Ignore)?;
+        lower.call(engine, builder, &resume, &[Arg::value(exception)], Ret::Ignore)?;
+        builder.ins().trap(TrapCode::unwrap_user(1));
+        builder.switch_to_block(returned);
+        entry.ret(engine, builder, None)?;
+        Ok(())
+    })?;
+    // SAFETY: compiled as `void (void)`.
+    let f = unsafe { code.typed::<extern "C-unwind" fn()>() };
+    let passed = std::panic::catch_unwind(AssertUnwindSafe(|| f())).err();
+    let passed = passed.and_then(|panic| panic.downcast_ref::<&str>().copied());
+    Ok((passed.ok_or("no panic")?, NOTED.load(Ordering::Relaxed)))
 }
 
 fn stack_slot(builder: &mut FunctionBuilder<'_>, bytes: u32) -> Value {
