@@ -4,9 +4,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
 use clif_cabi_jit::cranelift_module::{FuncId, ModuleReloc, ModuleRelocTarget};
-use clif_cabi_jit::{Engine, Personality, Settings};
+use clif_cabi_jit::{Engine, Invokers, Personality, Settings};
 
 use crate::common::{add, again, engine, function, import};
 
@@ -83,6 +84,17 @@ fn unknown_code(engine: &mut Engine, id: FuncId) -> FuncId {
 #[test]
 fn a_panic_passes_through_jit_code() {
     assert_eq!(caught(true), "a callback panics");
+}
+
+#[test]
+fn a_panic_passes_through_an_invoker() {
+    let mut invokers = Invokers::new(&Settings::default()).unwrap();
+    let invoker = invokers.get(&FnSig::new([], Type::VOID)).unwrap();
+    let target = (panics as *const ()).cast();
+    // SAFETY: a function without arguments and result.
+    let called = catch_unwind(|| unsafe { invoker.call(target, &[], core::ptr::null_mut()) });
+    let panic = called.unwrap_err();
+    assert_eq!(*panic.downcast_ref::<&str>().unwrap(), "a callback panics");
 }
 
 /// What has no rules ends the unwinding, and with it the process.
