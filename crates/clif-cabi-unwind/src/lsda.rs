@@ -6,7 +6,7 @@ use crate::cranelift::codegen::gimli::write::{Address, Writer};
 use crate::cranelift::codegen::{CompiledCode, gimli};
 use crate::cranelift::{CallSite, Handler, handled_calls};
 use crate::error::UnwindError;
-use crate::personality::{Meaning, Personality};
+use crate::personality::{CATCH_ALL, CLEANUP, Personality};
 
 /// The landing pads of one function.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Lsda {
     pads: Vec<Pad>,
     /// Chains of filters, each of one landing pad; the first byte of a chain is what a call site names.
     actions: Vec<u8>,
-    /// The types that are caught, each with the filter of its place from 1 on. `None` catches all.
+    /// The types of filters, from 1 on. `None` catches all, or is none of this function's.
     types: Vec<Option<String>>,
 }
 
@@ -56,57 +56,41 @@ impl Lsda {
     }
 
     fn add(&mut self, site: &CallSite, personality: &Personality) -> Result<(), UnwindError> {
-        let mut pad = None;
-        let mut filters = Vec::new();
-        for handler in &site.handlers {
-            let (meaning, at) = match *handler {
-                Handler::Default { at } => (&Meaning::CatchAll, at),
-                Handler::Tag { tag, at } => {
-                    let meaning = personality.meaning(tag);
-                    (meaning.ok_or(UnwindError::Tag { tag })?, at)
-                }
-                Handler::Context => {
-                    let why = "a table has no place for the context of a tag";
-                    return Err(UnwindError::Handlers { why });
-                }
-            };
-            if *pad.get_or_insert(at) != at {
-                let why = "those of one call are one block, which tells exceptions apart by the selector: a table has one landing pad for a call";
+        let [handler] = &site.handlers[..] else {
+            let why = "a call has one, because a table has one landing pad for a call; its tag may stand for several types";
+            return Err(UnwindError::Handlers { why });
+        };
+        let (filters, at) = match *handler {
+            Handler::Default { at } => (&[CATCH_ALL][..], at),
+            Handler::Tag { tag, at } => {
+                let filters = personality.filters(tag);
+                (filters.ok_or(UnwindError::Tag { tag })?, at)
+            }
+            Handler::Context => {
+                let why = "a table has no place for the context of a tag";
                 return Err(UnwindError::Handlers { why });
             }
-            filters.push(match meaning {
-                Meaning::Cleanup => 0,
-                Meaning::CatchAll => self.filter(None),
-                Meaning::Catch(type_info) => self.filter(Some(type_info)),
-            });
-        }
-        let (Some(at), returns_to) = (pad, site.returns_to) else {
-            return Ok(());
         };
-        let action = if filters == [0] {
+        for filter in filters {
+            let n_types = usize::try_from(*filter).unwrap_or(0);
+            if self.types.len() < n_types {
+                self.types.resize(n_types, None);
+            }
+            if let Some(own) = n_types.checked_sub(1).and_then(|i| self.types.get_mut(i)) {
+                *own = personality.type_of(*filter).map(str::to_owned);
+            }
+        }
+        let action = if filters == [CLEANUP] {
             0
         } else {
-            self.chain(&filters)?
+            self.chain(filters)?
         };
         self.pads.push(Pad {
-            returns_to,
+            returns_to: site.returns_to,
             at,
             action,
         });
         Ok(())
-    }
-
-    /// The filter of a type.
-    fn filter(&mut self, type_info: Option<&str>) -> i64 {
-        let known = self
-            .types
-            .iter()
-            .position(|own| own.as_deref() == type_info);
-        let index = known.unwrap_or_else(|| {
-            self.types.push(type_info.map(str::to_owned));
-            self.types.len() - 1
-        });
-        i64::try_from(index + 1).unwrap_or(i64::MAX)
     }
 
     /// The chain of `filters` in the table of actions, which has each once.

@@ -9,37 +9,41 @@ use std::collections::BTreeMap;
 /// values, and owns the exception: it ends it by `__cxa_begin_catch` and `__cxa_end_catch`, or for one of another language by `_Unwind_DeleteException`. A handler that
 /// goes on unwinding by `_Unwind_Resume` is a *cleanup*, and has a tag that says so: an exception that was caught cannot be resumed.
 ///
+/// A call has one handler, because it has one landing pad; its tag may stand for several types, which the handler tells apart by the selector.
+///
 /// # Example
 /// ```
 /// use clif_cabi_unwind::Personality;
 ///
-/// // try_call fn0(), sig0, block1, [ tag0: block2(exn0, exn1) ]: block2 is a cleanup; tag1: catch (int).
-/// let gxx = Personality::new("__gxx_personality_v0").cleanup(0).catches(1, "_ZTIi");
-/// assert_eq!(gxx.symbol(), Some("__gxx_personality_v0"));
+/// // try_call fn0(), sig0, block1, [ tag0: block2(exn0, exn1) ]: block2 is a cleanup.
+/// let gxx = Personality::new("__gxx_personality_v0").cleanup(0);
+/// // tag1: catch (int) and catch (double), and a cleanup for others.
+/// let gxx = gxx.catches(1, "_ZTIi").catches(1, "_ZTId").cleanup(1);
+/// assert_eq!(gxx.selector("_ZTId"), Some(3));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Personality {
     symbol: Option<String>,
-    tags: BTreeMap<u32, Meaning>,
+    /// The types that are caught: the symbols of their `std::type_info`, from filter 2 on.
+    types: Vec<String>,
+    /// The filters of a tag, in the order in which they are tried.
+    tags: BTreeMap<u32, Vec<i64>>,
 }
 
-/// What a handler does with an exception.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Meaning {
-    Cleanup,
-    CatchAll,
-    /// Of this type: the symbol of its `std::type_info`.
-    Catch(String),
-}
+/// The filter of a cleanup.
+pub(crate) const CLEANUP: i64 = 0;
+/// The filter that takes every exception.
+pub(crate) const CATCH_ALL: i64 = 1;
+/// That of the first type.
+const FIRST_TYPE: i64 = 2;
 
 impl Personality {
     /// The function `symbol`, and no tags.
     #[must_use]
     pub fn new(symbol: &str) -> Self {
-        Self {
-            symbol: Some(symbol.to_owned()),
-            tags: BTreeMap::new(),
-        }
+        let mut own = Self::own_unwinder();
+        own.symbol = Some(symbol.to_owned());
+        own
     }
 
     /// None: handlers are entered by an unwinder of the front end's own, which reads the call sites of Cranelift's code itself. The exceptions of C++ and Rust
@@ -48,22 +52,40 @@ impl Personality {
     pub fn own_unwinder() -> Self {
         Self {
             symbol: None,
+            types: Vec::new(),
             tags: BTreeMap::new(),
         }
     }
 
-    /// Handlers of `tag` are cleanups: each runs when an exception passes through, and ends by `_Unwind_Resume` of its first value.
+    /// Handlers of `tag` are cleanups, for what they do not catch: each runs when an exception passes through, and ends by `_Unwind_Resume` of its first
+    /// value. The selector is 0.
     #[must_use]
-    pub fn cleanup(mut self, tag: u32) -> Self {
-        self.tags.insert(tag, Meaning::Cleanup);
-        self
+    pub fn cleanup(self, tag: u32) -> Self {
+        self.with(tag, CLEANUP)
     }
 
-    /// Handlers of `tag` catch exceptions of the type whose `std::type_info` is the symbol `type_info`: `_ZTIi` for `int`.
+    /// Handlers of `tag` catch every exception, as those without a tag do. The selector is 1.
+    #[must_use]
+    pub fn catches_all(self, tag: u32) -> Self {
+        self.with(tag, CATCH_ALL)
+    }
+
+    /// Handlers of `tag` catch exceptions of the type whose `std::type_info` is the symbol `type_info`, `_ZTIi` for `int`; of the first that
+    /// fits, where this is said several times.
     #[must_use]
     pub fn catches(mut self, tag: u32, type_info: &str) -> Self {
-        self.tags.insert(tag, Meaning::Catch(type_info.to_owned()));
-        self
+        let filter = self.selector(type_info).unwrap_or_else(|| {
+            self.types.push(type_info.to_owned());
+            self.selector(type_info).unwrap_or(CATCH_ALL)
+        });
+        self.with(tag, filter)
+    }
+
+    /// The selector that a handler gets for an exception of this type: 2 for the first type that [`catches`](Self::catches) has named, and so on.
+    #[must_use]
+    pub fn selector(&self, type_info: &str) -> Option<i64> {
+        let index = self.types.iter().position(|own| own == type_info)?;
+        Some(i64::try_from(index).ok()? + FIRST_TYPE)
     }
 
     /// The name of the function; none for [`own_unwinder`](Self::own_unwinder).
@@ -72,7 +94,19 @@ impl Personality {
         self.symbol.as_deref()
     }
 
-    pub(crate) fn meaning(&self, tag: u32) -> Option<&Meaning> {
-        self.tags.get(&tag)
+    fn with(mut self, tag: u32, filter: i64) -> Self {
+        self.tags.entry(tag).or_default().push(filter);
+        self
+    }
+
+    /// What handlers of `tag` do, in the order in which it is tried.
+    pub(crate) fn filters(&self, tag: u32) -> Option<&[i64]> {
+        self.tags.get(&tag).map(Vec::as_slice)
+    }
+
+    /// The type of a filter, if it has one.
+    pub(crate) fn type_of(&self, filter: i64) -> Option<&str> {
+        let index = usize::try_from(filter - FIRST_TYPE).ok()?;
+        self.types.get(index).map(String::as_str)
     }
 }

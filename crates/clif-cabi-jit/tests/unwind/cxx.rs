@@ -58,11 +58,13 @@ pub(crate) fn compilers() -> Vec<(&'static str, Vec<&'static str>)> {
     here
 }
 
-/// C++'s own; a handler of tag 0 is a cleanup, one of tag 1 catches `int`.
+/// C++'s own; a handler of tag 0 is a cleanup, one of tag 1 catches `int`, one of tag 2 `double` or `int`.
 pub(crate) fn gxx() -> Personality {
     Personality::new("__gxx_personality_v0")
         .cleanup(0)
         .catches(1, "_ZTIi")
+        .catches(2, "_ZTId")
+        .catches(2, "_ZTIi")
 }
 
 /// `int name(int (*g)(int), int n)` for each kind of handler, and one without.
@@ -91,6 +93,7 @@ fn functions(engine: &mut Engine) {
     let caught = |result: &str| format!("v5 = call fn0(v3)\n {result}\n call fn1()\n return v6");
     define("catch_all", "default", &caught("v6 = iconst.i32 -1"));
     define("catch_int", "tag1", &caught("v6 = load.i32 v5"));
+    define("selects", "tag2", &caught("v6 = ireduce.i32 v4"));
     define("cleanup", "tag0", "call fn2()\n call fn3(v3)\n trap user1");
 }
 
@@ -143,6 +146,9 @@ fn exceptions_pass_and_enter_handlers() {
         assert_eq!(called("passes", "throws_double", 3), 2000);
         assert_eq!(called("catch_all", "throws", 3), -1);
         assert_eq!(called("catch_all", "throws_double", 3), -1);
+        // Which of two types, by the selector.
+        assert_eq!(called("selects", "throws", 3), 2);
+        assert_eq!(called("selects", "throws_double", 3), 3);
         assert_eq!(called("catch_int", "throws", 3), 3);
         assert_eq!(called("catch_int", "throws_double", 3), 2000);
         // SAFETY: `int noted_so_far(void)`.
@@ -194,7 +200,7 @@ fn handlers_that_no_table_has_are_refused() {
     refused(
         own(),
         "tag0: block3(exn0, exn1), default: block2(exn0, exn1)",
-        "one landing pad",
+        "a call has one",
     );
     refused(
         own(),
