@@ -28,7 +28,7 @@ pub(crate) fn run(
     args: &[&str],
     directories: &[PathBuf],
 ) -> Result<Option<i32>, Error> {
-    let Some((main, has_result)) = program.main else {
+    let Some(main) = program.main else {
         return Ok(None);
     };
     for mut function in program.functions {
@@ -56,7 +56,7 @@ pub(crate) fn run(
     let result = call_main(&engine.code(main)?, args);
     // What the program has given to `atexit`, and threads of its own, run until the very end.
     std::mem::forget(engine);
-    Ok(Some(if has_result { result } else { 0 }))
+    Ok(Some(result))
 }
 
 /// What `main`, whose code is `code`, returns.

@@ -9,6 +9,7 @@ mod float;
 mod header;
 mod jit;
 mod lex;
+mod link;
 mod lower;
 mod object;
 mod parse;
@@ -19,6 +20,7 @@ use cranelift_module::Module;
 use cranelift_object::ObjectModule;
 use diag::Diagnostic;
 use header::Unread;
+use link::Link;
 use lower::Program;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -128,6 +130,34 @@ impl Text {
         abi::emit(&program.notes, &self.target).map_err(|why| self.complain(&why))
     }
 
+    /// C declarations of its functions spelled `extern "C"`, for C programs that are linked with its object file.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn header(&self, include: &[PathBuf]) -> Result<String, Failure> {
+        let (_, program) = self.compiled(include, true)?;
+        abi::header(&program.notes, &self.target).map_err(|why| self.complain(&why))
+    }
+
+    /// Builds it as the program `output`, which the C compiler `$CC`, else `cc`, links. Libraries are looked for in `libraries` first.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn build(
+        &self,
+        include: &[PathBuf],
+        libraries: &[PathBuf],
+        output: &Path,
+    ) -> Result<(), Failure> {
+        let (module, program) = self.compiled(include, true)?;
+        if program.main.is_none() {
+            return Err(self.no_main());
+        }
+        let link = Link::of(&program, libraries, &self.target);
+        let object = object::emit(module, program).map_err(Failure::NotRun)?;
+        link.link(&object, output).map_err(Failure::NotRun)
+    }
+
     /// Runs it. `args` are what `main` gets after the program's name; libraries are looked for in `libraries` first. The result is
     /// `main`'s.
     ///
@@ -146,13 +176,13 @@ impl Text {
             .into_iter()
             .chain(args.iter().map(String::as_str))
             .collect();
-        match jit::run(engine, program, &all, libraries).map_err(host)? {
-            Some(code) => Ok(code),
-            None => Err(Failure::Wrong(format!(
-                "{}: there is no function `main` to run\n",
-                self.file
-            ))),
-        }
+        let code = jit::run(engine, program, &all, libraries).map_err(host)?;
+        code.ok_or_else(|| self.no_main())
+    }
+
+    fn no_main(&self) -> Failure {
+        let file = &self.file;
+        Failure::Wrong(format!("{file}: there is no function `main` to run\n"))
     }
 
     fn compiled(

@@ -36,8 +36,7 @@ pub(crate) const CLOSURE: &str = "__toy_closure";
 /// A program as code.
 pub(crate) struct Program {
     pub(crate) functions: Vec<Compiled>,
-    /// `main`, and whether it has a result.
-    pub(crate) main: Option<(FuncId, bool)>,
+    pub(crate) main: Option<FuncId>,
     /// The functions that are called and not defined: their libraries, if they say one, and symbols.
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
     /// All libraries, those of headers first: where symbols are looked for that say none, before the running program.
@@ -56,6 +55,8 @@ pub(crate) struct Compiled {
 /// A function's heading, the names of its parameters, and its signature.
 pub(crate) struct Note {
     pub(crate) heading: String,
+    /// The name by which C calls it.
+    pub(crate) exported: Option<Rc<str>>,
     pub(crate) params: Vec<Rc<str>>,
     pub(crate) sig: FnSig,
     pub(crate) span: Span,
@@ -166,23 +167,22 @@ impl<'p> Session<'p> {
         let mut notes = Vec::new();
         for id in 0..self.functions.len() {
             let (heading, sig) = (self.heading(id), self.signature(id)?);
-            let (span, decl) = (self.functions[id].span, self.functions[id].decl);
+            let function = &self.functions[id];
+            let (span, decl) = (function.span, function.decl);
+            let is_exported = function.linkage == Linkage::C && !self.is_main(id);
+            let exported = is_exported.then(|| Rc::clone(&function.name));
             let params = decl.map(|decl| decl.params.iter().map(|(name, _)| name.name.clone()));
             notes.extend(params.map(|params| Note {
                 heading,
+                exported,
                 params: params.collect(),
                 sig,
                 span,
             }));
         }
-        let main = match self.names.get("main") {
-            Some((Meaning::Function(id), _)) => self.functions.get(*id),
-            _ => None,
-        };
-        let main = main.and_then(|function| {
-            let body = function.declared.as_ref()?.body;
-            Some((body, function.ty.result == Ty::I32))
-        });
+        let mut functions = self.functions.iter().enumerate();
+        let main = functions.find(|(id, _)| self.is_main(*id));
+        let main = main.and_then(|(_, function)| Some(function.declared.as_ref()?.body));
         let imports = self.imported.iter();
         let imports = imports.map(|(symbol, (_, library))| (library.clone(), symbol.clone()));
         let imports: Vec<_> = imports.collect();
@@ -219,18 +219,20 @@ impl<'p> Session<'p> {
             variadic,
             result,
         };
-        if &*name == "main" && matches!(linkage, Linkage::Own | Linkage::C) {
-            self.check_main(&ty, span)?;
-        }
+        let ty = Rc::new(ty);
         self.functions.push(Function {
             name,
             span,
             decl: Some(decl),
-            ty: Rc::new(ty),
+            ty: Rc::clone(&ty),
             linkage,
             declared: None,
         });
-        Ok(self.functions.len() - 1)
+        let id = self.functions.len() - 1;
+        if self.is_main(id) {
+            self.check_main(&ty, span)?;
+        }
+        Ok(id)
     }
 
     fn add_name(&mut self, ident: &Ident, meaning: Meaning) -> Check<()> {
@@ -243,6 +245,12 @@ impl<'p> Session<'p> {
             return Err(twice.other(first, "first declared here"));
         }
         Ok(())
+    }
+
+    /// Whether the program begins there.
+    fn is_main(&self, id: usize) -> bool {
+        let Function { name, linkage, .. } = &self.functions[id];
+        &**name == "main" && matches!(linkage, Linkage::Own | Linkage::C)
     }
 
     fn check_main(&mut self, ty: &FnTy, span: Span) -> Check<()> {

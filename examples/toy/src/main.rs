@@ -4,8 +4,9 @@
 //! what the program's `main` returns.
 
 use clap::{Parser, Subcommand, ValueEnum};
+use std::env::consts::EXE_EXTENSION;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toy::{Failure, Text};
 
@@ -32,6 +33,20 @@ enum Command {
     },
     /// Say what is wrong with a program.
     Check {
+        #[command(flatten)]
+        program: Program,
+    },
+    /// Link a program by the system's C compiler, `$CC` or `cc`.
+    Build {
+        /// Look for the libraries that the program names in this directory first.
+        #[arg(short = 'L', long = "library-path", value_name = "DIR")]
+        directories: Vec<PathBuf>,
+        /// For this target, whose C compiler `$CC` has to be then.
+        #[arg(long, value_name = "TRIPLE")]
+        target: Option<String>,
+        /// Where the program is put; else beside its text.
+        #[arg(short, long, value_name = "PATH")]
+        output: Option<PathBuf>,
         #[command(flatten)]
         program: Program,
     },
@@ -67,6 +82,8 @@ enum Form {
     Abi,
     /// An object file, whose `main` and functions spelled `extern "C"` a C compiler links.
     Obj,
+    /// C declarations of the functions spelled `extern "C"`.
+    Header,
 }
 
 fn main() -> ExitCode {
@@ -92,17 +109,30 @@ fn run(command: Command) -> Result<i32, Failure> {
             args,
         } => Text::read(&program.file)?.run(&program.include, &args, &directories),
         Command::Check { program } => Text::read(&program.file)?.clif(&program.include).map(|_| 0),
+        Command::Build {
+            directories,
+            target,
+            output,
+            program,
+        } => {
+            let path = output.unwrap_or_else(|| program.file.with_extension(EXE_EXTENSION));
+            if path == program.file {
+                let why = "the program would take the place of its text: say where, with -o";
+                return Err(Failure::NotRun(why.to_owned()));
+            }
+            let text = text_for(&program.file, target)?;
+            text.build(&program.include, &directories, &path)
+                .map(|()| 0)
+        }
         Command::Emit {
             form,
             target,
             output,
             program,
         } => {
-            let mut text = Text::read(&program.file)?;
-            if let Some(triple) = target {
-                text = text.for_target(&triple)?;
-            }
+            let text = text_for(&program.file, target)?;
             match form {
+                Form::Header => print(&text.header(&program.include)?),
                 Form::Clif => print(&text.clif(&program.include)?),
                 Form::Abi => print(&text.abi(&program.include)?),
                 Form::Obj => {
@@ -113,6 +143,14 @@ fn run(command: Command) -> Result<i32, Failure> {
                 }
             }
         }
+    }
+}
+
+fn text_for(file: &Path, target: Option<String>) -> Result<Text, Failure> {
+    let text = Text::read(file)?;
+    match target {
+        Some(triple) => text.for_target(&triple),
+        None => Ok(text),
     }
 }
 

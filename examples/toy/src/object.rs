@@ -1,6 +1,6 @@
 //! The program for any target that is lowered: as CLIF, and as an object file that a C compiler links.
 
-use crate::lower::{CLOSURE, Program};
+use crate::lower::Program;
 use cabi::Target;
 use clif_cabi::Lowering;
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
@@ -34,13 +34,6 @@ pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
 
 /// The object file of a program that was compiled into `module`.
 pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>, String> {
-    if program
-        .imports
-        .iter()
-        .any(|(_, symbol)| &**symbol == CLOSURE)
-    {
-        return Err("closures exist in the JIT alone".to_owned());
-    }
     for mut function in program.functions {
         let defined = module.define_function(function.func, &mut function.context);
         defined.map_err(|why| format!("{}: {why:?}", function.name))?;

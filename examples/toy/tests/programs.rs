@@ -9,61 +9,15 @@
 
 mod common;
 
-use common::{Ran, compile, compilers, files, root, toy, toy_text, under_runner};
+use common::{Ran, compile, compilers, name, prepare, programs, root, toy, toy_text, under_runner};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// What the programs of other machines than x86-64 do not have here, and why.
-const NOT_ON_AARCH64: [(&str, &str); 6] = [
-    ("wide", "vectors of more than 16 bytes are refused there"),
-    ("scalars", "vectors of less than 8 bytes are refused there"),
-    ("tail", "tail calls without a stack are x86-64's"),
-    ("header", "reading C headers takes an AArch64 libclang"),
-    ("parts", "reading C headers takes an AArch64 libclang"),
-    ("char", "reading C headers takes an AArch64 libclang"),
-];
-
-fn name(path: &Path) -> String {
-    path.file_stem().unwrap().to_string_lossy().into_owned()
-}
-
-/// The programs for this machine. What is not says so.
-fn programs() -> Vec<PathBuf> {
-    let mut found = [files("programs", "toy"), files("tests/interop", "toy")].concat();
-    assert!(found.len() >= 18, "there are few programs: {found:?}");
-    found.retain(|program| {
-        let mut reasons = NOT_ON_AARCH64
-            .iter()
-            .filter(|_| cfg!(target_arch = "aarch64"));
-        let reason = reasons.find(|(own, _)| name(program) == *own);
-        reason
-            .inspect(|(name, why)| eprintln!("not run: {name}: {why}"))
-            .is_none()
-    });
-    found
-}
 
 /// What a program prints in `folder`, with the library and the header that are there.
 fn output(program: &Path, folder: &Path) -> Option<String> {
     let copy = folder.join(program.file_name().unwrap());
     let ran = toy(&["run", "-L", &folder.display().to_string()], &copy)?;
     Some(ran.output(&program.display().to_string()))
-}
-
-/// Copies a program and its header to `folder`, and builds its library there. Whether it has one.
-fn prepare(program: &Path, compiler: &str, folder: &Path) -> bool {
-    for extension in ["toy", "h"] {
-        let from = program.with_extension(extension);
-        if from.exists() {
-            fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
-        }
-    }
-    let c = program.with_extension("c");
-    if c.exists() {
-        let library = folder.join(format!("lib{}.so", name(program)));
-        compile(compiler, &c, &library, &["-shared", "-fPIC"]);
-    }
-    c.exists()
 }
 
 /// Compares with a file, or rewrites it when blessing.

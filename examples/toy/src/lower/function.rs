@@ -7,7 +7,7 @@ use crate::ast::{Expr, FnDecl, Ident, Linkage, TypeExpr, Uses};
 use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Type};
-use clif_cabi::Entry;
+use clif_cabi::{Arg, Entry};
 use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, types};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext};
 use std::collections::HashMap;
@@ -257,7 +257,12 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
 
     /// Returns `value`, and ends the block.
     pub(super) fn leave(&mut self, value: &Typed) -> Check<()> {
-        let arg = (value.ty != Ty::Void).then(|| self.arg(value));
+        let is_main = self.s.is_main(self.id);
+        let arg = match value.ty {
+            Ty::Void if is_main => Some(Arg::value(self.ins().iconst(types::I32, 0))),
+            Ty::Void => None,
+            _ => Some(self.arg(value)),
+        };
         let (module, builder) = (&mut self.s.module, &mut self.builder);
         let returned = self.entry.ret(module, builder, arg.as_ref());
         returned.at(self.s.functions[self.id].span)?;

@@ -5,6 +5,7 @@ use crate::ast::Linkage;
 use crate::diag::{At, Check, Span};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Target, Type, X86_64_LANG};
+use std::rc::Rc;
 
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
@@ -17,8 +18,13 @@ impl Session<'_> {
     /// other named parameters.
     pub(super) fn signature(&self, id: usize) -> Check<FnSig> {
         let function = &self.functions[id];
-        let is_called = !self.values.contains(&function.name) && &*function.name != "main";
-        let sig = self.fn_sig(&function.ty, function.span)?;
+        let (mut ty, is_main) = (Rc::clone(&function.ty), self.is_main(id));
+        if is_main {
+            // C's `main` has a result: 0, if the program's has none.
+            Rc::make_mut(&mut ty).result = Ty::I32;
+        }
+        let is_called = !self.values.contains(&function.name) && !is_main;
+        let sig = self.fn_sig(&ty, function.span)?;
         Ok(match function.linkage {
             Linkage::Closure => sig.static_chain(self.types.model()),
             Linkage::Own if is_called && self.has_lang() && is_for_lang(&sig) => {

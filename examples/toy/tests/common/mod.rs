@@ -127,3 +127,49 @@ pub(crate) fn compile(compiler: &str, source: &Path, to: &Path, more: &[&str]) {
     let ran = Ran::of(&command.output().unwrap());
     assert_eq!(ran.code, 0, "{command:?}: {}", ran.stderr);
 }
+
+/// What the programs of other machines than x86-64 do not have here, and why.
+pub(crate) const NOT_ON_AARCH64: [(&str, &str); 6] = [
+    ("wide", "vectors of more than 16 bytes are refused there"),
+    ("scalars", "vectors of less than 8 bytes are refused there"),
+    ("tail", "tail calls without a stack are x86-64's"),
+    ("header", "reading C headers takes an AArch64 libclang"),
+    ("parts", "C's char is unsigned there"),
+    ("char", "C's char is unsigned there"),
+];
+
+pub(crate) fn name(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+/// The programs for this machine. What is not says so.
+pub(crate) fn programs() -> Vec<PathBuf> {
+    let mut found = [files("programs", "toy"), files("tests/interop", "toy")].concat();
+    assert!(found.len() >= 18, "there are few programs: {found:?}");
+    found.retain(|program| {
+        let mut reasons = NOT_ON_AARCH64
+            .iter()
+            .filter(|_| cfg!(target_arch = "aarch64"));
+        let reason = reasons.find(|(own, _)| name(program) == *own);
+        reason
+            .inspect(|(name, why)| eprintln!("not run: {name}: {why}"))
+            .is_none()
+    });
+    found
+}
+
+/// Copies a program and its header to `folder`, and builds its library there. Whether it has one.
+pub(crate) fn prepare(program: &Path, compiler: &str, folder: &Path) -> bool {
+    for extension in ["toy", "h"] {
+        let from = program.with_extension(extension);
+        if from.exists() {
+            fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
+        }
+    }
+    let c = program.with_extension("c");
+    if c.exists() {
+        let library = folder.join(format!("lib{}.so", name(program)));
+        compile(compiler, &c, &library, &["-shared", "-fPIC"]);
+    }
+    c.exists()
+}
