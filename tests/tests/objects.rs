@@ -1,37 +1,47 @@
-//! Stubs in an object file: a shared library calls functions of another one through the PLT, whose entries are bound when they are called first.
+//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine. Relocations are those that clang writes there; the
+//! objects are linked with C by each system's linker, and run where there is something that runs them: as they are, under qemu, under wine.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use cabi_verify::report::missing;
+use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+use clif_cabi::cranelift_codegen::binemit::Reloc;
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, types};
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{Module, default_libcall_names};
-use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+use clif_cabi::cranelift_module::{Linkage, Module, ModuleReloc, default_libcall_names};
+use clif_cabi::{Arg, Lowering, Ret};
 use cranelift_object::{ObjectBuilder, ObjectModule};
+use object::Architecture::X86_64;
+use object::{Object, ObjectSection, SectionKind};
 
 const TYPES: &str = r#"
-#include <alloca.h>
 #include <stdarg.h>
 #pragma GCC diagnostic ignored "-Wpsabi"
-typedef struct { long x[3] __attribute__((aligned(32))); } a32;
+typedef struct { long long x[3] __attribute__((aligned(32))); } a32;
+#ifdef _MSC_VER
+int _fltused; // of the C library, which is not here
+#endif
 "#;
 
 const CALLEES: &str = r"
-long take(int n, a32 a, double d) {
+long long take(int n, a32 a, double d) {
   const void *volatile p = &a;
-  return (unsigned long)p % 32 ? -1 : n + a.x[0] + a.x[2] + (long)d;
+  return (unsigned long long)p % 32 ? -1 : n + a.x[0] + a.x[2] + (long long)d;
 }
-long take_unnamed(int n, ...) {
+long long take_unnamed(int n, ...) {
   va_list list;
   va_start(list, n);
-  long d = (long)va_arg(list, double);
+  long long d = (long long)va_arg(list, double);
   a32 a = va_arg(list, a32);
   va_end(list);
   return n + a.x[0] + a.x[2] + d;
@@ -39,102 +49,401 @@ long take_unnamed(int n, ...) {
 ";
 
 const MAIN: &str = r"
-long relay_take(int, a32 *, double), relay_take_unnamed(int, a32 *, double);
+long long relay_take(int, a32 *, double), relay_take_unnamed(int, a32 *, double);
 int main(void) {
   a32 a = { { 10, 0, 300 } };
   for (int phase = 0; phase < 4; phase++) {
-    char *volatile p = alloca(16 * phase + 16);
+    char *volatile p = __builtin_alloca(16 * phase + 16);
     p[0] = 1;
     if (relay_take(1, &a, 5000.5) != 5311) return 1;
     if (relay_take_unnamed(2, &a, 5000.5) != 5312) return 2;
   }
-  return 0;
+  return 47;
 }
 ";
 
-/// `long relay_NAME(int n, a32 *a, double d) { return NAME(n, *a, d); }` for both.
-fn relays() -> Vec<u8> {
+/// The object file that is being made, and its lowering.
+fn module(triple: &str) -> (ObjectModule, Lowering) {
     let mut flags = settings::builder();
-    flags.set("is_pic", "true").unwrap();
-    flags.set("use_colocated_libcalls", "false").unwrap();
-    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
+    for (flag, value) in [
+        ("is_pic", "true"),
+        ("use_colocated_libcalls", "false"),
+        ("preserve_frame_pointers", "true"),
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+    ] {
+        flags.set(flag, value).unwrap();
+    }
+    let isa = isa::lookup_by_name(triple).unwrap();
     let isa = isa.finish(settings::Flags::new(flags)).unwrap();
     let builder = ObjectBuilder::new(isa, "relays", default_libcall_names()).unwrap();
-    let mut module = ObjectModule::new(builder);
-    let lower = SysVAggregateLowering::new(module.isa()).unwrap();
+    let module = ObjectModule::new(builder);
+    let lower = Lowering::new(module.isa()).unwrap();
+    (module, lower)
+}
+
+/// `long long relay_NAME(int n, a32 *a, double d) { return NAME(n + more, *a, d); }` for both callees.
+fn relays(triple: &str, more: i64) -> Vec<u8> {
+    let (mut module, lower) = module(triple);
     let words = Type::array(&Type::I64, 3).unwrap();
     let record = RecordBuilder::structure("a32")
         .field("x", words)
         .aligned(32);
-    let record = record.build(&DataModel::LP64).unwrap();
+    let record = record.build(lower.target().data_model()).unwrap();
     let named = FnSig::new([Type::I32, record.clone(), Type::F64], Type::I64);
     let variadic = FnSig::new([Type::I32], Type::I64).variadic();
-    let unnamed = [Type::F64, record];
+    let at_call = variadic.at_call([Type::F64, record]).unwrap();
     for (name, sig, at_call, order) in [
-        ("take", &named, named.clone(), [0, 1, 2]),
-        (
-            "take_unnamed",
-            &variadic,
-            variadic.at_call(unnamed).unwrap(),
-            [0, 2, 1],
-        ),
+        ("take", &named, &named, [0, 1, 2]),
+        ("take_unnamed", &variadic, &at_call, [0, 2, 1]),
     ] {
         let callee = lower.declare_import(&mut module, name, sig).unwrap();
         let own = FnSig::new([Type::I32, Type::PTR, Type::F64], Type::I64);
         let relay = lower.declare_export(&mut module, &format!("relay_{name}"), &own);
-        let relay = relay.unwrap();
-        let mut ctx = module.make_context();
-        let mut fn_ctx = FunctionBuilderContext::new();
+        let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
         let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
         let (_, entry) = lower.begin(&mut builder, &own).unwrap();
         let [n, a, d] = [0, 1, 2].map(|i| entry.value(&mut builder, i).unwrap());
+        let n = builder.ins().iadd_imm_s(n, more);
         let given = [Arg::value(n), Arg::memory(a), Arg::value(d)];
         let args = order.map(|i| given[i].clone());
-        let result = lower.call_sig(
-            &mut module,
-            &mut builder,
-            callee.id,
-            &at_call,
-            &args,
-            Ret::Value,
-        );
+        let (stubs, into) = (&mut module, &mut builder);
+        let result = lower.call_sig(stubs, into, callee.id, at_call, &args, Ret::Value);
         let result = result.unwrap().value().map(Arg::value);
-        entry
-            .ret(&mut module, &mut builder, result.as_ref())
-            .unwrap();
+        entry.ret(stubs, into, result.as_ref()).unwrap();
         builder.finalize(module.target_config());
-        module.define_function(relay.id, &mut ctx).unwrap();
+        module.define_function(relay.unwrap().id, &mut ctx).unwrap();
     }
     module.finish().emit().unwrap()
 }
 
-fn cc(folder: &Path, args: &[&str]) {
-    let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let status = Command::new(cc)
-        .args(["-O1", "-Wl,-z,lazy", "-Wl,-z,noexecstack", "-Wl,-z,text"])
-        .arg("-Wl,-rpath,$ORIGIN")
-        .args(args)
-        .current_dir(folder)
-        .status();
-    assert!(status.unwrap().success(), "{args:?}");
+/// What kinds of relocations an object file has in code and in data, with what is added to the address.
+fn relocations(bytes: &[u8]) -> BTreeSet<String> {
+    let file = object::File::parse(bytes).unwrap();
+    let mut found = BTreeSet::new();
+    for section in file.sections() {
+        let what = match section.kind() {
+            SectionKind::Text => "code",
+            // Unwind tables and debug information are not ours.
+            _ if section.name().unwrap().contains("eh_frame") => continue,
+            SectionKind::Data | SectionKind::ReadOnlyData | SectionKind::ReadOnlyDataWithRel => {
+                "data"
+            }
+            _ => continue,
+        };
+        for (at, reloc) in section.relocations() {
+            // Instructions of AArch64 have a register beside it.
+            let in_place = reloc.has_implicit_addend() && file.architecture() == X86_64;
+            let place = section.data_range(section.address() + at, 4);
+            let place = place.unwrap().filter(|_| in_place);
+            found.insert(format!(
+                "{what}: {:?}, {} and {place:?}",
+                reloc.flags(),
+                reloc.addend()
+            ));
+        }
+    }
+    found
 }
 
+/// What takes the address of a function, calls it, and has it in data, for clang's assembler: each by each way that the system has.
+fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
+    let (arch, rest) = triple.split_once('-').unwrap();
+    let name = if rest.contains("apple") {
+        "_near"
+    } else {
+        "near"
+    };
+    let text = match (arch, rest) {
+        ("x86_64", rest) if rest.contains("windows") => {
+            format!("call {name}\nmov {name}(%rip), %rax")
+        }
+        ("x86_64", rest) if rest.contains("apple") => {
+            format!("call {name}\ncall *{name}@GOTPCREL(%rip)\nlea {name}(%rip), %rax")
+        }
+        ("x86_64", _) => format!("call {name}@PLT\ncall *{name}@GOTPCREL(%rip)"),
+        (_, rest) if rest.contains("apple") => {
+            format!("bl {name}\nadrp x0, {name}@GOTPAGE\nldr x0, [x0, {name}@GOTPAGEOFF]")
+        }
+        _ => format!("bl {name}\nadrp x0, :got:{name}\nldr x0, [x0, :got_lo12:{name}]"),
+    };
+    let (source, made) = (folder.join("all.s"), folder.join("all.o"));
+    std::fs::write(&source, format!(".text\n{text}\n.data\n.quad {name}\n")).unwrap();
+    let mut clang = Command::new("clang-19");
+    clang.args([
+        "-c",
+        "-Wa,-mrelax-relocations=no",
+        "-Wno-unused-command-line-argument",
+    ]);
+    clang
+        .arg(format!("--target={triple}"))
+        .arg(source)
+        .arg("-o")
+        .arg(&made);
+    match clang.status() {
+        Err(why) => missing(&format!("relocations of {triple}: clang-19: {why}")),
+        Ok(status) => {
+            assert!(status.success(), "{triple}");
+            return Some(relocations(&std::fs::read(made).unwrap()));
+        }
+    }
+    None
+}
+
+const ALL: [&str; 6] = [
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-gnu",
+    "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-msvc",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+];
+
+#[test]
+fn relocations_are_those_of_the_system() {
+    let folder = tempfile::tempdir().unwrap();
+    for triple in ALL {
+        let Some(known) = clang_relocations(triple, folder.path()) else {
+            return;
+        };
+        let own = relocations(&relays(triple, 0));
+        assert!(
+            !own.is_empty() && own.is_subset(&known),
+            "{triple}: {own:?} {known:?}"
+        );
+        // The control: an absolute address in code.
+        let (mut module, _) = module(triple);
+        let sig = module.make_signature();
+        let far = module.declare_function("far", Linkage::Import, &sig);
+        let far = ModuleReloc {
+            offset: 0,
+            kind: Reloc::Abs8,
+            name: far.unwrap().into(),
+            addend: 0,
+        };
+        let stub = module.declare_function("stub", Linkage::Export, &sig);
+        let defined = module.define_function_bytes(stub.unwrap(), 16, &[0; 16], &[far]);
+        defined.unwrap();
+        let wrong = relocations(&module.finish().emit().unwrap());
+        assert!(!wrong.is_subset(&known), "{triple}: {wrong:?}");
+    }
+}
+
+/// A machine and system: its compiler of C with options, its linker, and what runs programs.
+struct System<'s> {
+    triple: &'s str,
+    compiler: &'s str,
+    runner: &'s str,
+}
+
+impl System<'_> {
+    /// Runs commands in `folder`, each ended by a semicolon; what is missing says so.
+    fn commands(&self, folder: &Path, commands: &str) -> Option<()> {
+        for command in commands.split(';') {
+            let words = command.split_whitespace().map(|word| match word {
+                "CC" => self.compiler.split_whitespace().collect(),
+                word => vec![word],
+            });
+            let words = words.collect::<Vec<_>>().concat();
+            let mut started = match words[0] {
+                "lld-link" | "ld64.lld" => Command::new(lld(words[0]).or_else(|| {
+                    missing(&format!(
+                        "objects of {}: rustc's component llvm-tools",
+                        self.triple
+                    ));
+                    None
+                })?),
+                program => Command::new(program),
+            };
+            let output = started.args(&words[1..]).current_dir(folder).output();
+            let output =
+                output.map_err(|why| missing(&format!("{}: {}: {why}", self.triple, words[0])));
+            let output = output.ok()?;
+            assert!(
+                output.status.success(),
+                "{words:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        Some(())
+    }
+
+    /// The C around the relays, in `folder`, and the relays.
+    fn write(&self, folder: &Path, more: i64) {
+        std::fs::write(folder.join("callees.c"), [TYPES, CALLEES].concat()).unwrap();
+        std::fs::write(folder.join("main.c"), [TYPES, MAIN].concat()).unwrap();
+        std::fs::write(folder.join("relays.o"), relays(self.triple, more)).unwrap();
+    }
+
+    /// How the program ends that `commands` make, with relays that are right and with others. `wine` is a folder for what wine writes.
+    fn runs(&self, commands: &str, wine: &Path) {
+        for (more, code) in [(0, 47), (3, 1)] {
+            let folder = tempfile::tempdir().unwrap();
+            self.write(folder.path(), more);
+            if self.commands(folder.path(), commands).is_none() {
+                return;
+            }
+            let words: Vec<&str> = self
+                .runner
+                .split_whitespace()
+                .chain(["./main.exe"])
+                .collect();
+            let mut main = Command::new(words[0]);
+            main.args(&words[1..])
+                .current_dir(folder.path())
+                .env_remove("LD_BIND_NOW");
+            let ended = main
+                .env("WINEPREFIX", wine)
+                .env("WINEDEBUG", "-all")
+                .output();
+            match ended {
+                Err(why) => missing(&format!("programs of {}: {}: {why}", self.triple, words[0])),
+                Ok(ended) => assert_eq!(
+                    ended.status.code(),
+                    Some(code),
+                    "{}: {ended:?}",
+                    self.triple
+                ),
+            }
+        }
+    }
+}
+
+/// A linker of rustc's own LLVM.
+fn lld(name: &str) -> Option<PathBuf> {
+    let libraries = Command::new("rustc")
+        .args(["--print", "target-libdir"])
+        .output()
+        .ok()?;
+    let libraries = PathBuf::from(String::from_utf8(libraries.stdout).ok()?.trim());
+    let lld = libraries.join("../bin/gcc-ld").join(name);
+    lld.is_file().then_some(lld)
+}
+
+const SHARED: &str = "CC -shared -fPIC callees.c -o libcallees.so; \
+    CC -shared relays.o -L. -lcallees -o librelays.so; \
+    CC main.c -L. -lrelays -lcallees -o main.exe";
+
+/// A shared library calls functions of another one through the PLT, whose entries are bound when they are called first. No page of code is written to.
 #[test]
 fn stubs_call_through_the_plt() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
-    std::fs::write(path.join("callees.c"), [TYPES, CALLEES].concat()).unwrap();
-    std::fs::write(path.join("main.c"), [TYPES, MAIN].concat()).unwrap();
-    std::fs::write(path.join("relays.o"), relays()).unwrap();
-    cc(
-        path,
-        &["-shared", "-fPIC", "callees.c", "-o", "libcallees.so"],
+    let options = "-O1 -Wl,-z,lazy -Wl,-z,noexecstack -Wl,-z,text -Wl,-rpath,$ORIGIN";
+    System {
+        triple: "x86_64-unknown-linux-gnu",
+        compiler: &format!("cc {options}"),
+        runner: "",
+    }
+    .runs(SHARED, "".as_ref());
+    System {
+        triple: "aarch64-unknown-linux-gnu",
+        compiler: &format!("aarch64-linux-gnu-gcc {options}"),
+        runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+    }
+    .runs(SHARED, "".as_ref());
+}
+
+/// The callees are in a DLL: an object calls the functions of its import library, which jump through `__imp_take`.
+#[test]
+fn objects_of_windows_call_a_dll() {
+    let wine = tempfile::tempdir().unwrap();
+    System {
+        triple: "x86_64-pc-windows-gnu",
+        compiler: "x86_64-w64-mingw32-gcc -O1",
+        runner: "wine",
+    }
+    .runs(
+        "CC -shared callees.c -o callees.dll -Wl,--out-implib,libcallees.a; \
+         CC main.c relays.o -L. -lcallees -o main.exe",
+        wine.path(),
     );
-    let relays = ["-shared", "relays.o", "-o", "librelays.so"];
-    cc(path, &[&relays[..], &["-L.", "-lcallees"]].concat());
-    let libraries = ["-L.", "-lrelays", "-lcallees"];
-    cc(path, &[&["main.c", "-o", "main"], &libraries[..]].concat());
-    let mut main = Command::new(path.join("main"));
-    let status = main.env_remove("LD_BIND_NOW").status();
-    assert_eq!(status.unwrap().code(), Some(0));
+    System {
+        triple: "x86_64-pc-windows-msvc",
+        compiler: "clang-19 --target=x86_64-pc-windows-msvc -O1 -ffreestanding -mno-stack-arg-probe -c",
+        runner: "wine",
+    }
+    .runs(
+        "CC callees.c -o callees.obj; CC main.c -o main.obj; \
+         lld-link /dll /noentry /nodefaultlib /export:take /export:take_unnamed callees.obj /out:callees.dll; \
+         lld-link /entry:main /subsystem:console /nodefaultlib main.obj relays.o callees.lib /out:main.exe",
+        wine.path(),
+    );
+}
+
+/// Nothing runs them here. The linker finds each function that is called, and refuses the object without the callees.
+#[test]
+fn objects_of_macos_are_linked() {
+    for (triple, arch) in [
+        ("x86_64-apple-darwin", "x86_64"),
+        ("aarch64-apple-darwin", "arm64"),
+    ] {
+        let system = System {
+            triple,
+            compiler: &format!(
+                "clang-19 --target={arch}-apple-macos11 -O1 -ffreestanding -fno-stack-protector -c"
+            ),
+            runner: "",
+        };
+        let folder = tempfile::tempdir().unwrap();
+        system.write(folder.path(), 0);
+        let link = format!(
+            "CC callees.c -o callees.o; CC main.c -o main.o; \
+             ld64.lld -arch {arch} -platform_version macos 11.0 11.0 -dylib main.o relays.o callees.o -o all.dylib -map all.map"
+        );
+        if system.commands(folder.path(), &link).is_none() {
+            return;
+        }
+        let map = std::fs::read_to_string(folder.path().join("all.map")).unwrap();
+        assert!(map.contains("_relay_take"), "{map}");
+        let without = link.replace("relays.o callees.o", "relays.o");
+        let refused = std::panic::catch_unwind(|| system.commands(folder.path(), &without));
+        assert!(refused.is_err(), "{triple}: linked without the callees");
+    }
+}
+
+/// Signatures that state no policy have that of the system's own compiler: on Darwin a vector of one integer is in an integer register, and a short result is
+/// extended. clang says the same.
+#[test]
+fn objects_of_darwin_have_its_policy() {
+    let text = "typedef long long v1 __attribute__((vector_size(8)));\n\
+        short narrow(int x) { return x; }\nv1 twice(v1 a) { return a + a; }\n";
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("p.c");
+    std::fs::write(&source, text).unwrap();
+    for (triple, vector_ty, narrow_ty, code) in [
+        (
+            "x86_64-apple-darwin",
+            types::I64,
+            types::I32,
+            ["movswl\t%di", "%rdi"],
+        ),
+        (
+            "x86_64-unknown-linux-gnu",
+            types::F64,
+            types::I16,
+            ["movl\t%edi", "%xmm0"],
+        ),
+    ] {
+        let (_, lower) = module(triple);
+        let vector = Type::vector(&Type::I64, 1).unwrap();
+        let sig = |sig: &FnSig| lower.entry_plan(sig).unwrap().signature().clone();
+        let narrow = sig(&FnSig::new([Type::I32], Type::I16));
+        let twice = sig(&FnSig::new([vector.clone()], vector));
+        assert_eq!(twice.params[0].value_type, vector_ty, "{triple}");
+        assert_eq!(narrow.returns[0].value_type, narrow_ty, "{triple}");
+        let mut clang = Command::new("clang-19");
+        clang
+            .args(["-O1", "-S", "-o-"])
+            .arg(format!("--target={triple}"))
+            .arg(&source);
+        match clang.output() {
+            Err(why) => missing(&format!("the policy of {triple}: clang-19: {why}")),
+            Ok(output) => {
+                let text = String::from_utf8_lossy(&output.stdout);
+                assert!(
+                    code.iter().all(|code| text.contains(code)),
+                    "{triple}: {text}"
+                );
+            }
+        }
+    }
 }

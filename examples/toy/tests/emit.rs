@@ -148,6 +148,7 @@ fn what_a_target_does_not_have_is_refused_by_name() {
     for target in [
         "riscv64gc-unknown-linux-gnu",
         "wasm32-unknown-unknown",
+        "x86_64-unknown-plan9",
         "nonsense",
     ] {
         for form in ["clif", "abi", "obj"] {
