@@ -110,6 +110,8 @@ pub(crate) enum StmtKind {
     While(Expr, Vec<Stmt>),
     /// `for var in low..high { .. }`
     For(Ident, Expr, Expr, Vec<Stmt>),
+    /// What is done, and what is done when an exception ends that.
+    Try(Vec<Stmt>, Vec<Stmt>),
     Return(Option<Expr>),
     Break,
     Continue,

@@ -3,8 +3,8 @@
 //! `lower/call.rs` and `lower/function.rs`.
 
 use crate::closures;
-use crate::lower::{CLOSURE, Program};
-use clif_cabi_jit::{Code, Engine, Error, Library, Settings};
+use crate::lower::{CLOSURE, PERSONALITY, Program};
+use clif_cabi_jit::{Code, Engine, Error, Library, Personality, Settings};
 use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// An engine in which functions can end by calls that take their place.
 pub(crate) fn engine() -> Result<Engine, Error> {
-    let settings = Settings::default();
+    let settings = Settings::default().personality(Personality::new(PERSONALITY));
     // On AArch64 it is fixed to true.
     Engine::new(&match cfg!(target_arch = "x86_64") {
         true => settings.flag("preserve_frame_pointers", "true"),

@@ -8,10 +8,10 @@ use logos::Logos;
 const MAX_SOURCE: usize = 16 << 20;
 
 /// Names that mean something to the language.
-const WORDS: [&str; 22] = [
-    "as", "break", "complex", "continue", "else", "extern", "false", "fn", "for", "if", "in",
-    "let", "null", "return", "sizeof", "struct", "true", "union", "use", "va_arg", "va_start",
-    "while",
+const WORDS: [&str; 24] = [
+    "as", "break", "catch", "complex", "continue", "else", "extern", "false", "fn", "for", "if",
+    "in", "let", "null", "return", "sizeof", "struct", "true", "try", "union", "use", "va_arg",
+    "va_start", "while",
 ];
 
 /// The kind of a token; its text is found through its span.

@@ -33,6 +33,12 @@ use value::Field;
 /// What makes function pointers of closures: `closures.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
 
+/// What enters the handlers of `try`, for every language's exceptions.
+pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
+
+/// What is called with an exception that `try` has caught.
+pub(crate) const CATCH: &str = "__cxa_begin_catch";
+
 /// A program as code.
 pub(crate) struct Program {
     pub(crate) functions: Vec<Compiled>,
@@ -41,6 +47,8 @@ pub(crate) struct Program {
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
     /// All libraries, those of headers first: where symbols are looked for that say none, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
+    /// Whether it has a `try`.
+    pub(crate) has_handlers: bool,
     /// The signatures of functions, in the order of the program.
     pub(crate) notes: Vec<Note>,
 }
@@ -193,6 +201,7 @@ impl<'p> Session<'p> {
         let libraries = imports.iter().filter_map(|(library, _)| library.clone());
         Ok(Program {
             main,
+            has_handlers: imports.iter().any(|(_, symbol)| &**symbol == CATCH),
             libraries: headers.chain(libraries).collect(),
             imports,
             functions: self.compiled,

@@ -1,14 +1,16 @@
 //! The program for any target that is lowered: as CLIF, and as an object file that a C compiler links.
 
-use crate::lower::Program;
+use crate::lower::{PERSONALITY, Program};
 use cabi::Target;
 use clif_cabi::Lowering;
+use clif_cabi_unwind::{Personality, UnwindTables};
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_module::{FuncId, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::fmt::Write;
+use target_lexicon::BinaryFormat;
 
 /// An empty object file. A target that is not lowered is refused here.
 pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
@@ -34,11 +36,42 @@ pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
 
 /// The object file of a program that was compiled into `module`.
 pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>, String> {
+    let mut tables = tables(&module, program.has_handlers)?;
     for mut function in program.functions {
         let defined = module.define_function(function.func, &mut function.context);
         defined.map_err(|why| format!("{}: {why:?}", function.name))?;
+        if let (Some(tables), Some(code)) = (&mut tables, function.context.compiled_code()) {
+            let added = tables.add_function(module.isa(), function.func, code);
+            added.map_err(|why| format!("{}: {why}", function.name))?;
+        }
     }
-    module.finish().emit().map_err(|why| why.to_string())
+    let wrong = |why: &dyn ToString| why.to_string();
+    if let Some(tables) = &mut tables {
+        let added = tables.add_stubs(module.isa(), module.declarations());
+        added.map_err(|why| wrong(&why))?;
+    }
+    let mut product = module.finish();
+    if let Some(tables) = tables {
+        let written = tables.write_object(&mut product);
+        written.map_err(|why| wrong(&why))?;
+    }
+    product.emit().map_err(|why| wrong(&why))
+}
+
+/// How exceptions pass through the functions, and the personality of those that catch them. No tables are written for the object files of other systems.
+fn tables(module: &ObjectModule, has_handlers: bool) -> Result<Option<UnwindTables>, String> {
+    let triple = module.isa().triple();
+    if triple.binary_format != BinaryFormat::Elf {
+        return match has_handlers {
+            true => Err(format!(
+                "no unwind tables are made for {triple}: `try` would catch nothing"
+            )),
+            false => Ok(None),
+        };
+    }
+    let personality = Personality::new(PERSONALITY);
+    let tables = UnwindTables::new(module.isa(), Some(personality));
+    tables.map(Some).map_err(|why| why.to_string())
 }
 
 /// The CLIF of the program's functions.

@@ -159,6 +159,27 @@ fn what_a_target_does_not_have_is_refused_by_name() {
     }
 }
 
+/// A `try` that would catch nothing is not compiled.
+#[test]
+fn targets_without_unwind_tables_have_no_try() {
+    let text = "extern { fn f(); } fn main() { try { f(); } catch { } }";
+    for (target, said) in [
+        ("x86_64-unknown-linux-gnu", ""),
+        ("aarch64-unknown-linux-gnu", ""),
+        ("x86_64-pc-windows-gnu", "Cranelift has no try_call"),
+        ("aarch64-apple-darwin", "`try` would catch nothing"),
+    ] {
+        let args = ["emit", "obj", "--target", target];
+        let (ran, without) = (
+            toy_text(&args, text).unwrap(),
+            toy_text(&args, &text.replace("try { f(); } catch", "f();")).unwrap(),
+        );
+        assert_eq!(ran.code == 0, said.is_empty(), "{target}: {}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{target}: {}", ran.stderr);
+        assert_eq!(without.output(target), "");
+    }
+}
+
 /// Linked with C by the target's own compiler, and run, under qemu if it is another machine's.
 #[test]
 fn object_files_are_linked_with_c() {

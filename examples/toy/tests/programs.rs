@@ -9,7 +9,9 @@
 
 mod common;
 
-use common::{Ran, compile, compilers, name, prepare, programs, root, toy, toy_text, under_runner};
+use common::{
+    Ran, compile, compilers, library_of, name, prepare, programs, root, toy, toy_text, under_runner,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,8 +74,7 @@ fn c_programs_print_the_same() {
 /// In C's convention too, where the language's own is not the only one that does it without a stack.
 #[test]
 fn c_functions_print_the_same() {
-    let is_own =
-        |program: &PathBuf| !program.with_extension("c").exists() && name(program) != "tail";
+    let is_own = |program: &PathBuf| library_of(program).is_none() && name(program) != "tail";
     for program in programs().into_iter().filter(is_own) {
         let text = fs::read_to_string(&program).unwrap();
         let Some(ran) = toy_text(&["run"], &text.replace("\nfn ", "\nextern \"C\" fn ")) else {

@@ -5,13 +5,15 @@
 
 use super::function::Lowerer;
 use super::value::{Typed, Val, ssa_type};
-use super::{CLOSURE, Meaning, Session};
+use super::{CATCH, CLOSURE, Meaning, Session};
 use crate::ast::{Expr, ExprKind, Linkage};
 use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnSig, Scalar, Type};
-use clif_cabi::{Arg, Ret, Returned};
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use clif_cabi::{Arg, CallPlan, LowerError, Ret, Returned};
+use cranelift_codegen::ir::{
+    Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, Value, types,
+};
 use cranelift_module::{FuncId, Linkage as Linking};
 use std::rc::Rc;
 
@@ -85,10 +87,10 @@ struct Prepared {
 }
 
 /// Whether only the tail call is refused, so that an ordinary call does.
-fn is_tail_call(error: &clif_cabi::LowerError) -> bool {
+fn is_tail_call(error: &LowerError) -> bool {
     match error {
-        clif_cabi::LowerError::In { error, .. } => is_tail_call(error),
-        error => matches!(error, clif_cabi::LowerError::TailCall(..)),
+        LowerError::In { error, .. } => is_tail_call(error),
+        error => matches!(error, LowerError::TailCall(..)),
     }
 }
 
@@ -107,7 +109,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<()> {
         let (ty, prepared) = self.prepare(callee, args, span)?;
         let Prepared { target, sig, args } = &prepared;
-        if ty.result == self.ty.result && !self.uses.has_pointers {
+        let is_last = self.handlers.is_empty() && !self.uses.has_pointers;
+        if ty.result == self.ty.result && is_last {
             let (lowering, module) = (&self.s.lowering, &mut self.s.module);
             match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
                 Ok(()) => {
@@ -200,7 +203,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (Ret::memory(address), Some(address))
         };
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
-        let returned = lowering.call_sig(module, &mut self.builder, *target, sig, args, ret);
+        let returned = match self.handlers.last() {
+            Some(&handler) => self.try_call(prepared, &plan, ret, handler),
+            None => lowering.call_sig(module, &mut self.builder, *target, sig, args, ret),
+        };
         let scalars = match returned.at(span)? {
             Returned::Value(value) => [value].into(),
             Returned::Fields(values) => values.iter().copied().collect(),
@@ -208,6 +214,58 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let val = in_memory.map_or(Val::Scalars(scalars), Val::Memory);
         Ok(Typed { ty: result, val })
+    }
+
+    /// A call in a `try`: the instruction is this compiler's own, with the values that clif-cabi gives it. An exception leads to `handler`.
+    fn try_call(
+        &mut self,
+        prepared: &Prepared,
+        plan: &CallPlan,
+        ret: Ret,
+        handler: Block,
+    ) -> Result<Returned, LowerError> {
+        let (lowering, builder) = (&self.s.lowering, &mut self.builder);
+        let module = &mut self.s.module;
+        let callable = lowering.callee(module, builder, plan, prepared.target)?;
+        let values = lowering.values_in(builder, plan, &prepared.args, ret)?;
+        let returned = builder.create_block();
+        let signature = &builder.func.dfg.signatures[callable.signature];
+        let types: Vec<_> = signature.returns.iter().map(|own| own.value_type).collect();
+        let results = types.into_iter();
+        let results = results.map(|ty| builder.append_block_param(returned, ty));
+        let results: Vec<Value> = results.collect();
+        let pool = &mut builder.func.dfg.value_lists;
+        let values_out = (0..).take(results.len()).map(BlockArg::TryCallRet);
+        let normal = BlockCall::new(returned, values_out, pool);
+        let caught = BlockCall::new(handler, [BlockArg::TryCallExn(0)], pool);
+        let handlers = [ExceptionTableItem::Default(caught)];
+        let table = ExceptionTableData::new(callable.signature, normal, handlers);
+        let table = builder.func.dfg.exception_tables.push(table);
+        callable.try_call(builder, &values, table)?;
+        builder.switch_to_block(returned);
+        builder.seal_block(returned);
+        lowering.values_out(module, builder, plan, &results, ret)
+    }
+
+    /// Ends an exception that was caught, as C++'s `catch (...) {}` does.
+    pub(super) fn end_exception(&mut self, exception: Value, span: Span) -> Check<()> {
+        let library = match self.s.types.target.name().contains("apple") {
+            true => "libc++.1.dylib",
+            false => "libstdc++.so.6",
+        };
+        for (symbol, args) in [
+            (CATCH, vec![Arg::value(exception)]),
+            ("__cxa_end_catch", vec![]),
+        ] {
+            let params = args.iter().map(|_| Type::PTR);
+            let sig = FnSig::new(params, Type::VOID);
+            let function =
+                self.s
+                    .import(&symbol.into(), Some(library.into()), sig.clone(), span)?;
+            let target = function.id.into();
+            self.finish(&Prepared { target, sig, args }, Ty::Void, None, span)?;
+        }
+        Ok(())
     }
 
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes one of the `unnamed`.

@@ -29,6 +29,8 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) frame: u64,
     /// Targets of `continue` and `break`, innermost last.
     pub(super) loops: Vec<(Block, Block)>,
+    /// Where exceptions are caught, innermost last.
+    pub(super) handlers: Vec<Block>,
     /// The variables of the blocks around, innermost last.
     scopes: Vec<HashMap<Rc<str>, Place>>,
     /// Whether a call took the place of the frame.
@@ -76,6 +78,7 @@ impl<'p> Session<'p> {
             id,
             frame: 0,
             loops: Vec::new(),
+            handlers: Vec::new(),
             scopes: Vec::new(),
             has_tail_calls: false,
         };

@@ -6,7 +6,7 @@ use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 impl<'p> Lowerer<'_, 'p, '_> {
     /// Statements with variables of their own.
@@ -33,6 +33,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             StmtKind::If(condition, then, otherwise) => self.if_stmt(condition, then, otherwise),
             StmtKind::While(condition, body) => self.while_stmt(condition, body),
             StmtKind::For(var, low, high, body) => self.for_stmt(var, low, high, body),
+            StmtKind::Try(body, handler) => self.try_stmt(body, handler, stmt.span),
             StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
             StmtKind::Break | StmtKind::Continue => {
                 let Some(&(next, after)) = self.loops.last() else {
@@ -202,6 +203,22 @@ impl<'p> Lowerer<'_, 'p, '_> {
         step(self)?;
         self.ins().jump(head, &[]);
         self.builder.seal_block(head);
+        self.begin(after);
+        Ok(())
+    }
+
+    /// Whatever is thrown in `body` ends there: the exception is gone before `handler` begins.
+    fn try_stmt(&mut self, body: &'p [Stmt], handler: &'p [Stmt], span: Span) -> Check<()> {
+        let [caught, after] = [(); 2].map(|()| self.builder.create_block());
+        let exception = self.builder.append_block_param(caught, types::I64);
+        self.handlers.push(caught);
+        self.block(body)?;
+        self.handlers.pop();
+        self.go_on(after);
+        self.begin(caught);
+        self.end_exception(exception, span)?;
+        self.block(handler)?;
+        self.go_on(after);
         self.begin(after);
         Ok(())
     }

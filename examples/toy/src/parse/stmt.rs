@@ -117,6 +117,12 @@ impl Parser<'_> {
                 StmtKind::While(self.condition()?, self.block()?)
             }
             "for" => self.for_stmt()?,
+            "try" => {
+                self.next();
+                let body = self.block()?;
+                self.expect("catch")?;
+                StmtKind::Try(body, self.block()?)
+            }
             "{" => StmtKind::Block(self.block()?),
             _ => {
                 let kind = self.simple_stmt()?;

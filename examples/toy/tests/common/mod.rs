@@ -122,7 +122,10 @@ pub(crate) fn compilers() -> Vec<String> {
 /// Compiles C. What the compiler does not like fails the test.
 pub(crate) fn compile(compiler: &str, source: &Path, to: &Path, more: &[&str]) {
     let mut command = Command::new(compiler);
-    command.args(["-std=gnu11", "-O1", "-Wall", "-Wno-psabi"]);
+    if source.extension().is_some_and(|own| own == "c") {
+        command.arg("-std=gnu11");
+    }
+    command.args(["-O1", "-Wall", "-Wno-psabi"]);
     command.arg(source).arg("-o").arg(to).args(more);
     let ran = Ran::of(&command.output().unwrap());
     assert_eq!(ran.code, 0, "{command:?}: {}", ran.stderr);
@@ -158,6 +161,30 @@ pub(crate) fn programs() -> Vec<PathBuf> {
     found
 }
 
+/// The library of a program, in C or C++.
+pub(crate) fn library_of(program: &Path) -> Option<PathBuf> {
+    let files = ["c", "cpp"].map(|extension| program.with_extension(extension));
+    files.into_iter().find(|file| file.exists())
+}
+
+/// Whether a compiler has what the library of a program needs: C compilers of other machines come without C++.
+pub(crate) fn can_prepare(program: &Path, compiler: &str) -> bool {
+    let is_cpp = library_of(program).is_some_and(|file| file.extension().unwrap() == "cpp");
+    let mut check = Command::new(compiler);
+    let check = check.args([
+        "-fsyntax-only",
+        "-xc++",
+        "-include",
+        "exception",
+        "/dev/null",
+    ]);
+    let can = !is_cpp || check.output().is_ok_and(|checked| checked.status.success());
+    if !can {
+        oracle_missing(&format!("{}: {compiler} has no C++", name(program)));
+    }
+    can
+}
+
 /// Copies a program and its header to `folder`, and builds its library there. Whether it has one.
 pub(crate) fn prepare(program: &Path, compiler: &str, folder: &Path) -> bool {
     for extension in ["toy", "h"] {
@@ -166,10 +193,17 @@ pub(crate) fn prepare(program: &Path, compiler: &str, folder: &Path) -> bool {
             fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
         }
     }
-    let c = program.with_extension("c");
-    if c.exists() {
+    let c = library_of(program);
+    if let Some(c) = &c {
         let library = folder.join(format!("lib{}.so", name(program)));
-        compile(compiler, &c, &library, &["-shared", "-fPIC"]);
+        let is_cpp = c.extension().is_some_and(|own| own == "cpp");
+        let more: &[&str] = if is_cpp { &["-lstdc++"] } else { &[] };
+        compile(
+            compiler,
+            c,
+            &library,
+            &[&["-shared", "-fPIC"], more].concat(),
+        );
     }
-    c.exists()
+    c.is_some()
 }
