@@ -9,6 +9,7 @@ use core::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::arena::Arena;
+use crate::debug::Told;
 use crate::frames::Frames;
 use crate::library::Library;
 
@@ -165,7 +166,8 @@ impl<F> fmt::Debug for TypedCode<F> {
 /// back into the code.
 pub(crate) struct Shared {
     needed: Mutex<Needed>,
-    /// Taken back before the memory goes.
+    /// Taken back before the memory goes, as what comes next.
+    told: Mutex<Vec<Told>>,
     frames: Mutex<Vec<Frames>>,
     arena: Mutex<Arena>,
 }
@@ -181,6 +183,7 @@ impl Shared {
     pub(crate) fn new(arena: Arena) -> Arc<Self> {
         Arc::new(Self {
             needed: Mutex::default(),
+            told: Mutex::default(),
             frames: Mutex::default(),
             arena: Mutex::new(arena),
         })
@@ -195,6 +198,12 @@ impl Shared {
     pub(crate) fn keep_frames(&self, frames: Frames) {
         let mut all = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(frames);
+    }
+
+    /// Keeps debuggers told as long as the code lives.
+    pub(crate) fn keep_told(&self, told: Told) {
+        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(told);
     }
 
     /// Keeps a library open as long as the code lives.

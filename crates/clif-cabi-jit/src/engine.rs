@@ -23,9 +23,11 @@ use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
 use crate::cranelift::jit::JITBuilder;
 use crate::cranelift::module::{DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleReloc};
 use clif_cabi::StubCode;
+use clif_cabi_unwind::Sources;
 
 use crate::arena::Arena;
 use crate::code::{Code, Shared};
+use crate::debug::Debug;
 use crate::error::{Error, Result};
 use crate::frames::NewFrames;
 use crate::host;
@@ -57,6 +59,7 @@ pub struct Engine {
     /// What was defined since the last finalize.
     pending: Vec<Pending>,
     frames: NewFrames,
+    debug: Debug,
 }
 
 /// The life of a function or data object. Sizes are bytes.
@@ -94,6 +97,7 @@ impl Engine {
         Ok(Self {
             module,
             frames,
+            debug: Debug::new(settings.debug_options())?,
             symbols,
             shared,
             functions: Vec::new(),
@@ -129,6 +133,13 @@ impl Engine {
         self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
         self.shared.keep_code(code);
         Ok(())
+    }
+
+    /// The files that functions are from, and what their `SourceLoc`s stand for: debuggers and profilers that are told of code are told its lines
+    /// ([`Settings::gdb`], [`Settings::jitdump`]). It is for all functions that [`finalize`](Self::finalize) makes ready after it. They call a function by
+    /// the name it has in CLIF (`UserFuncName::testcase`), else by its symbol.
+    pub fn sources(&mut self, sources: Sources) {
+        self.debug.set_sources(sources);
     }
 
     /// The address an import of this name has or would get.
@@ -231,7 +242,8 @@ impl Engine {
             }
         }
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
-        self.register_frames()?;
+        let frames = self.register_frames()?;
+        self.tell_debuggers(frames)?;
         for pending in self.pending.drain(..) {
             let stage = match pending.id {
                 FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),

@@ -34,6 +34,13 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A file for a profiler could not be written.
+    Profile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The size asked for the engine's memory, in bytes, is zero or too large.
     MemorySize {
         /// Bytes asked for.
@@ -208,6 +215,7 @@ impl Error {
     /// [`fmt::Display`] of what is about memory.
     fn fmt_memory(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Profile { path, source } => write!(f, "{}: {source}", path.display()),
             Self::MemorySize { size, most } => {
                 write!(f, "memory of {size} bytes: must be between 1 and {most}")
             }
@@ -231,6 +239,7 @@ impl fmt::Display for Error {
             Self::UnsupportedHost { host, why } => write!(f, "code cannot be run on {host}: {why}"),
             Self::Setting { name, value, why } => write!(f, "setting {name}={value}: {why}"),
             Self::MemorySize { .. }
+            | Self::Profile { .. }
             | Self::OutOfMemory { .. }
             | Self::Alignment { .. }
             | Self::Memory { .. } => self.fmt_memory(f),
@@ -312,6 +321,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Memory { source, .. } => Some(source),
+            Self::Profile { source, .. } => Some(source),
             Self::Compile { source, .. } => Some(source),
             Self::Lowering(source) => Some(&**source),
             Self::Unwind { source, .. } => Some(source),

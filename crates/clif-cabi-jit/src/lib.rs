@@ -135,6 +135,7 @@ mod closure;
 mod code;
 mod compile;
 mod cranelift;
+mod debug;
 mod engine;
 mod error;
 mod flags;
@@ -155,7 +156,7 @@ pub use clif_cabi::cranelift_codegen;
 pub use clif_cabi::cranelift_frontend;
 pub use clif_cabi::cranelift_module;
 
-pub use clif_cabi_unwind::{Personality, UnwindError};
+pub use clif_cabi_unwind::{Personality, Sources, UnwindError};
 pub use closure::{
     BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, VaArg, VaList,
 };

@@ -2,8 +2,11 @@
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
 
+use std::path::PathBuf;
+
 use clif_cabi_unwind::Personality;
 
+use crate::debug::Options;
 use crate::error::Result;
 use crate::flags;
 
@@ -39,6 +42,7 @@ pub struct Settings {
     cpu: Cpu,
     flags: Vec<(String, String)>,
     personality: Option<Personality>,
+    debug: Options,
 }
 
 /// How much Cranelift optimizes.
@@ -86,6 +90,7 @@ impl Default for Settings {
             cpu: Cpu::default(),
             flags: Vec::new(),
             personality: None,
+            debug: Options::default(),
         }
     }
 }
@@ -145,6 +150,33 @@ impl Settings {
 
     pub(crate) fn chosen_personality(&self) -> Option<Personality> {
         self.personality.clone()
+    }
+
+    /// Tells gdb, and lldb, of code as it becomes final: its names, how it is unwound, and its lines ([`Engine::sources`](crate::Engine::sources)). The feature `gdb` has
+    /// to be on: it defines `__jit_debug_descriptor` and `__jit_debug_register_code`, by whose names debuggers find the code.
+    #[must_use]
+    pub fn gdb(mut self, is_told: bool) -> Self {
+        self.debug.gdb = is_told;
+        self
+    }
+
+    /// Writes the names of code to `/tmp/perf-PID.map`, where perf looks for them: for `perf record -p`, and `perf top`. In a program that `perf record` starts itself,
+    /// which sets `PERF_BUILDID_DIR`, cranelift-jit does so in any case.
+    #[must_use]
+    pub fn perf_map(mut self, is_written: bool) -> Self {
+        self.debug.perf_map = is_written;
+        self
+    }
+
+    /// Writes code with its lines to `jit-PID.dump` in `folder`, for `perf record -k mono` and `perf inject --jit`.
+    #[must_use]
+    pub fn jitdump(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.debug.jitdump = Some(folder.into());
+        self
+    }
+
+    pub(crate) fn debug_options(&self) -> &Options {
+        &self.debug
     }
 
     pub(crate) fn memory_size(&self) -> usize {

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod cranelift;
+mod debug_info;
 mod error;
 mod frame;
 mod lsda;
@@ -29,6 +30,7 @@ mod personality;
 mod section;
 mod tables;
 
+pub use debug_info::{DebugInfo, Sources};
 pub use error::UnwindError;
 pub use memory::TablesInMemory;
 #[cfg(feature = "object")]

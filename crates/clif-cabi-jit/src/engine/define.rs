@@ -5,6 +5,7 @@ use crate::cranelift::codegen::Context;
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::control::ControlPlane;
 use crate::cranelift::codegen::entity::EntityRef;
+use crate::cranelift::codegen::ir::UserFuncName;
 use crate::cranelift::module::{
     DataDescription, DataId, FuncId, FuncOrDataId, Init, Module, ModuleReloc, ModuleRelocTarget,
 };
@@ -13,6 +14,7 @@ use clif_cabi_unwind::UnwindError;
 
 use super::{Engine, Pending, STUB_ALIGN, Stage, resolve, unknown};
 use crate::compile::compile;
+use crate::debug::NewCode;
 use crate::error::{Error, Result};
 use crate::frames::Frames;
 use crate::{host, reloc};
@@ -35,6 +37,13 @@ impl Engine {
         let defined = self.place(id, &name, code_align(code), code.code_buffer(), relocs);
         if defined.is_err() {
             self.frames.remove(id);
+        }
+        let label = match &ctx.func.name {
+            UserFuncName::Testcase(own) => &String::from_utf8_lossy(own.raw()),
+            UserFuncName::User(_) => &*name,
+        };
+        if defined.is_ok() {
+            self.debug.add(id, label, &ctx.func, code);
         }
         defined.map(|_| ())
     }
@@ -99,17 +108,49 @@ impl Engine {
     }
 
     /// Tells the unwinder of the process of what has become final.
-    pub(super) fn register_frames(&mut self) -> Result<()> {
+    pub(super) fn register_frames(&mut self) -> Result<Vec<u8>> {
         let (module, symbols) = (&self.module, &self.symbols);
         let tables = self.frames.take(
             |id| module.get_finalized_function(id),
             |name| symbols.search(name),
         );
         let tables = tables.map_err(unwound("the engine's last"))?;
+        let mut copy = Vec::new();
         if let Some(tables) = tables {
+            // Without the zeros that end each.
+            let all = tables
+                .eh_frames
+                .iter()
+                .filter_map(|own| own.strip_suffix(&[0; 4]));
+            copy.extend(all.flatten());
             // SAFETY: they are those of finalized code, which stays where it is until `shared` is dropped, and they with it.
             let frames = unsafe { Frames::new(tables) };
             self.shared.keep_frames(frames);
+        }
+        copy.extend([0; 4]);
+        Ok(copy)
+    }
+
+    /// Tells debuggers and profilers of it; `frames` are its unwind tables.
+    pub(super) fn tell_debuggers(&mut self, frames: Vec<u8>) -> Result<()> {
+        if !self.debug.is_on() {
+            return Ok(());
+        }
+        let mut code = Vec::new();
+        for pending in &self.pending {
+            if let FuncOrDataId::Func(id) = pending.id
+                && let Some(Stage::Defined { size }) = self.functions.get(id.index())
+            {
+                code.push(NewCode {
+                    id,
+                    name: self.name_of(pending.id),
+                    address: self.module.get_finalized_function(id),
+                    size: *size,
+                });
+            }
+        }
+        if let Some(told) = self.debug.tell(&code, frames)? {
+            self.shared.keep_told(told);
         }
         Ok(())
     }

@@ -78,3 +78,38 @@ pub(crate) unsafe fn unwind_table(table: &[u8], is_new: bool) {
 /// None is needed.
 #[cfg(not(has_engine))]
 pub(crate) unsafe fn unwind_table(_: &[u8], _: bool) {}
+
+/// The clock that perf's records have with `-k mono`.
+#[cfg(target_os = "linux")]
+pub(crate) fn monotonic_nanoseconds() -> u64 {
+    #[repr(C)]
+    struct Time([i64; 2]);
+    unsafe extern "C" {
+        fn clock_gettime(clock: i32, time: *mut Time) -> i32;
+    }
+    let mut time = Time([0; 2]);
+    // SAFETY: CLOCK_MONOTONIC, and a `struct timespec` of the machines that have an engine.
+    unsafe { clock_gettime(1, &raw mut time) };
+    let [seconds, rest] = time.0.map(|part| u64::try_from(part).unwrap_or(0));
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
+}
+
+/// Maps the start of a file as code, and takes it away again: perf notes that it was.
+#[cfg(target_os = "linux")]
+pub(crate) fn map_executable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::fd::AsRawFd;
+    unsafe extern "C" {
+        fn mmap(at: *mut u8, size: usize, access: i32, flags: i32, file: i32, from: i64)
+        -> *mut u8;
+        fn munmap(at: *mut u8, size: usize) -> i32;
+    }
+    let page = region::page::size();
+    // SAFETY: a new private mapping, to be read and executed, of a file that is open; nothing looks at it.
+    let at = unsafe { mmap(core::ptr::null_mut(), page, 1 | 4, 2, file.as_raw_fd(), 0) };
+    if at.addr() == usize::MAX {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: it was mapped just now.
+    unsafe { munmap(at, page) };
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! gdb's JIT interface (gdb manual, "JIT Compilation Interface"): a list of images that a debugger finds by the name of its head, and a function that it stops in
+//! when the list changes. lldb reads it too. A process has one list for each library or program that has this code; the names are why this is a feature:
+//! another JIT that is linked into the same program may have them too.
+
+use core::ptr;
+use std::sync::{Mutex, PoisonError};
+
+/// A list of images. The layout is gdb's.
+#[repr(C)]
+struct Entry {
+    next: *mut Entry,
+    previous: *mut Entry,
+    image: *const u8,
+    size: u64,
+}
+
+#[repr(C)]
+struct Descriptor {
+    version: u32,
+    action: u32,
+    relevant: *mut Entry,
+    first: *mut Entry,
+}
+
+const REGISTER: u32 = 1;
+const UNREGISTER: u32 = 2;
+
+/// The head of the list, by gdb's name for it.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals, reason = "the name is gdb's")]
+static mut __jit_debug_descriptor: Descriptor = Descriptor {
+    version: 1,
+    action: 0,
+    relevant: ptr::null_mut(),
+    first: ptr::null_mut(),
+};
+
+/// Engines on several threads.
+static LOCK: Mutex<()> = Mutex::new(());
+
+/// Where gdb has a breakpoint.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn __jit_debug_register_code() {
+    // Not optimized away, and not merged with another function that does nothing.
+    core::hint::black_box(&raw const __jit_debug_descriptor);
+}
+
+/// An image that is in the list.
+pub(super) struct Registered {
+    entry: *mut Entry,
+    _image: Box<[u8]>,
+}
+
+// SAFETY: the entry is its own, and changed under the lock alone.
+unsafe impl Send for Registered {}
+
+impl Registered {
+    /// Puts an image in the list.
+    pub(super) fn new(image: Vec<u8>) -> Self {
+        let image = image.into_boxed_slice();
+        let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the lock is held, and the list has entries that are alive: each is taken out before it is dropped.
+        unsafe {
+            let head = &raw mut __jit_debug_descriptor;
+            let entry = Box::into_raw(Box::new(Entry {
+                next: (*head).first,
+                previous: ptr::null_mut(),
+                image: image.as_ptr(),
+                size: u64::try_from(image.len()).unwrap_or(0),
+            }));
+            if let Some(next) = (*entry).next.as_mut() {
+                next.previous = entry;
+            }
+            (*head).first = entry;
+            tell(entry, REGISTER);
+            Self {
+                entry,
+                _image: image,
+            }
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: as above; the entry is in the list, and taken out once.
+        unsafe {
+            let head = &raw mut __jit_debug_descriptor;
+            let Entry { next, previous, .. } = *self.entry;
+            if let Some(next) = next.as_mut() {
+                next.previous = previous;
+            }
+            match previous.as_mut() {
+                Some(previous) => previous.next = next,
+                None => (*head).first = next,
+            }
+            tell(self.entry, UNREGISTER);
+            drop(Box::from_raw(self.entry));
+        }
+    }
+}
+
+/// # Safety
+/// The lock is held, and the entry is alive.
+unsafe fn tell(entry: *mut Entry, action: u32) {
+    // SAFETY: the caller's.
+    unsafe {
+        let head = &raw mut __jit_debug_descriptor;
+        (*head).action = action;
+        (*head).relevant = entry;
+        __jit_debug_register_code();
+        (*head).action = 0;
+        (*head).relevant = ptr::null_mut();
+    }
+}

@@ -1,0 +1,157 @@
+//! Files that perf reads: `/tmp/perf-PID.map` (Linux, `tools/perf/Documentation/jit-interface.txt`) with the names of code, and `jit-PID.dump`
+//! (`jitdump-specification.txt`) with the code itself and its lines, which `perf inject --jit` makes object files of.
+//!
+//! Both belong to a process, so all engines of one write to the same files. What is in them stays: code that goes is not taken out.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek as _, SeekFrom, Write};
+use std::path::Path;
+
+use clif_cabi_unwind::DebugInfo;
+
+use super::NewCode;
+use crate::cranelift::codegen::ir::SourceLoc;
+use crate::error::{Error, Result};
+use crate::host::system;
+
+const MAGIC: u32 = 0x4a69_5444;
+const HEADER: u32 = 40;
+const LOAD: u32 = 0;
+const LINES: u32 = 2;
+
+/// Adds code to the map.
+pub(super) fn map(code: &[NewCode]) -> Result<()> {
+    let path = format!("/tmp/perf-{}.map", std::process::id());
+    let lines = code.iter().map(|own| {
+        let name = own.name.replace('\n', " ");
+        format!("{:x} {:x} {name}\n", own.start(), own.size)
+    });
+    let text: String = lines.collect();
+    let add = |mut file: File| file.write_all(text.as_bytes());
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    file.and_then(add).map_err(not_written(Path::new(&path)))
+}
+
+/// Adds code, with the files and lines that it is from, to the dump in `folder`.
+pub(super) fn dump<'s>(
+    folder: &Path,
+    code: &[NewCode],
+    info: &DebugInfo,
+    line: impl Fn(SourceLoc) -> Option<(&'s str, u32)>,
+) -> Result<()> {
+    let path = folder.join(format!("jit-{}.dump", std::process::id()));
+    dump_to(&path, code, info, line).map_err(not_written(&path))
+}
+
+fn dump_to<'s>(
+    path: &Path,
+    code: &[NewCode],
+    info: &DebugInfo,
+    line: impl Fn(SourceLoc) -> Option<(&'s str, u32)>,
+) -> io::Result<()> {
+    let open = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(path);
+    let mut file = open?;
+    // The other engines of the process wait.
+    file.lock()?;
+    if file.seek(SeekFrom::End(0))? == 0 {
+        let mut header = Record::default();
+        for half in [
+            MAGIC,
+            1,
+            HEADER,
+            super::ELF_MACHINE.into(),
+            0,
+            std::process::id(),
+        ] {
+            header.u32(half);
+        }
+        header.u64(system::monotonic_nanoseconds());
+        header.u64(0);
+        file.write_all(&header.0)?;
+    }
+    // By this perf knows of the file.
+    system::map_executable(&file)?;
+    for own in code {
+        let rows = info.lines().find(|(id, _)| *id == own.id);
+        let rows = rows.map_or(&[][..], |(_, rows)| rows).iter();
+        let rows = rows.filter_map(|(offset, at)| Some((own.start() + offset, line(*at)?)));
+        // Before the code that it is of.
+        if let Some(lines) = lines_of(own, &rows.collect::<Vec<_>>()) {
+            file.write_all(&lines)?;
+        }
+        // A number of its own, whatever else writes to the file.
+        let number = file.seek(SeekFrom::End(0))?;
+        file.write_all(&load(own, number))?;
+    }
+    Ok(())
+}
+
+/// The record of the lines of code: by the addresses from which they are.
+fn lines_of(code: &NewCode, rows: &[(u64, (&str, u32))]) -> Option<Vec<u8>> {
+    let mut lines = Record::default();
+    lines.u64(code.start());
+    lines.u64(u64::try_from(rows.len()).ok()?);
+    for (address, (name, line)) in rows {
+        lines.u64(*address);
+        lines.u32(*line);
+        lines.u32(0);
+        lines.text(name);
+    }
+    (!rows.is_empty()).then(|| lines.finish(LINES))
+}
+
+/// The record of code.
+fn load(code: &NewCode, number: u64) -> Vec<u8> {
+    let mut load = Record::default();
+    load.u32(std::process::id());
+    load.u32(std::process::id());
+    for value in [code.start(), code.start(), code.len(), number] {
+        load.u64(value);
+    }
+    load.text(&code.name);
+    // SAFETY: the code is final, and the engine that has it is borrowed.
+    let bytes = unsafe { core::slice::from_raw_parts(code.address, code.size) };
+    load.0.extend(bytes);
+    load.finish(LOAD)
+}
+
+/// What a file of the dump is made of.
+#[derive(Default)]
+struct Record(Vec<u8>);
+
+impl Record {
+    fn u32(&mut self, value: u32) {
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0
+            .extend(text.bytes().filter(|byte| *byte != 0).chain([0]));
+    }
+
+    /// With what stands before each: its kind, its size with that, and the time.
+    fn finish(self, kind: u32) -> Vec<u8> {
+        let mut all = Record::default();
+        all.u32(kind);
+        all.u32(u32::try_from(self.0.len() + 16).unwrap_or(u32::MAX));
+        all.u64(system::monotonic_nanoseconds());
+        all.0.extend(self.0);
+        all.0
+    }
+}
+
+fn not_written(path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Profile {
+        path: path.clone(),
+        source,
+    }
+}

@@ -1,0 +1,396 @@
+//! What debuggers know of compiled functions: DWARF 5, with a line table, and for each function its name, line and extent. Variables are not in it, and types
+//! are not. Addresses are those of functions, as in unwind tables.
+
+use crate::cranelift::codegen::gimli::write::{
+    Address, AttributeValue, DwarfUnit, EndianVec, Expression, FileId, LineProgram, LineString,
+    Range, RangeList, RelocateWriter, Relocation, RelocationTarget, Sections, UnitEntryId,
+};
+use crate::cranelift::codegen::gimli::{
+    DW_AT_comp_dir, DW_AT_decl_file, DW_AT_decl_line, DW_AT_external, DW_AT_frame_base,
+    DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name, DW_AT_producer, DW_AT_prototyped,
+    DW_AT_ranges, DW_LANG_C11, DW_OP_call_frame_cfa, DW_TAG_subprogram, Encoding, Format,
+    LineEncoding, LittleEndian,
+};
+use crate::cranelift::codegen::{CompiledCode, ir};
+use crate::cranelift::module::FuncId;
+use crate::error::UnwindError;
+
+/// The source files of functions, and the places in them that `SourceLoc`s of CLIF stand for.
+///
+/// # Example
+/// ```
+/// use clif_cabi_unwind::Sources;
+///
+/// let mut sources = Sources::new("/home/me", "program.toy");
+/// let place = sources.place(0, 12, 5); // line 12 of program.toy: builder.set_srcloc(place)
+/// assert_eq!(sources.line(place), Some(("program.toy", 12)));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sources {
+    directory: String,
+    files: Vec<String>,
+    places: Vec<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    file: usize,
+    line: u32,
+    column: u32,
+}
+
+impl Sources {
+    /// Files are in `directory`, or below it, or have an absolute path. The first file is `file`, which has the number 0.
+    #[must_use]
+    pub fn new(directory: &str, file: &str) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            files: vec![file.to_owned()],
+            places: Vec::new(),
+        }
+    }
+
+    /// The number of one more file.
+    pub fn file(&mut self, path: &str) -> usize {
+        self.files.push(path.to_owned());
+        self.files.len() - 1
+    }
+
+    /// What stands for a place, for `FunctionBuilder::set_srcloc`. Lines and columns begin at 1; a column of 0 is none.
+    pub fn place(&mut self, file: usize, line: u32, column: u32) -> ir::SourceLoc {
+        let place = Place { file, line, column };
+        if self.places.last() != Some(&place) {
+            self.places.push(place);
+        }
+        let last = self.places.len() - 1;
+        u32::try_from(last).map_or_else(|_| ir::SourceLoc::default(), ir::SourceLoc::new)
+    }
+
+    /// The file and line of a place.
+    #[must_use]
+    pub fn line(&self, at: ir::SourceLoc) -> Option<(&str, u32)> {
+        let place = self.get(at)?;
+        Some((self.files.get(place.file)?, place.line))
+    }
+
+    fn get(&self, at: ir::SourceLoc) -> Option<Place> {
+        let index = usize::try_from(at.bits()).ok()?;
+        self.places.get(index).copied()
+    }
+}
+
+/// Functions with the places that their instructions are from.
+#[derive(Clone, Debug, Default)]
+pub struct DebugInfo {
+    functions: Vec<Function>,
+}
+
+/// A function that was compiled.
+#[derive(Clone, Debug)]
+struct Function {
+    id: FuncId,
+    name: String,
+    at: ir::SourceLoc,
+    len: u64,
+    /// From which byte on the code is from which place.
+    rows: Vec<(u64, ir::SourceLoc)>,
+}
+
+impl DebugInfo {
+    /// No functions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a function that was compiled to `code`; debuggers call it `name`. It stands where its first instruction with a place is from.
+    pub fn add_function(
+        &mut self,
+        id: FuncId,
+        name: &str,
+        func: &ir::Function,
+        code: &CompiledCode,
+    ) {
+        let rows = code.buffer.get_srclocs_sorted().iter();
+        let rows = rows.filter(|row| !row.loc.is_default());
+        self.functions.push(Function {
+            id,
+            name: name.replace('\0', ""),
+            at: func.params.base_srcloc(),
+            len: u64::try_from(code.code_buffer().len()).unwrap_or(u64::MAX),
+            rows: rows.map(|row| (row.start.into(), row.loc)).collect(),
+        });
+    }
+
+    /// The functions that were added, with where each byte of their code is from, from its first byte on.
+    pub fn lines(&self) -> impl Iterator<Item = (FuncId, &[(u64, ir::SourceLoc)])> {
+        self.functions.iter().map(|own| (own.id, &*own.rows))
+    }
+
+    /// The sections by their names, for functions that are where `function` says: for a debugger of this process.
+    ///
+    /// # Errors
+    /// [`UnwindError::Symbol`] for a function that has no address.
+    pub fn in_memory(
+        &self,
+        sources: &Sources,
+        function: impl Fn(FuncId) -> Option<u64>,
+    ) -> Result<Vec<(&'static str, Vec<u8>)>, UnwindError> {
+        let mut found = Vec::new();
+        self.sections(sources)?.for_each(|id, section| {
+            let mut bytes = section.bytes.slice().to_vec();
+            for relocation in &section.relocations {
+                let base = match relocation.target {
+                    RelocationTarget::Symbol(index) => self.address(index, &function)?,
+                    // Offsets in sections that are complete.
+                    RelocationTarget::Section(_) => 0,
+                };
+                let value = base.wrapping_add_signed(relocation.addend).to_le_bytes();
+                let end = relocation.offset.saturating_add(relocation.size.into());
+                let place = bytes.get_mut(relocation.offset..end).into_iter().flatten();
+                place.zip(value).for_each(|(byte, value)| *byte = value);
+            }
+            if !bytes.is_empty() {
+                found.push((id.name(), bytes));
+            }
+            Ok::<(), UnwindError>(())
+        })?;
+        Ok(found)
+    }
+
+    /// The function that an address in a section is of.
+    pub(crate) fn function(&self, index: usize) -> Result<FuncId, UnwindError> {
+        let function = self.functions.get(index).map(|own| own.id);
+        let name = || format!("function {index} of the debug information");
+        function.ok_or_else(|| UnwindError::Symbol { name: name() })
+    }
+
+    fn address(
+        &self,
+        index: usize,
+        function: impl Fn(FuncId) -> Option<u64>,
+    ) -> Result<u64, UnwindError> {
+        let id = self.function(index)?;
+        let name = || format!("function {}", id.as_u32());
+        function(id).ok_or_else(|| UnwindError::Symbol { name: name() })
+    }
+
+    /// All sections; addresses name functions by their indices.
+    pub(crate) fn sections(&self, sources: &Sources) -> Result<Sections<Section>, UnwindError> {
+        let encoding = Encoding {
+            format: Format::Dwarf32,
+            version: 5,
+            address_size: 8,
+        };
+        let text = |text: &str| LineString::String(text.replace('\0', "").into_bytes());
+        let mut dwarf = DwarfUnit::new(encoding);
+        let directory = text(match sources.directory.as_str() {
+            "" => ".",
+            directory => directory,
+        });
+        let file = sources.files.first().map_or("", String::as_str);
+        let line_encoding = LineEncoding::default();
+        let mut program =
+            LineProgram::new(encoding, line_encoding, directory, None, text(file), None);
+        let directory = program.default_directory();
+        let files = sources.files.iter();
+        let files: Vec<FileId> = files
+            .map(|file| program.add_file(text(file), directory, None))
+            .collect();
+        let (root, mut ranges) = (dwarf.unit.root(), Vec::new());
+        for (index, function) in self.functions.iter().enumerate() {
+            let start = Address::Symbol {
+                symbol: index,
+                addend: 0,
+            };
+            rows(&mut program, function, start, sources, &files);
+            let entry = dwarf.unit.add(root, DW_TAG_subprogram);
+            describe(
+                &mut dwarf,
+                entry,
+                function,
+                start,
+                sources.get(function.at),
+                &files,
+            );
+            ranges.push(Range::StartLength {
+                begin: start,
+                length: function.len,
+            });
+        }
+        dwarf.unit.line_program = program;
+        let ranges = dwarf.unit.ranges.add(RangeList(ranges));
+        let root = dwarf.unit.get_mut(root);
+        let string = |text: &str| AttributeValue::String(text.replace('\0', "").into_bytes());
+        root.set(DW_AT_producer, string("clif-cabi"));
+        root.set(DW_AT_name, string(file));
+        root.set(DW_AT_comp_dir, string(&sources.directory));
+        // Debuggers show values in its syntax, and call functions by its rules.
+        root.set(DW_AT_language, AttributeValue::Language(DW_LANG_C11));
+        root.set(DW_AT_low_pc, AttributeValue::Address(Address::Constant(0)));
+        root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
+        let mut sections = Sections::new(Section::default());
+        dwarf.write(&mut sections)?;
+        Ok(sections)
+    }
+}
+
+/// The lines of a function. What is before the first place, its prologue, is from where the function stands.
+fn rows(
+    program: &mut LineProgram,
+    function: &Function,
+    start: Address,
+    sources: &Sources,
+    files: &[FileId],
+) {
+    program.begin_sequence(Some(start));
+    for (offset, at) in [(0, function.at)].iter().chain(&function.rows) {
+        let Some(place) = sources.get(*at) else {
+            continue;
+        };
+        let row = program.row();
+        row.address_offset = *offset;
+        row.line = place.line.into();
+        row.column = place.column.into();
+        if let Some(file) = files.get(place.file) {
+            row.file = *file;
+        }
+        program.generate_row();
+    }
+    program.end_sequence(function.len);
+}
+
+/// The attributes of a function.
+fn describe(
+    dwarf: &mut DwarfUnit,
+    entry: UnitEntryId,
+    function: &Function,
+    start: Address,
+    at: Option<Place>,
+    files: &[FileId],
+) {
+    let mut frame = Expression::new();
+    frame.op(DW_OP_call_frame_cfa);
+    let entry = dwarf.unit.get_mut(entry);
+    let name = function.name.clone().into_bytes();
+    entry.set(DW_AT_name, AttributeValue::String(name));
+    entry.set(DW_AT_external, AttributeValue::FlagPresent);
+    entry.set(DW_AT_prototyped, AttributeValue::FlagPresent);
+    entry.set(DW_AT_low_pc, AttributeValue::Address(start));
+    entry.set(DW_AT_high_pc, AttributeValue::Udata(function.len));
+    entry.set(DW_AT_frame_base, AttributeValue::Exprloc(frame));
+    if let Some((place, file)) = at.and_then(|at| Some((at, *files.get(at.file)?))) {
+        entry.set(DW_AT_decl_file, AttributeValue::FileIndex(Some(file)));
+        entry.set(DW_AT_decl_line, AttributeValue::Udata(place.line.into()));
+    }
+}
+
+/// A section that is being written.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    pub(crate) bytes: EndianVec<LittleEndian>,
+    pub(crate) relocations: Vec<Relocation>,
+}
+
+impl Default for Section {
+    fn default() -> Self {
+        Self {
+            bytes: EndianVec::new(LittleEndian),
+            relocations: Vec::new(),
+        }
+    }
+}
+
+impl RelocateWriter for Section {
+    type Writer = EndianVec<LittleEndian>;
+
+    fn writer(&self) -> &Self::Writer {
+        &self.bytes
+    }
+
+    fn writer_mut(&mut self) -> &mut Self::Writer {
+        &mut self.bytes
+    }
+
+    fn relocate(&mut self, relocation: Relocation) {
+        self.relocations.push(relocation);
+    }
+}
+
+#[cfg(feature = "object")]
+mod object {
+    use super::{DebugInfo, RelocationTarget, Sources};
+    use crate::cranelift::codegen::gimli::SectionId;
+    use crate::cranelift::object::ObjectProduct;
+    use crate::cranelift::object::object::write::StandardSegment;
+    use crate::cranelift::object::object::write::{Relocation, SectionId as Id, SymbolSection};
+    use crate::cranelift::object::object::{
+        RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
+    };
+    use crate::error::UnwindError;
+
+    impl DebugInfo {
+        /// Writes the sections into an object file: after `ObjectModule::finish`, before `emit`.
+        ///
+        /// # Errors
+        /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Table`] for what its format has no relocation for.
+        pub fn write_object(
+            &self,
+            sources: &Sources,
+            product: &mut ObjectProduct,
+        ) -> Result<(), UnwindError> {
+            let sections = self.sections(sources)?;
+            let mut made: Vec<(SectionId, Id)> = Vec::new();
+            sections.for_each(|id, section| {
+                if !section.bytes.slice().is_empty() {
+                    let object = &mut product.object;
+                    let segment = object.segment_name(StandardSegment::Debug).to_vec();
+                    let name = id.name().as_bytes().to_vec();
+                    let own = object.add_section(segment, name, SectionKind::Debug);
+                    object.append_section_data(own, section.bytes.slice(), 1);
+                    made.push((id, own));
+                }
+                Ok::<(), UnwindError>(())
+            })?;
+            for (id, own) in &made {
+                let section = sections.get(*id);
+                for relocation in section.into_iter().flat_map(|section| &section.relocations) {
+                    let (of, value) = match relocation.target {
+                        RelocationTarget::Symbol(index) => self.place(index, product)?,
+                        RelocationTarget::Section(of) => {
+                            let of = made.iter().find(|(id, _)| *id == of);
+                            let missing =
+                                || UnwindError::Table("a section is not there".to_owned());
+                            (of.ok_or_else(missing)?.1, 0)
+                        }
+                    };
+                    let added = Relocation {
+                        offset: u64::try_from(relocation.offset).unwrap_or(u64::MAX),
+                        symbol: product.object.section_symbol(of),
+                        addend: relocation.addend.wrapping_add_unsigned(value),
+                        flags: RelocationFlags::Generic {
+                            kind: RelocationKind::Absolute,
+                            encoding: RelocationEncoding::Generic,
+                            size: 8 * relocation.size,
+                        },
+                    };
+                    let added = product.object.add_relocation(*own, added);
+                    added.map_err(|error| UnwindError::Table(error.to_string()))?;
+                }
+            }
+            Ok(())
+        }
+
+        /// Where a function is: its section, and bytes from the start of that.
+        fn place(&self, index: usize, product: &ObjectProduct) -> Result<(Id, u64), UnwindError> {
+            let id = self.function(index)?;
+            let name = || format!("function {}", id.as_u32());
+            let symbol = product.functions.get(id).copied().flatten();
+            let symbol = symbol.map(|(symbol, _)| product.object.symbol(symbol));
+            match symbol.map(|symbol| (symbol.section, symbol.value)) {
+                Some((SymbolSection::Section(section), value)) => Ok((section, value)),
+                _ => Err(UnwindError::Symbol { name: name() }),
+            }
+        }
+    }
+}
