@@ -244,9 +244,7 @@ impl fmt::Display for Error {
             | Self::Alignment { .. }
             | Self::Memory { .. } => self.fmt_memory(f),
             Self::Library { name, why } => write!(f, "cannot open library {name}: {why}"),
-            Self::SymbolName { name } => {
-                write!(f, "symbol name {name:?} contains a NUL byte")
-            }
+            Self::SymbolName { name } => write!(f, "symbol name {name:?} contains a NUL byte"),
             Self::MissingSymbols { missing, searched } => {
                 write_missing(f, "cannot find", missing)?;
                 write!(f, "; searched: {}", searched.join(", "))

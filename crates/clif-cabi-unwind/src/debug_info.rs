@@ -1,19 +1,27 @@
-//! What debuggers know of compiled functions: DWARF 5, with a line table, and for each function its name, line and extent. Variables are not in it, and types
-//! are not. Addresses are those of functions, as in unwind tables.
+//! What debuggers know of compiled functions: DWARF 5, with a line table, and for each function its name, line, extent, and the type of its result. Variables are not
+//! in it. Addresses are those of functions, as in unwind tables.
+
+mod types;
+
+use std::collections::HashMap;
+
+use clif_cabi::cabi::FnSig;
 
 use crate::cranelift::codegen::gimli::write::{
     Address, AttributeValue, DwarfUnit, EndianVec, Expression, FileId, LineProgram, LineString,
-    Range, RangeList, RelocateWriter, Relocation, RelocationTarget, Sections, UnitEntryId,
+    Range, RangeList, RangeListId, RelocateWriter, Relocation, RelocationTarget, Sections,
+    UnitEntryId,
 };
 use crate::cranelift::codegen::gimli::{
     DW_AT_comp_dir, DW_AT_decl_file, DW_AT_decl_line, DW_AT_external, DW_AT_frame_base,
     DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name, DW_AT_producer, DW_AT_prototyped,
-    DW_AT_ranges, DW_LANG_C11, DW_OP_call_frame_cfa, DW_TAG_subprogram, Encoding, Format,
-    LineEncoding, LittleEndian,
+    DW_AT_ranges, DW_AT_type, DW_LANG_C11, DW_OP_call_frame_cfa, DW_TAG_subprogram, Encoding,
+    Format, LineEncoding, LittleEndian,
 };
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
+use types::Types;
 
 /// The source files of functions, and the places in them that `SourceLoc`s of CLIF stand for.
 ///
@@ -30,6 +38,8 @@ pub struct Sources {
     directory: String,
     files: Vec<String>,
     places: Vec<Place>,
+    /// By where the functions stand.
+    signatures: HashMap<ir::SourceLoc, FnSig>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +57,7 @@ impl Sources {
             directory: directory.to_owned(),
             files: vec![file.to_owned()],
             places: Vec::new(),
+            signatures: HashMap::new(),
         }
     }
 
@@ -64,6 +75,12 @@ impl Sources {
         }
         let last = self.places.len() - 1;
         u32::try_from(last).map_or_else(|_| ir::SourceLoc::default(), ir::SourceLoc::new)
+    }
+
+    /// The signature of the function that stands at a place, the first in its CLIF: debuggers show its result when it returns. They look for it where C returns
+    /// it, so the function has to be of C's convention.
+    pub fn function(&mut self, at: ir::SourceLoc, sig: FnSig) {
+        self.signatures.insert(at, sig);
     }
 
     /// The file and line of a place.
@@ -198,6 +215,7 @@ impl DebugInfo {
             .map(|file| program.add_file(text(file), directory, None))
             .collect();
         let (root, mut ranges) = (dwarf.unit.root(), Vec::new());
+        let mut types = Types::default();
         for (index, function) in self.functions.iter().enumerate() {
             let start = Address::Symbol {
                 symbol: index,
@@ -213,6 +231,12 @@ impl DebugInfo {
                 sources.get(function.at),
                 &files,
             );
+            let sig = sources.signatures.get(&function.at);
+            let result = sig.and_then(|sig| types.entry(&mut dwarf.unit, sig.result()));
+            if let Some(result) = result {
+                let result = AttributeValue::UnitRef(result);
+                dwarf.unit.get_mut(entry).set(DW_AT_type, result);
+            }
             ranges.push(Range::StartLength {
                 begin: start,
                 length: function.len,
@@ -220,19 +244,26 @@ impl DebugInfo {
         }
         dwarf.unit.line_program = program;
         let ranges = dwarf.unit.ranges.add(RangeList(ranges));
-        let root = dwarf.unit.get_mut(root);
-        let string = |text: &str| AttributeValue::String(text.replace('\0', "").into_bytes());
-        root.set(DW_AT_producer, string("clif-cabi"));
-        root.set(DW_AT_name, string(file));
-        root.set(DW_AT_comp_dir, string(&sources.directory));
-        // Debuggers show values in its syntax, and call functions by its rules.
-        root.set(DW_AT_language, AttributeValue::Language(DW_LANG_C11));
-        root.set(DW_AT_low_pc, AttributeValue::Address(Address::Constant(0)));
-        root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
+        describe_unit(&mut dwarf, sources, ranges);
         let mut sections = Sections::new(Section::default());
         dwarf.write(&mut sections)?;
         Ok(sections)
     }
+}
+
+/// The attributes of the unit.
+fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) {
+    let file = sources.files.first().map_or("", String::as_str);
+    let root = dwarf.unit.root();
+    let root = dwarf.unit.get_mut(root);
+    let string = |text: &str| AttributeValue::String(text.replace('\0', "").into_bytes());
+    root.set(DW_AT_producer, string("clif-cabi"));
+    root.set(DW_AT_name, string(file));
+    root.set(DW_AT_comp_dir, string(&sources.directory));
+    // Debuggers show values in its syntax, and call functions by its rules.
+    root.set(DW_AT_language, AttributeValue::Language(DW_LANG_C11));
+    root.set(DW_AT_low_pc, AttributeValue::Address(Address::Constant(0)));
+    root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
 }
 
 /// The lines of a function. What is before the first place, its prologue, is from where the function stands.
@@ -325,7 +356,7 @@ mod object {
     use crate::cranelift::object::object::write::StandardSegment;
     use crate::cranelift::object::object::write::{Relocation, SectionId as Id, SymbolSection};
     use crate::cranelift::object::object::{
-        RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
+        BinaryFormat, RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
     };
     use crate::error::UnwindError;
 
@@ -339,6 +370,15 @@ mod object {
             sources: &Sources,
             product: &mut ObjectProduct,
         ) -> Result<(), UnwindError> {
+            // How an offset in a section is written.
+            let offset = match product.object.format() {
+                BinaryFormat::Elf => RelocationKind::Absolute,
+                BinaryFormat::Coff => RelocationKind::SectionOffset,
+                format => {
+                    let why = format!("{format:?} objects get no debug information");
+                    return Err(UnwindError::Table(why));
+                }
+            };
             let sections = self.sections(sources)?;
             let mut made: Vec<(SectionId, Id)> = Vec::new();
             sections.for_each(|id, section| {
@@ -355,13 +395,16 @@ mod object {
             for (id, own) in &made {
                 let section = sections.get(*id);
                 for relocation in section.into_iter().flat_map(|section| &section.relocations) {
-                    let (of, value) = match relocation.target {
-                        RelocationTarget::Symbol(index) => self.place(index, product)?,
+                    let (of, value, kind) = match relocation.target {
+                        RelocationTarget::Symbol(index) => {
+                            let (section, value) = self.place(index, product)?;
+                            (section, value, RelocationKind::Absolute)
+                        }
                         RelocationTarget::Section(of) => {
                             let of = made.iter().find(|(id, _)| *id == of);
                             let missing =
                                 || UnwindError::Table("a section is not there".to_owned());
-                            (of.ok_or_else(missing)?.1, 0)
+                            (of.ok_or_else(missing)?.1, 0, offset)
                         }
                     };
                     let added = Relocation {
@@ -369,7 +412,7 @@ mod object {
                         symbol: product.object.section_symbol(of),
                         addend: relocation.addend.wrapping_add_unsigned(value),
                         flags: RelocationFlags::Generic {
-                            kind: RelocationKind::Absolute,
+                            kind,
                             encoding: RelocationEncoding::Generic,
                             size: 8 * relocation.size,
                         },
