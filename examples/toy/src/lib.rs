@@ -9,6 +9,7 @@ mod float;
 mod header;
 mod jit;
 mod lex;
+mod lines;
 mod link;
 mod lower;
 mod object;
@@ -20,6 +21,7 @@ use cranelift_module::Module;
 use cranelift_object::ObjectModule;
 use diag::Diagnostic;
 use header::Unread;
+use lines::Lines;
 use link::Link;
 use lower::Program;
 use std::fmt;
@@ -44,6 +46,7 @@ pub struct Text {
     file: String,
     text: String,
     target: Target,
+    has_lines: bool,
 }
 
 /// How things end that are not the program's own result.
@@ -73,6 +76,7 @@ impl Text {
             file: file.to_owned(),
             text: text.to_owned(),
             target: Target::host().unwrap_or(Target::X86_64_LINUX),
+            has_lines: false,
         }
     }
 
@@ -95,6 +99,13 @@ impl Text {
     pub fn for_target(self, triple: &str) -> Result<Text, Failure> {
         let target = Target::named(triple).map_err(|error| Failure::NotRun(error.to_string()))?;
         Ok(Text { target, ..self })
+    }
+
+    /// The same, with line tables for debuggers.
+    #[must_use]
+    pub fn with_lines(self) -> Text {
+        let has_lines = true;
+        Text { has_lines, ..self }
     }
 
     /// Whether it parses and uses C headers, so that checking it reads files and needs libclang.
@@ -170,7 +181,7 @@ impl Text {
         libraries: &[PathBuf],
     ) -> Result<i32, Failure> {
         let host = |why: clif_cabi_jit::Error| Failure::NotRun(why.to_string());
-        let mut engine = jit::engine().map_err(host)?;
+        let mut engine = jit::engine(self.has_lines).map_err(host)?;
         let program = self.lowered(include, &mut engine, false)?;
         let all: Vec<&str> = [&*self.file]
             .into_iter()
@@ -207,7 +218,9 @@ impl Text {
             Unread::Program(why) => self.complain(&why),
             Unread::Host(why) => Failure::NotRun(why),
         })?;
-        lower::lower(&program, import.as_ref(), &self.target, module, exports)
+        let lines = self.has_lines.then(|| Lines::new(&self.file, &self.text));
+        let (import, target) = (import.as_ref(), &self.target);
+        lower::lower(&program, import, target, module, exports, lines)
             .map_err(|why| self.complain(&why))
     }
 

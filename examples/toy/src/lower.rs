@@ -20,9 +20,11 @@ mod value;
 use crate::ast::{self, FnDecl, Ident, Linkage, Names};
 use crate::diag::{At, Check, Diagnostic, Span, fail};
 use crate::header::Import;
+use crate::lines::Lines;
 use crate::types::{FnTy, Ty, Types};
 use cabi::{FnSig, Target};
 use clif_cabi::Lowering;
+use clif_cabi_unwind::Sources;
 use cranelift_codegen::Context;
 use cranelift_module::{FuncId, Module};
 use header::Taken;
@@ -47,6 +49,8 @@ pub(crate) struct Program {
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
     /// All libraries, those of headers first: where symbols are looked for that say none, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
+    /// Where its code is from, if that was asked for.
+    pub(crate) sources: Option<Sources>,
     /// Whether it has a `try`.
     pub(crate) has_handlers: bool,
     /// The signatures of functions, in the order of the program.
@@ -70,18 +74,20 @@ pub(crate) struct Note {
     pub(crate) span: Span,
 }
 
-/// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions spelled `extern "C"` by their names.
+/// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions spelled `extern "C"` by their names; with `lines` code knows where it is from.
 pub(crate) fn lower(
     program: &ast::Program,
     import: Option<&Import>,
     target: &Target,
     module: &mut dyn Module,
     exports: bool,
+    lines: Option<Lines>,
 ) -> Check<Program> {
     let mut session = Session {
         lowering: Lowering::new(module.isa()).at(Span::default())?,
         module,
         exports,
+        lines,
         types: Types::new(target),
         import,
         values: &program.values,
@@ -122,6 +128,7 @@ struct Session<'p> {
     module: &'p mut dyn Module,
     lowering: Lowering,
     exports: bool,
+    lines: Option<Lines>,
     types: Types,
     names: HashMap<Rc<str>, (Meaning, Span)>,
     functions: Vec<Function<'p>>,
@@ -201,6 +208,7 @@ impl<'p> Session<'p> {
         let libraries = imports.iter().filter_map(|(library, _)| library.clone());
         Ok(Program {
             main,
+            sources: self.lines.map(|lines| lines.sources),
             has_handlers: imports.iter().any(|(_, symbol)| &**symbol == CATCH),
             libraries: headers.chain(libraries).collect(),
             imports,

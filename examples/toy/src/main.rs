@@ -6,7 +6,7 @@
 use clap::{Parser, Subcommand, ValueEnum};
 use std::env::consts::EXE_EXTENSION;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use toy::{Failure, Text};
 
@@ -67,6 +67,9 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Program {
+    /// Line tables, for debuggers.
+    #[arg(short = 'g')]
+    has_lines: bool,
     /// Look for the C headers that the program uses in this directory.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     include: Vec<PathBuf>,
@@ -107,7 +110,7 @@ fn run(command: Command) -> Result<i32, Failure> {
             directories,
             program,
             args,
-        } => Text::read(&program.file)?.run(&program.include, &args, &directories),
+        } => text_for(&program, None)?.run(&program.include, &args, &directories),
         Command::Check { program } => Text::read(&program.file)?.clif(&program.include).map(|_| 0),
         Command::Build {
             directories,
@@ -120,7 +123,7 @@ fn run(command: Command) -> Result<i32, Failure> {
                 let why = "the program would take the place of its text: say where, with -o";
                 return Err(Failure::NotRun(why.to_owned()));
             }
-            let text = text_for(&program.file, target)?;
+            let text = text_for(&program, target)?;
             text.build(&program.include, &directories, &path)
                 .map(|()| 0)
         }
@@ -130,7 +133,7 @@ fn run(command: Command) -> Result<i32, Failure> {
             output,
             program,
         } => {
-            let text = text_for(&program.file, target)?;
+            let text = text_for(&program, target)?;
             match form {
                 Form::Header => print(&text.header(&program.include)?),
                 Form::Clif => print(&text.clif(&program.include)?),
@@ -146,8 +149,11 @@ fn run(command: Command) -> Result<i32, Failure> {
     }
 }
 
-fn text_for(file: &Path, target: Option<String>) -> Result<Text, Failure> {
-    let text = Text::read(file)?;
+fn text_for(program: &Program, target: Option<String>) -> Result<Text, Failure> {
+    let mut text = Text::read(&program.file)?;
+    if program.has_lines {
+        text = text.with_lines();
+    }
     match target {
         Some(triple) => text.for_target(&triple),
         None => Ok(text),

@@ -3,7 +3,7 @@
 use crate::lower::{PERSONALITY, Program};
 use cabi::Target;
 use clif_cabi::Lowering;
-use clif_cabi_unwind::{Personality, UnwindTables};
+use clif_cabi_unwind::{DebugInfo, Personality, UnwindTables};
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -37,10 +37,15 @@ pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
 /// The object file of a program that was compiled into `module`.
 pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>, String> {
     let mut tables = tables(&module, program.has_handlers)?;
+    let mut debug = DebugInfo::new();
     for mut function in program.functions {
         let defined = module.define_function(function.func, &mut function.context);
         defined.map_err(|why| format!("{}: {why:?}", function.name))?;
-        if let (Some(tables), Some(code)) = (&mut tables, function.context.compiled_code()) {
+        let Some(code) = function.context.compiled_code() else {
+            continue;
+        };
+        debug.add_function(function.func, &function.name, &function.context.func, code);
+        if let Some(tables) = &mut tables {
             let added = tables.add_function(module.isa(), function.func, code);
             added.map_err(|why| format!("{}: {why}", function.name))?;
         }
@@ -53,6 +58,10 @@ pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>
     let mut product = module.finish();
     if let Some(tables) = tables {
         let written = tables.write_object(&mut product);
+        written.map_err(|why| wrong(&why))?;
+    }
+    if let Some(sources) = program.sources {
+        let written = debug.write_object(&sources, &mut product);
         written.map_err(|why| wrong(&why))?;
     }
     product.emit().map_err(|why| wrong(&why))

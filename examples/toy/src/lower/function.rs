@@ -6,7 +6,7 @@ use super::{Compiled, Session};
 use crate::ast::{Expr, FnDecl, Ident, Linkage, TypeExpr, Uses};
 use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
-use cabi::{FnSig, Type};
+use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::{Arg, Entry};
 use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, types};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext};
@@ -67,6 +67,16 @@ impl<'p> Session<'p> {
         let mut context = self.module.make_context();
         let mut frontend = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
+        if let Some(lines) = &mut self.lines {
+            let place = lines.place(span);
+            builder.func.params.ensure_base_srcloc(place);
+            // Debuggers know how C returns values.
+            let target = &self.types.target;
+            if FnAbi::convention_of(&sig, target).ok() == target.convention() {
+                lines.sources.function(place, sig.clone());
+            }
+            builder.set_srcloc(place);
+        }
         // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
         let (_, entry) = self.lowering.begin(&mut builder, &sig).at(span)?;
         let lowerer = Lowerer {

@@ -19,7 +19,18 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(())
     }
 
+    /// A statement, whose place its code has.
     fn stmt(&mut self, stmt: &'p Stmt) -> Check<()> {
+        let around = self.builder.srcloc();
+        if let Some(lines) = &mut self.s.lines {
+            self.builder.set_srcloc(lines.place(stmt.span));
+        }
+        self.stmt_kind(stmt)?;
+        self.builder.set_srcloc(around);
+        Ok(())
+    }
+
+    fn stmt_kind(&mut self, stmt: &'p Stmt) -> Check<()> {
         match &stmt.kind {
             StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
             StmtKind::Assign(place, op, value) => self.assign(place, *op, value, stmt.span),
