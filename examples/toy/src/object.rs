@@ -3,14 +3,13 @@
 use crate::lower::{PERSONALITY, Program};
 use cabi::Target;
 use clif_cabi::Lowering;
-use clif_cabi_unwind::{DebugInfo, Personality, UnwindTables};
+use clif_cabi_unwind::{DebugInfo, Personality, UnwindError, UnwindTables};
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_module::{FuncId, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::fmt::Write;
-use target_lexicon::BinaryFormat;
 
 /// An empty object file. A target that is not lowered is refused here.
 pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
@@ -67,20 +66,12 @@ pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>
     product.emit().map_err(|why| wrong(&why))
 }
 
-/// How exceptions pass through the functions, and the personality of those that catch them. No tables are written for the object files of other systems.
+/// How exceptions pass through the functions, and the personality of those that catch them. Windows has other tables, which are not written.
 fn tables(module: &ObjectModule, has_handlers: bool) -> Result<Option<UnwindTables>, String> {
-    let triple = module.isa().triple();
-    if triple.binary_format != BinaryFormat::Elf {
-        return match has_handlers {
-            true => Err(format!(
-                "no unwind tables are made for {triple}: `try` would catch nothing"
-            )),
-            false => Ok(None),
-        };
+    match UnwindTables::new(module.isa(), Some(Personality::new(PERSONALITY))) {
+        Err(UnwindError::Target { .. }) if !has_handlers => Ok(None),
+        tables => tables.map(Some).map_err(|why| why.to_string()),
     }
-    let personality = Personality::new(PERSONALITY);
-    let tables = UnwindTables::new(module.isa(), Some(personality));
-    tables.map(Some).map_err(|why| why.to_string())
 }
 
 /// The CLIF of the program's functions.
