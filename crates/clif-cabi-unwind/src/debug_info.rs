@@ -20,6 +20,7 @@ use crate::cranelift::codegen::gimli::{
 };
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
+use crate::cranelift::source_locations;
 use crate::error::UnwindError;
 use types::Types;
 
@@ -128,14 +129,14 @@ impl DebugInfo {
         func: &ir::Function,
         code: &CompiledCode,
     ) {
-        let rows = code.buffer.get_srclocs_sorted().iter();
-        let rows = rows.filter(|row| !row.loc.is_default());
         self.functions.push(Function {
             id,
             name: name.replace('\0', ""),
             at: func.params.base_srcloc(),
             len: u64::try_from(code.code_buffer().len()).unwrap_or(u64::MAX),
-            rows: rows.map(|row| (row.start.into(), row.loc)).collect(),
+            rows: source_locations(code)
+                .map(|(start, at)| (start.into(), at))
+                .collect(),
         });
     }
 
