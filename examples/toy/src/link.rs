@@ -68,7 +68,13 @@ impl Link {
         })?;
         match said.status.success() {
             true => Ok(()),
-            false => Err(io::Error::other(String::from_utf8_lossy(&said.stderr))),
+            false => {
+                let (status, why) = (said.status, String::from_utf8_lossy(&said.stderr));
+                Err(io::Error::other(format!(
+                    "{}: {status}\n{why}",
+                    compiler.display()
+                )))
+            }
         }
     }
 }

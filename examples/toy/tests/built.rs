@@ -193,7 +193,7 @@ fn what_cannot_be_built_is_said() {
     let program = folder.path().join("p.toy");
     for (text, compiler, code, said) in [
         ("fn f() {}", "cc", 1, "there is no function `main`"),
-        ("fn main() {}", "no-such-cc", 2, "no-such-cc"),
+        ("fn main() {}", "no-such-cc", 2, "no-such-cc: "),
         (
             "extern { fn nowhere_toy(); } fn main() { nowhere_toy(); }",
             "cc",
