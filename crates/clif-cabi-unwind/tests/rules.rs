@@ -114,3 +114,14 @@ fn tables_say_what_the_rows_say() {
         }
     }
 }
+
+/// Tables of another kind: an error that names the target.
+#[test]
+fn windows_is_refused() {
+    for triple in ["x86_64-pc-windows-msvc", "aarch64-pc-windows-msvc"] {
+        let error = UnwindTables::new(&*isa(triple), None).err().unwrap();
+        let message =
+            format!("{triple}: unwind tables of Windows (.pdata, .xdata) are not written");
+        assert_eq!(error.to_string(), message);
+    }
+}
