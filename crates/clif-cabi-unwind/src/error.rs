@@ -13,6 +13,8 @@ pub enum UnwindError {
         /// The target.
         target: String,
     },
+    /// Cranelift makes no rules: its flag `unwind_info` is off.
+    NoRules,
     /// A call has a handler, and no personality was chosen.
     NoPersonality,
     /// A handler has a tag that the personality was not told of.
@@ -47,6 +49,10 @@ impl fmt::Display for UnwindError {
             Self::Target { target } => write!(
                 f,
                 "{target}: unwind tables of Windows (.pdata, .xdata) are not written"
+            ),
+            Self::NoRules => write!(
+                f,
+                "the flag unwind_info is off: Cranelift says nothing of how its functions are unwound"
             ),
             Self::NoPersonality => write!(
                 f,

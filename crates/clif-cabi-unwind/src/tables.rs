@@ -19,7 +19,7 @@ use crate::section::{Section, Target};
 
 /// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI: libgcc's or LLVM's.
 ///
-/// A function is added when it is compiled, a stub with its code; then the tables are written [into an object file](Self::write_object), or
+/// A function is added when it is compiled, a stub with its code; then the tables are written into an object file (`write_object`, with the feature `object`), or
 /// [for code in memory](Self::in_memory).
 pub struct UnwindTables {
     cie: CommonInformationEntry,
@@ -49,8 +49,11 @@ impl UnwindTables {
     /// No functions yet. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
-    /// [`UnwindError::Target`] for Windows, and for machines that Cranelift has no such tables for.
+    /// [`UnwindError::Target`] for Windows, and for machines that Cranelift has no such tables for; [`UnwindError::NoRules`] without its flag `unwind_info`.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
+        if !isa.flags().unwind_info() {
+            return Err(UnwindError::NoRules);
+        }
         let has_tables = isa.triple().operating_system.to_string() != "windows";
         let cie = isa.create_systemv_cie().filter(|_| has_tables);
         let cie = cie.ok_or_else(|| UnwindError::Target {

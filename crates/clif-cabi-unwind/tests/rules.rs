@@ -12,7 +12,7 @@ use cranelift_codegen::gimli::{
     UnwindSection,
 };
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
-use cranelift_codegen::settings;
+use cranelift_codegen::settings::{self, Configurable};
 use cranelift_module::FuncId;
 
 const START: u64 = 0x1000;
@@ -113,6 +113,17 @@ fn tables_say_what_the_rows_say() {
             }
         }
     }
+}
+
+/// Without its flag Cranelift would give rules that are those of no function's middle.
+#[test]
+fn no_rules_are_refused() {
+    let mut flags = settings::builder();
+    flags.set("unwind_info", "false").unwrap();
+    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
+    let isa = isa.finish(settings::Flags::new(flags)).unwrap();
+    let error = UnwindTables::new(&*isa, None).err().unwrap();
+    assert!(error.to_string().starts_with("the flag unwind_info is off"));
 }
 
 /// Tables of another kind: an error that names the target.
