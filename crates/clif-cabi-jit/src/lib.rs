@@ -119,6 +119,11 @@
 //! the front end has chosen a [`Personality`] ([`Settings::personality`]). Functions that are given as bytes, other than stubs, have no rules: an exception that
 //! reaches one ends the process. A closure ends the process when it panics.
 //!
+//! # Debuggers and profilers
+//!
+//! With [`Settings::gdb`] gdb and lldb know the functions of an engine as they know those of a library; [`Engine::sources`] gives them lines. [`Settings::perf_map`] and
+//! [`Settings::jitdump`] are perf's. Each is off unless asked for, and nothing is kept for it then.
+//!
 //! # What it does not do
 //!
 //! On Windows nothing may unwind through JIT code: its tables are not written.
