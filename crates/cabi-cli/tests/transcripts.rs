@@ -3,7 +3,7 @@
 //! ```text
 //! == title
 //! needs gcc                       the rest of the case is not run without it: libclang, cc, gcc, clang (libclang too), gcc-11, clang-19,
-//!                                 avx, aarch64 (its gcc, and qemu)
+//!                                 avx, aarch64 (its gcc, and qemu), mingw (its gcc)
 //! copy own.h                      files of `transcripts/files` in the folder of the case, which is the current one
 //! write more.h                    a file with the lines that follow
 //! | int f(int);
@@ -128,6 +128,7 @@ fn is_here(what: &str) -> bool {
         "cc" => *CC,
         // None of these is required; the suite `random` requires the first.
         "aarch64" => runs("aarch64-linux-gnu-gcc") && runs("qemu-aarch64"),
+        "mingw" => runs("x86_64-w64-mingw32-gcc"),
         "gcc-11" | "clang-19" => runs(what),
         "avx" => std::arch::is_x86_feature_detected!("avx"),
         _ => panic!("nobody knows whether there is {what}"),
