@@ -27,7 +27,8 @@ use crate::types::{Array, Kind, Type};
 #[inline]
 pub fn leaves(ty: &Type) -> Leaves<'_> {
     Leaves {
-        path: SmallVec::new(),
+        inner: None,
+        outer: SmallVec::new(),
         own: ty,
         start: Some((0, Around::NOTHING)),
         second: None,
@@ -55,8 +56,10 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
 /// Iterator over the [`leaves`] of a type.
 #[derive(Debug)]
 pub struct Leaves<'a> {
-    /// Records and arrays entered, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
-    path: SmallVec<[Frame<'a>; 3]>,
+    /// The record or array that the walk is in, apart from those around it: each step looks at it.
+    inner: Option<Frame<'a>>,
+    /// Those around it, the outermost first, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
+    outer: SmallVec<[Frame<'a>; 2]>,
     /// The type of the leaf given last, or of the record entered last.
     own: &'a Type,
     /// Of the outermost type, if it has yet to be entered: its first byte, and what is around it.
@@ -98,8 +101,13 @@ enum Rest<'a> {
 
 impl<'a> Leaves<'a> {
     /// The records and arrays around the last leaf, the outermost first.
-    pub(crate) fn path(&self) -> &[Frame<'a>] {
-        &self.path
+    pub(crate) fn path(&self) -> impl DoubleEndedIterator<Item = &Frame<'a>> + Clone {
+        self.outer.iter().chain(&self.inner)
+    }
+
+    /// The innermost of them.
+    pub(crate) fn innermost(&self) -> Option<&Frame<'a>> {
+        self.inner.as_ref()
     }
 
     /// The type of the last leaf: of one of the two parts of a complex number, the whole.
@@ -110,7 +118,7 @@ impl<'a> Leaves<'a> {
     /// Leaves out the elements that are left of the arrays that the last leaf, or the record left last, is an element of; `false` if there is none.
     pub(crate) fn skip_elements(&mut self) -> bool {
         let mut is_element = false;
-        for frame in self.path.iter_mut().rev() {
+        for frame in self.inner.iter_mut().chain(self.outer.iter_mut().rev()) {
             let Rest::Elements(_, _, left) = &mut frame.rest else {
                 break;
             };
@@ -126,7 +134,7 @@ impl<'a> Leaves<'a> {
         if !leaf.around.any(Around::IN_ARRAY) {
             return end;
         }
-        match self.path.last_mut().map(|frame| &mut frame.rest) {
+        match self.inner.as_mut().map(|frame| &mut frame.rest) {
             Some(Rest::Elements(elem, _, left)) if matches!(elem.kind(), Kind::Scalar(_)) => {
                 end + elem.size() * core::mem::take(left)
             }
@@ -136,7 +144,7 @@ impl<'a> Leaves<'a> {
 
     /// The member that the last leaf is, if it is one of a record.
     pub(crate) fn field(&self) -> Option<(&'a Record, &'a Field)> {
-        let frame = self.path.last()?;
+        let frame = self.innermost()?;
         let (record, Rest::Fields(rest)) = (frame.ty.as_record()?, &frame.rest) else {
             return None;
         };
@@ -150,13 +158,14 @@ impl<'a> Leaves<'a> {
         if self.second.is_some() {
             return self.second.take().map(Step::Leaf);
         }
-        if let Some((offset, around)) = self.start.take()
-            && let found @ Some(Step::Leaf(_)) = self.enter(self.own, offset, around)
-        {
-            return found;
-        }
         loop {
-            let frame = self.path.last_mut()?;
+            let Some(frame) = &mut self.inner else {
+                let (offset, around) = self.start.take()?;
+                match self.enter(self.own, offset, around) {
+                    found @ Some(Step::Leaf(_)) => return found,
+                    _ => continue,
+                }
+            };
             let around = frame.around;
             let (ty, offset) = match &mut frame.rest {
                 Rest::Fields(rest) => match rest.next() {
@@ -168,13 +177,14 @@ impl<'a> Leaves<'a> {
                         None => continue,
                     },
                     None => {
-                        let left = self.path.pop()?.ty;
+                        let left = frame.ty;
+                        self.inner = self.outer.pop();
                         // The outermost one is the whole.
-                        return (!self.path.is_empty()).then_some(Step::Leave(left));
+                        return self.inner.is_some().then_some(Step::Leave(left));
                     }
                 },
                 Rest::Elements(_, _, 0) => {
-                    self.path.pop();
+                    self.inner = self.outer.pop();
                     continue;
                 }
                 Rest::Elements(elem, at, left) => {
@@ -213,7 +223,7 @@ impl<'a> Leaves<'a> {
                     return Some(leaf(LeafKind::Empty, offset, 0, around));
                 }
                 let union = record.kind() == RecordKind::Union;
-                self.path.push(Frame {
+                self.push(Frame {
                     ty,
                     offset,
                     around: around
@@ -227,6 +237,13 @@ impl<'a> Leaves<'a> {
                 self.enter_array(ty, array, offset, around.at(offset, ty.canonical_align()))
             }
             _ => self.enter_other(ty, offset, around),
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, frame: Frame<'a>) {
+        if let Some(around) = self.inner.replace(frame) {
+            self.outer.push(around);
         }
     }
 
@@ -250,7 +267,7 @@ impl<'a> Leaves<'a> {
             .with(Around::IN_ARRAY, true)
             .with(Around::REPEATED, left > 1 && holds_records(elem));
         let left = if self.one_element { 1 } else { left };
-        self.path.push(Frame {
+        self.push(Frame {
             ty,
             offset,
             around,

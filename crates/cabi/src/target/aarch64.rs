@@ -363,7 +363,7 @@ enum Counts {
 impl Counts {
     /// What the last leaf of `walk` is.
     fn of(leaf: &Leaf, walk: &Leaves<'_>) -> Self {
-        let mut inside = walk.path().iter().skip(1);
+        let mut inside = walk.path().skip(1);
         let in_padding = inside.any(|frame| is_all_padding(frame.ty));
         let is_empty_bit_field = leaf.bit_field && leaf.width_bits == 0;
         match leaf.kind {

@@ -165,7 +165,7 @@ impl Flat {
             LeafKind::Scalar(scalar) => scalar,
             LeafKind::Vector(_) | LeafKind::FlexibleArray => return None,
         };
-        let mut inside = walk.path().iter().skip(1);
+        let mut inside = walk.path().skip(1);
         if self.compiler == Compiler::Clang && inside.any(|frame| is_all_padding(frame.ty)) {
             return Some(());
         }

@@ -52,6 +52,7 @@ fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Resu
 }
 
 /// Merges the classes of the leaves of `ty`, or of a record inside it, into `classes` (rule 4: "each field is classified recursively").
+#[inline(always)]
 fn merge_leaves(
     walk: &mut Leaves<'_>,
     ty: &Type,

@@ -96,10 +96,10 @@ pub(super) fn member(
         return None;
     }
     // What has no bytes itself is the member, or inside it; an unnamed bit-field is none.
-    let path = walk.path();
-    let wide = path.iter().rposition(|frame| frame.ty.size() > 0)?;
-    let is_member = leaf.kind == LeafKind::Empty || wide + 1 < path.len();
-    let bars = is_member && is_wide_structure(path.get(wide)?.ty);
+    let wide = walk.path().rfind(|frame| frame.ty.size() > 0)?;
+    let innermost = walk.innermost()?;
+    let is_member = leaf.kind == LeafKind::Empty || innermost.ty.size() == 0;
+    let bars = is_member && is_wide_structure(wide.ty);
     (bars && cx.choose(Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS))
         .then_some("an empty member in more than two eightbytes")
 }
@@ -116,18 +116,13 @@ pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> 
         Kind::Array(array) => ty.size() > 16 && array.len > Some(1),
         _ => false,
     };
-    let around = |pair: &[Frame<'_>]| match pair {
-        [outer, inner] => {
-            let from_outside =
-                inner.around.any(Around::ATOMIC) || inner.around.any(Around::MISALIGNED);
-            outer.ty.is_union() && is_wide(inner.ty) && !from_outside
-        }
-        _ => false,
+    let around = |(outer, inner): (&Frame<'_>, &Frame<'_>)| {
+        let from_outside = inner.around.any(Around::ATOMIC) || inner.around.any(Around::MISALIGNED);
+        outer.ty.is_union() && is_wide(inner.ty) && !from_outside
     };
-    let path = walk.path();
-    let innermost = path.last();
+    let innermost = walk.innermost();
     innermost.is_some_and(|frame| frame.around.any(Around::IN_ARRAY))
-        && path.windows(2).any(around)
+        && walk.path().zip(walk.path().skip(1)).any(around)
         && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)
 }
 
@@ -177,7 +172,7 @@ fn only_unions_are_padded(ty: &Type) -> bool {
     let mut all = fills(ty);
     while let Some(step) = walk.step() {
         if let Step::Enter(inner, _) = step {
-            all &= walk.path().iter().any(several) || fills(inner);
+            all &= walk.path().any(several) || fills(inner);
         }
     }
     all

@@ -48,7 +48,7 @@ pub(super) fn repeated(
     for (slot, array) in arrays
         .iter_mut()
         .rev()
-        .zip(walk.path().iter().filter_map(RecordArray::of))
+        .zip(walk.path().filter_map(RecordArray::of))
     {
         *slot = Some(array);
     }
@@ -203,7 +203,7 @@ pub(super) fn padding(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>)
 
 /// The end of the innermost record or array around the last leaf of `walk`, in bytes.
 fn end_of_aggregate(walk: &Leaves<'_>) -> u64 {
-    let innermost = walk.path().last();
+    let innermost = walk.innermost();
     innermost.map_or(0, |frame| frame.offset.saturating_add(frame.ty.size()))
 }
 
@@ -217,7 +217,7 @@ pub(super) fn lose_half(
 ) {
     if is_one_int128(leaf.kind) && cx.choose(Policy::INT128_VECTOR_MEMBERS_LOSE_HALF) {
         let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
-        let around = walk.path().last().map(|frame| frame.ty.kind());
+        let around = walk.innermost().map(|frame| frame.ty.kind());
         let in_array = matches!(around, Some(Kind::Array(_)));
         if let Some(second) = adds.classes.get_mut(first + 1) {
             *second = if in_array { Class::Sse } else { Class::NoClass };

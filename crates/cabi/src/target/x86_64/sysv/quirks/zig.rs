@@ -42,7 +42,7 @@ pub(super) fn array(
     if !counts || !cx.choose(Policy::ARRAYS_ARE_INTEGER) {
         return Ok(None);
     }
-    let mut around = walk.path().iter().map(|frame| frame.ty);
+    let mut around = walk.path().map(|frame| frame.ty);
     let outermost = around.find(|ty| is_array(ty));
     if outermost.is_some_and(|ty| ty.size() > 16) {
         return Err(Stop::memory("an array of more than 16 bytes", cx));

@@ -189,9 +189,9 @@ impl SecondEightbyte {
         if leaf.width_bits == 0 {
             self.is_closed |= leaf.bit_field;
         } else if leaf.bit_field && !leaf.around.any(Around::IN_UNION) {
-            let record = walk.path().last();
+            let record = walk.innermost();
             let end = record.map_or(0, |record| 8 * (record.offset + record.ty.size()));
-            let in_union = walk.path().iter().any(|frame| frame.ty.is_union());
+            let in_union = walk.path().any(|frame| frame.ty.is_union());
             self.is_unknown |= in_union || self.is_closed || leaf.offset_bits < 64;
             self.is_unknown |= self.record_end != 0 && self.record_end != end;
             self.record_end = end;
@@ -223,7 +223,7 @@ fn end_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
         Some((_, field)) if leaf.bit_field => 8 * field.ty().size(),
         _ => object_bits(leaf),
     };
-    let records = walk.path().iter();
+    let records = walk.path();
     let ends = records.map(|frame| 8 * (frame.offset + frame.ty.size()));
     ends.fold(leaf.offset_bits + bits, u64::min)
 }
