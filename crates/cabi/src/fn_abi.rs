@@ -158,7 +158,7 @@ struct Walk<'a, 't> {
     target: &'a Target,
     convention: &'static Convention,
     assigner: Assigner<'t>,
-    /// What a classifier is given, but for the value's role.
+    /// What a classifier is given, with the role of the value at hand.
     given: Classify<'a, 't>,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
@@ -221,17 +221,16 @@ impl Walk<'_, '_> {
         rules: &'static [Rule],
         place: &mut Place,
     ) -> Result<bool, Box<Error>> {
-        let mut cx = self.given;
-        cx.role = role;
+        self.given.role = role;
         // By reference: a group is too large to move about.
-        match (self.convention.rules.classify)(ty, &mut cx) {
+        match (self.convention.rules.classify)(ty, &mut self.given) {
             Ok(ref mut group) => {
-                cx.tracer.group(group);
+                self.given.tracer.group(group);
                 if flags.and(group.flags) != ArgFlags::NONE {
                     group.flag(flags);
                 }
                 if group.word | self.memory != 0 {
-                    self.adjust(ty, group, &mut cx)?;
+                    self.adjust(ty, group)?;
                 }
                 let found = self.assigner.place(rules, group, role, place);
                 let found = found.map_err(|why| self.unsupported(ty, why.why()))?;
@@ -245,7 +244,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// `place` without inlining: the slow path, for results and for values whose type differs from the argument's.
+    /// `place` without inlining: the slow path, for values whose type differs from the argument's.
     #[inline(never)]
     fn place_apart(
         &mut self,
@@ -259,14 +258,9 @@ impl Walk<'_, '_> {
 
     /// Has the convention change what an argument asks for by what stands before it.
     #[cold]
-    fn adjust(
-        &mut self,
-        ty: &Type,
-        group: &mut Group,
-        cx: &mut Classify<'_, '_>,
-    ) -> Result<(), Box<Error>> {
-        if let (Role::Named | Role::Unnamed, Some(adjust)) = (cx.role, self.convention.rules.adjust)
-        {
+    fn adjust(&mut self, ty: &Type, group: &mut Group) -> Result<(), Box<Error>> {
+        let (cx, adjust) = (&mut self.given, self.convention.rules.adjust);
+        if let (Role::Named | Role::Unnamed, Some(adjust)) = (cx.role, adjust) {
             let memory = adjust(self.memory, &self.assigner.state, ty, group, cx);
             self.memory = memory.map_err(|why| Error::NoKnownRule {
                 ty: ty.to_string(),
@@ -313,7 +307,7 @@ impl Walk<'_, '_> {
         let before = self.assigner.state;
         self.assigner.state = before.for_result();
         let what = (Role::Result, ArgFlags::NONE);
-        let found = self.place_apart(ty, what, lists.results, place)?;
+        let found = self.place(ty, what, lists.results, place)?;
         // Results have registers of their own.
         let after = core::mem::replace(&mut self.assigner.state, before);
         let fits = self.convention.rules.return_fits;

@@ -74,7 +74,9 @@ impl Leaf {
             let at = self.offset_bits / 8;
             return at..at;
         }
-        self.offset_bits / 8..self.offset_bits.saturating_add(self.width_bits).div_ceil(8)
+        // No type has so many bits that this wraps around.
+        let end = self.offset_bits.wrapping_add(self.width_bits);
+        self.offset_bits / 8..end.wrapping_add(7) >> 3
     }
 }
 

@@ -158,21 +158,36 @@ impl<'t> Assigner<'t> {
                 continue;
             }
             let value = Value { group, role, index };
-            match self.run(rules, &value, Some(part.ty), 0) {
-                Outcome::Located(loc, ty) => {
-                    let part = Part { ty, ..*part };
-                    placed.push(PlacedPart { part, loc });
-                }
-                Outcome::Whole(rule, _, ty) if group.may_split && Slot::of(rule).is_some() => {
-                    placed.push(self.split_off(part, ty, group.align, rule)?);
-                }
-                outcome => return self.place_instead(all, outcome, &value, place),
+            match self.place_part(rules, &value, part)? {
+                Ok(part) => placed.push(part),
+                Err(outcome) => return self.place_instead(all, outcome, &value, place),
             }
         }
         if group.parts.is_empty() {
             return self.place_whole(all, group, role, place);
         }
         Ok(true)
+    }
+
+    /// Runs rules for a part of `value`; what they say of the whole value, if they do.
+    #[inline(never)]
+    fn place_part<'r>(
+        &mut self,
+        rules: &'r [Rule],
+        value: &Value<'_>,
+        part: &Part,
+    ) -> Result<Result<PlacedPart, Outcome<'r>>, NoPlace> {
+        let group = value.group;
+        match self.run_here(rules, value, Some(part.ty), 0) {
+            Outcome::Located(loc, ty) => {
+                let part = Part { ty, ..*part };
+                Ok(Ok(PlacedPart { part, loc }))
+            }
+            Outcome::Whole(rule, _, ty) if group.may_split && Slot::of(rule).is_some() => {
+                self.split_off(part, ty, group.align, rule).map(Ok)
+            }
+            outcome => Ok(Err(outcome)),
+        }
     }
 
     /// Places a value as a whole that asks for registers, of which one part has found none.

@@ -123,9 +123,10 @@ pub enum Extension {
     Zero,
 }
 
-/// A part of a value: what is passed as a unit.
+/// A part of a value: what is passed as a unit. One word, so that copying it is one move.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[repr(align(8))]
 pub struct Part {
     /// The registers it asks for.
     pub bank: Bank,
