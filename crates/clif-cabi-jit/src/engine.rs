@@ -94,6 +94,11 @@ impl Engine {
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
         let module = new_module(builder, &shared)?;
         let frames = NewFrames::new(module.isa(), settings.chosen_personality());
+        let frames = frames.map_err(|error| Error::Setting {
+            name: "personality".to_owned(),
+            value: String::new(),
+            why: error.to_string(),
+        })?;
         Ok(Self {
             module,
             frames,
@@ -228,6 +233,8 @@ impl Engine {
     /// [`Error::MissingSymbols`] when imports are found nowhere, [`Error::Relocation`] when one is too far away for
     /// the relocation in a stub: nothing has changed then, and it can be tried again once they are there.
     /// [`Error::UnsupportedHost`] when a stub passes vectors in registers that this machine does not have. [`Error::Memory`] when the system does not allow memory to become executable.
+    /// [`Error::Unwind`] when the personality or a type that is caught is found nowhere, and [`Error::Profile`] for a profile that cannot be written: the code is final then, and what
+    /// could not be told stays untold.
     pub fn finalize(&mut self) -> Result<()> {
         self.check_vectors()?;
         self.resolve()?;
@@ -242,8 +249,9 @@ impl Engine {
             }
         }
         host::write_code(|| Ok(self.module.finalize_definitions()?))?;
-        let frames = self.register_frames()?;
-        self.tell_debuggers(frames)?;
+        let frames = self.register_frames();
+        // The code is final, whoever could not be told of it.
+        let told = frames.and_then(|frames| self.tell_debuggers(frames));
         for pending in self.pending.drain(..) {
             let stage = match pending.id {
                 FuncOrDataId::Func(id) => self.functions.get_mut(id.index()),
@@ -255,7 +263,7 @@ impl Engine {
                 *stage = Stage::Finalized { size };
             }
         }
-        Ok(())
+        told
     }
 
     /// The finalized code of a function.

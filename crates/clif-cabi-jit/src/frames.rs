@@ -42,12 +42,22 @@ impl Drop for Frames {
 }
 
 impl NewFrames {
-    pub(crate) fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Self {
-        let tables = UnwindTables::new(isa, personality.clone()).ok();
-        Self {
+    /// # Errors
+    /// Names of the personality that are no symbols'.
+    pub(crate) fn new(
+        isa: &dyn TargetIsa,
+        personality: Option<Personality>,
+    ) -> Result<Self, UnwindError> {
+        let tables = match UnwindTables::new(isa, personality.clone()) {
+            Ok(tables) => Some(tables),
+            Err(error @ UnwindError::Symbol { .. }) => return Err(error),
+            // There are no such tables here.
+            Err(_) => None,
+        };
+        Ok(Self {
             personality,
             tables,
-        }
+        })
     }
 
     /// Adds a function that was compiled.

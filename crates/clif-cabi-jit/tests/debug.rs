@@ -118,6 +118,22 @@ fn a_jitdump_has_code_and_lines() {
     assert_eq!(numbers.len(), 4, "each code has a number of its own");
 }
 
+/// Code whose profile cannot be written is final all the same.
+#[test]
+fn a_profile_that_cannot_be_written_leaves_the_code() {
+    let folder = tempfile();
+    fs::remove_dir_all(&folder).unwrap();
+    let mut engine = Engine::new(&Settings::default().jitdump(&folder)).unwrap();
+    let text = "function %one() -> i64 {\nblock0:\n v0 = iconst.i64 1\n return v0\n}";
+    let id = common::add(&mut engine, "one", text);
+    let why = engine.finalize().unwrap_err().to_string();
+    assert!(why.contains("jit-"), "{why}");
+    // SAFETY: it was compiled as such a function.
+    let one = unsafe { common::function::<extern "C" fn() -> i64>(&engine, id) };
+    assert_eq!(one(), 1);
+    assert!(engine.finalize().is_ok());
+}
+
 /// perf itself, where it is there and may record: by the map, and by the dump after `perf inject`.
 #[test]
 fn perf_shows_functions_by_name() {

@@ -40,7 +40,8 @@ impl UnwindTables {
     /// ([`add_stubs`](Self::add_stubs)), and `ObjectBuilder::unwind_info` must be off.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Table`] for another format, and for what a format has no relocation for.
+    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Table`] for another format, for what a format has no relocation for, and for an object
+    /// that has such a table already.
     pub fn write_object(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         if self.is_empty() {
             return Ok(());
@@ -54,6 +55,11 @@ impl UnwindTables {
                 return Err(UnwindError::Table(why));
             }
         };
+        let frames_id = object.section_id(StandardSection::EhFrame);
+        if !object.section(frames_id).data().is_empty() {
+            let why = "the object has one already, which knows no handlers: leave ObjectBuilder::unwind_info off";
+            return Err(UnwindError::Table(why.to_owned()));
+        }
         let (pads, starts) = self.landing_pads(encodings)?;
         let all: Vec<usize> = (0..starts.len()).collect();
         let frames = self.frames(encodings, &starts, &all)?;
@@ -67,7 +73,6 @@ impl UnwindTables {
         if let Some(id) = pads_id {
             append(product, id, pads, None)?;
         }
-        let frames_id = product.object.section_id(StandardSection::EhFrame);
         append(product, frames_id, frames, pads_id)
     }
 }

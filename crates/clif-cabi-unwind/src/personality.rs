@@ -94,6 +94,12 @@ impl Personality {
         self.symbol.as_deref()
     }
 
+    /// The first name that is no symbol's.
+    pub(crate) fn unusable_name(&self) -> Option<&str> {
+        let mut names = self.symbol.iter().chain(&self.types).map(String::as_str);
+        names.find(|name| name.is_empty() || name.contains('\0'))
+    }
+
     fn with(mut self, tag: u32, filter: i64) -> Self {
         self.tags.entry(tag).or_default().push(filter);
         self

@@ -49,10 +49,15 @@ impl UnwindTables {
     /// No functions yet. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
-    /// [`UnwindError::Target`] for Windows, and for machines that Cranelift has no such tables for; [`UnwindError::NoRules`] without its flag `unwind_info`.
+    /// [`UnwindError::Target`] for Windows, and for machines that Cranelift has no such tables for; [`UnwindError::NoRules`] without its flag `unwind_info`;
+    /// [`UnwindError::Symbol`] for a personality or a type whose name is empty, or has a zero in it.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
         if !isa.flags().unwind_info() {
             return Err(UnwindError::NoRules);
+        }
+        if let Some(name) = personality.as_ref().and_then(Personality::unusable_name) {
+            let name = format!("{name:?}");
+            return Err(UnwindError::Symbol { name });
         }
         let has_tables = isa.triple().operating_system.to_string() != "windows";
         let cie = isa.create_systemv_cie().filter(|_| has_tables);

@@ -6,7 +6,7 @@
 )]
 
 use clif_cabi::{Stub, StubCode, stub_code};
-use clif_cabi_unwind::UnwindTables;
+use clif_cabi_unwind::{Personality, UnwindTables};
 use cranelift_codegen::gimli::{
     BaseAddresses, CfaRule, EhFrame, LittleEndian, Register, RegisterRule, UnwindContext,
     UnwindSection,
@@ -135,4 +135,14 @@ fn windows_is_refused() {
             format!("{triple}: unwind tables of Windows (.pdata, .xdata) are not written");
         assert_eq!(error.to_string(), message);
     }
+}
+
+#[test]
+fn names_that_no_symbol_has_are_refused() {
+    let isa = isa("x86_64-unknown-linux-gnu");
+    let refused = |personality: Personality| UnwindTables::new(&*isa, Some(personality)).is_err();
+    let named = Personality::new("__gxx_personality_v0");
+    assert!(!refused(named.clone().catches(1, "_ZTIi")));
+    assert!(refused(named.clone().catches(1, "")) && refused(named.catches(1, "a\0b")));
+    assert!(refused(Personality::new("")) && refused(Personality::new("a\0b")));
 }

@@ -41,48 +41,49 @@ impl Link {
         }
     }
 
-    /// Links `object` as the program `output`. The C compiler is `$CC`, else `cc`; the error is what it says.
+    /// Links `object` as the program `output`. The C compiler is `$CC`, with its flags if it has some, else `cc`; the error is what it says.
     pub(crate) fn link(&self, object: &[u8], output: &Path) -> Result<(), String> {
-        let folder = std::env::temp_dir().join(format!("toy-{}", std::process::id()));
-        let linked = self.link_in(&folder, object, output);
-        // What is left in a folder of temporary files does no harm.
-        let _ = std::fs::remove_dir_all(&folder);
+        let linked = self.link_in(object, output);
         linked.map_err(|why| format!("{} is not linked: {why}", output.display()))
     }
 
-    fn link_in(&self, folder: &Path, object: &[u8], output: &Path) -> Result<(), io::Error> {
-        std::fs::create_dir_all(folder)?;
-        let [program, closures] = ["program.o", "closures.c"].map(|name| folder.join(name));
+    fn link_in(&self, object: &[u8], output: &Path) -> Result<(), io::Error> {
+        // Made here and now, and of this user's alone; it vanishes at the end of this function.
+        let folder = tempfile::Builder::new().prefix("toy-").tempdir()?;
+        let [program, closures] = ["program.o", "closures.c"].map(|name| folder.path().join(name));
         std::fs::write(&program, object)?;
-        let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-        let mut command = Command::new(&compiler);
-        command.args(["-O1", "-o"]).arg(output).arg(program);
+        let compiler = std::env::var("CC").unwrap_or_default();
+        let mut words = compiler.split_whitespace();
+        let name = words.next().unwrap_or("cc");
+        let mut command = Command::new(name);
+        command.args(words).args(["-O1", "-o"]);
+        command.arg(output).arg(program);
         if self.has_closures {
             std::fs::write(&closures, CLOSURES)?;
             command.arg(closures);
         }
         let said = command.args(&self.libraries).output();
-        let said = said.map_err(|why| {
-            let compiler = compiler.display();
-            io::Error::new(why.kind(), format!("the C compiler {compiler}: {why}"))
-        })?;
-        match said.status.success() {
-            true => Ok(()),
-            false => {
-                let (status, why) = (said.status, String::from_utf8_lossy(&said.stderr));
-                Err(io::Error::other(format!(
-                    "{}: {status}\n{why}",
-                    compiler.display()
-                )))
-            }
+        let said = said
+            .map_err(|why| io::Error::new(why.kind(), format!("the C compiler {name}: {why}")))?;
+        if !said.status.success() {
+            let (status, why) = (said.status, String::from_utf8_lossy(&said.stderr));
+            return Err(io::Error::other(format!("{name}: {status}\n{why}")));
         }
+        let is_there = output.exists();
+        is_there
+            .then_some(())
+            .ok_or_else(|| io::Error::other(format!("{name} has written nothing")))
     }
 }
 
 /// The argument that names a library to the linker of a system.
 fn library(name: &str, target: &str) -> String {
-    let stem = name.split('.').next().unwrap_or(name);
+    let ends = [".dll", ".dylib", ".so"];
+    let stem = ends.iter().find_map(|end| name.strip_suffix(end));
+    let stem = stem.unwrap_or(name);
     match stem.strip_prefix("lib").unwrap_or(stem) {
+        // A file, not an option.
+        _ if name.contains('/') && name.starts_with('-') => format!("./{name}"),
         _ if name.contains('/') => name.to_owned(),
         _ if target.contains("windows") => format!("-l{stem}"),
         stem if target.contains("apple") => format!("-l{stem}"),
@@ -102,6 +103,16 @@ mod tests {
             ("./libm.so.6", "x86_64-unknown-linux-gnu", "./libm.so.6"),
             ("msvcrt.dll", "x86_64-pc-windows-gnu", "-lmsvcrt"),
             ("libm.dylib", "aarch64-apple-darwin", "-lm"),
+            (
+                "libpython3.11.dylib",
+                "aarch64-apple-darwin",
+                "-lpython3.11",
+            ),
+            (
+                "-Wl,-Map=/map",
+                "x86_64-unknown-linux-gnu",
+                "./-Wl,-Map=/map",
+            ),
         ] {
             assert_eq!(library(name, target), argument, "{target}");
         }

@@ -6,7 +6,7 @@
 use clap::{Parser, Subcommand, ValueEnum};
 use std::env::consts::EXE_EXTENSION;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toy::{Failure, Text};
 
@@ -119,10 +119,7 @@ fn run(command: Command) -> Result<i32, Failure> {
             program,
         } => {
             let path = output.unwrap_or_else(|| program.file.with_extension(EXE_EXTENSION));
-            if path == program.file {
-                let why = "the program would take the place of its text: say where, with -o";
-                return Err(Failure::NotRun(why.to_owned()));
-            }
+            not_its_text(&path, &program.file)?;
             let text = text_for(&program, target)?;
             text.build(&program.include, &directories, &path)
                 .map(|()| 0)
@@ -139,14 +136,28 @@ fn run(command: Command) -> Result<i32, Failure> {
                 Form::Clif => print(&text.clif(&program.include)?),
                 Form::Abi => print(&text.abi(&program.include)?),
                 Form::Obj => {
-                    let object = text.object(&program.include)?;
                     let path = output.unwrap_or_else(|| program.file.with_extension("o"));
+                    not_its_text(&path, &program.file)?;
+                    let object = text.object(&program.include)?;
                     let written = std::fs::write(&path, object).map(|()| 0);
                     written.map_err(|why| Failure::NotRun(format!("{}: {why}", path.display())))
                 }
             }
         }
     }
+}
+
+/// What is written must not take the place of the text it is made of, whatever either is called.
+fn not_its_text(path: &Path, text: &Path) -> Result<(), Failure> {
+    let is_same = match (path.canonicalize(), text.canonicalize()) {
+        (Ok(path), Ok(text)) => path == text,
+        _ => path == text,
+    };
+    if is_same {
+        let why = "the output would take the place of its text: say where, with -o";
+        return Err(Failure::NotRun(why.to_owned()));
+    }
+    Ok(())
 }
 
 fn text_for(program: &Program, target: Option<String>) -> Result<Text, Failure> {

@@ -226,6 +226,7 @@ fn what_cannot_be_built_is_said() {
     for (text, compiler, code, said) in [
         ("fn f() {}", &*own, 1, "there is no function `main`"),
         ("fn main() {}", "no-such-cc", 2, "no-such-cc: "),
+        ("fn main() {}", "true", 2, "true has written nothing"),
         (
             "extern { fn nowhere_toy(); } fn main() { nowhere_toy(); }",
             &*own,
@@ -243,6 +244,52 @@ fn what_cannot_be_built_is_said() {
         let (built, ran) = Machine::host(compiler).built(&program, folder.path(), &[]);
         assert_eq!((built.code, ran.is_some()), (code, false), "{text}");
         assert!(built.stderr.contains(said), "{}", built.stderr);
+    }
+}
+
+/// Nothing is left in the folder of temporary files, and nobody's file there is touched; the compiler may have flags. The program's text is never overwritten.
+#[test]
+fn a_build_writes_the_program_alone() {
+    let Some(own) = compilers().into_iter().next() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let build = |args: &[&str], text: &str| {
+        fs::write(folder.path().join("p.toy"), text).unwrap();
+        let mut build = under_runner(env!("CARGO_BIN_EXE_toy"));
+        build.args(args).current_dir(folder.path());
+        build
+            .env("CC", format!("{own} -g"))
+            .env("TMPDIR", &temporary);
+        Ran::of(&build.output().unwrap())
+    };
+    let text = "fn main() {}";
+    assert_eq!(build(&["build", "p.toy"], text).code, 0);
+    assert_eq!(
+        build(
+            &["build", "p.toy"],
+            "extern { fn nowhere_toy(); } fn main() { nowhere_toy(); }"
+        )
+        .code,
+        2
+    );
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    for args in [
+        ["build", "-o", "./p.toy", "p.toy"].as_slice(),
+        &["emit", "obj", "-o", "./p.toy", "p.toy"],
+    ] {
+        let refused = build(args, text);
+        assert!(
+            refused.code == 2 && refused.stderr.contains("its text"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(
+            fs::read_to_string(folder.path().join("p.toy")).unwrap(),
+            text
+        );
     }
 }
 

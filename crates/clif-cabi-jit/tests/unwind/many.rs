@@ -6,7 +6,7 @@ use clif_cabi_jit::cranelift_module::{DataDescription, FuncId, Linkage, Module};
 use clif_cabi_jit::{Engine, Settings};
 
 use crate::backtrace::Outer;
-use crate::common::{add, again, repeated};
+use crate::common::{add, again, page, repeated};
 use crate::cxx::{compilers, gxx};
 use crate::kinds::{build, symbol};
 
@@ -118,5 +118,9 @@ fn rounds_do_not_hide_each_other() {
         }
     }
     let addresses: Vec<usize> = all.iter().map(|id| code(&engine, *id) as usize).collect();
-    assert!(!addresses.is_sorted(), "the pages of rounds are not mixed");
+    // With larger pages a round has no two runs of them.
+    assert!(
+        page() > 4096 || !addresses.is_sorted(),
+        "the pages of rounds are not mixed"
+    );
 }

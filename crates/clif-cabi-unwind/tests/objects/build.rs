@@ -5,7 +5,7 @@ use std::process::{Command, ExitStatus};
 
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi::{Arg, Lowering, Ret};
-use clif_cabi_unwind::{Personality, UnwindTables};
+use clif_cabi_unwind::{Personality, UnwindError, UnwindTables};
 use cranelift_codegen::settings::Configurable;
 use cranelift_codegen::{Context, isa, settings};
 use cranelift_module::{FuncId, Linkage, Module};
@@ -218,11 +218,15 @@ impl Build {
 
     /// The object file.
     pub(crate) fn object(self) -> Vec<u8> {
+        self.try_object().unwrap()
+    }
+
+    pub(crate) fn try_object(self) -> Result<Vec<u8>, UnwindError> {
         let mut product = self.module.finish();
         if let Some(tables) = self.tables {
-            tables.write_object(&mut product).unwrap();
+            tables.write_object(&mut product)?;
         }
-        product.emit().unwrap()
+        Ok(product.emit().unwrap())
     }
 }
 

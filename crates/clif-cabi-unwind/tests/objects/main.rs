@@ -68,6 +68,17 @@ fn addresses_in_read_only_memory_are_noticed() {
     assert!(refused.contains("text"), "{refused}");
 }
 
+/// Both in one object would be two tables for one function, of which the first knows no handlers.
+#[test]
+fn a_second_table_is_refused() {
+    let build = Build::with(X86_64, |builder| {
+        builder.unwind_info(true);
+    });
+    let refused = build.tables(|_| true).try_object();
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("unwind_info off"), "{refused}");
+}
+
 /// Mach-O, linked by lld: its `__unwind_info` sends the unwinder to each function's own entry, which has landing pads where there are handlers. Nothing runs it
 /// here.
 #[test]
