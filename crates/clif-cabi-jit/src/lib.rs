@@ -140,6 +140,10 @@ mod closure;
 mod code;
 mod compile;
 mod cranelift;
+#[cfg_attr(
+    not(any(target_os = "linux", feature = "gdb")),
+    allow(dead_code, unused_variables, reason = "nobody can be told of code")
+)]
 mod debug;
 mod engine;
 mod error;
