@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copies the seeds of the targets that read text to a folder each below $1: `tests/fuzz/seeds.sh tests/fuzz/corpus`. The bytes of `signatures`
+# Copies the seeds of the target that reads text to a folder below $1: `tests/fuzz/seeds.sh tests/fuzz/corpus`. The bytes of `signatures`
 # mean nothing to a reader; it starts from none.
 set -euo pipefail
 to=$(realpath -m "$1")
@@ -15,5 +15,4 @@ copy() {
   done
 }
 
-copy abi tests/corpus/*/*.abi
 copy toy examples/toy/programs/*.toy examples/toy/tests/interop/*.toy

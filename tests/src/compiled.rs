@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use cabi::Target;
-use cabi_verify::build::{CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit};
+use cabi::{Convention, Target};
+use cabi_verify::build::{
+    Built, CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit, first_error,
+};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
+use cabi_verify::check::program_calls::{Pair, ProgramCases};
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::run::{HERE, child};
@@ -121,6 +124,64 @@ impl Compiled<'_> {
             settings,
             buffers,
         }
+    }
+}
+
+/// Entries compiled for a target whose code runs in programs of its own.
+pub(crate) struct Program<'a> {
+    compiler: &'a Compiler,
+    built: Option<Built>,
+    /// What was compiled, each case with the symbol of its callee.
+    pub(crate) cases: Vec<(&'a Case, String)>,
+    /// What was not, and the compiler's words.
+    pub(crate) refused: Vec<(&'a Case, String)>,
+}
+
+impl<'a> Program<'a> {
+    /// Ours calls C, C calls ours, and C calls C.
+    pub(crate) const PAIRS: [Pair; 3] = [
+        Pair::Ours(Direction::Call),
+        Pair::Ours(Direction::Callee),
+        Pair::C,
+    ];
+
+    pub(crate) fn new(compiler: &'a Compiler, level: &str, entries: &[Entry<'a>]) -> Result<Self> {
+        let mut unit = Unit::of_entries(&compiler.reference, level, entries);
+        // gcc's va_arg of an HVA loses bytes by it.
+        unit.flags.push("-fno-strict-aliasing");
+        let compiled = unit.compile()?;
+        let words = |why: &ReferenceError| first_error(why.messages().unwrap_or_default());
+        let refused = compiled.refused.iter().flat_map(|refused| {
+            let why = words(&refused.why);
+            let of = move |at: &usize| (entries[*at].1, why.clone());
+            refused.cases.iter().map(of)
+        });
+        let cases = compiled.cases.iter();
+        Ok(Self {
+            compiler,
+            cases: cases.map(|&at| (entries[at].1, unit.symbol(at))).collect(),
+            refused: refused.collect(),
+            built: compiled.built,
+        })
+    }
+
+    /// The verdict of each case of each of `pairs`; Cranelift is told `convention` instead of each case's own.
+    pub(crate) fn verdicts(
+        &self,
+        pairs: &[Pair],
+        convention: Option<&'static Convention>,
+    ) -> Result<Vec<Vec<Verdict>>> {
+        let Some(built) = &self.built else {
+            return Ok(vec![Vec::new(); pairs.len()]);
+        };
+        let program = ProgramCases {
+            target: self.compiler.programs.as_ref().ok_or("no programs")?,
+            object: &built.object,
+            cases: &self.cases,
+            policy: self.compiler.policy,
+            convention,
+        };
+        Ok(program.verdicts(pairs)?)
     }
 }
 

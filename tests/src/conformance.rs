@@ -1,39 +1,36 @@
-//! What `docs/conformance.md` says, measured: which types pass in which position, direction and compiler; where compilers disagree; which
-//! bugs of theirs are known.
+//! What `docs/conformance.md` says, measured: which types pass in which position, direction and compiler; which bugs of theirs are known.
 //!
 //! - [`features`]: the types that are tried, `tests/corpus/conformance`.
 //! - [`matrix`]: each in every position against every compiler.
-//! - [`divergences`]: for each policy bit an example of the corpus that fails with the bit the other way round.
 //! - [`asked`]: the compilers.
-//! - [`known`]: which types the bugs of Zig affect.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
 //! - [`targets`]: the types again, as the targets have them whose code runs in programs of its own.
-//! - [`page`]: all of it as text, and what of a committed page no longer holds.
+//! - [`page`]: all of it as text.
 //!
-//! `cargo run -p cabi-tests --example conformance` writes the page.
+//! The suite `conformance` holds the page to it.
 
 use cabi::{FnAbi, FnSig, Policy};
 use cabi_verify::build::Installed;
-use cabi_verify::build::zig::Zig;
+use cabi_verify::build::zig::{Mode, Zig};
 use cabi_verify::case::Case;
 use cabi_verify::check::calls::{
     Difference, Direction, Fault, Harness, Verdict, observe, reference_agrees,
 };
 use cabi_verify::check::registers::Probe;
 use cabi_verify::emit::cranelift::Mutation;
-use cabi_verify::report::expected::Expected;
+use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::run::child;
 use cabi_verify::run::loaded::{LoadedCode, PHASES};
+use cabi_verify::verify::bugs_of_zig;
 
+use crate::compiled::programs;
 use crate::corpus;
 use crate::suite::Result;
 use asked::Asked;
 
 pub mod asked;
 pub mod bugs;
-pub mod divergences;
 pub mod features;
-pub mod known;
 pub mod matrix;
 pub mod page;
 pub mod targets;
@@ -50,8 +47,6 @@ pub struct Measured {
     pub positions: Vec<&'static str>,
     /// What passes.
     pub tables: Vec<matrix::Table>,
-    /// Where compilers disagree.
-    pub divergences: Vec<divergences::Divergence>,
     /// Compiler bugs.
     pub bugs: Vec<bugs::Seen>,
     /// Known failures of the corpus that are no listed bug: case, engines, reason.
@@ -65,7 +60,7 @@ pub struct Measured {
 }
 
 /// A compiler and its version.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Compiler {
     /// Its name as a reference compiler.
     pub name: String,
@@ -73,32 +68,34 @@ pub struct Compiler {
     pub version: String,
 }
 
-/// Measures everything; `tell` hears what is done.
+/// Measures everything; or what is missing on this machine for that.
 ///
 /// # Errors
-/// What is missing on this machine, or wrong with a list.
-pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured> {
+/// What is wrong with a list, or cannot be run.
+pub fn measure() -> Result<Result<Measured, String>> {
     let bench = Installed::find();
     if let Some((name, why)) = bench.absent.first() {
-        return Err(format!("{name} is missing: {why}").into());
+        return Ok(Err(format!("{name}: {why}")));
     }
-    let zig = Zig::find().map_err(|why| format!("zig is missing: {why}"))?;
+    let zig = match Zig::find() {
+        Ok(zig) => zig,
+        Err(why) => return Ok(Err(format!("zig: {why}"))),
+    };
+    let compilers = match programs().into_iter().collect::<Result<Vec<_>, _>>() {
+        Ok(compilers) => compilers,
+        Err((name, why)) => return Ok(Err(format!("{name}: {why}"))),
+    };
     let asked = Asked::all(&bench, &zig);
     let expected = Expected::read(&corpus::expected())?;
     let groups = features::read()?;
-    tell("types in every position");
     let matrix = matrix::run(&groups, &asked, &expected)?;
-    tell("policy bits");
-    let (divergences, wrong) = divergences::run(&asked)?;
-    tell("compiler bugs");
     let bugs = bugs::run(&asked, &expected)?;
-    tell("other targets");
-    let targets = targets::all()?;
+    let targets = compilers.iter().map(targets::run);
+    let targets = targets.collect::<Result<Vec<_>>>()?;
     let mut failures = matrix.failures;
     failures.extend(targets.iter().flat_map(|one| one.failures.clone()));
-    failures.extend(wrong);
     failures.extend(bugs.iter().filter_map(bugs::Seen::objection));
-    Ok(Measured {
+    Ok(Ok(Measured {
         compilers: asked
             .iter()
             .map(|one| Compiler {
@@ -108,13 +105,24 @@ pub fn measure(tell: &dyn Fn(&str)) -> Result<Measured> {
             .collect(),
         positions: features::position_names()?,
         tables: matrix.tables,
-        divergences,
         bugs,
         others: others(&expected),
         n_calls: matrix.n_calls + targets.iter().map(|one| one.n_calls).sum::<usize>(),
         targets,
         failures,
-    })
+    }))
+}
+
+/// The bug of `expected` that Zig's code of this mode meets in a call of `case`, if it is known.
+pub(crate) fn bug_of_zig<'e>(
+    expected: &'e Expected,
+    case: &Case,
+    mode: Mode,
+    direction: Direction,
+) -> Option<&'e Bug> {
+    let met = bugs_of_zig(case, mode.fast, direction).into_iter();
+    let mut bugs = met.filter_map(|name| expected.bug(name));
+    bugs.find(|bug| bug.is_of(asked::backend_name(mode.backend)))
 }
 
 /// Whether case `index` of `sides` is where `sig` has it, as the register-dump probe sees those of caller and callee that `directions` need.

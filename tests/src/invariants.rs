@@ -1,5 +1,5 @@
-//! What holds for every type and every signature, whatever the convention: members lie inside their record and apart, each byte of a value
-//! that counts is passed exactly once, no two values share a register or a slot. Random tests and fuzz targets ask here.
+//! What holds for every signature, whatever the convention: each byte of a value that counts is passed exactly once, no two values share a register or a
+//! slot. Random tests and fuzz targets ask here.
 //!
 //! No rule of an ABI is repeated: these checks know what a place is, not which one is right.
 
@@ -7,12 +7,10 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use cabi::{
-    Error, FnAbi, FnSig, Kind, Loc, Place, PlacedPart, RecordKind, Reg, Returns, Target, Type,
-    leaves,
+    Error, ExplainedPlace, Extension, FnAbi, FnSig, Kind, Loc, Place, PlacedPart, Reg, Returns,
+    Target, Type, leaves,
 };
 use cabi_verify::pattern::Painter;
-
-use crate::random::passed_as;
 
 /// Leaves of larger types are too many to look at each bit.
 const MAX_PAINTED_BYTES: u64 = 4096;
@@ -20,58 +18,6 @@ const MAX_PAINTED_BYTES: u64 = 4096;
 /// `Err` with what is wrong, if `holds` does not.
 fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
-}
-
-/// Members of a record, and of records inside it: in order and apart in a structure, inside the record, and aligned unless the declaration
-/// says otherwise. Not for layouts that were given (`build_at`), whose members need not be aligned.
-pub fn record(ty: &Type) -> Result<(), String> {
-    ensure(ty.align().is_power_of_two(), || {
-        format!("{ty}: align {}", ty.align())
-    })?;
-    let Some(record) = ty.as_record() else {
-        return match ty.kind() {
-            Kind::Array(array) => self::record(&array.elem),
-            _ => Ok(()),
-        };
-    };
-    let whole = ty.size().is_multiple_of(u64::from(record.align()));
-    ensure(whole, || {
-        format!("{ty}: {} bytes, align {}", ty.size(), record.align())
-    })?;
-    let structure = record.kind() == RecordKind::Struct;
-    let attributes = record.attributes();
-    let mut end_bits = 0;
-    for field in record.fields() {
-        let (from, size) = match field.bit_field() {
-            Some(bits) => (field.offset_bits(), u64::from(bits.width)),
-            None => (field.offset() * 8, field.ty().size() * 8),
-        };
-        ensure(from + size <= ty.size() * 8, || {
-            format!("{ty}: a member ends outside")
-        })?;
-        if structure {
-            ensure(from >= end_bits, || format!("{ty}: members overlap"))?;
-            end_bits = from + size;
-        } else if field.bit_field().is_none() {
-            ensure(from == 0, || {
-                format!("{ty}: a member of a union at bit {from}")
-            })?;
-        }
-        let off = |align: u32| !field.offset().is_multiple_of(u64::from(align));
-        let misplaced = || format!("{ty}: a member at {}", field.offset());
-        if field.bit_field().is_none() {
-            if !attributes.packed && attributes.pack.is_none() && !field.is_packed() {
-                let align = field.ty().align();
-                ensure(!off(align) && record.align() >= align, misplaced)?;
-            }
-            if let Some(asked) = field.asked_align() {
-                let asked = attributes.pack.map_or(asked, |pack| asked.min(pack));
-                ensure(!off(asked), misplaced)?;
-            }
-        }
-        self::record(field.ty())?;
-    }
-    Ok(())
 }
 
 /// Every leaf, of the first `most`, is inside the type.
@@ -83,6 +29,17 @@ pub fn leaves_inside(ty: &Type, most: usize) -> Result<(), String> {
         })?;
     }
     Ok(())
+}
+
+/// What is passed for an argument of type `ty`: of a transparent union its first member.
+pub fn passed_as(ty: &Type) -> &Type {
+    match ty.as_record() {
+        Some(record) if record.is_transparent() => record
+            .fields()
+            .first()
+            .map_or(ty, |field| passed_as(field.ty())),
+        _ => ty,
+    }
 }
 
 /// The places of a signature's arguments: disjoint, inside the area, each byte once.
@@ -138,18 +95,7 @@ fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut Taken) -> Result<
             ensure(*size == all, || format!("{size} bytes of {all}"))?;
             taken.loc(*pointer)
         }
-        Place::PerElement {
-            lanes,
-            regs,
-            offset,
-            slot,
-        } => {
-            for reg in *regs {
-                taken.loc(Loc::Reg(*reg))?;
-            }
-            let on_stack = u64::from(*lanes).saturating_sub(regs.len() as u64);
-            taken.stack(*offset, on_stack * u64::from(*slot))
-        }
+        Place::PerElement { .. } => place.locs().try_for_each(|loc| taken.loc(loc)),
         other => Err(format!("{other:?}")),
     }
 }
@@ -271,9 +217,20 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
             ));
         }
     };
-    let places = told.args.iter().map(|arg| arg.place.clone());
-    let same = places.eq(abi.args.iter().map(|arg| arg.place.to_string()))
-        && told.ret.place == abi.ret.to_string()
+    let alike = |told: &ExplainedPlace, place: &Place, text: String| {
+        let own = match place {
+            Place::Parts(parts) => &parts[..],
+            _ => &[],
+        };
+        let own = own.iter().map(|placed| placed.part.extension);
+        let told_extensions = told.parts.iter().map(|part| part.extension);
+        let extends = |extension: &Extension| *extension != Extension::None;
+        told.text == text && own.filter(extends).eq(told_extensions.filter(extends))
+    };
+    let mut args = told.args.iter().zip(&abi.args);
+    let same = told.args.len() == abi.args.len()
+        && args.all(|(told, own)| alike(&told.place, &own.place, own.place.to_string()))
+        && alike(&told.ret.place, &abi.ret.place, abi.ret.to_string())
         && (told.area_bytes, told.used) == (abi.area_bytes, abi.used);
     let shown = !told.to_string().is_empty() && !told.summary().is_empty();
     ensure(same && shown, || {
@@ -294,85 +251,49 @@ pub fn further_argument(short: &FnAbi, long: &FnAbi) -> Result<(), String> {
 mod tests {
     //! Each check can fail: places that were right, with one moved.
 
-    use cabi::{DataModel, Member, RecordBuilder, Target};
+    use cabi::{DataModel, RecordBuilder, Target};
 
     use super::*;
 
-    fn two_structs() -> (FnSig, FnAbi) {
-        let pair = RecordBuilder::structure("pair")
-            .field("x", Type::F64)
-            .field("n", Type::I64)
-            .build(&DataModel::LP64)
-            .unwrap();
-        let big = Type::array(&Type::I64, 3).unwrap();
-        let big = RecordBuilder::structure("big")
-            .field("a", big)
-            .build(&DataModel::LP64)
-            .unwrap();
-        let sig = FnSig::new([pair.clone(), pair.clone(), big.clone(), big], pair);
-        let abi = FnAbi::new(&sig, &Target::X86_64_LINUX).unwrap();
-        assert_eq!(
-            (arguments(&sig, &abi), result(&sig, &abi)),
-            (Ok(()), Ok(()))
-        );
-        (sig, abi)
-    }
-
-    fn moved(change: impl FnOnce(&mut FnAbi)) -> String {
-        let (sig, mut abi) = two_structs();
-        change(&mut abi);
-        let found = arguments(&sig, &abi).and_then(|()| result(&sig, &abi));
-        found.unwrap_err()
-    }
-
     #[test]
-    fn a_register_used_twice_is_noticed() {
-        let why = moved(|abi| abi.args[1].place = abi.args[0].place.clone());
-        assert_eq!(why, "struct pair: xmm0 is used twice");
-    }
-
-    #[test]
-    fn a_slot_used_twice_is_noticed() {
-        let why = moved(|abi| abi.args[3].place = abi.args[2].place.clone());
-        assert_eq!(why, "slot 0 is used twice");
-    }
-
-    #[test]
-    fn a_place_outside_the_area_is_noticed() {
-        assert_eq!(
-            moved(|abi| abi.area_bytes = 40),
-            "48 bytes in an area of 40"
-        );
-    }
-
-    #[test]
-    fn a_part_that_is_lost_is_noticed() {
-        let why = moved(|abi| {
-            if let Place::Parts(parts) = &mut abi.args[0].place {
-                parts.pop();
-            }
-        });
-        assert!(why.contains("byte 8 of struct pair is not passed"), "{why}");
-        let why = moved(|abi| {
-            if let Place::Parts(parts) = &mut abi.ret.place {
-                parts.pop();
-            }
-        });
-        assert!(why.contains("byte 8 of struct pair is not passed"), "{why}");
-        let why = moved(|abi| (abi.ret.place, abi.ret.returns) = (Place::Ignore, Returns::Void));
-        assert_eq!(why, "struct pair is not returned");
-    }
-
-    #[test]
-    fn an_unaligned_member_is_noticed() {
-        let given = |second: u64| {
-            RecordBuilder::structure("s")
-                .member(Member::named("a", Type::I32).at(0))
-                .member(Member::named("b", Type::I32).at(second))
-                .build_at(12, 4)
-                .unwrap()
+    fn what_is_moved_is_noticed() {
+        let record = |tag, fields: &[Type]| {
+            let fields = fields.iter().cloned().zip(["x", "n", "m"]);
+            let builder = RecordBuilder::structure(tag);
+            let builder = fields.fold(builder, |record, (ty, name)| record.field(name, ty));
+            builder.build(&DataModel::LP64).unwrap()
         };
-        assert_eq!(record(&given(4)), Ok(()));
-        assert_eq!(record(&given(5)).unwrap_err(), "struct s: a member at 5");
+        let pair = record("pair", &[Type::F64, Type::I64]);
+        let big = record("big", &[Type::I64, Type::I64, Type::I64]);
+        let sig = FnSig::new([pair.clone(), pair.clone(), big.clone(), big], pair);
+        let right = FnAbi::new(&sig, &Target::X86_64_LINUX).unwrap();
+        let check = |abi: &FnAbi| arguments(&sig, abi).and_then(|()| result(&sig, abi));
+        assert_eq!(check(&right), Ok(()));
+        let pop = |place: &mut Place| match place {
+            Place::Parts(parts) => drop(parts.pop()),
+            other => panic!("{other:?}"),
+        };
+        let lost = "byte 8 of struct pair is not passed";
+        type Change<'a> = (&'static str, &'a dyn Fn(&mut FnAbi));
+        let wrong: [Change<'_>; 6] = [
+            ("struct pair: xmm0 is used twice", &|abi| {
+                abi.args[1] = abi.args[0].clone()
+            }),
+            ("slot 0 is used twice", &|abi| {
+                abi.args[3] = abi.args[2].clone()
+            }),
+            ("48 bytes in an area of 40", &|abi| abi.area_bytes = 40),
+            (lost, &|abi| pop(&mut abi.args[0].place)),
+            (lost, &|abi| pop(&mut abi.ret.place)),
+            ("struct pair is not returned", &|abi| {
+                (abi.ret.place, abi.ret.returns) = (Place::Ignore, Returns::Void);
+            }),
+        ];
+        for (words, change) in wrong {
+            let mut abi = right.clone();
+            change(&mut abi);
+            let why = check(&abi).unwrap_err();
+            assert!(why.contains(words), "{why}");
+        }
     }
 }

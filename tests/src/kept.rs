@@ -26,7 +26,7 @@ pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
 }
 
 /// The lines of `before` alone after `-`, and of `now` alone after `+`.
-pub(crate) fn changes(before: &str, now: &str) -> Vec<String> {
+fn changes(before: &str, now: &str) -> Vec<String> {
     let lines = difference(before, now).into_iter();
     let changed = lines.filter(|(sign, _)| *sign != ' ');
     changed
@@ -34,7 +34,7 @@ pub(crate) fn changes(before: &str, now: &str) -> Vec<String> {
         .collect()
 }
 
-/// The same with the lines of both between them.
+/// Every line, with `-` or `+` before those of `before` or `now` alone.
 pub(crate) fn both(before: &str, now: &str) -> String {
     let lines = difference(before, now).into_iter();
     lines

@@ -4,7 +4,7 @@
 //! - [`suites`]: what `cargo test -p cabi-tests --test interop` and its like run.
 //! - [`conformance`]: what `docs/conformance.md` says, measured.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
-//! - [`fuzzing`], [`random`], [`invariants`], [`replayed`], [`roundtrip`]: random signatures, and what is checked of each.
+//! - [`fuzzing`], [`invariants`], [`roundtrip`]: random signatures, and what is checked of each.
 //! - [`libffi`]: the same calls and closures by libffi.
 //! - [`said`]: drawn types that C has words for.
 //! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
@@ -31,8 +31,6 @@ pub mod measure;
 pub mod measured;
 #[cfg(has_calls)]
 pub mod mutants;
-pub mod random;
-pub mod replayed;
 #[cfg(has_calls)]
 pub mod roundtrip;
 pub mod said;

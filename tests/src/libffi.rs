@@ -1,7 +1,7 @@
 //! libffi side by side: calls of functions whose signature is known at run time, and function pointers made of closures, by libffi and by
 //! `clif-cabi-jit`, each against C of a reference compiler.
 //!
-//! The suite `libffi` compares bytes; [`measure`](crate::measure) counts instructions and takes the time of the same calls in loops of C.
+//! [`measure`](crate::measure) counts instructions and takes the time of the same calls in loops of C. That ours are right, the suite `interop` shows.
 
 mod bindings;
 mod repeat;
@@ -13,7 +13,7 @@ use std::path::Path;
 use cabi::FnSig;
 use cabi_verify::build::{Built, Reference};
 use cabi_verify::pattern::{Painter, Pattern};
-use clif_cabi_jit::{Closure, Closures, Invoker, Invokers, Settings};
+use clif_cabi_jit::{Invoker, Invokers, Settings};
 
 use crate::measured::Measured;
 
@@ -35,12 +35,11 @@ pub struct Program {
 pub struct Pair<'a> {
     program: &'a Program,
     index: usize,
-    told: &'a FnSig,
+    sig: &'a FnSig,
     offsets: Vec<usize>,
     cif: Result<Cif<'a>>,
     invoker: Invoker,
     arguments: Vec<Pattern>,
-    result: Pattern,
     sent: Box<Buffer>,
     returned: Box<Buffer>,
 }
@@ -66,7 +65,7 @@ pub enum By {
 }
 
 impl By {
-    /// Both.
+    /// Both ways to call.
     pub const ALL: [Self; 2] = [Self::Ours, Self::Libffi];
 }
 
@@ -111,28 +110,18 @@ impl Program {
 
     /// The bytes that a result is taken from where no argument has its type.
     pub fn given(&self) -> Result<*const u8> {
-        let [_, given] = self.buffers()?;
-        Ok(given.cast_const())
-    }
-
-    /// What `callee_N` writes to, and takes the result from.
-    fn buffers(&self) -> Result<[*mut u8; 2]> {
-        Ok([
-            self.symbol("cabi_seen")?.cast(),
-            self.symbol("cabi_given")?.cast(),
-        ])
+        Ok(self.symbol("cabi_given")?.cast_const().cast())
     }
 }
 
 impl<'a> Pair<'a> {
-    /// Signature `index` of the program's. `clif-cabi-jit` is told that it is `told`.
+    /// Signature `index` of the program's.
     pub fn new(
         program: &'a Program,
         libffi: &'a Libffi,
         invokers: &mut Invokers,
         index: usize,
         measured: &'a Measured,
-        told: &'a FnSig,
     ) -> Result<Self> {
         let sig = &measured.sig;
         let mut painter = Painter::starting_at(u8::try_from(index % 16)?);
@@ -148,10 +137,9 @@ impl<'a> Pair<'a> {
         Ok(Self {
             program,
             index,
-            told,
+            sig,
             cif: libffi.prepare(sig, measured.n_named()),
-            invoker: invokers.get(told)?,
-            result: painter.paint(sig.result()),
+            invoker: invokers.get(sig)?,
             arguments,
             offsets,
             sent,
@@ -173,114 +161,6 @@ impl<'a> Pair<'a> {
 
     fn own(&self, what: &str) -> Result<*mut c_void> {
         self.program.symbol(&format!("{what}_{}", self.index))
-    }
-
-    /// Calls C, and compares what it saw and what came back.
-    pub fn call(&mut self, by: By) -> Result<()> {
-        self.poison()?;
-        let callee = self.own("callee")?;
-        let mut pointers = self.pointers();
-        let ret = self.returned.0.as_mut_ptr();
-        match by {
-            // SAFETY: `callee_N` has this signature, each pointer leads to an object of its type, and the buffer is larger than any result.
-            By::Ours => unsafe {
-                let args: Vec<*const u8> = pointers.iter().map(|p| p.cast_const().cast()).collect();
-                self.invoker.call(callee, &args, ret);
-            },
-            // SAFETY: as above.
-            By::Libffi => unsafe { self.cif()?.call(callee, ret, &mut pointers) },
-        }
-        self.compare()
-    }
-
-    /// Has C call a closure, and compares what that saw and what came back.
-    pub fn call_back(&mut self, by: By, closures: &Closures) -> Result<()> {
-        self.poison()?;
-        let ret = self.returned.0.as_mut_ptr();
-        let ours;
-        let theirs;
-        let code = match by {
-            By::Ours => {
-                ours = self.closure(closures)?;
-                ours.code()
-            }
-            By::Libffi => {
-                theirs = self.ffi_closure()?;
-                theirs.code()
-            }
-        };
-        type Caller = unsafe extern "C" fn(*const u8, *mut u8, *const c_void);
-        // SAFETY: `caller_N` is of this type, and calls a function of the signature, which the closure is; the buffers are larger than
-        // anything it moves.
-        unsafe {
-            let caller: Caller = self.program.function(&format!("caller_{}", self.index))?;
-            caller(self.sent.0.as_ptr(), ret, code);
-        }
-        self.compare()
-    }
-
-    /// A closure of ours that writes its arguments down, and returns the given bytes.
-    fn closure(&self, closures: &Closures) -> Result<Closure> {
-        let [seen, given] = self.program.buffers()?.map(|at| at as usize);
-        let offsets = self.offsets.clone();
-        let interface = closures.interface(self.told)?;
-        Ok(interface.closure("compared", move |args, result| {
-            for (i, offset) in offsets.iter().enumerate() {
-                let bytes = args.bytes(i).unwrap_or(&[]);
-                // SAFETY: the offsets are those of `cabi_seen`, which nothing else uses now.
-                unsafe {
-                    let to = (seen as *mut u8).add(*offset);
-                    bytes.as_ptr().copy_to_nonoverlapping(to, bytes.len());
-                }
-            }
-            let result = result.bytes();
-            // SAFETY: `cabi_given` has as many bytes as any result.
-            unsafe {
-                (given as *const u8).copy_to_nonoverlapping(result.as_mut_ptr(), result.len())
-            };
-        })?)
-    }
-
-    /// The same of libffi's.
-    fn ffi_closure(&self) -> Result<FfiClosure<'_>> {
-        let [seen, given] = self.program.buffers()?;
-        let size = |i: usize| self.arguments.get(i).map_or(0, |own| own.bytes.len());
-        let offsets = self.offsets.iter().copied().enumerate();
-        self.cif()?.closure(Some(bindings::Moves {
-            seen,
-            given,
-            args: offsets.map(|(i, offset)| (offset, size(i))).collect(),
-            result: self.result.bytes.len(),
-        }))
-    }
-
-    /// Nothing has been seen, nothing has come back.
-    fn poison(&mut self) -> Result<()> {
-        let [seen, given] = self.program.buffers()?;
-        // SAFETY: both have as many bytes, and nothing else uses them now.
-        unsafe {
-            seen.write_bytes(0xee, BUFFER);
-            let result = self.result.bytes.as_ptr();
-            result.copy_to_nonoverlapping(given, self.result.bytes.len());
-        }
-        self.returned.0.fill(0xee);
-        Ok(())
-    }
-
-    fn compare(&self) -> Result<()> {
-        let [seen, _] = self.program.buffers()?;
-        // SAFETY: as many bytes, which nothing else writes now.
-        let seen = unsafe { std::slice::from_raw_parts(seen, BUFFER) };
-        for (i, (offset, argument)) in self.offsets.iter().zip(&self.arguments).enumerate() {
-            let found = seen.get(*offset..).unwrap_or(&[]);
-            let found = found.get(..argument.bytes.len()).unwrap_or(&[]);
-            argument
-                .check_all(found)
-                .map_err(|why| format!("argument {i}: {why}"))?;
-        }
-        let found = self.returned.0.get(..self.result.bytes.len());
-        let right = self.result.check_all(found.unwrap_or(&[]));
-        Ok(right.map_err(|why| format!("result: {why}"))?)
     }
 }
 

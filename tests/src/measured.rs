@@ -1,4 +1,4 @@
-//! The signatures that performance is measured with, and that libffi is compared on. Each has a name, and most the same call written by hand as CLIF.
+//! The signatures that performance is measured with. Each has a name, and most the same call written by hand as CLIF.
 
 use cabi::{DataModel, Error, FnSig, RecordBuilder, Type};
 
@@ -15,24 +15,9 @@ pub struct Measured {
     pub hand: Option<Hand>,
     /// The one by hand that compiles to the instructions of the lowered one, where Cranelift copies records of `hand`.
     pub same_code: Option<Hand>,
-    /// What libffi makes of it.
-    pub libffi: InLibffi,
+    /// Whether libffi has its types: it has no `__int128`.
+    pub in_libffi: bool,
 }
-
-/// What libffi makes of a signature.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum InLibffi {
-    /// Calls and closures are right.
-    Right,
-    /// `ffi_call` is documented to be wrong.
-    Wrong(&'static str),
-    /// It has no such type.
-    Absent(&'static str),
-}
-
-const X87_RECORD: InLibffi =
-    InLibffi::Wrong("a structure of one long double comes back as garbage");
-const INT128: InLibffi = InLibffi::Absent("libffi has no __int128");
 
 /// What is by hand where a call takes longer to write than a line: parts of three bytes are never read as four.
 const C3: &str = "
@@ -226,11 +211,7 @@ pub fn measured() -> Result<Vec<Measured>, Error> {
             let mut all = SAME_CODE.iter();
             all.find_map(|(own, text)| (*own == name).then(|| Hand::of(text))?)
         },
-        libffi: match name {
-            "s_ld" => X87_RECORD,
-            "i128" => INT128,
-            _ => InLibffi::Right,
-        },
+        in_libffi: name != "i128",
     };
     Ok(rows.into_iter().map(measured).collect())
 }

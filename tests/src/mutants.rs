@@ -34,13 +34,6 @@ pub struct Mutant {
     pub breaks: &'static str,
 }
 
-impl Mutant {
-    /// Whether it shows in vectors of more than 16 bytes only.
-    pub fn needs_wide_vectors(&self) -> bool {
-        self.name.starts_with("wide-") || self.name == "upper-zeroed-early"
-    }
-}
-
 macro_rules! mutants {
     ($($name:literal: $mistake:expr, $breaks:literal;)*) => {
         &[$(Mutant { name: $name, mistake: $mistake, breaks: $breaks }),*]
@@ -126,6 +119,7 @@ const fn convention(convention: &'static Convention) -> Mistake {
     Mistake {
         convention: Some(convention),
         mutation: NO_MUTATION,
+        runner: None,
     }
 }
 
@@ -137,6 +131,7 @@ const fn stub(stub: fn(Stub) -> Stub) -> Mistake {
             stub: Some(stub),
             ..NO_MUTATION
         },
+        runner: None,
     }
 }
 
@@ -148,6 +143,7 @@ const fn function(func: fn(&mut ir::Function)) -> Mistake {
             func: Some(func),
             ..NO_MUTATION
         },
+        runner: None,
     }
 }
 

@@ -13,7 +13,7 @@ use clif_cabi::Lowering;
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::{Engine, Settings};
 
-use crate::random::passed_as;
+use crate::invariants::passed_as;
 
 /// The forms in which caller and callee have the values, and where the guard page is.
 #[derive(Clone, Copy, Debug)]

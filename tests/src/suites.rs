@@ -6,6 +6,8 @@ use crate::suite::{self, Result, Suite};
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod clif;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod conformance;
 mod conventions;
 #[cfg(has_calls)]
 mod exhaustive;
@@ -16,19 +18,18 @@ mod guard;
 mod headers;
 #[cfg(has_calls)]
 mod interop;
+#[cfg(has_calls)]
 mod layout;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-mod libffi;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod mutants;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preparation;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod probe;
-#[cfg(all(target_arch = "x86_64", unix))]
-mod psabi;
 #[cfg(has_calls)]
 mod random;
+#[cfg(has_calls)]
+mod runner;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod static_program;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -38,11 +39,7 @@ mod zig_auto;
 
 type Body = fn(&mut Suite) -> Result<()>;
 
-const ANYWHERE: &[(&str, Body)] = &[
-    ("conventions", conventions::run),
-    ("explain", explain::run),
-    ("layout", layout::run),
-];
+const ANYWHERE: &[(&str, Body)] = &[("conventions", conventions::run), ("explain", explain::run)];
 
 /// Suites that call compiled code.
 #[cfg(has_calls)]
@@ -51,7 +48,9 @@ const CALLS: &[(&str, Body)] = &[
     ("guard", guard::run),
     ("headers", headers::run),
     ("interop", interop::run),
+    ("layout", layout::run),
     ("random", random::run),
+    ("runner", runner::run),
 ];
 
 #[cfg(not(has_calls))]
@@ -61,13 +60,11 @@ const CALLS: &[(&str, Body)] = &[];
 #[cfg(all(target_arch = "x86_64", unix))]
 const X86_64: &[(&str, Body)] = &[
     ("clif", clif::run),
-    #[cfg(target_os = "linux")]
-    ("libffi", libffi::run),
+    ("conformance", conformance::run),
     ("mutants", mutants::run),
     #[cfg(target_os = "linux")]
     ("preparation", preparation::run),
     ("probe", probe::run),
-    ("psabi", psabi::run),
     ("static", static_program::run),
     #[cfg(target_os = "linux")]
     ("zig", zig::run),

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use cabi_tests::fuzzing;
+use cabi_tests::{corpus, fuzzing};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -55,19 +55,13 @@ struct Seeds {
 impl Seeds {
     fn of(target: &str, folders: &[&str], extension: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut texts = Vec::new();
-        for folder in folders {
-            let mut paths: Vec<_> = (root.join(folder).read_dir().unwrap())
-                .map(|entry| entry.unwrap().path())
-                .filter(|path| path.extension().is_some_and(|found| found == extension))
-                .collect();
-            paths.sort();
-            texts.extend(
-                paths
-                    .iter()
-                    .map(|path| std::fs::read_to_string(path).unwrap()),
-            );
-        }
+        let files = |folder: &&str| corpus::files(&root.join(folder), extension).unwrap();
+        let mut paths: Vec<_> = folders.iter().flat_map(files).collect();
+        paths.sort();
+        let texts = paths
+            .iter()
+            .map(|path| std::fs::read_to_string(path).unwrap());
+        let texts = texts.collect();
         let dictionary = root.join(format!("fuzz/dictionaries/{target}.dict"));
         let dictionary = std::fs::read_to_string(dictionary).unwrap();
         let words = dictionary.lines().filter_map(|line| {
@@ -147,16 +141,30 @@ impl Seeds {
 }
 
 #[test]
-fn text_as_corpus() {
-    let folders = ["corpus/layout", "corpus/x86-64-sysv", "corpus/x86-64-win64"];
-    Seeds::of("abi", &folders, "abi").run(fuzzing::abi, 2000);
-}
-
-#[test]
 fn text_as_toy() {
     let folders = ["../examples/toy/programs", "../examples/toy/tests/interop"];
     Seeds::of("toy", &folders, "toy").run(fuzzing::toy, 600);
 }
+
+#[test]
+fn text_as_declaration() {
+    // A token is a line: lines are what edits are about.
+    let texts = DECLARATIONS.map(|text| text.replace(' ', "\n"));
+    let words = "( ) [ ] { } , ; : * ... 0 3 0x 4294967296ull struct union typedef int unsigned long _Complex void char const double _Bool \
+                 __int128 size_t enum _BitInt(3) /* // §";
+    let words = words.split_whitespace().map(|word| format!("{word} "));
+    let (texts, words) = (texts.to_vec(), words.collect());
+    Seeds { texts, words }.run(fuzzing::declaration, 20_000);
+}
+
+const DECLARATIONS: [&str; 6] = [
+    "double hypot(double, double)",
+    "typedef struct { int quot, rem; } div_t; div_t div(int, int);",
+    "void qsort(void *base, size_t n, size_t size, int (*compare)(const void *, const void *));",
+    "struct s { unsigned long long int a : 40, : 0; union { float f; char *c[2][3]; }; } f(struct s *at, int a[static 3], ...)",
+    "_Noreturn void (*(*f(int (*)(void)))[4])(long double _Complex, struct t { struct t *next; int tail[]; } *)",
+    "extern int /* a comment */ printf(const char *restrict format, ...);",
+];
 
 #[test]
 fn bytes_as_signatures() {
@@ -170,15 +178,42 @@ fn bytes_as_signatures() {
 #[cfg(all(target_arch = "x86_64", unix))]
 #[test]
 fn broken_conventions_are_noticed() {
+    use cabi::X86_64_SYSV;
+    use cabi::convention::{Convention, Frame, Rules};
     use cabi_tests::mutants::MUTANTS;
 
-    let controls = [
-        ("rdx-before-rax", ["results in ["; 2]),
-        ("over-read-tail", [": 8 bytes of ", " ends outside "]),
-    ];
-    for (name, reasons) in controls {
+    static NO_RULES: Convention = Convention {
+        rules: Rules {
+            args: &[],
+            ..X86_64_SYSV.rules
+        },
+        ..X86_64_SYSV
+    };
+    static SHADOWED: Convention = Convention {
+        frame: Frame {
+            shadow_space: 64,
+            ..X86_64_SYSV.frame
+        },
+        ..X86_64_SYSV
+    };
+    let mutant = |name| {
         let mutant = MUTANTS.iter().find(|mutant| mutant.name == name).unwrap();
-        let broken = mutant.mistake.convention.unwrap();
+        mutant.mistake.convention.unwrap()
+    };
+    let controls = [
+        (
+            mutant("rdx-before-rax"),
+            ["the convention has it in ", "refused without need: "],
+        ),
+        (
+            mutant("over-read-tail"),
+            [": 8 bytes of ", " ends outside "],
+        ),
+        (&NO_RULES, ["refused without need: "; 2]),
+        (&SHADOWED, ["refused without need: shadow space"; 2]),
+    ];
+    for (broken, reasons) in controls {
+        let name = broken.name;
         let outcome = runner(6000).run(&vec(any::<u8>(), 0..500), |bytes| {
             fuzzing::signatures_under(&bytes, broken).map_err(TestCaseError::fail)
         });

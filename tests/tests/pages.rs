@@ -1,18 +1,17 @@
-//! Holds pages to the code: the tables of `docs/policy.md` and `docs/lang.md`, whose examples libclang reads; and which modules, suites and steps of stubs the
-//! tables of other pages name.
+//! Holds pages to the code: the table of `docs/policy.md`, whose examples libclang reads; the modules that `docs/architecture.md` names; files, types and paths
+//! that pages name.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
-use cabi::{
-    Convention, Error, FnAbi, FnSig, Policy, Target, Type, VectorLevel, X86_64_LANG, X86_64_SYSV,
-    X86_64_WIN64,
-};
+use cabi::{Error, FnAbi, FnSig, Policy, Target, VectorLevel, X86_64_WIN64};
 use cabi_header::{Header, HeaderError, Options, parse};
+use cabi_tests::corpus::files;
 use cabi_verify::report::missing;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 const LINUX: Target = Target::X86_64_LINUX;
 
@@ -147,58 +146,8 @@ fn every_policy_bit_has_its_row() {
     }
 }
 
-/// `docs/lang.md` with the places of its table's types as they are today: argument and result in C's convention and in that of a language.
-fn with_places(page: &str) -> Option<String> {
-    static CONVENTIONS: [Convention; 2] = [X86_64_SYSV, X86_64_LANG];
-    let row = |line: &str| {
-        let (name, _) = line.strip_prefix("| ")?.split_once(" | ")?;
-        let header = read(&format!("typedef {} t;", name.split('`').nth(1)?))?;
-        let ty: &Type = header.ty("t").unwrap();
-        let [c, own] = CONVENTIONS.each_ref().map(|convention| {
-            let sig = FnSig::new([ty.clone()], ty.clone()).convention(convention);
-            FnAbi::new(&sig, &LINUX).unwrap()
-        });
-        let args = [&c, &own].map(|abi| abi.args[0].place.to_string());
-        Some(format!(
-            "| {name} | {} | {} | {} |",
-            args.join(" | "),
-            c.ret,
-            own.ret
-        ))
-    };
-    let (before, rest) = page.split_once("|---|---|---|---|---|\n")?;
-    let (table, after) = rest.split_once("\n\n")?;
-    let table = table
-        .lines()
-        .map(row)
-        .collect::<Option<Vec<String>>>()?
-        .join("\n");
-    Some(format!("{before}|---|---|---|---|---|\n{table}\n\n{after}"))
-}
-
-#[test]
-fn a_languages_convention_has_its_places() {
-    let page = page("lang.md");
-    let Some(text) = with_places(&page) else {
-        return;
-    };
-    if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lang.md");
-        std::fs::write(path, text).unwrap();
-        return;
-    }
-    let changed = page.lines().zip(text.lines()).find(|(old, new)| old != new);
-    assert!(
-        page == text,
-        "docs/lang.md (CABI_BLESS=1 rewrites it): {changed:?}"
-    );
-    let wrong = page.replacen("| rdi | rdi |", "| rdi | rsi |", 1);
-    assert_ne!(wrong, page);
-    assert_eq!(with_places(&wrong).as_deref(), Some(&*page));
-}
-
-fn root() -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// What stands in backticks in `text`.
@@ -213,7 +162,7 @@ fn first_cells(page: &str) -> Vec<&str> {
 }
 
 /// The modules in `folder`: the names of its Rust files and folders.
-fn modules(folder: &std::path::Path) -> Vec<String> {
+fn modules(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let names: BTreeSet<String> = names
@@ -253,143 +202,21 @@ fn tables_of_modules_are_complete() {
     assert_eq!(strange_modules(&without).len(), 2);
 }
 
-/// Suites and rows of the table of suites in docs/testing.md that have no counterpart. A row is a suite of `tests/src/suites` or an entry point of `tests/tests`.
-fn strange_suites(page: &str) -> Vec<String> {
-    let (_, section) = page.split_once("\n## Suites\n").unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let cells = first_cells(section);
-    let rows: Vec<&str> = cells.iter().flat_map(|cell| names(cell)).collect();
-    let suites = modules(&root().join("tests/src/suites"));
-    let entries = modules(&root().join("tests/tests"));
-    let missing = suites
-        .iter()
-        .filter(|suite| !rows.contains(&suite.as_str()));
-    let unknown = (rows.iter()).filter(|row| !entries.iter().any(|entry| entry == *row));
-    missing
-        .cloned()
-        .chain(unknown.map(|row| (*row).to_owned()))
-        .collect()
-}
-
-#[test]
-fn every_suite_has_its_row() {
-    let page = page("testing.md");
-    assert_eq!(strange_suites(&page), [""; 0]);
-    let without = page.replacen("| `probe` |", "| `prove` |", 1);
-    assert_eq!(strange_suites(&without), ["probe", "prove"]);
-}
-
-/// The steps of stubs with their words, from the table that makes both.
-fn steps() -> BTreeSet<(String, String)> {
-    let path = root().join("crates/clif-cabi-plan/src/machine/stub/step.rs");
-    let text = std::fs::read_to_string(path).unwrap();
-    let (_, table) = text.split_once("\nsteps! {\n").unwrap();
-    let lines = table.split("\n}\n").next().unwrap().lines();
-    let step = |line: &str| {
-        let (name, rest) = line.trim().split_once(" \"")?;
-        let name = name.split('(').next()?;
-        let (word, _) = rest.split_once('"')?;
-        (!name.starts_with('/')).then(|| (name.to_owned(), word.to_owned()))
-    };
-    lines.filter_map(step).collect()
-}
-
-/// The rows of docs/stubs.md as steps: the word is what the second cell begins with, as far as `known` has it.
-fn rows(page: &str, known: &BTreeSet<(String, String)>) -> BTreeSet<(String, String)> {
-    let rows = page.lines().filter(|line| line.starts_with("| `"));
-    let step = |row: &str| {
-        let mut cells = row.split(" | ").map(|cell| names(cell)[0].to_owned());
-        let name = cells.next().unwrap();
-        let (name, spelled) = (name.split('(').next().unwrap(), cells.next().unwrap());
-        let is_own = |(own, word): &&(String, String)| own == name && spelled.starts_with(word);
-        let word = known.iter().find(is_own).map(|(_, word)| word.clone());
-        (name.to_owned(), word.unwrap_or(spelled))
-    };
-    rows.map(step).collect()
-}
-
-#[test]
-fn every_step_of_a_stub_has_its_row() {
-    let page = page("stubs.md");
-    let all = steps();
-    assert!(all.len() > 20);
-    assert_eq!(rows(&page, &all), all);
-    for wrong in [("| `Frame` |", "| `Fame` |"), ("| `aln` |", "| `an` |")] {
-        assert_ne!(rows(&page.replacen(wrong.0, wrong.1, 1), &all), all);
-    }
-}
-
-/// Lines of Rust on docs/architecture.md that are in none of the files that the page quotes.
-fn strange_lines(page: &str) -> Vec<&str> {
-    let quoted = [
-        "cabi/src/target/x86_64/sysv/psabi.rs",
-        "cabi/src/convention/assign.rs",
-        "clif-cabi-plan/src/machine/stub/step.rs",
-        "clif-cabi-plan/src/machine/x86_64/stub.rs",
-    ];
-    let read = |path| std::fs::read_to_string(root().join("crates").join(path)).unwrap();
-    let rules = quoted.map(read).concat();
-    let blocks = page.split("```rust\n").skip(1);
-    let lines = blocks.flat_map(|block| block.split("```").next().unwrap().lines());
-    lines
-        .filter(|line| line.trim() != "// ..")
-        .filter(|line| !rules.contains(line.trim()))
-        .collect()
-}
-
-#[test]
-fn quoted_rules_are_those_of_the_code() {
-    let page = page("architecture.md");
-    assert_eq!(strange_lines(&page), [""; 0]);
-    assert_eq!(
-        strange_lines(&page.replacen("== X87Up", "!= X87Up", 1)).len(),
-        1
-    );
-}
-
-/// Files that docs/contributing.md names for a new type and that do not mention its example, `__bf16`.
-fn files_without_the_type(page: &str) -> Vec<&str> {
-    let (_, section) = page.split_once("\n## A type\n").unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let files = names(section).into_iter().filter(|name| name.contains('/'));
-    let mentions = |path: &&str| {
-        let text = std::fs::read_to_string(root().join(path)).unwrap();
-        text.to_lowercase().contains("bf16")
-    };
-    files.filter(|path| !mentions(path)).collect()
-}
-
-#[test]
-fn the_files_of_a_new_type_have_its_example() {
-    let page = page("contributing.md");
-    assert_eq!(files_without_the_type(&page), [""; 0]);
-    let elsewhere = page.replacen(
-        "crates/cabi/src/scalar.rs`: the",
-        "crates/cabi/src/leaf.rs`: the",
-        1,
-    );
-    assert_eq!(
-        files_without_the_type(&elsewhere),
-        ["crates/cabi/src/leaf.rs"]
-    );
-}
-
 /// All words of the workspace's sources.
 fn words() -> BTreeSet<String> {
+    let sources = ["crates", "examples", "tests"].map(|folder| root().join(folder));
+    let all = ["rs", "toml", "c", "abi"].map(|extension| {
+        let files = sources
+            .iter()
+            .map(|folder| files(folder, extension).unwrap());
+        files.collect::<Vec<_>>().concat()
+    });
     let mut words = BTreeSet::new();
-    for folder in ["crates", "examples", "tests"] {
-        for extension in ["rs", "toml", "c", "abi"] {
-            for path in cabi_tests::corpus::files(&root().join(folder), extension).unwrap() {
-                let is_made = path.iter().any(|part| part == "target");
-                let text = if is_made {
-                    None
-                } else {
-                    std::fs::read_to_string(path).ok()
-                };
-                let text = text.unwrap_or_default();
-                let split = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-                words.extend(split.map(str::to_owned));
-            }
+    for path in all.concat() {
+        if path.iter().all(|part| part != "target") {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let split = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+            words.extend(split.map(str::to_owned));
         }
     }
     words
@@ -414,7 +241,7 @@ fn strange_names(page: &str, words: &BTreeSet<String>) -> Vec<String> {
 fn names_on_pages_are_in_the_code() {
     let words = words();
     // Pages about other machines name LLVM's conventions too.
-    let pages = "../README architecture contributing testing stubs glossary front-end add-a-convention following-cranelift x86-64-sysv lang zig cabi policy";
+    let pages = "../README architecture contributing testing stubs glossary front-end adopting add-a-convention following-cranelift x86-64-sysv lang zig cabi policy";
     for name in pages.split(' ') {
         let page = page(&format!("{name}.md"));
         assert_eq!(strange_names(&page, &words), [""; 0], "{name}");
@@ -422,4 +249,63 @@ fn names_on_pages_are_in_the_code() {
     // In two strings, because this file is among the sources.
     let gone = format!("`Lowering::no{}`", "_such_method");
     assert_eq!(strange_names(&gone, &words).len(), 1);
+}
+
+/// The paths that `page` names: targets of links within the repository, and files in backticks.
+fn paths(page: &str) -> Vec<&str> {
+    let links = page.split("](").skip(1);
+    let links = links.filter_map(|rest| rest.split([')', '#']).next());
+    let links = links.filter(|link| !link.is_empty() && !link.contains("://"));
+    let is_file = |text: &&str| {
+        let is_path = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+        let extensions = [".rs", ".md", ".abi", ".toml", ".toy"];
+        let is_known = extensions.iter().any(|end| text.ends_with(end));
+        let is_ours = !text.starts_with("cranelift-codegen/");
+        is_ours && text.contains('/') && is_known && text.chars().all(is_path)
+    };
+    links.chain(page.split('`').filter(is_file)).collect()
+}
+
+/// The paths of `page`, which lies in `folder`, that are no file: beside the page, or below one of `bases`.
+fn missing_paths<'p>(page: &'p str, folder: &Path, bases: &[PathBuf]) -> Vec<&'p str> {
+    let exists = |path: &&str| {
+        let mut bases = bases.iter().map(PathBuf::as_path).chain([folder]);
+        !bases.any(|base| base.join(path).exists())
+    };
+    paths(page).into_iter().filter(exists).collect()
+}
+
+#[test]
+fn paths_in_pages_exist() {
+    let mut pages: Vec<PathBuf> = files(&root().join("docs"), "md").unwrap();
+    pages.extend(["README.md", "examples/toy/README.md"].map(|page| root().join(page)));
+    let own = [
+        "",
+        "crates",
+        "tests",
+        "tests/src",
+        "examples",
+        "examples/toy",
+        "examples/toy/src",
+        "crates/clif-cabi-plan/src/machine/x86_64",
+    ];
+    let mut bases = own.map(|folder| root().join(folder)).to_vec();
+    for package in std::fs::read_dir(root().join("crates")).unwrap() {
+        let package = package.unwrap().path();
+        // `cabi/src/layout.rs`, `layout/gcc.rs` after a heading that names the crate.
+        bases.extend([package.join("src"), package.join("tests"), package]);
+    }
+    let mut checked = 0;
+    for path in pages {
+        let page = std::fs::read_to_string(&path).unwrap();
+        let unknown = missing_paths(&page, path.parent().unwrap(), &bases);
+        assert!(unknown.is_empty(), "{} names {unknown:?}", path.display());
+        checked += paths(&page).len();
+    }
+    assert!(checked > 50, "only {checked} paths were looked at");
+    let moved = "see [x](no-such-page.md#top) and `cabi/src/no_such_file.rs`";
+    assert_eq!(
+        missing_paths(moved, &root(), &bases),
+        ["no-such-page.md", "cabi/src/no_such_file.rs"]
+    );
 }

@@ -11,7 +11,6 @@ mod float;
 mod invoke;
 mod literal;
 mod number;
-mod own_type;
 mod peek;
 mod print;
 #[cfg(has_calls)]
@@ -21,14 +20,14 @@ mod quoted;
 use std::path::PathBuf;
 
 use cabi::{FnSig, Kind, Policy, Target, Type};
-use cabi_header::{Header, Prototype, Written};
+use cabi_header::{Header, Options, Prototype, Written};
 use clap::Args;
 
-use self::clang::{Answers, Questions};
 use self::invoke::Memory;
 use self::literal::{Init, Value};
-use crate::output::Failure;
-use crate::reading::{self, Reading};
+use crate::output::{self, Failure};
+use crate::reading::questions::{Answers, Questions};
+use crate::reading::{self, COMMAND_LINE, Reading};
 
 const ABOUT: &str = "\
 Calls a C function and prints its result as C would initialise it.
@@ -104,23 +103,24 @@ impl Call {
     fn call(&self, progress: &std::path::Path) -> Result<String, Failure> {
         let parse = |arg: &String| Init::parse(arg).map_err(|why| format!("{arg}: {why}"));
         let inits: Vec<_> = self.args.iter().map(parse).collect();
-        let parsed: Vec<Init> = inits.iter().flatten().cloned().collect();
-        let mut questions = Questions::of(&parsed);
+        let written = self.args.iter().zip(&inits);
+        let parsed = written.filter_map(|(text, init)| Some((text, init.as_ref().ok()?)));
+        let mut questions = Questions::of(parsed);
         let target = self.other_target()?;
         let header = self.read(&mut questions, target.as_ref())?;
         child::note(progress, child::Progress::Read, "")?;
         let includes = self.include.join(", ");
         let prototype = reading::function(&header, &self.function, &includes)?;
-        check_count(prototype, self.args.len())?;
+        self.check(prototype, target.as_ref())?;
         let answers = questions.answers(&header);
         let mut memory = Memory::new(target.is_none());
         let mut unnamed = Vec::new();
         let mut values = Vec::new();
-        for (i, init) in inits.iter().enumerate() {
+        for (i, (init, arg)) in inits.iter().zip(&self.args).enumerate() {
             let named = prototype.params.get(i).map(|(_, ty)| ty);
             let filled = match init {
                 Ok(init) => check_text(init, prototype.written_params.get(i), &answers)
-                    .and_then(|()| argument(init, named, &answers, &mut memory)),
+                    .and_then(|()| argument((init, arg), named, &answers, &mut memory)),
                 Err(why) => Err(why.clone()),
             };
             let (ty, bytes) = filled.map_err(|why| blame(prototype, i, &why))?;
@@ -160,17 +160,40 @@ impl Call {
         Ok(String::new())
     }
 
+    /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would write it: nothing else looks at a format. What is no expression
+    /// of C is not shown to it.
+    fn check(&self, prototype: &Prototype, target: Option<&Target>) -> Result<(), String> {
+        check_count(prototype, self.args.len())?;
+        if !prototype.variadic {
+            return Ok(());
+        }
+        let includes: String = self.include.iter().map(|h| reading::include(h)).collect();
+        let (function, args) = (&self.function, self.args.join(", "));
+        let text = format!("{includes}typedef __typeof__({function}({args})) cabi_call;\n");
+        let options = self.options(target);
+        let found = reading::check::limited(|| cabi_header::warnings(&text, &options));
+        // Of pointers this command takes more than C does.
+        let found = found.unwrap_or_default().into_iter();
+        for warning in found.filter(|one| one.contains("[-Wformat")) {
+            output::warn(&format!("{function}: {warning}"));
+        }
+        Ok(())
+    }
+
+    fn options(&self, target: Option<&Target>) -> Options {
+        let options = self.reading.options(self.policy);
+        let triple = target.map(|target| format!("--target={}", reading::clang_name(target)));
+        triple.into_iter().fold(options, Options::arg)
+    }
+
     /// The header, with the `questions` about the arguments.
     fn read(&self, questions: &mut Questions, target: Option<&Target>) -> Result<Header, String> {
         for header in &self.include {
             reading::check::file(header)?;
         }
         let text: String = self.include.iter().map(|h| reading::include(h)).collect();
-        let mut options = self.reading.options(self.policy);
-        if let Some(target) = target {
-            options = options.arg(format!("--target={}", reading::clang_name(target)));
-        }
-        let read = reading::check::limited(|| questions.ask(&text, &options));
+        let options = self.options(target);
+        let read = reading::check::limited(|| questions.ask((COMMAND_LINE, &text), &options));
         let includes = self.include.join(", ");
         let header = read.map_err(|error| reading::check::message(&includes, &error))?;
         if target.is_some() {
@@ -197,16 +220,16 @@ impl Call {
     }
 }
 
-/// Type and bytes of one argument; `named` is its parameter's type.
+/// Type and bytes of one argument, which is written as `text`; `named` is its parameter's type.
 fn argument(
-    init: &Init,
+    (init, text): (&Init, &str),
     named: Option<&Type>,
     answers: &Answers,
     memory: &mut Memory,
 ) -> Result<(Type, Vec<u8>), String> {
     let ty = match named {
         Some(ty) => ty.clone(),
-        None => own_type::promoted_type(init, answers)?,
+        None => answers.own_type(init, text)?,
     };
     let bytes = fill::fill(init, &ty, answers, memory)?;
     Ok((ty, bytes))
@@ -237,10 +260,10 @@ fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
         return Ok(());
     }
     let at_least = if takes_more { "at least " } else { "" };
-    let plural = if wanted == 1 { "" } else { "s" };
+    let all = output::count(wanted as u64, "argument");
     let is = if given == 1 { "is" } else { "are" };
     Err(format!(
-        "{} takes {at_least}{wanted} argument{plural}, {}, and {given} {is} given",
+        "{} takes {at_least}{all}, {}, and {given} {is} given",
         prototype.name,
         reading::parameters(prototype)
     ))

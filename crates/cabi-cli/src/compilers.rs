@@ -136,6 +136,28 @@ impl Compilers {
     }
 }
 
+/// The compilers that `cc` names for `target`: to be asked for layouts alone.
+///
+/// # Errors
+/// Why one cannot be used.
+pub(crate) fn asked(cc: &[String], target: &Target) -> Result<Vec<Reference>, String> {
+    let convention = |target: &Target| target.convention().map(|convention| convention.name);
+    // The vendor is another in clang's name for this machine.
+    let is_here =
+        convention(target) == convention(&HERE) && target.data_model() == HERE.data_model();
+    let named = Compilers {
+        cc: cc.to_vec(),
+        policy: None,
+        ms_abi: false,
+        target: (!is_here).then(|| target.name().to_owned()),
+        jobs: None,
+        compile_timeout: 300,
+    };
+    let (compilers, _) = named.find()?;
+    let compilers = compilers.into_iter();
+    Ok(compilers.map(|compiler| compiler.reference).collect())
+}
+
 /// Whether `triple` is the target whose calls are made in processes of this machine.
 fn is_here(triple: &str) -> bool {
     Target::named(triple).is_ok_and(|target| target == HERE)

@@ -219,7 +219,7 @@ impl Merge {
     /// Joins the results and prints them.
     #[cfg(has_calls)]
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        let mut all = cabi_verify::fuzz::Results::default();
+        let mut all = cabi_verify::tally::Results::default();
         for file in &self.files {
             let wrong = |why: String| format!("{}: {why}", file.display());
             let one = results::read(file).map_err(wrong)?;

@@ -7,9 +7,11 @@ mod call;
 #[cfg(has_calls)]
 mod compilers;
 mod completions;
+mod diff;
 mod ending;
 mod explain;
 mod fuzz;
+mod layout;
 mod man;
 mod output;
 mod reading;
@@ -29,6 +31,8 @@ const EXAMPLES: &str = "\
 Examples:
   cabi explain 'struct p { double x; long n; }; struct p f(int, struct p);'
   cabi explain --svg div.svg -i stdlib.h div
+  cabi layout sys/stat.h 'struct stat'
+  cabi diff --target x86_64-linux-gnu --target x86_64-pc-windows-gnu stdlib.h
   cabi call -i stdlib.h div 17 5
   cabi verify stdlib.h --cc clang
   cabi fuzz --count 10000 --cc gcc
@@ -47,6 +51,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Cabi {
     Explain(explain::Explain),
+    Layout(layout::Show),
+    Diff(diff::Diff),
     Call(call::Call),
     Rules(rules::Rules),
     Completions(completions::Completions),
@@ -74,6 +80,8 @@ impl Cabi {
             Self::Completions(completions) => completions.run(Cli::command())?,
             Self::Man(man) => man.run(Cli::command())?,
             Self::ReadC(read) => read.run()?,
+            Self::Layout(layout) => return layout.run(),
+            Self::Diff(diff) => return diff.run(),
             Self::Verify(verify) => return verify.run(),
             Self::Fuzz(fuzz) => return fuzz.run(),
             Self::Merge(merge) => return merge.run(),

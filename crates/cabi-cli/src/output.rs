@@ -68,20 +68,48 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
+/// An answer as JSON where that is asked for, else as text.
+pub(crate) fn answer<T: serde::Serialize>(
+    json: bool,
+    answer: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<String, String> {
+    match json {
+        true => self::json(answer),
+        false => Ok(text(answer)),
+    }
+}
+
+pub(crate) fn json<T: serde::Serialize>(answer: &T) -> Result<String, String> {
+    let text = serde_json::to_string_pretty(answer);
+    text.map(|text| text + "\n").map_err(|e| e.to_string())
+}
+
+/// Prints an answer that says something differs: this process ends with 1 after that.
+pub(crate) fn differing(text: &str) -> Failure {
+    print(text).map_or_else(|failure| failure, |()| Failure::Silent(1))
+}
+
+/// Writes what --svg asks for to its file. Gives it where it is printed instead of the text.
+pub(crate) fn picture(path: Option<&Path>, drawn: String) -> Result<Option<String>, String> {
+    match path {
+        Some(path) if is_stdout(path) => Ok(Some(drawn)),
+        Some(path) => save(path, &drawn).map(|()| None),
+        None => Ok(None),
+    }
+}
+
+/// `n` things, in words.
+pub(crate) fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// What came of writing to standard output.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::Silent(READER_GONE),
         _ => Failure::Message(format!("standard output: {error}")),
     })
-}
-
-/// Writes `text` to the file that an option names; `-` is standard output.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    match is_stdout(path) {
-        true => print(text),
-        false => Ok(save(path, text)?),
-    }
 }
 
 /// Writes `text` to the file `path`.
@@ -153,4 +181,10 @@ pub(crate) fn failed(message: &str) -> ExitCode {
 pub(crate) fn complain(message: &str) {
     let red = anstyle::AnsiColor::Red.on_default().bold();
     anstream::eprintln!("{red}cabi:{red:#} {message}");
+}
+
+/// Prints a warning on standard error, in colours where that is a terminal.
+pub(crate) fn warn(message: &str) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{yellow}cabi: warning:{yellow:#} {message}");
 }

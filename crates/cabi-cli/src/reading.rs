@@ -1,12 +1,15 @@
 //! Options of all subcommands that read C: the header, the flags for clang, the policy.
 
 pub(crate) mod check;
+pub(crate) mod questions;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cabi::{DataModel, LongDouble, Policy, RecordRules, Target};
 use cabi_header::{Header, Options, Prototype};
 use clap::Args;
+
+use self::questions::Questions;
 
 const HEADING: &str = "Reading C";
 
@@ -14,7 +17,7 @@ const HEADING: &str = "Reading C";
 pub(crate) const COMMAND_LINE: &str = "<command line>";
 
 /// How C is read.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Reading {
     /// Folder to search for headers.
     #[arg(short = 'I', help_heading = HEADING, value_name = "DIR")]
@@ -28,6 +31,15 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// These options, of one side of a comparison.
+    pub(crate) fn new(dirs: &[String], defines: &[String], standard: Option<&String>) -> Self {
+        Self {
+            include_dirs: dirs.to_vec(),
+            defines: defines.to_vec(),
+            standard: standard.cloned(),
+        }
+    }
+
     /// What these options tell clang, and whose layout goes with `policy`.
     pub(crate) fn options(&self, policy: Option<Policy>) -> Options {
         let options = Options::new().name(COMMAND_LINE).args(self.flags());
@@ -47,6 +59,113 @@ impl Reading {
         dirs.chain(defines).chain(standard).collect()
     }
 }
+
+/// Options that `explain` and `layout` share.
+#[derive(Args)]
+pub(crate) struct TargetOptions {
+    /// Target triple; by default the target that clang reads for, which is the host unless `--` names another.
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
+    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, with names of policy bits added after commas; by
+    /// default as the target's own compiler, gcc on Linux.
+    #[arg(long, value_parser = policy)]
+    pub(crate) policy: Option<Policy>,
+    /// Print it as JSON (docs/json.md).
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also draw it, and the bytes of every object; `-` prints the picture instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Further arguments for clang.
+    #[arg(last = true)]
+    pub(crate) clang: Vec<String>,
+}
+
+/// What is read: C text of the command line, or a header by its name, and for which target and compiler.
+pub(crate) struct Source<'a> {
+    /// The header that `text` includes; none for text of the command line.
+    pub(crate) header: Option<&'a str>,
+    pub(crate) text: String,
+    pub(crate) reading: &'a Reading,
+    /// The triple for clang.
+    pub(crate) target: Option<String>,
+    pub(crate) policy: Option<Policy>,
+    /// Further arguments for clang.
+    pub(crate) clang: &'a [String],
+}
+
+impl<'a> Source<'a> {
+    /// The header or text that the argument `what` is: text has a semicolon or a brace, and is no file.
+    pub(crate) fn of(what: &'a str, reading: &'a Reading, clang: &'a [String]) -> Self {
+        let is_text = what.contains([';', '{']) && !Path::new(what).is_file();
+        Self {
+            header: (!is_text).then_some(what),
+            text: match is_text {
+                true => what.trim_end().trim_end_matches(';').to_owned() + ";\n",
+                false => include(what),
+            },
+            reading,
+            target: None,
+            policy: None,
+            clang,
+        }
+    }
+
+    /// What it is called in messages about the whole of it.
+    pub(crate) fn what(&self) -> &str {
+        self.header.unwrap_or(DECLARATION)
+    }
+
+    /// What its own text is called in messages and locations.
+    pub(crate) fn name(&self) -> &'static str {
+        self.header.map_or(DECLARATION, |_| COMMAND_LINE)
+    }
+
+    /// How it is read.
+    pub(crate) fn options(&self) -> Options {
+        let mut args = self.reading.flags();
+        args.extend(
+            self.target
+                .iter()
+                .map(|triple| format!("--target={triple}")),
+        );
+        // Last, so that a contradiction is met where the two are compared.
+        args.extend(self.clang.iter().cloned());
+        with_records(Options::new().name(self.name()).args(&args), self.policy)
+    }
+
+    /// Reads it, in a child of this command, with its limits.
+    pub(crate) fn read(&self) -> Result<Header, String> {
+        check::limited(|| self.parse())
+    }
+
+    /// Reads it, in a child of this command. What something has swallowed the end of is refused.
+    pub(crate) fn parse(&self) -> Result<Header, String> {
+        self.parse_with(&mut Questions::default())
+    }
+
+    /// As [`parse`](Self::parse), with `questions` about it.
+    pub(crate) fn parse_with(&self, questions: &mut Questions) -> Result<Header, String> {
+        self.header.map_or(Ok(()), check::file)?;
+        let text = format!("{}void {END}(void);\n", self.text);
+        let read = questions.ask((self.name(), &text), &self.options());
+        let header = read.map_err(|e| check::message(self.what(), &e))?;
+        let ends = header.prototype(END).is_some();
+        let why = || format!("{}: it ends inside of a function's body", self.what());
+        ends.then_some(header).ok_or_else(why)
+    }
+}
+
+/// What a text given as an argument is called in messages.
+pub(crate) const DECLARATION: &str = "<declaration>";
+
+/// What the names of declarations begin with that are added to a text.
+pub(crate) const OWN: &str = "cabi_unnamed_";
+
+/// A declaration that is added after each text: what has swallowed this has swallowed more.
+pub(crate) const END: &str = "cabi_unnamed_end";
 
 /// The directive that includes `header`: a file here, or one that clang finds.
 pub(crate) fn include(header: &str) -> String {
@@ -162,6 +281,35 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     ))
 }
 
+/// Refuses arguments for clang that choose a convention, on the `target` once it is known: the types that are read do not show it.
+pub(crate) fn refuse_arguments(clang: &[String], target: Option<&Target>) -> Result<(), String> {
+    let others = target.is_some_and(|target| !target.name().starts_with("x86_64"));
+    let names = CONVENTIONS.iter().chain(MACHINES.iter().filter(|_| others));
+    match clang
+        .iter()
+        .find(|arg| names.clone().any(|name| arg.starts_with(name)))
+    {
+        Some(arg) => Err(format!(
+            "{arg}: the convention is the target's, or what `explain --convention` names; clang's arguments do not choose it"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Arguments of clang that choose another convention for functions that name none.
+const CONVENTIONS: [&str; 7] = [
+    "-mabi",
+    "-target-abi",
+    "-mfloat-abi",
+    "-mhard-float",
+    "-msoft-float",
+    "-mregparm",
+    "-mrtd",
+];
+
+/// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the convention depends on them.
+const MACHINES: [&str; 4] = ["-march", "-mcpu", "-mgeneral-regs-only", "-target-feature"];
+
 /// What of a data model its types are placed by, in words.
 fn widths(model: &DataModel) -> String {
     format!(
@@ -206,6 +354,11 @@ pub(crate) fn policy(text: &str) -> Result<Policy, String> {
     Ok(policy)
 }
 
+/// [`policy`] with the text it was made of.
+pub(crate) fn policy_named(text: &str) -> Result<(String, Policy), String> {
+    policy(text).map(|policy| (text.to_owned(), policy))
+}
+
 /// A prototype as C declares it, near enough to be recognized.
 pub(crate) fn declaration(prototype: &Prototype) -> String {
     let function = format!("{}{}", prototype.name, parameters(prototype));
@@ -239,7 +392,7 @@ pub(crate) fn parameter(prototype: &Prototype, i: usize) -> String {
 }
 
 /// `name` as a declaration of the type `ty`: where a pointer to a function or an array is spelled, the name is inside.
-fn declared(ty: &str, name: &str) -> String {
+pub(crate) fn declared(ty: &str, name: &str) -> String {
     if name.is_empty() {
         return ty.to_owned();
     }
@@ -251,6 +404,9 @@ fn declared(ty: &str, name: &str) -> String {
             format!("{before}{name}{after}")
         }
         None if ty.ends_with(['*', '&']) => format!("{ty}{name}"),
-        None => format!("{ty} {name}"),
+        None => match ty.split_once('[') {
+            Some((element, lengths)) => format!("{} {name}[{lengths}", element.trim_end()),
+            None => format!("{ty} {name}"),
+        },
     }
 }

@@ -1,24 +1,24 @@
 //! A picture of a call: the bytes of every argument and of the result, and the registers and stack slots they are passed in.
 //!
-//! Each eightbyte of the signature has one colour, in the object and wherever it goes. The picture brings its own background, light or
-//! dark as the reader's system is, and asks for no font but a monospaced one.
+//! Each part of a value has one colour, in the object and wherever it is passed; a value that is passed as a whole is one part. The picture brings its own
+//! background, light or dark as the reader's system is, and asks for no font but a monospaced one.
 
 mod canvas;
-mod members;
 mod object;
 mod places;
 
-use cabi::{ArgAbi, Error, Explanation, FnAbi, FnSig, Place, Returns, Target, Type};
+use std::ops::Range;
+
+use cabi::{Error, Explained, Explanation, FnAbi, FnSig, Kind, PlaceKind, Target, Type};
 
 use self::canvas::Canvas;
 use self::object::Object;
 use self::places::Places;
 
-/// What is drawn: a signature, and what it is called.
+/// What is drawn: a signature, and what is said of it.
 pub(crate) struct Picture<'a> {
     pub(crate) sig: &'a FnSig,
-    /// The parameters' names, as many as are known.
-    pub(crate) names: &'a [Option<&'a str>],
+    pub(crate) why: &'a Explanation,
     /// What is written above it.
     pub(crate) title: &'a str,
     pub(crate) target: &'a Target,
@@ -30,80 +30,88 @@ impl Picture<'_> {
     /// # Errors
     /// As [`FnAbi::new`].
     pub(crate) fn draw(&self) -> Result<String, Error> {
-        let abi = FnAbi::new(self.sig, self.target)?;
-        let why = cabi::explain(self.sig, self.names, self.target)?;
+        let why = self.why;
+        let convention = FnAbi::new(self.sig, self.target)?.convention;
         let mut canvas = Canvas::new(self.title);
         canvas.heading(self.title);
         canvas.remark(&format!("{} on {}", why.convention, why.target));
-        let mut n_eightbytes = 0;
-        let mut places = Places::new(&abi);
-        for (i, (param, arg)) in self.sig.params().iter().zip(&abi.args).enumerate() {
-            let name = self.name(i);
-            let object = Object {
-                name: &name,
-                ty: &self.passed(&param.ty),
-                first_colour: n_eightbytes,
+        let (mut n_parts, mut places) = (0, Places::new(why, convention));
+        for (i, (param, explained)) in self.sig.params().iter().zip(&why.args).enumerate() {
+            // Arrays and functions are passed as pointers.
+            let ty = self.target.data_model().decay(&param.ty);
+            let name = explained.name.clone().unwrap_or_else(|| format!("arg{i}"));
+            let object = object((&name, &ty), explained, n_parts);
+            n_parts += object.parts.len();
+            let is_named = i < self.sig.n_named();
+            let unnamed = if is_named { "" } else { ", after the ..." };
+            let place = match explained.place.kind {
+                PlaceKind::Nothing => "nothing is passed".into(),
+                _ => explained.place.to_string(),
             };
-            n_eightbytes += object.n_eightbytes();
-            object.draw(&mut canvas, &argument_lines(arg, &why, i));
-            places.argument(&object, &arg.place);
+            let classes = format!("{}{unnamed}", explained.classes);
+            object.draw(&mut canvas, &[place, classes]);
+            places.add(&object, &explained.place);
         }
-        self.result(&mut canvas, &mut places, &abi, &why, n_eightbytes);
+        let (ret, kind) = (&why.ret, why.ret.place.kind);
+        let result = object(("result", self.sig.result()), ret, n_parts);
+        if kind == PlaceKind::Pointer {
+            places.add(&result, &ret.place);
+        }
+        places.draw_call(&mut canvas);
+        let is_void = matches!(self.sig.result().kind(), Kind::Void);
+        if kind == PlaceKind::Never {
+            canvas.section("on return");
+            canvas.remark("never");
+        } else if !is_void {
+            canvas.section("on return");
+            result.draw(&mut canvas, &[ret.place.to_string(), ret.classes.clone()]);
+            places.draw_return(&mut canvas, &result);
+        }
         Ok(canvas.finish())
-    }
-
-    fn result(
-        &self,
-        canvas: &mut Canvas,
-        places: &mut Places<'_>,
-        abi: &FnAbi,
-        why: &Explanation,
-        first_colour: usize,
-    ) {
-        let result = Object {
-            name: "result",
-            ty: self.sig.result(),
-            first_colour,
-        };
-        places.result_pointer();
-        places.draw_call(canvas);
-        match (&abi.ret.place, abi.ret.returns) {
-            (Place::Ignore, Returns::Void) => return,
-            (Place::Ignore, Returns::Never) => {
-                canvas.section("on return");
-                canvas.remark("never");
-                return;
-            }
-            _ => {}
-        }
-        canvas.section("on return");
-        let lines = [why.ret.place.clone(), why.ret.classes.clone()];
-        result.draw(canvas, &lines);
-        places.draw_return(canvas, &result);
-    }
-
-    /// What is passed for a parameter of type `ty`: arrays and functions are pointers.
-    fn passed(&self, ty: &Type) -> Type {
-        self.target.data_model().decay(ty)
-    }
-
-    fn name(&self, i: usize) -> String {
-        match self.names.get(i) {
-            Some(Some(name)) => (*name).to_owned(),
-            _ => format!("arg{i}"),
-        }
     }
 }
 
-/// What stands to the right of an argument: where it goes, and its classes.
-fn argument_lines(arg: &ArgAbi, why: &Explanation, i: usize) -> [String; 2] {
-    let Some(explained) = why.args.get(i) else {
-        return [String::new(), String::new()];
+/// A value with its parts: those that are passed apart from each other, or the whole.
+fn object<'a>(
+    (name, ty): (&'a str, &'a Type),
+    explained: &'a Explained,
+    first_colour: usize,
+) -> Object<'a> {
+    let parts = explained.place.parts.iter();
+    let parts = parts.map(|part| part.offset * 8..(part.offset + part.size) * 8);
+    let mut parts: Vec<Range<u64>> = match explained.place.kind {
+        PlaceKind::Parts => parts.collect(),
+        _ => std::iter::once(0..ty.size() * 8).collect(),
     };
-    let place = match &arg.place {
-        Place::Ignore => "nothing is passed".into(),
-        _ => explained.place.clone(),
-    };
-    let unnamed = if arg.named { "" } else { ", after the ..." };
-    [place, format!("{}{unnamed}", explained.classes)]
+    // What is in two registers at once.
+    parts.dedup();
+    Object {
+        name,
+        ty,
+        spelled: &explained.ty,
+        parts,
+        first_colour,
+    }
+}
+
+/// The bytes of a type, its members as rows of a table name them, each with a colour of its own.
+pub(crate) fn layout(title: &str, remark: &str, ty: &Type) -> String {
+    let mut canvas = Canvas::new(title);
+    canvas.heading(title);
+    canvas.remark(remark);
+    let fields = ty.as_record().map_or(&[][..], |record| record.fields());
+    let bits = fields.iter().map(|field| {
+        let width = field.bit_field().map(|bits| u64::from(bits.width));
+        let from = field.offset_bits();
+        from..from + width.unwrap_or(field.ty().size() * 8)
+    });
+    Object {
+        name: "",
+        ty,
+        spelled: title,
+        parts: bits.collect(),
+        first_colour: 0,
+    }
+    .draw_alone(&mut canvas);
+    canvas.finish()
 }

@@ -32,21 +32,24 @@ impl Verify {
 
     #[cfg(has_calls)]
     fn report(&self) -> Result<Report, String> {
-        use cabi_verify::exhaustive::{self, Exhaustive};
+        use cabi_verify::exhaustive::Exhaustive;
+        use cabi_verify::tally::Results;
 
         cabi_verify::process::watch_signals();
+        let looking = plan::doing("looking for compilers, and what each can compile".to_owned());
         let (compilers, absent) = self.compilers.find()?;
+        drop(looking);
         let allowed = self.allow_self_inconsistent;
         let mut report = if self.exhaustive {
-            let mut plans = Vec::new();
+            let mut all = Results::default();
             for compiler in compilers {
                 let mut plan = Exhaustive::new(compiler).map_err(|e| e.to_string())?;
                 plan.at_once = self.compilers.at_once();
-                plans.push(plan);
+                all.compilers.extend(plan.run(&plan::bar())?.compilers);
             }
-            let all = plans.iter().map(|plan| plan.run(&plan::bar()));
-            let all: Vec<_> = all.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
-            exhaustive::report(&all, allowed)
+            let mut report = all.report(true, allowed);
+            report.name = "cabi verify".to_owned();
+            report
         } else {
             let plan = plan::plan(self, compilers)?;
             let run = plan.run(&plan::bar()).map_err(|e| e.to_string())?;

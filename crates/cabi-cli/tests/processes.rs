@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{cabi_in, here, libclang, missing, printed};
+use support::{here, libclang};
 
 /// Starts the command with a folder of its own for temporary files.
 fn start(args: &[&str], scratch: &Path) -> Child {
@@ -89,55 +89,4 @@ fn what_a_killed_run_leaves_is_gone_with_the_next_one() {
     wait_until(|| compilers() == 0);
     assert_eq!(run().wait().expect("it ended").code(), Some(0));
     assert!(is_empty(scratch.path()));
-}
-
-/// Reading the header is limited; the function has the limits that the command was started with.
-#[test]
-fn a_function_has_the_limits_of_its_user() {
-    if !libclang() {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let c = "#include <sys/resource.h>
-        long soft(int core) {
-            struct rlimit limit;
-            getrlimit(core ? RLIMIT_CORE : RLIMIT_AS, &limit);
-            return (long)limit.rlim_cur;
-        }";
-    std::fs::write(folder.path().join("lib.c"), c).expect("a file");
-    std::fs::write(folder.path().join("lib.h"), "long soft(int core);").expect("a file");
-    let mut cc = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()));
-    let cc = cc.args(["-shared", "-fPIC", "-o", "lib.so", "lib.c"]);
-    let Ok(built) = cc.current_dir(folder.path()).status() else {
-        return missing("cc: no such compiler");
-    };
-    assert!(built.success());
-    let own = std::fs::read_to_string("/proc/self/limits").expect("limits");
-    for (core, name) in [("1", "Max core file size"), ("0", "Max address space")] {
-        let line = own.lines().find_map(|line| line.strip_prefix(name));
-        let soft = line.and_then(|line| line.split_whitespace().next());
-        let expected = match soft.expect("a limit") {
-            "unlimited" => "-1",
-            bytes => bytes,
-        };
-        let args = ["call", "-i", "lib.h", "-l", "./lib.so", "soft", core];
-        let found = printed(&cabi_in(folder.path(), &args), 0);
-        assert_eq!(found.trim_end(), expected, "{name}");
-    }
-}
-
-#[test]
-fn a_folder_for_temporary_files_that_is_not_there_is_named() {
-    if !libclang() {
-        return;
-    }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cabi"));
-    command.args(["call", "-i", "stdlib.h", "abs", "3"]);
-    let output = command
-        .env("TMPDIR", "/nonexistent")
-        .output()
-        .expect("it runs");
-    assert_eq!(output.status.code(), Some(2));
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(message.contains("in /nonexistent:"), "{message}");
 }

@@ -100,26 +100,6 @@ fn results_are_printed_instead_of_the_report() {
 }
 
 #[test]
-fn no_difference_is_unexplained() {
-    let folder = folder();
-    for compiler in ["gcc", support::clang()] {
-        if !here(compiler) {
-            continue;
-        }
-        let args = [
-            "fuzz", "--count", "600", "--seed", "3", "--json", "--cc", compiler,
-        ];
-        let found = json(&printed(&cabi(folder.path(), &args), 0));
-        let found = &found["compilers"][0];
-        assert_eq!(found["signatures"], 600);
-        assert!(found["same"].as_u64() > Some(450), "{found}");
-        // Most in both directions.
-        assert!(found["calls"].as_u64() > Some(850), "{found}");
-        assert_eq!(found["failures"], Value::Array(Vec::new()));
-    }
-}
-
-#[test]
 fn parts_joined_are_the_whole() {
     if !here("gcc") {
         return;

@@ -43,7 +43,7 @@ macro_rules! transcripts {
     )* };
 }
 
-transcripts! { call command compiled_code effects explain fuzz lies limits verdicts verify }
+transcripts! { call command compiled_code diff effects explain fuzz layout lies limits verdicts verify }
 
 /// Runs all cases, and fails with what is wrong in any of them.
 fn run_file(text: &str) {

@@ -19,51 +19,26 @@ fn print() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let file = PathBuf::from(args.next().ok_or("usage: header FILE [CLANG ARGUMENTS]")?);
     let header = parse_file(&file, &Options::new().args(args))?;
-    for record in &header.records {
-        println!(
-            "{}: {} bytes, aligned to {}",
-            record.name,
-            record.ty.size(),
-            record.ty.align()
-        );
-        for field in record
-            .ty
-            .as_record()
-            .into_iter()
-            .flat_map(|record| record.fields())
-        {
-            println!(
-                "  bit {:5} {}: {}",
-                field.offset_bits(),
-                field.name().unwrap_or("<anonymous>"),
-                field.ty()
-            );
+    for named in &header.records {
+        let (size, align) = (named.ty.size(), named.ty.align());
+        println!("{}: {size} bytes, aligned to {align}", named.name);
+        let record = named.ty.as_record();
+        for field in record.into_iter().flat_map(|record| record.fields()) {
+            let name = field.name().unwrap_or("<anonymous>");
+            println!("  bit {:5} {name}: {}", field.offset_bits(), field.ty());
         }
     }
     for prototype in &header.prototypes {
-        let params: Vec<String> = prototype
-            .params
-            .iter()
-            .map(|(_, ty)| ty.to_string())
-            .collect();
-        let variadic = if prototype.variadic { ", ..." } else { "" };
-        println!(
-            "{} {}({}{variadic})",
-            prototype.ret,
-            prototype.name,
-            params.join(", ")
-        );
+        println!("{}: {}", prototype.name, prototype.signature());
     }
     for constant in header.constants.iter().chain(&header.macros) {
         println!("{}: {} {}", constant.name, constant.ty, constant.value);
     }
     for skipped in &header.skipped {
+        let (at, key) = (&skipped.location, skipped.reason.key());
         println!(
-            "{}: {} is left out ({}): {}",
-            skipped.location,
-            skipped.name,
-            skipped.reason.key(),
-            skipped.reason
+            "{at}: {} is left out ({key}): {}",
+            skipped.name, skipped.reason
         );
     }
     Ok(())

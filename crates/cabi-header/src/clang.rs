@@ -1,75 +1,36 @@
 //! The only module that calls C: libclang through `clang-sys`, wrapped in owners that dispose and borrows that cannot outlive them. Here are
 //! the library, its sessions and units; declarations and types are in `cursor.rs`.
 //!
-//! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a thread-local variable and panics when a
-//! function is missing, so a [`Session`] has a thread of its own, and loading checks every function used here. What no C header needs
-//! (modules, completion) is not wrapped.
+//! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a thread-local variable, so a [`Session`] has a thread of
+//! its own. What no C header needs (modules, completion) is not wrapped.
 
 mod cursor;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
 use clang_sys::*;
 
+use crate::header_error::{HeaderError, SourceError};
+use crate::location::Location;
+
 pub(crate) use cursor::{Cursor, Token, Ty};
 
-/// The functions of libclang that this file calls.
-macro_rules! used_functions {
-    ($check:ident) => {
-        $check!(
-            clang_createIndex clang_disposeIndex clang_parseTranslationUnit2 clang_disposeTranslationUnit
-            clang_getCString clang_disposeString clang_getNumDiagnostics clang_getDiagnostic clang_disposeDiagnostic
-            clang_getDiagnosticSeverity clang_getDiagnosticSpelling clang_getDiagnosticLocation clang_getDiagnosticOption
-            clang_getExpansionLocation clang_getFileName clang_getTranslationUnitCursor clang_visitChildren
-            clang_getCursorKind clang_getCursorSpelling clang_getCursorType clang_getCursorLocation clang_getCursorExtent
-            clang_getRangeStart clang_getRangeEnd clang_getCursorPrettyPrinted clang_Cursor_getStorageClass
-            clang_Cursor_isFunctionInlined clang_getCursorDefinition clang_hashCursor
-            clang_equalCursors clang_Cursor_isNull clang_isInvalidDeclaration clang_getTypedefDeclUnderlyingType
-            clang_getEnumDeclIntegerType clang_getEnumConstantDeclValue clang_getFieldDeclBitWidth
-            clang_Cursor_getOffsetOfField clang_Cursor_getArgument clang_isAttribute
-            clang_Cursor_isBitField clang_getTypeSpelling clang_getCanonicalType
-            clang_getTypeDeclaration clang_Type_getSizeOf clang_Type_getAlignOf clang_getPointeeType clang_getElementType
-            clang_getNumElements clang_getArrayElementType clang_getArraySize clang_Type_getNamedType
-            clang_Type_getModifiedType clang_Type_getValueType clang_Type_visitFields clang_getResultType
-            clang_getNumArgTypes clang_getArgType clang_isFunctionTypeVariadic clang_getFunctionTypeCallingConv
-            clang_Cursor_getTranslationUnit clang_Cursor_isMacroFunctionLike clang_tokenize clang_disposeTokens
-            clang_getTokenSpelling clang_getTokenLocation clang_getLocationForOffset clang_File_isEqual clang_getRange clang_getTokenKind clang_getEnumConstantDeclUnsignedValue clang_Cursor_getMangling
-            clang_getFileContents clang_isExpression clang_getCursorLinkage clang_getCursorSemanticParent clang_CXXMethod_isVirtual clang_isVirtualBase
-            clang_getInclusions clang_getTranslationUnitTargetInfo clang_TargetInfo_getTriple clang_TargetInfo_dispose
-        )
-    };
-}
-
-/// Why there is no libclang to ask.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum LoadError {
-    /// No library was found, or it could not be opened: the loader's message.
-    Missing(String),
-    /// The library at the path lacks a function.
-    TooOld {
-        path: PathBuf,
-        function: &'static str,
-    },
-}
-
-fn library() -> Result<Arc<SharedLibrary>, LoadError> {
-    static LIBRARY: OnceLock<Result<Arc<SharedLibrary>, LoadError>> = OnceLock::new();
+fn library() -> Result<Arc<SharedLibrary>, HeaderError> {
+    static LIBRARY: OnceLock<Result<Arc<SharedLibrary>, HeaderError>> = OnceLock::new();
     LIBRARY
         .get_or_init(|| {
             // Searches LIBCLANG_PATH, `llvm-config`, the loader's directories and /usr/lib/llvm-*/lib, also for versioned names.
-            let loaded = load_manually().map_err(LoadError::Missing)?;
-            macro_rules! check {
-                ($($name:ident)*) => {
-                    $(if loaded.functions.$name.is_none() {
-                        return Err(LoadError::TooOld { path: loaded.path().to_owned(), function: stringify!($name) });
-                    })*
-                };
+            let loaded =
+                load_manually().map_err(|searched| HeaderError::NoLibclang { searched })?;
+            // What is called here, version 11 has; `clang-sys` panics where a function is missing.
+            if loaded.version() < Some(Version::V11_0) {
+                let path = loaded.path().to_owned();
+                return Err(HeaderError::OldLibclang { path });
             }
-            used_functions!(check);
             Ok(Arc::new(loaded))
         })
         .clone()
@@ -85,32 +46,27 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Runs `work` with a session, on a thread of its own. `None` if the system has no thread to give.
+    /// Runs `work` with a session, on a thread of its own.
     pub(crate) fn run<T: Send>(
-        work: impl FnOnce(Result<&Self, LoadError>) -> T + Send,
-    ) -> Option<T> {
+        work: impl FnOnce(&Self) -> Result<T, HeaderError> + Send,
+    ) -> Result<T, HeaderError> {
         std::thread::scope(|scope| {
-            let start = || match Self::new() {
-                Ok(session) => work(Ok(&session)),
-                Err(error) => work(Err(error)),
-            };
             let thread = std::thread::Builder::new()
                 .stack_size(STACK)
-                .spawn_scoped(scope, start)
-                .ok()?;
-            match thread.join() {
-                Ok(result) => Some(result),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+                .spawn_scoped(scope, || work(&Self::new()?))
+                .map_err(|_| HeaderError::NoThread)?;
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
     /// Loads libclang, if this process has not yet.
-    fn new() -> Result<Self, LoadError> {
+    fn new() -> Result<Self, HeaderError> {
         let library = library()?;
         // Only this thread's variable, which ends with the thread.
         set_library(Some(Arc::clone(&library)));
-        // SAFETY: takes two flags; `library` says that the function exists.
+        // SAFETY: takes two flags.
         let index = unsafe { clang_createIndex(0, 0) };
         Ok(Self { index, library })
     }
@@ -231,7 +187,7 @@ impl Unit<'_> {
                         is_fatal: severity >= CXDiagnostic_Fatal,
                         message: text(clang_getDiagnosticSpelling(raw)),
                         option: text(clang_getDiagnosticOption(raw, ptr::null_mut())),
-                        place: Place::new(location),
+                        place: SourcePlace::new(location),
                         rest: if is_error {
                             after(self.raw, location).1
                         } else {
@@ -264,14 +220,25 @@ pub(crate) struct Diagnostic {
     pub(crate) message: String,
     /// The warning's option, as `-Wunknown-attributes`.
     pub(crate) option: String,
-    pub(crate) place: Place,
+    pub(crate) place: SourcePlace,
     /// Of an error: the source after it, up to the next semicolon or brace.
     pub(crate) rest: String,
 }
 
+impl From<&Diagnostic> for SourceError {
+    fn from(diagnostic: &Diagnostic) -> Self {
+        let location = diagnostic.place.clone().location();
+        Self {
+            location: Some(location).filter(|location| !location.file.is_empty()),
+            column: diagnostic.place.column,
+            message: diagnostic.message.clone(),
+        }
+    }
+}
+
 /// A position in a source file, where macros are expanded.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct SourcePlace {
     pub(crate) file: String,
     pub(crate) line: u32,
     /// Bytes from the start of the line, counted from 1.
@@ -280,7 +247,13 @@ pub(crate) struct Place {
     pub(crate) offset: u32,
 }
 
-impl Place {
+impl SourcePlace {
+    /// Without the column.
+    pub(crate) fn location(self) -> Location {
+        let Self { file, line, .. } = self;
+        Location { file, line }
+    }
+
     /// # Safety
     /// `location` belongs to a live unit.
     unsafe fn new(location: CXSourceLocation) -> Self {
@@ -308,12 +281,10 @@ impl Place {
 /// # Safety
 /// `unit` is live, and `location` belongs to it.
 unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<u8>, String) {
-    let (mut file, mut offset, mut size) = (ptr::null_mut(), 0, 0);
-    // SAFETY: the location and the unit are live; results are written to our variables, line and column are not asked for; the contents,
-    // `size` bytes unless null, live as long as the unit.
-    let contents = unsafe {
-        let (line, column) = (ptr::null_mut(), ptr::null_mut());
-        clang_getExpansionLocation(location, &mut file, line, column, &mut offset);
+    let mut size = 0;
+    // SAFETY: the location and the unit are live; the contents, `size` bytes unless null, live as long as the unit.
+    let (contents, offset) = unsafe {
+        let (file, offset) = expansion(location);
         if file.is_null() {
             return (None, String::new());
         }
@@ -321,9 +292,9 @@ unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<
         if contents.is_null() {
             return (None, String::new());
         }
-        std::slice::from_raw_parts(contents.cast::<u8>(), size)
+        let contents = std::slice::from_raw_parts(contents.cast::<u8>(), size);
+        (contents, offset as usize)
     };
-    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     let before = offset.checked_sub(1).and_then(|at| contents.get(at));
     let rest = contents.get(offset..).unwrap_or_default();
     let rest = rest.get(..REST).unwrap_or(rest);
@@ -337,17 +308,10 @@ unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<
 /// # Safety
 /// `unit` is live, and `range` belongs to it.
 unsafe fn expanded(unit: CXTranslationUnit, range: CXSourceRange) -> Option<CXSourceRange> {
-    let place = |location| {
-        let (mut file, mut offset) = (ptr::null_mut(), 0);
-        let (line, column) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: the location is live (above), the results are written to our variables, line and column are not asked for.
-        unsafe { clang_getExpansionLocation(location, &mut file, line, column, &mut offset) };
-        (file, offset)
-    };
     // SAFETY: unit and range are live; the file is the unit's.
     unsafe {
-        let (file, start) = place(clang_getRangeStart(range));
-        let (last, end) = place(clang_getRangeEnd(range));
+        let (file, start) = expansion(clang_getRangeStart(range));
+        let (last, end) = expansion(clang_getRangeEnd(range));
         if file.is_null() || clang_File_isEqual(file, last) == 0 {
             return None;
         }
@@ -356,23 +320,16 @@ unsafe fn expanded(unit: CXTranslationUnit, range: CXSourceRange) -> Option<CXSo
     }
 }
 
-/// Of a location, only the bytes from the start of its file.
+/// The file of a location, where macros are expanded, and its bytes from the start of that.
 ///
 /// # Safety
 /// `location` belongs to a live unit.
-unsafe fn offset(location: CXSourceLocation) -> u32 {
-    let mut offset = 0;
-    // SAFETY: the location is live (above), the result is written to our variable, and nothing else is asked for.
-    unsafe {
-        clang_getExpansionLocation(
-            location,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            &mut offset,
-        );
-    }
-    offset
+unsafe fn expansion(location: CXSourceLocation) -> (CXFile, u32) {
+    let (mut file, mut offset) = (ptr::null_mut(), 0);
+    let (line, column) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the location is live (above), the results are written to our variables, line and column are not asked for.
+    unsafe { clang_getExpansionLocation(location, &mut file, line, column, &mut offset) };
+    (file, offset)
 }
 
 /// Copies a string of libclang's and disposes of it.

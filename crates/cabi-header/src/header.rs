@@ -265,7 +265,7 @@ pub struct Declared {
     /// What it declares.
     pub kind: DeclaredKind,
     /// Whether the text itself declares it, not a file it includes.
-    pub in_text: bool,
+    pub(crate) in_text: bool,
     /// Where.
     pub location: Location,
 }
@@ -297,8 +297,20 @@ pub struct NamedType {
     pub written: Written,
     /// Of a record: its members as they were written, in the order of [`Record::fields`](cabi::Record::fields).
     pub members: Vec<Written>,
+    /// Of a record: the types of its members as clang spells them, in the same order. Of a typedef: the type it names, alone.
+    pub spelled: Vec<Spelled>,
     /// Where it is declared.
     pub location: Location,
+}
+
+/// The type of a member as clang spells it, typedefs and qualifiers included.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Spelled {
+    /// The type: `const char *`, `size_t`; of a record without a name `struct {..}`, also as the element of an array.
+    pub ty: String,
+    /// The members of that record without a name.
+    pub members: Vec<Spelled>,
 }
 
 impl NamedType {
@@ -310,6 +322,7 @@ impl NamedType {
             written: Written::Type(ty.clone()),
             ty,
             members: Vec::new(),
+            spelled: Vec::new(),
             location: Location::none(),
         }
     }

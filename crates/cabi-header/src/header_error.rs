@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::clang::{Diagnostic, Place};
 use crate::location::Location;
 
 /// An error in the source.
@@ -16,19 +15,6 @@ pub struct SourceError {
     pub column: u32,
     /// What clang says.
     pub message: String,
-}
-
-impl SourceError {
-    pub(crate) fn of(diagnostic: &Diagnostic) -> Self {
-        let Place {
-            file, line, column, ..
-        } = diagnostic.place.clone();
-        Self {
-            location: (!file.is_empty()).then_some(Location { file, line }),
-            column,
-            message: diagnostic.message.clone(),
-        }
-    }
 }
 
 impl fmt::Display for SourceError {
@@ -53,8 +39,6 @@ pub enum HeaderError {
     OldLibclang {
         /// Where it was found.
         path: PathBuf,
-        /// A function it lacks.
-        function: &'static str,
     },
     /// The system has no thread for libclang.
     NoThread,
@@ -98,11 +82,11 @@ impl fmt::Display for HeaderError {
                  libclang1-19 libclang-common-19-dev; Fedora: dnf install clang-libs; macOS: brew install llvm) or let LIBCLANG_PATH name \
                  its directory ({searched})"
             ),
-            Self::OldLibclang { path, function } => {
+            Self::OldLibclang { path } => {
+                let path = path.display();
                 write!(
                     f,
-                    "{}: this libclang is too old, it lacks {function}; version 11 or later is needed",
-                    path.display()
+                    "{path}: this libclang is too old, version 11 or later is needed"
                 )
             }
             Self::NoThread => f.write_str("no thread could be started for libclang"),

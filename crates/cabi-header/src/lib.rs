@@ -46,11 +46,13 @@ mod reason;
 mod to_c;
 mod written;
 
-pub use header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped};
+pub use header::{
+    Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped, Spelled,
+};
 pub use header_error::{HeaderError, SourceError};
 pub use location::Location;
 pub use options::Options;
-pub use parse::{parse, parse_file};
+pub use parse::{parse, parse_file, warnings};
 pub use reason::Reason;
 pub use to_c::{Emitter, ToCError, declaration};
 pub use written::Written;

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::clang::{Cursor, Place};
-
 /// A place in a source file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -15,12 +13,6 @@ pub struct Location {
 }
 
 impl Location {
-    /// The place of a declaration.
-    pub(crate) fn of(cursor: Cursor<'_>) -> Self {
-        let Place { file, line, .. } = cursor.place();
-        Self { file, line }
-    }
-
     /// The place of what stands in no file.
     pub(crate) fn none() -> Self {
         Self {

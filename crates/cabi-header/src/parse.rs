@@ -26,7 +26,7 @@ mod written;
 
 use std::path::Path;
 
-use crate::clang::{LoadError, Session};
+use crate::clang::Session;
 use crate::header::Header;
 use crate::header_error::HeaderError;
 use crate::options::Options;
@@ -72,19 +72,42 @@ pub fn parse_file(path: &Path, options: &Options) -> Result<Header, HeaderError>
 /// # Ok::<(), HeaderError>(())
 /// ```
 pub fn parse(text: &str, options: &Options) -> Result<Header, HeaderError> {
-    let read = Session::run(|session| read_in(session, text, options));
-    read.unwrap_or(Err(HeaderError::NoThread))
+    Session::run(|session| read_in(session, text, options))
 }
 
-fn read_in(
-    session: Result<&Session, LoadError>,
-    text: &str,
-    options: &Options,
-) -> Result<Header, HeaderError> {
-    let session = session.map_err(|error| match error {
-        LoadError::Missing(searched) => HeaderError::NoLibclang { searched },
-        LoadError::TooOld { path, function } => HeaderError::OldLibclang { path, function },
-    })?;
+/// What clang warns of in `text` itself, not in what it includes, each warning with its option; nothing where the text has errors. Bodies of functions are not
+/// looked at: an expression is put into `__typeof__`.
+///
+/// # Errors
+/// [`HeaderError`]: no libclang, and arguments clang does not take.
+///
+/// # Example
+/// ```
+/// use cabi_header::{HeaderError, Options, warnings};
+///
+/// let text = "int printf(const char *, ...); typedef __typeof__(printf(\"%d\", 1.5)) t;";
+/// let found = match warnings(text, &Options::new()) {
+///     Err(HeaderError::NoLibclang { .. }) => return Ok(()),
+///     read => read?,
+/// };
+/// assert_eq!(found, ["format specifies type 'int' but the argument has type 'double' [-Wformat]"]);
+/// # Ok::<(), HeaderError>(())
+/// ```
+pub fn warnings(text: &str, options: &Options) -> Result<Vec<String>, HeaderError> {
+    Session::run(|session| {
+        let unit = Source::new(session, text, options)?.run("")?;
+        let all = unit.diagnostics();
+        let own = unit.cursor().name();
+        let found = all.iter().filter(|one| one.place.file == own);
+        let text = found.map(|one| format!("{} [{}]", one.message, one.option));
+        Ok(match all.iter().any(|one| one.is_error) {
+            true => Vec::new(),
+            false => text.collect(),
+        })
+    })
+}
+
+fn read_in(session: &Session, text: &str, options: &Options) -> Result<Header, HeaderError> {
     let source = Source::new(session, text, options)?;
     let unit = source.run("")?;
     let pragmas = source.pragmas(&unit);

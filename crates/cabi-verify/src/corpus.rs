@@ -214,13 +214,7 @@ impl CorpusFile {
         let mut blocks: Vec<Block> = Vec::new();
         for (n, &start) in starts.iter().enumerate() {
             let end = starts.get(n + 1).copied().unwrap_or(lines.len());
-            let block = reader::BlockReader {
-                path,
-                lines: &lines,
-                at: start,
-                end,
-            }
-            .read()?;
+            let block = reader::read(path, lines.get(..end).unwrap_or_default(), start)?;
             if let Some(other) = blocks.iter().find(|other| other.name == block.name) {
                 let why = format!(
                     "`{}` is also the name of the block in line {}",

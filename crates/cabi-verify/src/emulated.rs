@@ -11,10 +11,10 @@ use std::process::Command;
 
 use cabi::{FnAbi, Type};
 
-use crate::assembly::Question;
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError};
 use crate::pattern::{Painter, Pattern};
+use crate::places::{Outcome, Question};
 use crate::run::program::calls_of;
 use program::{Call, text};
 
@@ -41,35 +41,8 @@ pub enum Stubs {
     S390X,
 }
 
-/// What the caller of a question and its callee showed: of how many values each had the right ones, or the first one that was elsewhere.
-#[derive(Clone, Debug)]
-pub struct Outcome([Result<usize, String>; 2]);
-
-impl Outcome {
-    /// The values of both.
-    ///
-    /// # Errors
-    /// The first value that was elsewhere.
-    pub fn n_values(&self) -> Result<usize, String> {
-        let side = |side: &str, shown: &Result<usize, String>| {
-            shown.clone().map_err(|why| format!("{side}, {why}"))
-        };
-        Ok(side("caller", &self.0[0])? + side("callee", &self.0[1])?)
-    }
-
-    /// Whether the compiler's caller has values where `FnAbi` says, and its callee does not.
-    pub fn is_self_inconsistent(&self) -> bool {
-        self.0[0].is_ok() && self.0[1].is_err()
-    }
-
-    /// Whether the callee read its arguments and returned its result where `FnAbi` says.
-    pub fn callee_agrees(&self) -> bool {
-        self.0[1].is_ok()
-    }
-}
-
 /// A question with its values and their places.
-struct Asked<'a> {
+struct PlacedQuestion<'a> {
     question: &'a Question,
     abi: &'a FnAbi,
     args: Vec<Pattern>,
@@ -95,16 +68,19 @@ impl Emulated {
         compiler: (&Reference, &[&str]),
         linker: (&Reference, &[&str]),
     ) -> Result<Vec<Outcome>, ReferenceError> {
-        let asked: Vec<Asked<'_>> = asked
+        let asked: Vec<PlacedQuestion<'_>> = asked
             .iter()
             .map(|(question, abi)| self.asked(question, abi))
             .collect();
-        let (calls, planned) = self.calls(&asked);
+        let calls = |one| Ok([self.call(one, false)?, self.call(one, true)?]);
+        let planned: Vec<Result<[Call; 2], String>> = asked.iter().map(calls).collect();
+        // The text of one that cannot be called is not there.
         let can = asked
             .iter()
             .zip(&planned)
-            .filter(|(_, planned)| planned.is_ok());
+            .filter(|(_, calls)| calls.is_ok());
         let theirs: String = can.map(|(one, _)| one.question.text.as_str()).collect();
+        let calls: Vec<Call> = planned.iter().flatten().flatten().cloned().collect();
         let ours = text(&self.stubs, &calls);
         let files = [
             File {
@@ -143,21 +119,8 @@ impl Emulated {
         });
         Ok(outcomes.collect())
     }
-}
 
-impl Emulated {
-    /// The two calls of each question that can be called. The text of another one is not there.
-    fn calls(&self, asked: &[Asked<'_>]) -> (Vec<Call>, Vec<Result<(), String>>) {
-        let mut calls = Vec::new();
-        let planned = asked.iter().map(|one| {
-            calls.extend([self.call(one, false)?, self.call(one, true)?]);
-            Ok(())
-        });
-        let planned = planned.collect();
-        (calls, planned)
-    }
-
-    fn asked<'a>(&self, question: &'a Question, abi: &'a FnAbi) -> Asked<'a> {
+    fn asked<'a>(&self, question: &'a Question, abi: &'a FnAbi) -> PlacedQuestion<'a> {
         let mut painter = Painter::default();
         let mut paint = |ty: &Type| {
             let mut pattern = painter.paint(ty);
@@ -171,14 +134,10 @@ impl Emulated {
             }
             pattern
         };
-        let args = question
-            .sig
-            .params()
-            .iter()
-            .map(|param| paint(&param.ty))
-            .collect();
+        let params = question.sig.params().iter();
+        let args = params.map(|param| paint(&param.ty)).collect();
         let result = paint(question.sig.result());
-        Asked {
+        PlacedQuestion {
             question,
             abi,
             args,

@@ -1,68 +1,58 @@
-//! Calls that show every transition of argument assignment, both directions, against one compiler.
+//! Every transition of argument assignment as a signature, for the runner of `signatures`: calls that show it in both directions, against one compiler.
 //!
 //! For each state and shape there is a function `f(longs, doubles, record on the stack, VALUE, long, double, record in memory)`: what comes
 //! before the value makes the state, what comes after shows the state it leads to. The value's type is one of several of its shape
 //! (`exhaustive/types.rs`), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
 //!
-//! ```text
-//! transitions ──▶ C text, one per vector level ──▶ units ──▶ images of registers and stack (check::registers) ──▶ Cranelift (verify::units)
-//! ```
-//!
-//! Images show that `FnAbi` is right, Cranelift that its lowering does what `FnAbi` says. What cannot be checked with one type, because the
-//! compiler refuses it or disagrees with itself, is tried with the next of the same shape; nothing is counted that did not run.
+//! What cannot be checked with one type, because the compiler refuses it or disagrees with itself, is tried with the next of the same shape; nothing
+//! is counted as shown that did not run in both directions.
 
 use std::collections::BTreeMap;
 
-use clif_cabi_jit::Settings;
-
 use crate::build::{feature_flags, needs};
 use crate::check::calls::all_settings;
-use crate::states::{Measure, Shape, Transition};
+use crate::generate::Signature;
+use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit, subject};
+use crate::states::{Coverage, Measure, Shape, Transition};
+use crate::tally::{Found, Results};
 use crate::threads::at_once;
-use crate::verify::units::{Mistake, OtherSide};
-use crate::verify::{Compiler, Progress, VerifyError};
+use crate::verdict::Verdict;
+use crate::verify::units::{Calls, Mistake, OtherSide};
+use crate::verify::{Compiler, ProgramLimit, Progress, VerifyError};
 
 mod functions;
-mod report;
-mod result;
-mod run_cases;
-
 mod types;
 
-pub use report::report;
-pub use result::{
-    DifferingTransition, ExhaustiveRun, KEYS, KNOWN_BUG, OneDirection, REFUSED_HERE, REFUSED_THERE,
-    SELF_INCONSISTENT, SetAside,
-};
+use functions::Function;
+use types::Types;
 
 /// Everything that is to be run against one compiler.
 #[derive(Debug)]
 pub struct Exhaustive {
-    /// The compiler at its own vector level.
-    own: Level,
-    /// The same at wider ones.
-    wider: Vec<Level>,
+    /// The compiler at its own vector level, then at wider ones.
+    levels: Vec<Level>,
     /// Levels that this machine or the compiler has not, with the reason.
     absent: Vec<(&'static str, String)>,
     /// Of so many states one is run with each shape, not the same one with all: with 1 all are.
     pub stride: usize,
     /// Compilers and child processes at once.
     pub at_once: usize,
-    /// Engine settings with their names; the cases take turns.
-    pub settings: Vec<(String, Settings)>,
     /// What is made wrong on purpose, usually nothing.
     pub mistake: Mistake,
     /// The states and shapes.
-    pub(crate) measure: Measure,
+    measure: Measure,
 }
 
 /// A compiler at one vector level.
 #[derive(Debug)]
 struct Level {
     compiler: Compiler,
-    /// The types of each shape, by their numbers in [`types::TYPES`].
-    shapes: BTreeMap<Shape, Vec<usize>>,
+    /// The types of each shape.
+    shapes: BTreeMap<Shape, Types>,
 }
+
+/// So many transitions tell whether it is worth going on.
+const SAMPLE: usize = 400;
 
 impl Exhaustive {
     /// Everything, against `compiler` and against the same with the flags of wider vector levels than its own.
@@ -70,37 +60,45 @@ impl Exhaustive {
     /// # Errors
     /// [`VerifyError`] if the compiler cannot be asked.
     pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
-        let measure = measure(&compiler);
+        let convention = compiler.target().convention();
+        let measure = match compiler.ms_abi {
+            true => Measure::Win64,
+            false => convention.and_then(Measure::of).unwrap_or_default(),
+        };
         let mut plan = Self {
-            own: Level::new(compiler, measure),
+            levels: vec![Level::new(compiler, measure)],
             measure,
-            wider: Vec::new(),
             absent: Vec::new(),
             stride: 1,
             at_once: at_once(),
-            settings: all_settings(),
             mistake: Mistake::default(),
         };
         // By reference wider vectors are like any record.
-        let wider_levels = match measure {
-            Measure::SysV => &["avx", "avx512f"][..],
+        let wider: &[&str] = match measure {
+            Measure::SysV => &["avx", "avx512f"],
             _ => &[],
         };
-        for feature in wider_levels {
+        for feature in wider {
             if plan.shapes_left().next().is_none() {
                 break;
             }
-            match wider(&plan.own.compiler, feature)? {
-                Ok(level) => plan.wider.push(level),
-                Err(why) => plan.absent.push((feature, why)),
+            let (own, features) = (plan.compiler(), [(*feature).to_owned()]);
+            let reference = own.reference.with_flags(&feature_flags(&features));
+            match Compiler::new(reference, Some(own.policy)) {
+                Ok(compiler) => plan.levels.push(Level::new(compiler, measure)),
+                Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
+                    plan.absent.push((feature, error.to_string()));
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(plan)
     }
 
-    /// All levels, narrow ones first.
-    fn levels(&self) -> impl Iterator<Item = &Level> {
-        std::iter::once(&self.own).chain(&self.wider)
+    /// The narrowest level at which there are types of `shape`.
+    fn level_of(&self, shape: Shape) -> Option<usize> {
+        let has = |level: &Level| level.shapes.contains_key(&shape);
+        self.levels.iter().position(has)
     }
 
     /// Shapes that no type has at any of the levels.
@@ -109,15 +107,14 @@ impl Exhaustive {
         shapes.filter(|shape| self.level_of(*shape).is_none())
     }
 
-    /// The narrowest level at which there are types of `shape`.
-    fn level_of(&self, shape: Shape) -> Option<usize> {
-        let has = |level: &Level| level.shapes.contains_key(&shape);
-        self.levels().position(has)
-    }
-
     /// The compiler at its own vector level.
     pub fn compiler(&self) -> &Compiler {
-        &self.own.compiler
+        &self.levels[0].compiler
+    }
+
+    /// Whether there are types for every shape, wherever this machine has the registers.
+    pub fn has_all_shapes(&self) -> bool {
+        !self.absent.is_empty() || self.shapes_left().next().is_none()
     }
 
     /// How many transitions are to be run.
@@ -126,52 +123,17 @@ impl Exhaustive {
     }
 
     /// The shapes of which nothing can be run, with the reason.
-    pub fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
+    fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
         // Most of System V's shapes are none of Win64's.
         let left = (self.measure != Measure::Win64).then(|| self.shapes_left());
-        let why = self
-            .absent
-            .iter()
-            .map(|(name, why)| format!("no {name}: {why}"));
-        let why = why.collect::<Vec<_>>().join("; ");
-        left.into_iter().flatten().map(move |shape| {
-            let why = if why.is_empty() {
-                "no type of this compiler has it"
-            } else {
-                &why
-            };
-            (shape, why.to_owned())
-        })
-    }
-
-    /// Runs it.
-    ///
-    /// # Errors
-    /// [`VerifyError`]: no processes or memory, an interrupt.
-    pub fn run(&self, progress: Progress<'_>) -> Result<ExhaustiveRun<'_>, VerifyError> {
-        let mut run = ExhaustiveRun::new(self);
-        let all: Vec<Transition> = self.wanted().collect();
-        // A compiler with another convention fails nearly everywhere, and a process dies of each: a sample tells.
-        let sample = if all.len() > 2 * SAMPLE {
-            // Odd, as the number of shapes is not: all of them are in it.
-            (all.len() / SAMPLE) | 1
-        } else {
-            1
+        let why = self.absent.iter();
+        let why: Vec<String> = why.map(|(name, why)| format!("no {name}: {why}")).collect();
+        let why = match why.is_empty() {
+            true => "no type of this compiler has it".to_owned(),
+            false => why.join("; "),
         };
-        let (first, rest): (Vec<_>, Vec<_>) = all
-            .iter()
-            .copied()
-            .enumerate()
-            .partition(|(i, _)| i % sample == 0);
-        for part in [first, rest] {
-            let part: Vec<Transition> =
-                part.into_iter().map(|(_, transition)| transition).collect();
-            if run.stopped {
-                break;
-            }
-            run_cases::run_all(&mut run, part, progress)?;
-        }
-        Ok(run)
+        let left = left.into_iter().flatten();
+        left.map(move |shape| (shape, why.clone()))
     }
 
     /// Of each shape every n-th of the states that arguments can leave, from another one on.
@@ -188,58 +150,184 @@ impl Exhaustive {
         })
     }
 
-    /// How the calls of one side are made: images of registers are those of x86-64, in this process.
-    pub(crate) fn ways(&self) -> &'static [OtherSide] {
-        match self.own.compiler.programs {
-            None if cfg!(target_arch = "x86_64") => &OtherSide::EACH,
-            _ => &[OtherSide::Cranelift],
+    /// Runs it, and counts under the compiler at its own level.
+    ///
+    /// # Errors
+    /// No processes or memory, a compiler that cannot be asked, an interrupt.
+    pub fn run(&self, progress: Progress<'_>) -> Result<Results, String> {
+        let mut results = Results::new(Vec::new(), std::slice::from_ref(self.compiler()));
+        let tally = &mut results.compilers[0];
+        tally.coverage = Coverage::of(self.measure);
+        let states = self.measure.states();
+        let n_states = states.filter(|state| self.measure.reaches(*state)).count();
+        for (shape, why) in self.shapes_absent() {
+            tally.left_out(&format!("{shape}: {why}"), n_states as u64);
         }
+        let mut seen = Seen {
+            ran: Coverage::of(self.measure),
+            results,
+        };
+        let start = std::time::Instant::now();
+        let all: Vec<Transition> = self.wanted().collect();
+        // A compiler with another convention fails nearly everywhere, and a process dies of each: a sample tells.
+        let sample = match all.len() > 2 * SAMPLE {
+            // Odd, as the number of shapes is not: all of them are in it.
+            true => (all.len() / SAMPLE) | 1,
+            false => 1,
+        };
+        let is_first = |(i, _): &(usize, &Transition)| i % sample == 0;
+        let (first, rest): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(is_first);
+        let mut asked = Vec::new();
+        for part in [first, rest] {
+            let tally = &mut seen.results.compilers[0];
+            if 2 * tally.failures.len() > all.len().min(SAMPLE) {
+                let why = "stopped: more than half of a sample differs";
+                tally.left_out(why, part.len() as u64);
+                break;
+            }
+            let mut open: Vec<(Transition, usize)> = Vec::new();
+            open.extend(part.into_iter().map(|(_, transition)| (*transition, 0)));
+            asked.extend(open.iter().map(|(transition, _)| *transition));
+            while !open.is_empty() {
+                open = self.run_each(open, &mut seen, progress)?;
+            }
+        }
+        let Seen { ran, mut results } = seen;
+        let tally = &mut results.compilers[0];
+        asked.retain(|one| !ran.has(*one));
+        tally.missed = asked.iter().map(Transition::to_string).collect();
+        tally.seconds = start.elapsed().as_secs_f64() * self.at_once as f64;
+        Ok(results)
+    }
+
+    /// Makes the calls of a function for each transition, with the type whose turn it is. What is to be tried with another type comes back.
+    fn run_each(
+        &self,
+        open: Vec<(Transition, usize)>,
+        seen: &mut Seen,
+        progress: Progress<'_>,
+    ) -> Result<Vec<(Transition, usize)>, String> {
+        let mut of_level = vec![Vec::new(); self.levels.len()];
+        for (transition, turn) in open {
+            if let Some(level) = self.level_of(transition.shape)
+                && let Some(types) = self.levels[level].shapes.get(&transition.shape)
+            {
+                of_level[level].extend(Function::new(self, transition, types, turn));
+            }
+        }
+        let (mut units, mut functions) = (Vec::new(), Vec::new());
+        for (level, of_level) in self.levels.iter().zip(&of_level) {
+            for of_unit in of_level.chunks(PER_UNIT) {
+                let says = level.compiler.reference.says_how_to_optimize();
+                units.push(SignatureUnit {
+                    compiler: &level.compiler,
+                    signatures: of_unit.iter().map(Function::signature).collect(),
+                    // What takes least time will do.
+                    optimize: (!says).then_some("-O0"),
+                    turn: units.len(),
+                });
+                functions.push(of_unit);
+            }
+        }
+        // Of one run there are so many: the rest are differences like any other.
+        let limit = ProgramLimit::after(seen.results.compilers[0].inconsistent.len());
+        let calls = Calls {
+            settings: &all_settings(),
+            mistake: self.mistake,
+            shared_engine: self.mistake.convention.is_none(),
+            at_once: self.at_once,
+            to_show: Some(&limit),
+        };
+        let ran = signatures::run(&units, OtherSide::Both, &calls, progress)?;
+        let mut again = Vec::new();
+        for ((unit, functions), ran) in units.iter().zip(functions).zip(ran) {
+            for ((function, signature), one) in functions.iter().zip(&unit.signatures).zip(&ran) {
+                if seen.take(function, unit.compiler, signature, one) {
+                    again.push((function.transition, function.turn + 1));
+                }
+            }
+        }
+        Ok(again)
     }
 }
 
-/// The states and shapes of the functions that are made for `compiler`.
-fn measure(compiler: &Compiler) -> Measure {
-    if compiler.ms_abi {
-        return Measure::Win64;
-    }
-    let own = compiler.target().convention().and_then(Measure::of);
-    own.unwrap_or_default()
+/// What came of a run until now.
+struct Seen {
+    results: Results,
+    /// What was run in both directions, with whatever outcome.
+    ran: Coverage,
 }
 
-/// So many transitions tell whether it is worth going on.
-const SAMPLE: usize = 400;
-
-/// The compiler of `own` with the flags of a wider level; the inner error is the reason why not.
-fn wider(own: &Compiler, feature: &str) -> Result<Result<Level, String>, VerifyError> {
-    let features = [feature.to_owned()];
-    let reference = own.reference.with_flags(&feature_flags(&features));
-    match Compiler::new(reference, Some(own.policy)) {
-        Ok(compiler) => Ok(Ok(Level::new(compiler, Measure::SysV))),
-        Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
-            Ok(Err(error.to_string()))
+impl Seen {
+    /// Counts what became of a function; whether its transition is to be tried with another type.
+    fn take(
+        &mut self,
+        function: &Function,
+        asked: &Compiler,
+        signature: &Signature,
+        compared: &Compared,
+    ) -> bool {
+        let (transition, tally) = (function.transition, &mut self.results.compilers[0]);
+        tally.take(compared);
+        let (label, n) = (tally.label.clone(), tally.signatures);
+        if let Some(kept) = tally.samples(compared) {
+            let why = format!("{transition}: {}", compared.why().unwrap_or_default());
+            let name = format!("exhaustive-{label}-{n}");
+            let again = "verify --exhaustive".to_owned();
+            kept.push(Found::new(asked, name, again, signature, &why));
         }
-        Err(error) => Err(error),
+        match &compared.verdict {
+            Verdict::Passed(_) if compared.one_direction.is_none() => {
+                let case = compared.case.as_ref();
+                let shown = case.map(|case| {
+                    Transition::of_argument(case, asked.policy, function.value_index())
+                });
+                if !matches!(shown, Some(Ok(Some(shown))) if shown == transition) {
+                    return true;
+                }
+                tally.coverage.mark(transition);
+                self.ran.mark(transition);
+                false
+            }
+            Verdict::Differs(_) => {
+                self.ran.mark(transition);
+                false
+            }
+            Verdict::Passed(_) | Verdict::NotLowered(_) => false,
+            Verdict::NotRun(_) | Verdict::SelfInconsistent(_) => true,
+        }
     }
 }
 
 impl Level {
+    /// The types that `compiler` has, by their shapes.
     fn new(compiler: Compiler, measure: Measure) -> Self {
-        let mut shapes: BTreeMap<Shape, Vec<usize>> = BTreeMap::new();
-        let has = |number: &usize| {
-            let mut block = crate::corpus::Block::default();
-            let signature = functions::of_type(*number, compiler.ms_abi);
-            let declared = signature.declared("", compiler.target().data_model());
-            block.code = declared.types.clone() + &declared.prototype();
-            let needs = needs(&block);
-            needs
-                .into_iter()
-                .all(|need| compiler.reference.has(need).is_ok())
+        let mut shapes: BTreeMap<Shape, Types> = BTreeMap::new();
+        // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
+        let widest = match compiler.target().name().starts_with("x86_64") {
+            true => 64,
+            false => 16,
         };
-        let numbers: Vec<usize> = (0..types::TYPES.len()).filter(has).collect();
-        for (number, shape) in functions::shapes(&numbers, &compiler) {
-            shapes.entry(shape).or_default().push(number);
+        for (number, ty) in types::all(widest).enumerate() {
+            let signature = functions::of_value(&ty, compiler.ms_abi);
+            let Ok(mut subject) = subject(number, &signature, &compiler) else {
+                continue;
+            };
+            let lacks = |need| compiler.reference.has(need).is_err();
+            if needs(&subject.block).into_iter().any(lacks) {
+                continue;
+            }
+            let Some(case) = subject.cases.pop() else {
+                continue;
+            };
+            let param = case.prototype.params.first();
+            let shape = param.map(|(_, ty)| Shape::of(ty, false, &case, compiler.policy));
+            if let Some(Ok(Some(shape))) = shape
+                && measure.shapes().contains(&shape)
+            {
+                shapes.entry(shape).or_default().push(ty);
+            }
         }
-        shapes.retain(|shape, _| measure.shapes().contains(shape));
         Self { compiler, shapes }
     }
 }

@@ -1,8 +1,7 @@
-//! What runs `cabi fuzz`: random signatures against compilers, by the hundred thousand.
+//! What runs `cabi fuzz`: random signatures against compilers, by the hundred thousand, in rounds until the numbers or the time are used up.
 //!
 //! ```text
-//! generate -> Signatures (the types of one unit) -> a unit, compiled by a reference compiler with its layouts as data
-//!          -> calls in both directions, in child processes -> verdicts -> Stats; what differs is minimized
+//! generate -> units of signatures -> signatures::run -> Tally; what differs is minimized
 //! ```
 //!
 //! A signature is named by a seed and a number, and means the same on every machine. Signatures with an even number are of the C that all
@@ -12,44 +11,360 @@
 //! the compiler, or counted as a self-inconsistency. Where two compilers put something at different places and each call is right under its own
 //! profile, the policy bits that say so are counted.
 
-mod report;
-mod run;
-mod run_cases;
-mod signatures;
-mod stats;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
-pub use run::{Campaign, drawn, run};
-pub use signatures::subject;
-pub use stats::{Found, Results, Span, Stats};
+use cabi::{LongDouble, Policy, Target, VectorLevel};
 
-use crate::case::Case;
-use crate::verdict::Verdict;
+use crate::check::calls::settings_without_verifier;
+use crate::generate::{Absent, Dialect, Signature, signature, signature_for_machine, smallest};
+use crate::process;
+pub use crate::signatures::subject;
+use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit};
+use crate::tally::{Found, Results, Span, Tally};
+use crate::verdict::{Difference, Verdict};
+use crate::verify::units::{Calls, is_inconsistent_here};
+use crate::verify::{Compiler, Mistake, OtherSide, ProgramLimit};
 
-/// What became of a signature in both directions.
-struct Compared {
-    /// `Passed` with the calls of both directions; `NotLowered` if neither is lowered.
-    verdict: Verdict,
-    /// Why one direction is not lowered, if the other one is.
-    one_direction: Option<String>,
-    /// The bug of the compiler that was shown, if it is a known one.
-    known: Option<&'static str>,
-    /// How the signature was understood, if it was.
-    case: Option<Case>,
+/// Units that each of the processes at once has in a round: more keep all busy, fewer are sooner interrupted.
+const UNITS_EACH: usize = 2;
+
+/// Rounds of minimizing one difference.
+const SHRINKS: usize = 80;
+
+/// A fuzz run for so few is not for finding something but for looking at it: each signature is tried in every variant.
+const FEW: u64 = 16;
+
+/// Which signatures are tried, and how long.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// The seed.
+    pub seed: u64,
+    /// Numbers of signatures.
+    pub numbers: Range<u64>,
+    /// The fuzz run ends after this time, when a round is done.
+    pub time: Option<Duration>,
+    /// What the calls are made with.
+    pub way: OtherSide,
+    /// Processes at once.
+    pub at_once: usize,
+    /// How many differences of each compiler are minimized.
+    pub shrinks: usize,
+    /// What is made wrong on purpose.
+    pub mistake: Mistake,
 }
 
-impl From<Verdict> for Compared {
-    fn from(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            one_direction: None,
-            known: None,
-            case: None,
+/// Runs it. The numbers that were tried are fewer than planned after the time is over or an interrupt. After each round `told` is given what was
+/// found until then, and how many signatures the round had.
+///
+/// # Errors
+/// A compiler that cannot be started, no child processes.
+pub fn run(
+    plan: &Campaign,
+    references: &[Compiler],
+    mut told: impl FnMut(&Results, u64) -> Result<(), String>,
+) -> Result<Results, String> {
+    let (start, numbers) = (Instant::now(), &plan.numbers);
+    let mut results = Results::new(Vec::new(), references);
+    let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
+    let n_ranges = plan.at_once.saturating_mul(UNITS_EACH);
+    let n_ranges = n_ranges.div_ceil(references.len().max(1));
+    let mut first = numbers.start;
+    while first < numbers.end && !process::was_interrupted() && !is_late() {
+        let ranges: Vec<Range<u64>> = unit_ranges(first, numbers.end).take(n_ranges).collect();
+        let end = ranges.last().map_or(numbers.end, |range| range.end);
+        // A round that is interrupted counts for nothing.
+        let mut after = results.clone();
+        match round(plan, references, &ranges, &mut after.compilers) {
+            Ok(()) => results = after,
+            Err(_) if process::was_interrupted() => break,
+            Err(why) => return Err(why),
+        }
+        results.spans = vec![Span {
+            seed: plan.seed,
+            first: numbers.start,
+            end,
+        }];
+        let seconds = start.elapsed().as_secs_f64() * plan.at_once as f64;
+        for tally in &mut results.compilers {
+            tally.seconds = seconds / references.len().max(1) as f64;
+        }
+        told(&results, end - first)?;
+        first = end;
+    }
+    Ok(results)
+}
+
+/// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.
+fn unit_ranges(first: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
+    let mut next = first;
+    std::iter::from_fn(move || {
+        let range = next..(next / PER_UNIT as u64 + 1)
+            .saturating_mul(PER_UNIT as u64)
+            .min(end);
+        next = range.end;
+        (!range.is_empty()).then_some(range)
+    })
+}
+
+fn dialect(asked: &Compiler, number: u64) -> Dialect {
+    let dialect = match asked.reference.name() {
+        _ if is_common(number) => Dialect::COMMON,
+        "clang" => Dialect::CLANG,
+        _ => Dialect::GCC,
+    };
+    Dialect {
+        ms_abi: asked.ms_abi,
+        // Not of what all compilers are asked, some of which may lack the registers.
+        wide_vectors: !is_common(number) && !asked.ms_abi && asked.level != VectorLevel::Baseline,
+        ..dialect
+    }
+}
+
+/// Whether signature `number` is of the C that all compilers have.
+fn is_common(number: u64) -> bool {
+    number.is_multiple_of(2)
+}
+
+/// Signature `number` of those that `asked` is asked about.
+pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
+    let target = asked.target();
+    match target == Target::X86_64_LINUX {
+        false => signature_for_machine(seed, number, &absent(asked, &target, number)),
+        true => signature(seed, number, dialect(asked, number)),
+    }
+}
+
+/// What C on `target` does not have.
+fn absent(asked: &Compiler, target: &Target, number: u64) -> Absent {
+    let is_x86_64 = target.name().starts_with("x86_64");
+    Absent {
+        names: match target.data_model().long_double {
+            LongDouble::F64 => &NO_WIDE_FLOATS,
+            _ => &NO_FLOAT128,
+        },
+        vectors: false,
+        bit_int: is_common(number) || asked.reference.name() != "clang",
+        align: if is_x86_64 { 64 } else { 16 },
+        fill: if is_x86_64 { 5 } else { 9 },
+    }
+}
+
+/// Where `long double` has the format.
+const NO_FLOAT128: [(&str, &str); 2] = [
+    ("__float128", "long double"),
+    ("_Complex __float128", "_Complex long double"),
+];
+
+/// Where no type has it.
+const NO_WIDE_FLOATS: [(&str, &str); 2] = [
+    ("__float128", "double"),
+    ("_Complex __float128", "_Complex double"),
+];
+
+/// The signatures of `numbers` under one compiler.
+fn unit<'a>(seed: u64, asked: &'a Compiler, numbers: &Range<u64>) -> SignatureUnit<'a> {
+    let turn = usize::try_from(numbers.start / PER_UNIT as u64 % 1024).unwrap_or(0);
+    SignatureUnit {
+        compiler: asked,
+        signatures: numbers
+            .clone()
+            .map(|number| drawn(asked, seed, number))
+            .collect(),
+        optimize: match (asked.reference.says_how_to_optimize(), turn % 4) {
+            // What stands in the command is the user's choice.
+            (true, _) => None,
+            // Some bugs of compilers need it.
+            (false, 3) => Some("-O2"),
+            (false, _) => Some("-O0"),
+        },
+        turn,
+    }
+}
+
+/// Tries each range of numbers under each compiler.
+fn round(
+    plan: &Campaign,
+    references: &[Compiler],
+    ranges: &[Range<u64>],
+    tallies: &mut [Tally],
+) -> Result<(), String> {
+    let each = |range| {
+        references
+            .iter()
+            .map(move |asked| unit(plan.seed, asked, range))
+    };
+    let units: Vec<SignatureUnit<'_>> = ranges.iter().flat_map(each).collect();
+    let n_shown: usize = tallies.iter().map(|tally| tally.inconsistent.len()).sum();
+    let limit = ProgramLimit::after(n_shown);
+    let settings = settings_without_verifier();
+    let calls = Calls {
+        settings: &settings,
+        mistake: plan.mistake,
+        // Where all share one, nothing is made wrong.
+        shared_engine: plan.numbers.end - plan.numbers.start > FEW
+            && plan.mistake.convention.is_none(),
+        at_once: plan.at_once,
+        to_show: Some(&limit),
+    };
+    let ran = signatures::run(&units, plan.way, &calls, &|_, _, _| {})?;
+    for (at, (unit, compared)) in units.iter().zip(&ran).enumerate() {
+        let (range, asked) = (at / references.len(), at % references.len());
+        let alone = Alone {
+            plan,
+            unit,
+            calls: Calls {
+                shared_engine: false,
+                at_once: 1,
+                ..calls
+            },
+        };
+        let numbers = ranges[range].clone().zip(&unit.signatures);
+        for ((number, signature), compared) in numbers.zip(compared) {
+            alone.keep(number, signature, compared, &mut tallies[asked])?;
+        }
+    }
+    for (of_range, units) in ran
+        .chunks(references.len())
+        .zip(units.chunks(references.len()))
+    {
+        disagreements(units, of_range, tallies);
+    }
+    Ok(())
+}
+
+/// Tries signatures of a unit once more, each by itself.
+struct Alone<'a> {
+    plan: &'a Campaign,
+    unit: &'a SignatureUnit<'a>,
+    calls: Calls<'a>,
+}
+
+impl Alone<'_> {
+    /// Counts what became of a signature, and keeps what differs in it, minimized.
+    fn keep(
+        &self,
+        number: u64,
+        signature: &Signature,
+        compared: &Compared,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let (mut smaller, mut shown, shrinks) = (None, None, self.plan.shrinks);
+        if matches!(compared.verdict, Verdict::Differs(_)) && tally.failures.len() < shrinks {
+            smaller = self.shrink(signature, &compared.verdict)?;
+            if let Some((smallest, _)) = &smaller {
+                shown = self.shown_in(smallest)?;
+            }
+        }
+        let (compared, asked) = (shown.as_ref().unwrap_or(compared), self.unit.compiler);
+        tally.take(compared);
+        if let (Verdict::Passed(1..), Some(case)) = (&compared.verdict, &compared.case) {
+            tally.coverage.note(case, asked.policy);
+        }
+        let (label, seed) = (tally.label.clone(), self.plan.seed);
+        let Some(kept) = tally.samples(compared) else {
+            return Ok(());
+        };
+        if smaller.is_none() && kept.len() < shrinks {
+            smaller = self.shrink(signature, &compared.verdict)?;
+        }
+        let why = compared.why().unwrap_or_default().to_owned();
+        let (signature, why) = smaller.unwrap_or_else(|| (signature.clone(), why));
+        let name = format!("fuzz-{label}-{seed}-{number}");
+        let again = format!("fuzz --seed {seed} --first {number} --count 1");
+        kept.push(Found::new(asked, name, again, &signature, &why));
+        Ok(())
+    }
+
+    /// With `show` a program of the compiler alone is asked what it does.
+    fn run(&self, some: &[Signature], show: bool) -> Result<Vec<Compared>, String> {
+        let calls = Calls {
+            to_show: self.calls.to_show.filter(|_| show),
+            ..self.calls
+        };
+        let unit = SignatureUnit {
+            signatures: some.to_vec(),
+            ..*self.unit
+        };
+        let ran = signatures::run(&[unit], self.plan.way, &calls, &|_, _, _| {})?;
+        Ok(ran.into_iter().flatten().collect())
+    }
+
+    /// The disagreement that a program of the compiler alone shows for a minimized difference. With the signature before minimization the program may
+    /// show none, because what the callee reads or overwrites by mistake does not matter there.
+    fn shown_in(&self, smallest: &Signature) -> Result<Option<Compared>, String> {
+        let mut ran = self.run(std::slice::from_ref(smallest), true)?.into_iter();
+        Ok(ran.find(|compared| matches!(compared.verdict, Verdict::SelfInconsistent(_))))
+    }
+
+    /// A smaller signature with a verdict of the same kind, and what is wrong with it.
+    fn shrink(
+        &self,
+        signature: &Signature,
+        verdict: &Verdict,
+    ) -> Result<Option<(Signature, String)>, String> {
+        let Some(Difference { why, .. }) = verdict.difference() else {
+            return Ok(None);
+        };
+        // Of smaller ones nothing is shown by a program.
+        let is_inconsistent = |verdict: &Verdict| match verdict {
+            Verdict::Differs(difference) => is_inconsistent_here(difference),
+            other => matches!(other, Verdict::SelfInconsistent(_)),
+        };
+        let alike = |other: &Verdict| is_inconsistent(other) == is_inconsistent(verdict);
+        let smallest = smallest(signature, why, SHRINKS, |some| {
+            let why = self.run(some, false)?.into_iter().map(|compared| {
+                let why = compared.why().filter(|_| alike(&compared.verdict));
+                why.map(str::to_owned)
+            });
+            Ok::<_, String>(why.collect())
+        });
+        smallest.map(Some)
+    }
+}
+
+/// Counts the policy bits by which compilers differ in signatures of one range that each has right under its own profile.
+fn disagreements(units: &[SignatureUnit<'_>], ran: &[Vec<Compared>], tallies: &mut [Tally]) {
+    let is_right =
+        |one: &Compared| matches!(one.verdict, Verdict::Passed(_) | Verdict::NotLowered(_));
+    for (a, (unit, of_unit)) in units.iter().zip(ran).enumerate() {
+        for (other, of_other) in units.iter().zip(ran).skip(a + 1) {
+            let policies = (unit.compiler.policy, other.compiler.policy);
+            for (at, (one, two)) in of_unit.iter().zip(of_other).enumerate() {
+                let is_same = unit.signatures.get(at) == other.signatures.get(at);
+                if is_same && is_right(one) && is_right(two) {
+                    for bit in deciding_bits(one, policies.0, policies.1) {
+                        let explained = &mut tallies[a].explained;
+                        *explained.entry(bit.to_owned()).or_default() += 1;
+                    }
+                }
+            }
         }
     }
 }
 
-impl Compared {
-    fn why(&self) -> Option<&str> {
-        self.verdict.difference().map(|found| found.why.as_str())
+/// Several bits that change a place only in combination.
+const TOGETHER: &str = "several bits together";
+
+/// Which of the bits that two profiles have different change where something goes; none if nothing goes elsewhere.
+fn deciding_bits(compared: &Compared, ours: Policy, theirs: Policy) -> Vec<&'static str> {
+    let Some(case) = &compared.case else {
+        return Vec::new();
+    };
+    if case.abi_under(ours) == case.abi_under(theirs) {
+        return Vec::new();
     }
+    let sig = case.sig_under(ours).ok();
+    let explained = sig.and_then(|sig| cabi::explain(&sig, &[], &case.target).ok());
+    let mut names: Vec<&str> = Policy::NAMES
+        .iter()
+        .filter(|(bit, _)| ours.has(*bit) != theirs.has(*bit))
+        .map(|(_, name)| *name)
+        .collect();
+    let deciding = explained.map(|why| why.deciding).unwrap_or_default();
+    names.retain(|name| deciding.iter().any(|(own, _)| own == name));
+    if names.is_empty() {
+        names.push(TOGETHER);
+    }
+    names
 }

@@ -144,6 +144,8 @@ pub struct CRecord {
     pub aligned: Option<u32>,
     /// `#pragma pack` around it.
     pub pack: Option<u32>,
+    /// `ms_struct` on the record.
+    pub ms_struct: bool,
 }
 
 /// A member.
@@ -192,6 +194,48 @@ impl Signature {
             unnamed: None,
             ms_abi: false,
         }
+    }
+}
+
+impl CType {
+    /// A structure of these members.
+    pub fn structure(members: impl IntoIterator<Item = Form>) -> Self {
+        Self::Record(Box::new(CRecord {
+            members: members.into_iter().map(CMember::of).collect(),
+            ..CRecord::default()
+        }))
+    }
+
+    /// Has `change` put what a language has in the place of the type, then of each type in that; `limit` changes each member before.
+    pub fn replace(&mut self, change: &impl Fn(&mut Self), limit: &impl Fn(&mut CMember)) {
+        change(self);
+        match self {
+            Self::Atomic(inner) | Self::Aligned(inner, _) => inner.replace(change, limit),
+            Self::Record(record) => record.replace(change, limit),
+            _ => {}
+        }
+    }
+}
+
+impl CRecord {
+    fn replace(&mut self, change: &impl Fn(&mut CType), limit: &impl Fn(&mut CMember)) {
+        for member in &mut self.members {
+            limit(member);
+            match &mut member.form {
+                Form::Plain { ty, .. } | Form::Flexible(ty) | Form::Bits { ty, .. } => {
+                    ty.replace(change, limit);
+                }
+                Form::Anonymous(record) => record.replace(change, limit),
+            }
+        }
+    }
+}
+
+impl Form {
+    /// A member that is no array.
+    pub fn plain(ty: CType) -> Self {
+        let lengths = Vec::new();
+        Self::Plain { ty, lengths }
     }
 }
 

@@ -9,20 +9,19 @@
 //! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
 //! | [`build`] | the reference compilers, what each can compile, and what they build |
 //! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
-//! | [`assembly`] | where a compiler's code has the values of a call, for machines that this one is not |
+//! | [`places`] | where a compiler's code has the values of a call, for machines that nothing here runs |
 //! | [`emulated`] | calls of such code under an emulator |
 //! | [`check`], [`verdict`] | what a call did, compared with `FnAbi`: through Cranelift, through registers and stack, through layouts |
 //! | [`report`] | what ran, what did not and why; known failures |
 //!
-//! [`verify`] (headers), [`fuzz`] (random signatures) and [`exhaustive`] (every transition between the [`states`] of argument assignment) are lists of
-//! cases over these stages.
+//! [`verify`] (headers), [`fuzz`] (random signatures) and [`exhaustive`] (every transition between the [`states`] of argument assignment) are sources of
+//! cases for one runner ([`verify::units`]); the two of signatures share [`tally`].
 //!
 //! Calls need x86-64 with Unix, or AArch64 Linux (`build.rs`). The command and the tests stand on this crate, which is published for the command: its interface may change with
 //! every release. What only tests need (deliberate mistakes above all) is in the package `tests`.
 
 #![deny(unsafe_code)]
 
-pub mod assembly;
 pub mod build;
 pub mod case;
 pub mod check;
@@ -37,12 +36,17 @@ pub mod fuzz;
 pub mod generate;
 pub mod header;
 pub mod pattern;
+pub mod places;
 pub mod process;
 pub mod report;
 #[cfg(has_calls)]
 pub mod run;
 mod scratch;
+#[cfg(has_calls)]
+mod signatures;
 pub mod states;
+#[cfg(has_calls)]
+pub mod tally;
 #[cfg(has_calls)]
 pub mod threads;
 #[cfg(has_calls)]

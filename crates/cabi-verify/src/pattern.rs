@@ -111,7 +111,7 @@ impl Pattern {
         }
     }
 
-    /// The same for whole bytes, from byte `offset`.
+    /// Sets whole bytes, from byte `offset`.
     fn write_bytes(&mut self, offset: u64, bytes: &[u8]) {
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
         let to = self.bytes.iter_mut().zip(&mut self.mask).skip(at);

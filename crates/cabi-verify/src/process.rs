@@ -28,7 +28,7 @@ pub(crate) fn command(words: &[String], args: &[&str]) -> Command {
 /// Runs `command` to its end, for at most `limit`. Its temporary files are removed with it.
 ///
 /// # Errors
-/// It cannot be started; it takes longer than `limit`; an interrupt.
+/// A command that cannot be started, or takes longer than `limit`; an interrupt.
 pub(crate) fn output(mut command: Command, limit: Duration) -> io::Result<Output> {
     // A compiler that is ended leaves files after.
     let folder = Scratch::new()?;
@@ -106,7 +106,7 @@ pub(crate) fn crashed(status: ExitStatus, messages: &str) -> bool {
     signal(status).is_some() || says_that_it_crashed(messages)
 }
 
-/// The same, of the messages alone.
+/// Whether a compiler's messages say that it has crashed.
 pub(crate) fn says_that_it_crashed(messages: &str) -> bool {
     const WORDS: [&str; 3] = [
         "internal compiler error",

@@ -18,8 +18,8 @@ mod suite;
 #[cfg(test)]
 mod tests;
 
+use expected::Failure;
 pub use faces::escape;
-use suite::Known;
 pub use suite::{missing, references_required};
 
 /// Everything a run found.
@@ -42,7 +42,7 @@ pub struct Report {
     /// That a compiler disagrees with itself is no failure where it is shown.
     pub allow_self_inconsistent: bool,
     /// Failures that are known, and the places in that list of those that were met.
-    known: Vec<Known>,
+    known: Vec<Failure>,
     met: BTreeSet<usize>,
     /// Something that was asked for is not here.
     incomplete: bool,
@@ -59,8 +59,6 @@ pub struct Section {
     pub n_passed: usize,
     /// What it has besides counts.
     pub items: Vec<Item>,
-    /// Lines that end it in text.
-    pub totals: Vec<String>,
     /// What JSON has of it: counts, and an empty list of each name that items have.
     pub data: Map<String, Json>,
     /// Seconds that it took, if that is known.
@@ -98,9 +96,9 @@ pub enum Status {
     Failed,
     /// A program shows that the compiler disagrees with itself: a failure unless that is allowed.
     SelfInconsistent,
-    /// It was not run, for a reason that is no failure: it is on a list of such reasons, or it is a failure that is known.
+    /// Not run, for a reason that is no failure: one on a list of such reasons, or a failure that is known.
     LeftOut,
-    /// It was not run, for a reason that may hide a difference: a failure.
+    /// Not run, for a reason that may hide a difference: a failure.
     Unlisted,
 }
 
@@ -115,7 +113,7 @@ impl Item {
         }
     }
 
-    /// The same, in a list of JSON.
+    /// This item, in a list of JSON.
     pub fn in_list(mut self, list: &'static str, data: Json) -> Self {
         (self.list, self.data) = (list, data);
         self

@@ -131,20 +131,4 @@ mod tests {
         assert!(living.folder.path().exists());
         assert!(unlocked.exists(), "it may be about to be locked");
     }
-
-    #[test]
-    fn the_error_names_the_folder_that_has_no_room() {
-        let error = Root::new(Path::new("/nonexistent")).unwrap_err();
-        assert!(error.to_string().contains("in /nonexistent:"), "{error}");
-    }
-
-    #[test]
-    fn all_folders_are_gone_when_their_owners_are() {
-        let one = Scratch::new().unwrap();
-        let two = Scratch::new().unwrap();
-        let (path, root) = (one.path().to_owned(), two._root.folder.path().to_owned());
-        assert!(path.starts_with(&root) && path.is_dir());
-        drop(one);
-        assert!(!path.exists() && root.join(LOCK).exists());
-    }
 }

@@ -67,43 +67,60 @@ impl fmt::Display for State {
     }
 }
 
-/// The registers a value asks for.
+/// The registers a value asks for, by the name that reports have for them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Registers {
-    /// None: nothing of it is passed.
-    Nothing,
-    /// One integer register.
-    I,
-    /// Two integer registers.
-    II,
-    /// One vector register, for at most 8 bytes.
-    S,
-    /// Two vector registers, for at most 8 bytes each.
-    SS,
-    /// An integer register, then a vector register.
-    IS,
-    /// A vector register, then an integer register.
-    SI,
-    /// A vector register for 16 bytes.
-    V16,
-    /// A vector register for 32 bytes.
-    V32,
-    /// A vector register for 64 bytes.
-    V64,
-    /// Three vector registers, for at most 8 bytes each.
-    SSS,
-    /// Four of them.
-    SSSS,
-    /// Two vector registers for 16 bytes each.
-    VV,
-    /// Three of them.
-    VVV,
-    /// Four of them.
-    VVVV,
-    /// None: it is passed in memory.
-    Memory,
+pub struct Registers(&'static str);
+
+impl Registers {
+    /// Nothing of it is passed.
+    const NOTHING: Self = Self("nothing");
+    /// It is passed in memory.
+    const MEMORY: Self = Self("M");
     /// An integer register for the address of a copy.
-    Copy,
+    const COPY: Self = Self("copy");
+
+    /// Each name, the parts that it stands for, and the alignment on the stack that goes without saying, in bytes: an integer register is `I`, a vector
+    /// register `S` for at most 8 bytes, `V`, `W` and `Z` for 16, 32 and 64.
+    const ALL: [(&str, &str, u8); 17] = [
+        ("nothing", "", 8),
+        ("I", "I", 8),
+        ("II", "II", 8),
+        ("S", "S", 8),
+        ("SS", "SS", 8),
+        ("SSS", "SSS", 8),
+        ("SSSS", "SSSS", 8),
+        ("IS", "IS", 8),
+        ("SI", "SI", 8),
+        ("V16", "V", 16),
+        ("VV", "VV", 16),
+        ("VVV", "VVV", 16),
+        ("VVVV", "VVVV", 16),
+        ("V32", "W", 32),
+        ("V64", "Z", 64),
+        ("M", "X", 0),
+        ("copy", "-", 8),
+    ];
+
+    fn of(parts: &[Part]) -> Option<Self> {
+        let letter = |part: &Part| match (part.bank, part.ty) {
+            (Bank::Int, _) => 'I',
+            (Bank::X87, _) => 'X',
+            (_, PartType::V128) => 'V',
+            (_, PartType::V256) => 'W',
+            (_, PartType::V512) => 'Z',
+            _ => 'S',
+        };
+        let letters: String = parts.iter().map(letter).collect();
+        let mut all = Self::ALL.iter();
+        all.find(|(_, of, _)| *of == letters)
+            .map(|(name, ..)| Self(name))
+    }
+
+    fn natural_align(self) -> u8 {
+        let mut all = Self::ALL.iter();
+        all.find(|(name, ..)| *name == self.0)
+            .map_or(0, |(.., align)| *align)
+    }
 }
 
 /// What a value asks for: registers, and its alignment where it goes to the stack.
@@ -137,8 +154,8 @@ impl Shape {
             return Ok(None);
         };
         let registers = match group.kind {
-            GroupKind::Ignore => Some(Registers::Nothing),
-            GroupKind::Memory if group.size == 0 => Some(Registers::Nothing),
+            GroupKind::Ignore => Some(Registers::NOTHING),
+            GroupKind::Memory if group.size == 0 => Some(Registers::NOTHING),
             GroupKind::Memory => Some(measure.of_memory()),
             // Padding that takes a register, and no place on the stack.
             GroupKind::Registers if group.size > 0 => Registers::of(&group.parts),
@@ -149,76 +166,32 @@ impl Shape {
     }
 }
 
-impl Registers {
-    fn of(parts: &[Part]) -> Option<Self> {
-        let kind = |part: &Part| (part.bank, part.ty);
-        let parts: Vec<_> = parts.iter().map(kind).collect();
-        Some(match parts.as_slice() {
-            [(Bank::X87, _)] => Self::Memory,
-            [(Bank::Int, _)] => Self::I,
-            [(Bank::Int, _), (Bank::Int, _)] => Self::II,
-            [(Bank::Vector, PartType::V128)] => Self::V16,
-            [(Bank::Vector, PartType::V256)] => Self::V32,
-            [(Bank::Vector, PartType::V512)] => Self::V64,
-            [(Bank::Vector, _)] => Self::S,
-            [(Bank::Vector, ty), rest @ ..]
-                if rest.iter().all(|(bank, _)| *bank == Bank::Vector) =>
-            {
-                match (rest.len(), ty) {
-                    (1, PartType::V128) => Self::VV,
-                    (2, PartType::V128) => Self::VVV,
-                    (3, PartType::V128) => Self::VVVV,
-                    (1, _) => Self::SS,
-                    (2, _) => Self::SSS,
-                    (3, _) => Self::SSSS,
-                    _ => return None,
-                }
-            }
-            [(Bank::Int, _), (Bank::Vector, _)] => Self::IS,
-            [(Bank::Vector, _), (Bank::Int, _)] => Self::SI,
-            _ => return None,
-        })
-    }
-
-    /// The alignment on the stack that goes without saying, in bytes.
-    fn natural_align(self) -> Option<u8> {
-        match self {
-            Self::V16 | Self::VV | Self::VVV | Self::VVVV => Some(16),
-            Self::V32 => Some(32),
-            Self::V64 => Some(64),
-            Self::Memory => None,
-            _ => Some(8),
-        }
+impl Shape {
+    /// The shapes of a text, as [`Display`](fmt::Display) writes them.
+    fn all(text: &str) -> Vec<Self> {
+        let one = |word: &str| {
+            let (name, align) = match (word.split_once('/'), word.strip_prefix('M')) {
+                (Some((name, align)), _) => (name, Some(align)),
+                (None, Some(align)) => ("M", Some(align)),
+                (None, None) => (word, None),
+            };
+            let (name, _, natural) = Registers::ALL.iter().find(|(own, ..)| *own == name)?;
+            let align = align.map_or(Some(*natural), |align| align.parse().ok())?;
+            let registers = Registers(name);
+            Some(Self { registers, align })
+        };
+        text.split_whitespace().filter_map(one).collect()
     }
 }
 
 impl fmt::Display for Shape {
     /// `II`, `II/16`, `V32`, `M64`: registers, and the alignment where it is not the natural one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.registers {
-            Registers::Nothing => "nothing",
-            Registers::I => "I",
-            Registers::II => "II",
-            Registers::S => "S",
-            Registers::SS => "SS",
-            Registers::IS => "IS",
-            Registers::SI => "SI",
-            Registers::V16 => "V16",
-            Registers::V32 => "V32",
-            Registers::V64 => "V64",
-            Registers::SSS => "SSS",
-            Registers::SSSS => "SSSS",
-            Registers::VV => "VV",
-            Registers::VVV => "VVV",
-            Registers::VVVV => "VVVV",
-            Registers::Memory => "M",
-            Registers::Copy => "copy",
-        };
-        f.write_str(name)?;
+        let (name, align) = (self.registers.0, self.align);
         match self.registers.natural_align() {
-            None => write!(f, "{}", self.align),
-            Some(align) if align == self.align => Ok(()),
-            Some(_) => write!(f, "/{}", self.align),
+            0 => write!(f, "{name}{align}"),
+            natural if natural == align => f.write_str(name),
+            _ => write!(f, "{name}/{align}"),
         }
     }
 }

@@ -10,10 +10,10 @@ pub fn at_once() -> usize {
 }
 
 /// Does `work` for each of `items`, in up to `at_once` threads; `told` how many are done. The results stand in the order of the items.
-pub fn in_threads<T: Sync, R: Send>(
-    items: &[T],
+pub fn in_threads<'a, T: Sync, R: Send>(
+    items: &'a [T],
     at_once: usize,
-    work: impl Fn(&T) -> R + Sync,
+    work: impl Fn(&'a T) -> R + Sync,
     told: impl Fn(usize) + Sync,
 ) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));

@@ -2,12 +2,13 @@
 //! something of it.
 
 use clif_cabi::{LowerError, NotLowered, PlanError};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::pattern::{Pattern, hex};
+use crate::pattern::Pattern;
 
 /// The value of a call that a failure is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Value {
     /// The argument with this index.
     Argument(usize),
@@ -25,7 +26,7 @@ impl std::fmt::Display for Value {
 }
 
 /// What is wrong with a call.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Error, Serialize, Deserialize)]
 #[error("{why}")]
 pub struct Difference {
     /// Which value differs, if it is one.
@@ -41,7 +42,7 @@ pub struct Difference {
 }
 
 /// A part of a value that a compiler passes, reads or returns elsewhere than where it belongs.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Moved {
     /// From the first of its bytes to the one after its last.
     pub bytes: (usize, usize),
@@ -49,25 +50,6 @@ pub struct Moved {
     pub found: Vec<String>,
     /// Where they belong.
     pub expected: String,
-}
-
-impl Moved {
-    /// As a word without tabs and semicolons, which [`read`](Self::read) reads.
-    fn line(&self) -> String {
-        let ((from, to), found) = (self.bytes, self.found.join("|"));
-        format!("{from}={to}={found}={}", self.expected)
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(4, '=');
-        let (from, to) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        let found = fields.next()?.split('|').filter(|place| !place.is_empty());
-        Some(Self {
-            bytes: (from, to),
-            found: found.map(str::to_owned).collect(),
-            expected: fields.next()?.to_owned(),
-        })
-    }
 }
 
 impl From<String> for Difference {
@@ -102,47 +84,10 @@ impl Difference {
         })
     }
 
-    /// The same, found in the circumstances that `how` names.
+    /// This difference, found in the circumstances that `how` names.
     pub fn inside(mut self, how: &str) -> Self {
         self.why = format!("{how}: {}", self.why);
         self
-    }
-
-    /// As one line, which [`read`](Self::read) reads.
-    pub fn line(&self) -> String {
-        let value = match self.value {
-            Some(Value::Argument(i)) => i.to_string(),
-            Some(Value::Result) => "result".to_owned(),
-            None => String::new(),
-        };
-        let (expected, got) = (hex(&self.expected), hex(&self.got));
-        let moved: Vec<String> = self.moved.iter().map(Moved::line).collect();
-        let moved = moved.join(";");
-        format!("{value}\t{expected}\t{got}\t{moved}\t{}", self.why)
-    }
-
-    /// What [`line`](Self::line) wrote; of any other text, that text is all it says.
-    pub fn read(line: &str) -> Self {
-        let bytes = |text: &str| {
-            let digits = text.split_whitespace();
-            digits
-                .filter_map(|digits| u8::from_str_radix(digits, 16).ok())
-                .collect()
-        };
-        let fields: Vec<&str> = line.splitn(5, '\t').collect();
-        let [value, expected, got, moved, why] = fields.as_slice() else {
-            return Self::from(line);
-        };
-        Self {
-            value: match *value {
-                "result" => Some(Value::Result),
-                index => index.parse().ok().map(Value::Argument),
-            },
-            expected: bytes(expected),
-            got: bytes(got),
-            moved: moved.split(';').filter_map(Moved::read).collect(),
-            why: (*why).to_owned(),
-        }
     }
 }
 
@@ -202,24 +147,24 @@ pub enum Refusal {
     /// No rule is known by which the compiler places it.
     #[error("{0}")]
     NoKnownRule(&'static str),
-    /// It was not tried, for this reason.
+    /// Not tried, for this reason.
     #[error("{0}")]
     Untried(String),
 }
 
 /// The result of a case in one direction.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Verdict {
     /// Every byte was right in so many calls.
     Passed(usize),
     /// The lowering says that it does not support it, for this reason.
     NotLowered(String),
-    /// It was not tried, because the compiler or `cabi` refuses it for this reason.
+    /// Not tried, because the compiler or `cabi` refuses it for this reason.
     NotRun(String),
-    /// It failed, and so it does between the compiler's own caller and callee: its bug.
+    /// The case failed, and so it does between the compiler's own caller and callee: its bug.
     SelfInconsistent(Difference),
-    /// It failed.
+    /// The case failed.
     Differs(Difference),
 }
 
@@ -260,71 +205,8 @@ impl Verdict {
         }
     }
 
-    /// As one line, which [`read`](Self::read) reads.
-    pub(crate) fn line(&self) -> String {
-        let (letter, text) = match self {
-            Self::Passed(calls) => ('p', calls.to_string()),
-            Self::NotLowered(why) => ('l', why.clone()),
-            Self::NotRun(why) => ('n', why.clone()),
-            Self::SelfInconsistent(difference) => ('s', difference.line()),
-            Self::Differs(difference) => ('d', difference.line()),
-        };
-        format!("{letter}{}", text.replace(['\n', '\r'], " "))
-    }
-
-    /// What [`line`](Self::line) wrote.
-    pub(crate) fn read(line: &str) -> Option<Self> {
-        let text = line.get(1..)?;
-        Some(match line.chars().next()? {
-            'p' => Self::Passed(text.parse().ok()?),
-            'l' => Self::NotLowered(text.to_owned()),
-            'n' => Self::NotRun(text.to_owned()),
-            's' => Self::SelfInconsistent(Difference::read(text)),
-            _ => Self::Differs(Difference::read(text)),
-        })
-    }
-
     /// That of a case that ends the process.
     pub fn died(why: &str) -> Self {
         Self::Differs(Difference::from(format!("it ends the process: {why}")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_read_as_it_was_written() {
-        let difference = Difference {
-            value: Some(Value::Argument(3)),
-            expected: vec![0x10, 0xff],
-            got: vec![0, 1],
-            moved: vec![Moved {
-                bytes: (0, 2),
-                found: vec!["rdi".to_owned(), "stack 0..2".to_owned()],
-                expected: "xmm0".to_owned(),
-            }],
-            why: "variant 0:\tno".to_owned(),
-        };
-        assert_eq!(Difference::read(&difference.line()), difference);
-        let result = Difference {
-            value: Some(Value::Result),
-            ..difference
-        };
-        assert_eq!(Difference::read(&result.line()), result);
-        let words = Difference::from("rsp was changed");
-        assert_eq!(Difference::read(&words.line()), words);
-        let text = Difference::from("panicked: no");
-        assert_eq!(Difference::read("panicked: no"), text);
-        for verdict in [
-            Verdict::Passed(3),
-            Verdict::NotLowered("no".to_owned()),
-            Verdict::NotRun("why".to_owned()),
-            Verdict::SelfInconsistent(result),
-            Verdict::Differs(text),
-        ] {
-            assert_eq!(Verdict::read(&verdict.line()), Some(verdict));
-        }
     }
 }

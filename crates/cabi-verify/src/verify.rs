@@ -34,13 +34,11 @@ pub mod units;
 
 pub use crate::check::calls::Verdict;
 pub use error::VerifyError;
-pub use known_bugs::{known_bug, known_bugs, known_initializer_bug};
+pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 pub use part::{Differing, Part};
 pub use self_inconsistent::{ProgramLimit, Shown};
-pub(crate) use skip_reasons::refusal;
 pub use skip_reasons::{
-    CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, SELF_INCONSISTENT,
-    may_be_skipped,
+    CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
 use units::{BATCH, Batch, Calls, Loaded};
 pub use units::{Called, Mistake, OtherSide};
@@ -98,6 +96,8 @@ pub struct Run<'a> {
 /// What a run is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
+    /// Prototypes and layouts are asked for; headers are counted, for each compiler.
+    Ask,
     /// C sides are compiled; batches are counted.
     Compile,
     /// Calls are made; cases are counted, each direction for itself.
@@ -146,21 +146,24 @@ impl Verification {
     pub fn prepare(&self, progress: Progress<'_>) -> Result<Prepared<'_>, VerifyError> {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let mut parts = Vec::new();
+        let n_parts = self.compilers.len() * self.headers.len();
         for (compiler, Compiler { reference, .. }) in self.compilers.iter().enumerate() {
             for (header, read) in self.headers.iter().enumerate() {
                 check_interrupt()?;
+                progress(Step::Ask, parts.len(), n_parts);
                 let mut part = Part::new(compiler, header);
                 part.ask(reference, &flags, read)?;
                 parts.push(part);
             }
         }
-        let (mut batches, mut part_of) = (Vec::new(), Vec::new());
+        progress(Step::Ask, n_parts, n_parts);
+        let mut batches = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let cases = &self.headers[part.header].found.subject.cases;
             let asked: Vec<&Case> = part.cases.iter().filter_map(|at| cases.get(*at)).collect();
             for cases in asked.chunks(BATCH) {
-                part_of.push(number);
                 batches.push(Batch {
+                    part: number,
                     compiler: &self.compilers[part.compiler],
                     flags: &flags,
                     preamble: &part.preamble,
@@ -172,19 +175,16 @@ impl Verification {
         let (loaded, refused) = units::compile(&batches, self.at_once, progress)?;
         let mut left = Vec::new();
         for refused in refused {
-            let number = part_of[refused.batch];
-            let reference = &self.compilers[parts[number].compiler].reference;
-            left.push((number, parts[number].refused(reference, &refused)));
+            let part = &parts[refused.part];
+            let reference = &self.compilers[part.compiler].reference;
+            left.push((refused.part, part.refused(reference, &refused)));
         }
         for (number, left) in left {
             parts[number].skipped.extend(left);
         }
-        let loaded = loaded.into_iter();
-        let (part_of, loaded) = loaded.map(|one| (part_of[one.batch], one)).unzip();
         Ok(Prepared {
             plan: self,
             parts,
-            part_of,
             loaded,
         })
     }
@@ -196,8 +196,6 @@ pub struct Prepared<'a> {
     plan: &'a Verification,
     /// Without their calls.
     parts: Vec<Part>,
-    /// The part of each of `loaded`.
-    part_of: Vec<usize>,
     loaded: Vec<Loaded>,
 }
 
@@ -221,8 +219,9 @@ impl<'a> Prepared<'a> {
         };
         let all = units::run(&self.loaded, way, &calls, progress)?;
         let mut parts = self.parts.clone();
-        for (&number, called) in self.part_of.iter().zip(all) {
-            called.into_iter().for_each(|one| parts[number].take(one));
+        for (loaded, called) in self.loaded.iter().zip(all) {
+            let part = &mut parts[loaded.part];
+            called.into_iter().for_each(|one| part.take(one));
         }
         let plan = self.plan;
         Ok(Run { plan, parts })
@@ -249,7 +248,7 @@ impl Read {
         Self::text(name, &include, options, records, only)
     }
 
-    /// The same of a text of declarations and directives.
+    /// Reads a text of declarations and directives, as [`Read::header`] does a header.
     pub fn text(
         name: &str,
         text: &str,

@@ -1,14 +1,15 @@
 //! From members to a record with its layout.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use crate::layout;
 use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{DataModel, Language};
 use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
-use crate::types::names::Names;
 use crate::types::record::{Attributes, Field, Record};
 use crate::types::{Kind, MAX_DEPTH, MAX_NODES, Type, check_align};
 
@@ -29,32 +30,99 @@ impl RecordBuilder {
         self.finish(placed, Some(model))
     }
 
+    /// Lays the record out as [`RecordBuilder::build`] does, and compares that with what the caller has: the offsets of the members that have one
+    /// ([`Member::at`](crate::Member::at)), and the size and alignment in bytes.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{DataModel, Member, RecordBuilder, Type};
+    ///
+    /// let wrong = RecordBuilder::structure("s")
+    ///     .member(Member::named("a", Type::I8).at(0))
+    ///     .member(Member::named("b", Type::I32).at(1))
+    ///     .build_checked(&DataModel::LP64, 8, 4);
+    /// assert_eq!(wrong.unwrap_err().to_string(), "struct s, field b: offset 1 is given, and C makes it 4");
+    /// ```
+    ///
+    /// # Errors
+    /// As [`RecordBuilder::build`], and [`Error::Layout`] for the first difference.
+    pub fn build_checked(
+        mut self,
+        model: &DataModel,
+        size: u64,
+        align: u32,
+    ) -> Result<Type, Error> {
+        let members = self.members.iter_mut();
+        let given: Vec<_> = members
+            .map(|m| (m.offset_bits.take(), m.bits.is_some()))
+            .collect();
+        let names = self.clone();
+        let ty = self.build(model)?;
+        let fields = ty.as_record().map_or(&[][..], |record| &record.fields);
+        for (i, ((given, is_bits), field)) in given.into_iter().zip(fields).enumerate() {
+            let given = given.unwrap_or(field.offset_bits);
+            let (quantity, unit) = match is_bits || given % 8 != 0 {
+                true => ("offset in bits", 1),
+                false => ("offset", 8),
+            };
+            let what = || alloc::format!("{}, field {}", names.spelling(), names.name_of(i));
+            alike(what, quantity, given / unit, field.offset_bits / unit)?;
+        }
+        alike(|| names.spelling(), "size", size, ty.size())?;
+        alike(
+            || names.spelling(),
+            "alignment",
+            align.into(),
+            ty.align().into(),
+        )?;
+        Ok(ty)
+    }
+
     /// Takes the layout from the caller: every member has its offset ([`Member::at`](crate::Member::at)), and the record the given size and alignment in bytes.
+    ///
+    /// That need not be a layout of C's. A member may be in the padding at the end of another one, as in C++ and Swift: then no call may write its result to that
+    /// other member in place, because padding is written too. The size may be no multiple of the alignment, as in Swift: such a record can be a member, and is
+    /// refused by name as an argument, a result and an element of an array, of which C says nothing.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{FnAbi, FnSig, Member, RecordBuilder, Target, Type};
+    ///
+    /// // struct Inner { n: Int64; flag: Int8 }: 9 bytes; struct Outer { inner: Inner; next: Int8 }
+    /// let inner = RecordBuilder::structure("Inner")
+    ///     .member(Member::named("n", Type::I64).at(0))
+    ///     .member(Member::named("flag", Type::I8).at(8))
+    ///     .build_at(9, 8)?;
+    /// let refused = FnAbi::new(&FnSig::new([inner.clone()], Type::VOID), &Target::X86_64_LINUX).unwrap_err();
+    /// assert_eq!(refused.to_string(), "struct Inner: its size is no multiple of its alignment, and no convention says how such a value is passed: \
+    ///     give the record a size that is one (x86_64-unknown-linux-gnu)");
+    /// let outer = RecordBuilder::structure("Outer")
+    ///     .member(Member::named("inner", inner).at(0))
+    ///     .member(Member::named("next", Type::I8).at(9))
+    ///     .build_at(16, 8)?;
+    /// let abi = FnAbi::new(&FnSig::new([outer], Type::VOID), &Target::X86_64_LINUX)?;
+    /// assert_eq!(abi.args[0].place.to_string(), "rdi rsi");
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for a member without offset, one that ends after the record, and structure
-    /// members that overlap.
+    /// members that overlap in more than padding at an end.
     pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
         self.check_members()?;
         let placed = layout::given(&self, size, check_align(align)?)?;
         self.finish(placed, None)
     }
 
-    fn finish(self, placed: layout::Placed, model: Option<&DataModel>) -> Result<Type, Error> {
-        let facts = self.facts(model);
+    fn finish(
+        self,
+        placed: layout::RecordLayout,
+        model: Option<&DataModel>,
+    ) -> Result<Type, Error> {
+        let has_stride = placed.size.is_multiple_of(placed.align.into());
+        let facts = has_stride.then(|| self.facts(model));
         let required_align = self.required_align();
-        let (mut depth, mut nodes) = (0, 1_u32);
-        for member in &self.members {
-            let (d, n) = member.ty.complexity();
-            depth = depth.max(d);
-            nodes = nodes.saturating_add(n);
-        }
-        // The record is no member of itself.
-        if depth >= MAX_DEPTH || nodes - 1 > MAX_NODES {
-            return Err(Error::TooComplex {
-                ty: self.spelling(),
-            });
-        }
+        let (depth, nodes) = self.complexity()?;
         let fields: Box<[Field]> = self
             .members
             .into_iter()
@@ -76,16 +144,14 @@ impl RecordBuilder {
             required_align,
             transparent: self.transparent,
             attributes: Attributes {
-                packed: self.packed,
-                pack: self.pack,
-                align: self.align,
-                language: self.language,
                 given: model.is_none(),
+                ..self.attributes
             },
             depth: depth + 1,
             nodes,
             hash: 0,
-            names: Names::of(&fields),
+            by_name: Box::default(),
+            anonymous: Box::default(),
             fields,
             wide_leaf: false,
             all_padding: false,
@@ -93,7 +159,29 @@ impl RecordBuilder {
         .sealed();
         let (size, align) = (record.size, record.align);
         let kind = Kind::Record(Arc::new(record));
-        Ok(Type::new(kind, size, align, facts))
+        Ok(Type::new(
+            kind,
+            size,
+            align,
+            facts.unwrap_or(ModelFacts::NO_MODEL),
+        ))
+    }
+
+    /// How deep its members nest, and how many there are with theirs and itself.
+    fn complexity(&self) -> Result<(u16, u32), Error> {
+        let (mut depth, mut nodes) = (0, 1_u32);
+        for member in &self.members {
+            let (d, n) = member.ty.complexity();
+            depth = depth.max(d);
+            nodes = nodes.saturating_add(n);
+        }
+        // The record is no member of itself.
+        if depth >= MAX_DEPTH || nodes - 1 > MAX_NODES {
+            return Err(Error::TooComplex {
+                ty: self.spelling(),
+            });
+        }
+        Ok((depth, nodes))
     }
 
     /// The alignment that its declaration and those of its members insist on.
@@ -101,12 +189,12 @@ impl RecordBuilder {
         let members = self.members.iter();
         let members = members.filter(|member| member.bits.is_none());
         let asked = members.map(layout::msvc::required_align).max();
-        asked.unwrap_or(1).max(self.align.unwrap_or(1))
+        asked.unwrap_or(1).max(self.attributes.align.unwrap_or(1))
     }
 
     /// What of a data model the layout depends on, by the rules of `model` unless it was given.
     fn facts(&self, model: Option<&DataModel>) -> ModelFacts {
-        let of_members = self.members.iter().map(|member| member.ty.facts());
+        let of_members = self.members.iter().map(|member| of_member(&member.ty));
         let of_members = of_members.fold(ModelFacts::NONE, ModelFacts::and);
         let Some(model) = model else {
             return of_members;
@@ -116,13 +204,17 @@ impl RecordBuilder {
         for member in &self.members {
             let ty = &member.ty;
             // Microsoft's compilers pack and align otherwise what asks for an alignment.
-            let packed = self.packed || self.pack.is_some() || member.packed;
+            let packed = self.attributes.packed || self.attributes.pack.is_some() || member.packed;
             let asks = packed && layout::msvc::required_align(member) > 1;
             if member.bits.is_some() || asks || ty.align() < ty.canonical_align() {
                 questions = questions.and(ModelFacts::BIT_FIELDS);
                 questions = questions.and(ModelFacts::MSVC);
             }
-            if self.pack.is_some_and(|pack| pack > 8 && ty.align() > 8) {
+            if self
+                .attributes
+                .pack
+                .is_some_and(|pack| pack > 8 && ty.align() > 8)
+            {
                 questions = questions.and(ModelFacts::MSVC);
             }
             if member.bits.is_some() && member.name.is_none() {
@@ -130,9 +222,38 @@ impl RecordBuilder {
             }
             empty &= member.bits.map_or(ty.size() == 0, |width| width == 0);
         }
-        if empty && self.language == Language::C {
+        if empty && self.attributes.language == Language::C {
             questions = questions.and(ModelFacts::EMPTY_RECORD);
         }
         of_members.and(ModelFacts::of(model).only(questions))
     }
+}
+
+/// What of a data model a member of type `ty` brings along: of a record that no model lays out, its members'.
+fn of_member(ty: &Type) -> ModelFacts {
+    match ty.as_record() {
+        Some(record) if ty.facts() == ModelFacts::NO_MODEL => {
+            let members = record.fields.iter().map(|field| of_member(&field.ty));
+            members.fold(ModelFacts::NONE, ModelFacts::and)
+        }
+        _ => ty.facts(),
+    }
+}
+
+/// Refuses a `quantity` that is not what C makes it.
+fn alike(
+    what: impl FnOnce() -> String,
+    quantity: &'static str,
+    given: u64,
+    computed: u64,
+) -> Result<(), Error> {
+    if given == computed {
+        return Ok(());
+    }
+    Err(Error::Layout {
+        what: what(),
+        quantity,
+        given,
+        computed,
+    })
 }

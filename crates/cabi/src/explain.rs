@@ -1,5 +1,7 @@
 //! Why each part of a call goes where it goes: an [`FnAbi`] with the steps that led to it, as data and as text.
 
+mod members;
+mod place;
 mod words;
 
 use alloc::string::{String, ToString};
@@ -7,12 +9,15 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
 
-use crate::convention::trace::{Log, Step, Tracer};
+pub use self::members::{ExplainedMember, members};
+pub use self::place::{ExplainedPart, ExplainedPlace, PlaceKind};
+use crate::convention::trace::{Log, Step, Tracer, ValueLog};
 use crate::convention::{Place, Reg, RegCounts};
 use crate::fn_abi::{FnAbi, Returns};
 use crate::policy::Policy;
 use crate::sig::FnSig;
 use crate::target::Target;
+use crate::types::Type;
 use crate::types::error::Error;
 
 /// One argument, or the result.
@@ -29,7 +34,9 @@ pub struct Explained {
     /// The classes of its eightbytes on x86-64 System V; elsewhere what its parts are.
     pub classes: String,
     /// Where it is passed.
-    pub place: String,
+    pub place: ExplainedPlace,
+    /// Its members, those that start within the first 64 bytes.
+    pub members: Vec<ExplainedMember>,
     /// What led there.
     pub steps: Vec<Step>,
 }
@@ -65,6 +72,9 @@ pub struct Explanation {
     pub carried: Option<&'static str>,
 }
 
+/// How many bits of a value have their members listed: what is larger is passed in memory.
+const MEMBER_BITS: u64 = 512;
+
 /// Explains where everything in a call of `sig` goes. `names` are the parameters' names, as many as are known.
 ///
 /// # Errors
@@ -89,32 +99,21 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
     let abi = FnAbi::traced(sig, target, Tracer::on(&log))?;
     let log = log.into_inner();
     let touched = log.touched();
-    let args = sig
-        .params()
-        .iter()
-        .zip(&abi.args)
-        .zip(log.args)
-        .enumerate()
-        .map(|(i, ((param, arg), entry))| Explained {
-            name: names.get(i).copied().flatten().map(ToString::to_string),
-            ty: param.ty.to_string(),
-            size: param.ty.size(),
-            classes: entry.classes,
-            place: arg.place.to_string(),
-            steps: entry.steps,
-        })
-        .collect();
-    let ret = Explained {
-        name: None,
-        ty: sig.result().to_string(),
-        size: sig.result().size(),
-        classes: match (&abi.ret.place, abi.ret.returns) {
-            (Place::Ignore, Returns::Void | Returns::Never) => "-".to_string(),
-            _ => log.result.classes,
-        },
-        place: abi.ret.to_string(),
-        steps: log.result.steps,
-    };
+    let args = sig.params().iter().zip(&abi.args).zip(log.args);
+    let args = args.enumerate().map(|(i, ((param, arg), entry))| {
+        // Arrays and functions are passed as pointers.
+        let members = members(&target.data_model().decay(&param.ty), "", MEMBER_BITS);
+        let place = ExplainedPlace::of_argument(&arg.place, &members);
+        let name = names.get(i).copied().flatten().map(ToString::to_string);
+        Explained::new(name, &param.ty, (place, members), entry)
+    });
+    let args = args.collect();
+    let of_result = members(sig.result(), "", MEMBER_BITS);
+    let place = ExplainedPlace::of_result(&abi.ret, &of_result);
+    let mut ret = Explained::new(None, sig.result(), (place, of_result), log.result);
+    if let (Place::Ignore, Returns::Void | Returns::Never) = (&abi.ret.place, abi.ret.returns) {
+        ret.classes = "-".to_string();
+    }
     let mut explanation = Explanation {
         target: target.name().to_string(),
         convention: abi.convention.name.to_string(),
@@ -133,8 +132,27 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         }),
         carried: abi.convention.frame.carried.map(Reg::name),
     };
-    words::spell_longs(&mut explanation, target.data_model());
+    words::spell(&mut explanation, target.data_model());
     Ok(explanation)
+}
+
+impl Explained {
+    fn new(
+        name: Option<String>,
+        ty: &Type,
+        (place, members): (ExplainedPlace, Vec<ExplainedMember>),
+        log: ValueLog,
+    ) -> Self {
+        Self {
+            name,
+            ty: ty.to_string(),
+            size: ty.size(),
+            classes: log.classes,
+            place,
+            members,
+            steps: log.steps,
+        }
+    }
 }
 
 impl Explanation {
@@ -150,11 +168,11 @@ impl Explanation {
                 (None, 1) => alloc::format!("arg {i}"),
                 (None, n) => alloc::format!("arg {i}..{}", i + n - 1),
             };
-            let places: Vec<&str> = run.iter().map(|arg| arg.place.as_str()).collect();
+            let places: Vec<&str> = run.iter().map(|arg| arg.place.text.as_str()).collect();
             text += &line(&label, &arg.classes, &places.join(" "));
             i += run.len();
         }
-        text += &line("ret", &self.ret.classes, &self.ret.place);
+        text += &line("ret", &self.ret.classes, &self.ret.place.text);
         text += &alloc::format!(
             "area {} bytes, gp {}, {} {}",
             self.area_bytes,
@@ -172,7 +190,7 @@ impl Explanation {
     /// The arguments from `i` on that can share a line: unnamed, of one class, each in one register.
     fn run_from(&self, i: usize) -> &[Explained] {
         let rest = self.args.get(i..).unwrap_or_default();
-        let simple = |arg: &&Explained| arg.name.is_none() && !arg.place.contains(' ');
+        let simple = |arg: &&Explained| arg.name.is_none() && !arg.place.text.contains(' ');
         let alike = |arg: &&Explained| {
             simple(arg) && rest.first().is_some_and(|a| a.classes == arg.classes)
         };
@@ -181,14 +199,19 @@ impl Explanation {
     }
 }
 
+/// Three columns with at least two blanks between them.
 fn line(label: &str, classes: &str, place: &str) -> String {
-    alloc::format!("{label:<15} {classes:<16} {place}\n")
+    alloc::format!("{label:<14}  {classes:<15}  {place}\n")
 }
 
 /// The summary's lines, each followed by the steps that led to it.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} on {}", self.convention, self.target)?;
+        write!(f, "{} on {}", self.convention, self.target)?;
+        match words::document(&self.convention) {
+            Some(document) => writeln!(f, ", {document}")?,
+            None => writeln!(f)?,
+        }
         for (i, arg) in self.args.iter().enumerate() {
             write!(f, "\narg {i}")?;
             if let Some(name) = &arg.name {

@@ -1,7 +1,5 @@
 //! A signature in, the place of every part out. [`FnAbi`] is computed once and then only read: by callers, callees, explanations, tests.
 
-#[cfg(test)]
-mod tests;
 mod values;
 
 use alloc::boxed::Box;
@@ -77,7 +75,7 @@ impl FnAbi {
         let (frame, rules) = (&convention.frame, &convention.rules);
         let (features, variadic) = (sig.features, sig.variadic);
         let pointer = target.data_model().pointer;
-        let walk = Walk {
+        let walk = Placer {
             sig,
             target,
             convention,
@@ -153,7 +151,7 @@ impl FnAbi {
 const NO_RESULT: &str = "a function cannot return this";
 
 /// One signature on its way through its convention.
-struct Walk<'a, 't> {
+struct Placer<'a, 't> {
     sig: &'a FnSig,
     target: &'a Target,
     convention: &'static Convention,
@@ -166,7 +164,7 @@ struct Walk<'a, 't> {
     memory: u32,
 }
 
-impl Walk<'_, '_> {
+impl Placer<'_, '_> {
     /// Places the result and all arguments.
     #[inline(always)]
     fn run(mut self, lists: Lists) -> Result<FnAbi, Error> {

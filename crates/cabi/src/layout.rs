@@ -14,10 +14,10 @@ use crate::scalar::Scalar;
 use crate::types::data_model::{DataModel, Language, RecordRules};
 use crate::types::error::Error;
 use crate::types::record::{BitField, RecordKind};
-use crate::types::{MAX_ALIGN, MAX_SIZE, Type};
+use crate::types::{Kind, MAX_ALIGN, MAX_SIZE, Type};
 
 /// What laying out a record gives: per member its offset in bits, and its place in a container if it is a bit-field.
-pub(crate) struct Placed {
+pub(crate) struct RecordLayout {
     pub(crate) fields: Vec<(u64, Option<BitField>)>,
     /// Bytes.
     pub(crate) size: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Placed {
 }
 
 /// What a compiler's rules say about the members; the record's own attributes and the rounding of its size come after.
-struct Members {
+struct MemberLayouts {
     fields: Vec<(u64, Option<BitField>)>,
     /// End of the last member, in bits.
     end_bits: u64,
@@ -35,16 +35,16 @@ struct Members {
 }
 
 /// Lays out the record `b` by the rules of `model`.
-pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<Placed, Error> {
+pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<RecordLayout, Error> {
     let members = match model.records {
         RecordRules::Gcc => gcc::members(b, model)?,
         RecordRules::Clang => clang::members(b, model)?,
         RecordRules::Msvc => msvc::members(b, model)?,
     };
-    let align = members.align.max(b.align.unwrap_or(1));
+    let align = members.align.max(b.attributes.align.unwrap_or(1));
     let mut size = members.end_bits.div_ceil(8);
     if size == 0 {
-        size = empty_size(b.language, model);
+        size = empty_size(b.attributes.language, model);
         if model.records == RecordRules::Msvc && !is_round(b, size, align) {
             let why = "to Microsoft's compilers its size is no multiple of its alignment";
             return Err(b.bad_record(why));
@@ -54,7 +54,7 @@ pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<Placed, Err
         .checked_next_multiple_of(u64::from(align))
         .filter(|size| *size <= MAX_SIZE)
         .ok_or_else(|| b.too_large())?;
-    Ok(Placed {
+    Ok(RecordLayout {
         fields: members.fields,
         size,
         align,
@@ -119,12 +119,9 @@ fn container(at: u64, width: u64, ty: &Type) -> BitField {
 }
 
 /// Checks a layout given by the caller.
-pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<Placed, Error> {
+pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<RecordLayout, Error> {
     if size > MAX_SIZE {
         return Err(b.too_large());
-    }
-    if !size.is_multiple_of(u64::from(align)) {
-        return Err(b.bad_record("its size is not a multiple of its alignment"));
     }
     let mut fields = Vec::with_capacity(b.members.len());
     let mut taken: Vec<(u64, u64, usize)> = Vec::new();
@@ -136,7 +133,10 @@ pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<Placed, 
             .bits
             .map_or(member.ty.size().saturating_mul(8), u64::from);
         match at.checked_add(bits) {
-            Some(end) if end <= size * 8 => taken.push((at, end, i)),
+            Some(end) if end <= size * 8 => {
+                let bits = member.bits.map_or_else(|| data_bits(&member.ty), u64::from);
+                taken.push((at, at + bits, i));
+            }
             _ => return Err(b.bad_field(i, "it ends after the end of the record")),
         }
         if member.bits.is_none() && at % 8 != 0 {
@@ -161,9 +161,27 @@ pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<Placed, 
     } else if let Some((_, _, i)) = taken.iter().find(|(at, ..)| *at != 0) {
         return Err(b.bad_field(*i, "members of a union start at offset 0"));
     }
-    Ok(Placed {
+    Ok(RecordLayout {
         fields,
         size,
         align,
     })
+}
+
+/// The bits of an object of `ty` up to the padding after its last member.
+fn data_bits(ty: &Type) -> u64 {
+    match ty.kind() {
+        Kind::Record(record) => {
+            let ends = record.fields().iter().map(|field| {
+                let bits =
+                    (field.bits).map_or_else(|| data_bits(&field.ty), |own| own.width.into());
+                field.offset_bits + bits
+            });
+            ends.max().unwrap_or(0).next_multiple_of(8)
+        }
+        Kind::Array(array) if ty.size() > 0 => {
+            (ty.size() - array.elem.size()) * 8 + data_bits(&array.elem)
+        }
+        _ => ty.size() * 8,
+    }
 }

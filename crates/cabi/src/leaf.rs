@@ -44,6 +44,7 @@ impl Leaf {
             return 0..0;
         }
         let last = self.offset_bits.saturating_add(self.width_bits - 1) / 64;
+        // An object may have more eightbytes than a host of 32 bits counts.
         let index = |n: u64| usize::try_from(n).unwrap_or(usize::MAX - 1);
         index(self.offset_bits / 64)..index(last) + 1
     }

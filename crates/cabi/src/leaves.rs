@@ -57,9 +57,9 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
 #[derive(Debug)]
 pub struct Leaves<'a> {
     /// The record or array that the walk is in, apart from those around it: each step looks at it.
-    inner: Option<Frame<'a>>,
-    /// Those around it, the outermost first, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
-    outer: SmallVec<[Frame<'a>; 2]>,
+    inner: Option<Aggregate<'a>>,
+    /// The records and arrays around `inner`, the outermost first, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
+    outer: SmallVec<[Aggregate<'a>; 2]>,
     /// The type of the leaf given last, or of the record entered last.
     own: &'a Type,
     /// Of the outermost type, if it has yet to be entered: its first byte, and what is around it.
@@ -72,7 +72,7 @@ pub struct Leaves<'a> {
 
 /// What a walk comes by.
 #[derive(Debug)]
-pub(crate) enum Step<'a> {
+pub(crate) enum WalkStep<'a> {
     Leaf(Leaf),
     /// A record inside the type, and its first byte: its leaves follow.
     Enter(&'a Type, u64),
@@ -82,7 +82,7 @@ pub(crate) enum Step<'a> {
 
 /// A record or array that the walk is in.
 #[derive(Debug)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct Aggregate<'a> {
     pub(crate) ty: &'a Type,
     /// Its first byte.
     pub(crate) offset: u64,
@@ -99,14 +99,36 @@ enum Rest<'a> {
     Elements(&'a Type, u64, u64),
 }
 
+impl<'a> Aggregate<'a> {
+    /// The member that the walk is in, of a record.
+    pub(crate) fn field(&self) -> Option<&'a Field> {
+        let (record, Rest::Fields(rest)) = (self.ty.as_record()?, &self.rest) else {
+            return None;
+        };
+        let next = record.fields().len() - rest.len();
+        record.fields().get(next.checked_sub(1)?)
+    }
+
+    /// The number of the element that the walk is in, of an array.
+    pub(crate) fn element(&self) -> Option<u64> {
+        match &self.rest {
+            Rest::Elements(elem, next, _) => {
+                let passed = (next - self.offset).checked_div(elem.size()).unwrap_or(1);
+                passed.checked_sub(1)
+            }
+            Rest::Fields(_) => None,
+        }
+    }
+}
+
 impl<'a> Leaves<'a> {
     /// The records and arrays around the last leaf, the outermost first.
-    pub(crate) fn path(&self) -> impl DoubleEndedIterator<Item = &Frame<'a>> + Clone {
+    pub(crate) fn path(&self) -> impl DoubleEndedIterator<Item = &Aggregate<'a>> + Clone {
         self.outer.iter().chain(&self.inner)
     }
 
     /// The innermost of them.
-    pub(crate) fn innermost(&self) -> Option<&Frame<'a>> {
+    pub(crate) fn innermost(&self) -> Option<&Aggregate<'a>> {
         self.inner.as_ref()
     }
 
@@ -127,6 +149,15 @@ impl<'a> Leaves<'a> {
         is_element
     }
 
+    /// Leaves out the elements that are left of all arrays around the last leaf, which begin after it.
+    pub(crate) fn skip_all_elements(&mut self) {
+        for frame in self.inner.iter_mut().chain(&mut self.outer) {
+            if let Rest::Elements(_, _, left) = &mut frame.rest {
+                *left = 0;
+            }
+        }
+    }
+
     /// The end of the last leaf, `leaf`, in bytes; where that is an element of an array of scalars, the end of the array, whose other elements the walk leaves out.
     #[inline]
     pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
@@ -135,7 +166,7 @@ impl<'a> Leaves<'a> {
             return end;
         }
         match self.inner.as_mut().map(|frame| &mut frame.rest) {
-            Some(Rest::Elements(elem, _, left)) if matches!(elem.kind(), Kind::Scalar(_)) => {
+            Some(Rest::Elements(elem, _, left)) if elem.as_scalar().is_some() => {
                 end + elem.size() * core::mem::take(left)
             }
             _ => end,
@@ -145,24 +176,20 @@ impl<'a> Leaves<'a> {
     /// The member that the last leaf is, if it is one of a record.
     pub(crate) fn field(&self) -> Option<(&'a Record, &'a Field)> {
         let frame = self.innermost()?;
-        let (record, Rest::Fields(rest)) = (frame.ty.as_record()?, &frame.rest) else {
-            return None;
-        };
-        let next = record.fields().len() - rest.len();
-        Some((record, record.fields().get(next.checked_sub(1)?)?))
+        Some((frame.ty.as_record()?, frame.field()?))
     }
 
     /// The next leaf, or the start or end of a record inside the type.
     #[inline(always)]
-    pub(crate) fn step(&mut self) -> Option<Step<'a>> {
+    pub(crate) fn step(&mut self) -> Option<WalkStep<'a>> {
         if self.second.is_some() {
-            return self.second.take().map(Step::Leaf);
+            return self.second.take().map(WalkStep::Leaf);
         }
         loop {
             let Some(frame) = &mut self.inner else {
                 let (offset, around) = self.start.take()?;
                 match self.enter(self.own, offset, around) {
-                    found @ Some(Step::Leaf(_)) => return found,
+                    found @ Some(WalkStep::Leaf(_)) => return found,
                     _ => continue,
                 }
             };
@@ -180,7 +207,7 @@ impl<'a> Leaves<'a> {
                         let left = frame.ty;
                         self.inner = self.outer.pop();
                         // The outermost one is the whole.
-                        return self.inner.is_some().then_some(Step::Leave(left));
+                        return self.inner.is_some().then_some(WalkStep::Leave(left));
                     }
                 },
                 Rest::Elements(_, _, 0) => {
@@ -210,7 +237,7 @@ impl<'a> Leaves<'a> {
 
     /// Goes into `ty` at byte `offset`: its leaf if it is one, otherwise its members come next.
     #[inline]
-    fn enter(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<Step<'a>> {
+    fn enter(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<WalkStep<'a>> {
         self.own = ty;
         let around = around.with(Around::ATOMIC, ty.is_atomic());
         match ty.kind() {
@@ -223,7 +250,7 @@ impl<'a> Leaves<'a> {
                     return Some(leaf(LeafKind::Empty, offset, 0, around));
                 }
                 let union = record.kind() == RecordKind::Union;
-                self.push(Frame {
+                self.push(Aggregate {
                     ty,
                     offset,
                     around: around
@@ -231,7 +258,7 @@ impl<'a> Leaves<'a> {
                         .with(Around::IN_UNION, union),
                     rest: Rest::Fields(record.fields().iter()),
                 });
-                Some(Step::Enter(ty, offset))
+                Some(WalkStep::Enter(ty, offset))
             }
             Kind::Array(array) => {
                 self.enter_array(ty, array, offset, around.at(offset, ty.canonical_align()))
@@ -241,7 +268,7 @@ impl<'a> Leaves<'a> {
     }
 
     #[inline]
-    fn push(&mut self, frame: Frame<'a>) {
+    fn push(&mut self, frame: Aggregate<'a>) {
         if let Some(around) = self.inner.replace(frame) {
             self.outer.push(around);
         }
@@ -253,7 +280,7 @@ impl<'a> Leaves<'a> {
         array: &'a Array,
         offset: u64,
         around: Around,
-    ) -> Option<Step<'a>> {
+    ) -> Option<WalkStep<'a>> {
         let elem = &array.elem;
         let left = match array.len {
             None => return Some(leaf(LeafKind::FlexibleArray, offset, 0, around)),
@@ -267,7 +294,7 @@ impl<'a> Leaves<'a> {
             .with(Around::IN_ARRAY, true)
             .with(Around::REPEATED, left > 1 && holds_records(elem));
         let left = if self.one_element { 1 } else { left };
-        self.push(Frame {
+        self.push(Aggregate {
             ty,
             offset,
             around,
@@ -276,7 +303,7 @@ impl<'a> Leaves<'a> {
         None
     }
 
-    fn enter_other(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<Step<'a>> {
+    fn enter_other(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<WalkStep<'a>> {
         let half = ty.size() / 2;
         match ty.kind() {
             Kind::Complex(part) => {
@@ -303,7 +330,7 @@ impl<'a> Leaves<'a> {
     }
 }
 
-impl Step<'_> {
+impl WalkStep<'_> {
     fn leaf(self) -> Option<Leaf> {
         match self {
             Self::Leaf(leaf) => Some(leaf),
@@ -318,7 +345,7 @@ impl Iterator for Leaves<'_> {
     #[inline]
     fn next(&mut self) -> Option<Leaf> {
         loop {
-            if let Step::Leaf(leaf) = self.step()? {
+            if let WalkStep::Leaf(leaf) = self.step()? {
                 return Some(leaf);
             }
         }
@@ -326,8 +353,8 @@ impl Iterator for Leaves<'_> {
 }
 
 #[inline]
-fn leaf<'a>(kind: LeafKind, offset: u64, width_bits: u64, around: Around) -> Step<'a> {
-    Step::Leaf(Leaf {
+fn leaf<'a>(kind: LeafKind, offset: u64, width_bits: u64, around: Around) -> WalkStep<'a> {
+    WalkStep::Leaf(Leaf {
         kind,
         offset_bits: offset * 8,
         width_bits,
@@ -338,7 +365,7 @@ fn leaf<'a>(kind: LeafKind, offset: u64, width_bits: u64, around: Around) -> Ste
 }
 
 #[inline]
-fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: Around) -> Step<'a> {
+fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: Around) -> WalkStep<'a> {
     leaf(
         LeafKind::Scalar(scalar),
         offset,
@@ -348,8 +375,8 @@ fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: Around) -> St
 }
 
 /// The bit-field `field` of a record at byte `offset`.
-fn bit_field<'a>(field: &Field, offset: u64, around: Around) -> Option<Step<'a>> {
-    Some(Step::Leaf(Leaf {
+fn bit_field<'a>(field: &Field, offset: u64, around: Around) -> Option<WalkStep<'a>> {
+    Some(WalkStep::Leaf(Leaf {
         kind: LeafKind::Scalar(field.ty.as_scalar()?),
         offset_bits: offset * 8 + field.offset_bits,
         width_bits: u64::from(field.bits?.width),

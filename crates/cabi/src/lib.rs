@@ -4,8 +4,8 @@
 //! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Shape ──assign──▶ FnAbi ──▶ explain
 //! ```
 //!
-//! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, or by [`RecordBuilder`]. [`FnSig`] is a signature of
-//! such types. [`FnAbi::new`] says where everything is: registers, offsets in the argument area, hidden pointers; [`explain`] says
+//! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, by [`RecordBuilder`], or from text ([`Type::parse`]). [`FnSig`] is a
+//! signature of such types, from text too: [`FnSig::parse`] and [`Declaration`] read `double hypot(double, double)`. [`FnAbi::new`] says where everything is: registers, offsets in the argument area, hidden pointers; [`explain`] says
 //! why. Conventions are tables ([`convention`]), and a language can write its own. Nothing here knows a code generator.
 //!
 //! ```
@@ -37,6 +37,7 @@ extern crate alloc;
 
 mod build_record;
 pub mod convention;
+mod declaration;
 mod explain;
 mod fn_abi;
 mod layout;
@@ -53,7 +54,11 @@ pub use convention::{
     ArgFlags, Bank, Convention, Extension, Loc, Part, PartType, Place, Placed, PlacedPart, Reg,
     Register, State, Step, VectorLevel,
 };
-pub use explain::{Explained, Explanation, explain};
+pub use declaration::Declaration;
+pub use explain::{
+    Explained, ExplainedMember, ExplainedPart, ExplainedPlace, Explanation, PlaceKind, explain,
+    members,
+};
 pub use fn_abi::{ArgAbi, FnAbi, RetAbi, Returns};
 pub use leaves::{Leaf, LeafKind, Leaves, leaves};
 pub use policy::Policy;
@@ -68,6 +73,7 @@ pub use target::x86_64::sysv::{Class, X86_64_SYSV};
 pub use target::x86_64::win64::X86_64_WIN64;
 pub use target::x86_64::zig;
 pub use target::{Target, aarch64, csky, riscv, s390x, xcore};
+pub use target_lexicon::Triple;
 pub use types::data_model::{BitFieldStyle, DataModel, Language, LongDouble, RecordRules};
 pub use types::error::Error;
 pub use types::record::{Attributes, BitField, Field, Record, RecordKind};

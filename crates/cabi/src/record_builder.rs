@@ -4,9 +4,10 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::scalar::Scalar;
 use crate::types::data_model::Language;
 use crate::types::error::Error;
-use crate::types::record::RecordKind;
+use crate::types::record::{Attributes, RecordKind};
 use crate::types::{Kind, Type, check_align};
 
 /// A member as it is declared, before it has a place.
@@ -32,7 +33,7 @@ impl Member {
         }
     }
 
-    /// An ordinary member.
+    /// An ordinary member. No two members have one name, but several may have the empty one (a tuple's).
     #[must_use]
     pub fn named(name: &str, ty: Type) -> Self {
         Self::new(Some(name), ty)
@@ -114,10 +115,7 @@ pub struct RecordBuilder {
     pub(crate) kind: RecordKind,
     pub(crate) tag: Option<Arc<str>>,
     pub(crate) members: Vec<Member>,
-    pub(crate) packed: bool,
-    pub(crate) pack: Option<u32>,
-    pub(crate) align: Option<u32>,
-    pub(crate) language: Language,
+    pub(crate) attributes: Attributes,
     pub(crate) transparent: bool,
 }
 
@@ -128,10 +126,7 @@ impl RecordBuilder {
             kind,
             tag,
             members: Vec::new(),
-            packed: false,
-            pack: None,
-            align: None,
-            language: Language::C,
+            attributes: Attributes::NONE,
             transparent: false,
         }
     }
@@ -164,28 +159,28 @@ impl RecordBuilder {
     /// `__attribute__((packed))`: members at the next byte, bit-fields at the next bit.
     #[must_use]
     pub fn packed(mut self) -> Self {
-        self.packed = true;
+        self.attributes.packed = true;
         self
     }
 
     /// `#pragma pack(n)`: no member is aligned to more than `n` bytes.
     #[must_use]
     pub fn pack(mut self, n: u32) -> Self {
-        self.pack = Some(n);
+        self.attributes.pack = Some(n);
         self
     }
 
     /// `__attribute__((aligned(align)))` or `alignas` on the record.
     #[must_use]
     pub fn aligned(mut self, align: u32) -> Self {
-        self.align = Some(self.align.unwrap_or(1).max(align));
+        self.attributes.align = Some(self.attributes.align.unwrap_or(1).max(align));
         self
     }
 
     /// The language of the declaration; C unless said otherwise.
     #[must_use]
     pub fn language(mut self, language: Language) -> Self {
-        self.language = language;
+        self.attributes.language = language;
         self
     }
 
@@ -197,10 +192,10 @@ impl RecordBuilder {
     }
 
     pub(super) fn check_members(&self) -> Result<(), Error> {
-        if let Some(align) = self.align {
+        if let Some(align) = self.attributes.align {
             check_align(align)?;
         }
-        if let Some(pack) = self.pack {
+        if let Some(pack) = self.attributes.pack {
             check_align(pack)?;
         }
         for (i, member) in self.members.iter().enumerate() {
@@ -211,7 +206,17 @@ impl RecordBuilder {
             if let Some(why) = self.objection(member, last) {
                 return Err(self.bad_field(i, why));
             }
+            if let Some((width, max)) = too_wide(member) {
+                return Err(Error::BitFieldWidth {
+                    record: self.spelling(),
+                    field: self.name_of(i).to_string(),
+                    width,
+                    ty: member.ty.to_string(),
+                    max,
+                });
+            }
         }
+        self.check_names()?;
         if self.transparent {
             let first = self.members.first().map(|m| m.ty.size());
             let fits = self
@@ -225,6 +230,24 @@ impl RecordBuilder {
             }
         }
         Ok(())
+    }
+
+    /// Refuses two members of one name, also where anonymous records have them.
+    fn check_names(&self) -> Result<(), Error> {
+        let mut names = Vec::new();
+        for member in &self.members {
+            add_names(member.name.as_deref(), &member.ty, &mut names);
+        }
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair.first() == pair.last());
+        match twice.and_then(<[_]>::first) {
+            None => Ok(()),
+            Some(name) => Err(Error::InvalidField {
+                record: self.spelling(),
+                field: name.to_string(),
+                why: "another member has its name",
+            }),
+        }
     }
 
     /// Why C would not have `member`, if so.
@@ -249,16 +272,16 @@ impl RecordBuilder {
     }
 
     pub(crate) fn bad_field(&self, i: usize, why: &'static str) -> Error {
-        let name = self
-            .members
-            .get(i)
-            .and_then(|m| m.name.as_deref())
-            .unwrap_or("<anonymous>");
         Error::InvalidField {
             record: self.spelling(),
-            field: name.to_string(),
+            field: self.name_of(i).to_string(),
             why,
         }
+    }
+
+    pub(crate) fn name_of(&self, i: usize) -> &str {
+        let name = self.members.get(i).and_then(|m| m.name.as_deref());
+        name.unwrap_or("<anonymous>")
     }
 
     pub(crate) fn bad_record(&self, why: &'static str) -> Error {
@@ -284,20 +307,39 @@ impl RecordBuilder {
     }
 }
 
-/// Why C would not have `member` as a bit-field of `width` bits, if so.
-fn bit_field_objection(member: &Member, width: u16) -> Option<&'static str> {
-    use crate::scalar::Scalar;
-    let max = match member.ty.as_scalar() {
-        Some(Scalar::Bool) => 1,
-        Some(Scalar::Int { bits, .. }) => u16::from(bits),
-        Some(Scalar::BitInt { bits, .. }) => bits,
-        _ => return Some("a bit-field has an integer type"),
-    };
-    if width > max {
-        Some("a bit-field is not wider than its type")
-    } else if width == 0 && member.name.is_some() {
-        Some("a bit-field of width 0 has no name")
-    } else {
-        None
+/// Adds the names by which C reaches a member of `ty`: its own, or those of an anonymous record's members. An empty name is none of C's.
+fn add_names<'a>(name: Option<&'a str>, ty: &'a Type, names: &mut Vec<&'a str>) {
+    match (name, ty.as_record()) {
+        (Some(""), _) => {}
+        (Some(name), _) => names.push(name),
+        (None, Some(record)) => {
+            for field in record.fields() {
+                add_names(field.name(), field.ty(), names);
+            }
+        }
+        (None, None) => {}
     }
+}
+
+/// The width of a bit-field and the bits of its type, if these are fewer.
+fn too_wide(member: &Member) -> Option<(u16, u16)> {
+    let max = match member.ty.as_scalar()? {
+        Scalar::Bool => 1,
+        Scalar::Int { bits, .. } => u16::from(bits),
+        Scalar::BitInt { bits, .. } => bits,
+        _ => return None,
+    };
+    member
+        .bits
+        .filter(|width| *width > max)
+        .map(|width| (width, max))
+}
+
+/// Why C would not have `member` as a bit-field of `width` bits, if so, apart from one that is too wide.
+fn bit_field_objection(member: &Member, width: u16) -> Option<&'static str> {
+    match member.ty.as_scalar() {
+        Some(Scalar::Bool | Scalar::Int { .. } | Scalar::BitInt { .. }) => {}
+        _ => return Some("a bit-field has an integer type"),
+    }
+    (width == 0 && member.name.is_some()).then_some("a bit-field of width 0 has no name")
 }

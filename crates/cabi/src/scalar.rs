@@ -74,6 +74,10 @@ impl Scalar {
         )
     }
 
+    pub(crate) fn is_int128(self) -> bool {
+        matches!(self, Self::Int { bits: 128, .. })
+    }
+
     /// The bits that carry the value; the rest of the object is padding. Pointers count what `size` (bytes) holds.
     #[must_use]
     pub fn value_bits(self, size: u64) -> u64 {

@@ -26,14 +26,23 @@ use crate::types::model_facts::{ModelFacts, of_another_model};
 
 /// RISC-V: the ABI that compilers take for the extensions in a triple. One that names none is that of a system with floats in registers, as gcc and clang
 /// have it; without a system they do not agree.
-fn riscv64_convention(triple: &Triple) -> Option<&'static Convention> {
+fn riscv_convention(triple: &Triple) -> Option<&'static Convention> {
+    use target_lexicon::Riscv32Architecture::{
+        Riscv32, Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
+    };
     use target_lexicon::Riscv64Architecture::{Riscv64, Riscv64a23, Riscv64gc, Riscv64imac};
-    match triple.architecture {
-        Architecture::Riscv64(Riscv64gc | Riscv64a23) => Some(&riscv::LP64D),
-        Architecture::Riscv64(Riscv64imac) => Some(&riscv::LP64),
-        Architecture::Riscv64(Riscv64) if has_system(triple) => Some(&riscv::LP64D),
-        _ => None,
-    }
+    Some(match triple.architecture {
+        Architecture::Riscv64(Riscv64gc | Riscv64a23) => &riscv::LP64D,
+        Architecture::Riscv64(Riscv64) if has_system(triple) => &riscv::LP64D,
+        Architecture::Riscv64(Riscv64imac) => &riscv::LP64,
+        Architecture::Riscv32(Riscv32gc) => &riscv::ILP32D,
+        Architecture::Riscv32(Riscv32) if has_system(triple) => &riscv::ILP32D,
+        Architecture::Riscv32(Riscv32imafc) => &riscv::ILP32F,
+        Architecture::Riscv32(Riscv32i | Riscv32im | Riscv32ima | Riscv32imac | Riscv32imc) => {
+            &riscv::ILP32
+        }
+        _ => return None,
+    })
 }
 
 fn has_system(triple: &Triple) -> bool {
@@ -57,22 +66,6 @@ fn is_apple_arm64(triple: &Triple) -> bool {
     triple.operating_system.is_like_darwin()
         && triple.architecture == Architecture::Aarch64(Aarch64)
         && triple.pointer_width() == Ok(PointerWidth::U64)
-}
-
-/// RISC-V's of 32 bits.
-fn riscv32_convention(triple: &Triple) -> Option<&'static Convention> {
-    use target_lexicon::Riscv32Architecture::{
-        Riscv32, Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
-    };
-    match triple.architecture {
-        Architecture::Riscv32(Riscv32gc) => Some(&riscv::ILP32D),
-        Architecture::Riscv32(Riscv32) if has_system(triple) => Some(&riscv::ILP32D),
-        Architecture::Riscv32(Riscv32imafc) => Some(&riscv::ILP32F),
-        Architecture::Riscv32(Riscv32i | Riscv32im | Riscv32ima | Riscv32imac | Riscv32imc) => {
-            Some(&riscv::ILP32)
-        }
-        _ => None,
-    }
 }
 
 /// A machine and system: how its C types are laid out and how its C functions are called.
@@ -230,8 +223,8 @@ impl Target {
             Architecture::S390x if os == OperatingSystem::Linux => {
                 (DataModel::S390X, Some(&s390x::S390X))
             }
-            Architecture::Riscv64(_) if unix => (DataModel::RISCV64, riscv64_convention(triple)),
-            Architecture::Riscv32(_) if unix => (DataModel::RISCV32, riscv32_convention(triple)),
+            Architecture::Riscv64(_) if unix => (DataModel::RISCV64, riscv_convention(triple)),
+            Architecture::Riscv32(_) if unix => (DataModel::RISCV32, riscv_convention(triple)),
             _ => {
                 return Err(Error::UnknownTarget {
                     target: triple.to_string(),

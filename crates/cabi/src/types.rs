@@ -12,7 +12,6 @@ pub(crate) mod data_model;
 pub(crate) mod error;
 mod field;
 pub(crate) mod model_facts;
-pub(crate) mod names;
 mod of_model;
 pub(crate) mod record;
 
@@ -107,7 +106,6 @@ pub struct Type {
     facts: ModelFacts,
 }
 
-/// `_Atomic`.
 const ATOMIC: u8 = 1;
 /// A typedef asks for the alignment, which may be the one that the type has anyway.
 const ASKS_ALIGN: u8 = 2;

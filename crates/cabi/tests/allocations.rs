@@ -50,7 +50,7 @@ fn structure(fields: &[Type]) -> Type {
     let record = RecordBuilder::structure("s");
     let record = fields
         .iter()
-        .fold(record, |record, ty| record.field("m", ty.clone()));
+        .fold(record, |record, ty| record.field("", ty.clone()));
     record.build(&DataModel::LP64).unwrap()
 }
 

@@ -9,8 +9,8 @@
 use std::error::Error;
 use std::ffi::c_void;
 
-use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi_jit::{CValue, CallArg, CallInterface, Closures, Invokers, Library, Settings};
+use clif_cabi_jit::clif_cabi::cabi::Type;
+use clif_cabi_jit::{CValue, Closures, Invokers, Library, Settings};
 
 /// `gsl_complex`: `struct { double dat[2]; }`.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,31 +40,28 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let mut invokers = Invokers::new(&Settings::default())?;
-    multiply(&mut invokers, &gsl)?;
-    integrate(&mut invokers, &gsl)
+    invokers.engine_mut().add_library(&gsl);
+    multiply(&mut invokers)?;
+    integrate(&mut invokers)
 }
 
 /// Structures by value, as argument and as result.
-fn multiply(invokers: &mut Invokers, gsl: &Library) -> Result<(), Box<dyn Error>> {
-    // gsl_complex gsl_complex_mul(gsl_complex a, gsl_complex b);
-    let complex = RecordBuilder::structure("gsl_complex").field("dat", Type::array(&Type::F64, 2)?);
-    let complex = complex.build(&DataModel::LP64)?;
-    let sig = FnSig::new([complex.clone(), complex.clone()], complex);
-    let multiply = CallInterface::new(invokers, &sig)?;
+fn multiply(invokers: &mut Invokers) -> Result<(), Box<dyn Error>> {
+    let multiply = invokers.function(
+        "typedef struct { double dat[2]; } gsl_complex; gsl_complex gsl_complex_mul(gsl_complex, gsl_complex)",
+    )?;
     let (a, b) = (Complex([1.0, 2.0]), Complex([3.0, 4.0]));
-    let code = gsl.symbol("gsl_complex_mul")?.cast();
     // SAFETY: the function of this signature.
-    let product: Complex = unsafe { multiply.call(code, &[CallArg::new(&a), CallArg::new(&b)])? };
+    let product: Complex = unsafe { multiply.call((a, b))? };
     println!("(1+2i) (3+4i) = {}+{}i", product.0[0], product.0[1]);
     assert_eq!(product, Complex([-5.0, 10.0]));
     Ok(())
 }
 
 /// A Rust closure as a callback.
-fn integrate(invokers: &mut Invokers, gsl: &Library) -> Result<(), Box<dyn Error>> {
-    // double f(double x, void *params), which is a Rust closure.
+fn integrate(invokers: &mut Invokers) -> Result<(), Box<dyn Error>> {
     let closures = Closures::new(&Settings::default())?;
-    let interface = closures.interface(&FnSig::new([Type::F64, Type::PTR], Type::F64))?;
+    let interface = closures.function("double (double x, void *params)")?;
     let exponent = 2;
     let square = interface.closure("square", move |args, result| {
         let x: f64 = args.get(0).unwrap_or(f64::NAN);
@@ -76,31 +73,24 @@ fn integrate(invokers: &mut Invokers, gsl: &Library) -> Result<(), Box<dyn Error
         params: std::ptr::null(),
     };
 
-    // int gsl_integration_qng(const gsl_function *f, double a, double b, double epsabs, double epsrel, double *result, double *abserr, size_t *neval);
-    let params = [Type::PTR, Type::F64, Type::F64, Type::F64, Type::F64];
-    let params = params.into_iter().chain([Type::PTR, Type::PTR, Type::PTR]);
-    let integrate = CallInterface::new(invokers, &FnSig::new(params, Type::I32))?;
+    let integrate = invokers.function(
+        "int gsl_integration_qng(const struct gsl_function_struct *f, double a, double b, double epsabs, double epsrel,
+            double *result, double *abserr, size_t *neval)",
+    )?;
     let (from, to, epsilon) = (0.0, 3.0, 1e-9);
     let (mut integral, mut error, mut n) = (0.0, 0.0, 0_usize);
-    let pointers = (
+    let args = (
         &raw const integrand,
+        from,
+        to,
+        epsilon,
+        epsilon,
         &raw mut integral,
         &raw mut error,
         &raw mut n,
     );
-    let args = [
-        CallArg::new(&pointers.0),
-        CallArg::new(&from),
-        CallArg::new(&to),
-        CallArg::new(&epsilon),
-        CallArg::new(&epsilon),
-        CallArg::new(&pointers.1),
-        CallArg::new(&pointers.2),
-        CallArg::new(&pointers.3),
-    ];
-    let code = gsl.symbol("gsl_integration_qng")?.cast();
     // SAFETY: the function of this signature; the closure lives, and the pointers are those of what it asks for.
-    let status: i32 = unsafe { integrate.call(code, &args)? };
+    let status: i32 = unsafe { integrate.call(args)? };
     println!("the integral of x^{exponent} from {from} to {to} is {integral:.0}");
     assert!(status == 0 && n > 0 && (integral - 9.0_f64).abs() < 1e-6 && error < 1e-6);
     Ok(())

@@ -8,12 +8,15 @@
 mod bound;
 mod compile;
 mod enter;
+mod function;
+mod local;
 mod pool;
 mod running;
 mod variadic;
 
 use core::ffi::c_void;
 use core::fmt;
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -27,26 +30,38 @@ use clif_cabi::{EntryPlan, LowerError, Lowering};
 
 pub use self::bound::BoundFunction;
 use self::enter::{Handler, handler, words};
+pub use self::function::FnPointer;
+pub use self::local::LocalClosure;
 use self::pool::{Pool, StubSlot};
 use self::variadic::Read;
 pub use self::variadic::{VaArg, VaList};
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::interface::{CValue, Given, check};
 use crate::settings::Settings;
 use crate::shape::ByShape;
+use crate::value::{CValue, Given, bytes_of, check};
 
-/// What a slot of the pool points to. Compiled code reads the first word, and calls it: one of the functions of `enter`, for this type of closure.
+/// What a slot of the pool points to.
 #[repr(C)]
-struct Context<F: ?Sized> {
-    handler: Handler,
-    interface: ClosureInterface,
-    name: Box<str>,
+struct Context<F> {
+    header: Header,
     closure: F,
 }
 
-type Called = dyn Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync;
+/// What a Rust closure is to compiled code.
+trait Callable: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) {}
+impl<F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>)> Callable for F {}
+
+/// What all contexts begin with. Compiled code reads the first word, and calls it: one of the functions of `enter`, for this type of closure.
+#[repr(C)]
+struct Header {
+    handler: Handler,
+    /// Frees the context, of which the type is not known any more.
+    free: unsafe fn(NonNull<Self>),
+    interface: ClosureInterface,
+    name: Box<str>,
+}
 
 /// Bytes of a result that is not built in the caller's memory: at most as many as registers return. Compiled code sets results of so many bytes
 /// to zero, wherever they are.
@@ -58,25 +73,28 @@ const MAX_RESULT: u32 = 64;
 /// ```
 /// # #[cfg(not(all(has_engine, unix)))]
 /// # return Ok(()); // no JIT on this machine
-/// use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 /// use clif_cabi_jit::{Closures, Settings};
 /// use std::ffi::{c_int, c_void};
 ///
+/// type Compare = unsafe extern "C" fn(*const c_void, *const c_void) -> c_int;
 /// unsafe extern "C" {
-///     fn qsort(base: *mut c_void, n: usize, size: usize, compare: *const c_void);
+///     fn qsort(base: *mut c_void, n: usize, size: usize, compare: Compare);
 /// }
 /// let closures = Closures::new(&Settings::default())?;
-/// let sig = FnSig::new([Type::PTR, Type::PTR], Type::I32);
-/// let by = 10;
-/// let compare = closures.interface(&sig)?.closure("compare", move |args, result| {
+/// let compare = closures.function("int (const void *, const void *)")?;
+/// let (by, mut n) = (10, 0);
+/// let compare = compare.local_mut("compare", |args, result| {
 ///     // SAFETY: `qsort` passes addresses of two elements.
 ///     let [a, b] = [0, 1].map(|i| unsafe { *args.get::<*const c_int>(i).unwrap() } % by);
+///     n += 1;
 ///     result.set(a - b).unwrap();
 /// })?;
 /// let mut numbers = [23_i32, 42, 11, 8];
 /// // SAFETY: four elements of four bytes, and a function that compares two of them.
-/// unsafe { qsort(numbers.as_mut_ptr().cast(), 4, 4, compare.code()) };
+/// unsafe { qsort(numbers.as_mut_ptr().cast(), 4, 4, compare.as_fn()?) };
 /// assert_eq!(numbers, [11, 42, 23, 8]);
+/// drop(compare);
+/// assert!(n >= 3);
 /// # Ok::<(), clif_cabi_jit::Error>(())
 /// ```
 pub struct Closures {
@@ -102,6 +120,8 @@ pub struct ClosureInterface {
     entry: Code,
     pool: Arc<Pool>,
     convention: &'static Convention,
+    /// Whether that is what `extern "C"` means.
+    is_c: bool,
     /// How many addresses compiled code writes: of the arguments, then of the `va_list`.
     n_pointers: usize,
     /// Bytes of the result.
@@ -110,19 +130,31 @@ pub struct ClosureInterface {
 
 /// A C function pointer and the Rust closure that it calls. Dropping it frees both.
 ///
+/// It may be called by any thread at any time ([`ClosureInterface::closure`]). It lives no longer than what the closure borrows:
+///
+/// ```compile_fail,E0597
+/// # use clif_cabi_jit::{Closure, ClosureInterface};
+/// # fn kept<'a>(interface: &ClosureInterface) -> Result<Closure<'a>, clif_cabi_jit::Error> {
+/// let sum = std::sync::atomic::AtomicU64::new(0);
+/// interface.closure("sum", |_, _| drop(sum.load(std::sync::atomic::Ordering::Relaxed)))
+/// # }
+/// ```
+///
 /// The closure may drop itself while it runs, on the thread on which it runs, as may what it calls: the pointer is free then, and the closure lives until
 /// its last call on this thread has returned.
-pub struct Closure {
+pub struct Closure<'a> {
     slot: StubSlot,
     /// Not a `Box`: one that is moved takes from the pointer in the slot the right to read. Its interface has code and pool, which live as
     /// long as the closure.
-    context: NonNull<Context<Called>>,
+    context: NonNull<Header>,
+    borrowed: PhantomData<&'a ()>,
 }
 
-// SAFETY: it owns what it points to, which any thread may use and drop: `Called` is `Send + Sync`, and so is the rest.
-unsafe impl Send for Closure {}
+// SAFETY: it owns what it points to, which any thread may use and drop: `ClosureInterface::closure` demands it of the Rust closure, and so is the rest. Another
+// closure is in a `LocalClosure`.
+unsafe impl Send for Closure<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Closure {}
+unsafe impl Sync for Closure<'_> {}
 
 /// The arguments of one call of a closure.
 pub struct ClosureArgs<'a> {
@@ -137,12 +169,12 @@ pub struct ClosureResult<'a> {
 }
 
 impl Closures {
-    /// No closures yet; what they need is compiled by an engine with these settings.
+    /// No closures yet; what they need is compiled by an engine with these settings, of which [`Settings::cpu`] does not matter.
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Lowering`] where C functions are not lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let engine = Engine::new(settings)?;
+        let engine = Engine::new(&settings.for_own_code())?;
         let lower = Lowering::new(engine.isa())?;
         let c = FnAbi::convention_of(&FnSig::new([], Type::VOID), lower.target());
         let own = Machine::closures(lower.target(), c.map_err(LowerError::from)?);
@@ -172,16 +204,29 @@ impl Closures {
         // The pointers that arrays are passed as.
         let sig = sig.clone().decayed(compiler.lower.target().data_model());
         let (entry, pool, convention) = compiler.entry(&sig)?;
-        // A signature that is lowered has a result of at most 2 GiB.
-        let result_bytes = usize::try_from(sig.result().size()).unwrap_or(0);
+        let own = FnAbi::convention_of(&FnSig::new([], Type::VOID), compiler.lower.target());
+        let own = own.map_err(LowerError::from)?;
+        let result_bytes = bytes_of(sig.result());
         Ok(ClosureInterface {
             entry,
             pool,
             convention,
+            is_c: core::ptr::eq(own, convention) || own == convention,
             n_pointers: sig.params().len() + usize::from(sig.is_variadic()),
             result_bytes: if sig.is_noreturn() { 0 } else { result_bytes },
             sig: Arc::new(sig),
         })
+    }
+
+    /// How functions of this declaration are entered ([`FnSig::parse`]), which need not have a name: `int (const void *, const void *)`.
+    ///
+    /// # Errors
+    /// [`Error::Lowering`] for a text that is no such declaration; as [`Closures::interface`].
+    pub fn function(&self, declaration: &str) -> Result<ClosureInterface> {
+        let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let sig = FnSig::parse(declaration, compiler.lower.target().data_model());
+        drop(compiler);
+        self.interface(&sig.map_err(LowerError::from)?)
     }
 
     /// How many shapes of entries are compiled.
@@ -193,31 +238,43 @@ impl Closures {
 }
 
 impl ClosureInterface {
-    /// A C function that calls `closure`. `name` is for the message when it panics.
+    /// A C function that calls `closure`, on any thread. `name` is for messages. What the closure borrows has to live longer than the [`Closure`].
     ///
     /// A panic of `closure` does not unwind into C: the process is aborted with a message that names it. So it is if the closure of a function that
     /// never returns does.
     ///
     /// # Errors
     /// [`Error::Memory`] when the system gives no more memory.
-    pub fn closure<F>(&self, name: &str, closure: F) -> Result<Closure>
+    pub fn closure<'a, F>(&self, name: &str, closure: F) -> Result<Closure<'a>>
     where
-        F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
+        F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'a,
     {
+        self.with(name, closure)
+    }
+
+    /// A function pointer and its context, of a closure that lives as long as `'a` at least.
+    fn with<'a, F: Callable + 'a>(&self, name: &str, closure: F) -> Result<Closure<'a>> {
         let context = Box::new(Context {
-            handler: handler::<F>(self),
-            interface: self.clone(),
-            name: name.into(),
+            header: Header {
+                handler: handler::<F>(self),
+                free: free::<F>,
+                interface: self.clone(),
+                name: name.into(),
+            },
             closure,
         });
-        let context = NonNull::from(Box::leak(context));
+        let context: NonNull<Header> = NonNull::from(Box::leak(context)).cast();
         // SAFETY: only passed on to be jumped to, and kept alive by the context.
         let entry = unsafe { self.entry.as_ptr() };
         match self.pool.take(context.as_ptr().cast_const().cast(), entry) {
-            Ok(slot) => Ok(Closure { slot, context }),
+            Ok(slot) => Ok(Closure {
+                slot,
+                context,
+                borrowed: PhantomData,
+            }),
             Err(error) => {
-                // SAFETY: made above, and in no slot.
-                drop(unsafe { Box::from_raw(context.as_ptr()) });
+                // SAFETY: made above, of this type, and in no slot.
+                unsafe { free::<F>(context) };
                 Err(error)
             }
         }
@@ -227,10 +284,10 @@ impl ClosureInterface {
     ///
     /// # Errors
     /// As [`ClosureInterface::closure`]; [`Error::Value`] if `otherwise` is not of the result's kind and size.
-    pub fn closure_or<F, R>(&self, name: &str, otherwise: R, closure: F) -> Result<Closure>
+    pub fn closure_or<'a, F, R>(&self, name: &str, otherwise: R, closure: F) -> Result<Closure<'a>>
     where
-        F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-        R: CValue + Send + Sync + 'static,
+        F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'a,
+        R: CValue + Send + Sync + 'a,
     {
         check::<R>(Given::Result, self.sig.result())?;
         let message = name.to_owned();
@@ -246,26 +303,35 @@ impl ClosureInterface {
     }
 }
 
-impl Closure {
+/// Frees the context of a closure of this type.
+///
+/// # Safety
+/// `context` was made for one by [`ClosureInterface::with`], and nobody reads it any more.
+unsafe fn free<F>(context: NonNull<Header>) {
+    // SAFETY: once such a `Box`, and the caller's to free.
+    drop(unsafe { Box::from_raw(context.cast::<Context<F>>().as_ptr()) });
+}
+
+impl Closure<'_> {
     /// The function pointer, which is valid as long as the closure: whoever lets it be called sees to it that no other thread drops the closure
-    /// before a call has returned, and nobody before one begins.
+    /// before a call has returned, and nobody before one begins. What the closure borrows lives until then too.
     #[must_use]
     pub fn code(&self) -> *const c_void {
         self.slot.code()
     }
 
-    fn context(&self) -> &Context<Called> {
+    fn header(&self) -> &Header {
         // SAFETY: it is freed when this is dropped, or later.
         unsafe { self.context.as_ref() }
     }
 }
 
-impl Drop for Closure {
+impl Drop for Closure<'_> {
     fn drop(&mut self) {
-        self.context().interface.pool.give_back(self.slot);
+        self.header().interface.pool.give_back(self.slot);
         if !running::is_dropped_later(self.context) {
-            // SAFETY: once a `Box`, and no call reads it: none on this thread, and none on another by the promise of `code`'s user.
-            drop(unsafe { Box::from_raw(self.context.as_ptr()) });
+            // SAFETY: no call reads it: none on this thread, and none on another by the promise of `code`'s user.
+            unsafe { (self.header().free)(self.context) };
         }
     }
 }
@@ -289,9 +355,8 @@ impl ClosureArgs<'_> {
     /// [`Error::Value`] if there is no such argument.
     pub fn bytes(&self, index: usize) -> Result<&[u8]> {
         let (ty, pointer) = self.at(index)?;
-        let len = usize::try_from(ty.size()).unwrap_or(0);
         // SAFETY: the object of the argument has as many bytes as its type, and lives as long as the call.
-        Ok(unsafe { core::slice::from_raw_parts(pointer, len) })
+        Ok(unsafe { core::slice::from_raw_parts(pointer, bytes_of(ty)) })
     }
 
     #[inline]
@@ -344,8 +409,8 @@ impl fmt::Debug for ClosureInterface {
     }
 }
 
-impl fmt::Debug for Closure {
+impl fmt::Debug for Closure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Closure {} at {:p}", self.context().name, self.code())
+        write!(f, "Closure {} at {:p}", self.header().name, self.code())
     }
 }

@@ -151,6 +151,7 @@ impl<F> TypedCode<F> {
 impl<F> Deref for TypedCode<F> {
     type Target = F;
 
+    #[inline]
     fn deref(&self) -> &F {
         &self.function
     }

@@ -1,20 +1,25 @@
-//! What debuggers and profilers are told of code that has become final: gdb (and lldb) by gdb's JIT interface, perf by its map or a jitdump. Each is an
-//! option of [`Settings`](crate::Settings).
+//! What is told of code that has become final: its names to whoever asks in this process, and by options of [`Settings`](crate::Settings) to gdb by its JIT
+//! interface, to perf by its map or a jitdump.
 
 #[cfg(feature = "gdb")]
 mod gdb;
 #[cfg(feature = "gdb")]
 mod image;
+mod names;
 #[cfg(target_os = "linux")]
 mod perf;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clif_cabi_unwind::{DebugInfo, Sources};
 
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use crate::error::{Error, Result};
+
+pub use names::{CodeSymbol, symbol_at};
 
 /// What is to be told.
 #[derive(Clone, Debug, Default)]
@@ -25,26 +30,33 @@ pub(crate) struct Options {
     pub(crate) jitdump: Option<PathBuf>,
 }
 
+/// From which byte of a function on its code is from which place.
+type Row = (u64, ir::SourceLoc);
+
 /// A function or stub that has become final.
 pub(crate) struct NewCode {
     pub(crate) id: FuncId,
+    /// That of its symbol, until it is told.
     pub(crate) name: String,
     pub(crate) address: *const u8,
     pub(crate) size: usize,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// What an engine tells, and what it knows of functions that are not final.
 pub(crate) struct Debug {
     options: Options,
-    sources: Option<Sources>,
+    sources: Option<Arc<Sources>>,
     info: DebugInfo,
 }
 
-/// What gdb was told, until this is dropped.
-#[cfg(feature = "gdb")]
-pub(crate) struct Told(#[allow(dead_code, reason = "it is there to be dropped")] gdb::Registered);
-#[cfg(not(feature = "gdb"))]
-pub(crate) enum Told {}
+/// What was told, until this is dropped.
+#[allow(dead_code, reason = "it is there to be dropped")]
+pub(crate) struct Told {
+    known: names::Known,
+    #[cfg(feature = "gdb")]
+    gdb: Option<gdb::Registered>,
+}
 
 /// ELF's number of x86-64 or AArch64.
 const ELF_MACHINE: u16 = if cfg!(target_arch = "x86_64") {
@@ -55,11 +67,11 @@ const ELF_MACHINE: u16 = if cfg!(target_arch = "x86_64") {
 
 impl NewCode {
     fn start(&self) -> u64 {
-        u64::try_from(self.address.addr()).unwrap_or(u64::MAX)
+        self.address.addr() as u64
     }
 
     fn len(&self) -> u64 {
-        u64::try_from(self.size).unwrap_or(u64::MAX)
+        self.size as u64
     }
 }
 
@@ -95,7 +107,7 @@ impl Debug {
         })
     }
 
-    /// Whether anybody is told.
+    /// Whether debuggers and profilers are told.
     pub(crate) fn is_on(&self) -> bool {
         let Options {
             gdb,
@@ -106,42 +118,53 @@ impl Debug {
     }
 
     pub(crate) fn set_sources(&mut self, sources: Sources) {
-        self.sources = Some(sources);
+        self.sources = Some(Arc::new(sources));
     }
 
     /// Adds a function that was compiled.
     pub(crate) fn add(&mut self, id: FuncId, name: &str, func: &ir::Function, code: &CompiledCode) {
-        if self.is_on() {
-            self.info.add_function(id, name, func, code);
-        }
+        self.info.add_function(id, name, func, code);
     }
 
     /// Tells of `code`, all of which was compiled or defined since the last time; `frames` are its unwind tables.
-    pub(crate) fn tell(&mut self, code: &[NewCode], frames: Vec<u8>) -> Result<Option<Told>> {
+    pub(crate) fn tell(&mut self, mut code: Vec<NewCode>, frames: Vec<u8>) -> (Told, Result<()>) {
         let info = std::mem::take(&mut self.info);
-        if !self.is_on() || code.is_empty() {
-            return Ok(None);
+        let mut compiled = HashMap::new();
+        for (id, name, rows) in info.functions() {
+            compiled.insert(id, (name, rows));
         }
-        let sources = self.sources.as_ref();
+        for own in &mut code {
+            if let Some((name, rows)) = compiled.get(&own.id) {
+                (own.name, own.rows) = ((*name).to_owned(), rows.to_vec());
+            }
+        }
+        let mut told = Told {
+            known: names::Known::new(&code, self.sources.as_ref()),
+            #[cfg(feature = "gdb")]
+            gdb: None,
+        };
+        let result = self.tell_others(&code, &info, frames, &mut told);
+        (told, result)
+    }
+
+    fn tell_others(
+        &self,
+        code: &[NewCode],
+        info: &DebugInfo,
+        frames: Vec<u8>,
+        told: &mut Told,
+    ) -> Result<()> {
+        let sources = self.sources.as_deref();
         #[cfg(target_os = "linux")]
         if self.options.perf_map {
             perf::map(code)?;
         }
         #[cfg(target_os = "linux")]
         if let Some(folder) = &self.options.jitdump {
-            let line = |at| sources.and_then(|sources| sources.line(at));
-            perf::dump(folder, code, &info, line)?;
-        }
-        #[cfg(not(feature = "gdb"))]
-        {
-            let _ = frames;
-            Ok(None)
+            perf::dump(folder, code, |at| sources?.line(at))?;
         }
         #[cfg(feature = "gdb")]
-        {
-            if !self.options.gdb {
-                return Ok(None);
-            }
+        if self.options.gdb {
             let address = |id| code.iter().find(|own| own.id == id).map(NewCode::start);
             let sections = sources.map(|sources| info.in_memory(sources, address));
             let sections = sections.transpose().map_err(|source| Error::Unwind {
@@ -149,7 +172,8 @@ impl Debug {
                 source,
             })?;
             let image = image::image(code, frames, sections.unwrap_or_default());
-            Ok(Some(Told(gdb::Registered::new(image))))
+            told.gdb = Some(gdb::Registered::new(image));
         }
+        Ok(())
     }
 }

@@ -88,6 +88,7 @@ impl Engine {
         let isa = settings.isa()?;
         let shared = Shared::new(Arena::new(settings.memory_size())?);
         let symbols = Symbols::new();
+        shared.keep_library(symbols.process().clone());
 
         let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
         let found = symbols.found();
@@ -140,14 +141,15 @@ impl Engine {
         Ok(())
     }
 
-    /// The files that functions are from, and what their `SourceLoc`s stand for: debuggers and profilers that are told of code are told its lines
-    /// ([`Settings::gdb`], [`Settings::jitdump`]). It is for all functions that [`finalize`](Self::finalize) makes ready after it. They call a function by
+    /// The files that functions are from, and what their `SourceLoc`s stand for: whoever is told of code is told its lines
+    /// ([`symbol_at`](crate::symbol_at), [`Settings::gdb`], [`Settings::jitdump`]). It is for all functions that [`finalize`](Self::finalize) makes ready after it. They call a function by
     /// the name it has in CLIF (`UserFuncName::testcase`), else by its symbol.
     pub fn sources(&mut self, sources: Sources) {
         self.debug.set_sources(sources);
     }
 
-    /// The address an import of this name has or would get.
+    /// The address an import of this name has or would get: in what was bound, in the libraries that were added ([`Engine::add_library`]), in the process
+    /// ([`Library::process`]).
     ///
     /// # Errors
     ///
@@ -201,13 +203,15 @@ impl Engine {
         self.define_controlled(id, ctx, &mut ControlPlane::default())
     }
 
-    /// Compiles what `emit` builds as the definition of `id`.
+    /// Compiles what `emit` builds as the definition of `id`, a function called `name`.
     pub(crate) fn build(
         &mut self,
         id: FuncId,
+        name: &str,
         emit: impl FnOnce(&mut Self, &mut FunctionBuilder<'_>) -> Result<()>,
     ) -> Result<()> {
         let (mut ctx, mut fn_ctx) = (self.make_context(), FunctionBuilderContext::new());
+        ctx.func.name = ir::UserFuncName::testcase(name);
         let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
         emit(self, &mut builder)?;
         builder.seal_all_blocks();

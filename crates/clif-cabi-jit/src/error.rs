@@ -247,7 +247,7 @@ impl fmt::Display for Error {
             Self::SymbolName { name } => write!(f, "symbol name {name:?} contains a NUL byte"),
             Self::MissingSymbols { missing, searched } => {
                 write_missing(f, "cannot find", missing)?;
-                write!(f, "; searched: {}", searched.join(", "))
+                write_searched(f, searched)
             }
             Self::Undefined { missing } => {
                 write_missing(f, "declared here but never defined:", missing)
@@ -295,12 +295,24 @@ impl fmt::Display for Error {
     }
 }
 
+/// Where a name is searched last.
+pub(crate) const PROCESS: &str = "the process";
+
+/// What to do about a symbol that the process does not have.
+const NEXT: &str = ". If a library has it, open and add that first";
+
 /// The verifier's errors on lines of their own.
 fn write_codegen(f: &mut fmt::Formatter<'_>, error: &CodegenError) -> fmt::Result {
     match error {
         CodegenError::Verifier(errors) => write!(f, "\n{errors}"),
         other => write!(f, " {other}"),
     }
+}
+
+fn write_searched(f: &mut fmt::Formatter<'_>, searched: &[String]) -> fmt::Result {
+    let is_all = searched.last().is_some_and(|last| last == PROCESS);
+    let next = if is_all { NEXT } else { "" };
+    write!(f, "; searched: {}{next}", searched.join(", "))
 }
 
 fn write_missing(f: &mut fmt::Formatter<'_>, what: &str, missing: &[MissingSymbol]) -> fmt::Result {

@@ -10,7 +10,7 @@ use crate::host::machine;
 /// Flags that a front end may set to any value on every machine. They change what a function consists of, and nothing of how it is called, what it calls, or what
 /// memory it touches.
 const FREE: [&str; 10] = [
-    // Also chosen by `Settings::opt_level` and `Settings::register_allocator`; the flag wins.
+    // Also chosen by `Settings::opt_level` and `Settings::register_allocator`.
     "opt_level",
     "regalloc_algorithm",
     // They check or describe the result of a compilation, and change nothing of it.
@@ -98,16 +98,12 @@ const FIXED: [(&str, &str, &str); 12] = [
     ),
 ];
 
-/// The ISA of this machine with the flags `own`, then those that are `given`.
-pub(crate) fn isa(
-    own: &[(&str, &str)],
-    given: &[(String, String)],
-    host: bool,
-) -> Result<OwnedTargetIsa> {
+/// The ISA of this machine with the flags that are `given`; it optimizes for speed.
+pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetIsa> {
     let mut shared = settings::builder();
     let mut isa = native::builder_with_options(host).map_err(unsupported_host)?;
     let fixed = fixed().map(|(name, value, _)| (*name, *value));
-    for (name, value) in fixed.chain(own.iter().copied()) {
+    for (name, value) in fixed.chain([("opt_level", "speed")]) {
         let set = match shared.set(name, value) {
             Err(SetError::BadName(_)) => isa.set(name, value),
             set => set,
@@ -139,7 +135,9 @@ pub(crate) fn isa(
     let isa = isa
         .finish(shared)
         .map_err(|error| unsupported_host(&error.to_string()))?;
-    check_instructions(&*isa)?;
+    if given.iter().any(|(name, _)| name.starts_with(INSTRUCTIONS)) {
+        check_instructions(&*isa)?;
+    }
     Ok(isa)
 }
 
@@ -219,7 +217,7 @@ mod tests {
     /// What is fixed are Cranelift's defaults, or has been set.
     #[test]
     fn fixed_flags_have_their_values() {
-        let isa = isa(&[], &[], false).unwrap();
+        let isa = isa(&[], false).unwrap();
         for flag in isa.flags().iter().chain(isa.isa_flags()) {
             if let Some((name, value, _)) = fixed().find(|fixed| fixed.0 == flag.name) {
                 assert_eq!(flag.value_string(), *value, "{name}");

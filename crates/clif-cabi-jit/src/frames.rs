@@ -49,7 +49,8 @@ impl NewFrames {
         personality: Option<Personality>,
     ) -> Result<Self, UnwindError> {
         let tables = match UnwindTables::new(isa, personality.clone()) {
-            Ok(tables) => Some(tables),
+            // Those of Windows are for object files.
+            Ok(tables) => Some(tables).filter(|_| !cfg!(windows)),
             Err(error @ UnwindError::Symbol { .. }) => return Err(error),
             // There are no such tables here.
             Err(_) => None,
@@ -75,8 +76,10 @@ impl NewFrames {
             if func.dfg.exception_tables.is_empty() || is_entered {
                 return Ok(());
             }
-            let target = isa.triple().to_string();
-            return Err(UnwindError::Target { target });
+            return Err(UnwindError::Target {
+                target: isa.triple().to_string(),
+                why: "no unwind tables are written, so that nothing enters a handler of try_call",
+            });
         };
         tables.add_function(isa, id, code)
     }
@@ -110,8 +113,8 @@ impl NewFrames {
         let Some(tables) = self.tables.as_mut().filter(|tables| !tables.is_empty()) else {
             return Ok(None);
         };
-        let number = |address: *const u8| u64::try_from(address.addr()).ok();
-        let page = u64::try_from(region::page::size()).unwrap_or(4096);
+        let number = |address: *const u8| Some(address.addr() as u64);
+        let page = region::page::size() as u64;
         let taken = tables.in_memory(
             page,
             |id| number(function(id)),

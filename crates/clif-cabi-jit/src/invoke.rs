@@ -62,12 +62,13 @@ pub struct Invokers {
 }
 
 impl Invokers {
-    /// None yet, to be compiled by an engine with these settings.
+    /// None yet, to be compiled by an engine with these settings, of which [`Settings::cpu`] does not matter: they consist of instructions that every machine
+    /// has.
     ///
     /// # Errors
     /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C calls are not lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let engine = Engine::new(settings)?;
+        let engine = Engine::new(&settings.for_own_code())?;
         let lower = Lowering::new(engine.isa())?;
         Ok(Self {
             engine,
@@ -94,23 +95,8 @@ impl Invokers {
 
     /// How many shapes are compiled.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn n_compiled(&self) -> usize {
         self.compiled.len()
-    }
-
-    /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.compiled.is_empty()
-    }
-
-    /// Whether calls of `sig` need no compilation any more.
-    ///
-    /// # Errors
-    /// As [`Invokers::get`].
-    pub fn is_compiled(&self, sig: &FnSig) -> Result<bool> {
-        let plan = self.lower.call_plan(sig)?;
-        Ok(self.compiled.contains_key(&ByShape(plan)))
     }
 
     /// The invoker of functions of `sig`; of a variadic function, of one call of it ([`FnSig::at_call`]).
@@ -140,6 +126,7 @@ impl Invoker {
     /// `target` is a function of the signature that the invoker was asked for, or of one that [is passed alike](Invokers), and may be called now.
     /// `args` has an element for each argument, which points to a valid value of its type. `ret` points to as many writable bytes as the
     /// result's type has, at a multiple of its alignment in C; it is not looked at where there is no result.
+    #[inline]
     pub unsafe fn call(&self, target: *const c_void, args: &[*const u8], ret: *mut u8) {
         // SAFETY: the caller answers for the arguments; the code lives as long as `self`.
         unsafe { (*self.call)(target, args.as_ptr(), ret) }
@@ -160,7 +147,7 @@ impl fmt::Debug for Invoker {
 
 impl fmt::Debug for Invokers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Invokers of {} shapes", self.len())
+        write!(f, "Invokers of {} shapes", self.n_compiled())
     }
 }
 
@@ -171,7 +158,7 @@ fn compile(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> Result<Code> {
     let signature = lower.filled_signature(&shim)?;
     let id = engine.declare_local(&signature)?;
     let plan = lower.call_plan(sig)?;
-    engine.build(id, |engine, builder| {
+    engine.build(id, "invoker", |engine, builder| {
         let block = builder.create_block();
         let [target, pointers, to] = [I64; 3].map(|ty| builder.append_block_param(block, ty));
         for param in signature.params.iter().skip(shim.params().len()) {
@@ -181,8 +168,9 @@ fn compile(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> Result<Code> {
         builder.switch_to_block(block);
         builder.ensure_inserted_block();
         let pointer = |i| {
-            // At most as many as a signature has parameters, which is bounded by its argument area of 2 GiB.
-            let offset = i32::try_from(8 * i).unwrap_or(i32::MAX);
+            let offset = i32::try_from(8 * i);
+            debug_assert!(offset.is_ok(), "an argument area has at most 2 GiB");
+            let offset = offset.unwrap_or(i32::MAX);
             // So each pointer is loaded where its object is, and few of them are alive at once.
             let flags = MemFlagsData::trusted().with_readonly().with_can_move();
             Arg::memory(builder.ins().load(I64, flags, pointers, offset))

@@ -64,42 +64,38 @@
 //! ```
 //! # #[cfg(not(all(has_engine, unix)))]
 //! # return Ok(()); // no JIT on this machine
-//! use clif_cabi_jit::clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-//! use clif_cabi_jit::{CallArg, CallInterface, Invokers, Settings};
+//! use clif_cabi_jit::{Invokers, Settings};
 //!
-//! // div_t div(int, int);
 //! let mut invokers = Invokers::new(&Settings::default())?;
-//! let div_t = RecordBuilder::structure("div_t").field("quot", Type::I32).field("rem", Type::I32);
-//! let sig = FnSig::new([Type::I32, Type::I32], div_t.build(&DataModel::LP64)?);
-//! let div = invokers.engine().symbol("div")?;
+//! let div = invokers.function("struct { int quot, rem; } div(int, int)")?;
 //! let mut result = [0; 8];
-//! // SAFETY: the function has this signature.
-//! unsafe { CallInterface::new(&mut invokers, &sig)?.call_bytes(div.cast(), &[CallArg::new(&17), CallArg::new(&5)], &mut result)? };
+//! // SAFETY: C's function, whose divisor is not 0.
+//! unsafe { div.call_bytes((17, 5), &mut result)? };
 //! assert_eq!(result, [3, 0, 0, 0, 2, 0, 0, 0]);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), clif_cabi_jit::Error>(())
 //! ```
+//!
+//! The signature may be read from text, as here, or from a header (`cabi-header`), or built of types ([`CallInterface`]).
 //!
 //! The other way round, a Rust closure is a C function pointer ([`Closures`]), of a variadic signature too ([`VaList`]); `qsort` takes one in five lines:
 //!
 //! ```
 //! # #[cfg(not(all(has_engine, unix)))]
 //! # return Ok(()); // no JIT on this machine
-//! # use clif_cabi_jit::clif_cabi::cabi::{FnSig, Type};
 //! # use clif_cabi_jit::{Closures, Settings};
 //! # use std::ffi::c_void;
 //! # unsafe extern "C" {
-//! #     fn qsort(base: *mut c_void, n: usize, size: usize, compare: *const c_void);
+//! #     fn qsort(base: *mut c_void, n: usize, size: usize, compare: unsafe extern "C" fn(*const c_void, *const c_void) -> i32);
 //! # }
 //! # let mut numbers = [23, 42, 11, 8];
 //! # let closures = Closures::new(&Settings::default())?;
-//! # let sig = FnSig::new([Type::PTR, Type::PTR], Type::I32);
-//! let compare = closures.interface(&sig)?.closure("compare", |args, result| {
+//! let compare = closures.function("int (const void *, const void *)")?.closure("compare", |args, result| {
 //!     // SAFETY: `qsort` passes addresses of two elements.
 //!     let [a, b] = [0, 1].map(|i| unsafe { *args.get::<*const i32>(i).unwrap() });
 //!     result.set(a.cmp(&b) as i32).unwrap();
 //! })?;
 //! # // SAFETY: four elements of four bytes, and a function that compares two of them.
-//! unsafe { qsort(numbers.as_mut_ptr().cast(), numbers.len(), 4, compare.code()) };
+//! unsafe { qsort(numbers.as_mut_ptr().cast(), numbers.len(), 4, compare.as_fn()?) };
 //! assert_eq!(numbers, [8, 11, 23, 42]);
 //! # Ok::<(), clif_cabi_jit::Error>(())
 //! ```
@@ -121,8 +117,8 @@
 //!
 //! # Debuggers and profilers
 //!
-//! With [`Settings::gdb`] gdb and lldb know the functions of an engine as they know those of a library; [`Engine::sources`] gives them lines. [`Settings::perf_map`] and
-//! [`Settings::jitdump`] are perf's. Each is off unless asked for, and nothing is kept for it then.
+//! [`symbol_at`] has the name of the function that an address is in, for backtraces of one's own. With [`Settings::gdb`] gdb knows the functions of an engine as it knows those of a
+//! library; [`Engine::sources`] gives lines to all of them. [`Settings::perf_map`] and [`Settings::jitdump`] are perf's. Those of `Settings` are off unless asked for, and nothing is kept for them then.
 //!
 //! # What it does not do
 //!
@@ -131,33 +127,51 @@
 //! On machines where it cannot run (other than x86-64 with Unix or Windows, and AArch64 with Unix, today) everything compiles, and
 //! [`Engine::new`] says why not.
 
+/// `each! { A B C .. }` for no type parameter to twelve of them.
+macro_rules! up_to_twelve {
+    ($each:ident) => {
+        up_to_twelve!($each [] A B C D E F G H I J K L);
+    };
+    ($each:ident [$($own:ident)*]) => {
+        $each! { $($own)* }
+    };
+    ($each:ident [$($own:ident)*] $next:ident $($more:ident)*) => {
+        $each! { $($own)* }
+        up_to_twelve!($each [$($own)* $next] $($more)*);
+    };
+}
+
 #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
 mod arena;
 #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
 #[path = "arena_0_132.rs"]
 mod arena;
+mod args;
 mod closure;
 mod code;
 mod compile;
 mod cranelift;
 #[cfg_attr(
-    not(any(target_os = "linux", feature = "gdb")),
-    allow(dead_code, unused_variables, reason = "nobody can be told of code")
+    not(all(target_os = "linux", feature = "gdb")),
+    allow(dead_code, unused_variables, reason = "fewer can be told of code")
 )]
 mod debug;
 mod engine;
 mod error;
 mod flags;
 mod frames;
+mod function;
 mod host;
 mod interface;
 mod invoke;
+mod kind;
 mod libcalls;
 mod library;
 mod memory;
 mod reloc;
 mod settings;
 mod shape;
+mod value;
 mod vectors;
 
 pub use clif_cabi;
@@ -165,17 +179,22 @@ pub use clif_cabi::cranelift_codegen;
 pub use clif_cabi::cranelift_frontend;
 pub use clif_cabi::cranelift_module;
 
+pub use args::CallArgs;
 pub use clif_cabi_unwind::{Personality, Sources, UnwindError};
 pub use closure::{
-    BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, VaArg, VaList,
+    BoundFunction, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, FnPointer,
+    LocalClosure, VaArg, VaList,
 };
 pub use code::{Code, TypedCode};
+pub use debug::{CodeSymbol, symbol_at};
 pub use engine::Engine;
 pub use error::{Error, MissingSymbol, Result};
-pub use interface::{CValue, CallArg, CallInterface};
+pub use function::Function;
+pub use interface::CallInterface;
 pub use invoke::{Invoker, Invokers};
 pub use library::Library;
 pub use settings::{Cpu, OptLevel, RegisterAllocator, Settings};
+pub use value::{CValue, CallArg};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

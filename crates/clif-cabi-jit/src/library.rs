@@ -1,22 +1,47 @@
 //! Shared libraries, and where a name is searched.
 //!
 //! In this order: names bound to an address by the front end, the libraries added to the engine in the order they were
-//! added, then what the dynamic linker finds for the whole process. The first hit wins and is final.
+//! added, then the process ([`Library::process`]). The first hit wins and is final.
 
 use core::ffi::c_void;
 use core::fmt;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::error::{Error, MissingSymbol, Result};
+use crate::error::{Error, MissingSymbol, PROCESS, Result};
 use crate::host::system;
 
-/// An open shared library. Clones share it; it is closed when the last clone and the last engine with it are gone.
+/// An open shared library, or what the process has. Clones share it; a library is closed when the last clone and the last engine with it are gone.
 #[derive(Clone)]
 pub struct Library {
     name: Arc<str>,
-    library: Arc<system::Library>,
+    opened: Arc<Opened>,
+}
+
+enum Opened {
+    One(system::Library),
+    Process {
+        scopes: Vec<system::Library>,
+        /// Opened when the others do not have a name.
+        mathematics: OnceLock<Option<system::Library>>,
+    },
+}
+
+impl Opened {
+    fn find(&self, name: &str) -> Option<*const u8> {
+        match self {
+            Self::One(library) => find(library, name),
+            Self::Process {
+                scopes,
+                mathematics,
+            } => {
+                let found = scopes.iter().find_map(|scope| find(scope, name));
+                let mathematics = || mathematics.get_or_init(system::mathematics).as_ref();
+                found.or_else(|| find(mathematics()?, name))
+            }
+        }
+    }
 }
 
 impl Library {
@@ -56,8 +81,37 @@ impl Library {
         })?;
         Ok(Self {
             name: name.to_string_lossy().into(),
-            library: Arc::new(library),
+            opened: Arc::new(Opened::One(library)),
         })
+    }
+
+    /// What the process has without opening anything: the program, what it was linked with, what was opened for all of it (`RTLD_GLOBAL`), and C's own library,
+    /// of which `libm` is a part. On Windows: the program and the C library, `ucrtbase.dll`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use clif_cabi_jit::Library;
+    ///
+    /// let process = Library::process();
+    /// assert!(process.symbol("qsort").is_ok() && process.symbol("hypot").is_ok());
+    /// let missing = process.symbol("gsl_complex_mul").unwrap_err();
+    /// assert_eq!(
+    ///     missing.to_string(),
+    ///     "cannot find gsl_complex_mul; searched: the process. If a library has it, open and add that first",
+    /// );
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn process() -> Self {
+        Self {
+            name: PROCESS.into(),
+            opened: Arc::new(Opened::Process {
+                scopes: system::process(),
+                mathematics: OnceLock::new(),
+            }),
+        }
     }
 
     /// The name it was opened with.
@@ -73,7 +127,7 @@ impl Library {
     /// [`Error::MissingSymbols`] when the library does not have it.
     pub fn symbol(&self, name: &str) -> Result<*const u8> {
         check_name(name)?;
-        find(&self.library, name).ok_or_else(|| Error::MissingSymbols {
+        self.opened.find(name).ok_or_else(|| Error::MissingSymbols {
             missing: vec![MissingSymbol {
                 name: name.to_owned(),
                 wanted_by: Vec::new(),
@@ -93,7 +147,7 @@ impl fmt::Debug for Library {
 pub(crate) struct Symbols {
     bound: HashMap<String, Address>,
     libraries: Vec<Library>,
-    process: Vec<system::Library>,
+    process: Library,
     found: Found,
 }
 
@@ -113,9 +167,14 @@ impl Symbols {
         Self {
             bound: HashMap::new(),
             libraries: Vec::new(),
-            process: system::process(),
+            process: Library::process(),
             found: Found::default(),
         }
+    }
+
+    /// What the process has: code may call it.
+    pub(crate) fn process(&self) -> &Library {
+        &self.process
     }
 
     /// The names found so far, shared.
@@ -148,9 +207,9 @@ impl Symbols {
         let bound = || self.bound.get(name).map(|address| address.0);
         let added = || {
             let mut libraries = self.libraries.iter();
-            libraries.find_map(|library| find(&library.library, name))
+            libraries.find_map(|library| library.opened.find(name))
         };
-        let anywhere = || self.process.iter().find_map(|scope| find(scope, name));
+        let anywhere = || self.process.opened.find(name);
         self.found
             .get(name)
             .or_else(bound)
@@ -169,7 +228,7 @@ impl Symbols {
                 .iter()
                 .map(|library| library.name.to_string()),
         );
-        searched.push("the process".to_owned());
+        searched.push(PROCESS.to_owned());
         Error::MissingSymbols {
             missing: missing_symbols(names),
             searched,

@@ -52,7 +52,7 @@ pub(crate) fn check_range(
         return Err(refused(name, reloc, why));
     };
     // No sum of three 64-bit values overflows here.
-    let number = |address: *const u8| i128::try_from(address.addr()).unwrap_or(i128::MAX);
+    let number = |address: *const u8| i128::from(address.addr() as u64);
     let value = number(target) + i128::from(reloc.addend);
     let place = number(place) + i128::from(reloc.offset);
     if !machine::reloc_reaches(reloc.kind, place, value) {

@@ -1,6 +1,9 @@
 //! How an engine compiles: what may be chosen, and what is fixed because C calls depend on it.
 
 use crate::cranelift::codegen::isa::OwnedTargetIsa;
+/// How much Cranelift optimizes, and how it allocates registers: [with range splitting](RegisterAllocator::Backtracking), or
+/// [in one pass](RegisterAllocator::SinglePass), which compiles more quickly to many more moves to and from the stack.
+pub use crate::cranelift::codegen::settings::{OptLevel, RegallocAlgorithm as RegisterAllocator};
 
 use std::path::PathBuf;
 
@@ -37,36 +40,10 @@ use crate::flags;
 #[derive(Clone, Debug)]
 pub struct Settings {
     memory: usize,
-    opt_level: OptLevel,
-    register_allocator: RegisterAllocator,
     cpu: Cpu,
     flags: Vec<(String, String)>,
     personality: Option<Personality>,
     debug: Options,
-}
-
-/// How much Cranelift optimizes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OptLevel {
-    /// Not at all: the quickest compilation.
-    None,
-    /// For speed.
-    #[default]
-    Speed,
-    /// For speed, then for size.
-    SpeedAndSize,
-}
-
-/// How Cranelift allocates registers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RegisterAllocator {
-    /// With range splitting: better code.
-    #[default]
-    Backtracking,
-    /// In one pass: quicker compilation, many more moves to and from the stack.
-    SinglePass,
 }
 
 /// Which instructions may be generated. How values are passed in calls does not depend on it.
@@ -85,8 +62,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             memory: 64 << 20,
-            opt_level: OptLevel::default(),
-            register_allocator: RegisterAllocator::default(),
             cpu: Cpu::default(),
             flags: Vec::new(),
             personality: None,
@@ -106,16 +81,14 @@ impl Settings {
 
     /// How much to optimize.
     #[must_use]
-    pub fn opt_level(mut self, level: OptLevel) -> Self {
-        self.opt_level = level;
-        self
+    pub fn opt_level(self, level: OptLevel) -> Self {
+        self.flag("opt_level", &level.to_string())
     }
 
     /// How to allocate registers.
     #[must_use]
-    pub fn register_allocator(mut self, allocator: RegisterAllocator) -> Self {
-        self.register_allocator = allocator;
-        self
+    pub fn register_allocator(self, allocator: RegisterAllocator) -> Self {
+        self.flag("regalloc_algorithm", &allocator.to_string())
     }
 
     /// Which instructions may be used.
@@ -148,11 +121,22 @@ impl Settings {
         self
     }
 
+    /// These settings for code of this crate's own making, which moves values and calls. Every machine's instructions are enough for that; to ask a virtual machine
+    /// for those that it has takes 70 microseconds. The verifier looks at this code where debug assertions are on, or a flag asks for it.
+    pub(crate) fn for_own_code(&self) -> Self {
+        let mut own = self.clone().cpu(Cpu::Baseline);
+        if !cfg!(debug_assertions) {
+            let off = ("enable_verifier".to_owned(), "false".to_owned());
+            own.flags.insert(0, off);
+        }
+        own
+    }
+
     pub(crate) fn chosen_personality(&self) -> Option<Personality> {
         self.personality.clone()
     }
 
-    /// Tells gdb, and lldb, of code as it becomes final: its names, how it is unwound, and its lines ([`Engine::sources`](crate::Engine::sources)). The feature `gdb` has
+    /// Tells gdb of code as it becomes final: its names, how it is unwound, and its lines ([`Engine::sources`](crate::Engine::sources)). The feature `gdb` has
     /// to be on: it defines `__jit_debug_descriptor` and `__jit_debug_register_code`, by whose names debuggers find the code.
     #[must_use]
     pub fn gdb(mut self, is_told: bool) -> Self {
@@ -185,16 +169,6 @@ impl Settings {
 
     /// The ISA of this machine with these settings.
     pub(crate) fn isa(&self) -> Result<OwnedTargetIsa> {
-        let opt_level = match self.opt_level {
-            OptLevel::None => "none",
-            OptLevel::Speed => "speed",
-            OptLevel::SpeedAndSize => "speed_and_size",
-        };
-        let allocator = match self.register_allocator {
-            RegisterAllocator::Backtracking => "backtracking",
-            RegisterAllocator::SinglePass => "single_pass",
-        };
-        let chosen = [("opt_level", opt_level), ("regalloc_algorithm", allocator)];
-        flags::isa(&chosen, &self.flags, self.cpu == Cpu::Host)
+        flags::isa(&self.flags, self.cpu == Cpu::Host)
     }
 }

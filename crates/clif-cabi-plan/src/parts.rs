@@ -85,8 +85,8 @@ impl ClifPart {
 /// The parts of one value.
 pub type ClifParts = SmallVec<[ClifPart; 4]>;
 
-/// The CLIF type that a value of `ty` has as one SSA value. `None` for aggregates, complex numbers and x87 values, which are passed in
-/// parts or in memory.
+/// The CLIF type that a value of `ty` has as one SSA value. `None` for records, complex numbers and x87 values, which are passed in
+/// parts or in memory. Of an array, which C passes by its address, it is that of a pointer.
 ///
 /// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats of their size, data movement only;
 /// vectors of 8 bytes are `f64`, narrower ones integers.

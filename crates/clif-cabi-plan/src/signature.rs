@@ -82,46 +82,29 @@ impl fmt::Display for ValueType {
     }
 }
 
-/// A calling convention of CLIF.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum CallConv {
-    /// `system_v`
-    SystemV,
-    /// `fast`
-    Fast,
-    /// `preserve_all`
-    PreserveAll,
-    /// `windows_fastcall`
-    WindowsFastcall,
-    /// `tail`
-    Tail,
-    /// `apple_aarch64`
-    AppleAarch64,
+macro_rules! call_convs {
+    ($($name:ident $text:literal,)*) => {
+        /// A calling convention of CLIF.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum CallConv {
+            $(#[doc = concat!("`", $text, "`")] $name,)*
+        }
+
+        impl CallConv {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+        }
+
+        impl fmt::Display for CallConv {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$name => $text,)* })
+            }
+        }
+    };
 }
 
-impl CallConv {
-    /// All of them.
-    pub const ALL: &'static [Self] = &[
-        Self::SystemV,
-        Self::Fast,
-        Self::PreserveAll,
-        Self::WindowsFastcall,
-        Self::Tail,
-        Self::AppleAarch64,
-    ];
-}
-
-impl fmt::Display for CallConv {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SystemV => "system_v",
-            Self::Fast => "fast",
-            Self::PreserveAll => "preserve_all",
-            Self::WindowsFastcall => "windows_fastcall",
-            Self::Tail => "tail",
-            Self::AppleAarch64 => "apple_aarch64",
-        })
-    }
+call_convs! {
+    SystemV "system_v", Fast "fast", PreserveAll "preserve_all", WindowsFastcall "windows_fastcall", Tail "tail", AppleAarch64 "apple_aarch64",
 }
 
 /// What a parameter is for.

@@ -1,27 +1,29 @@
-//! What debuggers know of compiled functions: DWARF 5, with a line table, and for each function its name, line, extent, and the type of its result. Variables are not
-//! in it. Addresses are those of functions, as in unwind tables.
+//! What debuggers know of compiled functions: DWARF 5, with a line table, and for each function its name, line, extent, the type of its result, and the variables that are in
+//! stack slots. Those in SSA values are not in it. Addresses are those of functions, as in unwind tables.
 
+#[cfg(feature = "object")]
+mod object;
 mod types;
 
 use std::collections::HashMap;
 
-use clif_cabi::cabi::FnSig;
+use clif_cabi::cabi::{FnSig, Type};
 
 use crate::cranelift::codegen::gimli::write::{
-    Address, AttributeValue, DwarfUnit, EndianVec, Expression, FileId, LineProgram, LineString,
-    Range, RangeList, RangeListId, RelocateWriter, Relocation, RelocationTarget, Sections,
-    UnitEntryId,
+    Address, AttributeValue, DwarfUnit, Expression, FileId, LineProgram, LineString, Range,
+    RangeList, RangeListId, RelocationTarget, Sections, UnitEntryId,
 };
 use crate::cranelift::codegen::gimli::{
     DW_AT_comp_dir, DW_AT_decl_file, DW_AT_decl_line, DW_AT_external, DW_AT_frame_base,
-    DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name, DW_AT_producer, DW_AT_prototyped,
-    DW_AT_ranges, DW_AT_type, DW_LANG_C11, DW_OP_call_frame_cfa, DW_TAG_subprogram, Encoding,
-    Format, LineEncoding, LittleEndian,
+    DW_AT_high_pc, DW_AT_language, DW_AT_location, DW_AT_low_pc, DW_AT_name, DW_AT_producer,
+    DW_AT_prototyped, DW_AT_ranges, DW_AT_type, DW_LANG_C11, DW_OP_call_frame_cfa,
+    DW_TAG_formal_parameter, DW_TAG_subprogram, DW_TAG_variable, Encoding, Format, LineEncoding,
 };
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use crate::cranelift::source_locations;
 use crate::error::UnwindError;
+use crate::section::Section;
 use types::Types;
 
 /// The source files of functions, and the places in them that `SourceLoc`s of CLIF stand for.
@@ -39,8 +41,16 @@ pub struct Sources {
     directory: String,
     files: Vec<String>,
     places: Vec<Place>,
-    /// By where the functions stand.
-    signatures: HashMap<ir::SourceLoc, FnSig>,
+    signatures: HashMap<FuncId, FnSig>,
+    variables: HashMap<FuncId, Vec<Variable>>,
+}
+
+#[derive(Clone, Debug)]
+struct Variable {
+    name: String,
+    ty: Type,
+    slot: ir::StackSlot,
+    is_parameter: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +69,7 @@ impl Sources {
             files: vec![file.to_owned()],
             places: Vec::new(),
             signatures: HashMap::new(),
+            variables: HashMap::new(),
         }
     }
 
@@ -78,10 +89,38 @@ impl Sources {
         u32::try_from(last).map_or_else(|_| ir::SourceLoc::default(), ir::SourceLoc::new)
     }
 
-    /// The signature of the function that stands at a place, the first in its CLIF: debuggers show its result when it returns. They look for it where C returns
-    /// it, so the function has to be of C's convention.
-    pub fn function(&mut self, at: ir::SourceLoc, sig: FnSig) {
-        self.signatures.insert(at, sig);
+    /// The signature of the function that is defined as `id`: debuggers show its result when it returns. They look for it where C returns it, so the function has to
+    /// be of C's convention.
+    pub fn function(&mut self, id: FuncId, sig: FnSig) {
+        self.signatures.insert(id, sig);
+    }
+
+    /// A variable of that function: its value is in `slot` from its first byte on, wherever the function is. Debuggers show it as C's by this type. Of
+    /// several that have one name none is shown: scopes are not known.
+    pub fn variable(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
+        self.add_variable(id, name, ty, slot, false);
+    }
+
+    /// A parameter of that function, in the order of its signature: debuggers show it where they show the function.
+    pub fn parameter(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
+        self.add_variable(id, name, ty, slot, true);
+    }
+
+    fn add_variable(
+        &mut self,
+        id: FuncId,
+        name: &str,
+        ty: &Type,
+        slot: ir::StackSlot,
+        is_parameter: bool,
+    ) {
+        let variable = Variable {
+            name: name.replace('\0', ""),
+            ty: ty.clone(),
+            slot,
+            is_parameter,
+        };
+        self.variables.entry(id).or_default().push(variable);
     }
 
     /// The file and line of a place.
@@ -112,6 +151,8 @@ struct Function {
     len: u64,
     /// From which byte on the code is from which place.
     rows: Vec<(u64, ir::SourceLoc)>,
+    /// Where stack slots are, in bytes from the CFA.
+    slots: HashMap<ir::StackSlot, i64>,
 }
 
 impl DebugInfo {
@@ -133,16 +174,18 @@ impl DebugInfo {
             id,
             name: name.replace('\0', ""),
             at: func.params.base_srcloc(),
-            len: u64::try_from(code.code_buffer().len()).unwrap_or(u64::MAX),
+            len: code.code_buffer().len() as u64,
             rows: source_locations(code)
                 .map(|(start, at)| (start.into(), at))
                 .collect(),
+            slots: slots(func, code),
         });
     }
 
-    /// The functions that were added, with where each byte of their code is from, from its first byte on.
-    pub fn lines(&self) -> impl Iterator<Item = (FuncId, &[(u64, ir::SourceLoc)])> {
-        self.functions.iter().map(|own| (own.id, &*own.rows))
+    /// The functions that were added, with their names, and where each byte of their code is from, from its first byte on.
+    pub fn functions(&self) -> impl Iterator<Item = (FuncId, &str, &[(u64, ir::SourceLoc)])> {
+        let functions = self.functions.iter();
+        functions.map(|own| (own.id, &*own.name, &*own.rows))
     }
 
     /// The sections by their names, for functions that are where `function` says: for a debugger of this process.
@@ -232,12 +275,13 @@ impl DebugInfo {
                 sources.get(function.at),
                 &files,
             );
-            let sig = sources.signatures.get(&function.at);
+            let sig = sources.signatures.get(&function.id);
             let result = sig.and_then(|sig| types.entry(&mut dwarf.unit, sig.result()));
             if let Some(result) = result {
                 let result = AttributeValue::UnitRef(result);
                 dwarf.unit.get_mut(entry).set(DW_AT_type, result);
             }
+            add_variables(&mut dwarf, entry, function, sources, &mut types);
             ranges.push(Range::StartLength {
                 begin: start,
                 length: function.len,
@@ -246,9 +290,55 @@ impl DebugInfo {
         dwarf.unit.line_program = program;
         let ranges = dwarf.unit.ranges.add(RangeList(ranges));
         describe_unit(&mut dwarf, sources, ranges);
-        let mut sections = Sections::new(Section::default());
+        let mut sections = Sections::new(Section::new());
         dwarf.write(&mut sections)?;
         Ok(sections)
+    }
+}
+
+/// Where the stack slots of a function are, in bytes from the CFA. Functions that have some set up a frame: the two words below the CFA are the return address and the caller's
+/// frame pointer, and the frame pointer is the address of the lower one.
+fn slots(func: &ir::Function, code: &CompiledCode) -> HashMap<ir::StackSlot, i64> {
+    let Some(frame) = code.buffer.frame_layout() else {
+        return HashMap::new();
+    };
+    let slots = func.sized_stack_slots.keys().map(|slot| {
+        let from_bottom = i64::from(frame.stackslots[slot].offset);
+        (slot, from_bottom - i64::from(frame.frame_to_fp_offset) - 16)
+    });
+    slots.collect()
+}
+
+/// The variables of a function, by where they are from the CFA.
+fn add_variables(
+    dwarf: &mut DwarfUnit,
+    entry: UnitEntryId,
+    function: &Function,
+    sources: &Sources,
+    types: &mut Types,
+) {
+    let all = sources.variables.get(&function.id);
+    let all = all.map_or(&[][..], Vec::as_slice);
+    for variable in all {
+        let n_alike = all.iter().filter(|own| own.name == variable.name).count();
+        let Some(at) = function.slots.get(&variable.slot).filter(|_| n_alike == 1) else {
+            continue;
+        };
+        let Some(ty) = types.entry(&mut dwarf.unit, &variable.ty) else {
+            continue;
+        };
+        let tag = match variable.is_parameter {
+            true => DW_TAG_formal_parameter,
+            false => DW_TAG_variable,
+        };
+        let added = dwarf.unit.add(entry, tag);
+        let added = dwarf.unit.get_mut(added);
+        let mut place = Expression::new();
+        place.op_fbreg(*at);
+        let name = variable.name.clone().into_bytes();
+        added.set(DW_AT_name, AttributeValue::String(name));
+        added.set(DW_AT_type, AttributeValue::UnitRef(ty));
+        added.set(DW_AT_location, AttributeValue::Exprloc(place));
     }
 }
 
@@ -267,7 +357,8 @@ fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) 
     root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
 }
 
-/// The lines of a function. What is before the first place, its prologue, is from where the function stands.
+/// The lines of a function. What is before the first place, its prologue, is from where the function stands; debuggers stop where the next place begins, when parameters are
+/// where they say.
 fn rows(
     program: &mut LineProgram,
     function: &Function,
@@ -276,10 +367,12 @@ fn rows(
     files: &[FileId],
 ) {
     program.begin_sequence(Some(start));
+    let mut before = None;
     for (offset, at) in [(0, function.at)].iter().chain(&function.rows) {
-        let Some(place) = sources.get(*at) else {
+        let Some(place) = sources.get(*at).filter(|own| before != Some(*own)) else {
             continue;
         };
+        before = Some(place);
         let row = program.row();
         row.address_offset = *offset;
         row.line = place.line.into();
@@ -314,127 +407,5 @@ fn describe(
     if let Some((place, file)) = at.and_then(|at| Some((at, *files.get(at.file)?))) {
         entry.set(DW_AT_decl_file, AttributeValue::FileIndex(Some(file)));
         entry.set(DW_AT_decl_line, AttributeValue::Udata(place.line.into()));
-    }
-}
-
-/// A section that is being written.
-#[derive(Clone, Debug)]
-pub(crate) struct Section {
-    pub(crate) bytes: EndianVec<LittleEndian>,
-    pub(crate) relocations: Vec<Relocation>,
-}
-
-impl Default for Section {
-    fn default() -> Self {
-        Self {
-            bytes: EndianVec::new(LittleEndian),
-            relocations: Vec::new(),
-        }
-    }
-}
-
-impl RelocateWriter for Section {
-    type Writer = EndianVec<LittleEndian>;
-
-    fn writer(&self) -> &Self::Writer {
-        &self.bytes
-    }
-
-    fn writer_mut(&mut self) -> &mut Self::Writer {
-        &mut self.bytes
-    }
-
-    fn relocate(&mut self, relocation: Relocation) {
-        self.relocations.push(relocation);
-    }
-}
-
-#[cfg(feature = "object")]
-mod object {
-    use super::{DebugInfo, RelocationTarget, Sources};
-    use crate::cranelift::codegen::gimli::SectionId;
-    use crate::cranelift::object::ObjectProduct;
-    use crate::cranelift::object::object::write::StandardSegment;
-    use crate::cranelift::object::object::write::{Relocation, SectionId as Id, SymbolSection};
-    use crate::cranelift::object::object::{
-        BinaryFormat, RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
-    };
-    use crate::error::UnwindError;
-
-    impl DebugInfo {
-        /// Writes the sections into an object file: after `ObjectModule::finish`, before `emit`.
-        ///
-        /// # Errors
-        /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Table`] for what its format has no relocation for.
-        pub fn write_object(
-            &self,
-            sources: &Sources,
-            product: &mut ObjectProduct,
-        ) -> Result<(), UnwindError> {
-            // How an offset in a section is written.
-            let offset = match product.object.format() {
-                BinaryFormat::Elf => RelocationKind::Absolute,
-                BinaryFormat::Coff => RelocationKind::SectionOffset,
-                format => {
-                    let why = format!("{format:?} objects get no debug information");
-                    return Err(UnwindError::Table(why));
-                }
-            };
-            let sections = self.sections(sources)?;
-            let mut made: Vec<(SectionId, Id)> = Vec::new();
-            sections.for_each(|id, section| {
-                if !section.bytes.slice().is_empty() {
-                    let object = &mut product.object;
-                    let segment = object.segment_name(StandardSegment::Debug).to_vec();
-                    let name = id.name().as_bytes().to_vec();
-                    let own = object.add_section(segment, name, SectionKind::Debug);
-                    object.append_section_data(own, section.bytes.slice(), 1);
-                    made.push((id, own));
-                }
-                Ok::<(), UnwindError>(())
-            })?;
-            for (id, own) in &made {
-                let section = sections.get(*id);
-                for relocation in section.into_iter().flat_map(|section| &section.relocations) {
-                    let (of, value, kind) = match relocation.target {
-                        RelocationTarget::Symbol(index) => {
-                            let (section, value) = self.place(index, product)?;
-                            (section, value, RelocationKind::Absolute)
-                        }
-                        RelocationTarget::Section(of) => {
-                            let of = made.iter().find(|(id, _)| *id == of);
-                            let missing =
-                                || UnwindError::Table("a section is not there".to_owned());
-                            (of.ok_or_else(missing)?.1, 0, offset)
-                        }
-                    };
-                    let added = Relocation {
-                        offset: u64::try_from(relocation.offset).unwrap_or(u64::MAX),
-                        symbol: product.object.section_symbol(of),
-                        addend: relocation.addend.wrapping_add_unsigned(value),
-                        flags: RelocationFlags::Generic {
-                            kind,
-                            encoding: RelocationEncoding::Generic,
-                            size: 8 * relocation.size,
-                        },
-                    };
-                    let added = product.object.add_relocation(*own, added);
-                    added.map_err(|error| UnwindError::Table(error.to_string()))?;
-                }
-            }
-            Ok(())
-        }
-
-        /// Where a function is: its section, and bytes from the start of that.
-        fn place(&self, index: usize, product: &ObjectProduct) -> Result<(Id, u64), UnwindError> {
-            let id = self.function(index)?;
-            let name = || format!("function {}", id.as_u32());
-            let symbol = product.functions.get(id).copied().flatten();
-            let symbol = symbol.map(|(symbol, _)| product.object.symbol(symbol));
-            match symbol.map(|symbol| (symbol.section, symbol.value)) {
-                Some((SymbolSection::Section(section), value)) => Ok((section, value)),
-                _ => Err(UnwindError::Symbol { name: name() }),
-            }
-        }
     }
 }

@@ -8,10 +8,12 @@ use crate::cranelift::codegen::CodegenError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UnwindError {
-    /// The target has tables of another kind: Windows has `.pdata` and `.xdata`.
+    /// What is not written for a target.
     Target {
-        /// The target.
+        /// The target, or the format of an object file and its machine.
         target: String,
+        /// What it is.
+        why: &'static str,
     },
     /// Cranelift makes no rules: its flag `unwind_info` is off.
     NoRules,
@@ -46,10 +48,7 @@ pub enum UnwindError {
 impl fmt::Display for UnwindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Target { target } => write!(
-                f,
-                "{target}: unwind tables of Windows (.pdata, .xdata) are not written"
-            ),
+            Self::Target { target, why } => write!(f, "{target}: {why}"),
             Self::NoRules => write!(
                 f,
                 "the flag unwind_info is off: Cranelift says nothing of how its functions are unwound"
@@ -70,6 +69,10 @@ impl fmt::Display for UnwindError {
         }
     }
 }
+
+/// Why there are none in memory, and none of AArch64.
+pub(crate) const OTHER_TABLES: &str =
+    "unwind tables of Windows (.pdata, .xdata) are written into COFF objects of x86-64 alone";
 
 impl core::error::Error for UnwindError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

@@ -11,7 +11,7 @@ use crate::cranelift::codegen::gimli::write::{
 use crate::cranelift::codegen::gimli::{AArch64, Register, X86_64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
-use crate::error::UnwindError;
+use crate::error::{OTHER_TABLES, UnwindError};
 
 /// The rules of one function.
 #[derive(Clone, Debug)]
@@ -21,6 +21,12 @@ pub(crate) enum Frame {
         len: u32,
         instructions: Vec<(u32, CallFrameInstruction)>,
     },
+    /// An UNWIND_INFO; none for a function that leaves the stack pointer and all registers that are preserved as they are.
+    #[cfg_attr(
+        not(feature = "object"),
+        allow(dead_code, reason = "written into object files")
+    )]
+    Windows(Vec<u8>),
 }
 
 impl Frame {
@@ -31,8 +37,14 @@ impl Frame {
     ) -> Result<Option<Self>, UnwindError> {
         match code.create_unwind_info(isa).map_err(UnwindError::Compile)? {
             Some(UnwindInfo::SystemV(rules)) => Ok(Some(Self::Compiled(rules))),
+            Some(UnwindInfo::WindowsX64(rules)) => {
+                let mut bytes = vec![0; rules.emit_size()];
+                rules.emit(&mut bytes);
+                Ok(Some(Self::Windows(bytes)))
+            }
             Some(_) => Err(UnwindError::Target {
                 target: isa.triple().to_string(),
+                why: OTHER_TABLES,
             }),
             None => Ok(None),
         }
@@ -51,9 +63,29 @@ impl Frame {
         Ok(Self::Stub { len, instructions })
     }
 
+    /// A stub's frame for Windows: there are stubs without a frame, and those that push rbp and copy rsp to it.
+    pub(crate) fn windows_stub(code: &StubCode) -> Result<Self, UnwindError> {
+        let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
+        let (pushed, copied) = match &*code.unwind {
+            [] | [_] => return Ok(Self::Windows(Vec::new())),
+            [_, pushed, copied, _]
+                if (copied.cfa.register.name(), copied.cfa.offset) == ("rbp", 16) =>
+            {
+                (pushed, copied)
+            }
+            _ => return Err(wrong()),
+        };
+        let [pushed, copied] = [pushed, copied].map(|row| u8::try_from(row.offset));
+        let (pushed, copied) = (pushed.map_err(|_| wrong())?, copied.map_err(|_| wrong())?);
+        // Version 1; the size of the prologue; two codes, the last one first: UWOP_SET_FPREG, UWOP_PUSH_NONVOL. rbp is register 5.
+        let bytes = vec![1, copied, 2, 5, copied, 3, pushed, 0x50];
+        Ok(Self::Windows(bytes))
+    }
+
     pub(crate) fn fde(&self, address: Address) -> FrameDescriptionEntry {
         match self {
             Self::Compiled(rules) => rules.to_fde(address),
+            Self::Windows(_) => FrameDescriptionEntry::new(address, 0),
             Self::Stub { len, instructions } => {
                 let mut fde = FrameDescriptionEntry::new(address, *len);
                 for (offset, instruction) in instructions {

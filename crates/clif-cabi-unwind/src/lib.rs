@@ -12,7 +12,8 @@
 //!
 //! For code in this process [`UnwindTables::in_memory`] gives bytes to register; `clif-cabi-jit` does so by itself.
 //!
-//! Not here: the tables of Windows (`.pdata`, `.xdata`), which are an error that names the target. Cranelift has no rules for the few instructions of a function's end, so a
+//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`): callers are found through functions and stubs. Not here: handlers on Windows, Windows on AArch64 and Windows' tables in
+//! memory, which are errors that name the target. Cranelift has no rules for the few instructions of a function's end, so a
 //! debugger that stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
 

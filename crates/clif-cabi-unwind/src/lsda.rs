@@ -111,7 +111,7 @@ impl Lsda {
         if known.is_none() {
             self.actions.extend(chain);
         }
-        Ok(u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1))
+        Ok(at as u64 + 1)
     }
 
     /// Appends the table to `to`, with types encoded as `encoding`; `symbol` is what the writer calls a type.
@@ -129,14 +129,14 @@ impl Lsda {
         } else {
             4
         };
-        let sites_len = len(sites.len());
+        let sites_len = sites.len() as u64;
         if self.types.is_empty() {
             to.write_u8(DW_EH_PE_omit.0)?;
         } else {
             to.write_u8(encoding.0)?;
             // From here to the end of the types.
-            let types = len(self.types.len()).saturating_mul(type_size);
-            let before = 1 + uleb128_len(sites_len) + sites_len + len(self.actions.len());
+            let types = (self.types.len() as u64).saturating_mul(type_size);
+            let before = 1 + uleb128_len(sites_len) + sites_len + self.actions.len() as u64;
             to.write_uleb128(before + types)?;
         }
         to.write_u8(DW_EH_PE_uleb128.0)?;
@@ -182,10 +182,6 @@ impl Lsda {
 
 fn writer() -> gimli::write::EndianVec<gimli::LittleEndian> {
     gimli::write::EndianVec::new(gimli::LittleEndian)
-}
-
-fn len(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn gimli_len(bytes: usize) -> Result<u32, UnwindError> {

@@ -36,17 +36,14 @@ impl UnwindTables {
         let resolve = |target: &Target, pads: u64| {
             let (address, name) = match target {
                 Target::Function(id) => (function(*id), format!("function {}", id.as_u32())),
-                Target::LandingPads(start) => {
-                    let start = u64::try_from(*start).unwrap_or(u64::MAX);
-                    (pads.checked_add(start), String::new())
-                }
+                Target::LandingPads(start) => (pads.checked_add(*start as u64), String::new()),
                 Target::Symbol(name) => (symbol(name), name.clone()),
             };
             address.ok_or(UnwindError::Symbol { name })
         };
         let (pads, starts) = self.landing_pads(ENCODINGS)?;
         let landing_pads = resolved(pads, |target| resolve(target, 0))?.into_boxed_slice();
-        let pads_at = u64::try_from(landing_pads.as_ptr().addr()).unwrap_or(u64::MAX);
+        let pads_at = landing_pads.as_ptr().addr() as u64;
 
         let mut eh_frames = Vec::new();
         for run in self.runs(page, &function)? {
@@ -71,7 +68,7 @@ impl UnwindTables {
         for (index, own) in self.functions().iter().enumerate() {
             let name = || format!("function {}", own.id.as_u32());
             let start = function(own.id).ok_or_else(|| UnwindError::Symbol { name: name() })?;
-            let last = u64::try_from(own.len.saturating_sub(1)).unwrap_or(0);
+            let last = own.len.saturating_sub(1) as u64;
             places.push((start, start.saturating_add(last), index));
         }
         places.sort_unstable();

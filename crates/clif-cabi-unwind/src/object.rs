@@ -11,7 +11,8 @@ use crate::cranelift::object::object::{
     Architecture, BinaryFormat, RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
     SymbolFlags, SymbolKind, SymbolScope, macho,
 };
-use crate::error::UnwindError;
+use crate::error::{OTHER_TABLES, UnwindError};
+use crate::frame::Frame;
 use crate::section::{Reference, Section, Target};
 use crate::tables::{Encodings, UnwindTables};
 
@@ -36,11 +37,11 @@ const fn pcrel(format: gimli::DwEhPe) -> gimli::DwEhPe {
 }
 
 impl UnwindTables {
-    /// Writes the tables into an object file, ELF or Mach-O: after `ObjectModule::finish`, before `emit`. The stubs of the module have to be among the functions
+    /// Writes the tables into an object file: after `ObjectModule::finish`, before `emit`. The stubs of the module have to be among the functions
     /// ([`add_stubs`](Self::add_stubs)), and `ObjectBuilder::unwind_info` must be off.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Table`] for another format, for what a format has no relocation for, and for an object
+    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Target`] for another format, [`UnwindError::Table`] for what a format has no relocation for, and for an object
     /// that has such a table already.
     pub fn write_object(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         if self.is_empty() {
@@ -50,9 +51,11 @@ impl UnwindTables {
         let encodings = match object.format() {
             BinaryFormat::Elf => ELF,
             BinaryFormat::MachO => MACH_O,
+            BinaryFormat::Coff => return self.write_coff(product),
             format => {
-                let why = format!("{format:?} objects have other tables");
-                return Err(UnwindError::Table(why));
+                let target = format!("{format:?} of {:?}", object.architecture());
+                let why = OTHER_TABLES;
+                return Err(UnwindError::Target { target, why });
             }
         };
         let frames_id = object.section_id(StandardSection::EhFrame);
@@ -74,6 +77,50 @@ impl UnwindTables {
             append(product, id, pads, None)?;
         }
         append(product, frames_id, frames, pads_id)
+    }
+
+    /// `.pdata` has the start and the end of each function, and where it has its rules in `.xdata`, all from the start of the image.
+    fn write_coff(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
+        let [xdata, pdata] = [".xdata", ".pdata"].map(|name| {
+            let name = name.as_bytes().to_vec();
+            let object = &mut product.object;
+            object.add_section(Vec::new(), name, SectionKind::ReadOnlyData)
+        });
+        for own in self.functions() {
+            let rules = match &own.frame {
+                Frame::Windows(rules) if !rules.is_empty() => rules,
+                _ => continue,
+            };
+            let (code, start) = place(product, own.id)?;
+            let object = &mut product.object;
+            let rules = object.append_section_data(xdata, rules, 4);
+            let entry = object.append_section_data(pdata, &[0; 12], 4);
+            let end = start.saturating_add(own.len as u64);
+            for (offset, of, at) in [(0, code, start), (4, code, end), (8, xdata, rules)] {
+                let relocation = Relocation {
+                    offset: entry + offset,
+                    symbol: object.section_symbol(of),
+                    addend: i64::try_from(at).map_err(|_| missing(".pdata"))?,
+                    flags: RelocationFlags::Generic {
+                        kind: RelocationKind::ImageOffset,
+                        encoding: RelocationEncoding::Generic,
+                        size: 32,
+                    },
+                };
+                let added = object.add_relocation(pdata, relocation);
+                added.map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a function is: its section, and bytes from the start of that.
+pub(crate) fn place(product: &ObjectProduct, id: FuncId) -> Result<(SectionId, u64), UnwindError> {
+    let symbol = product.object.symbol(function(product, id)?);
+    match symbol.section {
+        SymbolSection::Section(section) => Ok((section, symbol.value)),
+        _ => Err(missing(format!("function {}", id.as_u32()))),
     }
 }
 
@@ -104,20 +151,17 @@ fn relocate_elf(
     let (symbol, addend) = match &reference.target {
         Target::Function(id) => {
             // The section, not the symbol: another module may define one of that name, which the linker then takes for a shared object.
-            let symbol = product.object.symbol(function(product, *id)?);
-            let (SymbolSection::Section(own), value) = (symbol.section, symbol.value) else {
-                return Err(missing(format!("function {}", id.as_u32())));
-            };
+            let (own, value) = place(product, *id)?;
             (product.object.section_symbol(own), value)
         }
         Target::LandingPads(start) => {
             let pads = pads.ok_or_else(|| missing(PADS))?;
-            (product.object.section_symbol(pads), number(*start))
+            (product.object.section_symbol(pads), *start as u64)
         }
         Target::Symbol(name) => (word_of(&mut product.object, name)?, 0),
     };
     let relocation = Relocation {
-        offset: number(reference.offset),
+        offset: reference.offset as u64,
         symbol,
         addend: i64::try_from(addend).map_err(|_| missing(PADS))?,
         flags: RelocationFlags::Generic {
@@ -138,7 +182,7 @@ fn relocate_mach_o(
     reference: &Reference,
     pads: Option<SectionId>,
 ) -> Result<(), UnwindError> {
-    let offset = number(reference.offset);
+    let offset = reference.offset as u64;
     let difference = |symbol| Relocation {
         offset,
         symbol,
@@ -156,7 +200,7 @@ fn relocate_mach_o(
             let name = format!("GCC_except_table{start}");
             let mut symbol = undefined(&name, SymbolKind::Data, SymbolScope::Compilation);
             symbol.section = SymbolSection::Section(pads);
-            symbol.value = number(*start);
+            symbol.value = *start as u64;
             difference(product.object.add_symbol(symbol))
         }
         Target::Symbol(name) => {
@@ -192,10 +236,6 @@ fn missing(name: impl Into<String>) -> UnwindError {
 
 fn refused(error: impl ToString) -> UnwindError {
     UnwindError::Table(error.to_string())
-}
-
-fn number(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// The symbol of a function that is defined in the object.

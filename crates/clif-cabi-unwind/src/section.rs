@@ -28,9 +28,11 @@ pub(crate) struct Reference {
 }
 
 /// A section that is being written.
+#[derive(Clone, Debug)]
 pub(crate) struct Section {
-    bytes: EndianVec<gimli::LittleEndian>,
-    relocations: Vec<Relocation>,
+    pub(crate) bytes: EndianVec<gimli::LittleEndian>,
+    pub(crate) relocations: Vec<Relocation>,
+    /// What the symbols of the relocations are, in unwind tables.
     targets: Vec<Target>,
 }
 

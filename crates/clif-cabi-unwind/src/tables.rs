@@ -11,7 +11,7 @@ use crate::cranelift::codegen::gimli::write::{
 };
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::{FuncId, ModuleDeclarations};
-use crate::error::UnwindError;
+use crate::error::{OTHER_TABLES, UnwindError};
 use crate::frame::Frame;
 use crate::lsda::Lsda;
 use crate::personality::Personality;
@@ -22,7 +22,8 @@ use crate::section::{Section, Target};
 /// A function is added when it is compiled, a stub with its code; then the tables are written into an object file (`write_object`, with the feature `object`), or
 /// [for code in memory](Self::in_memory).
 pub struct UnwindTables {
-    cie: CommonInformationEntry,
+    /// None for Windows.
+    cie: Option<CommonInformationEntry>,
     personality: Option<Personality>,
     functions: Vec<Function>,
 }
@@ -32,7 +33,7 @@ pub(crate) struct Function {
     pub(crate) id: FuncId,
     /// Bytes of its code.
     pub(crate) len: usize,
-    frame: Frame,
+    pub(crate) frame: Frame,
     lsda: Option<Lsda>,
 }
 
@@ -49,7 +50,7 @@ impl UnwindTables {
     /// No functions yet. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
-    /// [`UnwindError::Target`] for Windows, and for machines that Cranelift has no such tables for; [`UnwindError::NoRules`] without its flag `unwind_info`;
+    /// [`UnwindError::Target`] for Windows on AArch64, and for machines that Cranelift has no such tables for; [`UnwindError::NoRules`] without its flag `unwind_info`;
     /// [`UnwindError::Symbol`] for a personality or a type whose name is empty, or has a zero in it.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
         if !isa.flags().unwind_info() {
@@ -59,11 +60,14 @@ impl UnwindTables {
             let name = format!("{name:?}");
             return Err(UnwindError::Symbol { name });
         }
-        let has_tables = isa.triple().operating_system.to_string() != "windows";
-        let cie = isa.create_systemv_cie().filter(|_| has_tables);
-        let cie = cie.ok_or_else(|| UnwindError::Target {
-            target: isa.triple().to_string(),
-        })?;
+        let is_windows = isa.triple().operating_system.to_string() == "windows";
+        let cie = isa.create_systemv_cie().filter(|_| !is_windows);
+        let is_x86_64 = isa.triple().architecture.to_string() == "x86_64";
+        if cie.is_none() && !(is_windows && is_x86_64) {
+            let target = isa.triple().to_string();
+            let why = OTHER_TABLES;
+            return Err(UnwindError::Target { target, why });
+        }
         Ok(Self {
             cie,
             personality,
@@ -83,6 +87,10 @@ impl UnwindTables {
         code: &CompiledCode,
     ) -> Result<(), UnwindError> {
         let lsda = Lsda::new(code, self.personality.as_ref())?;
+        if lsda.is_some() && self.cie.is_none() {
+            let why = "Windows has other personalities";
+            return Err(UnwindError::Handlers { why });
+        }
         if let Some(frame) = Frame::compiled(isa, code)? {
             let len = code.code_buffer().len();
             self.functions.push(Function {
@@ -100,7 +108,10 @@ impl UnwindTables {
     /// # Errors
     /// [`UnwindError::Register`] for a register that the machine has not.
     pub fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
-        let frame = Frame::stub(code)?;
+        let frame = match self.cie {
+            Some(_) => Frame::stub(code),
+            None => Frame::windows_stub(code),
+        }?;
         self.functions.push(Function {
             id,
             len: code.bytes.len(),
@@ -194,7 +205,10 @@ impl UnwindTables {
     ) -> Result<Section, UnwindError> {
         let mut table = FrameTable::default();
         let mut targets = Vec::new();
-        let mut plain = self.cie.clone();
+        let mut plain = self.cie.clone().ok_or(UnwindError::Target {
+            target: "Windows".to_owned(),
+            why: OTHER_TABLES,
+        })?;
         plain.fde_address_encoding = encodings.address;
         let plain = table.add_cie(plain);
         let with_pads = self.cie_with_personality(&mut table, &mut targets, encodings);
@@ -230,7 +244,7 @@ impl UnwindTables {
         // Without functions that need it, nobody has to have the personality.
         self.functions.iter().find(|own| own.lsda.is_some())?;
         let symbol = self.personality.as_ref()?.symbol()?.to_owned();
-        let mut cie = self.cie.clone();
+        let mut cie = self.cie.clone()?;
         cie.fde_address_encoding = encodings.address;
         cie.lsda_encoding = Some(encodings.address);
         let address = Section::address(targets, Target::Symbol(symbol));

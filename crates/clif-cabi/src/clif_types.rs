@@ -169,6 +169,39 @@ pub fn value_type(ty: &cabi::Type) -> Option<Type> {
     plan::value_type(ty).map(clif_type)
 }
 
+/// A C type whose values are SSA values of type `ty`, if there is one: what unnamed arguments are declared as by a front end that knows their CLIF types alone.
+/// Integers are signed, which makes a difference where narrow ones are extended.
+///
+/// # Example
+/// ```
+/// use cranelift_codegen::ir::types;
+/// assert_eq!(clif_cabi::c_type(types::I64), Some(cabi::Type::I64));
+/// assert_eq!(clif_cabi::c_type(types::F32X4), cabi::Type::vector(&cabi::Type::F32, 4).ok());
+/// assert_eq!(clif_cabi::c_type(types::F32X2), None); // C's vector of two floats is an F64
+/// ```
+#[must_use]
+pub fn c_type(ty: Type) -> Option<cabi::Type> {
+    use cabi::Type as C;
+    if ty.is_vector() {
+        let lanes = u16::try_from(ty.lane_count()).ok()?;
+        let vector = C::vector(&c_type(ty.lane_type())?, lanes).ok();
+        // C's vectors of other sizes are values of another type, or none.
+        return vector.filter(|own| value_type(own) == Some(ty));
+    }
+    let scalars = [
+        C::I8,
+        C::I16,
+        C::I32,
+        C::I64,
+        C::I128,
+        C::F16,
+        C::F32,
+        C::F64,
+        C::F128,
+    ];
+    scalars.into_iter().find(|own| value_type(own) == Some(ty))
+}
+
 /// The relocation of `kind` on this machine. The target of a near call or jump may be a PLT's entry.
 pub(crate) fn clif_reloc(isa: &dyn TargetIsa, kind: plan::RelocKind) -> Reloc {
     match (kind, isa.name()) {

@@ -29,6 +29,8 @@ use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use smallvec::SmallVec;
 
+use crate::error::LowerError;
+
 /// A few CLIF values.
 pub type Values = SmallVec<[Value; 4]>;
 
@@ -44,4 +46,22 @@ fn zero(builder: &mut FunctionBuilder<'_>, ty: Type) -> Value {
 /// writes a result.
 pub(crate) fn slot_of(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Value {
     memory::slot(builder, ty.size(), ty.align().max(ty.canonical_align())).base
+}
+
+/// The address of a new object of `ty` in the frame of the function being built, as large and aligned as C asks for: Cranelift aligns a stack slot to 16 bytes at
+/// most. See [`CallPlan::ret`](crate::CallPlan::ret).
+///
+/// # Errors
+/// [`LowerError::Value`] for an object that no frame has room for, [`LowerError::Function`] if `builder` stands nowhere.
+pub fn slot(builder: &mut FunctionBuilder<'_>, ty: &cabi::Type) -> Result<Value, LowerError> {
+    check::position(builder)?;
+    let (size, align) = (ty.size(), ty.align());
+    match check::fits_a_frame(size, align.max(ty.canonical_align())) {
+        true => Ok(slot_of(builder, ty)),
+        false => {
+            let expected = "one that a stack frame has room for";
+            let found = format!("{size} bytes aligned to {align}");
+            Err(LowerError::value([&"an object", ty, &expected, &found]))
+        }
+    }
 }

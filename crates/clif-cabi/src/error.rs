@@ -41,6 +41,13 @@ pub enum LowerError {
         /// Given.
         found: usize,
     },
+    /// The function being built has no argument of this number.
+    NoArgument {
+        /// Counted from 0.
+        index: usize,
+        /// How many the signature has.
+        n: usize,
+    },
     /// A variadic function is called with unnamed arguments, whose types are not known.
     Unnamed {
         /// Named parameters of the signature.
@@ -164,6 +171,11 @@ impl fmt::Display for LowerError {
                 "the signature has {}, and {} given",
                 count(*expected, "parameter"),
                 given(*found)
+            ),
+            Self::NoArgument { index, n } => write!(
+                f,
+                "argument {index}, counted from 0: the signature has {}",
+                count(*n, "parameter")
             ),
             Self::Unnamed { named, found } => write!(
                 f,

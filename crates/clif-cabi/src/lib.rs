@@ -23,9 +23,9 @@ mod plan;
 mod stubs;
 mod sysv;
 
-pub use clif_types::{clif_type, plan_signature, value_type};
+pub use clif_types::{c_type, clif_type, plan_signature, value_type};
 pub use emit::{
-    Arg, Callable, Callee, Code, Entry, FieldValue, Fields, Ret, Returned, Values, fields,
+    Arg, Callable, Callee, Code, Entry, FieldValue, Fields, Ret, Returned, Values, fields, slot,
 };
 pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering, VariadicFunction};

@@ -13,15 +13,17 @@ use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
-use crate::cranelift::codegen::ir::Value;
+use crate::cranelift::codegen::ir::{DataFlowGraph, Value};
 use crate::cranelift::codegen::isa::{TargetFrontendConfig, TargetIsa};
+use crate::cranelift::codegen::settings::Flags;
 use crate::cranelift::frontend::FunctionBuilder;
-use cabi::{FnSig, Target};
+use cabi::{FnSig, Target, Triple};
 use clif_cabi_plan::{Machine, SignaturePlan, VaArgPlan};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values};
+use crate::clif_types::{type_name, value_type};
+use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values, check};
 use crate::error::LowerError;
 use crate::plan::{CallPlan, EntryPlan, Planned};
 use crate::stubs::Stubs;
@@ -29,13 +31,20 @@ use crate::stubs::Stubs;
 pub use declare::Function;
 pub use own_signature::VariadicFunction;
 
-/// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans are cached by signature.
+/// Lowers C calls, entries and returns for one target. Shared freely: it takes `&self`, and plans are cached by signature, for all clones together.
+#[derive(Clone)]
 pub struct Lowering {
     target: Target,
     config: TargetFrontendConfig,
     /// Whether the flags allow tail calls, and a context register.
     has_tail_calls: bool,
     has_context: bool,
+    cached: Arc<Cached>,
+}
+
+/// What all clones of a [`Lowering`] know.
+#[derive(Default)]
+struct Cached {
     calls: Cache<FnSig, CallPlan>,
     entries: Cache<FnSig, EntryPlan>,
     /// By a variadic signature and the type of an unnamed argument.
@@ -61,19 +70,27 @@ impl Lowering {
     /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what signatures mean, or could: a flag that this crate does
     /// not know has to have its default value. On AArch64 `preserve_frame_pointers` has to be on, on Windows `enable_probestack`.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
-        let target = Target::new(isa.triple())?;
+        Self::of_parts(isa.triple(), isa.flags(), isa.frontend_config())
+    }
+
+    /// As [`Lowering::new`], of the parts of an ISA: for code that makes CLIF and has none.
+    ///
+    /// # Errors
+    /// As [`Lowering::new`].
+    pub fn of_parts(
+        triple: &Triple,
+        flags: &Flags,
+        config: TargetFrontendConfig,
+    ) -> Result<Self, LowerError> {
+        let target = Target::new(triple)?;
         let machine = Machine::of(&target)?;
-        flags::check(isa, target.name(), machine.needs_frame_pointers())?;
-        let config = isa.frontend_config();
+        flags::check(triple, flags, target.name(), machine.needs_frame_pointers())?;
         Ok(Self {
             target,
             config,
-            has_tail_calls: isa.flags().preserve_frame_pointers(),
-            has_context: isa.flags().enable_pinned_reg(),
-            calls: RwLock::default(),
-            entries: RwLock::default(),
-            va_args: RwLock::default(),
-            declared: RwLock::default(),
+            has_tail_calls: flags.preserve_frame_pointers(),
+            has_context: flags.enable_pinned_reg(),
+            cached: Arc::default(),
         })
     }
 
@@ -89,7 +106,7 @@ impl Lowering {
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn call_plan(&self, sig: &FnSig) -> Result<Arc<CallPlan>, LowerError> {
         let plan = || self.lowered(clif_cabi_plan::CallPlan::new(sig, &self.target)?);
-        cached(&self.calls, sig, plan)
+        cached(&self.cached.calls, sig, plan)
     }
 
     /// The plan of the entry of a function of `sig`.
@@ -98,7 +115,19 @@ impl Lowering {
     /// [`LowerError`] for what cannot be lowered; see its variants.
     pub fn entry_plan(&self, sig: &FnSig) -> Result<Arc<EntryPlan>, LowerError> {
         let plan = || self.lowered(clif_cabi_plan::EntryPlan::new(sig, &self.target)?);
-        cached(&self.entries, sig, plan)
+        cached(&self.cached.entries, sig, plan)
+    }
+
+    /// Whether functions of `sig` can be called and defined, the variadic ones with named arguments: what calls and entries would say, from the plans that they
+    /// use afterwards.
+    ///
+    /// # Errors
+    /// What calls or entries are refused with.
+    pub fn can_lower(&self, sig: &FnSig) -> Result<(), LowerError> {
+        let call = self.call_plan(sig);
+        (call.and_then(|plan| check::copies(&plan)))
+            .and_then(|()| self.entry_plan(sig).map(|_| ()))
+            .map_err(|error| error.of(None, sig))
     }
 
     /// `plan`, if the flags allow it.
@@ -130,37 +159,6 @@ impl Lowering {
 
     /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for
     /// front ends that call functions of one signature many times.
-    ///
-    /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
-    /// # let stubs = &mut NoStubs;
-    /// # let isa = linux_isa();
-    /// # let mut func = ir::Function::new();
-    /// # let mut context = FunctionBuilderContext::new();
-    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::{Arg, Ret, SysVAggregateLowering};
-    ///
-    /// let lower = SysVAggregateLowering::new(&*isa)?;
-    /// // int twice(int (*f)(int), int x) { return f(f(x)); }
-    /// let twice = FnSig::new([Type::FN_PTR, Type::I32], Type::I32);
-    /// builder.func.signature = lower.entry_plan(&twice)?.signature().clone();
-    /// let block = builder.create_block();
-    /// builder.append_block_params_for_function_params(block);
-    /// builder.switch_to_block(block);
-    /// builder.seal_block(block);
-    /// let entry = lower.enter(&builder, block, &twice)?;
-    /// let (f, mut x) = (entry.value(&mut builder, 0)?, entry.value(&mut builder, 1)?);
-    /// let plan = lower.call_plan(&FnSig::new([Type::I32], Type::I32))?;
-    /// for _ in 0..2 {
-    ///     let returned = lower.call_planned(stubs, &mut builder, f, &plan, &[Arg::value(x)], Ret::Value)?;
-    ///     x = returned.value().unwrap();
-    /// }
-    /// entry.ret(stubs, &mut builder, Some(&Arg::value(x)))?;
-    /// # builder.finalize(isa.frontend_config());
-    /// # clif_cabi::cranelift_codegen::verify_function(&func, isa.flags()).unwrap();
-    /// # Ok::<(), clif_cabi::LowerError>(())
-    /// ```
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.
@@ -224,7 +222,8 @@ impl Lowering {
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         let Function { id, name, sig, .. } = function;
-        let call = at_call(sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
+        let dfg = &builder.func.dfg;
+        let call = at_call(dfg, sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
         let callee = ((*id).into(), Some(&**name));
         self.emit_call(stubs, builder, callee, &call, (args, ret))
     }
@@ -261,39 +260,8 @@ impl Lowering {
     }
 
     /// What to call with those values: the `callee` itself, or a stub that also sets AL for a variadic one. It is called by
-    /// [`Callable::call`], or by an instruction of one's own with [`Callable::code`], [`Callable::signature`] and [`Callable::args`].
-    ///
-    /// # Example: a variadic function through a pointer, with an instruction of one's own
-    /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
-    /// # let mut module = jit(&[]);
-    /// # let mut ctx = module.make_context();
-    /// # let mut fctx = FunctionBuilderContext::new();
-    /// # let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fctx);
-    /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::{Arg, Code, Ret, SysVAggregateLowering};
-    ///
-    /// let lower = SysVAggregateLowering::new(module.isa())?;
-    /// // int call(int (*printf)(const char *, ...), const char *format, double x) { return printf(format, x); }
-    /// let sig = FnSig::new([Type::FN_PTR, Type::PTR, Type::F64], Type::I32);
-    /// let (_, entry) = lower.begin(&mut builder, &sig)?;
-    /// let printf = entry.value(&mut builder, 0)?;
-    /// let args = [1, 2].map(|i| entry.value(&mut builder, i).map(Arg::value));
-    /// let [format, x] = args;
-    ///
-    /// let plan = lower.call_plan(&FnSig::new([Type::PTR], Type::I32).variadic().at_call([Type::F64])?)?;
-    /// let callable = lower.callee(&mut module, &mut builder, &plan, printf)?;
-    /// let values = lower.values_in(&mut builder, &plan, &[format?, x?], Ret::Value)?;
-    /// // `try_call` takes the same: the function, the signature for its exception table, the values.
-    /// let Code::Function(stub) = callable.code else { unreachable!("it sets AL") };
-    /// let inst = builder.ins().call(stub, &callable.args(&values));
-    /// let results = builder.inst_results(inst).to_vec();
-    /// let n = lower.values_out(&mut module, &mut builder, &plan, &results, Ret::Value)?;
-    /// entry.ret(&mut module, &mut builder, n.value().map(Arg::value).as_ref())?;
-    /// # builder.finalize(module.target_config());
-    /// # clif_cabi::cranelift_codegen::verify_function(&ctx.func, module.isa().flags()).unwrap();
-    /// # Ok::<(), clif_cabi::LowerError>(())
-    /// ```
+    /// [`Callable::call`], or by an instruction of one's own with [`Callable::code`], [`Callable::signature`] and [`Callable::args`]:
+    /// docs/front-end.md has a `try_call`.
     ///
     /// # Errors
     /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows.
@@ -330,6 +298,7 @@ impl Lowering {
 
 /// The signature of a call of the variadic `sig` with `unnamed` arguments, whose values `args` ends with.
 fn at_call(
+    dfg: &DataFlowGraph,
     sig: &FnSig,
     unnamed: impl IntoIterator<Item = cabi::Type>,
     args: &[Arg],
@@ -337,12 +306,24 @@ fn at_call(
     let unnamed: SmallVec<[cabi::Type; 8]> = unnamed.into_iter().collect();
     let first = sig.n_named();
     for (i, (arg, ty)) in (first..).zip(args.iter().skip(first).zip(&unnamed)) {
-        // Read as what it is promoted to, it would be read after its end.
-        if matches!(arg, Arg::Memory { .. }) && cabi::promote(ty) != *ty {
-            let expected = format!("a value promoted to {}", cabi::promote(ty));
-            let what = format!("argument {i}");
-            return Err(LowerError::value([&what, ty, &expected, &"an address"]));
+        let promoted = cabi::promote(ty);
+        if promoted == *ty {
+            continue;
         }
+        let found = match arg {
+            // Read as what it is promoted to, it would be read after its end.
+            Arg::Memory { .. } => "an address".into(),
+            Arg::Value(value) => match check::type_of(dfg, *value) {
+                found if value_type(&promoted).is_some_and(|own| own.bits() == found.bits()) => {
+                    continue;
+                }
+                found => type_name(found),
+            },
+            _ => continue,
+        };
+        let expected = format!("a value promoted to {promoted}");
+        let what = format!("argument {i}");
+        return Err(LowerError::value([&what, ty, &expected, &found]));
     }
     Ok(sig.at_call(unnamed)?)
 }

@@ -5,14 +5,15 @@
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
-use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+mod common;
+
+use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi::cranelift_codegen::isa::OwnedTargetIsa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
-use clif_cabi::{Arg, Function, Lowering, Ret};
-use cranelift_jit::{JITBuilder, JITModule};
+use clif_cabi::cranelift_module::Module;
+use clif_cabi::{Arg, Ret};
+use common::{Jit, record};
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -25,14 +26,15 @@ extern "C" fn sum(x: f64, big: Big, back: extern "C" fn(Big, f64) -> Big) -> Big
     sum
 }
 
+extern "C" fn last(big: Big) -> i64 {
+    big.0[8] + 10 * big.0[0]
+}
+
 fn values(setting: &Setting) -> Vec<String> {
     match setting.kind {
         SettingKind::Bool => ["false", "true"].map(str::to_owned).to_vec(),
         SettingKind::Num => [0, 1, 5, 12].map(|n: u8| n.to_string()).to_vec(),
-        _ => setting
-            .values
-            .unwrap()
-            .iter()
+        _ => (setting.values.unwrap().iter())
             .map(|value| (*value).to_owned())
             .collect(),
     }
@@ -43,49 +45,57 @@ fn isa(name: &str, value: &str) -> OwnedTargetIsa {
     flags.set("use_colocated_libcalls", "false").unwrap();
     flags.set("probestack_strategy", "inline").unwrap();
     flags.set(name, value).unwrap();
-    cranelift_native::builder()
-        .unwrap()
-        .finish(settings::Flags::new(flags))
-        .unwrap()
+    let isa = cranelift_native::builder().unwrap();
+    isa.finish(settings::Flags::new(flags)).unwrap()
 }
+
+/// Not by lowering: `long last(struct big)` is passed a copy that Cranelift makes by `memcpy`.
+const COPY: &str = "function %copy(i64) -> i64 system_v {
+        sig0 = (i64 sarg(72)) -> i64 system_v
+    block0(v0: i64):
+        v1 = load.i64 v0
+        v2 = iconst.i64 8
+        v3 = iadd v0, v2
+        v4 = call_indirect sig0, v1(v3)
+        return v4
+    }";
 
 /// Calls [`sum`] by lowering, which calls back what was lowered; and copies a structure as Cranelift itself does.
 fn calls_are_c(isa: OwnedTargetIsa) -> Result<(), String> {
-    let lower = Lowering::new(&*isa).map_err(|error| error.to_string())?;
-    let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
-    builder.symbol("sum", sum as extern "C" fn(_, _, _) -> _ as *const u8);
-    let mut module = JITModule::new(builder);
-    let array = Type::array(&Type::I64, 9).unwrap();
-    let big = RecordBuilder::structure("big").field("a", array);
-    let big = big.build(&DataModel::LP64).unwrap();
-    let back = FnSig::new([big.clone(), Type::F64], big.clone());
-    let back = lower.declare_export(&mut module, "back", &back).unwrap();
-    let sum = FnSig::new([Type::F64, big.clone(), Type::FN_PTR], big);
-    let sum = lower.declare_import(&mut module, "sum", &sum).unwrap();
-    let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
-
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &back.sig).unwrap();
-    let (from, x) = (
-        entry.address(&mut builder, 0).unwrap(),
-        entry.value(&mut builder, 1).unwrap(),
-    );
-    let x = builder.ins().fcvt_to_sint(I64, x);
-    builder.ins().store(MemFlagsData::new(), x, from, 64);
-    entry
-        .ret(&mut module, &mut builder, Some(&Arg::memory(from)))
-        .unwrap();
-    builder.finalize(module.target_config());
-    module.define_function(back.body, &mut ctx).unwrap();
-
-    let own = calling(&lower, &mut module, &sum, back.id);
-    let copy = copying(&mut module);
-    module.finalize_definitions().unwrap();
-    let [own, copy] = [own.id, copy].map(|id| module.get_finalized_function(id));
+    let mut jit = Jit::of(isa).map_err(|error| error.to_string())?;
+    let big = record("big", &[Type::array(&Type::I64, 9).unwrap()]);
+    let back = jit.declare("back", &FnSig::new([big.clone(), Type::F64], big.clone()));
+    jit.body(Some(back.body), |lower, module, builder| {
+        let (_, entry) = lower.begin(builder, &back.sig).unwrap();
+        let from = entry.address(builder, 0).unwrap();
+        let x = entry.value(builder, 1).unwrap();
+        let x = builder.ins().fcvt_to_sint(I64, x);
+        builder.ins().store(MemFlagsData::new(), x, from, 64);
+        let value = Arg::memory(from);
+        entry.ret(module, builder, Some(&value)).unwrap();
+    });
+    let own = jit.declare("own", &FnSig::new([Type::PTR, Type::PTR], Type::VOID));
+    jit.body(Some(own.body), |lower, module, builder| {
+        let (_, entry) = lower.begin(builder, &own.sig).unwrap();
+        let [to, from] = [0, 1].map(|i| entry.value(builder, i).unwrap());
+        let back = module.declare_func_in_func(back.id, builder.func);
+        let back = builder.ins().func_addr(I64, back);
+        let code = sum as extern "C" fn(_, _, _) -> _ as *const u8;
+        let callee = (builder.ins()).iconst(I64, code.addr().cast_signed() as i64);
+        let x = builder.ins().f64const(3.5);
+        let args = [Arg::value(x), Arg::memory(from), Arg::value(back)];
+        let sig = FnSig::new([Type::F64, big.clone(), Type::FN_PTR], big);
+        let call = lower.call_sig(module, builder, callee, &sig, &args, Ret::memory(to));
+        call.unwrap();
+        entry.ret(module, builder, None).unwrap();
+    });
+    let mut ctx = jit.module.make_context();
+    ctx.func = cranelift_reader::parse_functions(COPY).unwrap().remove(0);
+    let copy = jit.module.declare_anonymous_function(&ctx.func.signature);
+    let copy = copy.unwrap();
+    jit.module.define_function(copy, &mut ctx).unwrap();
+    let [own, copy] = [own.id, copy].map(|id| jit.code(id));
     let (mut to, from) = (Big([0; 9]), Big([1, 2, 3, 4, 5, 6, 7, 8, 9]));
-    extern "C" fn last(big: Big) -> i64 {
-        big.0[8] + 10 * big.0[0]
-    }
     let mut given = [1_i64; 10];
     let code = last as extern "C" fn(Big) -> i64 as *const u8;
     given[0] = code.addr().cast_signed() as i64;
@@ -101,57 +111,14 @@ fn calls_are_c(isa: OwnedTargetIsa) -> Result<(), String> {
     Ok(())
 }
 
-/// `void own(struct big *to, struct big *from)`, which calls `sum` with `back`.
-fn calling(lower: &Lowering, module: &mut JITModule, sum: &Function, back: FuncId) -> Function {
-    let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
-    let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-    let own = lower.declare_export(module, "own", &own).unwrap();
-    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    let (_, entry) = lower.begin(&mut builder, &own.sig).unwrap();
-    let [to, from] = [0, 1].map(|i| entry.value(&mut builder, i).unwrap());
-    let back = module.declare_func_in_func(back, builder.func);
-    let back = builder.ins().func_addr(I64, back);
-    let x = builder.ins().f64const(3.5);
-    let args = [Arg::value(x), Arg::memory(from), Arg::value(back)];
-    lower
-        .call(module, &mut builder, sum, &args, Ret::memory(to))
-        .unwrap();
-    entry.ret(module, &mut builder, None).unwrap();
-    builder.finalize(module.target_config());
-    module.define_function(own.body, &mut ctx).unwrap();
-    own
-}
-
-/// Not by lowering: `long last(struct big)` is passed a copy that Cranelift makes by `memcpy`.
-fn copying(module: &mut JITModule) -> FuncId {
-    let mut ctx = module.make_context();
-    let text = "function %copy(i64) -> i64 system_v {
-        sig0 = (i64 sarg(72)) -> i64 system_v
-    block0(v0: i64):
-        v1 = load.i64 v0
-        v2 = iconst.i64 8
-        v3 = iadd v0, v2
-        v4 = call_indirect sig0, v1(v3)
-        return v4
-    }";
-    ctx.func = cranelift_reader::parse_functions(text).unwrap().remove(0);
-    let copy = module
-        .declare_function("copy", Linkage::Local, &ctx.func.signature)
-        .unwrap();
-    module.define_function(copy, &mut ctx).unwrap();
-    copy
-}
-
 #[test]
 fn a_flag_is_refused_or_calls_are_c() {
     let mut refused = Vec::new();
     for setting in settings::builder().iter() {
         for value in values(&setting) {
             // What cranelift-jit refuses, or has no routine for.
-            if matches!(
-                (setting.name, &*value),
-                ("is_pic" | "use_colocated_libcalls", "true")
-            ) {
+            let of_jit = matches!(setting.name, "is_pic" | "use_colocated_libcalls");
+            if of_jit && value == "true" {
                 continue;
             }
             if let Err(why) = calls_are_c(isa(setting.name, &value)) {
@@ -162,24 +129,20 @@ fn a_flag_is_refused_or_calls_are_c() {
     let target = cranelift_native::builder().unwrap().triple().to_string();
     let libcall =
         "libcall_call_conv calls library routines such as memcpy by a convention that is not C's";
+    let results = "enable_multi_ret_implicit_sret returns results as no C function does";
     let expected = [
-        ("fast", libcall),
-        ("windows_fastcall", libcall),
         ("apple_aarch64", libcall),
-        ("probestack", libcall),
+        ("fast", libcall),
         ("preserve_all", libcall),
+        ("probestack", libcall),
         (
             "true",
             "enable_llvm_abi_extensions returns a third integer in rcx, which is not C",
         ),
-        (
-            "true",
-            "enable_multi_ret_implicit_sret returns results as no C function does",
-        ),
+        ("true", results),
+        ("windows_fastcall", libcall),
     ];
     let expected = expected.map(|(value, why)| format!("{value}: {target}: the setting {why}"));
     refused.sort();
-    let mut expected = expected.to_vec();
-    expected.sort();
     assert_eq!(refused, expected);
 }

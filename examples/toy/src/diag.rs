@@ -1,6 +1,5 @@
 //! Diagnostics: what is wrong, where, and the source line under it.
 
-use ariadne::{CharSet, Config, IndexType, Label, Report, ReportKind, Source};
 use std::ops::Range;
 
 /// Bytes of the source text, from `start` up to but not including `end`.
@@ -28,18 +27,9 @@ impl Span {
     }
 }
 
-/// One complaint about the program. Boxed, because results carry it.
+/// What is wrong with a program, where, and what would do. Boxed, because results carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Diagnostic(Box<Complaint>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Complaint {
-    span: Span,
-    message: String,
-    /// Another place that matters, and why.
-    other: Option<(Span, String)>,
-    notes: Vec<String>,
-}
+pub(crate) struct Diagnostic(Box<(Span, String, Vec<String>)>);
 
 /// What is checked, or why the program is wrong.
 pub(crate) type Check<T> = Result<T, Diagnostic>;
@@ -62,50 +52,31 @@ impl<T, E: ToString> At<T> for Result<T, E> {
 
 impl Diagnostic {
     pub(crate) fn new(span: Span, message: impl ToString) -> Diagnostic {
-        Diagnostic(Box::new(Complaint {
-            span,
-            message: message.to_string(),
-            other: None,
-            notes: Vec::new(),
-        }))
-    }
-
-    /// A second place, with what it has to do with the first.
-    pub(crate) fn other(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
-        self.0.other = Some((span, text.into()));
-        self
+        Diagnostic(Box::new((span, message.to_string(), Vec::new())))
     }
 
     /// A sentence below the source.
     pub(crate) fn note(mut self, text: impl Into<String>) -> Diagnostic {
-        self.0.notes.push(text.into());
+        self.0.2.push(text.into());
         self
     }
 
-    /// The diagnostic as text, with the lines of `source` it is about.
+    /// The diagnostic as text, with the line of `source` it is about.
     pub(crate) fn render(&self, file: &str, source: &str) -> String {
-        let config = Config::default().with_index_type(IndexType::Byte);
-        let config = config.with_char_set(CharSet::Ascii).with_color(false);
-        let mut report = Report::build(ReportKind::Error, (file, self.0.span.range()))
-            .with_config(config)
-            .with_message(&self.0.message)
-            .with_label(Label::new((file, self.0.span.range())).with_message("here"));
-        if let Some((span, text)) = &self.0.other {
-            report = report.with_label(Label::new((file, span.range())).with_message(text));
-        }
-        report.with_notes(&self.0.notes);
-        let mut text = Vec::new();
-        // Writing to memory cannot fail; should the renderer refuse, the message alone remains.
-        let written = report
-            .finish()
-            .write((file, Source::from(source)), &mut text);
-        if written.is_err() {
-            return format!("error: {}\n", self.0.message);
-        }
-        // ariadne pads lines with blanks.
-        let text = String::from_utf8_lossy(&text);
-        text.lines()
-            .map(|line| format!("{}\n", line.trim_end()))
-            .collect()
+        let (span, message, notes) = &*self.0;
+        let before = source.get(..span.range().start).unwrap_or(source);
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let shown = source[start..].lines().next().unwrap_or("");
+        let column = source[start..before.len()].chars().count();
+        let length = source.get(span.range()).unwrap_or("").chars().count();
+        let length = length.min(shown.chars().count().saturating_sub(column));
+        let marks = " ".repeat(column) + &"^".repeat(length.max(1));
+        let notes = notes.iter().map(|note| format!("  = {note}\n"));
+        format!(
+            "Error: {message}\n  --> {file}:{line}:{}\n   | {shown}\n   | {marks}\n{}",
+            column + 1,
+            notes.collect::<String>()
+        )
     }
 }

@@ -2,8 +2,8 @@
 //! `lower/header.rs`.
 
 use crate::ast::UseDecl;
-use crate::diag::{Diagnostic, Span};
-use cabi::Target;
+use crate::diag::{Check, Diagnostic, Span, fail};
+use crate::{Failure, Text};
 use cabi_header::{Header, HeaderError, Options, parse};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -17,27 +17,19 @@ pub(crate) struct Import {
     pub(crate) span: Span,
 }
 
-/// Why headers could not be read.
-pub(crate) enum Unread {
-    /// The program's own doing, or the header's.
-    Program(Diagnostic),
-    /// The machine's: there is no libclang, or it is for another machine.
-    Host(String),
-}
-
-/// Reads the headers of a program in the file `file`: each is searched next to it, in `directories`, then where the C compiler looks.
+/// Reads the headers of a program: each is searched next to its file, in `directories`, then where the C compiler looks.
 pub(crate) fn read(
+    program: &Text,
     uses: &[UseDecl],
-    file: &str,
     directories: &[PathBuf],
-    target: &Target,
-) -> Result<Option<Import>, Unread> {
+) -> Result<Option<Import>, Failure> {
+    let (file, target) = (&program.file, &program.target);
     let Some((first, last)) = uses.first().zip(uses.last()) else {
         return Ok(None);
     };
     let span = first.span.to(last.span);
     for used in uses {
-        is_file(used, file, directories)?;
+        is_file(used, file, directories).map_err(|why| program.complain(&why))?;
     }
     let include = |directory: &PathBuf| format!("-I{}", directory.display());
     // The text takes the place of the program, so that the headers are searched next to it.
@@ -50,19 +42,19 @@ pub(crate) fn read(
         .map(|used| format!("#include \"{}\"\n", used.header));
     let header = parse(&lines.collect::<String>(), &options).map_err(|error| match error {
         HeaderError::NoLibclang { .. } | HeaderError::OldLibclang { .. } => {
-            Unread::Host(format!("`use c \"{}\"`: {error}", first.header))
+            Failure::NotRun(format!("`use c \"{}\"`: {error}", first.header))
         }
         HeaderError::Source { errors } => {
             let why = Diagnostic::new(span, "the C headers cannot be read");
             let errors = errors.iter().take(5);
-            Unread::Program(errors.fold(why, |why, error| why.note(error.to_string())))
+            program.complain(&errors.fold(why, |why, error| why.note(error.to_string())))
         }
-        error => Unread::Program(Diagnostic::new(span, error.to_string())),
+        error => program.complain(&Diagnostic::new(span, error)),
     })?;
     if header.model != *target.data_model() {
         let (own, its) = (target.name(), &header.target);
         let message = format!("the program has the C types of {own}, its headers those of {its}");
-        return Err(Unread::Host(message));
+        return Err(Failure::NotRun(message));
     }
     Ok(Some(Import {
         header,
@@ -75,16 +67,16 @@ pub(crate) fn read(
 }
 
 /// Refuses a header that is a folder or a device, which clang would read to its end.
-fn is_file(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Result<(), Unread> {
+fn is_file(used: &UseDecl, file: &str, directories: &[PathBuf]) -> Check<()> {
     let beside = Path::new(file).parent().map(Path::to_owned);
     let places = beside.iter().chain(directories);
     let mut found = places.map(|place| place.join(&*used.header));
-    if found
-        .find(|path| path.exists())
-        .is_none_or(|path| path.is_file())
-    {
-        return Ok(());
+    let found = found.find(|path| path.exists());
+    match found.is_none_or(|path| path.is_file()) {
+        true => Ok(()),
+        false => fail(
+            used.span,
+            format!("the C header `{}` is no file", used.header),
+        ),
     }
-    let message = format!("the C header `{}` is no file", used.header);
-    Err(Unread::Program(Diagnostic::new(used.span, message)))
 }

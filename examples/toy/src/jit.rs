@@ -9,7 +9,6 @@ use cranelift_codegen::ir::UserFuncName;
 use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::path::PathBuf;
-use std::rc::Rc;
 
 /// An engine in which functions can end by calls that take their place; with `is_told` debuggers know of its code.
 pub(crate) fn engine(is_told: bool) -> Result<Engine, Error> {
@@ -21,6 +20,9 @@ pub(crate) fn engine(is_told: bool) -> Result<Engine, Error> {
         false => settings,
     })
 }
+
+/// After the message about a symbol that is in no library.
+pub(crate) const HOW_TO_NAME_A_LIBRARY: &str = ". Programs name libraries so: `extern \"libname.so\" { .. }`, or `use c \"name.h\" from \"libname.so\";`";
 
 /// Calls `main` of a program that was compiled into `engine`, if there is one; the result is `main`'s. `args` are the program's, its own
 /// name first; libraries are looked for in `directories` first.
@@ -44,11 +46,9 @@ pub(crate) fn run(
     // Addresses of imports are bound before the code that calls them is finished.
     let mut libraries = HashMap::new();
     for name in &program.libraries {
-        if !libraries.contains_key(name) {
-            let library = open(name, directories)?;
-            engine.add_library(&library);
-            libraries.insert(Rc::clone(name), library);
-        }
+        let library = open(name, directories)?;
+        engine.add_library(&library);
+        libraries.insert(name, library);
     }
     for (name, symbol) in &program.imports {
         if &**symbol == CLOSURE {

@@ -1,7 +1,6 @@
 //! toy, a small language that calls C and is called by it, as a library: a [`Text`] is checked, shown and run. README.md describes the
 //! language on a page; the command `toy` is `main.rs`.
 
-mod abi;
 mod ast;
 mod closures;
 mod diag;
@@ -17,12 +16,11 @@ mod parse;
 mod types;
 
 use cabi::Target;
+use clap::ValueEnum;
+use clif_cabi_unwind::UnwindModule;
 use cranelift_module::Module;
-use cranelift_object::ObjectModule;
 use diag::Diagnostic;
-use header::Unread;
 use lines::Lines;
-use link::Link;
 use lower::Program;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -31,13 +29,13 @@ use std::path::{Path, PathBuf};
 ///
 /// # Example
 /// ```
-/// use toy::{Failure, Text};
+/// use toy::{Failure, Form, Text};
 ///
 /// let right = Text::new("right.toy", "fn twice(n: i32) -> i32 { return n + n; }");
-/// right.clif(&[])?;
+/// right.emit(Form::Clif, &[])?;
 ///
 /// let wrong = Text::new("wrong.toy", "fn twice(n: i32) -> i32 { return m + m; }");
-/// let Err(Failure::Wrong(diagnostics)) = wrong.clif(&[]) else { panic!() };
+/// let Err(Failure::Wrong(diagnostics)) = wrong.emit(Form::Clif, &[]) else { panic!() };
 /// assert!(diagnostics.contains("wrong.toy:1:34"), "{diagnostics}");
 /// # Ok::<(), Failure>(())
 /// ```
@@ -47,6 +45,17 @@ pub struct Text {
     text: String,
     target: Target,
     has_lines: bool,
+}
+
+/// What becomes of a program.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Form {
+    /// Cranelift's intermediate code, before optimization.
+    Clif,
+    /// C declarations of the functions spelled `extern "C"`.
+    Header,
+    /// An object file, whose `main` and functions spelled `extern "C"` a C compiler links.
+    Obj,
 }
 
 /// How things end that are not the program's own result.
@@ -80,32 +89,24 @@ impl Text {
         }
     }
 
-    /// Reads a file.
+    /// Reads a file as a program for the target of this triple, else for this machine; `has_lines` with line tables for debuggers.
     ///
     /// # Errors
-    /// [`Failure::NotRun`] if it cannot be read, or is not UTF-8.
-    pub fn read(file: &Path) -> Result<Text, Failure> {
+    /// [`Failure::NotRun`] if it cannot be read, or is not UTF-8; for a target whose C types are not known.
+    pub fn read(file: &Path, triple: Option<&str>, has_lines: bool) -> Result<Text, Failure> {
         let name = file.display().to_string();
-        match std::fs::read_to_string(file) {
-            Ok(text) => Ok(Text::new(&name, &text)),
-            Err(error) => Err(Failure::NotRun(format!("{name}: {error}"))),
-        }
-    }
-
-    /// The same text as a program for the target `triple`, which may be another one than this machine. It is shown and compiled to an object file, not run.
-    ///
-    /// # Errors
-    /// [`Failure::NotRun`] for a target whose C types are not known.
-    pub fn for_target(self, triple: &str) -> Result<Text, Failure> {
-        let target = Target::named(triple).map_err(|error| Failure::NotRun(error.to_string()))?;
-        Ok(Text { target, ..self })
-    }
-
-    /// The same, with line tables for debuggers.
-    #[must_use]
-    pub fn with_lines(self) -> Text {
-        let has_lines = true;
-        Text { has_lines, ..self }
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|error| Failure::NotRun(format!("{name}: {error}")))?;
+        let target = triple.map_or_else(
+            || Ok(Target::host().unwrap_or(Target::X86_64_LINUX)),
+            Target::named,
+        );
+        let target = target.map_err(|error| Failure::NotRun(error.to_string()))?;
+        Ok(Text {
+            target,
+            has_lines,
+            ..Text::new(&name, &text)
+        })
     }
 
     /// Whether it parses and uses C headers, so that checking it reads files and needs libclang.
@@ -114,40 +115,18 @@ impl Text {
         parse::parse(&self.text).is_ok_and(|program| !program.uses.is_empty())
     }
 
-    /// Its functions in Cranelift's intermediate code, before optimization. C headers are searched next to the file and in `include`.
+    /// It in a form of its target. C headers are searched next to the file and in `include`.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn clif(&self, include: &[PathBuf]) -> Result<String, Failure> {
-        let (module, program) = self.compiled(include, false)?;
-        Ok(object::clif(&module, program))
-    }
-
-    /// It as an object file of its target, for a C compiler to link: `main` and the functions spelled `extern "C"` have their names there.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    pub fn object(&self, include: &[PathBuf]) -> Result<Vec<u8>, Failure> {
-        let (module, program) = self.compiled(include, true)?;
-        object::emit(module, program).map_err(Failure::NotRun)
-    }
-
-    /// Where the arguments and results of its functions are passed, and why.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    pub fn abi(&self, include: &[PathBuf]) -> Result<String, Failure> {
-        let (_, program) = self.compiled(include, false)?;
-        abi::emit(&program.notes, &self.target).map_err(|why| self.complain(&why))
-    }
-
-    /// C declarations of its functions spelled `extern "C"`, for C programs that are linked with its object file.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    pub fn header(&self, include: &[PathBuf]) -> Result<String, Failure> {
-        let (_, program) = self.compiled(include, true)?;
-        abi::header(&program.notes, &self.target).map_err(|why| self.complain(&why))
+    pub fn emit(&self, form: Form, include: &[PathBuf]) -> Result<Vec<u8>, Failure> {
+        let (module, mut program) = self.compiled(include)?;
+        let emitted = match form {
+            Form::Clif => Ok(object::clif(&module, program).into()),
+            Form::Header => object::header(&program, &self.target).map(String::into),
+            Form::Obj => object::emit(module, &mut program),
+        };
+        emitted.map_err(|why| self.not_made(&why))
     }
 
     /// Builds it as the program `output`, which the C compiler `$CC`, else `cc`, links. Libraries are looked for in `libraries` first.
@@ -160,13 +139,14 @@ impl Text {
         libraries: &[PathBuf],
         output: &Path,
     ) -> Result<(), Failure> {
-        let (module, program) = self.compiled(include, true)?;
+        let (module, mut program) = self.compiled(include)?;
         if program.main.is_none() {
             return Err(self.no_main());
         }
-        let link = Link::of(&program, libraries, &self.target);
-        let object = object::emit(module, program).map_err(Failure::NotRun)?;
-        link.link(&object, output).map_err(Failure::NotRun)
+        let object = object::emit(module, &mut program).map_err(|why| self.not_made(&why))?;
+        let linked = link::link(&program, &object, libraries, &self.target, output);
+        let output = output.display();
+        linked.map_err(|why| Failure::NotRun(format!("{output} is not linked: {why}")))
     }
 
     /// Runs it. `args` are what `main` gets after the program's name; libraries are looked for in `libraries` first. The result is
@@ -180,7 +160,13 @@ impl Text {
         args: &[String],
         libraries: &[PathBuf],
     ) -> Result<i32, Failure> {
-        let host = |why: clif_cabi_jit::Error| Failure::NotRun(why.to_string());
+        let host = |why: clif_cabi_jit::Error| {
+            let next = match why {
+                clif_cabi_jit::Error::MissingSymbols { .. } => jit::HOW_TO_NAME_A_LIBRARY,
+                _ => "",
+            };
+            Failure::NotRun(format!("{why}{next}"))
+        };
         let mut engine = jit::engine(self.has_lines).map_err(host)?;
         let program = self.lowered(include, &mut engine, false)?;
         let all: Vec<&str> = [&*self.file]
@@ -191,18 +177,18 @@ impl Text {
         code.ok_or_else(|| self.no_main())
     }
 
+    fn not_made(&self, why: &str) -> Failure {
+        Failure::NotRun(format!("no code is made for {}: {why}", self.target.name()))
+    }
+
     fn no_main(&self) -> Failure {
         let file = &self.file;
         Failure::Wrong(format!("{file}: there is no function `main` to run\n"))
     }
 
-    fn compiled(
-        &self,
-        include: &[PathBuf],
-        exports: bool,
-    ) -> Result<(ObjectModule, Program), Failure> {
+    fn compiled(&self, include: &[PathBuf]) -> Result<(UnwindModule, Program), Failure> {
         let mut module = object::module(&self.target).map_err(Failure::NotRun)?;
-        let program = self.lowered(include, &mut module, exports)?;
+        let program = self.lowered(include, &mut module, true)?;
         Ok((module, program))
     }
 
@@ -213,11 +199,7 @@ impl Text {
         exports: bool,
     ) -> Result<Program, Failure> {
         let program = parse::parse(&self.text).map_err(|why| self.complain(&why))?;
-        let import = header::read(&program.uses, &self.file, include, &self.target);
-        let import = import.map_err(|unread| match unread {
-            Unread::Program(why) => self.complain(&why),
-            Unread::Host(why) => Failure::NotRun(why),
-        })?;
+        let import = header::read(self, &program.uses, include)?;
         let lines = self.has_lines.then(|| Lines::new(&self.file, &self.text));
         let (import, target) = (import.as_ref(), &self.target);
         lower::lower(&program, import, target, module, exports, lines)

@@ -30,7 +30,6 @@ use cranelift_module::{FuncId, Module};
 use header::Taken;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
-use value::Field;
 
 /// What makes function pointers of closures: `closures.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
@@ -38,23 +37,18 @@ pub(crate) const CLOSURE: &str = "__toy_closure";
 /// What enters the handlers of `try`, for every language's exceptions.
 pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
 
-/// What is called with an exception that `try` has caught.
-pub(crate) const CATCH: &str = "__cxa_begin_catch";
-
 /// A program as code.
 pub(crate) struct Program {
     pub(crate) functions: Vec<Compiled>,
     pub(crate) main: Option<FuncId>,
+    /// The functions spelled `extern "C"`.
+    pub(crate) exported: Vec<(Rc<str>, FnSig)>,
     /// The functions that are called and not defined: their libraries, if they say one, and symbols.
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
     /// All libraries, those of headers first: where symbols are looked for that say none, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
     /// Where its code is from, if that was asked for.
     pub(crate) sources: Option<Sources>,
-    /// Whether it has a `try`.
-    pub(crate) has_handlers: bool,
-    /// The signatures of functions, in the order of the program.
-    pub(crate) notes: Vec<Note>,
 }
 
 /// A function's code, before it is given to the module.
@@ -62,16 +56,6 @@ pub(crate) struct Compiled {
     pub(crate) name: String,
     pub(crate) func: FuncId,
     pub(crate) context: Context,
-}
-
-/// A function's heading, the names of its parameters, and its signature.
-pub(crate) struct Note {
-    pub(crate) heading: String,
-    /// The name by which C calls it.
-    pub(crate) exported: Option<Rc<str>>,
-    pub(crate) params: Vec<Rc<str>>,
-    pub(crate) sig: FnSig,
-    pub(crate) span: Span,
 }
 
 /// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions spelled `extern "C"` by their names; with `lines` code knows where it is from.
@@ -95,12 +79,17 @@ pub(crate) fn lower(
         functions: Vec::new(),
         taken: Taken::default(),
         va_list: Ty::BYTES,
-        fields: HashMap::new(),
         imported: BTreeMap::new(),
         compiled: Vec::new(),
     };
     session.whole(program)?;
-    session.done()
+    Ok(session.done())
+}
+
+/// Without what is there already.
+fn first_of_each(names: impl Iterator<Item = Rc<str>>) -> Vec<Rc<str>> {
+    let mut known = HashSet::new();
+    names.filter(|name| known.insert(name.clone())).collect()
 }
 
 /// What a name of an item stands for.
@@ -130,15 +119,13 @@ struct Session<'p> {
     exports: bool,
     lines: Option<Lines>,
     types: Types,
-    names: HashMap<Rc<str>, (Meaning, Span)>,
+    names: HashMap<Rc<str>, Meaning>,
     functions: Vec<Function<'p>>,
     import: Option<&'p Import>,
     taken: Taken,
     /// Functions by these names are values somewhere: C may call them.
     values: &'p Names,
     va_list: Ty,
-    /// What `fields` says of a type.
-    fields: HashMap<Ty, Option<Rc<[Field]>>>,
     /// By symbol: two declarations of one function are one import.
     imported: BTreeMap<Rc<str>, (clif_cabi::Function, Option<Rc<str>>)>,
     compiled: Vec<Compiled>,
@@ -147,13 +134,10 @@ struct Session<'p> {
 impl<'p> Session<'p> {
     fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
         let list = self.types.target.va_list().at(Span::default())?;
-        let list = self.c_plain(&list).at(Span::default())?;
+        let list = self.c_ty(&list).at(Span::default())?;
         // Where it is a pointer into the argument area, C has it as a `char *`.
         if !list.is_pointer_like() {
             self.va_list = list;
-        }
-        if let Some(import) = self.import {
-            self.read_records(&import.header).at(import.span)?;
         }
         for decl in &program.records {
             let ty = self.types.add_record(&decl.name.name, decl.is_union);
@@ -178,26 +162,15 @@ impl<'p> Session<'p> {
         Ok(())
     }
 
-    fn done(mut self) -> Check<Program> {
-        let mut notes = Vec::new();
-        for id in 0..self.functions.len() {
-            let (heading, sig) = (self.heading(id), self.signature(id)?);
-            let function = &self.functions[id];
-            let (span, decl) = (function.span, function.decl);
-            let is_exported = function.linkage == Linkage::C && !self.is_main(id);
-            let exported = is_exported.then(|| Rc::clone(&function.name));
-            let params = decl.map(|decl| decl.params.iter().map(|(name, _)| name.name.clone()));
-            notes.extend(params.map(|params| Note {
-                heading,
-                exported,
-                params: params.collect(),
-                sig,
-                span,
-            }));
-        }
+    fn done(self) -> Program {
         let mut functions = self.functions.iter().enumerate();
         let main = functions.find(|(id, _)| self.is_main(*id));
         let main = main.and_then(|(_, function)| Some(function.declared.as_ref()?.body));
+        let exported = self.functions.iter().enumerate();
+        let exported = exported.filter(|(id, own)| own.linkage == Linkage::C && !self.is_main(*id));
+        let exported = exported
+            .filter_map(|(_, own)| Some((Rc::clone(&own.name), own.declared.as_ref()?.sig.clone())))
+            .collect();
         let imports = self.imported.iter();
         let imports = imports.map(|(symbol, (_, library))| (library.clone(), symbol.clone()));
         let imports: Vec<_> = imports.collect();
@@ -206,15 +179,14 @@ impl<'p> Session<'p> {
             .iter()
             .flat_map(|import| import.libraries.clone());
         let libraries = imports.iter().filter_map(|(library, _)| library.clone());
-        Ok(Program {
+        Program {
             main,
+            exported,
             sources: self.lines.map(|lines| lines.sources),
-            has_handlers: imports.iter().any(|(_, symbol)| &**symbol == CATCH),
-            libraries: headers.chain(libraries).collect(),
+            libraries: first_of_each(headers.chain(libraries)),
             imports,
             functions: self.compiled,
-            notes,
-        })
+        }
     }
 
     /// A function of the program, called `name`, which is not compiled yet.
@@ -254,14 +226,13 @@ impl<'p> Session<'p> {
 
     fn add_name(&mut self, ident: &Ident, meaning: Meaning) -> Check<()> {
         let (name, span) = (&ident.name, ident.span);
-        if self.is_builtin(name) {
+        if self.builtin(name).is_some() {
             return fail(span, format!("`{name}` is a type of the language"));
         }
-        if let Some((_, first)) = self.names.insert(Rc::clone(name), (meaning, span)) {
-            let twice = Diagnostic::new(span, format!("`{name}` is declared twice"));
-            return Err(twice.other(first, "first declared here"));
+        match self.names.insert(Rc::clone(name), meaning) {
+            Some(_) => fail(span, format!("`{name}` is declared twice")),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether the program begins there.
@@ -282,19 +253,6 @@ impl<'p> Session<'p> {
         Err(why.note(right))
     }
 
-    /// `fn name(T) -> U`
-    fn heading(&mut self, id: usize) -> String {
-        let function = &self.functions[id];
-        let ty = self.types.function(Rc::clone(&function.ty));
-        let heading = self.types.name(ty);
-        let heading = heading.replacen("fn", &format!("fn {}", function.name), 1);
-        match &function.linkage {
-            Linkage::Import(Some(library), _) => format!("extern \"{library}\" {heading}"),
-            Linkage::Import(None, _) => format!("extern {heading}"),
-            _ => heading,
-        }
-    }
-
     /// A refusal in which `{}` stands for the type.
     fn wrong<T>(&self, span: Span, ty: Ty, text: &str) -> Check<T> {
         fail(span, text.replace("{}", &self.types.name(ty)))
@@ -303,12 +261,9 @@ impl<'p> Session<'p> {
     /// Why there is no value of the type.
     fn incomplete(&self, ty: Ty) -> String {
         let name = self.types.name(ty);
-        match self.taken.reasons.get(&ty) {
-            Some(why) => format!("`{name}` cannot be used: {why}"),
-            None if ty == Ty::Void => "a `*void` points to nothing of a known size".to_owned(),
-            None => {
-                format!("`{name}` is opaque, or comes later: only pointers to it exist here")
-            }
+        match ty {
+            Ty::Void => "a `*void` points to nothing of a known size".to_owned(),
+            _ => format!("`{name}` is opaque, or comes later: only pointers to it exist here"),
         }
     }
 }

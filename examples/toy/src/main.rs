@@ -3,28 +3,19 @@
 //! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run or the output could not be written; `toy run` ends with
 //! what the program's `main` returns.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser};
 use std::env::consts::EXE_EXTENSION;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use toy::{Failure, Text};
+use toy::{Failure, Form, Text};
 
 /// A small language that calls C and is called by it.
 #[derive(Parser)]
 #[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
 enum Command {
     /// Run a program; the exit code is what its `main` returns.
     Run {
-        /// Look for the libraries that the program names in this directory first.
-        #[arg(short = 'L', long = "library-path", value_name = "DIR")]
-        directories: Vec<PathBuf>,
         #[command(flatten)]
         program: Program,
         /// What `main` gets.
@@ -36,61 +27,50 @@ enum Command {
         #[command(flatten)]
         program: Program,
     },
-    /// Link a program by the system's C compiler, `$CC` or `cc`.
+    /// Link a program by the system's C compiler, `$CC` or `cc`; for another target `$CC` has to be its.
     Build {
-        /// Look for the libraries that the program names in this directory first.
-        #[arg(short = 'L', long = "library-path", value_name = "DIR")]
-        directories: Vec<PathBuf>,
-        /// For this target, whose C compiler `$CC` has to be then.
-        #[arg(long, value_name = "TRIPLE")]
-        target: Option<String>,
-        /// Where the program is put; else beside its text.
-        #[arg(short, long, value_name = "PATH")]
-        output: Option<PathBuf>,
         #[command(flatten)]
-        program: Program,
+        product: Product,
     },
-    /// Show what becomes of a program.
+    /// Write what becomes of a program.
     Emit {
         /// Which form of it.
         form: Form,
-        /// For this target, which may be another one than this machine.
-        #[arg(long, value_name = "TRIPLE")]
-        target: Option<String>,
-        /// Where an object file is put; else beside the program.
-        #[arg(short, long, value_name = "PATH")]
-        output: Option<PathBuf>,
         #[command(flatten)]
-        program: Program,
+        product: Product,
     },
 }
 
-#[derive(clap::Args)]
+/// What is made of a program, and where it is put.
+#[derive(Args)]
+struct Product {
+    /// For this target, which may be another one than this machine.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
+    /// Where it is put; else a program and an object file beside the program's text, and what is text is printed.
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
+}
+
+#[derive(Args)]
 struct Program {
-    /// Line tables, for debuggers.
-    #[arg(short = 'g')]
-    has_lines: bool,
     /// Look for the C headers that the program uses in this directory.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     include: Vec<PathBuf>,
+    /// Look for the libraries that the program names in this directory first.
+    #[arg(short = 'L', long = "library-path", value_name = "DIR")]
+    libraries: Vec<PathBuf>,
+    /// Lines and variables, for debuggers.
+    #[arg(short = 'g')]
+    has_lines: bool,
     /// The program.
     file: PathBuf,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Form {
-    /// Cranelift's intermediate code, before optimization.
-    Clif,
-    /// Where arguments and results are passed, and why.
-    Abi,
-    /// An object file, whose `main` and functions spelled `extern "C"` a C compiler links.
-    Obj,
-    /// C declarations of the functions spelled `extern "C"`.
-    Header,
-}
-
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    match run(Command::parse()) {
         // Not a return from here: `exit` writes out what the program left in C's buffers.
         Ok(code) => std::process::exit(code),
         Err(Failure::Wrong(why)) => {
@@ -106,76 +86,54 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<i32, Failure> {
     match command {
-        Command::Run {
-            directories,
-            program,
-            args,
-        } => text_for(&program, None)?.run(&program.include, &args, &directories),
-        Command::Check { program } => Text::read(&program.file)?.clif(&program.include).map(|_| 0),
-        Command::Build {
-            directories,
-            target,
-            output,
-            program,
-        } => {
-            let path = output.unwrap_or_else(|| program.file.with_extension(EXE_EXTENSION));
-            not_its_text(&path, &program.file)?;
-            let text = text_for(&program, target)?;
-            text.build(&program.include, &directories, &path)
-                .map(|()| 0)
+        Command::Run { program, args } => {
+            let text = program.text(None)?;
+            return text.run(&program.include, &args, &program.libraries);
         }
-        Command::Emit {
-            form,
-            target,
-            output,
-            program,
-        } => {
-            let text = text_for(&program, target)?;
-            match form {
-                Form::Header => print(&text.header(&program.include)?),
-                Form::Clif => print(&text.clif(&program.include)?),
-                Form::Abi => print(&text.abi(&program.include)?),
-                Form::Obj => {
-                    let path = output.unwrap_or_else(|| program.file.with_extension("o"));
-                    not_its_text(&path, &program.file)?;
-                    let object = text.object(&program.include)?;
-                    let written = std::fs::write(&path, object).map(|()| 0);
-                    written.map_err(|why| Failure::NotRun(format!("{}: {why}", path.display())))
-                }
+        Command::Check { program } => _ = program.text(None)?.emit(Form::Clif, &program.include)?,
+        Command::Build { product } => {
+            let (text, path) = (product.text()?, product.path(EXE_EXTENSION)?);
+            let Program {
+                include, libraries, ..
+            } = &product.program;
+            text.build(include, libraries, &path)?;
+        }
+        Command::Emit { form, product } => {
+            let bytes = product.text()?.emit(form, &product.program.include)?;
+            let written = match (form, &product.output) {
+                (Form::Clif | Form::Header, None) => std::io::stdout().lock().write_all(&bytes),
+                _ => std::fs::write(product.path("o")?, bytes),
+            };
+            match written {
+                // As of a program that SIGPIPE has ended: its reader has gone away.
+                Err(why) if why.kind() == ErrorKind::BrokenPipe => return Ok(128 + 13),
+                written => written.map_err(|why| Failure::NotRun(format!("the output: {why}")))?,
             }
         }
     }
+    Ok(0)
 }
 
-/// What is written must not take the place of the text it is made of, whatever either is called.
-fn not_its_text(path: &Path, text: &Path) -> Result<(), Failure> {
-    let is_same = match (path.canonicalize(), text.canonicalize()) {
-        (Ok(path), Ok(text)) => path == text,
-        _ => path == text,
-    };
-    if is_same {
-        let why = "the output would take the place of its text: say where, with -o";
-        return Err(Failure::NotRun(why.to_owned()));
-    }
-    Ok(())
-}
-
-fn text_for(program: &Program, target: Option<String>) -> Result<Text, Failure> {
-    let mut text = Text::read(&program.file)?;
-    if program.has_lines {
-        text = text.with_lines();
-    }
-    match target {
-        Some(triple) => text.for_target(&triple),
-        None => Ok(text),
+impl Program {
+    fn text(&self, target: Option<&str>) -> Result<Text, Failure> {
+        Text::read(&self.file, target, self.has_lines)
     }
 }
 
-/// Prints `text`. Where the reader has gone away (`| head`) the exit code is that which a shell shows for a program that SIGPIPE ended.
-fn print(text: &str) -> Result<i32, Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Ok(()) => Ok(0),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(128 + 13),
-        Err(error) => Err(Failure::NotRun(format!("standard output: {error}"))),
+impl Product {
+    fn text(&self) -> Result<Text, Failure> {
+        self.program.text(self.target.as_deref())
+    }
+
+    /// Where it is put, which is not where the program's text is.
+    fn path(&self, extension: &str) -> Result<PathBuf, Failure> {
+        let file = &self.program.file;
+        let beside = || file.with_extension(extension);
+        let path = self.output.clone().unwrap_or_else(beside);
+        if path == *file || path.canonicalize().ok() == file.canonicalize().ok() {
+            let why = "the output would take the place of its text: say where, with -o";
+            return Err(Failure::NotRun(why.to_owned()));
+        }
+        Ok(path)
     }
 }

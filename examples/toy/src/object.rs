@@ -1,9 +1,10 @@
-//! The program for any target that is lowered: as CLIF, and as an object file that a C compiler links.
+//! The program for any target that is lowered: as CLIF, as an object file that a C compiler links, and as C declarations for it.
 
 use crate::lower::{PERSONALITY, Program};
-use cabi::Target;
+use cabi::{Target, Type};
+use cabi_header::Emitter;
 use clif_cabi::Lowering;
-use clif_cabi_unwind::{DebugInfo, Personality, UnwindError, UnwindTables};
+use clif_cabi_unwind::{DebugInfo, Personality, UnwindModule};
 use cranelift_codegen::ir::{self, ExternalName, UserFuncName};
 use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -11,8 +12,8 @@ use cranelift_module::{FuncId, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::fmt::Write;
 
-/// An empty object file. A target that is not lowered is refused here.
-pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
+/// An empty object file, which exceptions pass through, and in which those that are caught are C++'s or any other's. A target that is not lowered is refused here.
+pub(crate) fn module(target: &Target) -> Result<UnwindModule, String> {
     let mut flags = settings::builder();
     let name = target.name();
     let wrong = |why: &dyn ToString| format!("no code is made for {name}: {}", why.to_string());
@@ -30,52 +31,33 @@ pub(crate) fn module(target: &Target) -> Result<ObjectModule, String> {
         .map_err(|why| wrong(&why))?;
     Lowering::new(&*isa).map_err(|why| wrong(&why))?;
     let builder = ObjectBuilder::new(isa, "toy", default_libcall_names());
-    Ok(ObjectModule::new(builder.map_err(|why| wrong(&why))?))
+    let module = ObjectModule::new(builder.map_err(|why| wrong(&why))?);
+    let personality = Some(Personality::new(PERSONALITY));
+    UnwindModule::new(module, personality).map_err(|why| wrong(&why))
 }
 
 /// The object file of a program that was compiled into `module`.
-pub(crate) fn emit(mut module: ObjectModule, program: Program) -> Result<Vec<u8>, String> {
-    let mut tables = tables(&module, program.has_handlers)?;
+pub(crate) fn emit(mut module: UnwindModule, program: &mut Program) -> Result<Vec<u8>, String> {
     let mut debug = DebugInfo::new();
-    for mut function in program.functions {
+    for function in &mut program.functions {
         let defined = module.define_function(function.func, &mut function.context);
         defined.map_err(|why| format!("{}: {why:?}", function.name))?;
-        let Some(code) = function.context.compiled_code() else {
-            continue;
-        };
-        debug.add_function(function.func, &function.name, &function.context.func, code);
-        if let Some(tables) = &mut tables {
-            let added = tables.add_function(module.isa(), function.func, code);
-            added.map_err(|why| format!("{}: {why}", function.name))?;
+        let func = &function.context.func;
+        if let Some(code) = function.context.compiled_code() {
+            debug.add_function(function.func, &function.name, func, code);
         }
     }
     let wrong = |why: &dyn ToString| why.to_string();
-    if let Some(tables) = &mut tables {
-        let added = tables.add_stubs(module.isa(), module.declarations());
-        added.map_err(|why| wrong(&why))?;
-    }
-    let mut product = module.finish();
-    if let Some(tables) = tables {
-        let written = tables.write_object(&mut product);
-        written.map_err(|why| wrong(&why))?;
-    }
-    if let Some(sources) = program.sources {
-        let written = debug.write_object(&sources, &mut product);
+    let mut product = module.finish().map_err(|why| wrong(&why))?;
+    if let Some(sources) = &program.sources {
+        let written = debug.write_object(sources, &mut product);
         written.map_err(|why| wrong(&why))?;
     }
     product.emit().map_err(|why| wrong(&why))
 }
 
-/// How exceptions pass through the functions, and the personality of those that catch them. Windows has other tables, which are not written.
-fn tables(module: &ObjectModule, has_handlers: bool) -> Result<Option<UnwindTables>, String> {
-    match UnwindTables::new(module.isa(), Some(Personality::new(PERSONALITY))) {
-        Err(UnwindError::Target { .. }) if !has_handlers => Ok(None),
-        tables => tables.map(Some).map_err(|why| why.to_string()),
-    }
-}
-
 /// The CLIF of the program's functions.
-pub(crate) fn clif(module: &ObjectModule, program: Program) -> String {
+pub(crate) fn clif(module: &UnwindModule, program: Program) -> String {
     let mut text = String::new();
     for function in program.functions {
         let mut func = function.context.func;
@@ -90,8 +72,24 @@ pub(crate) fn clif(module: &ObjectModule, program: Program) -> String {
     text
 }
 
+/// C declarations of the functions spelled `extern "C"`, after the records that these take and return.
+pub(crate) fn header(program: &Program, target: &Target) -> Result<String, String> {
+    let (mut emitter, mut prototypes) = (Emitter::new(target.data_model()), String::new());
+    for (name, sig) in &program.exported {
+        let params: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
+        let prototype = emitter.prototype(name, &params, sig.result(), sig.is_variadic());
+        prototypes += &format!("{};\n", prototype.map_err(|why| why.to_string())?);
+    }
+    let [open, close] =
+        ["extern \"C\" {", "}"].map(|c| format!("#ifdef __cplusplus\n{c}\n#endif\n"));
+    let definitions = emitter.definitions();
+    Ok(format!(
+        "#pragma once\n{open}{definitions}{prototypes}{close}"
+    ))
+}
+
 /// What `fn0` and the like stand for in the text of a function.
-fn callees(module: &ObjectModule, func: &ir::Function) -> Vec<String> {
+fn callees(module: &UnwindModule, func: &ir::Function) -> Vec<String> {
     let names = func.params.user_named_funcs();
     let named = |callee: &ir::ExtFuncData| match callee.name {
         ExternalName::User(name) => names.get(name),

@@ -2,7 +2,6 @@
 
 use cabi::{DataModel, FnAbi, FnSig, Kind, Scalar, Target, Type};
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::rc::Rc;
 
 /// A type. What it is made of is a place in [`Types`].
@@ -111,8 +110,8 @@ impl Ty {
 pub(crate) struct Types {
     pub(crate) target: Target,
     /// What pointers point to and arrays are made of.
-    parts: Interned<Ty>,
-    functions: Interned<Rc<FnTy>>,
+    parts: Vec<Ty>,
+    functions: Vec<Rc<FnTy>>,
     pub(crate) records: Vec<RecordTy>,
     /// Of all but pointers and records.
     layouts: HashMap<Ty, Type>,
@@ -124,8 +123,8 @@ impl Types {
         let scalars = SCALARS.iter();
         Types {
             target: target.clone(),
-            parts: Interned::new(&[Ty::Void, Ty::U8]),
-            functions: Interned::new(&[]),
+            parts: vec![Ty::Void, Ty::U8],
+            functions: Vec::new(),
             records: Vec::new(),
             layouts: scalars
                 .map(|(_, scalar, layout)| (Ty::Scalar(*scalar), model.adapt(layout)))
@@ -153,11 +152,11 @@ impl Types {
     }
 
     pub(crate) fn pointer(&mut self, to: Ty) -> Ty {
-        Ty::Pointer(self.parts.place(to))
+        Ty::Pointer(place(&mut self.parts, to))
     }
 
     pub(crate) fn function(&mut self, function: impl Into<Rc<FnTy>>) -> Ty {
-        Ty::Fn(self.functions.place(function.into()))
+        Ty::Fn(place(&mut self.functions, function.into()))
     }
 
     pub(crate) fn array(&mut self, element: Ty, len: u64) -> Result<Ty, String> {
@@ -166,7 +165,7 @@ impl Types {
             return Err(format!("`{name}` cannot be an element of an array"));
         };
         let layout = Type::array(of, len).map_err(|error| error.to_string())?;
-        let ty = Ty::Array(self.parts.place(element), len);
+        let ty = Ty::Array(place(&mut self.parts, element), len);
         self.layouts.insert(ty, layout);
         Ok(ty)
     }
@@ -261,13 +260,13 @@ impl Types {
                 let named = SCALARS.iter().find(|(_, own, _)| *own == scalar);
                 named.map_or("?", |(name, ..)| name).to_owned()
             }
-            Ty::Pointer(to) => format!("*{}", name(&self.parts.list[to])),
+            Ty::Pointer(to) => format!("*{}", name(&self.parts[to])),
             Ty::Complex(part) => format!("complex<{}>", name(&Ty::Scalar(part))),
             Ty::Vector(lane, lanes) => format!("{}x{lanes}", name(&Ty::Scalar(lane))),
-            Ty::Array(element, len) => format!("[{}; {len}]", name(&self.parts.list[element])),
+            Ty::Array(element, len) => format!("[{}; {len}]", name(&self.parts[element])),
             Ty::Record(id) => self.records[id].name.clone(),
             Ty::Fn(id) => {
-                let function = &self.functions.list[id];
+                let function = &self.functions[id];
                 let mut params: Vec<String> = function.params.iter().map(name).collect();
                 params.extend(function.variadic.then(|| "...".to_owned()));
                 let params = params.join(", ");
@@ -281,7 +280,7 @@ impl Types {
 
     pub(crate) fn pointee(&self, ty: Ty) -> Option<Ty> {
         match ty {
-            Ty::Pointer(to) => Some(self.parts.list[to]),
+            Ty::Pointer(to) => Some(self.parts[to]),
             _ => None,
         }
     }
@@ -289,7 +288,7 @@ impl Types {
     /// The element and the length of an array or vector.
     pub(crate) fn element(&self, ty: Ty) -> Option<(Ty, u64)> {
         match ty {
-            Ty::Array(element, len) => Some((self.parts.list[element], len)),
+            Ty::Array(element, len) => Some((self.parts[element], len)),
             Ty::Vector(lane, lanes) => Some((Ty::Scalar(lane), lanes.into())),
             _ => None,
         }
@@ -305,28 +304,17 @@ impl Types {
 
     pub(crate) fn as_fn(&self, ty: Ty) -> Option<Rc<FnTy>> {
         match ty {
-            Ty::Fn(id) => Some(Rc::clone(&self.functions.list[id])),
+            Ty::Fn(id) => Some(Rc::clone(&self.functions[id])),
             _ => None,
         }
     }
 }
 
-/// Values, each different from the others and found by its index.
-struct Interned<T> {
-    list: Vec<T>,
-    places: HashMap<T, usize>,
-}
-
-impl<T: Clone + Eq + Hash> Interned<T> {
-    fn new(list: &[T]) -> Self {
-        let (list, places) = (list.to_vec(), list.iter().cloned().zip(0..).collect());
-        Interned { list, places }
-    }
-
-    fn place(&mut self, item: T) -> usize {
-        *self.places.entry(item).or_insert_with_key(|item| {
-            self.list.push(item.clone());
-            self.list.len() - 1
-        })
-    }
+/// The index of `item`, which is added if it is new.
+fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
+    let known = list.iter().position(|own| *own == item);
+    known.unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    })
 }

@@ -20,8 +20,9 @@ const LINE: f64 = 18.0;
 const LEGEND: f64 = 170.0;
 
 /// Readable on white and on black.
-const COLORS: [&str; 8] = [
+const COLORS: [&str; 9] = [
     "#d9822b", "#2f8fd8", "#3aa655", "#c2417c", "#8a63d2", "#b09000", "#1fa3a3", "#888888",
+    "#d0504a",
 ];
 const INK: &str = "#808080";
 

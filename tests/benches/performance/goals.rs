@@ -49,8 +49,17 @@ impl Limit {
     }
 }
 
-/// The table, and a list of what is missed with its reasons. What is missed without one is returned too.
-pub(crate) fn text(figures: &Figures) -> Result<(String, Vec<String>)> {
+/// What the page says of goals.
+pub(crate) struct Goals {
+    pub(crate) table: String,
+    /// A list, with reasons.
+    pub(crate) missed: String,
+    /// What is missed without a reason.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// The goals beside their figures.
+pub(crate) fn text(figures: &Figures) -> Result<Goals> {
     let reasons = reasons()?;
     let mut table = String::from("| | goal | worst | met by |\n|---|---|---|---|\n");
     let mut missed = String::new();
@@ -98,7 +107,44 @@ pub(crate) fn text(figures: &Figures) -> Result<(String, Vec<String>)> {
             )?;
         }
     }
-    Ok((format!("{table}\nMissed:\n\n{missed}"), unknown))
+    Ok(Goals {
+        table,
+        missed,
+        unknown,
+    })
+}
+
+/// The four numbers that open the page.
+pub(crate) fn numbers(figures: &Figures) -> Result<String> {
+    let (counts, times) = (&figures.counts, &figures.times);
+    let all = Groups::new()?.all;
+    let more = differences(counts, Way::Lowered, Way::ByHand, &all);
+    let none = more.iter().filter(|(_, more)| *more <= 0.0).count();
+    let lowered = |name: &&'static str| {
+        let cost = |step: Step| counts.of(step, name);
+        Some(100.0 * (cost(Step::FirstPlan)? + cost(Step::Site)?) / cost(Step::Compile)?)
+    };
+    let share = PREPARED.iter().filter_map(lowered).fold(0.0, f64::max);
+    let call = quotients(times, Way::FfiCall, Way::Invoker, &all);
+    let call = spread(call, "one by libffi's `ffi_call`");
+    let closure = quotients(times, Way::FfiClosure, Way::Closure, &all);
+    let closure = spread(closure, "libffi's");
+    Ok(format!(
+        "- A lowered call has **0 instructions** more than CLIF written by hand: in {none} of {} signatures.\n\
+         - A call through an invoker is **{call}\n\
+         - A closure is **{closure}\n\
+         - The first plan of a call and its emission take **{share:.1} per cent**, at most, of the instructions that Cranelift takes to compile it.",
+        more.len()
+    ))
+}
+
+/// Its median, and from where to where it goes.
+fn spread(mut figures: Vec<(&'static str, f64)>, what: &str) -> String {
+    figures.sort_by(|one, other| one.1.total_cmp(&other.1));
+    let of = |i: usize| figures.get(i).map_or(f64::NAN, |(_, figure)| *figure);
+    let (least, median) = (of(0), of(figures.len() / 2));
+    let most = of(figures.len().saturating_sub(1));
+    format!("{median:.1} times** as fast as {what}: the median, from {least:.1} to {most:.1}.")
 }
 
 fn short(figure: f64) -> String {

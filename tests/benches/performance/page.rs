@@ -24,7 +24,7 @@ const SHOWN: [&str; 16] = [
 /// Writes page and charts. An error for a goal that is missed without a reason, of those that do not depend on the moment.
 pub(crate) fn write(figures: &Figures) -> Result<()> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    let (table, unknown) = goals::text(figures)?;
+    let goals = goals::text(figures)?;
     let machine: Vec<String> = figures
         .machine
         .iter()
@@ -32,7 +32,9 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
         .collect();
     let page = [
         ("machine", machine.join("\n")),
-        ("goals", table),
+        ("numbers", goals::numbers(figures)?),
+        ("goals", goals.table),
+        ("missed", goals.missed),
         ("calls", calls(figures, Way::CALLS)?),
         ("closures", calls(figures, Way::ENTERED)?),
         ("preparation", preparation(figures)),
@@ -45,7 +47,7 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
         fs::write(folder.join(format!("{name}.svg")), svg)?;
     }
     println!("docs/performance.md is written");
-    for missed in &unknown {
+    for missed in &goals.unknown {
         eprintln!("missed, and reasons.md does not say why: {missed}");
     }
     Ok(())

@@ -7,7 +7,7 @@ use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{Arg, Ret, SysVAggregateLowering};
-use clif_cabi_jit::{CallArg, CallInterface, Closure, Closures, Engine, Invokers, Settings};
+use clif_cabi_jit::{CallInterface, Closure, Closures, Engine, Invokers, Settings};
 
 use super::{Result, compiled, define};
 
@@ -64,14 +64,13 @@ fn divide(a: i32, b: i32) -> Result<[u8; 8]> {
     let interface = CallInterface::new(&mut invokers, &sig)?;
     let div = invokers.engine().symbol("div")?;
     let mut result = [0; 8];
-    let args = [CallArg::new(&a), CallArg::new(&b)];
     // SAFETY: `div` has this signature.
-    unsafe { interface.call_bytes(div.cast(), &args, &mut result)? };
+    unsafe { interface.call_bytes(div.cast(), (a, b), &mut result)? };
     Ok(result)
 }
 
 /// A C function pointer: double scaled_sum(int n, ...), of n doubles.
-fn scaled_sum(closures: &Closures, scale: f64) -> Result<Closure> {
+fn scaled_sum(closures: &Closures, scale: f64) -> Result<Closure<'static>> {
     let sig = FnSig::new([Type::I32], Type::F64).variadic();
     let double = closures.va_arg(&sig, &Type::F64)?;
     let interface = closures.interface(&sig)?;
@@ -92,11 +91,9 @@ pub(crate) fn run_dynamic() -> Result<()> {
     assert_eq!(divide(17, 5)?, [3, 0, 0, 0, 2, 0, 0, 0]);
     let closures = Closures::new(&Settings::default())?;
     let sum = scaled_sum(&closures, 10.0)?;
-    // SAFETY: the closure has this signature, and is passed two doubles.
-    let sum = unsafe {
-        let sum: unsafe extern "C" fn(c_int, ...) -> f64 = std::mem::transmute(sum.code());
-        sum(2, 1.5, 2.5)
-    };
+    let code = sum.as_fn::<unsafe extern "C" fn(c_int, ...) -> f64>()?;
+    // SAFETY: the closure lives, and is passed two doubles.
+    let sum = unsafe { code(2, 1.5, 2.5) };
     assert!((sum - 40.0).abs() < f64::EPSILON);
     Ok(())
 }

@@ -15,9 +15,11 @@ use clif_cabi::{Arg, Entry, Ret, SysVAggregateLowering};
 use clif_cabi_jit::{Code, Engine, Settings};
 
 mod calls;
+mod debugged;
 mod dynamic;
 mod objects;
 use calls::{run_apply, run_call, run_layouts, run_ratio, run_rotate, run_show, run_swap};
+use debugged::run_report;
 use dynamic::{run_dynamic, run_note};
 use objects::{run_object, run_refused, run_twice};
 
@@ -168,6 +170,7 @@ pub(crate) fn main() -> Result<()> {
     run_call()?;
     run_ratio()?;
     run_rotate()?;
+    run_report()?;
     run_object()?;
     run_twice()?;
     run_dynamic()?;

@@ -232,7 +232,7 @@ fn look(
 fn shows_in_initializer(reference: &Reference, level: &str, subject: &Subject) -> Result<bool> {
     let code = &subject.block.code;
     let data = ask_data(reference, &[level], code, subject)?;
-    let run = ask(reference, None, &[subject])?;
+    let run = ask(reference, None, subject)?;
     let ours = || data.iter().map(|(fact, _)| Some(&fact.ours));
     let is_ours = |(fact, reply): &(Fact, Reply)| *reply == Reply::Is(fact.ours.clone());
     Ok(!data.iter().all(is_ours) && ours().eq(run.iter().map(Option::as_ref)))

@@ -17,8 +17,8 @@ use cabi_verify::threads::at_once;
 use clif_cabi_jit::Settings;
 
 use super::asked::{Asked, Made};
+use super::bug_of_zig;
 use super::features::{Feature, Group};
-use super::known::KnownBugs;
 use crate::compiled::buffers;
 use crate::suite::Result;
 
@@ -66,7 +66,7 @@ pub enum Outcome {
     Refused,
     /// Not as `cabi` has it, because of listed bugs of the compiler, whose own caller and callee disagree too.
     SelfInconsistent,
-    /// The same, and its own caller and callee agree as far as they can be asked.
+    /// Not as `cabi` has it either, and its own caller and callee agree as far as they can be asked.
     OwnWay,
     /// It fails, and no list says so.
     Fails,
@@ -112,10 +112,9 @@ type Outcomes = BTreeMap<(usize, String), Stats>;
 /// Tries everything.
 pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result<Matrix> {
     let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
-    let known = KnownBugs::of(expected)?;
     let (mut stats, mut n_calls) = (Outcomes::new(), 0);
     for (index, one) in asked.iter().enumerate() {
-        n_calls += call_all(index, one, &features, &known, &mut stats)?;
+        n_calls += call_all(index, one, &features, expected, &mut stats)?;
     }
     let mut failures = Vec::new();
     let tables: Vec<Table> = groups
@@ -135,7 +134,7 @@ fn call_all(
     index: usize,
     asked: &Asked<'_>,
     features: &[&Feature],
-    known: &KnownBugs<'_>,
+    expected: &Expected,
     stats: &mut Outcomes,
 ) -> Result<usize> {
     let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'_>>> = BTreeMap::new();
@@ -156,7 +155,7 @@ fn call_all(
             stats.lacking = [Some(why.clone()), Some(why)];
         };
         for made in asked.build_accepted(entries, &mut refused)? {
-            n_calls += call(index, asked, &made, known, stats)?;
+            n_calls += call(index, asked, &made, expected, stats)?;
         }
     }
     Ok(n_calls)
@@ -167,7 +166,7 @@ fn call(
     index: usize,
     asked: &Asked<'_>,
     made: &Made<'_>,
-    known: &KnownBugs<'_>,
+    expected: &Expected,
     stats: &mut Outcomes,
 ) -> Result<usize> {
     let (buffers, settings, policy) = (buffers()?, all_settings(), asked.policy);
@@ -197,7 +196,7 @@ fn call(
                 wrong => {
                     let why = wrong.passed().err().unwrap_or_default();
                     let mode = made.mode;
-                    let bug = mode.and_then(|m| known.explanation(case, policy, m, direction));
+                    let bug = mode.and_then(|mode| bug_of_zig(expected, case, mode, direction));
                     stats.failed.push(Wrong {
                         why: format!("{}, {}: {why}", made.level, direction.name()),
                         self_inconsistent: inconsistent.contains(&i),

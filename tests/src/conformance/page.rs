@@ -1,32 +1,26 @@
-//! The page as text: [`tables`] has what passes, [`check`] what of a committed page no longer holds.
+//! The page as text: [`tables`] has what passes.
 
 use std::fmt::Write as _;
 
-use cabi::Policy;
-use cabi_verify::report::expected::{Bug, Shows};
+use cabi_verify::report::expected::Shows;
 
 use super::bugs::Seen;
-use super::divergences::Divergence;
 use super::matrix::Outcome;
 use super::targets::OfCompiler;
 use super::{Compiler, Measured};
 
-pub mod check;
 pub mod tables;
 
 const PAGE: &str = include_str!("page.md");
 
 /// The whole page.
 pub fn text(measured: &Measured) -> String {
-    let [c, zig] = tables::passes(measured);
     let parts = [
+        ("answer", answer(measured)),
         ("compilers", compilers(measured)),
-        ("signs", tables::signs_and_counts(measured)),
-        ("c", c),
-        ("zig", zig),
-        ("targets", targets(measured)),
+        ("signs", tables::legend(measured)),
+        ("types", tables::passes(measured)),
         ("reasons", reasons(measured)),
-        ("divergences", divergences(measured)),
         ("bugs", bugs(measured)),
         ("others", others(measured)),
     ];
@@ -44,8 +38,39 @@ pub fn filled(page: &str, parts: &[(&str, String)]) -> String {
     })
 }
 
+/// What the page says in one table: types in positions, by compiler.
+fn answer(measured: &Measured) -> String {
+    let of_target =
+        |one: &OfCompiler| (one.target.clone(), one.compiler.clone(), one.counts.clone());
+    let here = measured.compilers.iter().enumerate();
+    let here = here.map(|(i, compiler)| {
+        let target = "x86_64-unknown-linux-gnu".to_owned();
+        (target, compiler.clone(), tables::count(measured, i))
+    });
+    let mut out = String::from(
+        "Nothing that a compiler was asked is otherwise than `cabi` has it but by a bug of the compiler's that stands below. Types in positions:\n\n\
+         | target | compiler | passes | passes in one direction | not as `cabi` has it: a listed bug | the compiler lacks the type | `cabi` refuses it |\n\
+         |---|---|--:|--:|--:|--:|--:|\n",
+    );
+    for (target, compiler, counts) in here.chain(measured.targets.iter().map(of_target)) {
+        let n = |of: &[Outcome]| of.iter().filter_map(|one| counts.get(one)).sum::<usize>();
+        let command = compiler.name.split(" -").next().unwrap_or_default();
+        let (passes, half) = (n(&[Outcome::Passes]), n(&[Outcome::OneSided]));
+        let bugs = n(&[Outcome::SelfInconsistent, Outcome::OwnWay]);
+        let (lacks, refused) = (
+            n(&[Outcome::Lacks]),
+            n(&[Outcome::Refused, Outcome::NotLowered]),
+        );
+        let _ = writeln!(
+            out,
+            "| {target} | {command} | {passes} | {half} | {bugs} | {lacks} | {refused} |"
+        );
+    }
+    out
+}
+
 /// Those of other targets by the first words of their commands.
-fn compilers(measured: &Measured) -> String {
+pub fn compilers(measured: &Measured) -> String {
     let mut all: Vec<(&str, &str)> = Vec::new();
     let of_targets = measured.targets.iter().map(|one| &one.compiler);
     for Compiler { name, version } in measured.compilers.iter().chain(of_targets) {
@@ -62,88 +87,15 @@ fn compilers(measured: &Measured) -> String {
     all.into_iter().map(row).collect()
 }
 
-fn targets(measured: &Measured) -> String {
-    measured.targets.iter().map(row_of_target).collect()
-}
-
-/// The counts of a compiler of another target, as the page has them.
-pub fn row_of_target(one: &OfCompiler) -> String {
-    let count = |outcome| one.counts.get(&outcome).copied().unwrap_or(0);
-    let [passes, lacks, refused, itself] = [
-        Outcome::Passes,
-        Outcome::Lacks,
-        Outcome::Refused,
-        Outcome::SelfInconsistent,
-    ]
-    .map(count);
-    let counts = format!("{passes} | {lacks} | {refused} | {itself}");
-    format!("{} {counts} |\n", start_of(one))
-}
-
-/// How the rows of a compiler of another target begin.
-fn start_of(one: &OfCompiler) -> String {
-    format!("| {} | `{}` |", one.target, one.compiler.name)
-}
-
 fn reasons(measured: &Measured) -> String {
     let of = |one: &OfCompiler| {
         let notes = one.notes.iter();
         let notes = notes.map(|(why, n)| format!("{n}: {}", escape(why)));
         let notes: Vec<String> = notes.collect();
-        format!("{} {} |\n", start_of(one), notes.join("<br>"))
+        let (target, compiler) = (&one.target, &one.compiler.name);
+        format!("| {target} | `{compiler}` | {} |\n", notes.join("<br>"))
     };
     measured.targets.iter().map(of).collect()
-}
-
-fn divergences(measured: &Measured) -> String {
-    let mut out = String::new();
-    for Divergence { bit, example } in &measured.divergences {
-        let _ = write!(out, "| `{bit}` | {} |", set_by(bit));
-        let Some(example) = example else {
-            out.push_str(" moves no value on Linux | |\n");
-            continue;
-        };
-        let code = escape(&example.code);
-        let places = places(&example.places, measured);
-        let _ = writeln!(out, " `{}`: `{code}` | {places} |", example.case);
-    }
-    out
-}
-
-/// Where each compiler puts what a bit moves, those that agree together.
-fn places(places: &[Option<String>], measured: &Measured) -> String {
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (compiler, place) in measured.compilers.iter().zip(places) {
-        let Some(place) = place else { continue };
-        match groups.iter_mut().find(|(known, _)| known == place) {
-            Some((_, names)) => names.push(&compiler.name),
-            None => groups.push((place, vec![&compiler.name])),
-        }
-    }
-    let words = groups
-        .iter()
-        .map(|(place, names)| format!("**{}** {place}", names.join(", ")));
-    words.collect::<Vec<_>>().join("<br>")
-}
-
-/// The profiles that set the bit called `name`.
-fn set_by(name: &str) -> String {
-    let bit = Policy::NAMES.iter().find(|(_, n)| *n == name);
-    let profiles = [
-        ("gcc", Policy::GCC),
-        ("clang", Policy::CLANG),
-        ("zig", Policy::ZIG),
-    ];
-    let set: Vec<&str> = profiles
-        .iter()
-        .filter(|(_, policy)| bit.is_some_and(|(bit, _)| policy.has(*bit)))
-        .map(|(name, _)| *name)
-        .collect();
-    if set.is_empty() {
-        "none".to_owned()
-    } else {
-        set.join(", ")
-    }
 }
 
 fn bugs(measured: &Measured) -> String {
@@ -158,8 +110,10 @@ fn bugs(measured: &Measured) -> String {
         for (i, seen) in numbered.filter(|(_, seen)| is_of(seen, name)) {
             let _ = writeln!(
                 out,
-                "{} {} | `{}`<br>{} |",
-                bug_start(i, &seen.bug),
+                "| {} | `{}` | {} {} | `{}`<br>{} |",
+                i + 1,
+                seen.bug.name,
+                seen.bug.compiler,
                 signature(seen, measured),
                 escape(&seen.code),
                 escape(&seen.bug.what)
@@ -167,11 +121,6 @@ fn bugs(measured: &Measured) -> String {
         }
     }
     out
-}
-
-/// How the row of the bug at `i` begins.
-fn bug_start(i: usize, bug: &Bug) -> String {
-    format!("| {} | `{}` | {}", i + 1, bug.name, bug.compiler)
 }
 
 /// Where and how a bug shows.

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use cabi_verify::build::{Unit, first_error};
-use cabi_verify::case::{Case, Direction, Entry};
-use cabi_verify::check::program_calls::{Pair, ProgramCases};
+use cabi_verify::case::{Case, Entry};
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
 
 use super::LEVELS;
 use super::features::{self, Feature};
 use super::matrix::Outcome;
-use crate::compiled::programs;
+use crate::compiled::Program;
 use crate::suite::Result;
 
 /// What became of the types with one compiler.
@@ -34,26 +32,8 @@ pub struct OfCompiler {
 /// Cases that share a file.
 const BATCH: usize = 256;
 
-/// Both sides ours in turn, and both the compiler's.
-const PAIRS: [Pair; 3] = [
-    Pair::Ours(Direction::Call),
-    Pair::Ours(Direction::Callee),
-    Pair::C,
-];
-
 /// What became of one case at all levels: the worst, with its reason.
-type Outcomes<'a> = BTreeMap<&'a str, (Outcome, String)>;
-
-/// Tries every type with every compiler of programs.
-///
-/// # Errors
-/// One that is missing; what [`run`] cannot do.
-pub fn all() -> Result<Vec<OfCompiler>> {
-    let of = |found: Result<Compiler, (String, String)>| {
-        run(&found.map_err(|(name, why)| format!("{name}: {why}"))?)
-    };
-    programs().into_iter().map(of).collect()
-}
+type Outcomes = BTreeMap<String, (Outcome, String)>;
 
 /// Tries every type with one compiler of programs.
 ///
@@ -113,47 +93,29 @@ pub fn run(compiler: &Compiler) -> Result<OfCompiler> {
 }
 
 /// Makes the calls of `entries` at one level of optimization. Returns how many were right.
-fn calls<'a>(
+fn calls(
     compiler: &Compiler,
     level: &str,
-    entries: &[Entry<'a>],
-    outcomes: &mut Outcomes<'a>,
+    entries: &[Entry<'_>],
+    outcomes: &mut Outcomes,
 ) -> Result<usize> {
-    let programs = compiler.programs.as_ref().ok_or("no programs")?;
-    let mut take = |case: &'a Case, outcome: Outcome, why: String| {
-        let known = outcomes.entry(&case.name);
+    let mut take = |case: &Case, outcome: Outcome, why: String| {
+        let known = outcomes.entry(case.name.clone());
         let known = known.or_insert((Outcome::Passes, String::new()));
         if outcome > known.0 {
             *known = (outcome, why);
         }
     };
-    let mut unit = Unit::of_entries(&compiler.reference, level, entries);
-    // gcc's va_arg of an HVA loses bytes by it.
-    unit.flags.push("-fno-strict-aliasing");
-    let compiled = unit.compile()?;
-    for refused in &compiled.refused {
-        for &at in &refused.cases {
-            let why = refused.why.messages().unwrap_or_default();
-            let why = first_error(why);
-            take(entries[at].1, Outcome::Lacks, why);
-        }
+    let program = Program::new(compiler, level, entries)?;
+    for (case, why) in &program.refused {
+        take(case, Outcome::Lacks, why.clone());
     }
-    let Some(built) = &compiled.built else {
-        return Ok(0);
-    };
-    let cases = compiled.cases.iter();
-    let cases: Vec<_> = cases.map(|&at| (entries[at].1, unit.symbol(at))).collect();
-    let program = ProgramCases {
-        target: programs,
-        objects: &[&built.object],
-        cases: &cases,
-        policy: compiler.policy,
-        convention: None,
-    };
-    let [ours, theirs, itself] =
-        <[_; 3]>::try_from(program.verdicts(&PAIRS)?).map_err(|_| "a pair has no verdicts")?;
+    let [ours, theirs, itself] = <[_; 3]>::try_from(program.verdicts(&Program::PAIRS, None)?)
+        .map_err(|_| "a pair has no verdicts")?;
     let mut n_calls = 0;
-    for ((((case, _), call), callee), itself) in cases.iter().zip(ours).zip(theirs).zip(itself) {
+    for ((((case, _), call), callee), itself) in
+        program.cases.iter().zip(ours).zip(theirs).zip(itself)
+    {
         for verdict in [call, callee] {
             let (outcome, why) = match (verdict, &itself) {
                 (Verdict::Passed(n), _) => {

@@ -10,7 +10,7 @@ use cabi::{
 };
 use cabi_verify::generate::{CRecord, CType, Dialect, Form, Random, signature_from};
 
-use crate::random::types_of;
+use crate::said::typed;
 
 pub(super) struct Drawn {
     /// The types that were made, one of another.
@@ -19,6 +19,8 @@ pub(super) struct Drawn {
     pub(super) any_given: bool,
     /// Whether some type is of another data model than the target's, which is not checked: its places mean nothing then.
     pub(super) mixed: bool,
+    /// Whether the signature has nothing that front ends alone choose: flags, another alignment of the stack.
+    pub(super) plain: bool,
     pub(super) sig: FnSig,
     /// `sig` with one more argument.
     pub(super) longer: FnSig,
@@ -92,9 +94,9 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
     let more = draw.ty();
     let attributes = draw.attributes(sysv);
     // A convention of another machine than the types are of, whose `long double` may be another.
-    draw.mixed |= attributes.convention.is_some() && target.convention().is_none();
+    draw.mixed |= attributes.names_convention && target.convention().is_none();
     let make = |params: &[Type], unnamed: Option<&[Type]>| {
-        let sig = attributes.on(FnSig::new(params.iter().cloned(), result.clone()));
+        let sig = (attributes.add)(FnSig::new(params.iter().cloned(), result.clone()));
         match unnamed {
             // Refused only if the function is not variadic.
             Some(unnamed) => {
@@ -117,6 +119,7 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
         types: draw.types,
         any_given: draw.any_given,
         mixed: draw.mixed,
+        plain: attributes.plain,
         sig,
         longer,
         target,
@@ -125,31 +128,9 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
 
 /// What a signature has besides its types.
 struct Attributes {
-    policy: Policy,
-    vectors: VectorLevel,
-    convention: Option<&'static Convention>,
-    stack_align: Option<u32>,
-    noreturn: bool,
-    flags: Vec<(usize, ArgFlags)>,
-}
-
-impl Attributes {
-    fn on(&self, sig: FnSig) -> FnSig {
-        let mut sig = sig.policy(self.policy).features(self.vectors);
-        if let Some(convention) = self.convention {
-            sig = sig.convention(convention);
-        }
-        if let Some(align) = self.stack_align {
-            sig = sig.incoming_stack_align(align);
-        }
-        if self.noreturn {
-            sig = sig.noreturn();
-        }
-        for (param, flags) in &self.flags {
-            sig = sig.flags(*param, *flags);
-        }
-        sig
-    }
+    add: Box<dyn Fn(FnSig) -> FnSig>,
+    plain: bool,
+    names_convention: bool,
 }
 
 struct Draw {
@@ -173,7 +154,9 @@ impl Draw {
                 self.stretch(ty);
             }
         }
-        self.types = types_of(&signature, &self.model);
+        let all = signature.ret.iter().chain(&signature.params);
+        let all = all.chain(signature.unnamed.iter().flatten());
+        self.types = all.filter_map(|ty| typed(ty, &self.model)).collect();
         for _ in 0..self.random.below(8) {
             let made = self.make();
             self.types.extend(made);
@@ -390,17 +373,25 @@ impl Draw {
             let param = self.random.below(MAX_PARAMS + 1) as usize;
             flags.push((param, self.random.one_or(&FLAGS, ArgFlags::IN_REG)));
         }
+        let vectors = self.random.one_or(&LEVELS, VectorLevel::Baseline);
+        let convention = match self.random.below(8) {
+            6 => Some(&X86_64_WIN64),
+            7 => Some(sysv),
+            _ => None,
+        };
+        let stack_align = self.random.chance(5).then(|| self.align());
+        let noreturn = self.random.chance(5);
         Attributes {
-            policy,
-            flags,
-            vectors: self.random.one_or(&LEVELS, VectorLevel::Baseline),
-            convention: match self.random.below(8) {
-                6 => Some(&X86_64_WIN64),
-                7 => Some(sysv),
-                _ => None,
-            },
-            stack_align: self.random.chance(5).then(|| self.align()),
-            noreturn: self.random.chance(5),
+            plain: flags.is_empty() && stack_align.is_none(),
+            names_convention: convention.is_some(),
+            add: Box::new(move |sig| {
+                let sig = sig.policy(policy).features(vectors);
+                let sig = convention.into_iter().fold(sig, FnSig::convention);
+                let sig = (stack_align.into_iter()).fold(sig, FnSig::incoming_stack_align);
+                let sig = if noreturn { sig.noreturn() } else { sig };
+                let flags = flags.iter();
+                flags.fold(sig, |sig, (param, flags)| sig.flags(*param, *flags))
+            }),
         }
     }
 

@@ -49,11 +49,10 @@ type PrepareVariadic = unsafe extern "C" fn(
     *const FfiType,
     *const *const FfiType,
 ) -> c_int;
-type Call = unsafe extern "C" fn(*mut RawCif, *mut c_void, *mut u8, *mut *mut c_void);
-type Handler = unsafe extern "C" fn(*mut RawCif, *mut u8, *const *const u8, *const Moves);
+type Handler = unsafe extern "C" fn(*mut RawCif, *mut u8, *const *const u8, *const c_void);
 type Allocate = unsafe extern "C" fn(usize, *mut *mut c_void) -> *mut c_void;
 type PrepareClosure =
-    unsafe extern "C" fn(*mut c_void, *mut RawCif, Handler, *const Moves, *mut c_void) -> c_int;
+    unsafe extern "C" fn(*mut c_void, *mut RawCif, Handler, *const c_void, *mut c_void) -> c_int;
 
 /// libffi.
 pub struct Libffi {
@@ -84,16 +83,6 @@ pub struct FfiClosure<'a> {
     libffi: &'a Libffi,
     closure: *mut c_void,
     code: *mut c_void,
-    _moves: Option<Box<Moves>>,
-}
-
-/// What a closure does: it copies its arguments to `seen`, and the result from `given`.
-pub(super) struct Moves {
-    pub(super) seen: *mut u8,
-    pub(super) given: *const u8,
-    /// Where each goes, and how many bytes it has.
-    pub(super) args: Vec<(usize, usize)>,
-    pub(super) result: usize,
 }
 
 impl Libffi {
@@ -263,19 +252,6 @@ impl Cif<'_> {
         }
     }
 
-    /// `ffi_call`.
-    ///
-    /// # Safety
-    /// `target` is a function of the signature, `args` point to its arguments, and `ret` to room for its result, 8 bytes at least.
-    pub(super) unsafe fn call(&self, target: *mut c_void, ret: *mut u8, args: &mut [*mut c_void]) {
-        let (call, cif) = self.raw();
-        // SAFETY: `ffi_call` has this type; the rest is the caller's promise.
-        unsafe {
-            let call = std::mem::transmute::<*const c_void, Call>(call);
-            call(cif.cast(), target, ret, args.as_mut_ptr());
-        }
-    }
-
     /// `ffi_call`, and its first argument.
     pub(super) fn raw(&self) -> (*const c_void, *mut c_void) {
         // SAFETY: only the address is taken. It was there when the interface was prepared: the same library has both.
@@ -284,24 +260,20 @@ impl Cif<'_> {
         (call.unwrap_or(ptr::null()), cif)
     }
 
-    /// A function pointer that does `moves`, or nothing.
-    pub(super) fn closure(&self, moves: Option<Moves>) -> Result<FfiClosure<'_>> {
-        let moves = moves.map(Box::new);
-        let handler: Handler = if moves.is_some() { handle } else { ignore };
-        let user_data = moves.as_deref().map_or(ptr::null(), ptr::from_ref);
+    /// A function pointer that does nothing.
+    pub(super) fn closure(&self) -> Result<FfiClosure<'_>> {
         let mut code = ptr::null_mut();
         let cif = (&raw const *self.raw).cast_mut();
-        // SAFETY: these are the types of the functions in `ffi.h`; interface and moves live as long as the closure.
+        // SAFETY: these are the types of the functions in `ffi.h`; the interface lives as long as the closure.
         unsafe {
             let allocate: Allocate = self.libffi.function("ffi_closure_alloc")?;
             let prepare: PrepareClosure = self.libffi.function("ffi_prep_closure_loc")?;
             let closure = allocate(CLOSURE_BYTES, &raw mut code);
-            let status = prepare(closure, cif, handler, user_data, code);
+            let status = prepare(closure, cif, ignore, ptr::null(), code);
             let own = FfiClosure {
                 libffi: self.libffi,
                 closure,
                 code,
-                _moves: moves,
             };
             match status {
                 0 => Ok(own),
@@ -314,28 +286,8 @@ impl Cif<'_> {
 /// What libffi calls.
 ///
 /// # Safety
-/// Called by libffi, with the addresses of the arguments that `moves` is made for.
-unsafe extern "C" fn handle(
-    _: *mut RawCif,
-    ret: *mut u8,
-    args: *const *const u8,
-    moves: *const Moves,
-) {
-    // SAFETY: as above; the buffers are larger than anything that is moved.
-    unsafe {
-        let moves = &*moves;
-        for (i, (offset, size)) in moves.args.iter().enumerate() {
-            (*args.add(i)).copy_to_nonoverlapping(moves.seen.add(*offset), *size);
-        }
-        moves.given.copy_to_nonoverlapping(ret, moves.result);
-    }
-}
-
-/// The same of a closure that does nothing.
-///
-/// # Safety
 /// None is needed.
-unsafe extern "C" fn ignore(_: *mut RawCif, _: *mut u8, _: *const *const u8, _: *const Moves) {}
+unsafe extern "C" fn ignore(_: *mut RawCif, _: *mut u8, _: *const *const u8, _: *const c_void) {}
 
 impl FfiClosure<'_> {
     pub(super) fn code(&self) -> *const c_void {

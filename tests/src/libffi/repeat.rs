@@ -129,7 +129,7 @@ impl Pair<'_> {
         pointers.resize(16, std::ptr::null_mut());
         let (name, args) = (name.as_ptr(), pointers.as_ptr());
         let ret = self.returned.0.as_mut_ptr();
-        // SAFETY: the loops have these types, `used_N` has this signature; otherwise as in `call`.
+        // SAFETY: the loops have these types, `used_N` has this signature; the pointers lead to its arguments, and the buffer is larger than any result.
         unsafe {
             match by {
                 By::Ours => {
@@ -157,10 +157,10 @@ impl Pair<'_> {
         let inline = self.inline(self.program, what)?;
         match by {
             By::Ours => {
-                let interface = closures.interface(self.told)?;
+                let interface = closures.interface(self.sig)?;
                 inline(interface.closure("nothing", |_, _| {})?.code());
             }
-            By::Libffi => inline(self.cif()?.closure(None)?.code()),
+            By::Libffi => inline(self.cif()?.closure()?.code()),
         }
         Ok(())
     }

@@ -20,14 +20,14 @@ pub(super) fn source(all: &[Measured]) -> Result<String> {
     for (i, measured) in all.iter().enumerate() {
         one(&mut functions, &mut emitter, i, measured)?;
     }
-    let buffers = format!("_Alignas(64) unsigned char cabi_seen[{BUFFER}], cabi_given[{BUFFER}];");
+    let buffers = format!("_Alignas(64) unsigned char cabi_given[{BUFFER}];");
     Ok(format!(
         "{SHARED}{buffers}\n{}{functions}",
         emitter.definitions()
     ))
 }
 
-/// The functions of signature `i`: `callee_N` writes its arguments down and returns the given bytes; `used_N` returns what takes all its arguments to
+/// The functions of signature `i`: `used_N` returns what takes all its arguments to
 /// know, as far as C can say that in a line; `same_N` returns its first argument of the result's type; `caller_N` is a shim; `repeat_N` makes that call in
 /// a loop.
 fn one(text: &mut String, emitter: &mut Emitter, i: usize, measured: &Measured) -> Result<()> {
@@ -51,10 +51,6 @@ fn one(text: &mut String, emitter: &mut Emitter, i: usize, measured: &Measured) 
         write!(taken, "{ty} a{j} = va_arg(list, {ty}); ")?;
     }
     let params = params.join(", ");
-    let mut seen = String::new();
-    for (j, offset) in measured.offsets().iter().enumerate() {
-        write!(seen, "memcpy(cabi_seen + {offset}, &a{j}, sizeof a{j}); ")?;
-    }
     let has_result = sig.result().size() > 0;
     let given = match has_result {
         true => format!("{result} r; memcpy(&r, cabi_given, sizeof r); return r;"),
@@ -66,10 +62,6 @@ fn one(text: &mut String, emitter: &mut Emitter, i: usize, measured: &Measured) 
         Some(sum) => format!("return ({result})({sum});"),
         None => same.clone(),
     };
-    writeln!(
-        text,
-        "{result} callee_{i}({params}) {{ {taken}{seen}{given} }}"
-    )?;
     writeln!(text, "{result} used_{i}({params}) {{ {taken}{used} }}")?;
     writeln!(text, "{result} same_{i}({params}) {{ {taken}{same} }}")?;
 

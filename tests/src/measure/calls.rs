@@ -1,17 +1,19 @@
 //! Calls from C, from Cranelift and through libffi of the same functions, and C's calls of functions made by all of them.
 
 use std::ffi::c_long;
+use std::hint::black_box;
+use std::ptr::null;
 
 use cabi_verify::build::Installed;
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::Function;
 use clif_cabi::cranelift_module::Module;
-use clif_cabi_jit::{Closures, Code, Engine, Invokers};
+use clif_cabi_jit::{CallInterface, Closures, Code, Engine, Invokers};
 
 use super::{Repeat, label, titled};
 use crate::libffi::{By, Libffi, Pair, Program, settings};
-use crate::measured::{InLibffi, Measured, measured};
+use crate::measured::{Measured, measured};
 use crate::shims;
 use crate::suite::Result;
 
@@ -32,6 +34,8 @@ titled! {
     ByHand "by hand";
     /// `clif_cabi_jit::Invoker`.
     Invoker "invoker";
+    /// `clif_cabi_jit::CallInterface`, of Rust values.
+    Interface "interface";
     /// `ffi_call`.
     FfiCall "ffi_call";
     /// C calls a function of gcc's.
@@ -46,9 +50,9 @@ titled! {
 
 impl Way {
     /// How one function is called.
-    pub const CALLS: &[Self] = Self::ALL.split_at(8).0;
+    pub const CALLS: &[Self] = Self::ALL.split_at(9).0;
     /// What gcc's code calls.
-    pub const ENTERED: &[Self] = Self::ALL.split_at(8).1;
+    pub const ENTERED: &[Self] = Self::ALL.split_at(9).1;
 }
 
 /// One signature by all ways.
@@ -56,6 +60,7 @@ struct Ways<'a> {
     programs: &'a [Program; 2],
     closures: &'a Closures,
     pair: Pair<'a>,
+    interface: CallInterface,
     lowered: Code,
     by_hand: Option<Code>,
     entry: Option<Code>,
@@ -75,11 +80,12 @@ pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<(
     let lower = Lowering::new(engine.isa())?;
     for (i, measured) in all.iter().enumerate() {
         let [program, _] = &programs;
-        let pair = Pair::new(program, &libffi, &mut invokers, i, measured, &measured.sig)?;
+        let pair = Pair::new(program, &libffi, &mut invokers, i, measured)?;
         let mut ways = Ways {
             programs: &programs,
             closures: &closures,
             pair,
+            interface: CallInterface::new(&mut invokers, &measured.sig)?,
             lowered: lowered(&mut engine, &lower, measured)?,
             by_hand: by_hand(&mut engine, measured)?,
             entry: entry(&mut engine, &lower, measured, program.given()?)?,
@@ -134,15 +140,35 @@ fn code(engine: &mut Engine, func: Function) -> Result<Code> {
 impl Ways<'_> {
     /// Whether there is this way for this signature.
     fn has(&self, way: Way) -> bool {
-        let in_libffi = !matches!(self.measured.libffi, InLibffi::Absent(_));
+        let in_libffi = self.measured.in_libffi;
         let is_variadic = self.measured.n_named().is_some();
         match way {
             Way::ByHand => self.by_hand.is_some(),
+            // Those of a signature that is written down below.
+            Way::Interface => ["i32_2", "f64_2", "ptr"].contains(&self.measured.name),
             Way::FfiCall => in_libffi,
             // What is called with some arguments after the named ones: libffi has no closure of it.
             Way::Function | Way::Entry | Way::Closure => !is_variadic,
             Way::FfiClosure => in_libffi && !is_variadic,
             _ => true,
+        }
+    }
+
+    /// Calls `used_N` with Rust values. The loop is C's, and calls a Rust closure.
+    fn repeat_interface(&self, (name, n): (&str, c_long)) -> Result<()> {
+        let [program, _] = self.programs;
+        let (call, code) = (&self.interface, self.pair.c_function("used")?);
+        // SAFETY: `used_N` has this signature, and reads no memory by the pointer.
+        unsafe {
+            let mut i32_2 = || drop(call.call::<i32>(code, black_box((1_i32, 2_i32))));
+            let mut f64_2 = || drop(call.call::<f64>(code, black_box((1.0, 2.0))));
+            let mut ptr = || drop(call.call::<*const u8>(code, (black_box(null::<u8>()),)));
+            let body: &mut dyn FnMut() = match self.measured.name {
+                "i32_2" => &mut i32_2,
+                "f64_2" => &mut f64_2,
+                _ => &mut ptr,
+            };
+            program.repeat(name, n, body)
         }
     }
 
@@ -172,6 +198,7 @@ impl Ways<'_> {
                     self.pair.repeat_shim(what, shim)
                 }
                 Way::Invoker => self.pair.repeat_dynamic(what, By::Ours),
+                Way::Interface => self.repeat_interface(what),
                 Way::FfiCall => self.pair.repeat_dynamic(what, By::Libffi),
                 Way::Function => {
                     let same = self.pair.c_function("same")?;

@@ -7,7 +7,6 @@
 //! Negative controls: a load and a store of one byte too many, which must kill their child.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use cabi::{
     Convention, DataModel, Error, FnSig, Policy, RecordBuilder, Type, VectorLevel, X86_64_WIN64,
@@ -15,7 +14,6 @@ use cabi::{
 use cabi_verify::build::Capability;
 use cabi_verify::check::calls::{N_BUFFERS, all_settings};
 use cabi_verify::emit::cranelift::VARIANTS;
-use cabi_verify::run::child::{self, Limits};
 use cabi_verify::run::guard::{GuardedBuffers, Side};
 use cabi_verify::verdict::{Fault, Verdict};
 use clif_cabi_jit::Settings;
@@ -91,7 +89,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     controls(&buffers, suite)?;
-    children(suite);
     suite.report.note(format!(
         "{} types and places x {} engine settings, {n_calls} calls",
         cases.len(),
@@ -192,79 +189,6 @@ fn one(case: &Case, settings: &Settings, buffers: &GuardedBuffers) -> Result<usi
     });
     let variants: Vec<Variant> = variants.into_iter().flatten().collect();
     roundtrip::run(&sig, settings, buffers, &variants)
-}
-
-/// What [`child::run`] promises of children that do not end as they should, and of what is not its own.
-fn children(suite: &mut Suite) {
-    let exits = child::run(&[3], 1, |_, index| {
-        if index == 1 {
-            std::process::exit(0);
-        }
-        Verdict::Passed(1)
-    });
-    let expected = [
-        Verdict::Passed(1),
-        Verdict::died("exit code 0"),
-        Verdict::Passed(1),
-    ];
-    let ends_early = match exits {
-        Ok(found) if found == [expected] => Ok(()),
-        other => Err(format!("{other:?}")),
-    };
-
-    let foreign = std::process::Command::new("true").spawn();
-    let run = child::run(&[1, 1], 2, |_, _| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        Verdict::Passed(1)
-    });
-    let waited = foreign.and_then(|mut foreign| foreign.wait());
-    let is_left = match (run, waited) {
-        (Ok(_), Ok(status)) if status.success() => Ok(()),
-        other => Err(format!("{other:?}")),
-    };
-
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let thread = std::thread::spawn(move || stopped.recv());
-    let refused = child::run(&[1], 1, |_, _| Verdict::Passed(1));
-    drop(stop);
-    let _ = thread.join();
-    let again = child::run(&[1], 1, |_, _| Verdict::Passed(1));
-    let is_refused = match (refused, again) {
-        (Err(why), Ok(_)) if why.to_string().contains("threads cannot be forked") => Ok(()),
-        other => Err(format!("{other:?}")),
-    };
-
-    for (name, found) in [
-        ("a case ends its process early", ends_early),
-        ("processor time is limited, not time on the clock", hangs()),
-        ("a child of another owner is left alone", is_left),
-        ("several threads are refused", is_refused),
-    ] {
-        suite.report.outcome("guard child", name, found);
-    }
-}
-
-/// Two seconds on the clock without work pass, one second of work does not.
-fn hangs() -> std::result::Result<(), String> {
-    let limits = Limits {
-        processor: 1,
-        clock: 600,
-    };
-    let case = |_, index| {
-        match index {
-            0 => std::thread::sleep(Duration::from_secs(2)),
-            _ => loop {
-                std::hint::spin_loop();
-            },
-        }
-        Verdict::Passed(1)
-    };
-    let found = child::run_telling(&[2], 1, limits, case, |_| {});
-    let hung = Verdict::died("hangs: more than 1 seconds of work");
-    match found {
-        Ok(found) if found == [[Verdict::Passed(1), hung]] => Ok(()),
-        other => Err(format!("{other:?}")),
-    }
 }
 
 /// One byte too many, read and written, after and before an object: each must end its child.

@@ -1,5 +1,5 @@
-//! `verify` over headers: those of the C library and of installed packages, without a mismatch; and a header of our own, which every
-//! deliberate mistake must make it report.
+//! `verify` over headers: those of the C library and of installed packages, without a mismatch; and a header of our own, in which
+//! it must report deliberate mistakes.
 //!
 //! The packages are chosen for their many aggregates by value. Where one is not installed, it is `not run`.
 
@@ -18,8 +18,8 @@ use cabi_verify::verify::{
     may_be_skipped,
 };
 
-use super::conventions::mutations::{self, Mutation};
-use crate::mutants::{MUTANTS, Mutant};
+use super::conventions::mutations;
+use crate::mutants::MUTANTS;
 use crate::suite::{Result, Suite};
 
 /// A header that is verified, and the package that has it.
@@ -77,32 +77,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     if plan.compilers.is_empty() {
         return Ok(());
     }
-    // With wide vectors, if this machine has them.
-    let wide = with_avx(&plan.compilers)?;
-    let has_avx = wide.is_some();
-    let avx = has_avx.then(|| AVX.to_owned());
-    let flags_of_ours: Vec<String> = flags.iter().cloned().chain(avx).collect();
-    if let Some(ours) = ours(&flags_of_ours, &mut suite.report)? {
-        let compilers = wide.unwrap_or_else(|| plan.compilers.clone());
-        let plan = Verification::new(vec![ours], compilers, flags_of_ours);
-        mutants(&plan.prepare(&|_, _, _| {})?, has_avx, suite)?;
+    if let Some(ours) = ours(&flags, &mut suite.report)? {
+        let plan = Verification::new(vec![ours], plan.compilers.clone(), flags.clone());
+        mutants(&plan.prepare(&|_, _, _| {})?, suite)?;
     }
-    needless(plan.compilers, flags, suite)
-}
-
-const AVX: &str = "-mavx";
-
-/// The compilers with AVX. `None` if this machine does not have it.
-fn with_avx(compilers: &[Compiler]) -> Result<Option<Vec<Compiler>>, VerifyError> {
-    let mut wide = Vec::new();
-    for own in compilers {
-        match Compiler::new(own.reference.with_flags(&[AVX]), Some(own.policy)) {
-            Ok(compiler) => wide.push(compiler),
-            Err(VerifyError::Machine { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Some(wide))
+    Ok(())
 }
 
 /// The header, if it is installed.
@@ -220,7 +199,7 @@ fn first_difference(part: &Part) -> Option<String> {
     Some(format!("{name}, {direction}: {}", difference.why))
 }
 
-/// The header in which each mutant shows.
+/// The header in which mistakes show.
 fn ours(flags: &[String], report: &mut Report) -> Result<Option<Read>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = folder.join("corpus/headers/aggregates.h");
@@ -239,74 +218,38 @@ static BIG_ENDIAN: Convention = Convention {
     ..X86_64_SYSV
 };
 
-/// A lowering that refuses everything, for what no signature of the header has, passes no case: not a plain one, nor one of which something
-/// else is not lowered.
-fn needless(compilers: Vec<Compiler>, flags: Vec<String>, suite: &mut Suite) -> Result<()> {
-    const ENGINE: &str = "headers refusals";
-    let report = &mut suite.report;
-    let text = "struct over { long x __attribute__((aligned(32))); };\n\
-                int plain(int n);\nint takes(struct over o);\nint print(const char *format, ...);\n";
-    let Some(read) = read_text("refusals.h", text, &flags, ENGINE, report)? else {
-        return Ok(());
-    };
-    let plan = Verification::new(vec![read], compilers, flags);
-    let prepared = plan.prepare(&|_, _, _| {})?;
-    let right = prepared.run(Mistake::default(), &|_, _, _| {})?;
-    for part in &right.parts {
-        report.outcome(ENGINE, "none", is_clean(&right, part));
-    }
-    let mistake = Mistake {
-        convention: Some(&BIG_ENDIAN),
-        ..Mistake::default()
-    };
-    let wrong = prepared.run(mistake, &|_, _, _| {})?;
-    let mut n = 0;
-    for called in wrong.parts.iter().flat_map(|part| &part.called) {
-        let name = format!("{}, {}", called.case.name, called.direction.name());
-        let needless = |found: &Difference| found.why.starts_with("refused without need: ");
-        let outcome = match called.difference() {
-            Some(found) if needless(found) => Ok(()),
-            _ => Err(format!("{:?}", called.verdict)),
-        };
-        n += usize::from(outcome.is_ok());
-        report.outcome(ENGINE, &name, outcome);
-    }
-    // Two functions in both directions; of the variadic one there are calls with several lists of arguments.
-    let least = 6 * wrong.parts.len();
-    let enough = (n >= least).then_some(());
-    let enough = enough.ok_or_else(|| format!("{n} refusals, not {least}"));
-    report.outcome(ENGINE, "all", enough);
-    Ok(())
-}
-
-/// Mistakes in how this machine's C is called: on AArch64 each rule of its convention dropped.
-fn mistakes(report: &mut Report) -> Result<Vec<Mutant>> {
+/// Mistakes of each kind that this machine's C is called with, which every compiler notices; all of them are the suite `mutants`'s. On AArch64 every sixth rule of its
+/// convention is dropped.
+fn mistakes() -> Result<Vec<(&'static str, Mistake)>> {
+    const OF_X86_64: [&str; 6] = [
+        "no-rollback",
+        "over-read-tail",
+        "al-zero",
+        "sret-not-returned",
+        "x87-not-popped",
+        "padding-lost",
+    ];
     if HERE == Target::X86_64_LINUX {
-        return Ok(MUTANTS.to_vec());
+        let named = |name: &&'static str| MUTANTS.iter().find(|one| one.name == *name);
+        let chosen = OF_X86_64.iter().map(|name| {
+            let mutant = named(name).ok_or_else(|| format!("no mutant is called {name}"))?;
+            Ok((mutant.name, mutant.mistake))
+        });
+        return chosen.collect();
     }
     let convention = HERE.convention().ok_or("the target has a convention")?;
-    let mutant = |rule: Mutation| Mutant {
-        name: rule.convention.name,
-        mistake: Mistake {
+    let dropped = mutations::dropped(convention).step_by(6).map(|rule| {
+        let mistake = Mistake {
             convention: Some(rule.convention),
             ..Mistake::default()
-        },
-        breaks: "a rule of the convention",
-    };
-    // Each is a run over all functions of the header; an emulator takes a minute for one.
-    let step = match std::env::var_os("CABI_RUNNER") {
-        Some(_) => 6,
-        None => 1,
-    };
-    report.note(format!(
-        "of the rules of the convention, one in {step} is dropped"
-    ));
-    let dropped = mutations::dropped(convention).step_by(step);
-    Ok(dropped.map(mutant).collect())
+        };
+        (rule.convention.name, mistake)
+    });
+    Ok(dropped.collect())
 }
 
-/// No mismatch without a mistake, and one under each: with every reference compiler, since gcc does not rely on narrow arguments being extended.
-fn mutants(prepared: &Prepared<'_>, has_avx: bool, suite: &mut Suite) -> Result<()> {
+/// No mismatch without a mistake, and one under each.
+fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";
     let report = &mut suite.report;
@@ -314,43 +257,31 @@ fn mutants(prepared: &Prepared<'_>, has_avx: bool, suite: &mut Suite) -> Result<
     for part in &right.parts {
         report.outcome(ENGINE, "no mistake", is_clean(&right, part));
     }
-    for mutant in mistakes(report)? {
-        if mutant.needs_wide_vectors() && !has_avx {
-            report.not_run(ENGINE, mutant.name, "this machine does not have AVX");
-            continue;
-        }
-        let run = prepared.run(mutant.mistake, &|_, _, _| {})?;
+    for (name, mistake) in mistakes()? {
+        let run = prepared.run(mistake, &|_, _, _| {})?;
         // That the callee of a variadic function is not lowered under any other convention shows nothing of this one.
         let is_shown = |(_, difference): &(_, &Difference)| !difference.why.contains(REFUSED);
-        let differences = || {
-            run.parts
-                .iter()
-                .flat_map(Part::differences)
-                .filter(is_shown)
-        };
-        let n = differences().count();
-        let first = differences().next().map(|(called, difference)| {
-            format!(
-                "{}, {}: {}",
-                called.case.name,
-                called.direction.name(),
-                difference.why
-            )
-        });
-        let outcome = match first {
-            Some(first) => {
-                let short: String = first.chars().take(120).collect();
-                report.note(format!("{}: {n} mismatches, first {short}", mutant.name));
-                Ok(())
-            }
-            None if suite.every_reference => Err(format!("not noticed: {}", mutant.breaks)),
-            None => {
-                let why = "it takes every compiler to notice";
-                report.not_run(ENGINE, mutant.name, why);
-                continue;
-            }
-        };
-        report.outcome(ENGINE, mutant.name, outcome);
+        let differences = run.parts.iter().flat_map(Part::differences);
+        let n = differences.filter(is_shown).count();
+        report.note(format!("{name}: {n} mismatches"));
+        let noticed = (n > 0).then_some(()).ok_or("not noticed".to_owned());
+        report.outcome(ENGINE, name, noticed);
     }
+    // A lowering that refuses everything, for what no signature of the header has, passes no case: nor one of which something else is not lowered.
+    let refusing = Mistake {
+        convention: Some(&BIG_ENDIAN),
+        ..Mistake::default()
+    };
+    let run = prepared.run(refusing, &|_, _, _| {})?;
+    let called = || run.parts.iter().flat_map(|part| &part.called);
+    let is_needless = |found: &Difference| found.why.starts_with("refused without need: ");
+    let mut others = called().filter(|one| !one.difference().is_some_and(is_needless));
+    let noticed = match others.next() {
+        None if called().next().is_none() => Err("nothing was called".to_owned()),
+        None => Ok(()),
+        Some(other) => Err(format!("{}: {:?}", other.case.name, other.verdict)),
+    };
+    suite.report.note(format!("{} refusals", called().count()));
+    suite.report.outcome("headers refusals", "all", noticed);
     Ok(())
 }

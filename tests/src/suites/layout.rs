@@ -1,119 +1,111 @@
-//! Sizes, alignments, offsets and bit-fields of the corpus' types, as every reference compiler has them, against `cabi`'s layout.
+//! Sizes, alignments, offsets and bit-fields as each reference compiler has them, against `cabi`'s layout: of the corpus' types block by block, and of a grid of
+//! records by the rules of each compiler and system. Compilers write tables of the facts, which are read and not run; so clang is asked about other targets too.
+//!
+//! Random records are asked about by the suite `random`.
 
-mod declare;
-mod elsewhere;
 mod grid;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use cabi_verify::build::Reference;
+use cabi::{BitFieldStyle, DataModel, RecordRules, Target};
+use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::case::Subject;
-use cabi_verify::check::layout::{Answer, Fact, ask, assertions, facts};
+use cabi_verify::check::layout::{Answer, Fact, Reply, ask_data, facts};
 use cabi_verify::corpus::DEFAULT_TARGET;
 use cabi_verify::report::Report;
 use cabi_verify::threads::{at_once, in_threads};
 
 use crate::suite::{Result, Suite};
 
-/// Whether programs of the default target run here.
-const RUNS_HERE: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
+/// Whether compilers make code of the default target without being told.
+const IS_DEFAULT: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64", "layout"])?;
     let references = suite.references();
     let complete = suite.is_complete();
-    let elsewhere = suite.wants("elsewhere");
     let report = &mut suite.report;
     for reference in &references {
-        for ((target, _), group) in groups(reference, &subjects, report) {
-            if target != DEFAULT_TARGET {
-                check_foreign(reference, target, &group, report);
-            } else if RUNS_HERE {
-                check_here(reference, &group, report);
-            } else {
-                for subject in group {
-                    let why = "this machine is not x86-64 Linux";
-                    report.not_run("layout", &subject.block.name, why);
-                }
-            }
-        }
+        blocks(reference, &subjects, report);
     }
     if complete {
-        if RUNS_HERE {
-            grid::check_references(&references, report);
+        for system in systems()? {
+            let mut own = references
+                .iter()
+                .filter(|one| one.name() == system.compiler);
+            own.try_for_each(|reference| system.check(reference, report))?;
         }
         grid::check_read(report);
     }
-    if elsewhere {
-        elsewhere::check(&references, report)?;
-    }
     Ok(())
 }
 
-/// Blocks of one target and one set of features.
-type Groups<'a> = BTreeMap<(&'a str, &'a [String]), Vec<&'a Subject>>;
+/// Flags for files that are not linked, nor run.
+const OBJECT: [&str; 3] = ["-c", "-fno-pic", "-w"];
 
-/// The blocks `reference` can be asked about.
-fn groups<'a>(reference: &Reference, subjects: &'a [Subject], report: &mut Report) -> Groups<'a> {
-    let mut groups = Groups::new();
+/// What has clang make ELF files of `target`, whatever its own format is.
+fn flag_for(target: &str) -> String {
+    let elf = match target {
+        "aarch64-apple-darwin" => "arm64-apple-macosx13-elf".to_owned(),
+        _ if target.contains("-windows-") => format!("{target}-elf"),
+        _ => target.to_owned(),
+    };
+    format!("--target={elf}")
+}
+
+/// Each block that `reference` can be asked about.
+fn blocks(reference: &Reference, subjects: &[Subject], report: &mut Report) {
+    let engine = format!("layout {}", reference.name());
+    let mut asked = Vec::new();
     for subject in subjects {
         let block = &subject.block;
-        let engine = format!("layout {}", reference.name());
+        let is_here = IS_DEFAULT && block.target == DEFAULT_TARGET;
         if let Err(why) = reference.admits(block) {
             report.not_run(&engine, &block.name, &why);
-        } else if block.target != DEFAULT_TARGET && reference.name() != "clang" {
+        } else if !is_here && reference.name() != "clang" {
             report.not_run(&engine, &block.name, "one gcc compiles for one target only");
         } else {
-            let group = groups.entry((&block.target, &block.features));
-            group.or_default().push(subject);
+            asked.push((subject, is_here));
         }
     }
-    groups
-}
-
-/// A fact with what a compiler says.
-type Asked<'a> = (&'a Fact, &'a Option<Answer>);
-
-/// Asks about all blocks in one program; where that does not compile, about half of them at a time.
-fn check_here(reference: &Reference, group: &[&Subject], report: &mut Report) {
-    let engine = format!("layout {}", reference.name());
-    match ask(reference, None, group) {
-        Ok(answers) => {
-            let facts = facts(group);
-            let n = (facts.len(), group.len());
-            report.note(format!("{engine}: {} facts of {} blocks", n.0, n.1));
-            for subject in group {
-                let name = &subject.block.name;
-                let asked = facts.iter().zip(&answers);
-                let asked: Vec<Asked<'_>> = asked.filter(|(fact, _)| fact.block == *name).collect();
-                report.outcome(&engine, name, compare(&asked));
-                control(name, &asked, report);
-            }
-        }
-        Err(error) if group.len() > 1 && error.messages().is_some() => {
-            let (left, right) = group.split_at(group.len() / 2);
-            check_here(reference, left, report);
-            check_here(reference, right, report);
-        }
-        Err(error) => report.outcome(&engine, &group[0].block.name, Err(error.to_string())),
+    let ask = |(subject, is_here): &(&Subject, bool)| {
+        let block = &subject.block;
+        let of_target = (!is_here).then(|| flag_for(&block.target));
+        let mut flags = feature_flags(&block.features);
+        flags.extend(OBJECT.into_iter().chain(of_target.as_deref()));
+        ask_data(reference, &flags, &block.code, subject).map_err(|error| error.to_string())
+    };
+    let replies = in_threads(&asked, at_once(), ask, |_| {});
+    let n_facts: usize = replies.iter().flatten().map(Vec::len).sum();
+    report.note(format!(
+        "{engine}: {n_facts} facts of {} blocks",
+        asked.len()
+    ));
+    for ((subject, is_here), replies) in asked.iter().zip(replies) {
+        let block = &subject.block;
+        let engine = match is_here {
+            true => engine.clone(),
+            false => format!("{engine} {}", block.target),
+        };
+        let noticed = replies.as_ref().map_or(Ok(()), control);
+        report.outcome("layout control", &block.name, noticed);
+        let all_same = replies.and_then(|replies| replies.iter().try_for_each(compare));
+        report.outcome(&engine, &block.name, all_same);
     }
 }
 
-fn compare(asked: &[Asked<'_>]) -> Result<(), String> {
-    for (fact, theirs) in asked {
-        match theirs {
-            Some(theirs) if *theirs == fact.ours => {}
-            Some(theirs) => return Err(format!("{} is {theirs}, ours {}", fact.what, fact.ours)),
-            None => return Err(format!("{} was not answered", fact.what)),
-        }
+fn compare((fact, reply): &(Fact, Reply)) -> Result<(), String> {
+    match reply {
+        Reply::Is(theirs) if *theirs == fact.ours => Ok(()),
+        Reply::Is(theirs) => Err(format!("{} is {theirs}, ours {}", fact.what, fact.ours)),
+        refused => Err(format!("{}: {refused:?}", fact.what)),
     }
-    Ok(())
 }
 
 /// Each fact, made wrong by one byte or one bit, must be noticed.
-fn control(name: &str, asked: &[Asked<'_>], report: &mut Report) {
-    for (fact, theirs) in asked {
-        let mut wrong = (*fact).clone();
+fn control(replies: &Vec<(Fact, Reply)>) -> Result<(), String> {
+    for (fact, reply) in replies {
+        let mut wrong = fact.clone();
         match &mut wrong.ours {
             Answer::Bytes(bytes) => *bytes += 1,
             Answer::Bits(bytes) => match bytes.first_mut() {
@@ -122,39 +114,127 @@ fn control(name: &str, asked: &[Asked<'_>], report: &mut Report) {
             },
             _ => continue,
         }
-        if compare(&[(&wrong, theirs)]).is_ok() {
-            let why = format!("a wrong {} was not noticed", fact.what);
-            return report.outcome("layout control", name, Err(why));
+        if compare(&(wrong, reply.clone())).is_ok() {
+            return Err(format!("a wrong {} was not noticed", fact.what));
         }
     }
-    report.outcome("layout control", name, Ok(()));
+    Ok(())
 }
 
-/// Has clang check the numbers as static assertions for a target that does not run here.
-fn check_foreign(reference: &Reference, target: &str, group: &[&Subject], report: &mut Report) {
-    let engine = format!("layout {} {target}", reference.name());
-    let flags = [&*format!("--target={target}"), "-ferror-limit=0"];
-    let check = |subject: &&Subject| {
-        let one = [*subject];
-        let right = match assertions(reference, &flags, &one, 0) {
-            Ok(failed) if failed.is_empty() => Ok(()),
-            Ok(failed) => Err(failed.join("; ")),
-            Err(error) => Err(error.to_string()),
-        };
-        let facts = facts(&one);
-        let bytes = |fact: &&Fact| matches!(fact.ours, Answer::Bytes(_));
-        let asked = facts.iter().filter(bytes).count();
-        let noticed = assertions(reference, &flags, &one, 1).map_or(0, |failed| failed.len());
-        let caught = match noticed == asked {
-            true => Ok(()),
-            false => Err(format!("{asked} wrong numbers, {noticed} noticed")),
-        };
-        (right, caught)
+/// A compiler's C of a system, by which the grid is laid out.
+struct System {
+    name: &'static str,
+    compiler: &'static str,
+    /// What makes its C the system's.
+    flag: Option<String>,
+    model: DataModel,
+    /// A model that is like it, for a control: so many facts at least are otherwise by it.
+    other: (DataModel, usize),
+}
+
+/// gcc's C for Windows has here one compiler without Windows's `long`.
+fn systems() -> Result<Vec<System>> {
+    let (gcc, clang) = (
+        DataModel::LP64.with_records(RecordRules::Gcc),
+        DataModel::LP64.with_records(RecordRules::Clang),
+    );
+    let mut ms = DataModel::LP64;
+    ms.bit_fields = BitFieldStyle::Ms;
+    let system = |name, compiler, flag, model, other| System {
+        name,
+        compiler,
+        flag,
+        model,
+        other,
     };
-    let checked = in_threads(group, at_once(), check, |_| {});
-    for (subject, (right, caught)) in group.iter().zip(checked) {
-        let name = &subject.block.name;
-        report.outcome(&engine, name, right);
-        report.outcome("layout control", name, caught);
+    let mut systems = Vec::new();
+    if IS_DEFAULT {
+        let (name, other) = ("-mms-bitfields", (DataModel::LP64, 10));
+        systems.push(system("", "gcc", None, gcc, (clang, 300)));
+        systems.push(system("", "clang", None, clang, (gcc, 300)));
+        systems.push(system(name, "gcc", Some(name.to_owned()), ms, other));
     }
+    for (name, other) in [
+        ("aarch64-apple-darwin", DataModel::AARCH64),
+        ("x86_64-pc-windows-msvc", DataModel::LLP64_GNU),
+        ("x86_64-pc-windows-gnu", DataModel::LP64),
+    ] {
+        let mut model = *Target::named(name)?.data_model();
+        if name == "x86_64-pc-windows-gnu" {
+            model = model.with_records(RecordRules::Clang);
+        }
+        systems.push(system(
+            name,
+            "clang",
+            Some(flag_for(name)),
+            model,
+            (other, 10),
+        ));
+    }
+    Ok(systems)
+}
+
+/// Of so many facts at most one may be about a record that a compiler refuses.
+const ANSWERED: usize = 20;
+
+impl System {
+    fn check(&self, reference: &Reference, report: &mut Report) -> Result<()> {
+        let (other, least) = &self.other;
+        let (subject, n_refused) = subject(&self.model);
+        let flags: Vec<&str> = OBJECT.into_iter().chain(self.flag.as_deref()).collect();
+        let replies = ask_data(reference, &flags, &subject.block.code, &subject)?;
+        let differs = |one: &&(Fact, Reply)| matches!(one.1, Reply::Is(_)) && compare(one).is_err();
+        let is_refused = |one: &&(Fact, Reply)| !matches!(one.1, Reply::Is(_));
+        let differing: Vec<String> = (replies.iter().filter(differs))
+            .filter_map(|one| compare(one).err())
+            .collect();
+        let refused: Vec<_> = replies.iter().filter(is_refused).collect();
+        // By another model some of them must differ.
+        let others = facts(&self::subject(other).0);
+        let others: HashMap<&str, &Answer> = (others.iter())
+            .map(|fact| (fact.what.as_str(), &fact.ours))
+            .collect();
+        let n_otherwise = replies.iter().filter(|(fact, reply)| {
+            let ours = others.get(fact.what.as_str());
+            matches!((reply, ours), (Reply::Is(theirs), Some(ours)) if *ours != theirs)
+        });
+        let (n, n_otherwise) = (subject.header.records.len(), n_otherwise.count());
+        let engine = format!("layout grid {} {}", self.compiler, self.name);
+        let engine = engine.trim_end();
+        let n_alike = replies.len() - differing.len() - refused.len();
+        report.note(format!(
+            "{engine}: {n} records, {n_refused} refused by cabi, {n_alike} of {} facts alike, {n_otherwise} otherwise by another model",
+            replies.len()
+        ));
+        let outcome = match differing.get(..differing.len().min(5)) {
+            Some([]) | None if n < 1000 || refused.len() * ANSWERED > replies.len() => {
+                Err(format!("{n} records; refused: {:?}", refused.first()))
+            }
+            Some([]) | None => Ok(()),
+            Some(first) => Err(format!("{} differ:\n{}", differing.len(), first.join("\n"))),
+        };
+        report.outcome(engine, "all", outcome);
+        let noticed = match n_otherwise < *least {
+            true => Err("another model's layouts were not noticed".to_owned()),
+            false => Ok(()),
+        };
+        report.outcome("layout control", engine, noticed);
+        Ok(())
+    }
+}
+
+/// The grid as `model` lays it out, and how many of its records `cabi` refuses.
+fn subject(model: &DataModel) -> (Subject, usize) {
+    let (mut code, mut named, mut n_refused) = (grid::PREAMBLE.to_owned(), Vec::new(), 0);
+    for record in grid::all(model) {
+        match record.ty {
+            Ok(ty) => {
+                code += &record.text;
+                named.push((record.name, ty));
+            }
+            Err(_) => n_refused += 1,
+        }
+    }
+    let subject = Subject::of_cases("grid", code, named, &[], Vec::new());
+    (subject, n_refused)
 }

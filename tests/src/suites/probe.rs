@@ -1,10 +1,13 @@
-//! The register-dump probe over the corpus: each reference compiler calls and is called, and every byte must be where `FnAbi` says under the
-//! compiler's profile. For each case that passes, an `FnAbi` with one part moved must fail, as caller and as callee: the probe sees what it
-//! claims to see.
+//! The register-dump probe: each reference compiler calls and is called, and every byte must be where `FnAbi` says under the compiler's profile: over the
+//! corpus, and over unions of a vector and an array in wide registers (`unions`). For each case that passes, an `FnAbi` with one part moved must fail, as
+//! caller and as callee: the probe sees what it claims to see. Then the corpus under `Policy::PSABI`, for a page (`psabi`).
 
-use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, Type, x86_64};
+mod psabi;
+mod unions;
+
+use cabi::{Bank, FnAbi, FnSig, Loc, Place, PlacedPart, Reg, Type, x86_64};
 use cabi_verify::build::{Reference, count_warnings};
-use cabi_verify::case::Case;
+use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Difference, Direction, Verdict, admitted};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::pattern::Painter;
@@ -15,92 +18,137 @@ use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite};
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
+    let sysv = suite.corpus(&["x86-64-sysv"])?;
+    let win64 = suite.corpus(&["x86-64-win64"])?;
+    let unions = unions::subjects()?;
     let references = suite.references();
     let mut files = Vec::new();
     for reference in &references {
-        let engine = suite.engine(reference.name());
-        let report = &mut suite.report;
-        let levels = admitted(&subjects, reference, |case, why| {
-            report.not_run(&engine, case, why);
-        });
-        for mut entries in levels {
-            entries.retain(|(subject, case)| {
-                if subject.expects_refusal() {
-                    let why = "the convention has no place for it, as the block says";
-                    suite.report.not_run(&engine, &case.name, why);
-                }
-                !subject.expects_refusal() && suite.wants(&case.name)
-            });
-            files.push(ToCompile {
-                reference,
-                optimize: &LEVELS,
-                entries,
-            });
+        for (subjects, optimize) in [(&sysv, &LEVELS[..]), (&win64, &LEVELS), (&unions, &["-O2"])] {
+            files.extend(to_compile(subjects, reference, optimize, suite));
         }
     }
     let compiled = compile_all(files, |reference, case, error| {
         let engine = suite.engine(reference.name());
         (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
     })?;
-    compiled.iter().try_for_each(|one| check(one, suite))
+    let mut strays = psabi::Strays::default();
+    for one in &compiled {
+        let is_in = |subjects: &[Subject]| {
+            let (first, _) = one.entries[0];
+            subjects.as_ptr_range().contains(&std::ptr::from_ref(first))
+        };
+        let found = check(one, suite)?;
+        if is_in(&unions) {
+            unions::report(one, &found, suite)?;
+            continue;
+        }
+        report(one, &found, suite)?;
+        if is_in(&sysv) {
+            strays.measure(one, &found)?;
+        }
+    }
+    match sysv.is_empty() {
+        // Without libclang, as the suite has said.
+        true => Ok(()),
+        false => strays.report(suite),
+    }
 }
 
-/// Both directions of all cases, and their controls, in children: a callee that a compiler makes wrong may die.
-fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<()> {
-    let Compiled {
-        reference,
-        levels,
-        entries,
-    } = compiled;
+/// What of `subjects` is asked of `reference`, one file for each vector level.
+fn to_compile<'a>(
+    subjects: &'a [Subject],
+    reference: &'a Reference,
+    optimize: &'static [&'static str],
+    suite: &mut Suite,
+) -> Vec<ToCompile<'a>> {
     let engine = suite.engine(reference.name());
+    let report = &mut suite.report;
+    let mut levels = admitted(subjects, reference, |case, why| {
+        report.not_run(&engine, case, why);
+    });
+    for entries in &mut levels {
+        entries.retain(|(subject, case)| {
+            let refused = match unions::refused(reference, case) {
+                _ if subject.expects_refusal() => {
+                    Some("the convention has no place for it, as the block says".to_owned())
+                }
+                refused => refused,
+            };
+            if let Some(why) = &refused {
+                suite.report.not_run(&engine, &case.name, why);
+            }
+            refused.is_none() && suite.wants(&case.name)
+        });
+    }
+    let file = |entries| ToCompile {
+        reference,
+        optimize,
+        entries,
+    };
+    levels.into_iter().map(file).collect()
+}
+
+/// Of each case what differs from where `sig` has its values, in both directions and at every level of optimization: in children, as a callee that a compiler
+/// makes wrong may die.
+fn differences(
+    compiled: &Compiled<'_>,
+    sig: impl Fn(&Case) -> Result<FnSig, cabi::Error>,
+) -> Result<Vec<Result<(), String>>> {
+    let one = |index: usize| {
+        let case = compiled.entries[index].1;
+        let abi = sig(case).and_then(|sig| FnAbi::new(&sig, &case.target));
+        let abi = abi.map_err(|error| Difference::from(error.to_string()));
+        let checked = abi.and_then(|abi| {
+            let levels = compiled.levels.iter();
+            let mut probes = levels.map(|loaded| Probe::new(loaded, case.vectors));
+            probes.try_for_each(|probe| probe.check(index, case, &abi))
+        });
+        checked.into()
+    };
+    let verdicts = each_in_child(compiled.entries.len(), one)?.into_iter();
+    Ok(verdicts.map(|verdict| verdict.passed().map(drop)).collect())
+}
+
+/// What [`differences`] there are from where the compiler's own profile has values.
+fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<Vec<Result<(), String>>> {
+    let engine = suite.engine(compiled.reference.name());
+    let levels = &compiled.levels;
     let warnings: Vec<&str> = levels.iter().map(LoadedCode::warnings).collect();
     let warnings = count_warnings(&warnings.concat());
-    let note = format!("{engine}: {} cases, {warnings}", entries.len());
+    let note = format!("{engine}: {} cases, {warnings}", compiled.entries.len());
     suite.report.note(note);
     // What a compiler made is loaded in children, as all that follows does, and here not.
     let is_here = levels
         .iter()
         .any(|code| code.callee(0).is_some() || !code.seen().is_null());
-    let is_loaded = if is_here {
-        Err("it is".to_owned())
-    } else {
-        Ok(())
+    let is_loaded = match is_here {
+        true => Err("it is".to_owned()),
+        false => Ok(()),
     };
-    suite.report.outcome(
-        &engine,
-        "compiled code is not loaded in this process",
-        is_loaded,
-    );
-    let one = |index: usize| {
-        let case = entries[index].1;
-        let checked = placed(reference, case).map_err(Difference::from);
-        let checked = checked.and_then(|abi| {
-            let mut probes = levels.iter().map(|loaded| Probe::new(loaded, case.vectors));
-            probes.try_for_each(|probe| probe.check(index, case, &abi))
-        });
-        checked.into()
-    };
-    let verdicts = each_in_child(entries.len(), one)?;
+    let what = "compiled code is not loaded in this process";
+    suite.report.outcome(&engine, what, is_loaded);
+    let policy = compiled.reference.profile().policy();
+    differences(compiled, |case| case.sig_under(policy))
+}
+
+/// Reports what was `found`, and the controls of what passed.
+fn report(compiled: &Compiled<'_>, found: &[Result<(), String>], suite: &mut Suite) -> Result<()> {
+    let engine = suite.engine(compiled.reference.name());
+    let policy = compiled.reference.profile().policy();
     let mut all = Vec::new();
-    for (index, (found, (_, case))) in verdicts.into_iter().zip(entries).enumerate() {
-        let found = found.passed().map(drop);
-        if let (Ok(()), Ok(abi)) = (&found, placed(reference, case)) {
+    for (index, (found, (_, case))) in found.iter().zip(&compiled.entries).enumerate() {
+        if let (Ok(()), Ok(abi)) = (found, case.abi_under(policy)) {
             all.extend(controls(index, case, &abi));
         }
-        suite.report.outcome(&engine, &case.name, found);
+        suite.report.outcome(&engine, &case.name, found.clone());
     }
-    let noticed = each_in_child(all.len(), |i| all[i].run(levels))?;
+    let noticed = each_in_child(all.len(), |i| all[i].run(&compiled.levels))?;
     for (control, found) in all.iter().zip(noticed) {
         let engine = format!("probe control {}", control.what);
         suite.verdict(&engine, &control.case.name, found);
     }
     Ok(())
-}
-
-fn placed(reference: &Reference, case: &Case) -> Result<FnAbi, String> {
-    let abi = case.abi_under(reference.profile().policy());
-    abi.map_err(|error| error.to_string())
 }
 
 /// Wrong places for a case that the probe has seen in the right ones. It must see it: code that copies a value leaves its bytes in places of its own, so of

@@ -1,7 +1,7 @@
 //! Random signatures: layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
 //! The compilers of this machine are asked at `-O0` and `-O2` and every vector level; on x86-64 a register file and a stack of our own are on the other
-//! side in place of Cranelift, so that what is not lowered is checked too. Those of the targets whose code runs in programs of its own (`cabi fuzz
+//! side in place of Cranelift, so that what is not lowered is checked too; and then Cranelift. Those of the targets whose code runs in programs of its own (`cabi fuzz
 //! --target`) have Cranelift there, as an object file. A difference is minimized and printed as a block of the corpus; where the compiler's own caller and callee
 //! disagree, it is self-inconsistent.
 //!
@@ -15,7 +15,8 @@
 
 use cabi::{Policy, Target};
 use cabi_verify::build::{Reference, feature_flags};
-use cabi_verify::fuzz::{self, Campaign, Stats};
+use cabi_verify::fuzz::{self, Campaign};
+use cabi_verify::tally::Tally;
 use cabi_verify::threads::at_once;
 use cabi_verify::verify::{Compiler, Mistake, OtherSide, VerifyError};
 
@@ -64,6 +65,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             let compilers = compilers(&references, features, optimize, suite)?;
             take(&here, &compilers, suite)?;
         }
+    }
+    if HAS_IMAGES {
+        let compilers = compilers(&references, &[], "-O1", suite)?;
+        take(&by_cranelift, &compilers, suite)?;
     }
     for reference in references.iter().filter(|_| HAS_IMAGES) {
         let outcome = wrong_policy(reference)?;
@@ -116,35 +121,9 @@ fn compilers(
 /// What `plan` finds under each of `compilers`.
 fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
     let results = fuzz::run(plan, compilers, |_, _| Ok(()))?;
-    let report = &mut suite.report;
-    for stats in results.compilers {
-        report.note(format!(
-            "{} ({}), seed {}: {} signatures from {}: same {}, differ {}, self-inconsistent {}, known bugs {:?}, explained {:?}, {:.0} a second",
-            stats.command,
-            stats.version,
-            plan.seed,
-            stats.signatures,
-            plan.numbers.start,
-            stats.same,
-            stats.failures.len(),
-            stats.inconsistent.len(),
-            stats.known,
-            stats.explained,
-            stats.rate(),
-        ));
-        for (why, n) in stats.not_run.iter().chain(&stats.not_lowered) {
-            report.note(format!("not run, {n}: {why}"));
-        }
-        for found in &stats.theirs {
-            report.note(format!("theirs: {}# {}", found.block, found.why));
-        }
-        for found in stats.failures.iter().chain(&stats.inconsistent) {
-            let outcome = Err(format!("{}\n{}", found.why, found.block));
-            report.outcome(&stats.command, &found.name, outcome);
-        }
-        if stats.failures.is_empty() && stats.inconsistent.is_empty() {
-            report.outcome("random", &stats.command, Ok(()));
-        }
+    for tally in &results.compilers {
+        let (seed, first) = (plan.seed, plan.numbers.start);
+        suite.tally("random", &format!("seed {seed}, from {first}"), tally);
     }
     Ok(())
 }
@@ -155,7 +134,7 @@ fn with_mistake(
     way: OtherSide,
     (count, shrinks): (u64, usize),
     mistake: Mistake,
-) -> Result<Stats> {
+) -> Result<Tally> {
     let plan = Campaign {
         seed: 1,
         numbers: 0..count,

@@ -15,14 +15,15 @@ use cabi_verify::build::zig::{Fact, Mode, Zig};
 use cabi_verify::build::{Capability, Reference};
 use cabi_verify::case::{Entry, Subject};
 use cabi_verify::check::calls::{Direction, Verdict};
-use cabi_verify::report::expected::Expected;
+use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::threads::{at_once, in_threads};
+use cabi_verify::verify::known_bugs;
 use clif_cabi_jit::Settings;
 
 use crate::compiled::{buffers, each_in_child, in_children};
 use crate::conformance::asked::{Made, ToZig};
+use crate::conformance::bug_of_zig;
 use crate::conformance::bugs::subject;
-use crate::conformance::known::KnownBugs;
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 
@@ -50,10 +51,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     suite.report.note(note);
     let mut subjects = suite.corpus(&["x86-64-sysv"])?;
     let expected = Expected::read(&expected())?;
-    let known = KnownBugs::of(&expected)?;
     if !subjects.is_empty() {
         let mut more = Vec::new();
-        for bug in known.bugs().filter(|bug| bug.code.is_some()) {
+        for bug in of_zig(&expected).filter(|bug| bug.code.is_some()) {
             let mut shown = subject(bug, &subjects)?;
             for case in &mut shown.cases {
                 case.name.insert_str(0, "bug-");
@@ -73,8 +73,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for batch in &batches {
         layouts(batch, suite);
     }
-    calls(&batches, &known, suite)?;
+    calls(&batches, &expected, suite)?;
     controls(&batches, suite)
+}
+
+/// The bugs of Zig that signatures are known to meet.
+fn of_zig(expected: &Expected) -> impl Iterator<Item = &Bug> {
+    let names = known_bugs().filter(|name| name.starts_with("zig"));
+    names.filter_map(|name| expected.bug(name))
 }
 
 /// Builds the sides of all that this machine can run.
@@ -142,7 +148,7 @@ pub(super) fn compare(fact: &Fact) -> Result<(), String> {
 /// A back end's cases in one direction.
 type Job<'a> = (&'a Made<'a>, Direction);
 
-fn calls(batches: &[Made<'_>], known: &KnownBugs<'_>, suite: &mut Suite) -> Result<()> {
+fn calls(batches: &[Made<'_>], expected: &Expected, suite: &mut Suite) -> Result<()> {
     let both = |batch| Direction::ALL.map(|direction| (batch, direction));
     let jobs: Vec<Job<'_>> = batches.iter().flat_map(both).collect();
     let buffers = buffers()?;
@@ -157,9 +163,8 @@ fn calls(batches: &[Made<'_>], known: &KnownBugs<'_>, suite: &mut Suite) -> Resu
     for ((batch, direction), verdicts) in jobs.iter().zip(verdicts) {
         let engine = format!("{} {}", engine(batch), direction.name());
         for ((subject, case), mut verdict) in batch.entries.iter().zip(verdicts) {
-            let known = batch
-                .mode
-                .and_then(|mode| known.explanation(case, Policy::ZIG, mode, *direction));
+            let mode = batch.mode;
+            let known = mode.and_then(|mode| bug_of_zig(expected, case, mode, *direction));
             match (&mut verdict, known) {
                 (Verdict::Passed(calls), _) => n_calls += *calls,
                 (Verdict::Differs(_), Some(bug)) => {
@@ -179,7 +184,7 @@ fn calls(batches: &[Made<'_>], known: &KnownBugs<'_>, suite: &mut Suite) -> Resu
     for ((name, engine), n) in &met {
         report.note(format!("{engine} does otherwise, {name}: {n}"));
     }
-    for bug in known.bugs().filter(|bug| complete && !bug.by_chance) {
+    for bug in of_zig(expected).filter(|bug| complete && !bug.by_chance) {
         if !met.keys().any(|(name, _)| *name == bug.name) {
             let why = "nothing differs because of it any more: take it off the list";
             report.outcome("zig", &bug.name, Err(why.to_owned()));

@@ -9,11 +9,12 @@ use std::slice::Iter;
 use cabi::{Array, Field, Kind, Record, RecordKind, Scalar, Type};
 
 use super::bits;
-use super::clang::Answers;
 use super::float;
 use super::invoke::Memory;
 use super::literal::{Designator, Init, Item, Value, with_unit};
 use super::number::NumberKind;
+use crate::output::count;
+use crate::reading::questions::Answers;
 
 /// The bytes of one argument of type `ty`.
 ///
@@ -312,7 +313,8 @@ impl Writer<'_> {
             (Kind::Array(_), Value::Text(text)) if is_text(ty, self.answers.text_bits(text)?) => {
                 let bytes = text.encode(self.answers.text_bits(text)?)?;
                 if bytes.len() as u64 > ty.size() {
-                    return Err(format!("{} bytes do not fit {ty}", bytes.len()));
+                    let size = count(bytes.len() as u64, "byte");
+                    return Err(format!("a string of {size} does not fit {ty}"));
                 }
                 for (i, byte) in bytes.iter().enumerate() {
                     self.put(at + i as u64 * 8, 8, u128::from(*byte));
@@ -333,15 +335,7 @@ impl Writer<'_> {
         let number = match value {
             Value::Number(number) => number,
             Value::Other(text) => {
-                let (ty, number) = self.answers.constant(text)?;
-                let is_pointer = |scalar| matches!(scalar, Scalar::Ptr | Scalar::FnPtr);
-                if is_pointer(scalar)
-                    && ty.as_scalar().is_some_and(is_pointer)
-                    && let NumberKind::Int { magnitude, .. } = number.kind
-                {
-                    return Ok(magnitude);
-                }
-                of_clang = number;
+                of_clang = self.answers.constant(text)?;
                 &of_clang
             }
             _ if matches!(scalar, Scalar::Ptr) => return self.pointer(value),
@@ -351,23 +345,23 @@ impl Writer<'_> {
             _ => return wrong("an integer"),
         };
         match (&number.kind, scalar) {
-            (NumberKind::Int { magnitude: 0, .. }, Scalar::Ptr | Scalar::FnPtr) => Ok(0),
+            (NumberKind::Int(0), Scalar::Ptr | Scalar::FnPtr) => Ok(0),
             (_, Scalar::Ptr) => wrong("NULL, a string or &(type){...}"),
             (_, Scalar::FnPtr) => wrong("NULL"),
-            (NumberKind::Float { text, .. }, _) if scalar.is_float() => {
+            (NumberKind::Float(text), _) if scalar.is_float() => {
                 let bits = float::from_text(text, number.negative, scalar);
                 bits.ok_or_else(|| format!("{} is too large", value))
             }
-            (NumberKind::Int { magnitude, .. }, _) if scalar.is_float() => {
+            (NumberKind::Int(magnitude), _) if scalar.is_float() => {
                 let bits = float::from_int(*magnitude, number.negative, scalar);
                 bits.ok_or_else(|| format!("{} is too large", value))
             }
-            (NumberKind::Float { .. }, _) => wrong("an integer"),
+            (NumberKind::Float(_), _) => wrong("an integer"),
             (_, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128) => {
                 Err("decimal floating point is not supported".into())
             }
-            (NumberKind::Int { magnitude, .. }, Scalar::Bool) => Ok(u128::from(*magnitude != 0)),
-            (NumberKind::Int { magnitude, .. }, _) => bits::fit(*magnitude, number.negative, width)
+            (NumberKind::Int(magnitude), Scalar::Bool) => Ok(u128::from(*magnitude != 0)),
+            (NumberKind::Int(magnitude), _) => bits::fit(*magnitude, number.negative, width)
                 .ok_or_else(|| format!("{} does not fit", value)),
         }
     }

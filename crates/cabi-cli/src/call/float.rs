@@ -23,7 +23,12 @@ macro_rules! with_format {
     };
 }
 
-/// The bits of the constant `text` (as `literal.rs` has checked it) in the format `scalar`; `None` if it is too large for it.
+/// Whether `text`, without a suffix, is a floating constant. What has no digits in its exponent may be one here.
+pub(crate) fn is_constant(text: &str) -> bool {
+    Quad::from_str_r(text, Round::NearestTiesToEven).is_ok()
+}
+
+/// The bits of the constant `text` (as `number.rs` has checked it) in the format `scalar`; `None` if it is too large for it.
 pub(crate) fn from_text(text: &str, negative: bool, scalar: Scalar) -> Option<u128> {
     with_format!(scalar, read(text, negative), None)
 }

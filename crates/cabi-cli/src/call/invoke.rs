@@ -154,12 +154,6 @@ impl Call {
         for name in libraries {
             engine.add_library(&open(name)?);
         }
-        if engine.symbol(symbol).is_err()
-            && let Ok(libm) = open("libm.so.6")
-            && libm.symbol(symbol).is_ok()
-        {
-            engine.add_library(&libm);
-        }
         // Before anything is compiled: a missing symbol is the likelier mistake.
         let target = engine.symbol(symbol).map_err(|e| e.to_string())?;
         let invoker = invokers.get(sig).map_err(|e| e.to_string())?;

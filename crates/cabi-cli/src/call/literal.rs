@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use super::number::{Number, NumberKind, Suffix, constant, constant_len, is_word, without_i};
-use super::quoted::{Text, character, is_string, strings};
+use super::number::{Number, NumberKind, constant, constant_len, is_word, without_i};
+use super::quoted::{Text, is_string, strings};
 
 /// An argument.
 #[derive(Clone, PartialEq, Debug)]
@@ -69,10 +69,8 @@ impl fmt::Display for Value {
             Value::Number(number) => {
                 let sign = if number.negative { "-" } else { "" };
                 match &number.kind {
-                    NumberKind::Int { magnitude, .. } => write!(f, "the integer {sign}{magnitude}"),
-                    NumberKind::Float { text, .. } => {
-                        write!(f, "the floating constant {sign}{text}")
-                    }
+                    NumberKind::Int(magnitude) => write!(f, "the integer {sign}{magnitude}"),
+                    NumberKind::Float(text) => write!(f, "the floating constant {sign}{text}"),
                 }
             }
             Value::Complex(..) => f.write_str("a complex number"),
@@ -205,10 +203,6 @@ fn value(text: &str, depth: u16) -> Result<Value, String> {
     if is_string(text) {
         return strings(text).map(Value::Text);
     }
-    // clang evaluates the characters with another prefix.
-    if text.starts_with('\'') || text.starts_with("u8'") {
-        return character(text).map(|c| Value::Number(Number::int(c)));
-    }
     if text == "NULL" || text == "nullptr" {
         return Ok(Value::Null);
     }
@@ -225,7 +219,7 @@ fn value(text: &str, depth: u16) -> Result<Value, String> {
             None => Value::Compound(ty, items),
         });
     }
-    Ok(arithmetic(text)?.unwrap_or_else(|| Value::Other(text.to_owned())))
+    Ok(arithmetic(text).unwrap_or_else(|| Value::Other(text.to_owned())))
 }
 
 /// `(type){...}`: the type, and the rest from the brace on.
@@ -249,45 +243,36 @@ fn compound(text: &str) -> Option<(&str, &str)> {
 }
 
 /// One constant, or a real and an imaginary one. `None` if it is something else.
-fn arithmetic(text: &str) -> Result<Option<Value>, String> {
+fn arithmetic(text: &str) -> Option<Value> {
     let mut parser = Parser { rest: text };
-    let Some((first, imaginary)) = parser.number()? else {
-        return Ok(None);
-    };
+    let (first, imaginary) = parser.number()?;
     parser.skip_space();
     if parser.rest.is_empty() {
-        return Ok(Some(if imaginary {
-            // The minus sign is of the whole number: `-2.0i` has the real part -0.0.
-            let negative = first.negative;
-            let kind = Number::int(0).kind;
-            Value::Complex(Number { negative, kind }, first)
-        } else {
-            Value::Number(first)
-        }));
+        // The minus sign is of the whole number: `-2.0i` has the real part -0.0.
+        let (negative, kind) = (first.negative, NumberKind::Int(0));
+        return Some(match imaginary {
+            true => Value::Complex(Number { negative, kind }, first),
+            false => Value::Number(first),
+        });
     }
     if imaginary || !parser.rest.starts_with(['+', '-']) {
-        return Ok(None);
+        return None;
     }
-    match parser.number()? {
-        Some((second, true)) if parser.rest.trim().is_empty() => {
-            Ok(Some(Value::Complex(first, second)))
-        }
-        _ => Ok(None),
-    }
+    let (second, imaginary) = parser.number()?;
+    let is_all = imaginary && parser.rest.trim().is_empty();
+    is_all.then_some(Value::Complex(first, second))
 }
 
 /// `I`, `1 - I`: an expression that ends in complex.h's imaginary unit, which headers may give other meanings.
 pub(crate) fn with_unit(text: &str) -> Option<Value> {
     let before = text.strip_suffix('I').filter(|s| !s.ends_with(is_word))?;
-    match arithmetic(&format!("{before}1.0fi")) {
-        Ok(Some(value @ Value::Complex(..))) => Some(value),
-        _ => None,
-    }
+    let value = arithmetic(&format!("{before}1.0fi"))?;
+    matches!(value, Value::Complex(..)).then_some(value)
 }
 
 impl Parser<'_> {
     /// A constant with its signs, and whether it is imaginary.
-    fn number(&mut self) -> Result<Option<(Number, bool)>, String> {
+    fn number(&mut self) -> Option<(Number, bool)> {
         let mut negative = false;
         loop {
             if self.eat('-') {
@@ -299,21 +284,17 @@ impl Parser<'_> {
         let token = &self.rest[..constant_len(self.rest)];
         if matches!(token, "INFINITY" | "NAN" | "HUGE_VAL") {
             self.rest = &self.rest[token.len()..];
-            let (text, suffix) = (token.replace("HUGE_VAL", "INFINITY"), Suffix::None);
-            let kind = NumberKind::Float { text, suffix };
-            return Ok(Some((Number { negative, kind }, self.times_i())));
+            let kind = NumberKind::Float(token.replace("HUGE_VAL", "INFINITY"));
+            return Some((Number { negative, kind }, self.times_i()));
         }
         let digits = token.strip_prefix('.').unwrap_or(token);
         if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            return Ok(None);
+            return None;
         }
         self.rest = &self.rest[token.len()..];
         let (own, imaginary) = without_i(token);
         let kind = constant(&own)?;
-        Ok(Some((
-            Number { negative, kind },
-            imaginary || self.times_i(),
-        )))
+        Some((Number { negative, kind }, imaginary || self.times_i()))
     }
 
     /// `* I`, as complex.h has it.

@@ -1,4 +1,6 @@
-//! Numbers as C writes them (C17 6.4.4.1 and 6.4.4.2).
+//! Numbers as C writes them (C17 6.4.4.1 and 6.4.4.2), as far as clang is not asked for them: it gives no values of floating constants.
+
+use super::float;
 
 /// A constant with its sign.
 #[derive(Clone, PartialEq, Debug)]
@@ -9,40 +11,15 @@ pub(crate) struct Number {
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum NumberKind {
-    Int {
-        magnitude: u128,
-        /// Decimal constants never become unsigned by themselves.
-        decimal: bool,
-        unsigned: bool,
-        long: bool,
-    },
-    /// The text without its suffix, which the format follows: as Rust's and C's decimals and hexadecimals agree.
-    Float { text: String, suffix: Suffix },
-}
-
-/// The suffix of a floating constant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Suffix {
-    None,
-    F,
-    L,
-    F16,
-    Bf16,
-    F128,
+    Int(u128),
+    /// The text without its suffix: as Rust's and C's decimals and hexadecimals agree.
+    Float(String),
 }
 
 impl Number {
-    pub(crate) fn int(value: i32) -> Self {
-        let kind = NumberKind::Int {
-            magnitude: u128::from(value.unsigned_abs()),
-            decimal: true,
-            unsigned: false,
-            long: false,
-        };
-        Self {
-            negative: value < 0,
-            kind,
-        }
+    /// Whether it is `INFINITY`, `HUGE_VAL` or `NAN`.
+    pub(crate) fn is_macro(&self) -> bool {
+        matches!(&self.kind, NumberKind::Float(text) if text.starts_with(['I', 'N']))
     }
 }
 
@@ -75,76 +52,30 @@ pub(crate) fn constant_len(text: &str) -> usize {
         .map_or(text.len(), |(at, _)| at)
 }
 
-pub(crate) fn constant(token: &str) -> Result<NumberKind, String> {
-    let hex = token
-        .strip_prefix("0x")
-        .or_else(|| token.strip_prefix("0X"));
-    let floating = match hex {
-        Some(digits) => digits.contains(['.', 'p', 'P']),
-        None => token.contains(['.', 'e', 'E']) && !token.starts_with("0b"),
-    };
-    // Of a hexadecimal without exponent f would be a digit, but C asks for the exponent.
-    let kind = if floating {
-        floating_constant(token, hex.is_some())
-    } else {
-        integer_constant(token)
-    };
-    kind.ok_or_else(|| format!("{token} is not a constant of C"))
-}
-
-fn floating_constant(token: &str, hex: bool) -> Option<NumberKind> {
-    const SUFFIXES: [(&str, Suffix); 7] = [
-        ("bf16", Suffix::Bf16),
-        ("f128", Suffix::F128),
-        ("f16", Suffix::F16),
-        ("q", Suffix::F128),
-        ("l", Suffix::L),
-        ("f", Suffix::F),
-        ("", Suffix::None),
-    ];
+/// A floating constant, or a decimal integer without a suffix. What clang reads alone is neither: it knows the ranks and ranges of the others.
+pub(crate) fn constant(token: &str) -> Option<NumberKind> {
+    if token == "0" || !token.starts_with('0') {
+        // `parse` takes a sign, which no token has.
+        if let Ok(magnitude) = token.parse() {
+            return Some(NumberKind::Int(magnitude));
+        }
+    }
+    const SUFFIXES: [&str; 7] = ["bf16", "f128", "f16", "q", "l", "f", ""];
     let lower = token.to_ascii_lowercase();
-    let (text, suffix) = SUFFIXES
-        .iter()
-        .find_map(|(text, suffix)| Some((lower.strip_suffix(text)?, *suffix)))?;
-    let digits = if hex { text.get(2..)? } else { text };
-    let (mantissa, exponent) = match digits.split_once(if hex { 'p' } else { 'e' }) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (digits, None),
+    let (mark, point) = match lower.starts_with("0x") {
+        true => ('p', "p"),
+        false => ('e', ".e"),
     };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_digit = |c: char| c.is_digit(if hex { 16 } else { 10 });
-    let has_digits = !(whole.is_empty() && fraction.is_empty())
-        && whole.chars().all(is_digit)
-        && fraction.chars().all(is_digit);
-    let is_exponent = |text: &str| {
-        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-        // More digits than any format needs would only cost time.
-        !digits.is_empty() && digits.len() <= 6 && digits.chars().all(|c| c.is_ascii_digit())
+    lower.contains(|c| point.contains(c)).then_some(())?;
+    let mut without = SUFFIXES.iter().map(|suffix| lower.strip_suffix(suffix));
+    let text = without.find_map(|text| text)?;
+    // More digits than any format needs would only cost time.
+    let is_exponent = |(_, exponent): (&str, &str)| {
+        exponent.len() <= 6 && exponent.ends_with(|c: char| c.is_ascii_digit())
     };
-    let exponent_fits = exponent.map_or(!hex, is_exponent);
-    (has_digits && exponent_fits && text.len() <= 4096).then(|| NumberKind::Float {
-        text: text.to_owned(),
-        suffix,
-    })
-}
-
-fn integer_constant(token: &str) -> Option<NumberKind> {
-    let lower = token.to_ascii_lowercase();
-    let digits = lower.trim_end_matches(['u', 'l']);
-    let suffix = lower.get(digits.len()..)?;
-    matches!(suffix, "" | "u" | "l" | "ul" | "lu" | "ll" | "ull" | "llu").then_some(())?;
-    let (radix, digits) = match (digits.get(..2), digits.get(2..)) {
-        (Some("0x"), Some(digits)) => (16, digits),
-        (Some("0b"), Some(digits)) => (2, digits),
-        (Some(_), _) if digits.starts_with('0') => (8, digits),
-        _ => (10, digits),
-    };
-    Some(NumberKind::Int {
-        magnitude: u128::from_str_radix(digits, radix).ok()?,
-        decimal: radix == 10,
-        unsigned: suffix.contains('u'),
-        long: suffix.contains('l'),
-    })
+    let is_short = text.len() <= 4096 && text.split_once(mark).is_none_or(is_exponent);
+    let is_constant = is_short && float::is_constant(text);
+    is_constant.then(|| NumberKind::Float(text.to_owned()))
 }
 
 pub(crate) fn is_word(c: char) -> bool {

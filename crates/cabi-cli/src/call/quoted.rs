@@ -1,4 +1,4 @@
-//! Strings and characters in quotes, with C's escapes and prefixes (C17 6.4.4.4 and 6.4.5). Text is UTF-8, and becomes UTF-16 or UTF-32 in
+//! Strings in quotes, with C's escapes and prefixes (C17 6.4.4.4 and 6.4.5). Text is UTF-8, and becomes UTF-16 or UTF-32 in
 //! strings of wider elements.
 
 /// A string as it is written, without the NUL after it.
@@ -57,11 +57,11 @@ impl Text {
 
 /// Whether a string begins here, with a prefix or without.
 pub(crate) fn is_string(text: &str) -> bool {
-    prefixed(text, '"').is_some()
+    prefixed(text).is_some()
 }
 
-/// The prefix of a string or character, and what follows the opening quote.
-fn prefixed(text: &str, quote: char) -> Option<(Option<Prefix>, &str)> {
+/// The prefix of a string, and what follows the opening quote.
+fn prefixed(text: &str) -> Option<(Option<Prefix>, &str)> {
     [
         ("u8", Some(Prefix::Char)),
         ("u", Some(Prefix::Char16)),
@@ -70,7 +70,7 @@ fn prefixed(text: &str, quote: char) -> Option<(Option<Prefix>, &str)> {
         ("", None),
     ]
     .into_iter()
-    .find_map(|(word, prefix)| Some((prefix, text.strip_prefix(word)?.strip_prefix(quote)?)))
+    .find_map(|(word, prefix)| Some((prefix, text.strip_prefix(word)?.strip_prefix('"')?)))
 }
 
 /// Adjacent strings are one, with the prefix that one of them has.
@@ -78,12 +78,12 @@ pub(crate) fn strings(text: &str) -> Result<Text, String> {
     let mut units = Vec::new();
     let mut common = None;
     let mut rest = text;
-    while let Some((prefix, inside)) = prefixed(rest, '"') {
+    while let Some((prefix, inside)) = prefixed(rest) {
         if common.is_some() && prefix.is_some() && common != prefix {
             return Err("strings of different prefixes do not join".into());
         }
         common = common.or(prefix);
-        let (part, after) = quoted(inside, '"')?;
+        let (part, after) = quoted(inside)?;
         units.extend(part);
         rest = after.trim_start();
     }
@@ -99,32 +99,15 @@ pub(crate) fn strings(text: &str) -> Result<Text, String> {
     }
 }
 
-/// The value of a character constant: a `char`, which is signed here, as an `int`; with `u8`, an `unsigned char`.
-pub(crate) fn character(text: &str) -> Result<i32, String> {
-    let wrong = || format!("{text} is not one character of one byte");
-    let (prefix, inside) = prefixed(text, '\'').ok_or_else(wrong)?;
-    let (units, rest) = quoted(inside, '\'')?;
-    let prefix_given = prefix.is_some();
-    let text = Text {
-        prefix: Prefix::Char,
-        units,
-    };
-    match (text.encode(8)?.as_slice(), rest) {
-        ([byte], "") if prefix_given => Ok(i32::from(*byte)),
-        ([byte], "") => Ok(i32::from(i8::from_ne_bytes([*byte]))),
-        _ => Err(wrong()),
-    }
-}
-
 /// What stands before the quote, and what is after it. Escapes: C17 6.4.4.4.
-fn quoted(text: &str, quote: char) -> Result<(Vec<Unit>, &str), String> {
+fn quoted(text: &str) -> Result<(Vec<Unit>, &str), String> {
     let mut units = Vec::new();
     let mut rest = text;
     loop {
         let mut chars = rest.chars();
         match chars.next() {
-            None => return Err(format!("the closing {quote} is missing")),
-            Some(c) if c == quote => return Ok((units, chars.as_str())),
+            None => return Err("the closing \" is missing".into()),
+            Some('"') => return Ok((units, chars.as_str())),
             Some('\\') => {
                 let (unit, after) = escape(chars.as_str())?;
                 units.push(unit);

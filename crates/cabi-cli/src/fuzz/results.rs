@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use cabi_verify::fuzz::{Campaign, Results};
+use cabi_verify::fuzz::Campaign;
 use cabi_verify::report::Report;
+use cabi_verify::tally::Results;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::{self, Failure};
@@ -48,20 +49,12 @@ pub(super) fn show(
     if let Some(folder) = folder {
         write_all(results, report, folder)?;
     }
-    output::print(&match as_json {
-        true => json(results)?,
-        false => report.to_string(),
-    })
-}
-
-fn json(results: &Results) -> Result<String, String> {
-    let text = serde_json::to_string_pretty(results);
-    Ok(text.map_err(|e| e.to_string())? + "\n")
+    output::print(&output::answer(as_json, results, |_| report.to_string())?)
 }
 
 /// Writes everything to `folder`. Its JSON is what [`read`] reads.
 pub(super) fn write_all(results: &Results, report: &Report, folder: &Path) -> Result<(), String> {
-    output::save(&folder.join("fuzz.json"), &json(results)?)?;
+    output::save(&folder.join("fuzz.json"), &output::json(results)?)?;
     output::save(&folder.join("fuzz.xml"), &report.junit())?;
     for (found, block) in results.blocks() {
         output::save(&folder.join(format!("{}.abi", found.name)), &block)?;

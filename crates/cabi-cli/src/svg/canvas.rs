@@ -36,9 +36,9 @@ text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','
 /// What a box is filled with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fill {
-    /// The colour of the eightbyte with this index in the signature.
-    Eightbyte(usize),
-    /// Unused, or of no eightbyte.
+    /// The colour of the part with this index in the picture.
+    Part(usize),
+    /// Unused, or of no part.
     Free,
     /// Padding.
     Hatched,
@@ -132,7 +132,7 @@ impl Canvas {
             height,
         } = area;
         let how = match fill {
-            Fill::Eightbyte(n) => format!("fill=\"{}\"", COLOURS[n % COLOURS.len()]),
+            Fill::Part(n) => format!("fill=\"{}\"", COLOURS[n % COLOURS.len()]),
             Fill::Free => "class=\"free\"".into(),
             Fill::Hatched => "class=\"pad\"".into(),
         };

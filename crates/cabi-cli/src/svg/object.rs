@@ -1,9 +1,11 @@
 //! The bytes of one value: members side by side, those of a union below each other, padding hatched.
 
-use cabi::{Kind, Type};
+use std::ops::Range;
+
+use cabi::{ExplainedMember as Member, Kind, Type, members};
 
 use super::canvas::{Area, Canvas, Fill, Font, LEFT, fits};
-use super::members::{Member, members};
+use crate::output::count;
 
 /// Pixels of a bit.
 const BIT: u64 = 3;
@@ -11,8 +13,9 @@ const BIT: u64 = 3;
 const ROW: u64 = 128;
 /// Pixels from top to bottom of a member.
 const HEIGHT: u64 = 24;
-/// Rows at most.
+/// Rows at most, of an argument and of a type alone.
 const MAX_ROWS: u64 = 4;
+const MAX_ROWS_ALONE: u64 = 64;
 /// Characters of a label that fit a register or slot.
 const LABEL_CHARS: usize = 12;
 /// Members of a union at most.
@@ -22,20 +25,36 @@ const MAX_LANES: usize = 6;
 pub(crate) struct Object<'a> {
     pub(crate) name: &'a str,
     pub(crate) ty: &'a Type,
-    /// The index of its first eightbyte in the signature.
+    /// Its type as it is declared.
+    pub(crate) spelled: &'a str,
+    /// The bits of each of its parts, which have a colour each.
+    pub(crate) parts: Vec<Range<u64>>,
+    /// The index of the first of them in the picture.
     pub(crate) first_colour: usize,
 }
 
 impl Object<'_> {
-    pub(crate) fn n_eightbytes(&self) -> usize {
-        usize::try_from(self.ty.size().div_ceil(8))
-            .unwrap_or(usize::MAX / 2)
-            .min(1 << 20)
-    }
-
-    /// The colour of the eightbyte that byte `at` is in.
-    pub(crate) fn colour(&self, at: u64) -> Fill {
-        Fill::Eightbyte(self.first_colour + usize::try_from(at / 8).unwrap_or(0))
+    /// Bits `from` to `to` by the parts that have them, each with its fill.
+    pub(crate) fn runs(&self, from: u64, to: u64) -> Vec<(Fill, Range<u64>)> {
+        let (mut runs, mut at) = (Vec::new(), from);
+        while at < to {
+            let has = |part: &Range<u64>| part.contains(&at);
+            let starts = self.parts.iter().map(|part| part.start);
+            let (fill, end) = match self.parts.iter().position(has) {
+                Some(i) => (
+                    Fill::Part(self.first_colour + i),
+                    self.parts.get(i).map_or(to, |part| part.end),
+                ),
+                None => (
+                    Fill::Free,
+                    starts.filter(|start| *start > at).min().unwrap_or(to),
+                ),
+            };
+            let end = end.min(to);
+            runs.push((fill, at..end));
+            at = end;
+        }
+        runs
     }
 
     /// What a place is labelled with that holds bytes `from` to `to`.
@@ -57,8 +76,8 @@ impl Object<'_> {
     /// Name and type, the bytes, and `lines` to their right.
     pub(crate) fn draw(&self, canvas: &mut Canvas, lines: &[String; 2]) {
         canvas.y += 20;
-        let (size, plural) = (self.ty.size(), if self.ty.size() == 1 { "" } else { "s" });
-        let what = format!("{}: {}, {size} byte{plural}", self.name, self.ty);
+        let size = self.ty.size();
+        let what = format!("{}: {}, {}", self.name, self.spelled, count(size, "byte"));
         canvas.text(LEFT, canvas.y, Font::Label, &what);
         let [place, classes] = lines;
         let right = LEFT + ROW * BIT + 24;
@@ -69,7 +88,19 @@ impl Object<'_> {
             canvas.y += 28;
             return;
         }
-        let limit = (size * 8).min(MAX_ROWS * ROW);
+        self.bytes(canvas, MAX_ROWS);
+    }
+
+    /// The bytes alone, as far as anybody looks.
+    pub(crate) fn draw_alone(&self, canvas: &mut Canvas) {
+        canvas.y += 10;
+        self.bytes(canvas, MAX_ROWS_ALONE);
+    }
+
+    /// The bytes, and below them what their boxes have no space for.
+    fn bytes(&self, canvas: &mut Canvas, max_rows: u64) {
+        let size = self.ty.size();
+        let limit = (size * 8).min(max_rows * ROW);
         // A member without a name of its own is called as the value is.
         let name = if self.ty.is_aggregate() || self.is_complex() {
             ""
@@ -89,13 +120,8 @@ impl Object<'_> {
             self.footnote(canvas, &all);
         }
         if limit < size * 8 {
-            let more = size - limit / 8;
-            canvas.text(
-                LEFT,
-                canvas.y + 10,
-                Font::Small,
-                &format!("and {more} bytes more"),
-            );
+            let more = format!("and {} more", count(size - limit / 8, "byte"));
+            canvas.text(LEFT, canvas.y + 10, Font::Small, &more);
             canvas.y += 14;
         }
     }
@@ -121,7 +147,10 @@ impl Object<'_> {
         }
         canvas.frame(area(start, end, 0, n_lanes), "");
         for (lane, list) in (0..).zip(lanes) {
-            for member in list.iter().filter(|m| m.at < end && m.end() > start) {
+            for member in list
+                .iter()
+                .filter(|m| m.offset_bits < end && m.end() > start)
+            {
                 self.member(canvas, member, start, end, &|from, to| {
                     area(from, to, lane, 1)
                 });
@@ -139,27 +168,24 @@ impl Object<'_> {
         end: u64,
         area: &dyn Fn(u64, u64) -> Area,
     ) {
-        let (from, to) = (member.at.max(start), member.end().min(end));
-        // A bit-field, a vector or a long double may lie in two eightbytes and more.
-        let mut at = from;
-        while at < to {
-            let next = ((at / 64 + 1) * 64).min(to);
-            canvas.fill(area(at, next), self.colour(at / 8));
-            at = next;
+        let (from, to) = (member.offset_bits.max(start), member.end().min(end));
+        // A bit-field, a vector or a long double may be several parts.
+        for (fill, bits) in self.runs(from, to) {
+            canvas.fill(area(bits.start, bits.end), fill);
         }
         canvas.frame(area(from, to), &member.name);
     }
 
     /// Says of members too narrow for their names where they are.
     fn footnote(&self, canvas: &mut Canvas, all: &[Member]) {
-        let narrow = |m: &&Member| !fits(&m.name, m.width.min(ROW) * BIT);
+        let narrow = |m: &&Member| !fits(&m.name, m.width_bits.min(ROW) * BIT);
         let notes: Vec<String> = all
             .iter()
             .filter(narrow)
             .take(8)
-            .map(|m| match m.width {
-                1 => format!("{} bit {}", m.name, m.at),
-                _ => format!("{} bits {}..{}", m.name, m.at, m.end()),
+            .map(|m| match m.width_bits {
+                1 => format!("{} bit {}", m.name, m.offset_bits),
+                _ => format!("{} bits {}..{}", m.name, m.offset_bits, m.end()),
             })
             .collect();
         if !notes.is_empty() {
@@ -170,7 +196,7 @@ impl Object<'_> {
 
     /// Under the row, the byte at which each member starts, and where the row ends.
     fn offsets(&self, canvas: &mut Canvas, lanes: &[Vec<Member>], start: u64, end: u64) {
-        let mut starts: Vec<u64> = lanes.iter().flatten().map(|m| m.at).collect();
+        let mut starts: Vec<u64> = lanes.iter().flatten().map(|m| m.offset_bits).collect();
         starts.extend([start, end]);
         starts.retain(|at| (start..=end).contains(at));
         starts.sort_unstable();
@@ -196,7 +222,10 @@ impl Object<'_> {
 fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
     let mut lanes: Vec<Vec<Member>> = Vec::new();
     for member in all {
-        let free = |lane: &Vec<Member>| lane.last().is_none_or(|last| last.end() <= member.at);
+        let free = |lane: &Vec<Member>| {
+            lane.last()
+                .is_none_or(|last| last.end() <= member.offset_bits)
+        };
         let lane = lanes.iter().position(free).unwrap_or(lanes.len());
         if lane == lanes.len() && lane < MAX_LANES {
             lanes.push(Vec::new());
@@ -210,7 +239,11 @@ fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
 
 /// The stretches of bits `start` to `end` that no member has.
 fn gaps(lanes: &[Vec<Member>], start: u64, end: u64) -> Vec<(u64, u64)> {
-    let mut taken: Vec<(u64, u64)> = lanes.iter().flatten().map(|m| (m.at, m.end())).collect();
+    let mut taken: Vec<(u64, u64)> = lanes
+        .iter()
+        .flatten()
+        .map(|m| (m.offset_bits, m.end()))
+        .collect();
     taken.sort_unstable();
     let mut gaps = Vec::new();
     let mut at = start;

@@ -1,182 +1,149 @@
 //! Registers and stack slots, and what is in them at the call and on return.
 
 use cabi::convention::Rule;
-use cabi::{Bank, Convention, FnAbi, Loc, Place, PlacedPart, Reg, x86_64};
+use cabi::{Bank, Convention, ExplainedPart, ExplainedPlace, Explanation, PlaceKind, Reg};
 
 use super::canvas::{Area, Canvas, Fill, Font, LEFT};
 use super::object::Object;
+use crate::output::count;
 
 /// Pixels of a register or slot, and between two of them.
 const BOX: u64 = 86;
 const STEP: u64 = 89;
 const HEIGHT: u64 = 24;
-const PER_ROW: u64 = 8;
+const PER_ROW: usize = 8;
 /// Slots drawn at most.
 const MAX_SLOTS: u64 = 32;
 
-/// Bytes of an object somewhere.
-#[derive(Clone, Debug)]
+/// Bytes of an object somewhere; a free register has none.
+#[derive(Clone)]
 struct Content {
     label: String,
     /// Fills from the lowest byte on, with their bytes.
     fills: Vec<(Fill, u64)>,
 }
 
-/// What is where at the call.
+/// A register or slot, and what is drawn in it.
+struct Cell {
+    name: String,
+    bytes: u64,
+    content: Content,
+}
+
+/// What is where at the call: by the register's name, or by the offset in the argument area.
 pub(crate) struct Places<'a> {
-    abi: &'a FnAbi,
-    regs: Vec<(Reg, Content)>,
-    /// By the offset in the argument area.
+    why: &'a Explanation,
+    convention: &'a Convention,
+    regs: Vec<(&'static str, Content)>,
     slots: Vec<(u64, Content)>,
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn new(abi: &'a FnAbi) -> Self {
+    pub(crate) fn new(why: &'a Explanation, convention: &'a Convention) -> Self {
         Self {
-            abi,
+            why,
+            convention,
             regs: Vec::new(),
             slots: Vec::new(),
         }
     }
 
-    fn slot_bytes(&self) -> u64 {
-        u64::from(self.abi.convention.frame.slot).max(1)
-    }
-
-    /// Puts an argument where it goes.
-    pub(crate) fn argument(&mut self, object: &Object<'_>, place: &Place) {
-        match place {
-            Place::Parts(parts) => parts.iter().for_each(|placed| self.part(object, placed)),
-            Place::Stack { offset, size, .. } => {
-                for (i, from) in (0..*size).step_by(8).enumerate().take(64) {
-                    let to = (from + 8).min(*size);
-                    let content = content(object, from, to);
-                    self.slots.push((offset + i as u64 * 8, content));
+    /// Puts a value where it goes.
+    pub(crate) fn add(&mut self, object: &Object<'_>, place: &ExplainedPlace) {
+        for (i, part) in place.parts.iter().enumerate() {
+            let content = |from| content(object, place.kind, i, part, from);
+            match (part.register, part.stack) {
+                (Some(reg), _) => self.regs.push((reg, content(part.offset))),
+                (_, Some(at)) => {
+                    let size = if part.is_address { 8 } else { part.size.max(1) };
+                    let slots = (0..size.min(8 * MAX_SLOTS)).step_by(8);
+                    let slots = slots.map(|from| (at + from, content(part.offset + from)));
+                    self.slots.extend(slots);
                 }
+                _ => {}
             }
-            Place::Indirect { pointer, .. } => {
-                let label = format!("&{}", object.name);
-                let content = Content {
-                    label,
-                    fills: vec![(Fill::Free, 8)],
-                };
-                self.put(*pointer, &content);
-            }
-            Place::PerElement {
-                lanes,
-                regs,
-                offset,
-                slot,
-            } => {
-                let lane = |i: u64| Content {
-                    label: format!("{}[{i}]", object.name),
-                    fills: vec![(object.colour(i / 64), 1)],
-                };
-                for (i, reg) in (0..).zip(*regs) {
-                    self.regs.push((*reg, lane(i)));
-                }
-                let in_regs = regs.len() as u64;
-                for i in in_regs..u64::from(*lanes).min(in_regs + MAX_SLOTS) {
-                    let at = offset + (i - in_regs) * u64::from(*slot);
-                    self.slots.push((at, lane(i)));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn part(&mut self, object: &Object<'_>, placed: &PlacedPart) {
-        self.put(placed.loc, &part_content(object, placed));
-    }
-
-    fn put(&mut self, loc: Loc, content: &Content) {
-        match loc {
-            Loc::Reg(reg) => self.regs.push((reg, content.clone())),
-            Loc::Both(&[a, b]) => {
-                self.regs.extend([a, b].map(|reg| (reg, content.clone())));
-            }
-            Loc::Stack(offset) => self.slots.push((offset, content.clone())),
-            _ => {}
-        }
-    }
-
-    /// The hidden pointer to a result that finds no registers.
-    pub(crate) fn result_pointer(&mut self) {
-        if let Place::Indirect { pointer, .. } = self.abi.ret.place {
-            self.put(pointer, &result_address());
         }
     }
 
     /// Registers and argument area when the function is entered.
     pub(crate) fn draw_call(&self, canvas: &mut Canvas) {
-        let count = self.abi.variadic_count;
+        let count = self.why.variadic_count;
         if self.regs.is_empty() && self.slots.is_empty() && count.is_none() {
             return;
         }
         canvas.section("at the call");
-        let all = argument_registers(self.abi.convention);
+        let all = registers(self.convention.rules.args);
         for bank in [Bank::Int, Bank::Vector, Bank::X87] {
-            let used = |reg: &Reg| self.regs.iter().any(|(r, _)| r == reg);
-            let extra = self.regs.iter().map(|(reg, _)| *reg);
-            let extra = extra.filter(|reg| reg.bank() == bank && !all.contains(reg));
-            // The static chain's register is there only if it is used.
-            let usual = all.iter().copied().filter(|reg| reg.bank() == bank);
-            let usual: Vec<Reg> = usual
-                .filter(|reg| used(reg) || *reg != x86_64::R10)
-                .collect();
-            let mut row: Vec<Cell> = Vec::new();
-            if usual.iter().any(used) {
-                row.extend(usual.iter().map(|reg| self.register(*reg)));
-            }
-            row.extend(extra.map(|reg| self.register(reg)));
-            if let (Bank::Int, Some(_)) = (bank, count) {
-                row.push(self.vector_count());
+            let used = |name: &str| self.regs.iter().any(|(reg, _)| *reg == name);
+            let usual = all.iter().filter(|reg| reg.bank() == bank);
+            let usual: Vec<&str> = usual.map(|reg| reg.name()).collect();
+            let is_extra =
+                |name: &&str| self.bank(name) == bank && !all.iter().any(|reg| reg.name() == *name);
+            let extra = self.regs.iter().map(|(name, _)| *name).filter(is_extra);
+            let is_used = usual.iter().any(|name| used(name));
+            let names = usual.into_iter().filter(|_| is_used).chain(extra);
+            let mut row: Vec<Cell> = names.map(|name| self.register(name, &self.regs)).collect();
+            if let (Bank::Int, Some(name)) = (bank, count) {
+                let label = format!("{} xmm", self.why.used.vector);
+                row.push(Cell {
+                    name: name.to_owned(),
+                    bytes: 1,
+                    content: Content::new(label, Vec::new()),
+                });
             }
             draw_row(canvas, &row);
         }
         self.draw_area(canvas);
     }
 
-    fn register(&self, reg: Reg) -> Cell {
-        let found = self.regs.iter().find(|(r, _)| *r == reg);
-        Cell::new(reg, found.map(|(_, content)| content.clone()))
+    /// The bank of a register that no rule for arguments or results names holds integers: a static chain, the address of a result.
+    fn bank(&self, name: &str) -> Bank {
+        let rules = &self.convention.rules;
+        let mut all = [rules.args, rules.results].into_iter().flat_map(registers);
+        let found = all.find(|reg| reg.name() == name);
+        found.map_or(Bank::Int, Reg::bank)
     }
 
-    /// AL, which counts the vector registers of a variadic call.
-    fn vector_count(&self) -> Cell {
-        let content = Content {
-            label: format!("{} xmm", self.abi.used.vector),
-            fills: Vec::new(),
-        };
+    fn register(&self, name: &str, regs: &[(&str, Content)]) -> Cell {
+        let found = regs.iter().find(|(reg, _)| *reg == name);
+        let free = || Content::new(String::new(), Vec::new());
         Cell {
-            name: "al".into(),
-            bytes: 1,
-            content: Some(content),
+            name: name.to_owned(),
+            bytes: match self.bank(name) {
+                Bank::Int => 8,
+                Bank::Vector => 16,
+                Bank::X87 => 10,
+            },
+            content: found.map_or_else(free, |(_, content)| content.clone()),
         }
     }
 
     fn draw_area(&self, canvas: &mut Canvas) {
-        let n_slots = self.abi.area_bytes.div_ceil(self.slot_bytes());
+        let frame = &self.convention.frame;
+        let (slot, bytes) = (u64::from(frame.slot).max(1), self.why.area_bytes);
+        let n_slots = bytes.div_ceil(slot);
         if n_slots == 0 {
             return;
         }
         canvas.y += 18;
-        let bytes = self.abi.area_bytes;
-        let what = format!("argument area, {bytes} bytes from where rsp points at the call");
+        let what = format!(
+            "argument area, {} from where the stack pointer points at the call",
+            count(bytes, "byte")
+        );
         canvas.text(LEFT, canvas.y, Font::Muted, &what);
         canvas.y += 6;
-        for first in (0..n_slots.min(MAX_SLOTS)).step_by(8) {
-            for i in first..(first + PER_ROW).min(n_slots.min(MAX_SLOTS)) {
-                let area = cell(canvas.y, i - first);
-                let at = i * self.slot_bytes();
-                let content = self.slots.iter().find(|(offset, _)| *offset == at);
-                let shadow = at < u64::from(self.abi.convention.frame.shadow_space);
-                match content {
-                    Some((_, content)) => draw_content(canvas, area, content, self.slot_bytes()),
+        let slots: Vec<u64> = (0..n_slots.min(MAX_SLOTS)).map(|i| i * slot).collect();
+        for row in slots.chunks(PER_ROW) {
+            for (i, at) in (0..).zip(row) {
+                let area = cell(canvas.y, i);
+                let found = self.slots.iter().find(|(offset, _)| offset == at);
+                let is_shadow = *at < u64::from(frame.shadow_space);
+                match found {
+                    Some((_, content)) => draw_content(canvas, area, content, slot),
                     None => {
-                        let fill = if shadow { Fill::Free } else { Fill::Hatched };
+                        let fill = if is_shadow { Fill::Free } else { Fill::Hatched };
                         canvas.fill(area, fill);
-                        canvas.frame(area, if shadow { "shadow" } else { "" });
+                        canvas.frame(area, if is_shadow { "shadow" } else { "" });
                     }
                 }
                 canvas.text(area.x, area.y + HEIGHT + 10, Font::Small, &at.to_string());
@@ -184,100 +151,69 @@ impl<'a> Places<'a> {
             canvas.y += HEIGHT + 16;
         }
         if n_slots > MAX_SLOTS {
-            let more = bytes - MAX_SLOTS * self.slot_bytes();
-            canvas.text(
-                LEFT,
-                canvas.y + 8,
-                Font::Small,
-                &format!("and {more} bytes more"),
-            );
+            let more = format!("and {} more", count(bytes - MAX_SLOTS * slot, "byte"));
+            canvas.text(LEFT, canvas.y + 8, Font::Small, &more);
             canvas.y += 12;
         }
     }
 
     /// The registers that hold the result, or the address of it.
     pub(crate) fn draw_return(&self, canvas: &mut Canvas, object: &Object<'_>) {
-        let mut row = Vec::new();
-        let ret = &self.abi.ret;
-        match (&ret.place, ret.sret_returned_in) {
-            (Place::Parts(parts), _) => {
-                for placed in parts {
-                    if let Loc::Reg(reg) = placed.loc {
-                        row.push(Cell::new(reg, Some(part_content(object, placed))));
-                    }
-                }
-            }
-            (_, Some(reg)) => row.push(Cell::new(reg, Some(result_address()))),
-            _ => {}
+        let place = &self.why.ret.place;
+        let mut own = Places::new(self.why, self.convention);
+        match place.returned_in {
+            Some(reg) => own.regs.push((reg, Content::address(object))),
+            None if place.kind == PlaceKind::Parts => own.add(object, place),
+            None => {}
         }
-        draw_row(canvas, &row);
+        let row = own.regs.iter().map(|(reg, _)| own.register(reg, &own.regs));
+        draw_row(canvas, &row.collect::<Vec<_>>());
     }
 }
 
-/// A register with what is in it.
-struct Cell {
-    name: String,
-    bytes: u64,
-    content: Option<Content>,
-}
+impl Content {
+    fn new(label: String, fills: Vec<(Fill, u64)>) -> Self {
+        Self { label, fills }
+    }
 
-impl Cell {
-    fn new(reg: Reg, content: Option<Content>) -> Self {
-        let bytes = match reg.bank() {
-            Bank::Int => 8,
-            Bank::Vector => 16,
-            Bank::X87 => 10,
-        };
-        let name = reg.to_string();
-        Self {
-            name,
-            bytes,
-            content,
-        }
+    fn address(object: &Object<'_>) -> Self {
+        Self::new(format!("&{}", object.name), vec![(Fill::Free, 8)])
     }
 }
 
-fn result_address() -> Content {
-    Content {
-        label: "&result".into(),
-        fills: vec![(Fill::Free, 8)],
+/// What of an object is in part `i` of its place, or in the eight bytes of that from byte `from` on.
+fn content(
+    object: &Object<'_>,
+    kind: PlaceKind,
+    i: usize,
+    part: &ExplainedPart,
+    from: u64,
+) -> Content {
+    if part.is_address {
+        return Content::address(object);
     }
-}
-
-fn part_content(object: &Object<'_>, placed: &PlacedPart) -> Content {
-    let from = u64::from(placed.part.offset);
-    content(object, from, from + u64::from(placed.part.size))
-}
-
-/// Bytes `from` to `to` of an object.
-fn content(object: &Object<'_>, from: u64, to: u64) -> Content {
-    let mut fills = Vec::new();
-    let mut at = from;
-    while at < to {
-        let next = ((at / 8 + 1) * 8).min(to);
-        fills.push((object.colour(at), next - at));
-        at = next;
+    if kind == PlaceKind::Lanes {
+        let fill = Fill::Part(object.first_colour);
+        return Content::new(format!("{}[{i}]", object.name), vec![(fill, 1)]);
     }
-    Content {
-        label: object.label(from, to),
-        fills,
-    }
+    let end = part.offset + part.size;
+    let to = match part.stack {
+        Some(_) => end.min(from + 8),
+        None => end,
+    };
+    let runs = object.runs(from * 8, to * 8).into_iter();
+    let fills = runs.map(|(fill, bits)| (fill, (bits.end - bits.start) / 8));
+    Content::new(object.label(from, to), fills.collect())
 }
 
 /// Registers side by side, each under its name.
 fn draw_row(canvas: &mut Canvas, row: &[Cell]) {
-    for chunk in row.chunks(8) {
+    for chunk in row.chunks(PER_ROW) {
         canvas.y += 14;
         for (i, register) in (0..).zip(chunk) {
             let area = cell(canvas.y + 4, i);
             canvas.text(area.x, canvas.y, Font::Small, &register.name);
-            match &register.content {
-                Some(content) => draw_content(canvas, area, content, register.bytes),
-                None => {
-                    canvas.fill(area, Fill::Free);
-                    canvas.frame(area, "");
-                }
-            }
+            draw_content(canvas, area, &register.content, register.bytes);
         }
         canvas.y += HEIGHT + 6;
     }
@@ -312,14 +248,10 @@ fn draw_content(canvas: &mut Canvas, area: Area, content: &Content, bytes: u64) 
     canvas.frame(area, &content.label);
 }
 
-/// The registers that a convention gives to arguments, in the order of its rules.
-fn argument_registers(convention: &Convention) -> Vec<Reg> {
+/// The registers that `rules` name, in their order.
+fn registers(rules: &[Rule]) -> Vec<Reg> {
     let mut regs = Vec::new();
-    convention
-        .rules
-        .args
-        .iter()
-        .for_each(|rule| collect(rule, &mut regs));
+    rules.iter().for_each(|rule| collect(rule, &mut regs));
     regs
 }
 
@@ -328,7 +260,6 @@ fn collect(rule: &Rule, regs: &mut Vec<Reg>) {
         Rule::IfType(_, then)
         | Rule::IfWants(_, then)
         | Rule::If(_, _, then)
-        | Rule::IfFlag(_, then)
         | Rule::IfNotVariadic(then)
         | Rule::IfUnnamed(then) => return collect(then, regs),
         Rule::AssignToBoth(pairs) => &[pairs.as_flattened()],

@@ -53,7 +53,7 @@ pub(crate) struct Verify {
     /// Verify only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
     pub(super) only: Option<String>,
-    /// Verify only what the headers declare themselves, not what they include; with `folder`, also what headers in their folders declare.
+    /// Verify only what the headers declare themselves, not what they include; with `folder`, also what headers in their folders declare; of a header that has nothing there, what it includes from the folders that -I names.
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
     pub(super) own: Option<Own>,
     /// Count cases in which a compiler is self-inconsistent, instead of failing on them.
@@ -77,6 +77,6 @@ pub(crate) struct Verify {
 pub(crate) enum Own {
     /// Those of the file named.
     File,
-    /// Those of all files in its folder, and below.
+    /// Those of all files in its folder, and below; without any, in the folders that -I names.
     Folder,
 }

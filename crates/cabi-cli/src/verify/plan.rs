@@ -1,5 +1,6 @@
 //! From options to a plan: which headers, read how; and the bar that shows how far it is.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -74,6 +75,7 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     }
     let name = reading::COMMAND_LINE;
     for header in &verify.headers {
+        let _bar = doing(format!("reading {header}"));
         reading::check::file(header)?;
         reading::check::text(header, &reading::include(header), name, &args)?;
     }
@@ -85,19 +87,27 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
         false => target.convention(),
     };
     let records = (&target, convention.filter(|_| verify.types));
-    let read = verify.headers.iter().map(|name| {
-        let folders = verify.reading.include_dirs();
-        let own = verify.own.map(|own| Chosen::new(own, name, folders));
-        let chosen = |of: &str, location: &Location| {
-            only.as_ref().is_none_or(|only| only.is_match(of))
-                && own.as_ref().is_none_or(|own| own.has(&location.file))
-        };
-        Read::header(name, &options, records, chosen).map_err(|e| e.to_string())
-    });
-    let read = read.collect::<Result<Vec<_>, String>>()?;
     // With reasons for what there is no case of, the run names them.
     let is_empty =
         |read: &Read| read.found.subject.cases.is_empty() && read.found.skipped.is_empty();
+    let read = verify.headers.iter().map(|name| {
+        let _bar = doing(format!("making cases of {name}"));
+        let folders = verify.reading.include_dirs();
+        let own = verify.own.map(|own| Chosen::new(own, name, folders));
+        let read = |own: Option<&Chosen>| {
+            let chosen = |of: &str, location: &Location| {
+                only.as_ref().is_none_or(|only| only.is_match(of))
+                    && own.is_none_or(|own| own.has(&location.file))
+            };
+            Read::header(name, &options, records, chosen).map_err(|e| e.to_string())
+        };
+        let found = read(own.as_ref())?;
+        match own.filter(|own| own.own == Own::Folder && is_empty(&found)) {
+            Some(own) => read(Some(&own.of_folders(folders))),
+            None => Ok(found),
+        }
+    });
+    let read = read.collect::<Result<Vec<_>, String>>()?;
     if let Some(empty) = read.iter().find(|read| is_empty(read)) {
         let what = verify.only.as_deref();
         let what = what.map_or(String::new(), |only| format!(" that matches {only}"));
@@ -106,7 +116,7 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
             Some(Own::File) => {
                 " of its own (--own=folder takes those of the headers beside it too)"
             }
-            Some(Own::Folder) => " in its folder",
+            Some(Own::Folder) => " in its folder, or in one that -I names",
         };
         let name = &empty.name;
         return Err(format!("{name}: no function and no record type{own}{what}"));
@@ -121,23 +131,37 @@ struct Chosen {
     name: String,
     /// Where clang finds it, if not in folders of its own: those asked for come first.
     path: Option<PathBuf>,
+    /// Folders that -I names, for a header that declares nothing but by including headers from there.
+    folders: Vec<PathBuf>,
 }
 
 impl Chosen {
     fn new(own: Own, name: &str, folders: &[String]) -> Self {
-        let folders = folders.iter().map(|folder| Path::new(folder).join(name));
-        let mut all = std::iter::once(PathBuf::from(name)).chain(folders);
+        let joined = folders.iter().map(|folder| Path::new(folder).join(name));
+        let mut all = std::iter::once(PathBuf::from(name)).chain(joined);
         let found = all.find(|path| path.is_file());
         Self {
             own,
             name: name.to_owned(),
             path: found.map(|path| canonical(&path)),
+            folders: Vec::new(),
         }
+    }
+
+    /// What stands in `folders` too.
+    fn of_folders(mut self, folders: &[String]) -> Self {
+        let folders = folders.iter().map(Path::new);
+        self.folders = folders.map(canonical).collect();
+        self
     }
 
     /// Whether `file`, where clang found a declaration, is the header, or in its folder.
     fn has(&self, file: &str) -> bool {
         let file = Path::new(file);
+        let is_below = |folder: &PathBuf| canonical(file).starts_with(folder);
+        if self.folders.iter().any(is_below) {
+            return true;
+        }
         if let Some(path) = &self.path {
             let file = canonical(file);
             return match self.own {
@@ -162,16 +186,35 @@ fn canonical(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Says what is being done until it is dropped, on a terminal. Elsewhere nothing is computed: the flags of its arithmetic would be those of the code under test.
+pub(super) fn doing(what: String) -> impl Drop {
+    struct Shown(Option<ProgressBar>);
+    impl Drop for Shown {
+        fn drop(&mut self) {
+            self.0.iter().for_each(ProgressBar::finish_and_clear);
+        }
+    }
+    let is_seen = std::io::stderr().is_terminal();
+    let bar = is_seen.then(|| ProgressBar::new_spinner().with_message(what));
+    bar.iter().for_each(ProgressBar::tick);
+    Shown(bar)
+}
+
 /// Shows each step of a run as a bar of its own, on a terminal.
 pub(super) fn bar() -> impl Fn(Step, usize, usize) + Sync {
     let shown: Mutex<Option<(Step, ProgressBar)>> = Mutex::new(None);
+    let is_seen = std::io::stderr().is_terminal();
     move |step, done, of| {
+        if !is_seen {
+            return;
+        }
         let Ok(mut shown) = shown.lock() else {
             return;
         };
         if shown.as_ref().is_none_or(|(of, _)| *of != step) {
             let what = match step {
-                Step::Compile => "compiling",
+                Step::Ask => "asking for types and layouts",
+                Step::Compile => "compiling both sides",
                 Step::Call => "calling",
             };
             let bar = ProgressBar::new(of as u64).with_message(what);

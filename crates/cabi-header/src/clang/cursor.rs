@@ -6,9 +6,8 @@ use std::ptr;
 
 use clang_sys::*;
 
-use super::{Place, after, expanded, offset, text};
+use super::{SourcePlace, after, expanded, expansion, text};
 
-/// A token of the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Token {
     pub(crate) text: String,
@@ -148,25 +147,25 @@ impl<'u> Cursor<'u> {
         }
     }
 
-    pub(crate) fn place(self) -> Place {
+    pub(crate) fn place(self) -> SourcePlace {
         // SAFETY: the cursor's unit, and so the location, is live.
-        unsafe { Place::new(clang_getCursorLocation(self.raw)) }
+        unsafe { SourcePlace::new(clang_getCursorLocation(self.raw)) }
     }
 
     /// First and last position of the declaration.
-    pub(crate) fn extent(self) -> (Place, Place) {
+    pub(crate) fn extent(self) -> (SourcePlace, SourcePlace) {
         // SAFETY: as in `place`.
         unsafe {
             let range = clang_getCursorExtent(self.raw);
             (
-                Place::new(clang_getRangeStart(range)),
-                Place::new(clang_getRangeEnd(range)),
+                SourcePlace::new(clang_getRangeStart(range)),
+                SourcePlace::new(clang_getRangeEnd(range)),
             )
         }
     }
 
     /// The extent, up to the semicolon that ends the declaration: where a declarator is wrong, clang's extent ends before the error.
-    pub(crate) fn full_extent(self) -> (Place, Place) {
+    pub(crate) fn full_extent(self) -> (SourcePlace, SourcePlace) {
         let (start, mut end) = self.extent();
         // SAFETY: the cursor's unit is live, and the location belongs to it.
         let (before, rest) = unsafe {
@@ -216,7 +215,7 @@ unsafe fn tokens(unit: CXTranslationUnit, range: CXSourceRange) -> Vec<Token> {
             .filter(|token| clang_getTokenKind(**token) != CXToken_Comment)
             .map(|token| Token {
                 is_literal: clang_getTokenKind(*token) == CXToken_Literal,
-                offset: offset(clang_getTokenLocation(unit, *token)),
+                offset: expansion(clang_getTokenLocation(unit, *token)).1,
                 text: text(clang_getTokenSpelling(unit, *token)),
             })
             .collect();
@@ -267,6 +266,15 @@ impl<'u> Ty<'u> {
         n_params = clang_getNumArgTypes -> c_int, |n| n;
         is_variadic = clang_isFunctionTypeVariadic -> bool, is_true;
         convention = clang_getFunctionTypeCallingConv -> CXCallingConv, |convention| convention;
+    }
+
+    /// The kind of an integer type; that of an enumeration is its underlying type's.
+    pub(crate) fn integer_kind(self) -> CXTypeKind {
+        let ty = self.canonical();
+        match ty.kind() {
+            k if k == CXType_Enum => ty.declaration().integer_type().canonical().kind(),
+            kind => kind,
+        }
     }
 
     /// The type of parameter `i` of a function type, decayed.

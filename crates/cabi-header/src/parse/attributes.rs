@@ -45,28 +45,20 @@ pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_
         return Position::Unknown;
     }
     let tokens = declaration.expanded_tokens();
-    let mut scan = Scan {
-        tokens: &tokens,
-        at: 0,
-        stars: 0,
-        open: 0,
-    };
-    scan.until(place.offset);
+    let units = units(&tokens);
+    let (stars, open) = nesting(&units, place.offset);
     if place.offset > name.offset {
-        return if scan.open == 0 {
-            Position::Declaration
-        } else {
-            Position::Unknown
+        return match open {
+            0 => Position::Declaration,
+            _ => Position::Unknown,
         };
     }
-    let is_in_declarator = scan.stars > 0 || scan.open > 0;
-    let before = scan.stars;
-    scan.until(name.offset);
-    match is_in_declarator {
+    let (stars_at_name, _) = nesting(&units, name.offset);
+    match stars > 0 || open > 0 {
         // Nothing is to be seen of the declarator that makes it a pointer.
-        false if is_pointer(ty) && scan.stars == 0 => Position::Unknown,
+        false if is_pointer(ty) && stars_at_name == 0 => Position::Unknown,
         false => Position::Declaration,
-        true if scan.stars > before => Position::Pointee,
+        true if stars_at_name > stars => Position::Pointee,
         true => Position::Type,
     }
 }
@@ -79,63 +71,53 @@ fn is_pointer(mut ty: Ty<'_>) -> bool {
     [CXType_Pointer, CXType_BlockPointer].contains(&ty.kind())
 }
 
-/// A walk over the tokens of a declaration, as far as it shows how the declarator nests.
-struct Scan<'t> {
-    tokens: &'t [Token],
-    at: usize,
-    /// Of the declarator that is being walked.
-    stars: u32,
-    /// Parentheses of declarators that are open.
-    open: u32,
+/// The tokens that show how declarators nest, each with the byte after it, or after the brackets that belong to it.
+fn units(mut tokens: &[Token]) -> Vec<(&str, usize)> {
+    let mut units = Vec::new();
+    while let [first, ..] = tokens {
+        let second = tokens.get(1).map_or("", |token| token.text.as_str());
+        let n = match first.text.as_str() {
+            "{" | "[" => closing(tokens, 0),
+            word if OPERATORS.contains(&word) && second == "(" => closing(tokens, 1),
+            _ => 1,
+        };
+        let (unit, rest) = tokens.split_at(n);
+        let last = unit.last().unwrap_or(first);
+        units.push((first.text.as_str(), last.offset as usize + last.text.len()));
+        tokens = rest;
+    }
+    units
 }
 
-impl Scan<'_> {
-    /// Walks to the token or attribute that byte `offset` is in, or to the first after it.
-    fn until(&mut self, offset: u32) {
-        while let Some(token) = self.tokens.get(self.at) {
-            let end = self.end_of_unit();
-            let last = self.tokens.get(end.saturating_sub(1)).unwrap_or(token);
-            let len = u32::try_from(last.text.len()).unwrap_or(u32::MAX);
-            if offset < last.offset.saturating_add(len) {
-                return;
-            }
-            match token.text.as_str() {
-                "*" | "^" => self.stars += 1,
-                "(" => self.open += 1,
-                ")" => self.open = self.open.saturating_sub(1),
-                "," if self.open == 0 => self.stars = 0,
-                _ => {}
-            }
-            self.at = end;
+/// How many tokens there are up to the bracket that closes the one at `at`.
+fn closing(tokens: &[Token], at: usize) -> usize {
+    let mut depth = 0_u32;
+    for (i, token) in tokens.iter().enumerate().skip(at) {
+        match token.text.as_str() {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return i + 1;
         }
     }
+    tokens.len()
+}
 
-    /// The token after the one at `at`, or after the brackets that belong to it.
-    fn end_of_unit(&self) -> usize {
-        let text = |i: usize| self.tokens.get(i).map_or("", |token| token.text.as_str());
-        let at = self.at;
-        match text(at) {
-            "{" | "[" => self.closing(at),
-            word if OPERATORS.contains(&word) && text(at + 1) == "(" => self.closing(at + 1),
-            _ => at + 1,
+/// The stars of the declarator that byte `offset` is in before it, and the parentheses of declarators that are open there.
+fn nesting(units: &[(&str, usize)], offset: u32) -> (u32, u32) {
+    let (mut stars, mut open) = (0, 0_u32);
+    for (text, _) in units.iter().take_while(|(_, end)| *end <= offset as usize) {
+        match *text {
+            "*" | "^" => stars += 1,
+            "(" => open += 1,
+            ")" => open = open.saturating_sub(1),
+            "," if open == 0 => stars = 0,
+            _ => {}
         }
     }
-
-    /// The token after the bracket that closes the one at `at`.
-    fn closing(&self, at: usize) -> usize {
-        let mut depth = 0_u32;
-        for (i, token) in self.tokens.iter().enumerate().skip(at) {
-            match token.text.as_str() {
-                "(" | "[" | "{" => depth += 1,
-                ")" | "]" | "}" => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth == 0 {
-                return i + 1;
-            }
-        }
-        self.tokens.len()
-    }
+    (stars, open)
 }
 
 /// Words whose parentheses are no part of a declarator.

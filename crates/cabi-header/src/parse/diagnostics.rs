@@ -1,6 +1,6 @@
 //! What clang says about the whole text: errors that end the reading, errors of single declarations, and attributes that it ignores.
 
-use crate::clang::{Cursor, Diagnostic, Place, Unit};
+use crate::clang::{Cursor, Diagnostic, SourcePlace, Unit};
 use crate::header_error::{HeaderError, SourceError};
 use crate::parse::errors::{Errors, Places};
 use crate::parse::prelude;
@@ -27,7 +27,7 @@ impl Diagnostics {
         let fatal: Vec<SourceError> = all
             .iter()
             .filter(|diagnostic| diagnostic.is_fatal)
-            .map(SourceError::of)
+            .map(SourceError::from)
             .collect();
         if !fatal.is_empty() {
             return Err(HeaderError::Source { errors: fatal });
@@ -55,11 +55,11 @@ impl Diagnostics {
 
 /// The places, and those where the declarations start that they belong to: an attribute after the closing brace, or in brackets at the start, is
 /// outside of the declaration's own text.
-fn with_starts(mut found: Vec<Place>, declarations: &[Cursor<'_>]) -> Places {
+fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Places {
     if found.is_empty() {
         return Places::default();
     }
-    let extents: Vec<(Place, Place)> = declarations
+    let extents: Vec<(SourcePlace, SourcePlace)> = declarations
         .iter()
         .map(|declaration| declaration.full_extent())
         .collect();
@@ -71,7 +71,8 @@ fn with_starts(mut found: Vec<Place>, declarations: &[Cursor<'_>]) -> Places {
         starts.extend(at.map(|(start, _)| start.clone()));
         if at.is_none_or(|(_, end)| end.offset < place.offset) {
             let mut after = extents.iter().map(|(start, _)| start);
-            let is_next = |start: &&Place| start.file == place.file && start.offset > place.offset;
+            let is_next =
+                |start: &&SourcePlace| start.file == place.file && start.offset > place.offset;
             starts.extend(after.find(is_next).cloned());
         }
     }

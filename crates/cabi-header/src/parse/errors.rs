@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use clang_sys::{CXCursor_DeclRefExpr, CXCursor_TypeRef};
 
-use crate::clang::{Cursor, Diagnostic, Place};
+use crate::clang::{Cursor, Diagnostic, SourcePlace};
 use crate::reason::Reason;
 
 /// How deep expressions are looked into; clang bounds the nesting of brackets, not that of operators.
@@ -22,7 +22,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(crate) fn new<'p>(places: impl IntoIterator<Item = &'p Place>) -> Self {
+    pub(crate) fn new<'p>(places: impl IntoIterator<Item = &'p SourcePlace>) -> Self {
         let mut by_file: HashMap<String, Vec<(u32, usize)>> = HashMap::new();
         for (i, place) in places.into_iter().enumerate() {
             match by_file.get_mut(&place.file) {
@@ -48,7 +48,11 @@ impl Places {
     }
 
     /// The places from `start` to `end`, by their index.
-    pub(crate) fn within(&self, start: &Place, end: &Place) -> impl Iterator<Item = usize> {
+    pub(crate) fn within(
+        &self,
+        start: &SourcePlace,
+        end: &SourcePlace,
+    ) -> impl Iterator<Item = usize> {
         let offsets = self.by_file.get(&start.file).map_or(&[][..], Vec::as_slice);
         let first = offsets.partition_point(|(offset, _)| *offset < start.offset);
         let rest = offsets.get(first..).unwrap_or_default();
@@ -58,7 +62,7 @@ impl Places {
     }
 
     /// The last place at or before `place`.
-    pub(crate) fn last_before(&self, place: &Place) -> Option<usize> {
+    pub(crate) fn last_before(&self, place: &SourcePlace) -> Option<usize> {
         let offsets = self.by_file.get(&place.file)?;
         let n = offsets.partition_point(|(offset, _)| *offset <= place.offset);
         offsets.get(n.checked_sub(1)?).map(|(_, i)| *i)

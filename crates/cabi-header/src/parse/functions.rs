@@ -1,25 +1,22 @@
 //! Declared functions: parameters, result, convention and attributes.
 
 use clang_sys::{
-    CX_SC_Extern, CX_SC_Static, CXCallingConv_C, CXCallingConv_PreserveAll,
-    CXCallingConv_PreserveMost, CXCallingConv_PreserveNone, CXCallingConv_X86_64SysV,
-    CXCallingConv_X86_64Win64, CXCallingConv_X86RegCall, CXCallingConv_X86VectorCall,
-    CXCursor_AsmLabelAttr, CXCursor_FunctionDecl, CXCursor_ParmDecl, CXLinkage_Internal,
-    CXType_ConstantArray, CXType_FunctionNoProto, CXType_FunctionProto, CXType_IncompleteArray,
-    CXType_VariableArray,
+    CX_SC_Extern, CX_SC_Static, CXCallingConv_C, CXCallingConv_X86_64SysV,
+    CXCallingConv_X86_64Win64, CXCursor_AsmLabelAttr, CXCursor_FunctionDecl, CXCursor_ParmDecl,
+    CXLinkage_Internal, CXType_ConstantArray, CXType_FunctionNoProto, CXType_FunctionProto,
+    CXType_IncompleteArray, CXType_VariableArray,
 };
 
 use cabi::{Convention, Type, X86_64_SYSV, X86_64_WIN64};
 
 use crate::clang::{Cursor, Ty};
 use crate::header::Prototype;
-use crate::location::Location;
 use crate::parse::attributes::has_attribute;
 use crate::parse::classes::qualified_name;
 use crate::parse::prelude;
 use crate::parse::targets::OwnTarget;
 use crate::parse::types::{Reader, is_pointer, unsupported};
-use crate::parse::written::desugared;
+use crate::parse::written::{desugared, without_place};
 use crate::reason::Reason;
 use crate::written::Written;
 
@@ -76,23 +73,14 @@ impl<'u> Reader<'u> {
         cursor: Cursor<'u>,
         function: Ty<'u>,
     ) -> Result<Prototype, Reason> {
-        let name = cursor.name();
         let printed = cursor.printed();
-        let convention = convention(function, &name, &printed)?;
+        let convention = convention(function, &cursor.name(), &printed)?;
         let own = OwnTarget::new(&printed, self.facts.vectors)?;
         let unprototyped = function.kind() == CXType_FunctionNoProto;
-        let symbol = self.symbol(cursor);
         let mut prototype = Prototype {
-            name: qualified_name(cursor),
-            symbol,
-            params: Vec::new(),
-            ret: Type::VOID,
-            written_params: Vec::new(),
+            symbol: self.symbol(cursor),
             written_ret: self.written(function.result()),
-            spelled_params: Vec::new(),
-            spelled_ret: function.result().spelling(),
-            by_reference: Vec::new(),
-            returns_by_reference: false,
+            spelled_ret: without_place(&function.result().spelling()),
             convention,
             variadic: function.is_variadic() && !unprototyped,
             unprototyped,
@@ -100,7 +88,8 @@ impl<'u> Reader<'u> {
             target_features: own.features.clone(),
             vectors: own.vectors,
             spelled: spelled_function(cursor.ty()),
-            location: Location::of(cursor),
+            location: cursor.place().location(),
+            ..Prototype::new(&qualified_name(cursor), Vec::new(), Type::VOID)
         };
         self.params(cursor, function, &mut prototype)?;
         self.result(function, &mut prototype)?;
@@ -144,9 +133,8 @@ impl<'u> Reader<'u> {
         prototype: &mut Prototype,
     ) -> Result<(), Reason> {
         let declared = declared_params(cursor, function);
-        for i in 0..function.n_params() {
-            let n = usize::try_from(i).unwrap_or(0);
-            let i = u32::try_from(i).unwrap_or(0);
+        for i in 0..n_params(function) {
+            let n = i as usize;
             let declared = declared.get(n).map(|declared| declared.name());
             let name = declared.filter(|name| !name.is_empty());
             let (ty, by_reference) = self.param(function.param(i)).map_err(|reason| {
@@ -216,18 +204,27 @@ impl<'u> Reader<'u> {
     }
 }
 
+/// How many parameters `function`, a function type, has.
+fn n_params(function: Ty<'_>) -> u32 {
+    debug_assert!(
+        function.n_params() >= 0,
+        "libclang counts none of a function type alone"
+    );
+    u32::try_from(function.n_params()).unwrap_or(0)
+}
+
 /// The declarations of the parameters of `function`, which is the type of `cursor` or what that leads to; none where the source has
 /// others too.
 fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> {
     if cursor.kind() == CXCursor_FunctionDecl {
-        let n = u32::try_from(function.n_params()).unwrap_or(0);
-        let all: Vec<_> = (0..n).map(|i| cursor.arg(i)).collect();
+        let all = (0..n_params(function)).map(|i| cursor.arg(i));
+        let all: Vec<_> = all.collect();
         let is_declared = all.iter().all(|param| !param.is_null());
         return if is_declared { all } else { Vec::new() };
     }
     let mut declared = cursor.children();
     declared.retain(|child| child.kind() == CXCursor_ParmDecl);
-    if i32::try_from(declared.len()) != Ok(function.n_params()) {
+    if declared.len() != n_params(function) as usize {
         declared.clear();
     }
     declared
@@ -236,11 +233,10 @@ fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> 
 /// How clang spells the type of a parameter; an array as the pointer it decays to.
 fn spelled(param: Ty<'_>) -> String {
     let canonical = param.canonical();
-    if ARRAYS.contains(&canonical.kind()) {
-        format!("{} *", canonical.array_element().spelling())
-    } else {
-        param.spelling()
-    }
+    without_place(&match ARRAYS.contains(&canonical.kind()) {
+        true => format!("{} *", canonical.array_element().spelling()),
+        false => param.spelling(),
+    })
 }
 
 const ARRAYS: [i32; 3] = [
@@ -293,29 +289,20 @@ fn convention(
     if type_spelling.contains("regparm") {
         return Err(Reason::Convention("regparm".to_owned()));
     }
-    let convention = function.convention();
-    let refused = match convention {
-        c if c == CXCallingConv_C => return Ok(None),
-        c if c == CXCallingConv_X86_64Win64 => return Ok(Some(&X86_64_WIN64)),
-        c if c == CXCallingConv_X86_64SysV => return Ok(Some(&X86_64_SYSV)),
-        c if c == CXCallingConv_X86VectorCall => "vectorcall",
-        c if c == CXCallingConv_X86RegCall => "regcall",
-        c if c == CXCallingConv_PreserveMost => "preserve_most",
-        c if c == CXCallingConv_PreserveAll => "preserve_all",
-        c if c == CXCallingConv_PreserveNone => "preserve_none",
-        _ => {
-            // As clang prints it after the function type: `int (int) __attribute__((swiftcall))`.
+    match function.convention() {
+        c if c == CXCallingConv_C => Ok(None),
+        c if c == CXCallingConv_X86_64Win64 => Ok(Some(&X86_64_WIN64)),
+        c if c == CXCallingConv_X86_64SysV => Ok(Some(&X86_64_SYSV)),
+        number => {
+            // As clang prints it after the function type, after those of parameters: `int (int) __attribute__((swiftcall))`.
             let spelling = function.spelling();
-            let attribute = spelling
-                .split("__attribute__((")
-                .nth(1)
-                .and_then(|rest| rest.split(')').next());
-            return Err(Reason::Convention(
-                attribute.map_or_else(|| format!("number {convention}"), str::to_owned),
-            ));
+            let attributes = spelling.split("__attribute__((").skip(1);
+            let names = attributes.filter_map(|rest| rest.split(')').next());
+            let own = names.filter(|name| *name != "noreturn").last();
+            let own = own.map_or_else(|| format!("number {number}"), str::to_owned);
+            Err(Reason::Convention(own))
         }
-    };
-    Err(Reason::Convention(refused.to_owned()))
+    }
 }
 
 fn is_noreturn(function: Ty<'_>, printed: &str) -> bool {

@@ -4,8 +4,7 @@ use cabi::{Member, Type};
 
 use crate::parse::attributes::Position;
 
-/// A member as it is declared.
-pub(crate) struct Declared {
+pub(crate) struct DeclaredMember {
     pub(crate) name: Option<String>,
     pub(crate) ty: Type,
     pub(crate) width: Option<u16>,
@@ -17,7 +16,7 @@ pub(crate) struct Declared {
     pub(crate) asked: Vec<u32>,
 }
 
-impl Declared {
+impl DeclaredMember {
     pub(crate) fn to_clang(&self) -> Member {
         self.member(self.ty.clone(), !self.packed.is_empty(), &self.asked)
     }
@@ -60,7 +59,7 @@ impl Declared {
 }
 
 /// The places to try for attributes whose place is not known.
-pub(crate) fn places(declared: &[Declared]) -> &'static [Position] {
+pub(crate) fn places(declared: &[DeclaredMember]) -> &'static [Position] {
     use Position::{Declaration, Pointee, Type, Unknown};
     let mut all = declared
         .iter()

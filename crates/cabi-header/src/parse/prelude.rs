@@ -39,11 +39,9 @@ pub(crate) fn names_of_c(text: &str) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) model: DataModel,
-    /// The language is C++.
     pub(crate) cxx: bool,
     /// Of C++: `__is_trivially_relocatable` is what calls go by.
     pub(crate) knows_calls: bool,
-    /// The target is x86-64.
     pub(crate) x86_64: bool,
     /// The arguments turn the x87 registers off.
     pub(crate) without_x87: bool,

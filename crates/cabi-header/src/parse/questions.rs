@@ -1,22 +1,28 @@
-//! What declarations do not say themselves, and a further run of clang finds out: values of expressions and macros.
+//! What declarations do not say themselves, and a further run of clang over the header finds out: values of expressions, as in `aligned`
+//! attributes, of which libclang shows the text alone, and values and types of macros, which it keeps as tokens (C17 6.10.3, object-like macros; 6.6,
+//! integer constant expressions).
 
 use std::collections::{HashMap, HashSet};
 
-use clang_sys::CXTypeKind;
+use clang_sys::{CXCursor_EnumDecl, CXCursor_VarDecl, CXTypeKind};
 
-/// What a further run says of a macro: its value and its type's kind.
-pub(crate) type MacroValue = (i128, CXTypeKind);
+use crate::clang::{Cursor, Unit};
 
-/// What reading the declarations needs to know beyond them.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Answers {
-    /// Values of expressions, as in `aligned` attributes; `None` for those that have none.
-    pub(crate) values: HashMap<String, Option<u32>>,
-    /// Values of macros; `None` for those that are no integers.
-    pub(crate) macros: HashMap<String, Option<MacroValue>>,
+/// What a further run says of the text of a question.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Answer {
+    /// Of an integer constant expression.
+    pub(crate) value: Option<i128>,
+    /// Of a macro that is one, the kind of its type.
+    pub(crate) kind: Option<CXTypeKind>,
+    /// Of a type, which may stand where the value of an expression is asked for.
+    pub(crate) align: Option<i128>,
 }
 
-/// What is to be found out for [`Answers`].
+/// The answers to what was asked, by the text of the question.
+pub(crate) type Answers = HashMap<String, Answer>;
+
+/// What reading the declarations needs to know beyond them.
 #[derive(Default, Debug)]
 pub(crate) struct Questions {
     pub(crate) values: Vec<String>,
@@ -28,5 +34,63 @@ pub(crate) struct Questions {
 impl Questions {
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty() && self.macros.is_empty()
+    }
+
+    /// The declarations that ask, each on a line of its own: what is no answer is an error there. Nothing for a name that is no macro at the end of the
+    /// header.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::from("\n");
+        for (i, asked) in self.values.iter().enumerate() {
+            // `aligned` alone is the target's greatest alignment.
+            let asked = match asked.as_str() {
+                "" => "__BIGGEST_ALIGNMENT__",
+                asked => asked,
+            };
+            text += &format!(
+                "enum {{ __cabi_value_{i} = ({asked}) }};\nenum {{ __cabi_align_{i} = _Alignof({asked}) }};\n"
+            );
+        }
+        for (i, name) in (self.values.len()..).zip(&self.macros) {
+            text += &format!(
+                "#ifdef {name}\nenum {{ __cabi_value_{i} = ({name}) }}; extern __typeof__(+({name})) __cabi_kind_{i};\n#endif\n"
+            );
+        }
+        text
+    }
+
+    /// Adds the answers in `unit`, which ends with the text of the questions, except what is `wrong`.
+    pub(crate) fn answer(
+        &self,
+        unit: &Unit<'_>,
+        wrong: impl Fn(Cursor<'_>) -> bool,
+        answers: &mut Answers,
+    ) {
+        let asked: Vec<&String> = self.values.iter().chain(&self.macros).collect();
+        let mut found = vec![Answer::default(); asked.len()];
+        let mut of = |name: &str, set: &dyn Fn(&mut Answer)| {
+            let number = name.rsplit('_').next().and_then(|i| i.parse().ok());
+            let answer = number.and_then(|i: usize| found.get_mut(i));
+            answer.into_iter().for_each(set);
+        };
+        for top in unit.cursor().children() {
+            let name = top.name();
+            if top.kind() == CXCursor_VarDecl && name.starts_with("__cabi_kind_") && !wrong(top) {
+                of(&name, &|answer| answer.kind = Some(top.ty().integer_kind()));
+            }
+            if top.kind() != CXCursor_EnumDecl {
+                continue;
+            }
+            for (constant, value) in top.enumerators() {
+                let name = constant.name();
+                if name.starts_with("__cabi_value_") && !wrong(constant) {
+                    of(&name, &|answer| answer.value = Some(value));
+                } else if name.starts_with("__cabi_align_") && !wrong(constant) {
+                    of(&name, &|answer| answer.align = Some(value));
+                }
+            }
+        }
+        for (asked, found) in asked.into_iter().zip(found) {
+            answers.entry(asked.clone()).or_insert(found);
+        }
     }
 }

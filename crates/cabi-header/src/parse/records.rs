@@ -11,7 +11,7 @@ use clang_sys::{
 
 use crate::clang::Cursor;
 use crate::parse::attributes::{Position, position};
-use crate::parse::members::{Declared, aligned_expressions, places};
+use crate::parse::members::{DeclaredMember, aligned_expressions, places};
 use crate::parse::stated::{Stated, difference, is_mismatch, mismatch};
 use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
@@ -19,17 +19,16 @@ use crate::reason::Reason;
 /// How many members a structure may have: libclang looks at all of them to give the offset of one.
 const MAX_MEMBERS: usize = 1 << 14;
 
-/// What a definition says.
-struct Definition<'u> {
+struct RecordDefinition<'u> {
     stated: Stated<'u>,
-    attributes: Attributes,
+    attributes: RecordAttributes,
     /// Of C++.
     bases: Vec<Member>,
-    declared: Vec<Declared>,
+    declared: Vec<DeclaredMember>,
 }
 
 /// Neither libclang nor the tokens say what gcc's layout needs.
-fn hidden(own: &Definition<'_>) -> Reason {
+fn hidden(own: &RecordDefinition<'_>) -> Reason {
     unsupported(
         own.stated.definition.ty(),
         "the place of an attribute, or the value of `#pragma pack`, on which gcc's layout depends, does not show in clang's",
@@ -37,7 +36,6 @@ fn hidden(own: &Definition<'_>) -> Reason {
 }
 
 impl<'u> Reader<'u> {
-    /// The record that `definition` defines.
     pub(crate) fn define(&mut self, definition: Cursor<'u>) -> Result<Type, Reason> {
         self.check_errors(definition)?;
         if definition.is_invalid() {
@@ -73,7 +71,7 @@ impl<'u> Reader<'u> {
         self.readings(&own, true)
     }
 
-    fn look_at(&mut self, definition: Cursor<'u>) -> Result<Definition<'u>, Reason> {
+    fn look_at(&mut self, definition: Cursor<'u>) -> Result<RecordDefinition<'u>, Reason> {
         let ty = definition.ty();
         let fields = ty.fields();
         let is_union = definition.kind() == CXCursor_UnionDecl;
@@ -91,13 +89,13 @@ impl<'u> Reader<'u> {
         };
         let bases = self.bases(definition)?;
         // All members are looked at before one fails, so that one run evaluates every alignment.
-        let declared: Vec<Result<Declared, Reason>> = stated
+        let declared: Vec<Result<DeclaredMember, Reason>> = stated
             .fields
             .iter()
             .map(|field| self.member(*field))
             .collect();
-        Ok(Definition {
-            attributes: Attributes::new(definition),
+        Ok(RecordDefinition {
+            attributes: RecordAttributes::new(definition),
             stated,
             bases,
             declared: declared.into_iter().collect::<Result<_, _>>()?,
@@ -106,8 +104,8 @@ impl<'u> Reader<'u> {
 
     /// The record by clang's rules, without `#pragma pack` and with each of its values that may be in force: those with the layout stated, at
     /// least one, and unless `all` not more.
-    fn readings(&mut self, own: &Definition<'u>, all: bool) -> Result<Vec<Type>, Reason> {
-        let declared = own.declared.iter().map(Declared::to_clang);
+    fn readings(&mut self, own: &RecordDefinition<'u>, all: bool) -> Result<Vec<Type>, Reason> {
+        let declared = own.declared.iter().map(DeclaredMember::to_clang);
         let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
         let plain = self.lay_out(own, &members, None);
         let is_done = plain.is_ok() && !all;
@@ -128,7 +126,7 @@ impl<'u> Reader<'u> {
     }
 
     /// The record as gcc lays it out; `clang` is what clang may have read.
-    fn as_gcc(&mut self, own: &Definition<'u>, clang: &[Type]) -> Result<Type, Reason> {
+    fn as_gcc(&mut self, own: &RecordDefinition<'u>, clang: &[Type]) -> Result<Type, Reason> {
         let refuse = |why| Err(unsupported(own.stated.definition.ty(), why));
         if self.pragmas.pack && has_pragma(own.stated.definition) {
             return refuse(
@@ -169,7 +167,7 @@ impl<'u> Reader<'u> {
     }
 
     /// What the record's own `aligned` asks for.
-    fn own_align(&mut self, own: &Definition<'u>) -> Result<u32, Reason> {
+    fn own_align(&mut self, own: &RecordDefinition<'u>) -> Result<u32, Reason> {
         let printed = own.stated.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
         let mut align = None;
@@ -182,7 +180,7 @@ impl<'u> Reader<'u> {
     /// The record with `pack` in force, if that gives it the layout stated.
     fn lay_out(
         &self,
-        own: &Definition<'u>,
+        own: &RecordDefinition<'u>,
         members: &[Member],
         pack: Option<u32>,
     ) -> Result<Type, Reason> {
@@ -205,7 +203,7 @@ impl<'u> Reader<'u> {
 
     fn builder(
         &self,
-        own: &Definition<'u>,
+        own: &RecordDefinition<'u>,
         members: &[Member],
         pack: Option<u32>,
     ) -> RecordBuilder {
@@ -228,16 +226,20 @@ impl<'u> Reader<'u> {
         Ok(())
     }
 
-    fn member(&mut self, field: Cursor<'u>) -> Result<Declared, Reason> {
+    fn member(&mut self, field: Cursor<'u>) -> Result<DeclaredMember, Reason> {
         let name = Some(field.name()).filter(|name| !name.is_empty() && !is_unnamed(name));
         let inside = |reason: Reason| {
             let name = name.as_deref().unwrap_or("<anonymous>");
             reason.inside(format!("field {name}"))
         };
         let ty = self.ty(field.ty()).map_err(inside)?;
-        let width = field
-            .is_bit_field()
-            .then(|| u16::try_from(field.bit_width()).unwrap_or(u16::MAX));
+        let width = match field.is_bit_field() {
+            true => Some(u16::try_from(field.bit_width()).map_err(|_| {
+                let why = "its width is no number of bits that is supported";
+                inside(unsupported(field.ty(), why))
+            })?),
+            false => None,
+        };
         let place = |attribute: Cursor<'u>| {
             if self.is_as_clang() {
                 Position::Declaration
@@ -262,7 +264,7 @@ impl<'u> Reader<'u> {
                 .collect::<Result<_, _>>()
                 .map_err(inside)?;
         }
-        Ok(Declared {
+        Ok(DeclaredMember {
             name,
             ty,
             width,
@@ -280,7 +282,7 @@ fn has_pragma(definition: Cursor<'_>) -> bool {
     tokens.iter().any(|token| is_pragma(&token.text))
 }
 
-impl Definition<'_> {
+impl RecordDefinition<'_> {
     fn is_transparent_to_gcc(&self) -> bool {
         let size = u64::try_from(self.stated.size).unwrap_or(0);
         let members = self.declared.iter().map(|declared| &declared.ty);
@@ -289,7 +291,7 @@ impl Definition<'_> {
 }
 
 /// The attributes of a record that change its layout or how it is passed.
-struct Attributes {
+struct RecordAttributes {
     packed: bool,
     aligned: bool,
     /// Whether libclang does not name the record.
@@ -298,7 +300,7 @@ struct Attributes {
     ms_struct: bool,
 }
 
-impl Attributes {
+impl RecordAttributes {
     fn new(definition: Cursor<'_>) -> Self {
         let kinds: Vec<_> = definition
             .children()

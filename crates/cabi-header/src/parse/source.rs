@@ -1,13 +1,12 @@
 //! How clang is run: its arguments, the text in memory, and the further runs that answer what declarations do not say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::CString;
 
-use crate::clang::{Cursor, Place, Session, Unit};
+use crate::clang::{Cursor, Session, SourcePlace, Unit};
 use crate::header_error::HeaderError;
 use crate::options::Options;
 use crate::parse::errors::Errors;
-use crate::parse::macros;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
@@ -82,48 +81,26 @@ impl<'s> Source<'s> {
             })
     }
 
-    /// Adds to `answers` what `questions` ask.
+    /// Adds to `answers` what `questions` ask, in a run with them after the text.
     pub(crate) fn answer(
         &self,
         questions: &Questions,
         answers: &mut Answers,
     ) -> Result<(), HeaderError> {
-        if !questions.values.is_empty() {
-            // libclang shows the expression of an attribute, not its value: clang computes it in a second run.
-            let mut values = self.evaluate(questions)?;
-            for expression in &questions.values {
-                let value = values.remove(expression);
-                let known = answers.values.entry(expression.clone());
-                known.or_insert(value);
-            }
-        }
-        if !questions.macros.is_empty() {
-            let (unit, wrong) = self.run_after(&macros::questions(&questions.macros))?;
-            let spoilt = Errors::with_spoilt(questions.spoilt.clone());
-            let is_wrong = |cursor: &Cursor<'_>| {
-                wrong.contains(&cursor.place().line) || spoilt.mentioned(*cursor).is_some()
-            };
-            let mut values = macros::answers(&unit, &questions.macros, is_wrong);
-            for name in &questions.macros {
-                answers.macros.insert(name.clone(), values.remove(name));
-            }
-        }
-        Ok(())
-    }
-
-    /// Parses the text with `more` after it, and says which lines of that are wrong.
-    fn run_after(&self, more: &str) -> Result<(Unit<'s>, HashSet<u32>), HeaderError> {
-        let first_line = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX);
-        let unit = self.run(more)?;
+        let first_line = self.text.lines().count();
+        let unit = self.run(&questions.text())?;
         let main = self.name.to_string_lossy();
-        let in_more = |place: &Place| place.file == main && place.line >= first_line;
-        let wrong = unit
-            .diagnostics()
-            .into_iter()
-            .filter(|diagnostic| diagnostic.is_error && in_more(&diagnostic.place))
-            .map(|diagnostic| diagnostic.place.line)
-            .collect();
-        Ok((unit, wrong))
+        let is_question =
+            |place: &SourcePlace| place.file == main && place.line as usize >= first_line;
+        let errors = unit.diagnostics().into_iter();
+        let errors = errors.filter(|one| one.is_error && is_question(&one.place));
+        let wrong: HashSet<u32> = errors.map(|one| one.place.line).collect();
+        let spoilt = Errors::with_spoilt(questions.spoilt.clone());
+        let is_wrong = |cursor: Cursor<'_>| {
+            wrong.contains(&cursor.place().line) || spoilt.mentioned(cursor).is_some()
+        };
+        questions.answer(&unit, is_wrong, answers);
+        Ok(())
     }
 
     /// The pragmas in all that `unit` read, and in arguments.
@@ -138,49 +115,6 @@ impl<'s> Source<'s> {
             }
         }
         found
-    }
-
-    /// The values of constant expressions or alignments of types; what has neither is left out.
-    fn evaluate(&self, questions: &Questions) -> Result<HashMap<String, u32>, HeaderError> {
-        let expressions = &questions.values;
-        let spoilt = Errors::with_spoilt(questions.spoilt.clone());
-        let mut more = String::from("\n");
-        for (i, expression) in expressions.iter().enumerate() {
-            // `_Alignas` takes either; one of the two lines is an error. `aligned` alone is the target's greatest alignment.
-            let value = if expression.is_empty() {
-                "__BIGGEST_ALIGNMENT__"
-            } else {
-                expression
-            };
-            more += &format!(
-                "enum {{ __cabi_value_{i} = ({value}) }};\nenum {{ __cabi_type_{i} = _Alignof({value}) }};\n"
-            );
-        }
-        let (unit, wrong) = self.run_after(&more)?;
-        let mut found = HashMap::new();
-        for constant in unit
-            .cursor()
-            .children()
-            .into_iter()
-            .flat_map(Cursor::children)
-        {
-            let (name, line) = (constant.name(), constant.place().line);
-            let index = name
-                .strip_prefix("__cabi_value_")
-                .or_else(|| name.strip_prefix("__cabi_type_"));
-            let expression = index
-                .and_then(|i| i.parse().ok())
-                .and_then(|i: usize| expressions.get(i));
-            if let (Some(expression), Ok(value)) =
-                (expression, u32::try_from(constant.enum_value()))
-                && !wrong.contains(&line)
-                && spoilt.mentioned(constant).is_none()
-            {
-                // The value's line comes first; `_Alignof` of an expression is clang's extension and means something else.
-                found.entry(expression.clone()).or_insert(value);
-            }
-        }
-        Ok(found)
     }
 }
 

@@ -98,16 +98,8 @@ impl<'u> Reader<'u> {
 /// Whether an argument or the result of `function` has a part that `is`.
 fn has(function: &Prototype, is: fn(&Type) -> bool) -> bool {
     let params = function.params.iter().map(|(_, ty)| ty);
-    params.chain([&function.ret]).any(|ty| has_part(ty, is))
-}
-
-fn has_part(ty: &Type, is: fn(&Type) -> bool) -> bool {
-    is(ty)
-        || match ty.kind() {
-            Kind::Record(record) => record.fields().iter().any(|f| has_part(f.ty(), is)),
-            Kind::Array(array) => has_part(&array.elem, is),
-            _ => false,
-        }
+    let mut all = params.chain([&function.ret]);
+    all.any(|ty| ty.contains(&|ty, _| is(ty)))
 }
 
 /// A vector that not every vector level passes alike.
@@ -138,7 +130,10 @@ fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
     for feature in features.split(',').map(str::trim) {
         // A processor replaces what was named before it.
         if let Some(cpu) = feature.strip_prefix("arch=") {
-            match CPUS.iter().find(|(_, cpus)| cpus.contains(&cpu)) {
+            match CPUS
+                .iter()
+                .find(|(_, cpus)| cpus.split(' ').any(|known| known == cpu))
+            {
                 Some((cpu, _)) => level = *cpu,
                 None => return unknown(feature),
             }
@@ -171,59 +166,19 @@ fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
 }
 
 /// What `target("arch=..")` brings, of processors that are asked for by name.
-const CPUS: [(VectorLevel, &[&str]); 3] = [
+const CPUS: [(VectorLevel, &str); 3] = [
     (
         VectorLevel::Baseline,
-        &[
-            "x86-64",
-            "x86-64-v2",
-            "core2",
-            "nehalem",
-            "westmere",
-            "silvermont",
-            "goldmont",
-            "btver1",
-            "k8",
-            "amdfam10",
-        ],
+        "x86-64 x86-64-v2 core2 nehalem westmere silvermont goldmont btver1 k8 amdfam10",
     ),
     (
         VectorLevel::Avx,
-        &[
-            "x86-64-v3",
-            "sandybridge",
-            "ivybridge",
-            "haswell",
-            "broadwell",
-            "skylake",
-            "alderlake",
-            "bdver1",
-            "bdver2",
-            "bdver3",
-            "bdver4",
-            "btver2",
-            "znver1",
-            "znver2",
-            "znver3",
-        ],
+        "x86-64-v3 sandybridge ivybridge haswell broadwell skylake alderlake bdver1 bdver2 \
+         bdver3 bdver4 btver2 znver1 znver2 znver3",
     ),
     (
         VectorLevel::Avx512,
-        &[
-            "x86-64-v4",
-            "knl",
-            "skylake-avx512",
-            "cascadelake",
-            "cooperlake",
-            "cannonlake",
-            "icelake-client",
-            "icelake-server",
-            "tigerlake",
-            "rocketlake",
-            "sapphirerapids",
-            "graniterapids",
-            "znver4",
-            "znver5",
-        ],
+        "x86-64-v4 knl skylake-avx512 cascadelake cooperlake cannonlake icelake-client \
+         icelake-server tigerlake rocketlake sapphirerapids graniterapids znver4 znver5",
     ),
 ];

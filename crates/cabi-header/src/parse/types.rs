@@ -109,11 +109,13 @@ impl<'u> Reader<'u> {
 
     /// The value of a constant expression: `None` until it is known, `Some(None)` if it has none.
     pub(crate) fn value(&mut self, expression: &str) -> Option<Option<u32>> {
-        let value = self.answers.values.get(expression).copied();
-        if value.is_none() {
+        let Some(answer) = self.answers.get(expression) else {
             self.questions.values.push(expression.to_owned());
-        }
-        value
+            return None;
+        };
+        // `_Alignof` of an expression is clang's extension and means something else.
+        let value = answer.value.or(answer.align);
+        Some(value.and_then(|value| u32::try_from(value).ok()))
     }
 
     /// The type `ty`, checked against clang's size and alignment.

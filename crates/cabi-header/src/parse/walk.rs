@@ -6,9 +6,10 @@ use cabi::{RecordRules, Type};
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty, Unit};
-use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped};
+use crate::header::{
+    Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped, Spelled,
+};
 use crate::header_error::{HeaderError, SourceError};
-use crate::location::Location;
 use crate::options::of_target;
 use crate::parse::classes::qualified_name;
 use crate::parse::diagnostics::Diagnostics;
@@ -22,6 +23,7 @@ use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
 use crate::parse::types::{Reader, is_unnamed};
+use crate::parse::written::without_place;
 use crate::reason::Reason;
 use crate::written::Written;
 
@@ -68,7 +70,7 @@ pub(crate) fn read(
         .reader
         .errors
         .unexplained()
-        .map(SourceError::of)
+        .map(SourceError::from)
         .collect();
     if unexplained.is_empty() {
         Ok((walk.found.finish(), questions))
@@ -123,7 +125,11 @@ impl<'u> Walk<'u> {
             self.note_type(cursor, cursor.underlying(), error.as_ref());
             let read = self.unless_wrong(cursor, error, |reader| reader.ty(cursor.ty()));
             let written = self.reader.written(cursor.underlying());
-            self.add_type(cursor, qualified_name(cursor), read, written, Vec::new());
+            let members = Members {
+                spelled: vec![spelled(cursor.underlying(), 0)],
+                ..Members::default()
+            };
+            self.add_type(cursor, qualified_name(cursor), read, written, members);
         } else if is_type(kind) {
             let name = cursor.ty().canonical().spelling();
             if !is_unnamed(&name) {
@@ -138,7 +144,7 @@ impl<'u> Walk<'u> {
                 // Another definition, which contradicts the first.
                 let (name, none) = (cursor.ty().canonical().spelling(), Written::Void);
                 let read = self.unless_wrong(cursor, Some(reason), |_| Ok(Type::VOID));
-                self.add_type(cursor, name, read, none, Vec::new());
+                self.add_type(cursor, name, read, none, Members::default());
             }
         } else {
             self.other(cursor, error);
@@ -183,7 +189,7 @@ impl<'u> Walk<'u> {
         self.found.header.skipped.push(Skipped {
             name,
             reason,
-            location: Location::of(cursor),
+            location: cursor.place().location(),
         });
     }
 
@@ -215,7 +221,7 @@ impl<'u> Walk<'u> {
     }
 
     fn note_as(&mut self, name: String, cursor: Cursor<'u>, kind: DeclaredKind) {
-        let location = Location::of(cursor);
+        let location = cursor.place().location();
         let in_text = location.file == self.main;
         if in_text || matches!(kind, DeclaredKind::FunctionType(_)) {
             self.found.header.declared.push(Declared {
@@ -247,7 +253,10 @@ impl<'u> Walk<'u> {
         let Some(name) = name else { return };
         let read = self.unless_wrong(cursor, error, |reader| reader.ty(ty));
         let (written, members) = if kind == CXCursor_EnumDecl {
-            (self.reader.written(cursor.integer_type()), Vec::new())
+            (
+                self.reader.written(cursor.integer_type()),
+                Members::default(),
+            )
         } else {
             (Written::Named(name.clone()), self.members(cursor, &read))
         };
@@ -255,18 +264,24 @@ impl<'u> Walk<'u> {
     }
 
     /// The members of a record as written, one for each of the fields that `read` has.
-    fn members(&mut self, record: Cursor<'u>, read: &Result<Type, Reason>) -> Vec<Written> {
+    fn members(&mut self, record: Cursor<'u>, read: &Result<Type, Reason>) -> Members {
         let Some(ours) = read.as_ref().ok().and_then(Type::as_record) else {
-            return Vec::new();
+            return Members::default();
         };
         let fields = record.ty().fields();
         // Base classes come first.
         let n_bases = ours.fields().len().saturating_sub(fields.len());
-        let bases = ours.fields().iter().take(n_bases);
-        let mut members: Vec<Written> =
-            bases.map(|base| Written::Type(base.ty().clone())).collect();
+        let mut members = Members::default();
+        for base in ours.fields().iter().take(n_bases) {
+            members.written.push(Written::Type(base.ty().clone()));
+            members.spelled.push(Spelled {
+                ty: base.ty().to_string(),
+                members: Vec::new(),
+            });
+        }
         for field in fields {
-            members.push(self.reader.written(field.ty()));
+            members.written.push(self.reader.written(field.ty()));
+            members.spelled.push(spelled(field.ty(), 0));
         }
         members
     }
@@ -287,7 +302,7 @@ impl<'u> Walk<'u> {
                     value,
                     ty,
                     enumeration: name.to_owned(),
-                    location: Location::of(cursor),
+                    location: cursor.place().location(),
                 });
             }
         }
@@ -299,15 +314,17 @@ impl<'u> Walk<'u> {
         name: String,
         read: Result<Type, Reason>,
         written: Written,
-        members: Vec<Written>,
+        members: Members,
     ) {
-        let location = Location::of(cursor);
+        let location = cursor.place().location();
+
         let read = match read {
             Ok(ty) => Ok(NamedType {
                 name,
                 ty,
                 written,
-                members,
+                members: members.written,
+                spelled: members.spelled,
                 location,
             }),
             Err(reason) => Err(Skipped {
@@ -332,9 +349,43 @@ impl<'u> Walk<'u> {
         let read = read.map_err(|reason| Skipped {
             name,
             reason,
-            location: Location::of(cursor),
+            location: cursor.place().location(),
         });
         self.found.add_function(key, read);
+    }
+}
+
+/// The members of a record as they are written, and as clang spells their types.
+#[derive(Default)]
+struct Members {
+    written: Vec<Written>,
+    spelled: Vec<Spelled>,
+}
+
+/// `ty` as clang spells it, and the members of a record without a name that it is, or has as elements.
+fn spelled(ty: Ty<'_>, depth: u16) -> Spelled {
+    let text = prelude::names_of_c(&ty.spelling());
+    let bare = without_place(&text);
+    if bare == text {
+        return Spelled {
+            ty: text,
+            members: Vec::new(),
+        };
+    }
+    let mut record = ty.canonical();
+    while [CXType_ConstantArray, CXType_IncompleteArray].contains(&record.kind()) {
+        record = record.array_element();
+    }
+    let fields = match record.kind() == CXType_Record && depth < cabi::MAX_DEPTH {
+        true => record.fields(),
+        false => Vec::new(),
+    };
+    let members = fields.into_iter();
+    Spelled {
+        ty: bare,
+        members: members
+            .map(|field| spelled(field.ty(), depth + 1))
+            .collect(),
     }
 }
 

@@ -113,6 +113,21 @@ fn is_float32(ty: Ty<'_>) -> bool {
     false
 }
 
+/// `spelling` with `{..}` for where clang says that a type without a name is declared: `struct (unnamed struct at header.h:1:2)`, in a record with a name
+/// `struct outer::(anonymous at header.h:1:2)`.
+pub(crate) fn without_place(spelling: &str) -> String {
+    let marks = ["(unnamed ", "(anonymous "].iter();
+    let from = marks.filter_map(|mark| spelling.find(mark)).min();
+    let parts = from.and_then(|from| spelling.split_at_checked(from));
+    let Some((before, (_, after))) =
+        parts.and_then(|(before, rest)| Some((before, rest.split_once(')')?)))
+    else {
+        return spelling.to_owned();
+    };
+    let keyword = before.rfind(' ').and_then(|at| before.get(..=at));
+    format!("{}{{..}}{after}", keyword.unwrap_or(""))
+}
+
 const FUNCTIONS: [CXTypeKind; 2] = [CXType_FunctionProto, CXType_FunctionNoProto];
 
 /// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost the alignments of its typedefs. Canonical

@@ -354,7 +354,6 @@ fn member(field: &Field) -> Member {
         .fold(member, Member::aligned)
 }
 
-/// Whether `built` has the layout that `record`, of type `ty`, has.
 fn has_layout(built: &Type, record: &Record, ty: &Type) -> bool {
     let offsets = |record: &Record| {
         record

@@ -34,7 +34,7 @@ pub fn read_with(text: &str, options: &Options) -> Option<Header> {
 /// Ends a test where there is no libclang, which fails where it is required.
 macro_rules! needs_libclang {
     () => {
-        if support::read("").is_none() {
+        if crate::support::read("").is_none() {
             return;
         }
     };

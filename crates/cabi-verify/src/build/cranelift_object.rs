@@ -32,11 +32,11 @@ pub(crate) fn ours(symbol: &str) -> String {
 }
 
 impl CraneliftObject {
-    /// An object file without functions yet. The buffers of callees are at `places`.
+    /// An object file without functions yet. The buffers of callees are at `cabi_places`.
     ///
     /// # Errors
     /// What Cranelift, as it was built, does not have.
-    pub(crate) fn new(vectors: VectorLevel, target: &Target, places: &str) -> Result<Self, String> {
+    pub(crate) fn new(vectors: VectorLevel, target: &Target) -> Result<Self, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let mut flags = settings::builder();
         for (name, value) in [
@@ -70,7 +70,7 @@ impl CraneliftObject {
         };
         let builder = ObjectBuilder::new(isa, "sides", Box::new(libcalls));
         let mut module = ObjectModule::new(builder.map_err(|error| text(&error))?);
-        let places = module.declare_data(places, Linkage::Import, false, false);
+        let places = module.declare_data("cabi_places", Linkage::Import, false, false);
         Ok(Self {
             places: places.map_err(|error| text(&error))?,
             module,
@@ -145,7 +145,11 @@ impl CraneliftObject {
         self.data("cabi_rows", table, |module, data| {
             let values = module.declare_data_in_data(values, data);
             for (i, (call, starts)) in calls.iter().zip(&starts).enumerate() {
-                let at = |word: usize| u32::try_from(i * ROW + 8 * word).unwrap_or(u32::MAX);
+                let at = |word: usize| {
+                    let at = u32::try_from(i * ROW + 8 * word);
+                    debug_assert!(at.is_ok(), "rows of more than 4 GiB");
+                    at.unwrap_or(u32::MAX)
+                };
                 for (word, name) in [(0, &call.callee), (1, &call.caller)] {
                     let id = function(module, name)?;
                     let function = module.declare_func_in_data(id, data);
@@ -206,8 +210,7 @@ mod tests {
         let large = large.build(&DataModel::LP64).expect("a record");
         let refused = FnSig::new([large], Type::VOID).convention(&X86_64_WIN64);
         let mut object =
-            CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX, "cabi_places")
-                .expect("a module");
+            CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX).expect("a module");
         let call = Direction::Call;
         assert!(object.add(call, "refused", &refused, &[0], 0).is_err());
         let plain = FnSig::new([Type::I32], Type::VOID);

@@ -55,16 +55,10 @@ impl Installed {
                 .as_deref()
                 .map_or_else(|| commands.to_vec(), |one| vec![one]);
             let mut why = String::new();
-            let found =
-                commands
-                    .iter()
-                    .find_map(|command| match Reference::new(name, command, limit) {
-                        Ok(reference) => Some(reference),
-                        Err(reason) => {
-                            why = reason;
-                            None
-                        }
-                    });
+            let found = commands.iter().find_map(|command| {
+                let reference = Reference::new(name, command, limit);
+                reference.map_err(|reason| why = reason).ok()
+            });
             match found {
                 Some(reference) => bench.references.push(reference),
                 None => bench.absent.push((name, why)),

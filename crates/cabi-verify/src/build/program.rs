@@ -61,8 +61,10 @@ impl Program {
         for (i, file) in files.iter().enumerate() {
             let (source, object) = (path(format!("part{i}.c")), path(format!("part{i}.o")));
             write(source.as_ref(), file.source)?;
-            let fixed = ["-std=gnu2x", "-c", "-o", &object, &source];
-            file.by.run(&[&fixed[..], &file.flags].concat())?;
+            // The source last: flags may say what it is written in.
+            let fixed = ["-c", "-o", &object, &source];
+            file.by
+                .run(&[&["-std=gnu2x"], &file.flags[..], &fixed].concat())?;
             link.push(object);
         }
         let mut made_by = String::new();

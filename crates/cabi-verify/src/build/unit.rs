@@ -140,7 +140,7 @@ impl<'a> Unit<'a> {
     /// What the names of case `at` start with in the file.
     fn prefix(&self, at: usize) -> String {
         match self.cases.get(at).and_then(|one| one.own) {
-            Some(own) if !own.text.declared.is_empty() => format!("c{at}_"),
+            Some(own) if !own.text.names.is_empty() => format!("c{at}_"),
             _ => String::new(),
         }
     }
@@ -148,20 +148,20 @@ impl<'a> Unit<'a> {
     /// The file that the lines of case `at` are of, to the compiler: so its messages name the case.
     fn file(&self, at: usize) -> Cow<'_, str> {
         match self.cases.get(at).and_then(|one| one.own) {
-            Some(own) if own.text.declared.is_empty() => Cow::from(&own.block.name),
+            Some(own) if own.text.names.is_empty() => Cow::from(&own.block.name),
             _ => Cow::from(format!("case-{at}")),
         }
     }
 
-    /// The translation unit of the cases with these indices, with the sides that are asked for.
-    pub(crate) fn text(&self, chosen: &[usize], sides: c::Sides) -> String {
+    /// The translation unit of the cases with these indices.
+    pub(crate) fn text(&self, chosen: &[usize]) -> String {
         let mut text = format!("{TRUNCATION}{FRAME}{}", self.declarations);
         for &at in chosen {
             let Some(UnitCase { case, own }) = self.cases.get(at) else {
                 continue;
             };
             let prefix = self.prefix(at);
-            let body = c::sides(case, &prefix, self.values, sides);
+            let body = c::sides(case, &prefix, self.values);
             let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
             match own {
                 Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
@@ -176,15 +176,15 @@ impl<'a> Unit<'a> {
 
     /// Compiles the cases with these indices, which must all be accepted.
     fn compile_all(&self, chosen: &[usize]) -> Result<Built, ReferenceError> {
-        let text = self.text(chosen, c::Sides::Both);
-        self.reference.build(&text, &self.flags_for(self.reference))
+        let text = self.text(chosen);
+        self.reference.build(&text, &self.build_flags())
     }
 
-    /// The flags for the compiler `by`, with which it says everything it refuses at once.
-    pub(crate) fn flags_for(&self, by: &Reference) -> Vec<&'a str> {
+    /// The flags with which it says everything it refuses at once.
+    pub(crate) fn build_flags(&self) -> Vec<&'a str> {
         let mut flags = vec!["-fno-lto"];
         flags.extend(&self.flags);
-        if by.name() == "clang" {
+        if self.reference.name() == "clang" {
             flags.push("-ferror-limit=0");
         }
         flags

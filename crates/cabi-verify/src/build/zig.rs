@@ -82,7 +82,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Both sides of cases, compiled by Zig.
+/// Callers and callees of cases, compiled by Zig.
 #[derive(Debug)]
 pub struct CompiledZig {
     pub(crate) built: Built,

@@ -12,9 +12,8 @@ use crate::emit::c::{Images, is_widened};
 use crate::header::MAX_ARGUMENTS;
 use crate::pattern::{Pattern, Values, images};
 use cabi::{FnAbi, FnSig, Type};
-use clif_cabi::cranelift_module::Module;
-use clif_cabi::{Lowering, NotLowered};
-use clif_cabi_jit::{Engine, Settings};
+use clif_cabi::NotLowered;
+use clif_cabi_jit::Settings;
 
 use crate::case::Entry;
 use crate::emit::cranelift::{Mutation, VARIANTS};
@@ -22,21 +21,20 @@ use crate::run::guard::{GuardedBuffers, Side};
 use crate::run::loaded::{LoadedCode, Promise};
 use crate::run::{BUFFER, HERE};
 
-mod cranelift_side;
+mod engine;
 mod engine_settings;
 mod registers_at_call;
 mod run_time;
-mod shared_engine;
 #[cfg(test)]
 mod tests;
 
 pub use crate::case::Direction;
 pub use crate::verdict::{Difference, Fault, Refusal, Value, Verdict};
-use cranelift_side::{Code, Import};
+pub use engine::SharedEngine;
+use engine::{Ways, observed};
 pub use engine_settings::all_settings;
 pub(crate) use engine_settings::settings_without_verifier;
 use registers_at_call::{check_call, check_return, check_widened};
-pub use shared_engine::SharedEngine;
 
 /// What the cases of one process share.
 #[derive(Debug)]
@@ -111,15 +109,12 @@ pub fn observe(
     tell: impl FnOnce(FnSig) -> FnSig,
     mutation: Mutation,
 ) -> Result<usize, Fault> {
+    let ways = match mutation.stub.is_some() || mutation.func.is_some() {
+        true => Ways::Compiled,
+        false => Ways::All,
+    };
     let plan = CallCase::new(case, sig, tell, index)?;
-    let mut engine = Engine::new(harness.settings)?;
-    let lower = Lowering::new(engine.isa())?;
-    let made = every_variant(harness, &plan, &mut engine, &lower, direction, mutation);
-    let made = made.map_err(|fault| needed(fault, &plan, direction))?;
-    if mutation.stub.is_some() || mutation.func.is_some() {
-        return Ok(made);
-    }
-    Ok(made + at_run_time(harness, &plan, direction)?)
+    observed(harness, plan, direction, ways, mutation)
 }
 
 /// Runs a case by an invoker or a closure alone; no calls where that is no function of the signature.
@@ -131,49 +126,14 @@ pub fn observe_at_run_time(
     direction: Direction,
     tell: impl FnOnce(FnSig) -> FnSig,
 ) -> Result<usize, Fault> {
-    at_run_time(harness, &CallCase::new(case, sig, tell, index)?, direction)
-}
-
-fn at_run_time(
-    harness: &Harness<'_>,
-    plan: &CallCase,
-    direction: Direction,
-) -> Result<usize, Fault> {
-    let made = run_time::Maker::new(harness, direction)?.code(harness, plan);
-    let Some(code) = made.map_err(|fault| needed(fault, plan, direction))? else {
-        return Ok(0);
-    };
-    let rounds = rounds(plan);
-    for round in &rounds {
-        code.execute(harness, plan, round)?;
-    }
-    Ok(rounds.len())
-}
-
-/// Builds the code of each variant, and executes all of them in each round.
-fn every_variant(
-    harness: &Harness<'_>,
-    plan: &CallCase,
-    engine: &mut Engine,
-    lower: &Lowering,
-    direction: Direction,
-    mutation: Mutation,
-) -> Result<usize, Fault> {
-    let import = Import::declare(harness, plan, engine, lower, direction)?;
-    let mut all = Vec::new();
-    for variant in 0..VARIANTS {
-        let code = Code::build(harness, plan, engine, lower, import, variant, mutation)?;
-        all.push(code);
-    }
-    engine.finalize()?;
-    let mut n = 0;
-    for round in rounds(plan) {
-        for code in &all {
-            code.execute(harness, plan, engine, &round)?;
-            n += 1;
-        }
-    }
-    Ok(n)
+    let plan = CallCase::new(case, sig, tell, index)?;
+    observed(
+        harness,
+        plan,
+        direction,
+        Ways::AtRunTime,
+        Mutation::default(),
+    )
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
@@ -392,22 +352,35 @@ fn from_c(
     Ok(())
 }
 
-/// The cases that `reference` can be asked, those of one vector level together; the others go to `not_run` with the reason.
+/// The cases that `reference` can be asked of those of this machine, those of one vector level together; the others go to `not_run` with the reason.
 pub fn admitted<'a>(
     subjects: &'a [Subject],
+    reference: &Reference,
+    mut not_run: impl FnMut(&str, &str),
+) -> Vec<Vec<Entry<'a>>> {
+    let (here, others): (Vec<_>, Vec<_>) =
+        subjects.iter().partition(|subject| subject.target == HERE);
+    for case in others.iter().flat_map(|subject| &subject.cases) {
+        not_run(&case.name, &format!("not a signature of {}", HERE.name()));
+    }
+    levels(here, reference, not_run)
+}
+
+/// The cases of `subjects` that `reference` can be asked, those of one vector level together; the others go to `not_run` with the reason.
+pub fn levels<'a>(
+    subjects: impl IntoIterator<Item = &'a Subject>,
     reference: &Reference,
     mut not_run: impl FnMut(&str, &str),
 ) -> Vec<Vec<Entry<'a>>> {
     let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
     for subject in subjects {
         for case in &subject.cases {
-            if subject.target != HERE {
-                not_run(&case.name, &format!("not a signature of {}", HERE.name()));
-            } else if let Err(why) = reference.admits(&subject.block) {
-                not_run(&case.name, &why);
-            } else {
-                let level = levels.entry(&subject.block.features).or_default();
-                level.push((subject, case));
+            match reference.admits(&subject.block) {
+                Ok(()) => {
+                    let level = levels.entry(&subject.block.features).or_default();
+                    level.push((subject, case));
+                }
+                Err(why) => not_run(&case.name, &why),
             }
         }
     }

@@ -1,10 +1,9 @@
 //! Layout as compilers have it: `sizeof`, the alignment as a member, `offsetof` of every member however deep, and the bits of every
 //! bit-field.
 //!
-//! On this machine a reference compiler compiles one program for many blocks, which prints what it finds; a bit-field's bits are those that
-//! change when it is set to all ones in an object of zeros. For targets that cannot run here the same facts become static assertions
-//! ([`assertions`]), all but the bits, which no constant expression of C sees; there libclang's own bit offsets are compared when the
-//! block is read. A table of data ([`ask_data`]) is for compilers whose flags may change even the calls of such a program.
+//! A reference compiler writes a table of data ([`ask_data`]), which is read and not run: so compilers for other targets are asked as well, and
+//! flags may change even the calls of a program. A bit-field's bits are those that change when it is initialized with all ones in an object of zeros. Some compilers
+//! initialize other bits than they assign: a program says what is assigned ([`ask`]).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +13,7 @@ use cabi::{Kind, Type};
 use crate::build::{ProgramTarget, Reference, ReferenceError, feature_flags};
 use crate::case::Subject;
 use crate::emit::c::main_program::{MEMORY_FUNCTIONS, WINDOWS};
-use crate::emit::c::{scoped, variables};
+use crate::emit::c::variables;
 use crate::pattern::hex;
 
 #[cfg(has_calls)]
@@ -87,28 +86,27 @@ enum How {
     },
 }
 
-/// What is to be asked about `subjects`, in order.
-pub fn facts(subjects: &[&Subject]) -> Vec<Fact> {
-    subjects
+/// What is to be asked about `subject`, in order.
+pub fn facts(subject: &Subject) -> Vec<Fact> {
+    let questions = questions(subject);
+    let probes = questions
         .iter()
-        .flat_map(|subject| probes(subject))
-        .map(|probe| probe.fact)
-        .collect()
+        .flat_map(|question| ask_about(&subject.block.name, question));
+    probes.map(|probe| probe.fact).collect()
 }
 
-/// What `reference` says to the facts of `subjects`, which must all be of its target's C: one answer for each of [`facts`]. The program is one of
-/// `programs`, or of this machine.
+/// What `reference` says to the facts of `subject` in a program that sets bit-fields: one answer for each of [`facts`]. The program is one of `programs`, or of
+/// this machine.
 ///
 /// # Errors
 /// [`ReferenceError`] if it refuses the program or the program does not run.
 pub fn ask(
     reference: &Reference,
     programs: Option<&ProgramTarget>,
-    subjects: &[&Subject],
+    subject: &Subject,
 ) -> Result<Vec<Option<Answer>>, ReferenceError> {
-    let text = asking(subjects);
-    let features = subjects.first().map(|one| one.block.features.as_slice());
-    let flags = feature_flags(features.unwrap_or_default());
+    let text = asking(subject);
+    let flags = feature_flags(&subject.block.features);
     let output = match programs {
         None => reference.execute(&format!("{text}{PRINTING}"), &flags)?,
         Some(target) => {
@@ -118,97 +116,32 @@ pub fn ask(
             target.execute(&[&main.object, &asking.object])?
         }
     };
-    Ok(read_answers(&output, &facts(subjects)))
+    Ok(read_answers(&output, &facts(subject)))
 }
 
 /// The text of C that asks: `cabi_layout` answers one fact after the other.
-fn asking(subjects: &[&Subject]) -> String {
-    let mut text = format!("{MEMORY_FUNCTIONS}{SHARED}");
-    let mut calls = String::new();
+fn asking(subject: &Subject) -> String {
+    let code = &subject.block.code;
+    let mut text =
+        format!("{MEMORY_FUNCTIONS}{SHARED}{code}CABI_SHARED void cabi_layout(void) {{\n");
     let mut n = 0;
-    for (i, subject) in subjects.iter().enumerate() {
-        let mut body = format!("static void cabi_layout_{i}(void) {{\n");
-        for question in questions(subject) {
-            let _ = writeln!(body, "  {{ static {};", question.declaration);
-            for probe in ask_about(&subject.block.name, &question) {
-                let _ = match probe.how {
-                    How::Constant(expression) => {
-                        writeln!(body, "  cabi_number({n}, (long)({expression}));")
-                    }
-                    How::Set { variable, path, .. } => writeln!(
-                        body,
-                        "  __builtin_memset(&{variable}, 0, sizeof {variable}); {variable}.{path} -= 1; cabi_bits({n}, &{variable}, sizeof {variable});"
-                    ),
-                };
-                n += 1;
-            }
-            body.push_str("  }\n");
-        }
-        body.push_str("}\n");
-        text.push_str(&scoped(subject, &format!("c{i}_"), &body));
-        let _ = writeln!(calls, "  cabi_layout_{i}();");
-    }
-    let _ = writeln!(text, "CABI_SHARED void cabi_layout(void) {{\n{calls}}}");
-    text
-}
-
-/// Has `reference` check the facts of `subjects` by static assertions for the target that `flags` name; returns its messages about those that do not hold.
-/// With `off` every number is wrong by that many bytes: the negative control.
-///
-/// # Errors
-/// [`ReferenceError`] if it refuses the text for another reason.
-pub fn assertions(
-    reference: &Reference,
-    flags: &[&str],
-    subjects: &[&Subject],
-    off: u64,
-) -> Result<Vec<String>, ReferenceError> {
-    let mut text = String::new();
-    for (i, subject) in subjects.iter().enumerate() {
-        let mut body = String::new();
-        for question in questions(subject) {
-            let _ = writeln!(
-                body,
-                "extern {};",
-                question
-                    .declaration
-                    .replace(VARIABLE, &format!("{VARIABLE}{i}_"))
-            );
-            for probe in ask_about(&subject.block.name, &question) {
-                if let (How::Constant(expression), Answer::Bytes(bytes)) =
-                    (probe.how, probe.fact.ours)
-                {
-                    let expression = expression.replace(VARIABLE, &format!("{VARIABLE}{i}_"));
-                    let message = format!("{}: {}", subject.block.name, probe.fact.what);
-                    let _ = writeln!(
-                        body,
-                        "_Static_assert(({expression}) == {}, \"{message}\");",
-                        bytes + off
-                    );
+    for question in questions(subject) {
+        let _ = writeln!(text, "  {{ static {};", question.declaration);
+        for probe in ask_about(&subject.block.name, &question) {
+            let _ = match probe.how {
+                How::Constant(expression) => {
+                    writeln!(text, "  cabi_number({n}, (long)({expression}));")
                 }
-            }
+                How::Set { variable, path, .. } => writeln!(
+                    text,
+                    "  __builtin_memset(&{variable}, 0, sizeof {variable}); {variable}.{path} -= 1; cabi_bits({n}, &{variable}, sizeof {variable});"
+                ),
+            };
+            n += 1;
         }
-        text.push_str(&scoped(subject, &format!("c{i}_"), &body));
+        text.push_str("  }\n");
     }
-    match reference.check(&text, flags) {
-        Ok(_) => Ok(Vec::new()),
-        Err(error) => failed_assertions(error),
-    }
-}
-
-/// The assertions that do not hold, if the compiler reports no other error.
-fn failed_assertions(error: ReferenceError) -> Result<Vec<String>, ReferenceError> {
-    let messages = error.messages().unwrap_or_default().lines();
-    let failed = |line: &str| {
-        let (_, rest) = line.split_once("static assertion failed")?;
-        Some(rest.trim_start_matches(':').trim().to_owned())
-    };
-    let errors = messages.filter(|line| line.contains("error:"));
-    let failed: Option<Vec<String>> = errors.map(failed).collect();
-    match (&error, failed) {
-        (ReferenceError::Refused { .. }, Some(failed)) => Ok(failed),
-        _ => Err(error),
-    }
+    text + "}\n"
 }
 
 /// What the text that asks and the one that prints share: both may be of different conventions.
@@ -231,13 +164,6 @@ CABI_SHARED void cabi_bits(int n, void *object, unsigned long long size) {
 }
 int main(void) { cabi_layout(); return 0; }
 "#;
-
-fn probes(subject: &Subject) -> Vec<Probe> {
-    questions(subject)
-        .iter()
-        .flat_map(|question| ask_about(&subject.block.name, question))
-        .collect()
-}
 
 /// Every named type of the block, and those of its parameters and results that are none of these.
 fn questions(subject: &Subject) -> Vec<Question> {

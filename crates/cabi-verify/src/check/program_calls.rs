@@ -7,10 +7,9 @@ use cabi::{Convention, FnSig, Policy, VectorLevel};
 
 use super::calls::{CallCase, Direction, check_seen, check_widened_in, needed, rounds};
 use crate::build::cranelift_object::{CraneliftObject, ours};
-use crate::build::{Built, ProgramTarget, Reference, ReferenceError, Unit};
+use crate::build::{ProgramTarget, ReferenceError};
 use crate::case::Case;
-use crate::emit::c::Sides;
-use crate::emit::c::main_program::{CALLEE_FRAME, ProgramCall};
+use crate::emit::c::main_program::ProgramCall;
 use crate::pattern::{Values, images};
 use crate::run::program::Written;
 use crate::scratch::Scratch;
@@ -30,34 +29,14 @@ pub enum Pair {
 pub struct ProgramCases<'a> {
     /// Whose program it is.
     pub target: &'a ProgramTarget,
-    /// Object files of C with both sides of all cases, or one file for each side.
-    pub objects: &'a [&'a Path],
+    /// The object file of C with both sides of all cases.
+    pub object: &'a Path,
     /// The cases, each with the symbol of its callee.
     pub cases: &'a [(&'a Case, String)],
     /// The compilers' choices.
     pub policy: Policy,
     /// Told to Cranelift instead of each case's own convention: a broken one must show.
     pub convention: Option<&'static Convention>,
-}
-
-/// The sides of the cases of `unit` as two files: callers by its own compiler, callees by `callees` with `flags` before the unit's.
-///
-/// # Errors
-/// [`ReferenceError`]: a compiler that refuses a side.
-pub fn in_two_files(
-    unit: &Unit<'_>,
-    callees: &Reference,
-    flags: &[&str],
-) -> Result<[Built; 2], ReferenceError> {
-    let build = |by: &Reference, sides: Sides, flags: &[&str]| {
-        let flags = [flags, &unit.flags_for(by)].concat();
-        let text = unit.text(&unit.all(), sides);
-        by.clone().for_programs().build(&text, &flags)
-    };
-    Ok([
-        build(unit.reference, Sides::Caller, &[])?,
-        build(callees, Sides::Callee, &[flags, &CALLEE_FRAME].concat())?,
-    ])
 }
 
 impl ProgramCases<'_> {
@@ -85,8 +64,7 @@ impl ProgramCases<'_> {
         let folder = Scratch::new().map_err(io())?;
         let path = folder.path().join("ours.o");
         std::fs::write(&path, object).map_err(io())?;
-        let objects = [self.objects, &[&*path]].concat();
-        let mut written = self.target.run(&objects, n_calls)?.into_iter();
+        let mut written = self.target.run(&[self.object, &path], n_calls)?.into_iter();
         let mut verdict = |pair: Pair, plan: &Result<CallCase, Fault>| match plan {
             Ok(plan) => {
                 let checked =
@@ -109,11 +87,7 @@ impl ProgramCases<'_> {
     fn object(&self, pairs: &[Pair]) -> Result<Made, String> {
         let vectors = self.cases.first();
         let vectors = vectors.map_or(VectorLevel::Baseline, |(case, _)| case.vectors);
-        let places = match self.objects.len() {
-            1 => "cabi_places",
-            _ => "cabi_callee_places",
-        };
-        let mut object = CraneliftObject::new(vectors, &self.target.target, places)?;
+        let mut object = CraneliftObject::new(vectors, &self.target.target)?;
         let (mut calls, mut all) = (Vec::new(), Vec::new());
         for pair in pairs {
             let mut plans = Vec::new();

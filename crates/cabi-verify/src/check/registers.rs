@@ -17,8 +17,6 @@ use crate::run::loaded::{LoadedCode, Promise};
 mod assembly;
 mod compare;
 mod register_file;
-#[cfg(test)]
-mod tests;
 mod whereabouts;
 
 use assembly::{BYTES, Dumping, Load, Returning, STACK};
@@ -56,7 +54,7 @@ impl<'h> Probe<'h> {
         }
     }
 
-    /// The same, content with al as psABI 3.2.3 wants it: an upper bound of the vector registers used, at most 8. gcc and clang say how many they are.
+    /// This probe, content with al as psABI 3.2.3 wants it: an upper bound of the vector registers used, at most 8. gcc and clang say how many they are.
     pub fn with_al_as_bound(self) -> Self {
         Self {
             al_is_bound: true,

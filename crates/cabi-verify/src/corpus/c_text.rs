@@ -1,23 +1,20 @@
 //! C text cut into declarations: which names it declares, and the parts of each prototype.
 //!
 //! The reference compiler's own text is what a compiler must be asked with, so prototypes are not printed anew from types. To put many blocks into one
-//! file, the names each declares are renamed by macros ([`CText::declared`]); to declare variables for the arguments, the text of each
+//! file, the names each declares are renamed by macros ([`CText::names`]); to declare variables for the arguments, the text of each
 //! parameter is needed ([`Function::params`]). That takes C's brackets and a few keywords, not its grammar; what types mean, libclang says.
-
-#[cfg(test)]
-mod tests;
 
 /// What a C text declares.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CText {
-    /// Tags, typedefs, enumerators and functions, each once.
-    pub declared: Vec<String>,
+    /// Its names, each once: of what it declares, of members and parameters too.
+    pub names: Vec<String>,
     /// The prototypes in order.
     pub functions: Vec<Function>,
 }
 
 /// A prototype as it is written.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Function {
     /// Its name.
     pub name: String,
@@ -50,24 +47,36 @@ impl Function {
 /// # Example
 /// ```
 /// let text = cabi_verify::corpus::c_text::read("typedef int n; struct s { n a; };\nstruct s f(n, struct s x, ...);");
-/// assert_eq!(text.declared, ["n", "s", "f"]);
+/// assert_eq!(text.names, ["n", "s", "a", "f", "x"]);
 /// assert_eq!((text.functions[0].result.as_str(), text.functions[0].list.as_str()), ("struct s", "n, struct s x, ..."));
 /// assert_eq!(text.functions[0].params, ["n", "struct s x"]);
 /// ```
 pub fn read(text: &str) -> CText {
     let tokens = tokens(text);
     let mut out = CText::default();
-    let mut start = 0;
-    let mut depth = 0_i32;
+    for token in without_attributes(&tokens) {
+        let is_of_c = token.text.starts_with('_') || KEYWORDS.contains(&token.text);
+        if token.is_name() && !is_of_c && !out.names.iter().any(|known| known == token.text) {
+            out.names.push(token.text.to_owned());
+        }
+    }
+    let (mut start, mut depth) = (0, 0_i32);
     for (i, token) in tokens.iter().enumerate() {
         depth += token.nesting();
         if depth == 0 && token.text == ";" {
-            declaration(text, tokens.get(start..i).unwrap_or_default(), &mut out);
+            prototype(text, tokens.get(start..i).unwrap_or_default(), &mut out);
             start = i + 1;
         }
     }
     out
 }
+
+/// Words of C that declarations are made of, but those that begin with `_`.
+const KEYWORDS: [&str; 20] = [
+    "char", "const", "double", "enum", "extern", "float", "inline", "int", "long", "restrict",
+    "short", "signed", "sizeof", "static", "struct", "typedef", "union", "unsigned", "void",
+    "volatile",
+];
 
 /// Cuts a list at its top-level commas: the types of unnamed arguments.
 pub fn split_list(text: &str) -> Vec<String> {
@@ -135,25 +144,6 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
     out
 }
 
-/// Notes what one declaration, without its `;`, declares.
-fn declaration(text: &str, all: &[Token<'_>], out: &mut CText) {
-    let tokens = without_attributes(all);
-    tags_and_enumerators(&tokens, out);
-    if tokens.first().is_some_and(|first| first.text == "typedef") {
-        if let Some(name) = typedef_name(&tokens) {
-            declare(name, out);
-        }
-    } else if let Some(i) = function_name(&tokens) {
-        prototype(text, all, &tokens, i, out);
-    }
-}
-
-fn declare(name: &str, out: &mut CText) {
-    if !out.declared.iter().any(|known| known == name) {
-        out.declared.push(name.to_owned());
-    }
-}
-
 /// `tokens` without `__attribute__((...))` and `_Alignas(...)`.
 fn without_attributes<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
     let mut out = Vec::new();
@@ -181,61 +171,6 @@ fn group_end(tokens: &[Token<'_>], i: usize) -> usize {
     tokens.len()
 }
 
-fn tags_and_enumerators(tokens: &[Token<'_>], out: &mut CText) {
-    for (i, token) in tokens.iter().enumerate() {
-        if !matches!(token.text, "struct" | "union" | "enum") {
-            continue;
-        }
-        let tag = tokens.get(i + 1).filter(|next| next.is_name());
-        if let Some(tag) = tag {
-            declare(tag.text, out);
-        }
-        if token.text != "enum" {
-            continue;
-        }
-        // After the tag there may be `: type` before the enumerators.
-        let open = tokens
-            .iter()
-            .enumerate()
-            .skip(i)
-            .find(|(_, t)| matches!(t.text, "{" | ";" | ")" | ","));
-        let Some((open, _)) = open.filter(|(_, t)| t.text == "{") else {
-            continue;
-        };
-        let body = tokens
-            .get(open..group_end(tokens, open))
-            .unwrap_or_default();
-        for pair in body.windows(2) {
-            if let [before, name] = pair
-                && matches!(before.text, "{" | ",")
-                && name.is_name()
-            {
-                declare(name.text, out);
-            }
-        }
-    }
-}
-
-/// The name in `(*name)`, or else the last name outside of brackets.
-fn typedef_name<'a>(tokens: &[Token<'a>]) -> Option<&'a str> {
-    let mut depth = 0;
-    let mut last = None;
-    for (i, token) in tokens.iter().enumerate() {
-        if let [open, star, name, close] = tokens.get(i..i + 4).unwrap_or_default()
-            && depth == 0
-            && (open.text, star.text, close.text) == ("(", "*", ")")
-            && name.is_name()
-        {
-            return Some(name.text);
-        }
-        depth += token.nesting();
-        if depth == 0 && token.is_name() {
-            last = Some(token.text);
-        }
-    }
-    last
-}
-
 /// Which token is the name of a declared function: outside of brackets, before a parenthesis.
 fn function_name(tokens: &[Token<'_>]) -> Option<usize> {
     let mut depth = 0;
@@ -250,14 +185,19 @@ fn function_name(tokens: &[Token<'_>]) -> Option<usize> {
     None
 }
 
-fn prototype(text: &str, all: &[Token<'_>], tokens: &[Token<'_>], i: usize, out: &mut CText) {
+/// Notes the function that one declaration, without its `;`, declares.
+fn prototype(text: &str, all: &[Token<'_>], out: &mut CText) {
+    let tokens = without_attributes(all);
+    let name = function_name(&tokens)
+        .filter(|_| tokens.first().is_some_and(|first| first.text != "typedef"));
+    let Some(i) = name else { return };
     let ends = (all.first(), tokens.first());
     let (Some(first), Some(bare), Some(name), Some(open)) =
         (ends.0, ends.1, tokens.get(i), tokens.get(i + 1))
     else {
         return;
     };
-    let Some(close) = tokens.get(group_end(tokens, i + 1).saturating_sub(1)) else {
+    let Some(close) = tokens.get(group_end(&tokens, i + 1).saturating_sub(1)) else {
         return;
     };
     let inside = all
@@ -275,7 +215,6 @@ fn prototype(text: &str, all: &[Token<'_>], tokens: &[Token<'_>], i: usize, out:
         list: slice(open.end(), close.at),
         params,
     });
-    declare(name.text, out);
 }
 
 fn list(text: &str, tokens: &[Token<'_>]) -> Vec<String> {

@@ -1,18 +1,10 @@
-//! One block of an `.abi` file: its name, keys, C text and expected lines, read line by line.
+//! One block of an `.abi` file: its name, keys, C text and expected lines.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 
+use super::capability::{Capability, KNOWN_REFERENCES};
 use super::{Block, CorpusError, DEFAULT_TARGET, Profile, syntax};
-
-/// Reads the lines `at..end` as one block.
-pub(super) struct BlockReader<'a> {
-    pub(super) path: &'a Path,
-    pub(super) lines: &'a [String],
-    pub(super) at: usize,
-    pub(super) end: usize,
-}
 
 const KEYS: [&str; 7] = [
     "proves",
@@ -24,215 +16,157 @@ const KEYS: [&str; 7] = [
     "unnamed",
 ];
 
-impl BlockReader<'_> {
-    pub(super) fn read(mut self) -> Result<Block, CorpusError> {
-        let start = self.at;
-        let name = self.name()?;
-        self.at += 1;
-        let keys = self.keys()?;
-        let code_start = self.at;
-        let (code, span, expected) = self.code_and_expected(&name)?;
-        let take = |key: &str| keys.get(key).map(|(_, text)| text.clone());
-        let list = |key: &str| {
-            let text = take(key).unwrap_or_default();
-            let items = text.split(',').map(|item| item.trim().to_owned());
-            items.filter(|item| !item.is_empty()).collect::<Vec<_>>()
-        };
-        let proves = take("proves").unwrap_or_default();
-        if proves.is_empty() {
-            return self.wrong(
-                start,
-                format!("block `{name}` does not say what it `proves`"),
-            );
+/// Keys, each with its line and its text.
+type Keys = BTreeMap<&'static str, (usize, String)>;
+
+/// Reads the block whose name is line `start` of `lines`, which end with it.
+pub(super) fn read(path: &Path, lines: &[String], start: usize) -> Result<Block, CorpusError> {
+    let wrong = |line_idx, why: String| Err(syntax(path, line_idx, why));
+    let name = lines.get(start).and_then(|line| line.strip_prefix("=="));
+    let name = name.unwrap_or_default().trim();
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || !name.chars().all(good) {
+        return wrong(
+            start,
+            "a block's name is made of a-z, 0-9 and `-`".to_owned(),
+        );
+    }
+    let (keys, code_start) = read_keys(path, lines, start + 1)?;
+    let mut block = Block {
+        name: name.to_owned(),
+        file: path.to_path_buf(),
+        line: start + 1,
+        code_line: code_start + 1,
+        ..Block::default()
+    };
+    block.take_body(path, lines, code_start)?;
+    let take = |key: &str| keys.get(key).map(|(_, text)| text.clone());
+    let line = |key: &str| keys.get(key).map_or(start, |(line, _)| *line);
+    block.proves = take("proves").unwrap_or_default();
+    if block.proves.is_empty() {
+        return wrong(
+            start,
+            format!("block `{name}` does not say what it `proves`"),
+        );
+    }
+    block.target = take("target").unwrap_or_else(|| DEFAULT_TARGET.to_owned());
+    block.kills = items(&take("kills").unwrap_or_default());
+    block.unnamed = take("unnamed");
+    block
+        .take_references(&take("compilers").unwrap_or_default())
+        .map_err(|why| syntax(path, line("compilers"), why))?;
+    block.policy = match take("policy").as_deref() {
+        None | Some("default") => Profile::Default,
+        Some("gcc") => Profile::Gcc,
+        Some("clang") => Profile::Clang,
+        Some("zig") => Profile::Zig,
+        Some(other) => {
+            let why = format!("no profile is called `{other}`: default, gcc, clang, zig");
+            return wrong(line("policy"), why);
         }
-        let (references, references_reason) = self.references(&keys)?;
-        Ok(Block {
-            name,
-            file: self.path.to_path_buf(),
-            line: start + 1,
-            proves,
-            target: take("target").unwrap_or_else(|| DEFAULT_TARGET.to_owned()),
-            kills: list("kills"),
-            references,
-            references_reason,
-            policy: self.profile(&keys)?,
-            features: self.features(&keys, list("features"))?,
-            unnamed: take("unnamed"),
-            code,
-            code_line: code_start + 1,
-            expected,
-            span,
-        })
+    };
+    block.features = items(&take("features").unwrap_or_default());
+    let is_level = |feature: &&String| matches!(feature.as_str(), "avx" | "avx512f");
+    if let Some(feature) = block.features.iter().find(|feature| !is_level(feature)) {
+        let why = format!("`{feature}` is no vector level: avx, avx512f");
+        return wrong(line("features"), why);
     }
+    Ok(block)
+}
 
-    fn wrong<T>(&self, line_idx: usize, why: impl Into<String>) -> Result<T, CorpusError> {
-        Err(syntax(self.path, line_idx, why))
-    }
+/// The items of a list with commas.
+fn items(text: &str) -> Vec<String> {
+    let items = text.split(',').map(|item| item.trim().to_owned());
+    items.filter(|item| !item.is_empty()).collect()
+}
 
-    fn line(&self) -> Option<&str> {
-        let line = if self.at < self.end {
-            self.lines.get(self.at)
-        } else {
-            None
-        };
-        line.map(String::as_str)
-    }
-
-    fn name(&self) -> Result<String, CorpusError> {
-        let name = self
-            .line()
-            .and_then(|line| line.strip_prefix("=="))
-            .unwrap_or_default()
-            .trim();
-        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || !name.chars().all(good) {
-            return self.wrong(self.at, "a block's name is made of a-z, 0-9 and `-`");
-        }
-        Ok(name.to_owned())
-    }
-
-    /// The keys from here on, each with its line; leaves `at` at the C text.
-    fn keys(&mut self) -> Result<BTreeMap<&'static str, (usize, String)>, CorpusError> {
-        let mut keys: BTreeMap<&'static str, (usize, String)> = BTreeMap::new();
-        let mut last = None;
-        while let Some(line) = self.line() {
-            if line.starts_with([' ', '\t']) {
-                let Some((_, text)) = last.and_then(|key| keys.get_mut(key)) else {
-                    break;
+/// The keys from line `at` on, and the line after them.
+fn read_keys(path: &Path, lines: &[String], mut at: usize) -> Result<(Keys, usize), CorpusError> {
+    let (mut keys, mut last) = (Keys::new(), None);
+    while let Some(line) = lines.get(at) {
+        let more = last.filter(|_| line.starts_with([' ', '\t']));
+        if let Some((_, text)) = more.and_then(|key| keys.get_mut(key)) {
+            text.push(' ');
+            text.push_str(line.trim());
+        } else if key_of(line).is_some() {
+            for entry in entries(line) {
+                let key = key_of(entry).unwrap_or_default();
+                let Some(known) = KEYS.into_iter().find(|known| *known == key) else {
+                    return Err(syntax(path, at, format!("unknown key `{key}`")));
                 };
-                text.push(' ');
-                text.push_str(line.trim());
-            } else if key_of(line).is_some() {
-                for entry in entries(line) {
-                    let key = key_of(entry).unwrap_or_default();
-                    let Some(known) = KEYS.iter().find(|known| **known == key) else {
-                        return self.wrong(self.at, format!("unknown key `{key}`"));
-                    };
-                    let text = entry
-                        .get(key.len() + 1..)
-                        .unwrap_or_default()
-                        .trim()
-                        .to_owned();
-                    if keys.insert(known, (self.at, text)).is_some() {
-                        return self.wrong(self.at, format!("a second `{key}`"));
-                    }
-                    last = Some(known);
+                let text = entry.get(key.len() + 1..).unwrap_or_default().trim();
+                if keys.insert(known, (at, text.to_owned())).is_some() {
+                    return Err(syntax(path, at, format!("a second `{key}`")));
                 }
-            } else {
-                break;
+                last = Some(known);
             }
-            self.at += 1;
+        } else {
+            break;
         }
-        Ok(keys)
+        at += 1;
     }
+    Ok((keys, at))
+}
 
-    fn code_and_expected(
+impl Block {
+    /// The C text from line `start` on, and the expected lines after it.
+    fn take_body(
         &mut self,
-        name: &str,
-    ) -> Result<(String, Range<usize>, Vec<String>), CorpusError> {
-        let mut code = String::new();
-        let mut expected = Vec::new();
-        let mut span: Option<Range<usize>> = None;
-        let mut code_end = self.at;
-        while let Some(line) = self.line() {
-            let next = self.at + 1;
-            if let Some(text) = line.strip_prefix('>') {
-                expected.push(text.strip_prefix(' ').unwrap_or(text).to_owned());
-                match &mut span {
-                    Some(span) if span.end != self.at => {
-                        return self.wrong(self.at, "a gap between expected lines");
-                    }
-                    Some(span) => span.end = next,
-                    None => span = Some(self.at..next),
-                }
-            } else if !line.trim().is_empty() {
-                if span.is_some() {
-                    return self.wrong(self.at, "C text after the expected lines");
-                }
-                code.push_str(line);
-                code.push('\n');
-                code_end = next;
-            } else if span.is_none() && !code.is_empty() {
-                code.push('\n');
-            }
-            self.at = next;
+        path: &Path,
+        lines: &[String],
+        start: usize,
+    ) -> Result<(), CorpusError> {
+        let is_text = |line: &String| !line.trim().is_empty();
+        let is_expected = |line: &String| line.starts_with('>');
+        let body = lines.get(start..).unwrap_or_default();
+        let n_before = body.iter().position(is_expected).unwrap_or(body.len());
+        let (before, after) = body.split_at(n_before);
+        let n_code = before.iter().rposition(is_text).map_or(0, |last| last + 1);
+        let n_expected = after.iter().take_while(|line| is_expected(line)).count();
+        let (expected, rest) = after.split_at(n_expected);
+        if let Some((i, line)) = rest.iter().enumerate().find(|(_, line)| is_text(line)) {
+            let why = match is_expected(line) {
+                true => "a gap between expected lines",
+                false => "C text after the expected lines",
+            };
+            return Err(syntax(path, start + n_before + n_expected + i, why));
         }
-        if code.trim().is_empty() {
-            return self.wrong(
-                code_end.saturating_sub(1),
-                format!("block `{name}` has no C text"),
-            );
+        if n_code == 0 {
+            let why = format!("block `{}` has no C text", self.name);
+            return Err(syntax(path, start.saturating_sub(1), why));
         }
-        let kept = code.trim_end().len();
-        code.truncate(kept);
-        code.push('\n');
-        Ok((code, span.unwrap_or(code_end..code_end), expected))
+        let code = before.split_at(n_code).0.join("\n");
+        self.code = code.trim_start_matches('\n').to_owned() + "\n";
+        let first = start + if n_expected > 0 { n_before } else { n_code };
+        self.span = first..first + n_expected;
+        let bare = |line: &String| {
+            line.strip_prefix("> ")
+                .or(line.strip_prefix('>'))
+                .unwrap_or(line)
+                .to_owned()
+        };
+        self.expected = expected.iter().map(bare).collect();
+        Ok(())
     }
 
-    fn references(
-        &self,
-        keys: &BTreeMap<&str, (usize, String)>,
-    ) -> Result<(Vec<String>, Option<String>), CorpusError> {
-        let Some((line, text)) = keys.get("compilers") else {
-            return Ok((Vec::new(), None));
-        };
+    /// Takes names of compilers and capabilities, and the reason in parentheses after them.
+    fn take_references(&mut self, text: &str) -> Result<(), String> {
         let (names, reason) = match text.split_once('(') {
-            Some((names, reason)) => match reason.trim_end().strip_suffix(')') {
-                Some(reason) => (names, Some(reason.to_owned())),
-                None => {
-                    return self.wrong(*line, "the reason in `compilers` is not closed");
-                }
-            },
-            None => (text.as_str(), None),
+            Some((names, reason)) => (names, Some(reason.trim_end())),
+            None => (text, None),
         };
-        let names: Vec<String> = names
-            .split(',')
-            .map(|name| name.trim().to_owned())
-            .collect();
-        for name in &names {
-            let capability = crate::corpus::capability::Capability::named(name).is_some();
-            if !capability && !crate::corpus::capability::KNOWN_REFERENCES.contains(&name.as_str())
-            {
-                return self.wrong(
-                    *line,
-                    format!("`{name}` is neither a compiler nor a capability"),
-                );
-            }
+        self.references_reason = match reason.map(|reason| reason.strip_suffix(')')) {
+            Some(None) => return Err("the reason in `compilers` is not closed".to_owned()),
+            reason => reason.flatten().map(str::to_owned),
+        };
+        self.references = items(names);
+        let is_known = |name: &&String| {
+            Capability::named(name).is_some() || KNOWN_REFERENCES.contains(&name.as_str())
+        };
+        match self.references.iter().find(|name| !is_known(name)) {
+            Some(name) => Err(format!("`{name}` is neither a compiler nor a capability")),
+            None => Ok(()),
         }
-        Ok((names, reason))
-    }
-
-    fn profile(&self, keys: &BTreeMap<&str, (usize, String)>) -> Result<Profile, CorpusError> {
-        match keys
-            .get("policy")
-            .map(|(line, text)| (*line, text.as_str()))
-        {
-            None | Some((_, "default")) => Ok(Profile::Default),
-            Some((_, "gcc")) => Ok(Profile::Gcc),
-            Some((_, "clang")) => Ok(Profile::Clang),
-            Some((_, "zig")) => Ok(Profile::Zig),
-            Some((line, other)) => self.wrong(
-                line,
-                format!("no profile is called `{other}`: default, gcc, clang, zig"),
-            ),
-        }
-    }
-
-    fn features(
-        &self,
-        keys: &BTreeMap<&str, (usize, String)>,
-        list: Vec<String>,
-    ) -> Result<Vec<String>, CorpusError> {
-        for feature in &list {
-            if !matches!(feature.as_str(), "avx" | "avx512f") {
-                let line = keys.get("features").map_or(self.at, |(line, _)| *line);
-                return self.wrong(
-                    line,
-                    format!("`{feature}` is no vector level: avx, avx512f"),
-                );
-            }
-        }
-        Ok(list)
     }
 }
 
@@ -245,19 +179,21 @@ fn key_of(text: &str) -> Option<&str> {
 
 /// A line of keys cut before each known key that two spaces or more precede.
 fn entries(line: &str) -> Vec<&str> {
-    let mut cuts = vec![0];
-    for (i, _) in line.match_indices("  ") {
-        let text = line.get(i + 2..).unwrap_or_default();
-        if key_of(text).is_some_and(|key| KEYS.contains(&key)) {
-            cuts.push(i + 2);
+    let (mut entries, mut rest, mut end) = (Vec::new(), line, line.len());
+    for (i, _) in line
+        .match_indices("  ")
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+    {
+        let (before, entry) = (line.get(..i + 2), line.get(i + 2..end));
+        if let (Some(before), Some(entry)) = (before, entry)
+            && key_of(entry).is_some_and(|key| KEYS.contains(&key))
+        {
+            entries.insert(0, entry);
+            (rest, end) = (before, i + 2);
         }
     }
-    cuts.push(line.len());
-    let mut out = Vec::new();
-    for pair in cuts.windows(2) {
-        if let [from, to] = *pair {
-            out.push(line.get(from..to).unwrap_or_default());
-        }
-    }
-    out
+    entries.insert(0, rest);
+    entries
 }

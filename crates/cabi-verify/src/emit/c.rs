@@ -26,9 +26,6 @@ mod sides;
 
 pub(crate) use sides::variables;
 
-#[cfg(test)]
-mod tests;
-
 /// The symbol of the numbers that a table of data begins with.
 pub(crate) const TABLE: &str = "cabi_table";
 
@@ -41,26 +38,9 @@ pub enum Values {
     ThroughLvalues,
 }
 
-/// Which sides of a call a file has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sides {
-    /// The callee and the caller.
-    Both,
-    /// The caller alone.
-    Caller,
-    /// The callee alone.
-    Callee,
-}
-
 /// The sides of `case`, whose symbols start with `prefix`.
-pub(crate) fn sides(case: &Case, prefix: &str, values: Values, which: Sides) -> String {
-    let callee = || sides::callee(case, values);
-    let caller = || sides::caller(case, prefix, values);
-    match which {
-        Sides::Both => callee() + &caller(),
-        Sides::Caller => caller(),
-        Sides::Callee => callee(),
-    }
+pub(crate) fn sides(case: &Case, prefix: &str, values: Values) -> String {
+    sides::callee(case, values) + &sides::caller(case, prefix, values)
 }
 
 /// Bytes from one argument's image to the next are a multiple of this.
@@ -92,12 +72,12 @@ impl Images {
 /// The block's text under names that start with `prefix`, with `body` after it.
 pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     let mut text = String::new();
-    for name in &subject.text.declared {
+    for name in &subject.text.names {
         let _ = writeln!(text, "#define {name} {prefix}{name}");
     }
     text.push_str(&subject.block.code);
     text.push_str(body);
-    for name in &subject.text.declared {
+    for name in &subject.text.names {
         let _ = writeln!(text, "#undef {name}");
     }
     text

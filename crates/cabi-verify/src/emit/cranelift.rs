@@ -76,11 +76,11 @@ fn mutated(mutation: Mutation, stub: Stub) -> Stub {
 pub enum CallVia {
     /// A function of the module or outside.
     Function(FuncId),
-    /// The same, imported by the shim itself.
+    /// A function of the module or outside, imported by the shim itself.
     Ref(FuncId),
     /// The shim's third parameter.
     Pointer,
-    /// The same, by an instruction of the shim's own: callee, values in, values out.
+    /// The shim's third parameter, by an instruction of the shim's own: callee, values in, values out.
     OwnPointer,
 }
 

@@ -11,8 +11,6 @@ use crate::emit::c::{Images, is_widened};
 pub(crate) use types::NotExpressible;
 use types::{Place, Speller, not_expressible, own_type};
 
-#[cfg(test)]
-mod tests;
 mod types;
 
 /// Which of its code generators.

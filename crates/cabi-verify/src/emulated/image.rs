@@ -1,20 +1,26 @@
 //! Registers and stack of a call as one image, and where values are in it: the cells of the registers, then the argument area.
 
+use std::ops::Range;
+
 use cabi::convention::Extension;
 use cabi::{FnAbi, Loc, Place, PlacedPart, Type};
 
 use super::program::{ALIGN, Call, MAX};
 use super::stubs::CELL;
-use super::{Asked, Emulated};
+use super::{Emulated, PlacedQuestion};
 use crate::emit::c::Images;
 use crate::pattern::{Pattern, hex};
 use crate::run::program::Written;
 
-/// What a register or slot holds for a part: where each of its bytes is, and where the bytes above it are.
+/// What a register or slot holds of a value: where each of its bytes is, and where the bytes above it are.
 struct Held {
-    bytes: Vec<usize>,
+    /// The first byte of the value.
+    from: usize,
+    bytes: Range<usize>,
     /// Up to the end of what is extended of a register, or of a word on the stack.
     above: Vec<usize>,
+    /// The part that it is, if it is one.
+    placed: Option<PlacedPart>,
 }
 
 impl Emulated {
@@ -45,7 +51,8 @@ impl Emulated {
         }
     }
 
-    fn held(&self, PlacedPart { part, loc }: &PlacedPart) -> Result<Held, String> {
+    fn part(&self, placed: &PlacedPart) -> Result<Held, String> {
+        let PlacedPart { part, loc } = placed;
         let (start, register) = self.start(loc)?;
         let (size, width) = (usize::from(part.size), usize::from(part.ty.bytes()));
         let (all, before) = match register {
@@ -58,31 +65,46 @@ impl Emulated {
                 self.stubs.before_in_slot(size, width),
             ),
         };
-        let bytes: Vec<usize> = (start + before..).take(size).collect();
+        let bytes = start + before..start + before + size;
         let above = (start..start + all).filter(|at| !bytes.contains(at));
         Ok(Held {
+            from: part.offset.into(),
             above: above.collect(),
             bytes,
+            placed: Some(*placed),
         })
     }
 
-    /// What is above a value that ends with the byte `top`.
-    fn above(&self, PlacedPart { part, loc }: &PlacedPart, value: &[u8]) -> Option<u8> {
+    /// Where a value is that has its bytes in registers and the argument area; nothing of one that is found by its address.
+    fn held(&self, place: &Place, pattern: &Pattern) -> Result<Vec<Held>, String> {
+        match place {
+            Place::Parts(parts) => parts.iter().map(|placed| self.part(placed)).collect(),
+            Place::Stack { offset, .. } => {
+                let (start, _) = self.start(&Loc::Stack(*offset))?;
+                Ok(vec![Held {
+                    from: 0,
+                    bytes: start..start + pattern.bytes.len(),
+                    above: Vec::new(),
+                    placed: None,
+                }])
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// What is above `value`, a part.
+    fn above(&self, held: &Held, value: &[u8]) -> Option<u8> {
+        let PlacedPart { part, loc } = held.placed?;
         let top = if self.stubs.is_big_endian() {
             value.first()
         } else {
             value.last()
         };
         let negative = top.is_some_and(|top| *top >= 0x80);
+        let in_register = matches!(loc, Loc::Reg(_)) && !self.stubs.is_big_endian();
         match part.extension {
-            // A float is in a wider register as a number that is none.
-            Extension::None
-                if !part.ty.is_int()
-                    && matches!(loc, Loc::Reg(_))
-                    && !self.stubs.is_big_endian() =>
-            {
-                Some(0xff)
-            }
+            // NaN-boxed: the upper bytes of a float's register are all ones.
+            Extension::None if !part.ty.is_int() && in_register => Some(0xff),
             Extension::None => None,
             Extension::Sign if negative => Some(0xff),
             _ => Some(0),
@@ -95,30 +117,14 @@ impl Emulated {
             image.resize(image.len().max(at + 1), 0xee);
             image[at] = byte;
         };
-        match place {
-            Place::Parts(parts) => {
-                for placed in parts {
-                    let held = self.held(placed)?;
-                    let value = pattern.bytes.iter().skip(placed.part.offset.into());
-                    let value: Vec<u8> = value.take(held.bytes.len()).copied().collect();
-                    held.bytes
-                        .iter()
-                        .zip(&value)
-                        .for_each(|(at, byte)| set(*at, *byte));
-                    if let Some(fill) = self.above(placed, &value) {
-                        held.above.iter().for_each(|at| set(*at, fill));
-                    }
-                }
+        for held in self.held(place, pattern)? {
+            let value = pattern.bytes.iter().skip(held.from);
+            let value: Vec<u8> = value.take(held.bytes.len()).copied().collect();
+            let bytes = held.bytes.clone().zip(&value);
+            bytes.for_each(|(at, byte)| set(at, *byte));
+            if let Some(fill) = self.above(&held, &value) {
+                held.above.iter().for_each(|at| set(*at, fill));
             }
-            Place::Stack { offset, .. } => {
-                let (start, _) = self.start(&Loc::Stack(*offset))?;
-                pattern
-                    .bytes
-                    .iter()
-                    .enumerate()
-                    .for_each(|(i, byte)| set(start + i, *byte));
-            }
-            _ => {}
         }
         Ok(())
     }
@@ -132,59 +138,38 @@ impl Emulated {
         (pointed, align_of): (&mut &[u8], u64),
     ) -> Result<(), String> {
         let said = |why: String| format!("in {place}: {why}");
-        match place {
-            Place::Parts(parts) => self.check_parts(parts, pattern, dump).map_err(said),
-            Place::Stack { offset, .. } => {
-                let (start, _) = self.start(&Loc::Stack(*offset))?;
-                pattern
-                    .check_all(dump.get(start..).unwrap_or_default())
-                    .map_err(said)
-            }
-            Place::Indirect { align, .. } => {
-                let address = self.address(pointed);
-                let (copy, rest) = pointed
-                    .split_at_checked(pattern.bytes.len())
-                    .ok_or("no copy")?;
-                *pointed = rest;
-                pattern.check_all(copy).map_err(said)?;
-                match address.is_multiple_of(u64::from(*align).min(align_of)) {
-                    true => Ok(()),
-                    false => Err(said(format!("the copy is at {address:#x}"))),
-                }
-            }
-            _ if pattern.weight() == 0 => Ok(()),
-            _ => Err("it is nowhere".to_owned()),
+        let Place::Indirect { align, .. } = place else {
+            return self.check_held(place, pattern, dump).map_err(said);
+        };
+        let address = self.address(pointed);
+        let (copy, rest) = pointed
+            .split_at_checked(pattern.bytes.len())
+            .ok_or("no copy")?;
+        *pointed = rest;
+        pattern.check_all(copy).map_err(said)?;
+        match address.is_multiple_of(u64::from(*align).min(align_of)) {
+            true => Ok(()),
+            false => Err(said(format!("the copy is at {address:#x}"))),
         }
     }
 
-    fn check_parts(
-        &self,
-        parts: &[PlacedPart],
-        pattern: &Pattern,
-        dump: &[u8],
-    ) -> Result<(), String> {
-        let get = |at: &usize| {
-            dump.get(*at)
-                .copied()
-                .ok_or("it is not in the argument area")
-        };
+    fn check_held(&self, place: &Place, pattern: &Pattern, dump: &[u8]) -> Result<(), String> {
         let mut lost: Vec<bool> = pattern.mask.iter().map(|mask| *mask != 0).collect();
-        for placed in parts {
-            let (held, from) = (self.held(placed)?, usize::from(placed.part.offset));
-            let value = held.bytes.iter().map(get).collect::<Result<Vec<u8>, _>>()?;
+        for held in self.held(place, pattern)? {
+            let value = dump.get(held.bytes.clone());
+            let value = value.ok_or("it is not in the argument area")?;
             for (i, byte) in value.iter().enumerate() {
-                let why = |why| format!("{} holds {}: {why}", placed.loc, hex(&value));
-                pattern.check(from + i, *byte).map_err(why)?;
+                let why = |why| format!("{} are there: {why}", hex(value));
+                pattern.check(held.from + i, *byte).map_err(why)?;
             }
-            let fill = self
-                .above(placed, &value)
-                .filter(|_| placed.part.ty.is_int());
+            let is_int = held.placed.is_some_and(|placed| placed.part.ty.is_int());
+            let fill = self.above(&held, value).filter(|_| is_int);
             if let Some(fill) = fill
-                && held.above.iter().any(|at| get(at) != Ok(fill))
+                && held.above.iter().any(|at| dump.get(*at) != Some(&fill))
             {
-                return Err(format!("{} is not extended", placed.loc));
+                return Err("it is not extended".to_owned());
             }
-            let own = lost.iter_mut().skip(from).take(value.len());
+            let own = lost.iter_mut().skip(held.from).take(value.len());
             own.for_each(|lost| *lost = false);
         }
         let lost = lost.iter().position(|lost| *lost);
@@ -205,8 +190,8 @@ impl Emulated {
     }
 
     /// The call of a caller, or of a callee. `None` where something is too large.
-    pub(super) fn call(&self, one: &Asked<'_>, enters: bool) -> Result<Call, String> {
-        let Asked {
+    pub(super) fn call(&self, one: &PlacedQuestion<'_>, enters: bool) -> Result<Call, String> {
+        let PlacedQuestion {
             question,
             abi,
             args,
@@ -257,8 +242,8 @@ impl Emulated {
     }
 
     /// Puts values into the image of a call, and pointers to those that have copies.
-    fn place(&self, one: &Asked<'_>, call: &mut Call) -> Result<(), String> {
-        let Asked {
+    fn place(&self, one: &PlacedQuestion<'_>, call: &mut Call) -> Result<(), String> {
+        let PlacedQuestion {
             abi, args, result, ..
         } = one;
         let enters = call.enters;
@@ -294,7 +279,11 @@ impl Emulated {
     }
 
     /// What a caller passed and got: how many values were compared.
-    pub(super) fn caller(&self, one: &Asked<'_>, written: &Written) -> Result<usize, String> {
+    pub(super) fn caller(
+        &self,
+        one: &PlacedQuestion<'_>,
+        written: &Written,
+    ) -> Result<usize, String> {
         let images = images(one);
         let (dump, mut pointed) = written
             .got
@@ -316,7 +305,11 @@ impl Emulated {
     }
 
     /// What a callee found and returned.
-    pub(super) fn callee(&self, one: &Asked<'_>, written: &Written) -> Result<usize, String> {
+    pub(super) fn callee(
+        &self,
+        one: &PlacedQuestion<'_>,
+        written: &Written,
+    ) -> Result<usize, String> {
         let images = images(one);
         for (i, pattern) in one.args.iter().enumerate() {
             pattern
@@ -341,7 +334,7 @@ impl Emulated {
     }
 }
 
-impl Asked<'_> {
+impl PlacedQuestion<'_> {
     fn n_values(&self) -> usize {
         self.args
             .iter()
@@ -358,7 +351,7 @@ fn seen<'w>(written: &'w Written, offset: usize, pattern: &Pattern) -> &'w [u8] 
 }
 
 /// Where the variables of a question are: those of its arguments, and that of its result.
-fn images(one: &Asked<'_>) -> Images {
+fn images(one: &PlacedQuestion<'_>) -> Images {
     let sig = &one.question.sig;
     let types: Vec<Type> = sig
         .params()
@@ -371,11 +364,7 @@ fn images(one: &Asked<'_>) -> Images {
 
 /// Bytes of the argument area, with the stack as aligned as every machine here wants it.
 fn area(abi: &FnAbi) -> Result<usize, String> {
-    let area = abi
-        .area_bytes
-        .max(abi.convention.frame.shadow_space.into())
-        .next_multiple_of(16);
-    usize::try_from(area)
+    usize::try_from(abi.area_bytes.next_multiple_of(16))
         .ok()
         .filter(|area| *area < MAX)
         .ok_or_else(|| "too many bytes of arguments".to_owned())

@@ -30,10 +30,19 @@ impl Stubs {
     fn words(&self) -> Words {
         match *self {
             Self::RiscV(_, float, n) => {
-                let floats = if float > 0 { 8 } else { 0 };
+                // `fastcc` has more registers of arguments than C.
+                let more = if n == 8 { 7 } else { 3 };
+                let floats = |n: u8| 0..if float > 0 { n } else { 0 };
+                let ints = [numbered("a", 0..n), numbered("t", 3..more)];
+                let floats_of_c = numbered("fa", floats(8));
                 Words {
-                    arguments: [numbered("a", 0..n), numbered("fa", 0..floats)].concat(),
-                    results: [numbered("a", 0..2), numbered("fa", 0..floats.min(2))].concat(),
+                    arguments: [
+                        &ints.concat()[..],
+                        &floats_of_c,
+                        &numbered("ft", floats(12)),
+                    ]
+                    .concat(),
+                    results: [numbered("a", 0..2), numbered("fa", floats(2))].concat(),
                     load: |this, register, at| this.riscv("l", register, at),
                     store: |this, register, at| this.riscv("s", register, at),
                     template: RISCV,

@@ -1,259 +1,162 @@
-//! C types with which assignment is tested: several of every shape, unusual ones among them. The shape of a type depends on policy and vector level,
-//! so it is not stated here: `FnAbi` tells it.
-
-use std::sync::LazyLock;
+//! C types with which assignment is tested: every scalar and vector, alone and in records of one and two members, under every attribute. The shape of
+//! a type depends on policy and vector level, so it is not stated here: `FnAbi` tells it.
 
 use crate::generate::{CMember, CRecord, CType, Form};
 
-/// The types, by the shape they mostly have.
-pub(super) static TYPES: LazyLock<Vec<CType>> = LazyLock::new(|| {
-    vec![
-        // Nothing.
-        structure(&[]),
-        structure(&[member(structure(&[])), unnamed_bits("int", 0)]),
-        union(&[]),
-        structure(&[array("int", 0)]),
-        // One integer register.
-        name("char"),
-        name("signed char"),
-        name("unsigned char"),
-        name("short"),
-        name("unsigned short"),
-        name("int"),
-        name("unsigned"),
-        name("long"),
-        name("unsigned long"),
-        name("long long"),
-        name("_Bool"),
-        name("void *"),
-        CType::Function,
-        CType::Enum("1"),
-        CType::BitInt {
-            bits: 33,
-            signed: true,
-        },
-        vector("int", 4),
-        structure(&[member("char")]),
-        structure(&[array("char", 3)]),
-        structure(&[array("char", 5)]),
-        structure(&[array("char", 6)]),
-        structure(&[array("char", 7)]),
-        structure(&[member("short"), member("char")]),
-        structure(&[bits("int", 5), bits("int", 20)]),
-        structure(&[member("float"), member("int")]),
-        structure(&[member("_Float16"), member("short"), member("char")]),
-        structure(&[member("unsigned char"), member("_Bool")]),
-        union(&[member("float"), member("int")]),
-        union(&[member("double"), member("long"), array("char", 8)]),
-        packed(structure(&[member("int"), member("char")])),
-        structure(&[member("int"), flexible("char")]),
-        structure(&[member("int").aligned(8)]),
-        structure(&[member("long").aligned(16)]),
-        aligned(16, structure(&[member("char")])),
-        aligned(16, structure(&[member("int"), member("float")])),
-        aligned(16, union(&[array("char", 7)])),
-        // Two.
-        name("_Complex long"),
-        CType::BitInt {
-            bits: 100,
-            signed: true,
-        },
-        structure(&[member("long"), member("long")]),
-        structure(&[array("int", 3)]),
-        structure(&[array("char", 9)]),
-        structure(&[array("char", 15)]),
-        structure(&[array("char", 16)]),
-        structure(&[member("void *"), member("unsigned")]),
-        structure(&[member("long"), array("char", 3)]),
-        structure(&[member("int"), member("double").packed()]),
-        union(&[array("long", 2), member("double")]),
-        name("__int128"),
-        name("unsigned __int128"),
-        structure(&[member("__int128")]),
-        aligned(16, structure(&[member("long"), member("long")])),
-        aligned(16, structure(&[array("char", 11)])),
-        // One vector register.
-        name("float"),
-        name("double"),
-        name("_Float16"),
-        name("__bf16"),
-        name("_Complex float"),
-        name("_Complex _Float16"),
-        vector("float", 8),
-        vector("int", 8),
-        vector("long", 8),
-        vector("_Float16", 4),
-        structure(&[member("float")]),
-        structure(&[member("double")]),
-        structure(&[member("float"), member("float")]),
-        structure(&[member("_Float16")]),
-        structure(&[array("_Float16", 3)]),
-        structure(&[array(structure(&[array("float", 1)]), 2)]),
-        union(&[member("double"), member("float")]),
-        aligned(16, structure(&[member("double")])),
-        aligned(16, structure(&[member("float")])),
-        aligned(16, structure(&[member("float"), member("float")])),
-        // Two.
-        name("_Complex double"),
-        structure(&[member("double"), member("double")]),
-        structure(&[array("float", 3)]),
-        structure(&[array("float", 4)]),
-        structure(&[member("float"), member("float"), member("double")]),
-        structure(&[member("double"), member("float")]),
-        structure(&[member("_Complex float"), member("float")]),
-        structure(&[member("double"), member("_Float16")]),
-        union(&[array("double", 2), member("float")]),
-        aligned(16, structure(&[member("double"), member("double")])),
-        aligned(16, structure(&[array("float", 3)])),
-        // Integer, vector.
-        structure(&[member("long"), member("double")]),
-        structure(&[member("int"), member("double")]),
-        structure(&[array("int", 2), member("float")]),
-        structure(&[member("char"), array("float", 2)]),
-        structure(&[member("short"), unnamed_bits("long", 0), member("float")]),
-        structure(&[member("void *"), member("_Float16")]),
-        union(&[
-            member(structure(&[member("long"), member("double")])),
-            array("double", 2),
-        ]),
-        aligned(16, structure(&[member("long"), member("double")])),
-        aligned(16, structure(&[array("int", 2), member("float")])),
-        // Vector, integer.
-        structure(&[member("double"), member("long")]),
-        structure(&[member("float"), member("float"), member("int")]),
-        structure(&[member("double"), array("char", 3)]),
-        structure(&[array("float", 2), member("short")]),
-        structure(&[member("_Complex float"), member("_Bool")]),
-        structure(&[member("double"), bits("int", 7)]),
-        aligned(16, structure(&[member("double"), member("long")])),
-        aligned(16, structure(&[array("float", 3), member("int")])),
-        // A wide vector register.
-        name("__float128"),
-        vector("float", 16),
-        vector("double", 16),
-        vector("char", 16),
-        vector("__int128", 16),
-        structure(&[member(vector("float", 16))]),
-        structure(&[member("__float128")]),
-        union(&[member(vector("long", 16))]),
-        packed(structure(&[member(vector("float", 16))])),
-        packed(structure(&[member("__float128")])),
-        aligned(8, packed(structure(&[member(vector("double", 16))]))),
-        vector("float", 32),
-        vector("long", 32),
-        vector("char", 32),
-        structure(&[member(vector("double", 32))]),
-        packed(structure(&[member(vector("float", 32))])),
-        aligned(8, packed(structure(&[member(vector("int", 32))]))),
-        aligned(16, packed(structure(&[member(vector("float", 32))]))),
-        vector("float", 64),
-        vector("double", 64),
-        vector("char", 64),
-        structure(&[member(vector("long", 64))]),
-        packed(structure(&[member(vector("float", 64))])),
-        aligned(16, packed(structure(&[member(vector("float", 64))]))),
-        aligned(32, packed(structure(&[member(vector("float", 64))]))),
-        // Memory.
-        structure(&[array("long", 3)]),
-        structure(&[array("char", 17)]),
-        structure(&[array("long", 8)]),
-        structure(&[array("char", 65)]),
-        structure(&[member("double"), member("double"), member("double")]),
-        structure(&[array("float", 5)]),
-        packed(structure(&[member("char"), member("int")])),
-        packed(structure(&[member("char"), member("double")])),
-        union(&[member("long"), array("char", 20)]),
-        vector("double", 8),
-        name("long double"),
-        name("_Complex long double"),
-        structure(&[member("long double")]),
-        union(&[member("long double"), member("char")]),
-        structure(&[member("__int128"), member("__int128")]),
-        structure(&[member("__float128"), member("int")]),
-        aligned(16, structure(&[array("long", 4)])),
-        aligned(32, structure(&[member("char")])),
-        aligned(32, structure(&[member("double")])),
-        aligned(32, structure(&[array("long", 5)])),
-        aligned(64, structure(&[member("char")])),
-        aligned(64, structure(&[array("long", 9)])),
-        aligned(128, structure(&[member("int")])),
-        // Three and four vector registers, and narrow ones of two.
-        structure(&[array("_Float16", 2)]),
-        structure(&[array("_Float16", 4)]),
-        structure(&[array("double", 3)]),
-        structure(&[array("double", 4)]),
-        structure(&[member("_Complex double"), member("double")]),
-        structure(&[array(vector("float", 8), 3)]),
-        structure(&[array(vector("float", 8), 4)]),
-        structure(&[array(vector("int", 16), 2)]),
-        structure(&[array(vector("float", 16), 3)]),
-        structure(&[array(vector("double", 16), 4)]),
-    ]
-});
+/// Types of one shape.
+pub(super) type Types = Vec<CType>;
+
+/// What keywords spell.
+const NAMES: [&str; 29] = [
+    "char",
+    "signed char",
+    "unsigned char",
+    "short",
+    "unsigned short",
+    "int",
+    "unsigned",
+    "long",
+    "unsigned long",
+    "long long",
+    "_Bool",
+    "void *",
+    "__int128",
+    "unsigned __int128",
+    "float",
+    "double",
+    "long double",
+    "_Float16",
+    "__bf16",
+    "__float128",
+    "_Complex char",
+    "_Complex int",
+    "_Complex long",
+    "_Complex float",
+    "_Complex double",
+    "_Complex _Float16",
+    "_Complex long double",
+    "_Decimal32",
+    "_Decimal128",
+];
+
+/// The lanes of vectors, and how many bytes vectors have.
+const LANES: [&str; 7] = [
+    "char", "int", "long", "float", "double", "_Float16", "__int128",
+];
+const BYTES: [u32; 5] = [4, 8, 16, 32, 64];
+
+/// Members of records of two, and the second one's length, of no array 0.
+const MEMBERS: [(&str, u32); 12] = [
+    ("char", 0),
+    ("short", 0),
+    ("int", 0),
+    ("long", 0),
+    ("_Bool", 0),
+    ("float", 0),
+    ("double", 0),
+    ("_Float16", 0),
+    ("_Complex float", 0),
+    ("float", 2),
+    ("char", 3),
+    ("void *", 0),
+];
+
+/// Attributes of a record: `packed`, and `aligned` where it is not 0.
+const ATTRIBUTES: [(bool, u32); 9] = [
+    (false, 0),
+    (true, 0),
+    (false, 16),
+    (true, 8),
+    (true, 16),
+    (true, 32),
+    (false, 32),
+    (false, 64),
+    (false, 128),
+];
+
+/// Lengths of arrays that are the only member.
+const LENGTHS: [u32; 7] = [0, 2, 3, 4, 5, 9, 17];
+
+/// All of them, with vectors of up to so many bytes.
+pub(super) fn all(widest: u32) -> impl Iterator<Item = CType> {
+    let vectors = |lane| {
+        let bytes = BYTES.into_iter().filter(move |bytes| *bytes <= widest);
+        bytes.map(move |bytes| CType::Vector { lane, bytes })
+    };
+    let bit_int = |bits| CType::BitInt { bits, signed: true };
+    let odd = [CType::Function, CType::Enum("1"), bit_int(33), bit_int(100)];
+    let scalars: Vec<CType> = NAMES
+        .map(CType::Name)
+        .into_iter()
+        .chain(LANES.into_iter().flat_map(vectors))
+        .chain(odd)
+        .collect();
+    let of_one = scalars.clone().into_iter().flat_map(|ty| {
+        let alone = ATTRIBUTES.map(|how| record(false, how, [member(&ty, 0)]));
+        let arrays = LENGTHS.map(|len| record(false, ATTRIBUTES[0], [array(&ty, len)]));
+        alone.into_iter().chain(arrays)
+    });
+    let pairs = MEMBERS
+        .iter()
+        .flat_map(|first| MEMBERS.map(|second| [*first, second]));
+    let of_two = pairs.enumerate().flat_map(|(i, pair)| {
+        let members = pair.map(|(name, len)| member(&name.into(), len));
+        let bits = [
+            Form::Bits {
+                ty: "int".into(),
+                width: 7,
+                named: true,
+            },
+            members[1].clone(),
+        ];
+        // The attributes take turns.
+        [
+            record(false, ATTRIBUTES[0], members.clone()),
+            record(true, ATTRIBUTES[0], members.clone()),
+            record(false, ATTRIBUTES[i % ATTRIBUTES.len()], members),
+            record(false, ATTRIBUTES[0], bits),
+        ]
+    });
+    let nothing = [false, true].map(|is_union| record(is_union, ATTRIBUTES[0], []));
+    scalars
+        .into_iter()
+        .chain(nothing)
+        .chain(of_one)
+        .chain(of_two)
+}
 
 /// A value of `n` stack slots, passed in memory.
 pub(super) fn slots(n: u32) -> CType {
-    structure(&[array("long", n)])
+    record(false, ATTRIBUTES[0], [array(&"long".into(), n)])
 }
 
-fn name(name: &'static str) -> CType {
-    CType::Name(name)
-}
-
-fn vector(lane: &'static str, bytes: u32) -> CType {
-    CType::Vector { lane, bytes }
-}
-
-fn structure(members: &[CMember]) -> CType {
-    record(false, members)
-}
-
-fn union(members: &[CMember]) -> CType {
-    record(true, members)
-}
-
-fn record(is_union: bool, members: &[CMember]) -> CType {
+fn record(
+    is_union: bool,
+    (packed, align): (bool, u32),
+    members: impl IntoIterator<Item = Form>,
+) -> CType {
     CType::Record(Box::new(CRecord {
         is_union,
-        members: members.to_vec(),
-        ..CRecord::default()
+        members: members.into_iter().map(CMember::of).collect(),
+        packed,
+        aligned: (align > 0).then_some(align),
+        pack: None,
+        ms_struct: false,
     }))
 }
 
-fn packed(mut ty: CType) -> CType {
-    if let CType::Record(record) = &mut ty {
-        record.packed = true;
+fn member(ty: &CType, len: u32) -> Form {
+    let lengths = (len > 0).then_some(len).into_iter().collect();
+    Form::Plain {
+        ty: ty.clone(),
+        lengths,
     }
-    ty
 }
 
-fn aligned(align: u32, mut ty: CType) -> CType {
-    if let CType::Record(record) = &mut ty {
-        record.aligned = Some(align);
+fn array(ty: &CType, len: u32) -> Form {
+    let lengths = vec![len];
+    Form::Plain {
+        ty: ty.clone(),
+        lengths,
     }
-    ty
-}
-
-fn member(ty: impl Into<CType>) -> CMember {
-    let (ty, lengths) = (ty.into(), Vec::new());
-    CMember::of(Form::Plain { ty, lengths })
-}
-
-fn array(ty: impl Into<CType>, len: u32) -> CMember {
-    let (ty, lengths) = (ty.into(), vec![len]);
-    CMember::of(Form::Plain { ty, lengths })
-}
-
-fn flexible(ty: impl Into<CType>) -> CMember {
-    CMember::of(Form::Flexible(ty.into()))
-}
-
-fn bits(ty: impl Into<CType>, width: u16) -> CMember {
-    let (ty, named) = (ty.into(), true);
-    CMember::of(Form::Bits { ty, width, named })
-}
-
-fn unnamed_bits(ty: impl Into<CType>, width: u16) -> CMember {
-    let (ty, named) = (ty.into(), false);
-    CMember::of(Form::Bits { ty, width, named })
 }

@@ -98,7 +98,7 @@ const STRUCTURES: [&[(&str, &[u32])]; 6] = [
 
 /// Two floats with an empty record between them; and a union of two floats and of one that is padded to their size: compilers look for floats alone.
 fn floats_and_nothing() -> [CType; 2] {
-    let float = || member(CType::Name("float"));
+    let float = || Form::plain(CType::Name("float"));
     let padded = CType::Record(Box::new(CRecord {
         members: vec![CMember::of(float())],
         aligned: Some(8),
@@ -106,19 +106,13 @@ fn floats_and_nothing() -> [CType; 2] {
     }));
     let union = CRecord {
         is_union: true,
-        members: [padded, structure([float(), float()])]
-            .map(|ty| CMember::of(member(ty)))
+        members: [padded, CType::structure([float(), float()])]
+            .map(|ty| CMember::of(Form::plain(ty)))
             .into(),
         ..CRecord::default()
     };
-    let beside = structure([float(), member(structure([])), float()]);
+    let beside = CType::structure([float(), Form::plain(CType::structure([])), float()]);
     [beside, CType::Record(Box::new(union))]
-}
-
-/// A member of type `ty`.
-fn member(ty: CType) -> Form {
-    let lengths = Vec::new();
-    Form::Plain { ty, lengths }
 }
 
 /// Each kind of value at each boundary of the machine's registers: after none, one, two integers or floats, until all are filled, as a named argument
@@ -132,9 +126,9 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
         ty: CType::Name(name),
         lengths: lengths.to_vec(),
     };
-    let structures = STRUCTURES.map(|members| structure(members.iter().map(plain)));
+    let structures = STRUCTURES.map(|members| CType::structure(members.iter().map(plain)));
     // Bytes in which there is no value.
-    let unnamed_bits = structure([Form::Bits {
+    let unnamed_bits = CType::structure([Form::Bits {
         ty: CType::Name("int"),
         width: 8,
         named: false,
@@ -176,13 +170,6 @@ fn boundary((before, n): (&'static str, u32), value: &CType, is_variadic: bool) 
     }
 }
 
-fn structure(members: impl IntoIterator<Item = Form>) -> CType {
-    CType::Record(Box::new(CRecord {
-        members: members.into_iter().map(CMember::of).collect(),
-        ..CRecord::default()
-    }))
-}
-
 /// What an unnamed argument of the type is passed as.
 fn promoted(ty: CType) -> CType {
     match ty {
@@ -203,62 +190,49 @@ impl Absent {
         stands.map_or(name, |(_, other)| other)
     }
 
-    fn object(&self, ty: CType) -> CType {
+    fn object(&self, mut ty: CType) -> CType {
+        let align = |asked: &mut Option<u32>| *asked = asked.map(|align| align.min(self.align));
+        let change = |ty: &mut CType| {
+            self.change(ty);
+            if let CType::Record(record) = ty {
+                align(&mut record.aligned);
+            }
+        };
+        let limit = |member: &mut CMember| {
+            align(&mut member.aligned);
+            match &mut member.form {
+                // `long` may have 32 bits, and what stands for a type half as many as it has.
+                Form::Bits { width, .. } => *width = (*width).min(32),
+                Form::Anonymous(record) => align(&mut record.aligned),
+                _ => {}
+            }
+        };
+        ty.replace(&change, &limit);
+        ty
+    }
+
+    fn change(&self, ty: &mut CType) {
         match ty {
-            CType::Name(name) => CType::Name(self.name(name)),
-            CType::ComplexFloat128 => CType::Name(self.name("_Complex __float128")),
-            CType::Vector { .. } | CType::ExtVector { .. } if self.vectors => CType::Name("double"),
-            CType::Vector { lane, bytes } => CType::Vector {
-                lane: self.name(lane),
-                bytes: bytes.min(self.align.max(16)),
-            },
+            CType::Name(name) => *name = self.name(name),
+            CType::ComplexFloat128 => *ty = CType::Name(self.name("_Complex __float128")),
+            CType::Vector { .. } | CType::ExtVector { .. } if self.vectors => {
+                *ty = CType::Name("double");
+            }
+            CType::Vector { lane, bytes } => {
+                (*lane, *bytes) = (self.name(lane), (*bytes).min(self.align.max(16)));
+            }
             // Wider ones than `unsigned` have another type where `long` is narrow.
-            CType::Enum(_) => CType::Enum("1"),
+            CType::Enum(value) => *value = "1",
             // One of 16 bytes is aligned to as many.
             CType::Atomic(inner)
                 if self.align < 16
-                    && !matches!(*inner, CType::Name("int" | "float" | "short" | "char")) =>
+                    && !matches!(**inner, CType::Name("int" | "float" | "short" | "char")) =>
             {
-                self.object(*inner)
+                *ty = (**inner).clone();
+                self.change(ty);
             }
-            CType::Atomic(inner) => CType::Atomic(Box::new(self.object(*inner))),
-            CType::Aligned(inner, align) => {
-                CType::Aligned(Box::new(self.object(*inner)), align.min(self.align))
-            }
-            CType::Record(record) => CType::Record(Box::new(self.record(*record))),
-            other => other,
-        }
-    }
-
-    fn record(&self, record: CRecord) -> CRecord {
-        let members = record.members.into_iter();
-        CRecord {
-            members: members.map(|member| self.member(member)).collect(),
-            aligned: record.aligned.map(|align| align.min(self.align)),
-            ..record
-        }
-    }
-
-    fn member(&self, member: CMember) -> CMember {
-        let form = match member.form {
-            Form::Plain { ty, lengths } => Form::Plain {
-                ty: self.object(ty),
-                lengths,
-            },
-            Form::Flexible(ty) => Form::Flexible(self.object(ty)),
-            // `long` may have 32 bits, and what stands for a type half as many as it has.
-            Form::Bits { ty, width, named } => Form::Bits {
-                ty: self.object(ty),
-                width: width.min(32),
-                named,
-            },
-            Form::Anonymous(inner) => Form::Anonymous(self.record(inner)),
-        };
-        let aligned = member.aligned.map(|align| align.min(self.align));
-        CMember {
-            form,
-            aligned,
-            ..member
+            CType::Aligned(_, align) => *align = (*align).min(self.align),
+            _ => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Random signatures as Zig can say them: a drawn tree with what Zig has no words for replaced by the nearest that it has, so that a signature
 //! is not lost to one bit-field in it.
 
-use crate::generate::{CMember, CRecord, CType, Dialect, Form, Signature, signature};
+use crate::generate::{CMember, CType, Dialect, Form, Signature, signature};
 
 /// What is drawn: nothing that only one compiler has, but vectors of one `__int128`.
 const DIALECT: Dialect = Dialect {
@@ -30,62 +30,38 @@ pub fn signature_for_zig(seed: u64, index: u64) -> Signature {
 }
 
 /// A type that is passed: Zig's parameters have their types' own alignments.
-fn value(ty: CType) -> CType {
+fn value(mut ty: CType) -> CType {
+    while let CType::Aligned(inner, _) = ty {
+        ty = *inner;
+    }
+    ty.replace(&object, &member);
+    ty
+}
+
+fn object(ty: &mut CType) {
+    let pair = |part: &'static str| CType::structure([part, part].map(|ty| Form::plain(ty.into())));
     match ty {
-        CType::Aligned(inner, _) => value(*inner),
-        other => object(other),
+        CType::Name(name) => {
+            if let Some(part) = name.strip_prefix("_Complex ") {
+                *ty = pair(part);
+            }
+        }
+        CType::ComplexFloat128 => *ty = pair("__float128"),
+        CType::Atomic(inner) => {
+            *ty = (**inner).clone();
+            object(ty);
+        }
+        _ => {}
     }
 }
 
-fn object(ty: CType) -> CType {
-    match ty {
-        CType::Name(name) => match name.strip_prefix("_Complex ") {
-            Some(part) => pair(CType::Name(part)),
-            None => ty,
-        },
-        CType::ComplexFloat128 => pair(CType::Name("__float128")),
-        CType::Atomic(inner) => object(*inner),
-        CType::Aligned(inner, align) => CType::Aligned(Box::new(object(*inner)), align),
-        CType::Record(inner) => CType::Record(Box::new(record(*inner))),
-        other => other,
-    }
-}
-
-fn pair(part: CType) -> CType {
-    let member = || {
-        CMember::of(Form::Plain {
-            ty: part.clone(),
-            lengths: Vec::new(),
-        })
-    };
-    CType::Record(Box::new(CRecord {
-        members: vec![member(), member()],
-        ..CRecord::default()
-    }))
-}
-
-fn record(record: CRecord) -> CRecord {
-    CRecord {
-        members: record.members.into_iter().map(member).collect(),
-        ..record
-    }
-}
-
-fn member(member: CMember) -> CMember {
-    let form = match member.form {
-        Form::Plain { ty, lengths } => Form::Plain {
-            ty: object(ty),
-            lengths,
-        },
+fn member(member: &mut CMember) {
+    member.form = match &member.form {
         Form::Flexible(ty) => Form::Plain {
-            ty: object(ty),
+            ty: ty.clone(),
             lengths: vec![0],
         },
-        Form::Bits { ty, .. } => Form::Plain {
-            ty: object(ty),
-            lengths: Vec::new(),
-        },
-        Form::Anonymous(inner) => Form::Anonymous(record(inner)),
+        Form::Bits { ty, .. } => Form::plain(ty.clone()),
+        _ => return,
     };
-    CMember { form, ..member }
 }

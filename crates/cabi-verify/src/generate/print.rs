@@ -243,7 +243,7 @@ impl Declarations {
         let (members, built) = self.members(record, &mut n_members);
         let (keyword, letter) = keyword(record);
         let name = format!("{}{letter}{}", self.prefix, self.known.len());
-        let attributes = attributes(record.packed, record.aligned);
+        let attributes = attributes(record.packed, record.aligned, record.ms_struct);
         let text = format!("{keyword} {attributes}{name} {members};\n");
         self.text.push_str(&match record.pack {
             Some(pack) => format!("#pragma pack(push, {pack})\n{text}#pragma pack(pop)\n"),
@@ -282,7 +282,7 @@ impl Declarations {
     ) -> (String, Result<Member, Error>) {
         let own = format!("m{n_members}");
         *n_members += 1;
-        let attributes = attributes(member.packed, member.aligned);
+        let attributes = attributes(member.packed, member.aligned, false);
         let (text, built) = match &member.form {
             Form::Plain { ty, lengths } => {
                 let brackets: String = lengths.iter().map(|len| format!("[{len}]")).collect();
@@ -312,7 +312,7 @@ impl Declarations {
                 let mut record = record.clone();
                 record.pack = pack;
                 let (body, members) = self.members(&record, n_members);
-                let inner = self::attributes(record.packed, record.aligned);
+                let inner = self::attributes(record.packed, record.aligned, record.ms_struct);
                 let ty = members
                     .and_then(|members| types::of_record(&record, "", members, pack, &self.model));
                 (
@@ -339,13 +339,14 @@ fn keyword(record: &CRecord) -> (&'static str, &'static str) {
 }
 
 /// The attributes with a space after them.
-fn attributes(packed: bool, aligned: Option<u32>) -> String {
+fn attributes(packed: bool, aligned: Option<u32>, ms_struct: bool) -> String {
     let packed = packed.then(|| "packed".to_owned());
     let aligned = aligned.map(|align| format!("aligned({align})"));
-    let list: Vec<String> = packed.into_iter().chain(aligned).collect();
-    if list.is_empty() {
-        String::new()
-    } else {
-        format!("__attribute__(({})) ", list.join(", "))
+    let ms_struct = ms_struct.then(|| "ms_struct".to_owned());
+    let list = packed.into_iter().chain(aligned).chain(ms_struct);
+    let list: Vec<String> = list.collect();
+    match list.is_empty() {
+        true => String::new(),
+        false => format!("__attribute__(({})) ", list.join(", ")),
     }
 }

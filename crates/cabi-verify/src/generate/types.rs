@@ -1,6 +1,6 @@
 //! The types of a [`CType`](super::CType) as `cabi` builds them.
 
-use cabi::{BoolVector, DataModel, Error, Member, RecordBuilder, RecordRules, Type};
+use cabi::{BitFieldStyle, BoolVector, DataModel, Error, Member, RecordBuilder, RecordRules, Type};
 
 use super::CRecord;
 
@@ -97,6 +97,10 @@ pub(super) fn of_record(
         builder = builder.packed();
     }
     builder = pack.into_iter().fold(builder, RecordBuilder::pack);
+    let mut model = *model;
+    if record.ms_struct {
+        model.bit_fields = BitFieldStyle::Ms;
+    }
     let aligned = record.aligned.into_iter();
-    aligned.fold(builder, RecordBuilder::aligned).build(model)
+    aligned.fold(builder, RecordBuilder::aligned).build(&model)
 }

@@ -45,7 +45,7 @@ pub(crate) fn die_with(parent: u32) {
     // SAFETY: both only concern this process, and may be called between a fork and an exec.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        // It may have ended before it was asked for.
+        // The parent may have ended before that.
         if libc::getppid().cast_unsigned() != parent {
             libc::_exit(1);
         }

@@ -23,7 +23,6 @@ impl fmt::Display for Report {
             left_out(f, section)?;
             listed(f, section, Status::SelfInconsistent, "SELF-INCONSISTENT")?;
             listed(f, section, Status::Failed, "MISMATCH")?;
-            lines(f, &section.totals)?;
         }
         lines(f, &self.totals)
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
 
-use super::expected::{Expected, Fault};
+use super::expected::{Expected, Failure};
 use super::{Item, Report, Section, Status};
 
 /// Whether a missing reference compiler is a failure: `CABI_REQUIRE_ORACLES=1`, as CI sets it.
@@ -42,15 +42,6 @@ const NOT_RUN: &str = "not run: ";
 /// The kind of failures that are known.
 const KNOWN: &str = "known failure";
 
-/// A failure that is known.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    case: String,
-    engine: String,
-    fault: Fault,
-    reason: String,
-}
-
 impl Report {
     /// Reads the known failures of the engines named `suite` or `suite ...` from `expected.toml`.
     ///
@@ -58,16 +49,13 @@ impl Report {
     /// A message naming the file and what is wrong with it.
     pub fn with_expected(mut self, path: &Path) -> Result<Self, String> {
         let expected = Expected::read(path)?;
-        let known = expected.failures.iter().map(|failure| Known {
-            case: failure.case.clone(),
-            engine: failure.engine.clone(),
-            fault: failure.fault,
-            reason: expected.reason(failure).to_owned(),
+        let suite = self.name.as_str();
+        let own = |failure: &&Failure| failure.engine.split(' ').next() == Some(suite);
+        let known = expected.failures.iter().filter(own).map(|failure| Failure {
+            reason: Some(expected.reason(failure).to_owned()),
+            ..failure.clone()
         });
-        let suite = Some(self.name.as_str());
-        self.known = known
-            .filter(|known| known.engine.split(' ').next() == suite)
-            .collect();
+        self.known = known.collect();
         Ok(self)
     }
 
@@ -105,7 +93,8 @@ impl Report {
             (Ok(()), Some(_)) => self.fail(engine, case, "passes, but expected.toml says it fails"),
             (Err(why), None) => self.fail(engine, case, why),
             (Err(_), Some((at, known))) => {
-                let why = format!("{}: {}", known.fault.name(), known.reason);
+                let reason = known.reason.as_deref().unwrap_or_default();
+                let why = format!("{}: {reason}", known.fault.name());
                 let mut item = Item::new(case, Status::LeftOut, why);
                 item.kind = KNOWN.to_owned();
                 self.met.insert(at);

@@ -168,7 +168,7 @@ impl Promise {
         promise
     }
 
-    /// The same without filling registers: for a caller that is compared with its own compiler's callee, and may pass arguments in other registers than
+    /// This promise without filling registers: for a caller that is compared with its own compiler's callee, and may pass arguments in other registers than
     /// `FnAbi` says.
     pub fn unfilled(self) -> Self {
         Self {

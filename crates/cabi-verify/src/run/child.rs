@@ -171,7 +171,9 @@ fn start(
                         let text = text.unwrap_or_default();
                         Verdict::Differs(format!("panicked: {text}").into())
                     });
-                if writeln!(file, "{}", verdict.line()).is_err() {
+                // Lines of text in it are escaped.
+                let written = serde_json::to_writer(&file, &verdict).map_err(io::Error::from);
+                if written.and_then(|()| file.write_all(b"\n")).is_err() {
                     break;
                 }
             }
@@ -243,7 +245,7 @@ impl Running {
             if let Some(ended) = self.ended()? {
                 break ended;
             }
-            // It was a child of somebody else's, which stays as it is.
+            // A child of somebody else's stays as it is.
             if was_interrupted() {
                 return Ok(None);
             }
@@ -255,7 +257,7 @@ impl Running {
         child.file.read_to_string(&mut text)?;
         let mut verdicts: Vec<Verdict> = text
             .lines()
-            .filter_map(Verdict::read)
+            .filter_map(|line| serde_json::from_str(line).ok())
             .take(child.n_cases)
             .collect();
         if verdicts.len() < child.n_cases {

@@ -21,7 +21,7 @@ use super::BUFFER;
 use super::boundary::{self, Crossing, Image, Target};
 use super::child;
 
-/// Both C sides of many cases, compiled; loaded by each child that uses them.
+/// The C callers and callees of many cases, compiled; loaded by each child that uses them.
 #[derive(Debug)]
 pub struct LoadedCode {
     built: Built,
@@ -47,6 +47,13 @@ pub struct LoadedUnit {
 #[derive(Debug)]
 struct Loaded {
     library: Library,
+    at: Buffers,
+}
+
+/// Where the buffers are, as `cabi_places` lists them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Buffers {
     seen: *mut u8,
     got: *mut u8,
     given: *mut u8,
@@ -114,13 +121,13 @@ impl LoadedCode {
     /// Where a callee writes what it was given; null where the code is not loaded.
     pub fn seen(&self) -> *mut u8 {
         self.loaded()
-            .map_or(std::ptr::null_mut(), |loaded| loaded.seen)
+            .map_or(std::ptr::null_mut(), |loaded| loaded.at.seen)
     }
 
     /// Where a callee reads what it returns; null where the code is not loaded.
     pub fn given(&self) -> *mut u8 {
         self.loaded()
-            .map_or(std::ptr::null_mut(), |loaded| loaded.given)
+            .map_or(std::ptr::null_mut(), |loaded| loaded.at.given)
     }
 
     /// The address of the function of case `index`: of its symbol, or, where a language has none for it, what `<name>_address` returns.
@@ -157,18 +164,18 @@ impl LoadedCode {
         };
         // SAFETY: the buffers of FRAME have BUFFER bytes, 256 and N_LIVE words; nothing runs that uses them.
         unsafe {
-            loaded.seen.write_bytes(0xee, n_seen.min(BUFFER));
+            loaded.at.seen.write_bytes(0xee, n_seen.min(BUFFER));
             let len = given.len().min(BUFFER);
-            loaded.got.write_bytes(0xee, len);
-            loaded.wide.write_bytes(0x77, 256);
-            std::ptr::copy_nonoverlapping(given.as_ptr(), loaded.given, len);
+            loaded.at.got.write_bytes(0xee, len);
+            loaded.at.wide.write_bytes(0x77, 256);
+            std::ptr::copy_nonoverlapping(given.as_ptr(), loaded.at.given, len);
             for i in 0..N_LIVE {
-                loaded.live.add(i).write(live(i));
-                loaded.kept.add(i).write(0);
+                loaded.at.live.add(i).write(live(i));
+                loaded.at.kept.add(i).write(0);
             }
-            loaded.live_double.write(live(N_LIVE));
-            loaded.kept_double.write(live(N_LIVE));
-            loaded.escape_at.write(boundary::escape_address());
+            loaded.at.live_double.write(live(N_LIVE));
+            loaded.at.kept_double.write(live(N_LIVE));
+            loaded.at.escape_at.write(boundary::escape_address());
         }
     }
 
@@ -180,7 +187,7 @@ impl LoadedCode {
         let at = at.min(BUFFER);
         let len = len.min(BUFFER - at);
         // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
-        unsafe { std::slice::from_raw_parts(loaded.seen.add(at), len) }.to_vec()
+        unsafe { std::slice::from_raw_parts(loaded.at.seen.add(at), len) }.to_vec()
     }
 
     /// The result that a C caller got, `len` bytes.
@@ -189,14 +196,14 @@ impl LoadedCode {
             return Vec::new();
         };
         // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
-        unsafe { std::slice::from_raw_parts(loaded.got, len.min(BUFFER)) }.to_vec()
+        unsafe { std::slice::from_raw_parts(loaded.at.got, len.min(BUFFER)) }.to_vec()
     }
 
     /// Argument `index` as the callee widened it, if it did.
     pub fn widened(&self, index: usize) -> Option<i64> {
         let loaded = self.loaded().ok()?;
         // SAFETY: inside the array of 256 words.
-        (index < 256).then(|| unsafe { loaded.wide.add(index).read() })
+        (index < 256).then(|| unsafe { loaded.at.wide.add(index).read() })
     }
 
     /// What the thunk saw at its last call, if there was one.
@@ -245,8 +252,8 @@ impl LoadedCode {
         // and the caller answers for the callee.
         unsafe {
             let len = images.len().min(BUFFER);
-            std::ptr::copy_nonoverlapping(images.as_ptr(), loaded.images, len);
-            self.run(call, self.thunk(), loaded.images, loaded.got);
+            std::ptr::copy_nonoverlapping(images.as_ptr(), loaded.at.images, len);
+            self.run(call, self.thunk(), loaded.at.images, loaded.at.got);
         }
         true
     }
@@ -285,9 +292,9 @@ impl LoadedCode {
     fn check_kept(&self, caller: &str) -> Result<(), String> {
         let loaded = self.loaded()?;
         // SAFETY: the array of N_LIVE words; nothing runs that uses it.
-        let kept = unsafe { std::slice::from_raw_parts(loaded.kept, N_LIVE) };
+        let kept = unsafe { std::slice::from_raw_parts(loaded.at.kept, N_LIVE) };
         // SAFETY: a word of FRAME; nothing runs that uses it.
-        let double = unsafe { loaded.kept_double.read() };
+        let double = unsafe { loaded.at.kept_double.read() };
         for (i, kept) in kept.iter().chain([&double]).enumerate() {
             let relies = match boundary::filled(*kept) {
                 _ if *kept == live(i) => continue,
@@ -314,32 +321,8 @@ impl Loaded {
         // SAFETY: the caller wants it to be loaded; `cabi_places` has this type in FRAME.
         unsafe {
             let library = Library::new(&built.object)?;
-            let places = library.get::<*const [*mut u8; 10]>(b"cabi_places")?;
-            let [
-                seen,
-                got,
-                given,
-                images,
-                wide,
-                live,
-                kept,
-                live_double,
-                kept_double,
-                escape_at,
-            ] = **places;
-            Ok(Self {
-                seen,
-                got,
-                given,
-                images,
-                wide: wide.cast(),
-                live: live.cast(),
-                kept: kept.cast(),
-                live_double: live_double.cast(),
-                kept_double: kept_double.cast(),
-                escape_at: escape_at.cast(),
-                library,
-            })
+            let at = **library.get::<*const Buffers>(b"cabi_places")?;
+            Ok(Self { library, at })
         }
     }
 }

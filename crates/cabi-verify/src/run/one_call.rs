@@ -125,7 +125,7 @@ impl OneCall<'_> {
     /// What makes the call, by Cranelift.
     fn object(&self, offsets: &[usize]) -> Result<Vec<u8>, String> {
         let target = &self.target.target;
-        let mut object = CraneliftObject::new(self.vectors, target, "cabi_places")?;
+        let mut object = CraneliftObject::new(self.vectors, target)?;
         let added = object.add(Direction::Call, self.symbol, self.sig, offsets, 0);
         added.map_err(|fault| fault.to_string())?;
         object.finish(&[])

@@ -4,10 +4,9 @@ use cabi::aarch64::{AAPCS64, APPLE_ARM64};
 use cabi::convention::Convention;
 use cabi::{FnAbi, Loc, Place, X86_64_SYSV, X86_64_WIN64};
 
-use super::Registers::{
-    self, Copy, I, II, IS, Memory, Nothing, S, SI, SS, SSS, SSSS, V16, V32, V64, VV, VVV, VVVV,
-};
-use super::{Shape, State, Transition};
+use std::sync::LazyLock;
+
+use super::{Registers, Shape, State, Transition};
 
 /// The states and shapes of a convention.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,56 +22,75 @@ pub enum Measure {
     AppleArm64,
 }
 
+/// What a measure counts.
+struct Row {
+    convention: &'static Convention,
+    /// How many integer and vector registers arguments are passed in.
+    registers: (u8, u8),
+    /// Bytes of a slot.
+    slot: u64,
+    /// How many slots the greatest alignment has that states distinguish.
+    n_phases: u8,
+    /// Whether the address for a result in memory takes a register of arguments.
+    result_takes_register: bool,
+    /// What a value passed in memory asks for.
+    memory: Registers,
+}
+
 impl Measure {
+    const ALL: [Self; 4] = [Self::SysV, Self::Win64, Self::Aapcs64, Self::AppleArm64];
+
+    fn row(self) -> Row {
+        let (convention, registers, slot, n_phases) = match self {
+            Self::SysV => (&X86_64_SYSV, (6, 8), 8, 8),
+            Self::Win64 => (&X86_64_WIN64, (4, 4), 8, 8),
+            Self::Aapcs64 => (&AAPCS64, (8, 8), 8, 2),
+            Self::AppleArm64 => (&APPLE_ARM64, (8, 8), 1, 16),
+        };
+        let is_x86_64 = matches!(self, Self::SysV | Self::Win64);
+        Row {
+            convention,
+            registers,
+            slot,
+            n_phases,
+            result_takes_register: is_x86_64,
+            memory: if is_x86_64 {
+                Registers::MEMORY
+            } else {
+                Registers::COPY
+            },
+        }
+    }
+
     /// That of `convention`, if it has one.
     pub fn of(convention: &Convention) -> Option<Self> {
-        [
-            (&X86_64_SYSV, Self::SysV),
-            (&X86_64_WIN64, Self::Win64),
-            (&AAPCS64, Self::Aapcs64),
-            (&APPLE_ARM64, Self::AppleArm64),
-        ]
-        .into_iter()
-        .find_map(|(own, measure)| (own.name == convention.name).then_some(measure))
+        let mut all = Self::ALL.into_iter();
+        all.find(|measure| measure.row().convention.name == convention.name)
     }
 
     /// How many integer and vector registers arguments are passed in.
     pub fn registers(self) -> (u8, u8) {
-        match self {
-            Self::SysV => (6, 8),
-            Self::Win64 => (4, 4),
-            Self::Aapcs64 | Self::AppleArm64 => (8, 8),
-        }
+        self.row().registers
     }
 
     /// Bytes of a slot.
     pub fn slot(self) -> u64 {
-        match self {
-            Self::AppleArm64 => 1,
-            _ => 8,
-        }
+        self.row().slot
     }
 
     /// How many slots the greatest alignment has that states distinguish.
     pub fn n_phases(self) -> u8 {
-        match self {
-            Self::SysV | Self::Win64 => 8,
-            Self::Aapcs64 => 2,
-            Self::AppleArm64 => 16,
-        }
+        self.row().n_phases
     }
 
     /// Whether the address for a result in memory takes a register of arguments.
     pub fn result_takes_register(self) -> bool {
-        matches!(self, Self::SysV | Self::Win64)
+        self.row().result_takes_register
     }
 
-    /// The slots of the shadow space.
-    fn n_shadow(self) -> u8 {
-        match self {
-            Self::Win64 => 4,
-            _ => 0,
-        }
+    /// What a value passed in memory asks for.
+    pub(super) fn of_memory(self) -> Registers {
+        self.row().memory
     }
 
     /// The measure whose numbers its transitions have.
@@ -106,7 +124,8 @@ impl Measure {
             Self::SysV => true,
             // Positions take a register of both kinds, and nothing is on the stack before the last one.
             Self::Win64 => {
-                gp == sse && gp <= self.registers().0 && (gp == 0 || phase == self.n_shadow())
+                // Four slots are the shadow space.
+                gp == sse && gp <= self.registers().0 && (gp == 0 || phase == 4)
             }
             // On the stack is what finds no register.
             Self::Aapcs64 => gp == 0 || sse == 0 || phase == 0,
@@ -147,19 +166,11 @@ impl Measure {
         Some(self.state_number(transition.state) * self.shapes().len() + shape)
     }
 
-    /// What a value passed in memory asks for.
-    pub(super) fn of_memory(self) -> Registers {
-        match self {
-            Self::SysV | Self::Win64 => Memory,
-            Self::Aapcs64 | Self::AppleArm64 => Copy,
-        }
-    }
-
     /// The shape of a value that asks for `registers` and is aligned to `align` bytes on the stack.
     pub(super) fn shape(self, registers: Registers, align: u32) -> Shape {
         let greatest = self.slot() * u64::from(self.n_phases());
-        let align = match (self, registers) {
-            (_, Nothing | Copy) => 8,
+        let align = match registers {
+            Registers::NOTHING | Registers::COPY => 8,
             _ => u64::from(align).clamp(self.slot(), greatest),
         };
         Shape {
@@ -198,81 +209,20 @@ impl Measure {
     }
 }
 
-const fn shape(registers: Registers, align: u8) -> Shape {
-    Shape { registers, align }
-}
+static SYSV: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+    Shape::all(
+        "nothing I I/16 II II/16 S S/16 SS SS/16 IS IS/16 SI SI/16 V16/8 V16 V32/8 V32/16 V32 \
+         V64/8 V64/16 V64/32 V64 M8 M16 M32 M64",
+    )
+});
 
-/// Those of x86-64.
-const SYSV: [Shape; 26] = [
-    shape(Nothing, 8),
-    shape(I, 8),
-    shape(I, 16),
-    shape(II, 8),
-    shape(II, 16),
-    shape(S, 8),
-    shape(S, 16),
-    shape(SS, 8),
-    shape(SS, 16),
-    shape(IS, 8),
-    shape(IS, 16),
-    shape(SI, 8),
-    shape(SI, 16),
-    shape(V16, 8),
-    shape(V16, 16),
-    shape(V32, 8),
-    shape(V32, 16),
-    shape(V32, 32),
-    shape(V64, 8),
-    shape(V64, 16),
-    shape(V64, 32),
-    shape(V64, 64),
-    shape(Memory, 8),
-    shape(Memory, 16),
-    shape(Memory, 32),
-    shape(Memory, 64),
-];
+static AAPCS: LazyLock<Vec<Shape>> =
+    LazyLock::new(|| Shape::all("nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy"));
 
-/// Those of AAPCS64.
-const AAPCS: [Shape; 13] = [
-    shape(Nothing, 8),
-    shape(I, 8),
-    shape(II, 8),
-    shape(II, 16),
-    shape(S, 8),
-    shape(SS, 8),
-    shape(SSS, 8),
-    shape(SSSS, 8),
-    shape(V16, 16),
-    shape(VV, 16),
-    shape(VVV, 16),
-    shape(VVVV, 16),
-    shape(Copy, 8),
-];
-
-/// Those of Apple's arm64, where a value on the stack has its own alignment.
-const APPLE: [Shape; 24] = [
-    shape(Nothing, 8),
-    shape(I, 1),
-    shape(I, 2),
-    shape(I, 4),
-    shape(I, 8),
-    shape(II, 8),
-    shape(II, 16),
-    shape(S, 2),
-    shape(S, 4),
-    shape(S, 8),
-    shape(SS, 2),
-    shape(SS, 4),
-    shape(SS, 8),
-    shape(SSS, 2),
-    shape(SSS, 4),
-    shape(SSS, 8),
-    shape(SSSS, 2),
-    shape(SSSS, 4),
-    shape(SSSS, 8),
-    shape(V16, 16),
-    shape(VV, 16),
-    shape(VVV, 16),
-    shape(VVVV, 16),
-    shape(Copy, 8),
-];
+/// Where a value on the stack has its own alignment.
+static APPLE: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+    Shape::all(
+        "nothing I/1 I/2 I/4 I II II/16 S/2 S/4 S SS/2 SS/4 SS SSS/2 SSS/4 SSS SSSS/2 SSSS/4 SSSS \
+         V16 VV VVV VVVV copy",
+    )
+});

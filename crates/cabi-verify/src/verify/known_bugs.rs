@@ -1,15 +1,17 @@
-//! What gcc 12 and clang 19 get wrong against themselves, as predicates over signatures.
+//! What gcc 12 and clang 19 get wrong against themselves, and what Zig 0.15.2 does otherwise than C compilers, as predicates over signatures.
 //!
 //! The names are those of the bugs that `tests/corpus/expected.toml` declares, which has the words and a sample of each; a test holds both lists
-//! together. A self-inconsistency that is shown in a signature that meets none of them is not known, and fails a run.
+//! together. A self-inconsistency, or a difference of Zig's, that is shown in a signature that meets none of them is not known, and fails a run.
 
-use cabi::convention::{Parts, Role};
 use cabi::{
-    ArgAbi, Array, Bank, FnAbi, FnSig, Kind, Leaf, LeafKind, Loc, Place, PlacedPart, Policy,
-    Scalar, Target, Type, VectorLevel, leaves, x86_64,
+    ArgAbi, Bank, FnAbi, Kind, LeafKind, Loc, Place, PlacedPart, Policy, Scalar, Target, Type,
+    VectorLevel, leaves, x86_64,
 };
 
-use crate::case::Case;
+mod types;
+
+use crate::case::{Case, Direction};
+use types::*;
 
 /// Whether a signature meets a bug.
 type Meets = fn(&SignatureTypes) -> bool;
@@ -43,6 +45,30 @@ const KNOWN: &[(&str, Meets)] = known! {
     "gcc-complex-float16-after-bits" sig.values().any(|ty| has_16_bit_float_and(ty, |leaf| leaf.bit_field));
     "gcc-float16-after-shorts" sig.values().any(|ty| has_16_bit_float_and(ty, is_integer));
     "gcc-float16-array-off-eightbyte" sig.values().any(|ty| has_array(ty, is_array_of_16_bit_floats_off_eightbyte));
+    "zig-array-after-end" sig.records().any(has_array_after_end);
+    "zig-array-after-end-in-caller" sig.records().any(has_array_after_end);
+    "zig-empty-array-in-union" sig.values().any(has_empty_array_in_union);
+    "zig-straddling-member" sig.records().any(has_straddling);
+    "zig-wide-member-merged" sig.records().any(has_wide_union);
+    "zig-padding-in-register" sig.records().any(has_padding);
+    "zig-unnamed-in-memory" sig.calls_unnamed(|ty, place| ty.as_scalar().is_none() && matches!(place, Place::Stack { .. }));
+    "zig-parts-one-by-one" sig.has_split();
+    "zig-vectors-of-llvm" sig.values().any(has_small_vector);
+    "zig-optimized-tail" sig.fast && sig.records().any(has_tail);
+    "zig-wide-vector-in-record" sig.records().any(has_wide_vector);
+    "zig-over-aligned-result" sig.ret.align() > 16;
+    "zig-small-vector-on-stack" sig.has_small_vector_on_stack();
+    "zig-registers-kept" sig.has_stack_before_register();
+    "zig-variadic-result-in-memory" sig.variadic && sig.returns_in_memory();
+    "zig-unnamed-float16" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F16));
+    "zig-unnamed-float128" sig.calls_unnamed(|ty, _| is_scalar(ty, Scalar::F128));
+    "zig-call-clobbers-al" sig.variadic && sig.direction == Some(Direction::Callee);
+    "zig-merged-callers" sig.fast && sig.variadic && sig.direction == Some(Direction::Callee);
+    // What a callee overwrites of its own the call does not need again, but a saved register is its caller's.
+    "zig-tail-overwrites" match sig.direction {
+        Some(Direction::Callee) => has_tail(&sig.ret),
+        _ => sig.records().any(has_tail),
+    };
 };
 
 /// Those that gcc has for Windows too; the others are known on x86-64 Linux alone.
@@ -77,22 +103,31 @@ pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
         "clang" => Policy::CLANG,
         _ => Policy::GCC,
     };
+    let is_here = |name: &&str| is_linux || OF_WINDOWS.contains(name);
+    met(compiler, SignatureTypes::of(case, policy)).find(is_here)
+}
+
+/// The bugs of Zig that its code, `fast` or not, meets in this direction of a call of `case`. The list of samples says which of its back ends has each.
+pub fn bugs_of_zig(case: &Case, fast: bool, direction: Direction) -> Vec<&'static str> {
     let signature = SignatureTypes {
-        types: case.argument_types(),
-        n_named: case.prototype.params.len(),
-        variadic: case.prototype.variadic,
-        ms_abi: case.prototype.convention.is_some(),
-        ret: case.prototype.ret.clone(),
-        level: case.vectors,
-        abi: case.abi_under(policy).ok(),
+        fast,
+        direction: Some(direction),
+        ..SignatureTypes::of(case, Policy::ZIG)
     };
-    let is_theirs = |name: &str| {
+    match signature.abi {
+        Some(_) => met("zig", signature).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// The bugs of `compiler` that a signature meets.
+fn met(compiler: &str, signature: SignatureTypes) -> impl Iterator<Item = &'static str> {
+    let is_theirs = move |name: &str| {
         let rest = name.strip_prefix(compiler);
-        rest.is_some_and(|rest| rest.starts_with('-')) && (is_linux || OF_WINDOWS.contains(&name))
+        rest.is_some_and(|rest| rest.starts_with('-'))
     };
-    let mut known = KNOWN.iter().filter(|(name, _)| is_theirs(name));
-    known
-        .find(|(_, meets)| meets(&signature))
+    let all = KNOWN.iter().filter(move |(name, _)| is_theirs(name));
+    all.filter(move |(_, meets)| meets(&signature))
         .map(|(name, _)| *name)
 }
 
@@ -107,9 +142,35 @@ struct SignatureTypes {
     level: VectorLevel,
     /// Where its values are, if it has places for them.
     abi: Option<FnAbi>,
+    /// Of Zig's code: whether it is optimized, and who calls whom.
+    fast: bool,
+    direction: Option<Direction>,
 }
 
 impl SignatureTypes {
+    fn of(case: &Case, policy: Policy) -> Self {
+        Self {
+            types: case.argument_types(),
+            n_named: case.prototype.params.len(),
+            variadic: case.prototype.variadic,
+            ms_abi: case.prototype.convention.is_some(),
+            ret: case.prototype.ret.clone(),
+            level: case.vectors,
+            abi: case.abi_under(policy).ok(),
+            fast: false,
+            direction: None,
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = &ArgAbi> {
+        self.abi.iter().flat_map(|abi| &abi.args)
+    }
+
+    fn returns_in_memory(&self) -> bool {
+        let mut all = self.abi.iter();
+        all.any(|abi| matches!(abi.ret.place, Place::Indirect { .. }))
+    }
+
     fn named(&self) -> &[Type] {
         self.types.get(..self.n_named).unwrap_or_default()
     }
@@ -120,8 +181,7 @@ impl SignatureTypes {
 
     /// Where the unnamed arguments are.
     fn unnamed_places(&self) -> impl Iterator<Item = &ArgAbi> {
-        let args = self.abi.iter().flat_map(|abi| &abi.args);
-        args.skip(self.n_named)
+        self.places().skip(self.n_named)
     }
 
     /// The unnamed arguments aligned to 16 that are in two integer registers whose slots in the register save area are not.
@@ -161,170 +221,56 @@ impl SignatureTypes {
     fn values(&self) -> impl Iterator<Item = &Type> {
         self.types.iter().chain([&self.ret])
     }
-}
 
-fn is_x87(leaf: Leaf) -> bool {
-    leaf.kind == LeafKind::Scalar(Scalar::F80)
-}
+    /// Records that may be in registers.
+    fn records(&self) -> impl Iterator<Item = &Type> {
+        self.values()
+            .filter(|ty| ty.as_record().is_some() && ty.size() <= 64)
+    }
 
-fn is_flexible(leaf: Leaf) -> bool {
-    leaf.kind == LeafKind::FlexibleArray
-}
+    /// Whether a record of several parts finds fewer registers than parts; LLVM sees the parts as arguments of their own. Zig counts the parts of all
+    /// arguments, of whichever bank, and passes a record of integers in memory after six.
+    fn has_split(&self) -> bool {
+        let mut before = usize::from(self.returns_in_memory());
+        for (ty, arg) in self.types.iter().zip(self.places()) {
+            let parts = match &arg.place {
+                Place::Parts(parts) => parts.len(),
+                _ => usize::try_from(ty.size().div_ceil(8)).unwrap_or(usize::MAX),
+            };
+            let short = matches!(arg.place, Place::Stack { .. }) && ty.size() <= 16;
+            if ty.as_record().is_some() && (short || before + parts > 6) && parts > 1 {
+                return true;
+            }
+            before += if ty.as_record().is_some() && ty.size() <= 16 {
+                parts
+            } else {
+                1
+            };
+        }
+        false
+    }
 
-fn is_integer(leaf: &Leaf) -> bool {
-    matches!(leaf.kind, LeafKind::Scalar(Scalar::Int { .. }))
-}
+    /// Whether Zig calls a function with an unnamed argument of which `is_one` is true.
+    fn calls_unnamed(&self, is_one: fn(&Type, &Place) -> bool) -> bool {
+        let mut args = self.types.iter().zip(self.places());
+        self.direction == Some(Direction::Callee)
+            && args.any(|(ty, arg)| !arg.named && is_one(ty, &arg.place))
+    }
 
-fn is_no_integer(ty: &Type) -> bool {
-    let is_packed = ty.as_record().is_some_and(|own| own.attributes().packed);
-    !matches!(ty.size(), 1 | 2 | 4 | 8 | 16) || is_packed
-}
+    fn has_small_vector_on_stack(&self) -> bool {
+        let mut args = self.types.iter().zip(self.places());
+        args.any(|(ty, arg)| {
+            let vector = matches!(ty.kind(), Kind::Vector(_)) && ty.size() <= 8;
+            // Two floats that share an eightbyte are such a vector to Zig.
+            let floats = leaves(ty).filter(|leaf| leaf.kind == LeafKind::Scalar(Scalar::F32));
+            let small = vector || (ty.size() <= 16 && floats.count() > 1);
+            small && matches!(arg.place, Place::Stack { .. })
+        })
+    }
 
-fn has_union(ty: &Type) -> bool {
-    ty.contains(&|ty, _| ty.is_union())
-}
-
-/// A union that clang may store as a member other than the one that fills it: one of unnamed bits, or an aligned one that a packed union cuts.
-fn stands_for_another_member(ty: &Type) -> bool {
-    let is_packed = |own: &cabi::Record| own.attributes().packed;
-    ty.is_union() && (has_unnamed(ty) || ty.as_record().is_some_and(is_packed))
-}
-
-fn has_vector(ty: &Type, size: u64) -> bool {
-    ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_)) && ty.size() >= size)
-}
-
-/// The parts that clang's callers pass `ty` in as an unnamed argument at `level`, without these bits of its policy.
-fn unnamed_parts(ty: &Type, level: VectorLevel, without: Policy) -> Option<Parts> {
-    let sig = FnSig::new([Type::I32], Type::VOID).variadic();
-    let sig = sig.policy(Policy::CLANG.without(without)).features(level);
-    let group = FnAbi::classify(&sig, ty, Role::Unnamed, &Target::X86_64_LINUX);
-    group.ok().map(|group| group.parts)
-}
-
-/// A record that clang's callers pass as one vector of more than 16 bytes, though it is unnamed: a union whose first 16 bytes are a vector's, or a
-/// structure around one.
-fn is_wide_vector(ty: &Type, level: VectorLevel) -> bool {
-    let parts = unnamed_parts(ty, level, Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY);
-    ty.as_record().is_some()
-        && parts.is_some_and(|parts| parts.iter().any(|part| part.ty.bytes() > 16))
-}
-
-/// Several 16-bit floats in the second eightbyte, and nothing else: clang reads four, however many there are.
-fn ends_with_16_bit_floats(ty: &Type) -> bool {
-    let second: Vec<Leaf> = leaves(ty)
-        .filter(|leaf| counts(leaf) && leaf.offset_bits >= 64)
-        .collect();
-    second.len() > 1 && second.iter().all(is_16_bit_float)
-}
-
-/// A record whose first eightbyte clang passes in another bank because of the second.
-fn is_odd_pair(ty: &Type) -> bool {
-    let parts = |without| unnamed_parts(ty, VectorLevel::Baseline, without);
-    parts(Policy::NONE) != parts(Policy::ODD_PAIRS_START_IN_GPR)
-}
-
-/// A record with a bit-field, even in an array of no elements: there are no leaves of it.
-fn has_bit_field(ty: &Type) -> bool {
-    let mut records = ty.as_record().into_iter();
-    records.any(|record| {
-        record
-            .fields()
-            .iter()
-            .any(|field| field.bit_field().is_some())
-    })
-}
-
-/// A `_BitInt` of more than 16 bytes that ends before a multiple of 16, to which LLVM rounds it.
-fn is_short_of_sixteen(ty: &Type) -> bool {
-    let is_bit_int = matches!(ty.as_scalar(), Some(Scalar::BitInt { .. }));
-    is_bit_int && ty.size() > 16 && !ty.size().is_multiple_of(16)
-}
-
-fn is_int128(ty: &Type) -> bool {
-    matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }))
-}
-
-/// A vector of one `__int128`.
-fn is_int128_vector(leaf: Leaf) -> bool {
-    let is_int128 = |lane| matches!(lane, Scalar::Int { bits: 128, .. });
-    matches!(leaf.kind, LeafKind::Vector(vector) if vector.lanes == 1 && is_int128(vector.lane))
-}
-
-fn has_unnamed(ty: &Type) -> bool {
-    leaves(ty).any(|leaf| leaf.unnamed)
-}
-
-fn counts(leaf: &Leaf) -> bool {
-    !leaf.unnamed && leaf.width_bits > 0
-}
-
-/// A record with bytes, none of which is a member's.
-fn is_padding(ty: &Type) -> bool {
-    ty.as_record().is_some() && ty.size() > 0 && !leaves(ty).any(|leaf| counts(&leaf))
-}
-
-/// A record whose first eightbyte is padding, before one that is not.
-fn begins_with_padding(ty: &Type) -> bool {
-    let mut all = leaves(ty).filter(counts).peekable();
-    ty.as_record().is_some() && all.peek().is_some() && all.all(|leaf| leaf.eightbytes().start > 0)
-}
-
-fn is_16_bit_float(leaf: &Leaf) -> bool {
-    matches!(leaf.kind, LeafKind::Scalar(Scalar::F16 | Scalar::BF16))
-}
-
-/// A record with 16-bit floats, and with a leaf for which `is` holds.
-fn has_16_bit_float_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
-    ty.as_record().is_some()
-        && leaves(ty).any(|leaf| is_16_bit_float(&leaf))
-        && leaves(ty).any(|leaf| is(&leaf))
-}
-
-/// Whether `is` holds for an array that `ty` is made of, and for the offset of its first element.
-fn has_array(ty: &Type, is: impl Fn(&Array, u64) -> bool) -> bool {
-    ty.contains(&|ty, at| matches!(ty.kind(), Kind::Array(array) if is(array, at)))
-}
-
-/// Several complex numbers or records of 16-bit floats, which do not start with an eightbyte.
-fn is_array_of_16_bit_floats_off_eightbyte(array: &Array, offset_bits: u64) -> bool {
-    let is_off = array.len > Some(1) && !offset_bits.is_multiple_of(64);
-    let elem = &array.elem;
-    is_off && elem.as_scalar().is_none() && leaves(elem).any(|leaf| is_16_bit_float(&leaf))
-}
-
-/// A record in whose eightbyte, after the float of 32 or 16 bits that begins it, there is nothing but an array of elements without bytes where
-/// clang looks for the next float: it divides by their size.
-fn has_array_of_nothing_after_float(ty: &Type) -> bool {
-    let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
-    let is_looked_at = |offset_bits: u64| {
-        let is_beside = |leaf: &&Leaf| leaf.offset_bits / 64 == offset_bits / 64;
-        let own: Vec<&Leaf> = all.iter().filter(is_beside).collect();
-        let begins = |leaf: &Leaf| {
-            let after = offset_bits.checked_sub(leaf.offset_bits);
-            let is_searched =
-                after == Some(leaf.width_bits) || is_16_bit_float(leaf) && after == Some(32);
-            leaf.offset_bits.is_multiple_of(64) && is_searched
-        };
-        let has_other = |leaf: &Leaf| !is_short_float(leaf) || leaf.offset_bits == offset_bits;
-        own.iter().any(|leaf| begins(leaf)) && !own.iter().any(|leaf| has_other(leaf))
-    };
-    let is_last = |array: &Array, offset_bits: u64| {
-        array.elem.size() == 0 && offset_bits < 8 * ty.size() && is_looked_at(offset_bits)
-    };
-    ty.as_record().is_some() && ty.size() <= 16 && has_array(ty, is_last)
-}
-
-fn is_short_float(leaf: &Leaf) -> bool {
-    is_16_bit_float(leaf) || leaf.kind == LeafKind::Scalar(Scalar::F32)
-}
-
-/// A record of which an eightbyte holds a float of 32 or 16 bits, and something else.
-fn shares_with_float(ty: &Type) -> bool {
-    let all: Vec<Leaf> = leaves(ty).filter(counts).collect();
-    let shares = |leaf: &Leaf| {
-        let mut others = all.iter().filter(|other| *other != leaf);
-        others.any(|other| other.eightbytes().start == leaf.eightbytes().start)
-    };
-    ty.as_record().is_some() && all.iter().any(|leaf| is_short_float(leaf) && shares(leaf))
+    /// Whether an argument in a register follows one of more than a register on the stack.
+    fn has_stack_before_register(&self) -> bool {
+        let mut args = self.types.iter().zip(self.places());
+        args.any(|(ty, arg)| matches!(arg.place, Place::Stack { .. }) && ty.size() > 8)
+    }
 }

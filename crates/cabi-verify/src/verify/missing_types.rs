@@ -3,8 +3,7 @@
 //! A header that has a `_BitInt` somewhere is refused as a whole by a compiler without it. So the compiler reads it with a stand-in for what
 //! it lacks (`#define _BitInt(n) int`), and nothing that contains such a type is asked or called.
 
-use cabi::{BoolVector, Kind, LongDouble, Scalar, Type, Vector};
-use cabi_header::NamedType;
+use cabi::{BoolVector, Kind, LongDouble, Scalar, Type};
 
 use crate::build::{Capability, Reference};
 use crate::case::Subject;
@@ -37,30 +36,19 @@ pub(super) fn stand_ins(reference: &Reference) -> String {
 /// Which types a compiler lacks.
 pub(super) struct MissingTypes<'a> {
     reference: &'a Reference,
-    vectors: Vectors,
+    /// Whether it ignores `ext_vector_type`, and the header has that attribute: which of its vectors are meant is not known.
+    ignores_vectors: bool,
     /// What `long double` is, which every compiler has.
     long_double: LongDouble,
-}
-
-/// Vectors that the header declares by an attribute that the compiler ignores.
-#[derive(PartialEq)]
-enum Vectors {
-    None,
-    These(Vec<Vector>),
-    /// It is not known which.
-    All,
 }
 
 impl<'a> MissingTypes<'a> {
     /// `warnings` is what `reference` has to say to the header of `subject`.
     pub(super) fn new(reference: &'a Reference, subject: &Subject, warnings: &str) -> Self {
-        let vectors = match reference.has(Capability::ExtVector) {
-            Ok(()) => Vectors::None,
-            Err(_) => ignored(subject, warnings),
-        };
+        let is_lacked = reference.has(Capability::ExtVector).is_err();
         Self {
             reference,
-            vectors,
+            ignores_vectors: is_lacked && warnings.contains("'ext_vector_type' attribute"),
             long_double: subject.target.data_model().long_double,
         }
     }
@@ -78,7 +66,7 @@ impl<'a> MissingTypes<'a> {
             }
             Kind::Complex(scalar) => of_scalar(scalar),
             Kind::Vector(vector)
-                if vector.bools == Some(BoolVector::Clang) || self.ignores(vector) =>
+                if vector.bools == Some(BoolVector::Clang) || self.ignores_vectors =>
             {
                 Some(Capability::ExtVector)
             }
@@ -96,14 +84,6 @@ impl<'a> MissingTypes<'a> {
         let why = self.reference.has(missing).err()?;
         Some(format!("no {missing}: {why}"))
     }
-
-    fn ignores(&self, vector: &Vector) -> bool {
-        match &self.vectors {
-            Vectors::None => false,
-            Vectors::These(these) => these.contains(vector),
-            Vectors::All => true,
-        }
-    }
 }
 
 fn capability(scalar: &Scalar) -> Option<Capability> {
@@ -116,48 +96,4 @@ fn capability(scalar: &Scalar) -> Option<Capability> {
         Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => Capability::Decimal,
         _ => return None,
     })
-}
-
-/// The vectors of types in lines of which a compiler says that it ignores the attribute `ext_vector_type`.
-fn ignored(subject: &Subject, warnings: &str) -> Vectors {
-    let mut vectors = Vec::new();
-    let is_ignored = |line: &&str| line.contains("'ext_vector_type' attribute");
-    for warning in warnings.lines().filter(is_ignored) {
-        let mut place = warning.splitn(3, ':');
-        let (file, line) = (place.next().unwrap_or_default(), place.next());
-        let line = line.and_then(|line| line.parse::<u32>().ok());
-        let header = &subject.header;
-        let named = header.typedefs.iter().chain(&header.records);
-        let is_there = |named: &&NamedType| {
-            let location = &named.location;
-            Some(location.line) == line && base(&location.file) == base(file)
-        };
-        let before = vectors.len();
-        for named in named.filter(is_there) {
-            vectors_in(&named.ty, &mut vectors);
-        }
-        if vectors.len() == before {
-            return Vectors::All;
-        }
-    }
-    match vectors.is_empty() {
-        true => Vectors::None,
-        false => Vectors::These(vectors),
-    }
-}
-
-fn base(file: &str) -> &str {
-    file.rsplit('/').next().unwrap_or(file)
-}
-
-fn vectors_in(ty: &Type, out: &mut Vec<Vector>) {
-    match ty.kind() {
-        Kind::Vector(vector) => out.push(*vector),
-        Kind::Array(array) => vectors_in(&array.elem, out),
-        Kind::Record(record) => {
-            let types = record.fields().iter().map(|field| field.ty());
-            types.for_each(|ty| vectors_in(ty, out));
-        }
-        _ => {}
-    }
 }

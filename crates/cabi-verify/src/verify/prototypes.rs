@@ -35,7 +35,7 @@ pub(super) enum Reading {
     Same,
     /// As a function of another type, which is this one.
     Other(String),
-    /// It declares no such function, in the compiler's words.
+    /// The compiler declares no such function, in its words.
     Absent(String),
     /// No text is this type in another place: a record or enumeration of it has neither a tag nor a typedef.
     Unnamed,

@@ -13,10 +13,10 @@ use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
 use crate::pattern::hex;
 use crate::report::{Item, Report, Section, Status};
-use crate::verdict::{Difference, Moved, Value, Verdict};
+use crate::verdict::{Difference, Value, Verdict};
 
 /// So many differences of a section have all their details in text.
-pub(crate) const IN_FULL: usize = 3;
+const IN_FULL: usize = 3;
 
 impl Run<'_> {
     /// Everything that was found. With `allow_self_inconsistent`, that a compiler disagrees with itself is no failure where it is shown.
@@ -130,7 +130,7 @@ impl Run<'_> {
 }
 
 /// The members of a JSON object.
-pub(crate) fn object(json: Json) -> serde_json::Map<String, Json> {
+fn object(json: Json) -> serde_json::Map<String, Json> {
     match json {
         Json::Object(members) => members,
         _ => serde_json::Map::new(),
@@ -262,12 +262,7 @@ fn add_values(data: &mut Json, asked: &Compiler, called: &Called, difference: &D
     data["place"] = sig
         .and_then(|sig| place(value, &sig, &called.case.target))
         .into();
-    data["moved"] = difference.moved.iter().map(moved).collect();
-}
-
-/// Bytes of a value that the compiler has elsewhere.
-pub(crate) fn moved(one: &Moved) -> Json {
-    json!({ "bytes": [one.bytes.0, one.bytes.1], "found": one.found, "expected": one.expected })
+    data["moved"] = json!(difference.moved);
 }
 
 fn name(called: &Called) -> String {
@@ -291,7 +286,7 @@ fn short(difference: &Difference) -> &str {
 }
 
 /// Which side calls which.
-pub(crate) fn words(direction: Direction) -> &'static str {
+fn words(direction: Direction) -> &'static str {
     match direction {
         Direction::Call => "our code calls C",
         Direction::Callee => "C calls our code",
@@ -335,7 +330,7 @@ fn place(value: Value, sig: &FnSig, target: &Target) -> Option<String> {
 }
 
 /// A difference in full: case, settings, values and places.
-pub(crate) fn in_full(asked: &Compiler, called: &Called, difference: &Difference) -> String {
+fn in_full(asked: &Compiler, called: &Called, difference: &Difference) -> String {
     let case = &called.case;
     let mut text = format!(
         "    {};\n    engine settings {}\n",
@@ -370,9 +365,9 @@ pub(crate) fn in_full(asked: &Compiler, called: &Called, difference: &Difference
 }
 
 /// The title of a program.
-pub(crate) const REPRODUCTION: &str = "reproduction, repro.c";
+const REPRODUCTION: &str = "reproduction, repro.c";
 
-pub(crate) fn indented(text: &mut String, title: &str, body: &str) {
+fn indented(text: &mut String, title: &str, body: &str) {
     let _ = writeln!(text, "    {title}:");
     for line in body.lines() {
         let line = format!("      {line}");

@@ -159,7 +159,7 @@ fn show(
     Ok(None)
 }
 
-/// The same with these flags alone.
+/// The program of one case, compiled with these flags alone.
 fn show_with(
     reference: &Reference,
     flags: &[&str],
@@ -178,7 +178,7 @@ fn show_with(
     let built = match Program::build(&parts, flags) {
         Ok(built) => built,
         Err(error) if error.is_about_the_system() => return Err(error),
-        // It does not build the program: so it shows nothing.
+        // A program that the compiler does not build shows nothing.
         Err(_) => return Ok(None),
     };
     let runs = [built.run(&[], &[], SECONDS)?, built.run(&[], &[], SECONDS)?];

@@ -10,8 +10,6 @@ pub const NOT_LOWERED: &str = "not lowered";
 pub const REFERENCE_LACKS: &str = "not in this compiler";
 /// Kind of reason: the type is one of the compiler's own headers, which name its members otherwise; its size is compared all the same.
 pub const OTHER_MEMBERS: &str = "other members";
-/// Kind of reason: the compiler's own caller and callee disagree about it.
-pub const SELF_INCONSISTENT: &str = "self-inconsistent";
 /// Kind of reason: the compiler gets it wrong, and is inconsistent with itself, and it is a bug of it that is known.
 pub const KNOWN_BUG: &str = "known bug of the compiler";
 /// Kind of reason: the compiler crashes at it. Not on the list, unless it is a known bug.
@@ -59,7 +57,7 @@ pub(super) fn undeclared(why: &str) -> Option<&str> {
 }
 
 /// A compiler's first words, or why it could not be asked.
-pub(crate) fn refusal(error: &ReferenceError) -> String {
+pub(super) fn refusal(error: &ReferenceError) -> String {
     match error {
         ReferenceError::Crashed { messages, .. } => {
             format!("it crashes: {}", first_error(messages))
@@ -68,7 +66,7 @@ pub(crate) fn refusal(error: &ReferenceError) -> String {
     }
 }
 
-/// The same with file and line, where those are the user's.
+/// A compiler's first words with file and line, where those are the user's.
 pub(super) fn refusal_with_place(error: &ReferenceError) -> String {
     let why = refusal(error);
     let messages = error.messages().unwrap_or_default();

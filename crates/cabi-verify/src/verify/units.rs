@@ -27,6 +27,8 @@ pub const BATCH: usize = 48;
 /// Cases whose C sides share one file.
 #[derive(Clone, Debug)]
 pub struct Batch<'a> {
+    /// The index of the part that its cases are of.
+    pub part: usize,
     /// Who compiles them.
     pub compiler: &'a Compiler,
     /// Flags after the compiler's own.
@@ -42,8 +44,8 @@ pub struct Batch<'a> {
 /// A compiled batch, or what is left of one of which something was refused.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The index of the batch it is of.
-    pub batch: usize,
+    /// The index of the part that its cases are of.
+    pub part: usize,
     /// Its cases, at the compiler's vector level.
     pub cases: Vec<Case>,
     /// Turns settings and variants where all cases share one engine.
@@ -70,8 +72,8 @@ pub enum Code {
 /// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
 #[derive(Debug)]
 pub struct Refused<'a> {
-    /// The index of the batch they are of.
-    pub batch: usize,
+    /// The index of the part that they are of.
+    pub part: usize,
     /// The cases.
     pub cases: Vec<&'a Case>,
     /// The compiler's words.
@@ -102,6 +104,8 @@ pub struct Mistake {
     pub convention: Option<&'static Convention>,
     /// Made otherwise in the code.
     pub mutation: Mutation,
+    /// What the runner itself does wrong with the verdicts of a unit: it must notice.
+    pub runner: Option<fn(&mut Vec<Called>)>,
 }
 
 impl Mistake {
@@ -115,7 +119,7 @@ impl Mistake {
 }
 
 /// What stands on the other side of a call from or to C.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OtherSide {
     /// An image of registers and stack, as in [`probe`](crate::check::registers).
     RegisterFile,
@@ -123,11 +127,6 @@ pub enum OtherSide {
     Cranelift,
     /// First an image, which sees all registers, then code by Cranelift.
     Both,
-}
-
-impl OtherSide {
-    /// Each for itself.
-    pub const EACH: [Self; 2] = [Self::RegisterFile, Self::Cranelift];
 }
 
 /// What became of one case in one direction.
@@ -163,7 +162,7 @@ pub fn compile<'a>(
         let (code, cases, left) = batch.code(compiled?)?;
         let of = |at: &usize| batch.cases.get(*at).copied();
         let own = left.into_iter().map(|own| Refused {
-            batch: number,
+            part: batch.part,
             cases: own.cases.iter().filter_map(of).collect(),
             why: own.why,
         });
@@ -174,7 +173,7 @@ pub fn compile<'a>(
             let cases = cases.map(|case| case.clone().at_level(level)).collect();
             let loaded = Loaded::of_code(batch.compiler, batch.flags, number, cases, code);
             all.push(Loaded {
-                batch: number,
+                part: batch.part,
                 one_setting: false,
                 same_layout: batch.same_layout,
                 ..loaded
@@ -238,7 +237,7 @@ impl Loaded {
         code: Code,
     ) -> Self {
         Self {
-            batch: 0,
+            part: 0,
             cases,
             turn,
             one_setting: true,
@@ -273,7 +272,8 @@ pub fn run(
         .iter()
         .any(|one| matches!(one.code, Code::InPrograms(..)))
     {
-        return programs::run(loaded, calls, progress);
+        let all = programs::run(loaded, calls, progress)?;
+        return complete(loaded, all, calls.mistake);
     }
     let here: Vec<(&Loaded, &LoadedCode)> = loaded.iter().filter_map(Loaded::here).collect();
     let buffers = buffers()?;
@@ -298,13 +298,46 @@ pub fn run(
             settle(loaded, called, limit, calls.at_once)?;
         }
     }
+    complete(loaded, all, calls.mistake)
+}
+
+/// `all`, if each case of each unit has one verdict in each direction, in order, and none has passed without a comparison.
+fn complete(
+    loaded: &[Loaded],
+    mut all: Vec<Vec<Called>>,
+    mistake: Mistake,
+) -> Result<Vec<Vec<Called>>, VerifyError> {
+    if let Some(wrong) = mistake.runner {
+        all.iter_mut().for_each(wrong);
+    }
+    if all.len() != loaded.len() {
+        let why = format!("{} units of {} were run", all.len(), loaded.len());
+        return Err(VerifyError::Runner(why));
+    }
+    for (unit, called) in loaded.iter().zip(&all) {
+        let expected = Direction::ALL.into_iter().flat_map(|of| {
+            let cases = unit.cases.iter();
+            cases.map(move |case| (&case.function.name, of))
+        });
+        let found = called.iter();
+        let found = found.map(|one| (&one.case.function.name, one.direction));
+        if !found.eq(expected) {
+            let why = "a case has not one verdict in each direction";
+            return Err(VerifyError::Runner(why.to_owned()));
+        }
+        let is_silent = |one: &&Called| one.verdict == Verdict::Passed(0);
+        if let Some(one) = called.iter().find(is_silent) {
+            let why = format!("nothing was compared of {}", one.case.name);
+            return Err(VerifyError::Runner(why));
+        }
+    }
     Ok(all)
 }
 
 /// Added to a difference that the compiler seems to have with itself.
 const NOT_SHOWN: &str =
     "; so do the compiler's own caller and callee here, but no program of theirs alone shows it";
-/// The same, where the limit was reached.
+/// Added where the limit was reached.
 pub(crate) const NOT_ASKED: &str = "; so do the compiler's own caller and callee here, and no program was built to show it: too many cases";
 
 /// Whether the compiler's own two sides differ too, in the process that makes the calls.

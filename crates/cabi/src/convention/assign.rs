@@ -5,7 +5,7 @@ mod registers;
 mod whole;
 
 pub(crate) use self::no_place::NoPlace;
-use self::whole::{Slot, pointer_group};
+use self::whole::{StackSlot, pointer_group};
 use super::features::Features;
 use super::frame::Frame;
 use super::group::{ArgFlags, Group, GroupKind, Part, PartType, Role};
@@ -183,7 +183,7 @@ impl<'t> Assigner<'t> {
                 let part = Part { ty, ..*part };
                 Ok(Ok(PlacedPart { part, loc }))
             }
-            Outcome::Whole(rule, _, ty) if group.may_split && Slot::of(rule).is_some() => {
+            Outcome::Whole(rule, _, ty) if group.may_split && StackSlot::of(rule).is_some() => {
                 self.split_off(part, ty, group.align, rule).map(Ok)
             }
             outcome => Ok(Err(outcome)),

@@ -15,7 +15,7 @@ pub struct Classify<'a, 't> {
     /// Choices where compilers disagree.
     pub policy: Policy,
     /// Whether the signature states the policy; else it is the target's own.
-    pub is_stated: bool,
+    pub(crate) is_stated: bool,
     /// Widest vectors the ABI of this signature passes in registers.
     pub vectors: VectorLevel,
     /// Which floating-point numbers the ABI of this signature passes in registers of their own.
@@ -34,6 +34,15 @@ impl Classify<'_, '_> {
     /// Whether asking if `bit` matters is worth a walk: it is set, or an explanation is being written.
     pub(crate) fn may_touch(&self, bit: Policy) -> bool {
         self.policy.has(bit) || self.tracer.is_on()
+    }
+
+    /// Whether the value is an argument of a variadic function, named or not.
+    pub(crate) fn is_argument_of_variadic(&self) -> bool {
+        match self.role {
+            Role::Named => self.variadic,
+            Role::Unnamed => true,
+            Role::Result => false,
+        }
     }
 
     /// Whether `bit` is set; explanations list it as touched.

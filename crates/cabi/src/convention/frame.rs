@@ -22,6 +22,9 @@ pub struct Frame {
     pub vector_align: Option<u32>,
     /// Bytes at the start of the argument area that belong to the callee.
     pub shadow_space: u32,
+    /// Whether callers leave room after the argument area for each argument that is in registers, in their order, each as large and aligned as its type, which the
+    /// callee may store them in (Go): [`FnAbi::spill_area`](crate::FnAbi::spill_area).
+    pub spills: bool,
     /// What of the argument area a callee pops.
     pub callee_pops: CalleePops,
     /// The registers that a callee leaves as they were.
@@ -127,6 +130,7 @@ impl Frame {
             least_align: stack_align,
             vector_align: None,
             shadow_space: 0,
+            spills: false,
             callee_pops: CalleePops::Nothing,
             callee_saved: &[],
             carried: None,

@@ -31,19 +31,10 @@ pub enum PartType {
 
 impl PartType {
     /// Each of them.
-    const ALL: [Self; 11] = [
-        Self::I8,
-        Self::I16,
-        Self::I32,
-        Self::I64,
-        Self::F16,
-        Self::F32,
-        Self::F64,
-        Self::F80,
-        Self::V128,
-        Self::V256,
-        Self::V512,
-    ];
+    const ALL: [Self; 11] = {
+        use PartType::*;
+        [I8, I16, I32, I64, F16, F32, F64, F80, V128, V256, V512]
+    };
 
     /// Bytes of a register or slot that the type fills; 10 for `F80`.
     #[must_use]
@@ -158,7 +149,7 @@ impl ArgFlags {
     /// Part of a value that was split. Set by classifiers.
     pub const SPLIT: Self = Self(16);
     /// In a vector register and a copy in an integer register. Set by classifiers.
-    pub const IN_BOTH: Self = Self(32);
+    pub(crate) const IN_BOTH: Self = Self(32);
 
     /// Whether all of `flags` are set.
     #[must_use]
@@ -166,7 +157,7 @@ impl ArgFlags {
         self.0 & flags.0 == flags.0
     }
 
-    /// Both.
+    /// The flags of `self` and of `flags`.
     #[must_use]
     pub const fn and(self, flags: Self) -> Self {
         Self(self.0 | flags.0)

@@ -70,7 +70,41 @@ pub enum Place {
     },
 }
 
+impl Loc {
+    /// The registers: none of a slot.
+    #[must_use]
+    pub const fn regs(&self) -> &[Reg] {
+        match self {
+            Self::Reg(reg) => core::slice::from_ref(reg),
+            Self::Both(regs) => *regs,
+            Self::Stack(_) => &[],
+        }
+    }
+}
+
 impl Place {
+    /// Where its parts are, or its lanes, or the address of a copy; nothing for a value that is in the argument area as a whole.
+    pub fn locs(&self) -> impl Iterator<Item = Loc> + use<'_> {
+        let (parts, pointer, regs, slots) = match self {
+            Self::Parts(parts) => (&parts[..], None, &[][..], None),
+            Self::Indirect { pointer, .. } => (&[][..], Some(*pointer), &[][..], None),
+            Self::PerElement {
+                lanes,
+                regs,
+                offset,
+                slot,
+            } => {
+                let left = u64::from(*lanes).saturating_sub(regs.len() as u64);
+                let slot = |i| Loc::Stack(offset.saturating_add(i * u64::from(*slot)));
+                (&[][..], None, *regs, Some((0..left).map(slot)))
+            }
+            Self::Ignore | Self::Stack { .. } => (&[][..], None, &[][..], None),
+        };
+        let parts = parts.iter().map(|placed| placed.loc).chain(pointer);
+        let regs = regs.iter().copied().map(Loc::Reg);
+        parts.chain(regs).chain(slots.into_iter().flatten())
+    }
+
     /// Where the one part of a pointer is; `None` if this is no place for a pointer.
     pub(crate) fn as_pointer(&self) -> Option<Loc> {
         match self {
@@ -143,7 +177,13 @@ impl fmt::Display for Place {
         match self {
             Self::Ignore => f.write_str("nothing"),
             Self::Parts(parts) => parts.iter().enumerate().try_for_each(|(i, placed)| {
-                write!(f, "{}{}", if i == 0 { "" } else { " " }, placed.loc)
+                write!(f, "{}{}", if i == 0 { "" } else { " " }, placed.loc)?;
+                match placed.loc {
+                    Loc::Stack(offset) => {
+                        write!(f, "..{}", offset.saturating_add(placed.part.size.into()))
+                    }
+                    _ => Ok(()),
+                }
             }),
             Self::Stack {
                 offset,

@@ -121,14 +121,12 @@ impl RegSet {
         self.banks[reg.0.bank as usize] & 1_u32.wrapping_shl(index) != 0 || index >= u32::BITS
     }
 
-    /// Adds `reg`.
     #[inline]
     pub(crate) fn insert(&mut self, reg: Reg) {
         let bit = 1_u32.checked_shl(u32::from(reg.0.index)).unwrap_or(0);
         self.banks[reg.0.bank as usize] |= bit;
     }
 
-    /// Adds what is in `other`.
     pub(crate) fn insert_all(&mut self, other: &Self) {
         for (own, other) in self.banks.iter_mut().zip(other.banks) {
             *own |= other;
@@ -147,7 +145,7 @@ impl RegSet {
     }
 }
 
-/// One by one: few are set, and the baseline of x86-64 has no instruction that counts bits.
+/// Counts bit by bit: few are set, and the baseline of x86-64 has no instruction that counts bits.
 #[inline]
 fn n_set(mut left: u32) -> u8 {
     let mut n = 0;

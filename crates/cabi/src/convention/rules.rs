@@ -132,14 +132,23 @@ impl Rule {
         let inside = |rules: &[Self]| depth > 0 && Self::any_is_for(rules, flag, depth - 1);
         rules.iter().any(|rule| match rule {
             Self::IfFlag(guard, _) if guard.has(flag) => true,
+            Self::DelegateTo(list) => inside(list),
+            _ => rule
+                .guarded()
+                .is_some_and(|then| inside(core::slice::from_ref(then))),
+        })
+    }
+
+    /// The rule that this one guards; `None` for an action.
+    pub(crate) fn guarded(&self) -> Option<&'static Self> {
+        match self {
             Self::IfType(_, then)
             | Self::IfWants(_, then)
             | Self::If(_, _, then)
             | Self::IfFlag(_, then)
             | Self::IfNotVariadic(then)
-            | Self::IfUnnamed(then) => inside(core::slice::from_ref(*then)),
-            Self::DelegateTo(list) => inside(list),
-            _ => false,
-        })
+            | Self::IfUnnamed(then) => Some(then),
+            _ => None,
+        }
     }
 }

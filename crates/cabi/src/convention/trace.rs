@@ -16,34 +16,25 @@ use crate::policy::Policy;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(tag = "step", rename_all = "snake_case"))]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "the names of the fields say it")]
 pub enum Step {
     /// The whole value is one part, of this class.
-    Whole {
-        /// Its class.
-        class: &'static str,
-    },
-    /// A leaf met an eightbyte of x86-64 System V (psABI 3.2.3, rule 4).
+    Whole { class: &'static str },
+    /// A leaf met an eightbyte of x86-64 System V (psABI 3.2.3, rule 4, of which it says the letter).
     Merge {
         /// The leaf, as C spells its type.
         leaf: String,
-        /// Its first bit.
         offset_bits: u64,
-        /// Its bits.
         width_bits: u64,
-        /// Which eightbyte.
         eightbyte: usize,
-        /// The class before.
+        letter: char,
         before: &'static str,
         /// The class the leaf brings.
         own: &'static str,
-        /// The class after.
         after: &'static str,
     },
     /// The value goes to memory before any merge.
-    Memory {
-        /// Why.
-        why: &'static str,
-    },
+    Memory { why: &'static str },
     /// The post-merger cleanup (rule 5) changed something.
     Cleanup {
         /// Which letter, and what it does.
@@ -53,28 +44,16 @@ pub enum Step {
     },
     /// A rule of the convention was tried.
     Rule {
-        /// The rule.
         rule: String,
         /// Whether it placed the part.
         taken: bool,
     },
     /// A choice between compilers mattered.
-    Policy {
-        /// The bit's name.
-        bit: &'static str,
-        /// Whether it is set.
-        set: bool,
-    },
+    Policy { bit: &'static str, set: bool },
     /// Merges and choices that are not listed, so that a value of thousands of leaves has a bounded explanation.
-    More {
-        /// How many.
-        steps: u64,
-    },
+    More { steps: u64 },
     /// Anything else.
-    Note {
-        /// What happened.
-        text: &'static str,
-    },
+    Note { text: &'static str },
 }
 
 impl fmt::Display for Step {
@@ -86,6 +65,7 @@ impl fmt::Display for Step {
                 offset_bits,
                 width_bits,
                 eightbyte,
+                letter,
                 before,
                 own,
                 after,
@@ -96,17 +76,20 @@ impl fmt::Display for Step {
                 } else {
                     write!(f, "{leaf}, bits {offset_bits}..{end}: ")?;
                 }
-                write!(f, "eightbyte {eightbyte}, {before} + {own} = {after}")
+                write!(
+                    f,
+                    "eightbyte {eightbyte}, rule 4({letter}): {before} + {own} = {after}"
+                )
             }
             Self::Memory { why } => write!(f, "Memory: {why}"),
             Self::Cleanup {
                 rule,
                 eightbyte: Some(i),
-            } => write!(f, "eightbyte {i}, {rule}"),
+            } => write!(f, "eightbyte {i}, rule {rule}"),
             Self::Cleanup {
                 rule,
                 eightbyte: None,
-            } => write!(f, "{rule}"),
+            } => write!(f, "rule {rule}"),
             Self::Rule { rule, taken: true } => write!(f, "took: {rule}"),
             Self::Rule { rule, taken: false } => write!(f, "none free: {rule}"),
             Self::Policy { bit, set: true } => write!(f, "policy {bit} is set"),
@@ -121,10 +104,9 @@ impl fmt::Display for Step {
 /// What a traced walk writes down.
 #[derive(Default, Debug)]
 pub(crate) struct Log {
-    /// One per argument.
-    pub(crate) args: Vec<Entry>,
-    /// The result's.
-    pub(crate) result: Entry,
+    /// An entry per argument.
+    pub(crate) args: Vec<ValueLog>,
+    pub(crate) result: ValueLog,
     in_result: bool,
 }
 
@@ -146,7 +128,7 @@ impl Log {
 
 /// What was written about one value.
 #[derive(Default, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct ValueLog {
     /// Its classes, or what its parts are.
     pub(crate) classes: String,
     /// What led to its place.
@@ -158,7 +140,26 @@ pub(crate) struct Entry {
 /// How many merges and choices of one value are listed. The others are counted; a choice is listed once in any case.
 const MAX_LEAF_STEPS: usize = 256;
 
-impl Entry {
+impl ValueLog {
+    /// Says what `group` asks for, where no classifier has said why.
+    fn give_reason(&mut self, group: &Group) {
+        let is_reason = |step: &Step| !matches!(step, Step::Policy { .. });
+        if self.steps.iter().any(is_reason) {
+            return;
+        }
+        let text = match (group.kind, group.parts.len()) {
+            (GroupKind::Ignore, _) => "no bytes of it are passed",
+            (GroupKind::Memory, _) => "in memory",
+            (GroupKind::PerElement { .. }, _) => "each lane by itself",
+            (GroupKind::Registers, 1) => "one part",
+            (GroupKind::Registers, _) if group.may_split => {
+                "in words, some in registers and others on the stack if they run out"
+            }
+            (GroupKind::Registers, _) => "in several parts, all in registers or none",
+        };
+        self.steps.push(Step::Note { text });
+    }
+
     /// The classes of a value that `group` asks for, where no classifier has named them.
     fn name_classes(&mut self, group: &Group) {
         self.classes = match group.kind {
@@ -218,7 +219,7 @@ impl<'t> Tracer<'t> {
     pub(crate) fn begin_arg(self) {
         self.in_log(|log| {
             log.in_result = false;
-            log.args.push(Entry::default());
+            log.args.push(ValueLog::default());
         });
     }
 
@@ -230,7 +231,7 @@ impl<'t> Tracer<'t> {
     }
 
     #[inline]
-    fn in_entry(self, write: impl FnOnce(&mut Entry)) {
+    fn in_entry(self, write: impl FnOnce(&mut ValueLog)) {
         self.in_log(|log| {
             let entry = if log.in_result {
                 Some(&mut log.result)
@@ -260,7 +261,10 @@ impl<'t> Tracer<'t> {
     /// What the classifier made of the value.
     #[inline]
     pub(crate) fn group(self, group: &Group) {
-        self.in_entry(|entry| entry.name_classes(group));
+        self.in_entry(|entry| {
+            entry.name_classes(group);
+            entry.give_reason(group);
+        });
     }
 
     #[inline]
@@ -273,10 +277,9 @@ impl<'t> Tracer<'t> {
     #[inline]
     pub(crate) fn merge(
         self,
-        leaf: &Leaf,
-        eightbyte: usize,
-        before: impl Into<&'static str>,
-        own: impl Into<&'static str>,
+        (leaf, eightbyte): (&Leaf, usize),
+        letter: char,
+        (before, own): (impl Into<&'static str>, impl Into<&'static str>),
         after: impl Into<&'static str>,
     ) {
         self.push(|| Step::Merge {
@@ -288,6 +291,7 @@ impl<'t> Tracer<'t> {
             offset_bits: leaf.offset_bits,
             width_bits: leaf.width_bits,
             eightbyte,
+            letter,
             before: before.into(),
             own: own.into(),
             after: after.into(),

@@ -9,7 +9,7 @@ use crate::fn_abi::FnAbi;
 use crate::policy::Policy;
 use crate::sig::FnSig;
 use crate::target::Target;
-use crate::types::data_model::DataModel;
+use crate::types::data_model::{DataModel, LongDouble};
 
 /// The policy bits any of which, changed alone, would give this signature other places, with their setting.
 pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'static str, bool)> {
@@ -33,14 +33,15 @@ pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'stat
     found
 }
 
-/// Spells the integers of `long`'s size as C does where it is 8 bytes: a type knows its width only.
-pub(super) fn spell_longs(explanation: &mut Explanation, model: &DataModel) {
-    if model.long != 8 {
-        return;
-    }
+/// Spells integers as C does most often: those of `long`'s size as `long` where it is 8 bytes, and the one that `char` is as `char`. A type knows its width only.
+pub(super) fn spell(explanation: &mut Explanation, model: &DataModel) {
     let spell = |ty: &mut String| match ty.as_str() {
-        "long long" => *ty = "long".to_string(),
-        "unsigned long long" => *ty = "unsigned long".to_string(),
+        "long long" if model.long == 8 => *ty = "long".to_string(),
+        "unsigned long long" if model.long == 8 => *ty = "unsigned long".to_string(),
+        "signed char" if model.char_signed => *ty = "char".to_string(),
+        "unsigned char" if !model.char_signed => *ty = "char".to_string(),
+        // The format has this name on x86-64; elsewhere it may be that of `long double`.
+        "__float128" if model.long_double == LongDouble::F128 => *ty = "long double".to_string(),
         _ => {}
     };
     for explained in explanation.args.iter_mut().chain([&mut explanation.ret]) {
@@ -51,4 +52,19 @@ pub(super) fn spell_longs(explanation: &mut Explanation, model: &DataModel) {
             }
         }
     }
+}
+
+/// Where the rules of a convention stand, and what its steps cite.
+pub(super) fn document(convention: &str) -> Option<&'static str> {
+    Some(match convention {
+        "x86-64 System V" => "psABI 3.2.3, Parameter Passing",
+        "x64 Windows" => "Microsoft's x64 calling convention, Parameter passing",
+        "AAPCS64" => "AAPCS64 6.8.2, Parameter passing rules",
+        "Apple arm64" => "AAPCS64 6.8.2 as Apple's platforms change it",
+        "s390x ELF" => "zSeries ELF ABI Supplement, Parameter Passing",
+        name if name.starts_with("C-SKY") => "LLVM's CSKYCallingConv.td",
+        name if name.starts_with("XCore") => "LLVM's XCoreCallingConv.td",
+        name if name.starts_with("RISC-V ") => "RISC-V psABI, Procedure Calling Convention",
+        _ => return None,
+    })
 }

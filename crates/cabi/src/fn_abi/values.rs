@@ -2,7 +2,11 @@
 
 use core::fmt;
 
-use crate::convention::{Place, Reg};
+use smallvec::SmallVec;
+
+use super::FnAbi;
+use crate::convention::{Loc, Place, Reg};
+use crate::sig::FnSig;
 
 /// An argument and its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,5 +54,30 @@ impl fmt::Display for RetAbi {
             }
             (place, _) => place.fmt(f),
         }
+    }
+}
+
+impl FnAbi {
+    /// Where after the argument area a callee finds room for each argument that it has in registers, bytes from the area's start; and where that room
+    /// ends, which is what a caller reserves. Without such room ([`Frame::spills`](crate::convention::Frame::spills)) that is
+    /// [`FnAbi::area_bytes`]. `sig` is the signature that this is of.
+    #[must_use]
+    pub fn spill_area(&self, sig: &FnSig) -> (SmallVec<[Option<u64>; 10]>, u64) {
+        let frame = &self.convention.frame;
+        let slot = u64::from(frame.slot.max(1));
+        let mut end = self.area_bytes;
+        let in_register = |place: &Place| match place {
+            Place::Parts(parts) => !parts.iter().any(|own| matches!(own.loc, Loc::Stack(_))),
+            _ => false,
+        };
+        let offsets = self.args.iter().zip(sig.params()).map(|(arg, param)| {
+            (frame.spills && in_register(&arg.place)).then(|| {
+                let offset = end.next_multiple_of(param.ty.align().into());
+                end = offset + param.ty.size();
+                offset
+            })
+        });
+        let offsets = offsets.collect();
+        (offsets, end.next_multiple_of(slot))
     }
 }

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Members, align_bytes, container};
+use super::{MemberLayouts, align_bytes, container};
 use crate::record_builder::{Member, RecordBuilder};
 use crate::scalar::Scalar;
 use crate::types::data_model::{BitFieldStyle, DataModel};
@@ -12,8 +12,8 @@ use crate::types::error::Error;
 use crate::types::record::RecordKind;
 use crate::types::{Kind, Type};
 
-pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {
-    let mut cursor = Cursor {
+pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
+    let mut cursor = ClangLayout {
         b,
         model,
         ms: model.bit_fields == BitFieldStyle::Ms,
@@ -37,7 +37,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, E
             }
         });
     }
-    Ok(Members {
+    Ok(MemberLayouts {
         fields,
         end_bits: cursor.end,
         align: align_bytes(cursor.align),
@@ -45,7 +45,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, E
 }
 
 /// What is laid out so far. All in bits.
-struct Cursor<'a> {
+struct ClangLayout<'a> {
     b: &'a RecordBuilder,
     model: &'a DataModel,
     ms: bool,
@@ -58,17 +58,17 @@ struct Cursor<'a> {
     align: u64,
 }
 
-impl Cursor<'_> {
+impl ClangLayout<'_> {
     fn is_union(&self) -> bool {
         self.b.kind == RecordKind::Union
     }
 
     fn is_packed(&self, member: &Member) -> bool {
-        self.b.packed || member.packed
+        self.b.attributes.packed || member.packed
     }
 
     fn pack(&self) -> Option<u64> {
-        self.b.pack.map(|pack| u64::from(pack) * 8)
+        self.b.attributes.pack.map(|pack| u64::from(pack) * 8)
     }
 
     fn place(&mut self, member: &Member) -> Result<u64, Error> {
@@ -175,11 +175,11 @@ impl Cursor<'_> {
         unit: u64,
     ) -> Result<u64, Error> {
         let straddles = start % align + width > unit;
-        if width == 0 || (self.b.pack.is_none() && straddles) {
+        if width == 0 || (self.b.attributes.pack.is_none() && straddles) {
             return self.b.round_up(start, align);
         }
         match member.align {
-            Some(asked) if self.b.pack.is_none_or(|pack| asked <= pack) => {
+            Some(asked) if self.b.attributes.pack.is_none_or(|pack| asked <= pack) => {
                 self.b.round_up(start, u64::from(asked) * 8)
             }
             _ => Ok(start),

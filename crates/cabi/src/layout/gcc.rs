@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Members, align_bytes, container};
+use super::{MemberLayouts, align_bytes, container};
 use crate::record_builder::{Member, RecordBuilder};
 use crate::types::Type;
 use crate::types::data_model::{BitFieldStyle, DataModel};
@@ -24,7 +24,7 @@ fn biggest(model: &DataModel) -> u64 {
 /// gcc's `BIGGEST_ALIGNMENT` in bits with AVX and with AVX-512.
 const WIDER: [u64; 2] = [256, 512];
 
-pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {
+pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
     let baseline = biggest(model);
     let members = place_all(b, model, baseline)?;
     // The rest is less than 16 bytes, so the flags for wider vectors matter for greater alignments only.
@@ -40,9 +40,9 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, E
     Ok(members)
 }
 
-fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> Result<Members, Error> {
-    let align = u64::from(b.align.unwrap_or(1)) * 8;
-    let mut cursor = Cursor {
+fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> Result<MemberLayouts, Error> {
+    let align = u64::from(b.attributes.align.unwrap_or(1)) * 8;
+    let mut cursor = GccLayout {
         b,
         model,
         ms: model.bit_fields == BitFieldStyle::Ms,
@@ -67,7 +67,7 @@ fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> Result<Membe
         let width = member.bits.map(u64::from);
         fields.push((at, width.map(|width| container(at, width, &member.ty))));
     }
-    Ok(Members {
+    Ok(MemberLayouts {
         fields,
         end_bits: cursor.end,
         align: align_bytes(cursor.align),
@@ -91,7 +91,7 @@ struct Decl {
 }
 
 /// Where the next member goes. All in bits.
-struct Cursor<'a> {
+struct GccLayout<'a> {
     b: &'a RecordBuilder,
     model: &'a DataModel,
     ms: bool,
@@ -107,9 +107,12 @@ struct Cursor<'a> {
     run_left: u64,
 }
 
-impl Cursor<'_> {
+impl GccLayout<'_> {
     fn pack(&self) -> u64 {
-        self.b.pack.map_or(u64::MAX, |pack| u64::from(pack) * 8)
+        self.b
+            .attributes
+            .pack
+            .map_or(u64::MAX, |pack| u64::from(pack) * 8)
     }
 
     fn next(&self) -> u64 {
@@ -126,8 +129,8 @@ impl Cursor<'_> {
         let type_size = self.b.bits_of(&member.ty)?;
         let width = member.bits.map(u64::from);
         // `packed` is ignored on ordinary members that are not aligned anyway.
-        let is_packed =
-            self.b.packed || (member.packed && (width.is_some() || member.ty.align() > 1));
+        let is_packed = self.b.attributes.packed
+            || (member.packed && (width.is_some() || member.ty.align() > 1));
         let closes = width == Some(0) && !self.ms;
         let asked = member.align.map(|align| u64::from(align) * 8);
         let mut align = asked.unwrap_or(1);
@@ -169,7 +172,7 @@ impl Cursor<'_> {
             (false, false) => decl.align,
             (false, true) if !decl.is_named && !self.model.unnamed_bit_fields_align => return,
             (false, true) => {
-                let of_type = match (decl.size, self.b.pack) {
+                let of_type = match (decl.size, self.b.attributes.pack) {
                     (0, _) => decl.type_align,
                     (_, Some(_)) => decl.type_align.min(self.pack()),
                     (_, None) if decl.is_packed => 8,
@@ -198,7 +201,11 @@ impl Cursor<'_> {
         }
         if self.ms {
             self.start_ms(&decl, must_align)?;
-        } else if decl.is_odd && decl.size != 0 && !decl.is_packed && self.b.pack.is_none() {
+        } else if decl.is_odd
+            && decl.size != 0
+            && !decl.is_packed
+            && self.b.attributes.pack.is_none()
+        {
             let from = self.next() % decl.type_align;
             let units = (from + decl.size).div_ceil(decl.type_align);
             if units > decl.type_size / decl.type_align {

@@ -3,15 +3,15 @@
 
 use alloc::vec::Vec;
 
-use super::{Members, align_bytes, container};
+use super::{MemberLayouts, align_bytes, container};
 use crate::record_builder::{Member, RecordBuilder};
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
 use crate::types::record::{BitField, RecordKind};
 use crate::types::{Kind, Type};
 
-pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, Error> {
-    let mut cursor = Cursor {
+pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
+    let mut cursor = MsvcLayout {
         b,
         style: model.bit_fields,
         next: 0,
@@ -29,7 +29,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, E
             Some(width) => cursor.place_bits(member, u64::from(width))?,
         });
     }
-    Ok(Members {
+    Ok(MemberLayouts {
         fields,
         end_bits: cursor.end,
         align: align_bytes(cursor.align),
@@ -37,7 +37,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<Members, E
 }
 
 /// Where the next member goes. All in bits.
-struct Cursor<'a> {
+struct MsvcLayout<'a> {
     b: &'a RecordBuilder,
     style: BitFieldStyle,
     next: u64,
@@ -48,13 +48,13 @@ struct Cursor<'a> {
     run: Option<(u64, u64)>,
 }
 
-impl Cursor<'_> {
+impl MsvcLayout<'_> {
     /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a declaration asked for with `aligned`. A typedef lowers nothing.
     fn member_align(&self, member: &Member) -> u64 {
-        let packed = self.b.packed || member.packed;
+        let packed = self.b.attributes.packed || member.packed;
         let own = if packed { 1 } else { natural_align(&member.ty) };
         // "The MS-ABI ignores pragma pack if its larger than the pointer size."
-        let pack = self.b.pack.filter(|pack| *pack <= 8);
+        let pack = self.b.attributes.pack.filter(|pack| *pack <= 8);
         let limited = own.min(pack.unwrap_or(own));
         u64::from(limited.max(required_align(member))) * 8
     }

@@ -15,11 +15,15 @@ use super::parts::{
     refuse, words,
 };
 use crate::Reg;
-use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType, PartTypes,
-    Parts, Rule, Rules, VaField, VaList, Want,
+use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
+use crate::convention::Rule::{
+    AssignToReg, AssignToRegPair, AssignToStackWithShadow, IfFlag, IfType, IfWants, PassIndirect,
 };
-use crate::leaves::{Around, Leaf, LeafKind, Leaves, Step, leaves};
+use crate::convention::{
+    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Parts,
+    Rule, Rules, VaField, VaList, Want,
+};
+use crate::leaves::{Around, Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
@@ -36,31 +40,30 @@ registers! {
 
 const X: &[Reg] = &[X0, X1, X2, X3, X4, X5, X6, X7];
 const V: &[Reg] = &[V0, V1, V2, V3, V4, V5, V6, V7];
-const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
-const FLOATS: PartTypes =
-    PartTypes::of(&[PartType::F16, PartType::F32, PartType::F64, PartType::V128]);
+const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
+const FLOATS: PartTypes = PartTypes::of(&[F16, F32, F64, V128]);
 
 /// The result register: `CCIfSRet<CCIfType<[i64], CCAssignToReg<[X8]>>>`.
-const SRET: Rule = Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8]));
-const NEST: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[X18]));
+const SRET: Rule = IfFlag(ArgFlags::SRET, &AssignToReg(&[X8]));
+const NEST: Rule = IfFlag(ArgFlags::NEST, &AssignToReg(&[X18]));
 /// B.4.
-const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });
+const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 8 });
 /// C.10: the next register is even where the alignment is 16.
-const PAIRS: Rule = Rule::IfFlag(ArgFlags::SPLIT, &Rule::AssignToRegPair(X));
+const PAIRS: Rule = IfFlag(ArgFlags::SPLIT, &AssignToRegPair(X));
 /// C.9, C.12.
-const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(X));
+const WORDS: Rule = IfType(INTS, &AssignToReg(X));
 /// C.1, C.2.
-const VECTORS: Rule = Rule::IfType(FLOATS, &Rule::AssignToReg(V));
+const VECTORS: Rule = IfType(FLOATS, &AssignToReg(V));
 /// C.3, C.13: what does not fit leaves no register to later arguments. A size of 0 is the type's own.
 const fn last(size: u32, shadow: &'static [Reg]) -> Rule {
-    Rule::AssignToStackWithShadow {
+    AssignToStackWithShadow {
         size,
         align: size,
         shadow,
     }
 }
-const LAST_WORDS: Rule = Rule::IfType(INTS, &last(8, X));
-const LAST_VECTORS: Rule = Rule::IfType(FLOATS, &last(8, V));
+const LAST_WORDS: Rule = IfType(INTS, &last(8, X));
+const LAST_VECTORS: Rule = IfType(FLOATS, &last(8, V));
 
 static VA_LIST: [VaField; 5] = [
     ("__stack", Type::PTR),
@@ -86,8 +89,8 @@ pub const AAPCS64: Convention = Convention {
             LAST_VECTORS,
         ],
         &[
-            Rule::IfType(INTS, &Rule::AssignToReg(&[X0, X1])),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(&[V0, V1, V2, V3])),
+            IfType(INTS, &AssignToReg(&[X0, X1])),
+            IfType(FLOATS, &AssignToReg(&[V0, V1, V2, V3])),
         ],
     ),
     frame: Frame {
@@ -114,8 +117,12 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     check_leaves(ty, AAPCS64.name)?;
     match ty.kind() {
-        Kind::Scalar(scalar) | Kind::Enum(scalar) => return Ok(scalar_group(*scalar, ty)),
-        Kind::Vector(_) => return vector_group(ty),
+        Kind::Scalar(scalar) | Kind::Enum(scalar) => return Ok(scalar_group(*scalar, ty, cx)),
+        Kind::Vector(_) => {
+            cx.tracer
+                .note("a short vector of 8 or 16 bytes (C.1), or a larger one, by its address");
+            return vector_group(ty);
+        }
         _ => {}
     }
     if let Some(group) = homogeneous(ty, cx)? {
@@ -131,7 +138,12 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     Ok(match ty.size() {
         0 => Group::ignore(),
-        1..=16 => all_words(ty, argument_align(ty)),
+        1..=16 => {
+            cx.tracer.note(
+                "at most 16 bytes, and no homogeneous aggregate (C.12): words of 8 bytes, all in registers or none",
+            );
+            all_words(ty, argument_align(ty))
+        }
         _ => large(ty, cx),
     })
 }
@@ -190,8 +202,8 @@ fn vector_group(ty: &Type) -> Result<Group, Error> {
 
 fn short_vector(size: u64) -> Option<Part> {
     match size {
-        8 => Some(Part::float(PartType::F64)),
-        16 => Some(Part::float(PartType::V128)),
+        8 => Some(Part::float(F64)),
+        16 => Some(Part::float(V128)),
         _ => None,
     }
 }
@@ -218,8 +230,14 @@ fn all_words(ty: &Type, align: u32) -> Group {
     group
 }
 
-fn scalar_group(scalar: Scalar, ty: &Type) -> Group {
-    match (float(scalar), ty.size()) {
+fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Group {
+    let float = float(scalar);
+    cx.tracer.note(match (&float, ty.size()) {
+        (Some(_), _) => "a floating-point number (C.1)",
+        (None, 9..=16) => "an integer of 16 bytes: two registers, the first one even (C.10, C.11)",
+        (None, _) => "an integer or pointer (C.9)",
+    });
+    match (float, ty.size()) {
         (Some(part), _) => one(ty, part),
         (None, 9..=16) => all_words(ty, 16),
         // What is above a narrow integer is anything.
@@ -229,30 +247,30 @@ fn scalar_group(scalar: Scalar, ty: &Type) -> Group {
 
 fn float(scalar: Scalar) -> Option<Part> {
     Some(Part::float(match scalar {
-        Scalar::F16 => PartType::F16,
-        Scalar::F32 => PartType::F32,
-        Scalar::F64 => PartType::F64,
-        Scalar::F128 => PartType::V128,
+        Scalar::F16 => F16,
+        Scalar::F32 => F32,
+        Scalar::F64 => F64,
+        Scalar::F128 => V128,
         _ => return None,
     }))
 }
 
-/// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA ("Homogeneous Aggregates"). Members of a union count
+/// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA ("Homogeneous Aggregates"). Homogeneous of a union count
 /// once where they overlap, and none of them has padding. What spoils the aggregate is up to compilers.
-fn members(ty: &Type) -> Option<Members> {
-    let mut found = Members::default();
+fn members(ty: &Type) -> Option<Homogeneous> {
+    let mut found = Homogeneous::default();
     let mut walk = leaves(ty);
     let mut outer = SmallVec::<[u64; 4]>::new();
     while let Some(step) = walk.step() {
         match step {
-            Step::Leaf(leaf) => {
+            WalkStep::Leaf(leaf) => {
                 let counts = Counts::of(&leaf, &walk);
                 if !found.add(&leaf, counts) {
                     return None;
                 }
             }
-            Step::Enter(..) => outer.push(core::mem::take(&mut found.bytes)),
-            Step::Leave(inner) => {
+            WalkStep::Enter(..) => outer.push(core::mem::take(&mut found.bytes)),
+            WalkStep::Leave(inner) => {
                 if u64::from(found.bytes.count_ones()) != inner.size() && !is_all_padding(inner) {
                     return None;
                 }
@@ -290,7 +308,7 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
 
 /// What has been found of a homogeneous aggregate.
 #[derive(Default)]
-struct Members {
+struct Homogeneous {
     parts: Parts,
     of_vectors: Option<bool>,
     /// Whether a part of a complex number is among them.
@@ -302,13 +320,21 @@ struct Members {
     bytes: u64,
 }
 
-impl Members {
+impl Homogeneous {
     /// A register for each member, for all of them or none.
     fn group(self, ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Group {
-        cx.tracer.note(match self.of_vectors {
-            Some(true) => "a homogeneous vector aggregate (HVA): one to four short vectors of one size, each in a register",
-            _ => "a homogeneous floating-point aggregate (HFA): one to four floats of one format, each in a register",
-        });
+        let (name, why) = match self.of_vectors {
+            Some(true) => (
+                "HVA",
+                "a homogeneous vector aggregate (HVA): one to four short vectors of one size, each in a register (C.2)",
+            ),
+            _ => (
+                "HFA",
+                "a homogeneous floating-point aggregate (HFA): one to four floats of one format, each in a register (C.2)",
+            ),
+        };
+        cx.tracer.note(why);
+        cx.tracer.classes([name]);
         let group = Group::new(GroupKind::Registers, ty.size(), align);
         self.parts.into_iter().fold(group, Group::with)
     }
@@ -356,7 +382,7 @@ enum Counts {
     Nothing,
     /// None, and none of its neighbours is one either: an array of no elements.
     Spoils,
-    /// One of these to gcc and another to clang, which sees nothing in a record of padding, and no bit-field of no bits in a union.
+    /// gcc and clang disagree: clang sees nothing in a record of padding, and no bit-field of no bits in a union.
     Disputed,
 }
 

@@ -4,11 +4,15 @@
 //! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
 
 use super::machine_registers::registers;
-use super::parts::{byte, extension_of, int, is_compared, one, refuse, words};
+use super::parts::{
+    MAX_PART_END, TOO_LARGE, byte, extension_of, int, is_compared, one, refuse, words,
+};
 use crate::Reg;
+use crate::convention::PartType::{F32, F64, I8, I16, I32};
+use crate::convention::Rule::{AssignToReg, AssignToStack, BitConvert, Custom, IfType, Promote};
 use crate::convention::{
     Classify, Convention, Extension, FloatLevel, Frame, Group, GroupKind, Lists, Loc, Part,
-    PartType, PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaList,
+    PartTypes, Place, Placed, PlacedPart, Role, Rule, Rules, State, VaList,
 };
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
@@ -27,45 +31,27 @@ const R: &[Reg] = &[R0, R1, R2, R3];
 const VR: &[Reg] = &[VR0, VR1, VR2, VR3];
 
 /// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
-const NARROW: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::I8, PartType::I16]),
-    &Rule::Promote(PartType::I32),
-);
+const NARROW: Rule = IfType(PartTypes::of(&[I8, I16]), &Promote(I32));
 /// `CCIfType<[f32], CCBitConvertToType<i32>>`.
-const BITS: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F32]),
-    &Rule::BitConvert(PartType::I32),
-);
+const BITS: Rule = IfType(PartTypes::of(&[F32]), &BitConvert(I32));
 /// `CCIfType<[f64], CCCustom<"CC_CSKY_ABIV2_SOFT_64">>`.
-const SOFT_64: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F64]),
-    &Rule::Custom("CC_CSKY_ABIV2_SOFT_64", two_words),
+const SOFT_64: Rule = IfType(
+    PartTypes::of(&[F64]),
+    &Custom("CC_CSKY_ABIV2_SOFT_64", two_words),
 );
 /// `CCIfType<[i32], CCAssignToReg<[R0, R1, R2, R3]>>`.
-const WORDS: Rule = Rule::IfType(PartTypes::of(&[PartType::I32]), &Rule::AssignToReg(R));
+const WORDS: Rule = IfType(PartTypes::of(&[I32]), &AssignToReg(R));
 /// `CCIfType<[i32, f32], CCAssignToStack<4, 4>>`.
-const SLOT: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::I32, PartType::F32]),
-    &Rule::AssignToStack { size: 4, align: 4 },
+const SLOT: Rule = IfType(
+    PartTypes::of(&[I32, F32]),
+    &AssignToStack { size: 4, align: 4 },
 );
 /// `CCIfType<[f64], CCAssignToStack<8, 4>>`.
-const DOUBLES: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F64]),
-    &Rule::AssignToStack { size: 8, align: 4 },
-);
+const DOUBLES: Rule = IfType(PartTypes::of(&[F64]), &AssignToStack { size: 8, align: 4 });
 /// `CCIfType<[f32, f64], CCAssignToReg<[F0, F1, F2, F3]>>`.
-const FLOATS: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F32, PartType::F64]),
-    &Rule::AssignToReg(VR),
-);
-const WORD_RESULTS: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::I32]),
-    &Rule::AssignToReg(&[R0, R1]),
-);
-const FLOAT_RESULTS: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F32, PartType::F64]),
-    &Rule::AssignToReg(&[VR0]),
-);
+const FLOATS: Rule = IfType(PartTypes::of(&[F32, F64]), &AssignToReg(VR));
+const WORD_RESULTS: Rule = IfType(PartTypes::of(&[I32]), &AssignToReg(&[R0, R1]));
+const FLOAT_RESULTS: Rule = IfType(PartTypes::of(&[F32, F64]), &AssignToReg(&[VR0]));
 
 /// `CC_CSKY_ABIV2_SOFT`, `RetCC_CSKY_ABIV2_SOFT`.
 const SOFT: Lists = Lists {
@@ -124,7 +110,7 @@ fn two_words(group: &Group, state: &mut State) -> Option<Place> {
             }
             None => Loc::Stack(state.take_stack(4, 4, 4)?),
         };
-        let part = Part::int(PartType::I32, Extension::None).at(at);
+        let part = Part::int(I32, Extension::None).at(at);
         placed.push(PlacedPart { part, loc });
     }
     Some(Place::Parts(placed))
@@ -143,7 +129,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
         Kind::Vector(_) => return refused("no rule for vectors is known"),
         // As long as a walk is short; what is larger is refused, or a result in memory.
-        _ if ty.size() <= 252 && leaves(ty).any(|leaf| !is_known(leaf.kind)) => {
+        _ if ty.size() <= MAX_PART_END && leaves(ty).any(|leaf| !is_known(leaf.kind)) => {
             return refused("a member is of a type that no rule is known for");
         }
         // clang's `isEmptyRecord`: with a flexible array member it is none.
@@ -153,7 +139,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         _ if cx.role == Role::Result && ty.size() > 8 => {
             return Ok(Group::new(GroupKind::Memory, ty.size(), 4));
         }
-        _ if ty.size() > 252 => return refused("a value has at most 252 bytes"),
+        _ if ty.size() > MAX_PART_END => return refused(TOO_LARGE),
         _ => float_parts(ty, cx).unwrap_or_else(|| words(ty, 4)),
     };
     Ok(Group { align: 4, ..group })
@@ -167,8 +153,8 @@ fn is_padding(leaf: &Leaf) -> bool {
 fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     if let Kind::Complex(scalar) = ty.kind() {
         let part = match (scalar, cx.floats) {
-            (Scalar::F32, FloatLevel::Single | FloatLevel::Double) => PartType::F32,
-            (Scalar::F64, FloatLevel::Double) => PartType::F64,
+            (Scalar::F32, FloatLevel::Single | FloatLevel::Double) => F32,
+            (Scalar::F64, FloatLevel::Double) => F64,
             _ => return None,
         };
         // clang does not look at `_Atomic` ones.
@@ -230,8 +216,8 @@ fn scalar_group(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
 /// A scalar in the registers that the features have for it.
 fn scalar_part(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Group {
     match scalar {
-        Scalar::F32 => one(ty, Part::float(PartType::F32)),
-        Scalar::F64 if cx.floats == FloatLevel::Double => one(ty, Part::float(PartType::F64)),
+        Scalar::F32 => one(ty, Part::float(F32)),
+        Scalar::F64 if cx.floats == FloatLevel::Double => one(ty, Part::float(F64)),
         Scalar::F64 => words(ty, 4),
         _ if ty.size() <= 4 => one(ty, int(byte(ty.size()), extension_of(scalar, ty, cx))),
         _ => words(ty, 4),

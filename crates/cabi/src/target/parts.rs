@@ -2,6 +2,7 @@
 
 use alloc::string::ToString;
 
+use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::leaf::Around;
 use crate::leaves::{LeafKind, leaves};
@@ -19,10 +20,10 @@ pub(super) fn byte(n: u64) -> u8 {
 /// The integer of `size` bytes, or of what is left of a word.
 pub(super) const fn int(size: u8, extension: Extension) -> Part {
     let ty = match size {
-        1 => PartType::I8,
-        2 => PartType::I16,
-        3..=4 => PartType::I32,
-        _ => PartType::I64,
+        1 => I8,
+        2 => I16,
+        3..=4 => I32,
+        _ => I64,
     };
     Part {
         size,
@@ -33,10 +34,10 @@ pub(super) const fn int(size: u8, extension: Extension) -> Part {
 /// The integer of exactly `size` bytes.
 pub(super) fn int_of(size: u64) -> Option<PartType> {
     match size {
-        1 => Some(PartType::I8),
-        2 => Some(PartType::I16),
-        4 => Some(PartType::I32),
-        8 => Some(PartType::I64),
+        1 => Some(I8),
+        2 => Some(I16),
+        4 => Some(I32),
+        8 => Some(I64),
         _ => None,
     }
 }
@@ -45,13 +46,13 @@ pub(super) fn int_of(size: u64) -> Option<PartType> {
 #[inline(always)]
 pub(super) fn scalar_float(scalar: Scalar) -> Option<Part> {
     Some(match scalar {
-        Scalar::F16 | Scalar::BF16 => Part::float(PartType::F16),
-        Scalar::F32 | Scalar::Dec32 => Part::float(PartType::F32),
-        Scalar::F64 | Scalar::Dec64 => Part::float(PartType::F64),
-        Scalar::F128 | Scalar::Dec128 => Part::float(PartType::V128),
+        Scalar::F16 | Scalar::BF16 => Part::float(F16),
+        Scalar::F32 | Scalar::Dec32 => Part::float(F32),
+        Scalar::F64 | Scalar::Dec64 => Part::float(F64),
+        Scalar::F128 | Scalar::Dec128 => Part::float(V128),
         Scalar::F80 => Part {
             bank: Bank::X87,
-            ..Part::float(PartType::F80)
+            ..Part::float(F80)
         },
         _ => return None,
     })
@@ -71,15 +72,10 @@ pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> 
 /// A value in words of `word` bytes, of which the last may hold fewer. Some may be in registers and others on the stack.
 pub(super) fn words(ty: &Type, word: u8) -> Group {
     let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
-    // What is larger than a part can say is passed in memory.
-    let size = u8::try_from(ty.size()).unwrap_or(u8::MAX);
+    let size = byte(ty.size());
     for offset in (0..size).step_by(usize::from(word.max(1))) {
         let part = int(word.min(size - offset), Extension::None);
-        let whole = if word == 4 {
-            PartType::I32
-        } else {
-            PartType::I64
-        };
+        let whole = if word == 4 { I32 } else { I64 };
         group = group.with(Part { ty: whole, ..part }.at(offset));
     }
     group.may_split = true;
@@ -99,6 +95,61 @@ pub(super) fn memory(ty: &Type) -> Group {
     };
     Group::new(GroupKind::Memory, ty.size(), align)
 }
+
+/// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR. Floats of up to `flen` bytes are floats; parts on the stack are aligned to `align`
+/// bytes at most, wherever they are in the value; `in_word` may change the part of a scalar that is no more than a word.
+pub(super) fn ir_values(
+    ty: &Type,
+    (word, flen, align): (u8, u64, u32),
+    convention: &'static str,
+    in_word: impl Fn(Part, Scalar) -> Part,
+) -> Result<Group, Error> {
+    let refused = |why| Err(refuse(ty, why, convention));
+    if ty.size() > MAX_PART_END {
+        return refused(TOO_LARGE);
+    }
+    if ty.contains(&|ty, _| ty.is_union()) {
+        return refused("LLVM IR has no unions");
+    }
+    let mut group = Group::new(GroupKind::Registers, ty.size(), align);
+    group.may_split = true;
+    for leaf in leaves(ty) {
+        let (at, bytes) = (
+            byte(leaf.offset_bits / 8),
+            byte(leaf.width_bits.div_ceil(8)),
+        );
+        let scalar = match leaf.kind {
+            LeafKind::Empty => continue,
+            _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
+            LeafKind::Scalar(scalar) if is_compared(leaf.kind) && bytes <= 8 => scalar,
+            _ => return refused(NOT_COMPARED),
+        };
+        match scalar {
+            Scalar::F32 if flen >= 4 => group.parts.push(Part::float(F32).at(at)),
+            Scalar::F64 if flen >= 8 => group.parts.push(Part::float(F64).at(at)),
+            _ if bytes <= word => {
+                let part = in_word(int(bytes, Extension::None), scalar);
+                group.parts.push(part.at(at));
+            }
+            _ => {
+                for start in (0..bytes).step_by(word.max(1).into()) {
+                    let part = int(word.min(bytes - start), Extension::None);
+                    group.parts.push(part.at(at + start));
+                }
+            }
+        }
+    }
+    if group.parts.is_empty() {
+        return Ok(Group::ignore());
+    }
+    Ok(group)
+}
+
+/// Most bytes of a value in parts whose offsets are counted in bytes of 8 bits.
+pub(super) const MAX_PART_END: u64 = 252;
+
+/// What a convention says of a larger one.
+pub(super) const TOO_LARGE: &str = "a value has at most 252 bytes";
 
 /// Whether compilers of these machines are compared about values with such leaves.
 pub(super) fn is_compared(kind: LeafKind) -> bool {

@@ -7,14 +7,20 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, byte, disputed, extension_of, int, is_compared, memory, one, refuse, words,
+    NOT_COMPARED, byte, disputed, extension_of, int, ir_values, is_compared, memory, one, refuse,
+    words,
 };
 use crate::Reg;
-use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartType,
-    PartTypes, Place, Role, Rule, Rules, VaList, Want,
+use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
+use crate::convention::Rule::{
+    AssignToReg, AssignToRegPair, AssignToStack, AssignToStackWithShadow, If, IfFlag, IfType,
+    IfUnnamed, IfWants, PassIndirect,
 };
-use crate::leaves::{LeafKind, leaves};
+use crate::convention::{
+    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, PartTypes, Place,
+    Role, Rule, Rules, VaList, Want,
+};
+use crate::leaves::leaves;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -33,41 +39,31 @@ registers! {
 const A: &[Reg] = &[A0, A1, A2, A3, A4, A5, A6, A7];
 const A_E: &[Reg] = &[A0, A1, A2, A3, A4, A5];
 const FA: &[Reg] = &[FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7];
-const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
+const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
 const SAVED: &[Reg] = &[S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11];
 const SAVED_F: &[Reg] = &[
     S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, FS0, FS1, FS2, FS3, FS4, FS5, FS6, FS7, FS8,
     FS9, FS10, FS11,
 ];
 
-const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 1 });
+const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 1 });
 /// LLVM's `CCIfNest<T2>`.
-const NEST: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[T2]));
-const FLOATS: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F32, PartType::F64]),
-    &Rule::AssignToReg(FA),
-);
-const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(A));
-const WORDS_E: Rule = Rule::IfType(INTS, &Rule::AssignToReg(A_E));
-const FLOAT_RESULTS: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F32, PartType::F64]),
-    &Rule::AssignToReg(&[FA0, FA1]),
-);
-const WORD_RESULTS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(&[A0, A1]));
+const NEST: Rule = IfFlag(ArgFlags::NEST, &AssignToReg(&[T2]));
+const FLOATS: Rule = IfType(PartTypes::of(&[F32, F64]), &AssignToReg(FA));
+const WORDS: Rule = IfType(INTS, &AssignToReg(A));
+const WORDS_E: Rule = IfType(INTS, &AssignToReg(A_E));
+const FLOAT_RESULTS: Rule = IfType(PartTypes::of(&[F32, F64]), &AssignToReg(&[FA0, FA1]));
+const WORD_RESULTS: Rule = IfType(INTS, &AssignToReg(&[A0, A1]));
 
 const fn slot(word: u32) -> Rule {
-    Rule::AssignToStack {
+    AssignToStack {
         size: word,
         align: word,
     }
 }
 
 /// "Variadic arguments with 2×XLEN-bit alignment and size at most 2×XLEN bits are passed in an aligned register pair".
-const PAIRS: Rule = Rule::IfUnnamed(&Rule::If(
-    ALIGNED,
-    is_pair,
-    &Rule::IfType(INTS, &Rule::AssignToRegPair(A)),
-));
+const PAIRS: Rule = IfUnnamed(&If(ALIGNED, is_pair, &IfType(INTS, &AssignToRegPair(A))));
 const ALIGNED: &str = "aligned to two words";
 
 /// Two words of an aligned value.
@@ -78,14 +74,14 @@ fn is_pair(given: &Given<'_>) -> bool {
 
 /// Where no pair is left: on the stack, and no later argument finds the last register.
 const fn no_pair(word: u32) -> Rule {
-    Rule::AssignToStackWithShadow {
+    AssignToStackWithShadow {
         size: word,
         align: word,
         shadow: &[A7],
     }
 }
-const NO_PAIR_4: Rule = Rule::IfUnnamed(&Rule::If(ALIGNED, is_pair, &const { no_pair(4) }));
-const NO_PAIR_8: Rule = Rule::IfUnnamed(&Rule::If(ALIGNED, is_pair, &const { no_pair(8) }));
+const NO_PAIR_4: Rule = IfUnnamed(&If(ALIGNED, is_pair, &const { no_pair(4) }));
+const NO_PAIR_8: Rule = IfUnnamed(&If(ALIGNED, is_pair, &const { no_pair(8) }));
 
 /// A convention with words of `word` bytes, which are those of `args`.
 const fn standard(
@@ -141,24 +137,26 @@ pub const ILP32E: Convention = soft(Convention {
     )
 });
 
-const FAST_WORDS: Rule = Rule::IfType(
+const FAST_WORDS: Rule = IfType(
     INTS,
-    &Rule::AssignToReg(&[A0, A1, A2, A3, A4, A5, A6, A7, T3, T4, T5, T6]),
+    &AssignToReg(&[A0, A1, A2, A3, A4, A5, A6, A7, T3, T4, T5, T6]),
 );
-const FAST_FLOATS: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::F32, PartType::F64]),
-    &Rule::AssignToReg(&[
+const FAST_FLOATS: Rule = IfType(
+    PartTypes::of(&[F32, F64]),
+    &AssignToReg(&[
         FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7, FT0, FT1, FT2, FT3, FT4, FT5, FT6, FT7, FT8, FT9,
         FT10, FT11,
     ]),
 );
 
+const FAST_F64: Rule = IfType(PartTypes::of(&[F64]), &slot(8));
+const FAST_F32: Rule = IfType(PartTypes::of(&[F32]), &slot(4));
+
 /// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR, where a structure is its scalars, and an integer of
 /// more than a word is several: between functions of one compiler. Each part has a place by itself, and no float is in an integer register. Which floats
 /// have registers decide the machine's instructions: here those that the ABI has registers for.
-const fn fast(
+const fn fast<const FLEN: u64>(
     name: &'static str,
-    classify: crate::convention::Classifier,
     args: &'static [Rule],
     standard: Convention,
 ) -> Convention {
@@ -167,64 +165,31 @@ const fn fast(
         rules: Rules {
             // "Any return value split in to more than two values can't be returned directly" (`CC_RISCV`).
             return_fits: Some(|place, _| !matches!(place, Place::Parts(parts) if parts.len() > 2)),
-            ..Rules::new(classify, args, standard.rules.results)
+            ..Rules::new(classify_values::<FLEN>, args, standard.rules.results)
         },
         ..standard
     }
 }
 
-const FAST_F64: Rule = Rule::IfType(PartTypes::of(&[PartType::F64]), &slot(8));
-const FAST_F32: Rule = Rule::IfType(PartTypes::of(&[PartType::F32]), &slot(4));
+const FAST_4: &[Rule] = &[FAST_WORDS, FAST_FLOATS, slot(4)];
+const FAST_4D: &[Rule] = &[FAST_WORDS, FAST_FLOATS, FAST_F64, slot(4)];
+const FAST_8: &[Rule] = &[FAST_WORDS, FAST_FLOATS, FAST_F32, slot(8)];
 
 /// LLVM's `fastcc` on 32 bits with `float` and `double` in registers.
-pub const FAST_32: Convention = fast(
-    "RISC-V ilp32d fastcc",
-    classify_values::<8>,
-    &[FAST_WORDS, FAST_FLOATS, FAST_F64, slot(4)],
-    ILP32D,
-);
+pub const FAST_32: Convention = fast::<8>("RISC-V ilp32d fastcc", FAST_4D, ILP32D);
 /// LLVM's `fastcc` on 32 bits with `float` in registers.
-pub const FAST_32F: Convention = fast(
-    "RISC-V ilp32f fastcc",
-    classify_values::<4>,
-    &[FAST_WORDS, FAST_FLOATS, slot(4)],
-    ILP32F,
-);
+pub const FAST_32F: Convention = fast::<4>("RISC-V ilp32f fastcc", FAST_4, ILP32F);
 /// LLVM's `fastcc` on 32 bits without registers for floats.
-pub const FAST_32_SOFT: Convention = fast(
-    "RISC-V ilp32 fastcc",
-    classify_values::<0>,
-    &[FAST_WORDS, slot(4)],
-    ILP32,
-);
+pub const FAST_32_SOFT: Convention =
+    fast::<0>("RISC-V ilp32 fastcc", &[FAST_WORDS, slot(4)], ILP32);
 /// LLVM's `fastcc` on 32 bits with 16 registers.
-pub const FAST_32E: Convention = fast(
-    "RISC-V ilp32e fastcc",
-    classify_values::<0>,
-    &[WORDS_E, slot(4)],
-    ILP32E,
-);
+pub const FAST_32E: Convention = fast::<0>("RISC-V ilp32e fastcc", &[WORDS_E, slot(4)], ILP32E);
 /// LLVM's `fastcc` on 64 bits with `float` and `double` in registers.
-pub const FAST_64: Convention = fast(
-    "RISC-V lp64d fastcc",
-    classify_values::<8>,
-    &[FAST_WORDS, FAST_FLOATS, FAST_F32, slot(8)],
-    LP64D,
-);
+pub const FAST_64: Convention = fast::<8>("RISC-V lp64d fastcc", FAST_8, LP64D);
 /// LLVM's `fastcc` on 64 bits with `float` in registers.
-pub const FAST_64F: Convention = fast(
-    "RISC-V lp64f fastcc",
-    classify_values::<4>,
-    &[FAST_WORDS, FAST_FLOATS, FAST_F32, slot(8)],
-    LP64F,
-);
+pub const FAST_64F: Convention = fast::<4>("RISC-V lp64f fastcc", FAST_8, LP64F);
 /// LLVM's `fastcc` on 64 bits without registers for floats.
-pub const FAST_64_SOFT: Convention = fast(
-    "RISC-V lp64 fastcc",
-    classify_values::<0>,
-    &[FAST_WORDS, slot(8)],
-    LP64,
-);
+pub const FAST_64_SOFT: Convention = fast::<0>("RISC-V lp64 fastcc", &[FAST_WORDS, slot(8)], LP64);
 
 const fn soft(convention: Convention) -> Convention {
     Convention {
@@ -315,40 +280,10 @@ fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Res
         let why = "a variadic function is C's: LLVM's callers of `fastcc` pass unnamed arguments where its `va_arg` does not look";
         return Err(Error::InvalidSignature { why });
     }
-    let refused = |why| Err(refuse(ty, why, "RISC-V fastcc"));
-    let word = cx.model.pointer.max(1);
-    if ty.size() > 252 {
-        return refused("a value has at most 252 bytes");
-    }
-    if ty.contains(&|ty, _| ty.is_union()) {
-        return refused("LLVM IR has no unions");
-    }
-    // A part on the stack is aligned as its slot is, wherever it is in the value.
-    let mut group = Group::new(GroupKind::Registers, ty.size(), 1);
-    group.may_split = true;
-    for leaf in leaves(ty) {
-        let at = byte(leaf.offset_bits / 8);
-        match leaf.kind {
-            LeafKind::Empty => {}
-            _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
-            LeafKind::Scalar(Scalar::F32) if FLEN >= 4 => {
-                group = group.with(Part::float(PartType::F32).at(at));
-            }
-            LeafKind::Scalar(Scalar::F64) if FLEN >= 8 => {
-                group = group.with(Part::float(PartType::F64).at(at));
-            }
-            kind if is_compared(kind) && (1..=64).contains(&leaf.width_bits) => {
-                let bytes = byte(leaf.width_bits.div_ceil(8));
-                for start in (0..bytes).step_by(word.into()) {
-                    let part = int(word.min(bytes - start), Extension::None);
-                    group = group.with(part.at(at + start));
-                }
-            }
-            _ => return refused(NOT_COMPARED),
-        }
-    }
-    if group.parts.is_empty() {
-        return Ok(Group::ignore());
-    }
-    Ok(group)
+    ir_values(
+        ty,
+        (cx.model.pointer, FLEN, 1),
+        "RISC-V fastcc",
+        |part, _| part,
+    )
 }

@@ -7,9 +7,13 @@ use super::machine_registers::registers;
 use super::parts::{
     ATOMIC, NOT_COMPARED, decide, extension_of, has_atomic, int, is_compared, memory, one, refuse,
 };
+use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
+use crate::convention::Rule::{
+    AssignToReg, AssignToStack, If, IfType, IfWants, PassIndirect, Promote,
+};
 use crate::convention::{
-    Classify, Convention, Extension, Frame, Given, Group, Part, PartType, PartTypes, Role, Rule,
-    Rules, VaField, VaList, Want,
+    Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, Role, Rule, Rules,
+    VaField, VaList, Want,
 };
 use crate::leaf::Around;
 use crate::leaves::{LeafKind, leaves};
@@ -25,23 +29,20 @@ registers! {
         F14 "f14" 14 F15 "f15" 15;
 }
 
-const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
-const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64]);
+const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
+const FLOATS: PartTypes = PartTypes::of(&[F32, F64]);
 
 /// What is no integer or float of up to eight bytes: the address of a copy.
-const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });
+const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 8 });
 /// Integers are extended to a doubleword by the caller, on the stack too: `CCIfType<[i32], CCIfExtend<CCPromoteToType<i64>>>`. What is above a record is
 /// anything.
-const EXTENDED: Rule = Rule::If(
+const EXTENDED: Rule = If(
     "extended",
     is_extended,
-    &Rule::IfType(
-        PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32]),
-        &Rule::Promote(PartType::I64),
-    ),
+    &IfType(PartTypes::of(&[I8, I16, I32]), &Promote(I64)),
 );
-const WORDS: Rule = Rule::IfType(INTS, &Rule::AssignToReg(&[R2, R3, R4, R5, R6]));
-const NUMBERS: Rule = Rule::IfType(FLOATS, &Rule::AssignToReg(&[F0, F2, F4, F6]));
+const WORDS: Rule = IfType(INTS, &AssignToReg(&[R2, R3, R4, R5, R6]));
+const NUMBERS: Rule = IfType(FLOATS, &AssignToReg(&[F0, F2, F4, F6]));
 
 fn is_extended(given: &Given<'_>) -> bool {
     let mut parts = given.group.parts.iter();
@@ -65,11 +66,11 @@ pub const S390X: Convention = Convention {
             EXTENDED,
             WORDS,
             NUMBERS,
-            Rule::AssignToStack { size: 8, align: 8 },
+            AssignToStack { size: 8, align: 8 },
         ],
         &[
-            Rule::IfType(INTS, &Rule::AssignToReg(&[R2])),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(&[F0])),
+            IfType(INTS, &AssignToReg(&[R2])),
+            IfType(FLOATS, &AssignToReg(&[F0])),
         ],
     ),
     frame: Frame {
@@ -109,8 +110,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         }
     }
     match ty.kind() {
-        Kind::Scalar(Scalar::F32) => Ok(one(ty, Part::float(PartType::F32))),
-        Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(PartType::F64))),
+        Kind::Scalar(Scalar::F32) => Ok(one(ty, Part::float(F32))),
+        Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(F64))),
         Kind::Scalar(scalar) | Kind::Enum(scalar) => {
             Ok(one(ty, int(size, extension_of(*scalar, ty, cx))))
         }
@@ -153,9 +154,9 @@ fn float_of(ty: &Type) -> Option<Part> {
         _ if leaf.around.any(Around::IN_ARRAY) || ty.contains(&|ty, _| ty.is_union()) => {
             return None;
         }
-        (LeafKind::Scalar(Scalar::F32), 4) => PartType::F32,
+        (LeafKind::Scalar(Scalar::F32), 4) => F32,
         // A `float` aligned to eight bytes is the left half of the register, as it is of the record.
-        (LeafKind::Scalar(Scalar::F32 | Scalar::F64), 8) => PartType::F64,
+        (LeafKind::Scalar(Scalar::F32 | Scalar::F64), 8) => F64,
         _ => return None,
     };
     Some(Part::float(part))

@@ -4,13 +4,16 @@
 //! Not here: vectors, `_BitInt`, and floats that clang does not have on XCore; they are errors.
 
 use super::machine_registers::registers;
-use super::parts::{byte, extension, extension_of, int, memory, one, refuse, words};
+use super::parts::{extension, extension_of, int, ir_values, memory, one, refuse, words};
 use crate::Reg;
-use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Loc, Part, PartType,
-    PartTypes, Place, PlacedPart, Role, Rule, Rules, VaList, Want,
+use crate::convention::PartType::{I8, I16, I32};
+use crate::convention::Rule::{
+    AssignToReg, AssignToStack, IfFlag, IfType, IfWants, PassIndirect, Promote,
 };
-use crate::leaves::{LeafKind, leaves};
+use crate::convention::{
+    ArgFlags, Classify, Convention, Frame, Group, Loc, Part, PartTypes, Place, PlacedPart, Role,
+    Rule, Rules, VaList, Want,
+};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -23,21 +26,15 @@ registers! {
 const R: &[Reg] = &[R0, R1, R2, R3];
 
 /// What C passes otherwise than LLVM's table has values: by the address of a copy.
-const AGGREGATES: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 4 });
+const AGGREGATES: Rule = IfWants(Want::Memory, &PassIndirect { align: 4 });
 /// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
-const NARROW: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::I8, PartType::I16]),
-    &Rule::Promote(PartType::I32),
-);
+const NARROW: Rule = IfType(PartTypes::of(&[I8, I16]), &Promote(I32));
 /// `CCIfNest<CCAssignToReg<[R11]>>`.
-const NEST: Rule = Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R11]));
+const NEST: Rule = IfFlag(ArgFlags::NEST, &AssignToReg(&[R11]));
 /// `CCIfType<[i32], CCAssignToReg<[R0, R1, R2, R3]>>`.
-const WORDS: Rule = Rule::IfType(PartTypes::of(&[PartType::I32]), &Rule::AssignToReg(R));
+const WORDS: Rule = IfType(PartTypes::of(&[I32]), &AssignToReg(R));
 /// `CCIfType<[i32], CCAssignToStack<4, 4>>`.
-const SLOT: Rule = Rule::IfType(
-    PartTypes::of(&[PartType::I32]),
-    &Rule::AssignToStack { size: 4, align: 4 },
-);
+const SLOT: Rule = IfType(PartTypes::of(&[I32]), &AssignToStack { size: 4, align: 4 });
 
 /// C on XCore, as clang has it: `CC_XCore` and `RetCC_XCore` over scalars.
 pub const XCORE: Convention = Convention {
@@ -108,46 +105,15 @@ fn parts(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> 
 
 fn legal(part: Part, role: Role) -> Part {
     match role {
-        Role::Result => Part {
-            ty: PartType::I32,
-            ..part
-        },
+        Role::Result => Part { ty: I32, ..part },
         _ => part,
     }
 }
 
 /// Each scalar of a value by itself.
 fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    if ty.contains(&|ty, _| ty.is_union()) {
-        return Err(refuse(ty, "LLVM IR has no unions", XCORE_VALUES.name));
-    }
-    if ty.size() > 252 {
-        let why = "a value has at most 252 bytes";
-        return Err(refuse(ty, why, XCORE_VALUES.name));
-    }
-    let mut group = Group::new(GroupKind::Registers, ty.size(), 4);
-    group.may_split = true;
-    for leaf in leaves(ty) {
-        let at = byte(leaf.offset_bits / 8);
-        let scalar = match leaf.kind {
-            LeafKind::Scalar(scalar) if !leaf.bit_field => scalar,
-            LeafKind::Empty => continue,
-            _ => return Err(refuse(ty, NO_SUCH_SCALAR, XCORE_VALUES.name)),
-        };
-        match leaf.width_bits {
-            bits @ ..=32 => {
-                let part = int(byte(bits / 8), extension(scalar));
-                group = group.with(legal(part, cx.role).at(at));
-            }
-            64 => {
-                let word = Part::int(PartType::I32, Extension::None);
-                group = group.with(word.at(at)).with(word.at(at + 4));
-            }
-            _ => return Err(refuse(ty, NO_SUCH_SCALAR, XCORE_VALUES.name)),
-        }
-    }
-    if group.parts.is_empty() {
-        return Ok(Group::ignore());
-    }
-    Ok(group)
+    ir_values(ty, (4, 0, 4), XCORE_VALUES.name, |part, scalar| {
+        let extension = extension(scalar);
+        legal(Part { extension, ..part }, cx.role)
+    })
 }

@@ -49,27 +49,11 @@ impl Type {
     /// # Errors
     /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C compiler makes a vector of.
     pub fn vector(lane: &Self, lanes: u16) -> Result<Self, Error> {
-        let Kind::Scalar(scalar) = lane.kind else {
-            return Err(Error::invalid_type(
-                lane,
-                "the lanes of a vector are integers or floats",
-            ));
+        use Scalar::{BF16, F16, F32, F64, F128, Int};
+        let Kind::Scalar(scalar @ (Int { .. } | F16 | BF16 | F32 | F64 | F128)) = lane.kind else {
+            let why = "the lanes of a vector are integers or floats";
+            return Err(Error::invalid_type(lane, why));
         };
-        let fits = matches!(
-            scalar,
-            Scalar::Int { .. }
-                | Scalar::F16
-                | Scalar::BF16
-                | Scalar::F32
-                | Scalar::F64
-                | Scalar::F128
-        );
-        if !fits {
-            return Err(Error::invalid_type(
-                lane,
-                "the lanes of a vector are integers or floats",
-            ));
-        }
         let size = lane.size * u64::from(lanes).next_power_of_two();
         match u32::try_from(size) {
             Ok(align) if lanes > 0 && align <= 64 => {
@@ -141,7 +125,7 @@ impl Type {
         if !elem.size.is_multiple_of(u64::from(elem.align)) {
             return Err(Error::invalid_type(
                 elem,
-                "the alignment of an array's elements is greater than their size",
+                "the size of an array's elements is no multiple of their alignment",
             ));
         }
         let (depth, nodes) = elem.complexity();
@@ -220,7 +204,6 @@ pub(crate) const fn is_align(align: u32) -> bool {
     align.is_power_of_two() && align <= MAX_ALIGN
 }
 
-/// `align`, if C allows it as an alignment.
 pub(crate) fn check_align(align: u32) -> Result<u32, Error> {
     if is_align(align) {
         Ok(align)

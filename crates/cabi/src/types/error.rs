@@ -25,6 +25,30 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A bit-field that is wider than its type.
+    BitFieldWidth {
+        /// The record, as C spells it.
+        record: String,
+        /// The bit-field's name, or `<anonymous>`.
+        field: String,
+        /// Its width, in bits.
+        width: u16,
+        /// Its type, as C spells it.
+        ty: String,
+        /// The bits of its type.
+        max: u16,
+    },
+    /// A layout that is not what C makes of the members ([`RecordBuilder::build_checked`](crate::RecordBuilder::build_checked)).
+    Layout {
+        /// The record, as C spells it, and the member if it is about one.
+        what: String,
+        /// What differs: `offset`, `offset in bits`, `size` or `alignment`.
+        quantity: &'static str,
+        /// As it was given, in bytes but for `offset in bits`.
+        given: u64,
+        /// As C has it.
+        computed: u64,
+    },
     /// An alignment that is not a power of two, or greater than [`MAX_ALIGN`].
     InvalidAlign {
         /// The alignment asked for, in bytes.
@@ -100,6 +124,15 @@ pub enum Error {
         /// The triple.
         target: String,
     },
+    /// A text that is no declaration of C, or more than is read of it ([`Declaration`](crate::Declaration)).
+    Text {
+        /// Where, in bytes from the start.
+        at: usize,
+        /// What is found there.
+        found: String,
+        /// What is wrong with it, and what is read instead.
+        why: String,
+    },
 }
 
 impl Error {
@@ -128,34 +161,18 @@ impl fmt::Display for Error {
             Self::InvalidField { record, field, why } => {
                 write!(f, "{record}, field {field}: {why}")
             }
-            Self::InvalidAlign { align } => {
-                write!(
-                    f,
-                    "an alignment of {align} bytes: alignments are powers of two up to {MAX_ALIGN}"
-                )
+            Self::BitFieldWidth { .. } | Self::Layout { .. } | Self::DataModel { .. } => {
+                self.of_numbers(f)
             }
+            Self::InvalidAlign { align } => write!(
+                f,
+                "an alignment of {align} bytes: alignments are powers of two up to {MAX_ALIGN}"
+            ),
             Self::TooLarge { ty } => write!(f, "{ty}: the size does not fit the address space"),
-            Self::TooComplex { ty } => {
-                write!(
-                    f,
-                    "{ty}: types nest at most {MAX_DEPTH} deep and have at most {MAX_NODES} members"
-                )
-            }
-            Self::DataModel {
-                ty,
-                laid_out,
-                wanted,
-                target,
-            } => {
-                write!(
-                    f,
-                    "{ty}: laid out for {laid_out}, not for the data model {wanted}"
-                )?;
-                match target {
-                    Some(target) => write!(f, " ({target})"),
-                    None => Ok(()),
-                }
-            }
+            Self::TooComplex { ty } => write!(
+                f,
+                "{ty}: types nest at most {MAX_DEPTH} deep and have at most {MAX_NODES} members"
+            ),
             Self::InvalidAtomic { ty } => write!(
                 f,
                 "{ty}: `_Atomic` needs a scalar, or a record of 1, 2, 4, 8 or 16 bytes"
@@ -168,16 +185,57 @@ impl fmt::Display for Error {
                 align,
                 least,
                 convention,
+            } => write!(
+                f,
+                "signature: a stack aligned to {align} bytes at calls, where the convention {convention} aligns it to {least}: only more \
+                 can be asked for"
+            ),
+            Self::Text { at, found, why } => write!(f, "byte {at}, `{found}`: {why}"),
+            Self::UnknownTarget { target } => write!(f, "{target}: {UNKNOWN}{}", hint(target)),
+        }
+    }
+}
+
+impl Error {
+    /// What two numbers, or two data models, contradict each other in.
+    fn of_numbers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BitFieldWidth {
+                record,
+                field,
+                width,
+                ty,
+                max,
+            } => write!(
+                f,
+                "{record}, field {field}: a bit-field of {width} bits is wider than its type, {ty}, which has {max}"
+            ),
+            Self::Layout {
+                what,
+                quantity,
+                given,
+                computed,
             } => {
                 write!(
                     f,
-                    "signature: a stack aligned to {align} bytes at calls, where the convention {convention} aligns it to {least}: only more \
-                     can be asked for"
+                    "{what}: {quantity} {given} is given, and C makes it {computed}"
                 )
             }
-            Self::UnknownTarget { target } => {
-                write!(f, "{target}: {UNKNOWN}{}", hint(target))
+            Self::DataModel {
+                ty,
+                laid_out,
+                wanted,
+                target,
+            } => {
+                write!(
+                    f,
+                    "{ty}: laid out for {laid_out}, not for the data model {wanted}"
+                )?;
+                target
+                    .iter()
+                    .try_for_each(|target| write!(f, " ({target})"))
             }
+            _ => Ok(()),
         }
     }
 }

@@ -34,52 +34,42 @@ impl ModelFacts {
     /// Bytes of a record without bytes: 0, 4.
     pub(crate) const EMPTY_RECORD: Self = Self(0b11 << 13 | Self::OTHER.0);
 
+    /// No model covers it: what a record has whose size is no multiple of its alignment.
+    pub(crate) const NO_MODEL: Self = Self(u16::MAX);
+
     /// Whether Microsoft's rules are in force, whose records without bytes alone have some.
     pub(crate) const MSVC: Self = Self::EMPTY_RECORD;
 
-    /// The answers of `model`.
     pub(crate) const fn of(model: &DataModel) -> Self {
-        const OTHER: u16 = ModelFacts::OTHER.0;
-        let pointer = match model.pointer {
-            4 => 1,
-            8 => 2,
-            _ => OTHER,
-        };
-        let eight = match model.max_align_8 {
-            4 => 1 << 2,
-            8 => 2 << 2,
-            _ => OTHER,
-        };
-        let x87 = match model.max_align_16 {
-            4 => 1 << 4,
-            16 => 2 << 4,
-            _ => OTHER,
-        };
-        let bit_fields = match model.bit_fields {
-            BitFieldStyle::SysV => 1 << 6,
-            BitFieldStyle::Ms => 2 << 6,
-        };
-        let unnamed = if model.unnamed_bit_fields_align { 2 } else { 1 } << 8;
-        let big = match model.big_bit_int_align {
-            4 => 1 << 10,
-            8 => 2 << 10,
-            16 => 4 << 10,
-            _ => OTHER,
-        };
-        let empty = match model.empty_record {
-            0 => 1 << 13,
-            4 => 2 << 13,
-            _ => OTHER,
-        };
-        Self(pointer | eight | x87 | bit_fields | unnamed | big | empty)
+        /// The bit of `answer` among those of a question that begin at bit `at`.
+        const fn bit(at: u8, answer: u8, known: [u8; 3]) -> u16 {
+            let [a, b, c] = known;
+            match answer {
+                _ if answer == a => 1 << at,
+                _ if answer == b => 2 << at,
+                _ if answer == c => 4 << at,
+                _ => ModelFacts::OTHER.0,
+            }
+        }
+        const NONE: u8 = u8::MAX - 1;
+        let is_ms = matches!(model.bit_fields, BitFieldStyle::Ms);
+        Self(
+            bit(0, model.pointer, [4, 8, NONE])
+                | bit(2, model.max_align_8, [4, 8, NONE])
+                | bit(4, model.max_align_16, [4, 16, NONE])
+                | bit(6, is_ms as u8, [0, 1, NONE])
+                | bit(8, model.unnamed_bit_fields_align as u8, [0, 1, NONE])
+                | bit(10, model.big_bit_int_align, [4, 8, 16])
+                | bit(13, model.empty_record, [0, 4, NONE]),
+        )
     }
 
-    /// Both.
+    /// The answers of `self` and of `other`.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Those that answer one of `questions`.
+    /// The answers to `questions`.
     pub(crate) const fn only(self, questions: Self) -> Self {
         Self(self.0 & questions.0)
     }
@@ -146,6 +136,13 @@ impl DataModel {
 /// Refuses `ty`, which was laid out for another model than the one with the answers `wanted`, that of `target`.
 #[cold]
 pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&str>) -> Error {
+    if ty.facts() == ModelFacts::NO_MODEL {
+        return Error::Unsupported {
+            ty: ty.to_string(),
+            why: "its size is no multiple of its alignment, and no convention says how such a value is passed: give the record a size that is one",
+            target: target.map_or_else(|| wanted.models(), ToString::to_string),
+        };
+    }
     Error::DataModel {
         ty: ty.to_string(),
         laid_out: ty.facts().models(),

@@ -16,30 +16,25 @@ impl DataModel {
     /// `long`.
     #[must_use]
     pub fn long(&self) -> Type {
-        if self.long == 8 {
-            self.adapt(&Type::I64)
-        } else {
-            Type::I32
-        }
+        self.integer(self.long, &Type::I64, Type::I32)
     }
 
     /// `unsigned long`.
     #[must_use]
     pub fn unsigned_long(&self) -> Type {
-        if self.long == 8 {
-            self.adapt(&Type::U64)
-        } else {
-            Type::U32
-        }
+        self.integer(self.long, &Type::U64, Type::U32)
     }
 
     /// `size_t`.
     #[must_use]
     pub fn size_type(&self) -> Type {
-        if self.pointer == 8 {
-            self.adapt(&Type::U64)
-        } else {
-            Type::U32
+        self.integer(self.pointer, &Type::U64, Type::U32)
+    }
+
+    fn integer(&self, bytes: u8, wide: &Type, narrow: Type) -> Type {
+        match bytes {
+            8 => self.adapt(wide),
+            _ => narrow,
         }
     }
 

@@ -2,12 +2,12 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::types::data_model::Language;
 pub use crate::types::field::{BitField, Field};
-use crate::types::names::Names;
 use crate::types::{Kind, Type};
 
 /// Whether members follow each other or share their place.
@@ -36,6 +36,16 @@ pub struct Attributes {
     pub given: bool,
 }
 
+impl Attributes {
+    pub(crate) const NONE: Self = Self {
+        packed: false,
+        pack: None,
+        align: None,
+        language: Language::C,
+        given: false,
+    };
+}
+
 /// A structure or union, laid out. Made by [`RecordBuilder`](crate::RecordBuilder).
 #[derive(Debug)]
 pub struct Record {
@@ -51,7 +61,10 @@ pub struct Record {
     pub(crate) depth: u16,
     pub(crate) nodes: u32,
     pub(crate) hash: u64,
-    pub(crate) names: Names,
+    /// The members with names, in the order of these.
+    pub(crate) by_name: Box<[u32]>,
+    /// The members without, apart from bit-fields.
+    pub(crate) anonymous: Box<[u32]>,
     /// Whether a leaf has more than 64 bits.
     pub(crate) wide_leaf: bool,
     /// Whether it has no bits but those of unnamed bit-fields, and no flexible array.
@@ -80,14 +93,18 @@ impl Record {
     /// The member called `name`, also inside anonymous members; with its offset in bits from the start of this record.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&Field, u64)> {
-        self.names.candidates(&self.fields, name).find_map(|field| {
-            match (field.name(), field.ty.as_record()) {
-                (Some(own), _) => (own == name).then_some((field, field.offset_bits)),
-                (None, Some(inner)) if field.bits.is_none() => inner
-                    .field(name)
-                    .map(|(found, at)| (found, field.offset_bits + at)),
-                _ => None,
-            }
+        let own = |i: &u32| self.fields.get(usize::try_from(*i).ok()?);
+        // Of members with the empty name the first; no others have one name.
+        let start = self
+            .by_name
+            .partition_point(|i| own(i).and_then(Field::name) < Some(name));
+        let found = self.by_name.get(start).and_then(own);
+        if let Some(field) = found.filter(|field| field.name() == Some(name)) {
+            return Some((field, field.offset_bits));
+        }
+        self.anonymous.iter().filter_map(own).find_map(|field| {
+            let (found, at) = field.ty.as_record()?.field(name)?;
+            Some((found, field.offset_bits + at))
         })
     }
 
@@ -112,6 +129,15 @@ impl Record {
     /// With the hash of what equality compares, so that comparing and interning need not walk the members.
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
+        let all = || (0..=u32::MAX).zip(&self.fields);
+        let mut named: Vec<(&str, u32)> = all()
+            .filter_map(|(i, own)| Some((own.name()?, i)))
+            .collect();
+        named.sort_unstable();
+        let by_name = named.into_iter().map(|(_, i)| i).collect();
+        let anonymous = all().filter(|(_, own)| own.name.is_none() && own.bits.is_none());
+        let anonymous = anonymous.map(|(i, _)| i).collect();
+        (self.by_name, self.anonymous) = (by_name, anonymous);
         self.wide_leaf = self.fields.iter().any(|field| match field.bits {
             Some(bits) => bits.width > 64,
             None => has_wide_leaf(&field.ty),

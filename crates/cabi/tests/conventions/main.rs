@@ -6,36 +6,47 @@
     reason = "a test that meets an unexpected error stops there"
 )]
 
+use cabi::convention::PartType::{F64, F80, I8, I16, I32, I64, V128};
+use cabi::convention::Rule::{
+    AssignLanes, AssignToBoth, AssignToReg, AssignToStack, AssignToStackWithShadow, BitConvert,
+    Custom, DelegateTo, If, IfFlag, IfNotVariadic, IfType, IfWants, PassIndirect, Promote,
+};
 use cabi::convention::{
     Classifier, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartType,
     PartTypes, Rule, Rules, Want,
 };
+use cabi::x86_64::{R8, R9, R10, R12, R13, R14, R15, RAX, RCX, RDI, RDX, RSI, XMM0};
 use cabi::{
     ArgFlags, Error, FnAbi, FnSig, Loc, Place, RecordBuilder, Target, Type, X86_64_SYSV, explain,
-    x86_64,
 };
 
 mod stack;
 
 const LINUX: Target = Target::X86_64_LINUX;
 
-/// `words` with another classifier.
-const fn classified(
+const fn of(types: &[PartType]) -> PartTypes {
+    PartTypes::of(types)
+}
+
+const fn slot(size: u32, align: u32) -> Rule {
+    AssignToStack { size, align }
+}
+
+const fn convention(
     classify: Classifier,
-    name: &'static str,
     args: &'static [Rule],
     results: &'static [Rule],
 ) -> Convention {
     Convention {
-        name,
+        name: "mine",
         rules: Rules::new(classify, args, results),
         frame: Frame::new(8, 16),
     }
 }
 
-/// A convention of the words of a value: integers of 8 bytes, the last with the bytes that are left; more than 64 bytes are in memory.
-const fn words(name: &'static str, args: &'static [Rule], results: &'static [Rule]) -> Convention {
-    classified(classify, name, args, results)
+/// Arguments as the words of a value: integers of 8 bytes, the last with the bytes that are left; more than 64 bytes are in memory.
+const fn words(args: &'static [Rule]) -> Convention {
+    convention(classify, args, &[])
 }
 
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
@@ -46,10 +57,10 @@ fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     for offset in (0..ty.size()).step_by(8) {
         let size = u8::try_from((ty.size() - offset).min(8)).unwrap();
         let int = match size {
-            1 => PartType::I8,
-            2 => PartType::I16,
-            3..=4 => PartType::I32,
-            _ => PartType::I64,
+            1 => I8,
+            2 => I16,
+            3..=4 => I32,
+            _ => I64,
         };
         group = group.with(Part {
             offset: u8::try_from(offset).unwrap(),
@@ -66,120 +77,126 @@ fn classify_split(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
     Ok(group)
 }
 
-fn record(fields: &[Type]) -> Type {
+/// The type of a name: integers by their bits, `4xi64` a record of four.
+fn ty(name: &str, target: &Target) -> Type {
+    let Some((n, member)) = name.split_once('x') else {
+        return match name {
+            "i8" => Type::I8,
+            "i16" => Type::I16,
+            "i32" => Type::I32,
+            "i64" => Type::I64,
+            "i128" => Type::I128,
+            "wide" => Type::I128.with_align(32).unwrap(),
+            _ => Type::VOID,
+        };
+    };
     let record = RecordBuilder::structure("s");
-    let named = fields
-        .iter()
-        .fold(record, |record, ty| record.field("m", ty.clone()));
-    named.build(LINUX.data_model()).unwrap()
+    let member = ty(member, target);
+    let record = (0..n.parse().unwrap()).fold(record, |record, _| record.field("", member.clone()));
+    record.build(target.data_model()).unwrap()
 }
 
-fn pair() -> Type {
-    record(&[Type::I64, Type::I64])
+/// The signature of names of types, the result after `->`.
+fn sig(text: &str, target: &Target) -> FnSig {
+    let (args, ret) = text.split_once("->").unwrap_or((text, "void"));
+    let args = args.split_whitespace().map(|name| ty(name, target));
+    FnSig::new(args, ty(ret.trim(), target))
 }
 
-fn abi(convention: &'static Convention, args: &[Type], ret: Type) -> FnAbi {
-    let sig = FnSig::new(args.to_vec(), ret).convention(convention);
-    FnAbi::new(&sig, &LINUX).unwrap()
+fn abi(convention: &'static Convention, text: &str) -> FnAbi {
+    FnAbi::new(&sig(text, &LINUX).convention(convention), &LINUX).unwrap()
 }
 
-fn refused(convention: &'static Convention, args: &[Type], ret: Type) -> String {
-    let sig = FnSig::new(args.to_vec(), ret).convention(convention);
+/// The places of all arguments, then that of the result, if there is one.
+fn places(abi: &FnAbi) -> String {
+    let mut all: Vec<String> = abi.args.iter().map(|arg| arg.place.to_string()).collect();
+    all.extend(Some(abi.ret.to_string()).filter(|ret| ret != "void"));
+    all.join(", ")
+}
+
+/// Where everything is, and the bytes and integer registers that are used.
+fn all(convention: &'static Convention, text: &str) -> (String, u64, u8) {
+    let abi = abi(convention, text);
+    (places(&abi), abi.area_bytes, abi.used.int)
+}
+
+fn check(convention: &'static Convention, text: &str, (expected, bytes, ints): (&str, u64, u8)) {
+    assert_eq!(
+        all(convention, text),
+        (expected.to_owned(), bytes, ints),
+        "{text}"
+    );
+}
+
+fn check_refused(convention: &'static Convention, text: &str, why: &str) {
+    let sig = sig(text, &LINUX).convention(convention);
     let error = FnAbi::new(&sig, &LINUX).unwrap_err().to_string();
     assert_eq!(explain(&sig, &[], &LINUX).unwrap_err().to_string(), error);
-    error
-}
-
-fn places(abi: &FnAbi) -> Vec<String> {
-    abi.args.iter().map(|arg| arg.place.to_string()).collect()
+    assert_eq!(
+        error,
+        format!("long long: {why} (x86_64-unknown-linux-gnu)")
+    );
 }
 
 /// A function places what a later part of a group reached it with: what it took of the stack stays taken, and the registers of the earlier
 /// parts are free again.
 #[test]
 fn what_a_function_took_stays_taken() {
-    static MINE: Convention = words(
-        "copies",
-        &[
-            Rule::AssignToReg(&[x86_64::RDI, x86_64::RSI, x86_64::RDX]),
-            Rule::Custom("a copy, and rcx", |group, state| {
-                state.take(x86_64::RCX);
-                let offset = state.take_stack(group.size, 8, 8)?;
-                Some(Place::Stack {
-                    offset,
-                    size: group.size,
-                    align: 8,
-                })
-            }),
-        ],
-        &[],
-    );
-    let abi = abi(&MINE, &[pair(), pair(), pair(), Type::I64], Type::VOID);
-    let expected = [
-        "rdi rsi",
-        "stack 0..16 align 8",
-        "stack 16..32 align 8",
-        "rdx",
-    ];
-    assert_eq!(places(&abi), expected);
-    assert_eq!((abi.area_bytes, abi.used.int), (32, 4));
+    static MINE: Convention = words(&[
+        AssignToReg(&[RDI, RSI, RDX]),
+        Custom("a copy, and rcx", |group, state| {
+            state.take(RCX);
+            let (size, align) = (group.size, 8);
+            let offset = state.take_stack(size, 8, 8)?;
+            Some(Place::Stack {
+                offset,
+                size,
+                align,
+            })
+        }),
+    ]);
+    let expected = "rdi rsi, stack 0..16 align 8, stack 16..32 align 8, rdx";
+    check(&MINE, "2xi64 2xi64 2xi64 i64", (expected, 32, 4));
 }
 
 /// A function that places nothing has an effect all the same: here an odd register is skipped before a pair, and one is used up by each
 /// value that is sent to the stack.
 #[test]
 fn what_a_function_took_that_placed_nothing_stays_taken() {
-    static MINE: Convention = words(
-        "even pairs",
-        &[
-            Rule::If(
-                "of two words",
-                |given| given.group.parts.len() == 2,
-                &Rule::Custom("start at an even register", |_, state| {
-                    if state.is_free(x86_64::RSI) && !state.is_free(x86_64::RDI) {
-                        state.take(x86_64::RSI);
-                    }
-                    None
-                }),
-            ),
-            Rule::AssignToReg(&[x86_64::RDI, x86_64::RSI, x86_64::RDX, x86_64::RCX]),
-            Rule::Custom("burn r8", |_, state| {
-                state.take(x86_64::R8);
+    static MINE: Convention = words(&[
+        If(
+            "of two words",
+            |given| given.group.parts.len() == 2,
+            &Custom("start at an even register", |_, state| {
+                if state.is_free(RSI) && !state.is_free(RDI) {
+                    state.take(RSI);
+                }
                 None
             }),
-            Rule::AssignToStack { size: 8, align: 8 },
-        ],
-        &[],
-    );
-    let abi = abi(&MINE, &[Type::I64, pair(), pair(), pair()], Type::VOID);
-    let expected = [
-        "rdi",
-        "rdx rcx",
-        "stack 0..16 align 8",
-        "stack 16..32 align 8",
-    ];
-    assert_eq!(places(&abi), expected);
-    assert_eq!(abi.used.int, 5);
+        ),
+        AssignToReg(&[RDI, RSI, RDX, RCX]),
+        Custom("burn r8", |_, state| {
+            state.take(R8);
+            None
+        }),
+        slot(8, 8),
+    ]);
+    let expected = "rdi, rdx rcx, stack 0..16 align 8, stack 16..32 align 8";
+    check(&MINE, "i64 2xi64 2xi64 2xi64", (expected, 32, 5));
 }
 
 /// A function may not place a value where no area is.
 #[test]
 fn a_function_places_inside_of_the_area() {
-    static FAR: Convention = words(
-        "far",
-        &[Rule::Custom("far", |group, _| {
-            Some(Place::Stack {
-                offset: 8,
-                size: group.size,
-                align: 8,
-            })
-        })],
-        &[],
-    );
-    assert_eq!(
-        refused(&FAR, &[Type::I64], Type::VOID),
-        "long long: a place outside the argument area (x86_64-unknown-linux-gnu)"
-    );
+    static FAR: Convention = words(&[Custom("far", |group, _| {
+        let (offset, size, align) = (8, group.size, 8);
+        Some(Place::Stack {
+            offset,
+            size,
+            align,
+        })
+    })]);
+    check_refused(&FAR, "i64", "a place outside the argument area");
 }
 
 /// A classifier's flags are kept beside the caller's.
@@ -192,130 +209,78 @@ fn flags_of_a_classifier() {
         }
         Ok(group)
     }
-    static MINE: Convention = classified(
+    static MINE: Convention = convention(
         flagged,
-        "split",
         &[
-            Rule::IfFlag(
+            IfFlag(
                 ArgFlags::SPLIT,
-                &Rule::IfFlag(
-                    ArgFlags::IN_REG,
-                    &Rule::AssignToReg(&[x86_64::R14, x86_64::R15]),
-                ),
+                &IfFlag(ArgFlags::IN_REG, &AssignToReg(&[R14, R15])),
             ),
-            Rule::IfFlag(
-                ArgFlags::SPLIT,
-                &Rule::AssignToReg(&[x86_64::R12, x86_64::R13]),
-            ),
-            Rule::AssignToReg(&[x86_64::RDI, x86_64::RSI]),
+            IfFlag(ArgFlags::SPLIT, &AssignToReg(&[R12, R13])),
+            AssignToReg(&[RDI, RSI]),
         ],
         &[],
     );
-    let sig = FnSig::new([Type::I64, pair(), pair()], Type::VOID)
-        .flags(2, ArgFlags::IN_REG)
-        .convention(&MINE);
-    let abi = FnAbi::new(&sig, &LINUX).unwrap();
-    assert_eq!(places(&abi), ["rdi", "r12 r13", "r14 r15"]);
-}
-
-fn parts_of(place: &Place) -> Vec<(PartType, u8, Loc)> {
-    let Place::Parts(parts) = place else {
-        panic!("{place} has no parts");
-    };
-    let of = parts
-        .iter()
-        .map(|placed| (placed.part.ty, placed.part.size, placed.loc));
-    of.collect()
+    let sig = sig("i64 2xi64 2xi64", &LINUX).flags(2, ArgFlags::IN_REG);
+    let abi = FnAbi::new(&sig.convention(&MINE), &LINUX).unwrap();
+    assert_eq!(places(&abi), "rdi, r12 r13, r14 r15");
 }
 
 /// A value is in both registers of a pair, or in neither; lanes are in registers that nothing else is in.
 #[test]
 fn no_register_is_given_out_twice() {
-    static BOTH: Convention = words(
-        "both",
-        &[
-            Rule::IfType(
-                PartTypes::of(&[PartType::I32]),
-                &Rule::AssignToReg(&[x86_64::RSI]),
-            ),
-            Rule::AssignToBoth(&[[x86_64::RDI, x86_64::RSI], [x86_64::RDX, x86_64::RCX]]),
-            Rule::AssignToStack { size: 8, align: 8 },
-        ],
-        &[],
+    static BOTH: Convention = words(&[
+        IfType(of(&[I32]), &AssignToReg(&[RSI])),
+        AssignToBoth(&[[RDI, RSI], [RDX, RCX]]),
+        slot(8, 8),
+    ]);
+    check(
+        &BOTH,
+        "i32 i64 i64",
+        ("rsi, rdx+rcx, stack 0..8 align 8", 8, 3),
     );
-    let abi = abi(&BOTH, &[Type::I32, Type::I64, Type::I64], Type::VOID);
-    assert_eq!(places(&abi), ["rsi", "rdx+rcx", "stack 0..8 align 8"]);
-
     fn lanes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         match ty.as_scalar() {
             Some(_) => classify(ty, cx),
             None => Ok(Group::new(GroupKind::PerElement { lanes: 3 }, 3, 1)),
         }
     }
-    static LANES: Convention = Convention {
-        name: "lanes",
-        rules: Rules {
-            classify: lanes,
-            args: &[
-                Rule::IfType(
-                    PartTypes::of(&[PartType::I64]),
-                    &Rule::AssignToReg(&[x86_64::RSI]),
-                ),
-                Rule::AssignLanes {
-                    regs: &[x86_64::RDI, x86_64::RSI, x86_64::RDX],
-                    slot: 8,
-                },
-            ],
-            ..BOTH.rules
-        },
-        ..BOTH
-    };
-    let three = record(&[Type::I8; 3]);
-    let abi = crate::abi(&LANES, &[Type::I64, three], Type::VOID);
-    assert_eq!(places(&abi), ["rsi", "lanes rdx stack 0..16"]);
+    static LANES: Convention = convention(
+        lanes,
+        &[
+            IfType(of(&[I64]), &AssignToReg(&[RSI])),
+            AssignLanes {
+                regs: &[RDI, RSI, RDX],
+                slot: 8,
+            },
+        ],
+        &[],
+    );
+    check(&LANES, "i64 3xi8", ("rsi, lanes rdx stack 0..16", 16, 2));
 }
 
 /// Lists that refer to themselves are refused at once, and can be printed.
 #[test]
 fn circles_end() {
-    static LIST: [Rule; 3] = [
-        Rule::DelegateTo(&LOOP),
-        Rule::DelegateTo(&LOOP),
-        Rule::AssignToReg(&[x86_64::RDI]),
-    ];
-    static LOOP: [Rule; 1] = [Rule::DelegateTo(&LIST)];
-    static CIRCLE: Convention = words("circle", &LIST, &[]);
+    static LIST: [Rule; 3] = [DelegateTo(&LOOP), DelegateTo(&LOOP), AssignToReg(&[RDI])];
+    static LOOP: [Rule; 1] = [DelegateTo(&LIST)];
+    static CIRCLE: Convention = words(&LIST);
+    static GUARD: Rule = IfNotVariadic(&GUARD);
+    static GUARDS: Convention = words(&[IfNotVariadic(&GUARD)]);
+    // No circle, but as many paths as five levels of 8 make.
+    const ONE: &[Rule] = &[DelegateTo(&[]); 8];
+    const TWO: &[Rule] = &[DelegateTo(ONE); 8];
+    const THREE: &[Rule] = &[DelegateTo(TWO); 8];
+    const FOUR: &[Rule] = &[DelegateTo(THREE); 8];
+    static TREE: Convention = words(&[DelegateTo(FOUR); 8]);
     let why = "lists of the convention delegate to each other, or guards nest, more than 16 deep, or go on with other lists more than 4096 \
-               times (x86_64-unknown-linux-gnu)";
-    assert_eq!(
-        refused(&CIRCLE, &[Type::I64], Type::VOID),
-        format!("long long: {why}")
-    );
-    static GUARD: Rule = Rule::IfNotVariadic(&GUARD);
-    static GUARDS: Convention = words("guards", &[Rule::IfNotVariadic(&GUARD)], &[]);
-    assert_eq!(
-        refused(&GUARDS, &[Type::I64], Type::VOID),
-        format!("long long: {why}")
-    );
+               times";
+    for convention in [&CIRCLE, &GUARDS, &TREE] {
+        check_refused(convention, "i64", why);
+    }
     assert!(GUARD.to_string().ends_with("if not variadic: ..."));
     let sig = FnSig::new([], Type::VOID).convention(&GUARDS);
     assert!(format!("{sig:?} {GUARD:?}").len() < 10_000);
-
-    // No circle, but as many paths as five levels of 8 make.
-    macro_rules! levels {
-        ($name:ident $below:expr;) => { static $name: &[Rule] = $below; };
-        ($name:ident $below:expr; $next:ident $($rest:ident)*) => {
-            static $name: &[Rule] = $below;
-            levels!($next &[Rule::DelegateTo($name), Rule::DelegateTo($name), Rule::DelegateTo($name), Rule::DelegateTo($name),
-                Rule::DelegateTo($name), Rule::DelegateTo($name), Rule::DelegateTo($name), Rule::DelegateTo($name)]; $($rest)*);
-        };
-    }
-    levels!(A &[]; B C D E F);
-    static TREE: Convention = words("tree", F, &[]);
-    assert_eq!(
-        refused(&TREE, &[Type::I64], Type::VOID),
-        format!("long long: {why}")
-    );
 }
 
 /// The flags of an argument are also those of what it asks for instead: a `byval` one asks for memory, whatever registers are left.

@@ -47,7 +47,7 @@ impl Compiler {
         vectors::check_signature(&plan.sig, &plan.abi)?;
         let body = self.engine.declare_local(plan.signature())?;
         let lower = &self.lower;
-        (self.engine).build(body, |engine, builder| {
+        (self.engine).build(body, "closure", |engine, builder| {
             emit(engine, lower, builder, &with_chain, &shape.1)
         })?;
         let function = Function::new(body, "closure", with_chain);
@@ -100,9 +100,10 @@ fn emit(
     let n_named = sig.n_named().saturating_sub(1);
     let context = entry.value(builder, n_named)?;
     let flags = MemFlagsData::trusted();
-    // The bytes of 2^28 pointers are more than any frame has.
     let n_pointers = n_named + unnamed.len() + usize::from(sig.is_variadic());
-    let n_bytes = u32::try_from(8 * n_pointers).unwrap_or(u32::MAX);
+    let n_bytes = u32::try_from(8 * n_pointers);
+    debug_assert!(n_bytes.is_ok(), "more than any frame has");
+    let n_bytes = n_bytes.unwrap_or(u32::MAX);
     let pointers = slot(builder, n_bytes, 3);
     let mut offsets = (0..i32::MAX).step_by(8);
     // Each is stored before the next one is made, so that few values are alive at once.

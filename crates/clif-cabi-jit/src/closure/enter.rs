@@ -6,17 +6,15 @@ use std::any::Any;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::running;
-use super::{Called, ClosureArgs, ClosureInterface, ClosureResult, Context, MAX_RESULT};
+use super::{
+    Callable, ClosureArgs, ClosureInterface, ClosureResult, Context, Header, MAX_RESULT, running,
+};
 
 /// What compiled code calls: with the context, the addresses of the arguments, and where the result goes.
 pub(super) type Handler = unsafe extern "C" fn(*const c_void, *const *const u8, *mut u8);
 
 /// What is called for a closure of type `F`, a function of `interface`.
-pub(super) fn handler<F>(interface: &ClosureInterface) -> Handler
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
+pub(super) fn handler<F: Callable>(interface: &ClosureInterface) -> Handler {
     if interface.sig.is_noreturn() {
         enter_noreturn::<F>
     } else if interface.result_bytes > MAX_RESULT as usize {
@@ -31,10 +29,11 @@ where
 /// # Safety
 /// Called by compiled code only, with the [`Context`] of a closure of this type that lives, the addresses of its arguments, and memory for the
 /// result, set to zero: as many bytes as its type has, or any address but null where it has none.
-unsafe extern "C" fn enter<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
+unsafe extern "C" fn enter<F: Callable>(
+    context: *const c_void,
+    args: *const *const u8,
+    ret: *mut u8,
+) {
     let note = running::begin(context.addr());
     // SAFETY: as above; if the closure is dropped from now on by this thread, it lives until the note is taken back.
     unsafe { call::<F>(context, args, ret) };
@@ -49,14 +48,11 @@ where
 /// # Safety
 /// As [`enter`].
 #[inline]
-unsafe fn call<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
+unsafe fn call<F: Callable>(context: *const c_void, args: *const *const u8, ret: *mut u8) {
     // SAFETY: the caller's.
     let context = unsafe { &*context.cast::<Context<F>>() };
     let called = catch_unwind(AssertUnwindSafe(|| {
-        let interface = &context.interface;
+        let interface = &context.header.interface;
         // SAFETY: compiled code has written as many addresses; the memory for the result has as many bytes, and nobody else looks at it now.
         let (pointers, bytes) = unsafe {
             (
@@ -69,11 +65,12 @@ where
             pointers,
         };
         let sig = &*interface.sig;
-        (context.closure)(&args, &mut ClosureResult { sig, bytes });
+        let result = &mut ClosureResult { sig, bytes };
+        (context.closure)(&args, result);
     }));
     if let Err(panic) = called {
         let what = format!("panicked: {}; it was called by C", words(&*panic));
-        end(&context.name, &what);
+        end(&context.header.name, &what);
     }
 }
 
@@ -81,13 +78,14 @@ where
 ///
 /// # Safety
 /// As [`enter`], but for the bytes of the result, which have any value.
-unsafe extern "C" fn enter_large<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
+unsafe extern "C" fn enter_large<F: Callable>(
+    context: *const c_void,
+    args: *const *const u8,
+    ret: *mut u8,
+) {
     // SAFETY: as the caller says.
     unsafe {
-        let bytes = (*context.cast::<Context<F>>()).interface.result_bytes;
+        let bytes = (*context.cast::<Header>()).interface.result_bytes;
         ret.write_bytes(0, bytes);
         enter::<F>(context, args, ret);
     }
@@ -97,10 +95,11 @@ where
 ///
 /// # Safety
 /// As [`enter`].
-unsafe extern "C" fn enter_noreturn<F>(context: *const c_void, args: *const *const u8, ret: *mut u8)
-where
-    F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'static,
-{
+unsafe extern "C" fn enter_noreturn<F: Callable>(
+    context: *const c_void,
+    args: *const *const u8,
+    ret: *mut u8,
+) {
     running::begin(context.addr());
     // SAFETY: as the caller says; the note is never taken back.
     let context = unsafe {
@@ -108,7 +107,7 @@ where
         &*context.cast::<Context<F>>()
     };
     end(
-        &context.name,
+        &context.header.name,
         "returned, although its signature says that it never does",
     );
 }
@@ -118,11 +117,12 @@ where
 /// # Safety
 /// The context is that of a dropped closure, and nothing reads it any more.
 #[cold]
-unsafe fn free_after_call(context: NonNull<Context<Called>>) {
-    // SAFETY: it was a `Box`, and is the caller's to free.
-    let context = unsafe { Box::from_raw(context.as_ptr()) };
-    let (interface, name) = (context.interface.clone(), context.name.clone());
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
+unsafe fn free_after_call(context: NonNull<Header>) {
+    // SAFETY: it is the caller's, and freed below.
+    let header = unsafe { context.as_ref() };
+    let (interface, name, free) = (header.interface.clone(), header.name.clone(), header.free);
+    // SAFETY: as above.
+    let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { free(context) }));
     if let Err(panic) = dropped {
         let what = format!(
             "panicked when it was dropped: {}; it was called by C",
@@ -135,7 +135,7 @@ unsafe fn free_after_call(context: NonNull<Context<Called>>) {
 
 /// Ends the process: there is no way to return this error to C.
 #[cold]
-fn end(name: &str, what: &str) -> ! {
+pub(super) fn end(name: &str, what: &str) -> ! {
     // Standard error may be closed.
     let _ = writeln!(
         std::io::stderr(),

@@ -129,9 +129,8 @@ impl Inner {
         self.free.extend(slots.map(|offset| StubSlot {
             stub: block.at(offset),
         }));
-        let start = u64::try_from(block.at(0).addr()).ok();
-        let page_size = u64::try_from(page).unwrap_or(u64::MAX);
-        let tables = tables.and_then(|own| own.in_memory(page_size, |_| start, |_| None).ok());
+        let start = Some(block.at(0).addr() as u64);
+        let tables = tables.and_then(|own| own.in_memory(page as u64, |_| start, |_| None).ok());
         // SAFETY: the stubs stay where they are as long as the block, which is dropped after the tables.
         let frames = tables.map(|tables| unsafe { Frames::new(tables) });
         self.blocks.push((frames, block));

@@ -7,8 +7,9 @@
 
 use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Called, ClosureInterface, Context};
+use super::{ClosureInterface, Header};
 
 /// How many notes are kept without the heap.
 const FIRST: usize = 32;
@@ -19,18 +20,29 @@ const DROPPED: usize = 1;
 /// Addresses of contexts, 0 where a note has been taken back before later ones.
 struct Notes {
     len: Cell<usize>,
+    /// That of this thread, 0 until it is asked for.
+    thread: Cell<usize>,
     first: [Cell<usize>; FIRST],
 }
 
 thread_local! {
-    static NOTES: Notes = const { Notes { len: Cell::new(0), first: [const { Cell::new(0) }; FIRST] } };
+    static NOTES: Notes = const { Notes { len: Cell::new(0), thread: Cell::new(0), first: [const { Cell::new(0) }; FIRST] } };
     /// The notes after the first ones.
     static MORE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     /// Closures that were dropped while they ran here.
-    static LATER: RefCell<Vec<NonNull<Context<Called>>>> = const { RefCell::new(Vec::new()) };
+    static LATER: RefCell<Vec<NonNull<Header>>> = const { RefCell::new(Vec::new()) };
     /// What owns the code that the last call of a dropped closure returns to, which still has some instructions to go. There is never more
     /// than one such call on its way.
     static RETURNING: RefCell<Option<ClosureInterface>> = const { RefCell::new(None) };
+}
+
+/// A number for this thread, which no other thread has, nor one that comes after it: a closure may outlive its thread.
+#[inline]
+pub(super) fn thread() -> usize {
+    NOTES.with(|notes| match notes.thread.get() {
+        0 => notes.number(),
+        number => number,
+    })
 }
 
 /// Notes that the closure whose context is at `context` runs from now on. Returns which note that is.
@@ -50,7 +62,7 @@ pub(super) fn begin(context: usize) -> usize {
 /// Takes note `at` back: a call of the closure whose context is at `context` returns. If the closure was dropped, and no other call of it runs here, its
 /// context is returned, for [`free`].
 #[inline]
-pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Context<Called>>> {
+pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Header>> {
     NOTES.with(|notes| {
         let is_last = notes.len.get() == at + 1;
         if is_last && notes.first.get(at).map(Cell::get) == Some(context) {
@@ -62,7 +74,7 @@ pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Context<Called>>>
 }
 
 /// Whether the closure runs here: then its context is returned by the [`end`] of its last call.
-pub(super) fn is_dropped_later(context: NonNull<Context<Called>>) -> bool {
+pub(super) fn is_dropped_later(context: NonNull<Header>) -> bool {
     let address = context.cast::<()>().addr().get();
     let marked = NOTES.with(|notes| notes.mark(address));
     // While the thread ends there is no list any more: what runs even then is not freed.
@@ -86,6 +98,14 @@ pub(super) fn keep_while_returning(interface: ClosureInterface) {
 }
 
 impl Notes {
+    #[cold]
+    fn number(&self) -> usize {
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        self.thread.set(number);
+        number
+    }
+
     fn get(&self, at: usize) -> usize {
         match self.first.get(at) {
             Some(note) => note.get(),
@@ -127,7 +147,7 @@ impl Notes {
     }
 
     #[cold]
-    fn end(&self, at: usize, context: usize) -> Option<NonNull<Context<Called>>> {
+    fn end(&self, at: usize, context: usize) -> Option<NonNull<Header>> {
         let is_dropped = self.get(at) == context | DROPPED;
         self.set(at, 0);
         while let Some(last) = self.len.get().checked_sub(1)
@@ -140,7 +160,7 @@ impl Notes {
         }
         let later = LATER.try_with(|later| {
             let mut later = later.borrow_mut();
-            let is_it = |one: &NonNull<Context<Called>>| one.cast::<()>().addr().get() == context;
+            let is_it = |one: &NonNull<Header>| one.cast::<()>().addr().get() == context;
             let found = later.iter().position(is_it);
             found.map(|found| later.swap_remove(found))
         });

@@ -15,7 +15,7 @@ use clif_cabi::clif_cabi_plan::VaArgPlan;
 use super::{ClosureArgs, Closures, Compiler};
 use crate::code::TypedCode;
 use crate::error::{Error, Result};
-use crate::interface::{CValue, Given, check};
+use crate::value::{CValue, Given, check};
 
 /// Copies the next argument of the `va_list` to an address.
 pub(super) type Read = unsafe extern "C" fn(*mut c_void, *mut u8);
@@ -55,12 +55,9 @@ pub struct VaArg {
 ///     let sum: f64 = (0..n).map(|_| unsafe { list.next::<f64>(&double).unwrap() }).sum();
 ///     result.set(sum).unwrap();
 /// })?;
-/// // SAFETY: the closure has this signature, and is passed two doubles.
-/// let total = unsafe {
-///     let sum: unsafe extern "C" fn(i32, ...) -> f64 = core::mem::transmute(sum.code());
-///     sum(2, 1.5, 2.25)
-/// };
-/// assert_eq!(total, 3.75);
+/// let code = sum.as_fn::<unsafe extern "C" fn(i32, ...) -> f64>()?;
+/// // SAFETY: the closure lives, and is passed two doubles.
+/// assert_eq!(unsafe { code(2, 1.5, 2.25) }, 3.75);
 /// # Ok::<(), clif_cabi_jit::Error>(())
 /// ```
 pub struct VaList<'a> {
@@ -97,7 +94,7 @@ impl Compiler {
         }
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
         let id = engine.declare_local(lower.entry_plan(&own)?.signature())?;
-        engine.build(id, |engine, builder| {
+        engine.build(id, "va_arg", |engine, builder| {
             let (_, entry) = lower.begin(builder, &own)?;
             let [list, to] = [entry.value(builder, 0)?, entry.value(builder, 1)?];
             let from = lower.va_arg(builder, list, sig, ty)?;

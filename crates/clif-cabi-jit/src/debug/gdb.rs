@@ -1,5 +1,5 @@
 //! gdb's JIT interface (gdb manual, "JIT Compilation Interface"): a list of images that a debugger finds by the name of its head, and a function that it stops in
-//! when the list changes. lldb reads it too. A process has one list for each library or program that has this code; the names are why this is a feature:
+//! when the list changes. lldb is said to read it too; nothing here has tried. A process has one list for each library or program that has this code; the names are why this is a feature:
 //! another JIT that is linked into the same program may have them too.
 
 use core::ptr;
@@ -67,7 +67,7 @@ impl Registered {
                 next: (*head).first,
                 previous: ptr::null_mut(),
                 image: image.as_ptr(),
-                size: u64::try_from(image.len()).unwrap_or(0),
+                size: image.len() as u64,
             }));
             if let Some(next) = (*entry).next.as_mut() {
                 next.previous = entry;

@@ -40,7 +40,7 @@ pub(super) fn image(
         kind,
         flags: 0,
         address: 0,
-        size: u64::try_from(bytes.len()).unwrap_or(0),
+        size: bytes.len() as u64,
         link: 0,
         info: 0,
         entry: 0,
@@ -56,7 +56,7 @@ pub(super) fn image(
         },
         Section {
             flags: 2,
-            address: u64::try_from(frames.as_ptr().addr()).unwrap_or(0),
+            address: frames.as_ptr().addr() as u64,
             ..section(".eh_frame", PROGBITS, frames)
         },
         Section {
@@ -96,7 +96,7 @@ fn write(mut sections: Vec<Section>) -> Vec<u8> {
         names.extend(section.name.bytes().chain([0]));
     }
     if let Some(last) = sections.last_mut() {
-        last.size = u64::try_from(names.len()).unwrap_or(0);
+        last.size = names.len() as u64;
         last.bytes = names;
     }
     let contents: u64 = sections
@@ -142,7 +142,7 @@ fn write(mut sections: Vec<Section>) -> Vec<u8> {
         if *kind != NOBITS {
             image.extend(&section.bytes);
             image.resize(image.len().next_multiple_of(8), 0);
-            offset = u64::try_from(image.len()).unwrap_or(0);
+            offset = image.len() as u64;
         }
     }
     image.extend(table);

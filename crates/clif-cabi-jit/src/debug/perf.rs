@@ -7,8 +7,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use clif_cabi_unwind::DebugInfo;
-
 use super::NewCode;
 use crate::cranelift::codegen::ir::SourceLoc;
 use crate::error::{Error, Result};
@@ -36,17 +34,15 @@ pub(super) fn map(code: &[NewCode]) -> Result<()> {
 pub(super) fn dump<'s>(
     folder: &Path,
     code: &[NewCode],
-    info: &DebugInfo,
     line: impl Fn(SourceLoc) -> Option<(&'s str, u32)>,
 ) -> Result<()> {
     let path = folder.join(format!("jit-{}.dump", std::process::id()));
-    dump_to(&path, code, info, line).map_err(not_written(&path))
+    dump_to(&path, code, line).map_err(not_written(&path))
 }
 
 fn dump_to<'s>(
     path: &Path,
     code: &[NewCode],
-    info: &DebugInfo,
     line: impl Fn(SourceLoc) -> Option<(&'s str, u32)>,
 ) -> io::Result<()> {
     let open = OpenOptions::new()
@@ -76,9 +72,10 @@ fn dump_to<'s>(
     // By this perf knows of the file.
     system::map_executable(&file)?;
     for own in code {
-        let rows = info.lines().find(|(id, _)| *id == own.id);
-        let rows = rows.map_or(&[][..], |(_, rows)| rows).iter();
-        let rows = rows.filter_map(|(offset, at)| Some((own.start() + offset, line(*at)?)));
+        let rows = own
+            .rows
+            .iter()
+            .filter_map(|(offset, at)| Some((own.start() + offset, line(*at)?)));
         // Before the code that it is of.
         if let Some(lines) = lines_of(own, &rows.collect::<Vec<_>>()) {
             file.write_all(&lines)?;
@@ -94,7 +91,7 @@ fn dump_to<'s>(
 fn lines_of(code: &NewCode, rows: &[(u64, (&str, u32))]) -> Option<Vec<u8>> {
     let mut lines = Record::default();
     lines.u64(code.start());
-    lines.u64(u64::try_from(rows.len()).ok()?);
+    lines.u64(rows.len() as u64);
     for (address, (name, line)) in rows {
         lines.u64(*address);
         lines.u32(*line);

@@ -38,12 +38,16 @@ impl Engine {
         if defined.is_err() {
             self.frames.remove(id);
         }
-        let label = match &ctx.func.name {
-            UserFuncName::Testcase(own) => &String::from_utf8_lossy(own.raw()),
-            UserFuncName::User(_) => &*name,
-        };
         if defined.is_ok() {
-            self.debug.add(id, label, &ctx.func, code);
+            let label = match &ctx.func.name {
+                UserFuncName::Testcase(own) => String::from_utf8_lossy(own.raw()).into_owned(),
+                // The body of a function that C enters by a stub has the name of both.
+                UserFuncName::User(_) => match Stub::of_entered_name(&name, id.as_u32()) {
+                    Some((own, _)) => own.to_owned(),
+                    None => name,
+                },
+            };
+            self.debug.add(id, &label, &ctx.func, code);
         }
         defined.map(|_| ())
     }
@@ -117,12 +121,12 @@ impl Engine {
         let tables = tables.map_err(unwound("the engine's last"))?;
         let mut copy = Vec::new();
         if let Some(tables) = tables {
-            // Without the zeros that end each.
-            let all = tables
-                .eh_frames
-                .iter()
-                .filter_map(|own| own.strip_suffix(&[0; 4]));
-            copy.extend(all.flatten());
+            if self.debug.is_on() {
+                // Without the zeros that end each.
+                let all = tables.eh_frames.iter();
+                let all = all.filter_map(|own| own.strip_suffix(&[0; 4]));
+                copy.extend(all.flatten());
+            }
             // SAFETY: they are those of finalized code, which stays where it is until `shared` is dropped, and they with it.
             let frames = unsafe { Frames::new(tables) };
             self.shared.keep_frames(frames);
@@ -131,11 +135,8 @@ impl Engine {
         Ok(copy)
     }
 
-    /// Tells debuggers and profilers of it; `frames` are its unwind tables.
+    /// Tells of its names, and debuggers and profilers of it; `frames` are its unwind tables.
     pub(super) fn tell_debuggers(&mut self, frames: Vec<u8>) -> Result<()> {
-        if !self.debug.is_on() {
-            return Ok(());
-        }
         let mut code = Vec::new();
         for pending in &self.pending {
             if let FuncOrDataId::Func(id) = pending.id
@@ -146,13 +147,16 @@ impl Engine {
                     name: self.name_of(pending.id),
                     address: self.module.get_finalized_function(id),
                     size: *size,
+                    rows: Vec::new(),
                 });
             }
         }
-        if let Some(told) = self.debug.tell(&code, frames)? {
-            self.shared.keep_told(told);
+        if code.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let (told, result) = self.debug.tell(code, frames);
+        self.shared.keep_told(told);
+        result
     }
 
     pub(super) fn define_object(&mut self, id: DataId, content: &DataDescription) -> Result<()> {

@@ -9,7 +9,7 @@ fn code_is_cleared_from_the_instruction_cache_once() {
     for _ in 0..3 {
         let signature = engine.make_signature();
         let id = engine.declare_local(&signature).unwrap();
-        let built = engine.build(id, |_, builder| {
+        let built = engine.build(id, "built", |_, builder| {
             let block = builder.create_block();
             builder.switch_to_block(block);
             builder.ins().return_(&[]);

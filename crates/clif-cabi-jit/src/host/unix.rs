@@ -24,6 +24,23 @@ pub(crate) fn process() -> Vec<Library> {
     scope.into_iter().collect()
 }
 
+/// C's own mathematics, where they are in a library that not every program has loaded.
+pub(crate) fn mathematics() -> Option<Library> {
+    const NAME: Option<&str> = if cfg!(all(target_os = "linux", target_env = "gnu")) {
+        Some("libm.so.6")
+    } else if cfg!(any(
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    )) {
+        Some("libm.so")
+    } else {
+        None
+    };
+    // SAFETY: a part of the C library, with no routines that anybody could notice.
+    unsafe { open(OsStr::new(NAME?)) }.ok()
+}
+
 #[cfg(has_engine)]
 unsafe extern "C" {
     fn __register_frame(begin: *const u8);

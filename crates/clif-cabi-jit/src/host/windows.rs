@@ -21,6 +21,11 @@ pub(crate) fn process() -> Vec<Library> {
     [Library::this(), c_library].into_iter().flatten().collect()
 }
 
+/// They are in the C library.
+pub(crate) fn mathematics() -> Option<Library> {
+    None
+}
+
 /// There are no such tables.
 ///
 /// # Safety

@@ -178,6 +178,10 @@ impl Machine {
                 "Cranelift passes no address beside the arguments, and aligns the stack to 16 bytes",
             ),
             (
+                frame.spills,
+                "Cranelift leaves no room after the argument area for arguments in registers",
+            ),
+            (
                 frame.big_endian,
                 "Cranelift's functions are little-endian there",
             ),

@@ -273,20 +273,11 @@ impl TableBuilder {
                     align: *align,
                 }
             }
-            Place::PerElement {
-                lanes,
-                regs,
-                offset,
-                slot,
-            } => {
-                for lane in 0..usize::from(*lanes) {
-                    let place = match regs.get(lane) {
-                        Some(reg) => ClifPlace::Reg(*reg),
-                        None => ClifPlace::Stack {
-                            offset: narrow(offset + (lane - regs.len()) as u64 * u64::from(*slot)),
-                        },
-                    };
-                    self.push_part(arg, narrow(lane), &word, place);
+            Place::PerElement { lanes, .. } => {
+                for (lane, loc) in place.locs().enumerate() {
+                    for place in counting.places(loc) {
+                        self.push_part(arg, narrow(lane), &word, place);
+                    }
                 }
                 PassMode::Lanes(*lanes)
             }

@@ -120,23 +120,6 @@ pub(super) fn is_exhausted(machine: &Machine, class: RegClass, abi: &FnAbi) -> b
 pub(super) fn registers(abi: &FnAbi) -> impl Iterator<Item = Reg> {
     let sret = Some(&abi.ret.place).filter(|place| matches!(place, Place::Indirect { .. }));
     let places = abi.args.iter().map(|arg| &arg.place).chain(sret);
-    places.flat_map(|place| -> SmallVec<[Reg; 4]> {
-        match place {
-            Place::Parts(parts) => (parts.iter())
-                .flat_map(|placed| at(&placed.loc))
-                .copied()
-                .collect(),
-            Place::Indirect { pointer, .. } => SmallVec::from_slice(at(pointer)),
-            Place::PerElement { regs, .. } => SmallVec::from_slice(regs),
-            _ => SmallVec::new(),
-        }
-    })
-}
-
-fn at(loc: &Loc) -> &[Reg] {
-    match loc {
-        Loc::Reg(reg) => std::slice::from_ref(reg),
-        Loc::Both(regs) => &regs[..],
-        _ => &[],
-    }
+    let locs = places.flat_map(Place::locs);
+    locs.flat_map(|loc| SmallVec::<[Reg; 2]>::from_slice(loc.regs()))
 }

@@ -4,7 +4,7 @@
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
-use cabi::{Target, X86_64_WIN64};
+use cabi::Target;
 
 use super::*;
 
@@ -35,35 +35,6 @@ fn solved() -> Solver {
     solver.expect.area_bytes = 32;
     assert_eq!(indexes[..], [3, 2, 0, 5, 10, 8]);
     solver
-}
-
-/// By position: the third register of one class and the first of the other, then a word after an empty one.
-#[test]
-fn positions_are_filled() {
-    let machine = Machine::of(&Target::X86_64_LINUX.with_convention(&X86_64_WIN64)).unwrap();
-    let registers = &machine.counting.params;
-    let (ty, start) = (ValueType::F64, machine.counting.shadow_bytes);
-    let wanted = [
-        PlacedParam::word(ClifPlace::Reg(registers.of(RegClass::Int)[2])),
-        PlacedParam {
-            param: Param::new(ty),
-            place: ClifPlace::Reg(registers.of(RegClass::Vector)[0]),
-        },
-        PlacedParam::word(ClifPlace::Stack { offset: start + 8 }),
-    ];
-    let mut solver = Solver::new(machine);
-    let indexes = solver.params(&wanted, u64::from(start) + 16).unwrap();
-    assert_eq!(indexes[..], [2, 0, 5]);
-    assert!(solver.check().is_ok());
-    let padding = |i: &usize| solver.expect.params[*i].is_none();
-    assert_eq!((0..6).filter(padding).collect::<Vec<_>>(), [1, 3, 4]);
-    for i in [1, 3, 4] {
-        let mut without = Solver::new(machine);
-        without.params(&wanted, u64::from(start) + 16).unwrap();
-        without.signature.params.remove(i);
-        without.expect.params.remove(i);
-        assert!(without.check().is_err(), "{i}");
-    }
 }
 
 /// Removes parameter `i`, wanted or padding.

@@ -96,7 +96,7 @@ impl Build {
         Self::with(machine, |_| {})
     }
 
-    /// The same, by a builder that was `changed`.
+    /// An object of `machine`, by a builder that was `changed`.
     pub(crate) fn with(machine: Machine, changed: impl Fn(&mut ObjectBuilder)) -> Self {
         let mut flags = settings::builder();
         flags.set("is_pic", "true").unwrap();

@@ -50,7 +50,7 @@ impl CallSite<'_, '_, '_> {
             }
         };
         let (stub, signature, n_extra) = match by_stub {
-            // It finds the address after padding arguments, for which any value will do.
+            // The stub finds the address after padding arguments, for which any value will do.
             Some((indirect, stub)) => {
                 let (stub, signature) = import_stub(stubs, stub, &indirect.signature, func)?;
                 (Some(stub), signature, indirect.padding + 1)

@@ -17,7 +17,7 @@ use crate::error::LowerError;
 use crate::plan::CallPlan;
 
 /// The type of `value`; `INVALID` for a value of another function, whose type would be a panic to ask for.
-pub(super) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
+pub(crate) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
     if dfg.value_is_valid(value) {
         dfg.value_type(value)
     } else {
@@ -196,14 +196,31 @@ pub(super) fn arguments(
         };
         match value.mode {
             PassMode::Indirect { size, align } if !fits_a_frame(size, align) => {
-                let expected = "an object that a stack frame has room for a copy of".into();
-                let found = format!("{size} bytes aligned to {align}");
-                return Err(value.error(expected, found));
+                return Err(no_room(&value, size, align));
             }
             _ => value.check(dfg, arg)?,
         }
     }
     Ok(())
+}
+
+/// Refuses a plan whose calls have to make copies that no stack frame has room for, as [`arguments`] does.
+pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
+    let values = (0..plan.args.n_args()).filter_map(|i| CValue::argument(plan, i));
+    for value in values {
+        if let PassMode::Indirect { size, align } = value.mode
+            && !fits_a_frame(size, align)
+        {
+            return Err(no_room(&value, size, align));
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn no_room(value: &CValue<'_>, size: u64, align: u32) -> LowerError {
+    let expected = "an object that a stack frame has room for a copy of".into();
+    value.error(expected, format!("{size} bytes aligned to {align}"))
 }
 
 /// Whether there can be such an object on the stack.

@@ -108,7 +108,7 @@ impl Entry {
     /// Argument `index` as one SSA value of the type [`value_type`](crate::value_type) names.
     ///
     /// # Errors
-    /// [`LowerError::Value`] if it has none, [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if
+    /// [`LowerError::Value`] if it has none, [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if
     /// `builder` builds another function.
     pub fn value(
         &self,
@@ -135,7 +135,7 @@ impl Entry {
     /// # Errors
     /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by reference, and a vector of bools that is passed lane by
     /// lane, which have none;
-    /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Function`] if `builder` builds another function.
+    /// [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if `builder` builds another function.
     pub fn parts(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -204,7 +204,7 @@ impl Entry {
     /// Stores argument `index` to the object at `to`.
     ///
     /// # Errors
-    /// [`LowerError::ArgumentCount`] if there is no such argument, [`LowerError::Value`] if `to` is no address, [`LowerError::Function`] if
+    /// [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Value`] if `to` is no address, [`LowerError::Function`] if
     /// `builder` builds another function.
     pub fn store(
         &self,
@@ -320,10 +320,8 @@ impl Entry {
         index: usize,
         of: impl FnOnce(&mut FunctionBuilder<'_>, &CValue<'_>) -> Result<T, LowerError>,
     ) -> Result<T, LowerError> {
-        let no_argument = || LowerError::ArgumentCount {
-            expected: self.plan.sig.params().len(),
-            found: index.saturating_add(1),
-        };
+        let n = self.plan.sig.params().len();
+        let no_argument = || LowerError::NoArgument { index, n };
         let found = self.check(builder);
         let found =
             found.and_then(|()| CValue::argument(&self.plan, index).ok_or_else(no_argument));

@@ -87,11 +87,12 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
         if !leaf.bit_field && !is_bool && leaf.width_bits != u64::from(own.bits()) {
             return Err("a _BitInt or vector of a width that no CLIF type has");
         }
-        let offset_bits = u32::try_from(leaf.offset_bits).unwrap_or(u32::MAX);
         let width_bits = match leaf.bit_field {
-            true => u32::try_from(leaf.width_bits).unwrap_or(u32::MAX),
-            false => own.bits(),
+            true => leaf.width_bits,
+            false => own.bits().into(),
         };
+        let narrow = |bits: u64| u32::try_from(bits).map_err(|_| "more than 64 bytes");
+        let (offset_bits, width_bits) = (narrow(leaf.offset_bits)?, narrow(width_bits)?);
         for bit in offset_bits..offset_bits.saturating_add(width_bits) {
             let word = taken.get_mut(bit as usize / 64);
             let word = word.ok_or("a member that is not inside of it")?;

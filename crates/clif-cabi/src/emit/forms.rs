@@ -2,8 +2,11 @@
 
 use crate::cranelift::codegen::ir::{FuncRef, Value};
 use crate::cranelift::module::FuncId;
+use clif_cabi_plan::PassMode;
 
 use super::Values;
+use crate::clif_types::value_type;
+use crate::plan::CallPlan;
 
 /// An argument, or a value to return, in whichever form the front end has it.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,6 +84,22 @@ impl Ret {
     #[must_use]
     pub fn memory(address: Value) -> Self {
         Self::Memory(address)
+    }
+}
+
+impl CallPlan {
+    /// How the result is easiest to take: as one SSA value if it is one and in registers, otherwise in memory, for which `address` is asked. So a front end makes
+    /// no stack slot for a result that is a value.
+    ///
+    /// # Errors
+    /// Those of `address`.
+    pub fn ret<E>(&self, address: impl FnOnce() -> Result<Value, E>) -> Result<Ret, E> {
+        let ty = self.sig.result();
+        Ok(match self.result.mode(ty) {
+            mode if mode == PassMode::Ignore || self.sig.is_noreturn() => Ret::Ignore,
+            PassMode::Parts if value_type(ty).is_some() => Ret::Value,
+            _ => Ret::Memory(address()?),
+        })
     }
 }
 

@@ -25,8 +25,9 @@ impl Address {
 
     /// `bytes` further on. Objects of more than 2 GiB have no place in a call.
     pub(crate) fn plus(self, bytes: u32) -> Self {
-        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
-        let offset = self.offset.saturating_add(bytes);
+        let sum = self.offset.checked_add_unsigned(bytes);
+        debug_assert!(sum.is_some(), "{} and {bytes} bytes", self.offset);
+        let offset = sum.unwrap_or(i32::MAX);
         Self { offset, ..self }
     }
 
@@ -260,7 +261,9 @@ fn int_of(ty: Type) -> Type {
 /// allocated and masked.
 pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> Address {
     let over = if align > 16 { u64::from(align) } else { 0 };
-    let bytes = u32::try_from(size.saturating_add(over)).unwrap_or(u32::MAX);
+    let bytes = u32::try_from(size.saturating_add(over));
+    debug_assert!(bytes.is_ok(), "no frame has room for {size} bytes");
+    let bytes = bytes.unwrap_or(u32::MAX);
     let align_shift = u8::try_from(align.clamp(1, 16).ilog2()).unwrap_or(4);
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes.max(1), align_shift);
     let slot = builder.create_sized_stack_slot(slot);
@@ -286,7 +289,9 @@ pub(crate) fn copy(
 ) {
     if size > COPIED_INLINE {
         let (to, from) = (to.value(builder), from.value(builder));
-        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(size);
+        debug_assert!(bytes.is_ok(), "no object has {size} bytes");
+        let size = bytes.unwrap_or(i64::MAX);
         let size = builder.ins().iconst(types::I64, size);
         builder.call_memcpy(config, to, from, size);
         return;

@@ -47,7 +47,10 @@ impl Entry {
             }
             (_, Some(value)) => value,
             (_, None) => {
-                let expected = memory_or(result.parts, "Arg");
+                let expected = match result.whole() {
+                    Some(ty) => format!("Arg::Value of {ty}"),
+                    None => memory_or(result.parts, "Arg"),
+                };
                 return Err(result.error(expected, "nothing".into()));
             }
         };

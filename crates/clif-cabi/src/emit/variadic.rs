@@ -285,7 +285,9 @@ fn next_in_area(
         true => round_up(builder, before, align),
         false => before,
     };
-    let bytes = i64::try_from(plan.overflow_bytes).unwrap_or(i64::MAX);
+    let bytes = i64::try_from(plan.overflow_bytes);
+    debug_assert!(bytes.is_ok(), "no frame has room for it");
+    let bytes = bytes.unwrap_or(i64::MAX);
     let mut next = builder.ins().iadd_imm_s(here, bytes);
     if let Some(fit) = in_registers {
         next = builder.ins().select(fit, before, next);

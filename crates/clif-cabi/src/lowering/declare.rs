@@ -139,7 +139,11 @@ impl Lowering {
     ) -> Result<Function, LowerError> {
         match module.declare_function(name, linkage, signature) {
             Ok(id) => {
-                let mut declared = self.declared.write().unwrap_or_else(|e| e.into_inner());
+                let mut declared = self
+                    .cached
+                    .declared
+                    .write()
+                    .unwrap_or_else(|e| e.into_inner());
                 declared.entry(name.to_string()).or_insert(sig.clone());
                 Ok(Function::new(id, name, sig.clone()))
             }
@@ -162,7 +166,11 @@ impl Lowering {
 
     /// `name`, whose CLIF signature is `first`, is declared again as `sig`.
     fn redeclared(&self, name: &str, sig: &FnSig, first: &Signature) -> LowerError {
-        let declared = self.declared.read().unwrap_or_else(|e| e.into_inner());
+        let declared = self
+            .cached
+            .declared
+            .read()
+            .unwrap_or_else(|e| e.into_inner());
         // The name may have been declared in another module, or not by this lowering.
         let known = declared.get(name).filter(|known| {
             let call = self.call_plan(known);

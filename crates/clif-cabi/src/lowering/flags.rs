@@ -1,7 +1,8 @@
 //! Cranelift's flags: which of them the ISA of a front end may have set. One that is not named here has to have its default value.
 
-use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
+use crate::cranelift::codegen::isa::CallConv;
 use crate::cranelift::codegen::settings::{self, Flags};
+use cabi::Triple;
 
 use crate::error::LowerError;
 
@@ -21,7 +22,7 @@ const FREE: [&str; 25] = [
     "preserve_frame_pointers",
     "log2_min_function_alignment",
     "bb_padding_log2_minus_one",
-    // It rewrites results of float arithmetic. Moving a float, which is all that a call does, is none.
+    // NaN canonicalization rewrites results of float arithmetic. Moving a float, which is all that a call does, is none.
     "enable_nan_canonicalization",
     // How symbols are reached; stubs are made for both values of `is_pic`.
     "is_pic",
@@ -57,9 +58,10 @@ const REFUSED: [(&str, &str); 2] = [
 /// Of the pages that Windows grows stacks by: 4096 bytes.
 const PAGE_LOG2: u8 = 12;
 
-/// Refuses an ISA whose flags change what signatures mean.
+/// Refuses `flags` that change what signatures mean.
 pub(super) fn check(
-    isa: &dyn TargetIsa,
+    triple: &Triple,
+    flags: &Flags,
     target: &str,
     needs_frame_pointers: bool,
 ) -> Result<(), LowerError> {
@@ -68,7 +70,7 @@ pub(super) fn check(
         Err(LowerError::Isa(why))
     };
     let default = Flags::new(settings::builder());
-    for (flag, default) in isa.flags().iter().zip(default.iter()) {
+    for (flag, default) in flags.iter().zip(default.iter()) {
         if FREE.contains(&flag.name) || flag.value_string() == default.value_string() {
             continue;
         }
@@ -79,22 +81,21 @@ pub(super) fn check(
         );
         return refuse(flag.name, what);
     }
-    if needs_frame_pointers && !isa.flags().preserve_frame_pointers() {
+    if needs_frame_pointers && !flags.preserve_frame_pointers() {
         return refuse(
             "preserve_frame_pointers",
             "must be on: functions find their stack arguments by the frame pointer",
         );
     }
-    let flags = isa.flags();
-    let grows_by_pages = isa.triple().operating_system.to_string() == "windows";
+    let grows_by_pages = triple.operating_system.to_string() == "windows";
     if grows_by_pages && (!flags.enable_probestack() || flags.probestack_size_log2() > PAGE_LOG2) {
         return refuse(
             "enable_probestack",
             "must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process",
         );
     }
-    let own = CallConv::triple_default(isa.triple());
-    match CallConv::for_libcall(isa.flags(), own) == own {
+    let own = CallConv::triple_default(triple);
+    match CallConv::for_libcall(flags, own) == own {
         true => Ok(()),
         false => refuse(
             "libcall_call_conv",

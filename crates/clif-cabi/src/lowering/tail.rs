@@ -7,7 +7,7 @@ use cabi::{FnAbi, FnSig};
 
 use super::{Function, Lowering};
 use crate::clif_types::value_type;
-use crate::emit::{Arg, Callee, Entry, Ret, Returned, check, slot_of};
+use crate::emit::{Arg, Callee, Entry, Ret, Returned, check, slot};
 use crate::error::LowerError;
 use crate::stubs::Stubs;
 
@@ -177,13 +177,8 @@ impl Lowering {
                 None => Arg::memory(entry.address(builder, i)?),
             });
         }
-        let result = sig.result();
-        let ret = match (value_type(result), entry.sret()) {
-            _ if sig.is_noreturn() || result.size() == 0 => Ret::Ignore,
-            (_, Some(to)) => Ret::memory(to),
-            (Some(_), None) => Ret::Value,
-            (None, None) => Ret::memory(slot_of(builder, result)),
-        };
+        let room = || (entry.sret()).map_or_else(|| slot(builder, sig.result()), Ok);
+        let ret = other.ret(room)?;
         let returned = self.call(stubs, builder, function, &args, ret)?;
         if sig.is_noreturn() {
             return Ok(());

@@ -95,6 +95,6 @@ impl Lowering {
 
     fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {
         let plan = || Ok(VaArgPlan::new(sig, ty, &self.target)?);
-        cached(&self.va_args, &(sig.clone(), ty.clone()), plan)
+        cached(&self.cached.va_args, &(sig.clone(), ty.clone()), plan)
     }
 }

@@ -1,8 +1,6 @@
 // What examples of the documentation begin with, hidden there.
 
-pub use clif_cabi::cranelift_codegen::ir::{
-    self, AbiParam, InstBuilder, condcodes::IntCC, types,
-};
+pub use clif_cabi::cranelift_codegen::ir::{self, AbiParam, InstBuilder, condcodes::IntCC, types};
 pub use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 pub use clif_cabi::cranelift_codegen::{Context, isa, verify_function};
 pub use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -10,7 +8,8 @@ pub use clif_cabi::cranelift_module::{FuncId, Module};
 
 pub fn linux_isa() -> isa::OwnedTargetIsa {
     let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
-    isa.finish(settings::Flags::new(settings::builder())).unwrap()
+    isa.finish(settings::Flags::new(settings::builder()))
+        .unwrap()
 }
 
 /// A module with these flags on.

@@ -2,10 +2,11 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Target, Type};
+use clif_cabi::cranelift_codegen::isa::OwnedTargetIsa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
-use clif_cabi::{Function, Lowering};
+use clif_cabi::{Function, LowerError, Lowering};
 use cranelift_jit::{JITBuilder, JITModule};
 
 pub struct Jit {
@@ -26,10 +27,13 @@ impl Jit {
             flags.set(setting, "true").unwrap();
         }
         let isa = cranelift_native::builder().unwrap();
-        let isa = isa.finish(settings::Flags::new(flags)).unwrap();
+        Self::of(isa.finish(settings::Flags::new(flags)).unwrap()).unwrap()
+    }
+
+    pub fn of(isa: OwnedTargetIsa) -> Result<Self, LowerError> {
+        let lower = Lowering::new(&*isa)?;
         let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
-        let lower = Lowering::new(module.isa()).unwrap();
-        Self { module, lower }
+        Ok(Self { module, lower })
     }
 
     pub fn declare(&mut self, name: &str, sig: &FnSig) -> Function {

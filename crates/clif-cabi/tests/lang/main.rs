@@ -15,12 +15,10 @@ mod machine;
 mod tail_calls;
 
 use clif_cabi::cabi::{Convention, FnSig, Type};
-use clif_cabi::cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
-};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::{Arg, Entry, Function, Lowering, Ret};
-use common::{Jit, record};
+use common::Jit;
 use cranelift_jit::JITModule;
 
 static LANG: Convention = machine::LANG;
@@ -102,42 +100,17 @@ fn a_context_lives_across_calls() {
     }
 }
 
-/// C's structures on one side, a field in each register on the other.
+/// A function with a context is refused without the setting that keeps a register for it.
 #[test]
-fn c_calls_and_is_called() {
-    #[repr(C)]
-    #[derive(Clone, Copy, PartialEq, Debug)]
-    struct Small(i8, u8, i16, f32);
-    extern "C" fn turn(s: Small, more: i64) -> Small {
-        assert_eq!(more, 77);
-        Small(s.0 + 1, s.1 + 1, s.2 + 1, -s.3)
-    }
-    let small = record("small", &[Type::I8, Type::U8, Type::I16, Type::F32]);
-    for opt_level in ["none", "speed"] {
-        let mut jit = Jit::new(opt_level, &[]);
-        let sig = FnSig::new([small.clone(), Type::I64], small.clone());
-        let lang = sig.clone().convention(&LANG);
-        let function = jit.declare("f", &lang);
-        define(&mut jit, &function, |lower, module, builder, entry| {
-            let parts = entry.parts(builder, 0).unwrap();
-            assert_eq!(parts.len(), 4);
-            let more = entry.value(builder, 1).unwrap();
-            let turn = turn as extern "C" fn(Small, i64) -> Small as usize as i64;
-            let turn = builder.ins().iconst(types::I64, turn);
-            let to = StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 4);
-            let slot = builder.create_sized_stack_slot(to);
-            let from = builder.ins().stack_addr(types::I64, slot, 0);
-            entry.store(builder, 0, from).unwrap();
-            let args = [Arg::memory(from), Arg::value(more)];
-            let to = Ret::memory(from);
-            let call = lower.call_sig(module, builder, turn, &sig, &args, to);
-            call.unwrap();
-            back(entry, module, builder, from);
-        });
-        let code = for_c(&mut jit, &sig, &function);
-        // SAFETY: the function is of this C signature.
-        let f: extern "C" fn(Small, i64) -> Small = unsafe { std::mem::transmute(code) };
-        let found = f(Small(-3, 200, 1000, 1.5), 77);
-        assert_eq!(found, Small(-2, 201, 1001, -1.5));
-    }
+fn a_context_needs_a_setting() {
+    let jit = Jit::new("none", &[]);
+    let sig = FnSig::new([], Type::VOID).convention(&CONTEXT);
+    let [call, entry] = [
+        jit.lower.call_plan(&sig).map(drop),
+        jit.lower.entry_plan(&sig).map(drop),
+    ];
+    let needs = "a context register needs the setting enable_pinned_reg";
+    let needs = format!("{}: {needs}", machine::NAMES[0]);
+    assert_eq!(call.unwrap_err().to_string(), needs);
+    assert_eq!(entry.unwrap_err().to_string(), needs);
 }

@@ -1,42 +1,23 @@
 //! Whatever lowering is given, in whatever order: results and errors, no panic, and no instruction after an error. What it accepts in one
 //! block passes Cranelift's verifier. Nothing is compiled or run.
 
+use std::cell::Cell;
+
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi::cranelift_codegen::ir::{self, Block, FuncRef, Function, InstBuilder, Value};
-use clif_cabi::cranelift_codegen::{isa::TargetIsa, verify_function};
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_codegen::ir::{FuncRef, Value};
+use clif_cabi::cranelift_codegen::verify_function;
 use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned};
+use clif_cabi::{Arg, Callee, Ret};
 use proptest::prelude::*;
 use proptest::sample::select;
-use std::cell::RefCell;
 
-use super::{Any, bytes, isa, lowering};
-
-/// One use of a lowering. Values, blocks and functions are small numbers, so that they often exist, and sometimes do not.
-#[derive(Clone, Debug)]
-enum Use {
-    Begin(usize),
-    Enter(usize, u32),
-    Block,
-    SwitchTo(u32),
-    Trap,
-    Call(usize, Callee, Vec<Arg>, Ret),
-    ValuesIn(usize, Vec<Arg>, Ret),
-    ValuesOut(usize, Vec<Value>, Ret),
-    Callee(usize, Callee),
-    Issue(Vec<Value>),
-    EntryValue(usize),
-    EntryParts(usize),
-    EntryAddress(usize),
-    EntryStore(usize, Value),
-    Return(Option<Arg>),
-}
+use super::{Building, ISA, Use};
 
 /// Signatures with every way to pass an argument and to return a result.
 fn signatures() -> Vec<FnSig> {
     let empty = RecordBuilder::structure("empty").build(&DataModel::LP64);
     let empty = empty.unwrap();
+    let bytes = |n| Type::parse(&format!("struct {{ char b[{n}]; }}"), &DataModel::LP64).unwrap();
     vec![
         FnSig::new([], Type::VOID),
         FnSig::new([Type::I64, Type::F64], Type::I32),
@@ -107,164 +88,20 @@ fn one_use() -> impl Strategy<Value = Use> {
     ]
 }
 
-/// What a sequence of uses has so far.
-struct Building<'a> {
-    lower: &'a Lowering,
-    sigs: Vec<FnSig>,
-    entry: Option<Entry>,
-    callable: Option<Callable>,
-    /// Values of one block are not used in another one: that is for the verifier to refuse.
-    blocks: usize,
-    accepted: usize,
-}
-
-impl Building<'_> {
-    /// Whether it was accepted.
-    fn apply(&mut self, builder: &mut FunctionBuilder<'_>, what: &Use) -> Result<(), LowerError> {
-        let lower = self.lower;
-        let plan = |sig: usize| lower.call_plan(&self.sigs[sig]);
-        match what {
-            Use::Begin(sig) => self.entry = Some(lower.begin(builder, &self.sigs[*sig])?.1),
-            Use::Enter(sig, block) => {
-                let block = Block::from_u32(*block);
-                self.entry = Some(lower.enter(builder, block, &self.sigs[*sig])?);
-            }
-            Use::Block | Use::SwitchTo(_) | Use::Trap => self.move_on(builder, what),
-            Use::Call(sig, to, args, ret) => {
-                let sig = &self.sigs[*sig];
-                let done = lower.call_sig(&mut Any(true), builder, *to, sig, args, *ret)?;
-                assert!(*ret != Ret::Ignore || done == Returned::Nothing);
-            }
-            Use::ValuesIn(sig, args, ret) => {
-                lower.values_in(builder, &*plan(*sig)?, args, *ret)?;
-            }
-            Use::ValuesOut(sig, values, ret) => {
-                lower.values_out(&mut Any(true), builder, &*plan(*sig)?, values, *ret)?;
-            }
-            Use::Callee(sig, to) => {
-                self.callable = Some(lower.callee(&mut Any(true), builder, &*plan(*sig)?, *to)?);
-            }
-            Use::Issue(values) => {
-                if let Some(callable) = &self.callable {
-                    callable.call(builder, values)?;
-                }
-            }
-            _ => return self.use_entry(builder, what),
-        }
-        Ok(())
+/// Uses that were accepted and refused.
+fn counted(uses: &[Use]) -> Result<(usize, usize), TestCaseError> {
+    let built = Building::new(&signatures()).build(uses);
+    if built.is_one_block
+        && let Err(errors) = verify_function(&built.func, ISA.flags())
+    {
+        prop_assert!(false, "{}\n{}", built.func, errors);
     }
-
-    /// What cranelift-frontend is asked for only where it does not panic itself.
-    fn move_on(&mut self, builder: &mut FunctionBuilder<'_>, what: &Use) {
-        let ends = |builder: &FunctionBuilder<'_>, block| {
-            let last = builder.func.layout.last_inst(block);
-            last.is_some_and(|inst| builder.func.dfg.insts[inst].opcode().is_terminator())
-        };
-        match *what {
-            Use::Block => {
-                builder.create_block();
-            }
-            Use::SwitchTo(block) => {
-                let block = Block::from_u32(block);
-                let here = builder.current_block();
-                let may_leave = here.is_none_or(|here| ends(builder, here));
-                if builder.func.dfg.block_is_valid(block) && may_leave && !ends(builder, block) {
-                    builder.switch_to_block(block);
-                    self.blocks += 1;
-                }
-            }
-            _ => {
-                if builder
-                    .current_block()
-                    .is_some_and(|here| !ends(builder, here))
-                {
-                    builder.ins().trap(ir::TrapCode::unwrap_user(1));
-                }
-            }
-        }
-    }
-
-    fn use_entry(&self, builder: &mut FunctionBuilder<'_>, what: &Use) -> Result<(), LowerError> {
-        let Some(entry) = &self.entry else {
-            return Ok(());
-        };
-        match what {
-            Use::EntryValue(i) => entry.value(builder, *i).map(drop),
-            Use::EntryParts(i) => entry.parts(builder, *i).map(drop),
-            Use::EntryAddress(i) => entry.address(builder, *i).map(drop),
-            Use::EntryStore(i, to) => entry.store(builder, *i, *to),
-            Use::Return(value) => entry.ret(&mut Any(true), builder, value.as_ref()),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn instructions(func: &Function) -> usize {
-    let blocks = func.layout.blocks();
-    blocks
-        .map(|block| func.layout.block_insts(block).count())
-        .sum()
-}
-
-thread_local! {
-    /// Uses that were accepted and refused.
-    static COUNTS: RefCell<(usize, usize)> = const { RefCell::new((0, 0)) };
-}
-
-fn run(isa: &dyn TargetIsa, uses: &[Use]) -> Result<(), TestCaseError> {
-    let lower = lowering();
-    let mut func = Function::new();
-    let mut context = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    let mut building = Building {
-        lower: &lower,
-        sigs: signatures(),
-        entry: None,
-        callable: None,
-        blocks: 0,
-        accepted: 0,
-    };
-    for one in uses {
-        let before = instructions(builder.func);
-        match building.apply(&mut builder, one) {
-            Ok(()) => building.accepted += 1,
-            Err(error) => {
-                prop_assert_eq!(instructions(builder.func), before, "{:?}: {}", one, error);
-                // An invalid CLIF type has a `Display` that panics.
-                prop_assert!(!error.to_string().is_empty());
-                COUNTS.with_borrow_mut(|counts| counts.1 += 1);
-            }
-        }
-    }
-    COUNTS.with_borrow_mut(|counts| counts.0 += building.accepted);
-    let begun = building.blocks == 0 && builder.func.layout.entry_block().is_some();
-    building.move_on(&mut builder, &Use::Trap);
-    builder.seal_all_blocks();
-    if begun {
-        builder.finalize(isa.frontend_config());
-        if let Err(errors) = verify_function(&func, isa.flags()) {
-            prop_assert!(false, "{}\n{}", func, errors);
-        }
-    }
-    Ok(())
-}
-
-/// The address of an object of no bytes is not looked at, so it need not be a value of the function.
-#[test]
-fn an_empty_argument_may_name_any_value() {
-    let sig = SIGNATURES - 3;
-    for base in [Value::from_u32(0), Value::from_u32(4000)] {
-        let words = Arg::parts(&[Value::from_u32(0); 2]);
-        let args = vec![words.clone(), words, Arg::memory(base)];
-        let call = Use::Call(sig, Callee::from(Value::from_u32(0)), args, Ret::Ignore);
-        run(&*isa(), &[Use::Begin(2), call]).unwrap();
-    }
-    COUNTS.with_borrow(|counts| assert_eq!(*counts, (4, 0)));
+    let accepted = built.done.iter().filter(|done| done.is_ok()).count();
+    Ok((accepted, built.done.len() - accepted))
 }
 
 #[test]
 fn anything() {
-    let isa = isa();
     let config = ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(4000)
@@ -277,11 +114,17 @@ fn anything() {
         }
         uses
     });
+    let counts = Cell::new((0, 0));
+    let run = |uses: Vec<Use>| {
+        let ((accepted, refused), so_far) = (counted(&uses)?, counts.get());
+        counts.set((so_far.0 + accepted, so_far.1 + refused));
+        Ok(())
+    };
     proptest::test_runner::TestRunner::new(config)
-        .run(&uses, |uses| run(&*isa, &uses))
+        .run(&uses, run)
         .unwrap();
     // Neither all refused nor all accepted: both sides were looked at.
-    let (accepted, refused) = COUNTS.with_borrow(|counts| *counts);
+    let (accepted, refused) = counts.get();
     assert!(
         accepted > 5000 && refused > 5000,
         "{accepted} accepted, {refused} refused"

@@ -1,34 +1,48 @@
-//! Wrong use is an error, not a panic, and leaves no instruction; conventions of a user's own are lowered right or refused.
+//! Wrong use is an error, not a panic, and leaves no instruction.
 
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
 mod anything;
-mod callees;
-mod calls;
-mod conventions;
-mod entries;
-mod setup;
-mod stub_names;
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "examples of the documentation use it all"
+)]
+#[path = "../common/doc.rs"]
+mod doc;
+mod emitted;
+mod modules;
+mod refusals;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi::cranelift_codegen::ir::types::{F64, I64};
+use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{
-    self, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, SigRef, UserExternalName,
-    Value,
+    Block, BlockCall, ExceptionTableData, ExtFuncData, ExternalName, FuncRef, Function,
+    InstBuilder, SigRef, Signature, TrapCode, UserExternalName, Value,
 };
-use clif_cabi::cranelift_codegen::{isa, settings};
+use clif_cabi::cranelift_codegen::isa::{self, OwnedTargetIsa};
+use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{Entry, LowerError, Step, Stub, Stubs, SysVAggregateLowering};
-use cranelift_jit::{JITBuilder, JITModule};
+use clif_cabi::{
+    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Step, Stub, Stubs,
+    SysVAggregateLowering, slot,
+};
 
-/// Imports one name for everything, or refuses.
-pub(crate) struct Any(pub(crate) bool);
+/// Imports one name for everything, refuses, or hands out what is no function or one with another signature.
+#[derive(Clone, Copy)]
+pub(crate) enum Any {
+    Imports,
+    Refuses,
+    IsInvalid,
+    IsOfAnotherSignature,
+}
 
 impl Stubs for Any {
     fn stub(
@@ -37,9 +51,12 @@ impl Stubs for Any {
         signature: SigRef,
         func: &mut Function,
     ) -> Result<FuncRef, LowerError> {
-        if !self.0 {
-            return Err(LowerError::Stub("no stubs"));
-        }
+        let signature = match self {
+            Self::Imports => signature,
+            Self::Refuses => return Err(LowerError::Stub("no stubs")),
+            Self::IsInvalid => return Ok(FuncRef::from_u32(77)),
+            Self::IsOfAnotherSignature => func.import_signature(plain()),
+        };
         let name = UserExternalName::new(0, 0);
         let name = ExternalName::user(func.declare_imported_user_function(name));
         Ok(func.import_function(ExtFuncData {
@@ -56,88 +73,240 @@ impl Stubs for Any {
         signature: SigRef,
         func: &mut Function,
     ) -> Result<FuncRef, LowerError> {
-        self.stub(any_stub(), signature, func)
+        self.stub(Stub::new(&[Step::Return]).unwrap(), signature, func)
     }
 }
 
-/// A stub of these tests, which makes none.
-pub(crate) fn any_stub() -> Stub {
-    Stub::new(&[Step::Return]).unwrap()
+/// A signature of nothing.
+pub(crate) fn plain() -> Signature {
+    Signature::new(isa::CallConv::SystemV)
 }
 
-fn isa() -> Arc<dyn isa::TargetIsa> {
-    let flags = settings::Flags::new(settings::builder());
-    isa::lookup_by_name("x86_64-unknown-linux-gnu")
-        .unwrap()
-        .finish(flags)
-        .unwrap()
+/// An ISA for `target` with these flags.
+pub(crate) fn isa_of(target: &str, flags: &[(&str, &str)]) -> OwnedTargetIsa {
+    let mut builder = settings::builder();
+    for (flag, value) in flags {
+        builder.set(flag, value).unwrap();
+    }
+    let isa = isa::lookup_by_name(target).unwrap();
+    isa.finish(settings::Flags::new(builder)).unwrap()
 }
 
-pub(crate) fn config() -> isa::TargetFrontendConfig {
-    isa().frontend_config()
-}
+pub(crate) static ISA: LazyLock<OwnedTargetIsa> =
+    LazyLock::new(|| isa_of("x86_64-unknown-linux-gnu", &[]));
 
 pub(crate) fn lowering() -> SysVAggregateLowering {
-    SysVAggregateLowering::new(&*isa()).unwrap()
+    SysVAggregateLowering::new(&**ISA).unwrap()
 }
 
-/// Builds a function of two parameters, an address and a double; what `build` says, and how many instructions it left.
-pub(crate) fn building<T>(
-    build: impl FnOnce(&mut FunctionBuilder<'_>, Value, Value) -> T,
-) -> (T, usize, Function) {
-    let mut func = Function::new();
-    let mut context = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    let block = builder.create_block();
-    builder.switch_to_block(block);
-    let address = builder.append_block_param(block, I64);
-    let double = builder.append_block_param(block, F64);
-    let done = build(&mut builder, address, double);
-    let n = builder.func.layout.block_insts(block).count();
-    let copy = builder.func.clone();
-    builder.ins().trap(ir::TrapCode::unwrap_user(1));
-    builder.seal_all_blocks();
-    builder.finalize(config());
-    (done, n, copy)
+/// The signature that C text declares.
+pub(crate) fn c(text: &str) -> FnSig {
+    let sig = FnSig::parse(text, lowering().target().data_model());
+    sig.unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// Builds the body of a function of `sig`; how many instructions it has.
-pub(crate) fn entered<T>(
-    sig: &FnSig,
-    body: impl FnOnce(&mut FunctionBuilder<'_>, &Entry) -> T,
-) -> (T, usize, Function) {
-    let lower = lowering();
-    let mut func = Function::new();
-    func.signature = lower.entry_plan(sig).unwrap().signature().clone();
-    let mut context = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut func, &mut context);
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    let entry = lower.enter(&builder, block, sig).unwrap();
-    let done = body(&mut builder, &entry);
-    let n = builder.func.layout.block_insts(block).count();
-    let copy = builder.func.clone();
-    (done, n, copy)
+/// One use of a lowering. Signatures, values, blocks and functions are small numbers.
+#[derive(Clone, Debug)]
+pub(crate) enum Use {
+    Begin(usize),
+    Enter(usize, u32),
+    Block,
+    /// Makes the function being built one of the signature, and appends its parameters to the block.
+    Params(usize, u32),
+    SwitchTo(u32),
+    Trap,
+    Call(usize, Callee, Vec<Arg>, Ret),
+    CallVariadic(usize, Type, Vec<Arg>),
+    ValuesIn(usize, Vec<Arg>, Ret),
+    ValuesOut(usize, Vec<Value>, Ret),
+    Callee(usize, Callee),
+    Issue(Vec<Value>),
+    TryIssue,
+    Slot(Type),
+    EntryValue(usize),
+    EntryParts(usize),
+    EntryAddress(usize),
+    EntryStore(usize, Value),
+    Return(Option<Arg>),
 }
 
-pub(crate) fn bytes(n: u64) -> Type {
-    RecordBuilder::structure("bytes")
-        .field("b", Type::array(&Type::U8, n).unwrap())
-        .build(&DataModel::LP64)
-        .unwrap()
+/// What a sequence of uses has so far.
+pub(crate) struct Building {
+    lower: SysVAggregateLowering,
+    sigs: Vec<FnSig>,
+    stubs: Any,
+    pub(crate) entry: Option<Entry>,
+    callable: Option<Callable>,
+    /// How many blocks were switched to: values of one are not used in another one, that is for the verifier to refuse.
+    pub(crate) blocks: usize,
 }
 
-/// A value that no function of these tests has.
-pub(crate) fn nowhere() -> Value {
-    Value::from_u32(9999)
+/// What became of a sequence of uses.
+pub(crate) struct Built {
+    pub(crate) done: Vec<Result<(), LowerError>>,
+    pub(crate) func: Function,
+    /// Whether it begins with an entry, and has one block.
+    pub(crate) is_one_block: bool,
+    pub(crate) entry: Option<Entry>,
 }
 
-/// A module in which nothing has been declared.
-pub(crate) fn module() -> JITModule {
-    let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false")];
-    let names = clif_cabi::cranelift_module::default_libcall_names();
-    JITModule::new(JITBuilder::with_flags(&flags, names).unwrap())
+impl Building {
+    pub(crate) fn new(sigs: &[FnSig]) -> Self {
+        Self {
+            lower: lowering(),
+            sigs: sigs.to_vec(),
+            stubs: Any::Imports,
+            entry: None,
+            callable: None,
+            blocks: 0,
+        }
+    }
+
+    pub(crate) fn with(self, stubs: Any) -> Self {
+        Self { stubs, ..self }
+    }
+
+    /// The function that `uses` build. Those that are refused leave no instruction.
+    pub(crate) fn build(mut self, uses: &[Use]) -> Built {
+        let mut func = Function::new();
+        let mut context = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut func, &mut context);
+        let mut done = Vec::new();
+        for one in uses {
+            let before = instructions(builder.func);
+            let result = self.apply(&mut builder, one);
+            if let Err(error) = &result {
+                assert_eq!(instructions(builder.func), before, "{one:?}: {error}");
+                // An invalid CLIF type has a `Display` that panics.
+                assert!(!error.to_string().is_empty());
+            }
+            done.push(result);
+        }
+        let is_one_block = self.blocks == 0 && builder.func.layout.entry_block().is_some();
+        self.move_on(&mut builder, &Use::Trap);
+        builder.seal_all_blocks();
+        if is_one_block {
+            builder.finalize(ISA.frontend_config());
+        }
+        let entry = self.entry;
+        Built {
+            done,
+            func,
+            is_one_block,
+            entry,
+        }
+    }
+
+    fn apply(&mut self, builder: &mut FunctionBuilder<'_>, what: &Use) -> Result<(), LowerError> {
+        let (lower, stubs) = (&self.lower, &mut self.stubs);
+        let plan = |sig: usize| lower.call_plan(&self.sigs[sig]);
+        match what {
+            Use::Begin(sig) => self.entry = Some(lower.begin(builder, &self.sigs[*sig])?.1),
+            Use::Enter(sig, block) => {
+                let block = Block::from_u32(*block);
+                self.entry = Some(lower.enter(builder, block, &self.sigs[*sig])?);
+            }
+            Use::Params(sig, block) => {
+                let plan = lower.entry_plan(&self.sigs[*sig])?;
+                builder.func.signature = plan.signature().clone();
+                builder.append_block_params_for_function_params(Block::from_u32(*block));
+            }
+            Use::Block | Use::SwitchTo(_) | Use::Trap => self.move_on(builder, what),
+            Use::Call(sig, to, args, ret) => {
+                let sig = &self.sigs[*sig];
+                let done = lower.call_sig(stubs, builder, *to, sig, args, *ret)?;
+                assert!(*ret != Ret::Ignore || done == Returned::Nothing);
+            }
+            Use::CallVariadic(sig, ty, args) => {
+                let sig = self.sigs[*sig].clone();
+                let function = clif_cabi::Function::new(FuncId::from_u32(0), "f", sig);
+                let ret = Ret::Ignore;
+                match ty == &Type::VOID {
+                    true => lower.call(stubs, builder, &function, args, ret)?,
+                    false => {
+                        lower.call_variadic(stubs, builder, &function, [ty.clone()], args, ret)?
+                    }
+                };
+            }
+            Use::ValuesIn(sig, args, ret) => {
+                lower.values_in(builder, &*plan(*sig)?, args, *ret)?;
+            }
+            Use::ValuesOut(sig, values, ret) => {
+                lower.values_out(stubs, builder, &*plan(*sig)?, values, *ret)?;
+            }
+            Use::Callee(sig, to) => {
+                self.callable = Some(lower.callee(stubs, builder, &*plan(*sig)?, *to)?);
+            }
+            Use::Issue(values) => {
+                if let Some(callable) = &self.callable {
+                    callable.call(builder, values)?;
+                }
+            }
+            Use::TryIssue => try_issue(builder, self.callable.as_ref().unwrap())?,
+            Use::Slot(ty) => drop(slot(builder, ty)?),
+            _ => return self.use_entry(builder, what),
+        }
+        Ok(())
+    }
+
+    /// What cranelift-frontend is asked for only where it does not panic itself.
+    fn move_on(&mut self, builder: &mut FunctionBuilder<'_>, what: &Use) {
+        let ends = |builder: &FunctionBuilder<'_>, block| {
+            let last = builder.func.layout.last_inst(block);
+            last.is_some_and(|inst| builder.func.dfg.insts[inst].opcode().is_terminator())
+        };
+        let here = builder.current_block().filter(|here| !ends(builder, *here));
+        match *what {
+            Use::Block => drop(builder.create_block()),
+            Use::SwitchTo(block) => {
+                let block = Block::from_u32(block);
+                if builder.func.dfg.block_is_valid(block) && here.is_none() && !ends(builder, block)
+                {
+                    builder.switch_to_block(block);
+                    self.blocks += 1;
+                }
+            }
+            _ if here.is_some() => drop(builder.ins().trap(TrapCode::unwrap_user(1))),
+            _ => {}
+        }
+    }
+
+    fn use_entry(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        what: &Use,
+    ) -> Result<(), LowerError> {
+        let Some(entry) = &self.entry else {
+            return Ok(());
+        };
+        match what {
+            Use::EntryValue(i) => entry.value(builder, *i).map(drop),
+            Use::EntryParts(i) => entry.parts(builder, *i).map(drop),
+            Use::EntryAddress(i) => entry.address(builder, *i).map(drop),
+            Use::EntryStore(i, to) => entry.store(builder, *i, *to),
+            Use::Return(value) => entry.ret(&mut self.stubs, builder, value.as_ref()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A `try_call` without values and handlers, which ends the block.
+pub(crate) fn try_issue(
+    builder: &mut FunctionBuilder<'_>,
+    callable: &Callable,
+) -> Result<(), LowerError> {
+    let next = builder.create_block();
+    let next = BlockCall::new(next, [], &mut builder.func.dfg.value_lists);
+    let table = ExceptionTableData::new(callable.signature, next, []);
+    let table = builder.func.dfg.exception_tables.push(table);
+    callable.try_call(builder, &[], table).map(drop)
+}
+
+pub(crate) fn instructions(func: &Function) -> usize {
+    let blocks = func.layout.blocks();
+    blocks
+        .map(|block| func.layout.block_insts(block).count())
+        .sum()
 }
 
 #[test]
@@ -146,4 +315,42 @@ fn shared_between_threads() {
     send_sync::<SysVAggregateLowering>();
     send_sync::<LowerError>();
     send_sync::<Entry>();
+}
+
+/// A clone has the plans of the original.
+#[test]
+fn clones_share_plans() {
+    let sig = FnSig::new([Type::I64], Type::F64);
+    let (lower, other) = (lowering(), lowering());
+    let plan = lower.clone().call_plan(&sig).unwrap();
+    assert!(Arc::ptr_eq(&plan, &lower.call_plan(&sig).unwrap()));
+    assert!(!Arc::ptr_eq(&plan, &other.call_plan(&sig).unwrap()));
+}
+
+/// Flags without which functions of a target would be wrong are asked for.
+#[test]
+fn flags_that_a_target_needs() {
+    const PROBES: &str = "enable_probestack must be on, and probestack_size_log2 at most 12: Windows grows a stack page by page, and a frame that steps over one ends the process";
+    const FRAMES: &str = "preserve_frame_pointers must be on: functions find their stack arguments by the frame pointer";
+    let lowering = |target: &str, flags: &[(&str, &str)]| {
+        let lowering = Lowering::new(&*isa_of(target, flags));
+        lowering.map_or_else(|error| error.to_string(), |_| "lowered".into())
+    };
+    let (probes, frames) = (
+        ("enable_probestack", "true"),
+        ("preserve_frame_pointers", "true"),
+    );
+    for (target, on, why) in [
+        ("aarch64-unknown-linux-gnu", frames, FRAMES),
+        ("aarch64-apple-darwin", frames, FRAMES),
+        ("x86_64-pc-windows-gnu", probes, PROBES),
+        ("x86_64-pc-windows-msvc", probes, PROBES),
+    ] {
+        let refused = format!("{target}: the setting {why}");
+        assert_eq!(lowering(target, &[]), refused);
+        assert_eq!(lowering(target, &[on]), "lowered");
+    }
+    let wide = [probes, ("probestack_size_log2", "16")];
+    assert!(lowering("x86_64-pc-windows-gnu", &wide).ends_with(PROBES));
+    assert_eq!(lowering("x86_64-unknown-linux-gnu", &[]), "lowered");
 }

@@ -12,9 +12,7 @@ pub(crate) const LANG: Convention = AARCH64_LANG;
 
 pub(crate) const SRET: Rule = Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8]));
 pub(crate) const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });
-/// The register of the first integer of `PERMUTED`.
-pub(crate) const FIRST: Reg = X1;
-pub(crate) const OTHER: &[Reg] = &[FIRST, X0, X4, X3];
+pub(crate) const OTHER: &[Reg] = &[X1, X0, X4, X3];
 pub(crate) const OTHER_FLOATS: &[Reg] = &[V1, V0, V5, V3];
 pub(crate) const OTHER_RESULTS: &[Reg] = &[X1, X0];
 pub(crate) const OTHER_RESULTS_FLOATS: &[Reg] = &[V3, V1, V0, V2];

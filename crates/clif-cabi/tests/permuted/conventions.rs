@@ -6,7 +6,6 @@ mod machine;
 
 use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
 
-pub(crate) use machine::FIRST;
 use machine::{
     ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LANG_RESULTS, LANG_SECOND_FIRST, LARGE, LAST,
     LAST_FLOATS, OTHER, OTHER_FLOATS, OTHER_RESULTS, OTHER_RESULTS_FLOATS, SRET,
@@ -39,7 +38,7 @@ const fn convention(
 }
 
 /// Another order in both classes, some registers skipped and the last ones never used.
-pub(crate) static PERMUTED: Convention = convention(
+static PERMUTED: Convention = convention(
     "permuted",
     &[
         SRET,

@@ -10,9 +10,7 @@ pub(crate) const LANG: Convention = X86_64_LANG;
 /// C's pointer to a result is an ordinary argument, and large records are on the stack: no rules.
 pub(crate) const SRET: Rule = Rule::DelegateTo(&[]);
 pub(crate) const LARGE: Rule = SRET;
-/// The register of the first integer of `PERMUTED`.
-pub(crate) const FIRST: Reg = RSI;
-pub(crate) const OTHER: &[Reg] = &[FIRST, RDI, R8, RCX];
+pub(crate) const OTHER: &[Reg] = &[RSI, RDI, R8, RCX];
 pub(crate) const OTHER_FLOATS: &[Reg] = &[XMM1, XMM0, XMM5, XMM3];
 pub(crate) const OTHER_RESULTS: &[Reg] = &[RDX, RAX];
 pub(crate) const OTHER_RESULTS_FLOATS: &[Reg] = &[XMM1, XMM0];

@@ -4,10 +4,10 @@
 use cabi::Reg;
 use cabi::aarch64::V0;
 use clif_cabi::clif_cabi_plan::{ClifPlace, Machine};
-use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types};
+use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::CallConv;
 
-use super::probe::{self, Rng};
+use super::probe;
 use super::wrong_models::{Model, edited, of_convention, restacked, with_extra_params};
 
 pub(crate) const MACHINE: &Machine = Machine::AARCH64;
@@ -18,64 +18,23 @@ pub(crate) const HAS_SCALABLE_VECTORS: bool = true;
 /// A vector register.
 pub(crate) const VECTOR: Reg = V0;
 
-/// Whether a pointer to the result is counted as a parameter, so that it can be on the stack.
-pub(crate) const COUNTS_SRET: bool = false;
+/// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses more has fewer.
+pub(crate) const N_PLACES: usize = 388;
 
-pub(crate) fn call_conv(rng: &mut Rng) -> CallConv {
-    match rng.below(19) {
-        0..=5 => CallConv::SystemV,
-        6 => CallConv::Fast,
-        7..=9 => CallConv::Tail,
-        _ => CallConv::AppleAarch64,
-    }
-}
-
-/// The conventions of which every place is to be seen.
-pub(crate) const COVERED: &[CallConv] =
-    &[CallConv::SystemV, CallConv::Tail, CallConv::AppleAarch64];
-
-pub(crate) fn has_areas(_: CallConv) -> bool {
-    false
-}
-
-pub(crate) fn has_sret(call_conv: CallConv) -> bool {
-    call_conv != CallConv::Tail
-}
-
-/// Registers of results: integer and vector.
-pub(crate) fn n_results(call_conv: CallConv) -> (usize, usize) {
-    match call_conv {
-        CallConv::Tail => (6, 8),
-        _ => (8, 8),
-    }
-}
-
-/// Whether a parameter or result can be of type `ty`.
-pub(crate) fn takes(call_conv: CallConv, ty: Type, _: bool) -> bool {
-    call_conv != CallConv::AppleAarch64 || ty != types::F128
-}
+/// Those that signatures are of, some more often.
+pub(crate) const CONVENTIONS: &[CallConv] = &[
+    CallConv::SystemV,
+    CallConv::SystemV,
+    CallConv::Fast,
+    CallConv::Tail,
+    CallConv::AppleAarch64,
+    CallConv::AppleAarch64,
+    CallConv::AppleAarch64,
+];
 
 /// Whether Cranelift heeds `sext` and `uext`.
 pub(crate) fn extends(call_conv: CallConv) -> bool {
     call_conv == CallConv::AppleAarch64
-}
-
-/// The register's bytes would be stored to a slot of fewer.
-pub(crate) fn may_extend_on_stack(call_conv: CallConv) -> bool {
-    call_conv != CallConv::AppleAarch64
-}
-
-/// Leaves out what a signature cannot have.
-pub(crate) fn restrict(sig: &mut Signature) {
-    if !may_extend_on_stack(sig.call_conv) {
-        let ints = sig.params.iter_mut().filter(|own| own.value_type.is_int());
-        ints.skip(8)
-            .for_each(|own| own.extension = ArgumentExtension::None);
-    }
-}
-
-pub(crate) fn shadow_bytes(_: CallConv) -> u32 {
-    0
 }
 
 /// The dump that is a callee of `call_conv`.

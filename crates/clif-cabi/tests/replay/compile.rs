@@ -70,32 +70,14 @@ pub(crate) struct Observed {
     pub(crate) returned: State,
 }
 
-/// The settings of Cranelift that can change code around a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    opt_level: &'static str,
-    regalloc_algorithm: &'static str,
-    /// No instruction beyond those that every such machine has, rather than all the host has.
-    baseline: bool,
-}
-
-const fn settings(
-    opt_level: &'static str,
-    regalloc_algorithm: &'static str,
-    baseline: bool,
-) -> Settings {
-    Settings {
-        opt_level,
-        regalloc_algorithm,
-        baseline,
-    }
-}
+/// What can change code around a call: `opt_level`, `regalloc_algorithm`, and whether all instructions are used that the host has.
+pub(crate) type Settings = (&'static str, &'static str, bool);
 
 pub(crate) const SETTINGS: [Settings; 4] = [
-    settings("none", "backtracking", false),
-    settings("speed", "backtracking", true),
-    settings("none", "single_pass", true),
-    settings("speed", "single_pass", false),
+    ("none", "backtracking", true),
+    ("speed", "backtracking", false),
+    ("none", "single_pass", false),
+    ("speed", "single_pass", true),
 ];
 
 /// Compiles and runs caller and callee of every signature; calls `reference` with its index and what was seen.
@@ -172,26 +154,24 @@ pub(crate) fn cranelift_accepts(sig: &Signature) -> bool {
     compiled.unwrap_or(false)
 }
 
-fn module(settings: Settings) -> JITModule {
+fn module((opt_level, regalloc_algorithm, as_host): Settings) -> JITModule {
     let mut flags = flags::builder();
-    flags.set("is_pic", "false").unwrap();
-    flags.set("opt_level", settings.opt_level).unwrap();
-    flags
-        .set("regalloc_algorithm", settings.regalloc_algorithm)
-        .unwrap();
-    flags.set("use_colocated_libcalls", "false").unwrap();
     // The memcpy of a `sarg` is the host's, whatever the convention of the call it belongs to.
-    flags
-        .set(
-            "libcall_call_conv",
-            if cfg!(windows) {
-                "windows_fastcall"
-            } else {
-                "system_v"
-            },
-        )
-        .unwrap();
-    let isa = cranelift_native::builder_with_options(!settings.baseline)
+    let libcalls = if cfg!(windows) {
+        "windows_fastcall"
+    } else {
+        "system_v"
+    };
+    for (flag, value) in [
+        ("is_pic", "false"),
+        ("opt_level", opt_level),
+        ("regalloc_algorithm", regalloc_algorithm),
+        ("use_colocated_libcalls", "false"),
+        ("libcall_call_conv", libcalls),
+    ] {
+        flags.set(flag, value).unwrap();
+    }
+    let isa = cranelift_native::builder_with_options(as_host)
         .unwrap()
         .finish(flags::Flags::new(flags))
         .unwrap();

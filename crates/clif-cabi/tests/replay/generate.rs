@@ -1,10 +1,9 @@
 //! Random CLIF signatures that replay accepts, and random bytes, from a seed.
 
-use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
-use cranelift_codegen::isa::CallConv;
+use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types};
 
-use super::machine;
 use super::probe::STACK_BYTES;
+use super::{machine, replay};
 
 /// The most parameters of a generated signature.
 pub(crate) const MAX_PARAMS: usize = 22;
@@ -16,9 +15,9 @@ pub(crate) const MAX_AREA: u32 = 40;
 // All parameters on the stack in 16 bytes each, four of them as areas, after Windows' shadow space.
 const _: () = assert!(16 * MAX_PARAMS + 4 * MAX_AREA as usize + 32 <= STACK_BYTES);
 
-const INTS: [Type; 4] = [types::I8, types::I16, types::I32, types::I64];
-const FLOATS: [Type; 2] = [types::F32, types::F64];
-const SMALL_VECTORS: [Type; 7] = [
+pub(crate) const INTS: [Type; 4] = [types::I8, types::I16, types::I32, types::I64];
+pub(crate) const FLOATS: [Type; 2] = [types::F32, types::F64];
+pub(crate) const SMALL_VECTORS: [Type; 7] = [
     types::I8X2,
     types::I8X4,
     types::I16X2,
@@ -27,7 +26,7 @@ const SMALL_VECTORS: [Type; 7] = [
     types::I32X2,
     types::F32X2,
 ];
-const VECTORS: [Type; 6] = [
+pub(crate) const VECTORS: [Type; 6] = [
     types::I8X16,
     types::I16X8,
     types::I32X4,
@@ -40,50 +39,49 @@ pub(crate) use super::probe::Rng;
 
 /// A signature that Cranelift compiles and replay accepts.
 pub(crate) fn signature(rng: &mut Rng) -> Signature {
-    let call_conv = machine::call_conv(rng);
-    let mut sig = Signature::new(call_conv);
-    let n_params = rng.below(MAX_PARAMS + 1);
+    let mut sig = Signature::new(rng.pick(machine::CONVENTIONS));
     // Each signature leans to one class, so that either runs out of registers while the other does not.
     let int_share = rng.pick(&[2, 5, 8]);
     let mut n_areas = 0;
-    for _ in 0..n_params {
-        let area = machine::has_areas(call_conv) && n_areas < 4 && rng.below(12) == 0;
-        sig.params.push(if area {
+    for _ in 0..rng.below(MAX_PARAMS + 1) {
+        let area = rng.pick(&[0, 8, 16, 24, 32, MAX_AREA]);
+        let area = AbiParam::special(types::I64, ArgumentPurpose::StructArgument(area));
+        let mut alone = Signature::new(sig.call_conv);
+        alone.params.push(area);
+        if n_areas < 4 && rng.below(12) == 0 && replay(&alone).is_ok() {
             n_areas += 1;
-            let size = rng.pick(&[0, 8, 16, 24, 32, MAX_AREA]);
-            AbiParam::special(types::I64, ArgumentPurpose::StructArgument(size))
         } else {
-            value(rng, call_conv, int_share, false)
-        });
+            alone.params[0] = value(rng, int_share);
+        }
+        sig.params
+            .extend(replay(&alone).is_ok().then_some(alone.params[0]));
     }
-    machine::restrict(&mut sig);
-    if machine::has_sret(call_conv) && n_params > 0 && rng.below(6) == 0 {
-        // C puts it first; Cranelift takes it anywhere.
-        let index = if rng.below(2) == 0 {
-            0
-        } else {
-            rng.below(n_params)
-        };
-        sig.params[index] = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
-        return sig;
+    // C puts the pointer to the result first; Cranelift takes it anywhere.
+    let n_params = sig.params.len();
+    if n_params > 0 && rng.below(6) == 0 {
+        let index = rng.below(2) * rng.below(n_params);
+        let sret = AbiParam::special(types::I64, ArgumentPurpose::StructReturn);
+        let before = std::mem::replace(&mut sig.params[index], sret);
+        if let Err(true) = replay(&sig).map_err(|why| why.contains("sret")) {
+            sig.params[index] = before;
+        }
     }
-    let (mut n_int, mut n_vector) = machine::n_results(call_conv);
-    for _ in 0..rng.below((n_int + n_vector + 1).min(MAX_RESULTS + 1)) {
-        let result = value(rng, call_conv, int_share, true);
-        let n_left = if result.value_type.is_int() {
-            &mut n_int
-        } else {
-            &mut n_vector
-        };
-        if *n_left > 0 {
-            *n_left -= 1;
-            sig.returns.push(result);
+    // Some are extended in registers only.
+    while let Err(why) = replay(&sig) {
+        let extended = |param: &&mut AbiParam| param.extension != ArgumentExtension::None;
+        let last = sig.params.iter_mut().rfind(extended);
+        last.unwrap_or_else(|| panic!("{why}")).extension = ArgumentExtension::None;
+    }
+    for _ in 0..rng.below(MAX_RESULTS + 1) {
+        sig.returns.push(value(rng, int_share));
+        if replay(&sig).is_err() {
+            sig.returns.pop();
         }
     }
     sig
 }
 
-fn value(rng: &mut Rng, call_conv: CallConv, int_share: usize, result: bool) -> AbiParam {
+fn value(rng: &mut Rng, int_share: usize) -> AbiParam {
     if rng.below(10) < int_share {
         let param = AbiParam::new(rng.pick(&INTS));
         return match rng.below(4) {
@@ -93,9 +91,9 @@ fn value(rng: &mut Rng, call_conv: CallConv, int_share: usize, result: bool) -> 
         };
     }
     AbiParam::new(match rng.below(8) {
-        0 if machine::takes(call_conv, types::F16, result) => types::F16,
-        1 if machine::takes(call_conv, types::F128, result) => types::F128,
-        2 | 3 if machine::takes(call_conv, types::I8X16, result) => rng.pick(&VECTORS),
+        0 => types::F16,
+        1 => types::F128,
+        2 | 3 => rng.pick(&VECTORS),
         4 => rng.pick(&SMALL_VECTORS),
         _ => rng.pick(&FLOATS),
     })

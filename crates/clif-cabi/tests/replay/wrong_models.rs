@@ -126,7 +126,8 @@ pub(crate) fn of_convention(sig: &Signature, of: CallConv, other: CallConv) -> O
 /// As if stack slots had another size and alignment, both made from the bytes of a value by `slot`.
 pub(crate) fn restacked(sig: &Signature, slot: fn(u32) -> (u32, u32)) -> Option<Places> {
     let mut places = replay(sig).ok()?;
-    let mut next = machine::shadow_bytes(sig.call_conv);
+    // The shadow space.
+    let mut next = replay(&Signature::new(sig.call_conv)).ok()?.stack_bytes;
     for (place, param) in places.params.iter_mut().zip(&sig.params) {
         let (size, align) = match place {
             ClifPlace::Reg(_) => continue,

@@ -1,14 +1,12 @@
 //! What the tests of the model know of x86-64: which signatures they generate, which are refused, and models that are wrong there alone.
 
 use cabi::Reg;
-use cabi::x86_64::{RDI, XMM0};
-use clif_cabi::clif_cabi_plan::{ClifPlace, MAX_STACK_BYTES, Machine, Places};
-use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, Type, types};
+use cabi::x86_64::XMM0;
+use clif_cabi::clif_cabi_plan::{ClifPlace, Machine, Places};
+use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
 use cranelift_codegen::isa::CallConv;
 
-use super::probe::{self, Rng};
-use super::refused::parsed;
-use super::replay;
+use super::probe;
 use super::wrong_models::{Model, edited, move_to, of_convention, restacked, with_extra_params};
 
 pub(crate) const MACHINE: &Machine = Machine::X86_64;
@@ -19,67 +17,25 @@ pub(crate) const HAS_SCALABLE_VECTORS: bool = false;
 /// A vector register.
 pub(crate) const VECTOR: Reg = XMM0;
 
-/// Whether a pointer to the result is counted as a parameter, so that it can be on the stack.
-pub(crate) const COUNTS_SRET: bool = true;
+/// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses more has fewer.
+pub(crate) const N_PLACES: usize = 506;
 
-pub(crate) fn call_conv(rng: &mut Rng) -> CallConv {
-    match rng.below(19) {
-        0..=7 => CallConv::SystemV,
-        8 => CallConv::Fast,
-        9 => CallConv::PreserveAll,
-        10..=12 => CallConv::Tail,
-        _ => CallConv::WindowsFastcall,
-    }
-}
-
-/// The conventions of which every place is to be seen.
-pub(crate) const COVERED: &[CallConv] = &[
+/// Those that signatures are of, some more often.
+pub(crate) const CONVENTIONS: &[CallConv] = &[
+    CallConv::SystemV,
+    CallConv::SystemV,
     CallConv::SystemV,
     CallConv::Fast,
     CallConv::PreserveAll,
+    CallConv::Tail,
+    CallConv::WindowsFastcall,
+    CallConv::WindowsFastcall,
     CallConv::WindowsFastcall,
 ];
-
-pub(crate) fn has_areas(call_conv: CallConv) -> bool {
-    call_conv != CallConv::PreserveAll
-}
-
-pub(crate) fn has_sret(call_conv: CallConv) -> bool {
-    call_conv != CallConv::PreserveAll
-}
-
-/// Registers of results: integer and vector.
-pub(crate) fn n_results(call_conv: CallConv) -> (usize, usize) {
-    match call_conv {
-        CallConv::PreserveAll => (0, 0),
-        CallConv::Tail => (8, 8),
-        CallConv::WindowsFastcall => (2, 1),
-        _ => (2, 2),
-    }
-}
-
-/// Whether a parameter or result can be of type `ty`.
-pub(crate) fn takes(call_conv: CallConv, ty: Type, result: bool) -> bool {
-    call_conv != CallConv::WindowsFastcall || result && ty.is_vector()
-}
 
 /// Whether Cranelift heeds `sext` and `uext`.
 pub(crate) fn extends(_: CallConv) -> bool {
     true
-}
-
-pub(crate) fn may_extend_on_stack(_: CallConv) -> bool {
-    true
-}
-
-/// Leaves out what a signature cannot have.
-pub(crate) fn restrict(_: &mut Signature) {}
-
-pub(crate) fn shadow_bytes(call_conv: CallConv) -> u32 {
-    match call_conv {
-        CallConv::WindowsFastcall => 32,
-        _ => 0,
-    }
 }
 
 /// The dump that is a callee of `call_conv`.
@@ -141,6 +97,7 @@ pub(crate) const NEITHER: &str = "
     (i64) preserve_all
     (i64, i64, i64, i64, i64, i64, i64, i64, i64) -> i64, i64, i64, i64, i64, i64, i64, i64, f64, f64, f64, f64, f64, f64, f64, f64 tail
     (i64 sarg(65520)) tail
+    (i64 sarg(134217728)) system_v
     (i64 sret, i64 sarg(16)) system_v
 ";
 
@@ -182,31 +139,4 @@ fn without_shadow(sig: &Signature) -> Option<Places> {
             }
         }
     })
-}
-
-/// A `sarg` takes no register and no position, is 8-aligned even after 16-byte values, and may be empty or as large as the whole area.
-#[test]
-fn struct_arguments() {
-    let area = |offset, size| ClifPlace::Area { offset, size };
-    let whole = format!("(i64 sarg({MAX_STACK_BYTES})) system_v");
-    for (text, expected, bytes) in [
-        (
-            "(i64 sarg(24), i64, i64 sarg(0), i64 sarg(8)) system_v",
-            &[area(0, 24), ClifPlace::Reg(RDI), area(24, 0), area(24, 8)][..],
-            32,
-        ),
-        (
-            "(i64 sarg(8), f64) windows_fastcall",
-            &[area(32, 8), ClifPlace::Reg(XMM0)],
-            48,
-        ),
-        (&whole, &[area(0, MAX_STACK_BYTES)], MAX_STACK_BYTES),
-    ] {
-        let Places {
-            params,
-            stack_bytes,
-            ..
-        } = replay(&parsed(text)).unwrap();
-        assert_eq!((&params[..], stack_bytes), (expected, bytes), "{text}");
-    }
 }

@@ -5,7 +5,7 @@
 
 use super::function::Lowerer;
 use super::value::{Typed, Val, ssa_type};
-use super::{CATCH, CLOSURE, Meaning, Session};
+use super::{CLOSURE, Meaning, Session};
 use crate::ast::{Expr, ExprKind, Linkage};
 use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
@@ -254,7 +254,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             false => "libstdc++.so.6",
         };
         for (symbol, args) in [
-            (CATCH, vec![Arg::value(exception)]),
+            ("__cxa_begin_catch", vec![Arg::value(exception)]),
             ("__cxa_end_catch", vec![]),
         ] {
             let params = args.iter().map(|_| Type::PTR);

@@ -9,24 +9,21 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 impl<'p> Session<'p> {
-    /// Whether `name` is a type's without any declaration.
-    pub(super) fn is_builtin(&self, name: &str) -> bool {
-        matches!(name, "void" | "va_list")
-            || self.types.scalar_named(name).is_some()
-            || self.types.vector_named(name).is_some()
+    /// The type that has the name without any declaration.
+    pub(super) fn builtin(&mut self, name: &str) -> Option<Result<Ty, String>> {
+        let vector = self.types.vector_named(name);
+        match (name, self.types.scalar_named(name), vector) {
+            ("void", ..) => Some(Ok(Ty::Void)),
+            ("va_list", ..) => Some(Ok(self.va_list)),
+            (_, Some(scalar), _) => Some(self.types.scalar(scalar)),
+            (_, _, Some((lane, lanes))) => Some(self.types.vector(lane, lanes)),
+            _ => None,
+        }
     }
 
     pub(super) fn named_ty(&mut self, name: &str, span: Span) -> Check<Ty> {
-        match name {
-            "void" => return Ok(Ty::Void),
-            "va_list" => return Ok(self.va_list),
-            _ => {}
-        }
-        if let Some(scalar) = self.types.scalar_named(name) {
-            return self.types.scalar(scalar).at(span);
-        }
-        if let Some((lane, lanes)) = self.types.vector_named(name) {
-            return self.types.vector(lane, lanes).at(span);
+        if let Some(ty) = self.builtin(name) {
+            return ty.at(span);
         }
         match self.find_type(name, span)? {
             Some(Meaning::Type(ty)) => Ok(ty),

@@ -105,7 +105,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Typed::ssa(ty, self.in_memory(&value)?))
     }
 
-    /// `value` as a `ty`, if the language converts silently: a pointer to and from `*void`, `*i8` to and from `*u8`, an array to a pointer to its first
+    /// `value` as a `ty`, if the language converts silently: any pointer to and from `*void`, `*i8` to and from `*u8`, an array to a pointer to its first
     /// element.
     pub(super) fn coerce(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
         let value = match ty {
@@ -113,8 +113,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
             _ => value,
         };
         let is_byte = |ty: Ty| matches!(ty.as_int(), Some((8, _)));
+        let are_pointers = value.ty.is_pointer_like() && ty.is_pointer_like();
         let silent = match (self.s.types.pointee(value.ty), self.s.types.pointee(ty)) {
-            (Some(a), Some(b)) => a == Ty::Void || b == Ty::Void || is_byte(a) && is_byte(b),
+            (Some(Ty::Void), _) | (_, Some(Ty::Void)) => are_pointers,
+            (Some(a), Some(b)) => is_byte(a) && is_byte(b),
             _ => false,
         };
         if !silent {

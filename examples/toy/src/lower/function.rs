@@ -8,10 +8,15 @@ use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::{Arg, Entry};
-use cranelift_codegen::ir::{Block, InstBuilder, TrapCode, types};
+use clif_cabi_unwind::Sources;
+use cranelift_codegen::ir::{Block, InstBuilder, StackSlot, TrapCode, types};
 use cranelift_frontend::{FuncInstBuilder, FunctionBuilder, FunctionBuilderContext};
+use cranelift_module::FuncId;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// How debuggers are told of a variable.
+pub(super) type Tell = fn(&mut Sources, FuncId, &str, &Type, StackSlot);
 
 /// Control never gets here.
 const UNREACHABLE: TrapCode = TrapCode::unwrap_user(1);
@@ -73,7 +78,7 @@ impl<'p> Session<'p> {
             // Debuggers know how C returns values.
             let target = &self.types.target;
             if FnAbi::convention_of(&sig, target).ok() == target.convention() {
-                lines.sources.function(place, sig.clone());
+                lines.sources.function(func, sig.clone());
             }
             builder.set_srcloc(place);
         }
@@ -117,7 +122,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         }
         for (at, ((name, _), ty)) in decl.params.iter().zip(params).enumerate() {
             let value = self.param(at, &name.name, ty)?;
-            self.bind(name, value)?;
+            self.bind(name, value, Sources::parameter)?;
         }
         let returns_nothing = self.ty.result == Ty::Void;
         self.block(&decl.body)?;
@@ -155,14 +160,20 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok(Typed::memory(ty, address.at(span)?))
     }
 
-    /// A new variable of the value.
-    pub(super) fn bind(&mut self, name: &Ident, value: Typed) -> Check<Place> {
+    /// A new variable of the value, which debuggers are told of if it is in a stack slot: with `-g` all are.
+    pub(super) fn bind(&mut self, name: &Ident, value: Typed, tell: Tell) -> Check<Place> {
         let ty = value.ty;
+        // Debuggers find a copy. What the language's own functions get in memory stays there, so that calls can take the place of their frames.
+        let convention = self.s.types.target.convention();
+        let is_own = Some(self.entry.plan().abi.convention) != convention;
+        let stays = is_own || self.s.lines.is_none();
         let target = match (&value.val, self.fields(ty)) {
-            (Val::Memory(address), _) => Target::Memory((*address).into()),
+            (Val::Memory(address), _) if stays || self.slot(*address).is_some() => {
+                Target::Memory((*address).into())
+            }
             (_, Some(fields)) if !self.is_pointed_to(&name.name, ty) => {
                 let declare = |ssa| self.builder.declare_var(ssa);
-                Target::Variables(fields.iter().map(|field| field.ssa).map(declare).collect())
+                Target::Variables(fields.iter().map(|field| field.ty).map(declare).collect())
             }
             _ => Target::Memory(self.temporary(ty)?.into()),
         };
@@ -172,8 +183,16 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             target,
             has_name,
         };
-        if let Val::Scalars(_) = value.val {
-            self.write(&place, &value);
+        match (&value.val, &place.target) {
+            (Val::Memory(from), Target::Memory(to)) if *from == to.base => {}
+            _ => self.write(&place, &value),
+        }
+        let function = self.s.declare(self.id)?.body;
+        if let Target::Memory(address) = place.target
+            && let Some(slot) = self.slot(address.base)
+            && let (Some(lines), Some(layout)) = (&mut self.s.lines, self.s.types.layout(ty))
+        {
+            tell(&mut lines.sources, function, &name.name, layout, slot);
         }
         self.open(&name.name, place.clone());
         Ok(place)
@@ -185,10 +204,12 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         scope.map(|scope| scope.insert(Rc::clone(name), place));
     }
 
-    /// Whether a variable has to be in memory.
+    /// Whether a variable has to be in memory, where debuggers find it.
     pub(super) fn is_pointed_to(&self, name: &str, ty: Ty) -> bool {
         let is_pointer = ty.is_pointer_like();
-        self.uses.addressed.contains(name) || !is_pointer && self.uses.parts.contains(name)
+        self.s.lines.is_some()
+            || self.uses.addressed.contains(name)
+            || !is_pointer && self.uses.parts.contains(name)
     }
 
     pub(super) fn open_scope(&mut self) {

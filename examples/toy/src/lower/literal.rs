@@ -15,12 +15,10 @@ use std::collections::HashSet;
 /// Whether an integer of this width and sign can be `value`, or minus that.
 fn holds((bits, signed): (u8, bool), value: u128, negative: bool) -> bool {
     let greatest = u128::MAX >> (128 - u32::from(bits) + u32::from(signed));
-    let limit = match (negative, signed) {
-        (true, true) => greatest + 1,
-        (true, false) => 0,
-        (false, _) => greatest,
-    };
-    value <= limit
+    match negative {
+        true => value == 0 || signed && value <= greatest + 1,
+        false => value <= greatest,
+    }
 }
 
 impl Session<'_> {
@@ -41,7 +39,7 @@ impl Session<'_> {
             },
             ExprKind::Char(byte) => {
                 let ty = expected.filter(is_int).unwrap_or(Ty::U8);
-                self.integer(i128::from(*byte), ty, expr.span)?
+                self.integer(false, (*byte).into(), ty, expr.span)?
             }
             ExprKind::Bool(value) => (Ty::BOOL, u128::from(*value)),
             ExprKind::Null => (expected.filter(is_pointer).unwrap_or(Ty::VOID_POINTER), 0),
@@ -56,11 +54,10 @@ impl Session<'_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Check<(Ty, u128)> {
-        let is_int = |ty: &Ty| ty.is_int();
         let is_float = |ty: &Ty| ty.as_float().is_some();
         let ty = match (&*number.suffix, number.integer) {
             ("", Some(value)) => {
-                let expected = expected.filter(|ty| is_int(ty) || is_float(ty));
+                let expected = expected.filter(|ty| ty.is_int() || is_float(ty));
                 let is_small = i32::try_from(value).is_ok();
                 expected.unwrap_or(if is_small { Ty::I32 } else { Ty::I64 })
             }
@@ -75,29 +72,25 @@ impl Session<'_> {
             let bits = float::to_bits(&format!("{sign}{}", number.digits), scalar);
             return Ok((ty, bits.at(span)?));
         }
-        let (Some(int), Some(value)) = (ty.as_int(), number.integer) else {
-            let (text, point) = (&number.suffix, number.integer.is_none());
-            let what = if point { " with a point" } else { "" };
-            return fail(span, format!("`{text}` is no suffix of a number{what}"));
-        };
-        if !holds(int, value, negative) {
-            let name = self.types.name(ty);
-            return fail(span, format!("{sign}{value} does not fit into `{name}`"));
+        match number.integer {
+            Some(value) if ty.is_int() => self.integer(negative, value, ty, span),
+            _ => {
+                let (text, digits) = (&number.suffix, &number.digits);
+                fail(span, format!("`{text}` is no suffix of {digits}"))
+            }
         }
-        let bits = match negative {
-            true => value.wrapping_neg(),
-            false => value,
-        };
-        Ok((ty, bits))
     }
 
     /// The bits of an integer of the type `ty`.
-    fn integer(&self, value: i128, ty: Ty, span: Span) -> Check<(Ty, u128)> {
-        let fits = |int| holds(int, value.unsigned_abs(), value < 0);
-        if ty.as_int().is_some_and(fits) {
-            return Ok((ty, value.cast_unsigned()));
+    fn integer(&self, negative: bool, value: u128, ty: Ty, span: Span) -> Check<(Ty, u128)> {
+        let sign = if negative { "-" } else { "" };
+        match ty.as_int() {
+            Some(int) if !holds(int, value, negative) => {
+                self.wrong(span, ty, &format!("{sign}{value} does not fit into `{{}}`"))
+            }
+            _ if negative => Ok((ty, value.wrapping_neg())),
+            _ => Ok((ty, value)),
         }
-        self.wrong(span, ty, &format!("{value} does not fit into `{{}}`"))
     }
 }
 
@@ -110,8 +103,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
         expected: Option<Ty>,
         span: Span,
     ) -> Check<Typed> {
-        let wanted = expected.and_then(|ty| self.s.integer(value, ty, span).ok());
-        let (ty, bits) = wanted.map_or_else(|| self.s.integer(value, own, span), Ok)?;
+        let (negative, value) = (value < 0, value.unsigned_abs());
+        let fits = |ty: &Ty| ty.as_int().is_some_and(|int| holds(int, value, negative));
+        let ty = expected.filter(fits).unwrap_or(own);
+        let (ty, bits) = self.s.integer(negative, value, ty, span)?;
         self.constant(ty, bits)
     }
 
@@ -221,7 +216,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             self.zero(address, self.s.types.size(ty));
             return Ok(Typed::memory(ty, address));
         };
-        let zeros = fields.iter().map(|field| self.bits(0, field.ssa));
+        let zeros = fields.iter().map(|field| self.bits(0, field.ty));
         let val = Val::Scalars(zeros.collect());
         Ok(Typed { ty, val })
     }

@@ -2,12 +2,13 @@
 //! in memory.
 
 use super::function::Lowerer;
-use super::value::{Address, Field, Typed, Val, ssa_type};
+use super::value::{Address, Typed, Val, ssa_type};
 use crate::diag::{At, Check, fail};
 use crate::types::{Ty, Types};
-use clif_cabi::Arg;
+use clif_cabi::{Arg, FieldValue, Fields};
 use cranelift_codegen::ir::{
-    InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Type, Value, types,
+    InstBuilder, InstructionData, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type,
+    Value, types,
 };
 use std::rc::Rc;
 
@@ -35,45 +36,24 @@ fn is_flat(all: &Types, ty: Ty) -> bool {
     }
 }
 
-/// The scalars of a value, in the order of their offsets; None if it is kept in memory.
-fn fields_of(all: &Types, ty: Ty) -> Option<Rc<[Field]>> {
-    if let Some(ssa) = ssa_type(ty) {
-        return Some([Field { offset: 0, ssa }].into());
-    }
-    let Some(layout) = all.layout(ty) else {
-        return Some([].into());
-    };
-    if layout.size() == 0 || !is_flat(all, ty) {
-        return None;
-    }
-    let fields = clif_cabi::fields(layout).ok()?;
-    let is_small = fields.iter().all(|field| field.ty.bits() <= 64);
-    let field = |field: &clif_cabi::FieldValue| Field {
-        offset: u64::from(field.offset_bits / 8),
-        ssa: field.ty,
-    };
-    (is_small && fields.len() <= MAX_FIELDS).then(|| fields.iter().map(field).collect())
-}
-
 impl Lowerer<'_, '_, '_> {
-    /// The scalars of a value that need not be in memory.
-    pub(super) fn fields(&mut self, ty: Ty) -> Option<Rc<[Field]>> {
+    /// The scalars of a value that need not be in memory, in the order of their offsets.
+    pub(super) fn fields(&self, ty: Ty) -> Option<Fields> {
         let all = &self.s.types;
-        let known = self
-            .s
-            .fields
-            .entry(ty)
-            .or_insert_with(|| fields_of(all, ty));
-        known.clone()
+        let Some(layout) = all.layout(ty) else {
+            return Some(Fields::new());
+        };
+        let fields = clif_cabi::fields(layout).ok()?;
+        let is_small = fields.len() <= MAX_FIELDS && fields.iter().all(|own| own.ty.bits() <= 64);
+        let is_kept = is_small && layout.size() > 0 && is_flat(all, ty);
+        (is_kept || ssa_type(ty).is_some()).then_some(fields)
     }
 
     /// Which of the scalars of `whole` are those of what has type `ty` and is `offset` bytes inside.
-    pub(super) fn fields_at(&mut self, whole: Ty, offset: u64, ty: Ty) -> std::ops::Range<usize> {
-        let whole = self.fields(whole).unwrap_or_default();
-        let first = whole.iter().position(|field| field.offset >= offset);
-        let first = first.unwrap_or(whole.len());
-        let n = self.fields(ty).map_or(0, |own| own.len());
-        first..(first + n).min(whole.len())
+    pub(super) fn fields_at(&self, whole: Ty, offset: u64, ty: Ty) -> std::ops::Range<usize> {
+        let [whole, own] = [whole, ty].map(|ty| self.fields(ty).unwrap_or_default());
+        let first = whole.partition_point(|field| u64::from(field.offset_bits / 8) < offset);
+        first..(first + own.len()).min(whole.len())
     }
 
     pub(super) fn scalars(&mut self, value: &Typed) -> Rc<[Value]> {
@@ -82,7 +62,8 @@ impl Lowerer<'_, '_, '_> {
             Val::Memory(address) => {
                 let fields = self.fields(value.ty).unwrap_or_default();
                 let address = Address::from(address);
-                let load = |field: &Field| self.load_ssa(field.ssa, address.plus(field.offset));
+                let at = |field: &FieldValue| address.plus((field.offset_bits / 8).into());
+                let load = |field: &FieldValue| self.load_ssa(field.ty, at(field));
                 fields.iter().map(load).collect()
             }
         }
@@ -124,7 +105,7 @@ impl Lowerer<'_, '_, '_> {
             Val::Scalars(values) => {
                 let fields = self.fields(value.ty).unwrap_or_default();
                 for (field, value) in fields.iter().zip(&**values) {
-                    self.store_ssa(*value, address.plus(field.offset));
+                    self.store_ssa(*value, address.plus((field.offset_bits / 8).into()));
                 }
             }
         }
@@ -191,6 +172,15 @@ impl Lowerer<'_, '_, '_> {
         let mask = i64::from(align) - 1;
         let beyond = self.ins().iadd_imm_s(address, mask);
         Ok(self.ins().band_imm_s(beyond, !mask))
+    }
+
+    /// The stack slot that begins at an address.
+    pub(super) fn slot(&self, address: Value) -> Option<StackSlot> {
+        let dfg = &self.builder.func.dfg;
+        match dfg.insts[dfg.value_def(address).inst()?] {
+            InstructionData::StackAddr { stack_slot, .. } => Some(stack_slot),
+            _ => None,
+        }
     }
 
     /// The address of a value, which is put into memory if it is not there.

@@ -27,12 +27,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (UnaryOp::Neg, Some(value)) if is_float => self.ins().fneg(value),
             (UnaryOp::BitNot, Some(value)) if is_int => self.ins().bnot(value),
             (UnaryOp::Not, Some(value)) if ty == Ty::BOOL => self.ins().bxor_imm_u(value, 1),
-            (UnaryOp::Not, _) => return self.wrong(span, ty, "`!` needs a `bool`, not `{}`"),
-            (UnaryOp::BitNot, _) => return self.wrong(span, ty, "`~` needs an integer, not `{}`"),
-            _ => {
-                let text = "`-` needs a number that can be computed with, not `{}`";
-                return self.wrong(span, ty, text);
-            }
+            (UnaryOp::Not, _) => return self.wrong(span, ty, "`!` is not available for `{}`"),
+            (UnaryOp::BitNot, _) => return self.wrong(span, ty, "`~` is not available for `{}`"),
+            _ => return self.wrong(span, ty, "`-` is not available for `{}`"),
         };
         Ok(Typed::ssa(ty, value))
     }
@@ -154,29 +151,19 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     fn compare(&mut self, op: BinaryOp, x: Value, y: Value, ty: Ty) -> Value {
-        if ty.as_float().is_some() {
-            let condition = match op {
-                BinaryOp::Eq => FloatCC::Equal,
-                BinaryOp::Ne => FloatCC::NotEqual,
-                BinaryOp::Lt => FloatCC::LessThan,
-                BinaryOp::Le => FloatCC::LessThanOrEqual,
-                BinaryOp::Gt => FloatCC::GreaterThan,
-                _ => FloatCC::GreaterThanOrEqual,
-            };
-            return self.ins().fcmp(condition, x, y);
-        }
-        let condition = match op {
-            BinaryOp::Eq => IntCC::Equal,
-            BinaryOp::Ne => IntCC::NotEqual,
-            BinaryOp::Lt => IntCC::SignedLessThan,
-            BinaryOp::Le => IntCC::SignedLessThanOrEqual,
-            BinaryOp::Gt => IntCC::SignedGreaterThan,
-            _ => IntCC::SignedGreaterThanOrEqual,
+        let (float, int) = match op {
+            BinaryOp::Eq => (FloatCC::Equal, IntCC::Equal),
+            BinaryOp::Ne => (FloatCC::NotEqual, IntCC::NotEqual),
+            BinaryOp::Lt => (FloatCC::LessThan, IntCC::SignedLessThan),
+            BinaryOp::Le => (FloatCC::LessThanOrEqual, IntCC::SignedLessThanOrEqual),
+            BinaryOp::Gt => (FloatCC::GreaterThan, IntCC::SignedGreaterThan),
+            _ => (FloatCC::GreaterThanOrEqual, IntCC::SignedGreaterThanOrEqual),
         };
-        let is_signed = ty.is_signed();
-        let unsigned = condition.unsigned();
-        self.ins()
-            .icmp(if is_signed { condition } else { unsigned }, x, y)
+        match ty.is_signed() {
+            _ if ty.as_float().is_some() => self.ins().fcmp(float, x, y),
+            true => self.ins().icmp(int, x, y),
+            false => self.ins().icmp(int.unsigned(), x, y),
+        }
     }
 
     /// `&&` and `||`: the right side runs only if the left one does not decide.

@@ -2,7 +2,7 @@
 
 use super::function::Lowerer;
 use super::value::{Place, Target, Typed, Val};
-use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp};
+use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
@@ -76,27 +76,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// `base[index]`: of an array, a vector, or through a pointer. Indices that are not numbers are checked as little as in C.
+    /// `base[index]`: of an array, a vector, or through a pointer. Indices are checked as little as in C.
     fn indexed(&mut self, base: &'p Expr, index: &'p Expr) -> Check<Place> {
         let place = self.place(base)?;
-        let pointer = if let Some((element, len)) = self.s.types.element(place.ty) {
-            let address = match place.target {
-                Target::Memory(address) => self.address(address),
-                _ => {
-                    let value = self.read(&place);
-                    self.in_memory(&value)?
-                }
-            };
-            // A flexible array of C has as many elements as there is room for.
-            if let ExprKind::Number(Number {
-                integer: Some(at), ..
-            }) = index.kind
-                && len > 0
-                && at >= u128::from(len)
-            {
-                let text = format!("index {at} is outside of `{{}}`");
-                return self.wrong(index.span, place.ty, &text);
-            }
+        let pointer = if let Some((element, _)) = self.s.types.element(place.ty) {
+            let value = self.read(&place);
+            let address = self.in_memory(&value)?;
             Typed::ssa(self.s.types.pointer(element), address)
         } else if self.s.types.pointee(place.ty).is_some() {
             self.read(&place)

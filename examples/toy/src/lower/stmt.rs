@@ -5,6 +5,7 @@ use super::value::{Typed, Val};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
+use clif_cabi_unwind::Sources;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
@@ -70,7 +71,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (Some(ty), Some(init)) => self.value(init, ty)?,
             (Some(ty), None) => {
                 let zero = self.zero_value(ty)?;
-                return self.bind(name, zero).map(|_| ());
+                return self.bind(name, zero, Sources::variable).map(|_| ());
             }
             (None, Some(init)) => self.expr(init, None)?,
             (None, None) => {
@@ -94,7 +95,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             val => val,
         };
-        self.bind(name, Typed { ty, val }).map(|_| ())
+        let value = Typed { ty, val };
+        self.bind(name, value, Sources::variable).map(|_| ())
     }
 
     fn assign(
@@ -172,7 +174,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let last = self.ssa(&last, high.span)?;
         self.open_scope();
-        let counter = self.bind(var, first)?;
+        let counter = self.bind(var, first, Sources::variable)?;
         let now = |own: &mut Self| {
             let now = own.read(&counter);
             own.ssa(&now, var.span)
@@ -220,6 +222,11 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// Whatever is thrown in `body` ends there: the exception is gone before `handler` begins.
     fn try_stmt(&mut self, body: &'p [Stmt], handler: &'p [Stmt], span: Span) -> Check<()> {
+        let target = self.s.types.target.name();
+        if target.contains("windows") {
+            let why = "no exception is caught: Cranelift has no `try_call` of its C functions";
+            return fail(span, format!("{target}: {why}"));
+        }
         let [caught, after] = [(); 2].map(|()| self.builder.create_block());
         let exception = self.builder.append_block_param(caught, types::I64);
         self.handlers.push(caught);

@@ -33,13 +33,6 @@ impl From<Value> for Address {
     }
 }
 
-/// A scalar of a type whose values need not be in memory.
-#[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub(super) offset: u64,
-    pub(super) ssa: Type,
-}
-
 /// The CLIF type of what is one SSA value.
 pub(super) fn ssa_type(ty: Ty) -> Option<Type> {
     match ty {

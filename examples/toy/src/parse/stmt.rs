@@ -77,19 +77,15 @@ impl Parser<'_> {
         &mut self,
         read: impl Fn(&mut Self) -> Check<T>,
     ) -> Check<(Vec<T>, bool)> {
-        let (mut params, mut variadic) = (Vec::new(), false);
-        while self.text() != ")" {
-            variadic = self.accept("...");
-            if variadic {
-                break;
+        let mut variadic = false;
+        let params = self.list(")", |parser| match variadic {
+            true => Err(parser.unexpected("`)`")),
+            false => {
+                variadic = parser.accept("...");
+                (!variadic).then(|| read(parser)).transpose()
             }
-            params.push(read(self)?);
-            if !self.accept(",") {
-                break;
-            }
-        }
-        self.expect(")")?;
-        Ok((params, variadic))
+        })?;
+        Ok((params.into_iter().flatten().collect(), variadic))
     }
 
     fn block(&mut self) -> Check<Vec<Stmt>> {

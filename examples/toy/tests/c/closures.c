@@ -83,5 +83,13 @@ int main(void)
     printf("paths %ld\n", paths((struct range){2, 12}));
     int one(void) { return 1; }
     printf("depth %d\n", depth(4, one));
+
+    int sum = 0;
+    for (int i = 0; i < 20000; i++) {
+        int third(void) { return i % 3; }
+        sum += depth(1, third);
+    }
+    int seven(void) { return 7; }
+    printf("many %d %d\n", depth(9000, seven), sum);
     return 0;
 }

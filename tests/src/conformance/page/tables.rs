@@ -1,4 +1,4 @@
-//! What passes: gcc and clang in tables of their own, so that Zig's notes do not drown them; Zig's back ends below.
+//! What passes: a row for each type, a column for each compiler.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use cabi_verify::corpus::Block;
 
 use super::{Measured, escape};
 use crate::conformance::bugs::Seen;
-use crate::conformance::matrix::{Cell, Outcome, Row, Table};
+use crate::conformance::matrix::{Cell, Outcome, Row};
 
 /// How each outcome is shown, and what it means.
 const LEGEND: [(Outcome, &str, &str); 8] = [
@@ -60,61 +60,66 @@ impl Cell {
     }
 }
 
-/// What passes by gcc and clang, and by Zig's back ends.
-pub(super) fn passes(measured: &Measured) -> [String; 2] {
-    [false, true].map(|of_zig| {
-        let compilers = 0..measured.compilers.len();
-        let compilers = compilers.filter(|i| is_zig(measured, *i) == of_zig);
-        let compilers: Vec<usize> = compilers.collect();
-        let mut out = String::new();
-        for table in &measured.tables {
-            self::table(table, &compilers, of_zig, measured, &mut out);
-        }
-        out
-    })
-}
-
-/// The signs that stand in cells, and how often for each compiler.
-pub(super) fn signs_and_counts(measured: &Measured) -> String {
+/// A row for each type, a column for each compiler.
+pub(super) fn passes(measured: &Measured) -> String {
+    let names = measured.compilers.iter().map(|one| one.name.as_str());
+    let names: Vec<&str> = names.collect();
     let mut out = String::new();
-    let counts: Vec<_> = (0..measured.compilers.len())
-        .map(|compiler| count(measured, compiler))
-        .collect();
-    let stand = |outcome: &Outcome| counts.iter().any(|counts| counts.contains_key(outcome));
-    let lines: Vec<_> = LEGEND
-        .iter()
-        .filter(|(outcome, ..)| stand(outcome))
-        .collect();
-    for (_, sign, meaning) in &lines {
-        let _ = writeln!(out, "| {sign} | {meaning} |");
-    }
-    let n_types: usize = measured.tables.iter().map(|table| table.rows.len()).sum();
-    let _ = write!(
-        out,
-        "\n{n_types} types in {} positions.\n\n| compiler |",
-        measured.positions.len()
-    );
-    for (_, sign, _) in &lines {
-        let _ = write!(out, " {sign} |");
-    }
-    let _ = writeln!(out, "\n|---|{}", "---|".repeat(lines.len()));
-    for (compiler, counts) in measured.compilers.iter().zip(&counts) {
-        let _ = write!(out, "| {} |", compiler.name);
-        for (outcome, ..) in &lines {
-            let _ = write!(out, " {} |", counts.get(outcome).copied().unwrap_or(0));
+    for table in &measured.tables {
+        let columns = "---|".repeat(names.len());
+        let _ = writeln!(
+            out,
+            "\n### {}\n\n| type | {} |\n|---|{columns}",
+            table.title,
+            names.join(" | ")
+        );
+        for row in &table.rows {
+            let cells = (0..names.len()).map(|compiler| signs(row, compiler, measured));
+            let cells: Vec<String> = cells.collect();
+            let _ = writeln!(out, "| {} | {} |", heading(&row.block), cells.join(" | "));
         }
-        out.push('\n');
+        let notes = table.notes.iter();
+        let notes = notes.map(|(why, names)| format!("- {}: {why}\n", names.join(", ")));
+        let notes: String = notes.collect();
+        if !notes.is_empty() {
+            let _ = write!(out, "\nWhy a cell has no answer:\n\n{notes}");
+        }
     }
     out
 }
 
-fn is_zig(measured: &Measured, compiler: usize) -> bool {
-    let compiler = measured.compilers.get(compiler);
-    compiler.is_some_and(|compiler| compiler.name.starts_with("zig"))
+/// What became of a type with a compiler: the sign of most positions, and those with another one.
+fn signs(row: &Row, compiler: usize, measured: &Measured) -> String {
+    let mut signs: Vec<(String, Vec<&str>)> = Vec::new();
+    for (position, cell) in measured.positions.iter().zip(&row.cells) {
+        let sign = cell.get(compiler).map(|cell| cell.sign(&measured.bugs));
+        let sign = sign.unwrap_or_default();
+        match signs.iter_mut().find(|(known, _)| *known == sign) {
+            Some((_, positions)) => positions.push(position),
+            None => signs.push((sign, vec![position])),
+        }
+    }
+    signs.sort_by_key(|(_, positions)| std::cmp::Reverse(positions.len()));
+    let mut signs = signs.into_iter();
+    let most = signs.next().map_or(String::new(), |(sign, _)| sign);
+    signs.fold(most, |text, (sign, positions)| {
+        format!("{text}; {}: {sign}", positions.join(", "))
+    })
+}
+
+/// The signs that stand in cells.
+pub(super) fn legend(measured: &Measured) -> String {
+    let counts = (0..measured.compilers.len()).map(|compiler| count(measured, compiler));
+    let counts: Vec<_> = counts.collect();
+    let stands = |outcome: &Outcome| counts.iter().any(|counts| counts.contains_key(outcome));
+    let lines = LEGEND.iter().filter(|(outcome, ..)| stands(outcome));
+    lines
+        .map(|(_, sign, meaning)| format!("| {sign} | {meaning} |\n"))
+        .collect()
 }
 
 /// How often each outcome stands with a compiler.
-fn count(measured: &Measured, compiler: usize) -> BTreeMap<Outcome, usize> {
+pub(super) fn count(measured: &Measured, compiler: usize) -> BTreeMap<Outcome, usize> {
     let rows = measured.tables.iter().flat_map(|table| &table.rows);
     let cells = rows.flat_map(|row| &row.cells);
     let mut counts = BTreeMap::new();
@@ -124,124 +129,17 @@ fn count(measured: &Measured, compiler: usize) -> BTreeMap<Outcome, usize> {
     counts
 }
 
-fn head(first: &str, measured: &Measured, out: &mut String) {
-    let _ = write!(out, "\n{first}");
-    for position in &measured.positions {
-        let _ = write!(out, " {position} |");
-    }
-    let columns = first.matches('|').count() - 1 + measured.positions.len();
-    let _ = writeln!(out, "\n|{}", "---|".repeat(columns));
-}
-
-/// A table of gcc and clang, or of Zig's back ends, where types that are described before are named only.
-fn table(table: &Table, compilers: &[usize], of_zig: bool, measured: &Measured, out: &mut String) {
-    let _ = writeln!(
-        out,
-        "\n### {}{}",
-        table.title,
-        if of_zig { " in Zig" } else { "" }
-    );
-    let lacks = |row: &&Row, i: usize| {
-        let mut cells = row.cells.iter();
-        cells.all(|cell| {
-            cell.get(i)
-                .is_some_and(|cell| cell.outcome == Outcome::Lacks)
-        })
-    };
-    let in_none = |row: &&Row| of_zig && compilers.iter().all(|i| lacks(row, *i));
-    let (without, with): (Vec<&Row>, Vec<&Row>) = table.rows.iter().partition(in_none);
-    if !with.is_empty() {
-        head("| type | not in |", measured, out);
-    }
-    for row in with {
-        // If none has the type, the cells say so.
-        let having = |i: &usize| !lacks(&row, *i);
-        let (mut shown, missing): (Vec<usize>, Vec<usize>) =
-            compilers.iter().partition(|i| having(i));
-        let missing: Vec<&str> = match shown.is_empty() {
-            true => Vec::new(),
-            false => missing.iter().map(|i| name(measured, *i)).collect(),
-        };
-        if shown.is_empty() {
-            shown = compilers.to_vec();
-        }
-        let heading = if of_zig { short_heading } else { heading }(&row.block);
-        let _ = write!(out, "| {heading} | {} |", missing.join(", "));
-        for cell in &row.cells {
-            let _ = write!(out, " {} |", signs(cell, &shown, measured));
-        }
-        out.push('\n');
-    }
-    if !without.is_empty() {
-        out.push_str("\nNot in Zig:\n\n");
-    }
-    for row in without {
-        let _ = writeln!(out, "- {}", short_heading(&row.block));
-    }
-    notes(table, compilers, measured, out);
-}
-
-fn name(measured: &Measured, compiler: usize) -> &str {
-    let compiler = measured.compilers.get(compiler);
-    compiler.map_or("", |compiler| compiler.name.as_str())
-}
-
-/// Why cells have no answer.
-fn notes(table: &Table, compilers: &[usize], measured: &Measured, out: &mut String) {
-    let of = |names: &[&'static str]| -> Vec<&str> {
-        let all = compilers.iter().map(|i| name(measured, *i));
-        all.filter(|name| names.contains(name)).collect()
-    };
-    let mut first = true;
-    for (why, names) in &table.notes {
-        let names = of(names);
-        if !names.is_empty() {
-            if std::mem::take(&mut first) {
-                out.push_str("\nWhy a cell has no answer:\n\n");
-            }
-            let _ = writeln!(out, "- {}: {why}", names.join(", "));
-        }
-    }
-}
-
-/// A cell, of those of its compilers that are `shown`.
-fn signs(cell: &[Cell], shown: &[usize], measured: &Measured) -> String {
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    for i in shown {
-        let sign = cell.get(*i).map(|cell| cell.sign(&measured.bugs));
-        let sign = sign.unwrap_or_default();
-        match groups.iter_mut().find(|(known, _)| *known == sign) {
-            Some((_, names)) => names.push(name(measured, *i)),
-            None => groups.push((sign, vec![name(measured, *i)])),
-        }
-    }
-    if let [(sign, _)] = groups.as_slice() {
-        return sign.clone();
-    }
-    let words = groups.iter().map(|(sign, names)| {
-        let names: Vec<&str> = names.iter().map(|n| n.trim_start_matches("zig ")).collect();
-        format!("{} {sign}", names.join(", "))
-    });
-    words.collect::<Vec<_>>().join("; ")
-}
-
-/// How a type is called in its row.
-pub fn heading(block: &Block) -> String {
-    headed(block, &format!("<br>{}", block.proves))
-}
-
-/// How it is called where it was described before.
-pub fn short_heading(block: &Block) -> String {
-    headed(block, "")
-}
-
-/// The declaration in one line, without the words around it where it is one typedef; `what` it is, and its vector levels.
-fn headed(block: &Block, what: &str) -> String {
+/// How a type is called in its row: the declaration in one line, without the words around it where it is one typedef, what it is, and its vector levels.
+fn heading(block: &Block) -> String {
     let line = block.code.split_whitespace().collect::<Vec<_>>().join(" ");
     let inner = line.strip_prefix("typedef ");
     let inner = inner.and_then(|rest| rest.strip_suffix("t;"));
     let inner = inner.filter(|rest| !rest.contains("typedef ") && rest.ends_with([' ', '*']));
-    let mut text = format!("`{}`{what}", inner.map_or(&*line, str::trim_end));
+    let mut text = format!(
+        "`{}`<br>{}",
+        inner.map_or(&*line, str::trim_end),
+        block.proves
+    );
     for feature in &block.features {
         text.push_str(&format!(" (`-m{feature}`)"));
     }

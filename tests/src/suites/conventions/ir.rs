@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use cabi::{ArgFlags, FnSig, RecordBuilder, Target, Type};
-use cabi_verify::assembly::Question;
 use cabi_verify::generate::Random;
+use cabi_verify::places::Question;
 
 use super::Signatures;
 

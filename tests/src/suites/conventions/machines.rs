@@ -4,17 +4,26 @@ mod aarch64;
 mod csky;
 mod riscv;
 mod s390x;
-mod windows;
 mod xcore;
 
+use std::sync::OnceLock;
+
 use cabi::convention::{Convention, Features};
-use cabi::{BitFieldStyle, Error, Policy, RecordRules, Target};
-use cabi_verify::assembly::{Isa, Question};
+use cabi::{Error, Policy, Target};
 use cabi_verify::emulated::Emulated;
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
+use cabi_verify::places::{Isa, Question};
 
 use super::shapes::{OF_C, Shape};
 use super::{KnownBug, Signatures};
+
+/// What the machines' code is observed by.
+pub(super) enum Observed {
+    /// Its machine code is read, before registers are assigned to it.
+    Read(Isa),
+    /// It runs, compiled and linked with the rest of a program by this command.
+    Run(Emulated, String),
+}
 
 /// A convention, and the compilers that are asked about it.
 pub(super) struct Machine {
@@ -28,17 +37,21 @@ pub(super) struct Machine {
     /// What some of them must have.
     pub(super) shapes: &'static [&'static [Shape]],
     pub(super) compilers: Vec<Compiler>,
-    /// How its programs run, if there is an emulator.
-    pub(super) emulated: Option<Emulated>,
-    /// What compiles and links the rest of them, where it is none of its compilers: else its gcc.
-    pub(super) linker: Option<Compiler>,
+    pub(super) observed: Observed,
     /// Mutations, by a part of their names, that are no mistakes, and why.
     pub(super) equivalent: &'static [(&'static str, &'static str)],
+    /// Signatures at the boundaries of registers that are about its rules, once they are known.
+    pub(super) directed: OnceLock<Vec<Question>>,
 }
 
 impl Machine {
     /// One that is asked about signatures of C, so far by nobody.
-    fn of_c(name: &'static str, convention: &'static Convention, target: Target) -> Self {
+    fn of_c(
+        name: &'static str,
+        convention: &'static Convention,
+        target: Target,
+        observed: Observed,
+    ) -> Self {
         Self {
             name,
             convention,
@@ -48,9 +61,9 @@ impl Machine {
             absent: scalars(USUAL_ABSENT, 4, 5),
             shapes: &[OF_C],
             compilers: Vec::new(),
-            emulated: None,
-            linker: None,
+            observed,
             equivalent: &[],
+            directed: OnceLock::new(),
         }
     }
 }
@@ -62,8 +75,6 @@ pub(super) struct Compiler {
     command: String,
     /// It makes LLVM IR, of which `llc` makes assembly when it is told machine and attributes.
     pub(super) llc: Option<[&'static str; 2]>,
-    /// How its assembly is read: else its programs are run alone.
-    pub(super) isa: Option<Isa>,
     /// What its own `va_arg` gets wrong.
     pub(super) bugs: &'static [KnownBug],
     /// Whether it has `_BitInt`, and `cabi` places for it.
@@ -87,7 +98,6 @@ impl Compiler {
             name,
             command,
             llc: None,
-            isa: None,
             bugs: &[],
             bit_int: false,
             policy,
@@ -101,8 +111,7 @@ impl Compiler {
     }
 
     fn gcc(command: &str) -> Self {
-        let command = format!("{command} -fno-section-anchors");
-        Self::new("gcc", command, Policy::GCC)
+        Self::new("gcc", linker(command), Policy::GCC)
     }
 
     /// clang, told `flags`.
@@ -113,8 +122,7 @@ impl Compiler {
 
     /// The program and its own flags.
     pub(super) fn words(&self) -> (&str, Vec<&str>) {
-        let mut words = self.command.split_whitespace();
-        (words.next().unwrap_or_default(), words.collect())
+        words(&self.command)
     }
 
     /// The program and all its flags.
@@ -122,6 +130,17 @@ impl Compiler {
         let (program, own) = self.words();
         (program, [&own[..], &FLAGS].concat())
     }
+}
+
+/// The command of a gcc, for what it compiles and links.
+fn linker(command: &str) -> String {
+    format!("{command} -fno-section-anchors")
+}
+
+/// The program of a command, and its arguments.
+pub(super) fn words(command: &str) -> (&str, Vec<&str>) {
+    let mut words = command.split_whitespace();
+    (words.next().unwrap_or_default(), words.collect())
 }
 
 /// Signatures of C.
@@ -139,13 +158,10 @@ const C: Signatures = Signatures {
 };
 
 fn c(signature: &Signature, target: &Target, n: usize) -> Option<Question> {
-    let model = target.data_model();
-    // Of mingw's records with bit-fields each compiler has its own layout, and clang alone is asked about them.
-    let model = match (model.records, model.bit_fields) {
-        (RecordRules::Gcc, BitFieldStyle::Ms) => model.with_records(RecordRules::Clang),
-        _ => *model,
-    };
-    Question::new(n, &signature.declared(&format!("p{n}_"), &model))
+    Question::new(
+        n,
+        &signature.declared(&format!("p{n}_"), target.data_model()),
+    )
 }
 
 pub(super) fn all() -> Result<Vec<Machine>, Error> {
@@ -154,7 +170,6 @@ pub(super) fn all() -> Result<Vec<Machine>, Error> {
     all.push(s390x::machine()?);
     all.extend(csky::all());
     all.extend(riscv::all()?);
-    all.extend(windows::all()?);
     Ok(all)
 }
 

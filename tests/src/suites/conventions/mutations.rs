@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use cabi::convention::{Convention, Features, Lists, PartType, PartTypes, Rule, Rules};
 use cabi::{FnAbi, Leaf, Reg, leaves};
-use cabi_verify::assembly::Question;
+use cabi_verify::places::Question;
 
 use super::machines::Machine;
 

@@ -76,46 +76,32 @@ fn any_record(sig: &FnSig, is: impl Fn(&cabi::Record) -> bool) -> bool {
     any_type(sig, |ty| ty.as_record().is_some_and(&is))
 }
 
-/// How many signatures have each of `shapes`, and whether those are enough of each.
+/// How many signatures have each of `shapes`, and whether those are enough of each; the control is that without its signatures each is missed.
 pub(super) fn report(
     shapes: &[&Shape],
     signatures: &[(&FnSig, &FnAbi)],
 ) -> (String, Result<(), String>) {
-    let counted = shapes.iter().map(|shape| {
-        let n = signatures.iter().filter(|one| shape.is_of(one)).count();
-        format!("{} {n}", shape.name)
-    });
-    let counted = counted.collect::<Vec<_>>().join(", ");
-    let rare = rare(shapes, signatures);
-    let outcome = match &rare[..] {
-        [] => without_each(shapes, signatures),
-        rare => Err(format!("too few signatures have {rare:?}: {counted}")),
+    let (mut counted, mut wrong) = (Vec::new(), Vec::new());
+    for Shape { name, has } in shapes {
+        let (with, without): (Vec<_>, Vec<_>) =
+            signatures.iter().partition(|(sig, abi)| has(sig, abi));
+        counted.push(format!("{name} {}", with.len()));
+        if is_rare(*has, signatures) {
+            wrong.push(format!("too few signatures have {name}"));
+        }
+        if !is_rare(*has, &without) {
+            wrong.push(format!("nothing shows that there are no {name}"));
+        }
+    }
+    let counted = counted.join(", ");
+    let outcome = match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{}: {counted}", wrong.join(", "))),
     };
     (counted, outcome)
 }
 
-/// The shapes that too few of the signatures have.
-fn rare(shapes: &[&Shape], signatures: &[(&FnSig, &FnAbi)]) -> Vec<&'static str> {
-    let least = signatures.len().div_ceil(FLOOR).max(1);
-    let is_rare =
-        |shape: &&&Shape| signatures.iter().filter(|one| shape.is_of(one)).count() < least;
-    let rare = shapes.iter().filter(is_rare);
-    rare.map(|shape| shape.name).collect()
-}
-
-/// The control: the lack of each shape is noticed.
-fn without_each(shapes: &[&Shape], signatures: &[(&FnSig, &FnAbi)]) -> Result<(), String> {
-    for shape in shapes {
-        let others = signatures.iter().filter(|one| !shape.is_of(one));
-        if !rare(shapes, &others.copied().collect::<Vec<_>>()).contains(&shape.name) {
-            return Err(format!("nothing shows that there are no {}", shape.name));
-        }
-    }
-    Ok(())
-}
-
-impl Shape {
-    fn is_of(&self, (sig, abi): &(&FnSig, &FnAbi)) -> bool {
-        (self.has)(sig, abi)
-    }
+fn is_rare(has: fn(&FnSig, &FnAbi) -> bool, signatures: &[(&FnSig, &FnAbi)]) -> bool {
+    let n = signatures.iter().filter(|(sig, abi)| has(sig, abi)).count();
+    n < signatures.len().div_ceil(FLOOR).max(1)
 }

@@ -1,8 +1,9 @@
 //! The cases beside those of the corpus: vectors of bools, random ones.
 
-use cabi::{BoolVector, DataModel, RecordBuilder, Type};
-use cabi_verify::case::Subject;
+use cabi::{BoolVector, DataModel, Error, RecordBuilder, Type};
+use cabi_verify::case::{Case, Subject};
 use cabi_verify::corpus::CorpusFile;
+use cabi_verify::corpus::c_text::Function;
 use cabi_verify::generate::signature_for_zig;
 
 /// Random signatures, of those libclang can read.
@@ -26,53 +27,44 @@ const LANES: [u16; 8] = [1, 8, 17, 32, 64, 65, 100, 128];
 const BEFORE: [usize; 5] = [0, 1, 4, 6, 8];
 
 /// Vectors of bools, which C's text cannot say: as arguments, with integers before and a double and a pointer after, as results, in a record, twice.
-///
-/// # Errors
-/// A message, without libclang.
-pub(crate) fn bool_vectors() -> Result<Vec<Subject>, String> {
-    let mut base = read("== f\nproves: Zig\nlong f(void);\n")?;
-    base.block.code.clear();
-    let mut asked = Vec::new();
-    let mut add = |name: String, params: Vec<Type>, ret: Type| {
-        let mut subject = base.clone();
-        for case in &mut subject.cases {
-            case.name.clone_from(&name);
-            case.prototype.params = params.iter().map(|ty| (None, ty.clone())).collect();
-            case.prototype.ret = ret.clone();
-        }
-        asked.push(subject);
-    };
-    let error = |error: cabi::Error| error.to_string();
+pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
+    let mut cases = Vec::new();
     for lanes in LANES {
-        let vector = Type::bool_vector(lanes, BoolVector::Zig).map_err(error)?;
+        let vector = Type::bool_vector(lanes, BoolVector::Zig)?;
         for before in BEFORE {
-            let params = std::iter::repeat_n(Type::U64, before);
-            let params = params.chain([vector.clone(), Type::F64, Type::PTR]);
-            add(
+            let mut params = vec![Type::U64; before];
+            params.extend([vector.clone(), Type::F64, Type::PTR]);
+            cases.push(case(
                 format!("bools-{lanes}-after-{before}"),
-                params.collect(),
+                params,
                 Type::U64,
-            );
+            ));
         }
-        add(
+        let params = vec![Type::I32];
+        cases.push(case(
             format!("bools-{lanes}-returned"),
-            vec![Type::I32],
+            params,
             vector.clone(),
-        );
-        add(
-            format!("bools-{lanes}-twice"),
-            vec![vector.clone(), Type::I8, vector.clone(), Type::I16],
-            Type::VOID,
-        );
-        let record = RecordBuilder::structure("s")
-            .field("v", vector)
-            .field("n", Type::I8);
-        let record = record.build(&DataModel::LP64).map_err(error)?;
-        add(
-            format!("bools-{lanes}-in-record"),
-            vec![Type::I64, record.clone()],
-            record,
-        );
+        ));
+        let params = vec![vector.clone(), Type::I8, vector.clone(), Type::I16];
+        cases.push(case(format!("bools-{lanes}-twice"), params, Type::VOID));
+        let record = RecordBuilder::structure("s").field("v", vector);
+        let record = record.field("n", Type::I8).build(&DataModel::LP64)?;
+        let params = vec![Type::I64, record.clone()];
+        cases.push(case(format!("bools-{lanes}-in-record"), params, record));
     }
-    Ok(asked)
+    let subject = |case: Case| {
+        let name = case.name.clone();
+        Subject::of_cases(&name, String::new(), Vec::new(), &[], vec![case])
+    };
+    Ok(cases.into_iter().map(subject).collect())
+}
+
+/// A function of these types, of which there is no text.
+pub(crate) fn case(name: String, params: Vec<Type>, ret: Type) -> Case {
+    let function = Function {
+        name: "f".to_owned(),
+        ..Function::default()
+    };
+    Case::of_types(&name, function, params, ret, None)
 }

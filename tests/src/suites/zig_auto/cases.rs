@@ -2,10 +2,9 @@
 
 use cabi::{BoolVector, DataModel, Error, Kind, RecordBuilder, Scalar, Type};
 use cabi_verify::case::Case;
-use cabi_verify::corpus::c_text::Function;
 
 use crate::suite::Result;
-use crate::suites::zig::cases as of_c;
+use crate::suites::zig::cases::{self as of_c, case};
 
 /// Kinds of values with names.
 fn kinds() -> Result<Vec<(&'static str, Type)>, Error> {
@@ -175,15 +174,4 @@ pub(super) fn of_win64() -> Vec<Case> {
         ));
     }
     asked
-}
-
-fn case(name: String, params: Vec<Type>, ret: Type) -> Case {
-    let function = Function {
-        name: "f".to_owned(),
-        attributes: String::new(),
-        result: String::new(),
-        list: String::new(),
-        params: Vec::new(),
-    };
-    Case::of_types(&name, function, params, ret, None)
 }

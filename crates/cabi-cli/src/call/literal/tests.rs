@@ -9,47 +9,50 @@ fn number(text: &str) -> Number {
     }
 }
 
-fn magnitude(text: &str) -> u128 {
-    match number(text).kind {
-        NumberKind::Int { magnitude, .. } => magnitude,
-        other => panic!("{text}: {other:?}"),
-    }
-}
-
-fn floating(text: &str) -> (String, Suffix) {
-    match number(text).kind {
-        NumberKind::Float { text, suffix } => (text, suffix),
-        other => panic!("{text}: {other:?}"),
-    }
-}
-
 #[test]
 fn integers() {
-    let texts = [
-        "0", "017", "0x1Fu", "0b101", "42ull", "'a'", "'\\x7f'", "- -7", "0u", "08",
-    ];
-    let values = [0, 15, 31, 5, 42, 97, 127, 7, 0];
-    for (text, value) in texts.iter().zip(values) {
-        assert_eq!(magnitude(text), value, "{text}");
+    for (text, value) in [
+        ("0", 0),
+        ("42", 42),
+        ("- -7", 7),
+        ("- 18446744073709551616", 1 << 64),
+    ] {
+        assert_eq!(number(text).kind, NumberKind::Int(value), "{text}");
     }
     assert!(number("-1").negative);
-    assert!(number("'\\xff'").negative, "char is signed");
-    for wrong in ["08", "0x", "1ulul", "1x", "'ab'", "''", "0b2", "1_000"] {
-        assert!(Init::parse(wrong).is_err(), "{wrong}");
+    // What clang is asked, and may refuse.
+    for text in [
+        "017",
+        "0x1Fu",
+        "42ull",
+        "'a'",
+        "08",
+        "1x",
+        "0x",
+        "1_000",
+        "1.5x",
+        "0x1.8",
+        "1e",
+        "1.2.3",
+        "1e1234567",
+    ] {
+        let other = Init::Value(Value::Other(text.into()));
+        assert_eq!(Init::parse(text), Ok(other));
     }
 }
 
 #[test]
 fn floating_constants() {
-    assert_eq!(floating("1.5L"), ("1.5".into(), Suffix::L));
-    assert_eq!(floating(".5f"), (".5".into(), Suffix::F));
-    assert_eq!(floating("1e-5"), ("1e-5".into(), Suffix::None));
-    assert_eq!(floating("0x1.8p+3f"), ("0x1.8p+3".into(), Suffix::F));
-    assert_eq!(floating("1.f16"), ("1.".into(), Suffix::F16));
-    assert_eq!(floating("2.5q"), ("2.5".into(), Suffix::F128));
-    assert_eq!(floating("-INFINITY"), ("INFINITY".into(), Suffix::None));
-    for wrong in ["1.5x", "0x1.8", "1e", "1.2.3", "1e1234567"] {
-        assert!(Init::parse(wrong).is_err(), "{wrong}");
+    for (text, expected) in [
+        ("1.5L", "1.5"),
+        (".5f", ".5"),
+        ("1e-5", "1e-5"),
+        ("0x1.8p+3f", "0x1.8p+3"),
+        ("1.f16", "1."),
+        ("2.5q", "2.5"),
+        ("-INFINITY", "INFINITY"),
+    ] {
+        assert_eq!(number(text).kind, NumberKind::Float(expected.into()));
     }
 }
 
@@ -71,10 +74,9 @@ fn everything_else() {
         text(r#"U"\xffffffff" U"é""#, 32),
         b"\xff\xff\xff\xff\xe9\0\0\0"
     );
-    for wrong in [r#""\x100""#, r#"u"a" L"b""#, r#"L"a" 1"#, "u8'\u{e9}'"] {
+    for wrong in [r#""\x100""#, r#"u"a" L"b""#, r#"L"a" 1"#] {
         assert!(Init::parse(wrong).is_err(), "{wrong}");
     }
-    assert_eq!(magnitude("u8'\\xff'"), 255);
     assert_eq!(parse("NULL"), Init::Value(Value::Null));
     assert_eq!(parse("A|B"), Init::Value(Value::Other("A|B".into())));
     assert_eq!(

@@ -28,18 +28,3 @@ fn more_flags_stand_after_the_commands_own() {
         assert!(none.vector_level().is_err());
     }
 }
-
-#[test]
-fn a_refused_side_shows_the_compilers_words() {
-    for reference in Installed::find().references {
-        let error = reference
-            .build("int f(void) { return wrong; }", &[])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("wrong") && error.contains("undeclared"),
-            "{error}"
-        );
-        reference.build("int f(void) { return 1; }", &[]).unwrap();
-    }
-}

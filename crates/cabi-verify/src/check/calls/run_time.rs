@@ -1,9 +1,11 @@
 //! Calls of signatures known at run time: an invoker calls C, and C calls a closure.
 
 use cabi::{FnSig, promote};
+use clif_cabi::cranelift_module::FuncId;
 use clif_cabi_jit::{Closure, ClosureArgs, Closures, Invoker, Invokers, VaArg};
 
-use super::{CallCase, Difference, Direction, Fault, Harness, Round, call, from_c_to};
+use super::{CallCase, Direction, Fault, Harness};
+use crate::emit::cranelift::CallVia;
 
 /// What makes the code of one direction; shared by the cases of one process as a user would share it.
 pub(super) enum Maker {
@@ -11,10 +13,14 @@ pub(super) enum Maker {
     Closures(Box<Closures>),
 }
 
-/// One side of a call.
+/// Cranelift's side of a call.
 pub(super) enum Code {
+    /// A shim that calls C.
+    Shim(usize, CallVia, FuncId),
+    /// A function that C calls.
+    Function(usize, FuncId),
     Invoker(Invoker),
-    Closure(Closure),
+    Closure(Closure<'static>),
 }
 
 impl Maker {
@@ -101,30 +107,4 @@ fn arguments(args: &ClosureArgs<'_>, va_args: &[(VaArg, usize)]) -> Vec<Vec<u8>>
         all.push(object);
     }
     all
-}
-
-impl Code {
-    /// Makes the call of one round.
-    pub(super) fn execute(
-        &self,
-        harness: &Harness<'_>,
-        plan: &CallCase,
-        round: &Round,
-    ) -> Result<(), Difference> {
-        match self {
-            Self::Invoker(invoker) => {
-                // SAFETY: an invoker takes the callee first; otherwise as a shim.
-                let run = |args, ret, callee| unsafe {
-                    let code = invoker.code().as_ptr();
-                    harness.loaded.run(code.cast(), callee, args, ret);
-                };
-                let found = call(harness, plan, plan.has_result, round, run);
-                found.map_err(|found| found.inside(&format!("by an invoker, {}", round.side())))
-            }
-            Self::Closure(closure) => {
-                let found = from_c_to(harness, plan, closure.code().cast(), round);
-                found.map_err(|found| found.inside("a closure"))
-            }
-        }
-    }
 }

@@ -27,7 +27,7 @@ pub fn ask_data(
     ask_table(reference, flags, preamble, subject, (ask_about, 2))
 }
 
-/// The same about the bytes that objects have when one of their members is 1, its type and the order of its bytes; and about whether members are signed.
+/// Asks about the bytes that objects have when one of their members is 1, its type and the order of its bytes; and about whether members are signed.
 pub fn ask_bytes(
     reference: &Reference,
     flags: &[&str],

@@ -225,7 +225,7 @@ fn difference(value: Value, pattern: &Pattern, got: Vec<u8>, why: String) -> Dif
     }
 }
 
-/// The same parts, with the bits above narrow integers unspecified.
+/// `parts`, with the bits above narrow integers unspecified.
 fn unextended(parts: &[PlacedPart]) -> Vec<PlacedPart> {
     let mut parts = parts.to_vec();
     parts

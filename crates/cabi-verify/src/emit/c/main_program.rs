@@ -1,16 +1,6 @@
 //! The `main` of a program: it makes one call after the other, which `cabi_rows` lists, and prints what both sides have written down. It needs nothing of
 //! its C library but `printf`, `fflush` and `atoi`.
 
-/// What is put before the names of what the callee sides share, where these are a file of their own.
-pub(crate) const CALLEE_FRAME: [&str; 6] = [
-    "-Dcabi_places=cabi_callee_places",
-    "-Dcabi_seen=cabi_callee_seen",
-    "-Dcabi_given=cabi_callee_given",
-    "-Dcabi_wide=cabi_callee_wide",
-    "-Dcabi_escape=cabi_callee_escape",
-    "-Dcabi_keep=cabi_callee_keep",
-];
-
 /// A call that a program makes.
 #[derive(Clone, Debug)]
 pub(crate) struct ProgramCall {

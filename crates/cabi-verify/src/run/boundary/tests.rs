@@ -140,3 +140,32 @@ fn the_thunk_calls_what_this_call_says() {
         scope.spawn(|| all(negated, |n| !n));
     });
 }
+
+#[unsafe(naked)]
+extern "C" fn flushes_to_zero() {
+    naked_asm!(
+        "sub rsp, 8",
+        "stmxcsr [rsp]",
+        "xor dword ptr [rsp], 0x8000",
+        "ldmxcsr [rsp]",
+        "add rsp, 8",
+        "ret",
+    )
+}
+
+/// Whoever has divided before, the status bits that are left of it are not what the callee changes.
+#[test]
+fn the_control_bits_of_mxcsr_are_named_without_its_status() {
+    let third = std::hint::black_box(1.0) / std::hint::black_box(3.0);
+    std::hint::black_box::<f64>(third);
+    let target = Target {
+        code: flushes_to_zero as *const u8,
+        promise: Promise::without_result(&X86_64_SYSV),
+    };
+    // SAFETY: the function takes nothing, and the thunk brings back what it changes.
+    let crossing = unsafe { call(thunk_address(), [std::ptr::null(); 3], target) };
+    let why = crossing.check("the caller", "the callee");
+    let expected =
+        "the callee changes control bits of MXCSR, which is its caller's: 0x1f80 became 0x9f80";
+    assert_eq!(why, Err(expected.to_owned()));
+}

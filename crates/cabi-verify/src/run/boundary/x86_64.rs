@@ -160,9 +160,9 @@ pub(super) fn compare(
             return Err(format!("{function} changes xmm{n}, which is its caller's"));
         }
     }
-    if (before.mxcsr ^ after.mxcsr) & !MXCSR_STATUS != 0 {
-        let [before, after] = [before.mxcsr, after.mxcsr].map(u64::from);
-        return changed("control bits of MXCSR", before, after);
+    let control = |image: &Image| u64::from(image.mxcsr & !MXCSR_STATUS);
+    if control(before) != control(after) {
+        return changed("control bits of MXCSR", control(before), control(after));
     }
     if before.x87_control != after.x87_control {
         let [before, after] = [before.x87_control, after.x87_control].map(u64::from);

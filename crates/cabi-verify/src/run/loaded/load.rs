@@ -125,6 +125,6 @@ impl LoadedCode {
                 .get::<extern "C" fn() -> *mut u8>(b"cabi_seen");
             function.map(|function| function())
         };
-        found.is_ok_and(|at| at == loaded.seen)
+        found.is_ok_and(|at| at == loaded.at.seen)
     }
 }

@@ -71,7 +71,7 @@ fn what_agrees_by_chance_is_shown_by_another_caller() {
     }
 }
 
-/// The same type as a named argument, and the same unnamed one without padding: clang agrees with itself, so a difference stays one of ours.
+/// A type of those above as a named argument, and one without padding as an unnamed one: clang agrees with itself, so a difference stays one of ours.
 #[test]
 fn nothing_is_shown_where_a_compiler_agrees_with_itself() {
     let text = "== named\nproves: nothing\npolicy: clang\n\

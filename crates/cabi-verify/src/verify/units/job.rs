@@ -173,7 +173,7 @@ impl Job<'_> {
         probe.check_in(self.direction, index, case, &abi)
     }
 
-    /// The same, of what the probe finds where it looks; what al may be is psABI's.
+    /// By an image of registers and stack, of what the probe finds where it looks; what al may be is psABI's.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn probe_what_it_sees(
         &self,

@@ -130,7 +130,7 @@ impl<'a> UnitProgram<'a> {
             .collect();
         let program = ProgramCases {
             target: self.target,
-            objects: &[&self.built.object],
+            object: &self.built.object,
             cases: &cases,
             policy: self.policy,
             convention: mistake.convention,

@@ -9,7 +9,7 @@ use crate::types::is_align;
 
 /// What a stack action asks for.
 #[derive(Clone, Copy)]
-pub(super) struct Slot {
+pub(super) struct StackSlot {
     /// Bytes that the value takes a multiple of; 0 for its own.
     size: u32,
     /// Bytes, at least; 0 for the value's own.
@@ -18,7 +18,7 @@ pub(super) struct Slot {
     shadow: &'static [Reg],
 }
 
-impl Slot {
+impl StackSlot {
     /// The slot that `rule` gives, if it is a stack action.
     pub(super) fn of(rule: &Rule) -> Option<Self> {
         match *rule {
@@ -65,7 +65,7 @@ impl Assigner<'_> {
             Outcome::Refused(why) => return Err(why),
             Outcome::Located(..) | Outcome::Nowhere => return Ok(false),
         };
-        if let Some(slot) = Slot::of(rule) {
+        if let Some(slot) = StackSlot::of(rule) {
             *place = match self.converted(rules, value, slot, ty)? {
                 Some(parts) => Place::Parts(parts),
                 None => self.block(value.group, slot)?,
@@ -87,7 +87,7 @@ impl Assigner<'_> {
     }
 
     /// Copies the whole value into the area.
-    fn block(&mut self, group: &Group, slot: Slot) -> Result<Place, NoPlace> {
+    fn block(&mut self, group: &Group, slot: StackSlot) -> Result<Place, NoPlace> {
         // Padding that has parts has no place in memory.
         if group.size == 0 && !group.parts.is_empty() {
             return Ok(Place::Ignore);
@@ -116,7 +116,7 @@ impl Assigner<'_> {
         &mut self,
         rules: &'static [Rule],
         value: &Value<'_>,
-        slot: Slot,
+        slot: StackSlot,
         ty: Option<PartType>,
     ) -> Result<Option<Placed>, NoPlace> {
         let group = value.group;
@@ -150,8 +150,8 @@ impl Assigner<'_> {
         rules: &'static [Rule],
         value: &Value<'_>,
         part: &Part,
-        (slot, ty): (Slot, Option<PartType>),
-    ) -> Result<(Slot, PartType), NoPlace> {
+        (slot, ty): (StackSlot, Option<PartType>),
+    ) -> Result<(StackSlot, PartType), NoPlace> {
         if value.group.parts.len() == 1 {
             return Ok((slot, ty.unwrap_or(part.ty)));
         }
@@ -160,7 +160,7 @@ impl Assigner<'_> {
             assigner.run(rules, value, Some(part.ty), 0)
         });
         match outcome {
-            Outcome::Whole(rule, _, Some(ty)) => Ok((Slot::of(rule).unwrap_or(slot), ty)),
+            Outcome::Whole(rule, _, Some(ty)) => Ok((StackSlot::of(rule).unwrap_or(slot), ty)),
             Outcome::Refused(why) => Err(why),
             _ => Ok((slot, part.ty)),
         }
@@ -175,7 +175,7 @@ impl Assigner<'_> {
         align: u32,
         rule: &Rule,
     ) -> Result<PlacedPart, NoPlace> {
-        let slot = Slot::of(rule).ok_or(NoPlace::TooDeep)?;
+        let slot = StackSlot::of(rule).ok_or(NoPlace::TooDeep)?;
         self.part_on_stack(part, ty.unwrap_or(part.ty), align, slot)
     }
 
@@ -186,14 +186,14 @@ impl Assigner<'_> {
         part: &Part,
         ty: PartType,
         align: u32,
-        slot: Slot,
+        slot: StackSlot,
     ) -> Result<PlacedPart, NoPlace> {
         let own = u32::from(ty.bytes()).next_power_of_two();
         let align =
             align_at(part.offset.into(), align).max(if slot.align == 0 { own } else { slot.align });
         let bytes = part.size.max(ty.bytes());
         let size = if slot.size == 0 { own } else { slot.size };
-        let slot = Slot { size, ..slot };
+        let slot = StackSlot { size, ..slot };
         let offset = self.stack(u64::from(bytes), slot, align)?;
         Ok(PlacedPart {
             part: Part { ty, ..*part },
@@ -202,7 +202,7 @@ impl Assigner<'_> {
     }
 
     /// How many bytes of a slot are before a scalar of `bytes` bytes in it.
-    fn slot_padding(&self, bytes: u64, slot: Slot) -> u64 {
+    fn slot_padding(&self, bytes: u64, slot: StackSlot) -> u64 {
         if self.frame.big_endian {
             bytes.next_multiple_of(slot.size.max(1).into()) - bytes
         } else {
@@ -211,7 +211,7 @@ impl Assigner<'_> {
     }
 
     /// Takes `bytes` bytes of the area, aligned to `align`.
-    fn stack(&mut self, bytes: u64, slot: Slot, align: u32) -> Result<u64, NoPlace> {
+    fn stack(&mut self, bytes: u64, slot: StackSlot, align: u32) -> Result<u64, NoPlace> {
         if !is_align(align.max(1)) {
             return Err(NoPlace::NoAlignment);
         }
@@ -240,7 +240,7 @@ impl Assigner<'_> {
         self.before = self.state;
         let loc = match self.run(rest, &stand_in, Some(self.pointer), 0) {
             Outcome::Located(loc, _) => loc,
-            Outcome::Whole(rule, _, ty) => match (Slot::of(rule), &pointer.parts[..]) {
+            Outcome::Whole(rule, _, ty) => match (StackSlot::of(rule), &pointer.parts[..]) {
                 (Some(slot), [part]) => {
                     let ty = ty.unwrap_or(part.ty);
                     self.part_on_stack(part, ty, pointer.align, slot)?.loc
@@ -274,7 +274,7 @@ impl Assigner<'_> {
         let in_regs = usize::from(lanes).min(regs.len());
         let on_stack = u64::from(lanes) - in_regs as u64;
         let (size, align, shadow) = (slot, slot, [].as_slice());
-        let area = Slot {
+        let area = StackSlot {
             size,
             align,
             shadow,
@@ -294,17 +294,14 @@ impl Rule {
     /// Whether this may change the type of a part, or lead to a rule that does.
     fn may_convert(&self) -> bool {
         let mut rule = self;
-        // One that guards itself ends in [`NoPlace::TooDeep`].
+        // A rule that guards itself ends in [`NoPlace::TooDeep`].
         for _ in 0..16 {
             rule = match rule {
-                Self::IfType(_, then)
-                | Self::IfWants(_, then)
-                | Self::If(_, _, then)
-                | Self::IfFlag(_, then)
-                | Self::IfNotVariadic(then)
-                | Self::IfUnnamed(then) => then,
                 Self::Promote(_) | Self::BitConvert(_) | Self::DelegateTo(_) => return true,
-                _ => return false,
+                _ => match rule.guarded() {
+                    Some(then) => then,
+                    None => return false,
+                },
             };
         }
         true

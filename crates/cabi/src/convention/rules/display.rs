@@ -21,77 +21,40 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rule = self;
         for _ in 0..MAX_GUARDS {
-            let Some(then) = rule.write_guard(f)? else {
-                return rule.write_action(f);
-            };
-            rule = then;
+            match rule {
+                Self::IfType(types, _) => write!(f, "if type in {types:?}: ")?,
+                Self::IfWants(want, _) => write!(f, "if it wants {want:?}: ")?,
+                Self::If(name, ..) => write!(f, "if {name}: ")?,
+                Self::IfFlag(flag, _) => write!(f, "if {}: ", flag.name())?,
+                Self::IfNotVariadic(_) => f.write_str("if not variadic: ")?,
+                Self::IfUnnamed(_) => f.write_str("if unnamed: ")?,
+                _ => return rule.write_action(f),
+            }
+            rule = rule.guarded().unwrap_or(rule);
         }
         f.write_str("...")
     }
 }
 
 impl Rule {
-    /// Writes the guard that this is, and gives what it guards; `None` for an action.
-    fn write_guard(&self, f: &mut fmt::Formatter<'_>) -> Result<Option<&'static Self>, fmt::Error> {
-        Ok(Some(match self {
-            Self::IfType(types, then) => {
-                write!(f, "if type in {types:?}: ")?;
-                then
-            }
-            Self::IfWants(want, then) => {
-                write!(f, "if it wants {want:?}: ")?;
-                then
-            }
-            Self::If(name, _, then) => {
-                write!(f, "if {name}: ")?;
-                then
-            }
-            Self::IfFlag(flag, then) => {
-                write!(f, "if {}: ", flag.name())?;
-                then
-            }
-            Self::IfNotVariadic(then) => {
-                f.write_str("if not variadic: ")?;
-                then
-            }
-            Self::IfUnnamed(then) => {
-                f.write_str("if unnamed: ")?;
-                then
-            }
-            _ => return Ok(None),
-        }))
-    }
-
     /// What the rule does, for which parts, and under which conditions: `first free of rax rdx for integers`.
     pub(crate) fn sentence(&self) -> String {
         let (mut action, mut types, mut conditions) = (self, String::new(), String::new());
         for _ in 0..MAX_GUARDS {
-            action = match action {
-                Self::IfType(list, then) => {
-                    types = format!(" for {}", of_types(*list));
-                    then
-                }
+            match action {
+                Self::IfType(list, _) => types = format!(" for {}", of_types(*list)),
+                Self::If(name, ..) => conditions += &format!(", if {name}"),
+                Self::IfNotVariadic(_) => conditions += ", if the function is not variadic",
+                Self::IfUnnamed(_) => conditions += ", if the argument is unnamed",
                 // What it wants is what a step before this one says.
-                Self::IfWants(_, then) => then,
-                Self::If(name, _, then) => {
-                    conditions += &format!(", if {name}");
-                    then
-                }
-                Self::IfNotVariadic(then) => {
-                    conditions += ", if the function is not variadic";
-                    then
-                }
-                Self::IfUnnamed(then) => {
-                    conditions += ", if the argument is unnamed";
-                    then
-                }
+                Self::IfWants(..) => {}
                 _ => break,
-            };
+            }
+            action = action.guarded().unwrap_or(action);
         }
         format!("{action}{types}{conditions}")
     }
 
-    /// Writes an action.
     fn write_action(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Promote(ty) => write!(f, "promote to {ty:?}"),
@@ -134,7 +97,7 @@ impl Rule {
                 write!(f, ", then slots of {slot}")
             }
             Self::Custom(name, _) => f.write_str(name),
-            // A guard, which `write_guard` has written.
+            // A guard, which `fmt` has written.
             _ => Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use super::{
     AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, check_vectors,
     float, large, last, members, short_vector,
 };
+use crate::convention::Rule::{AssignToStack, IfFlag, IfType, IfUnnamed};
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Role, Rule, Rules, VaList,
 };
@@ -18,13 +19,13 @@ use crate::types::record::is_all_padding;
 use crate::types::{Kind, Type};
 
 /// "Variadic functions [..] assign each argument to an appropriate number of 8-byte stack slots".
-const UNNAMED: Rule = Rule::IfUnnamed(&Rule::AssignToStack { size: 8, align: 8 });
+const UNNAMED: Rule = IfUnnamed(&AssignToStack { size: 8, align: 8 });
 /// A record in words, or an integer of 16 bytes. No register is left to later arguments.
-const LAST_COMPOSITES: Rule = Rule::IfFlag(ArgFlags::SPLIT, &last(8, X));
+const LAST_COMPOSITES: Rule = IfFlag(ArgFlags::SPLIT, &last(8, X));
 /// An HFA has the alignment of its elements.
-const LAST_VECTORS: Rule = Rule::IfType(FLOATS, &last(0, V));
+const LAST_VECTORS: Rule = IfType(FLOATS, &last(0, V));
 /// "Function arguments may consume slots on the stack that are not multiples of 8 bytes".
-const PACKED: Rule = Rule::AssignToStack { size: 0, align: 0 };
+const PACKED: Rule = AssignToStack { size: 0, align: 0 };
 
 /// AAPCS64 on Apple's systems.
 pub const APPLE_ARM64: Convention = Convention {

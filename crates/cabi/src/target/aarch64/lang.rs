@@ -1,34 +1,34 @@
 //! A language's own convention, between functions that one compiler makes: as [`X86_64_LANG`], in the registers that Cranelift's `tail` has.
 
 use super::{AAPCS64, FLOATS, INTS, V, X2, X3, X4, X5, X6, X7, X21};
-use crate::convention::{
-    CalleePops, Convention, Frame, FrameKind, PartType, PartTypes, Reg, Rule, Rules, Want,
-};
+use crate::convention::PartType::V128;
+use crate::convention::Rule::{AssignToReg, AssignToStack, IfType, IfWants, PassIndirect};
+use crate::convention::{CalleePops, Convention, Frame, FrameKind, PartTypes, Reg, Rules, Want};
 use crate::target::x86_64::lang::X86_64_LANG;
 
 const X: &[Reg] = &[X2, X3, X4, X5, X6, X7];
-const VECTOR: PartTypes = PartTypes::of(&[PartType::V128]);
+const VECTOR: PartTypes = PartTypes::of(&[V128]);
 
 /// A language's own convention on AArch64. No C compiler has it.
 pub const AARCH64_LANG: Convention = Convention {
     name: "lang",
     rules: Rules {
         args: &[
-            Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
-            Rule::IfType(INTS, &Rule::AssignToReg(X)),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(V)),
-            Rule::IfType(
+            IfWants(Want::Memory, &PassIndirect { align: 16 }),
+            IfType(INTS, &AssignToReg(X)),
+            IfType(FLOATS, &AssignToReg(V)),
+            IfType(
                 VECTOR,
-                &Rule::AssignToStack {
+                &AssignToStack {
                     size: 16,
                     align: 16,
                 },
             ),
-            Rule::AssignToStack { size: 8, align: 8 },
+            AssignToStack { size: 8, align: 8 },
         ],
         results: &[
-            Rule::IfType(INTS, &Rule::AssignToReg(X)),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(V)),
+            IfType(INTS, &AssignToReg(X)),
+            IfType(FLOATS, &AssignToReg(V)),
         ],
         ..X86_64_LANG.rules
     },

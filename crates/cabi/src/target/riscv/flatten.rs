@@ -3,9 +3,10 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::convention::{Classify, Extension, Group, GroupKind, Part, PartType};
+use crate::convention::PartType::{F16, F32, F64};
+use crate::convention::{Classify, Extension, Group, GroupKind, Part};
 use crate::leaf::Around;
-use crate::leaves::{Leaf, LeafKind, Leaves, Step, leaves};
+use crate::leaves::{Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::target::parts::{ATOMIC, NOT_COMPARED, decide, disputed, int, is_compared, refuse};
@@ -120,20 +121,20 @@ impl Flat {
             let n_before = self.group.parts.len();
             let inside = records.last_mut()?;
             let (element, n_before) = match step {
-                Step::Enter(inner, _) if self.is_union(inner) => return None,
-                Step::Enter(..) => {
+                WalkStep::Enter(inner, _) if self.is_union(inner) => return None,
+                WalkStep::Enter(..) => {
                     records.push(start(n_before));
                     continue;
                 }
-                Step::Leaf(leaf) if leaf.bit_field && leaf.width_bits == 0 => {
+                WalkStep::Leaf(leaf) if leaf.bit_field && leaf.width_bits == 0 => {
                     inside.has_none = true;
                     continue;
                 }
-                Step::Leaf(leaf) => {
+                WalkStep::Leaf(leaf) => {
                     self.add(&leaf, walk)?;
                     (walk.own_type(), n_before)
                 }
-                Step::Leave(inner) => (inner, records.pop()?.n_before),
+                WalkStep::Leave(inner) => (inner, records.pop()?.n_before),
             };
             let n_parts = self.group.parts.len();
             // All elements of an array are like this one, of which nothing counts.
@@ -172,11 +173,11 @@ impl Flat {
         let bytes = leaf.bytes();
         let size = bytes.end - bytes.start;
         let part = match scalar {
-            Scalar::F32 if self.flen >= 4 => Part::float(PartType::F32),
-            Scalar::F64 if self.flen >= 8 => Part::float(PartType::F64),
+            Scalar::F32 if self.flen >= 4 => Part::float(F32),
+            Scalar::F64 if self.flen >= 8 => Part::float(F64),
             _ if !is_compared(leaf.kind) => {
                 self.is_unknown = true;
-                Part::float(PartType::F16)
+                Part::float(F16)
             }
             // A pointer is no integer here, and in this gcc and clang agree.
             Scalar::Bool | Scalar::Int { .. } if size <= u64::from(self.word) => {
@@ -239,9 +240,9 @@ fn two_leaves(ty: &Type) -> Option<(Leaf, Leaf)> {
     let (mut walk, mut found) = (leaves(ty), SmallVec::<[Leaf; 2]>::new());
     while let Some(step) = walk.step() {
         match step {
-            Step::Leaf(leaf) if leaf.width_bits > 0 => found.push(leaf),
-            Step::Leave(inner) if !is_all_padding(inner) => {}
-            Step::Enter(..) => {}
+            WalkStep::Leaf(leaf) if leaf.width_bits > 0 => found.push(leaf),
+            WalkStep::Leave(inner) if !is_all_padding(inner) => {}
+            WalkStep::Enter(..) => {}
             _ => drop(walk.skip_elements()),
         }
         if found.len() > 2 {

@@ -8,9 +8,10 @@ use super::registers::{
     XMM4, XMM5, XMM6, XMM7,
 };
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
+use crate::convention::Rule::{AssignToReg, AssignToStack, IfType, IfWants, PassIndirect};
 use crate::convention::{
     CalleePops, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part,
-    PartType, PartTypes, Reg, Rule, Rules, Want,
+    PartType, PartTypes, Reg, Rules, Want,
 };
 use crate::leaves::{Leaf, LeafKind, leaves, leaves_of_one_element};
 use crate::scalar::Scalar;
@@ -27,7 +28,7 @@ const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 const MAX_BYTES: u64 = 128;
 
 /// So many scalars each have a part of their own, however small they are.
-const ALWAYS_SPLIT: usize = 4;
+const ALWAYS_SPLIT: u64 = 4;
 
 /// A language's own convention on x86-64. No C compiler has it.
 pub const X86_64_LANG: Convention = Convention {
@@ -35,24 +36,21 @@ pub const X86_64_LANG: Convention = Convention {
     rules: Rules::new(
         classify,
         &[
-            Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
-            Rule::IfType(INTS, &Rule::AssignToReg(&[RDI, RSI, RDX, RCX, R8, R9])),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
-            Rule::IfType(
+            IfWants(Want::Memory, &PassIndirect { align: 16 }),
+            IfType(INTS, &AssignToReg(&[RDI, RSI, RDX, RCX, R8, R9])),
+            IfType(FLOATS, &AssignToReg(VECTORS)),
+            IfType(
                 VECTOR,
-                &Rule::AssignToStack {
+                &AssignToStack {
                     size: 16,
                     align: 16,
                 },
             ),
-            Rule::AssignToStack { size: 8, align: 8 },
+            AssignToStack { size: 8, align: 8 },
         ],
         &[
-            Rule::IfType(
-                INTS,
-                &Rule::AssignToReg(&[RAX, RCX, RDX, RSI, RDI, R8, R9, R10]),
-            ),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
+            IfType(INTS, &AssignToReg(&[RAX, RCX, RDX, RSI, RDI, R8, R9, R10])),
+            IfType(FLOATS, &AssignToReg(VECTORS)),
         ],
     ),
     frame: Frame {
@@ -107,8 +105,7 @@ fn split(ty: &Type, group: &mut Group) -> bool {
         }
         end = bytes.end;
     }
-    let n_words = usize::try_from(ty.size().div_ceil(8)).unwrap_or(usize::MAX);
-    group.parts.len() <= n_words.max(ALWAYS_SPLIT)
+    group.parts.len() as u64 <= ty.size().div_ceil(8).max(ALWAYS_SPLIT)
 }
 
 /// The parts of one scalar or vector; `false` if it has none of its own.
@@ -151,7 +148,6 @@ fn scalar(leaf: &Leaf, group: &mut Group) -> bool {
     offset.is_multiple_of(size)
 }
 
-/// The words of `size` bytes at `offset`.
 fn words(offset: u64, size: u64, group: &mut Group) {
     for at in (0..size).step_by(8) {
         push(I64, offset + at, (size - at).min(8), group);

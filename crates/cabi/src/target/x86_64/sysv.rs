@@ -16,9 +16,8 @@ use super::registers::{
     R10, R12, R13, R14, R15, RAX, RBP, RBX, RDX, ST0, ST1, XMM0, XMM1, XMM2, XMM3,
 };
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
-use crate::convention::{
-    ArgFlags, Convention, Frame, PartTypes, Rule, Rules, VaField, VaList, Want,
-};
+use crate::convention::Rule::{AssignLanes, AssignToReg, IfFlag, IfType, IfWants, PassByVal};
+use crate::convention::{ArgFlags, Convention, Frame, PartTypes, Rules, VaField, VaList, Want};
 use crate::types::Type;
 
 const INTS: PartTypes = PartTypes::of(&[I64, I32, I8, I16]);
@@ -38,24 +37,24 @@ pub const X86_64_SYSV: Convention = Convention {
     rules: Rules {
         classify: parts::classify,
         args: &[
-            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
-            Rule::IfType(INTS, &Rule::AssignToReg(ARG_GPRS)),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(ARG_VECTORS)),
-            Rule::IfWants(
+            IfFlag(ArgFlags::NEST, &AssignToReg(&[R10])),
+            IfType(INTS, &AssignToReg(ARG_GPRS)),
+            IfType(FLOATS, &AssignToReg(ARG_VECTORS)),
+            IfWants(
                 Want::PerElement,
-                &Rule::AssignLanes {
+                &AssignLanes {
                     regs: ARG_GPRS,
                     slot: 8,
                 },
             ),
             // Memory, x87, and groups that do not fit. The end of Passing: each argument takes a multiple of 8 bytes.
-            Rule::PassByVal { size: 8, align: 8 },
+            PassByVal { size: 8, align: 8 },
         ],
         results: &[
-            Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
+            IfType(INTS, &AssignToReg(&[RAX, RDX])),
             // xmm2 and xmm3: vectors wider than their registers, where a policy splits them.
-            Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0, XMM1, XMM2, XMM3])),
-            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0, ST1])),
+            IfType(FLOATS, &AssignToReg(&[XMM0, XMM1, XMM2, XMM3])),
+            IfType(PartTypes::of(&[F80]), &AssignToReg(&[ST0, ST1])),
         ],
         choose: None,
         return_fits: None,

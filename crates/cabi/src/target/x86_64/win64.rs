@@ -12,9 +12,13 @@ use super::registers::{
 };
 use super::sysv::Class;
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
+use crate::convention::Rule::{
+    AssignToBoth, AssignToReg, AssignToRegWithShadow, AssignToStack, IfFlag, IfType, IfWants,
+    PassIndirect,
+};
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, FrameKind, Group, GroupKind, Part, PartTypes,
-    Reg, Role, Rule, Rules, VaList, Want,
+    Reg, Role, Rules, VaList, Want,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
@@ -34,37 +38,37 @@ pub const X86_64_WIN64: Convention = Convention {
     rules: Rules::new(
         classify,
         &[
-            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[R10])),
+            IfFlag(ArgFlags::NEST, &AssignToReg(&[R10])),
             // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an integer.
-            Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 16 }),
-            Rule::IfType(INTS, &Rule::AssignToRegWithShadow(GPRS, VECTORS)),
+            IfWants(Want::Memory, &PassIndirect { align: 16 }),
+            IfType(INTS, &AssignToRegWithShadow(GPRS, VECTORS)),
             // `__float128`, where it is passed in a register at all: LLVM takes it for one of System V, and the integer register of its position
             // stays free.
-            Rule::IfType(PartTypes::of(&[V128]), &Rule::AssignToReg(FLOAT128_VECTORS)),
-            Rule::IfType(
+            IfType(PartTypes::of(&[V128]), &AssignToReg(FLOAT128_VECTORS)),
+            IfType(
                 PartTypes::of(&[V128]),
-                &Rule::AssignToStack {
+                &AssignToStack {
                     size: 16,
                     align: 16,
                 },
             ),
             // A variadic function may look for a float in either register.
-            Rule::IfFlag(
+            IfFlag(
                 ArgFlags::IN_BOTH,
-                &Rule::IfType(
+                &IfType(
                     FLOATS,
-                    &Rule::AssignToBoth(&[[XMM0, RCX], [XMM1, RDX], [XMM2, R8], [XMM3, R9]]),
+                    &AssignToBoth(&[[XMM0, RCX], [XMM1, RDX], [XMM2, R8], [XMM3, R9]]),
                 ),
             ),
-            Rule::IfType(FLOATS, &Rule::AssignToRegWithShadow(VECTORS, GPRS)),
-            Rule::AssignToStack { size: 8, align: 8 },
+            IfType(FLOATS, &AssignToRegWithShadow(VECTORS, GPRS)),
+            AssignToStack { size: 8, align: 8 },
         ],
         &[
             // rdx: the upper half of a vector of one `__int128`, where that is two integers.
-            Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
-            Rule::IfType(PartTypes::of(&[V256, V512]), &Rule::AssignToReg(&[XMM0])),
-            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0])),
+            IfType(INTS, &AssignToReg(&[RAX, RDX])),
+            IfType(FLOATS, &AssignToReg(&[XMM0])),
+            IfType(PartTypes::of(&[V256, V512]), &AssignToReg(&[XMM0])),
+            IfType(PartTypes::of(&[F80]), &AssignToReg(&[ST0])),
         ],
     ),
     frame: Frame {
@@ -82,6 +86,9 @@ pub const X86_64_WIN64: Convention = Convention {
     },
 };
 
+/// Why a number or vector has no register.
+const LARGE: &str = "a number or vector of more than 8 bytes: in memory, found by a pointer";
+
 /// What `ty` asks for.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let memory = || Group::new(GroupKind::Memory, ty.size(), ty.canonical_align());
@@ -97,12 +104,18 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => {
             match scalar_part(*scalar, ty.size(), result, cx) {
                 Some(part) => part,
-                None => return Ok(memory()),
+                None => {
+                    cx.tracer.note(LARGE);
+                    return Ok(memory());
+                }
             }
         }
         Kind::Vector(vector) => match vector_part(*vector, ty.size(), result, cx) {
             Some(part) => part,
-            None => return Ok(memory()),
+            None => {
+                cx.tracer.note(LARGE);
+                return Ok(memory());
+            }
         },
         _ => match int_of(ty.size()) {
             Some(int) => Part::int(int, Extension::None),

@@ -6,13 +6,14 @@
 
 mod names;
 
-pub use self::names::{CONVENTIONS, convention, promote};
+pub use self::names::{convention, conventions, promote};
 use super::registers::{
     R8, R9, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, ST0, ST1, ST2, ST3, ST4,
     ST5, ST6, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
 };
 use super::sysv::Class;
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256};
+use crate::convention::Rule::{AssignToReg, AssignToStack, IfType};
 use crate::convention::{
     Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Reg, Rule, Rules,
 };
@@ -54,15 +55,15 @@ pub const AUTO: Convention = Convention {
     rules: Rules::new(
         classify,
         &[
-            Rule::IfType(INTS, &Rule::AssignToReg(GPRS)),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
-            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
+            IfType(INTS, &AssignToReg(GPRS)),
+            IfType(FLOATS, &AssignToReg(VECTORS)),
+            IfType(PartTypes::of(&[F80]), &AssignToReg(X87)),
             OWN_SLOT,
         ],
         &[
-            Rule::IfType(INTS, &Rule::AssignToReg(&[RAX, RDX])),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(&[XMM0])),
-            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(&[ST0])),
+            IfType(INTS, &AssignToReg(&[RAX, RDX])),
+            IfType(FLOATS, &AssignToReg(&[XMM0])),
+            IfType(PartTypes::of(&[F80]), &AssignToReg(&[ST0])),
         ],
     ),
     frame: Frame {
@@ -80,12 +81,9 @@ pub const AUTO_TRACED: Convention = Convention {
     name: "zig-auto-traced",
     rules: Rules {
         args: &[
-            Rule::IfType(
-                INTS,
-                &Rule::AssignToReg(&[RAX, RDX, RBX, RCX, RSI, RDI, R8]),
-            ),
-            Rule::IfType(FLOATS, &Rule::AssignToReg(VECTORS)),
-            Rule::IfType(PartTypes::of(&[F80]), &Rule::AssignToReg(X87)),
+            IfType(INTS, &AssignToReg(&[RAX, RDX, RBX, RCX, RSI, RDI, R8])),
+            IfType(FLOATS, &AssignToReg(VECTORS)),
+            IfType(PartTypes::of(&[F80]), &AssignToReg(X87)),
             OWN_SLOT,
         ],
         ..AUTO.rules
@@ -104,7 +102,7 @@ pub const NAKED: Convention = Convention {
 };
 
 /// The type's own size and alignment: what follows may start at the next byte.
-const OWN_SLOT: Rule = Rule::AssignToStack { size: 0, align: 0 };
+const OWN_SLOT: Rule = AssignToStack { size: 0, align: 0 };
 
 /// What `ty` asks for in `auto`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
@@ -208,7 +206,6 @@ fn other_vector(vector: Vector, bytes: u64, cx: &Classify<'_, '_>) -> Option<&'s
     }
 }
 
-/// The classifier of `naked`.
 fn refuse(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let why = "a function of Zig's `naked` takes no arguments and returns nothing";
     Err(parts::refuse(ty, why, NAKED.name))

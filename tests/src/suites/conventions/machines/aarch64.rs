@@ -4,7 +4,7 @@ use cabi::{Error, Target, aarch64};
 use cabi_verify::emulated::{Emulated, Stubs};
 
 use super::super::shapes::{FLOAT16, OF_C, VECTORS_IN_REGISTERS};
-use super::{Compiler, Machine, scalars};
+use super::{Compiler, Machine, Observed, linker, scalars};
 
 const ABSENT: &[(&str, &str)] = &[
     ("__float128", "long double"),
@@ -15,10 +15,16 @@ pub(super) fn all() -> Result<[Machine; 2], Error> {
     Ok([linux()?, apple()?])
 }
 
-const QEMU: Emulated = Emulated {
-    emulator: "qemu-aarch64",
-    stubs: Stubs::AArch64,
-};
+fn qemu(gcc: &str) -> Observed {
+    let emulated = Emulated {
+        emulator: "qemu-aarch64",
+        stubs: Stubs::AArch64,
+    };
+    Observed::Run(emulated, linker(gcc))
+}
+
+/// By strict aliasing its `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type.
+const GCC: &str = "aarch64-linux-gnu-gcc -fno-strict-aliasing";
 
 fn linux() -> Result<Machine, Error> {
     let target = Target::named("aarch64-unknown-linux-gnu")?;
@@ -26,14 +32,12 @@ fn linux() -> Result<Machine, Error> {
         absent: scalars(ABSENT, 16, 9),
         shapes: &[OF_C, &[FLOAT16, VECTORS_IN_REGISTERS]],
         compilers: vec![
-            // By strict aliasing its `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type.
-            Compiler::gcc("aarch64-linux-gnu-gcc -fno-strict-aliasing"),
+            Compiler::gcc(GCC),
             Compiler {
                 bit_int: true,
                 ..Compiler::clang("--target=aarch64-linux-gnu")
             },
         ],
-        emulated: Some(QEMU),
         equivalent: &[
             ("`if nest: ", "C has no static chain there"),
             (
@@ -45,7 +49,7 @@ fn linux() -> Result<Machine, Error> {
                 "the same",
             ),
         ],
-        ..Machine::of_c("aapcs64", &aarch64::AAPCS64, target)
+        ..Machine::of_c("aapcs64", &aarch64::AAPCS64, target, qemu(GCC))
     })
 }
 
@@ -61,7 +65,6 @@ fn apple() -> Result<Machine, Error> {
                 "--target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector",
             )
         }],
-        emulated: Some(QEMU),
         equivalent: &[
             (
                 "unnamed arguments on the stack",
@@ -72,7 +75,6 @@ fn apple() -> Result<Machine, Error> {
                 "the rule before it places integers",
             ),
         ],
-        linker: Some(Compiler::gcc("aarch64-linux-gnu-gcc")),
-        ..Machine::of_c("apple-arm64", &aarch64::APPLE_ARM64, target)
+        ..Machine::of_c("apple-arm64", &aarch64::APPLE_ARM64, target, qemu(GCC))
     })
 }

@@ -3,10 +3,10 @@
 use cabi::Target;
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::csky::{CSKY, CSKY_SOFT};
-use cabi_verify::assembly::Isa;
+use cabi_verify::places::Isa;
 
 use super::super::shapes::BY_VALUE;
-use super::{Compiler, Machine};
+use super::{Compiler, Machine, Observed};
 
 /// Words alone: the table is for targets with floats too.
 const SOFT: &[(&str, &str)] = &[
@@ -52,11 +52,15 @@ fn machine(
         compilers: vec![Compiler {
             name: "rustc's LLVM",
             llc: Some(["-mtriple=csky-unknown-linux-gnuabiv2", llc]),
-            isa: Some(Isa::CSKY),
             ..Compiler::clang(&format!("--target=csky {clang}"))
         }],
         equivalent,
-        ..Machine::of_c(name, convention, Target::CSKY_LINUX_HF)
+        ..Machine::of_c(
+            name,
+            convention,
+            Target::CSKY_LINUX_HF,
+            Observed::Read(Isa::CSKY),
+        )
     }
 }
 

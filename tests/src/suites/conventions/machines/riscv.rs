@@ -6,13 +6,12 @@ use cabi::riscv::{
     ILP32E, ILP32F, LP64, LP64D, LP64F,
 };
 use cabi::{Error, LeafKind, Target, leaves};
-use cabi_verify::assembly::Isa;
 use cabi_verify::emulated::{Emulated, Stubs};
 
 use super::super::KnownBug;
 use super::super::ir;
 use super::super::shapes::RECORDS;
-use super::{ABSENT_64, Compiler, Machine, USUAL_ABSENT, scalars};
+use super::{ABSENT_64, Compiler, Machine, Observed, USUAL_ABSENT, linker, scalars};
 
 const HARD: &[(&str, &str)] = &[
     ("`if nest: ", "C has no static chain there"),
@@ -58,12 +57,23 @@ const LINUX_32: &str = "riscv32-linux-gnu";
 const ELF_32: &str = "riscv32-unknown-elf";
 
 fn clang([triple, arch, abi]: Arch, more: &str) -> Compiler {
-    Compiler {
-        isa: Some(Isa::RISCV),
-        ..Compiler::clang(&format!(
-            "--target={triple} -march={arch} -mabi={abi} {more}"
-        ))
-    }
+    Compiler::clang(&format!(
+        "--target={triple} -march={arch} -mabi={abi} {more}"
+    ))
+}
+
+fn gcc([_, arch, abi]: Arch) -> String {
+    format!("riscv64-linux-gnu-gcc -march={arch} -mabi={abi} -mcmodel=medlow -msmall-data-limit=0")
+}
+
+/// With floats of so many bytes in registers, and so many registers of integers.
+fn qemu(arch: Arch, (floats, registers): (u8, u8)) -> Observed {
+    let (emulator, word) = match arch[0] {
+        LINUX_64 => ("qemu-riscv64", 8),
+        _ => ("qemu-riscv32", 4),
+    };
+    let stubs = Stubs::RiscV(word, floats, registers);
+    Observed::Run(Emulated { emulator, stubs }, linker(&gcc(arch)))
 }
 
 fn target([triple, ..]: Arch) -> Result<Target, Error> {
@@ -73,21 +83,17 @@ fn target([triple, ..]: Arch) -> Result<Target, Error> {
     })
 }
 
-/// An ABI of C, with floats of so many bytes in registers, and so many registers of integers.
+/// An ABI of C.
 fn abi(
     convention: &'static Convention,
     arch: Arch,
-    (floats, registers): (u8, u8),
+    registers: (u8, u8),
     equivalent: &'static [(&'static str, &'static str)],
 ) -> Result<Machine, Error> {
-    let [triple, extensions, name] = arch;
-    let (absent, emulator, word) = match triple {
-        LINUX_64 => (ABSENT_64, "qemu-riscv64", 8),
-        _ => (USUAL_ABSENT, "qemu-riscv32", 4),
+    let absent = match arch[0] {
+        LINUX_64 => ABSENT_64,
+        _ => USUAL_ABSENT,
     };
-    let gcc = format!(
-        "riscv64-linux-gnu-gcc -march={extensions} -mabi={name} -mcmodel=medlow -msmall-data-limit=0"
-    );
     Ok(Machine {
         absent: scalars(absent, 16, 9),
         compilers: vec![
@@ -95,15 +101,10 @@ fn abi(
                 bugs: CLANG_BUGS,
                 ..clang(arch, "")
             },
-            // It shifts and masks what is misaligned, which is not followed.
-            Compiler::gcc(&gcc),
+            Compiler::gcc(&gcc(arch)),
         ],
-        emulated: Some(Emulated {
-            emulator,
-            stubs: Stubs::RiscV(word, floats, registers),
-        }),
         equivalent,
-        ..Machine::of_c(name, convention, target(arch)?)
+        ..Machine::of_c(arch[2], convention, target(arch)?, qemu(arch, registers))
     })
 }
 
@@ -112,6 +113,7 @@ fn fast(
     name: &'static str,
     convention: &'static Convention,
     arch: Arch,
+    registers: (u8, u8),
     equivalent: &'static [(&'static str, &'static str)],
 ) -> Result<Machine, Error> {
     Ok(Machine {
@@ -119,7 +121,7 @@ fn fast(
         shapes: &[&[RECORDS]],
         compilers: vec![clang(arch, "-x ir")],
         equivalent,
-        ..Machine::of_c(name, convention, target(arch)?)
+        ..Machine::of_c(name, convention, target(arch)?, qemu(arch, registers))
     })
 }
 
@@ -127,13 +129,13 @@ fn fast(
 pub(super) fn all() -> Result<[Machine; 14], Error> {
     let fast_hard = &HARD[2..];
     Ok([
-        fast("riscv32-fastcc", &FAST_32, [LINUX_32, "rv32gc", "ilp32d"], fast_hard)?,
-        fast("riscv32f-fastcc", &FAST_32F, [LINUX_32, "rv32imafc", "ilp32f"], fast_hard)?,
-        fast("riscv32-soft-fastcc", &FAST_32_SOFT, [LINUX_32, "rv32imac", "ilp32"], FAST_SOFT)?,
-        fast("riscv32e-fastcc", &FAST_32E, [ELF_32, "rv32emac", "ilp32e"], FAST_SOFT)?,
-        fast("riscv64-fastcc", &FAST_64, [LINUX_64, "rv64gc", "lp64d"], fast_hard)?,
-        fast("riscv64f-fastcc", &FAST_64F, [LINUX_64, "rv64imafc", "lp64f"], fast_hard)?,
-        fast("riscv64-soft-fastcc", &FAST_64_SOFT, [LINUX_64, "rv64imac", "lp64"], FAST_SOFT)?,
+        fast("riscv32-fastcc", &FAST_32, [LINUX_32, "rv32gc", "ilp32d"], (8, 8), fast_hard)?,
+        fast("riscv32f-fastcc", &FAST_32F, [LINUX_32, "rv32imafc", "ilp32f"], (4, 8), fast_hard)?,
+        fast("riscv32-soft-fastcc", &FAST_32_SOFT, [LINUX_32, "rv32imac", "ilp32"], (0, 8), FAST_SOFT)?,
+        fast("riscv32e-fastcc", &FAST_32E, [ELF_32, "rv32emac", "ilp32e"], (0, 6), FAST_SOFT)?,
+        fast("riscv64-fastcc", &FAST_64, [LINUX_64, "rv64gc", "lp64d"], (8, 8), fast_hard)?,
+        fast("riscv64f-fastcc", &FAST_64F, [LINUX_64, "rv64imafc", "lp64f"], (4, 8), fast_hard)?,
+        fast("riscv64-soft-fastcc", &FAST_64_SOFT, [LINUX_64, "rv64imac", "lp64"], (0, 8), FAST_SOFT)?,
         abi(&LP64D, [LINUX_64, "rv64gc", "lp64d"], (8, 8), HARD)?,
         abi(&LP64F, [LINUX_64, "rv64imafc", "lp64f"], (4, 8), HARD)?,
         abi(&LP64, [LINUX_64, "rv64imac", "lp64"], (0, 8), SOFT)?,

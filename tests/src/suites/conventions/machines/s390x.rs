@@ -4,22 +4,24 @@ use cabi::{Error, Target, s390x};
 use cabi_verify::emulated::{Emulated, Stubs};
 
 use super::super::shapes::WITHOUT_VECTORS;
-use super::{ABSENT_64, Compiler, Machine, scalars};
+use super::{ABSENT_64, Compiler, Machine, Observed, linker, scalars};
 
 pub(super) fn machine() -> Result<Machine, Error> {
+    const GCC: &str = "s390x-linux-gnu-gcc -march=zEC12";
     let target = Target::named("s390x-unknown-linux-gnu")?;
+    let emulated = Emulated {
+        emulator: "qemu-s390x",
+        stubs: Stubs::S390X,
+    };
+    let observed = Observed::Run(emulated, linker(GCC));
     Ok(Machine {
         // Beyond 8 bytes of alignment clang's copies are on a stack of unknown alignment.
         absent: scalars(ABSENT_64, 8, 6),
         shapes: &[WITHOUT_VECTORS],
         compilers: vec![
-            Compiler::gcc("s390x-linux-gnu-gcc -march=zEC12"),
+            Compiler::gcc(GCC),
             Compiler::clang("--target=s390x-linux-gnu -march=zEC12"),
         ],
-        emulated: Some(Emulated {
-            emulator: "qemu-s390x",
-            stubs: Stubs::S390X,
-        }),
         equivalent: &[
             (
                 "promote to I64`",
@@ -30,6 +32,6 @@ pub(super) fn machine() -> Result<Machine, Error> {
                 "the rule before it places integers",
             ),
         ],
-        ..Machine::of_c("s390x", &s390x::S390X, target)
+        ..Machine::of_c("s390x", &s390x::S390X, target, observed)
     })
 }

@@ -1,9 +1,9 @@
 //! XCore: clang, for C and for what C has no words for.
 
 use cabi::{Target, xcore};
-use cabi_verify::assembly::Isa;
+use cabi_verify::places::Isa;
 
-use super::{Compiler, Machine};
+use super::{Compiler, Machine, Observed};
 use crate::suites::conventions::ir;
 use crate::suites::conventions::shapes::{RECORDS, VARIADIC};
 
@@ -18,10 +18,9 @@ pub(super) fn all() -> [Machine; 2] {
 /// What C has words for.
 fn of_c() -> Machine {
     Machine {
-        compilers: vec![Compiler {
-            isa: Some(Isa::XCORE),
-            ..Compiler::clang("--target=xcore")
-        }],
+        compilers: vec![Compiler::clang(
+            "--target=xcore -mllvm -stop-after=finalize-isel -mllvm -simplify-mir",
+        )],
         equivalent: &[
             (
                 "`if nest: first free of r11`",
@@ -43,7 +42,12 @@ fn of_c() -> Machine {
                 "a word is promoted to a word",
             ),
         ],
-        ..Machine::of_c("xcore", &xcore::XCORE, Target::XCORE)
+        ..Machine::of_c(
+            "xcore",
+            &xcore::XCORE,
+            Target::XCORE,
+            Observed::Read(Isa::XCORE),
+        )
     }
 }
 
@@ -54,10 +58,9 @@ fn of_ir() -> Machine {
         convention: &xcore::XCORE_VALUES,
         signatures: ir::VALUES,
         shapes: &[&[VARIADIC, RECORDS]],
-        compilers: vec![Compiler {
-            isa: Some(Isa::XCORE),
-            ..Compiler::clang("--target=xcore -x ir")
-        }],
+        compilers: vec![Compiler::clang(
+            "--target=xcore -x ir -mllvm -stop-after=finalize-isel -mllvm -simplify-mir",
+        )],
         equivalent: &[
             ("if it wants Memory", "no value here is in memory"),
             (WITHOUT_TYPE, "every part is a word then"),

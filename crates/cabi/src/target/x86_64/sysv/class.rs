@@ -81,7 +81,6 @@ impl fmt::Display for Class {
 
 /// The classes that a leaf has by nature.
 pub(super) struct Natural {
-    /// The eightbytes that it is in.
     pub(super) eightbytes: Range<usize>,
     /// The class of the first of them.
     pub(super) first: Class,

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::class::{Class, MAX_EIGHTBYTES, Natural};
-use super::psabi::merge;
+use super::psabi::{merge, merge_by};
 use crate::convention::Classify;
 use crate::leaf::Leaf;
 
@@ -51,8 +51,8 @@ impl Classes {
 
     /// How many bytes of eightbyte `i` are used, or are padding before one that is; 1 for an array of no elements, which has a class here and there.
     #[inline]
-    pub(super) fn used(&self, i: usize) -> u8 {
-        let byte = self.used.checked_shr(first_bit(i)).unwrap_or(0) & 0xff;
+    pub(super) fn used(&self, i: u8) -> u8 {
+        let byte = self.used.checked_shr(8 * u32::from(i)).unwrap_or(0) & 0xff;
         u8::try_from((byte | 1).ilog2() + 1).unwrap_or(8)
     }
 
@@ -129,9 +129,9 @@ impl Classes {
 /// Merges the class `own` of a leaf into `class`, that of eightbyte `i`.
 #[inline]
 fn merge_in(i: usize, class: &mut Class, own: Class, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-    let before = *class;
-    *class = merge(before, own);
-    cx.tracer.merge(leaf, i, before, own, *class);
+    let (after, letter) = merge_by(*class, own);
+    cx.tracer.merge((leaf, i), letter, (*class, own), after);
+    *class = after;
 }
 
 /// A bit for each byte before byte `end` of a value.
@@ -142,11 +142,12 @@ fn bytes_before(end: u64) -> u64 {
 
 /// The bit of the first byte of eightbyte `i`.
 fn first_bit(i: usize) -> u32 {
+    debug_assert!(i <= MAX_EIGHTBYTES, "values have 64 bytes: {i}");
     u32::try_from(i.saturating_mul(8)).unwrap_or(u32::MAX)
 }
 
-/// The eightbyte that byte `offset` is in.
-fn eightbyte(offset: u64) -> usize {
+/// The eightbyte that byte `offset` is in; of a byte further away than a `usize` counts, one that no value in registers has.
+pub(super) fn eightbyte(offset: u64) -> usize {
     usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)
 }
 

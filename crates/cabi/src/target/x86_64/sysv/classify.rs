@@ -8,7 +8,7 @@ use super::class::{Class::ComplexX87, Stop};
 use super::classes::Classes;
 use super::{psabi, quirks};
 use crate::convention::Classify;
-use crate::leaves::{Leaves, Step, leaves};
+use crate::leaves::{Leaves, WalkStep, leaves};
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::record::has_wide_leaf;
@@ -62,7 +62,7 @@ fn merge_leaves(
     let mut inside = 0_u32;
     while let Some(ref step) = walk.step() {
         match step {
-            Step::Leaf(leaf) => match quirks::undisputed(leaf, ty, cx) {
+            WalkStep::Leaf(leaf) => match quirks::undisputed(leaf, ty, cx) {
                 Some(class) => {
                     // The elements of an array of scalars all have the class of the first.
                     let bytes = leaf.offset_bits / 8..walk.skip_scalars(leaf);
@@ -74,14 +74,14 @@ fn merge_leaves(
                 }
             },
             // Other records inside `ty` need no cleanup: rule 5 applies to more than 16 bytes, and to leaves of more than 64 bits.
-            Step::Enter(record, offset)
+            WalkStep::Enter(record, offset)
                 if (record.size() > 16 || has_wide_leaf(ty)) && !quirks::skips(walk, cx) =>
             {
                 merge_record(walk, (record, *offset), ty, classes, cx)?;
             }
-            Step::Enter(..) => inside += 1,
-            Step::Leave(_) if inside == 0 => break,
-            Step::Leave(_) => inside -= 1,
+            WalkStep::Enter(..) => inside += 1,
+            WalkStep::Leave(_) if inside == 0 => break,
+            WalkStep::Leave(_) => inside -= 1,
         }
     }
     Ok(())

@@ -5,9 +5,10 @@ use super::classes::{Classes, Shape};
 use super::{classify, quirks};
 use crate::convention::PartType::{F16, F32, F64, F80, I64, V128, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
+use crate::scalar::Scalar;
 use crate::target::parts::{scalar_float, scalar_int};
-use crate::types::Type;
 use crate::types::error::Error;
+use crate::types::{Kind, Type};
 
 /// What `ty` asks for.
 pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
@@ -48,6 +49,9 @@ fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> 
             false
         }
     };
+    if cx.tracer.is_on() && matches!(passed.kind(), Kind::Complex(Scalar::F80)) {
+        cx.tracer.note("a complex long double is ComplexX87: as an argument in memory, as a result in st0 and st1");
+    }
     let wide = in_parts && add_parts(&mut group, &classes, cx);
     quirks::group(ty, passed, wide, &mut group, cx)?;
     if group.kind == GroupKind::Ignore {
@@ -75,7 +79,7 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
     let (mut i, mut wide) = (0, false);
     while let Some(class) = at(i) {
         let offset = 8 * i;
-        let used = classes.used(usize::from(i));
+        let used = classes.used(i);
         let mut n = 1_u8;
         let (bank, ty, bytes) = match class {
             Integer => (Bank::Int, I64, used),

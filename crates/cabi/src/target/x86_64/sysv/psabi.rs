@@ -81,17 +81,23 @@ pub(super) fn class_of_vector(bytes: u64, cx: &mut Classify<'_, '_>) -> Result<C
     Err(Stop::memory(why, cx))
 }
 
-/// Rule 4: the class of an eightbyte that two fields share. The arms are its letters, (a) to (f).
+/// Rule 4: the class of an eightbyte that two fields share, and the letter that says so.
+#[inline]
+pub(super) fn merge_by(a: Class, b: Class) -> (Class, char) {
+    match (a, b) {
+        _ if a == b => (a, 'a'),
+        (NoClass, other) | (other, NoClass) => (other, 'b'),
+        (Memory, _) | (_, Memory) => (Memory, 'c'),
+        (Integer, _) | (_, Integer) => (Integer, 'd'),
+        (X87 | X87Up | ComplexX87, _) | (_, X87 | X87Up | ComplexX87) => (Memory, 'e'),
+        _ => (Sse, 'f'),
+    }
+}
+
+/// [`merge_by`] without the letter.
 #[inline]
 pub(super) fn merge(a: Class, b: Class) -> Class {
-    match (a, b) {
-        _ if a == b => a,
-        (NoClass, other) | (other, NoClass) => other,
-        (Memory, _) | (_, Memory) => Memory,
-        (Integer, _) | (_, Integer) => Integer,
-        (X87 | X87Up | ComplexX87, _) | (_, X87 | X87Up | ComplexX87) => Memory,
-        _ => Sse,
-    }
+    merge_by(a, b).0
 }
 
 /// Whether rule 5 changes nothing: so it is for most values.

@@ -18,7 +18,6 @@ use crate::types::error::Error;
 use crate::types::record::{has_wide_leaf, is_all_padding};
 use crate::types::{Kind, Type};
 
-/// The convention's name.
 pub(super) const CONVENTION: &str = "x86-64 System V";
 
 /// A value as a whole, before its leaves are looked at.
@@ -201,8 +200,7 @@ fn is_one_float(vector: Vector, cx: &mut Classify<'_, '_>) -> bool {
 
 /// Whether this is a vector of `__int128` that is passed in memory for its size ([`Policy::WIDE_INT128_VECTORS_IN_MEMORY`], gcc and clang).
 fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool {
-    let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
-    bytes > 16 && int128 && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY)
+    bytes > 16 && vector.lane.is_int128() && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY)
 }
 
 /// The merged classes of `ty`, a value or a record inside one, before the cleanup; not asked of one or two eightbytes that are `Integer`, `Sse` or

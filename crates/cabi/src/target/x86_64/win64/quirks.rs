@@ -69,7 +69,7 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
 /// slot of the stack, unless it is passed by reference; as a result it is nothing.
 ///
 /// # Errors
-/// One without a parameter: callers give it a position, and `va_arg` skips none.
+/// A record without a parameter: callers give it a position, and `va_arg` skips none.
 fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let group = |int| Group::new(GroupKind::Registers, 0, 8).with(Part::int(int, Extension::None));
     match cx.role {
@@ -121,12 +121,11 @@ pub(super) fn one_lane_part(
 
 /// Whether `ty` is an integer of 16 bytes that LLVM takes apart: clang passes `__int128` by reference, but not what it does not take for that.
 fn is_two_integers(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
-    let is_int128 = |scalar| matches!(scalar, Scalar::Int { bits: 128, .. });
     match ty.kind() {
-        Kind::Vector(vector) if vector.lanes == 1 && is_int128(vector.lane) => {
+        Kind::Vector(vector) if vector.lanes == 1 && vector.lane.is_int128() => {
             cx.choose(Policy::WIN64_ONE_LANE_VECTORS_AS_LANES)
         }
-        Kind::Scalar(scalar) if ty.is_atomic() && is_int128(*scalar) => {
+        Kind::Scalar(scalar) if ty.is_atomic() && scalar.is_int128() => {
             cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY)
         }
         _ => false,
@@ -147,12 +146,7 @@ fn two_integers(ty: &Type) -> Group {
 /// clang's callers pass `__float128` in a vector register, and half of it in an integer register that may be another argument's; its `va_arg`
 /// looks for an address.
 fn refuse_variadic_float128(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
-    let variadic = match cx.role {
-        Role::Named => cx.variadic,
-        Role::Unnamed => true,
-        Role::Result => false,
-    };
-    if variadic && cx.policy.has(Policy::WIN64_FLOAT128_IN_SSE) {
+    if cx.is_argument_of_variadic() && cx.policy.has(Policy::WIN64_FLOAT128_IN_SSE) {
         let why = "clang's callers pass a __float128 to variadic functions where its callees do not look for it, and over other arguments";
         return Err(unsupported(ty, why));
     }
@@ -171,7 +165,7 @@ fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result
         return refuse_variadic_float128(ty, cx);
     }
     let size = ty.size();
-    let int128 = matches!(vector.lane, Scalar::Int { bits: 128, .. });
+    let int128 = vector.lane.is_int128();
     let by_reference = match vector.lanes {
         1 => matches!(vector.lane, Scalar::F16 | Scalar::BF16),
         _ => size <= 8,

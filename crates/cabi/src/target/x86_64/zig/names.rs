@@ -10,99 +10,32 @@ use crate::types::Type;
 use crate::types::error::Error;
 
 /// The members of `std.builtin.CallingConvention` in their order.
-pub const CONVENTIONS: &[&str] = &[
-    "auto",
-    "async",
-    "naked",
-    "inline",
-    "x86_64_sysv",
-    "x86_64_win",
-    "x86_64_regcall_v3_sysv",
-    "x86_64_regcall_v4_win",
-    "x86_64_vectorcall",
-    "x86_64_interrupt",
-    "x86_sysv",
-    "x86_win",
-    "x86_stdcall",
-    "x86_fastcall",
-    "x86_thiscall",
-    "x86_thiscall_mingw",
-    "x86_regcall_v3",
-    "x86_regcall_v4_win",
-    "x86_vectorcall",
-    "x86_interrupt",
-    "aarch64_aapcs",
-    "aarch64_aapcs_darwin",
-    "aarch64_aapcs_win",
-    "aarch64_vfabi",
-    "aarch64_vfabi_sve",
-    "arm_aapcs",
-    "arm_aapcs_vfp",
-    "arm_interrupt",
-    "mips64_n64",
-    "mips64_n32",
-    "mips64_interrupt",
-    "mips_o32",
-    "mips_interrupt",
-    "riscv64_lp64",
-    "riscv64_lp64_v",
-    "riscv64_interrupt",
-    "riscv32_ilp32",
-    "riscv32_ilp32_v",
-    "riscv32_interrupt",
-    "sparc64_sysv",
-    "sparc_sysv",
-    "powerpc64_elf",
-    "powerpc64_elf_altivec",
-    "powerpc64_elf_v2",
-    "powerpc_sysv",
-    "powerpc_sysv_altivec",
-    "powerpc_aix",
-    "powerpc_aix_altivec",
-    "wasm_mvp",
-    "arc_sysv",
-    "avr_gnu",
-    "avr_builtin",
-    "avr_signal",
-    "avr_interrupt",
-    "bpf_std",
-    "csky_sysv",
-    "csky_interrupt",
-    "hexagon_sysv",
-    "hexagon_sysv_hvx",
-    "lanai_sysv",
-    "loongarch64_lp64",
-    "loongarch32_ilp32",
-    "m68k_sysv",
-    "m68k_gnu",
-    "m68k_rtd",
-    "m68k_interrupt",
-    "msp430_eabi",
-    "or1k_sysv",
-    "propeller_sysv",
-    "s390x_sysv",
-    "s390x_sysv_vx",
-    "ve_sysv",
-    "xcore_xs1",
-    "xcore_xs2",
-    "xtensa_call0",
-    "xtensa_windowed",
-    "amdgcn_device",
-    "amdgcn_kernel",
-    "amdgcn_cs",
-    "nvptx_device",
-    "nvptx_kernel",
-    "spirv_device",
-    "spirv_kernel",
-    "spirv_fragment",
-    "spirv_vertex",
-];
+const NAMES: &str = "\
+    auto async naked inline x86_64_sysv x86_64_win x86_64_regcall_v3_sysv x86_64_regcall_v4_win \
+    x86_64_vectorcall x86_64_interrupt x86_sysv x86_win x86_stdcall x86_fastcall x86_thiscall \
+    x86_thiscall_mingw x86_regcall_v3 x86_regcall_v4_win x86_vectorcall x86_interrupt \
+    aarch64_aapcs aarch64_aapcs_darwin aarch64_aapcs_win aarch64_vfabi aarch64_vfabi_sve \
+    arm_aapcs arm_aapcs_vfp arm_interrupt mips64_n64 mips64_n32 mips64_interrupt mips_o32 \
+    mips_interrupt riscv64_lp64 riscv64_lp64_v riscv64_interrupt riscv32_ilp32 riscv32_ilp32_v \
+    riscv32_interrupt sparc64_sysv sparc_sysv powerpc64_elf powerpc64_elf_altivec \
+    powerpc64_elf_v2 powerpc_sysv powerpc_sysv_altivec powerpc_aix powerpc_aix_altivec wasm_mvp \
+    arc_sysv avr_gnu avr_builtin avr_signal avr_interrupt bpf_std csky_sysv csky_interrupt \
+    hexagon_sysv hexagon_sysv_hvx lanai_sysv loongarch64_lp64 loongarch32_ilp32 m68k_sysv \
+    m68k_gnu m68k_rtd m68k_interrupt msp430_eabi or1k_sysv propeller_sysv s390x_sysv \
+    s390x_sysv_vx ve_sysv xcore_xs1 xcore_xs2 xtensa_call0 xtensa_windowed amdgcn_device \
+    amdgcn_kernel amdgcn_cs nvptx_device nvptx_kernel spirv_device spirv_kernel spirv_fragment \
+    spirv_vertex";
+
+/// The names of all calling conventions that Zig has, in the order of `std.builtin.CallingConvention`.
+pub fn conventions() -> impl Iterator<Item = &'static str> {
+    NAMES.split(' ')
+}
 
 /// The convention that Zig calls `name`: `auto`, `naked`, `x86_64_sysv` and `x86_64_win`. In a compilation with error tracing `auto` is
 /// [`AUTO_TRACED`](super::AUTO_TRACED), which no name tells.
 ///
 /// # Errors
-/// [`Error::UnknownConvention`] for every other of [`CONVENTIONS`], and for what is none of them.
+/// [`Error::UnknownConvention`] for every other of [`conventions`], and for what is none of them.
 ///
 /// # Example
 /// ```
@@ -123,7 +56,7 @@ pub fn convention(name: &str) -> Result<&'static Convention, Error> {
             "Zig has another calling convention of this name on each target: ask for that one, or a `Target`"
         }
         "inline" => "a function that Zig puts in its callers' place is not called",
-        _ if CONVENTIONS.contains(&name) => {
+        _ if conventions().any(|known| known == name) => {
             "no table is written for this calling convention of Zig's"
         }
         _ => "Zig has no calling convention of this name",

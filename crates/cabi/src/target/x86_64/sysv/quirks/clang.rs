@@ -11,7 +11,7 @@ use super::super::registers::ARG_GPRS;
 use super::unsupported;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Role};
-use crate::leaves::{Around, Frame, Leaf, LeafKind, Leaves, Step, leaves};
+use crate::leaves::{Aggregate, Around, Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::target::parts::extension;
@@ -116,7 +116,7 @@ pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> 
         Kind::Array(array) => ty.size() > 16 && array.len > Some(1),
         _ => false,
     };
-    let around = |(outer, inner): (&Frame<'_>, &Frame<'_>)| {
+    let around = |(outer, inner): (&Aggregate<'_>, &Aggregate<'_>)| {
         let from_outside = inner.around.any(Around::ATOMIC) || inner.around.any(Around::MISALIGNED);
         outer.ty.is_union() && is_wide(inner.ty) && !from_outside
     };
@@ -166,12 +166,11 @@ fn only_unions_are_padded(ty: &Type) -> bool {
         }
         _ => true,
     };
-    let several =
-        |frame: &Frame<'_>| matches!(frame.ty.kind(), Kind::Array(array) if array.len != Some(1));
+    let several = |frame: &Aggregate<'_>| matches!(frame.ty.kind(), Kind::Array(array) if array.len != Some(1));
     let mut walk = leaves(ty);
     let mut all = fills(ty);
     while let Some(step) = walk.step() {
-        if let Step::Enter(inner, _) = step {
+        if let WalkStep::Enter(inner, _) = step {
             all &= walk.path().any(several) || fills(inner);
         }
     }
@@ -197,10 +196,7 @@ pub(super) fn refuse_int128_vectors(
     group: &Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Error> {
-    let is_int128 = |leaf: Leaf| {
-        let lane = |vector: Vector| matches!(vector.lane, Scalar::Int { bits: 128, .. });
-        matches!(leaf.kind, LeafKind::Vector(vector) if lane(vector))
-    };
+    let is_int128 = |leaf: Leaf| matches!(leaf.kind, LeafKind::Vector(v) if v.lane.is_int128());
     if group.kind == GroupKind::Registers
         && leaves(ty).any(is_int128)
         && cx.choose(Policy::INT128_VECTORS_IN_GPR)
@@ -211,10 +207,11 @@ pub(super) fn refuse_int128_vectors(
     Ok(())
 }
 
-/// Narrow integers are extended in results too ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
+/// Narrow integers, and no `_Bool`, are extended in results too ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
 pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if let (Some(scalar), [part]) = (ty.as_scalar(), group.parts.as_mut_slice())
         && matches!(part.ty, I8 | I16)
+        && scalar != Scalar::Bool
         && cx.choose(Policy::NARROW_RESULTS_EXTENDED)
     {
         part.extension = extension(scalar);
@@ -278,12 +275,10 @@ pub(super) fn move_wide_vector_of_variadic(
 ) {
     let mut parts = group.parts.iter();
     let wide = parts.any(|part| matches!(part.ty, V256 | V512));
-    let variadic = match cx.role {
-        Role::Named => cx.variadic,
-        Role::Unnamed => true,
-        Role::Result => false,
-    };
-    if wide && variadic && cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY) {
+    if wide
+        && cx.is_argument_of_variadic()
+        && cx.choose(Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY)
+    {
         cx.tracer
             .memory("variadic functions take vectors wider than 16 bytes in memory");
         // What stays a vector to LLVM is aligned to its size.
@@ -304,7 +299,7 @@ pub(super) fn move_wide_vector_of_variadic(
 /// clang's front end takes a wide vector of `__int128` for a result in registers, its back end for one in memory
 /// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn note_int128_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
-    let int128 = matches!(ty.kind(), Kind::Vector(vector) if is_int128(vector.lane));
+    let int128 = matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128());
     if int128 && group.kind == GroupKind::Memory && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
     {
         group.word |= COUNTED_AS_SSE;
@@ -314,13 +309,9 @@ pub(super) fn note_int128_vector_result(ty: &Type, group: &mut Group, cx: &Class
 /// An `__int128` that finds one register free leaves it unused by later arguments too ([`Policy::INT128_USES_UP_INTEGER_REGISTERS`]). clang passes a
 /// transparent union that finds no registers as a record in memory, whatever its first member is.
 pub(super) fn exhaust_registers(declared: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
-    let int128 = declared.as_scalar().is_some_and(is_int128);
+    let int128 = declared.as_scalar().is_some_and(Scalar::is_int128);
     if int128 && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {
         group.exhausts = ARG_GPRS;
         group.word |= EXHAUSTS;
     }
-}
-
-fn is_int128(scalar: Scalar) -> bool {
-    matches!(scalar, Scalar::Int { bits: 128, .. })
 }

@@ -1,12 +1,12 @@
 //! What gcc does besides the psABI: arrays by their first element, arrays of no elements, unnamed bit-fields, parts of vectors and complex numbers.
 
 use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
-use super::super::classes::Adds;
+use super::super::classes::{Adds, eightbyte};
 use super::super::psabi::merge;
 use super::unsupported;
 use crate::convention::{Classify, Group, GroupKind, Role};
 use crate::leaves::{
-    Around, Frame, Leaf, LeafKind, Leaves, holds_records, leaves, leaves_of_absent,
+    Aggregate, Around, Leaf, LeafKind, Leaves, holds_records, leaves, leaves_of_absent,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
@@ -74,7 +74,6 @@ fn go_by_first_element(cx: &mut Classify<'_, '_>) -> bool {
     !cx.policy.has(Policy::ARRAYS_ARE_INTEGER) && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT)
 }
 
-/// An array of records.
 #[derive(Clone, Copy)]
 struct RecordArray {
     /// Its first byte.
@@ -86,7 +85,7 @@ struct RecordArray {
 }
 
 impl RecordArray {
-    fn of(frame: &Frame<'_>) -> Option<Self> {
+    fn of(frame: &Aggregate<'_>) -> Option<Self> {
         match frame.ty.kind() {
             Kind::Array(array) if array.len > Some(1) && holds_records(&array.elem) => Some(Self {
                 offset: frame.offset,
@@ -101,8 +100,8 @@ impl RecordArray {
     /// The eightbytes that repeat eightbyte `i` of the first element in the later ones.
     fn repeats(&self, i: usize) -> impl Iterator<Item = usize> {
         let start = self.offset % 8;
-        let words = |bytes: u64| usize::try_from((start + bytes).div_ceil(8)).unwrap_or(usize::MAX);
-        let first = usize::try_from(self.offset / 8).unwrap_or(usize::MAX);
+        let words = |bytes: u64| eightbyte(start + bytes + 7);
+        let first = eightbyte(self.offset);
         let end = first.saturating_add(words(self.size)).min(MAX_EIGHTBYTES);
         let step = words(self.elem).max(1);
         (i.saturating_add(step)..end).step_by(step)
@@ -129,7 +128,7 @@ pub(super) fn zero_length_array(
         let why = "rule 5(c): an array of no elements, one of which is in more than two eightbytes";
         return Err(Stop::memory(why, cx));
     }
-    let here = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
+    let here = eightbyte(leaf.offset_bits / 8);
     let mut adds = Adds::NOTHING;
     let mut absent = leaves_of_absent(elem, leaf);
     while let Some(inner) = absent.next() {
@@ -216,7 +215,7 @@ pub(super) fn lose_half(
     cx: &mut Classify<'_, '_>,
 ) {
     if is_one_int128(leaf.kind) && cx.choose(Policy::INT128_VECTOR_MEMBERS_LOSE_HALF) {
-        let first = usize::try_from(leaf.offset_bits / 64).unwrap_or(MAX_EIGHTBYTES);
+        let first = eightbyte(leaf.offset_bits / 8);
         let around = walk.innermost().map(|frame| frame.ty.kind());
         let in_array = matches!(around, Some(Kind::Array(_)));
         if let Some(second) = adds.classes.get_mut(first + 1) {
@@ -251,8 +250,7 @@ pub(super) fn refuse_lost_half(
 }
 
 fn is_one_int128(kind: LeafKind) -> bool {
-    let int128 = |lane| matches!(lane, Scalar::Int { bits: 128, .. });
-    matches!(kind, LeafKind::Vector(Vector { lane, lanes: 1, .. }) if int128(lane))
+    matches!(kind, LeafKind::Vector(Vector { lane, lanes: 1, .. }) if lane.is_int128())
 }
 
 /// A `_Complex _Float16` that does not start its eightbyte has a class in the next one too, if the record or array it is in has a next one
@@ -272,11 +270,9 @@ pub(super) fn reached_on(
         && start / 64 == leaf.offset_bits / 64
         && next * 8 < end_of_aggregate(walk)
         && cx.choose(Policy::COMPLEX_HALVES_REACH_ON)
+        && let Some(class) = adds.classes.get_mut(eightbyte(next * 8))
     {
-        let next = usize::try_from(next).unwrap_or(MAX_EIGHTBYTES);
-        if let Some(class) = adds.classes.get_mut(next) {
-            *class = merge(*class, Class::Sse);
-        }
+        *class = merge(*class, Class::Sse);
     }
     adds
 }

@@ -6,7 +6,6 @@
 //! an unnamed argument on which the counts disagree is refused.
 
 use super::super::super::registers::{ARG_GPRS, ARG_VECTORS};
-use super::is_int128;
 use crate::convention::{ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, Role, State};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
@@ -156,7 +155,7 @@ impl Count {
 fn is_left_to_llvm(ty: &Type, cx: &Classify<'_, '_>) -> bool {
     match ty.kind() {
         Kind::Vector(vector) => {
-            (16..=cx.vectors.bytes()).contains(&ty.size()) && !is_int128(vector.lane)
+            (16..=cx.vectors.bytes()).contains(&ty.size()) && !vector.lane.is_int128()
         }
         _ => ty
             .as_scalar()

@@ -1,0 +1,177 @@
+//! `cabi diff`: what of a header two compilers, targets, standards or sets of flags have otherwise, and who would notice.
+
+mod call;
+mod functions;
+mod report;
+mod side;
+mod types;
+
+use std::process::ExitCode;
+
+use cabi::Policy;
+use clap::Args;
+use regex_lite::Regex;
+
+use self::report::Report;
+use self::side::{Side, Words};
+use crate::output::{self, Failure};
+use crate::reading::{self, Source};
+
+const ABOUT: &str = "\
+Compares what two compilers, targets, standards or sets of flags make of a header: types, member by member, and functions, argument by argument.
+
+An option given twice is that of either side, one given once that of both; without any given twice gcc is compared with clang. What is compared is what \
+this command itself computes for either side, which `cabi verify` proves against the compilers; libclang reads the header for both. A compiler is its \
+--policy, and its --flags, such as -mavx, -funsigned-char or -fshort-enums.
+
+Where both sides have one calling convention, places are compared, register by register, and each record type also in the positions in which `cabi verify` \
+passes it. Where they have two, no place is the same, and how each value is passed is compared instead: its parts, in memory, or by its address.
+
+Exit status: 0 nothing differs, 1 something does, 2 could not do what was asked. What could not be compared is counted by its reason, and is no difference; \
+where nothing could be, the status is 2.";
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi diff complex.h
+  cabi diff --policy gcc --policy clang --flags -mavx include/vec.h
+  cabi diff --target x86_64-unknown-linux-gnu --target x86_64-pc-windows-gnu stdlib.h
+  cabi diff --std c89 --std gnu23 stdlib.h
+  cabi diff --flags '' --flags -fshort-enums --json 'enum e { A }; enum e f(enum e);'";
+
+/// Compares what two compilers, targets, standards or sets of flags make of a header.
+#[derive(Args)]
+#[command(long_about = ABOUT, after_help = EXAMPLES)]
+pub(crate) struct Diff {
+    /// Header, as after `#include`, or C text, which has a semicolon or a brace.
+    #[arg(value_name = "HEADER|TEXT")]
+    source: String,
+    /// Target triple.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Vec<String>,
+    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, with names of policy bits after commas; by default as the
+    /// target's own compiler.
+    #[arg(long, value_name = "POLICY", value_parser = reading::policy_named)]
+    policy: Vec<(String, Policy)>,
+    /// Standard of C, such as c11 or gnu23.
+    #[arg(long = "std", value_name = "STANDARD")]
+    standard: Vec<String>,
+    /// Flags for clang, quoted as in a shell.
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    flags: Vec<String>,
+    /// Folder to search for headers.
+    #[arg(short = 'I', value_name = "DIR")]
+    include_dirs: Vec<String>,
+    /// Macro to define before the header is read.
+    #[arg(short = 'D', value_name = "NAME[=VALUE]")]
+    defines: Vec<String>,
+    /// Compare only functions and types whose name matches.
+    #[arg(long, value_name = "REGEX")]
+    only: Option<String>,
+    /// Print every difference as JSON (docs/json.md).
+    #[arg(long)]
+    json: bool,
+}
+
+impl Diff {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let reading = reading::Reading::default();
+        let source = Source::of(&self.source, &reading, &[]);
+        let text = reading::check::in_child(source.what(), || self.compare(source.what()))?;
+        output::print(&text).map(|()| ExitCode::SUCCESS)
+    }
+
+    /// What is printed. Where something differs, this process ends with 1 after that.
+    fn compare(&self, name: &str) -> Result<String, Failure> {
+        let only = self.only.as_deref().map(Regex::new).transpose();
+        let only = only.map_err(|e| format!("--only: {e}"))?;
+        let [left, right] = self.words()?;
+        let what = &self.source;
+        // Half of the time is libclang's, which reads both at once.
+        let (left, right) = reading::check::limited(|| {
+            std::thread::scope(|scope| {
+                let left = scope.spawn(|| Side::read(what, &left));
+                let right = Side::read(what, &right);
+                let lost = || Err("a thread ended without an answer".to_owned());
+                (left.join().unwrap_or_else(|_| lost()), right)
+            })
+        });
+        let (left, right) = (left?, right?);
+        let is_chosen = |name: &str| only.as_ref().is_none_or(|only| only.is_match(name));
+        let mut report = Report::new(name, &left, &right);
+        types::compare(&left, &right, &is_chosen, &mut report);
+        functions::compare(&left, &right, &is_chosen, &mut report);
+        let text = output::answer(self.json, &report, ToString::to_string)?;
+        if report.is_empty() {
+            if !report.not_compared.is_empty() {
+                output::print(&text)?;
+            }
+            let why = format!("{name}: no function and no type to compare");
+            return Err(Failure::Message(why));
+        }
+        if report.differences.is_empty() {
+            return Ok(text);
+        }
+        Err(output::differing(&text))
+    }
+
+    /// The words of either side.
+    fn words(&self) -> Result<[Words; 2], String> {
+        let mut policies = self.policy.clone();
+        let given = [
+            ("--target", self.target.len()),
+            ("--policy", policies.len()),
+            ("--std", self.standard.len()),
+            ("--flags", self.flags.len()),
+        ];
+        if let Some((option, n)) = given.iter().find(|(_, n)| *n > 2) {
+            return Err(format!(
+                "{option} is given {n} times, and there are two sides"
+            ));
+        }
+        if given.iter().all(|(_, n)| *n < 2) {
+            if !policies.is_empty() {
+                let why =
+                    "--policy is given once, and no other option twice: both sides are the same";
+                return Err(why.to_owned());
+            }
+            for name in ["gcc", "clang"] {
+                policies.push((name.to_owned(), reading::policy(name)?));
+            }
+        }
+        let side = |i: usize| {
+            let flags = of_side(&self.flags, i).map_or("", String::as_str);
+            let flags = shell_words::split(flags).map_err(|e| format!("--flags {flags}: {e}"))?;
+            let policy = of_side(&policies, i);
+            let differing = [
+                policy.map(|(name, _)| name).filter(|_| policies.len() == 2),
+                of_side(&self.target, i).filter(|_| self.target.len() == 2),
+                of_side(&self.standard, i).filter(|_| self.standard.len() == 2),
+                of_side(&self.flags, i).filter(|_| self.flags.len() == 2),
+            ];
+            let name: Vec<&str> = differing
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .filter(|word| !word.is_empty())
+                .collect();
+            let name = Some(name.join(" ")).filter(|name| !name.is_empty());
+            Ok::<_, String>(Words {
+                name: name.unwrap_or_else(|| "no flags".to_owned()),
+                target: of_side(&self.target, i).cloned(),
+                policy: policy.map(|(_, policy)| *policy),
+                reading: reading::Reading::new(
+                    &self.include_dirs,
+                    &self.defines,
+                    of_side(&self.standard, i),
+                ),
+                flags,
+            })
+        };
+        Ok([side(0)?, side(1)?])
+    }
+}
+
+/// What is given for side `i`, or for both.
+fn of_side<T>(given: &[T], i: usize) -> Option<&T> {
+    given.get(i).or(given.first())
+}

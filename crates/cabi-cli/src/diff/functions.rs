@@ -1,0 +1,136 @@
+//! Functions of both sides: which arguments and results differ, in type or in place.
+
+use std::collections::{HashMap, HashSet};
+
+use cabi::{Error, FnSig, Type};
+use cabi_header::Prototype;
+
+use super::call::places;
+use super::report::{BOTH, CALLER, Point, Report};
+use super::side::Side;
+use crate::reading;
+
+/// Compares the functions of both headers that are chosen.
+pub(super) fn compare(
+    left: &Side,
+    right: &Side,
+    is_chosen: &dyn Fn(&str) -> bool,
+    report: &mut Report,
+) {
+    let of_left: HashMap<&str, &Prototype> = left.functions().into_iter().collect();
+    let of_right: HashMap<&str, &Prototype> = right.functions().into_iter().collect();
+    for name in names(left, right)
+        .into_iter()
+        .filter(|name| is_chosen(name))
+    {
+        let (a, b) = match (of_left.get(name), of_right.get(name)) {
+            (Some(a), Some(b)) => (*a, *b),
+            (a, b) => {
+                let known = a.or(b).map(|one| one.location.to_string());
+                let text = a
+                    .or(b)
+                    .map_or_else(|| name.to_owned(), |one| reading::declaration(one));
+                let is_in = (a.is_some(), b.is_some());
+                report.take_alone((name, &text), (left, right), is_in, known);
+                continue;
+            }
+        };
+        match function((left, a), (right, b), report.one_convention) {
+            Ok(points) => report.take((name, true), points, |found| {
+                found.declaration = reading::declaration(a);
+                found.location = a.location.to_string();
+            }),
+            Err((side, error)) => report.leave_out(name, ("place", error.to_string()), Some(side)),
+        }
+    }
+}
+
+/// The functions of both sides, those left out among them, each once.
+fn names<'s>(left: &'s Side, right: &'s Side) -> Vec<&'s str> {
+    let mut names: Vec<&str> = Vec::new();
+    for side in [left, right] {
+        names.extend(side.functions().into_iter().map(|(name, _)| name));
+    }
+    for side in [left, right] {
+        let skipped = side.header.skipped.iter().map(|one| one.name.as_str());
+        names.extend(skipped.filter(|name| !name.contains(' ')));
+    }
+    let types = [left.types(), right.types()];
+    let mut seen = HashSet::new();
+    names.retain(|name| !types.iter().any(|types| types.contains_key(name)) && seen.insert(*name));
+    names
+}
+
+/// In which argument, or in what else, a function differs.
+fn function<'s>(
+    (left, a): (&'s Side, &Prototype),
+    (right, b): (&'s Side, &Prototype),
+    one_convention: bool,
+) -> Result<Vec<Point>, (&'s Side, Error)> {
+    let of = |side: &Side, one: &Prototype| {
+        let own = one.convention.or(side.target.convention());
+        own.map_or("none", |convention| convention.name).to_owned()
+    };
+    let mut points = Vec::new();
+    let mut compare = |at: &str, sides: [String; 2], by| {
+        let [first, second] = &sides;
+        if first != second {
+            points.push(Point::new(at, sides, by));
+        }
+    };
+    let own = |one: &Prototype| one.convention.is_some();
+    if own(a) || own(b) {
+        compare("convention", [of(left, a), of(right, b)], BOTH);
+    }
+    compare("symbol", [a.symbol.clone(), b.symbol.clone()], CALLER);
+    let kind = |one: &Prototype| match (one.unprototyped, one.variadic) {
+        (true, _) => "no prototype".to_owned(),
+        (_, true) => format!("{} and more", one.params.len()),
+        _ => one.params.len().to_string(),
+    };
+    compare("number of arguments", [kind(a), kind(b)], BOTH);
+    if a.params.len() != b.params.len() {
+        return Ok(points);
+    }
+    let same_convention = one_convention && of(left, a) == of(right, b);
+    let sigs = [a, b].map(Prototype::signature);
+    let [of_a, of_b] = &sigs;
+    let mut found = places((left, of_a), (right, of_b), same_convention)?;
+    for point in &mut found {
+        let index = point
+            .at
+            .strip_prefix("argument ")
+            .and_then(|i| i.parse::<usize>().ok());
+        let name = index.and_then(|i| a.params.get(i)?.0.as_deref());
+        point.at += &name.map_or_else(String::new, |name| format!(" ({name})"));
+    }
+    if a.variadic && b.variadic && !same_convention {
+        found.extend(unnamed((left, a), (right, b))?);
+    }
+    points.extend(found);
+    Ok(points)
+}
+
+/// How what stands after the `...` is passed otherwise, by functions of the same conventions that have registers left for it.
+fn unnamed<'s>(
+    (left, a): (&'s Side, &Prototype),
+    (right, b): (&'s Side, &Prototype),
+) -> Result<Vec<Point>, (&'s Side, Error)> {
+    let mut points = Vec::new();
+    for (at, ty) in [("unnamed int", Type::I32), ("unnamed double", Type::F64)] {
+        let call = |one: &Prototype| {
+            let any = FnSig::new([Type::I32], Type::VOID).variadic();
+            let any = one.convention.into_iter().fold(any, FnSig::convention);
+            any.at_call([ty.clone()])
+        };
+        let (Ok(a), Ok(b)) = (call(a), call(b)) else {
+            continue;
+        };
+        let found = places((left, &a), (right, &b), false)?;
+        points.extend(found.into_iter().map(|point| Point {
+            at: at.to_owned(),
+            ..point
+        }));
+    }
+    Ok(points)
+}

@@ -1,0 +1,366 @@
+//! What differs, what could not be compared, and how both are printed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::side::Side;
+use crate::output::count;
+
+/// The answer: what was compared, and what differs.
+#[derive(Serialize)]
+pub(super) struct Report {
+    header: String,
+    sides: [Named; 2],
+    /// Whether both sides have one convention: then places are compared, else how each value is passed.
+    pub(super) one_convention: bool,
+    pub(super) functions: Counts,
+    pub(super) types: Counts,
+    pub(super) differences: Vec<Difference>,
+    pub(super) not_compared: Vec<NotCompared>,
+}
+
+#[derive(Serialize)]
+struct Named {
+    name: String,
+    target: String,
+    convention: Option<&'static str>,
+    /// Nothing where the order of bytes is not known.
+    big_endian: Option<bool>,
+    policy: Vec<&'static str>,
+}
+
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct Counts {
+    pub(super) compared: usize,
+    pub(super) differ: usize,
+}
+
+/// One function or type that differs.
+#[derive(Serialize)]
+pub(super) struct Difference {
+    pub(super) name: String,
+    /// The type's name, or the function as C declares it.
+    pub(super) declaration: String,
+    pub(super) is_function: bool,
+    /// The side that alone declares it.
+    pub(super) only: Option<String>,
+    pub(super) location: String,
+    pub(super) points: Vec<Point>,
+    /// Functions that take or return the type by value.
+    pub(super) by_value: Vec<String>,
+    /// Functions that take or return pointers to it.
+    pub(super) by_pointer: Vec<String>,
+}
+
+/// Where they differ.
+#[derive(PartialEq, Serialize)]
+pub(super) struct Point {
+    /// `member x`, `argument 0 (a)`, `result`.
+    pub(super) at: String,
+    pub(super) left: String,
+    pub(super) right: String,
+    /// Who finds something else than was meant: `caller`, `callee`, or both.
+    pub(super) noticed_by: &'static [&'static str],
+    /// Whether only values before it are passed otherwise.
+    pub(super) moved: bool,
+}
+
+/// What one side, or neither, has an answer for.
+#[derive(Serialize)]
+pub(super) struct NotCompared {
+    pub(super) name: String,
+    /// A word for the kind of reason, as `cabi verify` has them.
+    pub(super) key: &'static str,
+    pub(super) reason: String,
+    /// The side it is about; both without one.
+    pub(super) side: Option<String>,
+}
+
+pub(super) const CALLER: &[&str] = &["caller"];
+pub(super) const CALLEE: &[&str] = &["callee"];
+pub(super) const BOTH: &[&str] = &["caller", "callee"];
+
+/// How many points and names the text lists.
+const SHOWN: usize = 8;
+
+impl Difference {
+    pub(super) fn new(name: &str, is_function: bool, points: Vec<Point>) -> Self {
+        Self {
+            name: name.to_owned(),
+            declaration: name.to_owned(),
+            is_function,
+            only: None,
+            location: String::new(),
+            points,
+            by_value: Vec::new(),
+            by_pointer: Vec::new(),
+        }
+    }
+}
+
+impl Point {
+    pub(super) fn new(
+        at: impl Into<String>,
+        sides: [String; 2],
+        noticed_by: &'static [&'static str],
+    ) -> Self {
+        let [left, right] = sides;
+        Self {
+            at: at.into(),
+            left,
+            right,
+            noticed_by,
+            moved: false,
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn new(header: &str, left: &Side, right: &Side) -> Self {
+        let (a, b) = (left.target.convention(), right.target.convention());
+        let named = |side: &Side| Named {
+            name: side.name.clone(),
+            target: side.target.name().to_owned(),
+            convention: side.target.convention().map(|convention| convention.name),
+            big_endian: side.is_big_endian(),
+            policy: side.policy(),
+        };
+        Self {
+            header: header.to_owned(),
+            sides: [named(left), named(right)],
+            one_convention: a.map(|a| a.name) == b.map(|b| b.name),
+            functions: Counts::default(),
+            types: Counts::default(),
+            differences: Vec::new(),
+            not_compared: Vec::new(),
+        }
+    }
+
+    /// Takes what only one side has, or none: a difference where the other does not declare it, otherwise not compared for the reason.
+    pub(super) fn take_alone(
+        &mut self,
+        (name, declaration): (&str, &str),
+        (left, right): (&Side, &Side),
+        (in_left, in_right): (bool, bool),
+        location: Option<String>,
+    ) {
+        let reason = |side: &Side, is_in: bool| {
+            let mut skipped = side.header.skipped.iter();
+            let found = skipped.find(|one| one.name == name).filter(|_| !is_in);
+            found.map(|one| (one.reason.key(), one.reason.to_string()))
+        };
+        match (reason(left, in_left), reason(right, in_right)) {
+            (Some(why), Some(_)) => return self.leave_out(name, why, None),
+            (Some(why), None) => return self.leave_out(name, why, Some(left)),
+            (None, Some(why)) => return self.leave_out(name, why, Some(right)),
+            (None, None) => {}
+        }
+        let side = if in_left { left } else { right };
+        self.differ(Difference {
+            declaration: declaration.to_owned(),
+            only: Some(side.name.clone()),
+            location: location.unwrap_or_default(),
+            ..Difference::new(name, declaration.contains('('), Vec::new())
+        });
+    }
+
+    /// Counts what was compared, and takes it where it differs.
+    pub(super) fn take(
+        &mut self,
+        (name, is_function): (&str, bool),
+        points: Vec<Point>,
+        complete: impl FnOnce(&mut Difference),
+    ) {
+        if points.is_empty() {
+            self.counts(is_function).compared += 1;
+            return;
+        }
+        let mut found = Difference::new(name, is_function, points);
+        complete(&mut found);
+        self.differ(found);
+    }
+
+    fn differ(&mut self, found: Difference) {
+        let counts = self.counts(found.is_function);
+        counts.compared += 1;
+        counts.differ += 1;
+        self.differences.push(found);
+    }
+
+    fn counts(&mut self, is_function: bool) -> &mut Counts {
+        match is_function {
+            true => &mut self.functions,
+            false => &mut self.types,
+        }
+    }
+
+    /// Whether there is an answer: what is not compared has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.functions.compared + self.types.compared == 0
+    }
+
+    pub(super) fn leave_out(
+        &mut self,
+        name: &str,
+        (key, reason): (&'static str, String),
+        side: Option<&Side>,
+    ) {
+        self.not_compared.push(NotCompared {
+            name: name.to_owned(),
+            key,
+            reason,
+            side: side.map(|side| side.name.clone()),
+        });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [left, right] = &self.sides;
+        write!(f, "{}: {} | {}", self.header, left.name, right.name)?;
+        if left.target == right.target {
+            write!(f, ", {}", left.target)?;
+        }
+        writeln!(f)?;
+        match [left, right].map(|side| side.convention) {
+            _ if self.one_convention => {}
+            [Some(left), Some(right)] => writeln!(
+                f,
+                "two conventions, {left} and {right}: how values are passed is compared, not where"
+            )?,
+            [of_left, _] => {
+                let side = if of_left.is_none() { left } else { right };
+                let target = &side.target;
+                writeln!(
+                    f,
+                    "types alone are compared: no convention is known for {target}"
+                )?;
+            }
+        }
+        if left.big_endian != right.big_endian {
+            writeln!(
+                f,
+                "two orders of bytes: where members are is compared, not how their bytes stand there"
+            )?;
+        }
+        self.alike()
+            .iter()
+            .try_for_each(|alike| write_alike(alike, f))?;
+        self.one_sided(f)?;
+        let (functions, types) = (self.functions, self.types);
+        if self.differences.is_empty() {
+            let compared = format!(
+                "{} functions and {} types are the same",
+                functions.compared, types.compared
+            );
+            writeln!(f, "{compared}")?;
+            return self.partly(f);
+        }
+        writeln!(
+            f,
+            "\n{} of {} functions and {} of {} types differ",
+            functions.differ, functions.compared, types.differ, types.compared
+        )?;
+        self.partly(f)
+    }
+}
+
+impl Report {
+    /// What both sides declare, functions that differ in the same points together.
+    fn alike(&self) -> Vec<Vec<&Difference>> {
+        let mut all: Vec<Vec<&Difference>> = Vec::new();
+        for one in self.differences.iter().filter(|one| one.only.is_none()) {
+            let same = |other: &&mut Vec<&Difference>| {
+                let first = other.first();
+                one.is_function && first.is_some_and(|first| first.points == one.points)
+            };
+            match all.iter_mut().find(same) {
+                Some(alike) => alike.push(one),
+                None => all.push(vec![one]),
+            }
+        }
+        all
+    }
+
+    /// Names what one side alone declares.
+    fn one_sided(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for side in &self.sides {
+            for (what, is_function) in [("function", true), ("type", false)] {
+                let own = self.differences.iter().filter(|one| {
+                    one.is_function == is_function && one.only.as_ref() == Some(&side.name)
+                });
+                let names: Vec<&str> = own.map(|one| one.name.as_str()).collect();
+                if !names.is_empty() {
+                    let (all, shown) = (count(names.len() as u64, what), shown(&names));
+                    writeln!(f, "\nonly {} declares {all}: {shown}", side.name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what the answer is not about.
+    fn partly(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds: BTreeMap<(&str, Option<&str>), Vec<&NotCompared>> = BTreeMap::new();
+        for one in &self.not_compared {
+            let kind = (one.key, one.side.as_deref());
+            kinds.entry(kind).or_default().push(one);
+        }
+        for ((key, side), all) in kinds {
+            let side = side.map_or_else(String::new, |side| format!(" by {side}"));
+            let shown = all
+                .iter()
+                .take(2)
+                .map(|one| format!("{}: {}", one.name, one.reason));
+            let shown: Vec<String> = shown.collect();
+            let more = if all.len() > 2 { "; .." } else { "" };
+            let (n, shown) = (all.len(), shown.join("; "));
+            writeln!(f, "not compared{side}: {key} {n} ({shown}{more})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes what differs in the same points.
+fn write_alike(alike: &[&Difference], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let [first, others @ ..] = alike else {
+        return Ok(());
+    };
+    writeln!(f, "\n{} ({})", first.declaration, first.location)?;
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
+        writeln!(f, "and in the same way: {}", shown(&names))?;
+    }
+    for point in first.points.iter().take(SHOWN) {
+        let (at, left, right) = (&point.at, &point.left, &point.right);
+        let by = point.noticed_by.join(" and the ");
+        write!(f, "  {at}: {left} | {right}; noticed by the {by}")?;
+        let why = match point.moved {
+            true => ", because of a value before it",
+            false => "",
+        };
+        writeln!(f, "{why}")?;
+    }
+    if let more @ 1.. = first.points.len().saturating_sub(SHOWN) {
+        writeln!(f, "  and {more} more")?;
+    }
+    let passed = [
+        ("value", &first.by_value),
+        ("its address", &first.by_pointer),
+    ];
+    for (how, names) in passed.iter().filter(|(_, names)| !names.is_empty()) {
+        writeln!(f, "  passed by {how} by {}", shown(names))?;
+    }
+    Ok(())
+}
+
+/// The first of `names`, and how many more there are.
+fn shown<N: AsRef<str>>(names: &[N]) -> String {
+    let first: Vec<&str> = names.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}

@@ -1,0 +1,87 @@
+//! One side: a header as it is read for a target, under a policy, a standard and flags.
+
+use std::collections::HashMap;
+
+use cabi::{Error, FnAbi, FnSig, Policy, Target};
+use cabi_header::{Header, NamedType, Prototype};
+
+use crate::reading::{self, Reading, Source};
+
+/// What is asked for of one side.
+pub(super) struct Words {
+    /// What tells it from the other side.
+    pub(super) name: String,
+    pub(super) target: Option<String>,
+    pub(super) policy: Option<Policy>,
+    pub(super) reading: Reading,
+    pub(super) flags: Vec<String>,
+}
+
+/// A header as one side has it.
+pub(super) struct Side {
+    pub(super) name: String,
+    pub(super) target: Target,
+    policy: Option<Policy>,
+    pub(super) header: Header,
+}
+
+impl Side {
+    pub(super) fn read(what: &str, words: &Words) -> Result<Self, String> {
+        let wanted = words.target.as_deref().map(Target::named).transpose();
+        let wanted = wanted.map_err(|e| format!("--target {e}"))?;
+        let source = Source {
+            target: wanted.as_ref().map(reading::clang_name),
+            policy: words.policy,
+            ..Source::of(what, &words.reading, &words.flags)
+        };
+        let of_side = |why: String| format!("{}: {why}", words.name);
+        reading::refuse_arguments(&words.flags, wanted.as_ref()).map_err(of_side)?;
+        let header = source.parse().map_err(of_side)?;
+        let target = reading::target(&header, wanted.as_ref()).map_err(of_side)?;
+        reading::refuse_arguments(&words.flags, Some(&target)).map_err(of_side)?;
+        Ok(Self {
+            name: words.name.clone(),
+            policy: words.policy.map(|policy| policy.on(&target)),
+            target,
+            header,
+        })
+    }
+
+    /// `sig` under this side's policy.
+    pub(super) fn signature(&self, sig: FnSig) -> FnSig {
+        self.policy.into_iter().fold(sig, FnSig::policy)
+    }
+
+    pub(super) fn abi(&self, sig: &FnSig) -> Result<FnAbi, Error> {
+        FnAbi::new(sig, &self.target)
+    }
+
+    pub(super) fn is_big_endian(&self) -> Option<bool> {
+        let triple: target_lexicon::Triple = self.target.name().parse().ok()?;
+        Some(triple.endianness().ok()? == target_lexicon::Endianness::Big)
+    }
+
+    /// The policy bits that are set.
+    pub(super) fn policy(&self) -> Vec<&'static str> {
+        let policy = self.policy.unwrap_or_else(|| Policy::of(&self.target));
+        policy.names().collect()
+    }
+
+    /// Types by their names: records first, for a typedef may have the same one.
+    pub(super) fn types(&self) -> HashMap<&str, &NamedType> {
+        let header = &self.header;
+        let all = [&header.typedefs, &header.enums, &header.records];
+        { all.into_iter().flatten() }
+            .map(|named| (named.name.as_str(), named))
+            .collect()
+    }
+
+    /// Functions by name, or by symbol where several have the name.
+    pub(super) fn functions(&self) -> Vec<(&str, &Prototype)> {
+        let all = self.header.prototypes.iter();
+        let all = all.filter(|one| one.name != reading::END);
+        let key = |one: &'_ Prototype| self.header.prototype(&one.name).is_some();
+        let name = |one| if key(one) { &one.name } else { &one.symbol };
+        all.map(|one| (name(one).as_str(), one)).collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! Types of both sides: size, alignment and members; and where records are passed, alone and beside other values.
+
+use std::collections::HashSet;
+
+use cabi::{FnSig, Type};
+use cabi_header::{NamedType, Written};
+use cabi_verify::generate::argument_positions::{Slot, positions};
+
+use super::call::{bytes, format, places};
+use super::report::{BOTH, Point, Report};
+use super::side::Side;
+
+/// Compares the types of both headers that are chosen.
+pub(super) fn compare(
+    left: &Side,
+    right: &Side,
+    is_chosen: &dyn Fn(&str) -> bool,
+    report: &mut Report,
+) {
+    let (of_left, of_right) = (left.types(), right.types());
+    let mut names: Vec<&str> = Vec::new();
+    for side in [left, right] {
+        let header = &side.header;
+        let all = [&header.records, &header.enums, &header.typedefs];
+        names.extend(all.into_iter().flatten().map(|named| named.name.as_str()));
+        let skipped = header.skipped.iter().map(|skipped| skipped.name.as_str());
+        names.extend(skipped.filter(|name| is_tagged(name)));
+    }
+    let mut seen = HashSet::new();
+    names.retain(|name| is_chosen(name) && seen.insert(*name));
+    for name in names {
+        let (a, b) = match (of_left.get(name), of_right.get(name)) {
+            (Some(a), Some(b)) => (*a, *b),
+            (a, b) => {
+                let known = a.or(b).map(|named| named.location.to_string());
+                report.take_alone(
+                    (name, name),
+                    (left, right),
+                    (a.is_some(), b.is_some()),
+                    known,
+                );
+                continue;
+            }
+        };
+        // A typedef of a record with a name is that record.
+        let is_alias = |one: &NamedType| matches!(&one.written, Written::Named(own) if own != name);
+        if is_alias(a) && is_alias(b) && a.written == b.written && a.ty.align() == b.ty.align() {
+            continue;
+        }
+        let mut points = layouts(&a.ty, &b.ty);
+        if points.is_empty() && report.one_convention {
+            points = passed(&a.ty, (left, right));
+        }
+        report.take((name, false), points, |found| {
+            found.location = a.location.to_string();
+            [found.by_value, found.by_pointer] = users(name, left);
+        });
+    }
+}
+
+fn is_tagged(name: &str) -> bool {
+    ["struct ", "union ", "enum "]
+        .iter()
+        .any(|word| name.starts_with(word))
+}
+
+/// In which size, alignment or member the layouts differ.
+fn layouts(a: &Type, b: &Type) -> Vec<Point> {
+    let mut points = Vec::new();
+    let mut compare = |at: &str, a: String, b: String| {
+        if a != b {
+            points.push(Point::new(at, [a, b], BOTH));
+        }
+    };
+    compare("size", bytes(a.size()), bytes(b.size()));
+    compare(
+        "alignment",
+        bytes(a.align().into()),
+        bytes(b.align().into()),
+    );
+    if let [Some(a), Some(b)] = [a, b].map(format) {
+        compare("format", a, b);
+    }
+    let [mut of_a, mut of_b] = [Vec::new(), Vec::new()];
+    members(a, "", 0, &mut of_a);
+    members(b, "", 0, &mut of_b);
+    for (path, place, format) in &of_a {
+        let at = format!("member {path}");
+        match of_b.iter().find(|(other, ..)| other == path) {
+            None => compare(&at, place.clone(), "none".to_owned()),
+            Some((_, other, _)) if place != other => compare(&at, place.clone(), other.clone()),
+            Some((.., other)) => compare(&at, format.clone(), other.clone()),
+        }
+    }
+    for (path, place, _) in &of_b {
+        if !of_a.iter().any(|(other, ..)| other == path) {
+            compare(&format!("member {path}"), "none".to_owned(), place.clone());
+        }
+    }
+    points
+}
+
+/// The members of `ty`, which starts at bit `at`, those of members without names among them; each with its place, and its format.
+fn members(ty: &Type, path: &str, at: u64, found: &mut Vec<(String, String, String)>) {
+    let Some(record) = ty.as_record() else {
+        return;
+    };
+    for field in record.fields() {
+        let from = at + field.offset_bits();
+        let Some(name) = field.name() else {
+            if field.bit_field().is_none() {
+                members(field.ty(), path, from, found);
+            }
+            continue;
+        };
+        let path = match path {
+            "" => name.to_owned(),
+            outer => format!("{outer}.{name}"),
+        };
+        let place = match field.bit_field() {
+            None => format!("offset {}, {}", from / 8, bytes(field.ty().size())),
+            Some(bits) => format!("bits {from}..{}", from + u64::from(bits.width)),
+        };
+        let format = format(field.ty()).unwrap_or_default();
+        found.push((path.clone(), place, format));
+        // One with a tag is compared by its own name.
+        if field
+            .ty()
+            .as_record()
+            .is_some_and(|record| record.tag().is_none())
+        {
+            members(field.ty(), &path, from, found);
+        }
+    }
+}
+
+/// Where records of `ty`, which both sides lay out alike, are passed in other places: in the positions in which `cabi verify` passes each.
+fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
+    if ty.as_record().is_none() {
+        return Vec::new();
+    }
+    let alone = left.signature(FnSig::new([ty.clone()], Type::VOID));
+    let Ok(abi) = left.abi(&alone) else {
+        return Vec::new();
+    };
+    let mut points = Vec::new();
+    for position in positions(&abi, left.target.data_model()) {
+        let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect::<Vec<_>>();
+        let ret = if position.returned {
+            ty.clone()
+        } else {
+            Type::VOID
+        };
+        let mut sig = FnSig::new(types(&position.params), ret);
+        if !position.unnamed.is_empty() {
+            match sig.clone().variadic().at_call(types(&position.unnamed)) {
+                Ok(call) => sig = call,
+                Err(_) => continue,
+            }
+        }
+        let Ok(found) = places((left, &sig), (right, &sig), true) else {
+            continue;
+        };
+        points.extend(found.into_iter().map(|point| Point {
+            at: format!("{}, {}", position.name, point.at),
+            ..point
+        }));
+    }
+    points
+}
+
+/// The functions that take or return `name` by value, and those that have pointers to it.
+fn users(name: &str, side: &Side) -> [Vec<String>; 2] {
+    let (mut by_value, mut by_pointer) = (Vec::new(), Vec::new());
+    let is = |written: &Written| matches!(written, Written::Named(own) if own == name);
+    for one in &side.header.prototypes {
+        let written = || one.written_params.iter().chain([&one.written_ret]);
+        if written().any(is) {
+            by_value.push(one.name.clone());
+        } else if written().any(|written| is(pointee(written))) {
+            by_pointer.push(one.name.clone());
+        }
+    }
+    [by_value, by_pointer]
+}
+
+/// What pointers and arrays lead to.
+fn pointee(written: &Written) -> &Written {
+    match written {
+        Written::Pointer(inner) | Written::Array(inner, _) => pointee(inner),
+        other => other,
+    }
+}

@@ -1,0 +1,328 @@
+//! `cabi layout`: sizes, offsets, holes and bit-fields of types, as `pahole` shows them.
+
+mod table;
+
+use std::process::ExitCode;
+
+use cabi::{Kind, RecordRules, Target};
+use cabi_header::{Header, NamedType, Reason, Skipped};
+#[cfg(has_calls)]
+use cabi_verify::check::layout::{Fact, Reply};
+use clap::Args;
+use serde::Serialize;
+
+use self::table::Layout;
+use crate::output::{self, Failure};
+use crate::reading::{self, Source, TargetOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  cabi layout 'struct node { char tag; double at; unsigned kind : 3, level : 7; };'
+  cabi layout sys/stat.h 'struct stat'
+  cabi layout --target x86_64-pc-windows-msvc 'struct s { long n; long double x; };'
+  cabi layout --policy clang --cc clang-19 include/library.h
+  cabi layout --svg node.svg 'struct node { char tag; double at; };'
+
+Every number is compared with what libclang says of the type; those of gcc's rules differ from clang's for few records, and --cc has the compiler \
+itself asked. Exit status: 0 fine, 1 a compiler that was asked says otherwise, 2 could not do what was asked.";
+
+/// Shows sizes, alignments, offsets, holes and bit-fields of structures, unions and other types.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Show {
+    /// Header, as after `#include`, or C text, which has a semicolon or a brace.
+    #[arg(value_name = "HEADER|TEXT")]
+    source: String,
+    /// Type, as C spells it; `struct` may be left out. By default every structure and union that has a name.
+    #[arg(value_name = "TYPE")]
+    ty: Option<String>,
+    #[command(flatten)]
+    asked: TargetOptions,
+    /// Compiler to ask too, and its flags; more than one may be asked.
+    #[arg(long, value_name = "CMD")]
+    cc: Vec<String>,
+}
+
+/// What is said of a header or text.
+#[derive(Serialize)]
+struct Answer {
+    /// The target, as clang spells it.
+    target: String,
+    /// Whose rules lay out records.
+    rules: &'static str,
+    types: Vec<Layout>,
+    /// Types that have no layout here, with the reason.
+    left_out: Vec<LeftOut>,
+    checks: Vec<Check>,
+}
+
+#[derive(Serialize)]
+struct LeftOut {
+    name: String,
+    reason: String,
+}
+
+/// What a compiler has said.
+#[derive(Default, Serialize)]
+struct Check {
+    compiler: String,
+    /// Sizes, alignments, offsets, bits, bytes and signs that it was asked for.
+    asked: usize,
+    differences: Vec<Differing>,
+    /// What it could not be asked: its messages.
+    refused: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Differing {
+    what: String,
+    theirs: String,
+    ours: String,
+}
+
+impl Show {
+    pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
+        let source = self.source();
+        let text = reading::check::in_child(source.what(), || self.show(&source))?;
+        output::print(&text).map(|()| ExitCode::SUCCESS)
+    }
+
+    fn source(&self) -> Source<'_> {
+        let target = self.asked.target.as_ref().map(|triple| {
+            let known = Target::named(triple);
+            known.map_or_else(|_| triple.clone(), |target| reading::clang_name(&target))
+        });
+        Source {
+            target,
+            policy: self.asked.policy,
+            ..Source::of(&self.source, &self.asked.reading, &self.asked.clang)
+        }
+    }
+
+    /// What is printed. Where a compiler differs, this process ends with 1 after that.
+    fn show(&self, source: &Source<'_>) -> Result<String, Failure> {
+        let header = source.read()?;
+        let types = self.types(&header, source)?;
+        let is_own = |one: &&Skipped| match (&self.ty, source.header) {
+            (Some(_), _) => types.iter().any(|ty| ty.name == one.name),
+            (None, Some(_)) => is_record(one),
+            (None, None) => is_record(one) && one.location.file == source.name(),
+        };
+        let left_out = header.skipped.iter().filter(is_own);
+        let mut answer = Answer {
+            target: header.target.clone(),
+            rules: rules(header.model.records),
+            left_out: left_out
+                .map(|one| LeftOut {
+                    name: one.name.clone(),
+                    reason: one.reason.to_string(),
+                })
+                .collect(),
+            types: { types.iter() }.map(|ty| Layout::of(ty, &header)).collect(),
+            checks: Vec::new(),
+        };
+        if let Some(drawn) = self.draw(&types, &header.target)? {
+            return Ok(drawn);
+        }
+        let names: Vec<&str> = types.iter().map(|ty| ty.name.as_str()).collect();
+        answer.checks = self.checks(source, &header, &names)?;
+        let text = output::answer(self.asked.json, &answer, Answer::text)?;
+        match { answer.checks.iter() }.all(|check| check.differences.is_empty()) {
+            true => Ok(text),
+            false => Err(output::differing(&text)),
+        }
+    }
+
+    /// Draws what --svg asks for; gives it where it is printed instead of the text.
+    fn draw(&self, types: &[NamedType], target: &str) -> Result<Option<String>, Failure> {
+        if self.asked.svg.is_none() {
+            return Ok(None);
+        }
+        let [one] = types else {
+            let why = "--svg draws one type: name it after the header or text";
+            return Err(Failure::Message(why.to_owned()));
+        };
+        let (size, align) = (output::count(one.ty.size(), "byte"), one.ty.align());
+        let remark = format!("{size}, aligned to {align}, on {target}");
+        let drawn = crate::svg::layout(&one.name, &remark, &one.ty);
+        Ok(output::picture(self.asked.svg.as_deref(), drawn)?)
+    }
+
+    /// The types that are shown.
+    fn types(&self, header: &Header, source: &Source<'_>) -> Result<Vec<NamedType>, String> {
+        let what = source.what();
+        if let Some(name) = &self.ty {
+            let names = ["", "struct ", "union ", "enum "].map(|word| format!("{word}{name}"));
+            let all = [&header.typedefs, &header.records, &header.enums];
+            let all = || all.into_iter().flatten();
+            let found = names
+                .iter()
+                .find_map(|name| all().find(|one| one.name == *name));
+            let reason = || names.iter().find_map(|name| header.reason(name));
+            return match found {
+                Some(found) if matches!(found.ty.kind(), Kind::Void | Kind::Function) => {
+                    Err(format!("{name}: void and functions have no size"))
+                }
+                Some(found) => Ok(vec![found.clone()]),
+                None => Err(match reason() {
+                    Some(reason) => format!("{name}: {reason}"),
+                    None => format!("{what} defines no type {name}"),
+                }),
+            };
+        }
+        let is_shown = |one: &&NamedType| {
+            one.ty.as_record().is_some()
+                && (source.header.is_some() || one.location.file == source.name())
+        };
+        let mut shown: Vec<NamedType> = Vec::new();
+        for one in header
+            .records
+            .iter()
+            .chain(&header.typedefs)
+            .filter(is_shown)
+        {
+            if !shown.iter().any(|other| other.ty == one.ty) {
+                shown.push(one.clone());
+            }
+        }
+        if !shown.is_empty() {
+            return Ok(shown);
+        }
+        let skipped = header.skipped.iter().find(|one| is_record(one));
+        Err(match skipped {
+            Some(one) => format!("{}: {}: {}", one.location, one.name, one.reason),
+            None => format!(
+                "{what}: no structure or union with a name is defined there; of another type the name is given after it"
+            ),
+        })
+    }
+
+    #[cfg(not(has_calls))]
+    fn checks(&self, _: &Source<'_>, _: &Header, _: &[&str]) -> Result<Vec<Check>, String> {
+        match self.cc.first() {
+            None => Ok(Vec::new()),
+            Some(_) => {
+                Err("--cc: compilers are asked on x86-64 with Unix or AArch64 Linux only".into())
+            }
+        }
+    }
+
+    /// What the compilers named say of the types `names`.
+    #[cfg(has_calls)]
+    fn checks(
+        &self,
+        source: &Source<'_>,
+        header: &Header,
+        names: &[&str],
+    ) -> Result<Vec<Check>, String> {
+        use cabi_verify::check::layout::{ask_bytes, ask_data};
+
+        if self.cc.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = self.asked.target.as_deref().map(Target::named).transpose();
+        let target = reading::target(header, wanted.map_err(|e| e.to_string())?.as_ref())?;
+        let compilers = crate::compilers::asked(&self.cc, &target)?;
+        let read = cabi_verify::header::read(
+            &source.text,
+            &source.options(),
+            (&target, None),
+            |name, _| names.contains(&name),
+        );
+        let subject = read.map_err(|e| e.to_string())?.subject;
+        let flags = self.asked.reading.flags();
+        let flags: Vec<&str> = { flags.iter().map(String::as_str) }.collect();
+        let mut checks = Vec::new();
+        for reference in compilers {
+            let mut check = Check {
+                compiler: reference.to_string(),
+                ..Check::default()
+            };
+            for ask in [ask_data, ask_bytes] {
+                let replies = ask(&reference, &flags, &subject.block.code, &subject);
+                let replies = replies.map_err(|e| e.to_string())?.into_iter();
+                replies.for_each(|(fact, reply)| check.take(fact, reply));
+            }
+            // As of `cabi verify`: what was not asked is not the same.
+            if check.asked == 0 {
+                let why = check
+                    .refused
+                    .first()
+                    .map_or("there is nothing to ask", String::as_str);
+                return Err(format!("{reference} was asked nothing: {why}"));
+            }
+            checks.push(check);
+        }
+        Ok(checks)
+    }
+}
+
+#[cfg(has_calls)]
+impl Check {
+    fn take(&mut self, fact: Fact, reply: Reply) {
+        match reply {
+            Reply::Is(theirs) => {
+                self.asked += 1;
+                if theirs != fact.ours {
+                    self.differences.push(Differing {
+                        what: fact.what,
+                        theirs: theirs.to_string(),
+                        ours: fact.ours.to_string(),
+                    });
+                }
+            }
+            Reply::NoMember(why) | Reply::Refuses(why) => {
+                self.refused.push(format!("{}: {why}", fact.what));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        let mut text = format!("{}, records by the rules of {}\n", self.target, self.rules);
+        for ty in &self.types {
+            text += &format!("\n{ty}");
+        }
+        for LeftOut { name, reason } in &self.left_out {
+            text += &format!("\nleft out: {name}: {reason}\n");
+        }
+        for check in &self.checks {
+            let (n, wrong) = (check.asked, check.differences.len());
+            text += &format!(
+                "\n{}: {} of {n} sizes, alignments, offsets, bytes and signs are the same\n",
+                check.compiler,
+                n - wrong
+            );
+            for Differing { what, theirs, ours } in &check.differences {
+                text += &format!("  {what}: {theirs} there, {ours} here\n");
+            }
+            for why in &check.refused {
+                text += &format!("  not asked: {why}\n");
+            }
+        }
+        text
+    }
+}
+
+/// Whether it is a structure or union, which in C++ has no word for that in its name.
+fn is_record(one: &Skipped) -> bool {
+    fn is_class(reason: &Reason) -> bool {
+        match reason {
+            Reason::Cxx(what) => what.starts_with("a class with"),
+            Reason::In { part, reason } => part == "base class" && is_class(reason),
+            _ => false,
+        }
+    }
+    let words = ["struct ", "union "];
+    words.iter().any(|word| one.name.starts_with(word)) || is_class(&one.reason)
+}
+
+fn rules(rules: RecordRules) -> &'static str {
+    match rules {
+        RecordRules::Gcc => "gcc",
+        RecordRules::Clang => "clang",
+        _ => "Microsoft's compiler",
+    }
+}

@@ -1,0 +1,244 @@
+//! The layout of one type: a row for each member, and for each stretch of bits that none has.
+
+use std::fmt;
+
+use cabi::{RecordKind, Type};
+use cabi_header::{Header, NamedType, Spelled, Written};
+use serde::Serialize;
+
+use crate::output::count;
+use crate::reading::declared;
+
+/// A type with its rows.
+#[derive(Serialize)]
+pub(super) struct Layout {
+    name: String,
+    /// What it is: a structure, a union, or another type as C spells it.
+    is: String,
+    size: u64,
+    align: u32,
+    rows: Vec<Row>,
+}
+
+/// A member, or bits without one.
+#[derive(Serialize)]
+#[serde(tag = "row", rename_all = "snake_case")]
+enum Row {
+    Member(Member),
+    /// Between members.
+    Hole(Bits),
+    /// After the last member.
+    Padding(Bits),
+}
+
+/// Bits from the start of the type.
+#[derive(Clone, Copy, Serialize)]
+struct Bits {
+    offset_bits: u64,
+    width_bits: u64,
+}
+
+#[derive(Serialize)]
+struct Member {
+    name: Option<String>,
+    #[serde(rename = "type")]
+    ty: String,
+    #[serde(flatten)]
+    bits: Bits,
+    bit_field: bool,
+    /// Of a record without a name.
+    rows: Vec<Row>,
+}
+
+impl Bits {
+    fn new(start: u64, end: u64) -> Self {
+        Self {
+            offset_bits: start,
+            width_bits: end - start,
+        }
+    }
+
+    fn end(self) -> u64 {
+        self.offset_bits + self.width_bits
+    }
+}
+
+impl Row {
+    fn bits(&self) -> Bits {
+        match self {
+            Self::Member(member) => member.bits,
+            Self::Hole(bits) | Self::Padding(bits) => *bits,
+        }
+    }
+}
+
+impl Layout {
+    pub(super) fn of(named: &NamedType, header: &Header) -> Self {
+        let same = |record: &&NamedType| record.ty == named.ty;
+        let record = header.records.iter().find(same).unwrap_or(named);
+        let is = match (named.ty.as_record(), &named.written) {
+            (Some(record), _) => keyword(record.kind()).to_owned(),
+            (None, Written::Named(name)) => name.clone(),
+            (None, _) => {
+                let spelled = named.spelled.first();
+                spelled.map_or_else(|| named.ty.to_string(), |spelled| spelled.ty.clone())
+            }
+        };
+        Self {
+            name: named.name.clone(),
+            is,
+            size: named.ty.size(),
+            align: named.ty.align(),
+            rows: rows(&named.ty, &record.spelled, 0),
+        }
+    }
+}
+
+/// The rows of a record of `ty` that starts at bit `at`.
+fn rows(ty: &Type, spelled: &[Spelled], at: u64) -> Vec<Row> {
+    let Some(record) = ty.as_record() else {
+        return Vec::new();
+    };
+    let (mut rows, mut end) = (Vec::new(), at);
+    for (i, field) in record.fields().iter().enumerate() {
+        let start = at + field.offset_bits();
+        if start > end {
+            rows.push(Row::Hole(Bits::new(end, start)));
+        }
+        let width = field.bit_field().map(|bits| u64::from(bits.width));
+        let bits = Bits::new(start, start + width.unwrap_or(field.ty().size() * 8));
+        let spelled = spelled.get(i);
+        let inner = spelled.map_or(&[][..], |spelled| &spelled.members);
+        rows.push(Row::Member(Member {
+            name: field.name().map(str::to_owned),
+            ty: spelled.map_or_else(|| field.ty().to_string(), |spelled| spelled.ty.clone()),
+            bits,
+            bit_field: width.is_some(),
+            rows: match inner.is_empty() {
+                true => Vec::new(),
+                false => self::rows(element(field.ty()), inner, start),
+            },
+        }));
+        end = end.max(bits.end());
+    }
+    let size = at + ty.size() * 8;
+    if size > end {
+        rows.push(Row::Padding(Bits::new(end, size)));
+    }
+    rows
+}
+
+/// What an array has as elements, of arrays as elements too.
+fn element(ty: &Type) -> &Type {
+    match ty.kind() {
+        cabi::Kind::Array(array) => element(&array.elem),
+        _ => ty,
+    }
+}
+
+fn keyword(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Union => "union",
+        _ => "struct",
+    }
+}
+
+/// As C declares it, each member with its offset and size in bytes. Of a bit-field the byte its first bit is in, that bit, and the bits it has.
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, is, size, align) = (&self.name, &self.is, self.size, self.align);
+        let bytes = count(size, "byte");
+        if self.rows.is_empty() && is != "struct" && is != "union" {
+            return writeln!(f, "{name}: {is}, {bytes}, aligned to {align}");
+        }
+        let head = match name.starts_with(is.as_str()) {
+            true => format!("{name} {{"),
+            false => format!("{name}: {is} {{"),
+        };
+        let mut lines = vec![(head, "offset    size".to_owned())];
+        list(&self.rows, 1, &mut lines);
+        let gaps = |is_hole| gaps(&self.rows, is_hole);
+        let mut last = format!("{bytes}, aligned to {align}");
+        if let (n @ 1.., bits) = gaps(true) {
+            last += &format!("; {}, {}", count(n, "hole"), amount(bits));
+        }
+        if let (1.., bits) = gaps(false) {
+            last += &format!("; padding {}", amount(bits));
+        }
+        lines.push(("}".to_owned(), last));
+        let width = lines.iter().map(|(text, _)| text.chars().count()).max();
+        let width = width.unwrap_or(0).min(56);
+        let write = |(text, note): &(String, String)| match note.as_str() {
+            "" => writeln!(f, "{text}"),
+            note => writeln!(f, "{text:<width$}  /* {note} */"),
+        };
+        lines.iter().try_for_each(write)
+    }
+}
+
+/// The lines of `rows`, each the text of C and what is said of it.
+fn list(rows: &[Row], depth: usize, lines: &mut Vec<(String, String)>) {
+    let indent = "    ".repeat(depth);
+    for row in rows {
+        let bits = row.bits();
+        let (at, width) = (column(bits.offset_bits), bits.width_bits);
+        let member = match row {
+            Row::Member(member) => member,
+            Row::Hole(_) => {
+                lines.push((String::new(), format!("{at} hole of {}", amount(width))));
+                continue;
+            }
+            Row::Padding(_) => {
+                lines.push((String::new(), format!("{at} padding of {}", amount(width))));
+                continue;
+            }
+        };
+        let (note, colon) = match member.bit_field {
+            true => (count(width, "bit"), format!(" : {width}")),
+            false => ((width / 8).to_string(), String::new()),
+        };
+        let note = format!("{at} {note:>7}");
+        let (name, ty) = (member.name.as_deref().unwrap_or(""), &member.ty);
+        if member.rows.is_empty() {
+            lines.push((format!("{indent}{}{colon};", declared(ty, name)), note));
+            continue;
+        }
+        let (before, after) = ty.split_once("{..}").unwrap_or((ty, ""));
+        lines.push((format!("{indent}{before}{{"), String::new()));
+        list(&member.rows, depth + 1, lines);
+        let blank = if name.is_empty() { "" } else { " " };
+        lines.push((format!("{indent}}}{blank}{name}{after};"), note));
+    }
+}
+
+/// An offset, in the width of its column.
+fn column(bits: u64) -> String {
+    match bits % 8 {
+        0 => format!("{:>4}  ", bits / 8),
+        bit => format!("{:>4}:{bit}", bits / 8),
+    }
+}
+
+fn amount(bits: u64) -> String {
+    match bits % 8 {
+        0 => count(bits / 8, "byte"),
+        _ => count(bits, "bit"),
+    }
+}
+
+/// How many holes, or stretches of padding, there are, and their bits. Of an array of records those of each element: a flexible one has none.
+fn gaps(rows: &[Row], of_holes: bool) -> (u64, u64) {
+    let own = rows.iter().map(|row| match row {
+        Row::Hole(bits) if of_holes => (1, bits.width_bits),
+        Row::Padding(bits) if !of_holes => (1, bits.width_bits),
+        Row::Member(member) => {
+            let (n, bits) = gaps(&member.rows, of_holes);
+            let end = member.rows.iter().map(|row| row.bits().end()).max();
+            let one = end.map_or(0, |end| end - member.bits.offset_bits);
+            let times = member.bits.width_bits.checked_div(one).unwrap_or(0);
+            (n.saturating_mul(times), bits.saturating_mul(times))
+        }
+        _ => (0, 0),
+    });
+    own.fold((0, 0), |(n, sum), (m, bits)| (n + m, sum + bits))
+}

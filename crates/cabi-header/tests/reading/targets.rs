@@ -1,0 +1,202 @@
+//! Functions with a target of their own, and inline ones: gcc and clang say what becomes of them.
+
+use std::process::{Command, Stdio};
+
+use crate::support::{Compiler, header_with, left_out, needs_libclang};
+use cabi::{RecordRules, VectorLevel};
+use cabi_header::Options;
+
+/// The assembly that `command` makes of `text` with `args`; none if it refuses it.
+fn assembly(command: &str, args: &[&str], text: &str) -> Option<String> {
+    let folder = std::env::temp_dir();
+    let name = format!(
+        "cabi-targets-{}-{:?}.c",
+        std::process::id(),
+        std::thread::current().id()
+    );
+    let file = folder.join(name);
+    std::fs::write(&file, text).unwrap();
+    let mut compiler = Command::new(command);
+    let compiler = compiler.args(["-S", "-w", "-o", "-"]).args(args).arg(&file);
+    let made = compiler.stderr(Stdio::null()).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    made.status
+        .success()
+        .then(|| String::from_utf8(made.stdout).unwrap())
+}
+
+fn rules(compiler: Compiler) -> RecordRules {
+    match compiler {
+        Compiler::Gcc => RecordRules::Gcc,
+        Compiler::Clang => RecordRules::Clang,
+    }
+}
+
+/// What `parse` knows of `f` in `text`: its vectors, or why it was left out.
+fn read(text: &str, arg: &str, rules: RecordRules) -> Result<VectorLevel, String> {
+    let options = Options::new()
+        .arg("--target=x86_64-linux-gnu")
+        .records(rules);
+    let options = options.args(arg.split_whitespace());
+    let header = header_with(text, &options);
+    let read = header.prototype("f").map(|f| f.vectors);
+    read.ok_or_else(|| header.reason("f").unwrap().to_string())
+}
+
+const WORDS: &str = "avx no-avx no-avx2 avx512f no-avx512f no-sse3 no-sse4.2 sse4.2 no-xsave no-fma fma arch=x86-64 arch=haswell \
+    arch=x86-64-v4 avx,no-avx no-avx,avx2 avx2,no-avx avx512f,no-avx512f avx512vl,tune=skylake avx,arch=x86-64 arch=x86-64,avx \
+    no-sse4.2,avx512f";
+
+#[test]
+fn wide_vectors_are_passed_as_each_compiler_passes_them() {
+    needs_libclang!();
+    for compiler in [Compiler::Gcc, Compiler::Clang] {
+        let Some(command) = compiler.find() else {
+            continue;
+        };
+        let (mut n_known, mut n_refused) = (0, 0);
+        for base in ["", "-mavx", "-march=x86-64-v4"] {
+            for words in WORDS.split_whitespace() {
+                for (size, register, level) in [
+                    (32, "%ymm0", VectorLevel::Avx),
+                    (64, "%zmm0", VectorLevel::Avx512),
+                ] {
+                    let vector = format!("typedef float v __attribute__((vector_size({size})));");
+                    let declared =
+                        format!("{vector} __attribute__((target(\"{words}\"))) v *f(v *to, v a)");
+                    let defined = format!("{declared} {{ *to = a; return to; }}");
+                    let mut args = vec!["-O1"];
+                    args.extend(base.split_whitespace());
+                    let Some(made) = assembly(command, &args, &defined) else {
+                        continue;
+                    };
+                    // A vector that is split is in registers and in none of this width.
+                    let is_whole = made.contains(register);
+                    let is_memory = made.contains("(%rsp)") || made.contains("(%rbp)");
+                    match read(&(declared + ";"), base, rules(compiler)) {
+                        Ok(known) => {
+                            n_known += 1;
+                            let what =
+                                format!("{command} {base} {words} {size}: {known:?}\n{made}");
+                            assert_eq!(known >= level, is_whole && !is_memory, "{what}");
+                            assert_eq!(known < level, is_memory, "{what}");
+                        }
+                        Err(why) => {
+                            n_refused += 1;
+                            let is_split = why.contains("for which clang may split wide vectors");
+                            assert!(
+                                is_split && compiler == Compiler::Clang,
+                                "{base} {words}: {why}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+        // Controls: most are known, and those that clang splits are among those asked about.
+        assert!(n_known > 40, "{n_known}");
+        assert_eq!(n_refused > 0, compiler == Compiler::Clang, "{n_refused}");
+    }
+}
+
+#[test]
+fn what_gcc_and_clang_pass_differently_is_left_out_unless_one_is_named() {
+    needs_libclang!();
+    let text = "typedef float v __attribute__((vector_size(32))); __attribute__((target(\"avx\"))) void f(v);";
+    let options = Options::new().arg("--target=x86_64-linux-gnu");
+    let reason = |options: &Options| {
+        header_with(text, options)
+            .reason("f")
+            .map(ToString::to_string)
+    };
+    let said = "the attribute target(\"avx\"), for which gcc and clang pass wide vectors differently, is not supported";
+    assert_eq!(reason(&options).as_deref(), Some(said));
+    assert_eq!(reason(&options.arg("-mavx")), None);
+}
+
+#[test]
+fn functions_without_the_registers_of_the_convention_are_left_out() {
+    needs_libclang!();
+    let v = "typedef float v __attribute__((vector_size(32)));\n";
+    for (text, why) in left_out("targets") {
+        let found = read(&format!("{v}{text}\n"), "", RecordRules::Gcc);
+        let said = found.as_ref().unwrap_err();
+        assert!(said.starts_with(why), "{text}: {said}");
+    }
+    // Controls: what leaves the registers where they are.
+    for text in [
+        "__attribute__((target(\"no-x87\"))) int f(int);",
+        "__attribute__((target(\"sse4.2\"))) float f(float);",
+        "__attribute__((target(\"avx,fpmath=387\"))) void g(v); float f(float);",
+        "[[gnu::target(\"avx,fpmath=387\")]] void g(v); float f(float);",
+        "#pragma GCC target(\"sse4.2\")\nfloat f(float);",
+        "#pragma GCC target(\"no-sse\")\nint f(int, long double);",
+        "float f(float); __attribute__((target(\"sse4.2\"))) float f(float);",
+    ] {
+        let found = read(&format!("{v}{text}"), "", RecordRules::Gcc);
+        assert!(found.is_ok(), "{text}: {found:?}");
+    }
+    // A later declaration says it too.
+    for text in [
+        "void f(v); __attribute__((target(\"avx\"))) void f(v);",
+        "__attribute__((target(\"avx\"))) void f(v); void f(v);",
+    ] {
+        assert_eq!(
+            read(&format!("{v}{text}"), "", RecordRules::Gcc),
+            Ok(VectorLevel::Avx)
+        );
+    }
+}
+
+#[test]
+fn inline_functions_have_the_symbol_that_compilers_give_them() {
+    needs_libclang!();
+    let body = "int f(int x) { return x; }";
+    let texts = [
+        format!("inline {body}"),
+        format!("extern inline {body}"),
+        format!("static inline {body}"),
+        format!("inline {body} int f(int);"),
+        format!("inline {body} extern int f(int);"),
+        format!("int f(int); inline {body}"),
+        format!("inline int f(int); extern inline {body}"),
+        format!("__attribute__((always_inline)) inline {body}"),
+        format!("__attribute__((always_inline)) extern inline {body}"),
+        format!("__attribute__((gnu_inline)) inline {body}"),
+        format!("__attribute__((gnu_inline)) extern inline {body}"),
+        format!("[[gnu::gnu_inline]] extern inline {body}"),
+        format!("__attribute__((gnu_inline, always_inline)) inline {body}"),
+        format!("__attribute__((gnu_inline)) static inline {body}"),
+    ];
+    for compiler in [Compiler::Gcc, Compiler::Clang] {
+        let Some(command) = compiler.find() else {
+            continue;
+        };
+        let mut n_symbols = 0;
+        for arg in ["", "-std=gnu89", "-fgnu89-inline"] {
+            for text in &texts {
+                let mut args = vec!["-O0"];
+                args.extend(arg.split_whitespace());
+                let Some(made) = assembly(command, &args, text) else {
+                    continue;
+                };
+                let mut words = made.split_whitespace();
+                let has_symbol = words.any(|word| word == ".globl") && words.next() == Some("f");
+                let known = read(text, arg, rules(compiler));
+                assert_eq!(
+                    known.is_ok(),
+                    has_symbol,
+                    "{command} {arg} {text}: {known:?}\n{made}"
+                );
+                n_symbols += usize::from(has_symbol);
+            }
+            // A declaration without `inline` says that there is a symbol, here or elsewhere.
+            let elsewhere = format!("int f(int); __attribute__((gnu_inline)) extern inline {body}");
+            assert!(read(&elsewhere, arg, rules(compiler)).is_ok(), "{arg}");
+        }
+        assert!(
+            (12..3 * texts.len() - 12).contains(&n_symbols),
+            "{n_symbols}"
+        );
+    }
+}

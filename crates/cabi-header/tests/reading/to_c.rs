@@ -1,0 +1,278 @@
+//! The exact text of types that `tests/tests/round_trip.rs` does not draw, and what C has no word for. What it draws, libclang and compilers read back.
+
+use crate::support::Compiler;
+use cabi::{BoolVector, DataModel, Error, Language, Member, RecordBuilder, Type};
+use cabi_header::{Emitter, declaration};
+
+const MODEL: DataModel = DataModel::LP64;
+
+fn emitter() -> Emitter {
+    Emitter::new(&MODEL)
+}
+
+fn text(ty: &Type) -> String {
+    declaration(ty, "x", &MODEL).unwrap()
+}
+
+fn record(builder: RecordBuilder) -> Type {
+    builder.build(&MODEL).unwrap()
+}
+
+/// Checks text with every compiler that is here and knows the types in it.
+fn compiles(text: &str) {
+    for compiler in [Compiler::Gcc, Compiler::Clang] {
+        if let Some(command) = compiler.find() {
+            compiler
+                .check(command, text)
+                .unwrap_or_else(|message| panic!("{message}\n{text}"));
+        }
+    }
+}
+
+#[test]
+fn declarations() {
+    let array = |elem: &Type, len| Type::array(elem, len).unwrap();
+    let cases = [
+        (Type::I64, "long x"),
+        (Type::U64, "unsigned long x"),
+        (Type::PTR, "void *x"),
+        (Type::FN_PTR, "void (*x)(void)"),
+        (Type::FUNCTION, "void x(void)"),
+        (array(&Type::FN_PTR, 4), "void (*x[4])(void)"),
+        (Type::flexible_array(&Type::PTR).unwrap(), "void *x[]"),
+    ];
+    for (ty, text) in cases {
+        let mut emitter = emitter();
+        assert_eq!(emitter.declaration(&ty, "x").unwrap(), text);
+        assert_eq!(emitter.definitions(), "", "{text}");
+    }
+}
+
+#[test]
+fn words_of_a_data_model() {
+    let tiny = Type::enumeration(&Type::I8).unwrap();
+    let expected = "enum __attribute__((packed)) cabi_enum_i8 { cabi_i8_low = -127 - 1, cabi_i8_high = 127 };\nenum cabi_enum_i8 x;\n";
+    assert_eq!(text(&tiny), expected);
+    compiles(expected);
+
+    // Long double and 64-bit integers are spelled for the data model.
+    let windows = DataModel::LLP64;
+    for (ty, model, expected) in [
+        (Type::I64, windows, "long long x;\n"),
+        (windows.long_double(), windows, "double x;\n"),
+        (Type::F128, DataModel::AARCH64, "long double x;\n"),
+    ] {
+        assert_eq!(declaration(&ty, "x", &model).unwrap(), expected);
+    }
+}
+
+/// A union that is larger than its members is spelled out with padding. Where unnamed bit-fields align their record, that of the padding is packed.
+#[test]
+fn unions_of_a_given_size() {
+    let model = DataModel::AARCH64;
+    let union = RecordBuilder::union("u").member(Member::named("n", Type::I32).at(0));
+    let text = declaration(&union.build_at(12, 4).unwrap(), "x", &model).unwrap();
+    let Some(clang) = Compiler::Clang.find() else {
+        return;
+    };
+    let is_of = |bytes| {
+        let text = format!("{text}_Static_assert(sizeof x == {bytes}, \"\");\n");
+        let checked = Compiler::Clang.check(&format!("{clang} --target=aarch64-linux-gnu"), &text);
+        checked.map_err(|message| format!("{message}\n{text}"))
+    };
+    is_of(12).unwrap();
+    is_of(16).unwrap_err();
+}
+
+/// Types of Windows as cabi lays them out.
+fn windows_types() -> Result<Vec<Type>, Error> {
+    let model = &DataModel::LLP64;
+    let structure = || RecordBuilder::structure("s");
+    let asks = |ty: &Type, align| ty.with_align(align);
+    let own = |align, ty: Type| structure().aligned(align).field("x", ty).build(model);
+    let complex = asks(&own(2, Type::complex(&Type::F64)?)?, 1)?;
+    let int128 = asks(&own(2, Type::I128)?, 1)?;
+    let vector = asks(&own(1, Type::vector(&Type::F32, 2)?)?, 4)?;
+    // A typedef that asks for the alignment that its type has anyway.
+    let int = asks(&Type::I32, 4)?;
+    let after_byte = |ty: &Type| structure().field("c", Type::I8).field("m", ty.clone());
+    Ok(vec![
+        structure()
+            .field("m", Type::array(&complex, 0)?)
+            .build(model)?,
+        after_byte(&complex).build(model)?,
+        after_byte(&int128).pack(2).build(model)?,
+        after_byte(&vector).pack(2).build(model)?,
+        after_byte(&int).packed().build(model)?,
+        after_byte(&Type::array(&asks(&Type::array(&int, 2)?, 2)?, 1)?)
+            .packed()
+            .build(model)?,
+        Type::enumeration(&Type::U64)?,
+        Type::enumeration(&Type::I64)?,
+        Type::enumeration(&Type::U32)?,
+        Type::enumeration(&Type::I8)?,
+    ])
+}
+
+/// What Microsoft's compilers heed of typedefs, and the integers of their enumerations: clang for their target reads sizes and alignments back.
+#[test]
+fn typedefs_and_enumerations_of_windows() -> Result<(), Error> {
+    let Some(clang) = Compiler::Clang.find() else {
+        return Ok(());
+    };
+    let command = format!("{clang} --target=x86_64-pc-windows-msvc -w");
+    let says = |ty: &Type, size: u64, align: u32| {
+        let text = declaration(ty, "x", &DataModel::LLP64).unwrap();
+        let asks = format!("sizeof x == {size} && _Alignof(x) == {align}");
+        let sign = ty.as_scalar().map_or(String::new(), |scalar| {
+            format!(
+                " && ((__typeof__(x))-1 < 0) == {}",
+                u8::from(scalar.is_signed())
+            )
+        });
+        let text = format!("{text}_Static_assert({asks}{sign}, \"\");\n");
+        let checked = Compiler::Clang.check(&command, &text);
+        checked.map_err(|message| format!("{message}\n{text}"))
+    };
+    for ty in windows_types()? {
+        says(&ty, ty.size(), ty.align()).unwrap();
+        says(&ty, ty.size() + 1, ty.align()).unwrap_err();
+    }
+    Ok(())
+}
+
+#[test]
+fn transparent_unions() {
+    let any = record(
+        RecordBuilder::union("any")
+            .field("i", Type::PTR)
+            .field("l", Type::I64)
+            .transparent(),
+    );
+    let text = text(&any);
+    assert_eq!(
+        text,
+        "union any {\n    void *i;\n    long l;\n} __attribute__((transparent_union));\nunion any x;\n"
+    );
+    compiles(&text);
+}
+
+#[test]
+fn each_definition_once_under_its_own_name() {
+    let a = record(RecordBuilder::structure("s").field("a", Type::I32));
+    let b = record(RecordBuilder::structure("s").field("b", Type::F64));
+    let odd = record(
+        RecordBuilder::structure("while")
+            .field("int", Type::I8)
+            .field("0", Type::I8)
+            .field("m0", Type::I8),
+    );
+    let mut emitter = emitter();
+    let text = emitter
+        .prototype("f", &[a.clone(), b, a.clone(), odd], &a, true)
+        .unwrap();
+    assert_eq!(
+        text,
+        "struct s f(struct s a0, struct s_2 a1, struct s a2, struct cabi_record a3, ...)"
+    );
+    assert_eq!(
+        emitter.definitions(),
+        "struct s {\n    int a;\n};\nstruct s_2 {\n    double b;\n};\n\
+         struct cabi_record {\n    signed char m0;\n    signed char m1;\n    signed char m2;\n};\n"
+    );
+    let again = emitter
+        .prototype("g", &[Type::FN_PTR], &Type::FN_PTR, false)
+        .unwrap();
+    assert_eq!(again, "void (*g(void (*a0)(void)))(void)");
+    assert_eq!(
+        emitter.prototype("h", &[], &Type::VOID, false).unwrap(),
+        "void h(void)"
+    );
+    compiles(&format!("{}{text};{again};", emitter.definitions()));
+}
+
+#[test]
+fn refusals() {
+    let empty = RecordBuilder::structure("e").language(Language::Cxx);
+    let nothing = record(RecordBuilder::structure("nothing"));
+    let inside = RecordBuilder::structure("inside")
+        .member(Member::named("n", Type::I32).at(0))
+        .member(Member::named("nothing", nothing).at(1));
+    let (ilp32, aarch64) = (DataModel::ILP32, DataModel::AARCH64);
+    for (ty, name, model, why) in [
+        (
+            Type::bool_vector(3, BoolVector::Zig).unwrap(),
+            "x",
+            MODEL,
+            "@Vector(3, bool): C has no vectors of bool that are passed like these",
+        ),
+        (
+            record(empty),
+            "x",
+            MODEL,
+            "struct e: an empty record has size 0 in C",
+        ),
+        (
+            inside.build_at(4, 4).unwrap(),
+            "x",
+            MODEL,
+            "struct inside: a member without bytes cannot lie inside another one",
+        ),
+        (
+            Type::PTR,
+            "x",
+            ilp32,
+            "void *: pointers have another size in this data model",
+        ),
+        (
+            Type::F80,
+            "x",
+            aarch64,
+            "long double: `long double` is another format in this data model",
+        ),
+        (Type::I32, "while", MODEL, "\"while\" is no identifier of C"),
+        (Type::I32, "a b", MODEL, "\"a b\" is no identifier of C"),
+    ] {
+        let error = declaration(&ty, name, &model).unwrap_err();
+        assert_eq!(error.to_string(), why);
+    }
+    let array = Type::array(&Type::I32, 3).unwrap();
+    for (params, ret, why) in [
+        (&[][..], array, "int[3]: a function of C cannot return this"),
+        (
+            &[Type::VOID],
+            Type::VOID,
+            "void: a parameter needs a complete type",
+        ),
+    ] {
+        let error = emitter().prototype("f", params, &ret, false).unwrap_err();
+        assert_eq!(error.to_string(), why);
+    }
+}
+
+#[test]
+fn a_slice_is_its_two_words() -> Result<(), Error> {
+    let slice = MODEL.slice();
+    let text = text(&slice);
+    assert_eq!(
+        text,
+        "struct cabi_slice {\n    void *ptr;\n    __SIZE_TYPE__ len;\n};\nstruct cabi_slice x;\n"
+    );
+    compiles(&text);
+    Ok(())
+}
+
+#[test]
+fn deep_types() {
+    // As deep as `cabi` lets types be.
+    let mut named = Type::I32;
+    let mut anonymous = record(RecordBuilder::structure("").field("x", Type::I32));
+    for _ in 0..cabi::MAX_DEPTH - 2 {
+        named = record(RecordBuilder::structure("s").field("x", named));
+        anonymous = record(RecordBuilder::structure("").member(Member::anonymous(anonymous)));
+    }
+    for ty in [named, anonymous] {
+        let text = text(&ty);
+        compiles(&text);
+    }
+}

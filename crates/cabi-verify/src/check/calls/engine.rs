@@ -1,0 +1,234 @@
+//! Cranelift's sides of cases in one engine: of one case in every way, or of many, each in one way that depends on its index, so that together they cover all.
+
+use cabi::FnSig;
+use clif_cabi::Lowering;
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi_jit::Engine;
+
+use super::run_time::{Code, Maker};
+use super::{CallCase, Difference, Direction, Fault, Harness, Round, WAYS};
+use super::{call, from_c_to, needed, round, rounds};
+use crate::case::Case;
+use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
+
+/// In which of the [`WAYS`] a case is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ways {
+    All,
+    /// By what is compiled for the signature.
+    Compiled,
+    /// By what is made at run time for any signature.
+    AtRunTime,
+    /// In one that the case's index tells.
+    Turning(usize),
+}
+
+/// Cases of one library with their Cranelift sides for one direction, compiled.
+pub struct SharedEngine {
+    engine: Engine,
+    cases: Vec<Result<(CallCase, Vec<Code>), Fault>>,
+}
+
+impl SharedEngine {
+    /// Compiles one direction of `cases`, whose C sides `harness` has under the same numbers. `turn` turns the variants.
+    ///
+    /// # Errors
+    /// [`Fault`] if there is no engine, or what was compiled cannot be made ready: then [`observe`](super::observe) tells which case is to blame.
+    pub fn build<'c>(
+        harness: &Harness<'_>,
+        cases: impl IntoIterator<Item = (&'c Case, Result<FnSig, cabi::Error>)>,
+        direction: Direction,
+        turn: usize,
+    ) -> Result<Self, Fault> {
+        let cases = cases.into_iter().enumerate().map(|(index, (case, sig))| {
+            let sig = sig.map_err(clif_cabi::LowerError::from)?;
+            CallCase::new(case, sig, |sig| sig, index)
+        });
+        let right = Mutation::default();
+        Self::of(harness, cases, direction, Ways::Turning(turn), right)
+    }
+
+    pub(super) fn of(
+        harness: &Harness<'_>,
+        cases: impl Iterator<Item = Result<CallCase, Fault>>,
+        direction: Direction,
+        ways: Ways,
+        mutation: Mutation,
+    ) -> Result<Self, Fault> {
+        let mut engine = Engine::new(harness.settings)?;
+        let lower = Lowering::new(engine.isa())?;
+        let mut maker = None;
+        let mut codes = |plan: &CallCase| {
+            let (mut codes, mut import) = (Vec::new(), None);
+            let is_turn = |way: &usize| match ways {
+                Ways::All => true,
+                Ways::Compiled => *way < VARIANTS,
+                Ways::AtRunTime => *way == VARIANTS,
+                Ways::Turning(turn) => *way == (plan.index + turn) % WAYS,
+            };
+            for way in (0..WAYS).filter(is_turn) {
+                if way == VARIANTS {
+                    let maker = match &mut maker {
+                        Some(maker) => maker,
+                        none => none.insert(Maker::new(harness, direction)?),
+                    };
+                    let made = maker.code(harness, plan)?;
+                    // A closure that must not return is a function where there is no other side.
+                    let is_alone = matches!(ways, Ways::Turning(_));
+                    if made.is_some() || !is_alone {
+                        codes.extend(made);
+                        continue;
+                    }
+                }
+                let with = (harness, plan, direction, mutation);
+                codes.push(compiled(
+                    with,
+                    (&mut engine, &lower),
+                    &mut import,
+                    way % VARIANTS,
+                )?);
+            }
+            Ok(codes)
+        };
+        let mut one = |plan: Result<CallCase, Fault>| {
+            let plan = plan?;
+            let codes = codes(&plan).map_err(|fault| needed(fault, &plan, direction))?;
+            Ok((plan, codes))
+        };
+        let cases = cases.map(&mut one).collect();
+        engine.finalize()?;
+        Ok(Self { engine, cases })
+    }
+
+    /// Makes the call of case `index`, in one round.
+    pub fn execute(&self, harness: &Harness<'_>, index: usize) -> Result<(), Fault> {
+        let numbers = index % 2..index % 2 + 1;
+        self.rounds(harness, index, numbers).map(drop)
+    }
+
+    /// Makes all calls of a case in the rounds of these numbers. Returns how many.
+    pub(super) fn rounds(
+        &self,
+        harness: &Harness<'_>,
+        index: usize,
+        numbers: std::ops::Range<usize>,
+    ) -> Result<usize, Fault> {
+        let (plan, codes) = match self.cases.get(index) {
+            Some(Ok(built)) => built,
+            Some(Err(fault)) => return Err(fault.clone()),
+            None => return Err(Difference::from("no such case").into()),
+        };
+        let n_rounds = numbers.len();
+        for number in numbers {
+            let round = round(plan, number);
+            for code in codes {
+                code.execute(harness, plan, &self.engine, &round)?;
+            }
+        }
+        Ok(n_rounds * codes.len())
+    }
+}
+
+/// Builds variant `variant`: which function calls C is a matter of the variant too.
+fn compiled(
+    (harness, plan, direction, mutation): (&Harness<'_>, &CallCase, Direction, Mutation),
+    (engine, lower): (&mut Engine, &Lowering),
+    import: &mut Option<FuncId>,
+    variant: usize,
+) -> Result<Code, Fault> {
+    if direction == Direction::Callee {
+        let places = BufferAddresses::Here {
+            seen: harness.loaded.seen(),
+            given: harness.loaded.given(),
+            escape: harness.loaded.escape(),
+        };
+        let places = (places, &plan.images.offsets[..]);
+        let id = cranelift::function(engine, None, lower, &plan.told, places, variant, mutation)?;
+        return Ok(Code::Function(variant, id));
+    }
+    let callee = match *import {
+        Some(callee) => callee,
+        None => {
+            // What is called is the thunk, which calls the callee: an engine may have those of several cases.
+            let name = format!("callee_{}", plan.index);
+            engine.bind(&name, harness.loaded.thunk())?;
+            *import.insert(lower.declare_import(engine, &name, &plan.told)?.id)
+        }
+    };
+    let via = match (variant + plan.index) % 4 {
+        0 => CallVia::Function(callee),
+        1 => CallVia::Pointer,
+        2 => CallVia::Ref(callee),
+        _ => CallVia::OwnPointer,
+    };
+    let id = cranelift::shim(engine, lower, &plan.told, via, variant, mutation)?;
+    Ok(Code::Shim(variant, via, id))
+}
+
+impl Code {
+    /// Makes the call of one round.
+    fn execute(
+        &self,
+        harness: &Harness<'_>,
+        plan: &CallCase,
+        engine: &Engine,
+        round: &Round,
+    ) -> Result<(), Difference> {
+        let code = |id| engine.code(id).map_err(|error| error.to_string());
+        let (loaded, side) = (harness.loaded, round.side());
+        let (found, how) = match self {
+            Self::Shim(variant, via, id) => {
+                let code = code(*id)?;
+                // SAFETY: the shim was compiled as such, reads one object per pointer and writes one to `ret`; the engine is alive.
+                let run = |args, ret, callee| unsafe {
+                    loaded.run(code.as_ptr().cast(), args, ret, callee);
+                };
+                let keeps_result = plan.has_result && keeps_result(*variant);
+                let how = match via {
+                    CallVia::Function(_) => "called directly",
+                    CallVia::Ref(_) => "called by reference",
+                    CallVia::Pointer => "called through a pointer",
+                    CallVia::OwnPointer => "called by the caller's own instruction",
+                };
+                let how = format!("{how}, forms {variant}, {side}");
+                (call(harness, plan, keeps_result, round, run), how)
+            }
+            Self::Function(variant, id) => {
+                // SAFETY: the address is only called by C code, as the type it was compiled as; the engine is alive.
+                let address = unsafe { code(*id)?.as_ptr() }.cast();
+                let how = format!("forms {variant}");
+                (from_c_to(harness, plan, address, round), how)
+            }
+            Self::Invoker(invoker) => {
+                // SAFETY: an invoker takes the callee first; otherwise as a shim.
+                let run = |args, ret, callee| unsafe {
+                    loaded.run(invoker.code().as_ptr().cast(), callee, args, ret);
+                };
+                let how = format!("by an invoker, {side}");
+                (call(harness, plan, plan.has_result, round, run), how)
+            }
+            Self::Closure(closure) => {
+                let address = closure.code().cast();
+                (
+                    from_c_to(harness, plan, address, round),
+                    "a closure".to_owned(),
+                )
+            }
+        };
+        found.map_err(|found| found.inside(&how))
+    }
+}
+
+/// Both rounds of one case.
+pub(super) fn observed(
+    harness: &Harness<'_>,
+    plan: CallCase,
+    direction: Direction,
+    ways: Ways,
+    mutation: Mutation,
+) -> Result<usize, Fault> {
+    let n_rounds = rounds(&plan).len();
+    let plans = std::iter::once(Ok(plan));
+    let built = SharedEngine::of(harness, plans, direction, ways, mutation)?;
+    built.rounds(harness, 0, 0..n_rounds)
+}

@@ -1,0 +1,328 @@
+//! LLVM's machine code as it is when instructions have been selected, as text (`-stop-after=finalize-isel`): the arguments and results of a function are copies from and
+//! to registers, accesses of its stack and of globals name them, and every other value has a register of its own.
+
+use std::collections::HashMap;
+
+use super::state::{Address, Base, State, Value};
+
+/// How a machine's code is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Isa {
+    /// The stack pointer.
+    stack: &'static str,
+    /// Bytes from the stack pointer to the argument area, at a function's entry and at a call.
+    area: i64,
+    /// Bytes that an operand beside an address counts in, by the instruction's name and the bytes of an access.
+    unit: fn(&str, usize) -> i64,
+    /// What an instruction leaves unsaid that accesses what is at the stack pointer.
+    at_stack: fn(&str) -> &'static str,
+    /// What calls begin with, and what returns do.
+    call: &'static [&'static str],
+    ret: &'static str,
+    /// What the psABI calls a register.
+    name: fn(&str) -> String,
+}
+
+impl Isa {
+    /// XCore.
+    pub const XCORE: Self = Self {
+        stack: "sp",
+        area: 4,
+        unit: |op, bytes| match op {
+            op if op.starts_with("LDAWF_") || op.starts_with("LDAWB_") => 4,
+            op if op.starts_with("LDA16F_") || op.starts_with("LDA16B_") => 2,
+            op if op.starts_with("LDWSP_") || op.starts_with("STWSP_") => 4,
+            op if op.ends_with("_2rus") && (op.starts_with("LDW") || op.starts_with("STW")) => 4,
+            op if op.ends_with("3r") && bytes > 0 => i64::try_from(bytes).unwrap_or(1),
+            _ => 1,
+        },
+        at_stack: |op| match op {
+            op if op.starts_with("LDWSP_") => "load (s32)",
+            op if op.starts_with("STWSP_") => "store (s32)",
+            _ => "",
+        },
+        call: &["BL"],
+        ret: "RETSP",
+        name: str::to_owned,
+    };
+    /// C-SKY.
+    pub const CSKY: Self = Self {
+        stack: "r14",
+        area: 0,
+        unit: |_, _| 1,
+        at_stack: |_| "",
+        call: &["JSR", "JBSR", "BSR"],
+        ret: "RTS",
+        name: |text| match text.strip_prefix('f').and_then(|rest| rest.split_once('_')) {
+            Some((index, _)) => format!("vr{index}"),
+            None => text.to_owned(),
+        },
+    };
+}
+
+/// What is known of a function.
+#[derive(Clone)]
+pub struct Function {
+    /// What holds when it calls something for the last time.
+    pub at_call: Option<State>,
+    /// What holds when it returns.
+    pub at_return: State,
+}
+
+/// The functions of `text`, by their names.
+pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
+    let documents = text.split("\n---\n").filter_map(|document| {
+        let name = document.strip_prefix("name:")?.lines().next()?.trim();
+        Some((
+            name.to_owned(),
+            Reader::new(document, isa).function(document)?,
+        ))
+    });
+    documents.collect()
+}
+
+/// An operand.
+#[derive(Clone)]
+enum Operand {
+    Register(String),
+    Number(i64),
+    Address(Address),
+}
+
+/// A function that is read.
+struct Reader<'a> {
+    isa: &'a Isa,
+    state: State,
+    /// The objects of its stack that are in the argument area, by their numbers, and where.
+    arguments: HashMap<&'a str, i64>,
+    /// The symbols or numbers of its pool of constants.
+    constants: HashMap<&'a str, &'a str>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(document: &'a str, isa: &'a Isa) -> Self {
+        let (mut arguments, mut constants, mut section, mut id) =
+            (HashMap::new(), HashMap::new(), "", "");
+        for line in document.lines() {
+            if let (Some(name), false) = (line.split(':').next(), line.starts_with(' ')) {
+                section = name;
+            }
+            let value = |key: &str| {
+                let rest = line.split_once(key)?.1;
+                Some(rest.split([',', '}']).next()?.trim())
+            };
+            id = value("id:").unwrap_or(id);
+            match section {
+                "fixedStack" if line.contains("id:") => {
+                    let offset = value(" offset:").and_then(|n| n.parse().ok());
+                    arguments.insert(id, offset.unwrap_or(0) - isa.area);
+                }
+                "constants" => constants.extend(value("value:").map(|value| (id, value))),
+                _ => {}
+            }
+        }
+        let mut state = State::at_entry(isa.area);
+        let own = Value::address(Address::new(Base::Outgoing, 0));
+        state.set(&format!("${}", isa.stack), own);
+        Self {
+            isa,
+            state,
+            arguments,
+            constants,
+        }
+    }
+
+    fn function(mut self, document: &str) -> Option<Function> {
+        let mut at_call = None;
+        let body = document.split_once("\nbody:")?.1;
+        for line in body.lines().filter(|line| line.starts_with("    ")) {
+            let (line, access) = line.split_once(" :: ").unwrap_or((line, ""));
+            let (to, rest) = match line.trim().split_once(" = ") {
+                Some((to, rest)) => (to, rest),
+                None => ("", line.trim()),
+            };
+            // Flags are before the name.
+            let at = rest.find(char::is_uppercase).unwrap_or(rest.len());
+            let rest = rest.get(at..).unwrap_or_default();
+            let (op, operands) = rest.split_once(' ').unwrap_or((rest, ""));
+            if op.starts_with(self.isa.ret) {
+                let at_return = self.state;
+                return Some(Function { at_call, at_return });
+            }
+            let operands = split(operands).filter_map(|text| self.operand(text));
+            let mut operands: Vec<Operand> = operands.collect();
+            let access = match (self.isa.at_stack)(op) {
+                "" => access,
+                unsaid => {
+                    let stack = Operand::Address(Address::new(Base::Outgoing, 0));
+                    operands.insert(operands.len().saturating_sub(1), stack);
+                    unsaid
+                }
+            };
+            if self.isa.call.iter().any(|call| op.starts_with(call)) {
+                let callee = match operands.first() {
+                    Some(Operand::Address(Address {
+                        base: Base::Global(name),
+                        ..
+                    })) => name,
+                    _ => "",
+                };
+                if !self.state.is_own(callee) {
+                    at_call = Some(self.state.clone());
+                    self.state.call(&format!("${}", self.isa.stack));
+                }
+                continue;
+            }
+            let to = split(to).filter_map(|text| match self.operand(text)? {
+                Operand::Register(name) => Some(name),
+                _ => None,
+            });
+            let to: Vec<String> = to.collect();
+            self.step(&to, op, &operands, access);
+        }
+        None
+    }
+
+    /// What an instruction makes of registers and memory. `access` is what it says of memory.
+    fn step(&mut self, to: &[String], op: &str, operands: &[Operand], access: &str) {
+        let bytes = access
+            .split_once(" (s")
+            .and_then(|(_, rest)| rest.split_once(')'));
+        let bytes = bytes.and_then(|(bits, _)| bits.parse::<usize>().ok());
+        let bytes = bytes.unwrap_or(0).div_ceil(8);
+        match (to, operands) {
+            ([to], at) if access.contains("load (") => {
+                let at = self.address(op, at, bytes);
+                self.state.set(to, self.state.load(at.as_ref(), bytes));
+            }
+            ([], [from, at @ ..]) if access.contains("store (") => {
+                let (value, at) = (self.value(from), self.address(op, at, bytes));
+                self.state.store(at.as_ref(), bytes, &value);
+            }
+            ([to], operands) => {
+                let value = self.made(op, operands);
+                self.state.set(to, value);
+            }
+            ([low, high], [from]) => {
+                let value = self.value(from);
+                self.state.set(high, value.upper(4));
+                self.state.set(low, value);
+            }
+            _ => {}
+        }
+    }
+
+    /// What an instruction makes of its operands, which are no accesses of memory.
+    fn made(&self, op: &str, operands: &[Operand]) -> Value {
+        let is = |prefixes: &[&str]| prefixes.iter().any(|prefix| op.starts_with(prefix));
+        match operands {
+            // Ones, as many as the number says.
+            [Operand::Number(n)] if is(&["MKMSK"]) => {
+                let ones = u32::try_from(*n).ok().and_then(|n| 1_i64.checked_shl(n));
+                Value::number(ones.unwrap_or(0) - 1)
+            }
+            [one] => {
+                let value = self.value(one);
+                if is(&["FMFVRH"]) {
+                    value.upper(4)
+                } else {
+                    value
+                }
+            }
+            // The upper bits alone change.
+            [Operand::Register(_), ..] if is(&["SEXT", "ZEXT", "COPY", "SUBREG_TO_REG"]) => {
+                self.value(&operands[0])
+            }
+            [whole, low] if is(&["FMTVRL"]) => {
+                Value::joined(&self.value(low), &self.value(whole).upper(4))
+            }
+            [whole, high] if is(&["FMTVRH"]) => {
+                Value::joined(&self.value(whole), &self.value(high))
+            }
+            [low, high] if is(&["FMTVR"]) => Value::joined(&self.value(low), &self.value(high)),
+            operands => {
+                let registers = operands
+                    .iter()
+                    .filter(|one| matches!(one, Operand::Register(_)));
+                let mut value = Value::of_all(registers.map(|one| self.value(one)).collect());
+                // Of an aligned address, `or` is a sum.
+                if is(&["ADD", "OR", "LDA"]) {
+                    value.address = self.address(op, operands, 0);
+                }
+                value
+            }
+        }
+    }
+
+    /// What operands of an access, or of a sum, point to: an address, and what is added to it.
+    fn address(&self, op: &str, operands: &[Operand], bytes: usize) -> Option<Address> {
+        let base = self.value(operands.first()?).address?;
+        let Some(more) = operands.get(1) else {
+            return Some(base);
+        };
+        Some(base.plus(self.value(more).number? * (self.isa.unit)(op, bytes)))
+    }
+
+    fn value(&self, operand: &Operand) -> Value {
+        match operand {
+            Operand::Register(name) => self.state.get(name),
+            Operand::Number(n) => Value::number(*n),
+            Operand::Address(address) => Value::address(address.clone()),
+        }
+    }
+
+    /// The operand that `text` is; `None` for what says nothing of values.
+    fn operand(&self, text: &str) -> Option<Operand> {
+        let text = text
+            .rsplit_once("killed ")
+            .map_or(text, |(_, text)| text)
+            .trim();
+        if text.starts_with("implicit") || text.starts_with("csr_") {
+            return None;
+        }
+        let text = text
+            .trim_start_matches("dead ")
+            .trim_start_matches("undef ");
+        let (name, offset) = text.split_once(" + ").unwrap_or((text, "0"));
+        let name = name.split(':').next().unwrap_or(name);
+        let at = |base| Some(Operand::Address(Address::new(base, offset.parse().ok()?)));
+        if let Ok(n) = name.parse() {
+            return Some(Operand::Number(n));
+        }
+        if let Some(id) = name.strip_prefix("%fixed-stack.") {
+            let own = self.arguments.get(id)?;
+            return Some(Operand::Address(Address::new(Base::Frame, *own)));
+        }
+        if let Some(id) = name.strip_prefix("%const.") {
+            return self
+                .operand(&format!("@{}", self.constants.get(id)?))
+                .map(|one| match one {
+                    Operand::Address(Address {
+                        base: Base::Global(name),
+                        offset,
+                    }) => match name.parse() {
+                        Ok(n) => Operand::Number(n),
+                        Err(_) => Operand::Address(Address::new(Base::Global(name), offset)),
+                    },
+                    other => other,
+                });
+        }
+        match name.split_at_checked(1)? {
+            _ if name.starts_with("%stack.") => at(Base::Local(name.to_owned())),
+            ("%", _) => Some(Operand::Register(name.to_owned())),
+            ("$", name) => Some(Operand::Register(format!("${}", (self.isa.name)(name)))),
+            ("@" | "&", name) => at(Base::Global(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// The operands, at commas that are in no brackets.
+fn split(operands: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    let parts = operands.split(move |c: char| {
+        depth += i32::from(matches!(c, '(' | '[')) - i32::from(matches!(c, ')' | ']'));
+        c == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty())
+}

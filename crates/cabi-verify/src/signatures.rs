@@ -1,0 +1,380 @@
+//! The runner of signatures that are drawn or enumerated: the types of each as `cabi` builds them, layouts compared, calls made in both directions, and
+//! what became of each.
+//!
+//! ```text
+//! signatures of one unit ──▶ types by `cabi` ──▶ one file of C, with its layouts as data ──▶ calls (verify::units) ──▶ Compared ──▶ Tally
+//! ```
+//!
+//! [`fuzz`](crate::fuzz) and [`exhaustive`](crate::exhaustive) are lists of signatures for it. The names of signature `i` start with `r<i>_`, and a
+//! compiler takes its lines for those of a file `r<i>`.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cabi::{BitFieldStyle, Error, Policy, RecordRules, Target};
+
+use crate::build::{Built, ReferenceError, Refused, Unit, first_error, needs};
+use crate::case::{Case, Entry, Subject};
+use crate::check::layout::{Answer, Table, ask, facts};
+use crate::emit::c::Values;
+use crate::generate::Signature;
+use crate::run::loaded::LoadedCode;
+use crate::threads::in_threads;
+use crate::verdict::{Difference, Verdict};
+use crate::verify::units::{self, Calls, Code, Loaded};
+use crate::verify::{Compiler, OtherSide, Progress, Step, known_bug, known_initializer_bug};
+
+/// So many signatures share one file of C.
+pub(crate) const PER_UNIT: usize = 256;
+
+/// Signatures that share a file, and how they are tried.
+pub(crate) struct SignatureUnit<'a> {
+    pub(crate) compiler: &'a Compiler,
+    pub(crate) signatures: Vec<Signature>,
+    /// What the C sides are optimized with; nothing where the reference compiler's command says it.
+    pub(crate) optimize: Option<&'static str>,
+    /// Turns settings and variants.
+    pub(crate) turn: usize,
+}
+
+/// What became of a signature in both directions.
+pub(crate) struct Compared {
+    /// `Passed` with the calls of both directions; `NotLowered` if neither is lowered.
+    pub(crate) verdict: Verdict,
+    /// Why one direction is not lowered, if the other one is.
+    pub(crate) one_direction: Option<String>,
+    /// The bug of the compiler that was shown, if it is a known one.
+    pub(crate) known: Option<&'static str>,
+    /// How the signature was understood, if it was.
+    pub(crate) case: Option<Case>,
+}
+
+impl From<Verdict> for Compared {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            one_direction: None,
+            known: None,
+            case: None,
+        }
+    }
+}
+
+impl Compared {
+    pub(crate) fn why(&self) -> Option<&str> {
+        self.verdict.difference().map(|found| found.why.as_str())
+    }
+}
+
+/// Compiles and calls the signatures of `units`: of each unit one result for each of its signatures.
+///
+/// # Errors
+/// A compiler that cannot be started, no child processes, an interrupt.
+pub(crate) fn run(
+    units: &[SignatureUnit<'_>],
+    way: OtherSide,
+    calls: &Calls<'_>,
+    progress: Progress<'_>,
+) -> Result<Vec<Vec<Compared>>, String> {
+    let told = |done| progress(Step::Compile, done, units.len());
+    let compiled = in_threads(units, calls.at_once, SignatureUnit::compile, told);
+    let (mut all, mut loaded) = (Vec::new(), Vec::new());
+    for compiled in compiled {
+        let mut compiled = compiled?;
+        // A child tries to load it: not in a thread.
+        let code = match compiled.load() {
+            Ok(code) => code,
+            Err(error @ ReferenceError::Unloadable { .. }) => {
+                let left: Vec<usize> = compiled.left().map(|(i, _)| i).collect();
+                for i in left {
+                    compiled.decide(i, Verdict::Differs(error.to_string().into()).into());
+                }
+                None
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        all.push((compiled, code.is_some()));
+        loaded.extend(code);
+    }
+    let called = units::run(&loaded, way, calls, progress);
+    let mut called = called.map_err(|error| error.to_string())?.into_iter();
+    let of_unit = |(compiled, is_loaded): (Compiled<'_>, bool)| {
+        let own = called.by_ref().take(usize::from(is_loaded)).flatten();
+        compiled.compared(&own.collect::<Vec<_>>())
+    };
+    Ok(all.into_iter().map(of_unit).collect())
+}
+
+/// A unit whose C sides are compiled.
+struct Compiled<'a> {
+    unit: &'a SignatureUnit<'a>,
+    /// The types and the case of each signature that is still to be tried, and what became of the others.
+    subjects: Vec<Result<Subject, Box<Compared>>>,
+    /// With nothing to run there is none.
+    built: Option<Built>,
+}
+
+impl SignatureUnit<'_> {
+    fn compile(&self) -> Result<Compiled<'_>, String> {
+        let one = |(i, signature): (usize, &Signature)| {
+            let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
+            let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, self.compiler)));
+            let built = built.unwrap_or_else(panicked);
+            built.map_err(|verdict| Box::new(verdict.into()))
+        };
+        let mut compiled = Compiled {
+            unit: self,
+            subjects: self.signatures.iter().enumerate().map(one).collect(),
+            built: None,
+        };
+        let (built, refused, cases) = {
+            let layouts = |chosen: &[usize]| compiled.table(chosen).text();
+            let unit = compiled.file(&layouts);
+            let compiled = unit.compile().map_err(|error| error.to_string())?;
+            (compiled.built, compiled.refused, compiled.cases)
+        };
+        let mut verdicts = Vec::new();
+        for Refused { cases, why } in &refused {
+            for (i, one) in compiled.chosen(cases) {
+                verdicts.push((i, self::refused(self.compiler, one, why)));
+            }
+        }
+        if let Some(built) = &built {
+            verdicts.extend(compiled.layouts_differ(&compiled.table(&cases), built)?);
+        }
+        for (i, verdict) in verdicts {
+            compiled.decide(i, verdict);
+        }
+        Ok(Compiled { built, ..compiled })
+    }
+}
+
+impl Compiled<'_> {
+    /// Those that are still to be tried, with their places among all.
+    fn left(&self) -> impl Iterator<Item = (usize, &Subject)> {
+        let all = self.subjects.iter().enumerate();
+        all.filter_map(|(i, one)| Some((i, one.as_ref().ok()?)))
+    }
+
+    /// What became of signature `i`.
+    fn decide(&mut self, i: usize, compared: Compared) {
+        if let Some(place) = self.subjects.get_mut(i) {
+            *place = Err(Box::new(compared));
+        }
+    }
+
+    /// Those with these places among the ones left.
+    fn chosen(&self, places: &[usize]) -> Vec<(usize, &Subject)> {
+        let left: Vec<_> = self.left().collect();
+        let chosen = places.iter().filter_map(|at| left.get(*at));
+        chosen.copied().collect()
+    }
+
+    /// What is asked about the layouts of those with these places.
+    fn table(&self, places: &[usize]) -> Table {
+        let chosen = self.chosen(places).into_iter();
+        Table::of(&chosen.map(|(_, one)| one).collect::<Vec<_>>())
+    }
+
+    /// Caller and callee of every signature that is left, and `layouts`, a text about the types of those that are in the file.
+    fn file<'a>(&'a self, layouts: &'a (dyn Fn(&[usize]) -> String + Sync)) -> Unit<'a> {
+        let entry = |(_, one): (usize, &'a Subject)| Some((one, one.cases.first()?));
+        let entries: Vec<Entry<'a>> = self.left().filter_map(entry).collect();
+        let mut unit = Unit::of_entries(&self.unit.compiler.reference, "-w", &entries);
+        // What is not asked about need not be made. See `emit/c/sides.rs` for aliasing.
+        let flags = [
+            "-fno-asynchronous-unwind-tables",
+            "-Wno-psabi",
+            "-fno-strict-aliasing",
+        ];
+        unit.flags
+            .extend(flags.into_iter().chain(self.unit.optimize));
+        unit.values = Values::ThroughLvalues;
+        unit.more = Some(layouts);
+        unit
+    }
+
+    fn load(&self) -> Result<Option<Loaded>, ReferenceError> {
+        let Some(built) = &self.built else {
+            return Ok(None);
+        };
+        let cases: Vec<&Case> = self.left().flat_map(|(_, one)| &one.cases).collect();
+        let compiler = self.unit.compiler;
+        let code = match &compiler.programs {
+            Some(target) => Code::InPrograms(built.clone(), target.clone()),
+            None => Code::Here(LoadedCode::of_built(built, &cases)?),
+        };
+        let cases = cases.into_iter().cloned().collect();
+        let flags: Vec<&str> = self.unit.optimize.into_iter().collect();
+        let turn = self.unit.turn;
+        Ok(Some(Loaded::of_code(compiler, &flags, turn, cases, code)))
+    }
+
+    /// The signatures whose layouts differ: values of other sizes cannot be sent.
+    fn layouts_differ(
+        &self,
+        table: &Table,
+        built: &Built,
+    ) -> Result<Vec<(usize, Compared)>, String> {
+        let compiler = self.unit.compiler;
+        let answers = table.answers(built).map_err(|error| error.to_string())?;
+        let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
+        // A member is aligned to more there than its type, where a typedef lowers that: offsets of members tell.
+        let is_ms = compiler.target().data_model().bit_fields == BitFieldStyle::Ms;
+        let is_asked = |what: &str| !(is_ms && what.starts_with("alignment of "));
+        for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
+            if let Some(i) = fact.block.strip_prefix('r').and_then(|i| i.parse().ok())
+                && theirs != fact.ours
+                && is_asked(&fact.what)
+            {
+                let what = fact.what.replace(&format!("r{i}_"), "");
+                let why = || format!("layout: {what} is {theirs}, ours {}", fact.ours);
+                wrong.entry(i).or_insert_with(why);
+            }
+        }
+        let verdict = |(i, one): (usize, &Subject)| {
+            let why = wrong.remove(&i)?;
+            let is_bit_field = why.starts_with("layout: bits of ");
+            let verdict = if is_bit_field && agrees_when_run(compiler, one) {
+                let why = format!("its initializers and its assignments differ: {why}");
+                theirs(compiler, one, why, known_initializer_bug)
+            } else {
+                Verdict::Differs(why.into()).into()
+            };
+            Some((i, verdict))
+        };
+        Ok(self.left().filter_map(verdict).collect())
+    }
+
+    /// One result for each signature, of what was called of the unit: one direction stands after the other.
+    fn compared(self, called: &[units::Called]) -> Vec<Compared> {
+        let (calls, callees) = called.split_at(called.len() / 2);
+        let mut both = calls.iter().zip(callees);
+        let one = |one: Result<Subject, Box<Compared>>| match one {
+            Err(decided) => *decided,
+            Ok(mut subject) => match both.next() {
+                Some((call, callee)) => Compared {
+                    case: subject.cases.pop(),
+                    ..of_both([call, callee])
+                },
+                None => Verdict::Differs("nothing became of it".into()).into(),
+            },
+        };
+        self.subjects.into_iter().map(one).collect()
+    }
+}
+
+/// The types and the case of a signature, whose names start with `r<index>_`. An error is the verdict on what `cabi` refuses.
+pub fn subject(
+    index: usize,
+    signature: &Signature,
+    compiler: &Compiler,
+) -> Result<Subject, Verdict> {
+    let name = format!("r{index}");
+    let target = compiler.target();
+    let mut model = *target.data_model();
+    if target != Target::X86_64_LINUX
+        && compiler.policy == Policy::CLANG
+        && model.records == RecordRules::Gcc
+    {
+        model = model.with_records(RecordRules::Clang);
+    }
+    let declared = signature.declared(&format!("{name}_"), &model);
+    let placed = declared.case(&name, compiler.level).and_then(|mut case| {
+        case.target = target;
+        case.abi_under(compiler.policy)?;
+        Ok(case)
+    });
+    let case = placed.map_err(|error| by_cabi(&error, compiler))?;
+    let code = declared.types.clone() + &declared.prototype();
+    let (named, cases) = (declared.named, vec![case]);
+    Ok(Subject::of_cases(&name, code, named, &[], cases))
+}
+
+/// What `cabi` is known to refuse of what is drawn has errors of its own. Any other refusal hides something.
+/// On other targets than x86-64 Linux it refuses by name what nobody has compared, which is counted.
+fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
+    let is_known = matches!(why, Error::NoKnownRule { .. } | Error::InvalidAtomic { .. });
+    if is_known || compiler.target() != Target::X86_64_LINUX {
+        return Verdict::NotRun(format!("cabi: {why}"));
+    }
+    Verdict::Differs(format!("refused without need: {why}").into())
+}
+
+/// What compilers are known to refuse of what is drawn, by their words. Any other refusal hides something, unless a type is one that this
+/// compiler has not got.
+const REFUSALS: [&str; 3] = [
+    "flexible array member in a struct with no named members",
+    // clang, for AArch64.
+    "signed _BitInt of bit sizes greater than 128 not supported",
+    "unsigned _BitInt of bit sizes greater than 128 not supported",
+];
+
+fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Compared {
+    let why = error
+        .messages()
+        .map_or_else(|| error.to_string(), first_error);
+    if let ReferenceError::Crashed { .. } = error {
+        let why = format!("the compiler crashes: {why}");
+        return theirs(compiler, subject, why, known_bug);
+    }
+    let lacks = |capability| compiler.reference.has(capability).is_err();
+    if REFUSALS.contains(&why.as_str()) || needs(&subject.block).into_iter().any(lacks) {
+        return Verdict::NotRun(format!("the compiler: {why}")).into();
+    }
+    Verdict::Differs(format!("refused by the compiler: {why}").into()).into()
+}
+
+/// Something that the compiler's own words, or its own program, show; `known` is asked for its name.
+fn theirs(
+    compiler: &Compiler,
+    subject: &Subject,
+    why: String,
+    known: fn(&str, &Case) -> Option<&'static str>,
+) -> Compared {
+    let name = compiler.reference.name();
+    Compared {
+        known: subject.cases.iter().find_map(|case| known(name, case)),
+        ..Verdict::SelfInconsistent(why.into()).into()
+    }
+}
+
+/// Whether the layouts are ours to a program that sets bit-fields and looks, where in the table the compiler initializes them.
+fn agrees_when_run(compiler: &Compiler, subject: &Subject) -> bool {
+    let ours = facts(subject).into_iter().map(|fact| Some(fact.ours));
+    let asked = ask(&compiler.reference, compiler.programs.as_deref(), subject);
+    asked.is_ok_and(|theirs| ours.eq(theirs))
+}
+
+/// The verdict of both directions.
+fn of_both(both: [&units::Called; 2]) -> Compared {
+    let (mut calls, mut not_lowered, mut inconsistent) = (0, None, None);
+    for called in both {
+        let inside = |found: &Difference| found.clone().inside(called.direction.name());
+        match &called.verdict {
+            Verdict::Passed(n) => calls += n,
+            Verdict::NotLowered(why) | Verdict::NotRun(why) => not_lowered = Some(why.clone()),
+            Verdict::SelfInconsistent(found) => {
+                let mut found = inside(found);
+                if let Some(shown) = &called.shown {
+                    let says = format!("; a program of the compiler alone: {}", shown.says);
+                    found.why.push_str(&says);
+                }
+                let known = called.shown.as_ref().and_then(|shown| shown.known);
+                inconsistent = Some((found, known));
+            }
+            Verdict::Differs(found) => return Verdict::Differs(inside(found)).into(),
+        }
+    }
+    match (inconsistent, not_lowered) {
+        (Some((found, known)), _) => Compared {
+            known,
+            ..Verdict::SelfInconsistent(found).into()
+        },
+        (None, Some(why)) if calls == 0 => Verdict::NotLowered(why).into(),
+        (None, one_direction) => Compared {
+            one_direction,
+            ..Verdict::Passed(calls).into()
+        },
+    }
+}

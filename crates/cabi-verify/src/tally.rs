@@ -1,0 +1,343 @@
+//! What came of signatures under one compiler: counts by reason, and what differs as blocks of the corpus. It can be written, read, joined and reported.
+
+use std::collections::BTreeMap;
+
+use cabi::{Policy, Target, VectorLevel};
+use serde::{Deserialize, Serialize};
+
+use crate::build::Capability;
+use crate::generate::Signature;
+use crate::report::{Item, Section, Status};
+use crate::signatures::Compared;
+use crate::states::Coverage;
+use crate::verdict::Verdict;
+use crate::verify::Compiler;
+
+mod results;
+
+pub use results::{Results, Span};
+
+/// How many samples of a compiler's known bugs are kept as blocks.
+const KEPT: usize = 16;
+
+/// How often each reason was met.
+type Reasons = BTreeMap<String, u64>;
+
+/// What was found under one compiler.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// A word for it, unique in a run: `gcc`, and `gcc-2` for the second one.
+    pub label: String,
+    /// Its command.
+    pub command: String,
+    /// The first line of its `--version`.
+    pub version: String,
+    /// The target that it compiles for.
+    pub target: String,
+    /// The policy bits it was checked under.
+    pub policy: Vec<String>,
+    /// `baseline`, `avx` or `avx512`: the widest vectors in registers.
+    pub vectors: String,
+    /// Whether the functions are those of Win64.
+    #[serde(default)]
+    pub ms_abi: bool,
+    /// Signatures tried.
+    pub signatures: u64,
+    /// Signatures without a difference.
+    pub same: u64,
+    /// Calls made.
+    pub calls: u64,
+    /// Seconds that all processes at once took together, shared evenly with the other compilers.
+    pub seconds: f64,
+    /// Of these, signatures of which only one direction is lowered yet, by the reason for the other.
+    pub one_direction: Reasons,
+    /// Signatures of which neither direction is lowered yet, by reason.
+    pub not_lowered: Reasons,
+    /// Signatures that were not run, by what refuses them and why.
+    pub not_run: Reasons,
+    /// Differences that are explained, by the policy bit by which the compiler differs from another one.
+    pub explained: Reasons,
+    /// Signatures in which the compiler disagrees with itself, by the known bug of it.
+    #[serde(default)]
+    pub known: Reasons,
+    /// Samples of those.
+    pub theirs: Vec<Found>,
+    /// Signatures in which the compiler disagrees with itself, shown by a program of it alone, and no known bug says so.
+    #[serde(default)]
+    pub inconsistent: Vec<Found>,
+    /// Differences that nothing explains.
+    pub failures: Vec<Found>,
+    /// Transitions of argument assignment that its calls made.
+    #[serde(with = "as_text")]
+    pub coverage: Coverage,
+    /// Transitions that were to be shown, and were not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<String>,
+}
+
+/// A difference.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Found {
+    /// A name for it, of the compiler and the signature.
+    pub name: String,
+    /// The subcommand and options that try this signature again.
+    #[serde(default)]
+    pub again: String,
+    /// What differs.
+    pub why: String,
+    /// The signature as a block of the corpus, minimized.
+    pub block: String,
+}
+
+impl Tally {
+    /// Of no signatures yet.
+    pub(crate) fn new(asked: &Compiler, label: String) -> Self {
+        Self {
+            label,
+            command: asked.reference.command(),
+            version: asked.reference.version().to_owned(),
+            target: asked.target().name().to_owned(),
+            policy: asked.policy.names().map(str::to_owned).collect(),
+            vectors: match asked.level {
+                VectorLevel::Baseline => "baseline",
+                VectorLevel::Avx => "avx",
+                VectorLevel::Avx512 => "avx512",
+            }
+            .to_owned(),
+            ms_abi: asked.ms_abi,
+            ..Self::default()
+        }
+    }
+
+    /// Counts what became of one signature.
+    pub(crate) fn take(&mut self, compared: &Compared) {
+        self.signatures += 1;
+        let count = |reasons: &mut Reasons, why: &str| {
+            *reasons.entry(why.to_owned()).or_default() += 1;
+        };
+        if let Some(why) = &compared.one_direction {
+            count(&mut self.one_direction, why);
+        }
+        match (&compared.verdict, compared.known) {
+            (Verdict::Passed(calls), _) => {
+                self.same += u64::from(*calls > 0);
+                self.calls += *calls as u64;
+            }
+            (Verdict::NotLowered(why), _) => count(&mut self.not_lowered, why),
+            (Verdict::NotRun(why), _) => {
+                let (who, why) = why.split_once(": ").unwrap_or(("", why));
+                // Errors of `cabi` begin with the type.
+                let why = match why.split_once(": ") {
+                    Some((_, of_type)) if who == "cabi" => of_type,
+                    _ => why,
+                };
+                count(&mut self.not_run, &format!("{who}: {}", general(why)));
+            }
+            (Verdict::SelfInconsistent(_), Some(bug)) => count(&mut self.known, bug),
+            (Verdict::SelfInconsistent(_), None) | (Verdict::Differs(_), _) => {}
+        }
+    }
+
+    /// The list that a sample of what became of the signature that was taken last belongs to, if one is kept: of each known bug the first.
+    pub(crate) fn samples(&mut self, compared: &Compared) -> Option<&mut Vec<Found>> {
+        match (&compared.verdict, compared.known) {
+            (Verdict::Differs(_), _) => Some(&mut self.failures),
+            (Verdict::SelfInconsistent(_), None) => Some(&mut self.inconsistent),
+            (Verdict::SelfInconsistent(_), Some(bug)) => {
+                let is_first = self.known.get(bug) == Some(&1) && self.theirs.len() < KEPT;
+                is_first.then_some(&mut self.theirs)
+            }
+            _ => None,
+        }
+    }
+
+    /// Counts `n` signatures that were not run for this reason.
+    pub(crate) fn left_out(&mut self, why: &str, n: u64) {
+        self.signatures += n;
+        *self.not_run.entry(why.to_owned()).or_default() += n;
+    }
+
+    /// How many signatures one process tried in a second.
+    pub fn rate(&self) -> f64 {
+        self.signatures as f64 / self.seconds.max(1e-9)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.signatures += other.signatures;
+        self.same += other.same;
+        self.calls += other.calls;
+        self.seconds += other.seconds;
+        let maps = [
+            (&mut self.one_direction, other.one_direction),
+            (&mut self.not_lowered, other.not_lowered),
+            (&mut self.not_run, other.not_run),
+            (&mut self.explained, other.explained),
+            (&mut self.known, other.known),
+        ];
+        for (all, more) in maps {
+            for (key, n) in more {
+                *all.entry(key).or_default() += n;
+            }
+        }
+        self.theirs.extend(other.theirs);
+        self.theirs.truncate(KEPT);
+        self.failures.extend(other.failures);
+        self.inconsistent.extend(other.inconsistent);
+        self.missed.extend(other.missed);
+        self.coverage.merge(&other.coverage);
+    }
+
+    fn section(&self) -> Section {
+        let name = format!("{} signatures without a difference", self.same);
+        let mut items = vec![Item::new(name, Status::Passed, "")];
+        let lists = [
+            (&self.failures, Status::Failed),
+            (&self.inconsistent, Status::SelfInconsistent),
+        ];
+        for (all, status) in lists {
+            items.extend(all.iter().map(|found| {
+                let mut item = Item::new(&found.name, status, &found.why);
+                item.detail = self.block(found);
+                item
+            }));
+        }
+        items.extend(self.missed.iter().map(|transition| {
+            let mut item = Item::new(transition, Status::Unlisted, "");
+            item.kind = "NOT RUN".to_owned();
+            item
+        }));
+        let data = serde_json::to_value(self).unwrap_or_default();
+        Section {
+            name: self.command.clone(),
+            head: self.counts(),
+            items,
+            data: data.as_object().cloned().unwrap_or_default(),
+            seconds: Some(self.seconds),
+            ..Section::default()
+        }
+    }
+
+    /// A difference as a file of the corpus.
+    fn block(&self, found: &Found) -> String {
+        let Found {
+            again, why, block, ..
+        } = found;
+        let command = shell_words::quote(&self.command);
+        let ms_abi = if self.ms_abi { " --ms-abi" } else { "" };
+        let target = block.lines().find_map(|line| line.strip_prefix("target: "));
+        let target = target.map_or(String::new(), |target| format!(" --target {target}"));
+        let (subcommand, options) = again.split_once(' ').unwrap_or((again, ""));
+        format!(
+            "# {}: {why}\n# cabi {subcommand}{target}{ms_abi} {options} --cc {command}\n\n{block}",
+            self.version
+        )
+    }
+
+    /// What was found in numbers. Those at the left add up to the signatures; what is part of another number is indented.
+    fn counts(&self) -> Vec<String> {
+        let Self {
+            command,
+            version,
+            vectors,
+            ..
+        } = self;
+        let mut lines = vec![
+            String::new(),
+            format!("{command} ({version}), vectors {vectors}"),
+        ];
+        let number = |n: u64, what: &str| format!("{n:>9}  {what}");
+        let of = |reasons: &Reasons, what: &str| -> Vec<String> {
+            let lines = reasons.iter();
+            let lines = lines.map(|(why, n)| number(*n, &format!("{what}: {why}")));
+            lines.collect()
+        };
+        let part = |reasons: &Reasons, what: &str| -> Vec<String> {
+            let lines = reasons.iter();
+            let lines = lines.map(|(why, n)| format!("{:>9}    {n} {what}: {why}", ""));
+            lines.collect()
+        };
+        let same = format!("without a difference, in {} calls", self.calls);
+        lines.extend([
+            number(self.signatures, "signatures"),
+            number(self.same, &same),
+        ]);
+        lines.extend(part(&self.one_direction, "in one direction only"));
+        lines.extend(part(
+            &self.explained,
+            "where another compiler differs, explained",
+        ));
+        lines.extend(of(&self.known, "known bug of the compiler"));
+        let itself = "the compiler is self-inconsistent, shown by a program";
+        lines.extend([
+            number(self.inconsistent.len() as u64, itself),
+            number(self.failures.len() as u64, "differ, unexplained"),
+        ]);
+        lines.extend(of(&self.not_lowered, "not lowered"));
+        lines.extend(of(&self.not_run, "not run"));
+        let rate = format!("{:>9.0}  signatures a second and process", self.rate());
+        lines.push(match self.coverage.covered() {
+            0 => rate,
+            _ => format!("{rate}; {}", self.coverage),
+        });
+        lines
+    }
+}
+
+impl Found {
+    /// `signature`, which `asked` passes otherwise, as a block of the corpus; `again` tries it again.
+    pub(crate) fn new(
+        asked: &Compiler,
+        name: String,
+        again: String,
+        signature: &Signature,
+        why: &str,
+    ) -> Self {
+        let mut keys = Vec::new();
+        if asked.policy == Policy::CLANG {
+            keys.push("policy: clang".to_owned());
+        }
+        let target = asked.target();
+        if target != Target::X86_64_LINUX {
+            keys.push(format!("target: {}", target.name()));
+        }
+        let vectors = Capability::of_level(asked.level);
+        keys.extend(vectors.map(|vectors| format!("features: {vectors}")));
+        let (subcommand, _) = again.split_once(' ').unwrap_or((&again, ""));
+        let section = format!("psABI 3.2.3: found by cabi {subcommand}");
+        Self {
+            block: signature.block(&name, &section, &keys),
+            again,
+            name,
+            why: why.to_owned(),
+        }
+    }
+}
+
+/// A reason without the names and numbers of one case.
+fn general(why: &str) -> String {
+    let mut out = String::new();
+    for c in why.chars().take(240) {
+        if !c.is_ascii_digit() {
+            out.push(c);
+        } else if !out.ends_with('#') {
+            out.push('#');
+        }
+    }
+    out
+}
+
+/// A coverage in a file is one word.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::states::Coverage;
+
+    pub(super) fn serialize<S: Serializer>(it: &Coverage, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&it.encode())
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Coverage, D::Error> {
+        let text = String::deserialize(from)?;
+        Coverage::decode(&text).ok_or_else(|| Error::custom("this is no coverage"))
+    }
+}

@@ -1,0 +1,163 @@
+//! Declarators: names with their pointers, arrays and parameters (C17 6.7.6).
+
+use alloc::vec::Vec;
+
+use super::lex::Token;
+use super::specifiers;
+use super::{Built, Derived, Parser};
+use crate::types::Type;
+use crate::types::error::Error;
+
+impl<'t> Parser<'t> {
+    /// A declarator, with its name if it has one.
+    pub(super) fn declarator(&mut self) -> Result<(Option<&'t str>, Vec<Derived>), Error> {
+        let mut pointers = Vec::new();
+        while self.tokens.eat("*") {
+            let mut restrict = None;
+            loop {
+                let at = self.tokens.at();
+                match self.tokens.eat_if(specifiers::is_restrict) {
+                    true => restrict = Some(at),
+                    false if self.tokens.eat_if(specifiers::is_qualifier) => {}
+                    false => break,
+                }
+            }
+            pointers.push(Derived::Pointer { restrict });
+        }
+        let (mut name, mut derived) = (None, Vec::new());
+        if self.opens_declarator() {
+            self.tokens.eat("(");
+            (name, derived) = self.nested(Self::declarator)?;
+            self.expect(")", "a parenthesis closes a declarator")?;
+        } else if let Token::Word(word) = self.tokens.peek()
+            && !specifiers::is_reserved(word)
+        {
+            self.tokens.advance();
+            name = Some(word);
+        }
+        loop {
+            let at = self.tokens.at();
+            if self.tokens.eat("[") {
+                let (len, only_param) = self.array_len()?;
+                derived.push(Derived::Array {
+                    at,
+                    len,
+                    only_param,
+                });
+            } else if self.tokens.eat("(") {
+                let (params, variadic) = self.nested(Self::params)?;
+                derived.push(Derived::Function {
+                    at,
+                    params,
+                    variadic,
+                });
+            } else {
+                break;
+            }
+        }
+        derived.extend(pointers.into_iter().rev());
+        Ok((name, derived))
+    }
+
+    /// Whether a parenthesis is around a declarator, not around parameters.
+    fn opens_declarator(&self) -> bool {
+        let mut ahead = self.tokens;
+        ahead.eat("(")
+            && match ahead.peek() {
+                Token::Symbol(symbol) => matches!(symbol, "*" | "(" | "["),
+                Token::Word(word) => {
+                    !self.begins_type(word) && specifiers::not_read(word).is_none()
+                }
+                _ => false,
+            }
+    }
+
+    fn begins_type(&self, word: &str) -> bool {
+        specifiers::is_reserved(word)
+            || specifiers::header_type(word, self.model).is_some()
+            || self.typedefs.contains_key(word)
+    }
+
+    /// What is between the brackets of an array, and the second one.
+    fn array_len(&mut self) -> Result<(Option<u64>, bool), Error> {
+        let mut only_param = false;
+        while self.tokens.eat_word("static") || self.tokens.eat_if(specifiers::is_qualifier) {
+            only_param = true;
+        }
+        let len = match self.tokens.peek() {
+            Token::Number(_) => Some(self.number()?),
+            _ => None,
+        };
+        if len.is_none() && self.tokens.eat("*") {
+            only_param = true;
+        }
+        self.expect(
+            "]",
+            "a length is one number, `[3]`: expressions are not read",
+        )?;
+        Ok((len, only_param))
+    }
+
+    /// An integer constant, decimal, octal or hexadecimal.
+    pub(super) fn number(&mut self) -> Result<u64, Error> {
+        let Token::Number(text) = self.tokens.peek() else {
+            return Err(self.unexpected("one number belongs here: expressions are not read"));
+        };
+        let digits = text.trim_end_matches(['u', 'U', 'l', 'L']);
+        let (digits, radix) = match digits.get(..2) {
+            Some("0x" | "0X") => (digits.get(2..).unwrap_or(""), 16),
+            Some(_) if digits.starts_with('0') => (digits, 8),
+            _ => (digits, 10),
+        };
+        let number = u64::from_str_radix(digits, radix);
+        let number = number.map_err(|_| self.unexpected("this is no integer of 64 bits"))?;
+        self.tokens.advance();
+        Ok(number)
+    }
+
+    /// What is between the parentheses of parameters, and the second one.
+    fn params(&mut self) -> Result<(Vec<Type>, bool), Error> {
+        let mut params = Vec::new();
+        loop {
+            let start = self.tokens.at();
+            if self.tokens.eat("...") {
+                if params.is_empty() {
+                    return Err(self.refused(start, "C has no `...` without a parameter before it"));
+                }
+                self.expect(")", "`...` is the last of the parameters")?;
+                return Ok((params, true));
+            }
+            if params.is_empty() && self.tokens.peek() == Token::Symbol(")") {
+                let why = "nothing is said about the parameters: write `(void)` for none";
+                return Err(self.unexpected(why));
+            }
+            let base = self.specifiers()?;
+            let qualified = self.qualified;
+            let (name, mut derived) = self.declarator()?;
+            let array = match derived.first() {
+                Some(Derived::Array { .. }) => Some(derived.remove(0)),
+                _ => None,
+            };
+            let built = self.derive(base, derived, start)?;
+            let is_void = matches!(&built, Built::Object(ty) if *ty == Type::VOID);
+            let is_alone = array.is_none() && name.is_none() && params.is_empty();
+            if is_void && is_alone && !qualified && self.tokens.eat(")") {
+                return Ok((params, false));
+            }
+            params.push(match (array, built) {
+                (None, Built::Function(_)) => self.model.fn_pointer(),
+                (None, built) => self.model.decay(&self.object(built, start)?),
+                (Some(_), built) => {
+                    // Its elements are objects too.
+                    let element = self.object(built, start)?;
+                    Type::array(&element, 1).map_err(self.invalid(start))?;
+                    self.model.pointer()
+                }
+            });
+            if !self.tokens.eat(",") {
+                self.expect(")", "a comma or a parenthesis is after a parameter")?;
+                return Ok((params, false));
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The scalars of an object with the names C has for them, up to a limit: an array may have more than anybody counts.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::leaves::{Around, Leaf, LeafKind, Leaves, leaves};
+use crate::scalar::Scalar;
+use crate::types::record::Field;
+use crate::types::{Kind, Type};
+
+/// A scalar or vector in an object, or an array of characters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ExplainedMember {
+    /// As C reaches it from the object: `p.x`, `tag[0..3]`, `re`.
+    pub name: String,
+    /// First bit.
+    pub offset_bits: u64,
+    /// Bits.
+    pub width_bits: u64,
+}
+
+impl ExplainedMember {
+    /// The bit after the last one.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.offset_bits.saturating_add(self.width_bits)
+    }
+}
+
+/// The members of `ty` that start within its first `limit` bits; `name` is what a value without members is called. Unnamed bit-fields are padding, and not
+/// among them.
+///
+/// # Example
+/// ```
+/// use cabi::{DataModel, RecordBuilder, Type, members};
+///
+/// let tag = Type::array(&Type::I8, 3)?;
+/// let ty = RecordBuilder::structure("s").field("x", Type::F64).field("tag", tag).build(&DataModel::LP64)?;
+/// let names: Vec<String> = members(&ty, "", 512).into_iter().map(|member| member.name).collect();
+/// assert_eq!(names, ["x", "tag[0..3]"]);
+/// # Ok::<(), cabi::Error>(())
+/// ```
+#[must_use]
+pub fn members(ty: &Type, name: &str, limit: u64) -> Vec<ExplainedMember> {
+    let (mut found, mut walk) = (Vec::new(), leaves(ty));
+    while let Some(leaf) = walk.next() {
+        if leaf.offset_bits >= limit {
+            walk.skip_all_elements();
+        } else if leaf.width_bits > 0 && !leaf.unnamed {
+            let name = name_of(name, &leaf, &walk);
+            // Characters are too narrow for names of their own.
+            let width_bits = match narrow_array(&walk) {
+                Some(_) => 8 * walk.skip_scalars(&leaf) - leaf.offset_bits,
+                None => leaf.width_bits,
+            };
+            found.push(ExplainedMember {
+                name,
+                offset_bits: leaf.offset_bits,
+                width_bits,
+            });
+        }
+    }
+    found
+}
+
+/// The number of elements of the array of characters, or of other narrow scalars, that the last leaf is in.
+fn narrow_array(walk: &Leaves<'_>) -> Option<u64> {
+    match walk.innermost()?.ty.kind() {
+        Kind::Array(array) if array.elem.size() <= 2 => array.elem.as_scalar().and(array.len),
+        _ => None,
+    }
+}
+
+/// What C calls the last leaf of `walk` in an object called `name`.
+fn name_of(name: &str, leaf: &Leaf, walk: &Leaves<'_>) -> String {
+    let mut all = String::from(name);
+    let mut add = |inner: &str| {
+        if !(all.is_empty() || inner.is_empty() || inner.starts_with('[')) {
+            all.push('.');
+        }
+        all.push_str(inner);
+    };
+    let innermost = walk.path().count();
+    for (i, frame) in walk.path().enumerate() {
+        match (frame.element(), narrow_array(walk)) {
+            (Some(_), Some(len)) if i + 1 == innermost => add(&format!("[0..{len}]")),
+            (Some(element), _) => add(&format!("[{element}]")),
+            (None, _) => add(frame.field().and_then(Field::name).unwrap_or("")),
+        }
+    }
+    let whole = walk.own_type().kind();
+    add(match (whole, leaf.kind) {
+        _ if leaf.bit_field => "",
+        (Kind::Complex(_), _) if leaf.around.any(Around::IMAGINARY) => "im",
+        (Kind::Complex(_), _) => "re",
+        (Kind::Slice, LeafKind::Scalar(Scalar::Ptr)) => "ptr",
+        (Kind::Slice, _) => "len",
+        _ => "",
+    });
+    all
+}

@@ -1,0 +1,167 @@
+//! Places as data: which bytes of an object, and which members, are in which register or slot.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::members::ExplainedMember;
+use crate::convention::{Extension, Loc, Place, Reg};
+use crate::fn_abi::{RetAbi, Returns};
+
+/// Where a value is. `Display` writes it in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ExplainedPlace {
+    /// What kind of place it is.
+    pub kind: PlaceKind,
+    /// In words: `xmm0 rdi`, `stack 0..16 align 8`.
+    pub text: String,
+    /// Its parts, or the address of it.
+    pub parts: Vec<ExplainedPart>,
+    /// Bytes: of what is in memory.
+    pub align: Option<u32>,
+    /// The register in which a function returns the address of its result, if it does.
+    pub returned_in: Option<&'static str>,
+}
+
+/// What kind of place a value has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum PlaceKind {
+    /// None: nothing is passed, or returned.
+    Nothing,
+    /// The function does not return.
+    Never,
+    /// Registers, and slots of the stack, part by part.
+    Parts,
+    /// The stack, as a whole.
+    Stack,
+    /// A copy of the caller's, whose address is passed; of a result, the object that the callee writes.
+    Pointer,
+    /// One register or slot for each lane of a vector.
+    Lanes,
+}
+
+/// Bytes of a value in one place, or the address of the value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ExplainedPart {
+    /// The register, if it is one.
+    pub register: Option<&'static str>,
+    /// Otherwise the first byte in the argument area.
+    pub stack: Option<u64>,
+    /// Whether the address of the value is there, and not bytes of it.
+    pub is_address: bool,
+    /// The first byte of the value that is there.
+    pub offset: u64,
+    /// Bytes of the value that are there.
+    pub size: u64,
+    /// How a narrow integer is extended.
+    pub extension: Extension,
+    /// The members that have a bit there.
+    pub members: Vec<String>,
+}
+
+impl ExplainedPlace {
+    /// The place of an argument with these `members`.
+    pub(super) fn of_argument(place: &Place, members: &[ExplainedMember]) -> Self {
+        Self::new(place, place.to_string(), members)
+    }
+
+    /// The place of a result.
+    pub(super) fn of_result(ret: &RetAbi, members: &[ExplainedMember]) -> Self {
+        let own = Self::new(&ret.place, ret.to_string(), members);
+        Self {
+            kind: match ret.returns {
+                Returns::Never if own.kind == PlaceKind::Nothing => PlaceKind::Never,
+                _ => own.kind,
+            },
+            returned_in: ret.sret_returned_in.map(Reg::name),
+            ..own
+        }
+    }
+
+    fn new(place: &Place, text: String, members: &[ExplainedMember]) -> Self {
+        let part = |loc: &Loc, (offset, size): (u64, u64)| part(loc, (offset, size), members);
+        let (kind, align, parts) = match place {
+            Place::Ignore => (PlaceKind::Nothing, None, Vec::new()),
+            Place::Parts(parts) => {
+                let parts = parts.iter().flat_map(|placed| {
+                    let bytes = (placed.part.offset.into(), placed.part.size.into());
+                    let mut found = part(&placed.loc, bytes);
+                    found
+                        .iter_mut()
+                        .for_each(|one| one.extension = placed.part.extension);
+                    found
+                });
+                (PlaceKind::Parts, None, parts.collect())
+            }
+            Place::Stack {
+                offset,
+                size,
+                align,
+            } => {
+                let parts = part(&Loc::Stack(*offset), (0, *size));
+                (PlaceKind::Stack, Some(*align), parts)
+            }
+            Place::Indirect {
+                pointer,
+                size,
+                align,
+            } => {
+                let mut parts = part(pointer, (0, *size));
+                parts.iter_mut().for_each(|one| one.is_address = true);
+                (PlaceKind::Pointer, Some(*align), parts)
+            }
+            // A lane has no bytes of its own in the object.
+            Place::PerElement { .. } => {
+                let parts = place.locs().flat_map(|loc| part(&loc, (0, 0)));
+                (PlaceKind::Lanes, None, parts.collect())
+            }
+        };
+        Self {
+            kind,
+            text,
+            parts,
+            align,
+            returned_in: None,
+        }
+    }
+}
+
+/// What is at `loc`: in both registers of a pair the same.
+fn part(loc: &Loc, (offset, size): (u64, u64), members: &[ExplainedMember]) -> Vec<ExplainedPart> {
+    let (from, to) = (
+        offset.saturating_mul(8),
+        offset.saturating_add(size).saturating_mul(8),
+    );
+    let inside = members
+        .iter()
+        .filter(|one| one.offset_bits < to && one.end() > from)
+        // That of a value without members.
+        .filter(|one| !one.name.is_empty());
+    let members: Vec<String> = inside.map(|one| one.name.clone()).collect();
+    let of = |register: Option<Reg>, stack| ExplainedPart {
+        register: register.map(Reg::name),
+        stack,
+        is_address: false,
+        offset,
+        size,
+        extension: Extension::None,
+        members: members.clone(),
+    };
+    match *loc {
+        Loc::Stack(at) => [of(None, Some(at))].into(),
+        _ => loc.regs().iter().map(|reg| of(Some(*reg), None)).collect(),
+    }
+}
+
+impl fmt::Display for ExplainedPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,27 @@
+//! Compilers that tests ask.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// What the compiler of `command` makes of `c` with `options`, or what it says; `None`, with a notice, where there is no such compiler, which is a failure with
+/// `CABI_REQUIRE_ORACLES=1`.
+pub(crate) fn compile(command: &str, options: &[&str], c: &str) -> Option<Result<String, String>> {
+    let mut compiler = Command::new(command);
+    compiler.args(options).args(["-w", "-xc", "-o-", "-"]);
+    compiler.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut child) = compiler.stderr(Stdio::piped()).spawn() else {
+        let required = std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1");
+        assert!(!required, "there is no {command}");
+        // Straight to the stream: libtest hides what the print macros write when a test passes.
+        let line = format!("not run: there is no {command} to compare with\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        return None;
+    };
+    let sent = child.stdin.take().expect("a pipe").write_all(c.as_bytes());
+    let output = child.wait_with_output().expect("the compiler ends");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    Some(match output.status.success() && sent.is_ok() {
+        true => Ok(text(&output.stdout)),
+        false => Err(text(&output.stderr)),
+    })
+}

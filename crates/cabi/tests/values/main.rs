@@ -1,0 +1,38 @@
+//! Types, and values of them that are easy to place wrong, or not at all.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets an unexpected error stops there"
+)]
+
+mod corners;
+mod deciding;
+mod explained;
+mod linear;
+mod other_model;
+mod quirks;
+mod refused_elsewhere;
+mod s390x_layout;
+#[path = "../support/mod.rs"]
+mod support;
+mod systems;
+mod zig;
+
+use cabi::{DataModel, RecordBuilder, Target, Type};
+
+const LP64: DataModel = DataModel::LP64;
+const LINUX: Target = Target::X86_64_LINUX;
+
+/// `record` with members of these types.
+fn with(record: RecordBuilder, types: &[Type]) -> RecordBuilder {
+    let add = |record: RecordBuilder, ty: &Type| record.field("", ty.clone());
+    types.iter().fold(record, add)
+}
+
+/// A structure of x86-64 with members of these types.
+fn structure(types: &[Type]) -> Type {
+    with(RecordBuilder::structure("s"), types)
+        .build(&LP64)
+        .unwrap()
+}

@@ -1,0 +1,108 @@
+//! C functions by their declarations: name and signature from one text.
+
+use core::ffi::c_void;
+
+use clif_cabi::LowerError;
+use clif_cabi::cabi::Declaration;
+
+use crate::args::CallArgs;
+use crate::error::{Error, Result};
+use crate::interface::CallInterface;
+use crate::invoke::Invokers;
+use crate::value::CValue;
+
+/// A C function that was found by its declaration: its [`CallInterface`], and where it is. The library that has it stays open.
+#[derive(Clone, Debug)]
+pub struct Function {
+    interface: CallInterface,
+    code: Address,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Address(*const c_void);
+
+// SAFETY: a number here; only unsafe code calls it.
+unsafe impl Send for Address {}
+// SAFETY: as above.
+unsafe impl Sync for Address {}
+
+impl Invokers {
+    /// The C function that `declaration` declares ([`Declaration::parse`]), found by its name as [`Engine::symbol`](crate::Engine::symbol) finds it.
+    ///
+    /// Of a variadic function it is the call without unnamed arguments; [`CallInterface::new`] takes others.
+    ///
+    /// # Errors
+    /// [`Error::Lowering`] for a text that is no such declaration, and as [`CallInterface::new`]; [`Error::MissingSymbols`]; [`Error::Value`] for a declaration without a
+    /// name.
+    ///
+    /// # Example
+    /// ```
+    /// # #[cfg(not(all(has_engine, unix)))]
+    /// # return Ok(()); // no JIT on this machine
+    /// use clif_cabi_jit::{Invokers, Settings};
+    ///
+    /// let mut invokers = Invokers::new(&Settings::default())?;
+    /// let hypot = invokers.function("double hypot(double, double)")?;
+    /// // SAFETY: C's function, which takes any numbers.
+    /// let length: f64 = unsafe { hypot.call((3.0, 4.0))? };
+    /// assert_eq!(length, 5.0);
+    ///
+    /// // SAFETY: nothing is called.
+    /// let wrong = unsafe { hypot.call::<f64>((3.0, 4)) };
+    /// assert_eq!(wrong.unwrap_err().to_string(), "argument 1, double: it has 8 bytes, and 4 are given");
+    /// let wrong = invokers.function("double hypot(double, number)").unwrap_err();
+    /// assert!(wrong.to_string().starts_with("byte 21, `number`: no type of this name is known"));
+    /// # Ok::<(), clif_cabi_jit::Error>(())
+    /// ```
+    pub fn function(&mut self, declaration: &str) -> Result<Function> {
+        let read = Declaration::parse(declaration, self.data_model()).map_err(LowerError::from)?;
+        let name = read.name.ok_or_else(|| Error::Value {
+            what: "the declaration".to_owned(),
+            ty: read.sig.to_string(),
+            why: "it has no name".to_owned(),
+        })?;
+        // Before anything is compiled: a missing symbol is the likelier mistake.
+        let code = Address(self.engine().symbol(&name)?.cast());
+        let interface = CallInterface::new(self, &read.sig)?;
+        Ok(Function { interface, code })
+    }
+}
+
+impl Function {
+    /// Calls it: [`CallInterface::call`].
+    ///
+    /// # Errors
+    /// [`Error::Value`] for an argument or a result of another kind or size, and for another number of arguments. Nothing is called then.
+    ///
+    /// # Safety
+    /// The function is what its declaration says, and may be called now with these arguments; pointers among them are what it takes them for.
+    #[inline(always)]
+    pub unsafe fn call<R: CValue>(&self, args: impl CallArgs) -> Result<R> {
+        // SAFETY: the caller's.
+        unsafe { self.interface.call(self.code.0, args) }
+    }
+
+    /// Calls it: [`CallInterface::call_bytes`].
+    ///
+    /// # Errors
+    /// As [`Function::call`]; `ret` has as many bytes as the result.
+    ///
+    /// # Safety
+    /// As [`Function::call`].
+    pub unsafe fn call_bytes(&self, args: impl CallArgs, ret: &mut [u8]) -> Result<()> {
+        // SAFETY: the caller's.
+        unsafe { self.interface.call_bytes(self.code.0, args, ret) }
+    }
+
+    /// How it is called.
+    #[must_use]
+    pub fn interface(&self) -> &CallInterface {
+        &self.interface
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn code(&self) -> *const c_void {
+        self.code.0
+    }
+}

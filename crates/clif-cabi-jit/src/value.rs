@@ -1,0 +1,171 @@
+//! Rust values that stand for C values: as arguments, as results, and what is refused.
+
+use core::marker::PhantomData;
+
+use clif_cabi::cabi::Type;
+
+use crate::error::{Error, Result};
+use crate::kind;
+
+/// A Rust type that may stand for a C type as argument and result.
+///
+/// # Safety
+/// Where `stands_for` is true the type has the size of the C type, every value of it is valid as that type, and every value of the C type is a
+/// valid value of it.
+///
+/// # Example
+/// ```
+/// use clif_cabi_jit::{CValue, clif_cabi::cabi::Type};
+///
+/// #[derive(Clone, Copy)]
+/// #[repr(C)]
+/// struct Div { quot: i32, rem: i32 }
+///
+/// // SAFETY: any bytes are two integers.
+/// unsafe impl CValue for Div {
+///     fn stands_for(ty: &Type) -> bool {
+///         ty.to_string() == "struct div" && ty.size() == 8
+///     }
+/// }
+/// assert!(i32::stands_for(&Type::U32) && !i32::stands_for(&Type::F32));
+/// ```
+pub unsafe trait CValue: Copy {
+    /// The kind of the scalars that this stands for, so that a call compares two numbers; [`kind::NONE`] where [`CValue::stands_for`] has to be asked.
+    #[doc(hidden)]
+    const KIND: u32 = kind::NONE;
+
+    /// Whether a value of this type may stand for one of `ty`.
+    fn stands_for(ty: &Type) -> bool;
+}
+
+/// An argument of a typed call.
+#[derive(Clone, Copy)]
+pub struct CallArg<'a> {
+    pub(crate) bytes: *const u8,
+    len: usize,
+    /// That of its Rust type.
+    pub(crate) kind: u32,
+    /// `None`: bytes, which stand for any type of their length.
+    stands_for: Option<fn(&Type) -> bool>,
+    lifetime: PhantomData<&'a [u8]>,
+}
+
+impl<'a> CallArg<'a> {
+    /// The value of `value`.
+    #[must_use]
+    #[inline]
+    pub fn new<T: CValue>(value: &'a T) -> Self {
+        Self {
+            bytes: (&raw const *value).cast(),
+            len: size_of::<T>(),
+            kind: T::KIND,
+            stands_for: Some(T::stands_for),
+            lifetime: PhantomData,
+        }
+    }
+
+    /// An object of any type with as many bytes: a structure, a union, a vector, a number that Rust has no type for.
+    #[must_use]
+    pub fn bytes(object: &'a [u8]) -> Self {
+        Self {
+            bytes: object.as_ptr(),
+            len: object.len(),
+            kind: kind::NONE,
+            stands_for: None,
+            lifetime: PhantomData,
+        }
+    }
+
+    /// Refuses an argument that is not of `ty`.
+    pub(crate) fn check(&self, index: usize, ty: &Type) -> Result<()> {
+        let fits = self.len as u64 == ty.size() && self.stands_for.is_none_or(|fits| fits(ty));
+        fits.then_some(()).ok_or_else(|| Error::Value {
+            what: format!("argument {index}"),
+            ty: ty.to_string(),
+            why: match self.stands_for {
+                Some(_) if self.len as u64 == ty.size() => {
+                    "the value given is of another kind".to_owned()
+                }
+                _ => format!("it has {} bytes, and {} are given", ty.size(), self.len),
+            },
+        })
+    }
+}
+
+/// Bytes of an object that is passed: a signature that is lowered has none of more than 2 GiB.
+pub(crate) fn bytes_of(ty: &Type) -> usize {
+    let bytes = usize::try_from(ty.size());
+    debug_assert!(bytes.is_ok(), "{ty} is no argument");
+    bytes.unwrap_or(0)
+}
+
+/// What of a call a Rust value is given for.
+#[derive(Clone, Copy)]
+pub(crate) enum Given {
+    Argument(usize),
+    Unnamed,
+    Result,
+}
+
+/// Refuses a Rust type that does not stand for `ty`, which is that of `given`.
+#[inline]
+pub(crate) fn check<T: CValue>(given: Given, ty: &Type) -> Result<()> {
+    if T::stands_for(ty) && size_of::<T>() as u64 == ty.size() {
+        return Ok(());
+    }
+    Err(no_stand_in(given, ty, core::any::type_name::<T>()))
+}
+
+#[cold]
+fn no_stand_in(given: Given, ty: &Type, name: &str) -> Error {
+    Error::Value {
+        what: match given {
+            Given::Argument(index) => format!("argument {index}"),
+            Given::Unnamed => "an unnamed argument".to_owned(),
+            Given::Result => "the result".to_owned(),
+        },
+        ty: ty.to_string(),
+        why: format!("{name} cannot stand for it"),
+    }
+}
+
+macro_rules! scalars {
+    ($($kind:ident: $($rust:ty)+;)*) => {
+        $($(
+            // SAFETY: scalars of the same kind and size have the same values; which of them is negative is a matter of reading.
+            unsafe impl CValue for $rust {
+                const KIND: u32 = kind::with_size::<Self>(kind::$kind);
+
+                #[inline]
+                fn stands_for(ty: &Type) -> bool {
+                    kind::of(ty) == Self::KIND
+                }
+            }
+        )+)*
+    };
+}
+
+scalars! {
+    INT: i8 u8 i16 u16 i32 u32 i64 u64 isize usize i128 u128;
+    FLOAT: f32 f64;
+    BOOL: bool;
+    VOID: ();
+}
+
+macro_rules! pointers {
+    ($($rust:ty)+) => {
+        $(
+            // SAFETY: both are addresses.
+            unsafe impl<T> CValue for $rust {
+                const KIND: u32 = kind::with_size::<Self>(kind::POINTER);
+
+                #[inline]
+                fn stands_for(ty: &Type) -> bool {
+                    kind::of(ty) == Self::KIND
+                }
+            }
+        )+
+    };
+}
+
+pointers! { *const T *mut T }

@@ -1,0 +1,420 @@
+//! What the tests share: engines, functions written as CLIF text or by a lowering, C libraries, children. In CLIF text `u0:N` is the function with id N, `u1:N` the data object
+//! with id N.
+#![cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some tests are Linux's, or x86-64's"
+    )
+)]
+
+mod children;
+
+pub(crate) use core::ffi::{c_int, c_void};
+use core::ops::Range;
+use std::path::{Path, PathBuf};
+pub(crate) use std::process::Command;
+
+pub(crate) use clif_cabi_jit::clif_cabi::cabi::{
+    DataModel, FnSig, RecordBuilder, Type, VectorLevel,
+};
+pub(crate) use clif_cabi_jit::clif_cabi::{
+    Arg, Entry, LowerError, Lowering, Ret, Step, Stub, Stubs, stub_code, stubs_of,
+};
+pub(crate) use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
+pub(crate) use clif_cabi_jit::cranelift_codegen::ir::{
+    AbiParam, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExternalName, FuncRef,
+    Function, GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, StackSlotData,
+    StackSlotKind, UserExternalName, Value,
+    types::{self, F64, I32, I64},
+};
+pub(crate) use clif_cabi_jit::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+pub(crate) use clif_cabi_jit::cranelift_module::{
+    DataDescription, DataId, FuncId, FuncOrDataId, Init, Linkage, Module, ModuleError, ModuleReloc,
+    ModuleRelocTarget,
+};
+pub(crate) use clif_cabi_jit::{
+    CValue, CallArg, CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult,
+    Closures, Code, Cpu, Engine, Error, Invokers, Library, LocalClosure, OptLevel, Personality,
+    RegisterAllocator, Result, Settings, TypedCode,
+};
+
+pub(crate) use children::{CHILD, aborts, again, alone, told};
+
+pub(crate) fn engine() -> Engine {
+    Engine::new(&Settings::default()).unwrap()
+}
+
+pub(crate) fn closures() -> Closures {
+    Closures::new(&Settings::default()).unwrap()
+}
+
+pub(crate) fn invokers() -> Invokers {
+    Invokers::new(&Settings::default()).unwrap()
+}
+
+/// Every combination of settings that changes the code.
+pub(crate) fn all_settings() -> Vec<Settings> {
+    let mut all = Vec::new();
+    for opt_level in [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize] {
+        for allocator in [
+            RegisterAllocator::Backtracking,
+            RegisterAllocator::SinglePass,
+        ] {
+            for cpu in [Cpu::Host, Cpu::Baseline] {
+                let settings = Settings::default().opt_level(opt_level);
+                all.push(settings.register_allocator(allocator).cpu(cpu));
+            }
+        }
+    }
+    all
+}
+
+pub(crate) fn parse(clif: &str) -> Function {
+    let mut functions = cranelift_reader::parse_functions(clif).unwrap();
+    assert_eq!(functions.len(), 1);
+    functions.remove(0)
+}
+
+/// A signature such as `(i32, f64) -> i64 system_v`.
+pub(crate) fn signature(text: &str) -> Signature {
+    parse(&format!(
+        "function %s{text} {{\nblock0:\n    trap user1\n}}"
+    ))
+    .signature
+    .clone()
+}
+
+/// Defines `id` by CLIF text.
+pub(crate) fn define(engine: &mut Engine, id: FuncId, clif: &str) -> Result<()> {
+    let mut ctx = engine.make_context();
+    ctx.func = parse(clif);
+    engine.define(id, &mut ctx)
+}
+
+/// Declares and defines an exported function by CLIF text.
+pub(crate) fn add(engine: &mut Engine, name: &str, clif: &str) -> FuncId {
+    let signature = parse(clif).signature.clone();
+    let id = engine.declare_export(name, &signature).unwrap();
+    define(engine, id, clif).unwrap();
+    id
+}
+
+/// Declares and defines the functions of CLIF text, by the names that they have there. What they call and read by name (`%labs`) are these, what the engine has
+/// declared, and else imports.
+pub(crate) fn program(engine: &mut Engine, clif: &str) {
+    fn plain(name: impl ToString) -> String {
+        name.to_string().trim_start_matches('%').to_owned()
+    }
+    let functions = cranelift_reader::parse_functions(clif).unwrap();
+    let declare = |own: &Function| engine.declare_export(&plain(&own.name), &own.signature);
+    let ids: Result<Vec<FuncId>> = functions.iter().map(declare).collect();
+    for (id, mut func) in ids.unwrap().into_iter().zip(functions) {
+        let user = |func: &mut Function, space, id| {
+            let user = func.declare_imported_user_function(UserExternalName::new(space, id));
+            ExternalName::User(user)
+        };
+        for callee in func.dfg.ext_funcs.keys().collect::<Vec<_>>() {
+            let own = &func.dfg.ext_funcs[callee];
+            if let ExternalName::TestCase(name) = &own.name {
+                let (name, signature) = (plain(name), &func.dfg.signatures[own.signature]);
+                let known = match engine.get_name(&name) {
+                    Some(FuncOrDataId::Func(id)) => id,
+                    _ => engine.declare_import(&name, signature).unwrap(),
+                };
+                func.dfg.ext_funcs[callee].name = user(&mut func, 0, known.as_u32());
+            }
+        }
+        for global in func.global_values.keys().collect::<Vec<_>>() {
+            let mut own = func.global_values[global].clone();
+            if let GlobalValueData::Symbol { name, .. } = &mut own
+                && let ExternalName::TestCase(called) = name
+                && let Some(FuncOrDataId::Data(id)) = engine.get_name(&plain(called))
+            {
+                *name = user(&mut func, 1, id.as_u32());
+                func.global_values[global] = own;
+            }
+        }
+        let mut ctx = engine.make_context();
+        ctx.func = func;
+        engine.define(id, &mut ctx).unwrap();
+    }
+}
+
+/// The function `name` of an engine that is finalized.
+///
+/// # Safety
+/// It was compiled as an `F`.
+pub(crate) unsafe fn named<F: Copy>(engine: &Engine, name: &str) -> TypedCode<F> {
+    let Some(FuncOrDataId::Func(id)) = engine.get_name(name) else {
+        panic!("{name}");
+    };
+    // SAFETY: the caller's.
+    unsafe { function(engine, id) }
+}
+
+pub(crate) fn import(engine: &mut Engine, name: &str, sig: &str) -> FuncId {
+    engine.declare_import(name, &signature(sig)).unwrap()
+}
+
+/// The code of `id`.
+///
+/// # Safety
+/// It was compiled as an `F`.
+pub(crate) unsafe fn function<F: Copy>(engine: &Engine, id: FuncId) -> TypedCode<F> {
+    // SAFETY: the caller's.
+    unsafe { engine.code(id).unwrap().typed() }
+}
+
+/// A symbol as a function.
+///
+/// # Safety
+/// It is an `F`.
+pub(crate) unsafe fn symbol<F: Copy>(engine: &Engine, name: &str) -> F {
+    let address = engine.symbol(name).unwrap();
+    // SAFETY: the caller answers for the type.
+    unsafe { core::mem::transmute_copy(&address) }
+}
+
+/// Defines the function `id` of `sig`, as `emit` says after its parameters have been received.
+pub(crate) fn lowered(
+    engine: &mut Engine,
+    lower: &Lowering,
+    id: FuncId,
+    sig: &FnSig,
+    emit: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Entry),
+) {
+    let mut ctx = engine.make_context();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, sig).unwrap();
+    emit(engine, &mut builder, entry);
+    builder.seal_all_blocks();
+    builder.finalize(engine.target_config());
+    engine.define(id, &mut ctx).unwrap();
+}
+
+/// The exported function `name` of `sig`, defined so.
+pub(crate) fn exported(
+    engine: &mut Engine,
+    lower: &Lowering,
+    name: &str,
+    sig: &FnSig,
+    emit: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, Entry),
+) -> clif_cabi_jit::clif_cabi::Function {
+    let function = lower.declare_export(engine, name, sig).unwrap();
+    lowered(engine, lower, function.body, sig, emit);
+    function
+}
+
+/// An engine whose stubs have other steps.
+pub(crate) struct Changed<'a>(pub &'a mut Engine, pub fn(Step) -> Vec<Step>);
+
+impl Stubs for Changed<'_> {
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: SigRef,
+        func: &mut Function,
+    ) -> core::result::Result<FuncRef, LowerError> {
+        let steps: Vec<Step> = stub.steps().iter().copied().flat_map(self.1).collect();
+        self.0.stub(Stub::new(&steps).unwrap(), signature, func)
+    }
+
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: SigRef,
+        func: &mut Function,
+    ) -> core::result::Result<FuncRef, LowerError> {
+        self.0.function(id, signature, func)
+    }
+}
+
+/// `void f(void *const *data)`: calls `callee` as `sig`, with the arguments at the addresses from `data[1]` on, and the result to `data[0]`.
+pub(crate) fn caller(
+    engine: &mut Engine,
+    callee: *const c_void,
+    sig: &FnSig,
+    steps: fn(Step) -> Vec<Step>,
+) -> extern "C" fn(*const *const u8) {
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let own = FnSig::new([Type::PTR], Type::VOID);
+    let signature = lower.entry_plan(&own).unwrap();
+    let id = engine.declare_local(signature.signature()).unwrap();
+    lowered(engine, &lower, id, &own, |engine, builder, entry| {
+        let data = entry.value(builder, 0).unwrap();
+        let mut load = |i: usize| {
+            let offset = i32::try_from(8 * i).unwrap();
+            builder.ins().load(I64, MemFlagsData::new(), data, offset)
+        };
+        let result = load(0);
+        let args = (1..=sig.params().len()).map(|i| Arg::memory(load(i)));
+        let args: Vec<Arg> = args.collect();
+        let callee = builder
+            .ins()
+            .iconst(I64, callee.addr().cast_signed() as i64);
+        let ret = match sig.result().size() {
+            0 => Ret::Ignore,
+            _ => Ret::memory(result),
+        };
+        let mut stubs = Changed(engine, steps);
+        let made = lower.call_sig(&mut stubs, builder, callee, sig, &args, ret);
+        made.unwrap();
+        entry.ret(engine, builder, None).unwrap();
+    });
+    engine.finalize().unwrap();
+    // SAFETY: compiled so; the engine lives as long as the test.
+    unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) }
+}
+
+/// `long double` of this target, but for systems on which it is a `double`.
+pub(crate) fn long_double() -> Type {
+    if cfg!(target_arch = "x86_64") {
+        Type::F80
+    } else {
+        Type::F128
+    }
+}
+
+/// A structure of members of these types.
+pub(crate) fn record(members: &[Type]) -> Type {
+    let mut builder = RecordBuilder::structure("s");
+    for (i, ty) in members.iter().enumerate() {
+        builder = builder.field(&format!("m{i}"), ty.clone());
+    }
+    builder.build(&DataModel::LP64).unwrap()
+}
+
+/// `struct { double x; long n; }`
+pub(crate) fn pair() -> Type {
+    record(&[Type::F64, Type::I64])
+}
+
+/// A structure of one member, aligned to so many bytes.
+pub(crate) fn aligned(ty: Type, align: u32) -> Type {
+    let record = RecordBuilder::structure("s").field("x", ty);
+    record.aligned(align).build(&DataModel::LP64).unwrap()
+}
+
+/// The gcc of this target: under an emulator the program starts compilers of the machine that emulates.
+pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "linux")) {
+    "aarch64-linux-gnu-gcc"
+} else {
+    "gcc"
+};
+
+/// Those of these compilers that are here. That one is not is printed, and fails where `CABI_REQUIRE_ORACLES` asks for it.
+pub(crate) fn compilers_here(names: &[&'static str]) -> Vec<&'static str> {
+    // Its status is asked too: under valgrind a child is there before its program is found missing.
+    let runs = |name: &&str| {
+        let asked = Command::new(name).arg("--version").output();
+        asked.is_ok_and(|output| output.status.success())
+    };
+    let (here, missing): (Vec<_>, Vec<_>) = names.iter().copied().partition(runs);
+    for name in missing {
+        assert!(!is_required(), "{name} is not here");
+        // Straight to the stream: libtest hides what the print macros write when a test passes.
+        let line = format!("not run: {name} is not here\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    }
+    here
+}
+
+/// gcc and clang 19.
+pub(crate) fn reference_compilers() -> Vec<&'static str> {
+    compilers_here(&[GCC, "clang-19"])
+}
+
+/// `CC`, or else `cc` of this target.
+pub(crate) fn cc() -> String {
+    let own = if GCC == "gcc" { "cc" } else { GCC };
+    std::env::var("CC").unwrap_or_else(|_| own.to_owned())
+}
+
+unsafe extern "C" {
+    safe fn getpagesize() -> i32;
+}
+
+/// Bytes of a page.
+pub(crate) fn page() -> usize {
+    usize::try_from(getpagesize()).unwrap()
+}
+
+/// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its place at once, in case the
+/// same tests run twice at a time.
+pub(crate) fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let own = std::process::id();
+    let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
+    std::fs::write(&source, text).unwrap();
+    let status = Command::new(cc)
+        .args((GCC != "gcc" && cc.starts_with("clang")).then_some("--target=aarch64-linux-gnu"))
+        .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror"])
+        .args(flags)
+        // Also where there are nested functions, which are not called through their trampolines.
+        .args(["-Wl,-z,noexecstack", "-o"])
+        .args([&built, &source])
+        .status();
+    assert!(status.expect("a C compiler").success());
+    let library = directory.join(format!("lib{name}.so"));
+    std::fs::rename(built, &library).unwrap();
+    std::fs::remove_file(source).unwrap();
+    library
+}
+
+/// The library that [`build_library`] makes, opened: nothing runs when it is loaded. Tests run at the same time, so that each has a name of its own.
+pub(crate) fn library(cc: &str, flags: &[&str], name: &str, text: &str) -> Library {
+    let name = format!("{name}_{}", cc.replace(|c: char| !c.is_alphanumeric(), "_"));
+    // SAFETY: no text of these tests has a constructor or destructor.
+    unsafe { Library::open(build_library(cc, flags, &name, text)) }.unwrap()
+}
+
+/// `long f(long)` that adds `by`.
+pub(crate) fn adder(interface: &ClosureInterface, by: i64) -> Closure<'static> {
+    let add = move |args: &ClosureArgs<'_>, result: &mut ClosureResult<'_>| {
+        result.set(args.get::<i64>(0).unwrap() + by).unwrap();
+    };
+    interface.closure("adder", add).unwrap()
+}
+
+/// Calls an [`adder`].
+pub(crate) fn call_adder(closure: &Closure, n: i64) -> i64 {
+    // SAFETY: it has this signature.
+    let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(closure.code()) };
+    code(n)
+}
+
+/// The mappings of this process, each with its permissions.
+pub(crate) fn mappings() -> Vec<(Range<usize>, String)> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let mapping = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (start, end) = words.next().unwrap().split_once('-').unwrap();
+        let [start, end] = [start, end].map(|text| usize::from_str_radix(text, 16).unwrap());
+        (start..end, words.next().unwrap().to_owned())
+    };
+    maps.lines().map(mapping).collect()
+}
+
+/// Whether code at this address could be executed.
+pub(crate) fn is_executable(address: usize) -> bool {
+    let is = |(range, permissions): &(Range<usize>, String)| {
+        range.contains(&address) && permissions.contains('x')
+    };
+    mappings().iter().any(is)
+}
+
+/// How often something is done that is done `n` times on a machine of its own: less under an emulator.
+pub(crate) fn repeated<T: core::ops::Div<Output = T> + From<u8>>(n: T) -> T {
+    match std::env::var_os("CABI_RUNNER") {
+        Some(_) => n / T::from(50),
+        None => n,
+    }
+}
+
+/// Whether what is not here fails the run.
+pub(crate) fn is_required() -> bool {
+    std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1")
+}

@@ -1,0 +1,56 @@
+//! Tests that run themselves again as a child, which looks at its whole process or is to end.
+
+use std::ffi::OsStr;
+use std::process::{Command, Output};
+
+/// Set in a child that a test starts: what it is to do.
+pub(crate) const CHILD: &str = "CLIF_CABI_JIT_CHILD";
+const SIGABRT: i32 = 6;
+
+/// What this process is to do, if a test has started it.
+pub(crate) fn told() -> Option<String> {
+    std::env::var(CHILD).ok()
+}
+
+/// Runs `test` of this program again as a child that is told `what`: its signal or its exit code, and what it printed.
+pub(crate) fn again(test: &str, what: &str) -> (Output, String) {
+    // What runs programs of this target, if it is not the machine itself: an emulator with its arguments.
+    let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let words = runner.split_whitespace().map(OsStr::new);
+    let mut words = words.chain([program.as_os_str()]);
+    let child = Command::new(words.next().unwrap())
+        .args(words)
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, what)
+        .output()
+        .unwrap();
+    let [text, error] = [&child.stdout, &child.stderr].map(|text| String::from_utf8_lossy(text));
+    let all = format!("{text}{error}");
+    (child, all)
+}
+
+/// Runs the body of `test` in a process of its own, where nothing else maps memory or allocates.
+pub(crate) fn alone(test: &str, body: impl FnOnce()) {
+    if told().is_some() {
+        return body();
+    }
+    let (child, text) = again(test, "alone");
+    // Of no test with this name nothing fails.
+    assert!(
+        child.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+    print!("{text}");
+}
+
+/// `test` as a child that is told `what` aborts with `message`, and does not come back.
+#[cfg(unix)]
+#[track_caller]
+pub(crate) fn aborts(test: &str, what: &str, message: &str) {
+    use std::os::unix::process::ExitStatusExt;
+    let (child, text) = again(test, what);
+    assert_eq!(child.status.signal(), Some(SIGABRT), "{what}: {text}");
+    let is_said = text.contains(message) && !text.contains("came back");
+    assert!(is_said, "{what}: {text}");
+}

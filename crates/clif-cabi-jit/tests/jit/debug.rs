@@ -1,0 +1,289 @@
+//! What debuggers and profilers are told of code: gdb's list of images, perf's map, a jitdump. gdb itself is asked by toy's tests.
+
+use clif_cabi_jit::{Sources, symbol_at};
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::common::*;
+
+/// Two functions that are final, one of which has lines; the address and size of each.
+fn two(settings: &Settings) -> (Engine, [(u64, usize); 2]) {
+    let mut engine = Engine::new(settings).unwrap();
+    let mut sources = Sources::new("/home/me", "p.lang");
+    let lines = [12, 14].map(|line| sources.place(0, line, 1).bits());
+    engine.sources(sources);
+    let [first, second] = lines;
+    let texts = [
+        format!(
+            "function %twice(i64) -> i64 {{\nblock0(v0: i64):\n@{first:04x} v1 = imul v0, v0\n@{second:04x} v2 = bxor v1, v0\n@{second:04x} return v2\n}}"
+        ),
+        "function %plain() {\nblock0:\n return\n}".to_owned(),
+    ];
+    let ids: [FuncId; 2] = texts.each_ref().map(|text| {
+        let func = crate::common::parse(text);
+        engine.declare_local(&func.signature).unwrap()
+    });
+    for (id, text) in ids.iter().zip(&texts) {
+        crate::common::define(&mut engine, *id, text).unwrap();
+    }
+    engine.finalize().unwrap();
+    let places = ids.map(|id| {
+        let code = engine.code(id).unwrap();
+        // SAFETY: the address is not called.
+        (unsafe { code.as_ptr() }.addr() as u64, code.size())
+    });
+    (engine, places)
+}
+
+/// Without an option, as long as the code is there.
+#[test]
+fn an_address_has_a_name_and_a_line() {
+    let (engine, [(twice, size), (plain, _)]) = two(&Settings::default());
+    let at = |address: u64| {
+        symbol_at(core::ptr::without_provenance(
+            usize::try_from(address).unwrap(),
+        ))
+    };
+    let found = |address| {
+        let found = at(address)?;
+        Some((found.name, found.offset, found.place?))
+    };
+    let line = |line| ("p.lang".to_owned(), line);
+    let first = found(twice).unwrap();
+    assert_eq!(first, ("twice".to_owned(), 0, line(12)));
+    let last = size - 1;
+    let end = found(twice + last as u64).unwrap();
+    assert_eq!(end, ("twice".to_owned(), last, line(14)));
+    assert_eq!(at(plain).unwrap().name, "plain");
+    assert_eq!(at(plain).unwrap().place, None);
+    // Not between functions, nor below all of them.
+    assert!(at(twice + size as u64).is_none_or(|own| own.name != "twice"));
+    assert!(at(0).is_none());
+    drop(engine);
+    // Another test's code may be there by now.
+    assert!(found(twice).is_none_or(|now| now != first));
+}
+
+#[test]
+fn perf_finds_names_in_its_map() {
+    let path = format!("/tmp/perf-{}.map", std::process::id());
+    let map = || fs::read_to_string(&path).unwrap_or_default();
+    let line = |(address, size)| format!("{address:x} {size:x} ");
+    // The control: nobody asked.
+    let (_engine, places) = two(&Settings::default());
+    assert!(places.iter().all(|place| !map().contains(&line(*place))));
+    let (_engine, places) = two(&Settings::default().perf_map(true));
+    for place in places {
+        let found = map();
+        let found: Vec<&str> = found
+            .lines()
+            .filter(|own| own.starts_with(&line(place)))
+            .collect();
+        assert_eq!(found.len(), 1, "{place:?} in {}", map());
+    }
+    fs::remove_file(path).unwrap();
+}
+
+/// The records of a jitdump: kind and content. Their sizes lead from one to the next, and to the end.
+fn records(dump: &[u8]) -> Vec<(u32, &[u8])> {
+    let number = |at: usize| u32::from_le_bytes(dump[at..at + 4].try_into().unwrap());
+    assert_eq!((number(0), number(4), number(8)), (0x4a69_5444, 1, 40));
+    assert_eq!(number(20), std::process::id());
+    let (mut at, mut found) = (40, Vec::new());
+    while at < dump.len() {
+        let size = number(at + 4) as usize;
+        found.push((number(at), &dump[at + 16..at + size]));
+        at += size;
+    }
+    assert_eq!(at, dump.len());
+    found
+}
+
+#[test]
+fn a_jitdump_has_code_and_lines() {
+    let folder = tempfile();
+    let settings = Settings::default().jitdump(&folder);
+    // Of two engines: a process has one file.
+    let all = [two(&settings), two(&settings)];
+    let dump = fs::read(folder.join(format!("jit-{}.dump", std::process::id()))).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    let records = records(&dump);
+    let kinds: Vec<u32> = records.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [2, 0, 0, 2, 0, 0]);
+    let mut numbers = Vec::new();
+    for (records, (_, places)) in records.chunks(3).zip(&all) {
+        let word = |(_, content): &(u32, &[u8]), at: usize| {
+            u64::from_le_bytes(content[at..at + 8].try_into().unwrap())
+        };
+        let [lines, loads @ ..] = records else {
+            unreachable!()
+        };
+        assert_eq!((word(lines, 0), word(lines, 8)), (places[0].0, 2));
+        let line = |at: usize| u32::from_le_bytes(lines.1[at..at + 4].try_into().unwrap());
+        assert_eq!((word(lines, 16) >= places[0].0, line(24)), (true, 12));
+        assert!(lines.1[32..].starts_with(b"p.lang\0"));
+        assert!(lines.1.ends_with(b"\x0e\0\0\0\0\0\0\0p.lang\0"), "line 14");
+        for (load, place) in loads.iter().zip(places) {
+            assert_eq!(
+                [8, 16, 24].map(|at| word(load, at)),
+                [place.0, place.0, place.1 as u64]
+            );
+            numbers.push(word(load, 32));
+            let code = &load.1[load.1.len() - place.1..];
+            // SAFETY: the engine has this code.
+            assert_eq!(code, unsafe {
+                core::slice::from_raw_parts(place.0 as *const u8, place.1)
+            });
+        }
+    }
+    numbers.dedup();
+    assert_eq!(numbers.len(), 4, "each code has a number of its own");
+}
+
+/// Code whose profile cannot be written is final all the same.
+#[test]
+fn a_profile_that_cannot_be_written_leaves_the_code() {
+    let folder = tempfile();
+    fs::remove_dir_all(&folder).unwrap();
+    let mut engine = Engine::new(&Settings::default().jitdump(&folder)).unwrap();
+    let text = "function %one() -> i64 {\nblock0:\n v0 = iconst.i64 1\n return v0\n}";
+    let id = crate::common::add(&mut engine, "one", text);
+    let why = engine.finalize().unwrap_err().to_string();
+    assert!(why.contains("jit-"), "{why}");
+    // SAFETY: it was compiled as such a function.
+    let one = unsafe { crate::common::function::<extern "C" fn() -> i64>(&engine, id) };
+    assert_eq!(one(), 1);
+    assert!(engine.finalize().is_ok());
+}
+
+/// perf itself, where it is there and may record: by the map, and by the dump after `perf inject`.
+#[test]
+fn perf_shows_functions_by_name() {
+    if let Some(folder) = told() {
+        let settings = Settings::default();
+        let mut engine = Engine::new(&match folder.is_empty() {
+            true => settings.perf_map(true),
+            false => settings.jitdump(folder),
+        })
+        .unwrap();
+        let text = "function %spins_for_perf(i64) -> i64 {\nblock0(v0: i64):\n jump block1(v0)\nblock1(v1: i64):\n v3 = iconst.i64 -1\n v2 = iadd v1, v3\n\
+            brif v2, block1(v2), block2\nblock2:\n return v2\n}";
+        let id = crate::common::add(&mut engine, "spins", text);
+        engine.finalize().unwrap();
+        // SAFETY: it was compiled as such a function.
+        let spins = unsafe { crate::common::function::<extern "C" fn(i64) -> i64>(&engine, id) };
+        assert_eq!(spins(300_000_000), 0);
+        return;
+    }
+    let folder = tempfile();
+    let perf = |args: &[&str]| {
+        let mut perf = Command::new("perf");
+        perf.args(args).current_dir(&folder).env("HOME", &folder);
+        perf
+    };
+    let own = std::env::current_exe().unwrap();
+    let own = own.to_str().unwrap();
+    // perf sets a variable by which cranelift-jit writes the map by itself.
+    let record = "record -q -k mono -o data -- env -u PERF_BUILDID_DIR";
+    let test = [own, "--exact", "debug::perf_shows_functions_by_name"];
+    let record: Vec<&str> = record.split(' ').chain(test).collect();
+    let report = |data: &str| {
+        let report = perf(&["report", "--stdio", "-i", data]).output().unwrap();
+        String::from_utf8_lossy(&report.stdout).contains("spins_for_perf")
+    };
+    let can_record = perf(&["record", "-q", "-k", "mono", "-o", "data", "true"]).output();
+    let is_emulated = std::env::var_os("CABI_RUNNER").is_some();
+    if is_emulated || !can_record.is_ok_and(|output| output.status.success()) {
+        eprintln!("not run: perf is not here, or may not record");
+        return;
+    }
+    for dumps in [false, true] {
+        let to = if dumps { folder.to_str().unwrap() } else { "" };
+        let recorded = perf(&record).env(CHILD, to).output().unwrap();
+        assert!(recorded.status.success(), "{recorded:?}");
+        // The control: perf does not know the name of code in a dump by itself.
+        assert_eq!(report("data"), !dumps);
+        if dumps {
+            let injected = perf(&["inject", "--jit", "-i", "data", "-o", "injected"]).output();
+            assert!(injected.unwrap().status.success());
+            assert!(report("injected"));
+        }
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A folder for one test.
+fn tempfile() -> std::path::PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("clif-cabi-jitdump-{}-{count}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[cfg(feature = "gdb")]
+mod gdb {
+    use super::*;
+
+    #[repr(C)]
+    struct Entry {
+        next: *const Entry,
+        previous: *const Entry,
+        image: *const u8,
+        size: u64,
+    }
+
+    #[repr(C)]
+    struct Descriptor {
+        version: u32,
+        action: u32,
+        relevant: *const Entry,
+        first: *const Entry,
+    }
+
+    unsafe extern "C" {
+        static __jit_debug_descriptor: Descriptor;
+    }
+
+    /// Whether an image with the address of code, which is in its table of sections, is in the list; and how many there are.
+    fn listed(address: u64) -> (bool, usize) {
+        let (mut found, mut count) = (false, 0);
+        // SAFETY: no other test of this program tells gdb anything, so the list does not change, and its entries are alive.
+        unsafe {
+            let mut entry = __jit_debug_descriptor.first;
+            while let Some(own) = entry.as_ref() {
+                let image =
+                    core::slice::from_raw_parts(own.image, usize::try_from(own.size).unwrap());
+                assert!(image.starts_with(b"\x7fELF"));
+                found |= image.windows(8).any(|word| word == address.to_le_bytes());
+                (entry, count) = (own.next, count + 1);
+            }
+        }
+        (found, count)
+    }
+
+    #[test]
+    fn images_are_in_the_list_as_long_as_the_code() {
+        let (_not_told, [(place, _), _]) = two(&Settings::default());
+        assert_eq!(listed(place), (false, 0));
+        let settings = Settings::default().gdb(true);
+        let mut engines: Vec<_> = (0..3).map(|_| two(&settings)).collect();
+        let first = |engines: &[(Engine, [(u64, usize); 2])]| engines[0].1[0].0;
+        assert_eq!(listed(first(&engines)), (true, 3));
+        // From the middle, then from both ends.
+        let (engine, [(place, _), _]) = engines.remove(1);
+        drop(engine);
+        assert_eq!(listed(place), (false, 2));
+        assert_eq!(listed(first(&engines)), (true, 2));
+        drop(engines);
+        assert_eq!(listed(0).1, 0);
+    }
+}
+
+#[cfg(not(feature = "gdb"))]
+#[test]
+fn gdb_is_told_with_the_feature_alone() {
+    let refused = Engine::new(&Settings::default().gdb(true)).err().unwrap();
+    assert!(refused.to_string().contains("feature"), "{refused}");
+}

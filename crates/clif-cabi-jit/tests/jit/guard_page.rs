@@ -1,0 +1,187 @@
+//! The end of a stack: what stubs and compiled functions push below it must fault in the guard page, wherever in the last pages the call is made.
+//! Nothing may step over that page and write to the memory after it.
+
+use crate::common::*;
+
+/// `at_end` calls a function on a thread whose stack has a guard page below it, and below that memory that can be written, after so
+/// many bytes of the stack have been used. It answers 0 if the function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if
+/// memory below the guard page has changed.
+const C: &str = r#"
+#define _GNU_SOURCE
+#include <alloca.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+/* The stack starts at a multiple of ALIGN, so that what is aligned ends up at its very end. */
+enum { ALIGN = 8 * PAGE, BELOW = ALIGN - PAGE, STACK = 32 * PAGE, AREA = ALIGN + BELOW + PAGE + STACK };
+static char *area;
+static int answer;
+static sigjmp_buf back;
+static char other_stack[1 << 16];
+static void fault(int signal, siginfo_t *info, void *context) {
+  char *at = info->si_addr, *guard = area + BELOW;
+  answer = at >= guard && at < guard + PAGE ? 1 : 2;
+  siglongjmp(back, signal != 0 || context != 0);
+}
+struct call { void (*f)(void *); void *data; long used; };
+static void *run(void *arg) {
+  struct call *call = arg;
+  stack_t other = { .ss_sp = other_stack, .ss_size = sizeof other_stack };
+  sigaltstack(&other, 0);
+  if (sigsetjmp(back, 1) == 0) {
+    /* As much as is used, of the last pages. */
+    long left = (char *)__builtin_frame_address(0) - (area + BELOW + PAGE);
+    char *volatile p = alloca(left - call->used);
+    memset(p, 1, left - call->used);
+    call->f(call->data);
+  }
+  return 0;
+}
+int at_end(void (*f)(void *), void *data, long left) {
+  char *all = mmap(0, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  area = (char *)(((unsigned long)all + ALIGN - 1) / ALIGN * ALIGN);
+  memset(area, 0x5a, BELOW);
+  mprotect(area + BELOW, PAGE, PROT_NONE);
+  struct sigaction own = { .sa_sigaction = fault, .sa_flags = SA_SIGINFO | SA_ONSTACK }, before;
+  sigaction(SIGSEGV, &own, &before);
+  struct call call = { f, data, left };
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstack(&attributes, area + BELOW + PAGE, STACK);
+  pthread_t thread;
+  answer = 0;
+  if (pthread_create(&thread, &attributes, run, &call) != 0) return -1;
+  pthread_join(thread, 0);
+  sigaction(SIGSEGV, &before, 0);
+  for (long i = 0; i < BELOW; i++)
+    if (area[i] != 0x5a) answer = 3;
+  munmap(all, AREA);
+  return answer;
+}
+typedef struct { long x __attribute__((aligned(8192))); } s;
+long take(long b, long c, long d, long e, long f, long g, long h, s a, long i) { return a.x + h + i; }
+/* A large frame of which only the lowest bytes are used. */
+void unprobed(void *data) {
+  char room[3 * PAGE + 100];
+  char *volatile p = room;
+  p[0] = data != 0;
+}
+"#;
+
+type Function = extern "C" fn(*const *const u8);
+
+/// The answers for every 296 bytes of the last fourteen pages.
+fn answers(library: &Library, function: Function, data: &[*const u8]) -> Vec<i32> {
+    type AtEnd = extern "C" fn(Function, *const *const u8, i64) -> i32;
+    let at_end = library.symbol("at_end").unwrap();
+    // SAFETY: `int at_end(void (*)(void *), void *, long)`.
+    let at_end: AtEnd = unsafe { core::mem::transmute(at_end) };
+    let left = (600..14 * page()).step_by(page() * 296 / 4096);
+    left.map(|left| at_end(function, data.as_ptr(), left.cast_signed() as i64))
+        .collect()
+}
+
+/// What calls `take`, whose arguments on the stack are 16392 bytes, aligned to 8192, with a gap of 8184: the stub aligns, skips and copies; instead of each step it has those of `steps`.
+#[cfg(target_arch = "x86_64")] // elsewhere what is aligned so is passed by its address
+fn aligned_call(library: &Library, settings: &Settings, steps: fn(Step) -> Vec<Step>) -> Vec<i32> {
+    let mut engine = Engine::new(settings).unwrap();
+    let mut params = vec![Type::I64; 8];
+    params.insert(7, crate::common::aligned(Type::I64, 8192));
+    let sig = FnSig::new(params, Type::I64);
+    let take = library.symbol("take").unwrap();
+    let function = crate::common::caller(&mut engine, take.cast(), &sig, steps);
+    let (object, mut result) = ([7_i64; 1024], 0_i64);
+    let mut data = [object.as_ptr().cast(); 10];
+    data[0] = (&raw mut result).cast_const().cast();
+    let answers = answers(library, function, &data);
+    assert!(result == 21 || !answers.contains(&0), "{result}");
+    answers
+}
+
+/// What has a frame of three pages, of which it uses the lowest bytes.
+fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
+    let mut engine = Engine::new(settings).unwrap();
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let sig = FnSig::new([Type::PTR], Type::VOID);
+    let large = exported(
+        &mut engine,
+        &lower,
+        "large",
+        &sig,
+        |engine, builder, entry| {
+            let frame = u32::try_from(3 * page() + 100).unwrap();
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, frame, 4);
+            let slot = builder.create_sized_stack_slot(slot);
+            let one = builder.ins().iconst(I64, 1);
+            builder.ins().stack_store(I64, one, slot, 0);
+            entry.ret(engine, builder, None).unwrap();
+        },
+    );
+    engine.finalize().unwrap();
+    // SAFETY: `void large(void *)`; the engine lives until it has returned.
+    let function = unsafe { function::<Function>(&engine, large.id) };
+    answers(library, *function, &[])
+}
+
+/// Flags that decide how far apart the stack is probed cannot be set, or do not matter.
+fn no_flag_steps_over_it(library: &Library) {
+    for (name, value) in [
+        ("enable_probestack", "false"),
+        ("probestack_strategy", "outline"),
+        ("probestack_size_log2", "16"),
+        ("probestack_size_log2", "30"),
+        ("preserve_frame_pointers", "true"),
+        ("log2_min_function_alignment", "12"),
+    ] {
+        let settings = Settings::default().flag(name, value);
+        if Engine::new(&settings).is_ok() {
+            faults_there(&large_frame(library, &settings));
+        }
+    }
+}
+
+/// A stub that skips as many bytes, but less than a page at a time, steps over it.
+#[cfg(target_arch = "x86_64")]
+fn skips_without_probes(library: &Library) {
+    let unprobed = |step| match step {
+        Step::Skip(n) => {
+            let whole = vec![Step::Skip(4088); n as usize / 4088];
+            [whole, vec![Step::Skip(n % 4088)]].concat()
+        }
+        _ => vec![step],
+    };
+    let found = aligned_call(library, &Settings::default(), unprobed);
+    assert!(found.contains(&3), "{found:?}");
+}
+
+/// All came back or faulted in the guard page, and some did each.
+#[track_caller]
+fn faults_there(answers: &[i32]) {
+    assert!(
+        answers.iter().all(|answer| [0, 1].contains(answer)),
+        "{answers:?}"
+    );
+    assert!(answers.contains(&0) && answers.contains(&1), "{answers:?}");
+}
+
+#[test]
+fn nothing_steps_over_the_guard_page() {
+    // Without stack clash protection, whatever the compiler's default is.
+    let library = library(&cc(), &[&format!("-DPAGE={}", page())], "guard_page", C);
+    for settings in all_settings() {
+        #[cfg(target_arch = "x86_64")]
+        faults_there(&aligned_call(&library, &settings, |step| vec![step]));
+        faults_there(&large_frame(&library, &settings));
+    }
+    no_flag_steps_over_it(&library);
+    // Without probes it is stepped over, which touches nothing.
+    #[cfg(target_arch = "x86_64")]
+    skips_without_probes(&library);
+    let unprobed = library.symbol("unprobed").unwrap();
+    // SAFETY: `void unprobed(void *)`.
+    let unprobed: Function = unsafe { core::mem::transmute(unprobed) };
+    let found = answers(&library, unprobed, &[]);
+    assert!(found.contains(&3), "{found:?}");
+}

@@ -1,0 +1,189 @@
+//! Typed calls: each kind of argument, more arguments than a call keeps without the heap, and what is refused before anything is called.
+
+use crate::common::*;
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(C)]
+struct Pair {
+    x: f64,
+    n: i64,
+}
+
+// SAFETY: any bytes are two numbers.
+unsafe impl CValue for Pair {
+    fn stands_for(ty: &Type) -> bool {
+        ty.to_string() == "struct pair"
+    }
+}
+
+fn pair() -> Type {
+    let pair = RecordBuilder::structure("pair").field("x", Type::F64);
+    let pair = pair.field("n", Type::I64);
+    pair.build(&DataModel::LP64).unwrap()
+}
+
+fn interface(params: impl IntoIterator<Item = Type>, result: Type) -> CallInterface {
+    let mut invokers = invokers();
+    CallInterface::new(&mut invokers, &FnSig::new(params, result)).unwrap()
+}
+
+extern "C" fn mixed(pair: Pair, n: i32, x: f32, b: bool, at: *const i64) -> Pair {
+    // SAFETY: the test passes the address of a number.
+    let more = unsafe { *at };
+    Pair {
+        x: pair.x + f64::from(x),
+        n: pair.n + i64::from(n) + i64::from(b) + more,
+    }
+}
+
+#[test]
+fn values_of_each_kind_arrive_and_come_back() {
+    let types = [pair(), Type::I32, Type::F32, Type::BOOL, Type::PTR];
+    let call = interface(types, pair());
+    let (own, more) = (Pair { x: 0.5, n: 1 }, 1000_i64);
+    let at = &raw const more;
+    let args = (own, 10_i32, 2.0_f32, true, at);
+    // SAFETY: the function has this signature.
+    let result: Pair = unsafe { call.call(mixed as *const c_void, args).unwrap() };
+    assert_eq!(result, Pair { x: 2.5, n: 1012 });
+}
+
+#[test]
+fn what_is_passed_alike_shares_code() {
+    let mut invokers = invokers();
+    let mut n_compiled = |param, result| {
+        invokers.get(&FnSig::new([param], result)).unwrap();
+        invokers.n_compiled()
+    };
+    assert_eq!(n_compiled(Type::I64, Type::I64), 1);
+    assert_eq!(n_compiled(Type::PTR, Type::U64), 1);
+    assert_eq!(n_compiled(Type::U64, Type::PTR), 1);
+    // A narrower one is extended by its caller on x86-64, another has another register.
+    let is_extended = usize::from(cfg!(target_arch = "x86_64"));
+    assert_eq!(n_compiled(Type::I8, Type::I64), 2);
+    assert_eq!(n_compiled(Type::U8, Type::I64), 2 + is_extended);
+    assert_eq!(n_compiled(Type::F64, Type::I64), 3 + is_extended);
+}
+
+#[test]
+fn a_function_is_found_by_its_declaration() {
+    let mut invokers = invokers();
+    let abs = invokers.function("int abs(int);").unwrap();
+    // SAFETY: C's function.
+    assert_eq!(unsafe { abs.call::<i32>((-3,)) }.unwrap(), 3);
+    let clock = invokers.function("long clock(void)").unwrap();
+    // SAFETY: C's function.
+    assert!(unsafe { clock.call::<std::ffi::c_long>(()) }.unwrap() >= 0);
+    let refused = |invokers: &mut Invokers, text| invokers.function(text).unwrap_err().to_string();
+    assert_eq!(
+        refused(&mut invokers, "int (int)"),
+        "the declaration, int (int): it has no name"
+    );
+    let missing = refused(&mut invokers, "int no_such_function(int)");
+    assert!(
+        missing.starts_with("cannot find no_such_function; searched: the process"),
+        "{missing}"
+    );
+    assert_eq!(
+        refused(&mut invokers, "int abs(int) __asm__(\"labs\")"),
+        "byte 13, `__asm__`: a name of the linker's: leave it out, and look that name up"
+    );
+}
+
+#[test]
+fn eighteen_arguments_arrive() {
+    let sig = FnSig::new(vec![Type::I64; 18], Type::I64);
+    let closure = closures().interface(&sig).unwrap();
+    let closure = closure.closure("sum", |args, result| {
+        let each = (0..18).map(|i| args.get::<i64>(i).unwrap() * (i as i64 + 1));
+        result.set(each.sum::<i64>()).unwrap();
+    });
+    let (call, code) = (interface(vec![Type::I64; 18], Type::I64), closure.unwrap());
+    let numbers: Vec<i64> = (100..118).collect();
+    let args: Vec<CallArg<'_>> = numbers.iter().map(CallArg::new).collect();
+    // SAFETY: the closure is of this signature.
+    let result: i64 = unsafe { call.call(code.code(), &args).unwrap() };
+    assert_eq!(result, numbers.iter().zip(1..).map(|(x, i)| x * i).sum());
+    // One of another kind is refused there too.
+    let mut wrong = args.clone();
+    wrong[17] = CallArg::new(&1.5_f64);
+    // SAFETY: nothing is called.
+    let refused = unsafe { call.call::<i64>(code.code(), &wrong) };
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "argument 17, long long: the value given is of another kind"
+    );
+}
+
+/// A function that returns in memory stores by instructions that need the alignment of its type; bytes of Rust have none, and neither has a value.
+#[test]
+#[cfg(target_os = "linux")]
+fn results_that_are_not_aligned() {
+    let text = "
+typedef float v4f __attribute__((vector_size(16)));
+typedef struct { v4f a[3]; } big;
+big f(float x) { big b; b.a[0] = b.a[1] = b.a[2] = (v4f){ x, x, x, x }; return b; }
+";
+    let library = library(&cc(), &[], "not_aligned", text);
+    let code = library.symbol("f").unwrap().cast();
+    let vector = Type::vector(&Type::F32, 4).unwrap();
+    let call = interface([Type::F32], record(&vec![vector; 3]));
+    for offset in 0..16 {
+        let mut bytes = [0xcc; 80];
+        let result = &mut bytes[offset..offset + 48];
+        // SAFETY: a function of this signature.
+        unsafe { call.call_bytes(code, (1.5_f32,), result).unwrap() };
+        let (before, rest) = bytes.split_at(offset);
+        let (result, after) = rest.split_at(48);
+        assert_eq!(result, [1.5_f32.to_le_bytes(); 12].as_flattened());
+        assert!([before, after].concat().iter().all(|byte| *byte == 0xcc));
+    }
+}
+
+/// Nothing is called where something does not fit: the code is null.
+#[test]
+fn what_does_not_fit_is_refused() {
+    let call = interface([pair(), Type::I32], Type::F32);
+    let null = core::ptr::null();
+    let (own, n) = (Pair { x: 0.0, n: 0 }, 1_i32);
+    let refused = |args: &[CallArg<'_>]| {
+        // SAFETY: nothing is called.
+        unsafe { call.call::<f32>(null, args) }
+            .unwrap_err()
+            .to_string()
+    };
+    let own = CallArg::new(&own);
+    assert_eq!(
+        refused(&[own]),
+        "the call, float (struct pair, int): 2 arguments, and 1 are given"
+    );
+    assert_eq!(
+        refused(&[own, CallArg::new(&1_i64)]),
+        "argument 1, int: it has 4 bytes, and 8 are given"
+    );
+    assert_eq!(
+        refused(&[own, CallArg::new(&1.0_f32)]),
+        "argument 1, int: the value given is of another kind"
+    );
+    let sixteen = 0_i128;
+    assert_eq!(
+        refused(&[CallArg::new(&sixteen), CallArg::new(&n)]),
+        "argument 0, struct pair: the value given is of another kind"
+    );
+    assert_eq!(
+        refused(&[CallArg::bytes(&[0; 15]), CallArg::new(&n)]),
+        "argument 0, struct pair: it has 16 bytes, and 15 are given"
+    );
+    // SAFETY: nothing is called.
+    let result = unsafe { call.call::<i32>(null, &[own, CallArg::new(&n)]) };
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "the result, float: i32 cannot stand for it"
+    );
+    // SAFETY: nothing is called.
+    let result = unsafe { call.call::<()>(null, &[own, CallArg::new(&n)]) };
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "the result, float: () cannot stand for it"
+    );
+}

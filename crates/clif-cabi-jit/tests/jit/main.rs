@@ -1,0 +1,36 @@
+//! The JIT's tests, one program: what looks at the whole process, or ends it, runs in a child ([`common::again`], [`common::alone`]).
+#![cfg(has_engine)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]; panics are what some are about"
+)]
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod aligned;
+mod anything;
+mod calls;
+mod closures;
+mod common;
+#[cfg(target_os = "linux")]
+mod debug;
+mod errors;
+#[cfg(target_os = "linux")]
+mod examples;
+#[cfg(target_os = "linux")]
+mod flags;
+#[cfg(target_os = "linux")]
+mod guard_page;
+mod interface;
+#[cfg(target_os = "linux")]
+mod lifetime;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod preserve_all;
+#[cfg(target_os = "linux")]
+mod static_chain;
+#[cfg(target_os = "linux")]
+mod unwind;
+#[cfg(target_os = "linux")]
+mod variadic;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod wide;

@@ -1,0 +1,108 @@
+// Functions of each kind of call, which throw their first argument unless it is 0, and otherwise return what only right arguments give.
+// `args_NAME(t)` are addresses of its arguments, `expect_NAME(to)` writes the right result.
+#include <unwind.h>
+
+typedef struct { double x; long n; } pair;
+typedef struct { long at[5]; } big;
+struct wide { alignas(64) long at[8]; };
+
+#define KIND(NAME, RET, PARAMS, VALUE, ADDRESSES, ...)                       \
+  extern "C" RET NAME PARAMS { if (t) throw t; return VALUE; }               \
+  extern "C" const void *const *args_##NAME(int t) {                         \
+    static const void *const all[] = ADDRESSES; t_ = t; return all; }        \
+  extern "C" void expect_##NAME(void *to) { t_ = 0; *(RET *)to = NAME(__VA_ARGS__); }
+#define LIST(...) { __VA_ARGS__ }
+
+static int t_;
+static double d_ = 2.5;
+static pair p_ = { 1.5, 7 };
+static big b_ = { { 1, 2, 3, 4, 5 } };
+static long double l_ = 1.25L;
+static wide w_ = { { 11, 12, 13, 14, 15, 16, 17, 18 } };
+
+static big shifted(big b, long by) { for (long &at : b.at) at += by; return b; }
+static int misaligned(const wide *w) { return (unsigned long)w % 64 ? 1000 : 0; }
+
+KIND(scalar, int, (int t), 42, LIST(&t_), t_)
+KIND(registers, pair, (int t, pair p), (pair { p.x + 1, p.n + 2 }), LIST(&t_, &p_), t_, p_)
+KIND(memory, big, (int t, big b, double d), shifted(b, (long)(2 * d)), LIST(&t_, &b_, &d_), t_, b_, d_)
+KIND(x87, long double, (int t, long double l), l * 3, LIST(&t_, &l_), t_, l_)
+KIND(x87_complex, _Complex long double, (int t, long double l), l + l * 1.0iL, LIST(&t_, &l_), t_, l_)
+KIND(over_aligned, long, (int t, double d, wide w), misaligned(&w) + w.at[7] + (long)d, LIST(&t_, &d_, &w_), t_, d_, w_)
+KIND(over_aligned_memory, big, (int t, wide w, big b), shifted(b, misaligned(&w) + w.at[1]), LIST(&t_, &w_, &b_), t_, w_, b_)
+
+// With a static chain, which it does not look at.
+KIND(chained, int, (int t), 43, LIST(&t_, &p_.n), t_)
+
+extern "C" double variadic(int t, ...) {
+  if (t) throw t;
+  __builtin_va_list list;
+  __builtin_va_start(list, t);
+  double sum = __builtin_va_arg(list, double);
+  sum += (double)__builtin_va_arg(list, long double);
+  big b = __builtin_va_arg(list, big);
+  __builtin_va_end(list);
+  return sum + b.at[4];
+}
+extern "C" const void *const *args_variadic(int t) {
+  static const void *const all[] = { &t_, &d_, &l_, &b_ };
+  t_ = t;
+  return all;
+}
+extern "C" void expect_variadic(void *to) { *(double *)to = variadic(0, d_, l_, b_); }
+
+#ifdef __x86_64__
+typedef double v4 __attribute__((vector_size(32)));
+static v4 v_ = { 1, 2, 3, 4 };
+extern "C" v4 vector(int t, v4 v) { if (t) throw t; return v + v; }
+extern "C" const void *const *args_vector(int t) { static const void *const all[] = { &t_, &v_ }; t_ = t; return all; }
+extern "C" void expect_vector(void *to) { *(v4 *)to = v_ + v_; }
+#endif
+
+// What is thrown through f(target, args, to), or 0.
+typedef int shim(const void *target, const void *const *args, void *to);
+extern "C" int catches(shim *f, const void *target, const void *const *args, void *to) {
+  try { return f(target, args, to); } catch (int caught) { return 1000 + caught; }
+}
+
+// Frames from the caller of `frames` up to `limit`, and whether all were passed.
+static const void *limit;
+struct count { int n; int found; };
+static _Unwind_Reason_Code one(struct _Unwind_Context *context, void *own) {
+  count *all = (count *)own;
+  if ((const void *)_Unwind_GetCFA(context) >= limit) { all->found = 1; return _URC_NORMAL_STOP; }
+  ++all->n;
+  return _URC_NO_REASON;
+}
+extern "C" int frames() {
+  count all = { 0, 0 };
+  _Unwind_Backtrace(one, &all);
+  return all.found ? all.n : -1;
+}
+// How many frames are between this function and `frames`, which `f` calls in the end.
+extern "C" __attribute__((noinline)) int frames_of(int (*f)(int (*)(), int), int n) {
+  limit = __builtin_frame_address(0);
+  int got = f(frames, n);
+  __asm__ volatile("" ::: "memory");
+  return got;
+}
+// The same in C++: calls itself n times, then `g`.
+extern "C" __attribute__((noinline)) int nested(int (*g)(), int n) {
+  int got = n == 0 ? g() : nested(g, n - 1);
+  __asm__ volatile("" : "+r"(got));
+  return got;
+}
+
+#define NO_TAIL(GOT) __asm__ volatile("" : "+r"(GOT))
+extern "C" int takes_wide(wide w, int (*g)()) { int got = misaligned(&w) + g(); NO_TAIL(got); return got; }
+extern "C" int called_with(int (*f)(int (*)(), int), int (*g)()) { int got = f(g, 0); NO_TAIL(got); return got; }
+extern "C" int throws_now() { throw 5; }
+// What is caught from f, or what it returns.
+extern "C" int caught_of(int (*f)(int (*)(), int)) { try { return f(throws_now, 0); } catch (int caught) { return 1000 + caught; } }
+
+#ifdef __x86_64__
+// Calls what it is given with a vector.
+static int (*with_vector)(int (*)(), int, v4);
+extern "C" void set_with_vector(int (*f)(int (*)(), int, v4)) { with_vector = f; }
+extern "C" int call_with_vector(int (*g)(), int n) { int got = with_vector(g, n, v_); NO_TAIL(got); return got; }
+#endif

@@ -1,0 +1,253 @@
+//! Calls of each kind, with their stubs on the stack: what the callee throws passes, and enters a handler; where it returns, its result is right.
+
+use super::cxx::{compilers, gxx};
+use super::unknown;
+use clif_cabi_jit::clif_cabi::Callable;
+
+use crate::common::*;
+
+pub(crate) const TEXT: &str = include_str!("kinds.cc");
+
+/// The functions of the C++ file, and how a call of them is made.
+pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
+    let big = || record(&[Type::array(&Type::I64, 5).unwrap()]);
+    let wide = || aligned(Type::array(&Type::I64, 8).unwrap(), 64);
+    let sig = |params: &[Type], result| FnSig::new([&[Type::I32], params].concat(), result);
+    let mut all = vec![
+        ("scalar", sig(&[], Type::I32)),
+        (
+            "chained",
+            sig(&[], Type::I32).static_chain(&DataModel::LP64),
+        ),
+        ("registers", sig(&[pair()], pair())),
+        ("memory", sig(&[big(), Type::F64], big())),
+        ("x87", sig(&[long_double()], long_double())),
+        (
+            "x87_complex",
+            sig(&[long_double()], Type::complex(&long_double()).unwrap()),
+        ),
+        ("over_aligned", sig(&[Type::F64, wide()], Type::I64)),
+        ("over_aligned_memory", sig(&[wide(), big()], big())),
+        (
+            "variadic",
+            sig(&[], Type::F64)
+                .variadic()
+                .at_call([Type::F64, long_double(), big()])
+                .unwrap(),
+        ),
+    ];
+    if has_avx() {
+        let v4 = Type::vector(&Type::F64, 4).unwrap();
+        let vector = sig(std::slice::from_ref(&v4), v4.clone());
+        all.push(("vector", vector.features(VectorLevel::Avx)));
+    }
+    all
+}
+
+pub(crate) fn has_avx() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let has = std::arch::is_x86_feature_detected!("avx");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has = false;
+    has
+}
+
+/// How a function gets at its callee, and what it does with exceptions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    is_direct: bool,
+    catches: bool,
+}
+
+pub(crate) fn forms() -> impl Iterator<Item = Form> {
+    [(false, false), (false, true), (true, false), (true, true)]
+        .map(|(is_direct, catches)| Form { is_direct, catches })
+        .into_iter()
+}
+
+/// Defines `int shim(const void *target, const void *const *args, void *to)`, which calls a function of `sig`: `target`, or `name` itself. It returns 0,
+/// or 1 where its handler has caught what was thrown.
+pub(crate) fn shim(engine: &mut Engine, (name, sig): (&str, &FnSig), form: Form) -> FuncId {
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let own = FnSig::new([Type::PTR, Type::PTR, Type::PTR], Type::I32);
+    let begin = import(engine, "__cxa_begin_catch", "(i64) -> i64 system_v");
+    let end = import(engine, "__cxa_end_catch", "() system_v");
+    let callee = lower.declare_import(engine, name, sig).unwrap();
+    let own_name = format!("shim_{name}_{form:?}");
+    let function = exported(engine, &lower, &own_name, &own, |engine, builder, entry| {
+        let [target, pointers, to] = [0, 1, 2].map(|i| entry.value(builder, i).unwrap());
+        let arg = |i| {
+            let at = i32::try_from(8 * i).unwrap();
+            Arg::memory(builder.ins().load(I64, MemFlagsData::new(), pointers, at))
+        };
+        let args: Vec<Arg> = (0..sig.params().len()).map(arg).collect();
+        let plan = lower.call_plan(sig).unwrap();
+        let ret = Ret::memory(to);
+        let catch = [begin, end].map(|id| engine.declare_func_in_func(id, builder.func));
+        let callable = match form.is_direct {
+            true => lower.callee(engine, builder, &plan, callee.id),
+            false => lower.callee(engine, builder, &plan, target),
+        };
+        let callable = callable.unwrap();
+        let values = lower.values_in(builder, &plan, &args, ret).unwrap();
+        let results = if form.catches {
+            try_call(engine, builder, &callable, &values, &entry, catch)
+        } else {
+            let call = callable.call(builder, &values).unwrap();
+            builder.inst_results(call).to_vec()
+        };
+        lower
+            .values_out(engine, builder, &plan, &results, ret)
+            .unwrap();
+        let zero = builder.ins().iconst(I32, 0);
+        entry.ret(engine, builder, Some(&Arg::value(zero))).unwrap();
+    });
+    function.id
+}
+
+/// Emits the call with a handler that ends the exception and returns 1, and goes on where the call returns; its results.
+fn try_call(
+    engine: &mut Engine,
+    builder: &mut FunctionBuilder<'_>,
+    callable: &Callable,
+    values: &[Value],
+    entry: &Entry,
+    catch: [FuncRef; 2],
+) -> Vec<Value> {
+    let (returned, thrown) = (builder.create_block(), builder.create_block());
+    let returns = builder.func.dfg.signatures[callable.signature]
+        .returns
+        .clone();
+    let results = returns
+        .iter()
+        .map(|own| builder.append_block_param(returned, own.value_type));
+    let results: Vec<Value> = results.collect();
+    let exception = builder.append_block_param(thrown, I64);
+    let pool = &mut builder.func.dfg.value_lists;
+    let rets = (0..u32::try_from(results.len()).unwrap()).map(BlockArg::TryCallRet);
+    let normal = BlockCall::new(returned, rets, pool);
+    let handler = BlockCall::new(thrown, [BlockArg::TryCallExn(0)], pool);
+    let handler = ExceptionTableItem::Default(handler);
+    let table = ExceptionTableData::new(callable.signature, normal, [handler]);
+    let table = builder.func.dfg.exception_tables.push(table);
+    callable.try_call(builder, values, table).unwrap();
+
+    builder.switch_to_block(thrown);
+    for (catch, args) in [(catch[0], &[exception][..]), (catch[1], &[])] {
+        builder.ins().call(catch, args);
+    }
+    let one = builder.ins().iconst(I32, 1);
+    entry.ret(engine, builder, Some(&Arg::value(one))).unwrap();
+    builder.switch_to_block(returned);
+    results
+}
+
+pub(crate) fn build(name: &str, (cxx, flags): &(&str, Vec<&str>)) -> Library {
+    // clang passes vectors in registers that all functions of the file may use.
+    let avx = if has_avx() { "-mavx" } else { "-w" };
+    let flags = [flags, &["-w", "-Wno-psabi", avx][..]].concat();
+    library(cxx, &flags, name, TEXT)
+}
+
+type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const c_void, *mut c_void) -> c_int;
+
+/// A result, as aligned as any is.
+#[repr(align(64))]
+#[derive(PartialEq, Debug)]
+pub(crate) struct Room(pub(crate) [u8; 64]);
+
+/// That `got` is the right result of `name`.
+pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &str) {
+    let mut wanted = Room([0; 64]);
+    // SAFETY: as the C++ text declares it, and room for any of its results.
+    unsafe {
+        let expect: unsafe extern "C" fn(*mut c_void) = symbol(engine, &format!("expect_{name}"));
+        expect((&raw mut wanted).cast());
+    }
+    if cfg!(target_arch = "x86_64") && name.starts_with("x87") {
+        // Only ten bytes of sixteen are a `long double`.
+        for own in [&mut got.0, &mut wanted.0] {
+            own[10..16].fill(0);
+            own[26..32].fill(0);
+        }
+    }
+    assert_eq!(got, wanted, "{what}");
+}
+
+/// Calls `id`, a [`shim`] of `name`: with a callee that returns, then with one that throws 7. What was caught above it then, 1000 more, or returned by it.
+fn thrown(engine: &Engine, id: FuncId, name: &str, what: &str) -> c_int {
+    type Catches =
+        unsafe extern "C" fn(Shim, *const c_void, *const *const c_void, *mut c_void) -> c_int;
+    // SAFETY: as the C++ text declares them; the shim is one.
+    let (catches, args, shim) = unsafe {
+        let catches: Catches = symbol(engine, "catches");
+        let args: extern "C" fn(c_int) -> *const *const c_void =
+            symbol(engine, &format!("args_{name}"));
+        (catches, args, *engine.code(id).unwrap().typed::<Shim>())
+    };
+    let target = engine.symbol(name).unwrap().cast();
+    let mut got = Room([0; 64]);
+    let to = (&raw mut got).cast();
+    // SAFETY: the library's own arguments, and room for any of its results.
+    let returned = unsafe { catches(shim, target, args(0), to) };
+    assert_eq!(returned, 0, "{what}");
+    assert_result(engine, name, got, what);
+    let mut room = Room([0; 64]);
+    // SAFETY: as above.
+    unsafe { catches(shim, target, args(7), (&raw mut room).cast()) }
+}
+
+#[test]
+fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
+    for compiler in compilers() {
+        let library = build("unwind_kinds", &compiler);
+        // Slower by far.
+        let n_settings = if told().is_some() { 1 } else { usize::MAX };
+        for settings in all_settings().into_iter().take(n_settings) {
+            let mut engine = Engine::new(&settings.personality(gxx())).unwrap();
+            engine.add_library(&library);
+            let mut shims = Vec::new();
+            for (name, sig) in kinds() {
+                for form in forms() {
+                    let id = shim(&mut engine, (name, &sig), form);
+                    shims.push((id, name, form));
+                }
+            }
+            engine.finalize().unwrap();
+            for (id, name, form) in shims {
+                let what = format!("{} {name} {form:?}", compiler.0);
+                let caught = thrown(&engine, id, name, &what);
+                assert_eq!(caught, if form.catches { 1 } else { 1007 }, "{what}");
+            }
+            // On x86-64 stubs with frames were on the stack: of arguments that are aligned, and of vectors.
+            let framed = stubs_of(engine.declarations())
+                .filter(|(_, stub)| stub.steps().contains(&Step::Frame));
+            assert!(framed.count() >= 2 || cfg!(target_arch = "aarch64"));
+        }
+    }
+}
+
+/// Where the unwinder knows nothing of a stub with a frame, an exception ends the process.
+#[test]
+fn a_stub_without_rules_ends_the_process() {
+    let Some(compiler) = compilers().pop() else {
+        return;
+    };
+    if told().is_none() {
+        let test = "unwind::kinds::a_stub_without_rules_ends_the_process";
+        return aborts(test, "1", "before");
+    }
+    let library = build("unwind_kinds_unknown", &compiler);
+    let mut engine = engine();
+    engine.add_library(&library);
+    let throws = import(&mut engine, "throws_now", "() -> i32 system_v").as_u32();
+    let (id, _) = unknown::framed(&mut engine, throws);
+    engine.finalize().unwrap();
+    // SAFETY: as the C++ text declares it; what is called takes no arguments.
+    unsafe {
+        let caught_of: extern "C" fn(*const c_void) -> c_int = symbol(&engine, "caught_of");
+        println!("before");
+        caught_of(engine.code(id).unwrap().as_ptr());
+    }
+    println!("came back");
+}

@@ -1,0 +1,124 @@
+// Stops at each instruction of the stubs it is told of, and asks the unwinder there for the caller. x86-64 has the trap flag. On AArch64, where a process cannot step
+// itself, every instruction is a `brk 0` but the one that the processor is at.
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#ifdef __x86_64__
+#define REGISTER(UC, N) ((UC)->uc_mcontext.gregs[N])
+enum { N = 6, IP = REG_RIP, SP = REG_RSP };
+static const int at[N] = { REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15 }, dwarf[N] = { 3, 6, 12, 13, 14, 15 };
+#else
+// The address of a fault, then x0 to x30, sp and pc.
+#define REGISTER(UC, N) (((unsigned long long *)&(UC)->uc_mcontext)[1 + (N)])
+enum { N = 11, SP = 31, IP = 32 };
+static const int at[N] = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29 }, *const dwarf = at;
+#endif
+
+// A stub, what its caller had when it was entered, and how often the unwinder was asked and was wrong.
+struct stub { uintptr_t start, end, returns_to, cfa, saved[N]; long asked, wrong; uint32_t words[64]; uint64_t planted, seen; };
+static stub stubs[64];
+static int n_stubs;
+
+struct walk { const stub *own; uintptr_t ip; int is_next, is_right, n; };
+static _Unwind_Reason_Code one(struct _Unwind_Context *context, void *given) {
+  walk *to = (walk *)given;
+  // One that is told wrong may go round in circles.
+  if (++to->n > 100) return _URC_NORMAL_STOP;
+  if (!to->is_next) {
+    to->is_next = _Unwind_GetIP(context) == to->ip;
+    return _URC_NO_REASON;
+  }
+  to->is_right = _Unwind_GetIP(context) == to->own->returns_to && _Unwind_GetCFA(context) == to->own->cfa;
+  for (int i = 0; i < N; ++i) to->is_right &= _Unwind_GetGR(context, dwarf[i]) == to->own->saved[i];
+  return _URC_NORMAL_STOP;
+}
+
+#ifdef __aarch64__
+static const uint32_t BRK = 0xd4200000;
+// The instruction that is there now.
+static uint32_t *restored;
+
+static void put(uint32_t *to, uint32_t word) {
+  *to = word;
+  __builtin___clear_cache((char *)to, (char *)(to + 1));
+}
+static void plant(stub *own) {
+  uint64_t is_data = 0;
+  uint32_t *code = (uint32_t *)own->start;
+  int n = (own->end - own->start) / 4;
+  for (int i = 0; i < n; ++i) {
+    own->words[i] = code[i];
+    // `ldr x, literal`: two words after it may be in the stub.
+    uint32_t ahead = code[i] >> 5 & 0x7ffff;
+    if (code[i] >> 24 == 0x58 && i + ahead < 63) is_data |= 3ull << (i + ahead);
+    own->planted |= 1ull << i;
+  }
+  own->planted &= ~is_data;
+  uintptr_t first = own->start & -sysconf(_SC_PAGESIZE);
+  mprotect((void *)first, own->end - first, PROT_READ | PROT_WRITE | PROT_EXEC);
+  for (int i = 0; i < n; ++i) if (own->planted >> i & 1) put(code + i, BRK);
+}
+static void go_on(stub *own, uintptr_t ip) {
+  if (restored) put(restored, BRK);
+  restored = (uint32_t *)ip;
+  int i = (ip - own->start) / 4;
+  own->seen |= 1ull << i;
+  put(restored, own->words[i]);
+}
+#else
+static void plant(stub *) {}
+static void go_on(stub *, uintptr_t) {}
+#endif
+
+static void trapped(int, siginfo_t *, void *given) {
+  ucontext_t *regs = (ucontext_t *)given;
+  uintptr_t ip = REGISTER(regs, IP), sp = REGISTER(regs, SP);
+  for (stub *own = stubs; own != stubs + n_stubs; ++own) {
+    if (ip < own->start || ip >= own->end) continue;
+    if (ip == own->start) {
+#ifdef __x86_64__
+      own->returns_to = *(uintptr_t *)sp;
+      own->cfa = sp + 8;
+#else
+      own->returns_to = REGISTER(regs, 30);
+      own->cfa = sp;
+#endif
+      for (int i = 0; i < N; ++i) own->saved[i] = REGISTER(regs, at[i]);
+    }
+    walk to = { own, ip };
+    _Unwind_Backtrace(one, &to);
+    ++own->asked;
+    own->wrong += !to.is_right;
+    go_on(own, ip);
+  }
+}
+
+extern "C" void watch(uintptr_t start, uintptr_t bytes) {
+  struct sigaction action = {};
+  action.sa_sigaction = trapped;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGTRAP, &action, 0);
+  stubs[n_stubs] = stub { start, start + bytes };
+  plant(&stubs[n_stubs++]);
+}
+extern "C" long asked(int i) { return stubs[i].asked; }
+// Also at an instruction that it never came to.
+extern "C" long wrong(int i) { return stubs[i].wrong + (stubs[i].planted != stubs[i].seen); }
+extern "C" void forget() { n_stubs = 0; }
+
+// f(a, b, c), stepped.
+extern "C" long stepped(long (*f)(const void *, const void *, const void *), const void *a, const void *b, const void *c) {
+#ifdef __x86_64__
+  __asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+  long got = f(a, b, c);
+  // What a function has returned on the x87 stack is not looked at.
+  __asm__ volatile("emms\n pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+  return got;
+#else
+  return f(a, b, c);
+#endif
+}

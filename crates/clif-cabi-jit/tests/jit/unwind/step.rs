@@ -1,0 +1,237 @@
+//! At each instruction of a stub the unwinder finds its caller, with the registers that the caller had: on x86-64, and on AArch64, where `.ci/run` runs it under qemu.
+
+use super::backtrace::nested;
+use super::cxx::{compilers, gxx};
+use super::kinds::{Room, assert_result, build, forms, has_avx, kinds, shim};
+use super::unknown;
+use clif_cabi_unwind::UnwindTables;
+use core::ffi::c_long;
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+
+use crate::common::*;
+
+unsafe extern "C" {
+    fn __register_frame(begin: *const u8);
+    fn __deregister_frame(begin: *const u8);
+}
+
+/// The library that steps.
+struct Stepper {
+    engine: Engine,
+    _library: Library,
+}
+
+type Stepped =
+    unsafe extern "C" fn(*const c_void, *const c_void, *const c_void, *const c_void) -> c_long;
+
+impl Stepper {
+    fn new(name: &str, (cxx, flags): &(&str, Vec<&str>)) -> Self {
+        // Stepping begins and ends by pushes.
+        let red_zone = cfg!(target_arch = "x86_64").then_some("-mno-red-zone");
+        let flags = [flags, red_zone.as_slice()].concat();
+        let library = library(cxx, &flags, name, include_str!("step.cc"));
+        let mut engine = engine();
+        engine.add_library(&library);
+        Self {
+            engine,
+            _library: library,
+        }
+    }
+
+    fn function<F: Copy>(&self, name: &str) -> F {
+        // SAFETY: each use below names the type that the C++ text has.
+        unsafe { symbol(&self.engine, name) }
+    }
+
+    fn watch(&self, start: *const c_void, bytes: usize) {
+        self.function::<extern "C" fn(*const c_void, usize)>("watch")(start, bytes);
+    }
+
+    /// How often the unwinder was asked in the `i`-th stub, and how often it was wrong.
+    fn answers(&self, i: usize) -> (c_long, c_long) {
+        let i = c_int::try_from(i).unwrap();
+        let [asked, wrong] =
+            ["asked", "wrong"].map(|name| self.function::<extern "C" fn(c_int) -> c_long>(name)(i));
+        (asked, wrong)
+    }
+
+    fn forget(&self) {
+        self.function::<extern "C" fn()>("forget")();
+    }
+
+    /// Calls the function at `code`, with up to three words.
+    fn step(&self, code: *const c_void, [a, b, c]: [*const c_void; 3]) -> c_long {
+        let stepped: Stepped = self.function("stepped");
+        // SAFETY: the caller's functions take no more than three words.
+        unsafe { stepped(code, a, b, c) }
+    }
+}
+
+/// Calls each kind of function in `engine` by a shim of its, stepped.
+fn step_kinds(stepper: &Stepper, engine: &Engine, shims: &[(&str, FuncId)]) {
+    for (name, id) in shims {
+        let mut room = Room([0; 64]);
+        let to = (&raw mut room).cast::<c_void>().cast_const();
+        // SAFETY: as the C++ text declares it.
+        let args: extern "C" fn(c_int) -> *const c_void =
+            unsafe { symbol(engine, &format!("args_{name}")) };
+        let target = engine.symbol(name).unwrap().cast();
+        // SAFETY: the engine lives until after the call.
+        let code = unsafe { engine.code(*id).unwrap().as_ptr() };
+        stepper.step(code, [target, args(0), to]);
+        assert_result(engine, name, room, name);
+    }
+}
+
+/// Functions that load their results by stubs: on the x87 stack, and in a wide vector.
+fn with_results(engine: &mut Engine) -> Vec<FuncId> {
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let v4 = Type::vector(&Type::F64, 4).unwrap();
+    let mut all = vec![FnSig::new([Type::PTR], Type::F80)];
+    if has_avx() {
+        all.push(FnSig::new([Type::PTR], v4).features(VectorLevel::Avx));
+    }
+    let define = |sig: &FnSig| {
+        let name = format!("result {sig}");
+        let function = exported(engine, &lower, &name, sig, |engine, builder, entry| {
+            let from = entry.value(builder, 0).unwrap();
+            entry
+                .ret(engine, builder, Some(&Arg::memory(from)))
+                .unwrap();
+        });
+        function.id
+    };
+    all.iter().map(define).collect()
+}
+
+#[test]
+fn the_caller_is_found_at_each_instruction_of_a_stub() {
+    for compiler in compilers() {
+        let stepper = Stepper::new("unwind_step", &compiler);
+        let library = build("unwind_step_kinds", &compiler);
+        let mut engine = Engine::new(&Settings::default().personality(gxx())).unwrap();
+        engine.add_library(&library);
+        let mut shims = Vec::new();
+        for (name, sig) in kinds() {
+            for form in forms() {
+                shims.push((name, shim(&mut engine, (name, &sig), form)));
+            }
+        }
+        // No other machine has such stubs.
+        let results = match cfg!(target_arch = "x86_64") {
+            true => with_results(&mut engine),
+            false => Vec::new(),
+        };
+        let outer = nested(&mut engine);
+        let stubs: BTreeMap<String, FuncId> = stubs_of(engine.declarations())
+            .map(|(id, stub)| (stub.name(), id))
+            .collect();
+        for id in stubs.values() {
+            let code = engine.code(*id).unwrap();
+            // SAFETY: only its address is looked at.
+            stepper.watch(unsafe { code.as_ptr() }, code.size());
+        }
+        step_kinds(&stepper, &engine, &shims);
+        let g: *const c_void = engine.symbol("frames").unwrap().cast();
+        for id in results {
+            // SAFETY: the engine lives until after the call.
+            stepper.step(unsafe { engine.code(id).unwrap().as_ptr() }, [g; 3]);
+        }
+        for own in outer {
+            stepper.step(
+                own.code as *const c_void,
+                [g, core::ptr::null(), core::ptr::null()],
+            );
+        }
+        step_closure(&stepper, g);
+        let names = stubs.keys().map(String::as_str).chain(["closure"]);
+        let mut n_asked = 0;
+        for (i, name) in names.enumerate() {
+            let (asked, wrong) = stepper.answers(i);
+            assert!(
+                asked > 0 && wrong == 0,
+                "{name}: asked {asked} times, wrong {wrong}"
+            );
+            n_asked += asked;
+        }
+        println!("{}: {n_asked} instructions of {stubs:?}", compiler.0);
+        let wanted = if cfg!(target_arch = "x86_64") { 15 } else { 4 };
+        assert!(stubs.len() > wanted, "{stubs:?}");
+        stepper.forget();
+    }
+}
+
+/// The stub of a closure, which is no function of an engine's.
+fn step_closure(stepper: &Stepper, g: *const c_void) {
+    let closures = closures();
+    let sig = FnSig::new([Type::I64], Type::I64);
+    let closure = adder(&closures.interface(&sig).unwrap(), 1);
+    let bytes = if cfg!(target_arch = "x86_64") { 13 } else { 12 };
+    stepper.watch(closure.code(), bytes);
+    let sum = g.addr().cast_signed() + 1;
+    assert_eq!(stepper.step(closure.code(), [g; 3]), sum as c_long);
+}
+
+/// What the unwinder says about a stub with a frame of whose rows one is left out or wrong: how many rows there are, how often it was asked, and how often it was wrong.
+fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
+    let compiler = compilers().pop().unwrap();
+    let stepper = Stepper::new("unwind_row", &compiler);
+    let mut engine = engine();
+    let text = "function %body() -> i32 system_v {\nblock0:\n v0 = iconst.i32 7\n return v0\n}";
+    let body = add(&mut engine, "body", text).as_u32();
+    let (id, mut told) = unknown::framed(&mut engine, body);
+    engine.finalize().unwrap();
+    let n_rows = told.unwind.len();
+    match change {
+        None => {}
+        Some((row, "missing")) => _ = told.unwind.remove(row),
+        Some((row, "unsaved")) => told.unwind[row..]
+            .iter_mut()
+            .for_each(|row| row.saved = &[]),
+        Some((row, _)) => told.unwind[row].cfa.offset += 8,
+    }
+    let code = engine.code(id).unwrap();
+    // SAFETY: it is called as `long (const void *, const void *, const void *)`, and looks at no argument.
+    let start = unsafe { code.as_ptr() };
+    let mut tables = UnwindTables::new(engine.isa(), None).unwrap();
+    tables.add_stub(id, &told).unwrap();
+    let address = |_| u64::try_from(start.addr()).ok();
+    let tables = tables.in_memory(4096, address, |_| None).unwrap();
+    // SAFETY: the table ends with four zeros, and is taken back before it goes.
+    unsafe { __register_frame(tables.eh_frames[0].as_ptr()) };
+    stepper.watch(start, code.size());
+    assert_eq!(stepper.step(start, [core::ptr::null(); 3]), 7);
+    let (asked, wrong) = stepper.answers(0);
+    // SAFETY: as above.
+    unsafe { __deregister_frame(tables.eh_frames[0].as_ptr()) };
+    (n_rows, asked, wrong)
+}
+
+/// With its rows told by the test itself the stub's caller is found; with one row left out or wrong, or no register saved, it is not. A child for each: an unwinder that is told wrong reads
+/// anywhere.
+#[test]
+fn a_row_that_is_missing_or_wrong_is_noticed() {
+    if let Some(change) = told() {
+        let change = change.split_once(' ');
+        let change = change.map(|(row, change)| (row.parse().unwrap(), change));
+        let (n_rows, asked, wrong) = wrong_with(change);
+        println!("rows: {n_rows}, asked {asked}, wrong: {}", wrong > 0);
+        return;
+    }
+    if compilers().is_empty() {
+        return;
+    }
+    let test = "unwind::step::a_row_that_is_missing_or_wrong_is_noticed";
+    let (_, whole) = again(test, "whole");
+    assert!(whole.contains("wrong: false"), "{whole}");
+    assert!(whole.contains("rows: 4, asked"), "{whole}");
+    // The first one is that of every function.
+    let rows = (1..4).flat_map(|row| [(row, "missing"), (row, "wrong")]);
+    for (row, change) in rows.chain([(1, "unsaved")]) {
+        let (child, text) = again(test, &format!("{row} {change}"));
+        let signal = child.status.signal();
+        let is_noticed = text.contains("wrong: true") || matches!(signal, Some(6 | 11));
+        assert!(is_noticed, "row {row} {change}: {text}");
+    }
+}

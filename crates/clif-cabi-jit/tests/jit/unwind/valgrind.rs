@@ -1,0 +1,56 @@
+//! Some of these tests under valgrind: nothing is read that is not there or was not written, and nothing is lost.
+
+use core::ffi::c_char;
+
+use crate::common::*;
+
+/// Exceptions and panics, calls of each kind, backtraces, 200 engines. (Valgrind has no trap flag, so nothing is stepped.)
+const TESTS: [&str; 6] = [
+    "unwind::cxx::exceptions_pass_and_enter_handlers",
+    "unwind::kinds::every_kind_of_call_lets_exceptions_through_and_catches_them",
+    "unwind::backtrace::a_backtrace_sees_every_frame_and_exceptions_pass_them",
+    "unwind::many::engines_come_and_go",
+    "unwind::panics::a_panic_passes_through_jit_code",
+    "unwind::panics::a_panic_enters_a_cleanup",
+];
+
+unsafe extern "C" {
+    fn malloc(bytes: usize) -> *const c_char;
+    fn strlen(text: *const c_char) -> usize;
+}
+
+#[test]
+fn valgrind_finds_nothing() {
+    if told().is_some() {
+        // The control. SAFETY: it is not; valgrind is to say so.
+        let length = unsafe { strlen(malloc(16)) };
+        println!("{length}");
+        return;
+    }
+    let has_it = Command::new("valgrind").arg("--version").output().is_ok();
+    if GCC != "gcc" || !has_it {
+        assert!(has_it || !is_required(), "valgrind is not here");
+        eprintln!("not run: valgrind is not here, or has no such machine");
+        return;
+    }
+    let said = |tests: &[&str]| {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--leak-check=full", "--errors-for-leak-kinds=definite"]);
+        valgrind.args(["--show-leak-kinds=definite", "--smc-check=all-non-file"]);
+        valgrind.arg(std::env::current_exe().unwrap());
+        valgrind
+            .args(["--test-threads", "1", "--exact"])
+            .args(tests);
+        // Fewer engines, and those of a child.
+        valgrind.env("CABI_RUNNER", "valgrind").env(CHILD, "gone");
+        let output = valgrind.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let found = said(&TESTS);
+    let passed = format!("test result: ok. {} passed", TESTS.len());
+    let is_clean = found.contains("ERROR SUMMARY: 0 errors");
+    assert!(is_clean && found.contains(&passed), "{found}");
+    let control = said(&["unwind::valgrind::valgrind_finds_nothing"]);
+    assert!(!control.contains("ERROR SUMMARY: 0 errors"), "{control}");
+}

@@ -1,0 +1,266 @@
+//! Plans as text: which parameters a call and an entry have beside those of C, what is in each, and the stubs. That they are right is shown by the calls of the
+//! tests of `clif-cabi` and `tests/`, which are emitted from these plans.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error"
+)]
+
+#[path = "plan/conventions.rs"]
+mod conventions;
+#[path = "plan/rows.rs"]
+mod rows;
+
+use cabi::{ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel};
+use clif_cabi_plan::{
+    CallPlan, Content, EntryPlan, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan,
+    VaStart,
+};
+
+const LINUX: Target = Target::X86_64_LINUX;
+
+/// The type that `word` names.
+fn ty(word: &str) -> Type {
+    let (word, align) = match word.split_once('@') {
+        Some((word, align)) => (word, align.parse().unwrap()),
+        None => (word, 1),
+    };
+    let (kind, n) = word.split_at(1);
+    let record = |element: &Type| {
+        let array = Type::array(element, n.parse().unwrap()).unwrap();
+        let record = RecordBuilder::structure("s").field("a", array);
+        record.aligned(align).build(LINUX.data_model()).unwrap()
+    };
+    match (word, kind) {
+        ("i8", _) => Type::I8,
+        ("i32", _) => Type::I32,
+        ("i64", _) => Type::I64,
+        ("f32", _) => Type::F32,
+        ("f64", _) => Type::F64,
+        ("f80", _) => Type::F80,
+        ("f128", _) => Type::F128,
+        ("int128x1", _) => Type::vector(&Type::I128, 1).unwrap(),
+        ("bool100", _) => Type::bool_vector(100, BoolVector::Zig).unwrap(),
+        ("void", _) => Type::VOID,
+        (_, "w") => record(&Type::I64),
+        (_, "b") => record(&Type::I8),
+        (_, "v") => Type::vector(&Type::F32, n.parse().unwrap()).unwrap(),
+        _ => panic!("{word}"),
+    }
+}
+
+/// The types of `i64*6 f64`.
+fn types(words: &str) -> Vec<Type> {
+    let one = |word: &str| {
+        let (word, n) = word.split_once('*').unwrap_or((word, "1"));
+        std::iter::repeat_n(ty(word), n.parse().unwrap()).collect::<Vec<_>>()
+    };
+    words.split_whitespace().flat_map(one).collect()
+}
+
+/// The signatures of a row, of the function and of a call of it: `avx clang: i64 ... f64 -> f80`.
+fn signatures(row: &str) -> (FnSig, FnSig, Target) {
+    let (words, sig) = row.split_once(": ").unwrap_or(("", row));
+    let (params, result) = sig.split_once("-> ").unwrap_or((sig, "void"));
+    let (named, unnamed) = params.split_once("...").unwrap_or((params, ""));
+    let mut target = LINUX;
+    let mut sig = FnSig::new(types(named.trim_start_matches("void")), ty(result));
+    if params.contains("...") {
+        sig = sig.variadic();
+    }
+    for word in words.split(", ") {
+        sig = match word {
+            "" | "call" | "entry" => sig,
+            "avx" => sig.features(VectorLevel::Avx),
+            "avx512" => sig.features(VectorLevel::Avx512),
+            "clang" => sig.policy(Policy::CLANG),
+            "chain" => sig.static_chain(target.data_model()),
+            "nest" => sig.flags(0, ArgFlags::NEST),
+            "stack 8" => sig.incoming_stack_align(8),
+            "stack 32" => sig.incoming_stack_align(32),
+            "linux" | "apple" => {
+                let system = ["unknown-linux-gnu", "apple-darwin"][usize::from(word == "apple")];
+                target = Target::named(&format!("aarch64-{system}")).unwrap();
+                sig
+            }
+            name => sig.convention(conventions::named(name)),
+        };
+    }
+    let call = match sig.is_variadic() {
+        true => sig.at_call(types(unnamed)).unwrap(),
+        false => sig.clone(),
+    };
+    (sig, call, target)
+}
+
+fn name(content: Content) -> String {
+    match content {
+        Content::Sret => "sret".into(),
+        Content::Part { arg, part } => format!("{arg}.{part}"),
+        Content::Words { arg, part, at_once } => {
+            let kind = if at_once { "at once" } else { "pair" };
+            format!("{arg}.{part}({kind})")
+        }
+        Content::Object { arg } => format!("{arg}(object)"),
+        Content::Tail { arg } => format!("{arg}(tail)"),
+        Content::StubResult => "result".into(),
+        Content::Area => "area".into(),
+        Content::Saved => "saved".into(),
+        Content::Register { offset } => format!("+{offset}"),
+    }
+}
+
+/// `words` with runs of one word as `word*n`, and runs of padding as `first..last`.
+fn shortened<'a>(
+    words: impl Iterator<Item = &'a str>,
+    is_padding: impl Fn(&str) -> bool,
+) -> String {
+    let mut runs: Vec<(&str, &str, usize)> = Vec::new();
+    for word in words {
+        match runs.last_mut() {
+            Some((first, last, n)) if word == *last || is_padding(first) && is_padding(word) => {
+                (*last, *n) = (word, *n + 1)
+            }
+            _ => runs.push((word, word, 1)),
+        }
+    }
+    let run = |(first, last, n)| match n {
+        1 => String::from(first),
+        n if first == last => format!("{first}*{n}"),
+        _ => format!("{first}..{last}"),
+    };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(" ")
+}
+
+/// The signature, what is in each parameter that is none of `padding`, what is in none, and the steps of `stubs`, with those that move the result.
+fn text(
+    plan: &SignaturePlan,
+    padding: impl Fn(usize) -> String,
+    stubs: [(&str, Option<Stub>); 2],
+) -> String {
+    let mut params: Vec<String> = (0..plan.signature.params.len()).map(padding).collect();
+    for loc in &plan.args.locs {
+        match loc.param {
+            Some(param) => params[param as usize] = name(loc.content),
+            None => params.push(format!("{} at {}", name(loc.content), loc.place)),
+        }
+    }
+    let signature = plan.signature.to_string();
+    let (list, results) = signature[1..].rsplit_once(')').unwrap();
+    let list = shortened(list.split(", "), |_| false);
+    let is_padding = |word: &str| word.starts_with(['r', 'x', '+']) && word != "result";
+    let params = shortened(params.iter().map(|param| &**param), is_padding);
+    let mut text = format!("({list}){results}: {params}")
+        .trim_end()
+        .to_string();
+    for (i, arg) in plan.args.iter().enumerate() {
+        text += &match arg.mode {
+            PassMode::Stub { offset } => format!("; {i} stored at {offset}"),
+            PassMode::Area => format!("; {i} in {} parts", arg.parts.len()),
+            _ => continue,
+        };
+    }
+    let result = match &plan.result {
+        ResultPlan::Stub { pop, push, .. } => [Some(pop), Some(push)],
+        ResultPlan::Vectors { push, .. } => [Some(push), None],
+        _ => [None, None],
+    };
+    let result = result.map(|stub| ("result", stub.cloned()));
+    for (what, stub) in stubs.into_iter().chain(result) {
+        if let Some(stub) = stub {
+            let steps = stub.name().replace("__clif_cabi_", "");
+            text += &format!("\n    {what} {steps}");
+        }
+    }
+    text
+}
+
+fn call(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
+    let plan = CallPlan::new(sig, target)?;
+    let padding = |param| {
+        let mut own = plan.padding.iter();
+        let own = own.find(|own| own.param as usize == param);
+        let keeps = own.and_then(|own| own.keeps);
+        keeps.map_or("_".into(), |reg| reg.name().to_string())
+    };
+    let direct = ("direct", plan.direct_stub(9));
+    Ok(text(
+        &plan,
+        padding,
+        [direct, ("indirect", plan.indirect_stub())],
+    ))
+}
+
+fn entry(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
+    let plan = EntryPlan::new(sig, target)?;
+    let start = plan.variadic.as_ref().map(|own| match own.start {
+        VaStart::Registers { counts, .. } => {
+            format!("\n    va_start {:?}", counts.map(|own| own.count))
+        }
+        VaStart::Pointer { first } => format!("\n    va_start {first}"),
+    });
+    let stub = ("stub", plan.entry_stub(9));
+    Ok(text(&plan, |_| "_".into(), [stub, ("", None)]) + &start.unwrap_or_default())
+}
+
+#[test]
+fn plans() {
+    let mut found = String::from("\n");
+    let rows = rows::PLANS.trim().lines();
+    for row in rows.filter(|row| !row.starts_with("  ")) {
+        found += &format!("{row}\n");
+        if row.starts_with("//") {
+            continue;
+        }
+        let (sig, at_call, target) = signatures(row);
+        let or_why = |plan: Result<String, PlanError>| {
+            let text = plan.unwrap_or_else(|error| format!("refused: {error}"));
+            text.replace(" (x86_64-unknown-linux-gnu)", "")
+        };
+        let call = || or_why(call(&at_call, &target));
+        let entry = || or_why(entry(&sig, &target));
+        found += &match row.split([',', ':']).next() {
+            Some("call") => format!("  {}\n", call()),
+            Some("entry") => format!("  {}\n", entry()),
+            _ if call() == entry() => format!("  {}\n", call()),
+            _ => format!("  call {}\n  entry {}\n", call(), entry()),
+        };
+    }
+    let mut both = found.lines().zip(rows::PLANS.lines());
+    assert_eq!(both.find(|(found, row)| found != row), None);
+    assert_eq!(found.len(), rows::PLANS.len());
+}
+
+/// Whatever profile a variadic function is compiled by, it reads records, but for one that clang passes in rdi and xmm0 and looks for in two vector registers.
+#[test]
+fn va_arg_reads_records_under_every_profile() {
+    let pair = Type::array(&Type::F16, 2).unwrap();
+    let odd = RecordBuilder::structure("s").field("x", pair);
+    let odd = odd.member(Member::named("y", Type::F32).aligned(8));
+    let odd = odd.build(LINUX.data_model()).unwrap();
+    for policy in [Policy::PSABI, Policy::GCC, Policy::CLANG, Policy::ZIG] {
+        let printf = FnSig::new([Type::PTR], Type::I32).variadic().policy(policy);
+        let fetched = |ty: &Type| VaArgPlan::new(&printf, ty, &LINUX);
+        for n in ["w1", "w2", "w3"] {
+            fetched(&ty(n)).unwrap();
+        }
+        let why = "struct s: clang counts other registers for it than it uses";
+        match fetched(&odd) {
+            Err(error) => assert!(policy == Policy::CLANG && error.to_string().contains(why)),
+            Ok(_) => assert!(policy != Policy::CLANG),
+        }
+    }
+}
+
+/// What is alive at once is bounded: words of records beyond 64 are blocks, which can still be given in parts; values of one parameter are as many as there are.
+#[test]
+fn words_beyond_64_of_a_call_are_blocks() {
+    for (types, in_words) in [("w4*16", 16), ("w4*1000", 16), ("i64*1000", 1000)] {
+        let sig = FnSig::new(self::types(types), Type::VOID);
+        let plan = CallPlan::new(&sig, &LINUX).unwrap();
+        for (i, arg) in plan.args.iter().enumerate() {
+            assert_eq!(arg.mode == PassMode::Area, i >= in_words, "{types}, {i}");
+            assert_eq!(arg.parts.len(), if types.starts_with('w') { 4 } else { 1 });
+        }
+    }
+}

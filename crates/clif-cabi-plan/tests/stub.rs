@@ -1,0 +1,374 @@
+//! Stubs against assemblers: their bytes and relocations are those that `as` makes of the instructions that the rows state. And their names. Their unwind rows are proven by
+//! stepping through stubs, in `clif-cabi-jit/tests`.
+#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use clif_cabi_plan::{Machine, RelocKind, Step, Stub, StubCode};
+
+/// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.
+const X86_64: &str = "
+al 0 1 8 255 | mov eax, N
+both1 | movq rcx, xmm0
+both2 | movq rdx, xmm1
+both12 | movq r8, xmm2; movq r9, xmm3
+both15 | movq rcx, xmm0; movq rdx, xmm1; movq r8, xmm2; movq r9, xmm3
+pop1 | fstp tbyte ptr [rdi]
+pop3 | fstp tbyte ptr [rdi]; fstp tbyte ptr [rdi + 16]; fstp tbyte ptr [rdi + 32]
+push1 | fld tbyte ptr [rdi]
+push8 | fld tbyte ptr [rdi + 112]; fld tbyte ptr [rdi + 96]; fld tbyte ptr [rdi + 80]; fld tbyte ptr [rdi + 64]; fld tbyte ptr [rdi + 48]; fld tbyte ptr [rdi + 32]; \
+fld tbyte ptr [rdi + 16]; fld tbyte ptr [rdi]
+jump 0 1 4096 4294967295 | jmp fN@PLT
+call 0 1 4294967295 | call fN@PLT
+jumpafter 0 8 128 305419896 2147483639 | {disp32} jmp qword ptr [rsp + N + 8]
+callafter 0 8 2147483624 | {disp32} call qword ptr [rbp + N + 16]
+chain 0 8 128 2147483639 | {disp32} mov r10, qword ptr [rsp + N + 8]
+address 0 8 128 2147483639 | {disp32} mov r11, qword ptr [rsp + N + 8]
+addressinframe 0 8 2147483624 | {disp32} mov r11, qword ptr [rbp + N + 16]
+addressofskipped | mov r11, rsp
+returnaddress | mov rax, r11
+zeroupper | vzeroupper
+chainint 0 1 2 3 4 5 | mov INT, r10
+jumpint 0 1 2 3 4 5 | jmp INT
+chainvector 0 1 2 3 4 5 6 7 | movq xmmN, r10
+ret | ret
+frame | push rbp; mov rbp, rsp
+leave | leave; ret
+align 16 128 256 2048 | and rsp, -N
+align 4096 268435456 | 1: test rsp, N - 1; je 2f; push 0; jmp 1b; 2:
+skip 8 120 128 4088 | sub rsp, N
+skip 4096 1193040 | mov r11d, N; 1: push 0; sub r11, 8; jne 1b
+copy8 | push qword ptr [rbp + 16]
+copy128 | push qword ptr [rbp + 136]; push qword ptr [rbp + 128]; push qword ptr [rbp + 120]; push qword ptr [rbp + 112]; push qword ptr [rbp + 104]; \
+push qword ptr [rbp + 96]; push qword ptr [rbp + 88]; push qword ptr [rbp + 80]; push qword ptr [rbp + 72]; push qword ptr [rbp + 64]; push qword ptr [rbp + 56]; \
+push qword ptr [rbp + 48]; push qword ptr [rbp + 40]; push qword ptr [rbp + 32]; push qword ptr [rbp + 24]; push qword ptr [rbp + 16]
+copy 136 2147483640 | mov r11d, N; 1: push qword ptr [rbp + r11 + 8]; sub r11, 8; jne 1b
+pushaddress | push r11
+pushchain | push r10
+pusharea 0 32 111 | lea r11, [rbp + N + 16]; push r11
+loadxmm 0 1 2 3 4 5 6 7 | movups xmmN, xmmword ptr [r11]
+loadymm 0 1 2 3 4 5 6 7 | vmovups ymmN, ymmword ptr [r11]
+loadzmm 0 1 2 3 4 5 6 7 | vmovups zmmN, zmmword ptr [r11]
+storexmm 0 7 | movups xmmword ptr [r11], xmmN
+storeymm 0 7 | vmovups ymmword ptr [r11], ymmN
+storezmm 0 7 | vmovups zmmword ptr [r11], zmmN
+resultxmm 0 7 | movups xmmN, xmmword ptr [rdi]
+resultymm 0 7 | vmovups ymmN, ymmword ptr [rdi]
+resultzmm 0 7 | vmovups zmmN, zmmword ptr [rdi]
+loadxmm5at 64 2147483647 | {disp32} movups xmm5, xmmword ptr [r11 + N]
+storeymm6at 64 2147483647 | {disp32} vmovups ymmword ptr [r11 + N], ymm6
+resultzmm1at 64 2147483647 | {disp32} vmovups zmm1, zmmword ptr [rdi + N]
+";
+
+const AARCH64: &str = "
+chain 0 8 128 32760 | ldr x18, [sp, #N]
+chainint 0 1 2 3 4 5 6 7 | mov xN, x18
+chainvector 0 1 2 3 4 5 6 7 | fmov dN, x18
+addressint 0 1 2 3 4 5 6 7 | mov xN, x17
+addressvector 0 1 2 3 4 5 6 7 | fmov dN, x17
+frame | stp x29, x30, [sp, #-16]!; mov x29, sp
+leave | mov sp, x29; ldp x29, x30, [sp], #16; ret
+skip 8 4088 | sub sp, sp, #N
+pushchain | sub sp, sp, #8; mov x17, sp; str x18, [x17]
+pushaddress | sub sp, sp, #8; mov x16, sp; str x17, [x16]
+pusharea 0 111 | add x16, x29, #N + 16; sub sp, sp, #8; mov x17, sp; str x16, [x17]
+call 0 7 4294967295 | bl fN
+callafter 0 32744 | ldr x16, [x29, #N + 16]; blr x16
+jump 0 1 4294967295 | b fN
+jumpafter 0 8 128 32760 | ldr x16, [sp, #N]; br x16
+jumpint 0 1 2 3 4 5 6 7 | br xN
+ret | ret
+";
+
+/// How a machine's stubs are written as assembly text, and the tools that read it.
+struct Assembler {
+    machine: &'static Machine,
+    rows: &'static str,
+    /// What the names of the tools begin with.
+    tools: &'static str,
+    syntax: &'static str,
+    /// What the JIT has for the first part of an instruction that goes to a function.
+    far: [(&'static str, &'static str); 2],
+    /// A relocation's name and addend, as `objdump -r` lists them: of a jump, of a call, of an address.
+    relocs: [(&'static str, &'static str); 3],
+}
+
+const ON_X86_64: Assembler = Assembler {
+    machine: Machine::X86_64,
+    rows: X86_64,
+    tools: "",
+    syntax: ".intel_syntax noprefix\n",
+    far: [
+        ("jmp f", "movabs r11, offset F; jmp r11"),
+        ("call f", "movabs r11, offset F; call r11"),
+    ],
+    relocs: [
+        ("R_X86_64_PLT32", "-0x0000000000000004"),
+        ("R_X86_64_PLT32", "-0x0000000000000004"),
+        ("R_X86_64_64", ""),
+    ],
+};
+
+const ON_AARCH64: Assembler = Assembler {
+    machine: Machine::AARCH64,
+    rows: AARCH64,
+    tools: "aarch64-linux-gnu-",
+    syntax: "",
+    far: [
+        ("b f", "ldr x16, 1f; br x16; 1: .xword F"),
+        ("bl f", "ldr x16, 1f; blr x16; b 2f; 1: .xword F; 2:"),
+    ],
+    relocs: [
+        ("R_AARCH64_JUMP26", ""),
+        ("R_AARCH64_CALL26", ""),
+        ("R_AARCH64_ABS64", ""),
+    ],
+};
+
+impl Assembler {
+    /// Each step as its name has it, and its instructions.
+    fn steps(&self, pic: bool) -> Vec<(String, String)> {
+        let ints = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"];
+        let mut steps = Vec::new();
+        for row in self.rows.trim().lines() {
+            let (step, text) = row.split_once(" | ").unwrap();
+            let (word, operands) = step.split_once(' ').unwrap_or((step, " "));
+            for operand in operands
+                .split(' ')
+                .filter(|n| !n.is_empty() || operands == " ")
+            {
+                let int = operand.parse().ok().and_then(|n: usize| ints.get(n));
+                let text = text
+                    .replace("INT", int.unwrap_or(&""))
+                    .replace('N', operand);
+                let far = self
+                    .far
+                    .iter()
+                    .find(|(near, _)| !pic && text.starts_with(near));
+                let function = format!("f{operand}");
+                let text = far.map_or(text, |(_, far)| far.replace('F', &function));
+                steps.push((format!("{word}{operand}"), text));
+            }
+        }
+        steps.dedup();
+        steps
+    }
+
+    /// Stubs of one step each, in a frame where it needs one, and one of all steps in a frame but calls; and their instructions.
+    fn stubs(&self, pic: bool) -> Vec<(Stub, String)> {
+        let steps = self.steps(pic);
+        let of = |word: &str| &steps.iter().find(|(own, _)| own == word).unwrap().1;
+        let mut in_frame = (String::from("frame"), of("frame").clone());
+        let mut stubs = Vec::new();
+        let mut add = |name: &str, text: String| {
+            let stub = Stub::from_name(&format!("__clif_cabi_{name}"));
+            stub.is_some_and(|stub| {
+                stubs.push((stub, text));
+                true
+            })
+        };
+        for (step, text) in &steps {
+            let framed = format!("{}; {text}; {}", of("frame"), of("leave"));
+            if add(step, text.clone()) || add(&format!("{step}_ret"), format!("{text}; ret")) {
+                continue;
+            }
+            let added = add(&format!("frame_{step}_leave"), framed);
+            assert!(added || step == "frame" || step == "leave", "{step}");
+            if added && !step.starts_with("call") {
+                in_frame = (in_frame.0 + "_" + step, in_frame.1 + "; " + text);
+            }
+        }
+        let (name, text) = in_frame;
+        assert!(
+            add(&format!("{name}_leave"), text + "; " + of("leave")),
+            "{name}"
+        );
+        stubs
+    }
+
+    /// What `as` makes of `stubs`: the bytes of all, [`STRIDE`] for each, with [`END`] after its own; and its relocations as `objdump -r` lists them.
+    fn assembled(&self, stubs: &[(Stub, String)], pic: bool) -> (Vec<u8>, BTreeSet<String>) {
+        let folder = format!("clif-cabi-stubs-{}-{}{pic}", std::process::id(), self.tools);
+        let folder = std::env::temp_dir().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut all = self.syntax.to_string();
+        for (_, text) in stubs {
+            writeln!(
+                all,
+                "{}\n.byte {END}\n.balign {STRIDE}",
+                text.replace("; ", "\n")
+            )
+            .unwrap();
+        }
+        std::fs::write(folder.join("stubs.s"), all).unwrap();
+        let run = |tool, args: &[&str]| run(&format!("{}{tool}", self.tools), args, &folder);
+        run("as", &["stubs.s", "-o", "stubs.o"]);
+        run(
+            "objcopy",
+            &["-O", "binary", "-j", ".text", "stubs.o", "stubs.bin"],
+        );
+        let relocs = run("objdump", &["-r", "stubs.o"]);
+        let relocs = relocs.lines().filter(|line| line.contains(" R_"));
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let bytes = std::fs::read(folder.join("stubs.bin")).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        (bytes, relocs.map(words).collect())
+    }
+
+    /// The relocation of the stub at `start`, as `objdump -r` lists it.
+    fn listed(&self, stub: &Stub, code: &StubCode, start: usize) -> Option<String> {
+        let reloc = code.reloc?;
+        let is_jump = matches!(stub.steps(), [.., Step::Jump(_)]);
+        let (kind, addend) = match reloc.kind {
+            RelocKind::NearCall => self.relocs[usize::from(!is_jump)],
+            RelocKind::Address => self.relocs[2],
+        };
+        assert_eq!(reloc.addend == -4, !addend.is_empty());
+        let offset = start + reloc.offset as usize;
+        Some(format!("{offset:016x} {kind} f{}{addend}", reloc.callee))
+    }
+
+    /// Compares bytes and relocations of all stubs with the assembler's.
+    fn compare(&self) {
+        for pic in [true, false] {
+            let stubs = self.stubs(pic);
+            assert!(stubs.len() > 60, "{} stubs", stubs.len());
+            let (bytes, relocs) = self.assembled(&stubs, pic);
+            let mut own_relocs = BTreeSet::new();
+            for (i, (stub, text)) in stubs.iter().enumerate() {
+                let code = stub.code(self.machine, pic).unwrap();
+                let assembled = &bytes[i * STRIDE..][..=code.bytes.len()];
+                assert_eq!([&code.bytes[..], &[END]].concat(), assembled, "{text}");
+                own_relocs.extend(self.listed(stub, &code, i * STRIDE));
+            }
+            assert_eq!(own_relocs, relocs);
+        }
+    }
+}
+
+/// Bytes from an aligned stub to the next.
+const STRIDE: usize = 2048;
+/// The byte after each stub.
+const END: u8 = 0xcc;
+
+fn run(program: &str, args: &[&str], folder: &Path) -> String {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(folder)
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn bytes_are_those_of_an_assembler() {
+    ON_X86_64.compare();
+    let is_there = Command::new("aarch64-linux-gnu-as")
+        .arg("--version")
+        .output();
+    match is_there {
+        Ok(_) => ON_AARCH64.compare(),
+        Err(error) if std::env::var_os("CI").is_none() => {
+            println!("not run: aarch64-linux-gnu-as: {error}");
+        }
+        Err(error) => panic!("aarch64-linux-gnu-as: {error}"),
+    }
+}
+
+#[test]
+fn a_name_tells_the_steps() {
+    let mut names = HashSet::new();
+    let steps: Vec<Step> = (ON_X86_64.stubs(true).iter())
+        .flat_map(|(stub, _)| stub.steps().to_vec())
+        .collect();
+    let in_frame = |steps: &[Step]| Stub::new(&[&[Step::Frame], steps, &[Step::Leave]].concat());
+    let pairs = steps.iter().flat_map(|first| {
+        let of = move |second: &Step| [Stub::new(&[*first, *second]), in_frame(&[*first, *second])];
+        steps.iter().step_by(5).flat_map(of).flatten()
+    });
+    for stub in pairs.collect::<HashSet<_>>() {
+        let name = stub.name();
+        assert_eq!(Stub::from_name(&name), Some(stub.clone()), "{name}");
+        // Another name is that of another stub, or of none.
+        for (i, _) in name.char_indices() {
+            for changed in [
+                name[..i].to_string(),
+                format!("{}0{}", &name[..i], &name[i..]),
+                format!("{}_{}", &name[..i], &name[i..]),
+            ] {
+                let other = Stub::from_name(&changed);
+                let is_right = |other: &Stub| *other != stub && other.name() == changed;
+                assert!(other.as_ref().is_none_or(is_right), "{changed}: {other:?}");
+            }
+        }
+        assert!(names.insert(name), "{stub:?} has the name of another one");
+    }
+    assert!(names.len() > 2000, "{} stubs", names.len());
+}
+
+#[test]
+fn names_of_no_stub() {
+    let none = "ret_ret al1 al256_ret al_ret al01_ret al+1_ret pop_ret pop0_ret pop9_ret both0_jump1 both16_jump1 jump chainint8_ret chainvector8_ret chain_ret jump4294967296 \
+        loadymm8_ret loadymm_ret loadymm0at0_ret loadymm0at2147483648_ret zeroupper1_ret al1at16_ret returnaddress_ret frame_address8_leave frame_ret frame_chain8_leave \
+        frame_frame_leave frame_call1_call2_leave leave align32_frame_leave frame_align8_leave frame_align48_leave frame_align536870912_leave frame_skip0_leave \
+        frame_skip12_leave frame_copy0_leave frame_copy2147483648_leave ret0 pop1_ret_ drain_x87";
+    for name in none.split_whitespace() {
+        assert_eq!(
+            Stub::from_name(&format!("__clif_cabi_{name}")),
+            None,
+            "{name}"
+        );
+    }
+    for name in ["", "memcpy", "__clif_cabi_", "clif_cabi_pop1_ret"] {
+        assert_eq!(Stub::from_name(name), None, "{name}");
+    }
+}
+
+/// A stub of another machine's steps, or of too large an area, has a name and no code.
+#[test]
+fn stubs_without_code() {
+    let large = "the argument area is too large for a stub";
+    for (machine, name, why) in [
+        (
+            Machine::X86_64,
+            "chainint6_ret",
+            "the step `chainint` of a stub is none of x86-64",
+        ),
+        (
+            Machine::X86_64,
+            "jumpint7",
+            "the step `jumpint` of a stub is none of x86-64",
+        ),
+        (Machine::X86_64, "al1_jumpafter2147483640", large),
+        (Machine::X86_64, "frame_callafter4294967295_leave", large),
+        (
+            Machine::AARCH64,
+            "al1_ret",
+            "the step `al` of a stub is none of AArch64",
+        ),
+        (
+            Machine::AARCH64,
+            "pop1_ret",
+            "the step `pop` of a stub is none of AArch64",
+        ),
+        (
+            Machine::AARCH64,
+            "frame_align32_leave",
+            "the step `align` of a stub is none of AArch64",
+        ),
+        (Machine::AARCH64, "chain32768_ret", large),
+    ] {
+        let stub = Stub::from_name(&format!("__clif_cabi_{name}")).unwrap();
+        assert_eq!(stub.code(machine, false).unwrap_err().to_string(), why);
+    }
+}

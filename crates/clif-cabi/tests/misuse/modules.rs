@@ -1,0 +1,186 @@
+//! Functions of modules: of another one, declared again, and with names of stubs.
+
+use clif_cabi::cabi::{FnSig, Type};
+use clif_cabi::cranelift_codegen::ir::{AbiParam, types::I64};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
+use clif_cabi::{Arg, LowerError, Ret, Step, Stub, stub_id};
+use cranelift_jit::JITModule;
+
+use super::doc::jit;
+use super::{c, instructions, lowering, plain};
+
+/// Calls the function with this id of `module`, whose signature is `sig`, with a double: instructions are emitted if it is not refused.
+fn call(module: &mut JITModule, id: u32, sig: &FnSig) -> Result<(), LowerError> {
+    let (lower, mut ctx, mut context) = (
+        lowering(),
+        module.make_context(),
+        FunctionBuilderContext::new(),
+    );
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut context);
+    let (_, entry) = lower.begin(&mut builder, &c("void f(double)")).unwrap();
+    let arg = Arg::value(entry.value(&mut builder, 0).unwrap());
+    let id = FuncId::from_u32(id);
+    let args = if sig.params().is_empty() {
+        &[][..]
+    } else {
+        &[arg]
+    };
+    let done = lower.call_sig(module, &mut builder, id, sig, args, Ret::Ignore);
+    assert_eq!(instructions(builder.func), usize::from(done.is_ok()));
+    done.map(drop)
+}
+
+/// The function with id 0 of a module, which is variadic and passed a double.
+fn variadic() -> FnSig {
+    let sig = FnSig::new([], Type::VOID).variadic();
+    sig.at_call([Type::F64]).unwrap()
+}
+
+/// A module panics when it is asked for an id it never gave out, or finds one in a relocation.
+#[test]
+fn functions_of_another_module() {
+    let mut module = jit(&[]);
+    for sig in [c("void f(void)"), variadic()] {
+        let error = call(&mut module, 9, &sig).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("{sig}: the function does not belong to this module")
+        );
+    }
+    module.finalize_definitions().unwrap();
+}
+
+/// The two C signatures are shown.
+#[test]
+fn declared_again() {
+    let (mut module, first, second) = (jit(&[]), lowering(), lowering());
+    let words = |n| c(&format!("void f(struct bytes {{ char b[{n}]; }})"));
+    for (lower, is_import, name, sig, why) in [
+        (&first, true, "ldexp", c("double f(double, int)"), ""),
+        (&first, true, "ldexp", c("double f(double, int)"), ""),
+        (
+            &first,
+            true,
+            "ldexp",
+            c("double f(double, double)"),
+            "ldexp is declared as double (double, int), and now as double (double, double)",
+        ),
+        (
+            &second,
+            true,
+            "ldexp",
+            c("double f(double, double)"),
+            "ldexp is declared as `(f64, i32) -> f64 system_v` in CLIF, and now as double (double, double)",
+        ),
+        (&first, true, "both", words(24), ""),
+        // Calls and entries have different CLIF signatures where the argument area has words.
+        (
+            &first,
+            false,
+            "both",
+            words(24),
+            "both is declared as void (struct bytes), and now as void (struct bytes): \
+            a function that the module both calls and defines is declared once, by `declare_export`",
+        ),
+        (
+            &first,
+            true,
+            "both",
+            words(32),
+            "both is declared as void (struct bytes), and now as void (struct bytes): \
+            they differ in the layout of a type, the policy, the vector level or flags",
+        ),
+    ] {
+        let done = match is_import {
+            true => lower.declare_import(&mut module, name, &sig),
+            false => lower.declare_export(&mut module, name, &sig),
+        };
+        assert_eq!(
+            done.map_or_else(|error| error.to_string(), |_| String::new()),
+            why
+        );
+    }
+}
+
+/// The stub of a call of the variadic function with id 0.
+fn stub() -> Stub {
+    Stub::new(&[Step::SetVectorCount(1), Step::Jump(0)]).unwrap()
+}
+
+fn with_callee() -> JITModule {
+    let mut module = jit(&[]);
+    let declared = module.declare_function("f", Linkage::Import, &plain());
+    declared.unwrap();
+    module
+}
+
+/// A call in `module` is refused, because something else has the stub's name.
+fn is_taken(module: &mut JITModule) {
+    let error = call(module, 0, &variadic()).unwrap_err();
+    assert!(matches!(error.cause(), LowerError::StubName(..)));
+    let why = "is the name of a stub, and the module has declared it as something else";
+    assert_eq!(
+        error.to_string(),
+        format!("void (..., double): {} {why}", stub().name())
+    );
+}
+
+#[test]
+fn a_function_with_the_name_of_a_stub() {
+    use Linkage::{Export, Hidden, Import, Local, Preemptible};
+    let mut one = plain();
+    one.params.push(AbiParam::new(I64));
+    for linkage in [Import, Local, Export, Preemptible, Hidden] {
+        for signature in [&plain(), &one] {
+            let mut module = with_callee();
+            let declared = module.declare_function(&stub().name(), linkage, signature);
+            declared.unwrap();
+            is_taken(&mut module);
+        }
+    }
+    let mut module = with_callee();
+    let declared = module.declare_data(&stub().name(), Local, false, false);
+    declared.unwrap();
+    is_taken(&mut module);
+}
+
+/// Two lowerings find the same stub; what was declared in another module is no stub of this one.
+#[test]
+fn a_stub_is_found_again() {
+    let (mut module, name) = (with_callee(), stub().name());
+    call(&mut module, 0, &variadic()).unwrap();
+    let Some(FuncOrDataId::Func(id)) = module.declarations().get_name(&name) else {
+        unreachable!("it was declared");
+    };
+    call(&mut module, 0, &variadic()).unwrap();
+    assert_eq!(stub_id(&mut module, stub()).unwrap(), id);
+    // The front end cannot make it something else afterwards.
+    let again = module.declare_function(&name, Linkage::Import, &plain());
+    assert!(again.is_err());
+    assert!(module.define_function_bytes(id, 1, &[0xc3], &[]).is_err());
+
+    let signature = &module.declarations().get_function_decl(id).signature;
+    let mut second = with_callee();
+    let declared = second.declare_function(&name, Linkage::Import, signature);
+    declared.unwrap();
+    is_taken(&mut second);
+}
+
+/// A function that C enters by a stub, whose body the front end has declared before: the stub is made all the same.
+#[test]
+fn a_body_that_was_declared_before() {
+    let (lower, mut module) = (lowering(), jit(&[]));
+    let sig = c("void f(long)").static_chain(lower.target().data_model());
+    let plan = lower.entry_plan(&sig).unwrap();
+    // The name that the body will have, where `nested` is the function 1.
+    let name = plan.entry_stub(1).unwrap().entered_name("nested");
+    let body = module.declare_function(&name, Linkage::Local, plan.signature());
+    let body = body.unwrap();
+    for _ in 0..2 {
+        let nested = lower.declare_export(&mut module, "nested", &sig).unwrap();
+        assert_eq!(nested.body, body);
+        let again = module.define_function_bytes(nested.id, 1, &[0xc3], &[]);
+        assert!(again.is_err(), "it is the stub");
+    }
+}

@@ -1,0 +1,13 @@
+//! The command on programs: what they print when they are run and built, what gdb sees of them, and what is refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod built;
+mod common;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod debugged;
+mod refused;
+mod run;

@@ -1,0 +1,237 @@
+//! Values of each kind: narrow integers, arrays, records as fields, unnamed arguments, function pointers, constants of `long double`.
+
+use std::ffi::{CStr, c_char, c_int, c_long};
+
+use clif_cabi::cabi::{DataModel, FnSig, Scalar, Type};
+use clif_cabi::cranelift_codegen::ir::types::{F64, I8, I64};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
+use clif_cabi::cranelift_frontend::FunctionBuilder;
+use clif_cabi::cranelift_module::{DataDescription, Linkage, Module};
+use clif_cabi::{Arg, Ret, Returned};
+use clif_cabi_jit::{Code, Engine};
+
+use super::{Backend, Longs, Result, Ty, after5_sig, engine, finished, parameter, passed};
+
+/// int low(long n) { return widen((signed char)n); }
+fn low<M: Module>(backend: &mut Backend<M>) -> Result<()> {
+    let widen = FnSig::parse("int widen(signed char)", backend.model())?;
+    backend.declare("widen", widen, Linkage::Import)?;
+    backend.declare("low", FnSig::new([Type::I64], Type::I32), Linkage::Export)?;
+    backend.define("low", |backend, builder, entry| {
+        let n = entry.value(builder, 0)?;
+        let n = builder.ins().ireduce(I8, n);
+        let n = backend.call(builder, "widen", &[n])?;
+        entry.ret(&mut backend.module, builder, n.map(Arg::value).as_ref())?;
+        Ok(())
+    })
+}
+
+extern "C" fn widen(c: i8) -> c_int {
+    c_int::from(c)
+}
+
+/// struct { double at[3]; }, which the language has as an array.
+#[repr(C)]
+struct Array([f64; 3]);
+
+extern "C" fn norm(array: Array) -> f64 {
+    array.0.iter().map(|x| x * x).sum()
+}
+
+/// double norm_of(double *at) { return norm(an array of 3 doubles, by value); }
+fn norm_of<M: Module>(backend: &mut Backend<M>) -> Result<()> {
+    let array = Ty::Array(Box::new(Ty::Float { bits: 64 }), 3);
+    let norm = FnSig::new([passed(&array, backend.model())?], Type::F64);
+    backend.declare("norm", norm, Linkage::Import)?;
+    let pointer = backend.model().pointer();
+    backend.declare("norm_of", FnSig::new([pointer], Type::F64), Linkage::Export)?;
+    backend.define("norm_of", |backend, builder, entry| {
+        let at = parameter(builder, entry, 0)?;
+        let norm = backend.call(builder, "norm", &[at])?;
+        entry.ret(&mut backend.module, builder, norm.map(Arg::value).as_ref())?;
+        Ok(())
+    })
+}
+
+impl<M: Module> Backend<M> {
+    /// A call whose arguments and result are SSA values: of a record one for each scalar in it.
+    fn call_fields(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        name: &str,
+        args: &[&[Value]],
+    ) -> Result<Vec<Value>> {
+        let function = self.function(name)?;
+        let args: Vec<Arg> = args.iter().map(|values| Arg::fields(values)).collect();
+        let (module, lower) = (&mut self.module, &self.lower);
+        match lower.call(module, builder, &function, &args, Ret::Fields)? {
+            Returned::Fields(values) => Ok(values.to_vec()),
+            _ => Err(format!("the result of {name} has no fields").into()),
+        }
+    }
+}
+
+/// struct point { float x, y; };  float first(float x, float y) { return mirror((struct point){x, y}).x; }
+fn first<M: Module>(backend: &mut Backend<M>) -> Result<()> {
+    let float = || Ty::Float { bits: 32 };
+    let point = Ty::Record("point", vec![("x", float()), ("y", float())]);
+    let point = passed(&point, backend.model())?;
+    let mirror = FnSig::new([point.clone()], point);
+    backend.declare("mirror", mirror, Linkage::Import)?;
+    let sig = FnSig::new([Type::F32, Type::F32], Type::F32);
+    backend.declare("first", sig, Linkage::Export)?;
+    backend.define("first", |backend, builder, entry| {
+        let [x, y] = [0, 1].map(|i| entry.value(builder, i));
+        let mirrored = backend.call_fields(builder, "mirror", &[&[x?, y?]])?;
+        let x = Arg::value(mirrored[0]);
+        entry.ret(&mut backend.module, builder, Some(&x))?;
+        Ok(())
+    })
+}
+
+#[repr(C)]
+struct Point(f32, f32);
+
+extern "C" fn mirror(p: Point) -> Point {
+    Point(p.1, p.0)
+}
+
+impl<M: Module> Backend<M> {
+    /// A call of a variadic function: `unnamed` are the types of the values after the named ones, to which C's promotions are done.
+    fn call_variadic(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        (name, unnamed): (&str, &[Type]),
+        values: &[Value],
+    ) -> Result<Option<Value>> {
+        let function = self.function(name)?;
+        let sig = function.sig.at_call(unnamed.iter().cloned())?;
+        self.call_as(builder, function.id, &sig, values)
+    }
+}
+
+/// int show(char *to, size_t size, const char *format, float x) { return snprintf(to, size, format, x); }
+fn show<M: Module>(backend: &mut Backend<M>) -> Result<()> {
+    let (pointer, size) = (backend.model().pointer(), backend.model().size_type());
+    let named = [pointer.clone(), size, pointer];
+    let snprintf = FnSig::new(named.clone(), Type::I32).variadic();
+    backend.declare("snprintf", snprintf, Linkage::Import)?;
+    let params = named.into_iter().chain([Type::F32]);
+    backend.declare("show", FnSig::new(params, Type::I32), Linkage::Export)?;
+    backend.define("show", |backend, builder, entry| {
+        let values = (0..4).map(|i| parameter(builder, entry, i));
+        let mut values = values.collect::<Result<Vec<_>>>()?;
+        values[3] = builder.ins().fpromote(F64, values[3]);
+        let n = backend.call_variadic(builder, ("snprintf", &[Type::F64]), &values)?;
+        entry.ret(&mut backend.module, builder, n.map(Arg::value).as_ref())?;
+        Ok(())
+    })
+}
+
+/// long apply(long (*f)(struct longs), struct longs *p) { return f(*p); }
+fn apply<M: Module>(backend: &mut Backend<M>) -> Result<()> {
+    let after5 = after5_sig(backend.model())?;
+    let longs = after5.params()[5].ty.clone();
+    let pointed = FnSig::new([longs], Type::I64);
+    let sig = FnSig::new([backend.model().fn_pointer(), Type::PTR], Type::I64);
+    backend.declare("apply", sig, Linkage::Export)?;
+    backend.define("apply", |backend, builder, entry| {
+        let f = parameter(builder, entry, 0)?;
+        let p = [Arg::memory(parameter(builder, entry, 1)?)];
+        let (module, lower) = (&mut backend.module, &backend.lower);
+        let n = lower.call_sig(module, builder, f, &pointed, &p, Ret::Value)?;
+        entry.ret(module, builder, n.value().map(Arg::value).as_ref())?;
+        Ok(())
+    })
+}
+
+extern "C" fn difference(p: Longs) -> c_long {
+    p.0 - p.1
+}
+
+/// The bytes of 1.5 as a `long double`.
+fn one_and_a_half(model: &DataModel) -> Vec<u8> {
+    match model.long_double().as_scalar() {
+        Some(Scalar::F80) => [&(3_u64 << 62).to_le_bytes()[..], &[0xff, 0x3f], &[0; 6]].concat(),
+        Some(Scalar::F128) => ((0x3fff_u128 << 112) | (1 << 111)).to_le_bytes().to_vec(),
+        _ => 1.5_f64.to_le_bytes().to_vec(),
+    }
+}
+
+/// long rounded(void) { return lroundl(1.5L); }
+fn rounded<M: Module>(backend: &mut Backend<M>) -> Result<()> {
+    let (long, long_double) = (backend.model().long(), backend.model().long_double());
+    let lroundl = FnSig::new([long_double.clone()], long.clone());
+    backend.declare("lroundl", lroundl, Linkage::Import)?;
+    backend.declare("rounded", FnSig::new([], long), Linkage::Export)?;
+    let mut constant = DataDescription::new();
+    constant.define(one_and_a_half(backend.model()).into());
+    constant.set_align(u64::from(long_double.align()));
+    let id = backend.module.declare_anonymous_data(false, false)?;
+    backend.module.define_data(id, &constant)?;
+    backend.define("rounded", |backend, builder, entry| {
+        let constant = backend.module.declare_data_in_func(id, builder.func);
+        let constant = builder.ins().symbol_value(I64, constant);
+        let lroundl = backend.function("lroundl")?;
+        let (module, lower) = (&mut backend.module, &backend.lower);
+        let args = [Arg::memory(constant)];
+        let n = lower.call(module, builder, &lroundl, &args, Ret::Value)?;
+        entry.ret(module, builder, n.value().map(Arg::value).as_ref())?;
+        Ok(())
+    })
+}
+
+/// All of them, on any target.
+pub(crate) fn values<M: Module>(backend: &mut Backend<M>) -> Result<()> {
+    let all = [low, norm_of, first, show, apply, rounded];
+    all.into_iter().try_for_each(|build| build(backend))
+}
+
+/// The code of `build`, which calls `bound`.
+fn code(
+    build: impl FnOnce(&mut Backend<Engine>) -> Result<()>,
+    name: &str,
+    bound: &[(&str, *const u8)],
+) -> Result<Code> {
+    let mut backend = engine(bound)?;
+    build(&mut backend)?;
+    finished(backend, name)
+}
+
+type Show = extern "C" fn(*mut u8, usize, *const c_char, f32) -> c_int;
+
+pub(crate) fn run_values() -> Result<()> {
+    let low = code(low, "low", &[("widen", widen as *const u8)])?;
+    // SAFETY: compiled as `int low(long)`.
+    let low = unsafe { low.typed::<extern "C" fn(c_long) -> c_int>() };
+    assert_eq!([low(232), low(7)], [-24, 7]);
+
+    let norm_of = code(norm_of, "norm_of", &[("norm", norm as *const u8)])?;
+    // SAFETY: compiled as `double norm_of(double *)`.
+    let norm_of = unsafe { norm_of.typed::<extern "C" fn(&[f64; 3]) -> f64>() };
+    assert_eq!(norm_of(&[3.0, 4.0, 12.0]), 169.0);
+
+    let first = code(first, "first", &[("mirror", mirror as *const u8)])?;
+    // SAFETY: compiled as `float first(float, float)`.
+    let first = unsafe { first.typed::<extern "C" fn(f32, f32) -> f32>() };
+    assert_eq!(first(2.0, 11.0), 11.0);
+
+    let show = code(show, "show", &[])?;
+    // SAFETY: compiled as `int show(char *, size_t, const char *, float)`.
+    let show = unsafe { show.typed::<Show>() };
+    let mut text = [0_u8; 8];
+    assert_eq!(show(text.as_mut_ptr(), 8, c"%g".as_ptr(), 2.5), 3);
+    assert_eq!(CStr::from_bytes_until_nul(&text)?, c"2.5");
+
+    let apply = code(apply, "apply", &[])?;
+    // SAFETY: compiled as `long apply(long (*)(struct longs), struct longs *)`.
+    let apply =
+        unsafe { apply.typed::<extern "C" fn(extern "C" fn(Longs) -> c_long, &Longs) -> c_long>() };
+    assert_eq!(apply(difference, &Longs(9, 2)), 7);
+
+    let rounded = code(rounded, "rounded", &[])?;
+    // SAFETY: compiled as `long rounded(void)`.
+    let rounded = unsafe { rounded.typed::<extern "C" fn() -> c_long>() };
+    assert_eq!(rounded(), 2);
+    Ok(())
+}

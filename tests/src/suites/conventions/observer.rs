@@ -1,0 +1,175 @@
+//! How a compiler's code shows where it has the values of a call: it runs under an emulator, or its machine code is read.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use cabi::FnAbi;
+use cabi_verify::build::Reference;
+use cabi_verify::places::{Function, Outcome, Question, functions};
+
+use super::Engine;
+use super::machines::{Compiler, Machine, Observed, words};
+
+/// Signatures in one file.
+const FILE: usize = 50;
+
+/// Signatures in one program.
+const PROGRAM: usize = 200;
+
+/// The compilers of programs, by the first words of their commands.
+pub(super) struct References(HashMap<String, Result<Reference, String>>);
+
+impl References {
+    pub(super) fn find(engines: &[Engine<'_>]) -> Self {
+        let mut found = HashMap::new();
+        for engine in engines {
+            if let Observed::Run(_, linker) = &engine.machine.observed {
+                for program in [engine.compiler.words().0, words(linker).0] {
+                    let find = || Reference::of_command(program);
+                    found.entry(program.to_owned()).or_insert_with(find);
+                }
+            }
+        }
+        Self(found)
+    }
+
+    fn get(&self, program: &str) -> Result<&Reference, String> {
+        let found = self.0.get(program).ok_or("nobody has looked for it")?;
+        found.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl Engine<'_> {
+    /// What is missing.
+    pub(super) fn is_here(&self, references: &References) -> Result<(), String> {
+        self.compiler.compile("\n")?;
+        let Observed::Run(emulated, linker) = &self.machine.observed else {
+            return Ok(());
+        };
+        emulated.is_there()?;
+        references.get(self.compiler.words().0)?;
+        references.get(words(linker).0).map(drop)
+    }
+
+    /// What both functions of each question show about the places given with it.
+    pub(super) fn observe(
+        &self,
+        references: &References,
+        compiled: &Compiled,
+        asked: &[(&Question, &FnAbi)],
+    ) -> Result<Vec<Outcome>, String> {
+        let (emulated, linker) = match &self.machine.observed {
+            Observed::Run(emulated, linker) => (emulated, words(linker)),
+            Observed::Read(_) => {
+                let check = |(one, abi): &(&Question, &FnAbi)| one.check(abi, &compiled.code);
+                return Ok(asked.iter().map(check).collect());
+            }
+        };
+        let (program, flags) = self.compiler.told();
+        let compiler = (references.get(program)?, &flags[..]);
+        let linker = (references.get(linker.0)?, &linker.1[..]);
+        let mut outcomes = Vec::new();
+        for asked in asked.chunks(PROGRAM) {
+            let run = emulated.run(asked, compiler, linker);
+            outcomes.extend(run.map_err(|why| why.to_string())?);
+        }
+        Ok(outcomes)
+    }
+}
+
+/// Questions that a compiler takes, with its code where that is read.
+pub(super) struct Compiled {
+    pub(super) questions: Vec<Question>,
+    code: HashMap<String, Function>,
+    /// How many it refuses.
+    pub(super) not_compiled: usize,
+}
+
+impl Compiled {
+    pub(super) fn new(questions: &[Question], machine: &Machine, compiler: &Compiler) -> Self {
+        let mut compiled = Self {
+            questions: Vec::new(),
+            code: HashMap::new(),
+            not_compiled: 0,
+        };
+        for questions in questions.chunks(FILE) {
+            compiled.compile(questions, machine, compiler);
+        }
+        compiled
+    }
+
+    /// Compiles questions, fewer at a time where the compiler refuses one of them.
+    fn compile(&mut self, questions: &[Question], machine: &Machine, compiler: &Compiler) {
+        let text: String = questions
+            .iter()
+            .map(|question| question.text.as_str())
+            .collect();
+        match (compiler.compile(&text), questions.len()) {
+            (Ok(assembly), _) => {
+                if let Observed::Read(isa) = &machine.observed {
+                    self.code.extend(functions(&assembly, isa));
+                }
+                self.questions.extend_from_slice(questions);
+            }
+            (Err(_), 1) => self.not_compiled += 1,
+            (Err(_), n) => {
+                let (a, b) = questions.split_at(n / 2);
+                self.compile(a, machine, compiler);
+                self.compile(b, machine, compiler);
+            }
+        }
+    }
+}
+
+impl Compiler {
+    /// The assembly of `text`, or why there is none.
+    fn compile(&self, text: &str) -> Result<String, String> {
+        let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let [source, ir, assembly] = ["a.c", "a.ll", "a.s"].map(|name| folder.path().join(name));
+        std::fs::write(&source, text).map_err(|e| e.to_string())?;
+        let (program, flags) = self.told();
+        let (emit, made) = match self.llc {
+            Some(_) => (&["-S", "-emit-llvm"][..], &ir),
+            None => (&["-S"][..], &assembly),
+        };
+        let mut command = Command::new(program);
+        output_of(
+            command
+                .args(flags)
+                .args(emit)
+                .arg("-o")
+                .args([made, &source]),
+        )?;
+        if let Some(told) = self.llc {
+            let mut command = Command::new(llc()?);
+            output_of(
+                command
+                    .args(told)
+                    .args(["-O2", "-stop-after=finalize-isel", "-simplify-mir", "-o"])
+                    .args([&assembly, &ir]),
+            )?;
+        }
+        std::fs::read_to_string(assembly).map_err(|e| e.to_string())
+    }
+}
+
+/// What `command` prints, or the first of what it says where it fails.
+fn output_of(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().display().to_string();
+    let output = command.output().map_err(|e| format!("{program}: {e}"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let first: Vec<&str> = errors.lines().take(3).collect();
+        return Err(format!("{program}: {}", first.join(" ")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// `llc` of rustc's own LLVM: the component `llvm-tools`.
+fn llc() -> Result<PathBuf, String> {
+    let libraries = output_of(Command::new("rustc").args(["--print", "target-libdir"]))?;
+    let llc = PathBuf::from(libraries).join("../bin/llc");
+    let missing = || "rustc's component llvm-tools, which has llc, is not installed".to_owned();
+    llc.is_file().then_some(llc).ok_or_else(missing)
+}

@@ -1,0 +1,145 @@
+//! Unions of a vector and an array, in registers of 32 and 64 bytes: which of their eightbytes have a class is where the compilers differ most. Controls are the
+//! profile of the other compiler, and clang's without the bits that the unions are about.
+
+use std::fmt::Write as _;
+
+use cabi::Policy;
+use cabi_verify::build::Reference;
+use cabi_verify::case::{Case, Subject};
+use cabi_verify::corpus::CorpusFile;
+use cabi_verify::verify::known_bug;
+
+use super::differences;
+use crate::compiled::Compiled;
+use crate::suite::{Result, Suite};
+
+/// What the names of the cases start with.
+const NAME: &str = "wide-union";
+
+/// So many cases have to differ under a wrong policy.
+const NOTICED: usize = 20;
+
+const LEVELS: [&str; 2] = ["avx", "avx512f"];
+
+/// What fills the first eightbytes of the unions.
+const FIRSTS: [&str; 6] = [
+    "v4 first",
+    "v8 first",
+    "v16 first",
+    "__float128 first",
+    "v4 first __attribute__((aligned(32)))",
+    "v4 first __attribute__((aligned(64)))",
+];
+
+/// What the arrays beside it are made of: scalars, vectors, and records of fewer and more than 16 bytes.
+const ELEMENTS: [&str; 18] = [
+    "char",
+    "float",
+    "long double",
+    "v4",
+    "struct { char c[15]; }",
+    "struct { char c[17]; }",
+    "struct { char c[30]; }",
+    "struct { char c[30] __attribute__((aligned(4))); }",
+    "struct { struct { char c[10]; } s[2]; }",
+    "struct { long a : 40; long b : 40; long c : 40; }",
+    "struct { _Atomic int i[5]; }",
+    "struct __attribute__((packed)) { char a; long b; char c[9]; }",
+    "union { char c[20]; int i; }",
+    "struct { long a, b, c; }",
+    "struct { double a, b; }",
+    "struct { double a, b, c; }",
+    "struct { v4 a; }",
+    "struct { v4 a, b; }",
+];
+
+const LENGTHS: [&str; 7] = ["[1]", "[2]", "[3]", "[8]", "[1][2]", "[2][1]", "[2][2]"];
+
+/// Each union of both, as argument and as result. gcc aligns a vector of 64 bytes to 32 without AVX-512. None without libclang.
+pub(super) fn subjects() -> Result<Vec<Subject>> {
+    let (mut text, mut n) = (String::new(), 0);
+    for (level, first) in LEVELS
+        .iter()
+        .flat_map(|level| FIRSTS.map(|first| (level, first)))
+    {
+        if *level == "avx" && first.starts_with("v16") {
+            continue;
+        }
+        for (element, length) in ELEMENTS.iter().flat_map(|one| LENGTHS.map(|n| (one, n))) {
+            n += 1;
+            let _ = writeln!(
+                text,
+                "== {NAME}-{n}\nproves: psABI 3.2.3\nfeatures: {level}\n\
+                 typedef float v4 __attribute__((vector_size(16)));\n\
+                 typedef float v8 __attribute__((vector_size(32)));\n\
+                 typedef float v16 __attribute__((vector_size(64)));\n\
+                 union u {{ {first}; {element} array{length}; }};\nunion u f(double, union u, float);\n"
+            );
+        }
+    }
+    let file = CorpusFile::parse("unions".as_ref(), &text)?;
+    let mut subjects = Vec::new();
+    for block in &file.blocks {
+        match Subject::read(block) {
+            Err(why) if why.is_missing_libclang() => return Ok(Vec::new()),
+            subject => subjects.push(subject?),
+        }
+    }
+    Ok(subjects)
+}
+
+/// Why `cabi` refuses the case, if it is one of the unions of 48 bytes of which clang's code reads 64.
+pub(super) fn refused(reference: &Reference, case: &Case) -> Option<String> {
+    let is_such = case.name.starts_with(NAME) && case.prototype.ret.size() == 48;
+    let abi = case.abi_under(reference.profile().policy());
+    abi.err().filter(|_| is_such).map(|why| why.to_string())
+}
+
+/// Reports what was `found`, but for what the compiler is known to get wrong about results. Under each wrong policy enough of what passes has to differ.
+pub(super) fn report(
+    compiled: &Compiled<'_>,
+    found: &[Result<(), String>],
+    suite: &mut Suite,
+) -> Result<()> {
+    let own = compiled.reference.profile().policy();
+    let engine = suite.engine(compiled.reference.name());
+    let mut n_known = 0;
+    for (found, (_, case)) in found.iter().zip(&compiled.entries) {
+        let is_known = |why: &String| {
+            let bug = known_bug(compiled.reference.name(), case);
+            bug.is_some() && why.starts_with("result: the C callee returns")
+        };
+        match found {
+            Err(why) if is_known(why) => n_known += 1,
+            found => suite.report.outcome(&engine, &case.name, found.clone()),
+        }
+    }
+    let level = compiled.entries[0].1.vectors;
+    suite.report.note(format!(
+        "{engine}: {level:?}, {n_known} of these unions show a known bug"
+    ));
+    let wrong = match own {
+        Policy::GCC => vec![Policy::CLANG],
+        _ => vec![
+            Policy::GCC,
+            own.without(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS),
+            own.without(Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES),
+        ],
+    };
+    for policy in wrong {
+        let broken = differences(compiled, |case| case.sig_under(policy))?;
+        let pairs = broken.iter().zip(found);
+        let n = pairs
+            .filter(|(broken, found)| broken.is_err() && found.is_ok())
+            .count();
+        let noticed = match n >= NOTICED || suite.only.is_some() {
+            true => Ok(()),
+            false => Err(format!("{n} differ")),
+        };
+        let what = format!("{NAME}, {level:?} under {policy:?}");
+        suite
+            .report
+            .outcome(&format!("{engine} control"), &what, noticed);
+    }
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! Mistakes of the runner itself, which would blind every suite: each is made on purpose, or what would hide it is fed in, and must be noticed.
+
+use std::process::Command;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use cabi_header::Options;
+use cabi_verify::build::Reference;
+use cabi_verify::exhaustive::Exhaustive;
+use cabi_verify::fuzz::{self, Campaign};
+use cabi_verify::report::Report;
+use cabi_verify::run::HERE;
+use cabi_verify::run::child::{self, Limits};
+use cabi_verify::tally::{Results, Span};
+use cabi_verify::threads::at_once;
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units::Called;
+use cabi_verify::verify::{
+    Compiler, Mistake, OtherSide, Prepared, Read, Verification, VerifyError,
+};
+
+use crate::suite::{Result, Suite};
+
+/// What must be noticed, and whether it was.
+type Control = (&'static str, fn() -> bool);
+
+/// Every n-th transition is run.
+const FEW_TRANSITIONS: usize = 1000;
+
+/// What the runner does with the verdicts of a unit.
+type Wrong = (&'static str, fn(&mut Vec<Called>));
+
+const OF_VERDICTS: [Wrong; 6] = [
+    ("a case is not run", |called| drop(called.remove(0))),
+    ("a result is not compared", |called| {
+        called[0].verdict = Verdict::Passed(0);
+    }),
+    ("one direction is left out", |called| {
+        let direction = called[0].direction;
+        called.retain(|one| one.direction == direction);
+    }),
+    ("one direction is run twice", |called| {
+        let direction = called[0].direction;
+        called.iter_mut().for_each(|one| one.direction = direction);
+    }),
+    ("a verdict is counted twice", |called| {
+        called.push(called[0].clone())
+    }),
+    ("a verdict is another case's", |called| called.swap(0, 1)),
+];
+
+const OF_CHILDREN: [Control; 4] = [
+    ("a child's early end is taken for success", || {
+        let found = child::run(&[3], 1, |_, index| {
+            if index == 1 {
+                std::process::exit(0);
+            }
+            Verdict::Passed(1)
+        });
+        let died = Verdict::died("exit code 0");
+        found.is_ok_and(|found| found == [[Verdict::Passed(1), died, Verdict::Passed(1)]])
+    }),
+    // Two seconds on the clock without work pass, one second of work does not.
+    ("a case that hangs is waited for", || {
+        let limits = Limits {
+            processor: 1,
+            clock: 600,
+        };
+        let case = |_, index| match index {
+            0 => {
+                std::thread::sleep(Duration::from_secs(2));
+                Verdict::Passed(1)
+            }
+            _ => loop {
+                std::hint::spin_loop();
+            },
+        };
+        let hung = Verdict::died("hangs: more than 1 seconds of work");
+        let found = child::run_telling(&[2], 1, limits, case, |_| {});
+        found.is_ok_and(|found| found == [[Verdict::Passed(1), hung]])
+    }),
+    ("a child of another owner is taken for ours", || {
+        let foreign = Command::new("true").spawn();
+        let run = child::run(&[1, 1], 2, |_, _| {
+            std::thread::sleep(Duration::from_millis(50));
+            Verdict::Passed(1)
+        });
+        let waited = foreign.and_then(|mut foreign| foreign.wait());
+        run.is_ok() && waited.is_ok_and(|status| status.success())
+    }),
+    ("several threads are forked", || {
+        let (stop, stopped) = channel::<()>();
+        let thread = std::thread::spawn(move || stopped.recv());
+        let refused = child::run(&[1], 1, |_, _| Verdict::Passed(1));
+        drop(stop);
+        let _ = thread.join();
+        let again = child::run(&[1], 1, |_, _| Verdict::Passed(1));
+        refused.is_err_and(|why| why.to_string().contains("threads cannot be forked"))
+            && again.is_ok()
+    }),
+];
+
+const OF_LISTS: [Control; 3] = [
+    ("a known failure hides another", || {
+        let folder = tempfile::tempdir();
+        let Ok(folder) = folder else { return false };
+        let path = folder.path().join("expected.toml");
+        let known = "[[failure]]\ncase = 'bad'\nengine = 'runner gcc'\nfault = 'theirs'\nreason = 'a bug'\n";
+        let failures = |engine: &str, case: &str, outcome| {
+            std::fs::write(&path, known).ok()?;
+            let mut report = Report::new("runner").with_expected(&path).ok()?;
+            report.outcome(engine, case, outcome);
+            Some(report.failures().len())
+        };
+        let wrong = || Err("x".to_owned());
+        let found = [
+            failures("runner gcc", "bad", wrong()),
+            failures("runner gcc", "other", wrong()),
+            failures("runner clang", "bad", wrong()),
+            failures("runner gcc", "bad", Ok(())),
+        ];
+        found == [Some(0), Some(1), Some(1), Some(1)]
+    }),
+    ("counts are added twice", || {
+        let span = |first| Span {
+            seed: 1,
+            first,
+            end: first + 10,
+        };
+        let results = |first| Results {
+            spans: vec![span(first)],
+            compilers: Vec::new(),
+        };
+        let mut all = results(0);
+        all.join(results(10)).is_ok() && all.join(results(15)).is_err()
+    }),
+    ("an empty source of cases passes", || {
+        let none = Verification::new(Vec::new(), Vec::new(), Vec::new());
+        let run = none.run(&|_, _, _| {});
+        let fuzzed = Results::default().report(true, false);
+        run.is_ok_and(|run| !run.report(false).is_clean()) && !fuzzed.is_clean()
+    }),
+];
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let mut note = |what: &str, noticed: bool| {
+        let noticed = noticed.then_some(()).ok_or("not noticed".to_owned());
+        suite.report.outcome("runner", what, noticed);
+    };
+    for (what, is_noticed) in OF_CHILDREN.iter().chain(&OF_LISTS) {
+        note(what, is_noticed());
+    }
+    let Some(reference) = suite.references().into_iter().next() else {
+        return Ok(());
+    };
+    let mut note = |what: &str, noticed: bool| {
+        let noticed = noticed.then_some(()).ok_or("not noticed".to_owned());
+        suite.report.outcome("runner", what, noticed);
+    };
+    note("a stale object is used", objects_are_new(&reference)?);
+    let compiler = Compiler::new(reference, None)?;
+    // A type that only this reader's macro has: the compiler refuses the second function and no other.
+    let text = "#ifdef READ\nstruct s { long a; };\n#endif\nint one(int);\nint two(struct s);\ndouble three(double, long);\n";
+    let options = Options::new().arg("-DREAD");
+    let header = Read::text("own.h", text, &options, (&HERE, None), |_, _| true);
+    let header = match header {
+        Ok(header) => header,
+        Err(VerifyError::Header { source, .. }) => {
+            suite.report.absent("runner", &source.to_string());
+            return Ok(());
+        }
+        Err(why) => return Err(why.into()),
+    };
+    let plan = Verification::new(vec![header], vec![compiler.clone()], Vec::new());
+    let prepared = plan.prepare(&|_, _, _| {})?;
+    let right = prepared.run(Mistake::default(), &|_, _, _| {})?;
+    let names: Vec<&str> = right.parts[0]
+        .called
+        .iter()
+        .map(|one| &*one.case.name)
+        .collect();
+    note(
+        "a refused case takes others with it",
+        names == ["one", "three", "one", "three"],
+    );
+    note(
+        "a refused case counts as agreement",
+        !right.report(false).is_clean(),
+    );
+    of_verdicts(&prepared, &compiler, &mut note)
+}
+
+/// Makes each mistake with the verdicts of each source of cases, and none.
+fn of_verdicts(
+    prepared: &Prepared<'_>,
+    compiler: &Compiler,
+    note: &mut impl FnMut(&str, bool),
+) -> Result<()> {
+    let mut exhaustive = Exhaustive::new(compiler.clone())?;
+    exhaustive.stride = FEW_TRANSITIONS;
+    let mut fuzzed = Campaign {
+        seed: 1,
+        numbers: 0..4,
+        time: None,
+        way: OtherSide::Both,
+        at_once: at_once(),
+        shrinks: 0,
+        mistake: Mistake::default(),
+    };
+    let mut each_source = |mistake: Mistake| {
+        (fuzzed.mistake, exhaustive.mistake) = (mistake, mistake);
+        let headers = prepared.run(mistake, &|_, _, _| {}).map(drop);
+        [
+            ("headers", headers.map_err(|why| why.to_string())),
+            (
+                "random signatures",
+                fuzz::run(&fuzzed, std::slice::from_ref(compiler), |_, _| Ok(())).map(drop),
+            ),
+            ("transitions", exhaustive.run(&|_, _, _| {}).map(drop)),
+        ]
+    };
+    for (source, right) in each_source(Mistake::default()) {
+        note(&format!("no mistake, {source}"), right.is_ok());
+    }
+    for (what, wrong) in OF_VERDICTS {
+        let runner = Some(wrong);
+        let found = each_source(Mistake {
+            runner,
+            ..Mistake::default()
+        });
+        for (source, found) in found {
+            let is_noticed = found.is_err_and(|why| why.starts_with("the runner: "));
+            note(&format!("{what}, {source}"), is_noticed);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the object of a changed text is another one.
+fn objects_are_new(reference: &Reference) -> Result<bool> {
+    let [one, two] =
+        [1, 2].map(|n| reference.build(&format!("int f(void) {{ return {n}; }}"), &[]));
+    let (one, two) = (one?, two?);
+    Ok(std::fs::read(&one.object)? != std::fs::read(&two.object)?)
+}

@@ -1,0 +1,183 @@
+//! Declarations that `cabi` reads from text are read as libclang reads them: those of the corpus, and random ones. What `cabi` refuses there is more than it
+//! reads, and says so. Mutated text is `fuzz_bodies`'s.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a difference stops a test, also outside the functions marked #[test]"
+)]
+
+use cabi::{DataModel, Declaration, Error, FnSig, RecordRules};
+use cabi_header::{Header, HeaderError, Options, parse};
+use cabi_tests::corpus;
+use cabi_verify::corpus::read_folder;
+use cabi_verify::generate::{CRecord, CType, Dialect, Form, signature};
+
+/// What `cabi` refuses by its name.
+const NOT_READ: [&str; 14] = [
+    "an attribute",
+    "an enumeration",
+    "an atomic type",
+    "a `_BitInt`",
+    "no type of this name is known",
+    "nothing is said about the parameters",
+    "has no such word",
+    "expressions are not read",
+    "only a structure or union without a tag",
+    "`va_list`",
+    "`wchar_t`",
+    "a name of the linker's",
+    "this declares no function",
+    "C has no `...`",
+];
+
+/// What libclang makes of `text` for `target`, laid out as gcc does; nothing without libclang.
+fn header(text: &str, target: &str) -> Option<Header> {
+    let options = Options::new().arg(format!("--target={target}"));
+    match parse(text, &options.records(RecordRules::Gcc)) {
+        Ok(header) => Some(header),
+        Err(missing @ HeaderError::NoLibclang { .. }) => {
+            println!("not run: {missing}");
+            assert!(std::env::var_os("CABI_REQUIRE_ORACLES").is_none());
+            None
+        }
+        Err(_) => Some(Header::empty(target, DataModel::LP64)),
+    }
+}
+
+/// Compares what both make of the function that `text` declares last, if `cabi` reads it. Returns whether it does.
+fn compare(text: &str, header: &Header) -> bool {
+    match Declaration::parse(text, &header.model) {
+        Err(Error::Text { why, .. }) => {
+            assert!(
+                NOT_READ.iter().any(|own| why.contains(own)),
+                "{why}\n{text}"
+            );
+            false
+        }
+        Err(error) => panic!("{error}\n{text}"),
+        Ok(read) => {
+            let name = read.name.unwrap();
+            let Some(theirs) = header.prototype(&name) else {
+                panic!("libclang: {:?}\n{text}", header.reason(&name));
+            };
+            let params = theirs.params.iter().map(|(_, ty)| ty.clone());
+            let mut sig = FnSig::new(params, theirs.ret.clone());
+            if theirs.variadic {
+                sig = sig.variadic();
+            }
+            if theirs.noreturn {
+                sig = sig.noreturn();
+            }
+            assert_eq!(read.sig, sig, "{text}");
+            true
+        }
+    }
+}
+
+#[test]
+fn the_corpus_is_read_alike() {
+    let (mut n_read, mut n_refused) = (0, 0);
+    let mut folders: Vec<_> = (corpus::folder().read_dir().unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    folders.sort();
+    for folder in folders {
+        let is_of_blocks = folder.is_dir() && !corpus::files(&folder, "abi").unwrap().is_empty();
+        if !is_of_blocks {
+            continue;
+        }
+        let files = read_folder(&folder).unwrap();
+        for block in files.iter().flat_map(|file| &file.blocks) {
+            // What needs no libclang to be refused is left out first: it is slow.
+            if Declaration::parse(&block.code, &DataModel::LP64).is_err() {
+                n_refused += 1;
+                continue;
+            }
+            let Some(header) = header(&block.code, &block.target) else {
+                return;
+            };
+            n_read += usize::from(compare(&block.code, &header));
+        }
+    }
+    println!("{n_read} declarations of the corpus are read, {n_refused} are refused");
+    assert!(n_read > 450, "{n_read} of {}", n_read + n_refused);
+}
+
+/// Leaves out what is not read: attributes, pragmas, enumerations and atomic types.
+fn plain(ty: &mut CType) {
+    fn change(ty: &mut CType) {
+        match ty {
+            CType::Aligned(inner, _) | CType::Atomic(inner) => {
+                *ty = (**inner).clone();
+                change(ty);
+            }
+            CType::Vector { lane, .. } => *ty = CType::Name(lane),
+            CType::ComplexFloat128 => *ty = CType::Name("_Complex float"),
+            CType::Enum(_) => *ty = CType::Name("int"),
+            CType::Record(record) => of_record(record),
+            _ => {}
+        }
+    }
+    fn of_record(record: &mut CRecord) {
+        (record.packed, record.aligned, record.pack) = (false, None, None);
+    }
+    ty.replace(&change, &|member| {
+        (member.packed, member.aligned) = (false, None);
+        if let Form::Anonymous(record) = &mut member.form {
+            of_record(record);
+        }
+    });
+}
+
+#[test]
+fn random_declarations_are_read_alike() {
+    const N: u64 = 1500;
+    let mut n_read = 0;
+    for target in [
+        "x86_64-linux-gnu",
+        "aarch64-linux-gnu",
+        "x86_64-windows-gnu",
+    ] {
+        let model = *cabi::Target::named(target).unwrap().data_model();
+        for batch in 0..10 {
+            let texts = (batch * N / 10..(batch + 1) * N / 10).map(|i| {
+                let mut drawn = signature(25, i, Dialect::COMMON);
+                drawn.unnamed.iter_mut().flatten().for_each(plain);
+                drawn
+                    .ret
+                    .iter_mut()
+                    .chain(&mut drawn.params)
+                    .for_each(plain);
+                let drawn = drawn.declared(&format!("a{i}_"), &model);
+                let text = format!("{}{}", drawn.types, drawn.prototype());
+                // Clang has it on x86-64 only.
+                match target.starts_with("x86_64") {
+                    true => text,
+                    false => text.replace("__float128", "long double"),
+                }
+            });
+            // Those that are not read at all need no libclang.
+            let plain: Vec<String> = texts
+                .filter(|text| Declaration::parse(text, &model).is_ok())
+                .collect();
+            let Some(header) = header(&plain.concat(), target) else {
+                return;
+            };
+            n_read += plain.iter().filter(|text| compare(text, &header)).count();
+        }
+    }
+    println!("{n_read} random declarations are read");
+    assert!(n_read > 4_000, "{n_read}");
+}
+
+/// The control: under another data model the same text is another signature, and the comparison sees it.
+#[test]
+#[should_panic(expected = "assertion `left == right` failed")]
+fn another_long_is_noticed() {
+    let text = "long f(struct { char c; long n; } *, struct s { long n; });";
+    let Some(mut header) = header(text, "x86_64-linux-gnu") else {
+        panic!("assertion `left == right` failed: without libclang there is nothing to notice");
+    };
+    header.model = DataModel::LLP64_GNU;
+    compare(text, &header);
+}
