@@ -278,7 +278,7 @@ fn bytes_are_those_of_an_assembler() {
         .output();
     match is_there {
         Ok(_) => ON_AARCH64.compare(),
-        Err(error) if std::env::var_os("CI").is_none() => {
+        Err(error) if std::env::var_os("CABI_REQUIRE_ORACLES").is_none() => {
             println!("not run: aarch64-linux-gnu-as: {error}");
         }
         Err(error) => panic!("aarch64-linux-gnu-as: {error}"),
