@@ -5,10 +5,9 @@
 //! - [`conformance`]: what `docs/conformance.md` says, measured.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`], [`roundtrip`]: random signatures, and what is checked of each.
-//! - [`libffi`]: the same calls and closures by libffi.
 //! - [`said`]: drawn types that C has words for.
 //! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
-//! - [`measure`]: instructions and time of these calls, of closures, and of what prepares them.
+//! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of what prepares them.
 
 // What only suites of x86-64 use.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
@@ -23,8 +22,6 @@ pub mod fuzzing;
 pub mod hand;
 pub mod invariants;
 mod kept;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub mod libffi;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod measure;
 #[cfg(all(target_arch = "x86_64", unix))]

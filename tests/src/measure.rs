@@ -7,10 +7,13 @@ pub mod allocations;
 mod calls;
 mod counts;
 mod preparation;
+mod program;
+mod text;
 
 pub use calls::{Way, each_call};
 pub use counts::{Costs, count_in_child, counted_library, is_counted, valgrind};
 pub use preparation::{PREPARED, Step, each_step, n_allocations};
+pub use program::Program;
 
 /// What is measured, with what a table calls it.
 macro_rules! titled {

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use cabi_tests::libffi::{Libffi, Program};
 use cabi_tests::measure::{
-    Costs, Step, count_in_child, each_call, each_step, n_allocations, valgrind,
+    Costs, Program, Step, count_in_child, each_call, each_step, n_allocations, valgrind,
 };
-use cabi_tests::measured::Measured;
+use cabi_tests::measured::{Measured, measured};
 use cabi_verify::build::Installed;
 use criterion::Criterion;
 
@@ -43,11 +42,10 @@ pub(crate) fn make_loops() -> Result<()> {
     })
 }
 
-/// The loops that all signatures share.
 fn program() -> Result<Program> {
     let installed = Installed::find();
     let reference = installed.references.first().ok_or("no C compiler")?;
-    Program::new(reference, &[])
+    Program::new(reference, &measured()?)
 }
 
 /// What [`n_allocations`] counts of.
@@ -180,7 +178,7 @@ fn machine() -> Result<Vec<String>> {
         lines.push(reference.version().to_owned());
     }
     let installed = || first_line("pkg-config", &["--modversion", "libffi"]);
-    let libffi = Libffi::load()?.version().or_else(installed);
+    let libffi = program()?.libffi_version().or_else(installed);
     lines.push(format!(
         "libffi {}",
         libffi.as_deref().unwrap_or("of unknown version")

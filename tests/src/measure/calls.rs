@@ -1,19 +1,20 @@
 //! Calls from C, from Cranelift and through libffi of the same functions, and C's calls of functions made by all of them.
 
-use std::ffi::c_long;
+use std::ffi::{c_long, c_void};
 use std::hint::black_box;
 use std::ptr::null;
 
 use cabi_verify::build::Installed;
+use cabi_verify::pattern::Painter;
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::Function;
 use clif_cabi::cranelift_module::Module;
-use clif_cabi_jit::{CallInterface, Closures, Code, Engine, Invokers};
+use clif_cabi_jit::{CallInterface, Closures, Code, Engine, Invoker, Invokers};
 
+use super::program::{BUFFER, Loop, Program, settings};
 use super::{Repeat, label, titled};
-use crate::libffi::{By, Libffi, Pair, Program, settings};
-use crate::measured::{Measured, measured};
+use crate::measured::{Measured, measured, offsets};
 use crate::shims;
 use crate::suite::Result;
 
@@ -58,19 +59,43 @@ impl Way {
 /// One signature by all ways.
 struct Ways<'a> {
     programs: &'a [Program; 2],
+    measured: &'a Measured,
     closures: &'a Closures,
-    pair: Pair<'a>,
+    invoker: Invoker,
     interface: CallInterface,
     lowered: Code,
     by_hand: Option<Code>,
     entry: Option<Code>,
-    measured: &'a Measured,
+    sent: Box<Buffer>,
+    returned: Box<Buffer>,
+}
+
+/// Bytes as aligned as any argument.
+#[repr(C, align(64))]
+struct Buffer([u8; BUFFER]);
+
+impl Buffer {
+    fn new() -> Box<Self> {
+        Box::new(Self([0xee; BUFFER]))
+    }
+
+    /// With a value of each argument.
+    fn of_arguments(measured: &Measured) -> Result<Box<Self>> {
+        let mut painter = Painter::default();
+        let mut sent = Self::new();
+        for (param, offset) in measured.sig.params().iter().zip(offsets(&measured.sig)) {
+            let bytes = painter.paint(&param.ty).bytes;
+            let to = sent.0.get_mut(offset..offset + bytes.len());
+            let to = to.ok_or("the arguments are too large")?;
+            to.copy_from_slice(&bytes);
+        }
+        Ok(sent)
+    }
 }
 
 /// Has `measure` make the loop of each signature and way. The loop is named by both.
 pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<()>) -> Result<()> {
     let all = measured()?;
-    let libffi = Libffi::load()?;
     let [gcc, clang] = <[_; 2]>::try_from(Installed::find().references)
         .map_err(|found| format!("of gcc and clang only {found:?} is installed"))?;
     let programs = [Program::new(&gcc, &all)?, Program::new(&clang, &all)?];
@@ -78,18 +103,28 @@ pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<(
     let closures = Closures::new(&settings())?;
     let mut engine = Engine::new(&settings())?;
     let lower = Lowering::new(engine.isa())?;
-    for (i, measured) in all.iter().enumerate() {
+    for measured in &all {
         let [program, _] = &programs;
-        let pair = Pair::new(program, &libffi, &mut invokers, i, measured)?;
+        if measured.in_libffi {
+            match program.prepare(measured.name)?() {
+                0 => {}
+                status => {
+                    let sig = &measured.sig;
+                    return Err(format!("libffi refuses {sig}: status {status}").into());
+                }
+            }
+        }
         let mut ways = Ways {
             programs: &programs,
+            measured,
             closures: &closures,
-            pair,
+            invoker: invokers.get(&measured.sig)?,
             interface: CallInterface::new(&mut invokers, &measured.sig)?,
             lowered: lowered(&mut engine, &lower, measured)?,
             by_hand: by_hand(&mut engine, measured)?,
             entry: entry(&mut engine, &lower, measured, program.given()?)?,
-            measured,
+            sent: Buffer::of_arguments(measured)?,
+            returned: Buffer::new(),
         };
         for &way in Way::ALL {
             if ways.has(way) {
@@ -154,11 +189,11 @@ impl Ways<'_> {
         }
     }
 
-    /// Calls `used_N` with Rust values. The loop is C's, and calls a Rust closure.
+    /// Calls `used_NAME` with Rust values. The loop is C's, and calls a Rust closure.
     fn repeat_interface(&self, (name, n): (&str, c_long)) -> Result<()> {
         let [program, _] = self.programs;
-        let (call, code) = (&self.interface, self.pair.c_function("used")?);
-        // SAFETY: `used_N` has this signature, and reads no memory by the pointer.
+        let (call, code) = (&self.interface, self.own(program, "used")?);
+        // SAFETY: `used_NAME` has this signature, and reads no memory by the pointer.
         unsafe {
             let mut i32_2 = || drop(call.call::<i32>(code, black_box((1_i32, 2_i32))));
             let mut f64_2 = || drop(call.call::<f64>(code, black_box((1.0, 2.0))));
@@ -172,45 +207,67 @@ impl Ways<'_> {
         }
     }
 
+    /// What of `program` is called `what` for this signature.
+    fn own(&self, program: &Program, what: &str) -> Result<*const c_void> {
+        program.symbol(&format!("{what}_{}", self.measured.name))
+    }
+
     fn repeat(&mut self, way: Way, n: u32) -> Result<()> {
         let label = label(way, self.measured.name, n);
         let what = (label.as_str(), c_long::from(n));
         let [gcc, clang] = self.programs;
-        let none = "no code";
-        // SAFETY: each shim and each function is one of this signature, and what is compiled lives as long as the loop.
-        unsafe {
-            let lowered = self.lowered.as_ptr();
-            let code = |code: &Option<Code>| code.as_ref().map(|code| code.as_ptr());
-            match way {
-                Way::GccInline | Way::ClangInline => {
-                    let program = if way == Way::GccInline { gcc } else { clang };
-                    let used = self.pair.c_function("used")?;
-                    self.pair.repeat_inline(program, what, used)
-                }
-                Way::GccShim | Way::ClangShim => {
-                    let program = if way == Way::GccShim { gcc } else { clang };
-                    let shim = self.pair.c_shim(program)?;
-                    self.pair.repeat_shim(what, shim)
-                }
-                Way::Lowered => self.pair.repeat_shim(what, lowered),
-                Way::ByHand => {
-                    let shim = code(&self.by_hand).ok_or(none)?;
-                    self.pair.repeat_shim(what, shim)
-                }
-                Way::Invoker => self.pair.repeat_dynamic(what, By::Ours),
-                Way::Interface => self.repeat_interface(what),
-                Way::FfiCall => self.pair.repeat_dynamic(what, By::Libffi),
-                Way::Function => {
-                    let same = self.pair.c_function("same")?;
-                    self.pair.repeat_inline(gcc, what, same)
-                }
-                Way::Entry => {
-                    let entry = code(&self.entry).ok_or(none)?;
-                    self.pair.repeat_inline(gcc, what, entry)
-                }
-                Way::Closure => self.pair.repeat_closure(what, By::Ours, self.closures),
-                Way::FfiClosure => self.pair.repeat_closure(what, By::Libffi, self.closures),
+        let (used, same) = (self.own(gcc, "used")?, self.own(gcc, "same")?);
+        // SAFETY: what is compiled lives as long as the loop.
+        let address = |code: &Code| unsafe { code.as_ptr() };
+        let some = |code: &Option<Code>| code.as_ref().map(address).ok_or("no code");
+        let inline = format!("repeat_{}", self.measured.name);
+        let (shim, none) = ("repeat_shim", null());
+        let cif = match self.measured.in_libffi {
+            true => self.own(gcc, "cif")?,
+            false => none,
+        };
+        // Lives as long as the loop.
+        let closure;
+        let (program, repeat, code, target) = match way {
+            Way::GccInline => (gcc, &*inline, none, used),
+            Way::ClangInline => (clang, &*inline, none, used),
+            Way::GccShim => (gcc, shim, self.own(gcc, "caller")?, used),
+            Way::ClangShim => (gcc, shim, self.own(clang, "caller")?, used),
+            Way::Lowered => (gcc, shim, address(&self.lowered), used),
+            Way::ByHand => (gcc, shim, some(&self.by_hand)?, used),
+            Way::Invoker => (gcc, "repeat_invoker", address(self.invoker.code()), used),
+            Way::Interface => return self.repeat_interface(what),
+            Way::FfiCall => (gcc, "repeat_ffi_call", gcc.symbol("ffi_call")?, used),
+            Way::Function => (gcc, &*inline, none, same),
+            Way::Entry => (gcc, &*inline, none, some(&self.entry)?),
+            Way::Closure => {
+                let interface = self.closures.interface(&self.measured.sig)?;
+                closure = interface.closure("nothing", |_, _| {})?;
+                (gcc, &*inline, none, closure.code())
             }
-        }
+            Way::FfiClosure => (gcc, &*inline, none, gcc.ffi_closure(cif)?),
+        };
+        let start = self.sent.0.as_ptr();
+        let addresses = offsets(&self.measured.sig).into_iter();
+        let addresses = addresses.map(|offset| start.wrapping_add(offset).cast_mut().cast());
+        let restored: Vec<*mut c_void> = addresses.collect();
+        let is_large = |param: &cabi::Param| param.ty.size() > 16;
+        let n_restored = match self.measured.sig.params().iter().any(is_large) {
+            true => c_long::try_from(restored.len())?,
+            false => 0,
+        };
+        let mut pointers = restored.clone();
+        let of = Loop {
+            code,
+            target,
+            args: start,
+            ret: self.returned.0.as_mut_ptr(),
+            pointers: pointers.as_mut_ptr(),
+            restored: restored.as_ptr(),
+            n_restored,
+            cif,
+        };
+        // SAFETY: each shim and each function is one of this signature; the pointers lead to its arguments, and the buffer is larger than any result.
+        unsafe { program.repeat_loop(repeat, what, &of) }
     }
 }

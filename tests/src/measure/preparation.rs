@@ -12,9 +12,9 @@ use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::Engine;
 
+use super::program::{Program, settings};
 use super::{Repeat, allocations, label, titled};
 use crate::hand::{Hand, begin};
-use crate::libffi::{Libffi, Program, settings};
 use crate::measured::{Measured, measured};
 use crate::shims;
 use crate::suite::Result;
@@ -67,7 +67,7 @@ fn prepared() -> Result<Vec<Measured>> {
 /// Has `measure` make the loop of each of these signatures and steps. The loop is named by both, and makes no more than [`Step::most`].
 ///
 /// # Errors
-/// What is not installed: libffi is needed for its own step only.
+/// What is not there: libffi's own step needs a program of these signatures.
 pub fn each_step(
     program: &Program,
     steps: &[Step],
@@ -132,9 +132,8 @@ fn repeat(program: &Program, measured: &Measured, step: Step, n: u32) -> Result<
     let mut repeat = |body: &mut dyn FnMut()| program.repeat(&label, n.into(), body);
     match step {
         Step::FfiPrepCif => {
-            let libffi = Libffi::load()?;
-            let mut cif = libffi.prepare(sig, measured.n_named())?;
-            repeat(&mut || _ = black_box(cif.prepare()))
+            let prepare = program.prepare(measured.name)?;
+            repeat(&mut || _ = black_box(prepare()))
         }
         Step::FnAbi => {
             let target = Target::X86_64_LINUX;

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use crate::corpus::folder;
-use crate::libffi::Program;
 use crate::measure::{
-    PREPARED, Step, count_in_child, counted_library, each_step, is_counted, n_allocations, valgrind,
+    PREPARED, Program, Step, count_in_child, counted_library, each_step, is_counted, n_allocations,
+    valgrind,
 };
 use crate::suite::{Result, Suite, is_blessed};
 

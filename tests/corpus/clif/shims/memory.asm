@@ -1,4 +1,4 @@
-; struct s (struct s, int, struct s, long double, double)
+; struct dd (struct l4, int, struct c17, long double, double)
 ; 35 instructions
 push rbp
 mov rbp,rsp

@@ -1,4 +1,4 @@
-; double (int, double, struct s, long long, float, signed char, short, struct s, struct s, unsigned int)
+; double (int, double, struct dl, long long, float, signed char, short, struct ll, struct ll, unsigned int)
 ; 37 instructions
 push rbp
 mov rbp,rsp

@@ -1,4 +1,4 @@
-; struct s (long long, long long, long long, long long, long long, struct s, long long)
+; struct ll (long long, long long, long long, long long, long long, struct ll, long long)
 ; 27 instructions
 push rbp
 mov rbp,rsp

@@ -1,4 +1,4 @@
-; int (void *, double, ..., int, double, long long, struct s, void *)
+; int (void *, double, ..., int, double, long long, struct dl, void *)
 ; 23 instructions
 push rbp
 mov rbp,rsp
