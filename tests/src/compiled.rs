@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use cabi::{Convention, Target};
 use cabi_verify::build::{
-    Built, CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit, first_error,
+    CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit, first_error,
 };
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
-use cabi_verify::check::program_calls::{Pair, ProgramCases};
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::run::{HERE, child};
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::{Fault, Verdict};
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::Mistake;
+use cabi_verify::verify::units::{self, Called, Calls, Code, Loaded, Mistake, OtherSide};
 use clif_cabi_jit::Settings;
 
 use crate::suite::{Result, Suite};
@@ -127,62 +126,68 @@ impl Compiled<'_> {
     }
 }
 
-/// Entries compiled for a target whose code runs in programs of its own.
-pub(crate) struct Program<'a> {
-    compiler: &'a Compiler,
-    built: Option<Built>,
-    /// What was compiled, each case with the symbol of its callee.
-    pub(crate) cases: Vec<(&'a Case, String)>,
-    /// What was not, and the compiler's words.
-    pub(crate) refused: Vec<(&'a Case, String)>,
+/// Entries that a compiler of programs is to compile, for the runner.
+pub(crate) struct ToProgram<'a> {
+    pub(crate) compiler: &'a Compiler,
+    pub(crate) optimize: &'static str,
+    pub(crate) entries: Vec<Entry<'a>>,
 }
 
-impl<'a> Program<'a> {
-    /// Ours calls C, C calls ours, and C calls C.
-    pub(crate) const PAIRS: [Pair; 3] = [
-        Pair::Ours(Direction::Call),
-        Pair::Ours(Direction::Callee),
-        Pair::C,
-    ];
-
-    pub(crate) fn new(compiler: &'a Compiler, level: &str, entries: &[Entry<'a>]) -> Result<Self> {
-        let mut unit = Unit::of_entries(&compiler.reference, level, entries);
+/// Compiles each file of `all`, as many at once as this machine has processors. `refused` is told of what is refused, with the compiler's words. What comes
+/// back are the files of which something is left, and their units.
+pub(crate) fn compile_programs<'t, 'a>(
+    all: &'t [ToProgram<'a>],
+    mut refused: impl FnMut(&ToProgram<'a>, &Case, String),
+) -> Result<(Vec<&'t ToProgram<'a>>, Vec<Loaded>)> {
+    let unit = |one: &'t ToProgram<'a>| {
+        let mut unit = Unit::of_entries(&one.compiler.reference, one.optimize, &one.entries);
         // gcc's va_arg of an HVA loses bytes by it.
         unit.flags.push("-fno-strict-aliasing");
-        let compiled = unit.compile()?;
-        let words = |why: &ReferenceError| first_error(why.messages().unwrap_or_default());
-        let refused = compiled.refused.iter().flat_map(|refused| {
-            let why = words(&refused.why);
-            let of = move |at: &usize| (entries[*at].1, why.clone());
-            refused.cases.iter().map(of)
-        });
-        let cases = compiled.cases.iter();
-        Ok(Self {
-            compiler,
-            cases: cases.map(|&at| (entries[at].1, unit.symbol(at))).collect(),
-            refused: refused.collect(),
-            built: compiled.built,
-        })
+        unit
+    };
+    let compiled = in_threads(all, at_once(), |one| unit(one).compile(), |_| {});
+    let (mut files, mut programs) = (Vec::new(), Vec::new());
+    for (one, compiled) in all.iter().zip(compiled) {
+        let (compiled, unit) = (compiled?, unit(one));
+        for left in &compiled.refused {
+            let why = first_error(left.why.messages().unwrap_or_default());
+            for at in &left.cases {
+                refused(one, one.entries[*at].1, why.clone());
+            }
+        }
+        let case = |at: &usize| {
+            let mut case = one.entries[*at].1.clone();
+            case.function.name = unit.symbol(*at);
+            case
+        };
+        let cases = compiled.cases.iter().map(case).collect();
+        let target = one.compiler.programs.clone().ok_or("no programs")?;
+        if let Some(built) = compiled.built {
+            let code = Code::InPrograms(built, target);
+            files.push(one);
+            programs.push(Loaded::of_code(one.compiler, &[], 0, cases, code));
+        }
     }
+    Ok((files, programs))
+}
 
-    /// The verdict of each case of each of `pairs`; Cranelift is told `convention` instead of each case's own.
-    pub(crate) fn verdicts(
-        &self,
-        pairs: &[Pair],
-        convention: Option<&'static Convention>,
-    ) -> Result<Vec<Vec<Verdict>>> {
-        let Some(built) = &self.built else {
-            return Ok(vec![Vec::new(); pairs.len()]);
-        };
-        let program = ProgramCases {
-            target: self.compiler.programs.as_ref().ok_or("no programs")?,
-            object: &built.object,
-            cases: &self.cases,
-            policy: self.compiler.policy,
+/// What became of the cases of each program in both directions; Cranelift is told `convention` instead of each case's own.
+pub(crate) fn run_programs(
+    programs: &[Loaded],
+    convention: Option<&'static Convention>,
+) -> Result<Vec<Vec<Called>>> {
+    let calls = Calls {
+        settings: &[],
+        mistake: Mistake {
             convention,
-        };
-        Ok(program.verdicts(pairs)?)
-    }
+            ..Mistake::default()
+        },
+        shared_engine: false,
+        at_once: at_once(),
+        to_show: None,
+    };
+    let way = OtherSide::Cranelift;
+    Ok(units::run(programs, way, &calls, &|_, _, _| {})?)
 }
 
 /// The compilers of each target whose code runs in programs of its own, as far as they are here: on x86-64 Linux.

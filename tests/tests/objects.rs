@@ -14,7 +14,7 @@ use std::process::Command;
 use cabi_verify::report::missing;
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::binemit::Reloc;
-use clif_cabi::cranelift_codegen::ir::{InstBuilder, types};
+use clif_cabi::cranelift_codegen::ir::InstBuilder;
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -397,53 +397,5 @@ fn objects_of_macos_are_linked() {
         let without = link.replace("relays.o callees.o", "relays.o");
         let refused = std::panic::catch_unwind(|| system.commands(folder.path(), &without));
         assert!(refused.is_err(), "{triple}: linked without the callees");
-    }
-}
-
-/// Signatures that state no policy have that of the system's own compiler: on Darwin a vector of one integer is in an integer register, and a short result is
-/// extended. clang says the same.
-#[test]
-fn objects_of_darwin_have_its_policy() {
-    let text = "typedef long long v1 __attribute__((vector_size(8)));\n\
-        short narrow(int x) { return x; }\nv1 twice(v1 a) { return a + a; }\n";
-    let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("p.c");
-    std::fs::write(&source, text).unwrap();
-    for (triple, vector_ty, narrow_ty, code) in [
-        (
-            "x86_64-apple-darwin",
-            types::I64,
-            types::I32,
-            ["movswl\t%di", "%rdi"],
-        ),
-        (
-            "x86_64-unknown-linux-gnu",
-            types::F64,
-            types::I16,
-            ["movl\t%edi", "%xmm0"],
-        ),
-    ] {
-        let (_, lower) = module(triple);
-        let vector = Type::vector(&Type::I64, 1).unwrap();
-        let sig = |sig: &FnSig| lower.entry_plan(sig).unwrap().signature().clone();
-        let narrow = sig(&FnSig::new([Type::I32], Type::I16));
-        let twice = sig(&FnSig::new([vector.clone()], vector));
-        assert_eq!(twice.params[0].value_type, vector_ty, "{triple}");
-        assert_eq!(narrow.returns[0].value_type, narrow_ty, "{triple}");
-        let mut clang = Command::new("clang-19");
-        clang
-            .args(["-O1", "-S", "-o-"])
-            .arg(format!("--target={triple}"))
-            .arg(&source);
-        match clang.output() {
-            Err(why) => missing(&format!("the policy of {triple}: clang-19: {why}")),
-            Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stdout);
-                assert!(
-                    code.iter().all(|code| text.contains(code)),
-                    "{triple}: {text}"
-                );
-            }
-        }
     }
 }

@@ -158,30 +158,20 @@ fn uses(src: &Path) -> Uses {
     uses
 }
 
-/// What `from` uses, if by way of others.
-fn reached<'u>(uses: &'u Uses, from: &'u String) -> BTreeSet<&'u String> {
-    let mut all = BTreeSet::new();
-    let mut next = vec![from];
-    while let Some(module) = next.pop() {
-        let new = uses.get(module).into_iter().flatten();
-        next.extend(new.filter(|module| all.insert(*module)));
-    }
-    all
-}
-
-/// The uses that are part of a circle: those of modules that use the user in turn, if by way of others.
+/// The modules that are part of a circle, with what they use of it: what is left without those that use none of the others, or that none of them uses.
 fn circle(uses: &Uses) -> Uses {
-    let uses_of = uses;
-    let in_circle = |user: &String, uses: &BTreeSet<String>| {
-        let uses = uses
-            .iter()
-            .filter(|used| reached(uses_of, used).contains(user));
-        uses.cloned().collect::<BTreeSet<String>>()
-    };
-    let all = uses
-        .iter()
-        .map(|(user, uses)| (user.clone(), in_circle(user, uses)));
-    all.filter(|(_, uses)| !uses.is_empty()).collect()
+    let mut left = uses.clone();
+    loop {
+        let users: BTreeSet<String> = left.keys().cloned().collect();
+        let used: BTreeSet<String> = left.values().flatten().cloned().collect();
+        left.retain(|user, uses| {
+            uses.retain(|used| users.contains(used));
+            !uses.is_empty() && used.contains(user)
+        });
+        if left.len() == users.len() {
+            return left;
+        }
+    }
 }
 
 #[test]

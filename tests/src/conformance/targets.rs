@@ -9,7 +9,7 @@ use cabi_verify::verify::Compiler;
 use super::LEVELS;
 use super::features::{self, Feature};
 use super::matrix::Outcome;
-use crate::compiled::Program;
+use crate::compiled::{ToProgram, compile_programs, run_programs};
 use crate::suite::Result;
 
 /// What became of the types with one compiler.
@@ -53,31 +53,37 @@ pub fn run(compiler: &Compiler) -> Result<OfCompiler> {
         n_calls: 0,
     };
     let groups = features::read_for(compiler.target().name())?;
-    let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
-    let mut entries: Vec<Entry<'_>> = Vec::new();
-    for feature in features {
-        // Features of processors are x86-64's.
-        let admitted = match feature.block.features.is_empty() {
-            true => reference.admits(&feature.block),
-            false => Err(format!("no {}", feature.block.features.join(", "))),
-        };
-        match (&feature.tried, admitted) {
-            (Ok(subject), Ok(())) => {
-                for case in &subject.cases {
-                    match case.abi_under(compiler.policy) {
-                        Ok(_) => entries.push((subject, case)),
-                        Err(why) => all.count(Outcome::Refused, 1, &why.to_string()),
-                    }
-                }
-            }
-            (_, Err(why)) => all.count(Outcome::Lacks, features::N_POSITIONS, &why),
-            (Err(why), _) => all.count(Outcome::Refused, features::N_POSITIONS, why),
-        }
+    let entries = all.admitted(compiler, groups.iter().flat_map(|group| &group.features));
+    let mut files = Vec::new();
+    for entries in entries.chunks(BATCH) {
+        files.extend(LEVELS.map(|optimize| ToProgram {
+            compiler,
+            optimize,
+            entries: entries.to_vec(),
+        }));
     }
     let mut outcomes = Outcomes::new();
-    for entries in entries.chunks(BATCH) {
-        for level in LEVELS {
-            all.n_calls += calls(compiler, level, entries, &mut outcomes)?;
+    let mut take = |case: &Case, outcome: Outcome, why: String| {
+        let known = outcomes.entry(case.name.clone());
+        let known = known.or_insert((Outcome::Passes, String::new()));
+        if outcome > known.0 {
+            *known = (outcome, why);
+        }
+    };
+    let (files, programs) =
+        compile_programs(&files, |_, case, why| take(case, Outcome::Lacks, why))?;
+    for (file, called) in files.iter().zip(run_programs(&programs, None)?) {
+        for called in called {
+            let (outcome, why) = match (called.verdict, called.shown) {
+                (Verdict::Passed(n), _) => {
+                    all.n_calls += n;
+                    (Outcome::Passes, String::new())
+                }
+                (Verdict::NotLowered(why) | Verdict::NotRun(why), _) => (Outcome::Refused, why),
+                (_, Some(shown)) => (Outcome::SelfInconsistent, shown.says),
+                (other, None) => (Outcome::Fails, format!("{}: {other:?}", file.optimize)),
+            };
+            take(&called.case, outcome, why);
         }
     }
     for (case, (outcome, why)) in outcomes {
@@ -92,47 +98,36 @@ pub fn run(compiler: &Compiler) -> Result<OfCompiler> {
     Ok(all)
 }
 
-/// Makes the calls of `entries` at one level of optimization. Returns how many were right.
-fn calls(
-    compiler: &Compiler,
-    level: &str,
-    entries: &[Entry<'_>],
-    outcomes: &mut Outcomes,
-) -> Result<usize> {
-    let mut take = |case: &Case, outcome: Outcome, why: String| {
-        let known = outcomes.entry(case.name.clone());
-        let known = known.or_insert((Outcome::Passes, String::new()));
-        if outcome > known.0 {
-            *known = (outcome, why);
-        }
-    };
-    let program = Program::new(compiler, level, entries)?;
-    for (case, why) in &program.refused {
-        take(case, Outcome::Lacks, why.clone());
-    }
-    let [ours, theirs, itself] = <[_; 3]>::try_from(program.verdicts(&Program::PAIRS, None)?)
-        .map_err(|_| "a pair has no verdicts")?;
-    let mut n_calls = 0;
-    for ((((case, _), call), callee), itself) in
-        program.cases.iter().zip(ours).zip(theirs).zip(itself)
-    {
-        for verdict in [call, callee] {
-            let (outcome, why) = match (verdict, &itself) {
-                (Verdict::Passed(n), _) => {
-                    n_calls += n;
-                    (Outcome::Passes, String::new())
-                }
-                (Verdict::NotLowered(why) | Verdict::NotRun(why), _) => (Outcome::Refused, why),
-                (_, Verdict::Differs(own)) => (Outcome::SelfInconsistent, own.why.clone()),
-                (other, _) => (Outcome::Fails, format!("{level}: {other:?}")),
-            };
-            take(case, outcome, why);
-        }
-    }
-    Ok(n_calls)
-}
-
 impl OfCompiler {
+    /// The cases of `features` that the compiler can be asked; the others are counted.
+    fn admitted<'a>(
+        &mut self,
+        compiler: &Compiler,
+        features: impl Iterator<Item = &'a Feature>,
+    ) -> Vec<Entry<'a>> {
+        let mut entries = Vec::new();
+        for feature in features {
+            // Features of processors are x86-64's.
+            let admitted = match feature.block.features.is_empty() {
+                true => compiler.reference.admits(&feature.block),
+                false => Err(format!("no {}", feature.block.features.join(", "))),
+            };
+            match (&feature.tried, admitted) {
+                (Ok(subject), Ok(())) => {
+                    for case in &subject.cases {
+                        match case.abi_under(compiler.policy) {
+                            Ok(_) => entries.push((subject, case)),
+                            Err(why) => self.count(Outcome::Refused, 1, &why.to_string()),
+                        }
+                    }
+                }
+                (_, Err(why)) => self.count(Outcome::Lacks, features::N_POSITIONS, &why),
+                (Err(why), _) => self.count(Outcome::Refused, features::N_POSITIONS, why),
+            }
+        }
+        entries
+    }
+
     fn count(&mut self, outcome: Outcome, n: usize, why: &str) {
         *self.counts.entry(outcome).or_default() += n;
         self.note(why, n);

@@ -1,19 +1,19 @@
 //! The corpus as static programs: callers and callees of each reference compiler, and ours by Cranelift as an object file, in a process of their own. Blocks for AArch64
 //! Linux, Apple's arm64 and Windows x64 pass as such programs only, under an emulator or as ELF in the other system's convention.
 //!
-//! Each case is called in three pairs: ours calls C, C calls ours, C calls C, which differs only by known bugs of the compiler. Some dropped rule of each folder's
+//! Each case is called in both directions; where it differs, C calls C, which differs only by known bugs of the compiler. Some dropped rule of each folder's
 //! convention must be noticed by both sides of ours, and some known bug by C's.
 
 use std::sync::Arc;
 
 use cabi::Target;
 use cabi_verify::build::ProgramTarget;
-use cabi_verify::case::Entry;
 use cabi_verify::check::calls::{Verdict, levels};
-use cabi_verify::verify::{Compiler, known_bug};
+use cabi_verify::verify::Compiler;
+use cabi_verify::verify::units::Loaded;
 
 use super::conventions::mutations;
-use crate::compiled::{Program, compilers_of_programs};
+use crate::compiled::{ToProgram, compile_programs, compilers_of_programs, run_programs};
 use crate::suite::{Result, Suite};
 
 /// The folders of the corpus, each for one target.
@@ -31,98 +31,82 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         compilers.push(Compiler::of_programs(reference, target, None));
     }
     compilers.extend(compilers_of_programs(suite)?);
+    let mut corpus = Vec::new();
     for folder in FOLDERS {
-        let subjects = suite.corpus(&[folder])?;
-        for compiler in &compilers {
-            let engine = format!("static {}", compiler.reference.command());
-            let target = compiler.target();
-            let own = subjects.iter().filter(|subject| subject.target == target);
-            let all = levels(own, &compiler.reference, |case, why| {
-                suite.report.not_run(&engine, case, why);
+        corpus.push(suite.corpus(&[folder])?);
+    }
+    let mut files = Vec::new();
+    for (folder, compiler) in corpus
+        .iter()
+        .flat_map(|folder| compilers.iter().map(move |compiler| (folder, compiler)))
+    {
+        let engine = engine(compiler);
+        let target = compiler.target();
+        let own = folder.iter().filter(|subject| subject.target == target);
+        let all = levels(own, &compiler.reference, |case, why| {
+            suite.report.not_run(&engine, case, why);
+        });
+        for mut entries in all {
+            entries.retain(|(_, case)| suite.wants(&case.name));
+            files.push(ToProgram {
+                compiler,
+                optimize: "-O1",
+                entries,
             });
-            let mut n_itself = 0;
-            for mut entries in all {
-                entries.retain(|(_, case)| suite.wants(&case.name));
-                n_itself += every_pair(compiler, &entries, &engine, suite)?;
-            }
-            // Its own two sides are compared: here are bugs of clang.
-            if target == Target::X86_64_LINUX
-                && folder == FOLDERS[0]
-                && compiler.reference.name() == "clang"
-            {
-                let noticed = (n_itself > 0 || !suite.is_complete()).then_some(());
-                let noticed = noticed.ok_or_else(|| "no known bug was noticed".to_owned());
-                (suite.report).outcome("static control", "C calls C", noticed);
+        }
+    }
+    let (files, programs) = compile_programs(&files, |one, case, why| {
+        (suite.report).outcome(&engine(one.compiler), &case.name, Err(why));
+    })?;
+    let mut n_itself = 0;
+    for (one, called) in files.iter().zip(run_programs(&programs, None)?) {
+        let engine = engine(one.compiler);
+        for called in called {
+            match called.shown.and_then(|shown| shown.known) {
+                Some(bug) => {
+                    // Here are bugs of clang.
+                    n_itself += usize::from(one.compiler.reference.name() == "clang");
+                    suite.report.not_run(&engine, &called.case.name, bug);
+                }
+                None => suite.verdict(&engine, &called.case.name, called.verdict),
             }
         }
+    }
+    for (one, loaded) in files.iter().zip(&programs) {
+        control(loaded, one, suite)?;
+    }
+    if files
+        .iter()
+        .any(|one| one.compiler.reference.name() == "clang")
+    {
+        let noticed = (n_itself > 0 || !suite.is_complete()).then_some(());
+        let noticed = noticed.ok_or_else(|| "no known bug was noticed".to_owned());
+        (suite.report).outcome("static control", "C calls C", noticed);
     }
     Ok(())
 }
 
-/// Reports all pairs of these cases, and a control. How often the compiler disagrees with itself.
-fn every_pair(
-    compiler: &Compiler,
-    entries: &[Entry<'_>],
-    engine: &str,
-    suite: &mut Suite,
-) -> Result<usize> {
-    if entries.is_empty() {
-        return Ok(0);
-    }
-    let program = Program::new(compiler, "-O1", entries)?;
-    for (case, why) in &program.refused {
-        (suite.report).outcome(engine, &case.name, Err(why.clone()));
-    }
-    let mut verdicts = program.verdicts(&Program::PAIRS, None)?;
-    let itself = verdicts.pop().unwrap_or_default();
-    let differs = |verdict: &Verdict| matches!(verdict, Verdict::Differs(_));
-    let mut n_itself = 0;
-    for ((case, _), itself) in program.cases.iter().zip(&itself) {
-        match known_bug(compiler.reference.name(), case) {
-            Some(bug) if differs(itself) => {
-                n_itself += 1;
-                suite.report.not_run(engine, &case.name, bug);
-            }
-            _ => suite.verdict(engine, &case.name, itself.clone()),
-        }
-    }
-    for verdicts in verdicts {
-        for (((case, _), verdict), itself) in program.cases.iter().zip(verdicts).zip(&itself) {
-            match differs(&verdict) && differs(itself) {
-                true => {
-                    let why = "the reference's own caller and callee disagree";
-                    suite.report.not_run(engine, &case.name, why);
-                }
-                false => suite.verdict(engine, &case.name, verdict),
-            }
-        }
-    }
-    control(&program, compiler, entries, suite)?;
-    Ok(n_itself)
+/// What the report calls `compiler`.
+fn engine(compiler: &Compiler) -> String {
+    format!("static {}", compiler.reference.command())
 }
 
 /// A rule dropped from the convention must be noticed by some block, as caller and as callee.
-fn control(
-    program: &Program<'_>,
-    compiler: &Compiler,
-    entries: &[Entry<'_>],
-    suite: &mut Suite,
-) -> Result<()> {
-    let target = compiler.target();
+fn control(loaded: &Loaded, one: &ToProgram<'_>, suite: &mut Suite) -> Result<()> {
+    let target = one.compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
     // Of the largest unit one is enough: it has nearly all cases.
-    let is_small = target == Target::X86_64_LINUX && entries.len() < 100;
+    let is_small = target == Target::X86_64_LINUX && one.entries.len() < 100;
     if is_small || !suite.is_complete() {
         return Ok(());
     }
     let mut n_differ = [0; 2];
     for broken in mutations::dropped(convention) {
-        let both = program.verdicts(&Program::PAIRS[..2], Some(broken.convention))?;
-        for (n, verdicts) in n_differ.iter_mut().zip(both) {
-            let differ = verdicts
-                .iter()
-                .filter(|one| matches!(one, Verdict::Differs(_)));
-            *n += differ.count();
+        let programs = std::slice::from_ref(loaded);
+        for called in run_programs(programs, Some(broken.convention))?.concat() {
+            if matches!(called.verdict, Verdict::Differs(_)) {
+                n_differ[called.direction as usize] += 1;
+            }
         }
         if target == Target::X86_64_LINUX && !n_differ.contains(&0) {
             break;
@@ -134,7 +118,7 @@ fn control(
         )),
         false => Ok(()),
     };
-    let engine = format!("static control {}", compiler.reference.command());
+    let engine = format!("static control {}", one.compiler.reference.command());
     (suite.report).outcome(&engine, target.name(), noticed);
     Ok(())
 }
