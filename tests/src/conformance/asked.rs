@@ -2,18 +2,19 @@
 
 use cabi::{Policy, VectorLevel};
 use cabi_verify::build::zig::{Backend, CompiledZig, Fact, Mode, Zig};
-use cabi_verify::build::{Installed, Reference, ReferenceError, first_error, needs};
+use cabi_verify::build::{
+    CompiledUnit, Installed, Reference, ReferenceError, Unit, first_error, needs,
+};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{Direction, Harness, Verdict};
 use cabi_verify::corpus::{Block, Profile};
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::run::zig::ZigCode;
+use cabi_verify::threads::{at_once, in_threads};
 use clif_cabi_jit::Settings;
 
 use super::{LEVELS, observed};
-use crate::compiled::{ToCompile, compile_all};
-use crate::suite::Result;
 
 /// A compiler that is asked.
 #[derive(Clone, Copy, Debug)]
@@ -47,13 +48,18 @@ impl<'a> Asked<'a> {
             });
         }
         if let Some(frame) = bench.references.first() {
-            out.extend([Backend::Own, Backend::Llvm].map(|backend| Self {
-                name: backend_name(backend),
-                policy: Profile::Zig.policy(),
-                maker: Maker::Zig(zig, backend, frame),
-            }));
+            out.extend(Self::of_zig(zig, frame));
         }
         out
+    }
+
+    /// Both back ends of Zig's.
+    pub fn of_zig(zig: &'a Zig, frame: &'a Reference) -> [Self; 2] {
+        [Backend::Own, Backend::Llvm].map(|backend| Self {
+            name: backend_name(backend),
+            policy: Profile::Zig.policy(),
+            maker: Maker::Zig(zig, backend, frame),
+        })
     }
 
     /// Its version.
@@ -167,64 +173,23 @@ fn in_own_words(message: &str, n: usize) -> String {
     })
 }
 
-impl Asked<'_> {
-    /// Has it compile `entries`, which are of one vector level, at each of its levels of optimization. What a compiler of C refuses at any of them is left
-    /// out, and `refused` is told.
-    pub(super) fn build_accepted<'e>(
-        &'e self,
-        entries: Vec<Entry<'e>>,
-        refused: &mut dyn FnMut(&Case, String),
-    ) -> Result<Vec<Made<'e>>> {
-        let Maker::C(reference) = self.maker else {
-            let levels = self.levels().into_iter();
-            return levels.map(|level| self.build(level, &entries)).collect();
-        };
-        let n = entries.len();
-        let tell = |_: &Reference, case: &Case, error: &ReferenceError| {
-            let why = error.messages().map(first_error);
-            refused(
-                case,
-                in_own_words(&why.unwrap_or_else(|| error.to_string()), n),
-            );
-        };
-        let file = ToCompile {
-            reference,
-            optimize: &LEVELS,
-            entries,
-        };
-        let Some(compiled) = compile_all(vec![file], tell)?.pop() else {
-            return Ok(Vec::new());
-        };
-        let made = |(code, level)| Made::of_c(code, level, compiled.entries.clone());
-        Ok(compiled.levels.into_iter().zip(LEVELS).map(made).collect())
-    }
-
-    /// Has it compile `entries`, which are of one vector level, at one of its levels of optimization.
-    pub(super) fn build<'e>(&self, level: &'static str, entries: &[Entry<'e>]) -> Result<Made<'e>> {
-        let (zig, frame) = match self.maker {
-            Maker::Zig(zig, _, frame) => (zig, frame),
-            Maker::C(reference) => {
-                let code = LoadedCode::build(reference, level, entries)?;
-                return Ok(Made::of_c(code, level, entries.to_vec()));
-            }
-        };
-        let mode = self.modes().find(|mode| mode_flag(*mode) == level);
-        let file = ToZig::new(mode.ok_or("there is no such mode")?, entries);
-        let compiled = file.compile(zig, frame)?;
-        file.load(compiled)
-    }
-}
-
-/// Cases of one vector level that a back end of Zig's is to compile.
-pub(crate) struct ToZig<'e> {
-    pub(crate) mode: Mode,
+/// Cases of one vector level that a compiler is to compile at one of its levels of optimization.
+pub(crate) struct ToMake<'e> {
+    pub(crate) asked: Asked<'e>,
+    pub(crate) level: &'static str,
     pub(crate) entries: Vec<Entry<'e>>,
-    /// Under names that differ.
+    /// For Zig, under names that differ.
     cases: Vec<Case>,
 }
 
-impl<'e> ToZig<'e> {
-    pub(crate) fn new(mode: Mode, entries: &[Entry<'e>]) -> Self {
+/// What was compiled, and is not loaded yet.
+pub(crate) enum Compiled {
+    C(CompiledUnit),
+    Zig(CompiledZig),
+}
+
+impl<'e> ToMake<'e> {
+    pub(crate) fn new(asked: Asked<'e>, level: &'static str, entries: &[Entry<'e>]) -> Self {
         // Functions of one block keep their order by name, on which it depends which of two the optimizer merges.
         let named = entries.iter().map(|(subject, case)| {
             let same = |(other, _): &Entry<'_>| std::ptr::eq(*other, *subject);
@@ -233,55 +198,92 @@ impl<'e> ToZig<'e> {
             case.function.name.insert_str(0, &format!("c{block}_"));
             case
         });
+        let cases = match asked.maker {
+            Maker::C(_) => Vec::new(),
+            Maker::Zig(..) => named.collect(),
+        };
         Self {
-            mode,
-            cases: named.collect(),
+            asked,
+            level,
+            cases,
             entries: entries.to_vec(),
         }
     }
 
-    /// The vector level of the cases.
-    pub(crate) fn vectors(&self) -> VectorLevel {
-        let first = self.cases.first();
-        first.map_or(VectorLevel::Baseline, |case| case.vectors)
+    /// What becomes of each of `files`, as many at once as this machine has processors.
+    pub(crate) fn compile_all(files: &[Self]) -> Vec<Result<Compiled, ReferenceError>> {
+        in_threads(files, at_once(), Self::compile, |_| {})
     }
 
-    pub(crate) fn compile(
-        &self,
-        zig: &Zig,
-        frame: &Reference,
-    ) -> Result<CompiledZig, ReferenceError> {
-        let cases: Vec<&Case> = self.cases.iter().collect();
-        zig.compile(frame, self.mode, self.vectors(), &cases)
+    /// Zig's mode that the level is of.
+    pub(crate) fn mode(&self) -> Option<Mode> {
+        self.asked
+            .modes()
+            .find(|mode| mode_flag(*mode) == self.level)
     }
 
-    /// Loads what was compiled of it, which tries it in a child: not in a thread.
-    pub(crate) fn load(self, compiled: CompiledZig) -> Result<Made<'e>> {
-        let cases: Vec<&Case> = self.cases.iter().collect();
-        let made = ZigCode::load(compiled, &cases)?;
-        let missing = |i| Direction::ALL.map(|of| made.has(i, of).err().map(str::to_owned));
-        Ok(Made {
-            level: mode_flag(self.mode),
-            mode: Some(self.mode),
-            missing: (0..cases.len()).map(missing).collect(),
-            entries: self.entries,
-            layout: made.layout,
-            code: made.loaded,
-        })
+    fn compile(&self) -> Result<Compiled, ReferenceError> {
+        match self.asked.maker {
+            Maker::C(reference) => {
+                let unit = Unit::of_entries(reference, self.level, &self.entries);
+                unit.compile().map(Compiled::C)
+            }
+            Maker::Zig(zig, _, frame) => {
+                let cases: Vec<&Case> = self.cases.iter().collect();
+                let first = self.cases.first();
+                let vectors = first.map_or(VectorLevel::Baseline, |case| case.vectors);
+                let mode = self.mode().unwrap_or(Mode::ALL[0]);
+                let compiled = zig.compile(frame, mode, vectors, &cases);
+                compiled.map(Compiled::Zig)
+            }
+        }
+    }
+
+    /// Loads what was compiled of it, which tries it in a child: not in a thread. `refused` is told what a compiler of C refuses.
+    pub(crate) fn load(
+        self,
+        compiled: Compiled,
+        refused: &mut dyn FnMut(&Case, &ReferenceError),
+    ) -> Result<Option<Made<'e>>, ReferenceError> {
+        let mode = self.mode();
+        let made = |entries, code| Made {
+            entries,
+            code,
+            level: self.level,
+            mode,
+            layout: Vec::new(),
+            missing: Vec::new(),
+        };
+        match (compiled, self.asked.maker) {
+            (Compiled::C(compiled), Maker::C(reference)) => {
+                let unit = Unit::of_entries(reference, self.level, &self.entries);
+                let loaded = LoadedCode::load(&unit, compiled)?;
+                for left in &loaded.refused {
+                    let cases = left.cases.iter();
+                    cases.for_each(|at| refused(self.entries[*at].1, &left.why));
+                }
+                let entries = loaded.cases.iter().map(|at| self.entries[*at]);
+                Ok(loaded.code.map(|code| made(entries.collect(), code)))
+            }
+            (Compiled::Zig(compiled), _) => {
+                let cases: Vec<&Case> = self.cases.iter().collect();
+                let zig = ZigCode::load(compiled, &cases)?;
+                let missing = |i| Direction::ALL.map(|of| zig.has(i, of).err().map(str::to_owned));
+                Ok(Some(Made {
+                    missing: (0..cases.len()).map(missing).collect(),
+                    layout: zig.layout,
+                    ..made(self.entries.clone(), zig.loaded)
+                }))
+            }
+            (Compiled::C(_), Maker::Zig(..)) => Ok(None),
+        }
     }
 }
 
-impl<'e> Made<'e> {
-    fn of_c(code: LoadedCode, level: &'static str, entries: Vec<Entry<'e>>) -> Self {
-        Self {
-            entries,
-            code,
-            level,
-            mode: None,
-            layout: Vec::new(),
-            missing: Vec::new(),
-        }
-    }
+/// The first message of `error` about one of `n` cases, without what its names start with in the file.
+pub(super) fn first_words(error: &ReferenceError, n: usize) -> String {
+    let words = error.messages().map(first_error);
+    in_own_words(&words.unwrap_or_else(|| error.to_string()), n)
 }
 
 /// What a back end of Zig's is called.

@@ -1,10 +1,8 @@
 //! The compiler bugs of `expected.toml`, each looked at again: is it still there, and at which levels of optimization?
 
-use std::error::Error;
-
 use cabi::{FnSig, Policy};
 use cabi_verify::build::{Reference, ReferenceError};
-use cabi_verify::case::{Entry, Subject};
+use cabi_verify::case::{Case, Entry, Subject};
 use cabi_verify::check::calls::{Direction, N_BUFFERS, reference_agrees};
 use cabi_verify::check::layout::{Fact, Reply, ask, ask_data};
 use cabi_verify::corpus::CorpusFile;
@@ -13,7 +11,7 @@ use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::run::guard::GuardedBuffers;
 use clif_cabi_jit::Settings;
 
-use super::asked::{Asked, Maker};
+use super::asked::{Asked, Compiled, Maker, ToMake};
 use super::{at_every_phase, check_places, passes};
 use crate::corpus::Corpus;
 use crate::suite::Result;
@@ -41,8 +39,24 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn note(&mut self, asked: &Asked<'_>, own: bool, level: &'static str, look: Look) {
+    fn new(bug: &Bug, subject: &Subject) -> Self {
+        Self {
+            bug: bug.clone(),
+            code: one_line(subject),
+            levels: Vec::new(),
+            others: Vec::new(),
+            asked: Vec::new(),
+            shown: Vec::new(),
+            agrees: None,
+        }
+    }
+
+    fn note(&mut self, asked: &Asked<'_>, level: &'static str, look: Look) {
         let other = || asked.name.to_owned();
+        let own = self.bug.is_of(asked.name);
+        if own && !self.asked.contains(&asked.name) {
+            self.asked.push(asked.name);
+        }
         match look {
             Look::Hidden => {}
             Look::Shows { agrees } if own => {
@@ -79,37 +93,38 @@ pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>> {
     let mut report = Report::new("conformance");
     let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
     let buffers = GuardedBuffers::new(N_BUFFERS, 1 << 16)?;
-    let mut out = Vec::new();
+    let mut subjects = Vec::new();
     for bug in &expected.bugs {
-        let named = |why: Box<dyn Error>| format!("{}: {why}", bug.name);
-        let subject = subject(bug, &corpus.subjects).map_err(named)?;
-        let mut seen = Seen {
-            bug: bug.clone(),
-            code: one_line(&subject),
-            levels: Vec::new(),
-            others: Vec::new(),
-            asked: Vec::new(),
-            shown: Vec::new(),
-            agrees: None,
-        };
+        let found = subject(bug, &corpus.subjects);
+        subjects.push(found.map_err(|why| format!("{}: {why}", bug.name))?);
+    }
+    let (mut looks, mut files) = (Vec::new(), Vec::new());
+    for (at, (bug, subject)) in expected.bugs.iter().zip(&subjects).enumerate() {
         for one in asked {
-            let own = bug.is_of(one.name);
             // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
-            let other = matches!(one.maker, Maker::C(_)) && one.admits(&subject.block).is_ok();
-            if !own && !other {
+            let is_c = matches!(one.maker, Maker::C(_)) && one.admits(&subject.block).is_ok();
+            if !bug.is_of(one.name) && !is_c {
                 continue;
             }
-            if own {
-                seen.asked.push(one.name);
-            }
+            // All of its functions: one may be spoiled by another.
+            let entries: Vec<Entry<'_>> =
+                subject.cases.iter().map(|case| (subject, case)).collect();
             for level in levels_of(one) {
-                let look = look(bug, one, level, &subject, &buffers).map_err(named)?;
-                seen.note(one, own, level, look);
+                looks.push((at, one));
+                files.push(ToMake::new(*one, level, &entries));
             }
         }
-        out.push(seen);
     }
-    Ok(out)
+    let compiled = ToMake::compile_all(&files);
+    let seen = expected.bugs.iter().zip(&subjects);
+    let mut seen: Vec<Seen> = seen.map(|(bug, subject)| Seen::new(bug, subject)).collect();
+    for (((at, one), file), compiled) in looks.into_iter().zip(files).zip(compiled) {
+        let (seen, level) = (&mut seen[at], file.level);
+        let look = look(&seen.bug, file, compiled, &subjects[at], &buffers);
+        let look = look.map_err(|why| format!("{}: {why}", seen.bug.name))?;
+        seen.note(one, level, look);
+    }
+    Ok(seen)
 }
 
 /// The declarations of a block in one line, with its unnamed arguments and vector levels.
@@ -170,30 +185,39 @@ impl Look {
     }
 }
 
-/// Whether the bug shows at `level`.
+/// Whether the bug shows in what was `compiled` of `file`.
 fn look(
     bug: &Bug,
-    asked: &Asked<'_>,
-    level: &'static str,
+    file: ToMake<'_>,
+    compiled: Result<Compiled, ReferenceError>,
     subject: &Subject,
     buffers: &GuardedBuffers,
 ) -> Result<Look> {
+    let Asked { policy, maker, .. } = file.asked;
     if bug.shows == Shows::Initializer {
-        let Maker::C(reference) = asked.maker else {
+        let Maker::C(reference) = maker else {
             return Ok(Look::Hidden);
         };
-        let shows = shows_in_initializer(reference, level, subject)?;
+        let shows = shows_in_initializer(reference, file.level, subject)?;
         return Ok(Look::of(shows, None));
     }
-    // All of its functions: one may be spoiled by another.
-    let entries: Vec<Entry<'_>> = subject.cases.iter().map(|case| (subject, case)).collect();
     let stopped = Look::of(bug.shows == Shows::Compilation, None);
-    let made = match asked.build(level, &entries) {
-        Ok(made) => made,
-        Err(error) => match error.downcast_ref() {
-            Some(ReferenceError::Crashed { .. }) => return Ok(stopped),
-            _ => return Err(error),
-        },
+    let mut refused = None;
+    let mut tell = |_: &Case, why: &ReferenceError| {
+        refused = Some((
+            matches!(why, ReferenceError::Crashed { .. }),
+            why.to_string(),
+        ));
+    };
+    let made = match compiled {
+        Ok(compiled) => file.load(compiled, &mut tell)?,
+        Err(ReferenceError::Crashed { .. }) => return Ok(stopped),
+        Err(error) => return Err(error.into()),
+    };
+    let made = match (made, refused) {
+        (_, Some((true, _))) => return Ok(stopped),
+        (_, Some((false, why))) => return Err(why.into()),
+        (made, None) => made.ok_or("nothing was compiled")?,
     };
     let missing = made.missing(0);
     if (missing.iter().flatten()).any(|why| why.starts_with("Zig refuses")) {
@@ -204,7 +228,7 @@ fn look(
     }
     let there = made.directions(0);
     let case = subject.cases.first().ok_or("it declares no function")?;
-    let sig = sig(asked.policy, subject).ok_or("it has no place")?;
+    let sig = sig(policy, subject).ok_or("it has no place")?;
     let settings = Settings::default();
     let harness = made.harness(&settings, buffers);
     let agrees = || {

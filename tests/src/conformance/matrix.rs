@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::VectorLevel;
+use cabi_verify::build::ReferenceError;
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{Direction, Verdict, all_settings, reference_agrees};
 use cabi_verify::corpus::Block;
@@ -16,7 +17,7 @@ use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::threads::at_once;
 use clif_cabi_jit::Settings;
 
-use super::asked::{Asked, Made};
+use super::asked::{Asked, Made, ToMake, first_words};
 use super::bug_of_zig;
 use super::features::{Feature, Group};
 use crate::compiled::buffers;
@@ -113,8 +114,23 @@ type Outcomes = BTreeMap<(usize, String), Stats>;
 pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result<Matrix> {
     let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
     let (mut stats, mut n_calls) = (Outcomes::new(), 0);
-    for (index, one) in asked.iter().enumerate() {
-        n_calls += call_all(index, one, &features, expected, &mut stats)?;
+    let indexed = asked.iter().enumerate();
+    let files = indexed.flat_map(|(index, one)| {
+        let files = files(one, &features).into_iter();
+        files.map(move |file| (index, file))
+    });
+    let (of, files): (Vec<usize>, Vec<ToMake<'_>>) = files.unzip();
+    let compiled = ToMake::compile_all(&files);
+    for ((index, file), compiled) in of.into_iter().zip(files).zip(compiled) {
+        let n = file.entries.len();
+        let mut refused = |case: &Case, error: &ReferenceError| {
+            let why = first_words(error, n);
+            let stats = stats.entry((index, case.name.clone())).or_default();
+            stats.lacking = [Some(why.clone()), Some(why)];
+        };
+        if let Some(made) = file.load(compiled?, &mut refused)? {
+            n_calls += call(index, &asked[index], &made, expected, &mut stats)?;
+        }
     }
     let mut failures = Vec::new();
     let tables: Vec<Table> = groups
@@ -129,15 +145,9 @@ pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result
     })
 }
 
-/// Makes all calls with one compiler, in both directions. Returns how many were right.
-fn call_all(
-    index: usize,
-    asked: &Asked<'_>,
-    features: &[&Feature],
-    expected: &Expected,
-    stats: &mut Outcomes,
-) -> Result<usize> {
-    let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'_>>> = BTreeMap::new();
+/// What one compiler is asked, one file for each vector level and level of optimization.
+fn files<'e>(asked: &Asked<'e>, features: &[&'e Feature]) -> Vec<ToMake<'e>> {
+    let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'e>>> = BTreeMap::new();
     for feature in features {
         if let Ok(subject) = &feature.tried
             && asked.admits(&feature.block).is_ok()
@@ -148,17 +158,12 @@ fn call_all(
             }
         }
     }
-    let mut n_calls = 0;
-    for entries in by_level.into_values() {
-        let mut refused = |case: &Case, why: String| {
-            let stats = stats.entry((index, case.name.clone())).or_default();
-            stats.lacking = [Some(why.clone()), Some(why)];
-        };
-        for made in asked.build_accepted(entries, &mut refused)? {
-            n_calls += call(index, asked, &made, expected, stats)?;
-        }
-    }
-    Ok(n_calls)
+    let file = |entries: &Vec<Entry<'e>>| {
+        let levels = asked.levels().into_iter();
+        let files = levels.map(|level| ToMake::new(*asked, level, entries));
+        files.collect::<Vec<_>>()
+    };
+    by_level.values().flat_map(file).collect()
 }
 
 /// Makes the calls of one compiler at one level of optimization.

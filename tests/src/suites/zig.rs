@@ -8,20 +8,18 @@
 pub(super) mod cases;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use cabi::{Policy, Target, VectorLevel};
-use cabi_verify::build::zig::{Fact, Mode, Zig};
+use cabi_verify::build::zig::{Fact, Zig};
 use cabi_verify::build::{Capability, Reference};
 use cabi_verify::case::{Entry, Subject};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
-use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::known_bugs;
 use clif_cabi_jit::Settings;
 
 use crate::compiled::{buffers, each_in_child, in_children};
-use crate::conformance::asked::{Made, ToZig};
+use crate::conformance::asked::{Asked, Made, ToMake};
 use crate::conformance::bug_of_zig;
 use crate::conformance::bugs::subject;
 use crate::corpus::expected;
@@ -85,8 +83,8 @@ fn of_zig(expected: &Expected) -> impl Iterator<Item = &Bug> {
 
 /// Builds the sides of all that this machine can run.
 fn build_all<'a>(
-    zig: &Zig,
-    frame: &Reference,
+    zig: &'a Zig,
+    frame: &'a Reference,
     subjects: &'a [Subject],
     suite: &mut Suite,
 ) -> Result<Vec<Made<'a>>> {
@@ -104,19 +102,22 @@ fn build_all<'a>(
             Err(why) => suite.report.not_run("zig", &case.name, why),
         }
     }
-    let by_all = |entries: &Vec<Entry<'a>>| Mode::ALL.map(|mode| ToZig::new(mode, entries));
-    let files: Vec<ToZig<'_>> = levels.values().flat_map(by_all).collect();
-    let compile = |file: &ToZig<'_>| {
-        let start = Instant::now();
-        (file.compile(zig, frame), start.elapsed())
-    };
-    let compiled = in_threads(&files, at_once(), compile, |_| {});
+    let mut files = Vec::new();
+    for entries in levels.values() {
+        for one in Asked::of_zig(zig, frame) {
+            let modes = one.levels().into_iter();
+            files.extend(modes.map(|mode| ToMake::new(one, mode, entries)));
+        }
+    }
+    let compiled = ToMake::compile_all(&files);
     let mut batches = Vec::new();
-    for (file, (compiled, time)) in files.into_iter().zip(compiled) {
-        let (n, mode, level) = (file.entries.len(), file.mode, file.vectors());
-        let note = format!("{n} cases by zig {mode}, {level:?}: {time:.1?}");
+    for (file, compiled) in files.into_iter().zip(compiled) {
+        batches.extend(file.load(compiled?, &mut |_, _| {})?);
+    }
+    for batch in &batches {
+        let (n, vectors) = (batch.entries.len(), batch.entries[0].1.vectors);
+        let note = format!("{n} cases by {}, {vectors:?}", engine(batch));
         suite.report.note(note);
-        batches.push(file.load(compiled?)?);
     }
     Ok(batches)
 }

@@ -11,12 +11,12 @@ mod mutants;
 use std::collections::BTreeMap;
 
 use cabi::{Convention, FnAbi, VectorLevel, X86_64_WIN64, zig};
-use cabi_verify::build::Reference;
-use cabi_verify::build::zig::{Backend, Mode, Zig};
+use cabi_verify::build::zig::{Backend, Mode};
 use cabi_verify::case::{Case, Direction};
 use cabi_verify::check::calls::{Difference, Verdict};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::run::zig::ZigCode;
+use cabi_verify::threads::{at_once, in_threads};
 
 use crate::compiled::{each_in_child, in_children};
 use crate::suite::{Result, Suite, number};
@@ -61,6 +61,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     asked.retain(|case| suite.wants(&case.name));
     let mut of_win64 = cases::of_win64();
     of_win64.retain(|case| suite.wants(&case.name));
+    let mut batches = Vec::new();
     for setup in SETUPS {
         match has_level(&frame, setup.level) {
             Ok(()) => {
@@ -68,10 +69,23 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                     true => &of_win64,
                     false => &asked,
                 };
-                Batch::build(&zig, &frame, setup, asked, suite)?.run(suite)?;
+                batches.push((setup, setup.cases(asked, suite)));
             }
             Err(why) => suite.report.not_run(&setup.name(), "all", why),
         }
+    }
+    let compile = |(setup, cases): &(Setup, Vec<Case>)| {
+        let all: Vec<&Case> = cases.iter().collect();
+        zig.compile(&frame, setup.mode(), setup.level, &all)
+    };
+    let compiled = in_threads(&batches, at_once(), compile, |_| {});
+    for ((setup, cases), compiled) in batches.into_iter().zip(compiled) {
+        let all: Vec<&Case> = cases.iter().collect();
+        let code = ZigCode::load(compiled?, &all)?;
+        let (n, mode, version) = (cases.len(), setup.mode(), zig.version());
+        let note = format!("{}: {n} cases by zig {version} {mode}", setup.name());
+        suite.report.note(note);
+        Batch { setup, cases, code }.run(suite)?;
     }
     Ok(())
 }
@@ -85,20 +99,20 @@ impl Setup {
         let sig = case.prototype.signature().convention(self.convention);
         FnAbi::new(&sig.features(self.level), &case.target)
     }
-}
 
-impl Batch {
-    /// Has Zig compile what the convention has places for. The rest is counted by reason.
-    fn build(
-        zig: &Zig,
-        frame: &Reference,
-        setup: Setup,
-        asked: &[Case],
-        suite: &mut Suite,
-    ) -> Result<Self> {
+    fn mode(self) -> Mode {
+        Mode {
+            backend: Backend::Own,
+            fast: false,
+            traced: *self.convention == zig::AUTO_TRACED,
+        }
+    }
+
+    /// Those of `asked` that the convention has places for. The rest is counted by reason.
+    fn cases(self, asked: &[Case], suite: &mut Suite) -> Vec<Case> {
         let (mut cases, mut refused) = (Vec::new(), BTreeMap::<String, usize>::new());
         for (i, case) in asked.iter().enumerate() {
-            if let Err(why) = setup.placed(case) {
+            if let Err(why) = self.placed(case) {
                 let why = why.to_string();
                 let why = why.split_once(": ").map_or(why.as_str(), |(_, why)| why);
                 *refused.entry(why.to_owned()).or_default() += 1;
@@ -106,32 +120,19 @@ impl Batch {
             }
             let mut case = case.clone();
             case.function.name = format!("c{i}");
-            case.vectors = setup.level;
-            case.prototype.convention = Some(setup.convention);
+            case.vectors = self.level;
+            case.prototype.convention = Some(self.convention);
             cases.push(case);
         }
-        let engine = setup.name();
+        let engine = self.name();
         for (why, n) in refused {
             suite.report.note(format!("{engine}: {n} refused: {why}"));
         }
-        let mode = Mode {
-            backend: Backend::Own,
-            fast: false,
-            traced: *setup.convention == zig::AUTO_TRACED,
-        };
-        let all: Vec<&Case> = cases.iter().collect();
-        let start = std::time::Instant::now();
-        let compiled = zig.compile(frame, mode, setup.level, &all)?;
-        let code = ZigCode::load(compiled, &all)?;
-        let n = cases.len();
-        suite.report.note(format!(
-            "{engine}: {n} cases by zig {} {mode}: {:.1?}",
-            zig.version(),
-            start.elapsed()
-        ));
-        Ok(Self { setup, cases, code })
+        cases
     }
+}
 
+impl Batch {
     /// All cases in both directions, then each mutant until it is noticed.
     fn run(&self, suite: &mut Suite) -> Result<()> {
         let engine = self.setup.name();
