@@ -133,6 +133,9 @@ fn dropped_rules(plan: &mut Exhaustive, suite: &mut Suite) -> Result<()> {
     for rule in mutations::dropped(convention) {
         plan.mistake.convention = Some(rule.convention);
         n_noticed += usize::from(!execute(plan)?.failures.is_empty());
+        if n_noticed == BY_BYTES {
+            break;
+        }
     }
     let outcome = match n_noticed {
         n if n >= BY_BYTES => Ok(()),
