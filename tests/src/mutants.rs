@@ -109,42 +109,35 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "x87-not-pushed": step!(Step::Push(n) => [Step::Pop(n)]), "psABI 3.2.3, Returning: class X87 is in st0";
 };
 
-const NO_MUTATION: Mutation = Mutation {
-    stub: None,
-    func: None,
+const NONE: Mistake = Mistake {
+    convention: None,
+    mutation: Mutation {
+        stub: None,
+        func: None,
+    },
+    runner: None,
 };
 
 /// Cranelift is told another convention than System V.
 const fn convention(convention: &'static Convention) -> Mistake {
     Mistake {
         convention: Some(convention),
-        mutation: NO_MUTATION,
-        runner: None,
+        ..NONE
     }
 }
 
 /// Another stub than the one asked for.
 const fn stub(stub: fn(Stub) -> Stub) -> Mistake {
-    Mistake {
-        convention: None,
-        mutation: Mutation {
-            stub: Some(stub),
-            ..NO_MUTATION
-        },
-        runner: None,
-    }
+    let mut mistake = NONE;
+    mistake.mutation.stub = Some(stub);
+    mistake
 }
 
 /// A function changed before it is compiled.
 const fn function(func: fn(&mut ir::Function)) -> Mistake {
-    Mistake {
-        convention: None,
-        mutation: Mutation {
-            func: Some(func),
-            ..NO_MUTATION
-        },
-        runner: None,
-    }
+    let mut mistake = NONE;
+    mistake.mutation.func = Some(func);
+    mistake
 }
 
 /// A convention whose classifier's groups are changed.

@@ -30,18 +30,6 @@ pub struct Feature {
     pub tried: Result<Subject, String>,
 }
 
-/// The blocks of each group with its title, in the order of the page.
-///
-/// # Errors
-/// A file that is not in the format.
-pub fn blocks() -> Result<Vec<(String, Vec<Block>)>, String> {
-    let files = read_folder(&folder().join("conformance")).map_err(|error| error.to_string())?;
-    Ok(files
-        .into_iter()
-        .map(|file| (title(&file), file.blocks))
-        .collect())
-}
-
 /// `3-bit-fields.abi` is about `Bit fields`.
 fn title(file: &CorpusFile) -> String {
     let stem = file.path.file_stem().unwrap_or_default().to_string_lossy();
@@ -61,11 +49,12 @@ pub fn read() -> Result<Vec<Group>, String> {
     read_for(Target::X86_64_LINUX.name())
 }
 
-/// Reads all types as the target `triple` has them.
+/// Reads all types as the target `triple` has them, in the order of the page.
 ///
 /// # Errors
 /// A file that is not in the format.
 pub fn read_for(triple: &str) -> Result<Vec<Group>, String> {
+    let files = read_folder(&folder().join("conformance")).map_err(|error| error.to_string())?;
     let feature = |mut block: Block| {
         triple.clone_into(&mut block.target);
         Feature {
@@ -73,11 +62,11 @@ pub fn read_for(triple: &str) -> Result<Vec<Group>, String> {
             block,
         }
     };
-    let group = |(title, blocks): (String, Vec<Block>)| Group {
-        title,
-        features: blocks.into_iter().map(feature).collect(),
+    let group = |file: CorpusFile| Group {
+        title: title(&file),
+        features: file.blocks.into_iter().map(feature).collect(),
     };
-    Ok(blocks()?.into_iter().map(group).collect())
+    Ok(files.into_iter().map(group).collect())
 }
 
 /// What the positions are called.

@@ -12,7 +12,8 @@ use clif_cabi::cranelift_codegen::ir::Function;
 use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::{CallInterface, Closures, Code, Engine, Invoker, Invokers};
 
-use super::program::{BUFFER, Loop, Program, settings};
+use super::program::{Loop, Program, settings};
+use super::text::BUFFER;
 use super::{Repeat, label, titled};
 use crate::measured::{Measured, measured, offsets};
 use crate::shims;
@@ -114,15 +115,31 @@ pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<(
                 }
             }
         }
+        let config = engine.isa().frontend_config();
+        let sig = &measured.sig;
+        let lowered = shims::shim(&mut engine, &lower, config, sig)?;
+        let by_hand = measured.hand.as_ref();
+        let by_hand = by_hand.map(|hand| hand.function(config)).transpose()?;
+        let entry = match measured.n_named() {
+            None => Some(shims::entry(
+                &mut engine,
+                &lower,
+                config,
+                sig,
+                program.given()?,
+            )?),
+            // Of a variadic function there is none: its arguments are read by `va_arg`.
+            Some(_) => None,
+        };
         let mut ways = Ways {
             programs: &programs,
             measured,
             closures: &closures,
-            invoker: invokers.get(&measured.sig)?,
-            interface: CallInterface::new(&mut invokers, &measured.sig)?,
-            lowered: lowered(&mut engine, &lower, measured)?,
-            by_hand: by_hand(&mut engine, measured)?,
-            entry: entry(&mut engine, &lower, measured, program.given()?)?,
+            invoker: invokers.get(sig)?,
+            interface: CallInterface::new(&mut invokers, sig)?,
+            lowered: code(&mut engine, lowered)?,
+            by_hand: by_hand.map(|own| code(&mut engine, own)).transpose()?,
+            entry: entry.map(|own| code(&mut engine, own)).transpose()?,
             sent: Buffer::of_arguments(measured)?,
             returned: Buffer::new(),
         };
@@ -134,35 +151,6 @@ pub fn each_call(measure: &mut dyn FnMut(&Measured, Way, Repeat<'_>) -> Result<(
         }
     }
     Ok(())
-}
-
-fn lowered(engine: &mut Engine, lower: &Lowering, measured: &Measured) -> Result<Code> {
-    let config = engine.isa().frontend_config();
-    let func = shims::shim(engine, lower, config, &measured.sig)?;
-    code(engine, func)
-}
-
-fn by_hand(engine: &mut Engine, measured: &Measured) -> Result<Option<Code>> {
-    let Some(hand) = &measured.hand else {
-        return Ok(None);
-    };
-    let func = hand.function(engine.isa().frontend_config())?;
-    code(engine, func).map(Some)
-}
-
-/// Of a variadic function there is none: its arguments are read by `va_arg`.
-fn entry(
-    engine: &mut Engine,
-    lower: &Lowering,
-    measured: &Measured,
-    given: *const u8,
-) -> Result<Option<Code>> {
-    if measured.n_named().is_some() {
-        return Ok(None);
-    }
-    let config = engine.isa().frontend_config();
-    let func = shims::entry(engine, lower, config, &measured.sig, given)?;
-    code(engine, func).map(Some)
 }
 
 fn code(engine: &mut Engine, func: Function) -> Result<Code> {

@@ -12,9 +12,6 @@ use super::text;
 use crate::measured::Measured;
 use crate::suite::Result;
 
-/// Bytes of the buffers that arguments and results are in.
-pub(super) const BUFFER: usize = 4096;
-
 /// The C of all signatures, loaded. Buffers of it are used by one call at a time.
 #[derive(Debug)]
 pub struct Program {

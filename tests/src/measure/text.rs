@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use cabi::{DataModel, Kind, Record, Scalar, Type};
 use cabi_header::Emitter;
 
-use super::program::BUFFER;
 use crate::measured::{Measured, offsets};
 use crate::shims::first_like_result;
 use crate::suite::Result;
+
+/// Bytes of the buffers that arguments and results are in.
+pub(super) const BUFFER: usize = 4096;
 
 /// What all signatures share: the loops. Each makes a call, zeroes the counts of callgrind, if that runs the program, and after `n` more calls has it
 /// write a file with its `name`. `ffi_call` exchanges its stack, after which callgrind no longer knows what called what: so no counts by function.
