@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{header_with, missing, needs_libclang, read_with};
+use crate::support::{missing, read_with};
 use cabi::{Language, Type};
 use cabi_header::{Header, Options, Prototype, Reason};
 
@@ -14,59 +14,6 @@ fn function<'h>(header: &'h Header, name: &str) -> &'h Prototype {
     header
         .prototype(name)
         .unwrap_or_else(|| panic!("{name}: {:?}", header.reason(name)))
-}
-
-#[test]
-fn free_functions() {
-    let text = "
-        extern \"C\" { int c(int); struct pair { long a; double b; }; pair swap(pair); }
-        extern \"C\" double one(double);
-        namespace space { namespace inner { int deep(const char *name = nullptr); } inline namespace v1 { void versioned(); } }
-        int overloaded(int); int overloaded(double &) noexcept; int overloaded(double &&);
-        [[noreturn]] void fail(bool, wchar_t, char16_t, char32_t, decltype(nullptr));
-        namespace space { using alias = long; typedef alias name; } enum class color : unsigned char { red }; color paint(color);
-        long labelled() asm(\"label\");";
-    let Some(header) = cxx(text) else { return };
-    assert!(header.skipped.is_empty(), "{:?}", header.skipped);
-    let symbols: Vec<_> = header
-        .prototypes
-        .iter()
-        .map(|f| (f.name.as_str(), f.symbol.as_str()))
-        .collect();
-    let expected = [
-        ("c", "c"),
-        ("swap", "swap"),
-        ("one", "one"),
-        ("space::inner::deep", "_ZN5space5inner4deepEPKc"),
-        ("space::v1::versioned", "_ZN5space2v19versionedEv"),
-        ("overloaded", "_Z10overloadedi"),
-        ("overloaded", "_Z10overloadedRd"),
-        ("overloaded", "_Z10overloadedOd"),
-        ("fail", "_Z4failbwDsDiDn"),
-        ("paint", "_Z5paint5color"),
-        ("labelled", "label"),
-    ];
-    assert_eq!(symbols, expected);
-    let types: Vec<_> = function(&header, "fail")
-        .params
-        .iter()
-        .map(|(_, ty)| ty.clone())
-        .collect();
-    let expected = [Type::BOOL, Type::I32, Type::U16, Type::U32, Type::PTR];
-    assert_eq!(types, expected);
-    assert_eq!(header.ty("space::alias"), Some(&Type::I64));
-    assert_eq!(header.ty("space::name"), Some(&Type::I64));
-    assert!(function(&header, "fail").noreturn);
-    assert!(!function(&header, "space::v1::versioned").unprototyped);
-    assert_eq!(header.prototypes[6].params[0].1, Type::PTR);
-    assert_eq!(
-        header
-            .constant("red")
-            .or(header.constant("color::red"))
-            .unwrap()
-            .ty,
-        Type::U8
-    );
 }
 
 /// One line per class: how it is passed, by value or by invisible reference, its name, and its text. A compiler is asked the same below.
@@ -181,80 +128,6 @@ fn compilers_agree_about_references() {
         }
         std::fs::remove_dir_all(&dir).unwrap();
     }
-}
-
-/// Microsoft's C++ returns even trivial classes by reference if they have a constructor: no guess.
-#[test]
-fn classes_of_microsoft_are_refused() {
-    needs_libclang!();
-    let text = "struct Plain { long a; }; void take(Plain); int number(int);";
-    let options = Options::new()
-        .name("header.hpp")
-        .arg("--target=x86_64-pc-windows-msvc");
-    let header = header_with(text, &options);
-    assert_eq!(
-        header.reason("take").unwrap().to_string(),
-        "parameter 1: Plain: whether this class is trivial for calls cannot be asked"
-    );
-    assert_eq!(function(&header, "number").symbol, "?number@@YAHH@Z");
-}
-
-#[test]
-fn results_by_reference_are_known_for_x86_64_only() {
-    needs_libclang!();
-    let text = "struct Owner { ~Owner(); }; Owner make(int); void take(Owner);";
-    let options = Options::new()
-        .name("header.hpp")
-        .arg("--target=aarch64-linux-gnu");
-    let header = header_with(text, &options);
-    assert_eq!(
-        header.reason("make").unwrap().to_string(),
-        "result: Owner: a result by invisible reference is known for x86-64 only"
-    );
-    assert_eq!(function(&header, "take").by_reference, [0]);
-}
-
-#[test]
-fn left_out() {
-    let text = "
-        struct S { int method(); S(); virtual ~S(); int x; };
-        template <class T> T twice(T); template <class T> struct Box { T x; }; Box<int> boxed(Box<int>); extern char size[sizeof(Box<char>)]; void filled(Box<char>);
-        static int internal(int); namespace { int hidden(int); } inline int inlined() { return 1; } constexpr int folded() { return 1; }
-        int member(int S::*); struct Gone; void gone(Gone);
-        struct Tail { int a; char b; Tail(); }; struct Reuse : Tail { char c; }; void reuse(Reuse);
-        struct Ref { int &r; }; void ref(Ref);";
-    let Some(header) = cxx(text) else { return };
-    let why = |name: &str| {
-        let reason = header.reason(name).unwrap_or_else(|| panic!("{name}"));
-        reason.to_string()
-    };
-    for (name, expected) in [
-        ("method", "a member function of C++ is not supported"),
-        ("S", "a member function of C++ is not supported"),
-        ("twice", "a function template of C++ is not supported"),
-        ("Box", "a class template of C++ is not supported"),
-        ("internal", "a static function has no symbol"),
-        ("inlined", "an inline function has no symbol of its own"),
-        ("folded", "an inline function has no symbol of its own"),
-        (
-            "member",
-            "parameter 1: a pointer to a member of C++ is not supported",
-        ),
-        ("gone", "parameter 1: Gone is incomplete here"),
-        (
-            "boxed",
-            "parameter 1: a class template that is not instantiated of C++ is not supported",
-        ),
-        (
-            "reuse",
-            "parameter 1: Reuse: clang's offset of c in bits is 40, ours 64",
-        ),
-    ] {
-        assert_eq!(why(name), expected, "{name}");
-    }
-    assert!(header.prototype("hidden").is_none());
-    assert_eq!(function(&header, "filled").params[0].1.size(), 1);
-    assert_eq!(function(&header, "ref").params[0].1.size(), 8);
 }
 
 #[test]

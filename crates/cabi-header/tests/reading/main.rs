@@ -6,17 +6,14 @@
     reason = "a test that cannot go on fails"
 )]
 
-mod compilers;
 mod constants;
 mod cxx;
-mod errors;
 mod headers;
 mod packs;
 mod parser_fuzz;
-mod read;
-mod records;
 #[path = "../support/mod.rs"]
 mod support;
+mod tables;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod targets;
 mod to_c;

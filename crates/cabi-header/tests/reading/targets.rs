@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::{Compiler, header_with, left_out, needs_libclang};
+use crate::support::{Compiler, header_with, needs_libclang};
 use cabi::{RecordRules, VectorLevel};
 use cabi_header::Options;
 
@@ -96,55 +96,6 @@ fn wide_vectors_are_passed_as_each_compiler_passes_them() {
         // Controls: most are known, and those that clang splits are among those asked about.
         assert!(n_known > 40, "{n_known}");
         assert_eq!(n_refused > 0, compiler == Compiler::Clang, "{n_refused}");
-    }
-}
-
-#[test]
-fn what_gcc_and_clang_pass_differently_is_left_out_unless_one_is_named() {
-    needs_libclang!();
-    let text = "typedef float v __attribute__((vector_size(32))); __attribute__((target(\"avx\"))) void f(v);";
-    let options = Options::new().arg("--target=x86_64-linux-gnu");
-    let reason = |options: &Options| {
-        header_with(text, options)
-            .reason("f")
-            .map(ToString::to_string)
-    };
-    let said = "the attribute target(\"avx\"), for which gcc and clang pass wide vectors differently, is not supported";
-    assert_eq!(reason(&options).as_deref(), Some(said));
-    assert_eq!(reason(&options.arg("-mavx")), None);
-}
-
-#[test]
-fn functions_without_the_registers_of_the_convention_are_left_out() {
-    needs_libclang!();
-    let v = "typedef float v __attribute__((vector_size(32)));\n";
-    for (text, why) in left_out("targets") {
-        let found = read(&format!("{v}{text}\n"), "", RecordRules::Gcc);
-        let said = found.as_ref().unwrap_err();
-        assert!(said.starts_with(why), "{text}: {said}");
-    }
-    // Controls: what leaves the registers where they are.
-    for text in [
-        "__attribute__((target(\"no-x87\"))) int f(int);",
-        "__attribute__((target(\"sse4.2\"))) float f(float);",
-        "__attribute__((target(\"avx,fpmath=387\"))) void g(v); float f(float);",
-        "[[gnu::target(\"avx,fpmath=387\")]] void g(v); float f(float);",
-        "#pragma GCC target(\"sse4.2\")\nfloat f(float);",
-        "#pragma GCC target(\"no-sse\")\nint f(int, long double);",
-        "float f(float); __attribute__((target(\"sse4.2\"))) float f(float);",
-    ] {
-        let found = read(&format!("{v}{text}"), "", RecordRules::Gcc);
-        assert!(found.is_ok(), "{text}: {found:?}");
-    }
-    // A later declaration says it too.
-    for text in [
-        "void f(v); __attribute__((target(\"avx\"))) void f(v);",
-        "__attribute__((target(\"avx\"))) void f(v); void f(v);",
-    ] {
-        assert_eq!(
-            read(&format!("{v}{text}"), "", RecordRules::Gcc),
-            Ok(VectorLevel::Avx)
-        );
     }
 }
 

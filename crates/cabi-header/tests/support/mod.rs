@@ -51,34 +51,6 @@ pub fn header_with(text: &str, options: &Options) -> Header {
     read_with(text, options).expect("libclang is here")
 }
 
-/// Why `name` is left out of `text`.
-pub fn reason(text: &str, name: &str) -> String {
-    let header = header_of(text);
-    let reason = header
-        .reason(name)
-        .unwrap_or_else(|| panic!("{name} is not left out: {header:?}"));
-    let is_there = header.prototype(name).is_some() || header.ty(name).is_some();
-    assert!(!is_there, "{name} is there all the same");
-    reason.to_string()
-}
-
-/// The declarations in a section of `left_out.txt`, each with its reason.
-pub fn left_out(section: &str) -> Vec<(&'static str, &'static str)> {
-    let (_, rest) = include_str!("../left_out.txt")
-        .split_once(&format!("\n== {section}\n"))
-        .unwrap();
-    let rest = rest.split("\n\n").next().unwrap_or(rest);
-    let mut found = Vec::new();
-    let mut rest = rest;
-    while let Some((text, more)) = rest.split_once("\n> ") {
-        let (why, more) = more.split_once('\n').unwrap_or((more, ""));
-        found.push((text, why));
-        rest = more;
-    }
-    assert!(found.len() >= 6, "{section}");
-    found
-}
-
 /// Prints once what cannot run; fails where oracles are required.
 pub fn missing(what: &str) {
     static SAID: std::sync::Once = std::sync::Once::new();

@@ -1,0 +1,334 @@
+//! What is read of C and C++, and what is left out and why: the cases of `tests/tables`, a text each with what is read of it.
+//!
+//! ```text
+//! # a comment
+//! void f(char *to);                  the text, up to the first of the lines below
+//! % --target=aarch64-linux-gnu       how it is read from here on: arguments for clang, name=header.hpp, records=gcc, or alone (nothing is declared after
+//!                                    it); by default for x86-64 Linux
+//! = f: void (void *to)               what is read of a name, or why it is left out: `described` below has the words
+//! ```
+//!
+//! What is left out has to be named. `CABI_BLESS=1` rewrites what stands after the names, and nothing else.
+
+use std::path::Path;
+
+use cabi::{RecordRules, Type, VectorLevel};
+use cabi_header::{DeclaredKind, Header, HeaderError, Options, Prototype, Written};
+
+use crate::support::needs_libclang;
+
+macro_rules! tables {
+    ($($name:ident $lines:literal)*) => { $(
+        #[test]
+        fn $name() {
+            needs_libclang!();
+            check(stringify!($name), $lines);
+        }
+    )* };
+}
+
+// Each table with the number of its lines that say what is read.
+tables! { compilers 33 constants 45 cxx 35 errors 108 errors_of_headers 11 functions 68 records 30 targets 31 types 39 }
+
+fn check(name: &str, n_lines: usize) {
+    let path = format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(&path).unwrap();
+    let read = rewritten(&table);
+    if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
+        return std::fs::write(Path::new(&path), read).unwrap();
+    }
+    let changed = table
+        .lines()
+        .zip(read.lines())
+        .find(|(old, new)| old != new);
+    assert!(
+        table == read,
+        "{name}.txt (CABI_BLESS=1 rewrites it): {changed:#?}"
+    );
+    let said = table.lines().filter(|line| line.starts_with("= "));
+    assert_eq!(said.count(), n_lines, "{name}.txt");
+}
+
+/// A declaration after each text that is not read alone: it is there whatever is left out before it.
+const REST: &str = "\nint cabi_rest(int);\n";
+
+/// `table` with what is read today after each name.
+fn rewritten(table: &str) -> String {
+    table.split_inclusive("\n\n").map(case).collect()
+}
+
+fn case(case: &str) -> String {
+    let mut written = String::new();
+    let (mut text, mut named) = (String::new(), Vec::new());
+    let mut read = None;
+    for line in case.lines() {
+        let what = line
+            .strip_prefix("= ")
+            .and_then(|line| line.split_once(": "));
+        if let Some((what, _)) = what {
+            let read = read.get_or_insert_with(|| parse(&text, ""));
+            named.push(what);
+            written += &format!("= {what}: {}\n", found(read, what));
+            continue;
+        }
+        if let Some(args) = line.strip_prefix("% ") {
+            written += &left_out(read.as_ref(), &mut named);
+            read = Some(parse(&text, args));
+        } else if !line.starts_with("# ") {
+            text += &format!("{line}\n");
+        }
+        written += &format!("{line}\n");
+    }
+    // The empty line that ends the case.
+    let end = written.strip_suffix("\n\n").map_or("", |_| "\n");
+    let left_out = left_out(read.as_ref(), &mut named);
+    written.trim_end_matches('\n').to_owned() + "\n" + &left_out + end
+}
+
+type Read = Result<Header, HeaderError>;
+
+fn parse(text: &str, args: &str) -> Read {
+    let mut options = Options::new();
+    let (mut has_target, mut rest) = (false, REST);
+    for arg in args.split(' ').filter(|arg| !arg.is_empty()) {
+        options = match arg.split_once('=') {
+            Some(("name", name)) => options.name(name),
+            Some(("records", "gcc")) => options.records(RecordRules::Gcc),
+            Some(("records", "clang")) => options.records(RecordRules::Clang),
+            None if arg == "alone" => {
+                rest = "";
+                options
+            }
+            _ => options.arg(arg),
+        };
+        has_target |= arg.starts_with("--target");
+    }
+    if !has_target {
+        options = options.arg("--target=x86_64-linux-gnu");
+    }
+    cabi_header::parse(&format!("{text}{rest}"), &options)
+}
+
+/// Lines for what is left out and was not `named`, and for the declaration that is there in any case.
+fn left_out(read: Option<&Read>, named: &mut Vec<&str>) -> String {
+    let Some(Ok(header)) = read else {
+        return String::new();
+    };
+    let is_it = |known: &str, name: &str| known == name || known.ends_with(&format!(" {name}"));
+    let is_new = |name: &&str| !named.iter().any(|known| is_it(known, name));
+    let skipped = header.skipped.iter().map(|skipped| skipped.name.as_str());
+    let rest = header
+        .prototype("cabi_rest")
+        .is_none()
+        .then_some("cabi_rest");
+    let lines = skipped
+        .filter(is_new)
+        .chain(rest)
+        .map(|name| format!("= {name}: {}\n", described(header, name)));
+    let lines = lines.collect();
+    named.clear();
+    lines
+}
+
+fn found(read: &Read, what: &str) -> String {
+    match read {
+        Err(error) => error.to_string().replace('\n', " / "),
+        Ok(header) => described(header, what),
+    }
+}
+
+/// What is known of a name, or of it as the word before it says.
+fn described(header: &Header, what: &str) -> String {
+    let none = || "nothing".to_owned();
+    let types = [&header.typedefs, &header.records, &header.enums];
+    let named = |name: &str| types.into_iter().flatten().find(|named| named.name == name);
+    let names = |all: &mut dyn Iterator<Item = &String>| {
+        let all: Vec<&str> = all.map(String::as_str).collect();
+        all.join(", ")
+    };
+    match what.split_once(' ').unwrap_or((what, "")) {
+        ("target", "") => header.target.clone(),
+        ("records", "") => names(&mut header.records.iter().map(|named| &named.name)),
+        ("incomplete", "") => header.incomplete.join(", "),
+        ("functions", "") => names(&mut header.prototypes.iter().map(|f| &f.name)),
+        ("constants", "") => names(&mut header.constants.iter().map(|constant| &constant.name)),
+        ("key", name) => header
+            .reason(name)
+            .map_or_else(none, |reason| reason.key().to_owned()),
+        ("location", name) => named(name).map_or_else(none, |named| named.location.to_string()),
+        ("written", name) => match (header.prototype(name), named(name)) {
+            (Some(f), _) => format!("{} ({})", written(&f.written_ret), list(&f.written_params)),
+            (_, Some(named)) => format!("{} {{{}}}", written(&named.written), list(&named.members)),
+            _ => none(),
+        },
+        ("declared", name) => {
+            let declared = header
+                .declared
+                .iter()
+                .find(|declared| declared.name == name);
+            declared.map_or_else(none, |declared| {
+                match (&declared.kind, header.function(declared)) {
+                    (DeclaredKind::Other(ty), _) => format!("{ty}, no function type"),
+                    (_, Ok(f)) => prototype(f),
+                    (_, Err(reason)) => format!("left out: {reason}"),
+                }
+            })
+        }
+        _ => {
+            let mut all: Vec<String> = header.overloads(what).map(prototype).collect();
+            all.extend(named(what).map(|named| layout(&named.ty)));
+            all.extend(header.constant(what).map(|constant| {
+                let of = match constant.enumeration.as_str() {
+                    "" => String::new(),
+                    of => format!(" of {of}"),
+                };
+                format!("{} {}{of}", constant.ty, constant.value)
+            }));
+            all.extend(
+                header
+                    .reason(what)
+                    .map(|reason| format!("left out: {reason}")),
+            );
+            if all.is_empty() {
+                none()
+            } else {
+                all.join("; ")
+            }
+        }
+    }
+}
+
+/// `ret (params)`, and what else is said of the function.
+fn prototype(f: &Prototype) -> String {
+    let params = f.params.iter().map(|(name, ty)| match name {
+        Some(name) => format!("{ty} {name}"),
+        None => ty.to_string(),
+    });
+    let params: Vec<String> = params.chain(f.variadic.then(|| "...".to_owned())).collect();
+    let mut text = format!("{} ({})", f.ret, params.join(", "));
+    let mut say = |is: bool, what: &str| {
+        if is {
+            text += &format!(", {what}")
+        }
+    };
+    say(f.unprototyped, "unprototyped");
+    say(f.noreturn, "noreturn");
+    say(f.symbol != f.name, &format!("symbol {}", f.symbol));
+    say(
+        !f.target_features.is_empty(),
+        &format!("target {}", f.target_features),
+    );
+    say(
+        f.vectors != VectorLevel::Baseline,
+        &format!("{:?}", f.vectors),
+    );
+    say(
+        f.convention.is_some(),
+        f.convention.map_or("", |convention| convention.name),
+    );
+    say(
+        !f.by_reference.is_empty(),
+        &format!("by reference {:?}", f.by_reference),
+    );
+    say(f.returns_by_reference, "returns by reference");
+    text
+}
+
+/// Size and alignment; of a record its attributes, and each member with its type, its first bit and its attributes.
+fn layout(ty: &Type) -> String {
+    let words = |packed: bool, pack: Option<u32>, align: Option<u32>| {
+        let packed = packed.then(|| " packed".to_owned());
+        let pack = pack.map(|pack| format!(" pack {pack}"));
+        let align = align.map(|align| format!(" aligned {align}"));
+        packed
+            .into_iter()
+            .chain(pack)
+            .chain(align)
+            .collect::<String>()
+    };
+    let Some(record) = ty.as_record() else {
+        return format!("{ty}, {} {}", ty.size(), ty.align());
+    };
+    let fields = record.fields().iter().map(|field| {
+        let width = field
+            .bit_field()
+            .map_or_else(String::new, |bits| format!(":{}", bits.width));
+        let words = words(field.is_packed(), None, field.asked_align());
+        format!(
+            "{} {}{width}@{}{words}",
+            field.ty(),
+            field.name().unwrap_or(""),
+            field.offset_bits()
+        )
+    });
+    let fields: Vec<String> = fields.collect();
+    let of = record.attributes();
+    let words = words(of.packed, of.pack, of.align);
+    let transparent = if record.is_transparent() {
+        " transparent"
+    } else {
+        ""
+    };
+    format!(
+        "{} {}{words}{transparent} {{{}}}",
+        ty.size(),
+        ty.align(),
+        fields.join(", ")
+    )
+}
+
+fn list(all: &[Written]) -> String {
+    all.iter().map(written).collect::<Vec<_>>().join(", ")
+}
+
+/// A type as it was written; in quotes what is only known as clang spells it.
+fn written(ty: &Written) -> String {
+    match ty {
+        Written::Named(name) => name.clone(),
+        Written::Pointer(to) => format!("*{}", written(to)),
+        Written::Array(of, len) => format!("[{len:?}]{}", written(of)),
+        Written::Function {
+            params,
+            ret,
+            variadic,
+        } => {
+            let more = if *variadic { ", ..." } else { "" };
+            format!("fn({}{more}) {}", list(params), written(ret))
+        }
+        Written::Type(ty) => format!("{ty}/{}", ty.align()),
+        Written::Other(text) => format!("\"{text}\""),
+        known => format!("{known:?}"),
+    }
+}
+
+/// Controls: another type, a name that is not left out, one that is and is not named, a text of which the rest is gone.
+#[test]
+fn what_is_wrong_is_noticed() {
+    needs_libclang!();
+    for (right, wrong) in [
+        (
+            "int f(int x);\n= f: int (int x)\n",
+            "int f(int x);\n= f: int (unsigned int x)\n",
+        ),
+        (
+            "struct s { int x : 3; };\n= struct s: 4 4 {int x:3@0}\n",
+            "struct s { int x : 4; };\n= struct s: 4 4 {int x:3@0}\n",
+        ),
+        (
+            "int f(int);\n= f: int (int)\n",
+            "int f(int);\n= f: left out: a static function has no symbol\n",
+        ),
+        (
+            "static int f(int);\n= f: left out: a static function has no symbol\n",
+            "static int f(int);\n= g: nothing\n",
+        ),
+        ("#define A 1\n= A: int 1\n", "#define A 1\n= A: int 2\n"),
+        (
+            "int f(int); }\n= error: header.h:1:13: extraneous closing brace ('}')\n",
+            "int f(int);\n= error: header.h\n",
+        ),
+    ] {
+        assert_eq!(rewritten(right), right);
+        assert_ne!(rewritten(wrong), wrong);
+    }
+}
