@@ -5,7 +5,7 @@ use std::fmt;
 use cabi::Convention;
 use cabi::convention::{CalleePops, Features, FloatLevel, Frame, Lists, Rule, VaList};
 
-use super::tablegen::TableGen;
+use super::tablegen;
 
 /// The lists of a convention, for each choice of features, in the manner of LLVM's TableGen files; then its frame.
 pub(super) struct Tables(pub(super) &'static Convention);
@@ -17,7 +17,9 @@ impl fmt::Display for Tables {
             list(f, "CC", &when, lists.args)?;
             list(f, "RetCC", &when, lists.results)?;
         }
-        write_frame(f, &self.0.frame)
+        f.write_str("\n")?;
+        let mut notes = notes(&self.0.frame).into_iter();
+        notes.try_for_each(|note| writeln!(f, "// {note}"))
     }
 }
 
@@ -59,12 +61,13 @@ fn list(f: &mut fmt::Formatter<'_>, name: &str, when: &str, rules: &[Rule]) -> f
     writeln!(f, "\n{when}def {name} : CallingConv<[")?;
     for (i, rule) in rules.iter().enumerate() {
         let comma = if i + 1 == rules.len() { "" } else { "," };
-        writeln!(f, "  {}{comma}", TableGen(rule, 0))?;
+        writeln!(f, "  {}{comma}", tablegen::text(rule, 0))?;
     }
     f.write_str("]>;\n")
 }
 
-fn write_frame(f: &mut fmt::Formatter<'_>, frame: &Frame) -> fmt::Result {
+/// What is said of the stack and of registers with a purpose of their own.
+fn notes(frame: &Frame) -> Vec<String> {
     let Frame {
         shadow_space,
         stack_align,
@@ -72,52 +75,45 @@ fn write_frame(f: &mut fmt::Formatter<'_>, frame: &Frame) -> fmt::Result {
         ..
     } = frame;
     let order = if frame.big_endian { ", big-endian" } else { "" };
-    writeln!(
-        f,
-        "\n// stack: aligned to {stack_align} at calls, slots of {slot}, shadow space {shadow_space} bytes{order}"
-    )?;
-    match frame.callee_pops {
-        CalleePops::Nothing => {}
-        CalleePops::SretPointer => f.write_str("// a callee pops the hidden result pointer\n")?,
-        CalleePops::Everything => f.write_str("// a callee pops its arguments\n")?,
-    }
+    let mut notes = vec![format!(
+        "stack: aligned to {stack_align} at calls, slots of {slot}, shadow space {shadow_space} bytes{order}"
+    )];
+    notes.extend(match frame.callee_pops {
+        CalleePops::Nothing => None,
+        CalleePops::SretPointer => Some("a callee pops the hidden result pointer".to_owned()),
+        CalleePops::Everything => Some("a callee pops its arguments".to_owned()),
+    });
     let saved: Vec<String> = frame.callee_saved.iter().map(ToString::to_string).collect();
     if !saved.is_empty() {
-        writeln!(f, "// callee-saved: {}", saved.join(" "))?;
+        notes.push(format!("callee-saved: {}", saved.join(" ")));
     }
-    if let Some(reg) = frame.context {
-        writeln!(f, "// a context is in {reg}, and stays there across calls")?;
-    }
-    if let Some(reg) = frame.sret_returned_in {
-        writeln!(f, "// a hidden result pointer is returned in {reg}")?;
-    }
-    if let Some(most) = frame.vector_align {
-        writeln!(
-            f,
-            "// the stack is also aligned to the widest vector register that a function assumes, up to {most}; the area is rounded up to its alignment"
-        )?;
-    }
-    if let Some(reg) = frame.carried {
-        writeln!(
-            f,
-            "// {reg} holds an address of the language's at every call, and is returned as it is"
-        )?;
-    }
-    if let Some(reg) = frame.variadic_count {
-        writeln!(f, "// variadic calls count their vector registers in {reg}")?;
-    }
-    match frame.va_list {
-        VaList::Pointer => f.write_str("// va_list: a pointer\n"),
-        VaList::Structure(tag, members) => {
-            writeln!(f, "// va_list: struct {tag} of {} members", members.len())
-        }
-        VaList::Array(tag, members) => {
-            writeln!(
-                f,
-                "// va_list: struct {tag}[1] of {} members",
-                members.len()
-            )
-        }
-        _ => Ok(()),
-    }
+    let context = |reg| format!("a context is in {reg}, and stays there across calls");
+    notes.extend(frame.context.map(context));
+    let sret = |reg| format!("a hidden result pointer is returned in {reg}");
+    notes.extend(frame.sret_returned_in.map(sret));
+    let align = |most| {
+        format!(
+            "the stack is also aligned to the widest vector register that a function assumes, up to {most}; the area is rounded up to its alignment"
+        )
+    };
+    notes.extend(frame.vector_align.map(align));
+    let carried = |reg| {
+        format!("{reg} holds an address of the language's at every call, and is returned as it is")
+    };
+    notes.extend(frame.carried.map(carried));
+    let count = |reg| format!("variadic calls count their vector registers in {reg}");
+    notes.extend(frame.variadic_count.map(count));
+    notes.extend(match frame.va_list {
+        VaList::Pointer => Some("va_list: a pointer".to_owned()),
+        VaList::Structure(tag, members) => Some(format!(
+            "va_list: struct {tag} of {} members",
+            members.len()
+        )),
+        VaList::Array(tag, members) => Some(format!(
+            "va_list: struct {tag}[1] of {} members",
+            members.len()
+        )),
+        _ => None,
+    });
+    notes
 }
