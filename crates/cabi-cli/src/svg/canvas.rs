@@ -8,7 +8,7 @@ use cabi_verify::report::escape;
 pub(crate) const WIDTH: u64 = 760;
 /// Where everything starts.
 pub(crate) const LEFT: u64 = 24;
-/// Of one monospaced character of [`Font::Normal`], generously.
+/// Of one monospaced character, generously.
 const CHAR: u64 = 7;
 /// How many characters of the title fit on a line.
 const TITLE_CHARS: usize = 82;
@@ -44,16 +44,10 @@ pub(crate) enum Fill {
     Hatched,
 }
 
-/// What text is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Font {
-    /// On the card.
-    Label,
-    /// On the card, less important.
-    Muted,
-    /// Small text on the card, less important.
-    Small,
-}
+/// Classes of text on the card: as important as it is, less important, and small.
+pub(crate) const LABEL: &str = "label";
+pub(crate) const MUTED: &str = "muted";
+pub(crate) const SMALL: &str = "small";
 
 /// A rectangle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,10 +80,7 @@ impl Canvas {
         let mut x = LEFT;
         for line in wrap(text, TITLE_CHARS) {
             self.y += 14;
-            let (y, line) = (self.y, escape(&line));
-            self.push(&format!(
-                "<text x=\"{x}\" y=\"{y}\" class=\"title\">{line}</text>"
-            ));
+            self.text(x, self.y, "title", &line);
             self.y += 4;
             x = LEFT + 32;
         }
@@ -98,7 +89,7 @@ impl Canvas {
     /// A line of less importance.
     pub(crate) fn remark(&mut self, text: &str) {
         self.y += 14;
-        self.text(LEFT, self.y, Font::Muted, text);
+        self.text(LEFT, self.y, MUTED, text);
         self.y += 8;
     }
 
@@ -108,41 +99,41 @@ impl Canvas {
         let (y, right) = (self.y, WIDTH - LEFT);
         self.push(&format!("<path d=\"M{LEFT} {y}H{right}\" class=\"rule\"/>"));
         self.y += 18;
-        self.text(LEFT, self.y, Font::Muted, name);
+        self.text(LEFT, self.y, MUTED, name);
         self.y += 6;
     }
 
-    pub(crate) fn text(&mut self, x: u64, y: u64, font: Font, text: &str) {
-        let class = match font {
-            Font::Label => "label",
-            Font::Muted => "muted",
-            Font::Small => "small",
-        };
+    pub(crate) fn text(&mut self, x: u64, y: u64, class: &str, text: &str) {
+        self.words(x, y, &format!("class=\"{class}\""), text);
+    }
+
+    fn words(&mut self, x: u64, y: u64, how: &str, text: &str) {
         let text = escape(text);
-        self.push(&format!(
-            "<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{text}</text>"
-        ));
+        self.push(&format!("<text x=\"{x}\" y=\"{y}\" {how}>{text}</text>"));
     }
 
     pub(crate) fn fill(&mut self, area: Area, fill: Fill) {
-        let Area {
-            x,
-            y,
-            width,
-            height,
-        } = area;
-        let how = match fill {
-            Fill::Part(n) => format!("fill=\"{}\"", COLOURS[n % COLOURS.len()]),
-            Fill::Free => "class=\"free\"".into(),
-            Fill::Hatched => "class=\"pad\"".into(),
-        };
-        self.push(&format!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {how}/>"
-        ));
+        self.rect(
+            area,
+            &match fill {
+                Fill::Part(n) => format!("fill=\"{}\"", COLOURS[n % COLOURS.len()]),
+                Fill::Free => "class=\"free\"".into(),
+                Fill::Hatched => "class=\"pad\"".into(),
+            },
+        );
     }
 
     /// A frame with as much of `text` in its middle as fits.
     pub(crate) fn frame(&mut self, area: Area, text: &str) {
+        self.rect(area, "class=\"line\"");
+        let text = fit(text, area.width);
+        if !text.is_empty() {
+            let (x, y) = (area.x + area.width / 2, area.y + area.height / 2 + 4);
+            self.words(x, y, "class=\"in\" text-anchor=\"middle\"", &text);
+        }
+    }
+
+    fn rect(&mut self, area: Area, how: &str) {
         let Area {
             x,
             y,
@@ -150,16 +141,8 @@ impl Canvas {
             height,
         } = area;
         self.push(&format!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" class=\"line\"/>"
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {how}/>"
         ));
-        let text = fit(text, width);
-        if !text.is_empty() {
-            let (x, y) = (x + width / 2, y + height / 2 + 4);
-            self.push(&format!(
-                "<text x=\"{x}\" y=\"{y}\" class=\"in\" text-anchor=\"middle\">{}</text>",
-                escape(&text)
-            ));
-        }
     }
 
     fn push(&mut self, element: &str) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use cabi::{ExplainedMember as Member, Kind, Type, members};
 
-use super::canvas::{Area, Canvas, Fill, Font, LEFT, fits};
+use super::canvas::{Area, Canvas, Fill, LABEL, LEFT, MUTED, SMALL, fits};
 use crate::output::count;
 
 /// Pixels of a bit.
@@ -78,11 +78,11 @@ impl Object<'_> {
         canvas.y += 20;
         let size = self.ty.size();
         let what = format!("{}: {}, {}", self.name, self.spelled, count(size, "byte"));
-        canvas.text(LEFT, canvas.y, Font::Label, &what);
+        canvas.text(LEFT, canvas.y, LABEL, &what);
         let [place, classes] = lines;
         let right = LEFT + ROW * BIT + 24;
-        canvas.text(right, canvas.y + 20, Font::Label, &format!("→ {place}"));
-        canvas.text(right, canvas.y + 34, Font::Muted, classes);
+        canvas.text(right, canvas.y + 20, LABEL, &format!("→ {place}"));
+        canvas.text(right, canvas.y + 34, MUTED, classes);
         canvas.y += 6;
         if size == 0 {
             canvas.y += 28;
@@ -121,7 +121,7 @@ impl Object<'_> {
         }
         if limit < size * 8 {
             let more = format!("and {} more", count(size - limit / 8, "byte"));
-            canvas.text(LEFT, canvas.y + 10, Font::Small, &more);
+            canvas.text(LEFT, canvas.y + 10, SMALL, &more);
             canvas.y += 14;
         }
     }
@@ -189,7 +189,7 @@ impl Object<'_> {
             })
             .collect();
         if !notes.is_empty() {
-            canvas.text(LEFT, canvas.y + 10, Font::Small, &notes.join(", "));
+            canvas.text(LEFT, canvas.y + 10, SMALL, &notes.join(", "));
             canvas.y += 14;
         }
     }
@@ -210,7 +210,7 @@ impl Object<'_> {
             };
             let x = LEFT + (at - start) * BIT;
             if x >= free_from {
-                canvas.text(x, canvas.y + 10, Font::Small, &text);
+                canvas.text(x, canvas.y + 10, SMALL, &text);
                 free_from = x + text.len() as u64 * 6 + 4;
             }
         }

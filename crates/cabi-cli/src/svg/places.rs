@@ -3,7 +3,7 @@
 use cabi::convention::Rule;
 use cabi::{Bank, Convention, ExplainedPart, ExplainedPlace, Explanation, PlaceKind, Reg};
 
-use super::canvas::{Area, Canvas, Fill, Font, LEFT};
+use super::canvas::{Area, Canvas, Fill, LEFT, MUTED, SMALL};
 use super::object::Object;
 use crate::output::count;
 
@@ -130,7 +130,7 @@ impl<'a> Places<'a> {
             "argument area, {} from where the stack pointer points at the call",
             count(bytes, "byte")
         );
-        canvas.text(LEFT, canvas.y, Font::Muted, &what);
+        canvas.text(LEFT, canvas.y, MUTED, &what);
         canvas.y += 6;
         let slots: Vec<u64> = (0..n_slots.min(MAX_SLOTS)).map(|i| i * slot).collect();
         for row in slots.chunks(PER_ROW) {
@@ -146,13 +146,13 @@ impl<'a> Places<'a> {
                         canvas.frame(area, if is_shadow { "shadow" } else { "" });
                     }
                 }
-                canvas.text(area.x, area.y + HEIGHT + 10, Font::Small, &at.to_string());
+                canvas.text(area.x, area.y + HEIGHT + 10, SMALL, &at.to_string());
             }
             canvas.y += HEIGHT + 16;
         }
         if n_slots > MAX_SLOTS {
             let more = format!("and {} more", count(bytes - MAX_SLOTS * slot, "byte"));
-            canvas.text(LEFT, canvas.y + 8, Font::Small, &more);
+            canvas.text(LEFT, canvas.y + 8, SMALL, &more);
             canvas.y += 12;
         }
     }
@@ -212,7 +212,7 @@ fn draw_row(canvas: &mut Canvas, row: &[Cell]) {
         canvas.y += 14;
         for (i, register) in (0..).zip(chunk) {
             let area = cell(canvas.y + 4, i);
-            canvas.text(area.x, canvas.y, Font::Small, &register.name);
+            canvas.text(area.x, canvas.y, SMALL, &register.name);
             draw_content(canvas, area, &register.content, register.bytes);
         }
         canvas.y += HEIGHT + 6;
