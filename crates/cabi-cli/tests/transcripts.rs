@@ -144,59 +144,41 @@ fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
     let output = shell(command, folder);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
-    let of = |kind: &'static str| {
-        let of_kind = checks.iter().filter(move |(known, _)| *known == kind);
-        of_kind.map(|(_, text)| *text)
-    };
-    let mut wrong = Vec::new();
-    let mut check = |right: bool, what: String| {
-        if !right {
-            wrong.push(format!("{what}\nprinted:\n{out}\nerrors:\n{err}"));
-        }
-    };
-    let usual = if of("!").next().is_some() { "2" } else { "0" };
-    let expected = of("?").next().unwrap_or(usual);
+    let has = |kind: &str| checks.iter().any(|(known, _)| *known == kind);
     let status = output.status.code().unwrap_or(-1).to_string();
-    check(
-        expected.split('|').any(|one| one == status),
-        format!("exit status {status}"),
-    );
-    check(
-        status != "0" || err.is_empty() || of("!").next().is_some(),
-        "it prints errors".to_owned(),
-    );
-    let lines: Vec<&str> = of(">").collect();
-    let same = out.lines().count() == lines.len()
-        && out
-            .lines()
-            .zip(&lines)
-            .all(|(line, expected)| matches(line, expected));
-    check(
-        lines.is_empty() || same,
-        format!("expected:\n{}", lines.join("\n")),
-    );
-    check(
-        of("nothing").next().is_none() || out.is_empty(),
-        "it prints something".to_owned(),
-    );
-    for one in of("+") {
-        check(
-            one.split(" || ").any(|one| out.contains(one)),
-            format!("+ {one}"),
-        );
+    let is_usual = has("?") || status == if has("!") { "2" } else { "0" };
+    let is_silent = status != "0" || err.is_empty() || has("!");
+    let lines = checks.iter().filter(|(kind, _)| *kind == ">");
+    let lines: Vec<&str> = lines.map(|(_, text)| *text).collect();
+    let are_lines = out.lines().count() == lines.len() && { out.lines().zip(&lines) }
+        .all(|(line, expected)| matches(line, expected));
+    let mut found = vec![
+        (is_usual, format!("exit status {status}")),
+        (is_silent, "it prints errors".to_owned()),
+        (
+            lines.is_empty() || are_lines,
+            format!("expected:\n{}", lines.join("\n")),
+        ),
+    ];
+    for (kind, text) in checks {
+        let is_right = match *kind {
+            "?" => text.split('|').any(|one| one == status),
+            "nothing" => out.is_empty(),
+            "+" => text.split(" || ").any(|one| out.contains(one)),
+            "!" => err.contains(text),
+            "-" => !out.contains(text) && !err.contains(text),
+            "@" => {
+                let (file, text) = text.split_once(' ').expect("a file and text");
+                let file = fs::read_to_string(folder.join(file)).unwrap_or_default();
+                file.contains(text)
+            }
+            _ => true,
+        };
+        found.push((is_right, format!("{kind} {text}")));
     }
-    for one in of("!") {
-        check(err.contains(one), format!("! {one}"));
-    }
-    for one in of("-") {
-        check(!out.contains(one) && !err.contains(one), format!("- {one}"));
-    }
-    for one in of("@") {
-        let (file, text) = one.split_once(' ').expect("a file and text");
-        let file = fs::read_to_string(folder.join(file)).unwrap_or_default();
-        check(file.contains(text), format!("@ {one}\n{file}"));
-    }
-    wrong
+    let wrong = found.into_iter().filter(|(is_right, _)| !is_right);
+    let what = |(_, what)| format!("{what}\nprinted:\n{out}\nerrors:\n{err}");
+    wrong.map(what).collect()
 }
 
 /// Whether `line` is `expected`, in which `[..]` stands for anything.
