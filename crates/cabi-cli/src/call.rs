@@ -11,6 +11,7 @@ mod float;
 mod invoke;
 mod literal;
 mod number;
+mod parts;
 mod peek;
 mod print;
 #[cfg(has_calls)]

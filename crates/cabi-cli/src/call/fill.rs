@@ -6,13 +6,14 @@
 use std::iter::Peekable;
 use std::slice::Iter;
 
-use cabi::{Array, Field, Kind, Record, RecordKind, Scalar, Type};
+use cabi::{Array, Kind, Scalar, Type};
 
 use super::bits;
 use super::float;
 use super::invoke::Memory;
 use super::literal::{Designator, Init, Item, Value, with_unit};
 use super::number::NumberKind;
+use super::parts::{self, Content, Part};
 use crate::output::count;
 use crate::reading::questions::Answers;
 
@@ -34,7 +35,7 @@ pub(crate) fn fill(
         answers,
         memory,
     };
-    writer.object(ty, 0, init)?;
+    writer.content(Content::Object(ty), 0, init)?;
     Ok(writer.bytes)
 }
 
@@ -51,10 +52,10 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The object of type `ty` that starts at bit `at`, from an initialiser of its own.
-    fn object(&mut self, ty: &Type, at: u64, init: &Init) -> Filled {
-        match init {
-            Init::List(items) => {
+    /// The part that starts at bit `at`, from an initialiser of its own.
+    fn content(&mut self, content: Content<'_>, at: u64, init: &Init) -> Filled {
+        match (content, init) {
+            (Content::Object(ty), Init::List(items)) => {
                 let mut left = items.iter().peekable();
                 self.take_items(ty, at, &mut left, true)?;
                 match left.next() {
@@ -62,7 +63,13 @@ impl Writer<'_> {
                     None => Ok(()),
                 }
             }
-            Init::Value(value) => self.value(ty, at, value),
+            (Content::Object(ty), Init::Value(value)) => self.value(ty, at, value),
+            (Content::Bits(scalar, width), Init::Value(value)) => {
+                let bits = self.scalar(scalar, width, value)?;
+                self.put(at, width, bits);
+                Ok(())
+            }
+            (Content::Bits(..), Init::List(_)) => Err("one number is expected".to_owned()),
         }
     }
 
@@ -76,122 +83,33 @@ impl Writer<'_> {
             && is_text(ty, self.answers.text_bits(text)?)
         {
             items.next();
-            return self.object(ty, at, init);
+            return self.content(Content::Object(ty), at, init);
         }
-        match ty.kind() {
-            Kind::Record(record) => self.record(record, at, items, braces),
-            Kind::Array(array) => self.elements(array, at, items, braces),
-            Kind::Vector(vector) => {
-                let lanes = u64::from(vector.lanes);
-                let lane_bits = match vector.bools {
-                    Some(_) => 1,
-                    None => ty.size() * 8 / lanes.next_power_of_two(),
-                };
-                self.lanes(vector.lane, lane_bits, lanes, at, items)
-            }
-            Kind::Complex(part) => self.lanes(*part, ty.size() * 4, 2, at, items),
-            _ => match items.next() {
-                Some(item) if item.at.is_empty() => self.object(ty, at, &item.init),
+        if parts::count(ty)?.is_none() {
+            return match items.next() {
+                Some(item) if item.at.is_empty() => {
+                    self.content(Content::Object(ty), at, &item.init)
+                }
                 Some(_) => Err(format!("{ty} has no members")),
                 // `{}` is zero.
                 None => Ok(()),
-            },
+            };
         }
-    }
-
-    fn record(&mut self, record: &Record, at: u64, items: &mut Items<'_>, braces: bool) -> Filled {
-        let fields = record.fields();
-        let mut next = 0;
+        let mut last = None;
         while let Some(item) = items.peek() {
             if let [first, rest @ ..] = item.at.as_slice() {
                 if !braces {
                     return Ok(());
                 }
-                let (idx, member, start) = designated(record, first)?;
                 let init = &item.init;
                 items.next();
-                self.designated(member, at + start, rest, init)?;
-                next = idx + 1;
-                continue;
-            }
-            // Unnamed bit-fields take no value.
-            let is_padding = |field: &Field| field.name().is_none() && field.bit_field().is_some();
-            while fields.get(next).is_some_and(is_padding) {
-                next += 1;
-            }
-            let union_is_full = record.kind() == RecordKind::Union && next > 0;
-            let Some(field) = fields.get(next).filter(|_| !union_is_full) else {
-                return Ok(());
-            };
-            self.member(field, at, items)?;
-            next += 1;
-        }
-        Ok(())
-    }
-
-    /// A member from the next item, or from as many as its own members take.
-    fn member(&mut self, field: &Field, at: u64, items: &mut Items<'_>) -> Filled {
-        let start = at + field.offset_bits();
-        if let Some(bits) = field.bit_field() {
-            let Some(item) = items.next() else {
-                return Ok(());
-            };
-            return self.bit_field(field, start, bits.width.into(), &item.init);
-        }
-        self.next(field.ty(), start, items)
-            .map_err(|why| match field.name() {
-                Some(name) => format!(".{name}: {why}"),
-                None => why,
-            })
-    }
-
-    /// An object from the next item, or, where that is no initialiser for it as a whole, from as many as it takes.
-    fn next(&mut self, ty: &Type, at: u64, items: &mut Items<'_>) -> Filled {
-        let Some(item) = items.peek() else {
-            return Ok(());
-        };
-        let elided = match &item.init {
-            Init::List(_) => false,
-            Init::Value(Value::Text(text)) => {
-                ty.is_aggregate() && !is_text(ty, self.answers.text_bits(text)?)
-            }
-            Init::Value(Value::Compound(..)) => matches!(ty.kind(), Kind::Array(_)),
-            Init::Value(_) => ty.is_aggregate(),
-        };
-        if elided {
-            return self.take_items(ty, at, items, false);
-        }
-        let init = &item.init;
-        items.next();
-        self.object(ty, at, init)
-    }
-
-    fn elements(&mut self, array: &Array, at: u64, items: &mut Items<'_>, braces: bool) -> Filled {
-        let elem = &array.elem;
-        let Some(len) = array.len else {
-            return Err("a flexible array member is not part of the value".into());
-        };
-        let mut next = 0;
-        while let Some(item) = items.peek() {
-            if let [first, rest @ ..] = item.at.as_slice() {
-                if !braces {
-                    return Ok(());
-                }
-                let Designator::Element(idx) = first else {
-                    return Err(format!("{elem}[{len}] has no members"));
-                };
-                if *idx >= len {
-                    return Err(format!("[{idx}] is not one of {len} elements"));
-                }
-                let init = &item.init;
-                items.next();
-                let start = at + idx * elem.size() * 8;
-                self.designated_in(elem, start, rest, init)?;
-                next = idx + 1;
-            } else if next < len {
-                self.next(elem, at + next * elem.size() * 8, items)
-                    .map_err(|why| format!("[{next}]: {why}"))?;
-                next += 1;
+                let (i, part) = parts::designated(ty, first)?;
+                self.designated(&part, at, rest, init)?;
+                last = Some(i);
+            } else if let Some((i, part)) = parts::following(ty, last) {
+                let taken = self.next(part.content, at + part.at, items);
+                taken.map_err(|why| part.wrong(why))?;
+                last = Some(i);
             } else {
                 return Ok(());
             }
@@ -199,75 +117,38 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn designated(&mut self, member: &Field, at: u64, rest: &[Designator], init: &Init) -> Filled {
-        let name = member.name().unwrap_or_default();
-        match member.bit_field() {
-            Some(bits) if rest.is_empty() => self.bit_field(member, at, bits.width.into(), init),
-            Some(_) => Err(format!(".{name}: a bit-field has no members")),
-            None => self
-                .designated_in(member.ty(), at, rest, init)
-                .map_err(|why| format!(".{name}: {why}")),
-        }
-    }
-
-    /// The part of an object that the designators `rest` lead to.
-    fn designated_in(&mut self, ty: &Type, at: u64, rest: &[Designator], init: &Init) -> Filled {
-        let Some((first, rest)) = rest.split_first() else {
-            return self.object(ty, at, init);
+    /// A part from the next item, or, where that is no initialiser for it as a whole, from as many as it takes.
+    fn next(&mut self, content: Content<'_>, at: u64, items: &mut Items<'_>) -> Filled {
+        let Some(item) = items.peek() else {
+            return Ok(());
         };
-        match (ty.kind(), first) {
-            (Kind::Record(record), _) => {
-                let (_, member, start) = designated(record, first)?;
-                self.designated(member, at + start, rest, init)
+        if let (Content::Object(ty), Init::Value(value)) = (content, &item.init) {
+            let elided = match value {
+                Value::Text(text) => {
+                    ty.is_aggregate() && !is_text(ty, self.answers.text_bits(text)?)
+                }
+                Value::Compound(..) => matches!(ty.kind(), Kind::Array(_)),
+                _ => ty.is_aggregate(),
+            };
+            if elided {
+                return self.take_items(ty, at, items, false);
             }
-            (Kind::Array(array), Designator::Element(idx))
-                if array.len.is_some_and(|len| *idx < len) =>
-            {
-                self.designated_in(&array.elem, at + idx * array.elem.size() * 8, rest, init)
-            }
-            _ => Err(format!("{ty} has no such member or element")),
         }
+        let init = &item.init;
+        items.next();
+        self.content(content, at, init)
     }
 
-    /// The lanes of a vector, the parts of a complex number.
-    fn lanes(
-        &mut self,
-        lane: Scalar,
-        lane_bits: u64,
-        lanes: u64,
-        at: u64,
-        items: &mut Items<'_>,
-    ) -> Filled {
-        for i in 0..lanes {
-            let Some(item) = items.next() else {
-                return Ok(());
-            };
-            let Item {
-                at: designators,
-                init: Init::Value(value),
-            } = item
-            else {
-                return Err(format!("a number is expected for lane {i}"));
-            };
-            if !designators.is_empty() {
-                return Err("lanes have no designators".into());
-            }
-            let bits = self.scalar(lane, lane_bits, value)?;
-            self.put(at + i * lane_bits, lane_bits, bits);
-        }
-        Ok(())
-    }
-
-    fn bit_field(&mut self, field: &Field, at: u64, width: u64, init: &Init) -> Filled {
-        let name = field.name().unwrap_or_default();
-        let (Init::Value(value), Some(scalar)) = (init, field.ty().as_scalar()) else {
-            return Err(format!(".{name}: a bit-field takes one number"));
+    /// What the designators `rest` lead to in a part of the object that starts at bit `at`.
+    fn designated(&mut self, part: &Part<'_>, at: u64, rest: &[Designator], init: &Init) -> Filled {
+        let at = at + part.at;
+        let filled = match (rest.split_first(), part.content) {
+            (None, content) => self.content(content, at, init),
+            (Some((first, rest)), Content::Object(ty)) => parts::designated(ty, first)
+                .and_then(|(_, inner)| self.designated(&inner, at, rest, init)),
+            (Some(_), Content::Bits(..)) => Err("it has no members".to_owned()),
         };
-        let bits = self
-            .scalar(scalar, width, value)
-            .map_err(|why| format!(".{name}, a bit-field of {width} bits: {why}"))?;
-        self.put(at, width, bits);
-        Ok(())
+        filled.map_err(|why| part.wrong(why))
     }
 
     fn value(&mut self, ty: &Type, at: u64, value: &Value) -> Filled {
@@ -278,7 +159,7 @@ impl Writer<'_> {
                 if own != *ty {
                     return Err(format!("{named} is not {ty}"));
                 }
-                self.object(ty, at, &Init::List(items.clone()))
+                self.content(Content::Object(ty), at, &Init::List(items.clone()))
             }
             (Kind::Scalar(scalar) | Kind::Enum(scalar), _) => {
                 let bits = self.scalar(*scalar, scalar.value_bits(ty.size()), value)?;
@@ -291,23 +172,20 @@ impl Writer<'_> {
             {
                 self.value(ty, at, &value)
             }
-            (Kind::Complex(part), _) => {
-                let zero = Value::Other("0".into());
+            (Kind::Complex(_), _) => {
                 let (re, im) = match value {
                     Value::Complex(re, im) => {
-                        (Value::Number(re.clone()), Value::Number(im.clone()))
+                        (Value::Number(re.clone()), Some(Value::Number(im.clone())))
                     }
-                    other => (other.clone(), zero),
+                    // A real number has the imaginary part +0.
+                    other => (other.clone(), None),
                 };
-                let bits = part.value_bits(ty.size() / 2);
-                let re = self.scalar(*part, bits, &re)?;
-                // A real number has the imaginary part +0.
-                let im = match im {
-                    Value::Number(_) => self.scalar(*part, bits, &im)?,
-                    _ => 0,
-                };
-                self.put(at, bits, re);
-                self.put(at + total_bits / 2, bits, im);
+                self.put(at, total_bits, 0);
+                for (i, number) in (0..).zip([re].into_iter().chain(im)) {
+                    if let Some(part) = parts::part(ty, i) {
+                        self.content(part.content, at + part.at, &Init::Value(number))?;
+                    }
+                }
                 Ok(())
             }
             (Kind::Array(_), Value::Text(text)) if is_text(ty, self.answers.text_bits(text)?) => {
@@ -394,26 +272,6 @@ impl Writer<'_> {
     fn put(&mut self, at: u64, width: u64, value: u128) {
         bits::set(&mut self.bytes, at, width, value);
     }
-}
-
-/// The member a designator names, as an index into the members of the record itself, with its offset in bits.
-fn designated<'r>(
-    record: &'r Record,
-    designator: &Designator,
-) -> Result<(usize, &'r Field, u64), String> {
-    let Designator::Member(name) = designator else {
-        return Err(format!("{record} is not an array"));
-    };
-    let none = || format!("{record} has no member {name}");
-    let (member, at) = record.field(name).ok_or_else(none)?;
-    // Inside an anonymous member, what follows goes on after that one.
-    let holds = |field: &Field| match (field.name(), field.ty().as_record()) {
-        (Some(own), _) => own == name,
-        (None, Some(inner)) => inner.field(name).is_some(),
-        _ => false,
-    };
-    let idx = record.fields().iter().position(holds).ok_or_else(none)?;
-    Ok((idx, member, at))
 }
 
 /// Whether a string whose elements have so many bits can initialise it.

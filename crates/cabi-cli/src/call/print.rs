@@ -1,8 +1,9 @@
 //! From the bytes of an object to its initialiser in C.
 
-use cabi::{Array, Field, Kind, Record, Scalar, Type, Vector};
+use cabi::{Kind, Record, Scalar, Type};
 use cabi_header::{Header, Written};
 
+use super::parts::{self, Content, Part};
 use super::{bits, float, peek};
 
 /// More of an object that a pointer points to is not shown.
@@ -55,10 +56,9 @@ impl Printer<'_> {
             Kind::Scalar(s) | Kind::Enum(s) => {
                 *text += &scalar(*s, bytes, at, s.value_bits(ty.size()))
             }
-            Kind::Complex(part) => {
-                let half = ty.size() * 4;
-                let number = |at| scalar(*part, bytes, at, part.value_bits(ty.size() / 2));
-                let (re, im) = (number(at), number(at + half));
+            Kind::Complex(_) => {
+                let numbers = self.parts(ty, None, at);
+                let [re, im] = &numbers[..] else { return };
                 let (sign, im) = match im.strip_prefix('-') {
                     Some(im) => ('-', im),
                     None => ('+', im.as_str()),
@@ -71,7 +71,6 @@ impl Printer<'_> {
                 };
                 *text += &format!("{re} {sign} {im}{unit}");
             }
-            Kind::Vector(vector) => lanes(text, *vector, ty, bytes, at),
             Kind::Slice => {
                 let half = ty.size() * 4;
                 let (start, len) = (
@@ -80,7 +79,14 @@ impl Printer<'_> {
                 );
                 *text += &format!("{{ {}, {len} }}", pointer(start));
             }
-            Kind::Array(array) => self.elements(text, array, written, at),
+            Kind::Array(array) => {
+                let string = match array.elem.as_scalar() {
+                    Some(Scalar::Int { bits: 8, .. }) => string(bytes, at, array.len.unwrap_or(0)),
+                    _ => None,
+                };
+                *text += &string.unwrap_or_else(|| braced(&self.parts(ty, written, at)));
+            }
+            Kind::Vector(_) => *text += &braced(&self.parts(ty, None, at)),
             Kind::Record(record) => {
                 let mut members = Vec::new();
                 self.fields(&mut members, record, written, at);
@@ -153,55 +159,43 @@ impl Printer<'_> {
                 }
                 (None, _) => {}
                 (Some(name), _) => {
-                    if let Some(value) = self.member(field, written, start) {
-                        members.push(format!(".{name} = {value}"));
-                    }
+                    // A flexible array is not part of the record's value.
+                    let is_flexible = parts::count(field.ty()).is_err();
+                    let part = Part::of_field(field, start).filter(|_| !is_flexible);
+                    members.extend(part.map(|part| {
+                        let value = self.content(part.content, written, part.at);
+                        format!(".{name} = {value}")
+                    }));
                 }
             }
         }
     }
 
-    /// The value of a member; none for a flexible array, which is not part of the record's.
-    fn member(&self, field: &Field, written: Option<&Written>, at: u64) -> Option<String> {
-        let bytes = self.bytes;
-        if let Some(place) = field.bit_field() {
-            return Some(scalar(
-                field.ty().as_scalar()?,
-                bytes,
-                at,
-                place.width.into(),
-            ));
-        }
-        if matches!(field.ty().kind(), Kind::Array(array) if array.len.is_none()) {
-            return None;
-        }
-        let mut text = String::new();
-        self.object(&mut text, field.ty(), written, at);
-        Some(text)
-    }
-
-    fn elements(&self, text: &mut String, array: &Array, written: Option<&Written>, at: u64) {
-        let bytes = self.bytes;
-        let element = match written {
+    /// The values of elements, lanes, or the numbers of a complex one.
+    fn parts(&self, ty: &Type, written: Option<&Written>, at: u64) -> Vec<String> {
+        let written = match written {
             Some(Written::Array(element, _)) => Some(&**element),
             _ => None,
         };
-        let len = array.len.unwrap_or(0);
-        let step = array.elem.size() * 8;
-        if matches!(array.elem.as_scalar(), Some(Scalar::Int { bits: 8, .. }))
-            && let Some(string) = string(bytes, at, len)
-        {
-            *text += &string;
-            return;
-        }
         // Elements without bytes have no values.
-        let len = if step == 0 { 0 } else { len };
-        let values = (0..len).map(|i| {
-            let mut value = String::new();
-            self.object(&mut value, &array.elem, element, at + i * step);
-            value
-        });
-        *text += &braced(&values.collect::<Vec<_>>());
+        let n = match ty.size() {
+            0 => None,
+            _ => parts::count(ty).ok().flatten(),
+        };
+        let parts = (0..n.unwrap_or(0)).filter_map(|i| parts::part(ty, i));
+        let value = |part: Part<'_>| self.content(part.content, written, at + part.at);
+        parts.map(value).collect()
+    }
+
+    fn content(&self, content: Content<'_>, written: Option<&Written>, at: u64) -> String {
+        match content {
+            Content::Object(ty) => {
+                let mut text = String::new();
+                self.object(&mut text, ty, written, at);
+                text
+            }
+            Content::Bits(bits, width) => scalar(bits, self.bytes, at, width),
+        }
     }
 }
 
@@ -222,18 +216,6 @@ fn string(bytes: &[u8], at: u64, len: u64) -> Option<String> {
     let printable = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n' | b'\t');
     let is_text = !chars.is_empty() && chars.iter().all(printable);
     (is_text && rest.iter().all(|byte| *byte == 0)).then(|| quote(chars))
-}
-
-fn lanes(text: &mut String, vector: Vector, ty: &Type, bytes: &[u8], at: u64) {
-    let lanes = u64::from(vector.lanes);
-    let width = match vector.bools {
-        Some(_) => 1,
-        None => ty.size() * 8 / lanes.next_power_of_two(),
-    };
-    let values: Vec<String> = (0..lanes)
-        .map(|i| scalar(vector.lane, bytes, at + i * width, width))
-        .collect();
-    *text += &braced(&values);
 }
 
 /// A scalar of which `width` bits count.

@@ -131,23 +131,14 @@ fn escape(text: &str) -> Result<(Unit, &str), String> {
         'U' => (16, 1, 8),
         '0'..='7' => (8, 0, 3),
         _ => {
-            let simple = [
-                ('n', 10),
-                ('t', 9),
-                ('r', 13),
-                ('a', 7),
-                ('b', 8),
-                ('f', 12),
-                ('v', 11),
-                ('e', 27),
-                ('\\', 92),
-                ('\'', 39),
-                ('"', 34),
-                ('?', 63),
-            ];
-            let found = simple.iter().find(|(c, _)| *c == first);
-            let (_, code) = found.ok_or_else(|| format!("\\{first} is not an escape of C"))?;
-            return Ok((Unit::Code(*code), chars.as_str()));
+            // \a to \r have the codes from 7 on.
+            let code = match "abtnvfr".find(first) {
+                Some(i) => u32::try_from(i).ok().map(|i| 7 + i),
+                None if first == 'e' => Some(27),
+                None => Some(first.into()).filter(|_| "\\'\"?".contains(first)),
+            };
+            let code = code.ok_or_else(|| format!("\\{first} is not an escape of C"))?;
+            return Ok((Unit::Code(code), chars.as_str()));
         }
     };
     let digits = text.get(skip..).unwrap_or_default();
