@@ -56,6 +56,8 @@ impl Writer<'_> {
     fn content(&mut self, content: Content<'_>, at: u64, init: &Init) -> Filled {
         match (content, init) {
             (Content::Object(ty), Init::List(items)) => {
+                // It takes the place of what an initialiser before it has left there.
+                self.put(at, ty.size() * 8, 0);
                 let mut left = items.iter().peekable();
                 self.take_items(ty, at, &mut left, true)?;
                 match left.next() {
