@@ -321,6 +321,3 @@ fn is_word_start(c: char) -> bool {
 fn word_len(text: &str) -> usize {
     text.find(|c| !is_word(c)).unwrap_or(text.len())
 }
-
-#[cfg(test)]
-mod tests;
