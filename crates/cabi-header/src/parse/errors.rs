@@ -198,24 +198,3 @@ fn declared(text: &str) -> Option<&str> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::declared;
-
-    #[test]
-    fn names_in_what_clang_skipped() {
-        let names = [
-            (" f(int)", Some("f")),
-            ("unsigned *f (int", Some("f")),
-            (" x[3]", Some("x")),
-            ("x = y", Some("x")),
-            ("", None),
-            ("3", None),
-            ("}", None),
-        ];
-        for (text, name) in names {
-            assert_eq!(declared(text), name, "{text}");
-        }
-    }
-}
