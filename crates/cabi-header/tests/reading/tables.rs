@@ -28,7 +28,7 @@ macro_rules! tables {
 }
 
 // Each table with the number of its lines that say what is read.
-tables! { compilers 33 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 records 30 targets 31 types 39 }
+tables! { compilers 33 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 records 30 targets 31 to_c 17 types 39 }
 
 fn check(name: &str, n_lines: usize) {
     let path = format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -161,6 +161,7 @@ fn described(header: &Header, what: &str) -> String {
             (_, Some(named)) => format!("{} {{{}}}", written(&named.written), list(&named.members)),
             _ => none(),
         },
+        ("emitted", name) => named(name).map_or_else(none, |named| emitted(header, &named.ty)),
         ("declared", name) => {
             let declared = header
                 .declared
@@ -232,6 +233,17 @@ fn prototype(f: &Prototype) -> String {
     );
     say(f.returns_by_reference, "returns by reference");
     text
+}
+
+/// The C that is written for `ty`, which compilers read.
+fn emitted(header: &Header, ty: &Type) -> String {
+    let text = cabi_header::declaration(ty, "x", &header.model);
+    let text = text.unwrap_or_else(|error| error.to_string());
+    // Those of other targets may not be here.
+    if header.target == "x86_64-unknown-linux-gnu" {
+        crate::to_c::compiles(&text);
+    }
+    text.trim_end().replace('\n', " ")
 }
 
 /// Size and alignment; of a record its attributes, and each member with its type, its first bit and its attributes.
