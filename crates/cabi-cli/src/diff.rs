@@ -117,18 +117,20 @@ impl Diff {
     /// The words of either side.
     fn words(&self) -> Result<[Words; 2], String> {
         let mut policies = self.policy.clone();
-        let given = [
-            ("--target", self.target.len()),
-            ("--policy", policies.len()),
-            ("--std", self.standard.len()),
-            ("--flags", self.flags.len()),
+        let names = policies.iter().map(|(name, _)| name.clone());
+        let mut given = [
+            ("--policy", names.collect::<Vec<String>>()),
+            ("--target", self.target.clone()),
+            ("--std", self.standard.clone()),
+            ("--flags", self.flags.clone()),
         ];
-        if let Some((option, n)) = given.iter().find(|(_, n)| *n > 2) {
+        if let Some((option, all)) = given.iter().find(|(_, all)| all.len() > 2) {
+            let n = all.len();
             return Err(format!(
                 "{option} is given {n} times, and there are two sides"
             ));
         }
-        if given.iter().all(|(_, n)| *n < 2) {
+        if given.iter().all(|(_, all)| all.len() < 2) {
             if !policies.is_empty() {
                 let why =
                     "--policy is given once, and no other option twice: both sides are the same";
@@ -136,22 +138,17 @@ impl Diff {
             }
             for name in ["gcc", "clang"] {
                 policies.push((name.to_owned(), reading::policy(name)?));
+                given[0].1.push(name.to_owned());
             }
         }
+        // What tells the sides apart.
+        let differing = given.map(|(_, all)| if all.len() == 2 { all } else { Vec::new() });
         let side = |i: usize| {
             let flags = of_side(&self.flags, i).map_or("", String::as_str);
             let flags = shell_words::split(flags).map_err(|e| format!("--flags {flags}: {e}"))?;
             let policy = of_side(&policies, i);
-            let differing = [
-                policy.map(|(name, _)| name).filter(|_| policies.len() == 2),
-                of_side(&self.target, i).filter(|_| self.target.len() == 2),
-                of_side(&self.standard, i).filter(|_| self.standard.len() == 2),
-                of_side(&self.flags, i).filter(|_| self.flags.len() == 2),
-            ];
-            let name: Vec<&str> = differing
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
+            let name = differing.iter().filter_map(|all| all.get(i));
+            let name: Vec<&str> = { name.map(String::as_str) }
                 .filter(|word| !word.is_empty())
                 .collect();
             let name = Some(name.join(" ")).filter(|name| !name.is_empty());

@@ -23,17 +23,10 @@ pub(super) fn compare(
         .into_iter()
         .filter(|name| is_chosen(name))
     {
-        let (a, b) = match (of_left.get(name), of_right.get(name)) {
-            (Some(a), Some(b)) => (*a, *b),
-            (a, b) => {
-                let known = a.or(b).map(|one| one.location.to_string());
-                let text = a
-                    .or(b)
-                    .map_or_else(|| name.to_owned(), |one| reading::declaration(one));
-                let is_in = (a.is_some(), b.is_some());
-                report.take_alone((name, &text), (left, right), is_in, known);
-                continue;
-            }
+        let [a, b] = [&of_left, &of_right].map(|all| all.get(name).copied());
+        let says = |one: &Prototype| (reading::declaration(one), one.location.to_string());
+        let Some((a, b)) = report.both(name, (left, a), (right, b), says) else {
+            continue;
         };
         match function((left, a), (right, b), report.one_convention) {
             Ok(points) => report.take((name, true), points, |found| {

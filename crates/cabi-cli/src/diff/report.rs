@@ -138,32 +138,42 @@ impl Report {
         }
     }
 
-    /// Takes what only one side has, or none: a difference where the other does not declare it, otherwise not compared for the reason.
-    pub(super) fn take_alone(
+    /// What both sides have under `name`. What one alone has is a difference, unless the other has left it out, as `says` its declaration and location; what is left
+    /// out is not compared.
+    pub(super) fn both<'t, T>(
         &mut self,
-        (name, declaration): (&str, &str),
-        (left, right): (&Side, &Side),
-        (in_left, in_right): (bool, bool),
-        location: Option<String>,
-    ) {
-        let reason = |side: &Side, is_in: bool| {
+        name: &str,
+        (left, a): (&Side, Option<&'t T>),
+        (right, b): (&Side, Option<&'t T>),
+        says: impl Fn(&T) -> (String, String),
+    ) -> Option<(&'t T, &'t T)> {
+        if let (Some(a), Some(b)) = (a, b) {
+            return Some((a, b));
+        }
+        let reason = |side: &Side, own: Option<&T>| {
             let mut skipped = side.header.skipped.iter();
-            let found = skipped.find(|one| one.name == name).filter(|_| !is_in);
+            let found = skipped.find(|one| one.name == name);
+            let found = found.filter(|_| own.is_none());
             found.map(|one| (one.reason.key(), one.reason.to_string()))
         };
-        match (reason(left, in_left), reason(right, in_right)) {
-            (Some(why), Some(_)) => return self.leave_out(name, why, None),
-            (Some(why), None) => return self.leave_out(name, why, Some(left)),
-            (None, Some(why)) => return self.leave_out(name, why, Some(right)),
-            (None, None) => {}
+        match (reason(left, a), reason(right, b)) {
+            (Some(why), Some(_)) => self.leave_out(name, why, None),
+            (Some(why), None) => self.leave_out(name, why, Some(left)),
+            (None, Some(why)) => self.leave_out(name, why, Some(right)),
+            (None, None) => {
+                let side = if a.is_some() { left } else { right };
+                let unknown = || (name.to_owned(), String::new());
+                let (declaration, location) = a.or(b).map_or_else(unknown, says);
+                let is_function = declaration.contains('(');
+                self.differ(Difference {
+                    declaration,
+                    only: Some(side.name.clone()),
+                    location,
+                    ..Difference::new(name, is_function, Vec::new())
+                });
+            }
         }
-        let side = if in_left { left } else { right };
-        self.differ(Difference {
-            declaration: declaration.to_owned(),
-            only: Some(side.name.clone()),
-            location: location.unwrap_or_default(),
-            ..Difference::new(name, declaration.contains('('), Vec::new())
-        });
+        None
     }
 
     /// Counts what was compared, and takes it where it differs.

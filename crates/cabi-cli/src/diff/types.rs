@@ -29,18 +29,10 @@ pub(super) fn compare(
     let mut seen = HashSet::new();
     names.retain(|name| is_chosen(name) && seen.insert(*name));
     for name in names {
-        let (a, b) = match (of_left.get(name), of_right.get(name)) {
-            (Some(a), Some(b)) => (*a, *b),
-            (a, b) => {
-                let known = a.or(b).map(|named| named.location.to_string());
-                report.take_alone(
-                    (name, name),
-                    (left, right),
-                    (a.is_some(), b.is_some()),
-                    known,
-                );
-                continue;
-            }
+        let [a, b] = [&of_left, &of_right].map(|all| all.get(name).copied());
+        let says = |one: &NamedType| (name.to_owned(), one.location.to_string());
+        let Some((a, b)) = report.both(name, (left, a), (right, b), says) else {
+            continue;
         };
         // A typedef of a record with a name is that record.
         let is_alias = |one: &NamedType| matches!(&one.written, Written::Named(own) if own != name);
