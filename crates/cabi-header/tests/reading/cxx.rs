@@ -1,9 +1,8 @@
-//! C++ headers: free functions, classes by value and by invisible reference, and what is left out.
+//! C++ headers: what compilers make of the classes of a table, and headers of the system. The other tables say what is read of functions and classes.
 
 use std::process::Command;
 
 use crate::support::{missing, read_with};
-use cabi::{Language, Type};
 use cabi_header::{Header, Options, Prototype, Reason};
 
 fn cxx(text: &str) -> Option<Header> {
@@ -16,72 +15,18 @@ fn function<'h>(header: &'h Header, name: &str) -> &'h Prototype {
         .unwrap_or_else(|| panic!("{name}: {:?}", header.reason(name)))
 }
 
-/// One line per class: how it is passed, by value or by invisible reference, its name, and its text. A compiler is asked the same below.
-const CLASSES: &str = "\
-value Plain: struct Plain { long a, b; };
-value Methods: class Methods { long a; public: Methods(int); int get() const; static int n; };
-reference Destroyed: struct Destroyed { long a; ~Destroyed(); };
-reference Copied: struct Copied { long a; Copied(const Copied &); };
-reference Moved: struct Moved { long a; Moved(Moved &&); };
-value Assigned: struct Assigned { long a; Assigned &operator=(const Assigned &); };
-value Defaulted: struct Defaulted { long a; Defaulted(const Defaulted &) = default; ~Defaulted() = default; };
-reference Holder: struct Holder { Destroyed d; };
-value Base: struct Base { long a; }; struct Derived : Base { double b; };
-value Derived:
-reference Virtual: struct Virtual { virtual void f(); };
-value MoveOnly: struct MoveOnly { long a; MoveOnly(const MoveOnly &) = delete; MoveOnly(MoveOnly &&) = default; };
-reference Fixed: struct Fixed { long a; Fixed(const Fixed &) = delete; Fixed(Fixed &&) = delete; Fixed &operator=(const Fixed &) = default; };
-value Empty: struct Empty {};";
-
-/// Name, text, and whether it is passed by reference.
-fn classes() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-    CLASSES.lines().map(|line| {
-        let (head, class) = line.split_once(':').unwrap();
-        let (how, name) = head.split_once(' ').unwrap();
-        (name, class, how == "reference")
-    })
-}
-
-fn classes_text() -> String {
-    let mut text = String::new();
-    for (name, class, _) in classes() {
-        text += &format!("{class}\n");
-        text += &format!("{name} make_{name}(int); void take_{name}(int, {name} x);\n");
-    }
-    // Derived is declared with its base.
-    text
-}
-
-#[test]
-fn by_value_and_by_reference() {
-    let Some(header) = cxx(&classes_text()) else {
-        return;
-    };
-    for (name, _, by_reference) in classes() {
-        let (take, make) = (
-            function(&header, &format!("take_{name}")),
-            function(&header, &format!("make_{name}")),
-        );
-        assert_eq!(take.by_reference == [1], by_reference, "{name}");
-        assert_eq!(make.returns_by_reference, by_reference, "{name}");
-        assert_eq!(take.params[1].1 == Type::PTR, by_reference, "{name}");
-        let types: Vec<_> = make.params.iter().map(|(_, ty)| ty.clone()).collect();
-        if by_reference {
-            assert_eq!((types, &make.ret), (vec![Type::PTR, Type::I32], &Type::PTR));
-        } else {
-            assert_eq!(types, [Type::I32], "{name}");
-            assert_eq!(
-                make.ret.as_record().unwrap().attributes().language,
-                Language::Cxx
-            );
+/// The classes of the table: their text, and the name of each with whether it is passed by reference.
+fn classes() -> (String, Vec<(&'static str, bool)>) {
+    const TABLE: &str = include_str!("../tables/classes.txt");
+    let mut classes = Vec::new();
+    for line in TABLE.lines() {
+        if let Some((name, what)) = line.strip_prefix("= take_").and_then(|l| l.split_once(':')) {
+            classes.push((name, what.ends_with("by reference [1]")));
         }
     }
-    assert_eq!(function(&header, "take_Empty").params[1].1.size(), 1);
-    let derived = &function(&header, "take_Derived").params[1].1;
-    assert_eq!(
-        (derived.size(), derived.as_record().unwrap().fields().len()),
-        (16, 2)
-    );
+    let is_text = |line: &&str| !["# ", "% ", "= "].iter().any(|mark| line.starts_with(mark));
+    let text: Vec<&str> = TABLE.lines().filter(is_text).collect();
+    (text.join("\n"), classes)
 }
 
 /// What the compilers make of the same classes: an object by reference arrives as a pointer, so its address is in rsi.
@@ -94,10 +39,11 @@ fn compilers_agree_about_references() {
         let dir =
             std::env::temp_dir().join(format!("cabi-header-{command}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        let mut text = String::from("extern \"C\" int puts(const char *); void *seen;\n");
+        let (declared, classes) = classes();
+        assert_eq!(classes.len(), 14);
+        let mut text = format!("{declared}\nextern \"C\" int puts(const char *); void *seen;\n");
         let mut main = String::from("int main() { int wrong = 0; void *at = &at;\n");
-        for (name, class, by_reference) in classes() {
-            text += &format!("{class}\n");
+        for (name, by_reference) in classes {
             // The function is called as one that takes a pointer there; what is passed by value sees no such address.
             text += &format!(
                 "__attribute__((noinline)) void take_{name}(int, {name} x) {{ seen = &x; }}\n"

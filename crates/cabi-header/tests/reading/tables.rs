@@ -10,9 +10,10 @@
 //!
 //! What is left out has to be named. `CABI_BLESS=1` rewrites what stands after the names, and nothing else.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use cabi::{RecordRules, Type, VectorLevel};
+use cabi::{Language, RecordRules, Type, VectorLevel};
 use cabi_header::{DeclaredKind, Header, HeaderError, Options, Prototype, Written};
 
 use crate::support::needs_libclang;
@@ -28,7 +29,7 @@ macro_rules! tables {
 }
 
 // Each table with the number of its lines that say what is read.
-tables! { compilers 33 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 records 30 targets 31 to_c 17 types 39 }
+tables! { classes 42 compilers 33 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 records 30 targets 31 to_c 17 types 39 }
 
 fn check(name: &str, n_lines: usize) {
     let path = format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -115,14 +116,15 @@ fn left_out(read: Option<&Read>, named: &mut Vec<&str>) -> String {
         return String::new();
     };
     let is_it = |known: &str, name: &str| known == name || known.ends_with(&format!(" {name}"));
-    let is_new = |name: &&str| !named.iter().any(|known| is_it(known, name));
+    let mut said = HashSet::new();
+    let is_named = |name: &str| named.iter().any(|known| is_it(known, name));
     let skipped = header.skipped.iter().map(|skipped| skipped.name.as_str());
     let rest = header
         .prototype("cabi_rest")
         .is_none()
         .then_some("cabi_rest");
     let lines = skipped
-        .filter(is_new)
+        .filter(|name| !is_named(name) && said.insert(*name))
         .chain(rest)
         .map(|name| format!("= {name}: {}\n", described(header, name)));
     let lines = lines.collect();
@@ -281,8 +283,12 @@ fn layout(ty: &Type) -> String {
     } else {
         ""
     };
+    let language = match of.language {
+        Language::Cxx => " C++",
+        _ => "",
+    };
     format!(
-        "{} {}{words}{transparent} {{{}}}",
+        "{} {}{words}{transparent}{language} {{{}}}",
         ty.size(),
         ty.align(),
         fields.join(", ")
