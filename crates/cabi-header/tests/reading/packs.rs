@@ -1,4 +1,4 @@
-//! `#pragma pack` in force at a record, elsewhere, and inside of one: gcc and clang say what the layout is.
+//! `#pragma pack` in force at a record and elsewhere: gcc and clang say what the layout is. Inside of one it is in the table `compilers`.
 
 use crate::support::{Compiler, header_with, needs_libclang};
 use cabi::RecordRules;
@@ -78,42 +78,4 @@ fn only_a_pragma_in_force_counts() {
     for compiler in [Compiler::Gcc, Compiler::Clang] {
         assert_ne!(is_right(compiler, text, layout), Some(true));
     }
-}
-
-#[test]
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-fn a_pragma_inside_of_a_record_is_left_out_for_gcc() {
-    needs_libclang!();
-    for (text, gcc, clang) in [
-        (
-            "struct s { char a;\n#pragma pack(1)\nint b; };\n#pragma pack()\n",
-            (5, 1),
-            (8, 4),
-        ),
-        (
-            "#pragma pack(1)\nstruct s { char a;\n#pragma pack()\nint b; };\n",
-            (8, 4),
-            (5, 1),
-        ),
-        (
-            "struct s { char a; _Pragma(\"pack(1)\") int b; };\n#pragma pack()\n",
-            (5, 1),
-            (8, 4),
-        ),
-    ] {
-        assert_ne!(is_right(Compiler::Gcc, text, gcc), Some(false), "{text}");
-        assert_ne!(
-            is_right(Compiler::Clang, text, clang),
-            Some(false),
-            "{text}"
-        );
-        assert_eq!(read(text, Compiler::Clang), Ok(clang), "{text}");
-        let why = read(text, Compiler::Gcc).unwrap_err();
-        assert!(why.contains("in force where it begins"), "{text}: {why}");
-    }
-    let text = "#pragma pack()\n#pragma options align=packed\nstruct s { char a; int b; };\n#pragma options align=reset\n";
-    assert_ne!(is_right(Compiler::Gcc, text, (8, 4)), Some(false));
-    assert_eq!(read(text, Compiler::Clang), Ok((5, 1)));
-    let why = read(text, Compiler::Gcc).unwrap_err();
-    assert!(why.contains("clang's alone"), "{why}");
 }

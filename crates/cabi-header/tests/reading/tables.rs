@@ -14,9 +14,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use cabi::{Language, RecordRules, Type, VectorLevel};
-use cabi_header::{DeclaredKind, Header, HeaderError, Options, Prototype, Written};
+use cabi_header::{DeclaredKind, Header, HeaderError, NamedType, Options, Prototype, Written};
 
-use crate::support::needs_libclang;
+use crate::support::{Compiler, needs_libclang};
 
 macro_rules! tables {
     ($($name:ident $lines:literal)*) => { $(
@@ -29,7 +29,7 @@ macro_rules! tables {
 }
 
 // Each table with the number of its lines that say what is read.
-tables! { classes 42 compilers 33 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 records 30 targets 31 to_c 17 types 39 }
+tables! { classes 42 compilers 41 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 records 30 targets 31 to_c 17 types 39 }
 
 fn check(name: &str, n_lines: usize) {
     let path = format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -107,7 +107,31 @@ fn parse(text: &str, args: &str) -> Read {
     if !has_target {
         options = options.arg("--target=x86_64-linux-gnu");
     }
-    cabi_header::parse(&format!("{text}{rest}"), &options)
+    let text = format!("{text}{rest}");
+    let read = cabi_header::parse(&text, &options);
+    let compilers = [("gcc", Compiler::Gcc), ("clang", Compiler::Clang)];
+    for (name, compiler) in compilers {
+        if let (Ok(header), true) = (&read, args.contains(&format!("records={name}"))) {
+            check_records(compiler, &text, header);
+        }
+    }
+    read
+}
+
+/// Has the compiler by whose rules records were read for x86-64 Linux say their sizes and alignments.
+fn check_records(compiler: Compiler, text: &str, header: &Header) {
+    let mut asserted = text.to_owned();
+    for NamedType { name, ty, .. } in &header.records {
+        let (size, align) = (ty.size(), ty.align());
+        asserted += &format!(
+            "_Static_assert(sizeof({name}) == {size} && _Alignof({name}) == {align}, \"{name}\");\n"
+        );
+    }
+    let is_host = cfg!(all(target_arch = "x86_64", target_os = "linux"));
+    if let Some(command) = { compiler.find() }.filter(|_| is_host && !header.records.is_empty()) {
+        let checked = compiler.check(command, &asserted);
+        checked.unwrap_or_else(|why| panic!("{why}\n{asserted}"));
+    }
 }
 
 /// Lines for what is left out and was not `named`, and for the declaration that is there in any case.
