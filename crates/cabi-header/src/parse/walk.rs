@@ -124,12 +124,10 @@ impl<'u> Walk<'u> {
         } else if TYPEDEFS.contains(&kind) {
             self.note_type(cursor, cursor.underlying(), error.as_ref());
             let read = self.unless_wrong(cursor, error, |reader| reader.ty(cursor.ty()));
-            let written = self.reader.written(cursor.underlying());
-            let members = Members {
-                spelled: vec![spelled(cursor.underlying(), 0)],
-                ..Members::default()
-            };
-            self.add_type(cursor, qualified_name(cursor), read, written, members);
+            let mut named = NamedType::new(&qualified_name(cursor), Type::VOID);
+            named.written = self.reader.written(cursor.underlying());
+            named.spelled = vec![spelled(cursor.underlying(), 0)];
+            self.add_type(cursor, named, read);
         } else if is_type(kind) {
             let name = cursor.ty().canonical().spelling();
             if !is_unnamed(&name) {
@@ -142,9 +140,9 @@ impl<'u> Walk<'u> {
                 self.incomplete(cursor);
             } else if let Some(reason) = error {
                 // Another definition, which contradicts the first.
-                let (name, none) = (cursor.ty().canonical().spelling(), Written::Void);
+                let named = NamedType::new(&cursor.ty().canonical().spelling(), Type::VOID);
                 let read = self.unless_wrong(cursor, Some(reason), |_| Ok(Type::VOID));
-                self.add_type(cursor, name, read, none, Members::default());
+                self.add_type(cursor, named, read);
             }
         } else {
             self.other(cursor, error);
@@ -252,38 +250,35 @@ impl<'u> Walk<'u> {
         }
         let Some(name) = name else { return };
         let read = self.unless_wrong(cursor, error, |reader| reader.ty(ty));
-        let (written, members) = if kind == CXCursor_EnumDecl {
-            (
-                self.reader.written(cursor.integer_type()),
-                Members::default(),
-            )
+        let mut named = NamedType::new(&name, Type::VOID);
+        if kind == CXCursor_EnumDecl {
+            named.written = self.reader.written(cursor.integer_type());
         } else {
-            (Written::Named(name.clone()), self.members(cursor, &read))
-        };
-        self.add_type(cursor, name, read, written, members);
+            named.written = Written::Named(name);
+            self.members(cursor, &read, &mut named);
+        }
+        self.add_type(cursor, named, read);
     }
 
-    /// The members of a record as written, one for each of the fields that `read` has.
-    fn members(&mut self, record: Cursor<'u>, read: &Result<Type, Reason>) -> Members {
+    /// Adds the members of a record as written to `named`, one for each of the fields that `read` has.
+    fn members(&mut self, record: Cursor<'u>, read: &Result<Type, Reason>, named: &mut NamedType) {
         let Some(ours) = read.as_ref().ok().and_then(Type::as_record) else {
-            return Members::default();
+            return;
         };
         let fields = record.ty().fields();
         // Base classes come first.
         let n_bases = ours.fields().len().saturating_sub(fields.len());
-        let mut members = Members::default();
         for base in ours.fields().iter().take(n_bases) {
-            members.written.push(Written::Type(base.ty().clone()));
-            members.spelled.push(Spelled {
+            named.members.push(Written::Type(base.ty().clone()));
+            named.spelled.push(Spelled {
                 ty: base.ty().to_string(),
                 members: Vec::new(),
             });
         }
         for field in fields {
-            members.written.push(self.reader.written(field.ty()));
-            members.spelled.push(spelled(field.ty(), 0));
+            named.members.push(self.reader.written(field.ty()));
+            named.spelled.push(spelled(field.ty(), 0));
         }
-        members
     }
 
     fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str, error: Option<&Reason>) {
@@ -308,27 +303,17 @@ impl<'u> Walk<'u> {
         }
     }
 
-    fn add_type(
-        &mut self,
-        cursor: Cursor<'u>,
-        name: String,
-        read: Result<Type, Reason>,
-        written: Written,
-        members: Members,
-    ) {
+    /// Adds the type that `named` names, or why it is left out.
+    fn add_type(&mut self, cursor: Cursor<'u>, named: NamedType, read: Result<Type, Reason>) {
         let location = cursor.place().location();
-
         let read = match read {
             Ok(ty) => Ok(NamedType {
-                name,
                 ty,
-                written,
-                members: members.written,
-                spelled: members.spelled,
                 location,
+                ..named
             }),
             Err(reason) => Err(Skipped {
-                name,
+                name: named.name,
                 reason,
                 location,
             }),
@@ -353,13 +338,6 @@ impl<'u> Walk<'u> {
         });
         self.found.add_function(key, read);
     }
-}
-
-/// The members of a record as they are written, and as clang spells their types.
-#[derive(Default)]
-struct Members {
-    written: Vec<Written>,
-    spelled: Vec<Spelled>,
 }
 
 /// `ty` as clang spells it, and the members of a record without a name that it is, or has as elements.
