@@ -48,6 +48,8 @@ pub(crate) struct Debug {
     options: Options,
     sources: Option<Arc<Sources>>,
     info: DebugInfo,
+    /// Stubs whose symbols say nothing of them, and what they are called.
+    stubs: Vec<(FuncId, &'static str)>,
 }
 
 /// What was told, until this is dropped.
@@ -104,6 +106,7 @@ impl Debug {
             options: options.clone(),
             sources: None,
             info: DebugInfo::new(),
+            stubs: Vec::new(),
         })
     }
 
@@ -126,10 +129,18 @@ impl Debug {
         self.info.add_function(id, name, func, code);
     }
 
+    /// Adds a stub that is called `name`.
+    pub(crate) fn add_stub(&mut self, id: FuncId, name: &'static str) {
+        self.stubs.push((id, name));
+    }
+
     /// Tells of `code`, all of which was compiled or defined since the last time; `frames` are its unwind tables.
     pub(crate) fn tell(&mut self, mut code: Vec<NewCode>, frames: Vec<u8>) -> (Told, Result<()>) {
         let info = std::mem::take(&mut self.info);
         let mut compiled = HashMap::new();
+        for (id, name) in self.stubs.drain(..) {
+            compiled.insert(id, (name, &[][..]));
+        }
         for (id, name, rows) in info.functions() {
             compiled.insert(id, (name, rows));
         }

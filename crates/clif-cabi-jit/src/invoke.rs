@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use crate::cranelift::codegen::ir::{InstBuilder, types::I64};
 use crate::cranelift::module::Module;
 use clif_cabi::cabi::{DataModel, FnSig, Type};
-use clif_cabi::{Arg, CallPlan, Lowering, Ret};
+use clif_cabi::{Arg, CallPlan, Lowering, Ret, StubCode, stub_code};
 
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
@@ -23,6 +23,9 @@ use crate::vectors;
 
 /// `target`, `args`, `ret`. The compiled function has more parameters, all in registers, which it only passes on: what is in them does not matter.
 type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const u8, *mut u8);
+
+/// What debuggers and profilers are told that all invokers are called.
+const NAME: &str = "invoker";
 
 /// Calls functions of one shape.
 ///
@@ -110,13 +113,33 @@ impl Invokers {
             return Ok(invoker.clone());
         }
         vectors::check_signature(&shape.0.sig, &shape.0.abi)?;
-        let code = compile(&mut self.engine, &self.lower, sig)?;
+        let code = match self.stub(&shape.0) {
+            Some(stub) => define(&mut self.engine, &stub)?,
+            None => compile(&mut self.engine, &self.lower, sig)?,
+        };
         // SAFETY: `compile` makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };
         let invoker = Invoker { call };
         self.compiled.insert(shape, invoker.clone());
         Ok(invoker)
     }
+}
+
+impl Invokers {
+    /// The stub that makes such calls, if one can.
+    fn stub(&self, plan: &CallPlan) -> Option<StubCode> {
+        let stub = plan.invoker(self.lower.target())?;
+        stub_code(self.engine.isa(), &stub).ok()
+    }
+}
+
+/// Makes `void (target, args, ret)` of a stub.
+fn define(engine: &mut Engine, stub: &StubCode) -> Result<Code> {
+    let signature = engine.make_signature();
+    let id = engine.declare_local(&signature)?;
+    engine.define_stub(id, NAME, stub)?;
+    engine.finalize()?;
+    engine.code(id)
 }
 
 impl Invoker {
@@ -158,7 +181,7 @@ fn compile(engine: &mut Engine, lower: &Lowering, sig: &FnSig) -> Result<Code> {
     let signature = lower.filled_signature(&shim)?;
     let id = engine.declare_local(&signature)?;
     let plan = lower.call_plan(sig)?;
-    engine.build(id, "invoker", |engine, builder| {
+    engine.build(id, NAME, |engine, builder| {
         let block = builder.create_block();
         let [target, pointers, to] = [I64; 3].map(|ty| builder.append_block_param(block, ty));
         for param in signature.params.iter().skip(shim.params().len()) {

@@ -33,8 +33,8 @@ mod solve;
 
 pub use error::{NotLowered, PlanError};
 pub use machine::{
-    Cfa, Machine, ParamIndexes, Reloc, RelocKind, ResultPlan, Step, Stub, StubCode, UnwindRow,
-    VaCounter, VectorMove, VectorWidth,
+    Cfa, IntMove, IntWidth, Machine, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan,
+    Step, Stub, StubCode, UnwindRow, VaCounter, VectorMove, VectorWidth,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};

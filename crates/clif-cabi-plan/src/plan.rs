@@ -12,6 +12,7 @@
 mod call;
 mod entry;
 mod entry_stub;
+mod invoker;
 mod own_signature;
 mod result;
 mod signature_plan;

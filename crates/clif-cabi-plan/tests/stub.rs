@@ -66,6 +66,35 @@ resultzmm 0 7 | vmovups zmmN, zmmword ptr [rdi]
 loadxmm5at 64 2147483647 | {disp32} movups xmm5, xmmword ptr [r11 + N]
 storeymm6at 64 2147483647 | {disp32} vmovups ymmword ptr [r11 + N], ymm6
 resultzmm1at 64 2147483647 | {disp32} vmovups zmm1, zmmword ptr [rdi + N]
+keep | mov r10, rdi; mov rax, rsi; push rdx; push rdx
+arg0 | {disp32} mov r11, qword ptr [rax]
+arg1 | {disp32} mov r11, qword ptr [rax + 8]
+arg268435455 | {disp32} mov r11, qword ptr [rax + 2147483640]
+retaddress | mov r11, qword ptr [rbp - 8]
+passret | mov rdi, qword ptr [rbp - 8]
+loadbyte 0 1 2 3 4 5 | movzx INT32, byte ptr [r11]
+loadsbyte 0 1 2 3 4 5 | movsx INT32, byte ptr [r11]
+loadword 0 1 2 3 4 5 | movzx INT32, word ptr [r11]
+loadsword 0 1 2 3 4 5 | movsx INT32, word ptr [r11]
+loaddword 0 1 2 3 4 5 | mov INT32, dword ptr [r11]
+loadqword 0 1 2 3 4 5 | mov INT, qword ptr [r11]
+loadqword5at 8 2147483647 | {disp32} mov r9, qword ptr [r11 + N]
+loadss 0 7 | movss xmmN, dword ptr [r11]
+loadsd 0 7 | movsd xmmN, qword ptr [r11]
+loadsd3at 8 2147483647 | {disp32} movsd xmm3, qword ptr [r11 + N]
+resultss 0 7 | movss xmmN, dword ptr [rdi]
+resultsd 0 7 | movsd xmmN, qword ptr [rdi]
+stack 0 8 2147483640 | {disp32} mov qword ptr [rsp + N], rdi
+calltarget | call r10
+storebyte0 | mov byte ptr [r11], al
+storesbyte1 | mov byte ptr [r11], dl
+storeword0 | mov word ptr [r11], ax
+storesword1 | mov word ptr [r11], dx
+storedword0 | mov dword ptr [r11], eax
+storeqword1 | mov qword ptr [r11], rdx
+storeqword0at 8 2147483647 | {disp32} mov qword ptr [r11 + N], rax
+storess 0 7 | movss dword ptr [r11], xmmN
+storesd 0 7 | movsd qword ptr [r11], xmmN
 ";
 
 const AARCH64: &str = "
@@ -86,6 +115,40 @@ jump 0 1 4294967295 | b fN
 jumpafter 0 8 128 32760 | ldr x16, [sp, #N]; br x16
 jumpint 0 1 2 3 4 5 6 7 | br xN
 ret | ret
+keep | mov x9, x0; mov x10, x1; stp x2, x2, [sp, #-16]!
+arg0 | ldr x17, [x10]
+arg1 | ldr x17, [x10, #8]
+arg4095 | ldr x17, [x10, #32760]
+retaddress | ldur x17, [x29, #-16]
+passret | ldur x8, [x29, #-16]
+loadbyte 0 7 | ldrb wN, [x17]
+loadsbyte 0 7 | ldrsb wN, [x17]
+loadword 0 7 | ldrh wN, [x17]
+loadsword 0 7 | ldrsh wN, [x17]
+loaddword 0 7 | ldr wN, [x17]
+loadqword 0 7 | ldr xN, [x17]
+loadss 0 7 | ldr sN, [x17]
+loadsd 0 7 | ldr dN, [x17]
+loadxmm 0 7 | ldr qN, [x17]
+loadbyte3at 1 4095 | ldrb w3, [x17, #N]
+loadword3at 2 8190 | ldrh w3, [x17, #N]
+loaddword3at 4 16380 | ldr w3, [x17, #N]
+loadqword3at 8 32760 | ldr x3, [x17, #N]
+loadss3at 4 16380 | ldr s3, [x17, #N]
+loadsd3at 8 32760 | ldr d3, [x17, #N]
+loadxmm3at 16 65520 | ldr q3, [x17, #N]
+stack 0 8 32760 | str x0, [sp, #N]
+calltarget | blr x9
+storebyte 0 7 | strb wN, [x17]
+storesbyte 0 7 | strb wN, [x17]
+storeword 0 7 | strh wN, [x17]
+storesword 0 7 | strh wN, [x17]
+storedword 0 7 | str wN, [x17]
+storeqword 0 7 | str xN, [x17]
+storess 0 7 | str sN, [x17]
+storesd 0 7 | str dN, [x17]
+storexmm 0 7 | str qN, [x17]
+storeqword3at 8 32760 | str x3, [x17, #N]
 ";
 
 /// How a machine's stubs are written as assembly text, and the tools that read it.
@@ -137,6 +200,7 @@ impl Assembler {
     /// Each step as its name has it, and its instructions.
     fn steps(&self, pic: bool) -> Vec<(String, String)> {
         let ints = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"];
+        let low = ["edi", "esi", "edx", "ecx", "r8d", "r9d"];
         let mut steps = Vec::new();
         for row in self.rows.trim().lines() {
             let (step, text) = row.split_once(" | ").unwrap();
@@ -146,7 +210,9 @@ impl Assembler {
                 .filter(|n| !n.is_empty() || operands == " ")
             {
                 let int = operand.parse().ok().and_then(|n: usize| ints.get(n));
+                let low = operand.parse().ok().and_then(|n: usize| low.get(n));
                 let text = text
+                    .replace("INT32", low.unwrap_or(&""))
                     .replace("INT", int.unwrap_or(&""))
                     .replace('N', operand);
                 let far = self

@@ -67,6 +67,18 @@ impl Engine {
         added.map_err(unwound(&name))
     }
 
+    /// Defines `id`, a function that is called `name`, by the code of a stub, which the name of its symbol does not tell.
+    pub(crate) fn define_stub(
+        &mut self,
+        id: FuncId,
+        name: &'static str,
+        stub: &StubCode,
+    ) -> Result<()> {
+        self.define_aligned(id, STUB_ALIGN, &stub.bytes, Vec::new())?;
+        self.debug.add_stub(id, name);
+        self.frames.add_stub(id, stub).map_err(unwound(name))
+    }
+
     /// Writes code to the engine's memory. Returns the stub that it is, if it is one.
     fn place(
         &mut self,

@@ -1,11 +1,14 @@
 //! Stubs on a machine: which steps it has, the registers that they number, and their code.
 
-use cabi::{FnAbi, Place, Reg};
+use cabi::{FnAbi, Loc, Place, PlacedPart, Reg};
 
-use super::counting::RegClass;
+use super::counting::{RegClass, Registers, Sret};
 use super::description::Machine;
-use super::stub::{Callee, Step, Stub, StubCode, VectorMove};
+use super::stub::{
+    Callee, IntMove, IntWidth, RegisterMove, Step, Stub, StubCode, VectorMove, VectorWidth,
+};
 use crate::error::PlanError;
+use crate::parts::{ClifPart, narrow};
 
 impl Stub {
     /// The machine code, `pic` for objects and without for the JIT.
@@ -64,6 +67,51 @@ impl Step {
         stores.chain(is_wide.then_some(Self::ZeroUpper))
     }
 
+    /// Loads `placed`, part of an argument, from the object at the address, if one move can.
+    pub(crate) fn loads_part(machine: &Machine, placed: &PlacedPart) -> Option<Self> {
+        Self::moves_part(machine.steps.numbered, placed, Self::LoadInt, Self::Load)
+    }
+
+    /// Stores `placed`, part of a result, to the object at the address, if one move can.
+    pub(crate) fn stores_part(machine: &Machine, placed: &PlacedPart) -> Option<Self> {
+        let registers = &machine.counting.results;
+        Self::moves_part(registers, placed, Self::StoreInt, Self::Store)
+    }
+
+    fn moves_part(
+        registers: &Registers,
+        placed: &PlacedPart,
+        int: fn(IntMove) -> Self,
+        vector: fn(VectorMove) -> Self,
+    ) -> Option<Self> {
+        let (Loc::Reg(reg), part) = (placed.loc, &placed.part) else {
+            return None;
+        };
+        let (class, register) = registers.position(reg)?;
+        let (register, offset) = (narrow(register), part.offset.into());
+        Some(match class {
+            RegClass::Int => int(RegisterMove {
+                width: IntWidth::of(part.size, part.extension)?,
+                register,
+                offset,
+            }),
+            RegClass::Vector => vector(RegisterMove {
+                width: VectorWidth::of(part.size)?,
+                register,
+                offset,
+            }),
+        })
+    }
+
+    /// Loads `word` from the object at the address to the first integer register of parameters, if one move can.
+    pub(crate) fn loads_word(word: &ClifPart) -> Option<Self> {
+        Some(Self::LoadInt(RegisterMove {
+            width: IntWidth::of(word.size, word.extension)?,
+            register: 0,
+            offset: word.offset,
+        }))
+    }
+
     /// Pushes the static chain.
     pub(crate) fn push_chain(machine: &Machine) -> Self {
         match machine.closures {
@@ -96,6 +144,23 @@ impl Machine {
                 "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
             ),
         }
+    }
+
+    /// Whether an invoker can be a stub for functions with these places, as far as their convention goes.
+    pub(crate) fn invokes(&self, abi: &FnAbi) -> bool {
+        let is_usual = self.has_stubs && !self.counting.positional && self.closures.is_none();
+        let address = match self.counting.sret {
+            Sret::FirstInt => self.counting.params.int.first().copied(),
+            Sret::Own(reg) => Some(reg),
+            Sret::Refused => None,
+        };
+        let has_address = match abi.ret.place {
+            Place::Indirect { pointer, .. } => address.map(Loc::Reg) == Some(pointer),
+            Place::Parts(_) | Place::Ignore => true,
+            _ => false,
+        };
+        let is_aligned = abi.area_align <= self.counting.stack_align;
+        is_usual && has_address && is_aligned && abi.callee_pops == 0
     }
 
     /// Which register of parameters `reg` is, as steps number them.

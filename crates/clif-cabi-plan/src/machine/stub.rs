@@ -5,8 +5,8 @@
 //! local linkage, never entered through a PLT; control words untouched; every page of a frame touched. A stub that pops reads only what the call
 //! declares, or what no Cranelift instruction touches: the x87 stack.
 
+mod moves;
 mod step;
-mod vector;
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ use super::counting::Registers;
 use crate::error::PlanError;
 use crate::parts::narrow;
 
+pub use moves::{IntMove, IntWidth, RegisterMove, VectorMove, VectorWidth};
 pub use step::Step;
-pub use vector::{VectorMove, VectorWidth};
 
 /// Where a stub goes after its steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

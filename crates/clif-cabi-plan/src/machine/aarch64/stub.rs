@@ -1,5 +1,5 @@
 //! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is in x18, the caller in x30. What steps call the address is
-//! x17.
+//! x17. An invoker has `target` in x9 and `args` in x10.
 //!
 //! Memory is addressed by the stack pointer only where that is a multiple of 16: the machine may check it.
 
@@ -7,7 +7,9 @@ use cabi::aarch64::X29;
 use cabi::{Bank, Reg, Register};
 
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, StubCode};
+use crate::machine::stub::{
+    Cfa, IntWidth, Reloc, RelocKind, Step, StubCode, VectorMove, VectorWidth,
+};
 
 /// The address.
 pub(super) const X17: Reg = Reg(&Register {
@@ -74,6 +76,34 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
             let from = area.saturating_add(AREA);
             words(code, &[load(16, 29, from)?, 0xd63f_0200]);
         }
+        // mov x9, x0; mov x10, x1; stp x2, x2, [sp, -16]!
+        Step::KeepInvocation => words(code, &[0xaa00_03e9, 0xaa01_03ea, 0xa9bf_0be2]),
+        // ldr x17, [x10, 8 n]
+        Step::ArgAddress(n) => words(code, &[load(17, 10, n.saturating_mul(8))?]),
+        // ldur x17, [x29, -16]
+        Step::RetAddress => words(code, &[0xf85f_03b1]),
+        // ldur x8, [x29, -16]
+        Step::PassRet => words(code, &[0xf85f_03a8]),
+        // str x0, [sp, offset]
+        Step::StackWord(offset) => words(code, &[scaled(0xf900_03e0, 8, offset)?]),
+        // blr x9
+        Step::CallTarget => words(code, &[0xd63f_0120]),
+        Step::Load(own) => {
+            let (load, _, bytes) = vector(step, own)?;
+            words(code, &[moved(load, bytes, own.register, own.offset)?]);
+        }
+        Step::Store(own) => {
+            let (_, store, bytes) = vector(step, own)?;
+            words(code, &[moved(store, bytes, own.register, own.offset)?]);
+        }
+        Step::LoadInt(own) => {
+            let (load, _, bytes) = int(own.width);
+            words(code, &[moved(load, bytes, own.register, own.offset)?]);
+        }
+        Step::StoreInt(own) => {
+            let (_, store, bytes) = int(own.width);
+            words(code, &[moved(store, bytes, own.register, own.offset)?]);
+        }
         Step::Leave => close(code),
         Step::Jump(callee) => to_function(callee, pic, false, code),
         // ldr x16, [sp, area]; br x16
@@ -94,11 +124,44 @@ fn words(code: &mut StubCode, words: &[u32]) {
 
 /// `ldr xt, [xn, offset]`
 fn load(t: u32, n: u32, offset: u32) -> Result<u32, PlanError> {
-    let scaled = offset / 8;
+    scaled(0xf940_0000 | n << 5 | t, 8, offset)
+}
+
+/// `instruction` with an offset in units of `bytes`.
+fn scaled(instruction: u32, bytes: u32, offset: u32) -> Result<u32, PlanError> {
+    let scaled = offset / bytes;
     let why = "the argument area is too large for a stub";
-    match offset.is_multiple_of(8) && scaled <= MAX_IMMEDIATE {
-        true => Ok(0xf940_0000 | scaled << 10 | n << 5 | t),
+    match offset.is_multiple_of(bytes) && scaled <= MAX_IMMEDIATE {
+        true => Ok(instruction | scaled << 10),
         false => Err(PlanError::Stub(why)),
+    }
+}
+
+/// `instruction`, which moves `bytes` of register `t`, at [x17, offset].
+fn moved(instruction: u32, bytes: u32, t: u8, offset: u32) -> Result<u32, PlanError> {
+    scaled(instruction | 17 << 5 | u32::from(t), bytes, offset)
+}
+
+/// `ldr` and `str` of a vector register, and their bytes.
+fn vector(step: Step, own: VectorMove) -> Result<(u32, u32, u32), PlanError> {
+    let (load, store) = match own.width {
+        VectorWidth::V32 => (0xbd40_0000, 0xbd00_0000),
+        VectorWidth::V64 => (0xfd40_0000, 0xfd00_0000),
+        VectorWidth::V128 => (0x3dc0_0000, 0x3d80_0000),
+        _ => return Err(step.refused("AArch64")),
+    };
+    Ok((load, store, own.width.bytes()))
+}
+
+/// The load and the store of an integer register, and their bytes.
+fn int(width: IntWidth) -> (u32, u32, u32) {
+    match width {
+        IntWidth::U8 => (0x3940_0000, 0x3900_0000, 1),
+        IntWidth::I8 => (0x39c0_0000, 0x3900_0000, 1),
+        IntWidth::U16 => (0x7940_0000, 0x7900_0000, 2),
+        IntWidth::I16 => (0x79c0_0000, 0x7900_0000, 2),
+        IntWidth::U32 => (0xb940_0000, 0xb900_0000, 4),
+        IntWidth::U64 => (0xf940_0000, 0xf900_0000, 8),
     }
 }
 

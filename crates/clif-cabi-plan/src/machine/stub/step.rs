@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::vector::VectorMove;
+use super::moves::{IntMove, VectorMove};
 
 /// The most registers of one class that any machine has for parameters.
 const MAX_REGISTERS: u8 = 8;
@@ -117,6 +117,22 @@ steps! {
     ZeroUpper "zeroupper" ANYWHERE,
     /// Returns the address: moves it to the first integer register of results.
     ReturnAddress "returnaddress" IN_FRAME,
+    /// Keeps the parameters of an invoker, `void (target, args, ret)`: `target` and `args` in scratch registers, `ret` in 16 bytes of the frame.
+    KeepInvocation "keep" IN_FRAME,
+    /// Loads the address from the n-th of `args`, counted from 0.
+    ArgAddress(n: u32) "arg" IN_FRAME,
+    /// Sets the address to `ret`.
+    RetAddress "retaddress" IN_FRAME,
+    /// Moves `ret` to the register of the address where a result goes.
+    PassRet "passret" IN_FRAME,
+    /// Loads an integer register of parameters from the object at the address.
+    LoadInt(own: IntMove) "load" ANYWHERE,
+    /// Stores the first integer register of parameters so many bytes above the stack pointer.
+    StackWord(n: u32) "stack" IN_FRAME,
+    /// Calls `target`.
+    CallTarget "calltarget" IN_FRAME,
+    /// Stores an integer register of results to the object at the address.
+    StoreInt(own: IntMove) "store" ANYWHERE,
     /// Closes the frame and returns to the caller.
     Leave "leave" IN_FRAME,
     /// Jumps to a function, by the emitter's id.
@@ -157,6 +173,9 @@ impl Step {
             | Self::AddressToVector(n)
             | Self::JumpInt(n) => n < MAX_REGISTERS,
             Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
+                own.register < MAX_REGISTERS && i32::try_from(own.offset).is_ok()
+            }
+            Self::LoadInt(own) | Self::StoreInt(own) => {
                 own.register < MAX_REGISTERS && i32::try_from(own.offset).is_ok()
             }
             Self::PushArea(shadow) => shadow <= MAX_SHADOW,

@@ -1,7 +1,8 @@
-//! The steps of stubs as x86-64's instructions. Only r11 is scratch: it is what steps call the address. The static chain is in r10.
+//! The steps of stubs as x86-64's instructions. Only r11 is scratch: it is what steps call the address. The static chain is in r10. An invoker has `target` in r10 and
+//! `args` in rax.
 
 mod frame;
-mod vector;
+mod moves;
 
 use cabi::{Reg, x86_64};
 
@@ -69,9 +70,26 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
         // push r11
         Step::PushAddress => code.bytes.extend([0x41, 0x53]),
-        Step::Load(own) => vector::moved(vector::LOAD, own, vector::R11, code),
-        Step::Store(own) => vector::moved(vector::STORE, own, vector::R11, code),
-        Step::LoadResult(own) => vector::moved(vector::LOAD, own, vector::RDI, code),
+        Step::Load(own) => moves::vector(moves::LOAD, own, moves::R11, code),
+        Step::Store(own) => moves::vector(moves::STORE, own, moves::R11, code),
+        Step::LoadResult(own) => moves::vector(moves::LOAD, own, moves::RDI, code),
+        Step::LoadInt(own) => moves::load_int(own, number(step, own.register)?, code),
+        Step::StoreInt(own) => moves::store_int(step, own, code)?,
+        // mov r10, rdi; mov rax, rsi; push rdx; push rdx
+        Step::KeepInvocation => {
+            let kept = [0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0, 0x52, 0x52];
+            code.bytes.extend(kept);
+        }
+        // mov r11, [rax + 8 n]
+        Step::ArgAddress(n) => with_disp32(code, &[0x4c, 0x8b, 0x98], n.saturating_mul(8), 0)?,
+        // mov r11, [rbp - 8]
+        Step::RetAddress => code.bytes.extend([0x4c, 0x8b, 0x5d, 0xf8]),
+        // mov rdi, [rbp - 8]
+        Step::PassRet => code.bytes.extend([0x48, 0x8b, 0x7d, 0xf8]),
+        // mov [rsp + offset], rdi
+        Step::StackWord(offset) => with_disp32(code, &[0x48, 0x89, 0xbc, 0x24], offset, 0)?,
+        // call r10
+        Step::CallTarget => code.bytes.extend([0x41, 0xff, 0xd2]),
         // vzeroupper
         Step::ZeroUpper => code.bytes.extend([0xc5, 0xf8, 0x77]),
         // mov rax, r11

@@ -1,0 +1,103 @@
+//! The stub that makes a call whose arguments are in memory, for what needs no more than moves: scalars, and records in registers or words of the argument
+//! area. All else is compiled.
+
+use cabi::{Place, Target};
+use smallvec::SmallVec;
+
+use super::call::CallPlan;
+use crate::machine::{Machine, Step, Stub};
+use crate::parts::{ClifPart, WORD, narrow};
+
+type Steps = SmallVec<[Step; 32]>;
+
+impl CallPlan {
+    /// `void (target, args, ret)`: calls `target` with the objects that the elements of `args` point to, and stores the result to `ret`. It touches no byte
+    /// outside of them. `None` for a call that takes more than moves: with results on the x87 stack, wide vectors, copies that are passed by their addresses,
+    /// parts of three bytes, a static chain; and for one of Windows.
+    ///
+    /// # Example
+    /// ```
+    /// use clif_cabi_plan::{CallPlan, cabi::{FnSig, Target, Type}};
+    /// let hypot = FnSig::new([Type::F64, Type::F64], Type::F64);
+    /// let invoker = CallPlan::new(&hypot, &Target::X86_64_LINUX)?.invoker(&Target::X86_64_LINUX);
+    /// let name = "__clif_cabi_frame_keep_arg0_loadsd0_arg1_loadsd1_calltarget_retaddress_storesd0_leave";
+    /// assert_eq!(invoker.map(|stub| stub.name()).as_deref(), Some(name));
+    /// # Ok::<(), clif_cabi_plan::PlanError>(())
+    /// ```
+    #[must_use]
+    pub fn invoker(&self, target: &Target) -> Option<Stub> {
+        let machine = Machine::under(target, self.abi.convention).ok()?;
+        let (_, _, _, [before, after]) = self.shape();
+        let counts_only = before
+            .iter()
+            .all(|step| matches!(step, Step::SetVectorCount(_)));
+        let is_usual = machine.invokes(&self.abi) && counts_only && after.is_empty();
+        if !is_usual || self.sig.is_noreturn() {
+            return None;
+        }
+        let mut steps = Steps::from_slice(&[Step::Frame, Step::KeepInvocation]);
+        // Words for the stack are loaded to a register of parameters first, and the address of the result takes one.
+        self.stack_words(machine, &mut steps)?;
+        if let Place::Indirect { .. } = self.abi.ret.place {
+            steps.push(Step::PassRet);
+        }
+        self.registers(machine, &mut steps)?;
+        steps.extend_from_slice(before);
+        steps.push(Step::CallTarget);
+        if let Place::Parts(parts) = &self.abi.ret.place {
+            steps.push(Step::RetAddress);
+            for placed in parts {
+                steps.push(Step::stores_part(machine, placed)?);
+            }
+        }
+        steps.push(Step::Leave);
+        Stub::new(&steps)
+    }
+
+    /// The arguments in the argument area.
+    fn stack_words(&self, machine: &Machine, steps: &mut Steps) -> Option<()> {
+        let area = narrow::<u32, _>(self.abi.area_bytes);
+        let area = area.next_multiple_of(machine.counting.stack_align);
+        steps.extend((area > 0).then_some(Step::Skip(area)));
+        for (i, arg) in (0..).zip(&self.abi.args) {
+            let Place::Stack { offset, .. } = arg.place else {
+                continue;
+            };
+            let parts = self.args.parts(i);
+            if parts.is_empty() {
+                return None;
+            }
+            steps.push(Step::ArgAddress(narrow(i)));
+            for part in parts {
+                for word in ClifPart::slots(part.size.into(), WORD) {
+                    let at = part.offset + word.offset;
+                    let word = ClifPart {
+                        offset: at,
+                        size: word.size,
+                        ..*part
+                    };
+                    let to = narrow::<u32, _>(offset).saturating_add(at);
+                    steps.extend([Step::loads_word(&word)?, Step::StackWord(to)]);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// The arguments in registers.
+    fn registers(&self, machine: &Machine, steps: &mut Steps) -> Option<()> {
+        for (i, arg) in (0..).zip(&self.abi.args) {
+            match &arg.place {
+                Place::Ignore | Place::Stack { .. } => {}
+                Place::Parts(parts) => {
+                    steps.push(Step::ArgAddress(i));
+                    for placed in parts {
+                        steps.push(Step::loads_part(machine, placed)?);
+                    }
+                }
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+}
