@@ -33,6 +33,7 @@ const NAME: &str = "invoker";
 #[derive(Clone)]
 pub struct Invoker {
     call: TypedCode<Shim>,
+    is_stub: bool,
 }
 
 /// Makes invokers, and keeps one for each shape.
@@ -62,6 +63,7 @@ pub struct Invokers {
     engine: Engine,
     lower: Lowering,
     compiled: HashMap<ByShape<CallPlan>, Invoker>,
+    has_stubs: bool,
 }
 
 impl Invokers {
@@ -77,7 +79,16 @@ impl Invokers {
             engine,
             lower,
             compiled: HashMap::new(),
+            has_stubs: true,
         })
+    }
+
+    /// Has Cranelift compile every invoker: for tests, which compare both.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_stubs(mut self) -> Self {
+        self.has_stubs = false;
+        self
     }
 
     /// The engine, in whose libraries functions to call can be found ([`Engine::symbol`]).
@@ -113,13 +124,18 @@ impl Invokers {
             return Ok(invoker.clone());
         }
         vectors::check_signature(&shape.0.sig, &shape.0.abi)?;
-        let code = match self.stub(&shape.0) {
-            Some(stub) => define(&mut self.engine, &stub)?,
+        let stub = match self.has_stubs {
+            true => self.stub(&shape.0),
+            false => None,
+        };
+        let code = match &stub {
+            Some(stub) => define(&mut self.engine, stub)?,
             None => compile(&mut self.engine, &self.lower, sig)?,
         };
-        // SAFETY: `compile` makes a function of this type.
+        // SAFETY: each of the two makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };
-        let invoker = Invoker { call };
+        let is_stub = stub.is_some();
+        let invoker = Invoker { call, is_stub };
         self.compiled.insert(shape, invoker.clone());
         Ok(invoker)
     }
@@ -159,6 +175,13 @@ impl Invoker {
     #[must_use]
     pub fn code(&self) -> &Code {
         self.call.code()
+    }
+
+    /// Whether it is a stub, which no compiler has made.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_stub(&self) -> bool {
+        self.is_stub
     }
 }
 

@@ -10,6 +10,9 @@ use super::stub::{
 use crate::error::PlanError;
 use crate::parts::{ClifPart, narrow};
 
+/// What most steps have at most.
+const STEP_BYTES: usize = 8;
+
 impl Stub {
     /// The machine code, `pic` for objects and without for the JIT.
     ///
@@ -17,6 +20,7 @@ impl Stub {
     /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the argument area is too large to be jumped over.
     pub fn code(&self, machine: &Machine, pic: bool) -> Result<StubCode, PlanError> {
         let (mut code, steps) = (StubCode::default(), machine.steps);
+        code.bytes.reserve(STEP_BYTES * self.steps().len());
         code.row(steps.entry.register, steps.entry.offset, &[]);
         for step in self.steps() {
             (steps.encode)(*step, pic, &mut code)?;

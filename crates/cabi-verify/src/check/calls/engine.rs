@@ -75,7 +75,7 @@ impl SharedEngine {
                     let made = maker.code(harness, plan)?;
                     // A closure that must not return is a function where there is no other side.
                     let is_alone = matches!(ways, Ways::Turning(_));
-                    if made.is_some() || !is_alone {
+                    if !made.is_empty() || !is_alone {
                         codes.extend(made);
                         continue;
                     }
@@ -204,7 +204,8 @@ impl Code {
                 let run = |args, ret, callee| unsafe {
                     loaded.run(invoker.code().as_ptr().cast(), callee, args, ret);
                 };
-                let how = format!("by an invoker, {side}");
+                let made = if invoker.is_stub() { "a stub" } else { "compiled" };
+                let how = format!("by an invoker, {made}, {side}");
                 (call(harness, plan, plan.has_result, round, run), how)
             }
             Self::Closure(closure) => {

@@ -9,7 +9,8 @@ use crate::emit::cranelift::CallVia;
 
 /// What makes the code of one direction; shared by the cases of one process as a user would share it.
 pub(super) enum Maker {
-    Invokers(Box<Invokers>),
+    /// Those that users have, and those that Cranelift compiles, which a signature gets too where its own is a stub.
+    Invokers(Box<[Invokers; 2]>),
     Closures(Box<Closures>),
 }
 
@@ -26,21 +27,31 @@ pub(super) enum Code {
 impl Maker {
     pub(super) fn new(harness: &Harness<'_>, direction: Direction) -> Result<Self, Fault> {
         Ok(match direction {
-            Direction::Call => Self::Invokers(Box::new(Invokers::new(harness.settings)?)),
+            Direction::Call => Self::Invokers(Box::new([
+                Invokers::new(harness.settings)?,
+                Invokers::new(harness.settings)?.without_stubs(),
+            ])),
             Direction::Callee => Self::Closures(Box::new(Closures::new(harness.settings)?)),
         })
     }
 
-    /// The code for `plan`. `None` for a closure that must not return.
+    /// The codes for `plan`: none for a closure that must not return.
     pub(super) fn code(
         &mut self,
         harness: &Harness<'_>,
         plan: &CallCase,
-    ) -> Result<Option<Code>, Fault> {
+    ) -> Result<Vec<Code>, Fault> {
         let told = &plan.told;
         let closures = match self {
-            Self::Invokers(invokers) => return Ok(Some(Code::Invoker(invokers.get(told)?))),
-            Self::Closures(_) if told.is_noreturn() => return Ok(None),
+            Self::Invokers(invokers) => {
+                let [own, compiled] = &mut **invokers;
+                let mut all = vec![own.get(told)?];
+                if all.iter().any(Invoker::is_stub) {
+                    all.push(compiled.get(told)?);
+                }
+                return Ok(all.into_iter().map(Code::Invoker).collect());
+            }
+            Self::Closures(_) if told.is_noreturn() => return Ok(Vec::new()),
             Self::Closures(closures) => closures,
         };
         let (entered, va_args) = read_from_list(closures, told, plan.index)?;
@@ -62,7 +73,7 @@ impl Maker {
                     (given as *const u8).copy_to_nonoverlapping(result.as_mut_ptr(), result.len());
                 }
             })?;
-        Ok(Some(Code::Closure(closure)))
+        Ok(vec![Code::Closure(closure)])
     }
 }
 

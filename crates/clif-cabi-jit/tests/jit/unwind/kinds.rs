@@ -174,27 +174,42 @@ pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &s
     assert_eq!(got, wanted, "{what}");
 }
 
-/// Calls `id`, a [`shim`] of `name`: with a callee that returns, then with one that throws 7. What was caught above it then, 1000 more, or returned by it.
-fn thrown(engine: &Engine, id: FuncId, name: &str, what: &str) -> c_int {
+/// Calls `shim` of `name` with a callee that throws `thrown`, or returns if that is 0. What was caught above it then, 1000 more, or returned by it; and the result.
+fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (c_int, Room) {
     type Catches =
         unsafe extern "C" fn(Shim, *const c_void, *const *const c_void, *mut c_void) -> c_int;
-    // SAFETY: as the C++ text declares them; the shim is one.
-    let (catches, args, shim) = unsafe {
+    let mut got = Room([0; 64]);
+    let target = engine.symbol(name).unwrap().cast();
+    // SAFETY: as the C++ text declares them; the library's own arguments, and room for any of its results.
+    let caught = unsafe {
         let catches: Catches = symbol(engine, "catches");
         let args: extern "C" fn(c_int) -> *const *const c_void =
             symbol(engine, &format!("args_{name}"));
-        (catches, args, *engine.code(id).unwrap().typed::<Shim>())
+        catches(shim, target, args(thrown), (&raw mut got).cast())
     };
-    let target = engine.symbol(name).unwrap().cast();
-    let mut got = Room([0; 64]);
-    let to = (&raw mut got).cast();
-    // SAFETY: the library's own arguments, and room for any of its results.
-    let returned = unsafe { catches(shim, target, args(0), to) };
+    (caught, got)
+}
+
+/// Calls `id`, a [`shim`] of `name`: with a callee that returns, then with one that throws 7. What was caught above it then, or returned by it.
+fn thrown(engine: &Engine, id: FuncId, name: &str, what: &str) -> c_int {
+    // SAFETY: it is one.
+    let shim = unsafe { *engine.code(id).unwrap().typed::<Shim>() };
+    let (returned, got) = catch(engine, shim, name, 0);
     assert_eq!(returned, 0, "{what}");
     assert_result(engine, name, got, what);
-    let mut room = Room([0; 64]);
-    // SAFETY: as above.
-    unsafe { catches(shim, target, args(7), (&raw mut room).cast()) }
+    catch(engine, shim, name, 7).0
+}
+
+/// Exceptions pass through the invoker of each kind of call.
+fn thrown_through_invokers(engine: &Engine, settings: &Settings) {
+    let mut invokers = Invokers::new(settings).unwrap();
+    for (name, sig) in kinds() {
+        let invoker = invokers.get(&sig).unwrap();
+        // SAFETY: it takes what a shim takes, and what it returns is not looked at.
+        let shim = unsafe { *invoker.code().typed::<Shim>() };
+        assert_result(engine, name, catch(engine, shim, name, 0).1, name);
+        assert_eq!(catch(engine, shim, name, 7).0, 1007, "{name}");
+    }
 }
 
 #[test]
@@ -204,8 +219,9 @@ fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
         // Slower by far.
         let n_settings = if told().is_some() { 1 } else { usize::MAX };
         for settings in all_settings().into_iter().take(n_settings) {
-            let mut engine = Engine::new(&settings.personality(gxx())).unwrap();
+            let mut engine = Engine::new(&settings.clone().personality(gxx())).unwrap();
             engine.add_library(&library);
+            thrown_through_invokers(&engine, &settings);
             let mut shims = Vec::new();
             for (name, sig) in kinds() {
                 for form in forms() {

@@ -71,17 +71,22 @@ impl Stepper {
 /// Calls each kind of function in `engine` by a shim of its, stepped.
 fn step_kinds(stepper: &Stepper, engine: &Engine, shims: &[(&str, FuncId)]) {
     for (name, id) in shims {
-        let mut room = Room([0; 64]);
-        let to = (&raw mut room).cast::<c_void>().cast_const();
-        // SAFETY: as the C++ text declares it.
-        let args: extern "C" fn(c_int) -> *const c_void =
-            unsafe { symbol(engine, &format!("args_{name}")) };
-        let target = engine.symbol(name).unwrap().cast();
         // SAFETY: the engine lives until after the call.
         let code = unsafe { engine.code(*id).unwrap().as_ptr() };
-        stepper.step(code, [target, args(0), to]);
-        assert_result(engine, name, room, name);
+        step_kind(stepper, engine, name, code);
     }
+}
+
+/// Calls the function `name` in `engine` by `code`, stepped.
+fn step_kind(stepper: &Stepper, engine: &Engine, name: &str, code: *const c_void) {
+    let mut room = Room([0; 64]);
+    let to = (&raw mut room).cast::<c_void>().cast_const();
+    // SAFETY: as the C++ text declares it.
+    let args: extern "C" fn(c_int) -> *const c_void =
+        unsafe { symbol(engine, &format!("args_{name}")) };
+    let target = engine.symbol(name).unwrap().cast();
+    stepper.step(code, [target, args(0), to]);
+    assert_result(engine, name, room, name);
 }
 
 /// Functions that load their results by stubs: on the x87 stack, and in a wide vector.
@@ -145,7 +150,9 @@ fn the_caller_is_found_at_each_instruction_of_a_stub() {
             );
         }
         step_closure(&stepper, g);
+        let invoked = step_invokers(&stepper, &engine);
         let names = stubs.keys().map(String::as_str).chain(["closure"]);
+        let names = names.chain(invoked);
         let mut n_asked = 0;
         for (i, name) in names.enumerate() {
             let (asked, wrong) = stepper.answers(i);
@@ -171,6 +178,26 @@ fn step_closure(stepper: &Stepper, g: *const c_void) {
     stepper.watch(closure.code(), bytes);
     let sum = g.addr().cast_signed() + 1;
     assert_eq!(stepper.step(closure.code(), [g; 3]), sum as c_long);
+}
+
+/// Calls each kind of function in `engine` by an invoker, if that is a stub. Returns which are.
+fn step_invokers(stepper: &Stepper, engine: &Engine) -> Vec<&'static str> {
+    let mut invokers = invokers();
+    let mut stubs = Vec::new();
+    for (name, sig) in kinds() {
+        let invoker = invokers.get(&sig).unwrap();
+        if !invoker.is_stub() {
+            continue;
+        }
+        // SAFETY: the invokers live until after the call.
+        let code = unsafe { invoker.code().as_ptr() };
+        stepper.watch(code, invoker.code().size());
+        step_kind(stepper, engine, name, code);
+        stubs.push(name);
+    }
+    println!("invokers that are stubs: {stubs:?}");
+    assert!(stubs.len() >= 3);
+    stubs
 }
 
 /// What the unwinder says about a stub with a frame of whose rows one is left out or wrong: how many rows there are, how often it was asked, and how often it was wrong.
