@@ -1,8 +1,11 @@
-//! Calls of functions whose signature is known at run time: one compiled function for all signatures that are passed alike.
+//! Calls of functions whose signature is known at run time: one function for all signatures that are passed alike.
 //!
 //! An [`Invoker`] is `void (target, args, ret)`: it loads each argument from the object that `args` points to, calls `target`, and stores the
-//! result to `ret`. It is compiled once for a *shape*, what a call looks like in registers and stack; `long f(long)` and `void *f(void *)` share
+//! result to `ret`. It is made once for a *shape*, what a call looks like in registers and stack; `long f(long)` and `void *f(void *)` share
 //! one. From then on to prepare a call is a look into a table, and to make it is one indirect call.
+//!
+//! Where moves are all that a call takes, the invoker is a stub (`docs/stubs.md`): Cranelift would take most of the time before the first call. It compiles
+//! the others.
 
 use crate::cranelift::MemFlagsData;
 use core::ffi::c_void;
@@ -36,7 +39,7 @@ pub struct Invoker {
     is_stub: bool,
 }
 
-/// Makes invokers, and keeps one for each shape.
+/// Makes invokers, and keeps one for each shape. Those of scalars and of most records are made in some microseconds; Cranelift compiles the others.
 ///
 /// # Example
 /// ```
@@ -67,7 +70,7 @@ pub struct Invokers {
 }
 
 impl Invokers {
-    /// None yet, to be compiled by an engine with these settings, of which [`Settings::cpu`] does not matter: they consist of instructions that every machine
+    /// None yet, to be made by an engine with these settings, of which [`Settings::cpu`] does not matter: they consist of instructions that every machine
     /// has.
     ///
     /// # Errors
@@ -107,7 +110,7 @@ impl Invokers {
         self.lower.target().data_model()
     }
 
-    /// How many shapes are compiled.
+    /// How many shapes there are invokers of.
     #[must_use]
     pub fn n_compiled(&self) -> usize {
         self.compiled.len()

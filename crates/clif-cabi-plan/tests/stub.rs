@@ -66,7 +66,8 @@ resultzmm 0 7 | vmovups zmmN, zmmword ptr [rdi]
 loadxmm5at 64 2147483647 | {disp32} movups xmm5, xmmword ptr [r11 + N]
 storeymm6at 64 2147483647 | {disp32} vmovups ymmword ptr [r11 + N], ymm6
 resultzmm1at 64 2147483647 | {disp32} vmovups zmm1, zmmword ptr [rdi + N]
-keep | mov r10, rdi; mov rax, rsi; push rdx; push rdx
+keep | mov r10, rdi; mov rax, rsi
+keepret | push rdx; push rdx
 arg0 | {disp32} mov r11, qword ptr [rax]
 arg1 | {disp32} mov r11, qword ptr [rax + 8]
 arg268435455 | {disp32} mov r11, qword ptr [rax + 2147483640]
@@ -115,7 +116,8 @@ jump 0 1 4294967295 | b fN
 jumpafter 0 8 128 32760 | ldr x16, [sp, #N]; br x16
 jumpint 0 1 2 3 4 5 6 7 | br xN
 ret | ret
-keep | mov x9, x0; mov x10, x1; stp x2, x2, [sp, #-16]!
+keep | mov x9, x0; mov x10, x1
+keepret | stp x2, x2, [sp, #-16]!
 arg0 | ldr x17, [x10]
 arg1 | ldr x17, [x10, #8]
 arg4095 | ldr x17, [x10, #32760]

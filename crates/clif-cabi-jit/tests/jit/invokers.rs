@@ -45,77 +45,84 @@ struct Called {
     sig: FnSig,
 }
 
-/// A C function for each type and list of arguments: it copies what it gets to `seen`, and returns what is in `given`. What a narrow integer is extended to is
-/// seen by those that return it as a `long`.
+/// What the C functions share, after the definitions of types.
+const SHARED: &str = "
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+unsigned char seen[1024], given[64];
+char *guarded(long size, long page) {
+  char *at = mmap(0, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(at + page, page, PROT_NONE);
+  return at + page - size;
+}
+int va(int n, ...) {
+  va_list list;
+  va_start(list, n);
+  double x = va_arg(list, double);
+  t14 y = va_arg(list, t14);
+  long z = va_arg(list, long);
+  memcpy(seen, &n, 4), memcpy(seen + 4, &x, 8), memcpy(seen + 12, &y, 16), memcpy(seen + 28, &z, 8);
+  memcpy(&n, given, 4);
+  return n;
+}
+";
+
+/// A C function with these arguments, by their numbers in [`types`]: it copies them to `seen`, and then does `end`.
+fn function(name: &str, result: &str, args: &[usize], end: &str) -> String {
+    let params = args.iter().enumerate();
+    let params = params
+        .map(|(n, ty)| format!("t{ty} a{n}"))
+        .collect::<Vec<_>>();
+    let copies = args.iter().enumerate();
+    let copies =
+        copies.map(|(n, ty)| format!("memcpy(to, &a{n}, sizeof(t{ty})); to += sizeof(t{ty});\n"));
+    let (params, copies) = (params.join(", "), copies.collect::<String>());
+    format!("{result} {name}({params}) {{\nunsigned char *to = seen;\n{copies}{end} }}\n")
+}
+
+/// Functions of each type: they return what is in `given`. What a narrow integer is extended to is seen by those that return it as a `long`.
 fn functions() -> (String, Vec<Called>) {
     let types = types();
-    let mut text = String::from(
-        "#define _GNU_SOURCE
-        #include <stdarg.h>
-        #include <string.h>
-        #include <sys/mman.h>
-        unsigned char seen[1024], given[64];
-        char *guarded(long size, long page) {
-            char *at = mmap(0, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            mprotect(at + page, page, PROT_NONE);
-            return at + page - size;
-        }
-        int va(int n, ...) {
-            va_list list;
-            va_start(list, n);
-            double x = va_arg(list, double);
-            t14 y = va_arg(list, t14);
-            long z = va_arg(list, long);
-            memcpy(seen, &n, 4), memcpy(seen + 4, &x, 8), memcpy(seen + 12, &y, 16), memcpy(seen + 28, &z, 8);
-            memcpy(&n, given, 4);
-            return n;
-        }\n",
-    );
-    let mut all = Vec::new();
-    let mut typedefs = String::new();
+    let (mut typedefs, mut text, mut all) = (String::new(), String::new(), Vec::new());
+    let mut add = |name: String, result: (&str, Type), args: &[usize], end: &str| {
+        text += &function(&name, result.0, args, end);
+        let params = args.iter().map(|arg| types[*arg].1.clone());
+        let sig = FnSig::new(params.collect::<Vec<_>>(), result.1);
+        all.push(Called { name, sig });
+    };
     for (i, (declared, ty)) in types.iter().enumerate() {
-        typedefs += &match declared.split_once(" __attribute__") {
-            Some((scalar, rest)) => format!("typedef {scalar} t{i} __attribute__{rest};\n"),
-            None => format!("typedef {declared} t{i};\n"),
+        let (before, after) = declared
+            .split_once(" __attribute__")
+            .unwrap_or((declared, ""));
+        let attribute = if after.is_empty() {
+            ""
+        } else {
+            "__attribute__"
         };
+        typedefs += &format!("typedef {before} t{i} {attribute}{after};\n");
         let next = (i + 3) % types.len();
-        let few = vec![i];
-        let mixed = vec![4, i, 8, next, i];
         let many = [vec![i; 6], vec![5; 6], vec![8; 9], vec![next, i]].concat();
-        for (form, args) in [few, mixed, many].into_iter().enumerate() {
-            let name = format!("f{i}_{form}");
-            let params = args.iter().enumerate().map(|(n, ty)| format!("t{ty} a{n}"));
-            let params = params.collect::<Vec<_>>().join(", ");
-            text += &format!("t{i} {name}({params}) {{ unsigned char *to = seen; t{i} r;\n");
-            for (n, ty) in args.iter().enumerate() {
-                text += &format!("memcpy(to, &a{n}, sizeof(t{ty})); to += sizeof(t{ty});\n");
-            }
-            text += "memcpy(&r, given, sizeof r); return r; }\n";
-            let params = args.iter().map(|arg| types[*arg].1.clone());
-            let sig = FnSig::new(params.collect::<Vec<_>>(), ty.clone());
-            all.push(Called { name, sig });
+        let forms = [vec![], vec![i], vec![4, i, 8, next, i], many];
+        let result = format!("t{i}");
+        for (form, args) in forms.iter().enumerate() {
+            let end = format!("t{i} r; memcpy(&r, given, sizeof r); return r;");
+            add(format!("f{i}_{form}"), (&result, ty.clone()), args, &end);
         }
         if ty.as_scalar().is_some() && ty.size() < 4 {
-            text += &format!(
-                "long wide{i}(t{i} a, t{i} b) {{ memcpy(seen, &a, sizeof a); memcpy(seen + sizeof a, &b, sizeof b); return a; }}\n"
+            add(
+                format!("wide{i}"),
+                ("long", Type::I64),
+                &[i, i],
+                "return a0;",
             );
-            let sig = FnSig::new([ty.clone(), ty.clone()], Type::I64);
-            all.push(Called {
-                name: format!("wide{i}"),
-                sig,
-            });
         }
     }
     let va = FnSig::new([Type::I32], Type::I32).variadic();
     let va = va.at_call([Type::F64, types[14].1.clone(), Type::I64]);
-    all.push(Called {
-        name: "va".to_owned(),
-        sig: va.unwrap(),
-    });
-    (
-        text.replacen("unsigned char seen", &(typedefs + "unsigned char seen"), 1),
-        all,
-    )
+    let (name, sig) = ("va".to_owned(), va.unwrap());
+    all.push(Called { name, sig });
+    ([&typedefs, SHARED, &text].concat(), all)
 }
 
 /// The C functions of one compiler.
@@ -221,7 +228,7 @@ fn stubs_and_compiled_invokers_make_the_same_calls() {
 }
 
 /// Mistakes in the steps of such stubs.
-const MISTAKES: &str = "another argument, nothing kept, no address, none passed, another word, no call, another register, no sign, \
+const MISTAKES: &str = "another argument, nothing kept, no result kept, no address, none passed, another word, no call, another register, no sign, \
 too much loaded, too much stored, half a vector loaded, too much of a vector loaded, half a vector stored";
 
 /// `step`, or what is there instead by this mistake.
@@ -232,6 +239,7 @@ fn mistaken(mistake: &str, step: Step) -> Step {
         ("another word", Step::StackWord(n)) => Step::StackWord(n + 8),
         // Nothing, in place of the step.
         ("nothing kept", Step::KeepInvocation)
+        | ("no result kept", Step::KeepRet)
         | ("no address", Step::RetAddress)
         | ("none passed", Step::PassRet)
         | ("no call", Step::CallTarget) => Step::Skip(16),

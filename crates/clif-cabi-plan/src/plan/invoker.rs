@@ -20,7 +20,7 @@ impl CallPlan {
     /// use clif_cabi_plan::{CallPlan, cabi::{FnSig, Target, Type}};
     /// let hypot = FnSig::new([Type::F64, Type::F64], Type::F64);
     /// let invoker = CallPlan::new(&hypot, &Target::X86_64_LINUX)?.invoker(&Target::X86_64_LINUX);
-    /// let name = "__clif_cabi_frame_keep_arg0_loadsd0_arg1_loadsd1_calltarget_retaddress_storesd0_leave";
+    /// let name = "__clif_cabi_frame_keep_keepret_arg0_loadsd0_arg1_loadsd1_calltarget_retaddress_storesd0_leave";
     /// assert_eq!(invoker.map(|stub| stub.name()).as_deref(), Some(name));
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
@@ -28,23 +28,27 @@ impl CallPlan {
     pub fn invoker(&self, target: &Target) -> Option<Stub> {
         let machine = Machine::under(target, self.abi.convention).ok()?;
         let (_, _, _, [before, after]) = self.shape();
-        let counts_only = before
-            .iter()
-            .all(|step| matches!(step, Step::SetVectorCount(_)));
+        // Whatever else a stub does before such a call, this one does not.
+        let counts_only = before.iter().copied().eq(Step::count_vectors(&self.abi));
         let is_usual = machine.invokes(&self.abi) && counts_only && after.is_empty();
         if !is_usual || self.sig.is_noreturn() {
             return None;
         }
+        let result = &self.abi.ret.place;
+        if self.args.n_args() == 0 && before.is_empty() && *result == Place::Ignore {
+            return Stub::new(&[Step::JumpInt(0)]);
+        }
         let mut steps = Steps::from_slice(&[Step::Frame, Step::KeepInvocation]);
+        steps.extend((*result != Place::Ignore).then_some(Step::KeepRet));
         // Words for the stack are loaded to a register of parameters first, and the address of the result takes one.
         self.stack_words(machine, &mut steps)?;
-        if let Place::Indirect { .. } = self.abi.ret.place {
+        if let Place::Indirect { .. } = result {
             steps.push(Step::PassRet);
         }
         self.registers(machine, &mut steps)?;
         steps.extend_from_slice(before);
         steps.push(Step::CallTarget);
-        if let Place::Parts(parts) = &self.abi.ret.place {
+        if let Place::Parts(parts) = result {
             steps.push(Step::RetAddress);
             for placed in parts {
                 steps.push(Step::stores_part(machine, placed)?);

@@ -76,8 +76,10 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
             let from = area.saturating_add(AREA);
             words(code, &[load(16, 29, from)?, 0xd63f_0200]);
         }
-        // mov x9, x0; mov x10, x1; stp x2, x2, [sp, -16]!
-        Step::KeepInvocation => words(code, &[0xaa00_03e9, 0xaa01_03ea, 0xa9bf_0be2]),
+        // mov x9, x0; mov x10, x1
+        Step::KeepInvocation => words(code, &[0xaa00_03e9, 0xaa01_03ea]),
+        // stp x2, x2, [sp, -16]!
+        Step::KeepRet => words(code, &[0xa9bf_0be2]),
         // ldr x17, [x10, 8 n]
         Step::ArgAddress(n) => words(code, &[load(17, 10, n.saturating_mul(8))?]),
         // ldur x17, [x29, -16]

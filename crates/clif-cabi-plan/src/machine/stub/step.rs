@@ -117,8 +117,10 @@ steps! {
     ZeroUpper "zeroupper" ANYWHERE,
     /// Returns the address: moves it to the first integer register of results.
     ReturnAddress "returnaddress" IN_FRAME,
-    /// Keeps the parameters of an invoker, `void (target, args, ret)`: `target` and `args` in scratch registers, `ret` in 16 bytes of the frame.
+    /// Keeps `target` and `args`, of the parameters of an invoker, `void (target, args, ret)`, in scratch registers.
     KeepInvocation "keep" IN_FRAME,
+    /// Keeps `ret` in the first 16 bytes of the frame.
+    KeepRet "keepret" IN_FRAME,
     /// Loads the address from the n-th of `args`, counted from 0.
     ArgAddress(n: u32) "arg" IN_FRAME,
     /// Sets the address to `ret`.

@@ -75,11 +75,10 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::LoadResult(own) => moves::vector(moves::LOAD, own, moves::RDI, code),
         Step::LoadInt(own) => moves::load_int(own, number(step, own.register)?, code),
         Step::StoreInt(own) => moves::store_int(step, own, code)?,
-        // mov r10, rdi; mov rax, rsi; push rdx; push rdx
-        Step::KeepInvocation => {
-            let kept = [0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0, 0x52, 0x52];
-            code.bytes.extend(kept);
-        }
+        // mov r10, rdi; mov rax, rsi
+        Step::KeepInvocation => code.bytes.extend([0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0]),
+        // push rdx; push rdx
+        Step::KeepRet => code.bytes.extend([0x52, 0x52]),
         // mov r11, [rax + 8 n]
         Step::ArgAddress(n) => with_disp32(code, &[0x4c, 0x8b, 0x98], n.saturating_mul(8), 0)?,
         // mov r11, [rbp - 8]
