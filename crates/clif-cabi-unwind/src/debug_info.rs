@@ -199,18 +199,11 @@ impl DebugInfo {
     ) -> Result<Vec<(&'static str, Vec<u8>)>, UnwindError> {
         let mut found = Vec::new();
         self.sections(sources)?.for_each(|id, section| {
-            let mut bytes = section.bytes.slice().to_vec();
-            for relocation in &section.relocations {
-                let base = match relocation.target {
-                    RelocationTarget::Symbol(index) => self.address(index, &function)?,
-                    // Offsets in sections that are complete.
-                    RelocationTarget::Section(_) => 0,
-                };
-                let value = base.wrapping_add_signed(relocation.addend).to_le_bytes();
-                let end = relocation.offset.saturating_add(relocation.size.into());
-                let place = bytes.get_mut(relocation.offset..end).into_iter().flatten();
-                place.zip(value).for_each(|(byte, value)| *byte = value);
-            }
+            let bytes = section.resolved(|target| match target {
+                RelocationTarget::Symbol(index) => self.address(index, &function),
+                // Offsets in sections that are complete.
+                RelocationTarget::Section(_) => Ok(0),
+            })?;
             if !bytes.is_empty() {
                 found.push((id.name(), bytes));
             }

@@ -33,22 +33,29 @@ impl UnwindTables {
         function: impl Fn(FuncId) -> Option<u64>,
         symbol: impl Fn(&str) -> Option<u64>,
     ) -> Result<TablesInMemory, UnwindError> {
-        let resolve = |target: &Target, pads: u64| {
-            let (address, name) = match target {
-                Target::Function(id) => (function(*id), format!("function {}", id.as_u32())),
-                Target::LandingPads(start) => (pads.checked_add(*start as u64), String::new()),
-                Target::Symbol(name) => (symbol(name), name.clone()),
-            };
-            address.ok_or(UnwindError::Symbol { name })
+        let resolved = |section: &Section, pads: u64| {
+            section.resolved(|target| {
+                let (address, name) = match section.target(target) {
+                    Some(Target::Function(id)) => {
+                        (function(*id), format!("function {}", id.as_u32()))
+                    }
+                    Some(Target::LandingPads(start)) => {
+                        (pads.checked_add(*start as u64), String::new())
+                    }
+                    Some(Target::Symbol(name)) => (symbol(name), name.clone()),
+                    None => (None, String::new()),
+                };
+                address.ok_or(UnwindError::Symbol { name })
+            })
         };
         let (pads, starts) = self.landing_pads(ENCODINGS)?;
-        let landing_pads = resolved(pads, |target| resolve(target, 0))?.into_boxed_slice();
+        let landing_pads = resolved(&pads, 0)?.into_boxed_slice();
         let pads_at = landing_pads.as_ptr().addr() as u64;
 
         let mut eh_frames = Vec::new();
         for run in self.runs(page, &function)? {
             let frames = self.frames(ENCODINGS, &starts, &run)?;
-            let mut frames = resolved(frames, |target| resolve(target, pads_at))?;
+            let mut frames = resolved(&frames, pads_at)?;
             frames.extend([0; 4]);
             eh_frames.push(frames.into_boxed_slice());
         }
@@ -84,21 +91,4 @@ impl UnwindTables {
         }
         Ok(runs)
     }
-}
-
-/// The bytes of a section with its addresses.
-fn resolved(
-    section: Section,
-    resolve: impl Fn(&Target) -> Result<u64, UnwindError>,
-) -> Result<Vec<u8>, UnwindError> {
-    let (mut bytes, references) = section.finish();
-    for reference in references {
-        let address = resolve(&reference.target)?;
-        let end = reference.offset.saturating_add(reference.size.into());
-        let place = bytes.get_mut(reference.offset..end).unwrap_or_default();
-        for (to, byte) in place.iter_mut().zip(address.to_le_bytes()) {
-            *to = byte;
-        }
-    }
-    Ok(bytes)
 }

@@ -1,7 +1,7 @@
 //! Tables in an object file that cranelift-object writes, position-independent: the linker needs no relocation of read-only memory (`DT_TEXTREL`).
 
 use crate::cranelift::codegen::gimli;
-use crate::cranelift::codegen::gimli::write::Writer;
+use crate::cranelift::codegen::gimli::write::{Relocation as Reference, Writer};
 use crate::cranelift::module::FuncId;
 use crate::cranelift::object::ObjectProduct;
 use crate::cranelift::object::object::write::{
@@ -13,7 +13,7 @@ use crate::cranelift::object::object::{
 };
 use crate::error::{OTHER_TABLES, UnwindError};
 use crate::frame::Frame;
-use crate::section::{Reference, Section, Target};
+use crate::section::{Section, Target};
 use crate::tables::{Encodings, UnwindTables};
 
 /// Symbols by way of a word that has their address, 4 bytes relative to themselves.
@@ -97,18 +97,11 @@ impl UnwindTables {
             let entry = object.append_section_data(pdata, &[0; 12], 4);
             let end = start.saturating_add(own.len as u64);
             for (offset, of, at) in [(0, code, start), (4, code, end), (8, xdata, rules)] {
-                let relocation = Relocation {
-                    offset: entry + offset,
-                    symbol: object.section_symbol(of),
-                    addend: i64::try_from(at).map_err(|_| missing(".pdata"))?,
-                    flags: RelocationFlags::Generic {
-                        kind: RelocationKind::ImageOffset,
-                        encoding: RelocationEncoding::Generic,
-                        size: 32,
-                    },
-                };
-                let added = object.add_relocation(pdata, relocation);
-                added.map_err(refused)?;
+                let symbol = object.section_symbol(of);
+                let addend = i64::try_from(at).map_err(|_| missing(".pdata"))?;
+                let kind = RelocationKind::ImageOffset;
+                let relocation = relocation((entry + offset, 4), symbol, addend, kind);
+                object.add_relocation(pdata, relocation).map_err(refused)?;
             }
         }
         Ok(())
@@ -131,24 +124,45 @@ fn append(
     section: Section,
     pads: Option<SectionId>,
 ) -> Result<(), UnwindError> {
-    let (bytes, references) = section.finish();
-    product.object.append_section_data(id, &bytes, 8);
-    for reference in references {
+    let bytes = section.bytes.slice();
+    product.object.append_section_data(id, bytes, 8);
+    for (at, target) in section.references() {
         match product.object.format() {
-            BinaryFormat::MachO => relocate_mach_o(product, id, &reference, pads)?,
-            _ => relocate_elf(product, id, &reference, pads)?,
+            BinaryFormat::MachO => relocate_mach_o(product, id, (at, target), pads)?,
+            _ => relocate_elf(product, id, (at, target), pads)?,
         }
     }
     Ok(())
 }
 
+/// A relocation of so many bytes at `offset`.
+pub(crate) fn relocation(
+    (offset, bytes): (u64, u8),
+    symbol: SymbolId,
+    addend: i64,
+    kind: RelocationKind,
+) -> Relocation {
+    let encoding = RelocationEncoding::Generic;
+    let size = 8 * bytes;
+    Relocation {
+        offset,
+        symbol,
+        addend,
+        flags: RelocationFlags::Generic {
+            kind,
+            encoding,
+            size,
+        },
+    }
+}
+
 fn relocate_elf(
     product: &mut ObjectProduct,
     section: SectionId,
-    reference: &Reference,
+    (at, target): (&Reference, &Target),
     pads: Option<SectionId>,
 ) -> Result<(), UnwindError> {
-    let (symbol, addend) = match &reference.target {
+    let (symbol, addend) = match target {
         Target::Function(id) => {
             // The section, not the symbol: another module may define one of that name, which the linker then takes for a shared object.
             let (own, value) = place(product, *id)?;
@@ -160,16 +174,9 @@ fn relocate_elf(
         }
         Target::Symbol(name) => (word_of(&mut product.object, name)?, 0),
     };
-    let relocation = Relocation {
-        offset: reference.offset as u64,
-        symbol,
-        addend: i64::try_from(addend).map_err(|_| missing(PADS))?,
-        flags: RelocationFlags::Generic {
-            kind: RelocationKind::Relative,
-            encoding: RelocationEncoding::Generic,
-            size: 8 * reference.size,
-        },
-    };
+    let addend = i64::try_from(addend).map_err(|_| missing(PADS))?;
+    let place = (at.offset as u64, at.size);
+    let relocation = relocation(place, symbol, addend, RelocationKind::Relative);
     let added = product.object.add_relocation(section, relocation);
     added.map_err(refused)
 }
@@ -179,21 +186,15 @@ fn relocate_elf(
 fn relocate_mach_o(
     product: &mut ObjectProduct,
     section: SectionId,
-    reference: &Reference,
+    (at, target): (&Reference, &Target),
     pads: Option<SectionId>,
 ) -> Result<(), UnwindError> {
-    let offset = reference.offset as u64;
-    let difference = |symbol| Relocation {
-        offset,
-        symbol,
-        addend: i64::try_from(offset).unwrap_or(0).wrapping_neg(),
-        flags: RelocationFlags::Generic {
-            kind: RelocationKind::Absolute,
-            encoding: RelocationEncoding::Generic,
-            size: 8 * reference.size,
-        },
+    let offset = at.offset as u64;
+    let difference = |symbol| {
+        let addend = i64::try_from(offset).unwrap_or(0).wrapping_neg();
+        relocation((offset, at.size), symbol, addend, RelocationKind::Absolute)
     };
-    let relocation = match &reference.target {
+    let relocation = match target {
         Target::Function(id) => difference(function(product, *id)?),
         Target::LandingPads(start) => {
             let pads = pads.ok_or_else(|| missing(PADS))?;
@@ -234,18 +235,15 @@ fn missing(name: impl Into<String>) -> UnwindError {
     UnwindError::Symbol { name: name.into() }
 }
 
-fn refused(error: impl ToString) -> UnwindError {
+pub(crate) fn refused(error: impl ToString) -> UnwindError {
     UnwindError::Table(error.to_string())
 }
 
 /// The symbol of a function that is defined in the object.
 fn function(product: &ObjectProduct, id: FuncId) -> Result<SymbolId, UnwindError> {
-    let symbol = product.functions.get(id).copied().flatten();
-    let (symbol, is_defined) =
-        symbol.ok_or_else(|| missing(format!("function {}", id.as_u32())))?;
-    match is_defined {
-        true => Ok(symbol),
-        false => Err(missing(format!("function {}", id.as_u32()))),
+    match product.functions.get(id).copied().flatten() {
+        Some((symbol, true)) => Ok(symbol),
+        _ => Err(missing(format!("function {}", id.as_u32()))),
     }
 }
 
@@ -281,18 +279,7 @@ fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError>
     let at = undefined(&word, SymbolKind::Data, SymbolScope::Compilation);
     let at = object.add_symbol(at);
     let offset = object.add_symbol_data(at, section, &[0; 8], 8);
-    let relocation = Relocation {
-        offset,
-        symbol: named,
-        addend: 0,
-        flags: RelocationFlags::Generic {
-            kind: RelocationKind::Absolute,
-            encoding: RelocationEncoding::Generic,
-            size: 64,
-        },
-    };
-    object
-        .add_relocation(section, relocation)
-        .map_err(refused)?;
-    Ok(at)
+    let relocation = relocation((offset, 8), named, 0, RelocationKind::Absolute);
+    let added = object.add_relocation(section, relocation);
+    added.map(|()| at).map_err(refused)
 }

@@ -64,12 +64,6 @@ impl Personality {
         self.with(tag, CLEANUP)
     }
 
-    /// Handlers of `tag` catch every exception, as those without a tag do. The selector is 1.
-    #[must_use]
-    pub fn catches_all(self, tag: u32) -> Self {
-        self.with(tag, CATCH_ALL)
-    }
-
     /// Handlers of `tag` catch exceptions of the type whose `std::type_info` is the symbol `type_info`, `_ZTIi` for `int`; of the first that
     /// fits, where this is said several times.
     #[must_use]

@@ -17,16 +17,6 @@ pub(crate) enum Target {
     Symbol(String),
 }
 
-/// An address in a section.
-#[derive(Clone, Debug)]
-pub(crate) struct Reference {
-    /// Bytes from the start of the section.
-    pub(crate) offset: usize,
-    /// Bytes.
-    pub(crate) size: u8,
-    pub(crate) target: Target,
-}
-
 /// A section that is being written.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
@@ -65,21 +55,35 @@ impl Section {
         Ok(())
     }
 
-    /// The bytes, zero where addresses are, and the addresses.
-    pub(crate) fn finish(self) -> (Vec<u8>, Vec<Reference>) {
-        let targets = self.targets;
-        let references = self.relocations.iter().filter_map(|own| {
-            let RelocationTarget::Symbol(symbol) = own.target else {
-                return None;
-            };
-            Some(Reference {
-                offset: own.offset,
-                size: own.size,
-                target: targets.get(symbol)?.clone(),
-            })
-        });
-        let references = references.collect();
-        (self.bytes.into_vec(), references)
+    /// The addresses in it, and what each is of, in unwind tables.
+    pub(crate) fn references(&self) -> impl Iterator<Item = (&Relocation, &Target)> {
+        let target = |own: &Relocation| self.target(own.target);
+        (self.relocations.iter()).filter_map(move |own| Some((own, target(own)?)))
+    }
+
+    /// What an address is of, in unwind tables.
+    pub(crate) fn target(&self, target: RelocationTarget) -> Option<&Target> {
+        match target {
+            RelocationTarget::Symbol(symbol) => self.targets.get(symbol),
+            RelocationTarget::Section(_) => None,
+        }
+    }
+
+    /// The bytes with their addresses: `start` is where what an address counts from is.
+    pub(crate) fn resolved(
+        &self,
+        start: impl Fn(RelocationTarget) -> Result<u64, UnwindError>,
+    ) -> Result<Vec<u8>, UnwindError> {
+        let mut bytes = self.bytes.slice().to_vec();
+        for own in &self.relocations {
+            let value = start(own.target)?.wrapping_add_signed(own.addend);
+            let end = own.offset.saturating_add(own.size.into());
+            let place = bytes.get_mut(own.offset..end).into_iter().flatten();
+            place
+                .zip(value.to_le_bytes())
+                .for_each(|(byte, value)| *byte = value);
+        }
+        Ok(bytes)
     }
 }
 

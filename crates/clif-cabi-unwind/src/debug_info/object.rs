@@ -4,13 +4,11 @@ use super::{DebugInfo, Sources};
 use crate::cranelift::codegen::gimli::SectionId;
 use crate::cranelift::codegen::gimli::write::RelocationTarget;
 use crate::cranelift::object::ObjectProduct;
+use crate::cranelift::object::object::write::SectionId as Id;
 use crate::cranelift::object::object::write::StandardSegment;
-use crate::cranelift::object::object::write::{Relocation, SectionId as Id};
-use crate::cranelift::object::object::{
-    BinaryFormat, RelocationEncoding, RelocationFlags, RelocationKind, SectionKind,
-};
+use crate::cranelift::object::object::{BinaryFormat, RelocationKind, SectionKind};
 use crate::error::UnwindError;
-use crate::object::place;
+use crate::object;
 
 impl DebugInfo {
     /// Writes the sections into an object file: after `ObjectModule::finish`, before `emit`.
@@ -51,7 +49,7 @@ impl DebugInfo {
             for relocation in section.into_iter().flat_map(|section| &section.relocations) {
                 let (of, value, kind) = match relocation.target {
                     RelocationTarget::Symbol(index) => {
-                        let (section, value) = place(product, self.function(index)?)?;
+                        let (section, value) = object::place(product, self.function(index)?)?;
                         (section, value, RelocationKind::Absolute)
                     }
                     RelocationTarget::Section(of) => {
@@ -60,18 +58,12 @@ impl DebugInfo {
                         (of.ok_or_else(missing)?.1, 0, offset)
                     }
                 };
-                let added = Relocation {
-                    offset: relocation.offset as u64,
-                    symbol: product.object.section_symbol(of),
-                    addend: relocation.addend.wrapping_add_unsigned(value),
-                    flags: RelocationFlags::Generic {
-                        kind,
-                        encoding: RelocationEncoding::Generic,
-                        size: 8 * relocation.size,
-                    },
-                };
+                let symbol = product.object.section_symbol(of);
+                let addend = relocation.addend.wrapping_add_unsigned(value);
+                let place = (relocation.offset as u64, relocation.size);
+                let added = object::relocation(place, symbol, addend, kind);
                 let added = product.object.add_relocation(*own, added);
-                added.map_err(|error| UnwindError::Table(error.to_string()))?;
+                added.map_err(object::refused)?;
             }
         }
         Ok(())
