@@ -1,0 +1,62 @@
+//! What is refused: flags, targets and names. That the tables of stubs are right is what the stubs are stepped through for (`clif-cabi-jit`).
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
+
+use clif_cabi::{Stub, stub_code};
+use clif_cabi_unwind::{Personality, UnwindTables};
+use cranelift_codegen::isa::{self, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_module::FuncId;
+
+fn isa(triple: &str) -> OwnedTargetIsa {
+    let flags = settings::Flags::new(settings::builder());
+    isa::lookup_by_name(triple).unwrap().finish(flags).unwrap()
+}
+
+/// Without its flag Cranelift would give rules that are those of no function's middle.
+#[test]
+fn no_rules_are_refused() {
+    let mut flags = settings::builder();
+    flags.set("unwind_info", "false").unwrap();
+    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
+    let isa = isa.finish(settings::Flags::new(flags)).unwrap();
+    let error = UnwindTables::new(&*isa, None).err().unwrap();
+    assert!(error.to_string().starts_with("the flag unwind_info is off"));
+}
+
+/// Tables of another kind, which are written into objects of x86-64 alone: an error that names the target.
+#[test]
+fn windows_is_refused_where_it_has_no_tables() {
+    let triple = "aarch64-pc-windows-msvc";
+    let error = UnwindTables::new(&*isa(triple), None).err().unwrap();
+    let error = error.to_string();
+    assert!(
+        error.starts_with("aarch64-pc-windows-msvc: unwind tables of Windows"),
+        "{error}"
+    );
+    let isa = isa("x86_64-pc-windows-msvc");
+    let mut tables = UnwindTables::new(&*isa, None).unwrap();
+    let stub = Stub::from_name("__clif_cabi_frame_align16_call7_leave").unwrap();
+    let code = stub_code(&*isa, &stub).unwrap();
+    tables.add_stub(FuncId::from_u32(0), &code).unwrap();
+    let error = tables.in_memory(4096, |_| Some(0x1000), |_| None);
+    assert!(error.unwrap_err().to_string().contains("COFF objects"));
+    // Rows that are no frame's.
+    for i in 1..code.unwind.len() {
+        let mut told = code.clone();
+        told.unwind.remove(i);
+        assert!(tables.add_stub(FuncId::from_u32(0), &told).is_err());
+    }
+}
+
+#[test]
+fn names_that_no_symbol_has_are_refused() {
+    let isa = isa("x86_64-unknown-linux-gnu");
+    let refused = |personality: Personality| UnwindTables::new(&*isa, Some(personality)).is_err();
+    let named = Personality::new("__gxx_personality_v0");
+    assert!(!refused(named.clone().catches(1, "_ZTIi")));
+    assert!(refused(named.clone().catches(1, "")) && refused(named.catches(1, "a\0b")));
+    assert!(refused(Personality::new("")) && refused(Personality::new("a\0b")));
+}
