@@ -166,26 +166,24 @@ impl<F> fmt::Debug for TypedCode<F> {
 /// What all code of one engine needs to stay: dropped in this order, since termination routines of a library may call
 /// back into the code.
 pub(crate) struct Shared {
-    needed: Mutex<Needed>,
-    /// Taken back before the memory goes, as what comes next.
-    told: Mutex<Vec<Told>>,
-    frames: Mutex<Vec<Frames>>,
+    kept: Mutex<Kept>,
     arena: Mutex<Arena>,
 }
 
-/// What the code may call into.
+/// What is kept as long as the code: what it may call into, then what was told of it, which is taken back before the memory goes.
 #[derive(Default)]
-struct Needed {
-    libraries: Vec<Library>,
-    code: Vec<Code>,
+pub(crate) struct Kept {
+    pub(crate) libraries: Vec<Library>,
+    /// Another engine's: its own would never be freed.
+    pub(crate) code: Vec<Code>,
+    pub(crate) told: Vec<Told>,
+    pub(crate) frames: Vec<Frames>,
 }
 
 impl Shared {
     pub(crate) fn new(arena: Arena) -> Arc<Self> {
         Arc::new(Self {
-            needed: Mutex::default(),
-            told: Mutex::default(),
-            frames: Mutex::default(),
+            kept: Mutex::default(),
             arena: Mutex::new(arena),
         })
     }
@@ -195,29 +193,7 @@ impl Shared {
         self.arena.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the unwinder told as long as the code lives.
-    pub(crate) fn keep_frames(&self, frames: Frames) {
-        let mut all = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(frames);
-    }
-
-    /// Keeps debuggers told as long as the code lives.
-    pub(crate) fn keep_told(&self, told: Told) {
-        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(told);
-    }
-
-    /// Keeps a library open as long as the code lives.
-    pub(crate) fn keep_library(&self, library: Library) {
-        let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
-        needed.libraries.push(library);
-    }
-
-    /// Keeps another engine's code alive as long as this engine's. Its own needs no keeping, and would never be freed.
-    pub(crate) fn keep_code(self: &Arc<Self>, code: &Code) {
-        if !Arc::ptr_eq(self, code.shared()) {
-            let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
-            needed.code.push(code.clone());
-        }
+    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

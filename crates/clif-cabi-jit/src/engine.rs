@@ -88,7 +88,8 @@ impl Engine {
         let isa = settings.isa()?;
         let shared = Shared::new(Arena::new(settings.memory_size())?);
         let symbols = Symbols::new();
-        shared.keep_library(symbols.process().clone());
+        let process = symbols.process().clone();
+        shared.kept().libraries.push(process);
 
         let mut builder = JITBuilder::with_isa(isa, Box::new(libcalls::name));
         let found = symbols.found();
@@ -115,7 +116,7 @@ impl Engine {
     /// Lets imports be found in `library`, after those added before and before the process itself. The library stays
     /// open as long as the engine or any of its code.
     pub fn add_library(&mut self, library: &Library) {
-        self.shared.keep_library(library.clone());
+        self.shared.kept().libraries.push(library.clone());
         self.symbols.add(library.clone());
     }
 
@@ -137,7 +138,9 @@ impl Engine {
     pub fn bind_code(&mut self, name: &str, code: &Code) -> Result<()> {
         // SAFETY: the code is kept alive below, as long as any code of this engine that could call it.
         self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
-        self.shared.keep_code(code);
+        if !Arc::ptr_eq(&self.shared, code.shared()) {
+            self.shared.kept().code.push(code.clone());
+        }
         Ok(())
     }
 

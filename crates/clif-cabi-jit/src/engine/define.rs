@@ -141,7 +141,7 @@ impl Engine {
             }
             // SAFETY: they are those of finalized code, which stays where it is until `shared` is dropped, and they with it.
             let frames = unsafe { Frames::new(tables) };
-            self.shared.keep_frames(frames);
+            self.shared.kept().frames.push(frames);
         }
         copy.extend([0; 4]);
         Ok(copy)
@@ -167,7 +167,7 @@ impl Engine {
             return Ok(());
         }
         let (told, result) = self.debug.tell(code, frames);
-        self.shared.keep_told(told);
+        self.shared.kept().told.push(told);
         result
     }
 

@@ -1,4 +1,5 @@
-//! Calls under every setting: direct, indirect and extern; data with addresses, library routines, stubs, several rounds.
+//! Functions, data and symbols across definitions and rounds: data with addresses, library routines, stubs. Calls of each kind under every setting are the suite
+//! `interop`'s and [`unwind`](crate::unwind)'s.
 
 use crate::common::*;
 
@@ -8,41 +9,6 @@ mod stubs;
 /// Two integer results are passed as this struct.
 #[repr(C)]
 struct Pair(i64, i64);
-
-/// An import, called as such and by its address; then a function of the module, directly and by its address.
-#[test]
-fn direct_indirect_and_extern_calls_agree() {
-    let text = "
-        function %by_import(i64) -> i64, i64 system_v {
-            sig0 = (i64) -> i64 system_v
-            fn0 = %labs sig0
-        block0(v0: i64):
-            v1 = call fn0(v0)
-            v2 = func_addr.i64 fn0
-            v3 = call_indirect sig0, v2(v0)
-            return v1, v3
-        }
-        function %by_both(i64) -> i64, i64 system_v {
-            sig0 = (i64) -> i64, i64 system_v
-            fn0 = colocated %by_import sig0
-        block0(v0: i64):
-            v1, v2 = call fn0(v0)
-            v3 = func_addr.i64 fn0
-            v4, v5 = call_indirect sig0, v3(v0)
-            v6 = iadd v1, v4
-            v7 = iadd v2, v5
-            return v6, v7
-        }";
-    for settings in all_settings() {
-        let mut engine = Engine::new(&settings).unwrap();
-        program(&mut engine, text);
-        engine.finalize().unwrap();
-        // SAFETY: compiled so.
-        let by_both = unsafe { named::<extern "C" fn(i64) -> Pair>(&engine, "by_both") };
-        let Pair(a, b) = by_both(-21);
-        assert_eq!((a, b), (42, 42));
-    }
-}
 
 #[test]
 fn further_rounds_leave_earlier_code_where_it_is() {

@@ -3,7 +3,6 @@
 #[cfg(target_os = "linux")]
 mod ends;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::common::*;
@@ -33,29 +32,6 @@ fn each_closure_has_its_own_context() {
         let sum = 1000 + i64::try_from(by).unwrap();
         assert_eq!(call_adder(&all[by], 1000), sum);
     }
-}
-
-#[test]
-fn a_closure_outlives_what_made_it_and_frees_what_it_owns() {
-    struct Counted(Arc<AtomicUsize>);
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-    let dropped = Arc::new(AtomicUsize::new(0));
-    let counted = Counted(Arc::clone(&dropped));
-    let closure = of(&[], Type::U64).closure("counted", move |_, result| {
-        let n = counted.0.load(Ordering::SeqCst);
-        result.set(n + 7).unwrap();
-    });
-    let closure = closure.unwrap();
-    let code = closure.as_fn::<unsafe extern "C" fn() -> u64>().unwrap();
-    // SAFETY: the closure lives.
-    assert_eq!(unsafe { code() }, 7);
-    assert_eq!(dropped.load(Ordering::SeqCst), 0);
-    drop(closure);
-    assert_eq!(dropped.load(Ordering::SeqCst), 1);
 }
 
 /// Compiled code sets to zero what registers return, the handler what is larger. The caller's memory has other bytes before, and keeps those after it.

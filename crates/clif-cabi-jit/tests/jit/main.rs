@@ -32,7 +32,7 @@ mod preserve_all;
 mod static_chain;
 #[cfg(target_os = "linux")]
 mod unwind;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))] // it counts that machine's registers
 mod variadic;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod wide;

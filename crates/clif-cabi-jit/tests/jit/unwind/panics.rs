@@ -3,6 +3,7 @@
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::unknown;
 use crate::common::*;
 
 extern "C-unwind" fn panics() {
@@ -13,8 +14,8 @@ extern "C-unwind" fn panics() {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Through {
     Compiled,
-    /// Bytes that the unwinder knows nothing of.
-    Bytes,
+    /// A stub that the unwinder knows nothing of.
+    Stub,
     /// C of which it knows nothing.
     C,
 }
@@ -27,8 +28,8 @@ fn caught(through: Through) -> String {
     program(&mut engine, text);
     let calls = engine.declare_export("calls", &signature("() system_v"));
     let mut id = calls.unwrap();
-    if through == Through::Bytes {
-        id = unknown_code(&mut engine, id);
+    if through == Through::Stub {
+        id = unknown::framed(&mut engine, id.as_u32()).0;
     }
     engine.finalize().unwrap();
     if through == Through::C {
@@ -51,49 +52,6 @@ fn caught(through: Through) -> String {
     panic.downcast_ref::<&str>().unwrap().to_string()
 }
 
-/// A function that calls `id`, as bytes.
-fn unknown_code(engine: &mut Engine, id: FuncId) -> FuncId {
-    // push rbp; movabs rax, id; call rax; pop rbp; ret
-    #[cfg(target_arch = "x86_64")]
-    let (bytes, offset) = (
-        vec![
-            0x55, 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd0, 0x5d, 0xc3,
-        ],
-        3,
-    );
-    // stp x29, x30, [sp, -16]!; ldr x16, 16; blr x16; b 12; id; ldp x29, x30, [sp], 16; ret
-    #[cfg(target_arch = "aarch64")]
-    let (bytes, offset) = {
-        let words = [
-            0xa9bf_7bfd_u32,
-            0x5800_0070,
-            0xd63f_0200,
-            0x1400_0003,
-            0,
-            0,
-            0xa8c1_7bfd,
-            0xd65f_03c0,
-        ];
-        (
-            words
-                .iter()
-                .flat_map(|word| word.to_le_bytes())
-                .collect::<Vec<u8>>(),
-            16,
-        )
-    };
-    let reloc = ModuleReloc {
-        offset,
-        kind: Reloc::Abs8,
-        name: ModuleRelocTarget::user(0, id.as_u32()),
-        addend: 0,
-    };
-    let signature = crate::common::signature("() system_v");
-    let own = engine.declare_export("unknown", &signature).unwrap();
-    engine.define_bytes(own, &bytes, &[reloc]).unwrap();
-    own
-}
-
 #[test]
 fn a_panic_passes_through_jit_code() {
     assert_eq!(caught(Through::Compiled), "a callback panics");
@@ -113,7 +71,7 @@ fn a_panic_passes_through_an_invoker() {
 /// What has no rules ends the unwinding, and with it the process.
 #[test]
 fn a_panic_ends_at_code_without_rules() {
-    let all = [Through::Bytes, Through::C];
+    let all = [Through::Stub, Through::C];
     if let Some(which) = told() {
         let which = all.iter().find(|own| format!("{own:?}") == which);
         println!("came back with {}", caught(*which.unwrap()));
