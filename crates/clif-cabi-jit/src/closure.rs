@@ -29,7 +29,7 @@ use clif_cabi::clif_cabi_plan::{Machine, VaArgPlan};
 use clif_cabi::{EntryPlan, LowerError, Lowering};
 
 pub use self::bound::BoundFunction;
-use self::enter::{Handler, handler, words};
+use self::enter::{Handler, handler};
 pub use self::function::FnPointer;
 pub use self::local::LocalClosure;
 use self::pool::{Pool, StubSlot};
@@ -37,7 +37,7 @@ use self::variadic::Read;
 pub use self::variadic::{VaArg, VaList};
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_message};
 use crate::settings::Settings;
 use crate::shape::ByShape;
 use crate::value::{CValue, Given, bytes_of, check};
@@ -294,7 +294,7 @@ impl ClosureInterface {
         self.closure(name, move |args, result| {
             let called = catch_unwind(AssertUnwindSafe(|| closure(args, result)));
             if let Err(panic) = called {
-                let panic = words(&*panic);
+                let panic = panic_message(&*panic);
                 let _ = writeln!(std::io::stderr(), "closure {message} panicked: {panic}");
                 // Of the kind and size that was checked.
                 let _ = result.set(otherwise);

@@ -13,7 +13,7 @@ use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
 use crate::cranelift::module::{FuncId, ModuleReloc};
 use crate::cranelift::{RelocTarget, codegen::Context};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_message};
 use crate::host::machine;
 
 /// Compiles `ctx.func`, the function `name`. The code stays in `ctx`; its relocations are returned.
@@ -50,11 +50,9 @@ pub(crate) fn compile(
         }
         Err(payload) => {
             ctx.clear();
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
             return Err(Error::CompilerPanic {
                 function: name.to_owned(),
-                message: text.unwrap_or("no message").to_owned(),
+                message: panic_message(&*payload).to_owned(),
             });
         }
     }

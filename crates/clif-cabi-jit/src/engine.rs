@@ -86,7 +86,7 @@ impl Engine {
     pub fn new(settings: &Settings) -> Result<Self> {
         host::check()?;
         let isa = settings.isa()?;
-        let shared = Shared::new(Arena::new(settings.memory_size())?);
+        let shared = Shared::new(Arena::new(settings.memory)?);
         let symbols = Symbols::new();
         let process = symbols.process().clone();
         shared.kept().libraries.push(process);
@@ -95,7 +95,7 @@ impl Engine {
         let found = symbols.found();
         builder.symbol_lookup_fn(Box::new(move |name| found.get(name)));
         let module = new_module(builder, &shared)?;
-        let frames = NewFrames::new(module.isa(), settings.chosen_personality());
+        let frames = NewFrames::new(module.isa(), settings.personality.clone());
         let frames = frames.map_err(|error| Error::Setting {
             name: "personality".to_owned(),
             value: String::new(),
@@ -104,7 +104,7 @@ impl Engine {
         Ok(Self {
             module,
             frames,
-            debug: Debug::new(settings.debug_options())?,
+            debug: Debug::new(&settings.debug)?,
             symbols,
             shared,
             functions: Vec::new(),

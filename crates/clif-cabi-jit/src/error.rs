@@ -4,6 +4,7 @@
 //! keeps Cranelift's own variant where one fits and wraps the rest as [`ModuleError::Backend`].
 
 use core::fmt;
+use std::any::Any;
 use std::io;
 
 use crate::cranelift::codegen::CodegenError;
@@ -300,6 +301,13 @@ pub(crate) const PROCESS: &str = "the process";
 
 /// What to do about a symbol that the process does not have.
 const NEXT: &str = ". If a library has it, open and add that first";
+
+/// The message of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(owned).unwrap_or("no message")
+}
 
 /// The verifier's errors on lines of their own.
 fn write_codegen(f: &mut fmt::Formatter<'_>, error: &CodegenError) -> fmt::Result {

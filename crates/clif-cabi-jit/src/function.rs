@@ -9,6 +9,7 @@ use crate::args::CallArgs;
 use crate::error::{Error, Result};
 use crate::interface::CallInterface;
 use crate::invoke::Invokers;
+use crate::library::Address;
 use crate::value::CValue;
 
 /// A C function that was found by its declaration: its [`CallInterface`], and where it is. The library that has it stays open.
@@ -17,14 +18,6 @@ pub struct Function {
     interface: CallInterface,
     code: Address,
 }
-
-#[derive(Clone, Copy, Debug)]
-struct Address(*const c_void);
-
-// SAFETY: a number here; only unsafe code calls it.
-unsafe impl Send for Address {}
-// SAFETY: as above.
-unsafe impl Sync for Address {}
 
 impl Invokers {
     /// The C function that `declaration` declares ([`Declaration::parse`]), found by its name as [`Engine::symbol`](crate::Engine::symbol) finds it.
@@ -62,7 +55,7 @@ impl Invokers {
             why: "it has no name".to_owned(),
         })?;
         // Before anything is compiled: a missing symbol is the likelier mistake.
-        let code = Address(self.engine().symbol(&name)?.cast());
+        let code = Address(self.engine().symbol(&name)?);
         let interface = CallInterface::new(self, &read.sig)?;
         Ok(Function { interface, code })
     }
@@ -79,7 +72,7 @@ impl Function {
     #[inline(always)]
     pub unsafe fn call<R: CValue>(&self, args: impl CallArgs) -> Result<R> {
         // SAFETY: the caller's.
-        unsafe { self.interface.call(self.code.0, args) }
+        unsafe { self.interface.call(self.code(), args) }
     }
 
     /// Calls it: [`CallInterface::call_bytes`].
@@ -91,7 +84,7 @@ impl Function {
     /// As [`Function::call`].
     pub unsafe fn call_bytes(&self, args: impl CallArgs, ret: &mut [u8]) -> Result<()> {
         // SAFETY: the caller's.
-        unsafe { self.interface.call_bytes(self.code.0, args, ret) }
+        unsafe { self.interface.call_bytes(self.code(), args, ret) }
     }
 
     /// How it is called.
@@ -103,6 +96,6 @@ impl Function {
     /// Its address.
     #[must_use]
     pub fn code(&self) -> *const c_void {
-        self.code.0
+        self.code.0.cast()
     }
 }

@@ -156,11 +156,13 @@ pub(crate) struct Symbols {
 pub(crate) struct Found(Arc<Mutex<HashMap<String, Address>>>);
 
 /// An address in this process, which may be anything: only calling or reading it is unsafe.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Address(*const u8);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address(pub(crate) *const u8);
 
-// SAFETY: an address is a number here; nothing in this crate reads through it.
+// SAFETY: an address is a number here; only unsafe code reads through it, or calls it.
 unsafe impl Send for Address {}
+// SAFETY: as above.
+unsafe impl Sync for Address {}
 
 impl Symbols {
     pub(crate) fn new() -> Self {

@@ -39,11 +39,11 @@ use crate::flags;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Settings {
-    memory: usize,
+    pub(crate) memory: usize,
     cpu: Cpu,
     flags: Vec<(String, String)>,
-    personality: Option<Personality>,
-    debug: Options,
+    pub(crate) personality: Option<Personality>,
+    pub(crate) debug: Options,
 }
 
 /// Which instructions may be generated. How values are passed in calls does not depend on it.
@@ -132,10 +132,6 @@ impl Settings {
         own
     }
 
-    pub(crate) fn chosen_personality(&self) -> Option<Personality> {
-        self.personality.clone()
-    }
-
     /// Tells gdb of code as it becomes final: its names, how it is unwound, and its lines ([`Engine::sources`](crate::Engine::sources)). The feature `gdb` has
     /// to be on: it defines `__jit_debug_descriptor` and `__jit_debug_register_code`, by whose names debuggers find the code.
     #[must_use]
@@ -157,14 +153,6 @@ impl Settings {
     pub fn jitdump(mut self, folder: impl Into<PathBuf>) -> Self {
         self.debug.jitdump = Some(folder.into());
         self
-    }
-
-    pub(crate) fn debug_options(&self) -> &Options {
-        &self.debug
-    }
-
-    pub(crate) fn memory_size(&self) -> usize {
-        self.memory
     }
 
     /// The ISA of this machine with these settings.

@@ -2,9 +2,10 @@
 
 use core::ffi::c_void;
 use core::ptr::NonNull;
-use std::any::Any;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::error::panic_message;
 
 use super::{
     Callable, ClosureArgs, ClosureInterface, ClosureResult, Context, Header, MAX_RESULT, running,
@@ -69,7 +70,7 @@ unsafe fn call<F: Callable>(context: *const c_void, args: *const *const u8, ret:
         (context.closure)(&args, result);
     }));
     if let Err(panic) = called {
-        let what = format!("panicked: {}; it was called by C", words(&*panic));
+        let what = format!("panicked: {}; it was called by C", panic_message(&*panic));
         end(&context.header.name, &what);
     }
 }
@@ -126,7 +127,7 @@ unsafe fn free_after_call(context: NonNull<Header>) {
     if let Err(panic) = dropped {
         let what = format!(
             "panicked when it was dropped: {}; it was called by C",
-            words(&*panic)
+            panic_message(&*panic)
         );
         end(&name, &what);
     }
@@ -142,11 +143,4 @@ pub(super) fn end(name: &str, what: &str) -> ! {
         "closure {name} {what}, so the process ends"
     );
     std::process::abort()
-}
-
-/// The message of a panic.
-pub(super) fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    let owned = || panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(owned).unwrap_or("no message")
 }

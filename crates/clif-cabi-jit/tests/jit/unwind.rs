@@ -1,11 +1,11 @@
 //! Unwinding through JIT code: exceptions of C++ and panics of Rust pass through compiled functions and stubs, and enter handlers of `try_call`; a
 //! backtrace sees every frame. Each test has a control in which a table is missing or wrong; what then ends the process runs in a child.
 
-mod backtrace;
 mod cxx;
 mod kinds;
 mod many;
 mod names;
+mod nested;
 mod panics;
 mod step;
 mod unknown;

@@ -194,33 +194,27 @@ pub(super) fn arguments(
         let Some(value) = CValue::argument(plan, i) else {
             continue;
         };
-        match value.mode {
-            PassMode::Indirect { size, align } if !fits_a_frame(size, align) => {
-                return Err(no_room(&value, size, align));
-            }
-            _ => value.check(dfg, arg)?,
-        }
+        check_copy(&value)?;
+        value.check(dfg, arg)?;
     }
     Ok(())
 }
 
 /// Refuses a plan whose calls have to make copies that no stack frame has room for, as [`arguments`] does.
 pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
-    let values = (0..plan.args.n_args()).filter_map(|i| CValue::argument(plan, i));
-    for value in values {
-        if let PassMode::Indirect { size, align } = value.mode
-            && !fits_a_frame(size, align)
-        {
-            return Err(no_room(&value, size, align));
-        }
-    }
-    Ok(())
+    let mut values = (0..plan.args.n_args()).filter_map(|i| CValue::argument(plan, i));
+    values.try_for_each(|value| check_copy(&value))
 }
 
-#[cold]
-fn no_room(value: &CValue<'_>, size: u64, align: u32) -> LowerError {
-    let expected = "an object that a stack frame has room for a copy of".into();
-    value.error(expected, format!("{size} bytes aligned to {align}"))
+/// Refuses a value that is passed by a copy which no stack frame has room for.
+fn check_copy(value: &CValue<'_>) -> Result<(), LowerError> {
+    match value.mode {
+        PassMode::Indirect { size, align } if !fits_a_frame(size, align) => {
+            let expected = "an object that a stack frame has room for a copy of".into();
+            Err(value.error(expected, format!("{size} bytes aligned to {align}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether there can be such an object on the stack.

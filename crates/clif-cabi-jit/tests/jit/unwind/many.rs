@@ -1,8 +1,8 @@
 //! Many engines, one after another and side by side: what the unwinder was told is taken back, and tables of several rounds do not hide each other.
 
-use super::backtrace::Outer;
 use super::cxx::{compilers, gxx};
 use super::kinds::build;
+use super::nested::Outer;
 
 use crate::common::*;
 

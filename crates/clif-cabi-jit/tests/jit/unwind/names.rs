@@ -1,8 +1,8 @@
-//! A backtrace through C++, Rust, stubs, closures and JIT code, in which every function has its name: by the crate `backtrace`, and by `symbol_at` for code in memory.
+//! Exceptions pass C++, stubs and JIT code, and a backtrace through them has a frame for each, in which every function has its name: by the crate `backtrace`, and by `symbol_at` for code in memory.
 
-use super::backtrace::{Nested, nested, outer};
 use super::cxx::{compilers, gxx};
 use super::kinds::build;
+use super::nested::{Nested, Outer, nested, outer};
 use clif_cabi_jit::symbol_at;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
@@ -49,6 +49,8 @@ fn every_function_has_its_name() {
     // SAFETY: as the C++ text declares it.
     let called_with: extern "C" fn(*const c_void, extern "C-unwind" fn() -> c_int) -> c_int =
         unsafe { symbol(&engine, "called_with") };
+    // SAFETY: as above.
+    let caught_of: extern "C" fn(Outer) -> c_int = unsafe { symbol(&engine, "caught_of") };
     // From the function that C++ calls in the end to the one that calls first.
     let called = |code: *const c_void| {
         assert_eq!(called_with(code, callback), 7);
@@ -65,6 +67,7 @@ fn every_function_has_its_name() {
         n_frames,
     } in nested(&mut engine)
     {
+        assert_eq!(caught_of(code), 1005, "{name}");
         let (names, of_std) = called(code as *const c_void);
         // C++'s own among them, and the stub before the function that it enters.
         assert!(names.contains(&format!("jit {name}")), "{name} {names:?}");

@@ -1,8 +1,8 @@
 //! At each instruction of a stub the unwinder finds its caller, with the registers that the caller had: on x86-64, and on AArch64, where `.ci/run` runs it under qemu.
 
-use super::backtrace::nested;
 use super::cxx::{compilers, gxx};
 use super::kinds::{Room, assert_result, build, forms, has_avx, kinds, shim};
+use super::nested::nested;
 use super::unknown;
 use clif_cabi_unwind::UnwindTables;
 use core::ffi::c_long;
@@ -138,7 +138,7 @@ fn the_caller_is_found_at_each_instruction_of_a_stub() {
             stepper.watch(unsafe { code.as_ptr() }, code.size());
         }
         step_kinds(&stepper, &engine, &shims);
-        let g: *const c_void = engine.symbol("frames").unwrap().cast();
+        let g: *const c_void = engine.symbol("seven").unwrap().cast();
         for id in results {
             // SAFETY: the engine lives until after the call.
             stepper.step(unsafe { engine.code(id).unwrap().as_ptr() }, [g; 3]);
