@@ -126,7 +126,10 @@ fn append(
 ) -> Result<(), UnwindError> {
     let bytes = section.bytes.slice();
     product.object.append_section_data(id, bytes, 8);
-    for (at, target) in section.references() {
+    for at in &section.relocations {
+        let Some(target) = section.target(at.target) else {
+            continue;
+        };
         match product.object.format() {
             BinaryFormat::MachO => relocate_mach_o(product, id, (at, target), pads)?,
             _ => relocate_elf(product, id, (at, target), pads)?,

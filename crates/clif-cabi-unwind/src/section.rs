@@ -55,12 +55,6 @@ impl Section {
         Ok(())
     }
 
-    /// The addresses in it, and what each is of, in unwind tables.
-    pub(crate) fn references(&self) -> impl Iterator<Item = (&Relocation, &Target)> {
-        let target = |own: &Relocation| self.target(own.target);
-        (self.relocations.iter()).filter_map(move |own| Some((own, target(own)?)))
-    }
-
     /// What an address is of, in unwind tables.
     pub(crate) fn target(&self, target: RelocationTarget) -> Option<&Target> {
         match target {
