@@ -36,7 +36,6 @@ const NAME: &str = "invoker";
 #[derive(Clone)]
 pub struct Invoker {
     call: TypedCode<Shim>,
-    is_stub: bool,
 }
 
 /// Makes invokers, and keeps one for each shape. Those of scalars and of most records are made in some microseconds; Cranelift compiles the others.
@@ -127,27 +126,21 @@ impl Invokers {
             return Ok(invoker.clone());
         }
         vectors::check_signature(&shape.0.sig, &shape.0.abi)?;
-        let stub = match self.has_stubs {
-            true => self.stub(&shape.0),
-            false => None,
-        };
-        let code = match &stub {
-            Some(stub) => define(&mut self.engine, stub)?,
+        let code = match self.stub(&shape.0) {
+            Some(stub) => define(&mut self.engine, &stub)?,
             None => compile(&mut self.engine, &self.lower, sig)?,
         };
         // SAFETY: each of the two makes a function of this type.
         let call = unsafe { code.typed::<Shim>() };
-        let is_stub = stub.is_some();
-        let invoker = Invoker { call, is_stub };
+        let invoker = Invoker { call };
         self.compiled.insert(shape, invoker.clone());
         Ok(invoker)
     }
-}
 
-impl Invokers {
     /// The stub that makes such calls, if one can.
     fn stub(&self, plan: &CallPlan) -> Option<StubCode> {
-        let stub = plan.invoker(self.lower.target())?;
+        let stub = plan.invoker(self.lower.target());
+        let stub = stub.filter(|_| self.has_stubs)?;
         stub_code(self.engine.isa(), &stub).ok()
     }
 }
@@ -178,13 +171,6 @@ impl Invoker {
     #[must_use]
     pub fn code(&self) -> &Code {
         self.call.code()
-    }
-
-    /// Whether it is a stub, which no compiler has made.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn is_stub(&self) -> bool {
-        self.is_stub
     }
 }
 

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use clif_cabi::VectorWidth;
+use clif_cabi::MoveWidth;
 use clif_cabi::cabi::convention::{Loc, Place};
 use clif_cabi::cabi::{FnAbi, FnSig, PartType};
 
@@ -31,8 +31,8 @@ fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
     };
     for placed in parts {
         match (placed.loc, placed.part.ty) {
-            (Loc::Reg(_), PartType::V256) => check_width(what, VectorWidth::V256)?,
-            (Loc::Reg(_), PartType::V512) => check_width(what, VectorWidth::V512)?,
+            (Loc::Reg(_), PartType::V256) => check_width(what, MoveWidth::V256)?,
+            (Loc::Reg(_), PartType::V512) => check_width(what, MoveWidth::V512)?,
             _ => {}
         }
     }
@@ -40,14 +40,14 @@ fn check_place(what: fmt::Arguments<'_>, place: &Place) -> Result<()> {
 }
 
 /// Refuses a stub that moves vectors of this width, and that the function `user` needs, if this machine cannot run it.
-pub(crate) fn check_stub(width: VectorWidth, user: Option<&str>) -> Result<()> {
+pub(crate) fn check_stub(width: MoveWidth, user: Option<&str>) -> Result<()> {
     let bytes = width.bytes();
     let by = user.map_or_else(String::new, |user| format!(" by {user}"));
     let moved = format_args!("a vector of {bytes} bytes is passed or returned{by}");
     check_width(moved, width)
 }
 
-fn check_width(what: fmt::Arguments<'_>, width: VectorWidth) -> Result<()> {
+fn check_width(what: fmt::Arguments<'_>, width: MoveWidth) -> Result<()> {
     let Some(registers) = machine::missing_registers(width.bytes()) else {
         return Ok(());
     };

@@ -33,8 +33,8 @@ mod solve;
 
 pub use error::{NotLowered, PlanError};
 pub use machine::{
-    Cfa, IntMove, IntWidth, Machine, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan,
-    Step, Stub, StubCode, UnwindRow, VaCounter, VectorMove, VectorWidth,
+    Cfa, Machine, MoveWidth, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan, Step, Stub,
+    StubCode, UnwindRow, VaCounter,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};

@@ -2,7 +2,7 @@
 
 use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
 use clif_cabi::cranelift_codegen::isa::CallConv;
-use clif_cabi::{Step, Stub, VectorMove, VectorWidth};
+use clif_cabi::{MoveWidth, RegisterMove, Step, Stub};
 
 /// `stub` with other steps in place of each of its own.
 pub(super) fn with_steps(stub: Stub, change: impl Fn(Step) -> Vec<Step>) -> Stub {
@@ -10,19 +10,19 @@ pub(super) fn with_steps(stub: Stub, change: impl Fn(Step) -> Vec<Step>) -> Stub
     Stub::new(&steps).unwrap_or(stub)
 }
 
-pub(super) fn swapped(own: VectorMove) -> VectorMove {
-    VectorMove {
+pub(super) fn swapped(own: RegisterMove) -> RegisterMove {
+    RegisterMove {
         register: own.register ^ 1,
         ..own
     }
 }
 
-pub(super) fn halved(own: VectorMove) -> VectorMove {
+pub(super) fn halved(own: RegisterMove) -> RegisterMove {
     let width = match own.width {
-        VectorWidth::V512 => VectorWidth::V256,
-        _ => VectorWidth::V128,
+        MoveWidth::V512 => MoveWidth::V256,
+        _ => MoveWidth::V128,
     };
-    VectorMove { width, ..own }
+    RegisterMove { width, ..own }
 }
 
 /// Of equal arguments the first is left out: it is padding, for which a value is taken that goes to the argument area.

@@ -23,8 +23,6 @@ mod flags;
 mod guard_page;
 mod interface;
 #[cfg(target_os = "linux")]
-mod invokers;
-#[cfg(target_os = "linux")]
 mod lifetime;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preserve_all;

@@ -2,6 +2,7 @@
 //! backtrace sees every frame. Each test has a control in which a table is missing or wrong; what then ends the process runs in a child.
 
 mod cxx;
+mod invokers;
 mod kinds;
 mod many;
 mod names;

@@ -5,7 +5,7 @@ use cabi::{Convention, PlacedPart, Reg, VectorLevel};
 use smallvec::SmallVec;
 
 use super::counting::Counting;
-use super::stub::{Steps, Stub, VectorMove};
+use super::stub::{RegisterMove, Steps, Stub};
 use super::va_list::VaListLayout;
 use crate::parts::ClifParts;
 
@@ -56,7 +56,7 @@ pub struct Machine {
 }
 
 /// The moves of one value.
-pub(crate) type VectorMoves = SmallVec<[VectorMove; 4]>;
+pub(crate) type VectorMoves = SmallVec<[RegisterMove; 4]>;
 
 /// Parameters or results of a CLIF signature, by their indexes.
 pub type ParamIndexes = SmallVec<[usize; 4]>;
@@ -80,7 +80,7 @@ pub enum ResultPlan {
     /// signature has no results; it calls `push` right before it returns.
     Vectors {
         /// The registers.
-        moves: SmallVec<[VectorMove; 4]>,
+        moves: SmallVec<[RegisterMove; 4]>,
         /// `fn(from)`
         push: Stub,
         /// The parts.

@@ -4,9 +4,7 @@ use cabi::{FnAbi, Loc, Place, PlacedPart, Reg};
 
 use super::counting::{RegClass, Registers, Sret};
 use super::description::Machine;
-use super::stub::{
-    Callee, IntMove, IntWidth, RegisterMove, Step, Stub, StubCode, VectorMove, VectorWidth,
-};
+use super::stub::{Callee, MoveWidth, RegisterMove, Step, Stub, StubCode};
 use crate::error::PlanError;
 use crate::parts::{ClifPart, narrow};
 
@@ -65,52 +63,26 @@ impl Step {
     }
 
     /// Stores vector registers to the object at the address.
-    pub(crate) fn stores(moves: &[VectorMove]) -> impl Iterator<Item = Self> {
-        let is_wide = moves.iter().any(VectorMove::is_wide);
+    pub(crate) fn stores(moves: &[RegisterMove]) -> impl Iterator<Item = Self> {
+        let is_wide = moves.iter().any(RegisterMove::is_wide);
         let stores = moves.iter().copied().map(Self::Store);
         stores.chain(is_wide.then_some(Self::ZeroUpper))
     }
 
     /// Loads `placed`, part of an argument, from the object at the address, if one move can.
     pub(crate) fn loads_part(machine: &Machine, placed: &PlacedPart) -> Option<Self> {
-        Self::moves_part(machine.steps.numbered, placed, Self::LoadInt, Self::Load)
+        part_move(machine.steps.numbered, placed).map(Self::Load)
     }
 
     /// Stores `placed`, part of a result, to the object at the address, if one move can.
     pub(crate) fn stores_part(machine: &Machine, placed: &PlacedPart) -> Option<Self> {
-        let registers = &machine.counting.results;
-        Self::moves_part(registers, placed, Self::StoreInt, Self::Store)
-    }
-
-    fn moves_part(
-        registers: &Registers,
-        placed: &PlacedPart,
-        int: fn(IntMove) -> Self,
-        vector: fn(VectorMove) -> Self,
-    ) -> Option<Self> {
-        let (Loc::Reg(reg), part) = (placed.loc, &placed.part) else {
-            return None;
-        };
-        let (class, register) = registers.position(reg)?;
-        let (register, offset) = (narrow(register), part.offset.into());
-        Some(match class {
-            RegClass::Int => int(RegisterMove {
-                width: IntWidth::of(part.size, part.extension)?,
-                register,
-                offset,
-            }),
-            RegClass::Vector => vector(RegisterMove {
-                width: VectorWidth::of(part.size)?,
-                register,
-                offset,
-            }),
-        })
+        part_move(&machine.counting.results, placed).map(Self::Store)
     }
 
     /// Loads `word` from the object at the address to the first integer register of parameters, if one move can.
     pub(crate) fn loads_word(word: &ClifPart) -> Option<Self> {
-        Some(Self::LoadInt(RegisterMove {
-            width: IntWidth::of(word.size, word.extension)?,
+        Some(Self::Load(RegisterMove {
+            width: MoveWidth::of(RegClass::Int, word.size, word.extension)?,
             register: 0,
             offset: word.offset,
         }))
@@ -123,6 +95,19 @@ impl Step {
             Some(_) => Self::PushAddress,
         }
     }
+}
+
+/// The move of `placed` from or to the object that it is part of, if it is in one of these registers.
+fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove> {
+    let (Loc::Reg(reg), part) = (placed.loc, &placed.part) else {
+        return None;
+    };
+    let (class, register) = registers.position(reg)?;
+    Some(RegisterMove {
+        width: MoveWidth::of(class, part.size, part.extension)?,
+        register: narrow(register),
+        offset: part.offset.into(),
+    })
 }
 
 impl Callee {

@@ -21,10 +21,7 @@ pub(crate) use counting::{Counting, PerClass, RegClass, Registers, Sret};
 pub(crate) use description::VectorMoves;
 pub use description::{Machine, ParamIndexes, ResultPlan};
 pub(crate) use stub::Callee;
-pub use stub::{
-    Cfa, IntMove, IntWidth, RegisterMove, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow,
-    VectorMove, VectorWidth,
-};
+pub use stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow};
 pub use va_list::VaCounter;
 pub(crate) use va_list::{SaveArea, SavedClass};
 

@@ -17,7 +17,7 @@ use super::counting::Registers;
 use crate::error::PlanError;
 use crate::parts::narrow;
 
-pub use moves::{IntMove, IntWidth, RegisterMove, VectorMove, VectorWidth};
+pub use moves::{MoveWidth, RegisterMove};
 pub use step::Step;
 
 /// Where a stub goes after its steps.
@@ -193,17 +193,17 @@ impl Stub {
     ///
     /// # Example
     /// ```
-    /// use clif_cabi_plan::{Stub, VectorWidth};
-    /// assert_eq!(Stub::widest_vector_of("__clif_cabi_resultymm0_ret"), Some(VectorWidth::V256));
+    /// use clif_cabi_plan::{Stub, MoveWidth};
+    /// assert_eq!(Stub::widest_vector_of("__clif_cabi_resultymm0_ret"), Some(MoveWidth::V256));
     /// assert_eq!(Stub::widest_vector_of("f.chainint1_jump7.body"), None);
     /// ```
     #[must_use]
-    pub fn widest_vector_of(name: &str) -> Option<VectorWidth> {
+    pub fn widest_vector_of(name: &str) -> Option<MoveWidth> {
         let entering = || Some(Self::of_entered_name(name, 0)?.1);
         Self::from_name(name).or_else(entering)?.widest_vector()
     }
 
-    fn widest_vector(&self) -> Option<VectorWidth> {
+    fn widest_vector(&self) -> Option<MoveWidth> {
         let width = |step: &Step| match step {
             Step::Load(own) | Step::Store(own) | Step::LoadResult(own) => Some(own.width),
             _ => None,

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::table::Content;
 use super::value::is_chain;
-use crate::machine::{Machine, RegClass, Step, VectorMove};
+use crate::machine::{Machine, RegClass, RegisterMove, Step};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::solve::PlacedParam;
@@ -28,20 +28,20 @@ pub(super) struct EntryStub {
 /// The vectors in registers that CLIF cannot say. A stub stores them to an object of its own.
 #[derive(Default)]
 pub(super) struct SavedVectors {
-    moves: SmallVec<[VectorMove; 4]>,
+    moves: SmallVec<[RegisterMove; 4]>,
     bytes: u32,
 }
 
 /// The alignment of what a stub stores, in bytes.
-pub const SAVED_ALIGN: u32 = VectorMove::MOST_BYTES;
+pub const SAVED_ALIGN: u32 = RegisterMove::MOST_BYTES;
 
 impl SavedVectors {
     /// Adds one value, in the registers of `moves`; its bytes from the start of the object. There are at most as many values as registers.
-    pub(super) fn add(&mut self, moves: &[VectorMove]) -> u32 {
+    pub(super) fn add(&mut self, moves: &[RegisterMove]) -> u32 {
         let start = self.bytes;
         for own in moves {
             let offset = own.offset + start;
-            self.moves.push(VectorMove { offset, ..*own });
+            self.moves.push(RegisterMove { offset, ..*own });
             let end = offset + own.width.bytes();
             self.bytes = self.bytes.max(end.next_multiple_of(SAVED_ALIGN));
         }

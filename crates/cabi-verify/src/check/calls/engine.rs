@@ -204,12 +204,7 @@ impl Code {
                 let run = |args, ret, callee| unsafe {
                     loaded.run(invoker.code().as_ptr().cast(), callee, args, ret);
                 };
-                let made = if invoker.is_stub() {
-                    "a stub"
-                } else {
-                    "compiled"
-                };
-                let how = format!("by an invoker, {made}, {side}");
+                let how = format!("by an invoker, {side}");
                 (call(harness, plan, plan.has_result, round, run), how)
             }
             Self::Closure(closure) => {

@@ -9,7 +9,7 @@ use crate::emit::cranelift::CallVia;
 
 /// What makes the code of one direction; shared by the cases of one process as a user would share it.
 pub(super) enum Maker {
-    /// Those that users have, and those that Cranelift compiles, which a signature gets too where its own is a stub.
+    /// Those that users have, of which most are stubs, and those that Cranelift compiles.
     Invokers(Box<[Invokers; 2]>),
     Closures(Box<Closures>),
 }
@@ -44,12 +44,8 @@ impl Maker {
         let told = &plan.told;
         let closures = match self {
             Self::Invokers(invokers) => {
-                let [own, compiled] = &mut **invokers;
-                let mut all = vec![own.get(told)?];
-                if all.iter().any(Invoker::is_stub) {
-                    all.push(compiled.get(told)?);
-                }
-                return Ok(all.into_iter().map(Code::Invoker).collect());
+                let all = invokers.each_mut().map(|own| own.get(told));
+                return all.into_iter().map(|own| Ok(Code::Invoker(own?))).collect();
             }
             Self::Closures(_) if told.is_noreturn() => return Ok(Vec::new()),
             Self::Closures(closures) => closures,

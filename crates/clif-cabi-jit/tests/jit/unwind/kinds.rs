@@ -148,7 +148,8 @@ pub(crate) fn build(name: &str, (cxx, flags): &(&str, Vec<&str>)) -> Library {
     library(cxx, &flags, name, TEXT)
 }
 
-type Shim = unsafe extern "C-unwind" fn(*const c_void, *const *const c_void, *mut c_void) -> c_int;
+pub(crate) type Shim =
+    unsafe extern "C-unwind" fn(*const c_void, *const *const c_void, *mut c_void) -> c_int;
 
 /// A result, as aligned as any is.
 #[repr(align(64))]
@@ -174,7 +175,7 @@ pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &s
 }
 
 /// Calls `shim` of `name` with a callee that throws `thrown`, or returns if that is 0. What was caught above it then, 1000 more, or returned by it; and the result.
-fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (c_int, Room) {
+pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (c_int, Room) {
     type Catches =
         unsafe extern "C" fn(Shim, *const c_void, *const *const c_void, *mut c_void) -> c_int;
     let mut got = Room([0; 64]);

@@ -3,7 +3,7 @@
 use super::cxx::{compilers, gxx};
 use super::kinds::{Room, assert_result, build, forms, has_avx, kinds, shim};
 use super::nested::nested;
-use super::unknown;
+use super::{invokers::stub_of, unknown};
 use clif_cabi_unwind::UnwindTables;
 use core::ffi::c_long;
 use std::collections::BTreeMap;
@@ -185,10 +185,10 @@ fn step_invokers(stepper: &Stepper, engine: &Engine) -> Vec<&'static str> {
     let mut invokers = invokers();
     let mut stubs = Vec::new();
     for (name, sig) in kinds() {
-        let invoker = invokers.get(&sig).unwrap();
-        if !invoker.is_stub() {
+        if stub_of(&sig).is_none() {
             continue;
         }
+        let invoker = invokers.get(&sig).unwrap();
         // SAFETY: the invokers live until after the call.
         let code = unsafe { invoker.code().as_ptr() };
         stepper.watch(code, invoker.code().size());

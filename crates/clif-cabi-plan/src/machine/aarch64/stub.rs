@@ -7,9 +7,7 @@ use cabi::aarch64::X29;
 use cabi::{Bank, Reg, Register};
 
 use crate::error::PlanError;
-use crate::machine::stub::{
-    Cfa, IntWidth, Reloc, RelocKind, Step, StubCode, VectorMove, VectorWidth,
-};
+use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Step, StubCode};
 
 /// The address.
 pub(super) const X17: Reg = Reg(&Register {
@@ -90,22 +88,8 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::StackWord(offset) => words(code, &[scaled(0xf900_03e0, 8, offset)?]),
         // blr x9
         Step::CallTarget => words(code, &[0xd63f_0120]),
-        Step::Load(own) => {
-            let (load, _, bytes) = vector(step, own)?;
-            words(code, &[moved(load, bytes, own.register, own.offset)?]);
-        }
-        Step::Store(own) => {
-            let (_, store, bytes) = vector(step, own)?;
-            words(code, &[moved(store, bytes, own.register, own.offset)?]);
-        }
-        Step::LoadInt(own) => {
-            let (load, _, bytes) = int(own.width);
-            words(code, &[moved(load, bytes, own.register, own.offset)?]);
-        }
-        Step::StoreInt(own) => {
-            let (_, store, bytes) = int(own.width);
-            words(code, &[moved(store, bytes, own.register, own.offset)?]);
-        }
+        Step::Load(own) => words(code, &[moved(step, own, false)?]),
+        Step::Store(own) => words(code, &[moved(step, own, true)?]),
         Step::Leave => close(code),
         Step::Jump(callee) => to_function(callee, pic, false, code),
         // ldr x16, [sp, area]; br x16
@@ -139,32 +123,23 @@ fn scaled(instruction: u32, bytes: u32, offset: u32) -> Result<u32, PlanError> {
     }
 }
 
-/// `instruction`, which moves `bytes` of register `t`, at [x17, offset].
-fn moved(instruction: u32, bytes: u32, t: u8, offset: u32) -> Result<u32, PlanError> {
-    scaled(instruction | 17 << 5 | u32::from(t), bytes, offset)
-}
-
-/// `ldr` and `str` of a vector register, and their bytes.
-fn vector(step: Step, own: VectorMove) -> Result<(u32, u32, u32), PlanError> {
+/// Moves a register from or to [x17, offset].
+fn moved(step: Step, own: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
     let (load, store) = match own.width {
-        VectorWidth::V32 => (0xbd40_0000, 0xbd00_0000),
-        VectorWidth::V64 => (0xfd40_0000, 0xfd00_0000),
-        VectorWidth::V128 => (0x3dc0_0000, 0x3d80_0000),
+        MoveWidth::U8 => (0x3940_0000, 0x3900_0000),
+        MoveWidth::I8 => (0x39c0_0000, 0x3900_0000),
+        MoveWidth::U16 => (0x7940_0000, 0x7900_0000),
+        MoveWidth::I16 => (0x79c0_0000, 0x7900_0000),
+        MoveWidth::U32 => (0xb940_0000, 0xb900_0000),
+        MoveWidth::U64 => (0xf940_0000, 0xf900_0000),
+        MoveWidth::V32 => (0xbd40_0000, 0xbd00_0000),
+        MoveWidth::V64 => (0xfd40_0000, 0xfd00_0000),
+        MoveWidth::V128 => (0x3dc0_0000, 0x3d80_0000),
         _ => return Err(step.refused("AArch64")),
     };
-    Ok((load, store, own.width.bytes()))
-}
-
-/// The load and the store of an integer register, and their bytes.
-fn int(width: IntWidth) -> (u32, u32, u32) {
-    match width {
-        IntWidth::U8 => (0x3940_0000, 0x3900_0000, 1),
-        IntWidth::I8 => (0x39c0_0000, 0x3900_0000, 1),
-        IntWidth::U16 => (0x7940_0000, 0x7900_0000, 2),
-        IntWidth::I16 => (0x79c0_0000, 0x7900_0000, 2),
-        IntWidth::U32 => (0xb940_0000, 0xb900_0000, 4),
-        IntWidth::U64 => (0xf940_0000, 0xf900_0000, 8),
-    }
+    let instruction = if is_store { store } else { load };
+    let instruction = instruction | 17 << 5 | u32::from(own.register);
+    scaled(instruction, own.width.bytes(), own.offset)
 }
 
 /// Pushes a word: `sub sp, sp, 8`; `mov x17, sp`; `str xt, [x17]`; x17 itself by way of x16.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::moves::{IntMove, VectorMove};
+use super::moves::{MoveWidth, RegisterMove};
 
 /// The most registers of one class that any machine has for parameters.
 const MAX_REGISTERS: u8 = 8;
@@ -107,12 +107,12 @@ steps! {
     AddressToVector(n: u8) "addressvector" ANYWHERE,
     /// Pushes the address.
     PushAddress "pushaddress" IN_FRAME,
-    /// Loads a vector register from the object at the address.
-    Load(own: VectorMove) "load" ANYWHERE,
-    /// Stores a vector register to the object at the address.
-    Store(own: VectorMove) "store" ANYWHERE,
+    /// Loads a register of parameters from the object at the address.
+    Load(own: RegisterMove) "load" ANYWHERE,
+    /// Stores a register to the object at the address: an integer register of results, or a vector register.
+    Store(own: RegisterMove) "store" ANYWHERE,
     /// Loads a vector register from the object whose address is in the first integer register of parameters.
-    LoadResult(own: VectorMove) "result" ANYWHERE,
+    LoadResult(own: RegisterMove) "result" ANYWHERE,
     /// Zeroes what the vector registers have above their first 16 bytes: instructions on those would wait for it.
     ZeroUpper "zeroupper" ANYWHERE,
     /// Returns the address: moves it to the first integer register of results.
@@ -127,14 +127,10 @@ steps! {
     RetAddress "retaddress" IN_FRAME,
     /// Moves `ret` to the register of the address where a result goes.
     PassRet "passret" IN_FRAME,
-    /// Loads an integer register of parameters from the object at the address.
-    LoadInt(own: IntMove) "load" ANYWHERE,
     /// Stores the first integer register of parameters so many bytes above the stack pointer.
     StackWord(n: u32) "stack" IN_FRAME,
     /// Calls `target`.
     CallTarget "calltarget" IN_FRAME,
-    /// Stores an integer register of results to the object at the address.
-    StoreInt(own: IntMove) "store" ANYWHERE,
     /// Closes the frame and returns to the caller.
     Leave "leave" IN_FRAME,
     /// Jumps to a function, by the emitter's id.
@@ -174,10 +170,8 @@ impl Step {
             | Self::AddressToInt(n)
             | Self::AddressToVector(n)
             | Self::JumpInt(n) => n < MAX_REGISTERS,
+            Self::LoadResult(own) if own.width < MoveWidth::V128 => false,
             Self::Load(own) | Self::Store(own) | Self::LoadResult(own) => {
-                own.register < MAX_REGISTERS && i32::try_from(own.offset).is_ok()
-            }
-            Self::LoadInt(own) | Self::StoreInt(own) => {
                 own.register < MAX_REGISTERS && i32::try_from(own.offset).is_ok()
             }
             Self::PushArea(shadow) => shadow <= MAX_SHADOW,

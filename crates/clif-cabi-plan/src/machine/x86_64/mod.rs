@@ -12,7 +12,7 @@ use cabi::{
 
 use super::counting::{Counting, PerClass, RegClass};
 use super::description::{Machine, ResultPlan, VectorMoves};
-use super::stub::{Step, Steps, Stub, VectorMove, VectorWidth};
+use super::stub::{MoveWidth, RegisterMove, Step, Steps, Stub};
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
@@ -154,16 +154,16 @@ fn vector_moves(parts: &[PlacedPart]) -> Option<VectorMoves> {
             ty, size, offset, ..
         } = placed.part;
         let width = match ty {
-            PartType::V128 => VectorWidth::V128,
-            PartType::V256 => VectorWidth::V256,
-            PartType::V512 => VectorWidth::V512,
+            PartType::V128 => MoveWidth::V128,
+            PartType::V256 => MoveWidth::V256,
+            PartType::V512 => MoveWidth::V512,
             _ => return None,
         };
         let Loc::Reg(reg) = placed.loc else {
             return None;
         };
         let movable = SYSTEM_V.params.of(RegClass::Vector).contains(&reg);
-        (movable && size == ty.bytes()).then_some(VectorMove {
+        (movable && size == ty.bytes()).then_some(RegisterMove {
             width,
             register: reg.index(),
             offset: offset.into(),

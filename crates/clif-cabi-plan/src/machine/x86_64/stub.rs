@@ -70,11 +70,9 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
         // push r11
         Step::PushAddress => code.bytes.extend([0x41, 0x53]),
-        Step::Load(own) => moves::vector(moves::LOAD, own, moves::R11, code),
-        Step::Store(own) => moves::vector(moves::STORE, own, moves::R11, code),
-        Step::LoadResult(own) => moves::vector(moves::LOAD, own, moves::RDI, code),
-        Step::LoadInt(own) => moves::load_int(own, number(step, own.register)?, code),
-        Step::StoreInt(own) => moves::store_int(step, own, code)?,
+        Step::Load(own) => moves::load(step, own, code)?,
+        Step::Store(own) => moves::store(step, own, code)?,
+        Step::LoadResult(own) => moves::load_result(own, code),
         // mov r10, rdi; mov rax, rsi
         Step::KeepInvocation => code.bytes.extend([0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0]),
         // push rdx; push rdx

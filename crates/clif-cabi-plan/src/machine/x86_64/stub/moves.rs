@@ -1,86 +1,84 @@
 //! Moves of registers from and to objects.
 
+use super::number;
 use crate::error::PlanError;
-use crate::machine::stub::{IntMove, IntWidth, Step, StubCode, VectorMove, VectorWidth};
+use crate::machine::stub::{MoveWidth, RegisterMove, Step, StubCode};
 
-/// The opcode of `movups xmm, [..]` and its kin.
-pub(super) const LOAD: u8 = 0x10;
-/// The opcode of `movups [..], xmm`.
-pub(super) const STORE: u8 = 0x11;
+/// The numbers of the registers with the address, of three bits.
+const R11: u8 = 3;
+const RDI: u8 = 7;
 
-/// A register with an address: what instructions of each width begin with, and its number, of three bits.
-pub(super) type Base = ([&'static [u8]; 5], u8);
-
-pub(super) const R11: Base = (
-    [
-        &[0xf3, 0x41, 0x0f],
-        &[0xf2, 0x41, 0x0f],
-        &[0x41, 0x0f],
-        &[0xc4, 0xc1, 0x7c],
-        &[0x62, 0xd1, 0x7c, 0x48],
-    ],
-    3,
-);
-pub(super) const RDI: Base = (
-    [
-        &[0xf3, 0x0f],
-        &[0xf2, 0x0f],
-        &[0x0f],
-        &[0xc5, 0xfc],
-        &[0x62, 0xf1, 0x7c, 0x48],
-    ],
-    7,
-);
-
-/// `movss`, `movsd`, `movups` or `vmovups` of the object at `base`: its opcode, then the register and the address.
-pub(super) fn vector(opcode: u8, own: VectorMove, (begin, base): Base, code: &mut StubCode) {
-    let [v32, v64, v128, v256, v512] = begin;
-    code.bytes.extend(match own.width {
-        VectorWidth::V32 => v32,
-        VectorWidth::V64 => v64,
-        VectorWidth::V128 => v128,
-        VectorWidth::V256 => v256,
-        VectorWidth::V512 => v512,
-    });
-    code.bytes.push(opcode);
-    operands(own.register & 7, base, own.offset, code);
-}
-
-/// `mov`, `movzx` or `movsx` to the integer register of this number, from [r11 + offset].
-pub(super) fn load_int(own: IntMove, (high, low): (u8, u8), code: &mut StubCode) {
-    let (wide, opcode): (_, &[u8]) = match own.width {
-        IntWidth::U8 => (0, &[0x0f, 0xb6]),
-        IntWidth::I8 => (0, &[0x0f, 0xbe]),
-        IntWidth::U16 => (0, &[0x0f, 0xb7]),
-        IntWidth::I16 => (0, &[0x0f, 0xbf]),
-        IntWidth::U32 => (0, &[0x8b]),
-        IntWidth::U64 => (8, &[0x8b]),
+/// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movss`, `movsd`, `movups`, `vmovups`.
+pub(super) fn load(step: Step, own: RegisterMove, code: &mut StubCode) -> Result<(), PlanError> {
+    let (high, low) = match own.width {
+        width if width < MoveWidth::V32 => number(step, own.register)?,
+        _ => (0, own.register & 7),
     };
-    code.bytes.push(0x41 | wide | high << 2);
-    code.bytes.extend(opcode);
-    operands(low, R11.1, own.offset, code);
+    let (begin, opcode): (&[u8], &[u8]) = match own.width {
+        MoveWidth::U8 => (&[0x41 | high << 2], &[0x0f, 0xb6]),
+        MoveWidth::I8 => (&[0x41 | high << 2], &[0x0f, 0xbe]),
+        MoveWidth::U16 => (&[0x41 | high << 2], &[0x0f, 0xb7]),
+        MoveWidth::I16 => (&[0x41 | high << 2], &[0x0f, 0xbf]),
+        MoveWidth::U32 => (&[0x41 | high << 2], &[0x8b]),
+        MoveWidth::U64 => (&[0x49 | high << 2], &[0x8b]),
+        width => (vector(width), &[0x10]),
+    };
+    operands(&[begin, opcode], low, R11, own.offset, code);
+    Ok(())
 }
 
-/// `mov` from rax, the first integer register of results, or rdx, to [r11 + offset].
-pub(super) fn store_int(step: Step, own: IntMove, code: &mut StubCode) -> Result<(), PlanError> {
+/// Stores a register to the object at [r11]; an integer register of results, rax or rdx.
+pub(super) fn store(step: Step, own: RegisterMove, code: &mut StubCode) -> Result<(), PlanError> {
+    let begin: &[u8] = match own.width {
+        MoveWidth::U8 | MoveWidth::I8 => &[0x41, 0x88],
+        MoveWidth::U16 | MoveWidth::I16 => &[0x66, 0x41, 0x89],
+        MoveWidth::U32 => &[0x41, 0x89],
+        MoveWidth::U64 => &[0x49, 0x89],
+        width => {
+            operands(
+                &[vector(width), &[0x11]],
+                own.register & 7,
+                R11,
+                own.offset,
+                code,
+            );
+            return Ok(());
+        }
+    };
     let register = match own.register {
         0 => 0,
         1 => 2,
         _ => return Err(step.refused("x86-64")),
     };
-    code.bytes.extend(match own.width {
-        IntWidth::U8 | IntWidth::I8 => &[0x41, 0x88][..],
-        IntWidth::U16 | IntWidth::I16 => &[0x66, 0x41, 0x89],
-        IntWidth::U32 => &[0x41, 0x89],
-        IntWidth::U64 => &[0x49, 0x89],
-    });
-    operands(register, R11.1, own.offset, code);
+    operands(&[begin], register, R11, own.offset, code);
     Ok(())
 }
 
-/// The operands of an instruction: a register, and memory `offset` bytes from the register `base`, each by its number, of three bits.
-fn operands(register: u8, base: u8, offset: u32, code: &mut StubCode) {
+/// Loads a vector register from the object at [rdi].
+pub(super) fn load_result(own: RegisterMove, code: &mut StubCode) {
+    let begin: &[u8] = match own.width {
+        MoveWidth::V512 => &[0x62, 0xf1, 0x7c, 0x48],
+        MoveWidth::V256 => &[0xc5, 0xfc],
+        _ => &[0x0f],
+    };
+    operands(&[begin, &[0x10]], own.register & 7, RDI, own.offset, code);
+}
+
+/// What moves of a vector register from and to [r11] begin with.
+fn vector(width: MoveWidth) -> &'static [u8] {
+    match width {
+        MoveWidth::V512 => &[0x62, 0xd1, 0x7c, 0x48],
+        MoveWidth::V256 => &[0xc4, 0xc1, 0x7c],
+        MoveWidth::V32 => &[0xf3, 0x41, 0x0f],
+        MoveWidth::V64 => &[0xf2, 0x41, 0x0f],
+        _ => &[0x41, 0x0f],
+    }
+}
+
+/// An instruction, and its operands: a register, and memory `offset` bytes from the register `base`, each by its number, of three bits.
+fn operands(instruction: &[&[u8]], register: u8, base: u8, offset: u32, code: &mut StubCode) {
     const DISP32: u8 = 0x80;
+    code.bytes.extend(instruction.iter().copied().flatten());
     let modrm = register << 3 | base;
     match offset {
         0 => code.bytes.push(modrm),
