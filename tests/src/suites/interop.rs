@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use cabi::Target;
 use cabi_verify::build::Reference;
-use cabi_verify::case::Subject;
+use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, Verdict, admitted, all_settings};
 use cabi_verify::fuzz;
 use cabi_verify::generate::{CType, Signature};
@@ -17,6 +17,7 @@ use cabi_verify::run::HERE;
 use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::Mistake;
+use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
 use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children};
@@ -103,8 +104,27 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         settings.len(),
         counted.join(", "),
     ));
+    let n_stubs = n_by_stub(&subjects);
+    suite.report.note(format!(
+        "invokers: {n_stubs} of {n_signatures} signatures by a stub and by compiled code, the others by compiled code"
+    ));
     suite.n_passed = Some(counts[0]);
     Ok(())
+}
+
+/// Of how many cases the invoker is a stub.
+fn n_by_stub(subjects: &[Subject]) -> usize {
+    let invoker = |subject: &Subject, case: &Case| {
+        let sig = case.sig(subject.block.policy).ok()?;
+        CallPlan::new(&sig, &HERE).ok()?.invoker(&HERE)
+    };
+    let n_of = |own: &Subject| {
+        own.cases
+            .iter()
+            .filter_map(|case| invoker(own, case))
+            .count()
+    };
+    subjects.iter().map(n_of).sum()
 }
 
 /// Two signatures of so many parameters that words of the argument area are read, which are declared to Cranelift where they are few.

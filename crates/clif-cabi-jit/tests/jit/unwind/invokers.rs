@@ -15,7 +15,7 @@ pub(crate) fn stub_of(sig: &FnSig) -> Option<Stub> {
 }
 
 /// Mistakes in the steps of such stubs.
-const MISTAKES: &str = "another argument, another word, another register, half, another width, nothing kept, no result kept, no address, none passed, no call";
+const MISTAKES: &str = "another argument, another word, another register, half, nothing kept, no result kept, no address, none passed, no call";
 
 /// `step`, or what is there instead by this mistake.
 fn mistaken(mistake: &str, step: Step) -> Step {
@@ -28,8 +28,8 @@ fn mistaken(mistake: &str, step: Step) -> Step {
             width: MoveWidth::V32,
             ..own
         },
-        ("another width", MoveWidth::U64) => RegisterMove {
-            width: MoveWidth::I16,
+        ("half", MoveWidth::U64) => RegisterMove {
+            width: MoveWidth::U32,
             ..own
         },
         _ => own,
