@@ -119,6 +119,10 @@ extern "C" long stepped(long (*f)(const void *, const void *, const void *), con
   __asm__ volatile("emms\n pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
   return got;
 #else
-  return f(a, b, c);
+  long got = f(a, b, c);
+  // Now: what was stepped may be gone at the next one.
+  if (restored) put(restored, BRK);
+  restored = 0;
+  return got;
 #endif
 }
