@@ -22,6 +22,11 @@ impl CallPlan {
     /// let invoker = CallPlan::new(&hypot, &Target::X86_64_LINUX)?.invoker(&Target::X86_64_LINUX);
     /// let name = "__clif_cabi_frame_keep_keepret_arg0_loadsd0_arg1_loadsd1_calltarget_retaddress_storesd0_leave";
     /// assert_eq!(invoker.map(|stub| stub.name()).as_deref(), Some(name));
+    /// // gcc and clang extend what is narrower than an `int`, and clang's functions count on it.
+    /// let putc = FnSig::new([Type::I8], Type::VOID);
+    /// let invoker = CallPlan::new(&putc, &Target::X86_64_LINUX)?.invoker(&Target::X86_64_LINUX);
+    /// let name = "__clif_cabi_frame_keep_arg0_loadsbyte0_calltarget_leave";
+    /// assert_eq!(invoker.map(|stub| stub.name()).as_deref(), Some(name));
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
     #[must_use]
