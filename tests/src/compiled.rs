@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cabi::{Convention, Target};
 use cabi_verify::build::{
-    CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit, first_error,
+    Built, Parts, ProgramTarget, Reference, ReferenceError, Unit, first_error,
 };
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
@@ -60,7 +60,7 @@ impl<'a> ToCompile<'a> {
     /// Loads what was compiled of each level. A level is compiled again without what another one refuses.
     fn load(
         &self,
-        compiled: Vec<std::result::Result<CompiledUnit, ReferenceError>>,
+        compiled: Vec<std::result::Result<Parts<Built>, ReferenceError>>,
         refused: &mut impl FnMut(&Reference, &Case, &ReferenceError),
     ) -> Result<Option<Compiled<'a>>> {
         let (mut entries, mut levels) = (self.entries.clone(), Vec::new());
@@ -72,7 +72,7 @@ impl<'a> ToCompile<'a> {
                 false => None,
             };
             let loaded = LoadedCode::load(&unit, first.unwrap_or_else(|| unit.compile())?)?;
-            levels.extend(loaded.code);
+            levels.extend(loaded.built);
             for one in &loaded.refused {
                 for at in &one.cases {
                     refused(self.reference, entries[*at].1, &one.why);

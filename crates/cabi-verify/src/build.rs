@@ -15,9 +15,9 @@ mod unit;
 pub mod zig;
 
 pub use crate::corpus::capability::{Capability, feature_flags, needs};
+pub use bisect::{Parts, Refused};
 pub use error::{ReferenceError, first_error};
 pub use installed::Installed;
 pub use program_target::ProgramTarget;
 pub use reference::{Built, Reference, TIME_LIMIT, count_warnings};
-pub(crate) use unit::refused;
-pub use unit::{CompiledUnit, Refused, Unit, UnitCase};
+pub use unit::{Unit, UnitCase};

@@ -3,6 +3,8 @@
 //! A compiler's messages mostly name the items that it refuses. Where they name none (it crashes, what it makes cannot be loaded) the file is cut in
 //! halves until the items are found.
 
+use super::ReferenceError;
+
 /// In halves so many items of a file are found that are to blame. What is not looked into then is refused together.
 pub(crate) const MOST_FOUND: usize = 16;
 
@@ -14,15 +16,35 @@ pub(crate) enum Blame<E> {
     Items(Vec<(usize, E)>),
 }
 
-/// What became of the items of a file.
+/// What became of the items of a file, which are cases where nothing else is said.
 #[derive(Debug)]
-pub(crate) struct Parts<B, E> {
-    /// What was built of the items that are left. `None` if nothing could be built.
-    pub(crate) built: Option<B>,
-    /// The items that are in it.
-    pub(crate) left: Vec<usize>,
-    /// The others, several where one reason is about all of them.
-    pub(crate) refused: Vec<(Vec<usize>, E)>,
+pub struct Parts<B, E = ReferenceError> {
+    /// What was built of the cases that are left. `None` if nothing could be built.
+    pub built: Option<B>,
+    /// The cases that are in it, by their indices.
+    pub cases: Vec<usize>,
+    /// The others, and why.
+    pub refused: Vec<Refused<E>>,
+}
+
+impl<B, E> Parts<B, E> {
+    /// What `make` makes of what was built.
+    pub(crate) fn map<C>(self, make: impl FnOnce(B) -> C) -> Parts<C, E> {
+        Parts {
+            built: self.built.map(make),
+            cases: self.cases,
+            refused: self.refused,
+        }
+    }
+}
+
+/// Cases that cannot be built: one, unless the same reason is about several.
+#[derive(Debug)]
+pub struct Refused<E = ReferenceError> {
+    /// Their indices.
+    pub cases: Vec<usize>,
+    /// The compiler's words.
+    pub why: E,
 }
 
 /// Builds `items` in one file without those that are refused.
@@ -36,41 +58,44 @@ pub(crate) fn build_without_refused<B, E>(
 ) -> Result<Parts<B, E>, E> {
     let mut parts = Parts {
         built: None,
-        left: items,
+        cases: items,
         refused: Vec::new(),
     };
-    while parts.built.is_none() && !parts.left.is_empty() {
-        let error = match build(&parts.left) {
+    while parts.built.is_none() && !parts.cases.is_empty() {
+        let error = match build(&parts.cases) {
             Ok(built) => {
                 parts.built = Some(built);
                 break;
             }
             Err(error) => error,
         };
-        let named = match blame(&error, &parts.left) {
+        let named = match blame(&error, &parts.cases) {
             Blame::System => return Err(error),
             Blame::Items(named) => named,
         };
         let mut found = alone(named);
         // A file that cannot be built without items either is no fault of theirs.
-        if found.is_empty() && parts.left.len() > 1 && build(&[]).is_ok() {
-            search(&parts.left, &mut build, &blame, &mut found)?;
+        if found.is_empty() && parts.cases.len() > 1 && build(&[]).is_ok() {
+            search(&parts.cases, &mut build, &blame, &mut found)?;
         }
         if found.is_empty() {
-            let all = std::mem::take(&mut parts.left);
-            parts.refused.push((all, error));
+            let cases = std::mem::take(&mut parts.cases);
+            parts.refused.push(Refused { cases, why: error });
         }
-        for (items, why) in found {
-            parts.left.retain(|left| !items.contains(left));
-            parts.refused.push((items, why));
+        for one in found {
+            parts.cases.retain(|left| !one.cases.contains(left));
+            parts.refused.push(one);
         }
     }
     Ok(parts)
 }
 
-fn alone<E>(named: Vec<(usize, E)>) -> Vec<(Vec<usize>, E)> {
-    let named = named.into_iter();
-    named.map(|(item, why)| (vec![item], why)).collect()
+fn alone<E>(named: Vec<(usize, E)>) -> Vec<Refused<E>> {
+    let one = |(item, why)| Refused {
+        cases: vec![item],
+        why,
+    };
+    named.into_iter().map(one).collect()
 }
 
 /// Finds the items that cannot be built in halves of `items`, up to [`MOST_FOUND`].
@@ -78,7 +103,7 @@ fn search<B, E>(
     items: &[usize],
     build: &mut impl FnMut(&[usize]) -> Result<B, E>,
     blame: &impl Fn(&E, &[usize]) -> Blame<E>,
-    found: &mut Vec<(Vec<usize>, E)>,
+    found: &mut Vec<Refused<E>>,
 ) -> Result<(), E> {
     let (first, second) = items.split_at(items.len() / 2);
     for half in [first, second] {
@@ -87,7 +112,8 @@ fn search<B, E>(
             (Blame::System, _) => return Err(error),
             (Blame::Items(named), _) if !named.is_empty() => found.extend(alone(named)),
             (_, half) if half.len() == 1 || found.len() >= MOST_FOUND => {
-                found.push((half.to_vec(), error));
+                let cases = half.to_vec();
+                found.push(Refused { cases, why: error });
             }
             (_, half) => search(half, build, blame, found)?,
         }
@@ -116,8 +142,12 @@ mod tests {
     fn what_is_refused_is_refused_alone() {
         let parts = of(&[1, 101, 2, 102, 3, 104]);
         assert_eq!(parts.built, Some(vec![1, 2, 3]));
-        assert_eq!(parts.left, [1, 2, 3]);
-        let mut refused: Vec<usize> = parts.refused.into_iter().flat_map(|(all, _)| all).collect();
+        assert_eq!(parts.cases, [1, 2, 3]);
+        let mut refused: Vec<usize> = parts
+            .refused
+            .into_iter()
+            .flat_map(|one| one.cases)
+            .collect();
         refused.sort_unstable();
         assert_eq!(refused, [101, 102, 104]);
         assert!(of(&[104]).built.is_none());
@@ -136,7 +166,11 @@ mod tests {
         };
         let nobody = |_: &_, _: &[usize]| Blame::Items(Vec::new());
         let parts = build_without_refused((0..256).collect(), build, nobody).unwrap();
-        let mut refused: Vec<usize> = parts.refused.into_iter().flat_map(|(all, _)| all).collect();
+        let mut refused: Vec<usize> = parts
+            .refused
+            .into_iter()
+            .flat_map(|one| one.cases)
+            .collect();
         refused.sort_unstable();
         assert_eq!(refused, (0..256).collect::<Vec<_>>());
         assert!(n < 4 * MOST_FOUND, "{n} builds");
@@ -153,7 +187,7 @@ mod tests {
             build_without_refused((0..64).collect(), build, |_, _| Blame::Items(Vec::new()))
                 .unwrap();
         assert_eq!(parts.refused.len(), 1);
-        assert_eq!(parts.refused[0].0.len(), 64);
+        assert_eq!(parts.refused[0].cases.len(), 64);
         assert_eq!(n, 2, "it is not cut in halves");
     }
 }

@@ -40,34 +40,6 @@ pub struct UnitCase<'a> {
     pub own: Option<&'a Subject>,
 }
 
-/// A unit that was compiled.
-#[derive(Debug)]
-pub struct CompiledUnit {
-    /// The code. `None` if nothing could be compiled.
-    pub built: Option<Built>,
-    /// The cases in it, by their indices in the unit.
-    pub cases: Vec<usize>,
-    /// The others, and why.
-    pub refused: Vec<Refused>,
-}
-
-/// Cases that cannot be built: one, unless the same reason is about several.
-#[derive(Debug)]
-pub struct Refused {
-    /// Indices in the unit.
-    pub cases: Vec<usize>,
-    /// The compiler's words.
-    pub why: ReferenceError,
-}
-
-/// Makes [`Refused`] of what was left out of a file.
-pub(crate) fn refused(left_out: Vec<(Vec<usize>, ReferenceError)>) -> Vec<Refused> {
-    let left_out = left_out.into_iter();
-    left_out
-        .map(|(cases, why)| Refused { cases, why })
-        .collect()
-}
-
 impl std::fmt::Debug for Unit<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Unit")
@@ -194,20 +166,8 @@ impl<'a> Unit<'a> {
     ///
     /// # Errors
     /// [`ReferenceError::Io`]: nothing was asked.
-    pub fn compile(&self) -> Result<CompiledUnit, ReferenceError> {
-        if self.cases.is_empty() {
-            return Ok(CompiledUnit {
-                built: None,
-                cases: Vec::new(),
-                refused: Vec::new(),
-            });
-        }
-        let parts = self.build(self.all(), |chosen| self.compile_all(chosen))?;
-        Ok(CompiledUnit {
-            built: parts.built,
-            cases: parts.left,
-            refused: refused(parts.refused),
-        })
+    pub fn compile(&self) -> Result<Parts<Built>, ReferenceError> {
+        self.compile_and(self.all(), &mut None, |built, _| Ok(built.clone()))
     }
 
     /// Has `take` make something of the code of the cases with these indices, which is `first` for all of them, without those for which it fails.
@@ -216,18 +176,11 @@ impl<'a> Unit<'a> {
         chosen: Vec<usize>,
         first: &mut Option<Built>,
         mut take: impl FnMut(&Built, &[usize]) -> Result<B, ReferenceError>,
-    ) -> Result<Parts<B, ReferenceError>, ReferenceError> {
-        self.build(chosen, |chosen| match first.take() {
+    ) -> Result<Parts<B>, ReferenceError> {
+        let build = |chosen: &[usize]| match first.take() {
             Some(built) => take(&built, chosen),
             None => take(&self.compile_all(chosen)?, chosen),
-        })
-    }
-
-    fn build<B>(
-        &self,
-        chosen: Vec<usize>,
-        build: impl FnMut(&[usize]) -> Result<B, ReferenceError>,
-    ) -> Result<Parts<B, ReferenceError>, ReferenceError> {
+        };
         build_without_refused(chosen, build, |error, chosen| self.blame(error, chosen))
     }
 

@@ -19,7 +19,7 @@ use std::io;
 
 use cabi::VectorLevel;
 
-use super::bisect::{Blame, build_without_refused};
+use super::bisect::{Blame, Refused, build_without_refused};
 use super::object_data::read_table;
 use super::{Built, Reference, ReferenceError, TIME_LIMIT};
 use crate::case::Case;
@@ -32,8 +32,7 @@ use crate::scratch::Scratch;
 mod compile;
 mod source_file;
 
-use compile::Compilation;
-use source_file::{SourceFile, Text};
+use source_file::SourceFile;
 
 /// Zig's compiler, and a cache that vanishes with it.
 #[derive(Debug)]
@@ -143,64 +142,52 @@ impl Zig {
         level: VectorLevel,
         cases: &[&Case],
     ) -> Result<CompiledZig, ReferenceError> {
-        let compilation = Compilation::new(self, mode, level)?;
+        let folder = Scratch::new().map_err(ReferenceError::io("a temporary folder"))?;
+        let object = folder.path().join("sides.o");
         let file = SourceFile::of(cases, mode.backend);
         let (sides, mut missing) = file.sides();
         let make = |chosen: &[usize]| {
-            let text = file.text(chosen);
-            match compilation.make(&text).map_err(Failure::System)? {
-                Some(messages) => Err(Failure::Refused { text, messages }),
-                None => Ok(()),
-            }
+            let made = self.make((mode, level), &file.text(chosen).zig, &object);
+            made.map_err(Failure::File)
         };
         let blame = |failure: &Failure, chosen: &[usize]| match failure {
-            Failure::Refused { text, messages } => {
-                let blamed = file.blamed(text, messages, chosen).into_iter();
-                Blame::Items(
-                    blamed
-                        .map(|(side, why)| (side, Failure::Side(why)))
-                        .collect(),
-                )
+            Failure::File(ReferenceError::Refused { messages, .. }) => {
+                let blamed = file.blamed(&file.text(chosen), messages, chosen);
+                let own = |(side, why)| (side, Failure::Side(why));
+                Blame::Items(blamed.into_iter().map(own).collect())
             }
             _ => Blame::System,
         };
-        let wrong = |failure| self.error(mode, failure);
-        let mut parts = build_without_refused(sides, make, blame).map_err(wrong)?;
-        if parts.left.is_empty() {
+        let wrong = |failure: Failure| match failure {
+            Failure::File(error) => error,
+            Failure::Side(why) => ReferenceError::io("zig")(io::Error::other(why)),
+        };
+        let parts = build_without_refused(sides, make, blame).map_err(wrong)?;
+        if parts.cases.is_empty() {
             // A file without sides, for its frame.
             make(&[]).map_err(wrong)?;
         }
-        for (sides, failure) in std::mem::take(&mut parts.refused) {
-            let why = match (failure, sides.as_slice()) {
+        for Refused { cases: sides, why } in parts.refused {
+            let why = match (why, sides.as_slice()) {
                 (Failure::Side(why), _) => why,
-                (Failure::Refused { messages, .. }, [_]) => source_file::dies(&messages),
+                (Failure::File(error), [_]) => {
+                    source_file::dies(error.messages().unwrap_or_default())
+                }
                 (failure, _) => return Err(wrong(failure)),
             };
             missing.extend(sides.into_iter().map(|side| (side, why.clone())));
         }
-        let object = compilation.object();
+        let object = object.to_string_lossy();
         // Zig's own back end does not say that the stack need not be executable.
         let built = frame.build(
             FRAME,
             &["-O1", "-fno-lto", object.as_ref(), "-Wl,-z,noexecstack"],
         )?;
         Ok(CompiledZig {
-            layout: layout(&built, &file.questions(&parts.left))?,
+            layout: layout(&built, &file.questions(&parts.cases))?,
             built,
             missing,
         })
-    }
-
-    fn error(&self, mode: Mode, failure: Failure) -> ReferenceError {
-        let messages = match failure {
-            Failure::System(error) => return error,
-            Failure::Refused { messages, .. } | Failure::Side(messages) => messages,
-        };
-        let reference = format!("zig {} {mode}", self.version);
-        ReferenceError::Refused {
-            reference,
-            messages,
-        }
     }
 
     fn start(&self, args: &[&str]) -> io::Result<std::process::Output> {
@@ -210,10 +197,8 @@ impl Zig {
 
 /// Why a file is not compiled.
 enum Failure {
-    /// Nothing was asked.
-    System(ReferenceError),
-    /// What the compiler says to a file.
-    Refused { text: Text, messages: String },
+    /// What the compiler says to a file, or that it was not asked.
+    File(ReferenceError),
     /// What it says about one side.
     Side(String),
 }

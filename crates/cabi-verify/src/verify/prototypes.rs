@@ -25,7 +25,7 @@ use cabi::{Kind, Scalar, Type};
 use cabi_header::{Prototype, Written};
 
 use crate::build::bisect::{Blame, build_without_refused};
-use crate::build::{Reference, ReferenceError, first_error};
+use crate::build::{Reference, ReferenceError, Refused, first_error};
 use crate::case::convention_attribute;
 
 /// How the compiler reads a prototype.
@@ -69,10 +69,10 @@ pub(super) fn compare(
     }
     let check = |chosen: &[usize]| reference.check(&text(include, prototypes, chosen), &flags);
     let parts = build_without_refused(asked, check, blamed)?;
-    for (refused, error) in parts.refused {
-        let words = error.messages().unwrap_or_default();
+    for Refused { cases, why } in parts.refused {
+        let words = why.messages().unwrap_or_default();
         let message = first_error(words);
-        for at in refused {
+        for at in cases {
             readings[at] = if words.starts_with(THERE) {
                 Reading::Absent(message.clone())
             } else if message.contains(OTHER) || is_unknown(&message) {

@@ -9,7 +9,7 @@ use clif_cabi_jit::Settings;
 
 use super::self_inconsistent::{ProgramLimit, Shown, show_all};
 use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
-use crate::build::{Built, CompiledUnit, ProgramTarget, Reference, ReferenceError, Unit};
+use crate::build::{Built, Parts, ProgramTarget, Reference, ReferenceError, Unit};
 use crate::case::Case;
 use crate::check::calls::{Difference, Direction, Verdict};
 use crate::emit::cranelift::Mutation;
@@ -159,17 +159,17 @@ pub fn compile<'a>(
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for (number, (batch, compiled)) in batches.iter().zip(compiled).enumerate() {
-        let (code, cases, left) = batch.code(compiled?)?;
+        let compiled = batch.code(compiled?)?;
         let of = |at: &usize| batch.cases.get(*at).copied();
-        let own = left.into_iter().map(|own| Refused {
+        let own = compiled.refused.into_iter().map(|own| Refused {
             part: batch.part,
             cases: own.cases.iter().filter_map(of).collect(),
             why: own.why,
         });
         refused.extend(own);
-        if let Some(code) = code {
+        if let Some(code) = compiled.built {
             let level = batch.compiler.level;
-            let cases = cases.iter().filter_map(of);
+            let cases = compiled.cases.iter().filter_map(of);
             let cases = cases.map(|case| case.clone().at_level(level)).collect();
             let loaded = Loaded::of_code(batch.compiler, batch.flags, number, cases, code);
             all.push(Loaded {
@@ -189,30 +189,15 @@ impl<'a> Batch<'a> {
         Unit::after_declarations(reference, self.flags, self.preamble, &self.cases)
     }
 
-    /// What runs of `compiled`: the code, its cases, and those that were refused.
-    fn code(&self, compiled: CompiledUnit) -> Result<UnitCode, ReferenceError> {
-        let CompiledUnit {
-            built,
-            cases,
-            refused,
-        } = compiled;
-        if let Some(target) = &self.compiler.programs {
-            let code = built.map(|built| Code::InPrograms(built, target.clone()));
-            return Ok((code, cases, refused));
-        }
-        let compiled = CompiledUnit {
-            built,
-            cases,
-            refused,
-        };
-        // A child tries to load it: not in a thread.
-        let loaded = LoadedCode::load(&self.unit(), compiled)?;
-        Ok((loaded.code.map(Code::Here), loaded.cases, loaded.refused))
+    /// What runs of `compiled`.
+    fn code(&self, compiled: Parts<Built>) -> Result<Parts<Code>, ReferenceError> {
+        Ok(match &self.compiler.programs {
+            Some(target) => compiled.map(|built| Code::InPrograms(built, target.clone())),
+            // A child tries to load it: not in a thread.
+            None => LoadedCode::load(&self.unit(), compiled)?.map(Code::Here),
+        })
     }
 }
-
-/// The code of a unit, its cases, and those that were refused.
-type UnitCode = (Option<Code>, Vec<usize>, Vec<crate::build::Refused>);
 
 fn owned(flags: &[&str]) -> Vec<String> {
     flags.iter().map(|&flag| flag.to_owned()).collect()

@@ -8,7 +8,7 @@ use cabi::{Kind, Scalar, Type};
 use super::{Answer, Fact, How, Member, Probe, Question, VARIABLE, ask_about, questions, walk};
 use crate::build::bisect::{Blame, build_without_refused};
 use crate::build::object_data::read_table;
-use crate::build::{Built, Reference, ReferenceError, first_error};
+use crate::build::{Built, Reference, ReferenceError, Refused, first_error};
 use crate::case::Subject;
 use crate::emit::c::TABLE;
 
@@ -93,16 +93,11 @@ impl Asking<'_> {
                 None => Blame::System,
             };
             let parts = build_without_refused(std::mem::take(&mut left), build, blame)?;
-            for (at, own) in parts
-                .left
-                .into_iter()
-                .zip(parts.built.into_iter().flatten())
-            {
-                answers.insert(at, Ok(own));
-            }
-            for (questions, error) in parts.refused {
-                let why = first_error(error.messages().unwrap_or_default());
-                let refused = questions.into_iter().map(|at| (at, Err(why.clone())));
+            let built = parts.built.into_iter().flatten().map(Ok);
+            answers.extend(parts.cases.into_iter().zip(built));
+            for Refused { cases, why } in parts.refused {
+                let why = first_error(why.messages().unwrap_or_default());
+                let refused = cases.into_iter().map(|at| (at, Err(why.clone())));
                 answers.extend(refused.inspect(|(at, _)| left.push(*at)));
             }
             left.retain(|at| self.probes(*at, true).len() > self.n_without_members);

@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use super::{LoadedCode, LoadedUnit};
-use crate::build::{self, Built, CompiledUnit, Reference, ReferenceError, Unit};
+use super::LoadedCode;
+use crate::build::{Built, Parts, Reference, ReferenceError, Unit};
 use crate::case::{Case, Entry};
 use crate::emit::c::FRAME;
 use crate::run::child;
@@ -22,7 +22,7 @@ impl LoadedCode {
         let unit = Unit::of_entries(reference, optimize, entries);
         let compiled = unit.compile()?;
         let mut loaded = Self::load(&unit, compiled)?;
-        match (loaded.code, loaded.refused.pop()) {
+        match (loaded.built, loaded.refused.pop()) {
             (Some(code), None) => Ok(code),
             (_, Some(refused)) => Err(refused.why),
             (None, None) => Err(ReferenceError::Unloadable {
@@ -36,22 +36,15 @@ impl LoadedCode {
     ///
     /// # Errors
     /// [`ReferenceError::Io`] if no child can be made, or the compiler cannot be asked again.
-    pub fn load(unit: &Unit<'_>, compiled: CompiledUnit) -> Result<LoadedUnit, ReferenceError> {
+    pub fn load(unit: &Unit<'_>, compiled: Parts<Built>) -> Result<Parts<Self>, ReferenceError> {
         let mut first = compiled.built;
-        let CompiledUnit {
-            cases, mut refused, ..
-        } = compiled;
         let load = |built: &Built, cases: &[usize]| {
             let names = cases.iter().map(|at| unit.symbol(*at));
             Self::checked(built, names.collect())
         };
-        let parts = unit.compile_and(cases, &mut first, load)?;
-        refused.extend(build::refused(parts.refused));
-        Ok(LoadedUnit {
-            code: parts.built,
-            cases: parts.left,
-            refused,
-        })
+        let mut loaded = unit.compile_and(compiled.cases, &mut first, load)?;
+        loaded.refused.splice(..0, compiled.refused);
+        Ok(loaded)
     }
 
     /// The code of `built`, which has the sides of `cases` under their functions' names. A child tries whether it can be loaded.
