@@ -49,7 +49,7 @@ use machine::{
 
 use super::C;
 
-pub(super) use machine::Image;
+pub(crate) use machine::Image;
 
 /// All that the assembly reads and writes.
 #[repr(C, align(16))]

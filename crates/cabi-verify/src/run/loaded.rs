@@ -10,8 +10,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use crate::build::{Built, Refused, object_data};
-use cabi::Reg;
+use crate::build::{Built, object_data};
 use libloading::Library;
 
 pub use super::boundary::{PHASES, Promise};
@@ -30,17 +29,6 @@ pub struct LoadedCode {
     /// What the thunk calls in the next call.
     target: Cell<Option<Target>>,
     crossing: RefCell<Option<Box<Crossing>>>,
-}
-
-/// A unit whose code is there.
-#[derive(Debug)]
-pub struct LoadedUnit {
-    /// The code, whose cases have the places they have in `cases`. `None` if nothing could be built.
-    pub code: Option<LoadedCode>,
-    /// The cases, by their indices in the unit.
-    pub cases: Vec<usize>,
-    /// The others, and why.
-    pub refused: Vec<Refused>,
 }
 
 /// The library, and the buffers of FRAME in it.
@@ -69,30 +57,6 @@ struct Buffers {
 
 /// How many values a C caller keeps during a call: more than there are registers that calls leave as they are.
 const N_LIVE: usize = 8;
-
-/// What the thunk found: registers when the call was made and when it came back.
-#[derive(Clone, Copy, Debug)]
-pub struct Registers {
-    call: Image,
-    after: Image,
-}
-
-impl Registers {
-    /// What a general register held at the call; nothing is known of every one.
-    pub fn at_call(&self, reg: Reg) -> Option<u64> {
-        self.call.general_register(reg)
-    }
-
-    /// What it held after it.
-    pub fn after(&self, reg: Reg) -> Option<u64> {
-        self.after.general_register(reg)
-    }
-
-    /// Where the argument area starts.
-    pub fn area(&self) -> u64 {
-        self.call.area()
-    }
-}
 
 impl LoadedCode {
     /// The library, loaded by this process, which is a child.
@@ -206,10 +170,9 @@ impl LoadedCode {
         (index < 256).then(|| unsafe { loaded.at.wide.add(index).read() })
     }
 
-    /// What the thunk saw at its last call, if there was one.
-    pub fn registers(&self) -> Option<Registers> {
-        let [call, after] = self.crossing.borrow().as_ref()?.images();
-        Some(Registers { call, after })
+    /// The registers that the thunk saw at its last call, and after it, if there was one.
+    pub(crate) fn registers(&self) -> Option<[Image; 2]> {
+        Some(self.crossing.borrow().as_ref()?.images())
     }
 
     /// Makes the thunk call `target`, and compare what `target` keeps with `promise`. Returns the thunk's address, which the caller calls.
@@ -261,15 +224,13 @@ impl LoadedCode {
     /// Whether both sides of the last call, which have these names in messages, kept what they owe each other besides values.
     pub fn check_promises(&self, caller: &str, callee: &str) -> Result<(), String> {
         let crossing = self.crossing.borrow();
-        let crossing = crossing.as_ref();
-        crossing.map_or(Ok(()), |crossing| crossing.check(caller, callee))
+        (crossing.iter()).try_for_each(|crossing| crossing.check(caller, callee))
     }
 
     /// Whether what the machine has besides registers was as it should be after the last call: the x87 stack empty (psABI 3.2.1, Registers). It is now.
     pub fn check_machine(&self) -> Result<(), String> {
         let crossing = self.crossing.borrow();
-        let crossing = crossing.as_ref();
-        crossing.map_or(Ok(()), |crossing| crossing.check_machine())
+        (crossing.iter()).try_for_each(|crossing| crossing.check_machine())
     }
 
     /// Lets a C function, called so in messages, keep values during a call that changes every register it may change. After

@@ -26,14 +26,14 @@ pub(super) fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> R
 
 /// What the thunk saw of a call that Cranelift made.
 pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
-    let registers = loaded.registers().ok_or("no call was made")?;
+    let [call, _] = loaded.registers().ok_or("no call was made")?;
     if let Some(reg) = plan.abi.variadic_count {
-        let al = registers.at_call(reg).unwrap_or(0) & 0xff;
+        let al = call.general_register(reg).unwrap_or(0) & 0xff;
         if al != u64::from(plan.abi.used.vector) {
             return Err(format!("al is {al}, expected {}", plan.abi.used.vector));
         }
     }
-    let (area, align) = (registers.area(), u64::from(plan.abi.area_align));
+    let (area, align) = (call.area(), u64::from(plan.abi.area_align));
     if !area.is_multiple_of(align) {
         return Err(format!(
             "the argument area at {area:#x} is not aligned to {align}"
@@ -44,7 +44,7 @@ pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), Str
 
 /// What the thunk saw of a return that Cranelift made.
 pub(super) fn check_return(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
-    let registers = loaded.registers().ok_or("no call was made")?;
+    let [call, after] = loaded.registers().ok_or("no call was made")?;
     let ret = &plan.abi.ret;
     let (Some(back), Place::Indirect { pointer, .. }) = (ret.sret_returned_in, &ret.place) else {
         return Ok(());
@@ -52,7 +52,7 @@ pub(super) fn check_return(plan: &CallCase, loaded: &LoadedCode) -> Result<(), S
     let &Loc::Reg(pointer) = pointer else {
         return Ok(());
     };
-    let [back, address] = [registers.after(back), registers.at_call(pointer)];
+    let [back, address] = [after.general_register(back), call.general_register(pointer)];
     if back.is_none() || back != address {
         return Err(format!(
             "the address of the result is {address:#x?}, and {back:#x?} comes back"

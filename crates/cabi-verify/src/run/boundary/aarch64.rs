@@ -11,7 +11,7 @@ use super::{STATE, State};
 /// Registers at one moment.
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug)]
-pub(in crate::run) struct Image {
+pub(crate) struct Image {
     /// `x0` to `x30`; `x16` and `x17` are the assembly's own.
     x: [u64; 31],
     sp: u64,
@@ -66,13 +66,13 @@ pub(super) fn bit(reg: Reg) -> u64 {
 
 impl Image {
     /// What a general register held.
-    pub(in crate::run) fn general_register(&self, reg: Reg) -> Option<u64> {
+    pub(crate) fn general_register(&self, reg: Reg) -> Option<u64> {
         let at = (reg.bank() == Bank::Int).then_some(usize::from(reg.index()))?;
         self.x.get(at).copied()
     }
 
     /// Where the argument area starts, at a callee's first instruction.
-    pub(in crate::run) fn area(&self) -> u64 {
+    pub(crate) fn area(&self) -> u64 {
         self.sp
     }
 

@@ -11,7 +11,7 @@ use super::{STATE, State};
 /// Registers at one moment.
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug)]
-pub(in crate::run) struct Image {
+pub(crate) struct Image {
     rax: u64,
     rdi: u64,
     rsp: u64,
@@ -92,7 +92,7 @@ const MXCSR_STATUS: u32 = 0x3f;
 
 impl Image {
     /// What a general register held.
-    pub(in crate::run) fn general_register(&self, reg: Reg) -> Option<u64> {
+    pub(crate) fn general_register(&self, reg: Reg) -> Option<u64> {
         Some(match reg {
             x86_64::RAX => self.rax,
             x86_64::RCX => self.rcx,
@@ -102,7 +102,7 @@ impl Image {
     }
 
     /// Where the argument area starts, at a callee's first instruction.
-    pub(in crate::run) fn area(&self) -> u64 {
+    pub(crate) fn area(&self) -> u64 {
         self.rsp.wrapping_add(8)
     }
 
