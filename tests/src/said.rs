@@ -97,6 +97,6 @@ impl Said {
 
 /// `ty` as `cabi` builds it under `model`; none if it is refused.
 pub fn typed(ty: &CType, model: &DataModel) -> Option<Type> {
-    let typed = Signature::returning(ty).declared("", model).typed;
-    typed.ok().map(|typed| typed.ret)
+    let case = Signature::returning(ty).declared("", model).case;
+    case.ok().map(|case| case.prototype.ret)
 }

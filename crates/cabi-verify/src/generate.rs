@@ -21,7 +21,7 @@ mod types;
 pub use draw::{signature, signature_from};
 pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine};
 pub use for_zig::signature_for_zig;
-pub use print::{Declarations, Declared, Typed};
+pub use print::{Declarations, Declared};
 pub use random::Random;
 pub use shrink::smallest;
 

@@ -98,7 +98,7 @@ pub fn read(
     let again = cabi_header::parse(&code, options)?;
     let mut cases = Vec::new();
     for case in declared {
-        match case.case(&again, target) {
+        match read_back(case, &again) {
             Ok(case) => cases.push(case),
             Err(left) => skipped.push(left),
         }
@@ -156,57 +156,36 @@ fn subject(code: String, header: Header, cases: Vec<Case>, target: &Target) -> S
     }
 }
 
-/// A case before it was read back.
-struct DeclaredCase {
-    /// What reports call it.
-    name: String,
-    location: Location,
-    function: Function,
-    params: Vec<Type>,
-    ret: Type,
-    variadic: bool,
-    convention: Option<&'static Convention>,
-    unnamed: Vec<(String, Type)>,
-}
-
-impl DeclaredCase {
-    /// The case, if libclang reads the declaration as it was meant.
-    fn case(self, again: &Header, target: &Target) -> Result<Case, Omitted> {
-        let left = |key, why: String| Omitted {
-            name: self.name.clone(),
-            key,
-            why,
-            location: Some(self.location.clone()),
-        };
-        let Some(read) = again.prototype(&self.function.name) else {
-            let why = again.reason(&self.function.name);
-            return Err(match why {
-                Some(reason) => left(reason.key(), reason.to_string()),
-                None => left("spelling", "its declaration was not understood".to_owned()),
-            });
-        };
-        let same = read.params.iter().map(|(_, ty)| ty).eq(&self.params) && read.ret == self.ret;
-        if !same || read.variadic != self.variadic || read.convention != self.convention {
-            let why = "declared again, it has other types or another convention".to_owned();
-            return Err(left(READ_OTHERWISE, why));
-        }
-        let mut prototype = read.clone();
-        prototype.location = self.location;
-        // In the C sides variables are named by index.
-        for (name, _) in &mut prototype.params {
-            *name = None;
-        }
-        let (unnamed_text, unnamed) = self.unnamed.into_iter().unzip();
-        Ok(Case {
-            name: self.name,
-            function: self.function,
-            prototype,
-            unnamed,
-            unnamed_text,
-            vectors: VectorLevel::Baseline,
-            target: target.clone(),
-        })
+/// `case`, if libclang reads its declaration as it was meant.
+fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
+    let own = &case.prototype;
+    let left = |key, why: String| Omitted {
+        name: case.name.clone(),
+        key,
+        why,
+        location: Some(own.location.clone()),
+    };
+    let Some(read) = again.prototype(&case.function.name) else {
+        let why = again.reason(&case.function.name);
+        return Err(match why {
+            Some(reason) => left(reason.key(), reason.to_string()),
+            None => left("spelling", "its declaration was not understood".to_owned()),
+        });
+    };
+    let types = |one: &Prototype| -> Vec<Type> {
+        let params = one.params.iter().map(|(_, ty)| ty);
+        params.chain([&one.ret]).cloned().collect()
+    };
+    let is_alike = read.variadic == own.variadic && read.convention == own.convention;
+    if types(read) != types(own) || !is_alike {
+        let why = "declared again, it has other types or another convention".to_owned();
+        return Err(left(READ_OTHERWISE, why));
     }
+    let mut prototype = read.clone();
+    prototype.location = own.location.clone();
+    // Without names: in the C sides variables are named by index.
+    prototype.params = own.params.clone();
+    Ok(Case { prototype, ..case })
 }
 
 impl Case {
@@ -220,7 +199,8 @@ impl Case {
 
 struct Declaring<'a> {
     emitter: Emitter,
-    declared: Vec<DeclaredCase>,
+    /// Not read back yet.
+    declared: Vec<Case>,
     skipped: Vec<Omitted>,
     only: &'a dyn Fn(&str, &Location) -> bool,
     header: &'a Header,
@@ -291,26 +271,36 @@ impl Declaring<'_> {
         let is_f80 = self.target.data_model().long_double == LongDouble::F80;
         let exact = is_f80.then_some(("long double", Type::F80)).into_iter();
         // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with one would be left out as a whole.
-        let unnamed = unnamed
-            .into_iter()
-            .chain(exact.filter(|_| prototype.convention.is_none()))
-            .filter(|_| prototype.variadic);
-        let number = self.declared.len();
-        self.declared.push(DeclaredCase {
-            name: prototype.name.clone(),
-            location: prototype.location.clone(),
-            function: function(
-                &format!("cabi_f{number}"),
-                (result, params),
-                prototype.variadic,
-                prototype.convention,
-            ),
-            params: types,
-            ret: prototype.ret.clone(),
-            variadic: prototype.variadic,
-            convention: prototype.convention,
-            unnamed: unnamed.map(|(text, ty)| (text.to_owned(), ty)).collect(),
-        });
+        let exact = exact.filter(|_| prototype.convention.is_none());
+        let unnamed = unnamed.into_iter().chain(exact);
+        let unnamed = unnamed.map(|(text, ty)| (ty, text.to_owned()));
+        let unnamed = prototype.variadic.then(|| unnamed.unzip());
+        let symbol = format!("cabi_f{}", self.declared.len());
+        self.declare(
+            (&prototype.name, &prototype.location, &symbol),
+            (result, prototype.ret.clone()),
+            (params, types),
+            unnamed,
+            prototype.convention,
+        );
+    }
+
+    /// Adds a case: its name, place and symbol; spelling and type of its result and its parameters; types and spelling of the unnamed arguments of a variadic one.
+    fn declare(
+        &mut self,
+        (name, location, symbol): (&str, &Location, &str),
+        (result, ret): (String, Type),
+        (texts, types): (Vec<String>, Vec<Type>),
+        unnamed: Option<(Vec<Type>, Vec<String>)>,
+        convention: Option<&'static Convention>,
+    ) {
+        let attribute = convention_attribute(convention);
+        let function = Function::new(symbol, attribute, (result, texts), unnamed.is_some());
+        let mut case = Case::of_types(name, function, types, ret, unnamed);
+        case.prototype.convention = convention;
+        case.prototype.location = location.clone();
+        case.target = self.target.clone();
+        self.declared.push(case);
     }
 
     /// How C spells `ty`, which was `written` so. `None` for a record without a name.
@@ -376,32 +366,29 @@ impl Declaring<'_> {
             .into_iter()
             .enumerate()
         {
-            let texts = |slots: &[Slot]| slots.iter().map(|slot| slot.text(name)).collect();
-            let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect();
+            let texts = |slots: &[Slot]| -> Vec<String> {
+                slots.iter().map(|slot| slot.text(name)).collect()
+            };
+            let types =
+                |slots: &[Slot]| -> Vec<Type> { slots.iter().map(|slot| slot.ty(ty)).collect() };
             let (result, ret) = if position.returned {
                 (name.to_owned(), ty.clone())
             } else {
                 ("void".to_owned(), Type::VOID)
             };
-            let variadic = !position.unnamed.is_empty();
-            let params: Vec<String> = texts(&position.params);
-            let unnamed: Vec<String> = texts(&position.unnamed);
-            let unnamed_types: Vec<Type> = types(&position.unnamed);
-            self.declared.push(DeclaredCase {
-                name: format!("{name}{OF_RECORD}{}", position.name),
-                location: named.location.clone(),
-                function: function(
-                    &format!("cabi_t{number}_{i}"),
-                    (result, params),
-                    variadic,
-                    convention,
-                ),
-                params: types(&position.params),
-                ret,
-                variadic,
+            let unnamed = &position.unnamed;
+            let unnamed = (!unnamed.is_empty()).then(|| (types(unnamed), texts(unnamed)));
+            let (name, symbol) = (
+                format!("{name}{OF_RECORD}{}", position.name),
+                format!("cabi_t{number}_{i}"),
+            );
+            self.declare(
+                (&name, &named.location, &symbol),
+                (result, ret),
+                (texts(&position.params), types(&position.params)),
+                unnamed,
                 convention,
-                unnamed: unnamed.into_iter().zip(unnamed_types).collect(),
-            });
+            );
         }
     }
 }
@@ -425,25 +412,4 @@ fn no_room(args: &[Type], ret: &Type) -> Option<String> {
 
 fn too_large(ty: &Type) -> String {
     format!("{} bytes, cases are made up to {MAX_RECORD}", ty.size())
-}
-
-fn function(
-    name: &str,
-    (result, params): (String, Vec<String>),
-    variadic: bool,
-    convention: Option<&'static Convention>,
-) -> Function {
-    let mut list = params.clone();
-    if variadic {
-        list.push("...".to_owned());
-    } else if list.is_empty() {
-        list.push("void".to_owned());
-    }
-    Function {
-        name: name.to_owned(),
-        attributes: convention_attribute(convention).to_owned(),
-        result,
-        list: list.join(", "),
-        params,
-    }
 }

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{BitFieldStyle, Error, Policy, RecordRules, Target};
 
-use crate::build::{Built, ReferenceError, Refused, Unit, first_error, needs};
+use crate::build::{Built, Parts, ReferenceError, Refused, Unit, first_error, needs};
 use crate::case::{Case, Entry, Subject};
 use crate::check::layout::{Answer, Table, ask, facts};
 use crate::emit::c::Values;
@@ -127,11 +127,14 @@ impl SignatureUnit<'_> {
             subjects: self.signatures.iter().enumerate().map(one).collect(),
             built: None,
         };
-        let (built, refused, cases) = {
+        let Parts {
+            built,
+            cases,
+            refused,
+        } = {
             let layouts = |chosen: &[usize]| compiled.table(chosen).text();
             let unit = compiled.file(&layouts);
-            let compiled = unit.compile().map_err(|error| error.to_string())?;
-            (compiled.built, compiled.refused, compiled.cases)
+            unit.compile().map_err(|error| error.to_string())?
         };
         let mut verdicts = Vec::new();
         for Refused { cases, why } in &refused {
@@ -280,8 +283,9 @@ pub fn subject(
         model = model.with_records(RecordRules::Clang);
     }
     let declared = signature.declared(&format!("{name}_"), &model);
-    let placed = declared.case(&name, compiler.level).and_then(|mut case| {
-        case.target = target;
+    let placed = declared.case.clone().and_then(|case| {
+        let mut case = case.at_level(compiler.level);
+        (case.name, case.target) = (name.clone(), target);
         case.abi_under(compiler.policy)?;
         Ok(case)
     });

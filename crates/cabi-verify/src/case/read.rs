@@ -4,8 +4,8 @@ use cabi::{Target, Type};
 use cabi_header::{Header, Options};
 
 use super::{Case, CaseError, Subject};
+use crate::corpus::Block;
 use crate::corpus::c_text::{self, CText};
-use crate::corpus::{Block, DEFAULT_TARGET};
 
 /// The parameters of this declaration, added after a block's text, are the unnamed arguments.
 const UNNAMED: &str = "cabi_unnamed_arguments";
@@ -36,7 +36,7 @@ impl Subject {
             place: place.clone(),
             why,
         };
-        let target = target(&block.target).map_err(&wrong)?;
+        let target = Target::named(&block.target).map_err(|why| wrong(why.to_string()))?;
         let mut code = block.code.clone();
         if let Some(unnamed) = &block.unnamed {
             code.push_str(&format!("void {UNNAMED}({unnamed});\n"));
@@ -72,16 +72,6 @@ impl Subject {
             cases,
         })
     }
-}
-
-fn target(triple: &str) -> Result<Target, String> {
-    if triple == DEFAULT_TARGET {
-        return Ok(Target::X86_64_LINUX);
-    }
-    let parsed = triple
-        .parse::<target_lexicon::Triple>()
-        .map_err(|error| format!("target {triple}: {error}"))?;
-    Target::new(&parsed).map_err(|error| error.to_string())
 }
 
 /// Pairs each prototype's text with its types.

@@ -29,6 +29,28 @@ pub struct Function {
 }
 
 impl Function {
+    /// The function `name` with these attributes, result and parameters, as C spells them.
+    pub fn new(
+        name: &str,
+        attributes: &str,
+        (result, params): (String, Vec<String>),
+        is_variadic: bool,
+    ) -> Self {
+        let mut list = params.clone();
+        if is_variadic {
+            list.push("...".to_owned());
+        } else if list.is_empty() {
+            list.push("void".to_owned());
+        }
+        Self {
+            name: name.to_owned(),
+            attributes: attributes.to_owned(),
+            result,
+            list: list.join(", "),
+            params,
+        }
+    }
+
     /// The prototype, on a line of its own.
     pub(crate) fn prototype(&self) -> String {
         let Self {

@@ -3,15 +3,15 @@
 
 use std::fmt::Write as _;
 
-use cabi::{DataModel, Error, Member, Type, VectorLevel, X86_64_WIN64};
+use cabi::{DataModel, Error, Member, Type, X86_64_WIN64};
 
 use super::types;
 use super::{CMember, CRecord, CType, Form, Signature};
-use crate::case::Case;
+use crate::case::{Case, convention_attribute};
 use crate::corpus::c_text::Function;
 
 /// A signature's declarations, in the order in which C needs them.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Declared {
     /// The types.
     pub types: String,
@@ -21,38 +21,14 @@ pub struct Declared {
     pub function: Function,
     /// How the types of the unnamed arguments are spelled, if it is variadic.
     pub unnamed: Option<Vec<String>>,
-    /// The types of result and arguments.
-    pub typed: Result<Typed, Error>,
-    /// Whether the function is one of Win64.
-    ms_abi: bool,
-}
-
-/// The types of a call.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Typed {
-    /// The result, [`Type::VOID`] for none.
-    pub ret: Type,
-    /// The named parameters.
-    pub params: Vec<Type>,
-    /// The unnamed arguments, before promotion.
-    pub unnamed: Vec<Type>,
+    /// The function as a case, with the types that `cabi` builds, on x86-64 Linux.
+    pub case: Result<Case, Error>,
 }
 
 impl Declared {
     /// The function's prototype.
     pub fn prototype(&self) -> String {
         self.function.prototype()
-    }
-
-    /// The function as a case called `name`, with vectors of up to `level` in registers.
-    pub fn case(&self, name: &str, level: VectorLevel) -> Result<Case, Error> {
-        let typed = self.typed.clone()?;
-        let unnamed = (self.unnamed.clone()).map(|spelled| (typed.unnamed, spelled));
-        let function = self.function.clone();
-        let case = Case::of_types(name, function, typed.params, typed.ret, unnamed);
-        let mut case = case.at_level(level);
-        case.prototype.convention = self.ms_abi.then_some(&X86_64_WIN64);
-        Ok(case)
     }
 }
 
@@ -140,35 +116,22 @@ impl Declarations {
         let (params, param_types) = spelled(&signature.params);
         let (unnamed, unnamed_types) = spelled(signature.unnamed.as_deref().unwrap_or_default());
         let unnamed = signature.unnamed.as_ref().map(|_| unnamed);
-        let mut list = params.join(", ");
-        if unnamed.is_some() {
-            list.push_str(if list.is_empty() { "..." } else { ", ..." });
-        } else if list.is_empty() {
-            list.push_str("void");
-        }
-        let typed = || {
-            Ok(Typed {
-                ret: result.ty?,
-                params: param_types?,
-                unnamed: unnamed_types?,
-            })
+        let convention = signature.ms_abi.then_some(&X86_64_WIN64);
+        let attribute = convention_attribute(convention);
+        let function = Function::new(name, attribute, (result.text, params), unnamed.is_some());
+        let case = || {
+            let (ret, params, types) = (result.ty?, param_types?, unnamed_types?);
+            let unnamed = unnamed.clone().map(|spelled| (types, spelled));
+            let mut case = Case::of_types(name, function.clone(), params, ret, unnamed);
+            case.prototype.convention = convention;
+            Ok(case)
         };
         Declared {
             types: String::new(),
             named: Vec::new(),
-            typed: typed(),
-            function: Function {
-                name: name.to_owned(),
-                attributes: match signature.ms_abi {
-                    true => "__attribute__((ms_abi)) ".to_owned(),
-                    false => String::new(),
-                },
-                result: result.text,
-                list,
-                params,
-            },
+            case: case(),
+            function,
             unnamed,
-            ms_abi: signature.ms_abi,
         }
     }
 

@@ -21,10 +21,11 @@ impl Question {
     ///
     /// Of a variadic function what is read is asked about the call only: where `va_arg` looks is decided as it runs.
     pub fn new(number: usize, declared: &Declared) -> Option<Self> {
-        let typed = declared.typed.clone().ok()?;
-        let sig = FnSig::new(typed.params, typed.ret);
+        let case = declared.case.as_ref().ok()?;
+        let params = case.prototype.params.iter().map(|(_, ty)| ty.clone());
+        let sig = FnSig::new(params, case.prototype.ret.clone());
         let sig = match &declared.unnamed {
-            Some(_) => sig.variadic().at_call(typed.unnamed).ok()?,
+            Some(_) => sig.variadic().at_call(case.unnamed.iter().cloned()).ok()?,
             None => sig,
         };
         Some(Self {

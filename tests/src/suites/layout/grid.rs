@@ -41,7 +41,7 @@ pub(super) fn all(model: &DataModel) -> Vec<Record> {
         Record {
             name: declared.function.result,
             text: declared.types,
-            ty: declared.typed.map(|typed| typed.ret),
+            ty: declared.case.map(|case| case.prototype.ret),
         }
     });
     bit_fields.chain(declarators(model)).collect()
