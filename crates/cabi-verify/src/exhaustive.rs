@@ -13,7 +13,7 @@ use crate::build::{feature_flags, needs};
 use crate::check::calls::all_settings;
 use crate::generate::Signature;
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit, subject};
-use crate::states::{Coverage, Measure, Shape, Transition};
+use crate::states::{Coverage, Measure, SYSV, Shape, Transition, WIN64};
 use crate::tally::{Found, Results};
 use crate::threads::at_once;
 use crate::verdict::Verdict;
@@ -40,7 +40,7 @@ pub struct Exhaustive {
     /// What is made wrong on purpose, usually nothing.
     pub mistake: Mistake,
     /// The states and shapes.
-    measure: Measure,
+    measure: &'static Measure,
 }
 
 /// A compiler at one vector level.
@@ -62,7 +62,7 @@ impl Exhaustive {
     pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
         let convention = compiler.target().convention();
         let measure = match compiler.ms_abi {
-            true => Measure::Win64,
+            true => &WIN64,
             false => convention.and_then(Measure::of).unwrap_or_default(),
         };
         let mut plan = Self {
@@ -74,9 +74,9 @@ impl Exhaustive {
             mistake: Mistake::default(),
         };
         // By reference wider vectors are like any record.
-        let wider: &[&str] = match measure {
-            Measure::SysV => &["avx", "avx512f"],
-            _ => &[],
+        let wider: &[&str] = match *measure == SYSV {
+            true => &["avx", "avx512f"],
+            false => &[],
         };
         for feature in wider {
             if plan.shapes_left().next().is_none() {
@@ -103,7 +103,7 @@ impl Exhaustive {
 
     /// Shapes that no type has at any of the levels.
     fn shapes_left(&self) -> impl Iterator<Item = Shape> {
-        let shapes = self.measure.shapes().iter().copied();
+        let shapes = self.measure.shapes.iter().copied();
         shapes.filter(|shape| self.level_of(*shape).is_none())
     }
 
@@ -125,7 +125,7 @@ impl Exhaustive {
     /// The shapes of which nothing can be run, with the reason.
     fn shapes_absent(&self) -> impl Iterator<Item = (Shape, String)> {
         // Most of System V's shapes are none of Win64's.
-        let left = (self.measure != Measure::Win64).then(|| self.shapes_left());
+        let left = (*self.measure != WIN64).then(|| self.shapes_left());
         let why = self.absent.iter();
         let why: Vec<String> = why.map(|(name, why)| format!("no {name}: {why}")).collect();
         let why = match why.is_empty() {
@@ -143,7 +143,7 @@ impl Exhaustive {
             .states()
             .filter(move |state| measure.reaches(*state));
         states.enumerate().flat_map(move |(i, state)| {
-            let shapes = measure.shapes().iter().enumerate();
+            let shapes = measure.shapes.iter().enumerate();
             let shapes = shapes.filter(move |(at, _)| (i + at).is_multiple_of(stride));
             let shapes = shapes.filter(|(_, shape)| self.level_of(**shape).is_some());
             shapes.map(move |(_, &shape)| Transition { state, shape })
@@ -301,7 +301,7 @@ impl Seen {
 
 impl Level {
     /// The types that `compiler` has, by their shapes.
-    fn new(compiler: Compiler, measure: Measure) -> Self {
+    fn new(compiler: Compiler, measure: &Measure) -> Self {
         let mut shapes: BTreeMap<Shape, Types> = BTreeMap::new();
         // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
         let widest = match compiler.target().name().starts_with("x86_64") {
@@ -323,7 +323,7 @@ impl Level {
             let param = case.prototype.params.first();
             let shape = param.map(|(_, ty)| Shape::of(ty, false, &case, compiler.policy));
             if let Some(Ok(Some(shape))) = shape
-                && measure.shapes().contains(&shape)
+                && measure.shapes.contains(&shape)
             {
                 shapes.entry(shape).or_default().push(ty);
             }

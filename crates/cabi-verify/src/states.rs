@@ -30,7 +30,7 @@ pub use coverage::Coverage;
 
 mod measure;
 
-pub use measure::Measure;
+pub use measure::{Measure, SYSV, WIN64};
 
 /// What the arguments so far have left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -47,11 +47,11 @@ impl State {
     /// The state that the arguments of `abi` leave. `None` if the convention has no measure.
     pub fn after(abi: &FnAbi) -> Option<Self> {
         let measure = Measure::of(abi.convention)?;
-        let slots = measure.area(abi) / measure.slot() % u64::from(measure.n_phases());
-        let (gp, sse) = measure.registers();
+        let slots = measure.area(abi) / measure.slot % u64::from(measure.n_phases);
+        let (gp, sse) = measure.registers;
         // The address of a result may have a register of its own.
         let is_own =
-            !measure.result_takes_register() && matches!(abi.ret.place, Place::Indirect { .. });
+            !measure.result_takes_register && matches!(abi.ret.place, Place::Indirect { .. });
         Some(Self {
             gp: gp.saturating_sub(abi.used.int.saturating_sub(u8::from(is_own))),
             sse: sse.saturating_sub(abi.used.vector),
@@ -156,13 +156,13 @@ impl Shape {
         let registers = match group.kind {
             GroupKind::Ignore => Some(Registers::NOTHING),
             GroupKind::Memory if group.size == 0 => Some(Registers::NOTHING),
-            GroupKind::Memory => Some(measure.of_memory()),
+            GroupKind::Memory => Some(measure.memory),
             // Padding that takes a register, and no place on the stack.
             GroupKind::Registers if group.size > 0 => Registers::of(&group.parts),
             _ => None,
         };
         let shape = registers.map(|registers| measure.shape(registers, group.align));
-        Ok(shape.filter(|shape| measure.shapes().contains(shape)))
+        Ok(shape.filter(|shape| measure.shapes.contains(shape)))
     }
 }
 

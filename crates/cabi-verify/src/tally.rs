@@ -68,7 +68,6 @@ pub struct Tally {
     /// Differences that nothing explains.
     pub failures: Vec<Found>,
     /// Transitions of argument assignment that its calls made.
-    #[serde(with = "as_text")]
     pub coverage: Coverage,
     /// Transitions that were to be shown, and were not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -324,20 +323,4 @@ fn general(why: &str) -> String {
         }
     }
     out
-}
-
-/// A coverage in a file is one word.
-mod as_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::states::Coverage;
-
-    pub(super) fn serialize<S: Serializer>(it: &Coverage, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&it.encode())
-    }
-
-    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Coverage, D::Error> {
-        let text = String::deserialize(from)?;
-        Coverage::decode(&text).ok_or_else(|| Error::custom("this is no coverage"))
-    }
 }

@@ -3,7 +3,7 @@
 use super::Exhaustive;
 use super::types::slots;
 use crate::generate::{CType, Signature};
-use crate::states::{Measure, State, Transition};
+use crate::states::{Measure, SYSV, State, Transition, WIN64};
 
 /// A function that shows a transition.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Function {
     value: CType,
     /// Whether it is one of Win64 on Linux.
     ms_abi: bool,
-    measure: Measure,
+    measure: &'static Measure,
 }
 
 impl Function {
@@ -31,7 +31,7 @@ impl Function {
         }
         // The phase changes fastest. The factor combines each phase with other types than the registers alone would.
         let (state, measure) = (transition.state, plan.measure);
-        let row = measure.state_number(state) / usize::from(measure.n_phases());
+        let row = measure.state_number(state) / usize::from(measure.n_phases);
         let first = row + 3 * usize::from(state.phase);
         Some(Self {
             transition,
@@ -45,9 +45,9 @@ impl Function {
     /// The result's type, and how many integer registers the address for it takes.
     fn result(&self) -> (Option<CType>, u8) {
         let state = self.transition.state;
-        let taken = u8::from(self.measure.result_takes_register());
+        let taken = u8::from(self.measure.result_takes_register);
         match (self.measure.state_number(state) / 3 + usize::from(state.phase) + self.turn) % 4 {
-            0 if state.gp + taken <= self.measure.registers().0 => (Some(slots(10)), taken),
+            0 if state.gp + taken <= self.measure.registers.0 => (Some(slots(10)), taken),
             1 => (Some("long".into()), 0),
             2 => (Some("double".into()), 0),
             _ => (None, 0),
@@ -62,9 +62,9 @@ impl Function {
     /// The parameters that make the state.
     fn before(&self) -> Vec<CType> {
         let State { gp, sse, phase } = self.transition.state;
-        let (ints, vectors) = self.measure.registers();
+        let (ints, vectors) = self.measure.registers;
         let taken = usize::from(ints - gp.min(ints)) - usize::from(self.result().1);
-        if self.measure == Measure::Win64 {
+        if *self.measure == WIN64 {
             // By turns, as a position is of either kind; then slots, of which the first four are the shadow space.
             let turns = (0..taken).map(|i| if i % 2 == 0 { "long" } else { "double" });
             let slots = match gp {
@@ -78,22 +78,18 @@ impl Function {
         }
         let mut params = vec!["long".into(); taken];
         params.extend(vec!["double".into(); usize::from(vectors - sse)]);
-        let bytes = u64::from(phase) * self.measure.slot();
-        match self.measure {
-            Measure::SysV | Measure::Win64 if phase > 0 => {
-                // As many slots modulo eight as the phase says; fewer might be passed in registers.
-                params.push(slots(8 + u32::from(phase)));
-            }
-            Measure::SysV | Measure::Win64 => {}
+        let bytes = u64::from(phase) * self.measure.slot;
+        if *self.measure != SYSV {
             // What finds no register.
-            Measure::Aapcs64 | Measure::AppleArm64 => {
-                let fill = match gp {
-                    0 => [(8, "long"), (4, "int"), (2, "short"), (1, "char")],
-                    _ => [(8, "double"), (4, "float"), (2, "_Float16"), (1, "char")],
-                };
-                let fill = fill.into_iter().filter(|(size, _)| bytes & size != 0);
-                params.extend(fill.map(|(_, name)| CType::Name(name)));
-            }
+            let fill = match gp {
+                0 => [(8, "long"), (4, "int"), (2, "short"), (1, "char")],
+                _ => [(8, "double"), (4, "float"), (2, "_Float16"), (1, "char")],
+            };
+            let fill = fill.into_iter().filter(|(size, _)| bytes & size != 0);
+            params.extend(fill.map(|(_, name)| CType::Name(name)));
+        } else if phase > 0 {
+            // As many slots modulo eight as the phase says; fewer might be passed in registers.
+            params.push(slots(8 + u32::from(phase)));
         }
         params
     }

@@ -72,7 +72,7 @@ pub fn positions(abi: &FnAbi, model: &DataModel) -> [Position; N_POSITIONS] {
         params
     };
     // How many are filled before, so that one is short.
-    let (gp, sse) = Measure::of(abi.convention).unwrap_or_default().registers();
+    let (gp, sse) = Measure::of(abi.convention).unwrap_or_default().registers;
     let gp = gp + 1 - abi.used.int.clamp(1, gp);
     let sse = sse + 1 - abi.used.vector.clamp(1, sse);
     let neighbours = vec![

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cabi::{Error, Policy};
+use serde::{Deserialize, Serialize};
 
 use super::{Measure, Transition};
 use crate::case::Case;
@@ -27,22 +28,23 @@ use crate::case::Case;
 ///     }
 /// }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Coverage {
-    measure: Measure,
+    measure: &'static Measure,
     bits: Vec<u64>,
     outside: u64,
 }
 
 impl Default for Coverage {
     fn default() -> Self {
-        Self::of(Measure::default())
+        Self::of(&super::SYSV)
     }
 }
 
 impl Coverage {
     /// Of the transitions of `measure` none.
-    pub fn of(measure: Measure) -> Self {
+    pub fn of(measure: &'static Measure) -> Self {
         Self {
             bits: vec![0; measure.n_transitions().div_ceil(64)],
             measure: measure.numbering(),
@@ -144,6 +146,20 @@ impl Coverage {
         let before = (coverage.bits.len() - 1) * 64;
         let spare = last >> (coverage.measure.n_transitions() - before - 1) >> 1;
         (spare == 0).then_some(coverage)
+    }
+}
+
+impl From<Coverage> for String {
+    fn from(coverage: Coverage) -> Self {
+        coverage.encode()
+    }
+}
+
+impl TryFrom<String> for Coverage {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::decode(&text).ok_or("this is no coverage")
     }
 }
 

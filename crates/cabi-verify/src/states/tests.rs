@@ -10,7 +10,7 @@ fn case(text: &str) -> Option<Case> {
 fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
     let mut coverage = Coverage::default();
     coverage.note(&case(text)?, policy);
-    let seen = Measure::SysV.transitions();
+    let seen = SYSV.transitions();
     let seen = seen.filter(|transition| coverage.has(*transition));
     assert_eq!(coverage.covered(), seen.clone().count());
     Some(seen.map(|transition| transition.to_string()).collect())
@@ -18,14 +18,19 @@ fn seen(text: &str, policy: Policy) -> Option<Vec<String>> {
 
 #[test]
 fn numbers_are_unique_and_in_order() {
-    for measure in [Measure::SysV, Measure::Aapcs64, Measure::AppleArm64] {
+    for convention in [
+        &cabi::X86_64_SYSV,
+        &cabi::aarch64::AAPCS64,
+        &cabi::aarch64::APPLE_ARM64,
+    ] {
+        let measure = Measure::of(convention).unwrap();
         let states = measure.states().map(|state| measure.state_number(state));
         assert!(states.eq(0..measure.states().count()));
         let all = measure.transitions();
         let numbers = all.map(|transition| measure.number(transition).unwrap());
         assert!(numbers.eq(0..measure.n_transitions()));
     }
-    assert_eq!(Measure::SysV.n_transitions(), 13104);
+    assert_eq!(SYSV.n_transitions(), 13104);
 }
 
 #[test]
@@ -88,7 +93,7 @@ fn what_is_outside_is_counted() {
 fn coverage_is_written_read_and_joined() {
     let mut all = Coverage::default();
     let (mut even, mut odd) = (Coverage::default(), Coverage::default());
-    for (i, transition) in Measure::SysV.transitions().enumerate() {
+    for (i, transition) in SYSV.transitions().enumerate() {
         all.mark(transition);
         if i % 2 == 0 { &mut even } else { &mut odd }.mark(transition);
     }
