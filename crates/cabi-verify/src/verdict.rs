@@ -75,13 +75,26 @@ impl Difference {
         value: Value,
         place: &str,
     ) -> Result<(), Self> {
-        pattern.check_all(got).map_err(|why| Self {
+        let checked = pattern.check_all(got);
+        checked.map_err(|why| {
+            Self::of(
+                pattern,
+                got.to_vec(),
+                value,
+                format!("{value} {place}: {why}"),
+            )
+        })
+    }
+
+    /// What is wrong with a value that is not what it should be.
+    pub(crate) fn of(pattern: &Pattern, got: Vec<u8>, value: Value, why: String) -> Self {
+        Self {
             value: Some(value),
             expected: pattern.bytes.clone(),
-            got: got.to_vec(),
-            moved: Vec::new(),
-            why: format!("{value} {place}: {why}"),
-        })
+            got,
+            why,
+            ..Self::default()
+        }
     }
 
     /// This difference, found in the circumstances that `how` names.

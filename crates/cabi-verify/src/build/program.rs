@@ -38,13 +38,16 @@ pub(crate) struct Program {
 impl Program {
     /// Links the files at `objects` by `linker`, without libraries that are loaded.
     pub(crate) fn link(linker: &Reference, objects: &[&Path]) -> Result<Self, ReferenceError> {
-        let folder = scratch()?;
-        let path = folder.path().join("program").to_string_lossy().into_owned();
         let objects: Vec<_> = objects.iter().map(|path| path.to_string_lossy()).collect();
-        let mut args = vec!["-static", "-o", &path];
+        let mut args = vec!["-static"];
         args.extend(objects.iter().map(|path| &**path));
         args.extend(linker.libraries());
-        linker.run(&args)?;
+        Self::linked(linker, &args, scratch()?)
+    }
+
+    fn linked(linker: &Reference, args: &[&str], folder: Scratch) -> Result<Self, ReferenceError> {
+        let path = folder.path().join("program").to_string_lossy().into_owned();
+        linker.run(&[&["-o", &path], args].concat())?;
         Ok(Self {
             path,
             made_by: linker.to_string(),
@@ -54,10 +57,11 @@ impl Program {
 
     /// Compiles `files`, and links them by the compiler of the first one with `flags`.
     pub(crate) fn build(files: &[File<'_>], flags: &[&str]) -> Result<Self, ReferenceError> {
+        let nothing = || ReferenceError::io("a program")(io::ErrorKind::InvalidInput.into());
+        let linker = files.first().ok_or_else(nothing)?.by;
         let folder = scratch()?;
         let path = |name: String| folder.path().join(name).to_string_lossy().into_owned();
-        let program = path("program".to_owned());
-        let mut link = vec!["-o".to_owned(), program.clone()];
+        let mut objects = Vec::new();
         for (i, file) in files.iter().enumerate() {
             let (source, object) = (path(format!("part{i}.c")), path(format!("part{i}.o")));
             write(source.as_ref(), file.source)?;
@@ -65,23 +69,14 @@ impl Program {
             let fixed = ["-c", "-o", &object, &source];
             file.by
                 .run(&[&["-std=gnu2x"], &file.flags[..], &fixed].concat())?;
-            link.push(object);
+            objects.push(object);
         }
-        let mut made_by = String::new();
-        if let Some(File { by, .. }) = files.first() {
-            let mut args: Vec<&str> = link.iter().map(String::as_str).collect();
-            args.extend(flags);
-            if !flags.contains(&"-nostdlib") {
-                args.extend(by.libraries());
-            }
-            by.run(&args)?;
-            made_by = by.to_string();
+        let mut args: Vec<&str> = objects.iter().map(String::as_str).collect();
+        args.extend(flags);
+        if !flags.contains(&"-nostdlib") {
+            args.extend(linker.libraries());
         }
-        Ok(Self {
-            path: program,
-            made_by,
-            _folder: folder,
-        })
+        Self::linked(linker, &args, folder)
     }
 
     /// Runs it with `args`, under `emulator` if that is a command, for at most so many seconds of processor time.

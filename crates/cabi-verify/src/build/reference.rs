@@ -42,8 +42,8 @@ pub struct Reference {
     libraries: Arc<OnceLock<Vec<&'static str>>>,
     /// Whether what it builds is linked into programs, not loaded.
     for_programs: bool,
-    /// Whether its object files are not of ELF; asked when first needed.
-    writes_coff: Arc<OnceLock<bool>>,
+    /// The names of the macros it defines by itself; asked when first needed.
+    macros: Arc<OnceLock<Vec<String>>>,
 }
 
 /// A shared object made of C code, or an object file of a program; its folder vanishes with the last clone.
@@ -94,7 +94,7 @@ impl Reference {
             limit,
             libraries: Arc::default(),
             for_programs: false,
-            writes_coff: Arc::default(),
+            macros: Arc::default(),
         };
         let output = reference.start(&["--version"]).map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -125,7 +125,7 @@ impl Reference {
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.libraries = Arc::default();
-        reference.writes_coff = Arc::default();
+        reference.macros = Arc::default();
         let more = flags.iter().map(|&flag| flag.to_owned());
         reference.command.extend(more);
         for text in [" ", &shell_words::join(flags)] {
@@ -191,11 +191,9 @@ impl Reference {
     /// # Errors
     /// [`ReferenceError`] if it cannot be asked.
     pub fn vector_level(&self) -> Result<VectorLevel, ReferenceError> {
-        let macros = self.macros()?;
-        let defines = |name: &str| macros.iter().any(|defined| defined == name);
-        Ok(if defines("__AVX512F__") {
+        Ok(if self.defines("__AVX512F__")? {
             VectorLevel::Avx512
-        } else if defines("__AVX__") {
+        } else if self.defines("__AVX__")? {
             VectorLevel::Avx
         } else {
             VectorLevel::Baseline
@@ -207,45 +205,43 @@ impl Reference {
     /// # Errors
     /// [`ReferenceError`] if it cannot be asked.
     pub fn is_for(&self, target: &Target) -> Result<bool, ReferenceError> {
-        let macros = self.macros()?;
-        let defines = |name: &str| macros.iter().any(|defined| defined == name);
         let name = target.name();
-        let machine = match name.starts_with("x86_64") {
-            true => "__x86_64__",
-            false => "__aarch64__",
-        };
         let is_windows = name.contains("windows");
         // On macOS the host's own compilers stand in for those of Linux: System V is the same.
         let is_apple = name.contains("apple") || (!is_windows && cfg!(target_vendor = "apple"));
-        let systems = [
+        let macros = [
+            ("__x86_64__", name.starts_with("x86_64")),
+            ("__aarch64__", !name.starts_with("x86_64")),
             ("__APPLE__", is_apple),
             ("_WIN32", is_windows),
             ("__MINGW32__", is_windows && name.ends_with("gnu")),
             ("__LP64__", !is_windows),
         ];
-        let is_so = |(name, expected): (&str, bool)| defines(name) == expected;
-        Ok(defines(machine) && systems.into_iter().all(is_so))
+        for (name, expected) in macros {
+            if self.defines(name)? != expected {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether its object files are those of Windows.
     fn writes_coff(&self) -> Result<bool, ReferenceError> {
-        if let Some(coff) = self.writes_coff.get() {
-            return Ok(*coff);
-        }
-        let macros = self.macros()?;
-        let defines = |name: &str| macros.iter().any(|defined| defined == name);
-        let coff = defines("_WIN32") && !defines("__ELF__");
-        Ok(*self.writes_coff.get_or_init(|| coff))
+        Ok(self.defines("_WIN32")? && !self.defines("__ELF__")?)
     }
 
-    /// The names of the macros it defines by itself.
-    fn macros(&self) -> Result<Vec<String>, ReferenceError> {
+    /// Whether it defines the macro `name` by itself.
+    fn defines(&self, name: &str) -> Result<bool, ReferenceError> {
+        let is_it = |defined: &String| defined == name;
+        if let Some(macros) = self.macros.get() {
+            return Ok(macros.iter().any(is_it));
+        }
         let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let names = text
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(1));
-        Ok(names.map(str::to_owned).collect())
+        let names = text.lines().filter_map(|line| line.split(' ').nth(1));
+        let names = names.map(|name| name.split('(').next().unwrap_or(name).to_owned());
+        let macros = self.macros.get_or_init(|| names.collect());
+        Ok(macros.iter().any(is_it))
     }
 
     /// `gcc` or `clang`.

@@ -149,18 +149,13 @@ pub(super) fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fau
 /// Whether the lowering is known to refuse this of a signature that `cabi` has places for.
 pub fn is_known(refusal: &Refusal, abi: &FnAbi, direction: Direction) -> bool {
     match refusal {
-        Refusal::NotLowered { kind, .. } => is_not_lowered_yet(*kind, abi, direction),
+        Refusal::NotLowered { kind, .. } => {
+            let is_variadic = abi.variadic_count.is_some();
+            matches!(kind, NotLowered::VaArg(_)) && direction == Direction::Callee && is_variadic
+        }
         // There is one for everything in `abi`.
         Refusal::NoKnownRule(_) => false,
         Refusal::Untried(_) => true,
-    }
-}
-
-/// Whether the lowering is known to refuse this kind of thing, and the signature has it.
-fn is_not_lowered_yet(kind: NotLowered, abi: &FnAbi, direction: Direction) -> bool {
-    match kind {
-        NotLowered::VaArg(_) => direction == Direction::Callee && abi.variadic_count.is_some(),
-        _ => false,
     }
 }
 

@@ -156,25 +156,3 @@ pub fn feature_flags(features: &[String]) -> Vec<&'static str> {
     }
     flags
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::corpus::CorpusFile;
-
-    fn block(text: &str) -> Block {
-        let file = CorpusFile::parse("t.abi".as_ref(), text).unwrap();
-        file.blocks.into_iter().next().unwrap()
-    }
-
-    #[test]
-    fn needs_are_read_off_the_c_text() {
-        let found = needs(&block(
-            "== a\nproves: x\nfeatures: avx\nstruct s { __int128 x; };\nvoid f(struct s, _Float16);\n",
-        ));
-        assert_eq!(
-            found,
-            [Capability::Int128, Capability::Float16, Capability::Avx]
-        );
-    }
-}

@@ -108,6 +108,14 @@ pub fn is_widened(ty: &Type) -> bool {
     narrow && ty.size() < 8 && ty.as_record().is_none()
 }
 
+/// `bytes` as the initializer of an array of C, which has one byte more where it would be empty.
+#[cfg(has_calls)]
+pub(crate) fn initializer(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
+    let digits = digits.join(", ");
+    format!("{{ {} }}", if bytes.is_empty() { "0" } else { &digits })
+}
+
 /// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
 pub(crate) const TRUNCATION: &str = "\
 #if defined __FLT16_MANT_DIG__ && defined __x86_64__

@@ -11,7 +11,7 @@ use cabi_header::Emitter;
 
 use crate::case::Direction;
 use crate::case::{Case, convention_attribute};
-use crate::emit::c::TRUNCATION;
+use crate::emit::c::{TRUNCATION, initializer};
 use crate::pattern::Values;
 
 /// What the program prints if it has compared all bytes, and none differs.
@@ -293,13 +293,9 @@ int main(void) {
   run();
 "#;
 
-/// A constant array, never empty.
 fn table(name: &str, bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:#04x}")).collect();
-    let digits = if digits.is_empty() {
-        "0".to_owned()
-    } else {
-        digits.join(", ")
-    };
-    format!("static const unsigned char {name}[] = {{ {digits} }};\n")
+    format!(
+        "static const unsigned char {name}[] = {};\n",
+        initializer(bytes)
+    )
 }

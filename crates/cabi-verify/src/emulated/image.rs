@@ -197,45 +197,30 @@ impl Emulated {
             args,
             result,
         } = one;
-        let images = images(one);
+        let (images, stack) = (images(one), area(abi)?);
         let n = question.number;
+        let globals = (0..args.len()).map(|i| format!("g{n}_{i}"));
+        let globals = globals.chain([format!("out{n}")]);
         let mut call = Call {
             symbol: format!("{}{n}", if enters { 'd' } else { 'c' }),
             enters,
+            names: globals.zip(images.offsets.iter().copied()).collect(),
+            memory: vec![0xee; images.size],
+            image: vec![0xee; self.registers_bytes() + if enters { stack } else { 0 }],
+            stack,
             ..Call::default()
         };
-        call.stack = area(abi)?;
-        call.image = vec![0xee; self.registers_bytes() + if enters { call.stack } else { 0 }];
-        call.memory = vec![0xee; images.size];
-        for (i, at) in images.offsets.iter().enumerate() {
-            call.names.push((
-                if i < args.len() {
-                    format!("g{n}_{i}")
-                } else {
-                    format!("out{n}")
-                },
-                *at,
-            ));
-        }
-        let mut write = |i: usize, pattern: &Pattern| {
+        let written = match enters {
+            true => (args.len()..).zip(std::slice::from_ref(result)),
+            false => (0..).zip(&args[..]),
+        };
+        for (i, pattern) in written {
             let to = call.memory.iter_mut().skip(images.offsets[i]);
             to.zip(&pattern.bytes).for_each(|(to, from)| *to = *from);
-        };
-        match enters {
-            true => write(args.len(), result),
-            false => args
-                .iter()
-                .enumerate()
-                .for_each(|(i, pattern)| write(i, pattern)),
         }
         self.place(one, &mut call)?;
-        match call
-            .memory
-            .len()
-            .max(call.pointed.len())
-            .max(call.image.len())
-            < MAX
-        {
+        let sizes = [&call.memory, &call.pointed, &call.image].map(Vec::len);
+        match sizes.iter().all(|size| *size < MAX) {
             true => Ok(call),
             false => Err("too large".to_owned()),
         }

@@ -127,7 +127,7 @@ pub(super) fn all(widest: u32) -> impl Iterator<Item = CType> {
 
 /// A value of `n` stack slots, passed in memory.
 pub(super) fn slots(n: u32) -> CType {
-    record(false, ATTRIBUTES[0], [array(&"long".into(), n)])
+    CType::structure([array(&"long".into(), n)])
 }
 
 fn record(
@@ -140,23 +140,20 @@ fn record(
         members: members.into_iter().map(CMember::of).collect(),
         packed,
         aligned: (align > 0).then_some(align),
-        pack: None,
-        ms_struct: false,
+        ..CRecord::default()
     }))
 }
 
 fn member(ty: &CType, len: u32) -> Form {
-    let lengths = (len > 0).then_some(len).into_iter().collect();
-    Form::Plain {
-        ty: ty.clone(),
-        lengths,
+    match len {
+        0 => Form::plain(ty.clone()),
+        len => array(ty, len),
     }
 }
 
 fn array(ty: &CType, len: u32) -> Form {
-    let lengths = vec![len];
     Form::Plain {
         ty: ty.clone(),
-        lengths,
+        lengths: vec![len],
     }
 }

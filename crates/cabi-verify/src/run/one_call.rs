@@ -9,6 +9,7 @@ use crate::build::cranelift_object::{CraneliftObject, ours};
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::case::Direction;
+use crate::emit::c::initializer;
 use crate::emit::c::main_program::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
 use crate::scratch::Scratch;
 
@@ -168,19 +169,6 @@ impl OneCall<'_> {
         let flags = [&[&*ours], &objects[..], &["-static", "-lm"]].concat();
         Program::build(&files, &flags)
     }
-}
-
-/// `bytes` as the initializer of an array of C, which has one byte more where it would be empty.
-fn initializer(bytes: &[u8]) -> String {
-    let bytes: Vec<String> = bytes.iter().map(u8::to_string).collect();
-    format!(
-        "{{{}}}",
-        if bytes.is_empty() {
-            "0".to_owned()
-        } else {
-            bytes.join(",")
-        }
-    )
 }
 
 #[cfg(test)]

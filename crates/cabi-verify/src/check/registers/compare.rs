@@ -21,7 +21,7 @@ pub(super) fn check_arguments(
             let got = gathered(&arg.place, pattern.bytes.len(), dump);
             let value = Value::Argument(i);
             let why = format!("argument {i} ({}): {why}", arg.place);
-            let found = difference(value, pattern, got, why);
+            let found = Difference::of(pattern, got, value, why);
             let area = (dump, abi.area_bytes);
             tell(found, Deed::Passes, (value, &arg.place), pattern, area)
         })?;
@@ -75,8 +75,7 @@ fn check_place(
     match place {
         Place::Ignore if pattern.weight() == 0 => Ok(()),
         Place::Ignore => Err("bytes that count are passed nowhere".to_owned()),
-        Place::Parts(parts) if extended => check_parts(parts, pattern, dump),
-        Place::Parts(parts) => check_parts(&unextended(parts), pattern, dump),
+        Place::Parts(parts) => check_parts(parts, pattern, extended, dump),
         Place::Stack { offset, .. } => pattern.check_all(dump.stack(*offset, pattern.bytes.len())),
         Place::Indirect { pointer, .. } => {
             let address = word(dump.location(*pointer, 8));
@@ -113,7 +112,12 @@ fn gathered(place: &Place, size: usize, dump: &RegisterFile) -> Vec<u8> {
     bytes
 }
 
-fn check_parts(parts: &[PlacedPart], pattern: &Pattern, dump: &RegisterFile) -> Result<(), String> {
+fn check_parts(
+    parts: &[PlacedPart],
+    pattern: &Pattern,
+    extended: bool,
+    dump: &RegisterFile,
+) -> Result<(), String> {
     let mut seen = vec![false; pattern.bytes.len()];
     for PlacedPart { part, loc } in parts {
         let from = usize::from(part.offset);
@@ -133,8 +137,9 @@ fn check_parts(parts: &[PlacedPart], pattern: &Pattern, dump: &RegisterFile) -> 
                     .check(from + i, *got)
                     .map_err(|why| format!("{loc} holds {held}: {why}"))?;
             }
-            check_extension(part.extension, size, bytes)
-                .map_err(|why| format!("{loc} holds {held}: {why}"))?;
+            if extended && !is_extended(part.extension, size, bytes) {
+                return Err(format!("{loc} holds {held}: it is not extended to 32 bits"));
+            }
         }
         seen.iter_mut()
             .skip(from)
@@ -149,23 +154,16 @@ fn check_parts(parts: &[PlacedPart], pattern: &Pattern, dump: &RegisterFile) -> 
     lost.map_or(Ok(()), |at| Err(format!("byte {at} is in no part")))
 }
 
-/// gcc and clang extend narrow integers to 32 bits.
-fn check_extension(extension: Extension, size: usize, bytes: &[u8]) -> Result<(), String> {
-    let negative = size
-        .checked_sub(1)
-        .and_then(|top| bytes.get(top))
-        .is_some_and(|top| *top >= 0x80);
+/// Whether a narrow integer is extended to 32 bits, as gcc and clang do.
+fn is_extended(extension: Extension, size: usize, bytes: &[u8]) -> bool {
+    let top = size.checked_sub(1).and_then(|top| bytes.get(top));
     let fill = match extension {
-        Extension::None => return Ok(()),
-        Extension::Sign if negative => 0xff,
+        Extension::None => return true,
+        Extension::Sign if top.is_some_and(|top| *top >= 0x80) => 0xff,
         _ => 0,
     };
-    match bytes.get(size..4) {
-        Some(upper) if upper.iter().any(|byte| *byte != fill) => {
-            Err("it is not extended to 32 bits".to_owned())
-        }
-        _ => Ok(()),
-    }
+    let upper = bytes.get(size..4).unwrap_or_default();
+    upper.iter().all(|byte| *byte == fill)
 }
 
 /// Compares the result in `dump`, or in `memory`, which was offered at an address, with what `abi` says of it.
@@ -179,7 +177,7 @@ pub(super) fn check_result(
     let (outcome, got) = match &abi.ret.place {
         Place::Parts(parts) => {
             // No ABI states how a narrow integer result is extended.
-            let outcome = check_parts(&unextended(parts), pattern, dump);
+            let outcome = check_parts(parts, pattern, false, dump);
             (outcome, gathered(&Place::Parts(parts.clone()), size, dump))
         }
         Place::Indirect { .. } => {
@@ -201,7 +199,7 @@ pub(super) fn check_result(
     };
     outcome.map_err(|why| {
         let why = format!("result ({}): {why}", abi.ret);
-        let found = difference(Value::Result, pattern, got, why);
+        let found = Difference::of(pattern, got, Value::Result, why);
         match &abi.ret.place {
             Place::Indirect { .. } => found,
             place => tell(
@@ -213,23 +211,4 @@ pub(super) fn check_result(
             ),
         }
     })
-}
-
-fn difference(value: Value, pattern: &Pattern, got: Vec<u8>, why: String) -> Difference {
-    Difference {
-        value: Some(value),
-        expected: pattern.bytes.clone(),
-        got,
-        moved: Vec::new(),
-        why,
-    }
-}
-
-/// `parts`, with the bits above narrow integers unspecified.
-fn unextended(parts: &[PlacedPart]) -> Vec<PlacedPart> {
-    let mut parts = parts.to_vec();
-    parts
-        .iter_mut()
-        .for_each(|placed| placed.part.extension = Extension::None);
-    parts
 }

@@ -162,17 +162,8 @@ impl Draw<'_> {
             } else {
                 3
             };
-            let members = (0..1_u32 << self.random.below(most)).map(|_| {
-                CMember::of(Form::Plain {
-                    ty: self.scalar(names),
-                    lengths: Vec::new(),
-                })
-            });
-            let members = members.collect();
-            CType::Record(Box::new(CRecord {
-                members,
-                ..CRecord::default()
-            }))
+            let n_members = 1_u32 << self.random.below(most);
+            CType::structure((0..n_members).map(|_| Form::plain(self.scalar(names))))
         };
         CType::Atomic(Box::new(inner))
     }

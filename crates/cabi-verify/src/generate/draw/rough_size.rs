@@ -1,19 +1,16 @@
 //! About how large a drawn type is: enough to fill records up to a size, no layout.
 
+use cabi::DataModel;
+
+use crate::generate::types::of_name;
 use crate::generate::{CRecord, CType, Form};
 
 pub(super) fn type_bits(ty: &CType) -> u32 {
     match ty {
-        CType::Name(name) => match *name {
-            "_Bool" | "char" | "signed char" | "unsigned char" => 8,
-            "short" | "unsigned short" | "_Float16" | "__bf16" | "_Complex char" => 16,
-            "int" | "unsigned" | "float" | "_Decimal32" | "_Complex _Float16"
-            | "_Complex short" => 32,
-            "long double" | "__float128" | "__int128" | "unsigned __int128" | "_Decimal128"
-            | "_Complex double" | "_Complex long" => 128,
-            "_Complex long double" => 256,
-            _ => 64,
-        },
+        CType::Name(name) => {
+            let size = of_name(name, &DataModel::LP64).map_or(8, |ty| ty.size());
+            u32::try_from(8 * size).unwrap_or(u32::MAX)
+        }
         CType::Function => 64,
         CType::ComplexFloat128 => 256,
         CType::Enum(_) => 32,
@@ -26,8 +23,7 @@ pub(super) fn type_bits(ty: &CType) -> u32 {
         CType::ExtVector { lane, lanes } => {
             type_bits(&CType::Name(lane)) * lanes.next_power_of_two()
         }
-        CType::Atomic(inner) => type_bits(inner),
-        CType::Aligned(inner, _) => type_bits(inner),
+        CType::Atomic(inner) | CType::Aligned(inner, _) => type_bits(inner),
         CType::Record(record) => record_bits(record),
     }
 }

@@ -30,20 +30,21 @@ pub(super) fn run(
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
+    let wrong = |why: &str| {
+        let why = std::io::Error::other(why.to_owned());
+        Err(ReferenceError::io("a program")(why).into())
+    };
     let units: Vec<UnitProgram<'_>> = loaded.iter().filter_map(UnitProgram::of).collect();
     if units.len() < loaded.len() {
-        let why = "programs of one target, and calls here, are two runs".to_owned();
-        let error = ReferenceError::io("a program")(std::io::Error::other(why));
-        return Err(error.into());
+        return wrong("programs of one target, and calls here, are two runs");
     }
-    let all = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
-    let each = all / units.len().max(1);
-    progress(Step::Call, 0, all);
     let mistake = calls.mistake;
     if mistake.mutation.stub.is_some() || mistake.mutation.func.is_some() {
-        let why = "mistakes of code are made in this process only".to_owned();
-        return Err(ReferenceError::io("a program")(std::io::Error::other(why)).into());
+        return wrong("mistakes of code are made in this process only");
     }
+    let all = 2 * loaded.iter().map(|one| one.cases.len()).sum::<usize>();
+    let each = all / units.len().max(1);
+    progress(Step::Call, 0, all);
     let one = |one: &UnitProgram<'_>| one.call(mistake);
     let called = in_threads(&units, calls.at_once, one, |n| {
         progress(Step::Call, (n * each).min(all), all);
@@ -53,7 +54,7 @@ pub(super) fn run(
     Ok(called.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// What a program is made of.
+/// What a program is made of: all of a unit but code that runs here, which threads cannot share.
 struct UnitProgram<'a> {
     cases: &'a [Case],
     built: &'a Built,
@@ -144,24 +145,25 @@ impl<'a> UnitProgram<'a> {
         asked: &[usize],
         mistake: Mistake,
     ) -> Result<BTreeMap<usize, Shown>, ReferenceError> {
-        let mut all = BTreeMap::new();
         if asked.is_empty() {
-            return Ok(all);
+            return Ok(BTreeMap::new());
         }
-        let again = self.verdicts(asked, &[Pair::C], mistake)?;
-        for (at, verdict) in asked.iter().zip(again.into_iter().flatten()) {
-            let (Verdict::Differs(theirs), Some(case)) = (verdict, self.cases.get(*at)) else {
-                continue;
+        let (reference, cases) = (self.reference, self.cases);
+        let shown = |(at, verdict): (&usize, Verdict)| {
+            let (Verdict::Differs(theirs), Some(case)) = (verdict, cases.get(*at)) else {
+                return None;
             };
-            let command = self.reference.command();
+            let program = reproduction_alone(case, &reference.command()).unwrap_or_default();
             let shown = Shown {
                 says: theirs.why,
-                program: reproduction_alone(case, &command).unwrap_or_default(),
-                known: known_bug(self.reference.name(), case),
+                program,
+                known: known_bug(reference.name(), case),
             };
-            all.insert(*at, shown);
-        }
-        Ok(all)
+            Some((*at, shown))
+        };
+        let again = self.verdicts(asked, &[Pair::C], mistake)?;
+        let again = asked.iter().zip(again.into_iter().flatten());
+        Ok(again.filter_map(shown).collect())
     }
 }
 
