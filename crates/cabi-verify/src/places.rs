@@ -12,4 +12,4 @@ mod state;
 
 pub use mir::{Function, Isa, functions};
 pub use question::{Outcome, Question};
-pub use state::{Address, Base, Sources, State};
+pub use state::{Address, AddressBase, Sources, State};

@@ -16,10 +16,12 @@ pub(crate) struct Trait {
     tokens: &'static [&'static str],
     flags: &'static [&'static str],
     pub(crate) source: &'static str,
+    /// Directives that let a compiler without it read a header that has it somewhere, where there are such.
+    pub(crate) stand_in: &'static str,
 }
 
 macro_rules! capabilities {
-    ($($(#[$doc:meta])* $capability:ident $name:literal, $tokens:expr, $flags:expr, $source:literal;)*) => {
+    ($($(#[$doc:meta])* $capability:ident $name:literal, $tokens:expr, $flags:expr, $source:literal $(stand in $stand_in:literal)?;)*) => {
         /// Something of C that not every compiler has.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[non_exhaustive]
@@ -31,25 +33,32 @@ macro_rules! capabilities {
             tokens: &$tokens,
             flags: &$flags,
             source: $source,
+            stand_in: concat!($($stand_in)?),
         }),*];
     };
 }
 
 capabilities! {
     /// `__int128`.
-    Int128 "int128", ["__int128"], [], "__int128 f(__int128 x) { return x; }";
+    Int128 "int128", ["__int128"], [], "__int128 f(__int128 x) { return x; }"
+        stand in "#define __int128 long\n";
     /// `_BitInt(N)`.
-    BitInt "bitint", ["_BitInt"], [], "_BitInt(65) f(_BitInt(65) x) { return x; }";
+    BitInt "bitint", ["_BitInt"], [], "_BitInt(65) f(_BitInt(65) x) { return x; }"
+        stand in "#define _BitInt(n) int\n";
     /// `_Float16`.
-    Float16 "float16", ["_Float16"], [], "_Float16 f(_Float16 x) { return x; }";
+    Float16 "float16", ["_Float16"], [], "_Float16 f(_Float16 x) { return x; }"
+        stand in "#define _Float16 float\n";
     /// `__bf16`.
-    Bf16 "bf16", ["__bf16"], [], "__bf16 f(__bf16 x) { return x; }";
+    Bf16 "bf16", ["__bf16"], [], "__bf16 f(__bf16 x) { return x; }"
+        stand in "#define __bf16 float\n";
     /// `__float128`.
-    Float128 "float128", ["__float128"], [], "__float128 f(__float128 x) { return x; }";
+    Float128 "float128", ["__float128"], [], "__float128 f(__float128 x) { return x; }"
+        stand in "#define __float128 long double\n#define _Float128 long double\n";
     /// `_Complex` of `__float128`, through `mode(TC)`.
     ComplexFloat128 "complex-float128", ["TC"], [], "typedef _Complex float c __attribute__((mode(TC))); c f(c x) { return x; }";
     /// `_Decimal32`, `_Decimal64`, `_Decimal128`.
-    Decimal "decimal", ["_Decimal32", "_Decimal64", "_Decimal128"], [], "_Decimal64 f(_Decimal64 x) { return x; }";
+    Decimal "decimal", ["_Decimal32", "_Decimal64", "_Decimal128"], [], "_Decimal64 f(_Decimal64 x) { return x; }"
+        stand in "#define _Decimal32 float\n#define _Decimal64 double\n#define _Decimal128 long double\n";
     /// `ext_vector_type`, also of `_Bool`.
     ExtVector "ext-vector", ["ext_vector_type"], [], "typedef _Bool v __attribute__((ext_vector_type(8))); v f(v x) { return x; }";
     /// `enum e : char`.

@@ -9,7 +9,7 @@ use crate::states::Measure;
 
 /// A signature around one type.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Position {
+pub struct ArgPosition {
     /// What reports call it.
     pub name: &'static str,
     /// The parameters.
@@ -20,7 +20,7 @@ pub struct Position {
     pub unnamed: Vec<Slot>,
 }
 
-/// One value of a [`Position`].
+/// One value of a [`ArgPosition`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Slot {
     /// A value of the type that is tried.
@@ -59,7 +59,7 @@ pub fn long(model: &DataModel) -> &'static str {
 }
 
 /// The positions of a type of `model`; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
-pub fn positions(abi: &FnAbi, model: &DataModel) -> [Position; N_POSITIONS] {
+pub fn positions(abi: &FnAbi, model: &DataModel) -> [ArgPosition; N_POSITIONS] {
     let long = || Slot::Other(long(model), Type::I64);
     let char = match model.char_signed {
         true => Type::I8,
@@ -83,13 +83,13 @@ pub fn positions(abi: &FnAbi, model: &DataModel) -> [Position; N_POSITIONS] {
         Slot::Other("short", Type::I16),
     ];
     let int = || Slot::Other("int", Type::I32);
-    let taken = |name, params| Position {
+    let taken = |name, params| ArgPosition {
         name,
         params,
         returned: false,
         unnamed: Vec::new(),
     };
-    let returned = |name, params| Position {
+    let returned = |name, params| ArgPosition {
         returned: true,
         ..taken(name, params)
     };
@@ -104,7 +104,7 @@ pub fn positions(abi: &FnAbi, model: &DataModel) -> [Position; N_POSITIONS] {
             "returned, with arguments",
             vec![int(), Slot::Tried, double()],
         ),
-        Position {
+        ArgPosition {
             unnamed: vec![Slot::Tried, double(), Slot::Tried],
             ..taken("unnamed", vec![int()])
         },

@@ -8,7 +8,7 @@ use cabi::{ArgFlags, FnAbi, LeafKind, Loc, Place, Type, leaves};
 
 use super::mir::Function;
 use super::question::{Outcome, Question};
-use super::state::{Address, Base, Sources, State};
+use super::state::{Address, AddressBase, Sources, State};
 
 impl Question {
     /// Compares the places of `abi` with those that the code of both functions names.
@@ -110,7 +110,7 @@ impl Value<'_> {
     }
 
     fn in_global(&self, byte: u64) -> Address {
-        Address::new(Base::Global(self.global.clone()), signed(byte))
+        Address::new(AddressBase::Global(self.global.clone()), signed(byte))
     }
 
     /// Where `byte` of it is, what `pointer` says of a value that is found by its address.
@@ -126,8 +126,12 @@ impl Value<'_> {
                 let (from, size) = (i64::from(placed.part.offset), u64::from(placed.part.size));
                 let width = u64::from(placed.part.ty.bytes()).next_multiple_of(8);
                 let (base, start, around) = match placed.loc {
-                    Loc::Stack(at) => (Base::Frame, signed(at), signed(at)..signed(at + width)),
-                    Loc::Reg(reg) => (Base::Register(reg.name().to_owned()), 0, anywhere),
+                    Loc::Stack(at) => (
+                        AddressBase::Frame,
+                        signed(at),
+                        signed(at)..signed(at + width),
+                    ),
+                    Loc::Reg(reg) => (AddressBase::Register(reg.name().to_owned()), 0, anywhere),
                     other => return Err(format!("{other} is no place of this machine")),
                 };
                 Ok(Spot {
@@ -139,7 +143,7 @@ impl Value<'_> {
             Place::Stack { offset, .. } => {
                 let start = signed(*offset);
                 Ok(Spot {
-                    at: Address::new(Base::Frame, start + signed(byte)),
+                    at: Address::new(AddressBase::Frame, start + signed(byte)),
                     // A word of it may have been read at once.
                     around: start + word..start + word + 8,
                     bytes: word..word + 8,
@@ -162,7 +166,7 @@ impl Value<'_> {
         };
         for byte in self.bytes() {
             let Spot { mut at, bytes, .. } = self.spot(byte, &pointer)?;
-            if calls && at.base == Base::Frame {
+            if calls && at.base == AddressBase::Frame {
                 at = state.outgoing(at.offset);
             }
             is_from(&state.held(&at), &self.in_global(byte), &bytes)?;
@@ -183,15 +187,17 @@ impl Value<'_> {
     fn is_returned(&self, at_call: &State, at_return: &State) -> Result<(), String> {
         if let Place::Indirect { pointer, .. } = self.place {
             return match at_call.pointer_in(pointer).map(|address| address.base) {
-                Some(Base::Local(_)) => Ok(()),
-                Some(Base::Global(name)) if name == self.global => Ok(()),
+                Some(AddressBase::Local(_)) => Ok(()),
+                Some(AddressBase::Global(name)) if name == self.global => Ok(()),
                 other => Err(format!("no address of the result: {other:?}")),
             };
         }
         for byte in self.bytes() {
             let spot = self.spot(byte, &|_| None)?;
             let at = match spot.at.base {
-                Base::Register(name) => Address::new(Base::Result(name), spot.at.offset),
+                AddressBase::Register(name) => {
+                    Address::new(AddressBase::Result(name), spot.at.offset)
+                }
                 // After the arguments, whose slots belong to the caller.
                 _ => at_call.outgoing(spot.at.offset),
             };
@@ -233,10 +239,10 @@ fn signed(number: u64) -> i64 {
 /// What the address that a callee is given in `loc` points to.
 fn pointed_to(loc: &Loc) -> Address {
     let first = match loc {
-        Loc::Stack(offset) => Address::new(Base::Frame, signed(*offset)),
-        loc => Address::new(Base::Register(loc.to_string()), 0),
+        Loc::Stack(offset) => Address::new(AddressBase::Frame, signed(*offset)),
+        loc => Address::new(AddressBase::Register(loc.to_string()), 0),
     };
-    Address::new(Base::Pointer(Box::new(first)), 0)
+    Address::new(AddressBase::Pointer(Box::new(first)), 0)
 }
 
 /// `found` has `wanted`, and nothing else but what is `around` it.

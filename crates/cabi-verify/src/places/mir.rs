@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::state::{Address, Base, State, Value};
+use super::state::{Address, AddressBase, State, Value};
 
 /// How a machine's code is read.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
             }
         }
         let mut state = State::at_entry(isa.area);
-        let own = Value::address(Address::new(Base::Outgoing, 0));
+        let own = Value::address(Address::new(AddressBase::Outgoing, 0));
         state.set(&format!("${}", isa.stack), own);
         Self {
             isa,
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
             let access = match (self.isa.at_stack)(op) {
                 "" => access,
                 unsaid => {
-                    let stack = Operand::Address(Address::new(Base::Outgoing, 0));
+                    let stack = Operand::Address(Address::new(AddressBase::Outgoing, 0));
                     operands.insert(operands.len().saturating_sub(1), stack);
                     unsaid
                 }
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
             if self.isa.call.iter().any(|call| op.starts_with(call)) {
                 let callee = match operands.first() {
                     Some(Operand::Address(Address {
-                        base: Base::Global(name),
+                        base: AddressBase::Global(name),
                         ..
                     })) => name,
                     _ => "",
@@ -291,27 +291,20 @@ impl<'a> Reader<'a> {
         }
         if let Some(id) = name.strip_prefix("%fixed-stack.") {
             let own = self.arguments.get(id)?;
-            return Some(Operand::Address(Address::new(Base::Frame, *own)));
+            return Some(Operand::Address(Address::new(AddressBase::Frame, *own)));
         }
         if let Some(id) = name.strip_prefix("%const.") {
-            return self
-                .operand(&format!("@{}", self.constants.get(id)?))
-                .map(|one| match one {
-                    Operand::Address(Address {
-                        base: Base::Global(name),
-                        offset,
-                    }) => match name.parse() {
-                        Ok(n) => Operand::Number(n),
-                        Err(_) => Operand::Address(Address::new(Base::Global(name), offset)),
-                    },
-                    other => other,
-                });
+            let constant = self.constants.get(id)?;
+            return match constant.parse() {
+                Ok(n) => Some(Operand::Number(n)),
+                Err(_) => self.operand(&format!("@{constant}")),
+            };
         }
         match name.split_at_checked(1)? {
-            _ if name.starts_with("%stack.") => at(Base::Local(name.to_owned())),
+            _ if name.starts_with("%stack.") => at(AddressBase::Local(name.to_owned())),
             ("%", _) => Some(Operand::Register(name.to_owned())),
             ("$", name) => Some(Operand::Register(format!("${}", (self.isa.name)(name)))),
-            ("@" | "&", name) => at(Base::Global(name.to_owned())),
+            ("@" | "&", name) => at(AddressBase::Global(name.to_owned())),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use cabi::Loc;
 
 /// What an address is counted from.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Base {
+pub enum AddressBase {
     /// A register at the function's entry, from its low-order byte on.
     Register(String),
     /// A register after the last call.
@@ -27,13 +27,13 @@ pub enum Base {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Address {
     /// What it is counted from.
-    pub base: Base,
+    pub base: AddressBase,
     /// Bytes.
     pub offset: i64,
 }
 
 impl Address {
-    pub(super) fn new(base: Base, offset: i64) -> Self {
+    pub(super) fn new(base: AddressBase, offset: i64) -> Self {
         Self { base, offset }
     }
 
@@ -73,12 +73,12 @@ impl Value {
     }
 
     /// What is in a register that nothing has changed.
-    fn unchanged(base: Base) -> Self {
+    fn unchanged(base: AddressBase) -> Self {
         let first = Address::new(base, 0);
         let bytes = (0..).take(WIDEST).map(|i| Sources::from([first.plus(i)]));
         Self {
             bytes: bytes.collect(),
-            address: Some(Address::new(Base::Pointer(Box::new(first)), 0)),
+            address: Some(Address::new(AddressBase::Pointer(Box::new(first)), 0)),
             number: None,
         }
     }
@@ -150,8 +150,8 @@ impl State {
             return Value::default();
         };
         Value::unchanged(match self.called {
-            true => Base::Result(name.to_owned()),
-            false => Base::Register(name.to_owned()),
+            true => AddressBase::Result(name.to_owned()),
+            false => AddressBase::Register(name.to_owned()),
         })
     }
 
@@ -163,12 +163,12 @@ impl State {
     pub fn held(&self, at: &Address) -> Sources {
         match (&at.base, self.memory.get(at)) {
             (_, Some(sources)) => sources.clone(),
-            (Base::Register(name), _) => {
+            (AddressBase::Register(name), _) => {
                 let held = self.get(&format!("${name}")).bytes;
                 let byte = usize::try_from(at.offset).ok().and_then(|at| held.get(at));
                 byte.cloned().unwrap_or_default()
             }
-            (Base::Local(_), _) => Sources::new(),
+            (AddressBase::Local(_), _) => Sources::new(),
             _ => Sources::from([at.clone()]),
         }
     }
@@ -191,8 +191,8 @@ impl State {
         // What is a pointer in the argument area.
         let first = self.held(at).into_iter().next();
         let address = first
-            .filter(|_| at.base == Base::Frame)
-            .map(|source| Address::new(Base::Pointer(Box::new(source)), 0));
+            .filter(|_| at.base == AddressBase::Frame)
+            .map(|source| Address::new(AddressBase::Pointer(Box::new(source)), 0));
         Value {
             bytes: loaded,
             address,
@@ -262,6 +262,6 @@ impl State {
 
     /// A byte of the argument area of what is called now.
     pub fn outgoing(&self, offset: i64) -> Address {
-        Address::new(Base::Outgoing, self.area + offset)
+        Address::new(AddressBase::Outgoing, self.area + offset)
     }
 }

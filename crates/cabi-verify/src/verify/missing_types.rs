@@ -7,30 +7,14 @@ use cabi::{BoolVector, Kind, LongDouble, Scalar, Type};
 
 use crate::build::{Capability, Reference};
 use crate::case::Subject;
-
-/// What stands for what a compiler lacks.
-const STAND_INS: [(Capability, &str); 7] = [
-    (Capability::Int128, "#define __int128 long\n"),
-    (Capability::BitInt, "#define _BitInt(n) int\n"),
-    (Capability::Float16, "#define _Float16 float\n"),
-    (Capability::Bf16, "#define __bf16 float\n"),
-    (
-        Capability::Float128,
-        "#define __float128 long double\n#define _Float128 long double\n",
-    ),
-    (
-        Capability::Decimal,
-        "#define _Decimal32 float\n#define _Decimal64 double\n#define _Decimal128 long double\n",
-    ),
-    (Capability::ExtVector, ""),
-];
+use crate::corpus::capability::TRAITS;
 
 /// Directives to put before a header that `reference` refuses without them; nothing if it lacks nothing.
 pub(super) fn stand_ins(reference: &Reference) -> String {
-    let lacked = STAND_INS
+    let lacked = TRAITS
         .iter()
-        .filter(|(what, _)| reference.has(*what).is_err());
-    lacked.map(|(_, text)| *text).collect()
+        .filter(|row| reference.has(row.capability).is_err());
+    lacked.map(|row| row.stand_in).collect()
 }
 
 /// Which types a compiler lacks.

@@ -24,7 +24,15 @@ pub fn ask_data(
     preamble: &str,
     subject: &Subject,
 ) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
-    ask_table(reference, flags, preamble, subject, (ask_about, 2))
+    Asking {
+        reference,
+        flags,
+        preamble,
+        questions: &questions(subject),
+        about: ask_about,
+        n_without_members: 2,
+    }
+    .replies()
 }
 
 /// Asks about the bytes that objects have when one of their members is 1, its type and the order of its bytes; and about whether members are signed.
@@ -34,29 +42,16 @@ pub fn ask_bytes(
     preamble: &str,
     subject: &Subject,
 ) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
-    ask_table(reference, flags, preamble, subject, (values, 0))
-}
-
-fn ask_table(
-    reference: &Reference,
-    flags: &[&str],
-    preamble: &str,
-    subject: &Subject,
-    (about, n_without_members): (About, usize),
-) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
-    let asking = Asking {
+    Asking {
         reference,
         flags,
         preamble,
         questions: &questions(subject),
-        about,
-        n_without_members,
-    };
-    asking.replies()
+        about: values,
+        n_without_members: 0,
+    }
+    .replies()
 }
-
-/// What is asked about a type.
-type About = fn(&str, &Question) -> Vec<Probe>;
 
 /// What a reference compiler says to a [`Fact`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,7 +71,8 @@ struct Asking<'a> {
     flags: &'a [&'a str],
     preamble: &'a str,
     questions: &'a [Question],
-    about: About,
+    /// What is asked about a type.
+    about: fn(&str, &Question) -> Vec<Probe>,
     /// How many of the probes of a type, the first, name no member.
     n_without_members: usize,
 }

@@ -1,34 +1,19 @@
 //! What a program of the compiler alone shows, and what it does not.
 
 use super::*;
-use crate::build::Capability;
-use crate::build::Installed;
-use crate::case::Subject;
-use crate::corpus::CorpusFile;
-use crate::report::references_required;
+use crate::build::{Capability, Installed};
+use crate::case::tests::subject;
+use crate::report::missing;
 
-/// What clang's program of each block says of it: its first case. `None` where there is no clang or no libclang.
-fn shown_by_clang(text: &str, flags: &[&str]) -> Option<Vec<Option<Shown>>> {
+/// What clang's program of the first case of a block with this text says of it. `None` where there is no clang or no libclang.
+fn shown_by_clang(text: &str, flags: &[&str]) -> Option<Option<Shown>> {
     let mut here = Installed::find().references.into_iter();
-    let clang = here.find(|one| one.name() == "clang");
-    let Some(clang) = clang else {
-        assert!(!references_required(), "there is no clang");
-        eprintln!("not run: there is no clang");
+    let Some(clang) = here.find(|one| one.name() == "clang") else {
+        missing("clang");
         return None;
     };
-    let file = CorpusFile::parse("own.abi".as_ref(), text).unwrap();
-    let shown = |block| match Subject::read(block) {
-        Err(error) if error.is_missing_libclang() => {
-            assert!(!references_required(), "{error}");
-            eprintln!("not run: {error}");
-            None
-        }
-        subject => {
-            let subject = subject.unwrap();
-            Some(show(&clang, flags, &subject.cases[0]).unwrap())
-        }
-    };
-    file.blocks.iter().map(shown).collect()
+    let subject = subject(&format!("policy: clang\n{text}"))?;
+    Some(show(&clang, flags, &subject.cases[0]).unwrap())
 }
 
 /// Blocks of which programs show nothing by chance, unless callers are compiled in several ways and nothing is left in registers and on the stack: the
@@ -61,11 +46,10 @@ const BY_CHANCE: [(&str, &[&str], &str); 3] = [
 fn what_agrees_by_chance_is_shown_by_another_caller() {
     for (bug, flags, text) in BY_CHANCE {
         let has_registers = !flags.contains(&"-mavx") || Capability::Avx.runs_here();
-        let block = format!("== by-chance\nproves: nothing\npolicy: clang\n{text}");
         if !has_registers {
             eprintln!("not run: {bug}: no AVX");
-        } else if let Some(shown) = shown_by_clang(&block, flags) {
-            let known = shown[0].as_ref().and_then(|shown| shown.known);
+        } else if let Some(shown) = shown_by_clang(text, flags) {
+            let known = shown.and_then(|shown| shown.known);
             assert_eq!(known, Some(bug));
         }
     }
@@ -74,12 +58,10 @@ fn what_agrees_by_chance_is_shown_by_another_caller() {
 /// A type of those above as a named argument, and one without padding as an unnamed one: clang agrees with itself, so a difference stays one of ours.
 #[test]
 fn nothing_is_shown_where_a_compiler_agrees_with_itself() {
-    let text = "== named\nproves: nothing\npolicy: clang\n\
-                struct s { unsigned long : 64; char m; };\nvoid f(double, struct s);\n\n\
-                == no-padding\nproves: nothing\npolicy: clang\nunnamed: struct s\n\
-                struct s { unsigned long n; char m; };\nvoid f(double, ...);\n";
-    let Some(shown) = shown_by_clang(text, &["-O0"]) else {
-        return;
-    };
-    assert_eq!(shown, [None, None]);
+    for text in [
+        "struct s { unsigned long : 64; char m; };\nvoid f(double, struct s);",
+        "unnamed: struct s\nstruct s { unsigned long n; char m; };\nvoid f(double, ...);",
+    ] {
+        assert_eq!(shown_by_clang(text, &["-O0"]).flatten(), None);
+    }
 }
