@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use cabi::FnSig;
 
+use crate::corpus::c_text::Function;
 use crate::generate::Declared;
 
 /// A signature whose places are asked for.
@@ -68,6 +69,7 @@ impl Outcome {
     }
 }
 
+/// Globals, a function that calls with them as arguments, and one that copies its arguments to them, unnamed ones by `va_arg`.
 fn text(n: usize, declared: &Declared) -> String {
     let mut text = declared.types.clone();
     for (name, ty) in &declared.named {
@@ -77,60 +79,40 @@ fn text(n: usize, declared: &Declared) -> String {
             "_Static_assert(sizeof({name}) == {size} && _Alignof({name}) == {align}, \"layout\");"
         );
     }
-    let function = &declared.function;
+    let Function {
+        params,
+        result,
+        list,
+        ..
+    } = &declared.function;
+    let global = |i: usize| format!("g{n}_{i}");
     let unnamed = declared.unnamed.as_deref().unwrap_or_default();
-    let all: Vec<&String> = function.params.iter().chain(unnamed).collect();
-    for (i, ty) in all.iter().enumerate() {
-        let _ = writeln!(text, "extern {ty} g{n}_{i};");
+    for (i, ty) in params.iter().chain(unnamed).enumerate() {
+        let _ = writeln!(text, "extern {ty} {};", global(i));
     }
-    let has_result = function.result != "void";
-    if has_result {
-        let _ = writeln!(text, "extern {} out{n};", function.result);
+    let (mut to, mut end) = (String::new(), String::new());
+    if result != "void" {
+        let _ = writeln!(text, "extern {result} out{n};");
+        (to, end) = (format!("out{n} = "), format!("return out{n}; "));
     }
-    let globals: Vec<String> = (0..all.len()).map(|i| format!("g{n}_{i}")).collect();
-    let to = if has_result {
-        format!("out{n} = ")
-    } else {
-        String::new()
-    };
-    let (result, list) = (&function.result, &function.list);
-    let _ = writeln!(text, "{result} f{n}({list});");
-    let _ = writeln!(
-        text,
-        "void c{n}(void) {{ {to}f{n}({}); }}",
-        globals.join(", ")
-    );
-    text.push_str(&callee(n, declared));
-    text
-}
-
-/// A function that copies its arguments to globals, unnamed ones by `va_arg`.
-fn callee(n: usize, declared: &Declared) -> String {
-    let function = &declared.function;
-    let n_named = function.params.len();
-    let params = function.params.iter().enumerate();
-    let mut params: Vec<String> = params.map(|(i, ty)| format!("{ty} a{i}")).collect();
-    let mut copies: String = (0..n_named).map(|i| format!("g{n}_{i} = a{i}; ")).collect();
-    if let Some(unnamed) = &declared.unnamed {
-        params.push("...".to_owned());
-        let last = n_named.saturating_sub(1);
-        let _ = write!(
-            copies,
-            "__builtin_va_list ap; __builtin_va_start(ap, a{last}); "
-        );
-        for (i, ty) in (n_named..).zip(unnamed) {
-            let _ = write!(copies, "g{n}_{i} = __builtin_va_arg(ap, {ty}); ");
+    let globals: Vec<String> = (0..params.len() + unnamed.len()).map(global).collect();
+    let mut copies: String = (0..params.len())
+        .map(|i| format!("{} = a{i}; ", global(i)))
+        .collect();
+    if declared.unnamed.is_some() {
+        let last = params.len().saturating_sub(1);
+        copies += &format!("__builtin_va_list ap; __builtin_va_start(ap, a{last}); ");
+        for (i, ty) in (params.len()..).zip(unnamed) {
+            copies += &format!("{} = __builtin_va_arg(ap, {ty}); ", global(i));
         }
-        copies.push_str("__builtin_va_end(ap); ");
+        copies += "__builtin_va_end(ap); ";
     }
-    let list = match params.is_empty() {
-        true => "void".to_owned(),
-        false => params.join(", "),
-    };
-    let result = &function.result;
-    let end = match result.as_str() {
-        "void" => String::new(),
-        _ => format!("return out{n}; "),
-    };
-    format!("{result} d{n}({list}) {{ {copies}{end}}}\n")
+    let own = params.iter().enumerate();
+    let own = own.map(|(i, ty)| format!("{ty} a{i}")).collect();
+    let is_variadic = declared.unnamed.is_some();
+    let own = Function::new("", "", (String::new(), own), is_variadic).list;
+    let globals = globals.join(", ");
+    format!(
+        "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {to}f{n}({globals}); }}\n{result} d{n}({own}) {{ {copies}{end}}}\n"
+    )
 }
