@@ -36,17 +36,11 @@ impl Function {
         (result, params): (String, Vec<String>),
         is_variadic: bool,
     ) -> Self {
-        let mut list = params.clone();
-        if is_variadic {
-            list.push("...".to_owned());
-        } else if list.is_empty() {
-            list.push("void".to_owned());
-        }
         Self {
             name: name.to_owned(),
             attributes: attributes.to_owned(),
             result,
-            list: list.join(", "),
+            list: parameter_list(&params, is_variadic),
             params,
         }
     }
@@ -61,6 +55,16 @@ impl Function {
             ..
         } = self;
         format!("{attributes}{result} {name}({list});\n")
+    }
+}
+
+/// What stands between the parentheses of a function with these parameters.
+pub(crate) fn parameter_list(params: &[String], is_variadic: bool) -> String {
+    match (params.is_empty(), is_variadic) {
+        (true, true) => "...".to_owned(),
+        (true, false) => "void".to_owned(),
+        (false, true) => params.join(", ") + ", ...",
+        (false, false) => params.join(", "),
     }
 }
 

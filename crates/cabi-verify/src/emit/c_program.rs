@@ -4,15 +4,14 @@
 //! differ. Built by one compiler the parts agree; where caller or callee is built by the compiler in question, the program prints what this
 //! workspace saw.
 
-use std::fmt::Write as _;
-
-use cabi::Target;
+use cabi::{Target, Type};
 use cabi_header::Emitter;
 
 use crate::case::Direction;
 use crate::case::{Case, convention_attribute};
+use crate::corpus::c_text::parameter_list;
 use crate::emit::c::{TRUNCATION, initializer};
-use crate::pattern::Values;
+use crate::pattern::{Pattern, Values};
 
 /// What the program prints if it has compared all bytes, and none differs.
 pub(crate) const NO_DIFFERENCE: &str = "no difference";
@@ -59,22 +58,17 @@ pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
 fn program(case: &Case, how: &str, differs: &str) -> Option<String> {
     let types = case.argument_types();
     let mut emitter = Emitter::new(case.target.data_model());
-    let declared: Vec<String> = types
-        .iter()
-        .map(|ty| emitter.spelling(ty).ok())
-        .collect::<Option<_>>()?;
+    let mut spelled = |ty: &Type| emitter.spelling(ty).ok();
+    let declared = types.iter().map(&mut spelled);
+    let declared: Vec<String> = declared.collect::<Option<_>>()?;
     let n_named = case.prototype.params.len();
-    let arriving = types.iter().enumerate().map(|(i, ty)| {
-        let ty = if i < n_named {
-            ty.clone()
-        } else {
-            cabi::promote(ty)
-        };
-        emitter.spelling(&ty).ok()
+    let arriving = types.iter().enumerate().map(|(i, ty)| match i < n_named {
+        true => spelled(ty),
+        false => spelled(&cabi::promote(ty)),
     });
     let arriving: Vec<String> = arriving.collect::<Option<_>>()?;
     let ret = match case.has_result() {
-        true => Some(emitter.spelling(&case.prototype.ret).ok()?),
+        true => Some(spelled(&case.prototype.ret)?),
         false => None,
     };
     let program = Program {
@@ -141,118 +135,108 @@ struct Program<'a> {
 
 impl Program<'_> {
     fn text(&self) -> String {
-        let mut text = String::new();
-        let n_named = self.case.prototype.params.len();
-        let mut list: Vec<String> = (0..n_named)
-            .map(|i| format!("{} a{i}", self.declared[i]))
-            .collect();
-        if self.case.prototype.variadic {
-            list.push("...".to_owned());
-        } else if list.is_empty() {
-            list.push("void".to_owned());
-        }
+        let params = self.declared.iter().take(self.n_named()).enumerate();
+        let params: Vec<String> = params.map(|(i, ty)| format!("{ty} a{i}")).collect();
+        let list = parameter_list(&params, self.case.prototype.variadic);
         let ret = self.ret.as_deref().unwrap_or("void");
         let convention = convention_attribute(self.case.prototype.convention);
-        let head = format!("{convention}{ret} f({})", list.join(", "));
-        let _ = writeln!(text, "{head};");
+        let head = format!("{convention}{ret} f({list})");
+        let mut text = format!("{head};\n");
         let both = self.values.declared.iter().zip(&self.values.promoted);
         for (i, (pattern, arriving)) in both.enumerate() {
-            text.push_str(&table(&format!("sent{i}"), &pattern.bytes));
-            text.push_str(&table(&format!("want{i}"), &arriving.bytes));
-            text.push_str(&table(&format!("mask{i}"), &arriving.mask));
-            let _ = writeln!(
-                text,
-                "extern unsigned char seen{i}[{}];",
-                arriving.bytes.len() + 64
-            );
+            text += &table(&format!("sent{i}"), &pattern.bytes);
+            text += &table(&format!("want{i}"), &arriving.bytes);
+            text += &table(&format!("mask{i}"), &arriving.mask);
+            text += &format!("extern unsigned char seen{i}[{}];\n", room(arriving));
         }
-        let _ = writeln!(
-            text,
-            "extern unsigned char seen_result[{}];",
-            self.values.result.bytes.len() + 64
-        );
-        text.push_str(&table("want_result", &self.values.result.bytes));
-        text.push_str(&table("mask_result", &self.values.result.mask));
-        let _ = writeln!(text, "#ifdef CALLEE\n{}#endif", self.callee(&head, n_named));
-        let _ = writeln!(text, "#ifdef CALLER\n{}#endif", self.caller());
-        let _ = writeln!(text, "#ifdef MAIN\n{}#endif", self.main());
+        let result = &self.values.result;
+        text += &format!("extern unsigned char seen_result[{}];\n", room(result));
+        text += &table("want_result", &result.bytes);
+        text += &table("mask_result", &result.mask);
+        for (part, own) in [
+            ("CALLEE", self.callee(&head)),
+            ("CALLER", self.caller()),
+            ("MAIN", self.main()),
+        ] {
+            text += &format!("#ifdef {part}\n{own}#endif\n");
+        }
         text
     }
 
-    fn callee(&self, head: &str, n_named: usize) -> String {
+    fn n_named(&self) -> usize {
+        self.case.prototype.params.len()
+    }
+
+    fn callee(&self, head: &str) -> String {
         let mut text = String::new();
         for (i, arriving) in self.values.promoted.iter().enumerate() {
-            let size = arriving.bytes.len() + 64;
-            let _ = writeln!(
-                text,
-                "unsigned char seen{i}[{size}] __attribute__((aligned(4096)));"
-            );
+            let size = room(arriving);
+            text += &format!("unsigned char seen{i}[{size}] __attribute__((aligned(4096)));\n");
         }
-        let _ = writeln!(text, "{head} {{");
-        if self.values.declared.len() > n_named {
+        text += &format!("{head} {{\n");
+        let n_named = self.n_named();
+        let has_unnamed = self.declared.len() > n_named;
+        if has_unnamed {
             // What va_arg gives goes to a variable in one round, in the other straight to where it is compared: the stack has another layout then.
-            text.push_str("  static int calls; int direct = calls++ & 1;\n");
+            text += "  static int calls; int direct = calls++ & 1;\n";
         }
         for i in 0..n_named {
-            let _ = writeln!(text, "  copy(seen{i}, &a{i}, sizeof a{i});");
+            text += &format!("  copy(seen{i}, &a{i}, sizeof a{i});\n");
         }
-        if self.values.declared.len() > n_named {
+        if has_unnamed {
             let last = n_named.saturating_sub(1);
             let own = match self.case.prototype.convention {
                 Some(_) => "ms_",
                 None => "",
             };
-            let _ = writeln!(
-                text,
-                "  __builtin_{own}va_list list; __builtin_{own}va_start(list, a{last});"
+            text += &format!(
+                "  __builtin_{own}va_list list; __builtin_{own}va_start(list, a{last});\n"
             );
             for (i, ty) in self.arriving.iter().enumerate().skip(n_named) {
-                let _ = writeln!(
-                    text,
+                text += &format!(
                     "  {{ typedef {ty} t; if (direct) *(t *)seen{i} = __builtin_va_arg(list, t); \
-                     else {{ t v = __builtin_va_arg(list, t); copy(seen{i}, &v, sizeof v); }} }}"
+                     else {{ t v = __builtin_va_arg(list, t); copy(seen{i}, &v, sizeof v); }} }}\n"
                 );
             }
-            let _ = writeln!(text, "  __builtin_{own}va_end(list);");
+            text += &format!("  __builtin_{own}va_end(list);\n");
         }
         if let Some(ret) = &self.ret {
-            let _ = writeln!(
-                text,
-                "  {ret} r; copy(&r, want_result, sizeof r < {n} ? sizeof r : {n}); return r;",
-                n = self.values.result.bytes.len()
+            let n = self.values.result.bytes.len();
+            text += &format!(
+                "  {ret} r; copy(&r, want_result, sizeof r < {n} ? sizeof r : {n}); return r;\n"
             );
         } else if self.case.prototype.noreturn {
-            text.push_str("  /* does not return in the header */\n");
+            text += "  /* does not return in the header */\n";
         }
         text + "}\n"
     }
 
     fn caller(&self) -> String {
+        let result = &self.values.result;
         let mut text = format!(
-            "unsigned long long result_size = {n};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
-            self.values.result.bytes.len() + 64,
-            n = self.values.result.bytes.len()
+            "unsigned long long result_size = {};\nunsigned char seen_result[{}];\nvoid SHARED run(void) {{\n",
+            result.bytes.len(),
+            room(result)
         );
-        for (i, ty) in self.declared.iter().enumerate() {
-            let n = self.values.declared[i].bytes.len();
-            let _ = writeln!(
-                text,
-                "  {ty} a{i}; copy(&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});"
+        let (mut args, declared) = (Vec::new(), self.values.declared.iter());
+        for (i, (ty, pattern)) in self.declared.iter().zip(declared).enumerate() {
+            let n = pattern.bytes.len();
+            text += &format!(
+                "  {ty} a{i}; copy(&a{i}, sent{i}, sizeof a{i} < {n} ? sizeof a{i} : {n});\n"
             );
+            args.push(format!("a{i}"));
         }
         if self.case.prototype.variadic {
             // Keeps the caller's own variables away from the end of the argument area, where a wrong va_arg would read them.
             text += "  static volatile unsigned long gap = 256; __builtin_memset(__builtin_alloca(gap), 0x5b, 256);\n";
         }
-        let args: Vec<String> = (0..self.declared.len()).map(|i| format!("a{i}")).collect();
-        let call = format!("f({})", args.join(", "));
         text += "  fill();\n  FILL_REGISTERS;\n";
-        let _ = match &self.ret {
-            Some(ret) => writeln!(
-                text,
-                "  {ret} r = {call};\n  result_size = sizeof r; copy(seen_result, &r, sizeof r);"
+        let call = format!("f({})", args.join(", "));
+        text += &match &self.ret {
+            Some(ret) => format!(
+                "  {ret} r = {call};\n  result_size = sizeof r; copy(seen_result, &r, sizeof r);\n"
             ),
-            None => writeln!(text, "  {call};"),
+            None => format!("  {call};\n"),
         };
         text + "}\n"
     }
@@ -261,22 +245,25 @@ impl Program<'_> {
         let mut text = String::from(MAIN);
         for (i, arriving) in self.values.promoted.iter().enumerate() {
             let n = arriving.bytes.len();
-            let _ = writeln!(
-                text,
-                "  differ |= compare(\"argument {i}\", seen{i}, want{i}, mask{i}, {n});"
+            text += &format!(
+                "  differ |= compare(\"argument {i}\", seen{i}, want{i}, mask{i}, {n});\n"
             );
         }
         if self.ret.is_some() {
             let n = self.values.result.bytes.len();
-            let _ = writeln!(
-                text,
+            text += &format!(
                 "  if (result_size != {n}) {{ printf(\"the result has %llu bytes, expected {n}\\n\", result_size); differ = 1; }}\n  \
-                 differ |= compare(\"result\", seen_result, want_result, mask_result, {n});"
+                 differ |= compare(\"result\", seen_result, want_result, mask_result, {n});\n"
             );
         }
         let last = format!("  }}\n  if (!differ) printf(\"{NO_DIFFERENCE}\\n\");\n");
         text + &last + "  return differ;\n}\n"
     }
+}
+
+/// Bytes of the array that a value is copied to, whatever its size is to a compiler that has another one.
+fn room(pattern: &Pattern) -> usize {
+    pattern.bytes.len() + 64
 }
 
 /// How the part that compares begins.

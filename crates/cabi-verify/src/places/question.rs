@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cabi::FnSig;
 
-use crate::corpus::c_text::Function;
+use crate::corpus::c_text::{Function, parameter_list};
 use crate::generate::Declared;
 
 /// A signature whose places are asked for.
@@ -108,9 +108,8 @@ fn text(n: usize, declared: &Declared) -> String {
         copies += "__builtin_va_end(ap); ";
     }
     let own = params.iter().enumerate();
-    let own = own.map(|(i, ty)| format!("{ty} a{i}")).collect();
-    let is_variadic = declared.unnamed.is_some();
-    let own = Function::new("", "", (String::new(), own), is_variadic).list;
+    let own: Vec<String> = own.map(|(i, ty)| format!("{ty} a{i}")).collect();
+    let own = parameter_list(&own, declared.unnamed.is_some());
     let globals = globals.join(", ");
     format!(
         "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {to}f{n}({globals}); }}\n{result} d{n}({own}) {{ {copies}{end}}}\n"

@@ -24,6 +24,7 @@ use cabi::{Kind, Scalar, Type};
 
 use super::{Images, Values, fetched, is_widened};
 use crate::case::Case;
+use crate::corpus::c_text::parameter_list;
 
 /// The variable that holds one argument in C.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,12 +63,10 @@ pub(super) fn callee(case: &Case, values: Values) -> String {
         }
     }
     if case.prototype.variadic {
-        list.push("...".to_owned());
         let unnamed = offsets.get(case.prototype.params.len()..);
         fetch(&mut body, case, unnamed.unwrap_or_default(), &last, values);
-    } else if list.is_empty() {
-        list.push("void".to_owned());
     }
+    let list = parameter_list(&list, case.prototype.variadic);
     let result = &function.result;
     let end = match (case.prototype.noreturn, case.has_result(), values) {
         (true, ..) => "  cabi_escape();\n".to_owned(),
@@ -79,7 +78,7 @@ pub(super) fn callee(case: &Case, values: Values) -> String {
             format!("  return {};\n", object(result, "cabi_given_bytes", 0))
         }
     };
-    let (attributes, name, list) = (&function.attributes, &function.name, list.join(", "));
+    let (attributes, name) = (&function.attributes, &function.name);
     format!("{attributes} {result} {name}({list}) {{\n{body}  CABI_SPOIL;\n{end}}}\n")
 }
 
