@@ -3,7 +3,7 @@
 use cabi::{Policy, VectorLevel};
 use cabi_verify::build::zig::{Backend, CompiledZig, Fact, Mode, Zig};
 use cabi_verify::build::{
-    CompiledUnit, Installed, Reference, ReferenceError, Unit, first_error, needs,
+    Built, Installed, Parts, Reference, ReferenceError, Unit, first_error, needs,
 };
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{Direction, Harness, Verdict};
@@ -184,7 +184,7 @@ pub(crate) struct ToMake<'e> {
 
 /// What was compiled, and is not loaded yet.
 pub(crate) enum Compiled {
-    C(CompiledUnit),
+    C(Parts<Built>),
     Zig(CompiledZig),
 }
 
@@ -263,7 +263,7 @@ impl<'e> ToMake<'e> {
                     cases.for_each(|at| refused(self.entries[*at].1, &left.why));
                 }
                 let entries = loaded.cases.iter().map(|at| self.entries[*at]);
-                Ok(loaded.code.map(|code| made(entries.collect(), code)))
+                Ok(loaded.built.map(|code| made(entries.collect(), code)))
             }
             (Compiled::Zig(compiled), _) => {
                 let cases: Vec<&Case> = self.cases.iter().collect();
