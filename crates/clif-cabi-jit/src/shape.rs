@@ -1,4 +1,5 @@
-//! Plans as keys of tables: by their shape, so that all signatures that are passed alike share code.
+//! Plans as keys of tables: by their shape, so that all signatures that are passed alike share code. Code for functions that never return is its own: nothing
+//! comes after the call.
 
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ pub(crate) struct ByShape<P>(pub(crate) Arc<P>);
 
 /// A plan with a shape.
 pub(crate) trait Shaped {
-    /// What is compared.
+    /// What is compared of those that return, and of those that do not.
     type Shape<'a>: Eq + Hash
     where
         Self: 'a;
@@ -21,18 +22,18 @@ pub(crate) trait Shaped {
 }
 
 impl Shaped for CallPlan {
-    type Shape<'a> = CallShape<'a>;
+    type Shape<'a> = (CallShape<'a>, bool);
 
-    fn shape_of(&self) -> CallShape<'_> {
-        self.shape()
+    fn shape_of(&self) -> Self::Shape<'_> {
+        (self.shape(), self.sig.is_noreturn())
     }
 }
 
 impl Shaped for EntryPlan {
-    type Shape<'a> = EntryShape<'a>;
+    type Shape<'a> = (EntryShape<'a>, bool);
 
-    fn shape_of(&self) -> EntryShape<'_> {
-        self.shape()
+    fn shape_of(&self) -> Self::Shape<'_> {
+        (self.shape(), self.sig.is_noreturn())
     }
 }
 

@@ -64,6 +64,18 @@ fn an_address_has_a_name_and_a_line() {
     assert!(found(twice).is_none_or(|now| now != first));
 }
 
+/// Also one that is a stub, whose symbol has another name.
+#[test]
+fn an_invoker_is_called_so() {
+    let sig = FnSig::new([Type::F64, Type::F64], Type::F64);
+    for mut invokers in [invokers(), invokers().without_stubs()] {
+        let invoker = invokers.get(&sig).unwrap();
+        // SAFETY: the address is not called.
+        let address = unsafe { invoker.code().as_ptr() };
+        assert_eq!(symbol_at(address.cast()).unwrap().name, "invoker");
+    }
+}
+
 #[test]
 fn perf_finds_names_in_its_map() {
     let path = format!("/tmp/perf-{}.map", std::process::id());

@@ -48,6 +48,41 @@ fn values_of_each_kind_arrive_and_come_back() {
     assert_eq!(result, Pair { x: 2.5, n: 1012 });
 }
 
+#[derive(PartialEq, Debug)]
+#[repr(C)]
+struct Big([i64; 4]);
+
+extern "C" fn big() -> Big {
+    Big([1, 2, 3, 4])
+}
+
+/// The address of a result is passed to a function that never returns too, but nothing comes after its call.
+#[test]
+fn functions_that_never_return_share_no_code_with_others() {
+    let fields = ["a", "b", "c", "d"].into_iter();
+    let big_type = fields.fold(RecordBuilder::structure("big"), |record, name| {
+        record.field(name, Type::I64)
+    });
+    let returns = FnSig::new([], big_type.build(&DataModel::LP64).unwrap());
+    let (mut invokers, closures) = (invokers(), closures());
+    invokers.get(&returns.clone().noreturn()).unwrap();
+    let invoker = invokers.get(&returns).unwrap();
+    let mut result = Big([0; 4]);
+    // SAFETY: the function has this signature.
+    unsafe { invoker.call(big as *const c_void, &[], (&raw mut result).cast()) };
+    assert_eq!(result, Big([1, 2, 3, 4]));
+
+    closures.interface(&returns.clone().noreturn()).unwrap();
+    let closure = closures.interface(&returns).unwrap();
+    let closure = closure.closure("big", |_, result| {
+        result.bytes().copy_from_slice(&[7; 32]);
+    });
+    let code = closure.unwrap();
+    // SAFETY: as above.
+    unsafe { invoker.call(code.code().cast(), &[], (&raw mut result).cast()) };
+    assert_eq!(result, Big([0x0707_0707_0707_0707; 4]));
+}
+
 #[test]
 fn what_is_passed_alike_shares_code() {
     let mut invokers = invokers();
