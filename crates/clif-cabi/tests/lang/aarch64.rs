@@ -4,6 +4,8 @@ use std::arch::asm;
 
 pub(crate) use clif_cabi::cabi::aarch64::{AARCH64_LANG as LANG, AARCH64_LANG_CONTEXT as CONTEXT};
 
+/// Integer registers of results.
+pub(crate) const N_INTS: usize = 6;
 /// The target and its C, as messages name them.
 pub(crate) const NAMES: [&str; 2] = ["aarch64-unknown-linux-gnu", "AAPCS64"];
 

@@ -1,4 +1,4 @@
-//! A language's own convention, run: tail calls, a context register, and C on either side of it. Where each value is, is
+//! A language's own convention, run: tail calls, results in many registers, a context register, and C on either side of it. Where each value is, is
 //! looked at in `permuted`, with images of registers and stack.
 #![cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), unix))]
 #![allow(
@@ -15,7 +15,7 @@ mod machine;
 mod tail_calls;
 
 use clif_cabi::cabi::{Convention, FnSig, Type};
-use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::{Arg, Entry, Function, Lowering, Ret};
 use common::Jit;
@@ -45,6 +45,12 @@ fn for_c(jit: &mut Jit, sig: &FnSig, function: &Function) -> *const u8 {
         lower.forward(module, builder, sig, function).unwrap();
     });
     jit.code(own.id)
+}
+
+/// Returns the object at `from`.
+fn back(entry: &Entry, module: &mut JITModule, builder: &mut FunctionBuilder<'_>, from: Value) {
+    let object = Arg::memory(from);
+    entry.ret(module, builder, Some(&object)).unwrap();
 }
 
 /// The context is there in each function of a chain of calls, through one of C's too, and C finds its own value in the register again.

@@ -4,6 +4,8 @@ use std::arch::asm;
 
 pub(crate) use clif_cabi::cabi::{X86_64_LANG as LANG, X86_64_LANG_CONTEXT as CONTEXT};
 
+/// Integer registers of results.
+pub(crate) const N_INTS: usize = 8;
 /// The target and its C, as messages name them.
 pub(crate) const NAMES: [&str; 2] = ["x86_64-unknown-linux-gnu", "x86-64 System V"];
 
