@@ -196,6 +196,7 @@ impl Writer<'_> {
                     let size = count(bytes.len() as u64, "byte");
                     return Err(format!("a string of {size} does not fit {ty}"));
                 }
+                self.put(at, total_bits, 0);
                 for (i, byte) in bytes.iter().enumerate() {
                     self.put(at + i as u64 * 8, 8, u128::from(*byte));
                 }

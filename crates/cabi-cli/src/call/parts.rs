@@ -85,8 +85,11 @@ pub(crate) fn part(ty: &Type, i: u64) -> Option<Part<'_>> {
         _ => return None,
     };
     let is_there = count(ty).is_ok_and(|n| n.is_some_and(|n| i < n));
-    let at = i * size;
-    is_there.then_some(Part { at, content, label })
+    is_there.then(|| Part {
+        at: i * size,
+        content,
+        label,
+    })
 }
 
 fn lane_bits(vector: &Vector, ty: &Type) -> u64 {
