@@ -105,6 +105,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         counted.join(", "),
     ));
     let n_stubs = n_by_stub(&subjects);
+    let enough = (2 * n_stubs >= n_signatures || !suite.is_complete()).then_some(());
+    let enough = enough.ok_or_else(|| "few invokers are stubs".to_owned());
+    suite.report.outcome("invokers", "stubs", enough);
     suite.report.note(format!(
         "invokers: {n_stubs} of {n_signatures} signatures by a stub and by compiled code, the others by compiled code"
     ));

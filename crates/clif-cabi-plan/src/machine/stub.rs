@@ -208,7 +208,8 @@ impl Stub {
             Step::Load(own) | Step::Store(own) | Step::LoadResult(own) => Some(own.width),
             _ => None,
         };
-        self.steps().iter().filter_map(width).max()
+        let vector = |width: &MoveWidth| *width >= MoveWidth::V128;
+        self.steps().iter().filter_map(width).filter(vector).max()
     }
 }
 

@@ -13,7 +13,7 @@ type Steps = SmallVec<[Step; 32]>;
 impl CallPlan {
     /// `void (target, args, ret)`: calls `target` with the objects that the elements of `args` point to, and stores the result to `ret`. It touches no byte
     /// outside of them. `None` for a call that takes more than moves: with results on the x87 stack, wide vectors, copies that are passed by their addresses,
-    /// parts of three bytes, a static chain; and for one of Windows.
+    /// parts of three bytes, a static chain (docs/stubs.md has the list); for functions that never return; and for those of Windows and Apple's systems.
     ///
     /// # Example
     /// ```
