@@ -10,6 +10,9 @@ use crate::parts::{ClifPart, WORD, narrow};
 
 type Steps = SmallVec<[Step; 32]>;
 
+/// The most bytes of an argument that are copied word by word.
+const MAX_WORDS: u32 = 16;
+
 impl CallPlan {
     /// `void (target, args, ret)`: calls `target` with the objects that the elements of `args` point to, and stores the result to `ret`. It touches no byte
     /// outside of them. `None` for a call that takes more than moves: with results on the x87 stack, wide vectors, copies that are passed by their addresses,
@@ -73,7 +76,9 @@ impl CallPlan {
                 continue;
             };
             let parts = self.args.parts(i);
-            if parts.is_empty() {
+            // Longer ones are copied by 16 bytes, which the callee may load at once: after stores of words such a load waits.
+            let is_long = |part: &ClifPart| part.offset + u32::from(part.size) > MAX_WORDS;
+            if parts.is_empty() || parts.iter().any(is_long) {
                 return None;
             }
             steps.push(Step::ArgAddress(narrow(i)));
