@@ -19,12 +19,17 @@ static big b_ = { { 1, 2, 3, 4, 5 } };
 static long double l_ = 1.25L;
 static wide w_ = { { 11, 12, 13, 14, 15, 16, 17, 18 } };
 
+#define N(I) (I * 0x100000003L)
+static long n_[9] = { N(1), N(2), N(3), N(4), N(5), N(6), N(7), N(8), N(9) };
+
 static big shifted(big b, long by) { for (long &at : b.at) at += by; return b; }
 static int misaligned(const wide *w) { return (unsigned long)w % 64 ? 1000 : 0; }
 
 KIND(scalar, int, (int t), 42, LIST(&t_), t_)
 KIND(registers, pair, (int t, pair p), (pair { p.x + 1, p.n + 2 }), LIST(&t_, &p_), t_, p_)
 KIND(memory, big, (int t, big b, double d), shifted(b, (long)(2 * d)), LIST(&t_, &b_, &d_), t_, b_, d_)
+KIND(words, big, (int t, long a, long b, long c, long d, long e, long f, long g, long h, long i), (big { { a + 2 * b, c + 3 * d, e + 4 * f, g, h + 5 * i } }),
+     LIST(&t_, n_, n_ + 1, n_ + 2, n_ + 3, n_ + 4, n_ + 5, n_ + 6, n_ + 7, n_ + 8), t_, n_[0], n_[1], n_[2], n_[3], n_[4], n_[5], n_[6], n_[7], n_[8])
 KIND(x87, long double, (int t, long double l), l * 3, LIST(&t_, &l_), t_, l_)
 KIND(x87_complex, _Complex long double, (int t, long double l), l + l * 1.0iL, LIST(&t_, &l_), t_, l_)
 KIND(over_aligned, long, (int t, double d, wide w), misaligned(&w) + w.at[7] + (long)d, LIST(&t_, &d_, &w_), t_, d_, w_)

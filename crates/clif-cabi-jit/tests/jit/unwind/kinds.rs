@@ -20,6 +20,8 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
         ),
         ("registers", sig(&[pair()], pair())),
         ("memory", sig(&[big(), Type::F64], big())),
+        // More words than registers, on each machine.
+        ("words", sig(&vec![Type::I64; 9], big())),
         ("x87", sig(&[long_double()], long_double())),
         (
             "x87_complex",
