@@ -11,7 +11,7 @@ pub struct Measured {
     pub name: &'static str,
     /// Of a variadic function, one call's.
     pub sig: FnSig,
-    /// The same call by hand.
+    /// The call in CLIF by hand.
     pub hand: Option<Hand>,
     /// The one by hand that compiles to the instructions of the lowered one, where Cranelift copies records of `hand`.
     pub same_code: Option<Hand>,

@@ -31,11 +31,11 @@ titled! {
     FnAbi "FnAbi::new";
     /// `Lowering::call_plan` of a signature that it has not seen.
     FirstPlan "first plan";
-    /// The same of one that it has.
+    /// `Lowering::call_plan` of a signature whose plan it keeps.
     CachedPlan "cached plan";
     /// `Lowering::call_planned` with loads of its arguments and a store of its result.
     Site "site";
-    /// The same instructions emitted one by one, with a signature that is imported once.
+    /// The instructions of the site emitted one by one, with a signature that is imported once.
     SiteByHand "site by hand";
     /// Those by hand that are shorter to write, where Cranelift copies records of which the lowered call has the words.
     SiteCopied "with `sarg`";

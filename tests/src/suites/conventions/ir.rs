@@ -84,7 +84,7 @@ pub(super) const VALUES: Signatures = Signatures {
     boundaries: |_, target, first| boundaries(&C, target, first),
 };
 
-/// The same for `fastcc`, with as many arguments as fill both register files, one in ten of them a structure, and up to four results.
+/// Signatures for `fastcc`, with as many arguments as fill both register files, one in ten of them a structure, and up to four results.
 pub(super) const FASTCC: Signatures = Signatures {
     random: |_, target, seed, index| draw(&FAST, target, seed, index),
     boundaries: |_, target, first| boundaries(&FAST, target, first),

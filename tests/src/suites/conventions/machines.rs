@@ -45,7 +45,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// One that is asked about signatures of C, so far by nobody.
+    /// A machine whose compilers are asked about signatures of C; its questions are not made yet.
     fn of_c(
         name: &'static str,
         convention: &'static Convention,
@@ -194,7 +194,7 @@ const USUAL_ABSENT: &[(&str, &str)] = &[
     ("_Complex __float128", "_Complex double"),
 ];
 
-/// The same where there are integers of 16 bytes.
+/// Types that machines with integers of 16 bytes lack, and what stands for them.
 const ABSENT_64: &[(&str, &str)] = &[
     ("__float128", "long double"),
     ("_Float16", "short"),
