@@ -1,4 +1,4 @@
-//! Types, and values of them that are easy to place wrong, or not at all.
+//! Types, and values of them that are easy to place wrong, or not at all; what is refused. Most are rows of `tests/tables`.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,17 +6,18 @@
     reason = "a test that meets an unexpected error stops there"
 )]
 
+mod conventions;
 mod corners;
 mod deciding;
 mod explained;
 mod linear;
-mod other_model;
+mod notation;
 mod quirks;
-mod refused_elsewhere;
 mod s390x_layout;
 #[path = "../support/mod.rs"]
 mod support;
 mod systems;
+mod tables;
 mod zig;
 
 use cabi::{DataModel, RecordBuilder, Target, Type};

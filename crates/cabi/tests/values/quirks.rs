@@ -1,10 +1,5 @@
 //! Arrays of which each compiler has its own view: no byte of one is lost. Where values are, compilers decide: the
 //! blocks of `tests/corpus`, which have what is refused too.
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
-)]
 
 use crate::{LINUX, LP64, with};
 use cabi::{FnAbi, FnSig, Place, Policy, RecordBuilder, Type};

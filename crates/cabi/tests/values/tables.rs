@@ -1,0 +1,235 @@
+//! The rows of `tests/tables`: what is asked about a text, and the answer.
+//!
+//! ```text
+//! # a comment
+//! % places riscv64gc-unknown-linux-gnu gcc     what is asked from here on, for which target, with which words of `with`
+//! struct { double x; long n; } => fa0 a0 -> void [0 16 2]
+//! ```
+//!
+//! | asked | text | answer |
+//! |---|---|---|
+//! | `type` | a type, as `notation.rs` has it | name, size and alignment |
+//! | `model` | a type | why it is refused in each place of a signature, or `fits` |
+//! | `declared` | a declaration in C | its signature |
+//! | `places` | a signature, as `notation.rs` has it | the places of arguments and result; bytes and alignment of the argument area, integer registers |
+//! | `parts` | a signature | type, bytes and place of each part of each argument |
+//! | `policies` | a signature | `places` without a policy, and with gcc's and clang's if these are others |
+//! | `explained` | a signature | which of the words after `has` or `lacks` its explanation has |
+//!
+//! What is refused has the words of the refusal for an answer. `CABI_BLESS=1` rewrites the answers, and nothing else.
+
+use cabi::{
+    DataModel, Error, FnAbi, FnSig, Place, Policy, RecordBuilder, Target, Type, VectorLevel,
+    X86_64_SYSV, explain,
+};
+
+use crate::{conventions, notation};
+
+/// Each table with the number of its rows.
+const TABLES: [(&str, usize); 6] = [
+    ("declarations", 144),
+    ("explained", 20),
+    ("models", 145),
+    ("own_conventions", 42),
+    ("places", 160),
+    ("refused_types", 76),
+];
+
+#[test]
+fn every_row_is_answered() {
+    for (name, n_rows) in TABLES {
+        check(name, n_rows);
+    }
+}
+
+fn check(name: &str, n_rows: usize) {
+    let path = format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(&path).unwrap();
+    let answered = answered(&table);
+    if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
+        return std::fs::write(&path, answered).unwrap();
+    }
+    let mut both = table.lines().zip(answered.lines());
+    let changed = both.find(|(old, new)| old != new);
+    assert!(
+        table == answered,
+        "{name}.txt (CABI_BLESS=1 rewrites it): {changed:#?}"
+    );
+    let rows = table.lines().filter(|line| is_row(line));
+    assert_eq!(rows.count(), n_rows, "{name}.txt");
+}
+
+fn is_row(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with("# ") && !line.starts_with("% ")
+}
+
+/// `table` with the answers of today.
+fn answered(table: &str) -> String {
+    let mut asked = "";
+    let answer = |line| {
+        if !is_row(line) {
+            asked = line.strip_prefix("% ").unwrap_or(asked);
+            return format!("{line}\n");
+        }
+        let (text, expected) = line.rsplit_once(" =>").unwrap_or((line, ""));
+        let found = answer(asked, text, expected.trim_start());
+        format!(
+            "{text} => {}\n",
+            found.unwrap_or_else(|error| error.to_string())
+        )
+    };
+    table.lines().map(answer).collect()
+}
+
+fn answer(asked: &str, text: &str, expected: &str) -> Result<String, Error> {
+    let (what, of) = asked.split_once(' ').unwrap();
+    let (triple, words) = of.split_once(' ').unwrap_or((of, ""));
+    let target = Target::named(triple)?;
+    let model = target.data_model();
+    let sig = || Ok(with(notation::signature(text, model)?, words, model));
+    match what {
+        "type" => {
+            let ty = notation::ty(text, model)?;
+            Ok(format!("{ty}, {} {}", ty.size(), ty.align()))
+        }
+        "model" => Ok(of_model(&notation::ty(text, model)?, &target)),
+        "declared" => FnSig::parse(&text.replace("\\n", "\n"), model).map(|sig| sig.to_string()),
+        "places" => places(&sig()?, &target),
+        "parts" => parts(&sig()?, &target),
+        "policies" => {
+            let sig = sig()?;
+            let [gcc, clang] = [Policy::GCC, Policy::CLANG].map(|own| sig.clone().policy(own));
+            let of = |sig| places(&sig, &target).unwrap_or_else(|error| error.to_string());
+            let (own, gcc, clang) = (of(sig), of(gcc), of(clang));
+            Ok(match [&gcc, &clang] == [&own; 2] {
+                true => own,
+                false => format!("{own}; gcc: {gcc}; clang: {clang}"),
+            })
+        }
+        "explained" => {
+            let text = explain(&sig()?, &[], &target)?.to_string();
+            let words = expected
+                .split("; ")
+                .map(|words| words.split_once(' ').unwrap().1);
+            let found = words.map(|words| match text.contains(words) {
+                true => format!("has {words}"),
+                false => format!("lacks {words}"),
+            });
+            Ok(found.collect::<Vec<_>>().join("; "))
+        }
+        _ => panic!("{asked}"),
+    }
+}
+
+/// What a signature with `ty` is refused for: as argument, after the `...`, as a member and as result.
+fn of_model(ty: &Type, target: &Target) -> String {
+    let model = target.data_model();
+    let inside = RecordBuilder::structure("around").field("m", ty.clone());
+    let inside = inside.build(model).unwrap();
+    let variadic = FnSig::new([Type::I32], Type::VOID).variadic();
+    let sigs = [
+        FnSig::new([ty.clone()], Type::VOID),
+        FnSig::new([Type::I32], ty.clone()),
+        FnSig::new([], ty.clone()).noreturn(),
+        variadic.at_call([model.promote(ty)]).unwrap(),
+        FnSig::new([inside.clone()], Type::VOID),
+        FnSig::new([], inside),
+    ];
+    let errors = sigs.map(|sig| abi(&sig.convention(&X86_64_SYSV), target).err());
+    let refused = model.check(ty).is_err();
+    assert!(
+        errors.iter().all(|error| error.is_some() == refused),
+        "{ty}: {errors:?}"
+    );
+    let is_model = |error: &Error| matches!(error, Error::DataModel { .. });
+    assert!(errors.iter().flatten().all(is_model), "{ty}: {errors:?}");
+    errors[0]
+        .as_ref()
+        .map_or("fits".into(), ToString::to_string)
+}
+
+/// `sig` as `words` say: a policy, a vector level, `chain`, `noreturn`, `stack=8`, or the name of a convention.
+fn with(sig: FnSig, words: &str, model: &DataModel) -> FnSig {
+    words.split_whitespace().fold(sig, |sig, word| match word {
+        "gcc" => sig.policy(Policy::GCC),
+        "clang" => sig.policy(Policy::CLANG),
+        "uncounted-clang" => sig.policy(Policy::CLANG.without(Policy::RECORDS_GO_BY_COUNT)),
+        "avx" => sig.features(VectorLevel::Avx),
+        "avx512" => sig.features(VectorLevel::Avx512),
+        "noreturn" => sig.noreturn(),
+        "chain" => sig.static_chain(model),
+        _ => match word.split_once('=') {
+            Some(("stack", align)) => sig.incoming_stack_align(align.parse().unwrap()),
+            _ => sig.convention(conventions::named(word)),
+        },
+    })
+}
+
+/// What is placed, and explained with the same places; or why it is not.
+fn abi(sig: &FnSig, target: &Target) -> Result<FnAbi, Error> {
+    let (abi, why) = (FnAbi::new(sig, target), explain(sig, &[], target));
+    assert_eq!(abi.as_ref().err(), why.as_ref().err(), "{sig}");
+    abi
+}
+
+fn places(sig: &FnSig, target: &Target) -> Result<String, Error> {
+    let abi = abi(sig, target)?;
+    let args: Vec<String> = abi.args.iter().map(|arg| arg.place.to_string()).collect();
+    let (bytes, align, ints) = (abi.area_bytes, abi.area_align, abi.used.int);
+    let text = format!(
+        "{} -> {} [{bytes} {align} {ints}]",
+        args.join(", "),
+        abi.ret
+    );
+    Ok(text.trim_start().to_owned())
+}
+
+fn parts(sig: &FnSig, target: &Target) -> Result<String, Error> {
+    let abi = abi(sig, target)?;
+    let args = abi.args.iter().map(|arg| match &arg.place {
+        Place::Parts(parts) => {
+            let parts = parts
+                .iter()
+                .map(|placed| format!("{:?} {} {}", placed.part.ty, placed.part.size, placed.loc));
+            parts.collect::<Vec<_>>().join(" + ")
+        }
+        place => place.to_string(),
+    });
+    Ok(args.collect::<Vec<_>>().join(", "))
+}
+
+/// Controls: another answer, a row without one, another signature; words that an explanation has not.
+#[test]
+fn what_is_wrong_is_noticed() {
+    let row =
+        |what: &str, row: &str| answered(&format!("% {what} x86_64-unknown-linux-gnu\n{row}\n"));
+    for (what, right, wrong) in [
+        (
+            "places",
+            "int, double => rdi, xmm0 -> void [0 16 1]",
+            "int, double => rdi, xmm1 -> void [0 16 1]",
+        ),
+        (
+            "places",
+            "int => rdi -> void [0 16 1]",
+            "long _Complex => rdi -> void [0 16 1]",
+        ),
+        ("type", "short => short, 2 2", "short"),
+        (
+            "declared",
+            "int f(void) => int (void)",
+            "int f(int) => int (void)",
+        ),
+        ("explained", "int => has rdi; lacks x87", "int => has x87"),
+    ] {
+        assert!(
+            row(what, right).ends_with(&format!("{right}\n")),
+            "{}",
+            row(what, right)
+        );
+        assert!(
+            !row(what, wrong).ends_with(&format!("{wrong}\n")),
+            "{wrong}"
+        );
+    }
+}
