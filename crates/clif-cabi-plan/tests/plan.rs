@@ -8,8 +8,6 @@
 
 #[path = "plan/conventions.rs"]
 mod conventions;
-#[path = "plan/rows.rs"]
-mod rows;
 
 use cabi::{ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel};
 use clif_cabi_plan::{
@@ -18,6 +16,9 @@ use clif_cabi_plan::{
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
+
+/// Rows, each with its plans after it.
+const PLANS: &str = include_str!("plan/rows.txt");
 
 /// The type that `word` names.
 fn ty(word: &str) -> Type {
@@ -205,8 +206,8 @@ fn entry(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
 
 #[test]
 fn plans() {
-    let mut found = String::from("\n");
-    let rows = rows::PLANS.trim().lines();
+    let mut found = String::new();
+    let rows = PLANS.lines();
     for row in rows.filter(|row| !row.starts_with("  ")) {
         found += &format!("{row}\n");
         if row.starts_with("//") {
@@ -226,9 +227,9 @@ fn plans() {
             _ => format!("  call {}\n  entry {}\n", call(), entry()),
         };
     }
-    let mut both = found.lines().zip(rows::PLANS.lines());
+    let mut both = found.lines().zip(PLANS.lines());
     assert_eq!(both.find(|(found, row)| found != row), None);
-    assert_eq!(found.len(), rows::PLANS.len());
+    assert_eq!(found.len(), PLANS.len());
 }
 
 /// Whatever profile a variadic function is compiled by, it reads records, but for one that clang passes in rdi and xmm0 and looks for in two vector registers.

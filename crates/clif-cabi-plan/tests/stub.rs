@@ -14,142 +14,10 @@ use std::process::Command;
 
 use clif_cabi_plan::{Machine, RelocKind, Step, Stub, StubCode};
 
-/// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.
-const X86_64: &str = "
-al 0 1 8 255 | mov eax, N
-both1 | movq rcx, xmm0
-both2 | movq rdx, xmm1
-both12 | movq r8, xmm2; movq r9, xmm3
-both15 | movq rcx, xmm0; movq rdx, xmm1; movq r8, xmm2; movq r9, xmm3
-pop1 | fstp tbyte ptr [rdi]
-pop3 | fstp tbyte ptr [rdi]; fstp tbyte ptr [rdi + 16]; fstp tbyte ptr [rdi + 32]
-push1 | fld tbyte ptr [rdi]
-push8 | fld tbyte ptr [rdi + 112]; fld tbyte ptr [rdi + 96]; fld tbyte ptr [rdi + 80]; fld tbyte ptr [rdi + 64]; fld tbyte ptr [rdi + 48]; fld tbyte ptr [rdi + 32]; \
-fld tbyte ptr [rdi + 16]; fld tbyte ptr [rdi]
-jump 0 1 4096 4294967295 | jmp fN@PLT
-call 0 1 4294967295 | call fN@PLT
-jumpafter 0 8 128 305419896 2147483639 | {disp32} jmp qword ptr [rsp + N + 8]
-callafter 0 8 2147483624 | {disp32} call qword ptr [rbp + N + 16]
-chain 0 8 128 2147483639 | {disp32} mov r10, qword ptr [rsp + N + 8]
-address 0 8 128 2147483639 | {disp32} mov r11, qword ptr [rsp + N + 8]
-addressinframe 0 8 2147483624 | {disp32} mov r11, qword ptr [rbp + N + 16]
-addressofskipped | mov r11, rsp
-returnaddress | mov rax, r11
-zeroupper | vzeroupper
-chainint 0 1 2 3 4 5 | mov INT, r10
-jumpint 0 1 2 3 4 5 | jmp INT
-chainvector 0 1 2 3 4 5 6 7 | movq xmmN, r10
-ret | ret
-frame | push rbp; mov rbp, rsp
-leave | leave; ret
-align 16 128 256 2048 | and rsp, -N
-align 4096 268435456 | 1: test rsp, N - 1; je 2f; push 0; jmp 1b; 2:
-skip 8 120 128 4088 | sub rsp, N
-skip 4096 1193040 | mov r11d, N; 1: push 0; sub r11, 8; jne 1b
-copy8 | push qword ptr [rbp + 16]
-copy128 | push qword ptr [rbp + 136]; push qword ptr [rbp + 128]; push qword ptr [rbp + 120]; push qword ptr [rbp + 112]; push qword ptr [rbp + 104]; \
-push qword ptr [rbp + 96]; push qword ptr [rbp + 88]; push qword ptr [rbp + 80]; push qword ptr [rbp + 72]; push qword ptr [rbp + 64]; push qword ptr [rbp + 56]; \
-push qword ptr [rbp + 48]; push qword ptr [rbp + 40]; push qword ptr [rbp + 32]; push qword ptr [rbp + 24]; push qword ptr [rbp + 16]
-copy 136 2147483640 | mov r11d, N; 1: push qword ptr [rbp + r11 + 8]; sub r11, 8; jne 1b
-pushaddress | push r11
-pushchain | push r10
-pusharea 0 32 111 | lea r11, [rbp + N + 16]; push r11
-loadxmm 0 1 2 3 4 5 6 7 | movups xmmN, xmmword ptr [r11]
-loadymm 0 1 2 3 4 5 6 7 | vmovups ymmN, ymmword ptr [r11]
-loadzmm 0 1 2 3 4 5 6 7 | vmovups zmmN, zmmword ptr [r11]
-storexmm 0 7 | movups xmmword ptr [r11], xmmN
-storeymm 0 7 | vmovups ymmword ptr [r11], ymmN
-storezmm 0 7 | vmovups zmmword ptr [r11], zmmN
-resultxmm 0 7 | movups xmmN, xmmword ptr [rdi]
-resultymm 0 7 | vmovups ymmN, ymmword ptr [rdi]
-resultzmm 0 7 | vmovups zmmN, zmmword ptr [rdi]
-loadxmm5at 64 2147483647 | {disp32} movups xmm5, xmmword ptr [r11 + N]
-storeymm6at 64 2147483647 | {disp32} vmovups ymmword ptr [r11 + N], ymm6
-resultzmm1at 64 2147483647 | {disp32} vmovups zmm1, zmmword ptr [rdi + N]
-keep | mov r10, rdi; mov rax, rsi
-keepret | push rdx; push rdx
-arg0 | {disp32} mov r11, qword ptr [rax]
-arg1 | {disp32} mov r11, qword ptr [rax + 8]
-arg268435455 | {disp32} mov r11, qword ptr [rax + 2147483640]
-retaddress | mov r11, qword ptr [rbp - 8]
-passret | mov rdi, qword ptr [rbp - 8]
-loadbyte 0 1 2 3 4 5 | movzx INT32, byte ptr [r11]
-loadsbyte 0 1 2 3 4 5 | movsx INT32, byte ptr [r11]
-loadword 0 1 2 3 4 5 | movzx INT32, word ptr [r11]
-loadsword 0 1 2 3 4 5 | movsx INT32, word ptr [r11]
-loaddword 0 1 2 3 4 5 | mov INT32, dword ptr [r11]
-loadqword 0 1 2 3 4 5 | mov INT, qword ptr [r11]
-loadqword5at 8 2147483647 | {disp32} mov r9, qword ptr [r11 + N]
-loadss 0 7 | movss xmmN, dword ptr [r11]
-loadsd 0 7 | movsd xmmN, qword ptr [r11]
-loadsd3at 8 2147483647 | {disp32} movsd xmm3, qword ptr [r11 + N]
-stack 0 8 2147483640 | {disp32} mov qword ptr [rsp + N], rdi
-calltarget | call r10
-storebyte0 | mov byte ptr [r11], al
-storeword1 | mov word ptr [r11], dx
-storedword0 | mov dword ptr [r11], eax
-storeqword1 | mov qword ptr [r11], rdx
-storeqword0at 8 2147483647 | {disp32} mov qword ptr [r11 + N], rax
-storess 0 7 | movss dword ptr [r11], xmmN
-storesd 0 7 | movsd qword ptr [r11], xmmN
-";
-
-const AARCH64: &str = "
-chain 0 8 128 32760 | ldr x18, [sp, #N]
-chainint 0 1 2 3 4 5 6 7 | mov xN, x18
-chainvector 0 1 2 3 4 5 6 7 | fmov dN, x18
-addressint 0 1 2 3 4 5 6 7 | mov xN, x17
-addressvector 0 1 2 3 4 5 6 7 | fmov dN, x17
-frame | stp x29, x30, [sp, #-16]!; mov x29, sp
-leave | mov sp, x29; ldp x29, x30, [sp], #16; ret
-skip 8 4088 | sub sp, sp, #N
-pushchain | sub sp, sp, #8; mov x17, sp; str x18, [x17]
-pushaddress | sub sp, sp, #8; mov x16, sp; str x17, [x16]
-pusharea 0 111 | add x16, x29, #N + 16; sub sp, sp, #8; mov x17, sp; str x16, [x17]
-call 0 7 4294967295 | bl fN
-callafter 0 32744 | ldr x16, [x29, #N + 16]; blr x16
-jump 0 1 4294967295 | b fN
-jumpafter 0 8 128 32760 | ldr x16, [sp, #N]; br x16
-jumpint 0 1 2 3 4 5 6 7 | br xN
-ret | ret
-keep | mov x9, x0; mov x10, x1
-keepret | stp x2, x2, [sp, #-16]!
-arg0 | ldr x17, [x10]
-arg1 | ldr x17, [x10, #8]
-arg4095 | ldr x17, [x10, #32760]
-retaddress | ldur x17, [x29, #-16]
-passret | ldur x8, [x29, #-16]
-loadbyte 0 7 | ldrb wN, [x17]
-loadsbyte 0 7 | ldrsb wN, [x17]
-loadword 0 7 | ldrh wN, [x17]
-loadsword 0 7 | ldrsh wN, [x17]
-loaddword 0 7 | ldr wN, [x17]
-loadqword 0 7 | ldr xN, [x17]
-loadss 0 7 | ldr sN, [x17]
-loadsd 0 7 | ldr dN, [x17]
-loadxmm 0 7 | ldr qN, [x17]
-loadbyte3at 1 4095 | ldrb w3, [x17, #N]
-loadword3at 2 8190 | ldrh w3, [x17, #N]
-loaddword3at 4 16380 | ldr w3, [x17, #N]
-loadqword3at 8 32760 | ldr x3, [x17, #N]
-loadss3at 4 16380 | ldr s3, [x17, #N]
-loadsd3at 8 32760 | ldr d3, [x17, #N]
-loadxmm3at 16 65520 | ldr q3, [x17, #N]
-stack 0 8 32760 | str x0, [sp, #N]
-calltarget | blr x9
-storebyte 0 7 | strb wN, [x17]
-storeword 0 7 | strh wN, [x17]
-storedword 0 7 | str wN, [x17]
-storeqword 0 7 | str xN, [x17]
-storess 0 7 | str sN, [x17]
-storesd 0 7 | str dN, [x17]
-storexmm 0 7 | str qN, [x17]
-storeqword3at 8 32760 | str x3, [x17, #N]
-";
-
 /// How a machine's stubs are written as assembly text, and the tools that read it.
 struct Assembler {
     machine: &'static Machine,
+    /// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.
     rows: &'static str,
     /// What the names of the tools begin with.
     tools: &'static str,
@@ -162,7 +30,7 @@ struct Assembler {
 
 const ON_X86_64: Assembler = Assembler {
     machine: Machine::X86_64,
-    rows: X86_64,
+    rows: include_str!("stub/x86_64.txt"),
     tools: "",
     syntax: ".intel_syntax noprefix\n",
     far: [
@@ -178,7 +46,7 @@ const ON_X86_64: Assembler = Assembler {
 
 const ON_AARCH64: Assembler = Assembler {
     machine: Machine::AARCH64,
-    rows: AARCH64,
+    rows: include_str!("stub/aarch64.txt"),
     tools: "aarch64-linux-gnu-",
     syntax: "",
     far: [
@@ -198,7 +66,7 @@ impl Assembler {
         let ints = ["rdi", "rsi", "rdx", "rcx", "r8", "r9"];
         let low = ["edi", "esi", "edx", "ecx", "r8d", "r9d"];
         let mut steps = Vec::new();
-        for row in self.rows.trim().lines() {
+        for row in self.rows.lines() {
             let (step, text) = row.split_once(" | ").unwrap();
             let (word, operands) = step.split_once(' ').unwrap_or((step, " "));
             for operand in operands

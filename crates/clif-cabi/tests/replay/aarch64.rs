@@ -45,45 +45,8 @@ pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "C" fn() {
     }
 }
 
-/// What both refuse, and replay's words.
-pub(crate) const BOTH: &str = "
-    () probestack > `probestack` is not a convention that is lowered
-    (i8x32) system_v > parameter 0: `i8x32` is not passed in one register under `system_v`
-    (f128) apple_aarch64 > parameter 0: `f128` is not passed in one register under `apple_aarch64`
-    () -> f128 apple_aarch64 > result 0: `f128` is not passed in one register under `apple_aarch64`
-    (i64 sret) tail > parameter 0: `sret` has no place here in a C signature under `tail`
-    (i64 sarg(8)) system_v > parameter 0: `sarg(8)` has no place here in a C signature under `system_v`
-    (i64 sarg(8)) tail > parameter 0: `sarg(8)` has no place here in a C signature under `tail`
-    (i32 sarg(8)) apple_aarch64 > parameter 0: `sarg(8)` is an address and must be `i64`, not `i32`
-    (f64 sret) system_v > parameter 0: `sret` is an address and must be `i64`, not `f64`
-    (i64 sret) -> i64, f64 system_v > a signature with `sret` cannot have results, this one has 2
-    () -> i64 sret system_v > result 0: `sret` has no place here in a C signature under `system_v`
-    () -> i64, i64, i64, i64, i64, i64, i64, i64, i8 system_v > result 8: no register is left for a `i8` under `system_v`
-    () -> f32, f32, f32, f32, f32, f32, f32, f32, f16 apple_aarch64 > result 8: no register is left for a `f16` under `apple_aarch64`
-    () -> i64, i64, i64, i64, i64, i64, i64 tail > result 6: no register is left for a `i64` under `tail`
-";
-
-/// What replay alone refuses: Cranelift does not do what C does, or does more than the signature says.
-pub(crate) const REPLAY: &str = "
-    (i128) system_v > parameter 0: Cranelift does not place an `i128` as C does; split it into two `i64`
-    () -> i128 fast > result 0: Cranelift does not place an `i128` as C does; split it into two `i64`
-    (i64) winch > `winch` is not a convention that is lowered
-    (i64) preserve_all > `preserve_all` is not a convention that is lowered on this machine
-    (i64) windows_fastcall > `windows_fastcall` is not a convention that is lowered on this machine
-    (i64 vmctx) system_v > parameter 0: `vmctx` has no place here in a C signature under `system_v`
-    (i8, i8, i8, i8, i8, i8, i8, i8, i8 sext) apple_aarch64 > parameter 8: `i8` cannot be extended, only integers can
-";
-
-/// What neither refuses: otherwise `cranelift_accepts` could be false for any reason.
-pub(crate) const NEITHER: &str = "
-    (i64, f128, i8x16) -> i64, i64, i64, f128, f16 system_v
-    (i64, i8 sext, f16) -> i64, i64, f64 apple_aarch64
-    (i64, i64, i64, i64, i64, i64, i64) -> i64, i64, i64, i64, i64, i64, f64, f64, f64, f64, f64, f64, f64, f64 tail
-    (i64, i64 sret) system_v
-    (i64 sret) apple_aarch64
-";
-
-pub(crate) const NOT_IN_ALL_RELEASES: &[(&str, &str)] = &[];
+/// Signatures with what is refused of them.
+pub(crate) const REFUSED: &str = include_str!("aarch64.txt");
 
 pub(crate) const WRONG: &[(&str, Model)] = &[
     ("`tail` from x0 on", |sig| {
