@@ -18,8 +18,8 @@ use cabi::convention::{
     Rules, VaList,
 };
 use cabi::{
-    ArgFlags, Bank, Convention, Error, FnAbi, FnSig, Loc, Place, RecordBuilder, Reg, Register,
-    Scalar, Target, Type,
+    ArgFlags, Bank, Convention, Error, FnAbi, FnSig, Loc, Place, Reg, Register, Scalar, Target,
+    Type,
 };
 use support::compile;
 
@@ -152,35 +152,29 @@ const STORES: [(&str, &str, usize, u64, &str); 11] = [
 ];
 
 /// A type and a variable of it that a function returns.
-const RETURNS: [(&str, &str); 3] = [("long long", "w"), ("double", "x"), ("large", "l")];
+const RETURNS: [(&str, &str); 3] = [
+    ("long long", "w"),
+    ("double", "x"),
+    ("struct large { int a[4]; }", "l"),
+];
 
-fn types() -> [Type; 5] {
-    let target = target();
-    let model = target.data_model();
-    let large = RecordBuilder::structure("large").field("a", Type::array(&Type::I32, 4).unwrap());
-    let [long_long, double] = [Type::I64, Type::F64].map(|ty| model.adapt(&ty));
-    let large = large.build(model).unwrap();
-    [Type::I32, long_long, double, large, Type::I8]
+/// The signature that C text declares.
+fn c(text: &str) -> FnSig {
+    FnSig::parse(text, target().data_model()).unwrap()
 }
 
 fn sig(params: &str) -> FnSig {
-    let [int, long_long, double, _, char] = types();
-    match params {
-        MIXED => FnSig::new([int.clone(), long_long, double, char, int], Type::VOID),
-        REGPARM => (0..4).fold(FnSig::new(vec![int; 4], Type::VOID), |sig, i| {
-            sig.flags(i, ArgFlags::IN_REG)
-        }),
-        _ => {
-            let sig = FnSig::new([int], Type::VOID).variadic();
-            sig.flags(0, ArgFlags::IN_REG)
-        }
-    }
+    let sig = c(&format!("void f({params})"));
+    let all = 0..match params {
+        MIXED => 0,
+        _ => sig.params().len(),
+    };
+    all.fold(sig, |sig, i| sig.flags(i, ArgFlags::IN_REG))
 }
 
 /// The C of all functions, in the order of [`STORES`] and [`RETURNS`].
 fn source() -> String {
-    let mut c = String::from("typedef struct { int a[4]; } large;\n");
-    c += "extern int n; extern double x; extern long long w; extern large l;\n";
+    let mut c = String::from("extern int n; extern double x;\n");
     for (i, (params, store, ..)) in STORES.iter().enumerate() {
         let attribute = match *params {
             MIXED => "",
@@ -189,7 +183,9 @@ fn source() -> String {
         c += &format!("{attribute}void f{i}({params}) {{ {store}; }}\n");
     }
     for (ty, name) in RETURNS {
-        c += &format!("{ty} r{name}(void) {{ return {name}; }}\n");
+        c += &format!(
+            "typedef {ty} t{name}; extern t{name} {name}; t{name} r{name}(void) {{ return {name}; }}\n"
+        );
     }
     c
 }
@@ -218,10 +214,8 @@ fn expected(convention: &'static Convention) -> Vec<Vec<String>> {
         let place = &abi(sig(params)).args[*i].place;
         vec![instruction.replace('@', &operand(place, *byte))]
     });
-    let [_, long_long, double, large, _] = types();
-    let returned = [long_long, double, large].into_iter().zip(RETURNS);
-    let returned = returned.map(|(ty, (_, name))| {
-        let abi = abi(FnSig::new([], ty));
+    let returned = RETURNS.iter().map(|(ty, name)| {
+        let abi = abi(c(&format!("{ty} r(void)")));
         match &abi.ret.place {
             Place::Parts(parts) if parts[0].part.bank == Bank::X87 => vec![format!("fldl\t{name}")],
             Place::Parts(_) => vec![
@@ -251,12 +245,10 @@ fn values_are_where_clang_reads_them() {
 
 #[test]
 fn what_a_callee_pops() {
-    let [int, _, double, large, _] = types();
-    let plain = FnSig::new([int.clone(), double], Type::VOID);
     let sigs = [
-        FnSig::new([int], large),
-        plain.clone(),
-        plain.clone().variadic(),
+        c("struct large { int a[4]; } f(int)"),
+        c("void f(int, double)"),
+        c("void f(int, double, ...)"),
     ];
     let all = |convention| {
         let abi = |sig: &FnSig| FnAbi::new(&sig.clone().convention(convention), &target());

@@ -4,8 +4,9 @@
 
 use std::fmt::Write as _;
 
+use crate::notation;
 use crate::support::compile;
-use cabi::{DataModel, Member, RecordBuilder, RecordRules, Type};
+use cabi::{DataModel, RecordRules};
 
 const COMPILERS: [(&str, &[&str], RecordRules); 2] = [
     ("s390x-linux-gnu-gcc", &["-fsyntax-only"], RecordRules::Gcc),
@@ -16,59 +17,42 @@ const COMPILERS: [(&str, &[&str], RecordRules); 2] = [
     ),
 ];
 
-/// Members beside the bit-field, as C declares them and as they are here.
-fn beside(model: &DataModel, name: &str) -> [(String, Option<Member>); 6] {
-    let named = |ty: &str, member| (format!("{ty} {name};"), Some(Member::named(name, member)));
-    let wide = || model.adapt(&Type::I128);
-    [
-        (String::new(), None),
-        named("char", Type::I8),
-        (
-            format!("unsigned char {name} : 8;"),
-            Some(Member::bit_field(name, Type::U8, 8)),
-        ),
-        named("long long", Type::I64),
-        (
-            format!("__int128 {name} : 60;"),
-            Some(Member::bit_field(name, wide(), 60)),
-        ),
-        named("__int128", wide()),
-    ]
-}
+/// Members beside the bit-field, as `notation.rs` has their types.
+const BESIDE: [&str; 6] = [
+    "",
+    "char",
+    "unsigned char :8",
+    "long long",
+    "__int128 :60",
+    "__int128",
+];
 
 /// C's assertions of what `model` says of each record, and how many there are.
 fn asserted(model: &DataModel) -> (String, usize) {
     let (mut c, mut n) = (String::new(), 0);
     for width in (1..=128).filter(|width| *width < 3 || width % 8 < 2 || *width > 120) {
-        let bits = || Member::bit_field("m", model.adapt(&Type::I128), width);
-        for (before, first) in beside(model, "c") {
-            for (after, last) in &beside(model, "d") {
-                let records = [
-                    ("struct", "", RecordBuilder::structure("s")),
-                    ("union", "", RecordBuilder::union("s")),
-                    (
-                        "struct",
-                        "__attribute__((packed))",
-                        RecordBuilder::structure("s").packed(),
-                    ),
-                ];
-                for (kind, attribute, record) in records {
-                    let members = first
-                        .clone()
-                        .into_iter()
-                        .chain([bits()])
-                        .chain(last.clone());
-                    let built = members.fold(record, RecordBuilder::member).build(model);
-                    let ty = built.unwrap();
-                    let _ = writeln!(
-                        c,
-                        "{kind} {attribute} s{n} {{ {before} __int128 m : {width}; {after} }};\n\
-                         _Static_assert(sizeof({kind} s{n}) == {} && _Alignof({kind} s{n}) == {}, \"s{n}\");",
-                        ty.size(),
-                        ty.align(),
-                    );
-                    n += 1;
-                }
+        let bits = format!("__int128 :{width}");
+        let beside = BESIDE.iter().flat_map(|c| BESIDE.map(|d| (*c, d)));
+        for (before, after) in beside {
+            let members = [("c", before), ("m", &bits), ("d", after)];
+            let members = members.into_iter().filter(|(_, ty)| !ty.is_empty());
+            for (kind, attribute) in [("struct", ""), ("union", ""), ("struct", "packed")] {
+                let all = members.clone().map(|(name, ty)| format!("{name}: {ty}, "));
+                let text = format!("{kind} s({}{attribute})", all.collect::<String>());
+                let ty = notation::ty(&text, model).unwrap();
+                let all = members.clone().map(|(name, ty)| match ty.split_once(':') {
+                    Some((ty, width)) => format!("{ty} {name} : {width}; "),
+                    None => format!("{ty} {name}; "),
+                });
+                let _ = writeln!(
+                    c,
+                    "{kind} __attribute__(({attribute})) s{n} {{ {} }};\n\
+                     _Static_assert(sizeof({kind} s{n}) == {} && _Alignof({kind} s{n}) == {}, \"s{n}\");",
+                    all.collect::<String>(),
+                    ty.size(),
+                    ty.align(),
+                );
+                n += 1;
             }
         }
     }
