@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::notation::ty;
 use crate::{LINUX, LP64, structure, with};
-use cabi::{
-    FnAbi, FnSig, Language, Member, Policy, RecordBuilder, Step, Target, Type, explain, leaves,
-};
+use cabi::{FnAbi, FnSig, Policy, RecordBuilder, Step, Target, Type, explain, leaves};
 
 /// What is too slow takes longer than anybody waits; what is not takes seconds, also on a machine with other things to do.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -14,19 +13,17 @@ const LIMIT: Duration = Duration::from_secs(240);
 #[test]
 fn endless_elements_on_other_machines() {
     let start = Instant::now();
-    let absent = Type::array(&Type::array(&Type::I8, 1 << 40).unwrap(), 0).unwrap();
-    let padding = RecordBuilder::structure("p").member(Member::unnamed_bit_field(Type::I8, 3));
     for known in cabi::conventions() {
         let target = Target::named(known.target).unwrap();
         let model = target.data_model();
-        let padding = padding.clone().build(model).unwrap();
-        let huge = Type::array(&padding, 1 << 29).unwrap();
+        let of = |text: &str| ty(text, model).unwrap();
+        let absent = of("array(array(signed char, 1099511627776), 0)");
+        let huge = of("array(struct p(signed char :3), 536870912)");
         // A record of C++ has a byte, and nothing in it.
-        let nothing = RecordBuilder::structure("n").language(Language::Cxx);
-        let nothing = Type::array(&nothing.build(model).unwrap(), 1 << 40).unwrap();
+        let nothing = of("array(struct n(c++), 1099511627776)");
         let inner = structure(std::slice::from_ref(&nothing));
-        let nested = Type::array(&Type::array(&nothing, 1 << 9).unwrap(), 2).unwrap();
-        let elements = Type::array(&inner, 1 << 10).unwrap();
+        let nested = array(&array(&nothing, 1 << 9), 2);
+        let elements = array(&inner, 1 << 10);
         for fields in [
             vec![absent.clone(), Type::F32],
             vec![Type::I32, absent.clone()],
@@ -79,39 +76,45 @@ fn many(record: RecordBuilder, n: usize, ty: &Type) -> Type {
     all.build(&LP64).unwrap()
 }
 
+/// `ty` in `n` types around it.
+fn nested(n: usize, ty: Type, around: impl Fn(&Type) -> Type) -> Type {
+    (0..n).fold(ty, |ty, _| around(&ty))
+}
+
+fn array(ty: &Type, len: u64) -> Type {
+    Type::array(ty, len).unwrap()
+}
+
+fn union(ty: &Type) -> Type {
+    many(RecordBuilder::union("w"), 1, ty)
+}
+
 /// Each level has twice the members, or more, were arrays of no elements walked more than once.
 #[test]
 fn nested_arrays_of_no_elements() {
     for member in [Type::I8, Type::F32, Type::F16] {
         is_quick("arrays of no elements", || {
-            let mut ty = structure(std::slice::from_ref(&member));
-            for _ in 0..60 {
-                ty = structure(&[member.clone(), Type::array(&ty, 0).unwrap()]);
-            }
+            let one = structure(std::slice::from_ref(&member));
+            let ty = nested(60, one, |ty| structure(&[member.clone(), array(ty, 0)]));
             // Inside an eightbyte, where they count.
-            structure(&[Type::I8, Type::array(&ty, 0).unwrap()])
+            structure(&[Type::I8, array(&ty, 0)])
         });
     }
     is_quick("arrays of arrays of no elements", || {
-        (0..120).fold(Type::I8, |ty, _| Type::array(&ty, 0).unwrap());
-        let mut ty = structure(&[Type::I8]);
-        for _ in 0..40 {
-            let eight = Type::array(&ty, 8).unwrap();
-            ty = structure(&[Type::array(&eight, 0).unwrap(), Type::I8]);
-        }
-        ty
+        nested(120, Type::I8, |ty| array(ty, 0));
+        let none_of_eight = |ty: &Type| structure(&[array(&array(ty, 8), 0), Type::I8]);
+        nested(40, structure(&[Type::I8]), none_of_eight)
     });
 }
 
 #[test]
 fn members_of_a_union() {
-    let small = Type::array(&Type::I8, 3).unwrap();
     let pair = structure(&[Type::F32, Type::F32]);
     for ty in [
         Type::I32,
         Type::F16,
-        small,
-        Type::array(&Type::F32, 0).unwrap(),
+        array(&Type::I8, 3),
+        array(&Type::F32, 0),
     ] {
         is_quick("a union", || many(RecordBuilder::union("u"), 15_000, &ty));
         is_quick("a structure", || {
@@ -123,23 +126,13 @@ fn members_of_a_union() {
     });
     // Members far down: none is looked at again on each level.
     is_quick("a deep union", || {
-        let mut ty = many(RecordBuilder::union("u"), 60_000, &Type::I32);
-        for _ in 0..100 {
-            ty = structure(&[ty]);
-        }
-        ty
+        let flat = many(RecordBuilder::union("u"), 60_000, &Type::I32);
+        nested(100, flat, |ty| structure(std::slice::from_ref(ty)))
     });
     is_quick("a deep union of vectors", || {
         let vector = Type::vector(&Type::F32, 4).unwrap();
-        let mut ty = many(RecordBuilder::union("u"), 15_000, &vector);
-        for _ in 0..60 {
-            ty = RecordBuilder::union("w")
-                .field("", ty)
-                .build(&LP64)
-                .unwrap();
-            ty = structure(&[ty]);
-        }
-        ty
+        let flat = many(RecordBuilder::union("u"), 15_000, &vector);
+        nested(60, flat, |ty| structure(&[union(ty)]))
     });
 }
 
@@ -147,9 +140,8 @@ fn members_of_a_union() {
 #[test]
 fn endless_padding() {
     is_quick("padding", || {
-        let nothing = RecordBuilder::structure("p").member(Member::unnamed_bit_field(Type::I8, 3));
-        let array = Type::array(&nothing.build(&LP64).unwrap(), 1 << 59).unwrap();
-        let huge = structure(&[array]);
+        let nothing = ty("struct p(signed char :3)", &LP64).unwrap();
+        let huge = structure(&[array(&nothing, 1 << 59)]);
         assert_eq!(leaves(&huge).take(3).count(), 3);
         // Not as a value: it is larger than any stack. Of this size it is only a result.
         let sig = FnSig::new([], huge);
@@ -158,14 +150,14 @@ fn endless_padding() {
     });
     is_quick("records", || {
         let pair = structure(&[Type::I32, Type::I8]);
-        let huge = structure(&[Type::array(&pair, 1 << 40).unwrap()]);
+        let huge = structure(&[array(&pair, 1 << 40)]);
         assert_eq!(cabi::members(&huge, "", 512).len(), 16);
         explain(&FnSig::new([], huge), &[], &LINUX).unwrap();
         Type::I32
     });
     is_quick("arrays of one element", || {
-        let one = (0..120).fold(Type::I8, |ty, _| Type::array(&ty, 1).unwrap());
-        structure(&[Type::array(&one, 64).unwrap()])
+        let one = nested(120, Type::I8, |ty| array(ty, 1));
+        structure(&[array(&one, 64)])
     });
 }
 
