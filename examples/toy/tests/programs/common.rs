@@ -1,10 +1,10 @@
-//! What the tests of the command share.
+//! What the tests of the command share: the machines that programs are built and run for, shell scripts that do so, and the programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-/// How the command ended.
+/// How a script ended.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -12,17 +12,6 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    pub(crate) fn of(output: &Output) -> Ran {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        let killed = || panic!("{}: {stdout}{stderr}", output.status);
-        Ran {
-            code: output.status.code().unwrap_or_else(killed),
-            stdout,
-            stderr,
-        }
-    }
-
     /// What it printed, which must be all that happened.
     pub(crate) fn output(self, what: &str) -> String {
         let said = (self.code, self.stderr.as_str());
@@ -31,8 +20,100 @@ impl Ran {
     }
 }
 
+/// How programs of a machine are built and run here.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// What says `toy` the target, if it is not this machine.
+    target: String,
+    pub(crate) compiler: String,
+    runner: String,
+}
+
+impl Machine {
+    /// This one, whether it has the C compiler or not.
+    fn this(compiler: &str) -> Machine {
+        Machine {
+            target: String::new(),
+            compiler: compiler.to_owned(),
+            runner: std::env::var("CABI_RUNNER").unwrap_or_default(),
+        }
+    }
+
+    /// Those called so: `this`, `compilers` for this one once with each of its C compilers, `x86-64` for this one if it is one with Linux, or others whose
+    /// compiler and what runs their programs are here.
+    pub(crate) fn named(name: &str) -> Vec<Machine> {
+        let is_x86_64 = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+        let (triple, compiler, runner) = match name {
+            "x86-64" if !is_x86_64 => return Vec::new(),
+            "this" | "x86-64" => return vec![Machine::this(&first_compiler())],
+            "compilers" => return compilers(),
+            "aarch64" => (
+                "aarch64-unknown-linux-gnu",
+                "aarch64-linux-gnu-gcc",
+                "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+            ),
+            "windows" => ("x86_64-pc-windows-gnu", "x86_64-w64-mingw32-gcc", "wine"),
+            _ => panic!("there is no machine {name}"),
+        };
+        let runs_programs = runner.split(' ').next().unwrap();
+        let machine = Machine {
+            target: format!("--target {triple}"),
+            compiler: compiler.to_owned(),
+            runner: runner.to_owned(),
+        };
+        let is_here = has(compiler) && has(runs_programs);
+        is_here.then_some(machine).into_iter().collect()
+    }
+
+    /// How a shell script ends in a folder. `toy` is the command, `$TARGET` its options and `$CC` the C compiler for this machine, `$RUN` is before a program of it,
+    /// `$T` is the folder of these tests. None where it needs libclang, and there is none.
+    pub(crate) fn ran(&self, script: &str, folder: &Path) -> Option<Ran> {
+        let toy = env!("CARGO_BIN_EXE_toy");
+        let script = format!("TOY='{toy}'; toy() {{ $CABI_RUNNER $TOY \"$@\"; }}\n{script}");
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &script]).current_dir(folder);
+        shell.env("CC", &self.compiler).env("TARGET", &self.target);
+        shell
+            .env("RUN", &self.runner)
+            .env("T", root().join("tests"));
+        // wine has its registry, and what it says of it, in the folder.
+        shell.env("WINEDEBUG", "-all");
+        shell.env("WINEPREFIX", folder.join("wine"));
+        // What a script sends to all of its processes does not reach others.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+        let output = shell.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        if output.status.code() == Some(2) && stderr.contains("libclang") {
+            oracle_missing(&stderr);
+            return None;
+        }
+        let killed = || panic!("{}: {stdout}{stderr}", output.status);
+        Some(Ran {
+            code: output.status.code().unwrap_or_else(killed),
+            stdout,
+            stderr,
+        })
+    }
+}
+
+/// How a script ends on this machine, in a folder of its own where `p.toy` is this text.
+pub(crate) fn ran_with(text: &str, script: &str) -> Option<Ran> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.toy"), text).unwrap();
+    Machine::this(&first_compiler()).ran(script, folder.path())
+}
+
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rows of a table in this folder, without its comments.
+pub(crate) fn rows(table: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("tests").join(table)).unwrap();
+    let rows = text.lines().filter(|line| !line.starts_with("# "));
+    rows.map(str::to_owned).collect()
 }
 
 /// The programs in a folder of this package.
@@ -42,47 +123,6 @@ fn programs_in(folder: &str) -> Vec<PathBuf> {
     found.retain(|path| path.extension().is_some_and(|own| own == "toy"));
     found.sort();
     found
-}
-
-/// A program, of another machine under what runs its programs here.
-pub(crate) fn under_runner(program: &str) -> Command {
-    let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
-    let words: Vec<&str> = runner.split_whitespace().chain([program]).collect();
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]);
-    command
-}
-
-/// `toy args.. file`, run where the file is, so that messages do not depend on where the repository is. None where the program uses a C header and there
-/// is no libclang to read it. `CC=..` is for the environment.
-pub(crate) fn toy(args: &[&str], file: &Path) -> Option<Ran> {
-    let mut command = under_runner(env!("CARGO_BIN_EXE_toy"));
-    for arg in args {
-        match arg.strip_prefix("CC=") {
-            Some(compiler) => command.env("CC", compiler),
-            None => command.arg(arg),
-        };
-    }
-    command.arg(file.file_name().unwrap());
-    let ran = Ran::of(
-        &command
-            .current_dir(file.parent().unwrap())
-            .output()
-            .unwrap(),
-    );
-    if ran.code == 2 && ran.stderr.contains("libclang") {
-        oracle_missing(&ran.stderr);
-        return None;
-    }
-    Some(ran)
-}
-
-/// What `toy` does with a file `p.toy` of this text, alone in its directory.
-pub(crate) fn toy_text(args: &[&str], text: &str) -> Option<Ran> {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("p.toy");
-    fs::write(&program, text).unwrap();
-    toy(args, &program)
 }
 
 /// Prints once what cannot run; fails where oracles are required.
@@ -100,35 +140,36 @@ pub(crate) fn oracle_missing(what: &str) {
     );
 }
 
-/// The C compilers that are here: `cc` (or `$CC`), and clang as a second reference compiler.
-pub(crate) fn compilers() -> Vec<String> {
-    if cfg!(target_arch = "aarch64") && cfg!(target_os = "linux") {
-        return vec!["aarch64-linux-gnu-gcc".to_owned()];
+fn runs(tool: &str) -> bool {
+    Command::new(tool).arg("--version").output().is_ok()
+}
+
+/// Whether a tool is here; one that is not is said.
+pub(crate) fn has(tool: &str) -> bool {
+    let is_here = runs(tool);
+    if !is_here {
+        oracle_missing(tool);
     }
-    let first = std::env::var("CC").unwrap_or("cc".to_owned());
-    let runs = |name: &String| Command::new(name).arg("--version").output().is_ok();
-    let clang = ["clang-19", "clang"].map(str::to_owned);
-    let clang = clang.into_iter().find(runs);
+    is_here
+}
+
+fn first_compiler() -> String {
+    match cfg!(all(target_arch = "aarch64", target_os = "linux")) {
+        true => "aarch64-linux-gnu-gcc".to_owned(),
+        false => std::env::var("CC").unwrap_or("cc".to_owned()),
+    }
+}
+
+/// This machine with each C compiler that is here: `cc` (or `$CC`), and clang as a second reference compiler.
+fn compilers() -> Vec<Machine> {
+    let clang = ["clang-19", "clang"].into_iter().find(|name| runs(name));
+    let clang = clang.filter(|_| cfg!(target_arch = "x86_64"));
     if clang.is_none() {
         eprintln!("not checked by clang: it is not here");
     }
-    let found: Vec<String> = [first].into_iter().filter(runs).chain(clang).collect();
-    if found.is_empty() {
-        oracle_missing("a C compiler");
-    }
-    found
-}
-
-/// Compiles C. What the compiler does not like fails the test.
-pub(crate) fn compile(compiler: &str, source: &Path, to: &Path, more: &[&str]) {
-    let mut command = Command::new(compiler);
-    if source.extension().is_some_and(|own| own == "c") {
-        command.arg("-std=gnu11");
-    }
-    command.args(["-O1", "-Wall", "-Wno-psabi"]);
-    command.arg(source).arg("-o").arg(to).args(more);
-    let ran = Ran::of(&command.output().unwrap());
-    assert_eq!(ran.code, 0, "{command:?}: {}", ran.stderr);
+    let first = first_compiler();
+    let first = Some(&*first).filter(|name| has(name));
+    first.into_iter().chain(clang).map(Machine::this).collect()
 }
 
 /// What the programs of other machines than x86-64 do not have here, and why.
@@ -158,43 +199,4 @@ pub(crate) fn programs() -> Vec<PathBuf> {
             .is_none()
     });
     found
-}
-
-/// The library of a program, in C or C++.
-pub(crate) fn library_of(program: &Path) -> Option<PathBuf> {
-    let files = ["c", "cpp"].map(|extension| program.with_extension(extension));
-    files.into_iter().find(|file| file.exists())
-}
-
-/// Copies a program and its header to `folder`, and builds its library there. Whether it has one; None where the compiler lacks what that needs: C compilers of
-/// other machines come without C++.
-pub(crate) fn prepare(program: &Path, compiler: &str, folder: &Path) -> Option<bool> {
-    for extension in ["toy", "h"] {
-        let from = program.with_extension(extension);
-        if from.exists() {
-            fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
-        }
-    }
-    let Some(source) = library_of(program) else {
-        return Some(false);
-    };
-    let mut more = vec!["-shared", "-fPIC"];
-    if source.extension().is_some_and(|own| own == "cpp") {
-        let has_cpp = [
-            "-fsyntax-only",
-            "-xc++",
-            "-include",
-            "exception",
-            "/dev/null",
-        ];
-        let checked = Command::new(compiler).args(has_cpp).output();
-        if !checked.is_ok_and(|checked| checked.status.success()) {
-            oracle_missing(&format!("{}: {compiler} has no C++", name(program)));
-            return None;
-        }
-        more.push("-lstdc++");
-    }
-    let library = folder.join(format!("lib{}.so", name(program)));
-    compile(compiler, &source, &library, &more);
-    Some(true)
 }

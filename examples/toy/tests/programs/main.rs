@@ -5,9 +5,6 @@
     reason = "a test stops at what it does not expect"
 )]
 
-mod built;
 mod common;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod debugged;
 mod refused;
 mod run;

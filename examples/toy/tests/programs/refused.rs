@@ -1,19 +1,14 @@
 //! Every program in `tests/headers/wrong.txt` is refused with the message that stands beside it and its place, and exit code 1; so are programs that
 //! are too deep or too long; and what cannot be run, built or compiled for a target says why.
 
-use crate::common::{root, toy_text};
-use std::fs;
+use crate::common::{ran_with, rows};
 
 #[test]
 fn wrong_programs_are_refused() {
-    let folder = root().join("tests/headers");
-    let table = fs::read_to_string(folder.join("wrong.txt")).unwrap();
-    let lines = table.lines().filter(|line| !line.starts_with("# "));
     let mut refused = 0;
-    for line in lines {
-        let (program, message) = line.split_once(" ## ").unwrap();
-        let include = folder.display().to_string();
-        let Some(ran) = toy_text(&["check", "-I", &include], program) else {
+    for row in rows("headers/wrong.txt") {
+        let (program, message) = row.split_once(" ## ").unwrap();
+        let Some(ran) = ran_with(program, "toy check -I $T/headers p.toy") else {
             continue;
         };
         assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{program}");
@@ -23,7 +18,7 @@ fn wrong_programs_are_refused() {
     }
     assert!(refused >= 100, "only {refused} programs");
     // The control: what is right is not refused.
-    if let Some(ran) = toy_text(&["check"], "fn main() { let x = 1; }") {
+    if let Some(ran) = ran_with("fn main() { let x = 1; }", "toy check p.toy") {
         assert_eq!(ran.output("right"), "");
     }
 }
@@ -49,9 +44,8 @@ fn repeated(program: &str) -> String {
 
 #[test]
 fn extreme_programs_are_refused() {
-    let table = fs::read_to_string(root().join("tests/headers/deep.txt")).unwrap();
-    let lines = table.lines().filter(|line| !line.starts_with('#'));
-    let mut programs: Vec<String> = lines.map(repeated).collect();
+    let rows = rows("headers/deep.txt");
+    let mut programs: Vec<String> = rows.iter().map(|row| repeated(row)).collect();
     assert!(programs.len() >= 17);
     // Each needs the next, or is twice as large as the one before.
     let chain = |i| format!("struct S{i} {{ next: S{} }}\n", i + 1);
@@ -60,7 +54,7 @@ fn extreme_programs_are_refused() {
     let doubled: String = (0..5000).map(doubled).collect();
     programs.push(format!("struct S0 {{ x: i32 }}\n{doubled}"));
     for text in programs {
-        let Some(ran) = toy_text(&["emit", "clif"], &text) else {
+        let Some(ran) = ran_with(&text, "toy emit clif p.toy") else {
             return;
         };
         let start = text.get(..60).unwrap_or(&text);
@@ -70,21 +64,19 @@ fn extreme_programs_are_refused() {
     }
 }
 
-/// Exit code 2 is for what is not the program's fault. Each line of the table has arguments of the command, a program, the exit code, and what is said.
+/// Exit code 2 is for what is not the program's fault. Each line of the table has a command, a program, the exit code, and what is said.
 #[test]
 fn what_cannot_be_done_is_said() {
-    let table = fs::read_to_string(root().join("tests/headers/commands.txt")).unwrap();
-    let lines = table.lines().filter(|line| !line.starts_with("# "));
-    assert_eq!(lines.clone().count(), 19);
-    for line in lines {
-        let [args, text, code, said] = line.split(" ## ").collect::<Vec<_>>()[..] else {
-            panic!("four columns: {line}");
+    let rows = rows("headers/commands.txt");
+    assert_eq!(rows.len(), 19);
+    for row in rows {
+        let [command, text, code, said] = row.split(" ## ").collect::<Vec<_>>()[..] else {
+            panic!("four columns: {row}");
         };
-        let args: Vec<&str> = args.split(' ').collect();
-        let Some(ran) = toy_text(&args, text) else {
+        let Some(ran) = ran_with(text, &format!("{command} p.toy")) else {
             return;
         };
-        assert_eq!(ran.code.to_string(), code, "{args:?}: {}", ran.stderr);
-        assert!(ran.stderr.contains(said), "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.code.to_string(), code, "{command}: {}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{command}: {}", ran.stderr);
     }
 }

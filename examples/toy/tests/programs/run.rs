@@ -1,17 +1,45 @@
-//! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it. Those in `tests/interop/` pass values to and from a C library of their
-//! name, built here by each C compiler, and are called back by it; those with a C program of their name in `tests/c` print what that prints.
-//! `CABI_BLESS=1` rewrites the expected output and nothing else.
+//! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it, and so does what `toy build` makes of it. Those in `tests/interop/` pass
+//! values to and from a C library of their name, built here by each C compiler, and are called back by it; those with a C program of their name in `tests/c` print what
+//! that prints. `CABI_BLESS=1` rewrites the expected output and nothing else. What else the command does is in `tests/scripts.txt`.
 
 use crate::common::{
-    Ran, compile, compilers, library_of, name, prepare, programs, root, toy, toy_text, under_runner,
+    Machine, NOT_ON_AARCH64, Ran, has, name, oracle_missing, programs, ran_with, root, rows,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How a program runs in the folder where it is, with its library.
-fn ran(program: &Path) -> Option<Ran> {
-    let folder = program.parent().unwrap().display().to_string();
-    toy(&["run", "-L", &folder], program)
+/// How a program runs, and is built and run.
+const RUN: &str = "toy run -L . $P.toy";
+const BUILD: &str = "toy build $TARGET -L . -o built.exe $P.toy; $RUN ./built.exe";
+
+/// Copies a program and its header, and builds its library.
+const PREPARE: &str = r#"
+for file in "$FROM.toy" "$FROM.h"; do test ! -e "$file" || cp "$file" .; done
+for file in "$FROM.c" "$FROM.cpp"; do
+    test -e "$file" || continue
+    case $file in *.c) more=-std=gnu11 ;; *) more=-lstdc++ ;; esac
+    $CC -O1 -Wall -Wno-psabi "$file" -shared -fPIC -o lib$P.so $more
+done
+"#;
+
+fn has_library(program: &Path) -> bool {
+    let files = ["c", "cpp"].map(|extension| program.with_extension(extension));
+    files.iter().any(|file| file.exists())
+}
+
+/// How a script ends in a folder with a program, its header and its library. None where the machine lacks what they need: C compilers of other machines come
+/// without C++.
+fn ran(machine: &Machine, program: &Path, script: &str, folder: &Path) -> Option<Ran> {
+    let name = name(program);
+    let is_cpp = program.with_extension("cpp").exists();
+    let cpp = "$CC -fsyntax-only -xc++ -include exception /dev/null";
+    if is_cpp && machine.ran(cpp, folder)?.code != 0 {
+        oracle_missing(&format!("{name}: {} has no C++", machine.compiler));
+        return None;
+    }
+    let from = program.with_extension("").display().to_string();
+    let script = format!("P='{name}' FROM='{from}'\n{script}");
+    machine.ran(&script, folder)
 }
 
 /// Compares with a file, or rewrites it when blessing.
@@ -24,19 +52,13 @@ fn compare(program: &Path, found: &str) {
     assert_eq!(text, found, "{}", expected.display());
 }
 
-/// Compares what each program that `is_chosen` prints, `run` in a folder of its own with its library, which `compiler` builds; how many have run.
-pub(crate) fn programs_print(
-    compiler: &str,
-    is_chosen: impl Fn(&Path) -> bool,
-    run: impl Fn(&Path) -> Option<Ran>,
-) -> usize {
+/// Compares what each program that `is_chosen` prints by a script, in a folder of its own with its library; how many have run.
+fn programs_print(machine: &Machine, script: &str, is_chosen: impl Fn(&Path) -> bool) -> usize {
     let mut count = 0;
     for program in programs().into_iter().filter(|program| is_chosen(program)) {
         let folder = tempfile::tempdir().unwrap();
-        if prepare(&program, compiler, folder.path()).is_none() {
-            continue;
-        }
-        if let Some(ran) = run(&folder.path().join(program.file_name().unwrap())) {
+        let script = format!("{PREPARE}{script}");
+        if let Some(ran) = ran(machine, &program, &script, folder.path()) {
             compare(&program, &ran.output(&name(&program)));
             count += 1;
         }
@@ -46,33 +68,47 @@ pub(crate) fn programs_print(
 
 #[test]
 fn programs_print_what_is_expected() {
-    for (n, compiler) in compilers().iter().enumerate() {
+    for (n, machine) in Machine::named("compilers").iter().enumerate() {
         // Those without a library are the same for each compiler.
-        programs_print(
-            compiler,
-            |program| n == 0 || library_of(program).is_some(),
-            ran,
-        );
+        programs_print(machine, RUN, |program| n == 0 || has_library(program));
+    }
+}
+
+#[test]
+fn built_programs_print_the_same() {
+    for machine in Machine::named("compilers") {
+        let count = programs_print(&machine, BUILD, |_| true);
+        assert!(count >= 12, "{count} programs");
+    }
+}
+
+#[test]
+fn programs_of_aarch64_print_the_same() {
+    let is_not = |own: &str, (name, why): &(&str, &str)| own != *name || why.contains("libclang");
+    let is_there = |path: &Path| NOT_ON_AARCH64.iter().all(|row| is_not(&name(path), row));
+    for machine in Machine::named("aarch64") {
+        let count = programs_print(&machine, BUILD, is_there);
+        assert!(count >= 12, "{count} programs");
     }
 }
 
 #[test]
 fn c_programs_print_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    for program in programs() {
-        let name = name(&program);
-        let reference = root().join(format!("tests/c/{name}.c"));
-        for compiler in compilers() {
-            if compiler.contains("clang") && name == "closures" {
-                eprintln!("clang has no functions in functions: {name}");
-            } else if reference.exists() {
-                let built = folder.path().join(&name);
-                compile(&compiler, &reference, &built, &["-lm"]);
-                let ran = under_runner(&built.display().to_string()).output();
-                let printed = Ran::of(&ran.unwrap()).output(&name);
-                let expected = fs::read_to_string(program.with_extension("out")).unwrap();
-                assert_eq!(printed, expected, "{name} by {compiler}");
-            }
+    // A linker may warn of closures.c: its stack is executable.
+    let script =
+        "$CC -std=gnu11 -O1 -Wall -Wno-psabi $T/c/$P.c -lm -o $P 2> said || cat said; $RUN ./$P";
+    for (program, machine) in programs().iter().flat_map(|program| {
+        let machines = Machine::named("compilers").into_iter();
+        machines.map(move |machine| (program, machine))
+    }) {
+        let name = name(program);
+        if machine.compiler.contains("clang") && name == "closures" {
+            eprintln!("clang has no functions in functions: {name}");
+        } else if root().join(format!("tests/c/{name}.c")).exists() {
+            let printed = ran(&machine, program, script, folder.path()).unwrap();
+            let expected = fs::read_to_string(program.with_extension("out")).unwrap();
+            assert_eq!(printed.output(&name), expected, "{name} by {machine:?}");
         }
     }
 }
@@ -80,11 +116,11 @@ fn c_programs_print_the_same() {
 /// In C's convention too, where the language's own is not the only one that does it without a stack, and with variables in memory.
 #[test]
 fn c_functions_print_the_same() {
-    let is_own = |program: &PathBuf| library_of(program).is_none() && name(program) != "tail";
+    let is_own = |program: &PathBuf| !has_library(program) && name(program) != "tail";
     for program in programs().into_iter().filter(is_own) {
         let text = fs::read_to_string(&program).unwrap();
-        let Some(ran) = toy_text(&["run", "-g"], &text.replace("\nfn ", "\nextern \"C\" fn "))
-        else {
+        let text = text.replace("\nfn ", "\nextern \"C\" fn ");
+        let Some(ran) = ran_with(&text, "toy run -g p.toy") else {
             break;
         };
         compare(&program, &ran.output(&name(&program)));
@@ -94,63 +130,59 @@ fn c_functions_print_the_same() {
 /// The negative control: a program, or its header, that says something else than the library is prints something else.
 #[test]
 fn what_is_declared_otherwise_goes_wrong() {
-    let text = fs::read_to_string(root().join("tests/interop/changes.txt")).unwrap();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    assert!(lines.len() >= 17);
+    let rows = rows("interop/changes.txt");
+    assert!(rows.len() >= 17);
+    let Some(machine) = Machine::named("compilers").into_iter().next() else {
+        return;
+    };
     for program in programs() {
-        let Some(compiler) = compilers().into_iter().next() else {
-            return;
-        };
         let folder = tempfile::tempdir().unwrap();
-        prepare(&program, &compiler, folder.path());
         let expected = fs::read_to_string(program.with_extension("out")).unwrap();
-        let name = name(&program);
-        for line in lines
-            .iter()
-            .filter(|line| line.starts_with(&format!("{name}.")))
-        {
-            let (file, change) = line.split_once(": ").unwrap();
+        let prefix = format!("{}.", name(&program));
+        let own: Vec<_> = rows.iter().filter(|row| row.starts_with(&prefix)).collect();
+        if own.is_empty() || ran(&machine, &program, PREPARE, folder.path()).is_none() {
+            continue;
+        }
+        for row in own {
+            let (file, change) = row.split_once(": ").unwrap();
             let (from, to) = change.split_once(" => ").unwrap();
             let changed = folder.path().join(file);
             let text = fs::read_to_string(&changed).unwrap();
             assert!(text.contains(from), "{from}");
             fs::write(&changed, text.replace(from, to)).unwrap();
-            let copy = folder.path().join(program.file_name().unwrap());
-            let Some(ran) = ran(&copy) else { break };
-            let printed = ran.output(&format!("{from} -> {to}"));
-            assert_ne!(printed, expected, "{from} -> {to}");
+            let Some(ran) = ran(&machine, &program, RUN, folder.path()) else {
+                break;
+            };
+            assert_ne!(ran.output(row), expected, "{row}");
             fs::write(&changed, text).unwrap();
         }
     }
 }
 
 #[test]
-fn the_result_of_main_is_the_exit_code() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("code.toy").display().to_string();
-    let text = "fn main(argc: i32, argv: **u8) -> i32 { return argc * 10; }";
-    fs::write(&program, text).unwrap();
-    for (args, code) in [(&[][..], 10), (&["a", "-b", "--help"], 40)] {
-        let mut command = under_runner(env!("CARGO_BIN_EXE_toy"));
-        let ran = command.args(["run", &program]).args(args).status().unwrap();
-        assert_eq!(ran.code(), Some(code));
-    }
-}
-
-/// The programs in README.md are programs.
-#[test]
-fn the_examples_of_the_readme_run() {
-    let text = fs::read_to_string(root().join("README.md")).unwrap();
-    for (before, printed) in [
-        (
-            "## The language\n\n```rust\n",
-            "1 -2.71828\n2 -2.71828\n3 -2.71828\n",
-        ),
-        ("## C headers\n\n```\n", "2i, hour 23, EOF -1\n"),
-    ] {
-        let (_, example) = text.split_once(before).unwrap();
-        if let Some(ran) = toy_text(&["run"], example.split("```").next().unwrap()) {
-            assert_eq!(ran.output(before), printed);
+fn scripts_print_what_is_expected() {
+    let text = fs::read_to_string(root().join("tests/scripts.txt")).unwrap();
+    let scripts: Vec<&str> = text.split("\n== ").skip(1).collect();
+    assert_eq!(scripts.len(), 10);
+    for script in scripts {
+        let (script, expected) = script.split_once("\n--\n").unwrap();
+        let (title, script) = script.split_once('\n').unwrap();
+        let (machines, script) = script.split_once('\n').unwrap();
+        let mut machines = machines.strip_prefix("on: ").unwrap().split(", with ");
+        let (machines, tool) = (machines.next().unwrap(), machines.next());
+        if !tool.is_none_or(has) {
+            continue;
+        }
+        for machine in machines.split(' ').flat_map(Machine::named) {
+            let folder = tempfile::tempdir().unwrap();
+            if let Some(ran) = machine.ran(script, folder.path()) {
+                let printed = ran.output(title);
+                assert_eq!(
+                    printed.trim_end(),
+                    expected.trim_end(),
+                    "{title}: {machine:?}"
+                );
+            }
         }
     }
 }
