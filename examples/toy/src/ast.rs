@@ -22,16 +22,30 @@ pub(crate) struct Ident {
     pub(crate) span: Span,
 }
 
+/// The first of the names that another one before it is equal to.
+pub(crate) fn twice<'a>(mut names: impl Iterator<Item = &'a Ident>) -> Option<&'a Ident> {
+    let mut seen = HashSet::new();
+    names.find(|ident| !seen.insert(&ident.name))
+}
+
 /// A function: with a body, or imported.
 #[derive(Debug)]
 pub(crate) struct FnDecl {
     pub(crate) name: Ident,
-    pub(crate) params: Vec<(Ident, TypeExpr)>,
-    pub(crate) variadic: bool,
+    /// The names of the parameters.
+    pub(crate) params: Vec<Ident>,
+    pub(crate) signature: Signature,
     pub(crate) linkage: Linkage,
-    pub(crate) result: Option<TypeExpr>,
     pub(crate) body: Vec<Stmt>,
     pub(crate) uses: Uses,
+}
+
+/// `(params, ...) -> result`, of a function or of a type.
+#[derive(Debug)]
+pub(crate) struct Signature {
+    pub(crate) params: Vec<TypeExpr>,
+    pub(crate) variadic: bool,
+    pub(crate) result: Option<TypeExpr>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,11 +97,7 @@ pub(crate) struct TypeExpr {
 pub(crate) enum TypeKind {
     Name(Rc<str>),
     Pointer(Box<TypeExpr>),
-    Fn {
-        params: Vec<TypeExpr>,
-        variadic: bool,
-        result: Option<Box<TypeExpr>>,
-    },
+    Fn(Box<Signature>),
     /// Element and length.
     Array(Box<TypeExpr>, u64),
     Complex(Box<TypeExpr>),
@@ -134,7 +144,7 @@ pub(crate) enum ExprKind {
     Name(Rc<str>),
     Unary(UnaryOp, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
-    Call(Box<Expr>, Vec<Expr>),
+    Call(Box<CallExpr>),
     Index(Box<Expr>, Box<Expr>),
     Field(Box<Expr>, Ident),
     Cast(Box<Expr>, TypeExpr),
@@ -148,6 +158,13 @@ pub(crate) enum ExprKind {
     VaStart,
     /// `va_arg(list, T)`
     VaArg(Box<Expr>, TypeExpr),
+}
+
+#[derive(Debug)]
+pub(crate) struct CallExpr {
+    pub(crate) callee: Expr,
+    pub(crate) args: Vec<Expr>,
+    pub(crate) span: Span,
 }
 
 /// A number as written.

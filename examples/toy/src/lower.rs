@@ -163,14 +163,16 @@ impl<'p> Session<'p> {
     }
 
     fn done(self) -> Program {
-        let mut functions = self.functions.iter().enumerate();
-        let main = functions.find(|(id, _)| self.is_main(*id));
-        let main = main.and_then(|(_, function)| Some(function.declared.as_ref()?.body));
-        let exported = self.functions.iter().enumerate();
-        let exported = exported.filter(|(id, own)| own.linkage == Linkage::C && !self.is_main(*id));
-        let exported = exported
-            .filter_map(|(_, own)| Some((Rc::clone(&own.name), own.declared.as_ref()?.sig.clone())))
-            .collect();
+        let (mut main, mut exported) = (None, Vec::new());
+        for (id, function) in self.functions.iter().enumerate() {
+            match &function.declared {
+                Some(declared) if self.is_main(id) => main = Some(declared.body),
+                Some(declared) if function.linkage == Linkage::C => {
+                    exported.push((Rc::clone(&function.name), declared.sig.clone()));
+                }
+                _ => {}
+            }
+        }
         let imports = self.imported.iter();
         let imports = imports.map(|(symbol, (_, library))| (library.clone(), symbol.clone()));
         let imports: Vec<_> = imports.collect();
@@ -191,30 +193,17 @@ impl<'p> Session<'p> {
 
     /// A function of the program, called `name`, which is not compiled yet.
     fn add_function(&mut self, decl: &'p FnDecl, name: Rc<str>) -> Check<usize> {
-        let (span, linkage) = (decl.name.span, decl.linkage.clone());
-        let (mut params, mut seen) = (Vec::new(), HashSet::new());
-        for (name, ty) in &decl.params {
-            params.push(self.param_ty(ty)?);
-            if !seen.insert(&name.name) {
-                let message = format!("two parameters are called `{}`", name.name);
-                return fail(name.span, message);
-            }
+        let span = decl.name.span;
+        if let Some(Ident { name, span }) = ast::twice(decl.params.iter()) {
+            return fail(*span, format!("two parameters are called `{name}`"));
         }
-        let result = decl.result.as_ref();
-        let result = result.map_or(Ok(Ty::Void), |ty| self.result_ty(ty))?;
-        let variadic = decl.variadic;
-        let ty = FnTy {
-            params,
-            variadic,
-            result,
-        };
-        let ty = Rc::new(ty);
+        let ty = Rc::new(self.fn_ty(&decl.signature, |_| false)?);
         self.functions.push(Function {
             name,
             span,
             decl: Some(decl),
             ty: Rc::clone(&ty),
-            linkage,
+            linkage: decl.linkage.clone(),
             declared: None,
         });
         let id = self.functions.len() - 1;

@@ -6,9 +6,9 @@
 use super::function::Lowerer;
 use super::value::{Typed, Val, ssa_type};
 use super::{CLOSURE, Meaning, Session};
-use crate::ast::{Expr, ExprKind, Linkage};
+use crate::ast::{CallExpr, Expr, ExprKind, Linkage};
 use crate::diag::{At, Check, Span, fail};
-use crate::types::{FnTy, Ty};
+use crate::types::Ty;
 use cabi::{FnSig, Scalar, Type};
 use clif_cabi::{Arg, CallPlan, LowerError, Ret, Returned};
 use cranelift_codegen::ir::{
@@ -84,6 +84,8 @@ struct Prepared {
     target: clif_cabi::Callee,
     sig: FnSig,
     args: Vec<Arg>,
+    result: Ty,
+    span: Span,
 }
 
 /// Whether only the tail call is refused, so that an ordinary call does.
@@ -95,24 +97,19 @@ fn is_tail_call(error: &LowerError) -> bool {
 }
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    pub(super) fn call(&mut self, callee: &'p Expr, args: &'p [Expr], span: Span) -> Check<Typed> {
-        let (ty, prepared) = self.prepare(callee, args, span)?;
-        self.finish(&prepared, ty.result, None, span)
+    pub(super) fn call(&mut self, call: &'p CallExpr) -> Check<Typed> {
+        let prepared = self.prepare(call)?;
+        self.finish(&prepared, None)
     }
 
     /// `return` of what a call returns. Between functions of the language the callee takes the place of this frame, unless something may point into it.
-    pub(super) fn call_and_leave(
-        &mut self,
-        callee: &'p Expr,
-        args: &'p [Expr],
-        span: Span,
-    ) -> Check<()> {
-        let (ty, prepared) = self.prepare(callee, args, span)?;
-        let Prepared { target, sig, args } = &prepared;
-        let is_last = self.handlers.is_empty() && !self.uses.has_pointers;
-        if ty.result == self.ty.result && is_last {
+    pub(super) fn call_and_leave(&mut self, call: &'p CallExpr) -> Check<()> {
+        let call = self.prepare(call)?;
+        let is_same = call.result == self.ty.result;
+        if is_same && self.handlers.is_empty() && !self.uses.has_pointers {
             let (lowering, module) = (&self.s.lowering, &mut self.s.module);
-            match lowering.tail_call(module, &mut self.builder, &self.entry, *target, sig, args) {
+            let (target, sig, args) = (call.target, &call.sig, &call.args);
+            match lowering.tail_call(module, &mut self.builder, &self.entry, target, sig, args) {
                 Ok(()) => {
                     self.has_tail_calls = true;
                     self.unreachable();
@@ -120,12 +117,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
                 }
                 // C's convention, or a copy in this frame: an ordinary call does it.
                 Err(error) if is_tail_call(&error) => {}
-                Err(error) => return fail(span, error),
+                Err(error) => return fail(call.span, error),
             }
         }
-        let to = self.entry.sret().filter(|_| ty.result == self.ty.result);
-        let value = self.finish(&prepared, ty.result, to, span)?;
-        let value = self.coerce(value, self.ty.result, span)?;
+        let to = self.entry.sret().filter(|_| is_same);
+        let value = self.finish(&call, to)?;
+        let value = self.coerce(value, self.ty.result, call.span)?;
         self.leave(&value)
     }
 
@@ -144,13 +141,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// What comes before a call: the callee and the arguments' values.
-    fn prepare(
-        &mut self,
-        callee: &'p Expr,
-        args: &'p [Expr],
-        span: Span,
-    ) -> Check<(Rc<FnTy>, Prepared)> {
-        let (ty, id, pointer) = self.callee(callee)?;
+    fn prepare(&mut self, CallExpr { callee, args, span }: &'p CallExpr) -> Check<Prepared> {
+        let (span, (ty, id, pointer)) = (*span, self.callee(callee)?);
         let Some(ty) = self.s.types.as_fn(ty) else {
             return self.wrong(callee.span, ty, "`{}` cannot be called");
         };
@@ -177,20 +169,19 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if sig.is_variadic() {
             sig = sig.at_call(unnamed).at(span)?;
         }
-        let args = given;
-        Ok((ty, Prepared { target, sig, args }))
+        Ok(Prepared {
+            target,
+            sig,
+            args: given,
+            result: ty.result,
+            span,
+        })
     }
 
     /// The call, and its result in the form that it is needed in, wherever the ABI returns it.
-    fn finish(
-        &mut self,
-        prepared: &Prepared,
-        result: Ty,
-        to: Option<Value>,
-        span: Span,
-    ) -> Check<Typed> {
-        let Prepared { target, sig, args } = prepared;
-        let plan = self.s.lowering.call_plan(sig).at(span)?;
+    fn finish(&mut self, call: &Prepared, to: Option<Value>) -> Check<Typed> {
+        let (result, sig, args) = (call.result, &call.sig, &call.args);
+        let plan = self.s.lowering.call_plan(sig).at(call.span)?;
         let has_parts = !plan.result.parts().is_empty();
         let (ret, in_memory) = if result == Ty::Void {
             (Ret::Ignore, None)
@@ -204,10 +195,10 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let (lowering, module) = (&self.s.lowering, &mut self.s.module);
         let returned = match self.handlers.last() {
-            Some(&handler) => self.try_call(prepared, &plan, ret, handler),
-            None => lowering.call_sig(module, &mut self.builder, *target, sig, args, ret),
+            Some(&handler) => self.try_call(call, &plan, ret, handler),
+            None => lowering.call_sig(module, &mut self.builder, call.target, sig, args, ret),
         };
-        let scalars = match returned.at(span)? {
+        let scalars = match returned.at(call.span)? {
             Returned::Value(value) => [value].into(),
             Returned::Fields(values) => values.iter().copied().collect(),
             _ => [].into(),
@@ -253,19 +244,33 @@ impl<'p> Lowerer<'_, 'p, '_> {
             true => "libc++.1.dylib",
             false => "libstdc++.so.6",
         };
-        for (symbol, args) in [
-            ("__cxa_begin_catch", vec![Arg::value(exception)]),
-            ("__cxa_end_catch", vec![]),
-        ] {
-            let params = args.iter().map(|_| Type::PTR);
-            let sig = FnSig::new(params, Type::VOID);
-            let function =
-                self.s
-                    .import(&symbol.into(), Some(library.into()), sig.clone(), span)?;
-            let target = function.id.into();
-            self.finish(&Prepared { target, sig, args }, Ty::Void, None, span)?;
-        }
+        let begin = [Arg::value(exception)].into();
+        self.call_c("__cxa_begin_catch", Some(library), begin, Ty::Void, span)?;
+        self.call_c("__cxa_end_catch", Some(library), [].into(), Ty::Void, span)?;
         Ok(())
+    }
+
+    /// A call of a function that takes pointers, and returns one or nothing.
+    fn call_c(
+        &mut self,
+        symbol: &str,
+        library: Option<&str>,
+        args: Vec<Arg>,
+        result: Ty,
+        span: Span,
+    ) -> Check<Typed> {
+        let returned = self.s.types.layout(result).cloned().unwrap_or(Type::VOID);
+        let sig = FnSig::new(args.iter().map(|_| Type::PTR), returned);
+        let library = library.map(Rc::from);
+        let function = self.s.import(&symbol.into(), library, sig.clone(), span)?;
+        let call = Prepared {
+            target: function.id.into(),
+            sig,
+            args,
+            result,
+            span,
+        };
+        self.finish(&call, None)
     }
 
     /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes one of the `unnamed`.
@@ -296,14 +301,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
     /// A pointer to a closure, which enters the function `id` with the static chain.
     pub(super) fn bind_closure(&mut self, id: usize, chain: Value, span: Span) -> Check<Typed> {
         let code = self.function_value(id, span)?;
-        let sig = FnSig::new([Type::PTR, Type::PTR], Type::PTR);
-        let make = self.s.import(&CLOSURE.into(), None, sig.clone(), span)?;
-        let prepared = Prepared {
-            target: make.id.into(),
-            sig,
-            args: vec![self.arg(&code), Arg::value(chain)],
-        };
-        let made = self.finish(&prepared, Ty::VOID_POINTER, None, span)?;
+        let args = vec![self.arg(&code), Arg::value(chain)];
+        let made = self.call_c(CLOSURE, None, args, Ty::VOID_POINTER, span)?;
         Ok(Typed {
             ty: code.ty,
             ..made

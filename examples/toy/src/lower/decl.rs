@@ -1,11 +1,10 @@
 //! Declarations: types as written, made types of the program; and records, laid out in the order of the program.
 
 use super::{Meaning, Session};
-use crate::ast::{RecordDecl, TypeExpr, TypeKind};
+use crate::ast::{Ident, RecordDecl, Signature, TypeExpr, TypeKind, twice};
 use crate::diag::{At, Check, Span, fail};
 use crate::types::{FnTy, Ty};
 use cabi::{Member, RecordBuilder, Type};
-use std::collections::HashSet;
 use std::rc::Rc;
 
 impl<'p> Session<'p> {
@@ -40,27 +39,10 @@ impl<'p> Session<'p> {
                 let to = self.ty(to)?;
                 Ok(self.types.pointer(to))
             }
-            TypeKind::Fn {
-                params,
-                variadic,
-                result,
-            } => {
-                let params = params.iter().map(|param| {
-                    let ty = self.ty(param)?;
-                    match self.types.decayed(ty) {
-                        // Nothing is passed here: a record may be incomplete yet.
-                        record @ Ty::Record(_) => Ok(record),
-                        ty => self.object(ty, param.span),
-                    }
-                });
-                let params = params.collect::<Check<_>>()?;
-                let result = result.as_ref().map_or(Ok(Ty::Void), |ty| self.ty(ty))?;
-                let variadic = *variadic;
-                Ok(self.types.function(FnTy {
-                    params,
-                    variadic,
-                    result,
-                }))
+            TypeKind::Fn(signature) => {
+                // Nothing is passed here: a record may be incomplete yet.
+                let function = self.fn_ty(signature, |ty| matches!(ty, Ty::Record(_)))?;
+                Ok(self.types.function(function))
             }
             TypeKind::Array(element, len) => {
                 let element = self.object_ty(element)?;
@@ -91,19 +73,27 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// The type of a parameter: arrays are pointers, as in C.
-    pub(super) fn param_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
-        let ty = self.ty(expr)?;
-        self.object(self.types.decayed(ty), expr.span)
-    }
-
-    pub(super) fn result_ty(&mut self, expr: &'p TypeExpr) -> Check<Ty> {
-        let ty = self.ty(expr)?;
-        match ty {
-            Ty::Void => Ok(ty),
-            Ty::Array(..) => fail(expr.span, "a function cannot return an array"),
-            _ => self.object(ty, expr.span),
-        }
+    /// The type of functions: parameters that are arrays are pointers, as in C. What is passed is complete, or `is_allowed`.
+    pub(super) fn fn_ty(
+        &mut self,
+        signature: &'p Signature,
+        is_allowed: impl Fn(Ty) -> bool,
+    ) -> Check<FnTy> {
+        let mut passed = |expr: &'p TypeExpr, is_result| match self.ty(expr)? {
+            Ty::Void if is_result => Ok(Ty::Void),
+            Ty::Array(..) if is_result => fail(expr.span, "a function cannot return an array"),
+            ty if is_allowed(ty) => Ok(ty),
+            ty => self.object(self.types.decayed(ty), expr.span),
+        };
+        let params = signature.params.iter().map(|param| passed(param, false));
+        Ok(FnTy {
+            params: params.collect::<Check<_>>()?,
+            variadic: signature.variadic,
+            result: match &signature.result {
+                Some(result) => passed(result, true)?,
+                None => Ty::Void,
+            },
+        })
     }
 
     /// Gives a record its members and layout. Those it contains come before it in the program, so that none contains itself.
@@ -116,14 +106,14 @@ impl<'p> Session<'p> {
             false => RecordBuilder::structure(&decl.name.name),
             true => RecordBuilder::union(&decl.name.name),
         };
-        let (mut members, mut seen) = (Vec::new(), HashSet::new());
+        if let Some(Ident { name, span }) = twice(declared.iter().map(|(name, _)| name)) {
+            return fail(*span, format!("two members are called `{name}`"));
+        }
+        let mut members = Vec::new();
         for (name, ty) in declared {
             let ty = self.object_ty(ty)?;
             let layout = self.types.layout(ty).cloned().unwrap_or(Type::VOID);
             builder = builder.member(Member::named(&name.name, layout));
-            if !seen.insert(&name.name) {
-                return fail(name.span, format!("two members are called `{}`", name.name));
-            }
             members.push((Some(Rc::clone(&name.name)), ty));
         }
         let layout = builder.build(self.types.model()).at(decl.name.span)?;

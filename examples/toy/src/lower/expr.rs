@@ -37,7 +37,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             }
             ExprKind::Unary(op, operand) => self.unary(*op, operand, expected, span),
             ExprKind::Binary(op, left, right) => self.binary(*op, (left, right), expected, span),
-            ExprKind::Call(callee, args) => self.call(callee, args, span),
+            ExprKind::Call(call) => self.call(call),
             ExprKind::Cast(value, ty) => {
                 let ty = self.s.object_ty(ty)?;
                 let value = self.expr(value, Some(ty))?;

@@ -117,12 +117,13 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
             let chain = Address::from(chain.at(self.span())?);
             for (n, (name, ty)) in (0..).zip(captures) {
                 let address = self.load_ssa(types::I64, chain.plus(8 * n));
-                self.open(name, Place::memory(*ty, address));
+                self.open(name, Place::memory(*ty, address), Sources::variable)?;
             }
         }
-        for (at, ((name, _), ty)) in decl.params.iter().zip(params).enumerate() {
-            let value = self.param(at, &name.name, ty)?;
-            self.bind(name, value, Sources::parameter)?;
+        for (at, (Ident { name, .. }, ty)) in decl.params.iter().zip(params).enumerate() {
+            let value = self.param(at, name, ty)?;
+            let place = self.param_place(name, &value)?;
+            self.open(name, place, Sources::parameter)?;
         }
         let returns_nothing = self.ty.result == Ty::Void;
         self.block(&decl.body)?;
@@ -160,48 +161,36 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok(Typed::memory(ty, address.at(span)?))
     }
 
-    /// A new variable of the value, which debuggers are told of if it is in a stack slot: with `-g` all are.
-    pub(super) fn bind(&mut self, name: &Ident, value: Typed, tell: Tell) -> Check<Place> {
-        let ty = value.ty;
+    /// Where a parameter is as a variable.
+    fn param_place(&mut self, name: &str, value: &Typed) -> Check<Place> {
         // Debuggers find a copy. What the language's own functions get in memory stays there, so that calls can take the place of their frames.
         let convention = self.s.types.target.convention();
         let is_own = Some(self.entry.plan().abi.convention) != convention;
         let stays = is_own || self.s.lines.is_none();
-        let target = match (&value.val, self.fields(ty)) {
-            (Val::Memory(address), _) if stays || self.slot(*address).is_some() => {
-                Target::Memory((*address).into())
+        match value.val {
+            Val::Memory(address) if stays || self.slot(address).is_some() => {
+                Ok(Place::memory(value.ty, address))
             }
-            (_, Some(fields)) if !self.is_pointed_to(&name.name, ty) => {
-                let declare = |ssa| self.builder.declare_var(ssa);
-                Target::Variables(fields.iter().map(|field| field.ty).map(declare).collect())
+            _ => {
+                let place = self.new_place(value.ty, self.is_pointed_to(name, value.ty))?;
+                self.write(&place, value);
+                Ok(place)
             }
-            _ => Target::Memory(self.temporary(ty)?.into()),
-        };
-        let has_name = true;
-        let place = Place {
-            ty,
-            target,
-            has_name,
-        };
-        match (&value.val, &place.target) {
-            (Val::Memory(from), Target::Memory(to)) if *from == to.base => {}
-            _ => self.write(&place, &value),
         }
+    }
+
+    /// A variable of this block, which debuggers are told of if it is in a stack slot: with `-g` all are.
+    pub(super) fn open(&mut self, name: &Rc<str>, place: Place, tell: Tell) -> Check<()> {
         let function = self.s.declare(self.id)?.body;
         if let Target::Memory(address) = place.target
             && let Some(slot) = self.slot(address.base)
-            && let (Some(lines), Some(layout)) = (&mut self.s.lines, self.s.types.layout(ty))
+            && let (Some(lines), Some(layout)) = (&mut self.s.lines, self.s.types.layout(place.ty))
         {
-            tell(&mut lines.sources, function, &name.name, layout, slot);
+            tell(&mut lines.sources, function, name, layout, slot);
         }
-        self.open(&name.name, place.clone());
-        Ok(place)
-    }
-
-    /// Makes a place known in this block.
-    fn open(&mut self, name: &Rc<str>, place: Place) {
         let scope = self.scopes.last_mut();
         scope.map(|scope| scope.insert(Rc::clone(name), place));
+        Ok(())
     }
 
     /// Whether a variable has to be in memory, where debuggers find it.

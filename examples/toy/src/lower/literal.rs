@@ -3,14 +3,13 @@
 
 use super::Session;
 use super::function::Lowerer;
-use super::value::{Address, Typed, Val, ssa_type};
-use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp};
+use super::value::{Address, Typed, ssa_type};
+use crate::ast::{Expr, ExprKind, Ident, Number, UnaryOp, twice};
 use crate::diag::{At, Check, Span, fail};
 use crate::float;
 use crate::types::Ty;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
-use std::collections::HashSet;
 
 /// Whether an integer of this width and sign can be `value`, or minus that.
 fn holds((bits, signed): (u8, bool), value: u128, negative: bool) -> bool {
@@ -128,7 +127,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Typed::memory(ty, address))
     }
 
-    fn bits(&mut self, bits: u128, ssa: Type) -> Value {
+    pub(super) fn bits(&mut self, bits: u128, ssa: Type) -> Value {
         let unused = 64_u32.saturating_sub(ssa.bits());
         let [low, high] = [bits, bits >> 64].map(|bits| {
             let word = u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
@@ -169,16 +168,12 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.wrong(re.span, real.ty, "a complex number cannot be made of `{}`");
         };
         let ty = self.s.types.complex(part).at(re.span)?;
-        if self.fields(ty).is_some() {
-            let parts = [real, imaginary].map(|part| self.scalars(&part));
-            let val = Val::Scalars(parts.concat().into());
-            return Ok(Typed { ty, val });
+        let (whole, size) = (self.new_place(ty, false)?, self.s.types.size(real.ty));
+        for (offset, value) in [(0, real), (size, imaginary)] {
+            let part = self.part(whole.clone(), offset, value.ty);
+            self.write(&part, &value);
         }
-        let address = self.temporary(ty)?;
-        self.store(&real, address.into());
-        let size = self.s.types.size(real.ty);
-        self.store(&imaginary, Address::from(address).plus(size));
-        Ok(Typed::memory(ty, address))
+        Ok(self.read(&whole))
     }
 
     /// `Name { member: value, .. }`; members left out are zero.
@@ -196,29 +191,17 @@ impl<'p> Lowerer<'_, 'p, '_> {
             let message = format!("a union holds one member at a time, not {}", members.len());
             return fail(name.span, message);
         }
-        let zero = self.zero_value(ty)?;
-        let (record, mut seen) = (self.place_of(&zero), HashSet::new());
+        if let Some(Ident { name, span }) = twice(members.iter().map(|(name, _)| name)) {
+            return fail(*span, format!("`{name}` is given twice"));
+        }
+        let record = self.new_place(ty, false)?;
+        self.clear(&record);
         for (name, value) in members {
-            if !seen.insert(&name.name) {
-                return fail(name.span, format!("`{}` is given twice", name.name));
-            }
             let member = self.member(record.clone(), name)?;
             let value = self.value(value, member.ty)?;
             self.write(&member, &value);
         }
         Ok(self.read(&record))
-    }
-
-    /// All bytes zero.
-    pub(super) fn zero_value(&mut self, ty: Ty) -> Check<Typed> {
-        let Some(fields) = self.fields(ty) else {
-            let address = self.temporary(ty)?;
-            self.zero(address, self.s.types.size(ty));
-            return Ok(Typed::memory(ty, address));
-        };
-        let zeros = fields.iter().map(|field| self.bits(0, field.ty));
-        let val = Val::Scalars(zeros.collect());
-        Ok(Typed { ty, val })
     }
 
     /// `[a, b]`: of the wanted type, else of as many elements of the first's type.

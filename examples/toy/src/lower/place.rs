@@ -5,6 +5,7 @@ use super::value::{Place, Target, Typed, Val};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
+use clif_cabi::FieldValue;
 use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use cranelift_frontend::Variable;
 
@@ -33,27 +34,47 @@ impl<'p> Lowerer<'_, 'p, '_> {
             _ => {}
         }
         let value = self.expr(expr, None)?;
-        Ok(self.place_of(&value))
+        self.place_of(&value)
     }
 
     /// A place for a value that has none.
-    pub(super) fn place_of(&mut self, value: &Typed) -> Place {
-        let target = match &value.val {
-            Val::Memory(address) => Target::Memory((*address).into()),
-            Val::Scalars(values) => {
-                let variables = values.iter().map(|value| {
-                    let ssa = self.builder.func.dfg.value_type(*value);
-                    let variable = self.builder.declare_var(ssa);
-                    self.builder.def_var(variable, *value);
-                    variable
-                });
-                Target::Variables(variables.collect())
+    fn place_of(&mut self, value: &Typed) -> Check<Place> {
+        let place = match value.val {
+            Val::Memory(address) => Place::memory(value.ty, address),
+            Val::Scalars(_) => {
+                let place = self.new_place(value.ty, false)?;
+                self.write(&place, value);
+                place
             }
         };
-        Place {
-            ty: value.ty,
+        let has_name = false;
+        Ok(Place { has_name, ..place })
+    }
+
+    /// A place in the frame, or variables for what has few scalars and need not be `in_memory`.
+    pub(super) fn new_place(&mut self, ty: Ty, in_memory: bool) -> Check<Place> {
+        let Some(fields) = self.fields(ty).filter(|_| !in_memory) else {
+            return Ok(Place::memory(ty, self.temporary(ty)?));
+        };
+        let declare = |field: &FieldValue| self.builder.declare_var(field.ty);
+        let target = Target::Variables(fields.iter().map(declare).collect());
+        let has_name = true;
+        Ok(Place {
+            ty,
             target,
-            has_name: false,
+            has_name,
+        })
+    }
+
+    /// Makes all bytes of a new place zero.
+    pub(super) fn clear(&mut self, place: &Place) {
+        let ty = place.ty;
+        if let Some(fields) = self.fields(ty) {
+            let zeros = fields.iter().map(|field| self.bits(0, field.ty));
+            let val = Val::Scalars(zeros.collect());
+            self.write(place, &Typed { ty, val });
+        } else if let Target::Memory(address) = place.target {
+            self.zero(address.base, self.s.types.size(ty));
         }
     }
 
@@ -123,7 +144,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 
     /// The part of type `ty` that is `offset` bytes inside an aggregate.
-    fn part(&mut self, whole: Place, offset: u64, ty: Ty) -> Place {
+    pub(super) fn part(&self, whole: Place, offset: u64, ty: Ty) -> Place {
         let target = match whole.target {
             Target::Memory(address) => Target::Memory(address.plus(offset)),
             Target::Variables(variables) => {

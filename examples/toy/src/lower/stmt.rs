@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::function::Lowerer;
-use super::value::{Typed, Val};
+use super::value::Typed;
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, Stmt, StmtKind, TypeExpr};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::types::Ty;
@@ -36,7 +36,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             StmtKind::Let(name, ty, init) => self.let_stmt(name, ty.as_ref(), init.as_ref()),
             StmtKind::Assign(place, op, value) => self.assign(place, *op, value, stmt.span),
             StmtKind::Expr(expr) => match &expr.kind {
-                ExprKind::Call(callee, args) => self.call(callee, args, expr.span).map(|_| ()),
+                ExprKind::Call(call) => self.call(call).map(|_| ()),
                 _ => {
                     let why = Diagnostic::new(expr.span, "this has no effect");
                     Err(why.note("only calls stand alone"))
@@ -68,35 +68,24 @@ impl<'p> Lowerer<'_, 'p, '_> {
     ) -> Check<()> {
         let declared = ty.map(|ty| self.s.object_ty(ty)).transpose()?;
         let value = match (declared, init) {
-            (Some(ty), Some(init)) => self.value(init, ty)?,
-            (Some(ty), None) => {
-                let zero = self.zero_value(ty)?;
-                return self.bind(name, zero, Sources::variable).map(|_| ());
-            }
-            (None, Some(init)) => self.expr(init, None)?,
-            (None, None) => {
-                let message = format!("`{}` needs a type or a value", name.name);
-                return fail(name.span, message);
-            }
+            (Some(ty), Some(init)) => Some(self.value(init, ty)?),
+            (None, Some(init)) => Some(self.expr(init, None)?),
+            (_, None) => None,
         };
-        let ty = value.ty;
+        let variable = &name.name;
+        let Some(ty) = declared.or(value.as_ref().map(|value| value.ty)) else {
+            return fail(name.span, format!("`{variable}` needs a type or a value"));
+        };
         if ty == Ty::Void {
-            let message = format!("there is no value for `{}`", name.name);
-            return fail(name.span, message);
+            return fail(name.span, format!("there is no value for `{variable}`"));
         }
         // What is in memory may be another variable's: the new one is a copy.
-        let is_variable = self.fields(ty).is_some() && !self.is_pointed_to(&name.name, ty);
-        let val = match value.val {
-            Val::Memory(_) if is_variable => Val::Scalars(self.scalars(&value)),
-            Val::Memory(_) => {
-                let to = self.temporary(ty)?;
-                self.store(&value, to.into());
-                Val::Memory(to)
-            }
-            val => val,
-        };
-        let value = Typed { ty, val };
-        self.bind(name, value, Sources::variable).map(|_| ())
+        let place = self.new_place(ty, self.is_pointed_to(variable, ty))?;
+        match value {
+            Some(value) => self.write(&place, &value),
+            None => self.clear(&place),
+        }
+        self.open(variable, place, Sources::variable)
     }
 
     fn assign(
@@ -174,7 +163,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         };
         let last = self.ssa(&last, high.span)?;
         self.open_scope();
-        let counter = self.bind(var, first, Sources::variable)?;
+        let counter = self.new_place(ty, self.is_pointed_to(&var.name, ty))?;
+        self.write(&counter, &first);
+        self.open(&var.name, counter.clone(), Sources::variable)?;
         let now = |own: &mut Self| {
             let now = own.read(&counter);
             own.ssa(&now, var.span)
@@ -250,7 +241,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             };
         };
         match &value.kind {
-            ExprKind::Call(callee, args) => self.call_and_leave(callee, args, value.span),
+            ExprKind::Call(call) => self.call_and_leave(call),
             _ if result == Ty::Void => fail(value.span, "this function returns nothing"),
             _ => {
                 let value = self.value(value, result)?;

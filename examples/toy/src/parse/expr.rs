@@ -2,7 +2,7 @@
 //! chain), `|`, `^`, `&`, shifts, `+ -`, `* / %`, `as`, prefix operators, postfix operators.
 
 use super::Parser;
-use crate::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
+use crate::ast::{BinaryOp, CallExpr, Expr, ExprKind, Ident, UnaryOp};
 use crate::diag::{Check, Diagnostic, Span, fail};
 use crate::lex::{Token, number, unescape};
 use std::rc::Rc;
@@ -68,7 +68,9 @@ impl Parser<'_> {
             let start = value.span;
             let base = Box::new(value);
             let kind = if self.accept("(") {
-                ExprKind::Call(base, self.exprs(")")?)
+                let (callee, args) = (*base, self.exprs(")")?);
+                let span = start.to(self.last_span());
+                ExprKind::Call(Box::new(CallExpr { callee, args, span }))
             } else if self.accept("[") {
                 let index = self.inside(Self::expr)?;
                 self.expect("]")?;

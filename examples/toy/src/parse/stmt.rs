@@ -1,7 +1,7 @@
 //! Functions and statements.
 
 use super::Parser;
-use crate::ast::{BinaryOp, Expr, FnDecl, Ident, Linkage, Stmt, StmtKind, Uses};
+use crate::ast::{BinaryOp, Expr, FnDecl, Ident, Linkage, Signature, Stmt, StmtKind, Uses};
 use crate::diag::{Check, Diagnostic};
 use crate::lex::Token;
 
@@ -15,7 +15,7 @@ impl Parser<'_> {
     /// `fn(params) -> result { .. }`, after the `fn`. What it uses is captured by its address.
     pub(super) fn closure(&mut self) -> Check<FnDecl> {
         let (name, span) = ("closure".into(), self.last_span());
-        let head = self.signature(Ident { name, span }, Linkage::Closure)?;
+        let head = self.declared(Ident { name, span }, Linkage::Closure)?;
         let closure = self.body(head)?;
         if let Some(around) = self.uses.last_mut() {
             around.has_pointers = true;
@@ -45,7 +45,7 @@ impl Parser<'_> {
         }
         self.expect("fn")?;
         let name = self.ident("a name for the function")?;
-        self.signature(name, linkage)
+        self.declared(name, linkage)
     }
 
     /// Whether `extern "convention" fn` follows.
@@ -54,38 +54,47 @@ impl Parser<'_> {
         self.text() == "extern" && next.take(3).eq([Token::Word, Token::Str, Token::Word])
     }
 
-    fn signature(&mut self, name: Ident, linkage: Linkage) -> Check<FnDecl> {
-        self.expect("(")?;
-        let (params, variadic) = self.params(|parser| {
-            let param = parser.ident("a parameter, `...` or `)`")?;
+    fn declared(&mut self, name: Ident, linkage: Linkage) -> Check<FnDecl> {
+        let mut params = Vec::new();
+        let signature = self.signature(|parser| {
+            params.push(parser.ident("a parameter, `...` or `)`")?);
             parser.expect(":")?;
-            Ok((param, parser.ty()?))
+            Ok(())
         })?;
         Ok(FnDecl {
             name,
             params,
-            variadic,
+            signature,
             linkage,
-            result: self.result()?,
             body: Vec::new(),
             uses: Uses::default(),
         })
     }
 
-    /// The rest of a list of parameters, and whether `...` ends it.
-    pub(super) fn params<T>(
+    /// `(params, ...) -> result`; `before` reads what stands before a parameter's type.
+    pub(super) fn signature(
         &mut self,
-        read: impl Fn(&mut Self) -> Check<T>,
-    ) -> Check<(Vec<T>, bool)> {
-        let mut variadic = false;
-        let params = self.list(")", |parser| match variadic {
-            true => Err(parser.unexpected("`)`")),
-            false => {
-                variadic = parser.accept("...");
-                (!variadic).then(|| read(parser)).transpose()
+        mut before: impl FnMut(&mut Self) -> Check<()>,
+    ) -> Check<Signature> {
+        self.expect("(")?;
+        let (mut params, mut variadic) = (Vec::new(), false);
+        self.list(")", |parser| {
+            if variadic {
+                return Err(parser.unexpected("`)`"));
             }
+            variadic = parser.accept("...");
+            if !variadic {
+                before(parser)?;
+                params.push(parser.ty()?);
+            }
+            Ok(())
         })?;
-        Ok((params.into_iter().flatten().collect(), variadic))
+        let result = self.accept("->").then(|| self.ty()).transpose()?;
+        Ok(Signature {
+            params,
+            variadic,
+            result,
+        })
     }
 
     fn block(&mut self) -> Check<Vec<Stmt>> {

@@ -21,14 +21,8 @@ impl Parser<'_> {
             name if token == Token::Name => Ok(TypeKind::Name(name.into())),
             "*" => Ok(TypeKind::Pointer(Box::new(self.ty()?))),
             "fn" => {
-                self.expect("(")?;
-                let (params, variadic) = self.params(Self::ty)?;
-                let result = self.result()?.map(Box::new);
-                Ok(TypeKind::Fn {
-                    params,
-                    variadic,
-                    result,
-                })
+                let signature = self.signature(|_| Ok(()))?;
+                Ok(TypeKind::Fn(Box::new(signature)))
             }
             "[" => {
                 let element = Box::new(self.ty()?);
@@ -58,14 +52,6 @@ impl Parser<'_> {
                 ..
             }) if suffix.is_empty() => u64::try_from(count).map_err(|_| unknown),
             _ => Err(unknown),
-        }
-    }
-
-    /// `-> T`, if it is here.
-    pub(super) fn result(&mut self) -> Check<Option<TypeExpr>> {
-        match self.accept("->") {
-            true => self.ty().map(Some),
-            false => Ok(None),
         }
     }
 }
