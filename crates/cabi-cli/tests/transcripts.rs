@@ -18,7 +18,7 @@
 //! ```
 //!
 //! A command that exits with 0 prints nothing to standard error, unless a line with `!` says so. `$LIB` is the library that a case has built, with its header; `$CC` and `$CLANG` are the
-//! compilers. `CABI_CASE=text` runs the cases whose titles contain the text.
+//! compilers, `$DOCS` is the folder of the documentation. `CABI_CASE=text` runs the cases whose titles contain the text.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(clippy::panic, reason = "a file that cannot be read fails its test")]
 
@@ -43,7 +43,7 @@ macro_rules! transcripts {
     )* };
 }
 
-transcripts! { call command compiled_code diff effects explain fuzz layout lies limits verdicts verify }
+transcripts! { call command compiled_code diff effects explain fuzz layout lies limits pictures processes results verdicts verify }
 
 /// Runs all cases, and fails with what is wrong in any of them.
 fn run_file(text: &str) {

@@ -79,6 +79,7 @@ pub(crate) fn shell(command: &str, folder: &Path) -> Output {
         .env("PATH", path)
         .envs([("CC", &*cc()), ("CLANG", clang())])
         .env("LIB", "-i lib.h -l ./lib.so")
+        .env("DOCS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"))
         .output()
         .expect("a shell")
 }
