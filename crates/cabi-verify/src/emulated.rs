@@ -22,10 +22,10 @@ use program::{Call, text};
 const SECONDS: u32 = 2;
 
 /// A machine whose programs run under an emulator of user mode.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Emulated {
     /// The command that a program's name follows.
-    pub emulator: &'static str,
+    pub emulator: String,
     /// How its assembly is written.
     pub stubs: Stubs,
 }
@@ -52,7 +52,7 @@ struct PlacedQuestion<'a> {
 impl Emulated {
     /// Whether the emulator is here.
     pub fn is_there(&self) -> Result<(), String> {
-        let asked = Command::new(self.emulator).arg("--version").output();
+        let asked = Command::new(&self.emulator).arg("--version").output();
         asked
             .map(drop)
             .map_err(|e| format!("{}: {e}", self.emulator))
@@ -104,7 +104,7 @@ impl Emulated {
         ];
         let link = [linker.1, &["-nostdlib", "-static", "-Wl,--no-relax"]].concat();
         let program = Program::build(&files, &link)?;
-        let emulator = [self.emulator.to_owned()];
+        let emulator = [self.emulator.clone()];
         let mut written = calls_of(&program, &emulator, calls.len(), SECONDS)?.into_iter();
         let outcomes = asked.iter().zip(planned).map(|(one, planned)| {
             if let Err(why) = planned {

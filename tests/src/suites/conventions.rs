@@ -17,7 +17,6 @@ use cabi_verify::threads::{at_once, in_threads};
 
 use self::machines::{Compiler, Machine};
 use self::observer::{Compiled, References};
-use self::shapes::Shape;
 use crate::suite::{Result, Suite, number};
 
 /// Of so many signatures one may have vectors: few machines have registers for them here, but records that are passed by their address may be of any types.
@@ -130,7 +129,7 @@ impl Engine<'_> {
             .collect::<Result<Vec<FnAbi>, _>>()
             .map_err(|e| e.to_string())?;
         let placed: Vec<(&Question, &FnAbi)> = compiled.questions.iter().zip(&abis).collect();
-        self.shapes(&placed, &mut shown);
+        self.shapes(&placed, &mut shown)?;
         let outcomes = self.observe(references, &compiled, &placed)?;
         let refused = (&drawn.refused[..], compiled.not_compiled);
         let agreed = self.places(&placed, &outcomes, refused, &mut shown);
@@ -139,14 +138,16 @@ impl Engine<'_> {
     }
 
     /// What the signatures have, of which too few would compare too little.
-    fn shapes(&self, placed: &[(&Question, &FnAbi)], shown: &mut Shown) {
-        let bit_int = self.compiler.bit_int.then_some(&shapes::BIT_INT);
-        let shapes = self.machine.shapes.iter().copied().flatten();
-        let shapes: Vec<&Shape> = shapes.chain(bit_int).collect();
+    fn shapes(&self, placed: &[(&Question, &FnAbi)], shown: &mut Shown) -> Result<(), String> {
+        let mut shapes = self.machine.shapes.clone();
+        if self.compiler.bit_int {
+            shapes.push(shapes::named("_BitInt")?);
+        }
         let signatures = placed.iter().map(|(question, abi)| (&question.sig, *abi));
         let (counted, outcome) = shapes::report(&shapes, &signatures.collect::<Vec<_>>());
         shown.notes.push(counted);
         shown.outcomes.push(("shapes", outcome));
+        Ok(())
     }
 
     /// What differs, and the signatures that agree. A known bug that none of the signatures which meet it shows is a difference too.

@@ -1,21 +1,15 @@
-//! The conventions that are compared, and their compilers.
-
-mod aarch64;
-mod csky;
-mod riscv;
-mod s390x;
-mod xcore;
+//! The conventions that are compared, and their compilers: the blocks of `tests/corpus/conventions.txt`, which says what its keys mean.
 
 use std::sync::OnceLock;
 
-use cabi::convention::{Convention, Features};
-use cabi::{Error, Policy, Target};
-use cabi_verify::emulated::Emulated;
+use cabi::convention::{Convention, Features, FloatLevel};
+use cabi::{LeafKind, Policy, Target, conventions, leaves};
+use cabi_verify::emulated::{Emulated, Stubs};
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
 use cabi_verify::places::{Isa, Question};
 
-use super::shapes::{OF_C, Shape};
-use super::{KnownBug, Signatures};
+use super::shapes::{self, Shape};
+use super::{KnownBug, Signatures, ir};
 
 /// What the machines' code is observed by.
 pub(super) enum Observed {
@@ -35,37 +29,13 @@ pub(super) struct Machine {
     pub(super) signatures: Signatures,
     pub(super) absent: Absent,
     /// What some of them must have.
-    pub(super) shapes: &'static [&'static [Shape]],
+    pub(super) shapes: Vec<&'static Shape>,
     pub(super) compilers: Vec<Compiler>,
     pub(super) observed: Observed,
     /// Mutations, by a part of their names, that are no mistakes, and why.
-    pub(super) equivalent: &'static [(&'static str, &'static str)],
+    pub(super) equivalent: Vec<(&'static str, &'static str)>,
     /// Signatures at the boundaries of registers that are about its rules, once they are known.
     pub(super) directed: OnceLock<Vec<Question>>,
-}
-
-impl Machine {
-    /// A machine whose compilers are asked about signatures of C; its questions are not made yet.
-    fn of_c(
-        name: &'static str,
-        convention: &'static Convention,
-        target: Target,
-        observed: Observed,
-    ) -> Self {
-        Self {
-            name,
-            convention,
-            target,
-            features: Features::default(),
-            signatures: C,
-            absent: scalars(USUAL_ABSENT, 4, 5),
-            shapes: &[OF_C],
-            compilers: Vec::new(),
-            observed,
-            equivalent: &[],
-            directed: OnceLock::new(),
-        }
-    }
 }
 
 /// What makes assembly of C, or of LLVM IR.
@@ -74,7 +44,7 @@ pub(super) struct Compiler {
     /// The program, and what it is told beside what all are.
     command: String,
     /// It makes LLVM IR, of which `llc` makes assembly when it is told machine and attributes.
-    pub(super) llc: Option<[&'static str; 2]>,
+    pub(super) llc: Option<String>,
     /// What its own `va_arg` gets wrong.
     pub(super) bugs: &'static [KnownBug],
     /// Whether it has `_BitInt`, and `cabi` places for it.
@@ -93,31 +63,10 @@ const FLAGS: [&str; 5] = [
 ];
 
 impl Compiler {
-    fn new(name: &'static str, command: String, policy: Policy) -> Self {
-        Self {
-            name,
-            command,
-            llc: None,
-            bugs: &[],
-            bit_int: false,
-            policy,
-        }
-    }
-
     /// `question` as one about this compiler.
     pub(super) fn asked(&self, mut question: Question) -> Question {
         question.sig = question.sig.policy(self.policy);
         question
-    }
-
-    fn gcc(command: &str) -> Self {
-        Self::new("gcc", linker(command), Policy::GCC)
-    }
-
-    /// clang, told `flags`.
-    fn clang(flags: &str) -> Self {
-        let command = format!("clang-19 -fno-crash-diagnostics {flags}");
-        Self::new("clang", command, Policy::CLANG)
     }
 
     /// The program and its own flags.
@@ -130,11 +79,6 @@ impl Compiler {
         let (program, own) = self.words();
         (program, [&own[..], &FLAGS].concat())
     }
-}
-
-/// The command of a gcc, for what it compiles and links.
-fn linker(command: &str) -> String {
-    format!("{command} -fno-section-anchors")
 }
 
 /// The program of a command, and its arguments.
@@ -164,40 +108,180 @@ fn c(signature: &Signature, target: &Target, n: usize) -> Option<Question> {
     )
 }
 
-pub(super) fn all() -> Result<Vec<Machine>, Error> {
-    let mut all = Vec::from(xcore::all());
-    all.extend(aarch64::all()?);
-    all.push(s390x::machine()?);
-    all.extend(csky::all());
-    all.extend(riscv::all()?);
-    Ok(all)
+const RISCV_BUGS: &[KnownBug] = &[KnownBug {
+    what: "va_arg skips no word for a record of unnamed bit-fields alone, for which callers write one",
+    meets: |sig| {
+        let before = sig
+            .params()
+            .split_last()
+            .map_or(&[][..], |(_, before)| before);
+        let mut unnamed = before.iter().skip(sig.n_named());
+        unnamed.any(|param| {
+            let mut leaves = leaves(&param.ty);
+            param.ty.size() > 0 && leaves.all(|leaf| leaf.unnamed || leaf.kind == LeafKind::Empty)
+        })
+    },
+}];
+
+/// The keys that blocks may have, and those that commands have for themselves.
+const KEYS: &str = "convention target floats signatures absent align fill shapes read run link gcc clang llc bit_int bugs equivalent \
+                    mir abi unit units arch triple qemu word registers llvm";
+
+/// A block of the table: its keys, those of others first.
+struct Block {
+    name: &'static str,
+    keys: Vec<(&'static str, &'static str)>,
 }
 
-/// C without these types, vectors and `_BitInt`; the greatest alignment, and the most registers of one kind that are filled.
-const fn scalars(names: &'static [(&'static str, &'static str)], align: u32, fill: u32) -> Absent {
-    Absent {
-        names,
-        vectors: true,
-        bit_int: true,
-        align,
-        fill,
+pub(super) fn all() -> Result<Vec<Machine>, String> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let text = include_str!("../../../corpus/conventions.txt");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    for key in lines.flat_map(|line| line.split("  ").filter(|key| !key.is_empty())) {
+        if let Some(name) = key.strip_prefix("== ") {
+            let keys = Vec::new();
+            blocks.push(Block { name, keys });
+            continue;
+        }
+        let wrong = || format!("conventions.txt: {key}");
+        let (key, value) = key.split_once(": ").ok_or_else(wrong)?;
+        let (block, before) = blocks.split_last_mut().ok_or_else(wrong)?;
+        if key == "like" {
+            let mut before = before.iter();
+            let other = before.find(|other| other.name == value);
+            block.keys.extend_from_slice(&other.ok_or_else(wrong)?.keys);
+        } else if KEYS.split_whitespace().any(|known| known == key) {
+            block.keys.push((key, value));
+        } else {
+            return Err(wrong());
+        }
+    }
+    let machines = blocks.iter().filter(|block| !block.name.starts_with('*'));
+    let machine = |block: &Block| {
+        let machine = block.machine();
+        machine.map_err(|why| format!("conventions.txt, {}: {why}", block.name))
+    };
+    machines.map(machine).collect()
+}
+
+impl Block {
+    fn get(&self, key: &str) -> Option<&'static str> {
+        let mut keys = self.keys.iter().rev();
+        Some(keys.find(|(own, _)| *own == key)?.1)
+    }
+
+    fn required(&self, key: &str) -> Result<&'static str, String> {
+        self.get(key).ok_or_else(|| format!("no {key}"))
+    }
+
+    fn number(&self, key: &str) -> Result<u32, String> {
+        let number = self.required(key)?.parse();
+        number.map_err(|why| format!("{key}: {why}"))
+    }
+
+    /// `text` with the values of the keys that it names.
+    fn expanded(&self, text: &str) -> String {
+        let named = text.split_once('{');
+        let named = named.and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+        named.map_or_else(
+            || text.to_owned(),
+            |(before, (key, after))| {
+                let value = self.expanded(self.get(key).unwrap_or_default());
+                format!("{before}{value}{}", self.expanded(after))
+            },
+        )
+    }
+
+    fn machine(&self) -> Result<Machine, String> {
+        let convention = self.get("convention").unwrap_or(self.name);
+        let mut known = conventions().iter();
+        let convention = known.find(|known| known.name == convention);
+        let target = Target::named(self.required("target")?);
+        let floats = match self.required("floats")? {
+            "soft" => FloatLevel::Soft,
+            "single" => FloatLevel::Single,
+            "double" => FloatLevel::Double,
+            other => return Err(format!("floats: {other}")),
+        };
+        let signatures = match self.required("signatures")? {
+            "C" => C,
+            "values" => ir::VALUES,
+            "fastcc" => ir::FASTCC,
+            other => return Err(format!("signatures: {other}")),
+        };
+        let absent = self.required("absent")?.split(", ");
+        let absent: Option<Vec<_>> = absent.map(|one| one.split_once(" = ")).collect();
+        let shapes = self.required("shapes")?.split(", ").map(shapes::named);
+        let keys = self.keys.iter();
+        let equivalent = keys.filter(|(key, _)| *key == "equivalent");
+        let equivalent: Option<Vec<_>> = equivalent.map(|(_, one)| one.split_once(" | ")).collect();
+        Ok(Machine {
+            name: self.name,
+            convention: convention.ok_or("no such convention")?.convention,
+            target: target.map_err(|why| why.to_string())?,
+            features: Features::from(floats),
+            signatures,
+            absent: Absent {
+                names: absent.ok_or("a type that nothing stands for")?.leak(),
+                vectors: true,
+                bit_int: true,
+                align: self.number("align")?,
+                fill: self.number("fill")?,
+            },
+            shapes: shapes.collect::<Result<_, _>>()?,
+            compilers: ["gcc", "clang"]
+                .iter()
+                .filter_map(|name| self.compiler(name))
+                .collect(),
+            observed: self.observed()?,
+            equivalent: equivalent.ok_or("a mutation without a reason")?,
+            directed: OnceLock::new(),
+        })
+    }
+
+    fn compiler(&self, name: &'static str) -> Option<Compiler> {
+        let own = self.expanded(self.get(name)?);
+        let is_gcc = name == "gcc";
+        let llc = self.get("llc").map(|llc| self.expanded(llc));
+        Some(Compiler {
+            name: llc.as_ref().map_or(name, |_| "rustc's LLVM"),
+            command: match is_gcc {
+                true => format!("{own} -fno-section-anchors"),
+                false => format!("clang-19 -fno-crash-diagnostics {own}"),
+            },
+            llc,
+            bugs: match self.get("bugs") == Some(name) {
+                true => RISCV_BUGS,
+                false => &[],
+            },
+            bit_int: self.get("bit_int") == Some(name),
+            policy: if is_gcc { Policy::GCC } else { Policy::CLANG },
+        })
+    }
+
+    fn observed(&self) -> Result<Observed, String> {
+        match self.get("read") {
+            Some("xcore") => return Ok(Observed::Read(Isa::XCORE)),
+            Some("csky") => return Ok(Observed::Read(Isa::CSKY)),
+            Some(other) => return Err(format!("read: {other}")),
+            None => {}
+        }
+        let run = self.expanded(self.required("run")?);
+        let (emulator, assembly) = words(&run);
+        let stubs = match assembly[..] {
+            ["aarch64"] => Stubs::AArch64,
+            ["s390x"] => Stubs::S390X,
+            ["riscv", word, floats, registers] => {
+                let number = |text: &str| text.parse().map_err(|_| format!("run: {text}"));
+                Stubs::RiscV(number(word)?, number(floats)?, number(registers)?)
+            }
+            _ => return Err(format!("run: {run}")),
+        };
+        let emulator = emulator.to_owned();
+        let link = self.expanded(self.required("link")?);
+        Ok(Observed::Run(
+            Emulated { emulator, stubs },
+            format!("{link} -fno-section-anchors"),
+        ))
     }
 }
-
-/// Types that few machines have, and what stands for them.
-const USUAL_ABSENT: &[(&str, &str)] = &[
-    ("__int128", "long long"),
-    ("unsigned __int128", "long long"),
-    ("__float128", "double"),
-    ("_Float16", "short"),
-    ("_Complex _Float16", "_Complex float"),
-    ("_Complex __float128", "_Complex double"),
-];
-
-/// Types that machines with integers of 16 bytes lack, and what stands for them.
-const ABSENT_64: &[(&str, &str)] = &[
-    ("__float128", "long double"),
-    ("_Float16", "short"),
-    ("_Complex _Float16", "_Complex float"),
-    ("_Complex __float128", "_Complex long double"),
-];

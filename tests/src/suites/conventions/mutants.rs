@@ -106,9 +106,9 @@ impl Engine<'_> {
 
     /// Every rule broken in every way is seen, unless the list says why it makes no difference.
     fn report_mutants(&self, mutants: Vec<Mutant>, shown: &mut Shown) {
-        let equivalent = self.machine.equivalent;
+        let equivalent = &self.machine.equivalent;
         let (mut by_places, mut n_refused) = (Vec::new(), 0);
-        let mut unused = equivalent.to_vec();
+        let mut unused = equivalent.clone();
         for Mutant { what, seen, .. } in mutants {
             let listed = equivalent.iter().find(|(part, _)| what.contains(part));
             match (seen, listed) {

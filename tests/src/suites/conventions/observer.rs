@@ -129,7 +129,7 @@ impl Compiler {
         let [source, ir, assembly] = ["a.c", "a.ll", "a.s"].map(|name| folder.path().join(name));
         std::fs::write(&source, text).map_err(|e| e.to_string())?;
         let (program, flags) = self.told();
-        let (emit, made) = match self.llc {
+        let (emit, made) = match &self.llc {
             Some(_) => (&["-S", "-emit-llvm"][..], &ir),
             None => (&["-S"][..], &assembly),
         };
@@ -141,11 +141,11 @@ impl Compiler {
                 .arg("-o")
                 .args([made, &source]),
         )?;
-        if let Some(told) = self.llc {
+        if let Some(told) = &self.llc {
             let mut command = Command::new(llc()?);
             output_of(
                 command
-                    .args(told)
+                    .args(told.split_whitespace())
                     .args(["-O2", "-stop-after=finalize-isel", "-simplify-mir", "-o"])
                     .args([&assembly, &ir]),
             )?;

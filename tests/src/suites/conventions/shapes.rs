@@ -12,58 +12,44 @@ pub(super) struct Shape {
 }
 
 macro_rules! shapes {
-    ($($constant:ident $name:literal $has:expr;)*) => {
-        $(pub(super) const $constant: Shape = Shape { name: $name, has: $has };)*
+    ($($name:literal $has:expr;)*) => {
+        &[$(Shape { name: $name, has: $has }),*]
     };
 }
 
-shapes! {
-    VARIADIC "variadic" |sig, _| sig.is_variadic();
-    RECORDS "records" |sig, _| any_type(sig, |ty| ty.as_record().is_some());
-    UNIONS "unions" |sig, _| any_type(sig, Type::is_union);
-    BIT_FIELDS "bit-fields" |sig, _| {
+const ALL: &[Shape] = shapes! {
+    "variadic" |sig, _| sig.is_variadic();
+    "records" |sig, _| any_type(sig, |ty| ty.as_record().is_some());
+    "unions" |sig, _| any_type(sig, Type::is_union);
+    "bit-fields" |sig, _| {
         any_record(sig, |record| record.fields().iter().any(|field| field.bit_field().is_some()))
     };
-    PACKED "packed records" |sig, _| any_record(sig, |record| record.attributes().packed);
-    ATOMIC "atomic types" |sig, _| any_type(sig, Type::is_atomic);
-    COMPLEX "complex numbers" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Complex(_)));
-    VECTORS "vectors" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Vector(_)));
-    FLOAT16 "_Float16" |sig, _| any_type(sig, |ty| ty.as_scalar() == Some(Scalar::F16));
-    BIT_INT "_BitInt" |sig, _| {
+    "packed records" |sig, _| any_record(sig, |record| record.attributes().packed);
+    "atomic types" |sig, _| any_type(sig, Type::is_atomic);
+    "complex numbers" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Complex(_)));
+    "vectors" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Vector(_)));
+    "_Float16" |sig, _| any_type(sig, |ty| ty.as_scalar() == Some(Scalar::F16));
+    "_BitInt" |sig, _| {
         any_type(sig, |ty| matches!(ty.as_scalar(), Some(Scalar::BitInt { .. })))
     };
-    VECTORS_IN_REGISTERS "vectors in registers" |sig, abi| {
+    "vectors in registers" |sig, abi| {
         let args = sig.params().iter().zip(&abi.args);
         { args }.any(|(param, arg)| {
             let has_vector = param.ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_)));
             has_vector && matches!(arg.place, Place::Parts(_))
         })
     };
-    POINTED_TO "arguments by their addresses" |_, abi| {
+    "arguments by their addresses" |_, abi| {
         abi.args.iter().any(|arg| matches!(arg.place, Place::Indirect { .. }))
     };
-    RESULT_IN_MEMORY "results in memory" |_, abi| matches!(abi.ret.place, Place::Indirect { .. });
+    "results in memory" |_, abi| matches!(abi.ret.place, Place::Indirect { .. });
+};
+
+/// The shape of this name.
+pub(super) fn named(name: &str) -> Result<&'static Shape, String> {
+    let shape = ALL.iter().find(|shape| shape.name == name);
+    shape.ok_or_else(|| format!("shapes: {name}"))
 }
-
-/// What signatures of C have, the last two not everywhere.
-pub(super) const OF_C: &[Shape] = &[
-    VARIADIC,
-    RECORDS,
-    UNIONS,
-    BIT_FIELDS,
-    PACKED,
-    ATOMIC,
-    COMPLEX,
-    RESULT_IN_MEMORY,
-    POINTED_TO,
-    VECTORS,
-];
-
-/// The same where nothing with a vector in it has a place.
-pub(super) const WITHOUT_VECTORS: &[Shape] = OF_C.split_at(OF_C.len() - 1).0;
-
-/// The same where no argument is passed by its address either.
-pub(super) const BY_VALUE: &[Shape] = OF_C.split_at(OF_C.len() - 2).0;
 
 fn any_type(sig: &FnSig, is: impl Fn(&Type) -> bool) -> bool {
     let params = sig.params().iter().map(|param| &param.ty);
