@@ -36,6 +36,7 @@ fn ty(word: &str) -> Type {
         ("i8", _) => Type::I8,
         ("i32", _) => Type::I32,
         ("i64", _) => Type::I64,
+        ("i128", _) => Type::I128,
         ("f32", _) => Type::F32,
         ("f64", _) => Type::F64,
         ("f80", _) => Type::F80,

@@ -74,7 +74,7 @@ impl EntryPlan {
         let (mut plan, mut solver) = (draft.plan, draft.solver);
         let (sig, abi, machine) = (&plan.sig, &plan.abi, solver.machine);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let (mut args, stub) = EntryArgs::of(machine, sig, abi, draft.sret)?;
+        let (mut args, stub) = EntryArgs::of(machine, sig, abi, draft.sret);
         machine.check_steps(&stub.steps).map_err(refuse)?;
         let area_bytes = args.in_memory(machine, sig, abi, stub.frame);
         let indexes = solver

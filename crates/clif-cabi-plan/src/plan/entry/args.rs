@@ -4,7 +4,6 @@ use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart};
 use smallvec::SmallVec;
 
 use super::IncomingArea;
-use crate::error::PlanError;
 use crate::machine::{Machine, RegClass};
 use crate::parts::{WORD, narrow, slots};
 use crate::places::ClifPlace;
@@ -33,7 +32,7 @@ impl EntryArgs {
         sig: &FnSig,
         abi: &FnAbi,
         sret: Option<PlacedParam>,
-    ) -> Result<(Self, EntryStub), PlanError> {
+    ) -> (Self, EntryStub) {
         let mut args = Self {
             table: TableBuilder::new(false, sret),
             variadic: None,
@@ -41,7 +40,7 @@ impl EntryArgs {
         };
         let saved = args.arguments(machine, sig, abi);
         if sig.is_variadic() {
-            let taken = taken(abi, machine)?;
+            let taken = taken(abi, machine);
             let area_bytes = narrow(abi.area_bytes);
             args.variadic = Some(VariadicEntry::starting_at(machine, taken, area_bytes));
             // What no named argument takes may have an unnamed one.
@@ -57,7 +56,7 @@ impl EntryArgs {
         if let Some((i, part, own)) = stub.chain {
             args.table.move_word(i, part, own);
         }
-        Ok((args, stub))
+        (args, stub)
     }
 
     /// Where each argument is, and the parameters for those in registers; which ones a stub has to store.
