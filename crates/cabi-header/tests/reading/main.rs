@@ -9,7 +9,6 @@
 mod constants;
 mod cxx;
 mod headers;
-mod packs;
 mod parser_fuzz;
 #[path = "../support/mod.rs"]
 mod support;
