@@ -103,14 +103,14 @@ pub(crate) fn add(engine: &mut Engine, name: &str, clif: &str) -> FuncId {
 
 /// Declares and defines the functions of CLIF text, by the names that they have there. What they call and read by name (`%labs`) are these, what the engine has
 /// declared, and else imports.
-pub(crate) fn program(engine: &mut Engine, clif: &str) {
+pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<()> {
     fn plain(name: impl ToString) -> String {
         name.to_string().trim_start_matches('%').to_owned()
     }
     let functions = cranelift_reader::parse_functions(clif).unwrap();
     let declare = |own: &Function| engine.declare_export(&plain(&own.name), &own.signature);
     let ids: Result<Vec<FuncId>> = functions.iter().map(declare).collect();
-    for (id, mut func) in ids.unwrap().into_iter().zip(functions) {
+    for (id, mut func) in ids?.into_iter().zip(functions) {
         let user = |func: &mut Function, space, id| {
             let user = func.declare_imported_user_function(UserExternalName::new(space, id));
             ExternalName::User(user)
@@ -121,7 +121,7 @@ pub(crate) fn program(engine: &mut Engine, clif: &str) {
                 let (name, signature) = (plain(name), &func.dfg.signatures[own.signature]);
                 let known = match engine.get_name(&name) {
                     Some(FuncOrDataId::Func(id)) => id,
-                    _ => engine.declare_import(&name, signature).unwrap(),
+                    _ => engine.declare_import(&name, signature)?,
                 };
                 func.dfg.ext_funcs[callee].name = user(&mut func, 0, known.as_u32());
             }
@@ -138,8 +138,9 @@ pub(crate) fn program(engine: &mut Engine, clif: &str) {
         }
         let mut ctx = engine.make_context();
         ctx.func = func;
-        engine.define(id, &mut ctx).unwrap();
+        engine.define(id, &mut ctx)?;
     }
+    Ok(())
 }
 
 /// The function `name` of an engine that is finalized.

@@ -1,42 +1,16 @@
-//! Everything that can be done wrong with an engine, each with its exact error; nothing panics, and the engine goes on
-//! working afterwards.
+//! What is refused and no line of `uses` says: of a module that is generic, of libraries and memory, of names of stubs; the engine goes on working afterwards.
+
+use clif_cabi_jit::cranelift_codegen::ir;
 
 use crate::common::*;
+use crate::uses::works;
 
-mod code;
-mod declarations;
-mod relocations;
 #[cfg(target_arch = "x86_64")]
 mod stubs;
-mod symbols;
 
 fn message<T>(result: Result<T>) -> String {
     result.err().expect("refused").to_string()
 }
-
-/// An engine is sound after an error: it still compiles and runs.
-fn works(engine: &mut Engine) {
-    let id = engine.declare_local(&signature("() -> i32 system_v"));
-    let id = id.unwrap();
-    define(
-        engine,
-        id,
-        "function %seven() -> i32 system_v {\nblock0:\n v0 = iconst.i32 7\n return v0\n}",
-    )
-    .unwrap();
-    engine.finalize().unwrap();
-    // SAFETY: an `int(void)`.
-    let seven = unsafe { function::<extern "C" fn() -> i32>(engine, id) };
-    assert_eq!(seven(), 7);
-}
-
-const CALLS_0: &str = "function %f() system_v {
-    sig0 = () system_v
-    fn0 = u0:0 sig0
-block0:
-    call fn0()
-    return
-}";
 
 #[test]
 fn memory_runs_out_with_an_error_and_what_fits_still_fits() {
@@ -45,40 +19,102 @@ fn memory_runs_out_with_an_error_and_what_fits_still_fits() {
     let mut engine = Engine::new(&Settings::default().memory(all)).unwrap();
     let sig = signature("() system_v");
     let big = engine.declare_export("big", &sig).unwrap();
-    assert_eq!(
-        message(engine.define_bytes(big, &vec![0xc3; 3 * page], &[])),
+    let exhausted = |wanted: usize, free: usize| {
         format!(
-            "the engine's memory of {all} bytes is exhausted: {} bytes wanted, {all} free",
-            3 * page
+            "the engine's memory of {all} bytes is exhausted: {wanted} bytes wanted, {free} free"
         )
-    );
+    };
+    let too_large = engine.define_bytes(big, &vec![0xc3; 3 * page], &[]);
+    assert_eq!(message(too_large), exhausted(3 * page, all));
     engine
         .define_bytes(big, &vec![0xc3; page + 1], &[])
         .unwrap();
     works(&mut engine);
-    let mut rounds = 0;
-    let text = loop {
-        let id = engine.declare_local(&sig).unwrap();
-        match engine.define_bytes(id, &[0xc3; 100], &[]) {
-            Ok(()) => rounds += 1,
-            Err(error) => break error.to_string(),
-        }
-    };
-    assert_eq!(rounds, 0, "the rest of the second page is sealed");
-    assert_eq!(
-        text,
-        format!("the engine's memory of {all} bytes is exhausted: 100 bytes wanted, 0 free")
-    );
-    for (size, expected) in [
-        (0, "memory of 0 bytes: must be between 1 and 2147483648"),
-        (
-            usize::MAX,
-            "memory of 18446744073709551615 bytes: must be between 1 and 2147483648",
-        ),
-    ] {
+    // The rest of the second page is sealed.
+    let id = engine.declare_local(&sig).unwrap();
+    let more = engine.define_bytes(id, &[0xc3; 100], &[]);
+    assert_eq!(message(more), exhausted(100, 0));
+    for size in [0, usize::MAX] {
         assert_eq!(
             message(Engine::new(&Settings::default().memory(size))),
-            expected
+            format!("memory of {size} bytes: must be between 1 and 2147483648")
         );
     }
+}
+
+/// As a `Module` the engine has Cranelift's errors, and ids of nothing lead nowhere. Through a lowering both C signatures are shown, though the engine's error is none of
+/// Cranelift's.
+#[test]
+fn as_a_module_it_has_the_errors_of_modules() {
+    let mut engine = engine();
+    let sig = signature("() system_v");
+    let abs = engine.declare_import("abs", &sig).unwrap();
+    assert!(matches!(
+        engine.define_function_bytes(abs, 1, &[0xc3], &[]),
+        Err(ModuleError::InvalidImportDefinition(_))
+    ));
+    let data = engine.declare_anonymous_data(false, false).unwrap();
+    let mut content = DataDescription::new();
+    content.define_zeroinit(8);
+    engine.define_data(data, &content).unwrap();
+    assert!(matches!(
+        engine.define_data(data, &content),
+        Err(ModuleError::DuplicateDefinition(_))
+    ));
+
+    let mut ctx = engine.make_context();
+    ctx.func =
+        parse("function %f() system_v {\n fn0 = u0:0() system_v\nblock0:\n call fn0()\n return\n}");
+    engine.declare_data_in_func(DataId::from_u32(99), &mut ctx.func);
+    let wrong = engine.declare_func_in_func(FuncId::from_u32(99), &mut ctx.func);
+    let block = ctx.func.layout.entry_block().unwrap();
+    let call = ctx.func.layout.first_inst(block).unwrap();
+    ctx.func.dfg.insts[call] = ir::InstructionData::Call {
+        opcode: ir::Opcode::Call,
+        args: ir::ValueList::new(),
+        func_ref: wrong,
+    };
+    let g = engine.declare_local(&sig).unwrap();
+    let unknown = "u0:99 was not declared by this engine";
+    assert_eq!(message(engine.define(g, &mut ctx)), unknown);
+
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let first = FnSig::new([Type::F64, Type::I32], Type::F64);
+    let now = FnSig::new([Type::F64], Type::F64);
+    lower.declare_import(&mut engine, "ldexp", &first).unwrap();
+    let mut again = |name: &str| {
+        let refused = lower.declare_import(&mut engine, name, &now);
+        refused.unwrap_err().to_string()
+    };
+    assert_eq!(
+        again("ldexp"),
+        "ldexp is declared as double (double, int), and now as double (double)"
+    );
+    assert!(again("a\0b").starts_with("a\0b, double (double): module: "));
+    works(&mut engine);
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn libraries_are_named_in_what_was_searched() {
+    let mut engine = engine();
+    // SAFETY: libm has no routines of its own to run.
+    let libm = unsafe { Library::open("libm.so.6") }.unwrap();
+    engine.add_library(&libm);
+    assert_eq!(
+        message(engine.symbol("cbrt_of_two")),
+        "cannot find cbrt_of_two; searched: libm.so.6, the process. If a library has it, open and add that first"
+    );
+    assert_eq!(
+        message(libm.symbol("cbrt_of_two")),
+        "cannot find cbrt_of_two; searched: libm.so.6"
+    );
+    assert_eq!(engine.symbol("cbrt").unwrap(), libm.symbol("cbrt").unwrap());
+    // SAFETY: there is nothing to open.
+    let [missing, wrong] = ["libnothing.so.1", "a\0b"].map(|name| unsafe { Library::open(name) });
+    assert_eq!(
+        message(missing),
+        "cannot open library libnothing.so.1: libnothing.so.1: cannot open shared object file: No such file or directory"
+    );
+    assert!(wrong.is_err());
 }

@@ -88,7 +88,7 @@ fn copies(library: &Library, settings: &Settings) -> Result<(), Error> {
         v3 = ceil v1
         return v2, v3
     }";
-    program(&mut engine, text);
+    program(&mut engine, text).unwrap();
     engine.finalize()?;
     #[repr(C)]
     struct Two(i64, f64);

@@ -88,7 +88,7 @@ fn code_of_another_engine() {
             v2 = call fn1(v1)
             return v2
         }";
-    program(&mut caller, clif);
+    program(&mut caller, clif).unwrap();
     caller.finalize().unwrap();
     // SAFETY: an `int(int)`.
     let fifteen = unsafe { named::<Int>(&caller, "fifteen").code().clone() };
@@ -198,7 +198,7 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
                     v2 = call fn0(v1, v0)
                     return v2
                 }";
-            program(&mut engine, text);
+            program(&mut engine, text).unwrap();
             engine.finalize().unwrap();
             // SAFETY: an `int(int)`.
             let through = unsafe { named::<Int>(&engine, "through").code().clone() };

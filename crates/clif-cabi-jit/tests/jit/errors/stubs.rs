@@ -1,8 +1,9 @@
 //! Names of stubs, by the stubs that variadic calls have on x86-64.
 
-use super::{message, works};
+use super::message;
 
 use crate::common::*;
+use crate::uses::works;
 
 /// A library's function that is named like a stub is no stub: it would be called in place of one.
 #[test]

@@ -62,7 +62,7 @@ fn functions(engine: &mut Engine) {
         let text = format!(
             "function %{name}{head} {call}block1(v9: i32):\n return v9\nblock2(v3: i64, v4: i64):\n {handler}\n}}"
         );
-        program(engine, &text);
+        program(engine, &text).unwrap();
     };
     let trap = "trap user1";
     define("passes", "", trap);

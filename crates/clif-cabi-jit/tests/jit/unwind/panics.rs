@@ -25,7 +25,7 @@ fn caught(through: Through) -> String {
     let mut engine = engine();
     engine.bind("callback", panics as *const u8).unwrap();
     let text = "function %calls() system_v {\n fn0 = %callback() system_v\nblock0:\n call fn0()\n return\n}";
-    program(&mut engine, text);
+    program(&mut engine, text).unwrap();
     let calls = engine.declare_export("calls", &signature("() system_v"));
     let mut id = calls.unwrap();
     if through == Through::Stub {
@@ -120,7 +120,7 @@ fn a_panic_enters_a_cleanup() {
             call fn2(v0)
             trap user1
         }";
-    program(&mut engine, text);
+    program(&mut engine, text).unwrap();
     engine.finalize().unwrap();
     // SAFETY: compiled as `void calls(void)` just above.
     let calls = unsafe { named::<extern "C-unwind" fn()>(&engine, "calls") };
