@@ -12,7 +12,7 @@ mod text;
 
 pub use calls::{Way, each_call};
 pub use counts::{Costs, count_in_child, counted_library, is_counted, valgrind};
-pub use preparation::{PREPARED, Step, each_step, n_allocations};
+pub use preparation::{ALLOCATIONS, PREPARED, Step, each_step, n_allocations};
 pub use program::Program;
 
 /// What is measured, with what a table calls it.
@@ -31,6 +31,12 @@ macro_rules! titled {
                 match self { $(Self::$variant => $title),* }
             }
         }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(self, f)
+            }
+        }
     };
 }
 use titled;
@@ -40,6 +46,6 @@ use titled;
 pub type Repeat<'r> = &'r mut dyn FnMut(u32) -> crate::suite::Result<()>;
 
 /// The loop's name.
-fn label(way: impl std::fmt::Debug, signature: &str, n: u32) -> String {
-    format!("{way:?} {signature} {n}")
+fn label(way: impl std::fmt::Display, signature: &str, n: u32) -> String {
+    format!("{way} {signature} {n}")
 }

@@ -48,9 +48,6 @@ fn program() -> Result<Program> {
     Program::new(reference, &measured()?)
 }
 
-/// What [`n_allocations`] counts of.
-pub(crate) const ALLOCATIONS: [&str; 3] = ["AbiAllocations", "PlanAllocations", "SiteAllocations"];
-
 impl Figures {
     /// Measures all, and keeps it.
     pub(crate) fn measure() -> Result<Self> {
@@ -59,12 +56,7 @@ impl Figures {
             times: Costs::default(),
             machine: machine()?,
         };
-        for (name, n) in n_allocations()? {
-            for (what, n) in ALLOCATIONS.into_iter().zip(n) {
-                let n = f64::from(u32::try_from(n)?);
-                figures.counts.least(format_args!("{what}"), name, n);
-            }
-        }
+        figures.counts.extend(n_allocations()?);
         figures.keep()?;
         figures.times = times()?;
         figures.keep()?;
@@ -82,39 +74,45 @@ impl Figures {
         let path = path();
         let text = fs::read_to_string(&path)
             .map_err(|error| format!("{}: {error}: nothing was measured yet", path.display()))?;
-        let mut figures = Self {
-            counts: Costs::default(),
-            times: Costs::default(),
-            machine: Vec::new(),
-        };
-        for line in text.lines() {
-            let (kind, rest) = line.split_once(' ').ok_or("a line without a kind")?;
-            let costs = match kind {
-                "machine" => {
-                    figures.machine.push(rest.to_owned());
-                    continue;
-                }
-                "counts" => &mut figures.counts,
-                _ => &mut figures.times,
-            };
-            let (name, cost) = rest.rsplit_once(' ').ok_or("a line without a number")?;
-            let (way, name) = name.split_once(' ').ok_or("a line without a name")?;
-            costs.least(format_args!("{way}"), name, cost.parse()?);
-        }
-        Ok(figures)
+        let of = |kind| text.lines().filter_map(move |line| line.strip_prefix(kind));
+        Ok(Self {
+            counts: Costs::parse(of("counts "))?,
+            times: Costs::parse(of("times "))?,
+            machine: of("machine ").map(str::to_owned).collect(),
+        })
     }
 
     fn written(&self) -> String {
-        let mut text = String::new();
-        for line in &self.machine {
-            text += &format!("machine {line}\n");
-        }
-        for (kind, costs) in [("counts", &self.counts), ("times", &self.times)] {
-            for (name, cost) in costs.all() {
-                text += &format!("{kind} {name} {cost}\n");
-            }
-        }
-        text
+        let machine = self.machine.iter().map(|line| format!("machine {line}\n"));
+        let counts = self.counts.written().map(|line| format!("counts {line}"));
+        let times = self.times.written().map(|line| format!("times {line}"));
+        machine.chain(counts).chain(times).collect()
+    }
+
+    /// A figure for each of `names`, if it was measured: `counts Lowered - ByHand`, `times Toy / C2`, `counts FnAbi % Compile`, or a cost itself.
+    pub(crate) fn each(
+        &self,
+        formula: &str,
+        names: &[&'static str],
+    ) -> Result<Vec<(&'static str, f64)>> {
+        let words: Vec<&str> = formula.split(' ').collect();
+        let costs = match words.first() {
+            Some(&"counts") => &self.counts,
+            Some(&"times") => &self.times,
+            _ => return Err(format!("{formula}: of counts or of times?").into()),
+        };
+        let figure = |name: &'static str| {
+            let of = |way: &str| costs.of(way, name);
+            let figure = match words[1..] {
+                [own] => of(own)?,
+                [own, "-", other] => of(own)? - of(other)?,
+                [own, "/", other] => of(own)? / of(other)?,
+                [own, "%", other] => 100.0 * of(own)? / of(other)?,
+                _ => return None,
+            };
+            Some((name, figure))
+        };
+        Ok(names.iter().filter_map(|name| figure(name)).collect())
     }
 }
 
@@ -152,13 +150,13 @@ fn times() -> Result<Costs> {
                     let calls =
                         f64::from(each) * f64::from(u32::try_from(rounds).unwrap_or(u32::MAX));
                     let ns = all.as_secs_f64() * 1e9 / calls;
-                    costs.least(format_args!("{way}"), measured.name, ns);
+                    costs.least(way, measured.name, ns);
                     Duration::from_secs_f64((ns * 1e-9 * n as f64).max(1e-9))
                 });
             });
             failed.map_or(Ok(()), Err)
         };
-    each_call(&mut |measured, way, repeat| time(measured, &format!("{way:?}"), u32::MAX, repeat))?;
+    each_call(&mut |measured, way, repeat| time(measured, &way.to_string(), u32::MAX, repeat))?;
     Ok(costs)
 }
 

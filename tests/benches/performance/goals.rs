@@ -1,10 +1,10 @@
 //! The goals, each beside its figure; and why one is missed.
 
 use std::collections::BTreeMap;
-use std::fmt::{Debug, Write as _};
+use std::fmt::Write as _;
 
 use cabi::{FnAbi, FnSig, Place, Target};
-use cabi_tests::measure::{Costs, PREPARED, Step, Way};
+use cabi_tests::measure::{PREPARED, Step};
 use cabi_tests::measured::{Measured, measured};
 
 use crate::figures::{Figures, Result};
@@ -12,6 +12,9 @@ use crate::programs::PROGRAMS;
 
 /// Why goals are missed: `## goal: signature signature`, and a paragraph.
 const REASONS: &str = include_str!("reasons.md");
+
+/// The goals; the file says how a line is read.
+const GOALS: &str = include_str!("goals.txt");
 
 /// A goal. Its figures are quotients, or differences where the unit says so.
 struct Goal {
@@ -24,27 +27,33 @@ struct Goal {
     figures: Vec<(&'static str, f64)>,
 }
 
+/// `at most 1.1` or `at least 6`.
 #[derive(Clone, Copy)]
-enum Limit {
-    AtMost(f64),
-    AtLeast(f64),
+struct Limit {
+    text: &'static str,
+    is_most: bool,
+    limit: f64,
 }
 
-use Limit::{AtLeast, AtMost};
-
 impl Limit {
+    fn parse(text: &'static str) -> Result<Self> {
+        let (words, limit) = text.rsplit_once(' ').ok_or("a limit without a number")?;
+        Ok(Self {
+            text,
+            is_most: words == "at most",
+            limit: limit.parse()?,
+        })
+    }
+
     fn admits(self, figure: f64) -> bool {
-        match self {
-            Self::AtMost(most) => figure <= most,
-            Self::AtLeast(least) => figure >= least,
-        }
+        figure == self.limit || self.is_worse(self.limit, figure)
     }
 
     /// Whether `one` is further from the goal.
     fn is_worse(self, one: f64, other: f64) -> bool {
-        match self {
-            Self::AtMost(_) => one > other,
-            Self::AtLeast(_) => one < other,
+        match self.is_most {
+            true => one > other,
+            false => one < other,
         }
     }
 }
@@ -77,10 +86,7 @@ pub(crate) fn text(figures: &Figures) -> Result<Goals> {
             .map_or("not measured".to_owned(), |(name, figure)| {
                 format!("{} (`{name}`)", short(*figure))
             });
-        let limit_text = match limit {
-            Limit::AtMost(most) => format!("at most {most}"),
-            Limit::AtLeast(least) => format!("at least {least}"),
-        };
+        let limit_text = limit.text;
         writeln!(
             table,
             "| {} | {limit_text} | {worst} | {met} of {n} |",
@@ -116,18 +122,17 @@ pub(crate) fn text(figures: &Figures) -> Result<Goals> {
 
 /// The four numbers that open the page.
 pub(crate) fn numbers(figures: &Figures) -> Result<String> {
-    let (counts, times) = (&figures.counts, &figures.times);
-    let all = Groups::new()?.all;
-    let more = differences(counts, Way::Lowered, Way::ByHand, &all);
+    let all = group(&groups()?, "all");
+    let more = figures.each("counts Lowered - ByHand", &all)?;
     let none = more.iter().filter(|(_, more)| *more <= 0.0).count();
     let lowered = |name: &&'static str| {
-        let cost = |step: Step| counts.of(step, name);
+        let cost = |step: Step| figures.counts.of(step, name);
         Some(100.0 * (cost(Step::FirstPlan)? + cost(Step::Site)?) / cost(Step::Compile)?)
     };
     let share = PREPARED.iter().filter_map(lowered).fold(0.0, f64::max);
-    let call = quotients(times, Way::FfiCall, Way::Invoker, &all);
+    let call = figures.each("times FfiCall / Invoker", &all)?;
     let call = spread(call, "one by libffi's `ffi_call`");
-    let closure = quotients(times, Way::FfiClosure, Way::Closure, &all);
+    let closure = figures.each("times FfiClosure / Closure", &all)?;
     let closure = spread(closure, "libffi's");
     Ok(format!(
         "- A lowered call has **0 instructions** more than CLIF written by hand: in {none} of {} signatures.\n\
@@ -154,34 +159,37 @@ fn short(figure: f64) -> String {
     }
 }
 
-/// The signatures that goals are about.
-#[derive(Default)]
-struct Groups {
-    all: Vec<&'static str>,
-    /// All arguments and the result are passed in registers.
-    in_registers: Vec<&'static str>,
-    /// Something is passed in memory, without variadic calls and `long double`.
-    in_memory: Vec<&'static str>,
-    /// The result is a record.
-    records: Vec<&'static str>,
-}
-
-impl Groups {
-    fn new() -> Result<Self> {
-        let mut groups = Self::default();
-        for own in measured()? {
-            groups.all.push(own.name);
-            if own.sig.result().as_record().is_some() {
-                groups.records.push(own.name);
-            }
-            if is_in_registers(&own.sig)? {
-                groups.in_registers.push(own.name);
-            } else if !own.sig.is_variadic() && !has_x87(&own) {
-                groups.in_memory.push(own.name);
+/// The signatures that goals are about, and the programs, by the names of their groups.
+fn groups() -> Result<BTreeMap<&'static str, Vec<&'static str>>> {
+    let mut groups = BTreeMap::from([
+        ("prepared", PREPARED.to_vec()),
+        ("programs", PROGRAMS.to_vec()),
+    ]);
+    for own in measured()? {
+        let is_record = own.sig.result().as_record().is_some();
+        // All arguments and the result are passed in registers; or something in memory, without variadic calls and `long double`.
+        let in_registers = is_in_registers(&own.sig)?;
+        let in_memory = !in_registers && !own.sig.is_variadic() && !has_x87(&own);
+        for (group, is_in) in [
+            ("all", true),
+            ("records", is_record),
+            ("registers", in_registers),
+            ("memory", in_memory),
+        ] {
+            if is_in {
+                groups.entry(group).or_default().push(own.name);
             }
         }
-        Ok(groups)
     }
+    Ok(groups)
+}
+
+/// `all`, `prepared but mix10`, or one signature.
+fn group(groups: &BTreeMap<&str, Vec<&'static str>>, text: &'static str) -> Vec<&'static str> {
+    let (name, but) = text.split_once(" but ").unwrap_or((text, ""));
+    let mut names = groups.get(name).cloned().unwrap_or_else(|| vec![name]);
+    names.retain(|name| *name != but);
+    names
 }
 
 /// Whether that is the signature's subject: `memory` has it besides.
@@ -189,111 +197,22 @@ fn has_x87(own: &Measured) -> bool {
     ["ld_2", "s_ld", "cplxl"].contains(&own.name)
 }
 
-/// `own` over `other`, of each of these names.
-fn quotients(
-    costs: &Costs,
-    own: impl Debug,
-    other: impl Debug,
-    of: &[&'static str],
-) -> Vec<(&'static str, f64)> {
-    let quotient = |name: &&'static str| {
-        let (own, other) = (costs.of(&own, name)?, costs.of(&other, name)?);
-        Some((*name, own / other))
-    };
-    of.iter().filter_map(quotient).collect()
-}
-
-/// `own` less `other`.
-fn differences(
-    costs: &Costs,
-    own: impl Debug,
-    other: impl Debug,
-    of: &[&'static str],
-) -> Vec<(&'static str, f64)> {
-    let difference = |name: &&'static str| {
-        let (own, other) = (costs.of(&own, name)?, costs.of(&other, name)?);
-        Some((*name, own - other))
-    };
-    of.iter().filter_map(difference).collect()
-}
-
-macro_rules! goals {
-    ($($id:literal $what:literal $limit:expr, $figures:expr;)*) => {
-        vec![$(Goal { id: $id, what: $what, limit: $limit, figures: $figures }),*]
-    };
-}
-
 fn goals(figures: &Figures) -> Result<Vec<Goal>> {
-    let groups = Groups::new()?;
-    let mut goals = of_lowered_calls(figures, &groups);
-    goals.extend(of_run_time(figures, &groups));
-    goals.extend(of_preparation(figures));
-    let (toy, c) = (format_args!("Toy"), format_args!("C2"));
-    goals.extend(goals! {
-        "programs" "a program by toy's JIT: time over gcc -O2's with calls kept"
-            AtMost(1.5), quotients(&figures.times, toy, c, &PROGRAMS);
-    });
-    Ok(goals)
-}
-
-fn of_lowered_calls(figures: &Figures, groups: &Groups) -> Vec<Goal> {
-    use Way::{ByHand, Entry, Function, GccShim, Lowered};
-    let (counts, times) = (&figures.counts, &figures.times);
-    let (registers, memory) = (&groups.in_registers, &groups.in_memory);
-    goals! {
-        "by-hand" "a lowered call: instructions more than by hand in Cranelift"
-            AtMost(0.0), differences(counts, Lowered, ByHand, &groups.all);
-        "gcc-registers" "a lowered shim, all in registers: instructions more than gcc -O2's"
-            AtMost(9.0), differences(counts, Lowered, GccShim, registers);
-        "gcc-time" "the same, time over gcc's"
-            AtMost(1.1), quotients(times, Lowered, GccShim, registers);
-        "gcc-memory" "with arguments or a result in memory: instructions over gcc's"
-            AtMost(1.4), quotients(counts, Lowered, GccShim, memory);
-        "gcc-memory-time" "the same, time over gcc's"
-            AtMost(1.1), quotients(times, Lowered, GccShim, memory);
-        "entry" "a lowered function that C calls: instructions more than gcc's"
-            AtMost(9.0), differences(counts, Entry, Function, &groups.all);
-    }
-}
-
-fn of_run_time(figures: &Figures, groups: &Groups) -> Vec<Goal> {
-    use Way::{Closure, FfiCall, FfiClosure, Function, Invoker};
-    let (counts, times) = (&figures.counts, &figures.times);
-    goals! {
-        "invoker" "an invoker: time of `ffi_call` over its"
-            AtLeast(6.0), quotients(times, FfiCall, Invoker, &groups.all);
-        "invoker-records" "an invoker, a record as result: instructions of `ffi_call` over its"
-            AtLeast(8.0), quotients(counts, FfiCall, Invoker, &groups.records);
-        "closure" "a closure: time of libffi's over its"
-            AtLeast(4.0), quotients(times, FfiClosure, Closure, &groups.all);
-        "closure-function" "a closure: time over a C function's"
-            AtMost(2.0), quotients(times, Closure, Function, &groups.all);
-    }
-}
-
-fn of_preparation(figures: &Figures) -> Vec<Goal> {
-    use Step::{Compile, FnAbi, Site, SiteByHand};
-    let counts = &figures.counts;
-    let steps = |own, other| quotients(counts, own, other, &PREPARED);
-    let share = |(name, share)| (name, 100.0 * share);
-    let shares = steps(FnAbi, Compile).into_iter().map(share);
-    let number = |what: &str| {
-        let n = |name: &'static str| Some((name, counts.of(format_args!("{what}"), name)?));
-        PREPARED.into_iter().filter_map(n).collect()
+    let groups = groups()?;
+    let goals = GOALS.lines().filter(|line| !line.starts_with('#'));
+    let goal = |line: &'static str| {
+        let cells: Vec<&'static str> = line.split(" | ").collect();
+        let [id, what, limit, formula, names] = cells[..] else {
+            return Err(format!("goals.txt: {line}").into());
+        };
+        Ok(Goal {
+            id,
+            what,
+            limit: Limit::parse(limit)?,
+            figures: figures.each(formula, &group(&groups, names))?,
+        })
     };
-    goals! {
-        "abi-share" "`FnAbi::new`: per cent of compiling the call"
-            AtMost(1.0), shares.clone().filter(|(name, _)| *name != "mix10").collect();
-        "abi-share-10" "the same, of ten arguments"
-            AtMost(2.0), shares.filter(|(name, _)| *name == "mix10").collect();
-        "abi-allocations" "`FnAbi::new`: allocations" AtMost(0.0), number("AbiAllocations");
-        "plan-allocations" "the first plan of a call: allocations"
-            AtMost(3.0), number("PlanAllocations");
-        "site-allocations" "emission of a call, its plan at hand: allocations"
-            AtMost(0.0), number("SiteAllocations");
-        "site" "emission of a call: instructions over those of CLIF by hand"
-            AtMost(1.3), steps(Site, SiteByHand);
-    }
+    goals.map(goal).collect()
 }
 
 /// Whether all arguments and the result are.

@@ -1,15 +1,14 @@
 //! `docs/performance.md`: the text of `page.md` with tables, and charts.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use cabi_tests::conformance::page::filled;
-use cabi_tests::measure::{Costs, PREPARED, Step, Way};
+use cabi_tests::measure::{ALLOCATIONS, Costs, PREPARED, Step, Way};
 use cabi_tests::measured::measured;
 
 use crate::chart::Chart;
-use crate::figures::{ALLOCATIONS, Figures, Result};
+use crate::figures::{Figures, Result};
 use crate::goals;
 use crate::programs::{self, PROGRAMS};
 
@@ -53,107 +52,93 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
     Ok(())
 }
 
+/// A table with a row for each name that has a cell.
+fn table(titles: &[&str], names: &[&str], cells: impl Fn(&str) -> Vec<Option<String>>) -> String {
+    let columns = "|--:".repeat(titles.len());
+    let mut table = format!("| | {} |\n|---{columns}|\n", titles.join(" | "));
+    for name in names {
+        let cells = cells(name);
+        if cells.iter().any(Option::is_some) {
+            let cells = cells.into_iter();
+            let cells: Vec<String> = cells.map(|own| own.unwrap_or("–".to_owned())).collect();
+            table += &format!("| `{name}` | {} |\n", cells.join(" | "));
+        }
+    }
+    table
+}
+
 /// Instructions and nanoseconds of each signature.
 fn calls(figures: &Figures, ways: &[Way]) -> Result<String> {
     let titles: Vec<_> = ways.iter().map(|way| way.title()).collect();
-    let mut table = format!(
-        "| | {} |\n|---{}|\n",
-        titles.join(" | "),
-        "|--:".repeat(ways.len())
-    );
-    for own in measured()? {
-        let cells: Vec<String> = ways
-            .iter()
-            .map(|way| {
-                let both = figures
-                    .counts
-                    .of(way, own.name)
-                    .zip(figures.times.of(way, own.name));
-                both.map_or("–".to_owned(), |(n, ns)| format!("{n:.0} / {ns:.1}"))
-            })
-            .collect();
-        if cells.iter().any(|cell| cell != "–") {
-            writeln!(table, "| `{}` | {} |", own.name, cells.join(" | "))?;
-        }
-    }
-    Ok(table)
+    let names: Vec<_> = measured()?.iter().map(|own| own.name).collect();
+    Ok(table(&titles, &names, |name| {
+        let cell = |way| {
+            let (n, ns) = (figures.counts.of(way, name)?, figures.times.of(way, name)?);
+            Some(format!("{n:.0} / {ns:.1}"))
+        };
+        ways.iter().map(cell).collect()
+    }))
 }
 
 fn preparation(figures: &Figures) -> String {
-    let steps: Vec<_> = Step::ALL.iter().map(|step| step.title()).collect();
-    let mut table = format!(
-        "| | {} | allocations: FnAbi, first plan, site |\n|---{}|--:|\n",
-        steps.join(" | "),
-        "|--:".repeat(steps.len())
-    );
-    let whole = |n: Option<f64>| n.map_or("–".to_owned(), |n| format!("{n:.0}"));
-    for name in PREPARED {
-        let cells = Step::ALL
-            .iter()
-            .map(|step| whole(figures.counts.of(step, name)));
-        let cells: Vec<String> = cells.collect();
-        let allocations =
-            ALLOCATIONS.map(|what| whole(figures.counts.of(format_args!("{what}"), name)));
-        let (cells, allocations) = (cells.join(" | "), allocations.join(", "));
-        table += &format!("| `{name}` | {cells} | {allocations} |\n");
-    }
-    table
+    let mut titles: Vec<_> = Step::ALL.iter().map(|step| step.title()).collect();
+    titles.push("allocations: FnAbi, first plan, site");
+    let whole = |n: f64| format!("{n:.0}");
+    table(&titles, &PREPARED, |name| {
+        let steps = Step::ALL.iter();
+        let steps = steps.map(|step| figures.counts.of(step, name).map(whole));
+        let counts = ALLOCATIONS.map(|what| figures.counts.of(what, name));
+        let counts = counts.map(|n| n.map_or("–".to_owned(), whole));
+        steps.chain([Some(counts.join(", "))]).collect()
+    })
 }
 
 fn of_programs(figures: &Figures) -> String {
-    let titles = programs::WAYS.map(|(_, title)| title).join(" | ");
-    let ratios = "time over gcc -O2's: toy | in C's convention";
-    let mut table = format!("| | {titles} | {ratios} |\n|---|--:|--:|--:|--:|--:|--:|\n");
-    for name in PROGRAMS {
-        let cost = |costs: &Costs, way: &str| costs.of(format_args!("{way}"), name);
-        let text = |(way, _)| {
-            let both = cost(&figures.counts, way).zip(cost(&figures.times, way));
-            both.map_or("–".to_owned(), |(n, ms)| {
-                format!("{:.1} / {ms:.0}", n / 1e3)
-            })
-        };
-        let ratio = |way| {
-            let both = cost(&figures.times, way).zip(cost(&figures.times, "C2"));
-            both.map_or("–".to_owned(), |(own, fast)| format!("{:.2}", own / fast))
-        };
-        let (cells, ratios) = (programs::WAYS.map(text), ["Toy", "ToyInC"].map(ratio));
-        let (cells, ratios) = (cells.join(" | "), ratios.join(" | "));
-        table += &format!("| `{name}` | {cells} | {ratios} |\n");
-    }
-    table
+    let mut titles = programs::WAYS.map(|(_, title)| title).to_vec();
+    titles.extend(["time over gcc -O2's: toy", "in C's convention"]);
+    table(&titles, &PROGRAMS, |name| {
+        let (counts, times) = (&figures.counts, &figures.times);
+        let both = programs::WAYS.map(|(way, _)| {
+            let (n, ms) = (counts.of(way, name)?, times.of(way, name)?);
+            Some(format!("{:.1} / {ms:.0}", n / 1e3))
+        });
+        let ratios = ["Toy", "ToyInC"].map(|way| {
+            let ratio = times.of(way, name)? / times.of("C2", name)?;
+            Some(format!("{ratio:.2}"))
+        });
+        both.into_iter().chain(ratios).collect()
+    })
 }
 
-fn charts(figures: &Figures) -> Vec<(&'static str, String)> {
-    let named = |way: &Way| (format!("{way:?}"), way.title());
-    let calls: Vec<_> = Way::CALLS.iter().map(named).collect();
-    let closures: Vec<_> = Way::ENTERED.iter().map(named).collect();
-    let steps = Step::ALL
-        .iter()
-        .map(|step| (format!("{step:?}"), step.title()));
-    let steps: Vec<_> = steps.collect();
-    let ways = programs::WAYS.map(|(way, title)| (way.to_owned(), title));
+fn charts(figures: &Figures) -> [(&'static str, String); 4] {
+    let ways = |ways: &[Way]| -> Vec<_> {
+        let named = ways.iter().map(|way| (way.to_string(), way.title()));
+        named.collect()
+    };
+    let steps = Step::ALL.iter();
+    let steps: Vec<_> = steps.map(|step| (step.to_string(), step.title())).collect();
+    let programs = programs::WAYS.map(|(way, title)| (way.to_owned(), title));
     let (counts, times) = (&figures.counts, &figures.times);
-    vec![
-        (
-            "calls",
-            chart(counts, "instructions of one call", &calls, &SHOWN),
-        ),
-        (
-            "closures",
-            chart(counts, "instructions of one call", &closures, &SHOWN),
-        ),
+    let (calls, closures) = (ways(Way::CALLS), ways(Way::ENTERED));
+    let of_call = "instructions of one call";
+    [
+        ("calls", chart(counts, of_call, &calls, &SHOWN)),
+        ("closures", chart(counts, of_call, &closures, &SHOWN)),
         (
             "preparation",
             chart(counts, "instructions", &steps, &PREPARED),
         ),
-        ("programs", chart(times, "milliseconds", &ways, &PROGRAMS)),
+        (
+            "programs",
+            chart(times, "milliseconds", &programs, &PROGRAMS),
+        ),
     ]
 }
 
 fn chart(costs: &Costs, unit: &str, ways: &[(String, &str)], names: &[&str]) -> String {
     let titles: Vec<_> = ways.iter().map(|(_, title)| *title).collect();
     let values = |name: &&str| {
-        let of_way = |(way, _): &(String, &str)| costs.of(format_args!("{way}"), name);
+        let of_way = |(way, _): &(String, &str)| costs.of(way, name);
         ways.iter().map(of_way).collect::<Vec<_>>()
     };
     let rows = names.iter().map(|name| (*name, values(name)));

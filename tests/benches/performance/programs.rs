@@ -66,7 +66,7 @@ fn least(
             // What it costs to begin, for toy also to compile, is not the program's.
             let (all, output) = measure(engine, n)?;
             let (beginning, _) = measure(engine, 1)?;
-            costs.least(format_args!("{way}"), name, all - beginning);
+            costs.least(way, name, all - beginning);
             printed.push(output);
         }
         if printed.iter().any(|output| *output != printed[0]) {

@@ -1,7 +1,7 @@
 //! Instructions of loops, counted by callgrind in a child process.
 
-use std::collections::HashMap;
-use std::fmt::Debug;
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,29 +11,45 @@ use crate::suite::Result;
 /// What the child is called with.
 const COUNTED: &str = "counted";
 
-/// What one call of each loop costs.
+/// What each thing costs that is measured, by its way and its signature: one call of a loop, above all.
 #[derive(Clone, Default, Debug)]
-pub struct Costs(HashMap<String, f64>);
+pub struct Costs(BTreeMap<String, f64>);
 
 impl Costs {
-    /// What one call of the loop `way` of `signature` costs, if there is one.
-    pub fn of(&self, way: impl Debug, signature: &str) -> Option<f64> {
-        self.0.get(&format!("{way:?} {signature}")).copied()
+    /// What `way` of `signature` costs, if it was measured.
+    pub fn of(&self, way: impl Display, signature: &str) -> Option<f64> {
+        self.0.get(&format!("{way} {signature}")).copied()
+    }
+
+    /// Takes note of a cost.
+    pub fn set(&mut self, way: impl Display, signature: &str, cost: f64) {
+        self.0.insert(format!("{way} {signature}"), cost);
     }
 
     /// Takes note of a cost that is the least so far.
-    pub fn least(&mut self, way: impl Debug, signature: &str, cost: f64) {
-        let least = self.0.entry(format!("{way:?} {signature}"));
-        let least = least.or_insert(f64::INFINITY);
-        *least = least.min(cost);
+    pub fn least(&mut self, way: impl Display, signature: &str, cost: f64) {
+        let known = self.of(&way, signature).unwrap_or(f64::INFINITY);
+        self.set(way, signature, known.min(cost));
     }
 
-    /// All of them: `way signature`, and the cost.
-    pub fn all(&self) -> Vec<(&str, f64)> {
-        let costs = self.0.iter().map(|(name, cost)| (name.as_str(), *cost));
-        let mut all: Vec<_> = costs.collect();
-        all.sort_by_key(|(name, _)| *name);
-        all
+    /// Takes note of all of them.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Reads [`Self::written`]; lines that begin with `#` say nothing.
+    pub fn parse<'t>(lines: impl IntoIterator<Item = &'t str>) -> Result<Self> {
+        let lines = lines.into_iter().filter(|line| !line.starts_with('#'));
+        let cost = |line: &str| {
+            let (name, cost) = line.rsplit_once(' ').ok_or("a line without a number")?;
+            Ok((name.to_owned(), cost.parse()?))
+        };
+        Ok(Self(lines.map(cost).collect::<Result<_>>()?))
+    }
+
+    /// A line for each: way, signature, cost.
+    pub fn written(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(name, cost)| format!("{name} {cost}\n"))
     }
 
     /// Reads the files of callgrind in `folder`: one for each loop, which names it.

@@ -13,7 +13,7 @@ use clif_cabi::cranelift_module::Module;
 use clif_cabi_jit::Engine;
 
 use super::program::{Program, settings};
-use super::{Repeat, allocations, label, titled};
+use super::{Costs, Repeat, allocations, label, titled};
 use crate::hand::{Hand, begin};
 use crate::measured::{Measured, measured};
 use crate::shims;
@@ -86,10 +86,13 @@ pub fn each_step(
     Ok(())
 }
 
+/// What is counted of allocations.
+pub const ALLOCATIONS: [&str; 3] = ["AbiAllocations", "PlanAllocations", "SiteAllocations"];
+
 /// How often an `FnAbi` of each signature allocates, a first plan, and a site.
-pub fn n_allocations() -> Result<Vec<(&'static str, [usize; 3])>> {
+pub fn n_allocations() -> Result<Costs> {
     let mut engine = Engine::new(&settings())?;
-    let mut counts = Vec::new();
+    let mut counts = Costs::default();
     for measured in prepared()? {
         let Measured { name, sig, .. } = &measured;
         let lower = Lowering::new(engine.isa())?;
@@ -105,7 +108,9 @@ pub fn n_allocations() -> Result<Vec<(&'static str, [usize; 3])>> {
             }
             Ok(())
         })?;
-        counts.push((*name, [abi, plan, site]));
+        for (what, n) in ALLOCATIONS.into_iter().zip([abi, plan, site]) {
+            counts.set(what, name, f64::from(u32::try_from(n)?));
+        }
     }
     Ok(counts)
 }
