@@ -1,5 +1,5 @@
-//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine. Relocations are those that clang writes there; the
-//! objects are linked with C by each system's linker, and run where there is something that runs them: as they are, under qemu, under wine.
+//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine, and unwind tables (`unwind`). Relocations are those that clang writes
+//! there; the objects are linked with C by each system's linker, and run where there is something that runs them: as they are, under qemu, under wine.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use cabi_verify::report::missing;
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
@@ -23,6 +23,9 @@ use clif_cabi::{Arg, Lowering, Ret};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use object::Architecture::X86_64;
 use object::{Object, ObjectSection, SectionKind};
+
+#[path = "objects/unwind.rs"]
+mod unwind;
 
 const TYPES: &str = r#"
 #include <stdarg.h>
@@ -62,8 +65,8 @@ int main(void) {
 }
 ";
 
-/// The object file that is being made, and its lowering.
-fn module(triple: &str) -> (ObjectModule, Lowering) {
+/// What makes position-independent object files.
+fn builder(triple: &str) -> ObjectBuilder {
     let mut flags = settings::builder();
     for (flag, value) in [
         ("is_pic", "true"),
@@ -76,8 +79,12 @@ fn module(triple: &str) -> (ObjectModule, Lowering) {
     }
     let isa = isa::lookup_by_name(triple).unwrap();
     let isa = isa.finish(settings::Flags::new(flags)).unwrap();
-    let builder = ObjectBuilder::new(isa, "relays", default_libcall_names()).unwrap();
-    let module = ObjectModule::new(builder);
+    ObjectBuilder::new(isa, "relays", default_libcall_names()).unwrap()
+}
+
+/// The object file that is being made, and its lowering.
+fn module(triple: &str) -> (ObjectModule, Lowering) {
+    let module = ObjectModule::new(builder(triple));
     let lower = Lowering::new(module.isa()).unwrap();
     (module, lower)
 }
@@ -237,8 +244,9 @@ struct System<'s> {
 }
 
 impl System<'_> {
-    /// Runs commands in `folder`, each ended by a semicolon; what is missing says so.
-    fn commands(&self, folder: &Path, commands: &str) -> Option<()> {
+    /// Runs commands in `folder`, each ended by a semicolon: what the last one printed, or why one failed. What is missing says so.
+    fn commands(&self, folder: &Path, commands: &str) -> Option<Result<String, String>> {
+        let mut printed = String::new();
         for command in commands.split(';') {
             let words = command.split_whitespace().map(|word| match word {
                 "CC" => self.compiler.split_whitespace().collect(),
@@ -246,26 +254,42 @@ impl System<'_> {
             });
             let words = words.collect::<Vec<_>>().concat();
             let mut started = match words[0] {
-                "lld-link" | "ld64.lld" => Command::new(lld(words[0]).or_else(|| {
-                    missing(&format!(
-                        "objects of {}: rustc's component llvm-tools",
-                        self.triple
-                    ));
-                    None
-                })?),
+                "lld-link" | "ld64.lld" | "llvm-objdump" => {
+                    Command::new(llvm(words[0]).or_else(|| {
+                        missing(&format!(
+                            "objects of {}: rustc's component llvm-tools",
+                            self.triple
+                        ));
+                        None
+                    })?)
+                }
                 program => Command::new(program),
             };
             let output = started.args(&words[1..]).current_dir(folder).output();
             let output =
                 output.map_err(|why| missing(&format!("{}: {}: {why}", self.triple, words[0])));
             let output = output.ok()?;
-            assert!(
-                output.status.success(),
-                "{words:?}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
+            if !output.status.success() {
+                let why = String::from_utf8_lossy(&output.stderr);
+                return Some(Err(format!("{words:?}: {why}")));
+            }
+            printed = String::from_utf8_lossy(&output.stdout).into_owned();
         }
-        Some(())
+        Some(Ok(printed))
+    }
+
+    /// Runs `main.exe` in `folder`. `wine` is a folder for what wine writes.
+    fn run(&self, folder: &Path, wine: &Path) -> Option<Output> {
+        let words = self.runner.split_whitespace().chain(["./main.exe"]);
+        let words: Vec<&str> = words.collect();
+        let mut main = Command::new(words[0]);
+        main.args(&words[1..]).current_dir(folder);
+        main.env_remove("LD_BIND_NOW");
+        main.env("WINEPREFIX", wine).env("WINEDEBUG", "-all");
+        let ended = main.output();
+        let ended = ended
+            .map_err(|why| missing(&format!("programs of {}: {}: {why}", self.triple, words[0])));
+        ended.ok()
     }
 
     /// The C around the relays, in `folder`, and the relays.
@@ -280,44 +304,28 @@ impl System<'_> {
         for (more, code) in [(0, 47), (3, 1)] {
             let folder = tempfile::tempdir().unwrap();
             self.write(folder.path(), more);
-            if self.commands(folder.path(), commands).is_none() {
+            let Some(made) = self.commands(folder.path(), commands) else {
                 return;
-            }
-            let words: Vec<&str> = self
-                .runner
-                .split_whitespace()
-                .chain(["./main.exe"])
-                .collect();
-            let mut main = Command::new(words[0]);
-            main.args(&words[1..])
-                .current_dir(folder.path())
-                .env_remove("LD_BIND_NOW");
-            let ended = main
-                .env("WINEPREFIX", wine)
-                .env("WINEDEBUG", "-all")
-                .output();
-            match ended {
-                Err(why) => missing(&format!("programs of {}: {}: {why}", self.triple, words[0])),
-                Ok(ended) => assert_eq!(
-                    ended.status.code(),
-                    Some(code),
-                    "{}: {ended:?}",
-                    self.triple
-                ),
+            };
+            made.unwrap();
+            if let Some(ended) = self.run(folder.path(), wine) {
+                let triple = self.triple;
+                assert_eq!(ended.status.code(), Some(code), "{triple}: {ended:?}");
             }
         }
     }
 }
 
-/// A linker of rustc's own LLVM.
-fn lld(name: &str) -> Option<PathBuf> {
+/// A program of rustc's own LLVM.
+fn llvm(name: &str) -> Option<PathBuf> {
     let libraries = Command::new("rustc")
         .args(["--print", "target-libdir"])
         .output()
         .ok()?;
     let libraries = PathBuf::from(String::from_utf8(libraries.stdout).ok()?.trim());
-    let lld = libraries.join("../bin/gcc-ld").join(name);
-    lld.is_file().then_some(lld)
+    let folders = ["../bin/gcc-ld", "../bin"].map(|folder| libraries.join(folder));
+    let programs = folders.map(|folder| folder.join(name));
+    programs.into_iter().find(|program| program.is_file())
 }
 
 const SHARED: &str = "CC -shared -fPIC callees.c -o libcallees.so; \
@@ -389,13 +397,14 @@ fn objects_of_macos_are_linked() {
             "CC callees.c -o callees.o; CC main.c -o main.o; \
              ld64.lld -arch {arch} -platform_version macos 11.0 11.0 -dylib main.o relays.o callees.o -o all.dylib -map all.map"
         );
-        if system.commands(folder.path(), &link).is_none() {
+        let Some(linked) = system.commands(folder.path(), &link) else {
             return;
-        }
+        };
+        linked.unwrap();
         let map = std::fs::read_to_string(folder.path().join("all.map")).unwrap();
         assert!(map.contains("_relay_take"), "{map}");
         let without = link.replace("relays.o callees.o", "relays.o");
-        let refused = std::panic::catch_unwind(|| system.commands(folder.path(), &without));
+        let refused = system.commands(folder.path(), &without).unwrap();
         assert!(refused.is_err(), "{triple}: linked without the callees");
     }
 }

@@ -1,0 +1,202 @@
+//! Unwind tables in object files: a C++ program throws through compiled functions and stubs, and into their handlers. x86-64, and AArch64 under qemu-user.
+
+use std::path::Path;
+
+use clif_cabi::cranelift_codegen::Context;
+use clif_cabi::cranelift_codegen::ir::{ExternalName, UserExternalName};
+use clif_cabi::cranelift_module::{FuncId, Linkage, Module};
+use clif_cabi::{Stub, stub_id};
+use clif_cabi_unwind::{Personality, UnwindError, UnwindTables};
+use cranelift_object::ObjectModule;
+
+use super::{System, builder};
+
+/// What the program prints.
+const PRINTED: &str =
+    "pass 7\ncatch_all -1\ncatch_int 42 passed 2.5\ncleanup 1 noted 1\naligned 9\n";
+
+const LIBRARY: &str = "CC -shared -Wl,-z,text -Wl,--fatal-warnings own.o -o libown.so";
+
+const X86_64: System<'_> = System {
+    triple: "x86_64-unknown-linux-gnu",
+    compiler: "g++ -fPIC -O1 -rdynamic",
+    runner: "",
+};
+
+/// The tables that an object has.
+#[derive(Clone, Copy, PartialEq)]
+enum Tables<'a> {
+    /// Cranelift's own.
+    Own,
+    /// Those of `clif-cabi-unwind`, but for one function's, or the stubs'.
+    Without(&'a str),
+    Both,
+}
+
+/// The functions of unwind.clif.
+fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
+    let mut builder = builder(triple);
+    if !matches!(tables, Tables::Without(_)) {
+        builder.unwind_info(true);
+    }
+    let mut module = ObjectModule::new(builder);
+    let personality = Personality::new("__gxx_personality_v0");
+    let personality = personality.cleanup(0).catches(1, "_ZTIi");
+    let mut own = UnwindTables::new(module.isa(), Some(personality)).unwrap();
+    let is_wanted = |name: &str| tables != Tables::Without(name);
+    for mut func in cranelift_reader::parse_functions(include_str!("unwind.clif")).unwrap() {
+        let name = func.name.to_string().trim_start_matches('%').to_owned();
+        let id = module.declare_function(&name, Linkage::Export, &func.signature);
+        let id = id.unwrap();
+        for callee in func.dfg.ext_funcs.keys().collect::<Vec<_>>() {
+            let data = func.dfg.ext_funcs[callee].clone();
+            let ExternalName::TestCase(name) = data.name else {
+                unreachable!("{data:?}")
+            };
+            let name = name.to_string();
+            let index = match name.trim_start_matches('%') {
+                "pass_by_stub" => pass_by_stub(&mut module),
+                name => {
+                    let signature = &func.dfg.signatures[data.signature];
+                    let callee = module.declare_function(name, Linkage::Import, signature);
+                    callee.unwrap()
+                }
+            };
+            let user = UserExternalName::new(0, index.as_u32());
+            let user = func.declare_imported_user_function(user);
+            func.dfg.ext_funcs[callee].name = ExternalName::User(user);
+        }
+        let mut ctx = Context::for_function(func);
+        module.define_function(id, &mut ctx).unwrap();
+        if is_wanted(&name) {
+            own.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
+        }
+    }
+    if is_wanted("stubs") {
+        own.add_stubs(module.isa(), module.declarations())?;
+    }
+    let mut product = module.finish();
+    if tables != Tables::Own {
+        own.write_object(&mut product)?;
+    }
+    Ok(product.emit().unwrap())
+}
+
+/// The stub that aligns the stack and calls `pass`; `pass` itself where there is no such stub.
+fn pass_by_stub(module: &mut ObjectModule) -> FuncId {
+    let pass = module.get_name("pass").unwrap();
+    let clif_cabi::cranelift_module::FuncOrDataId::Func(pass) = pass else {
+        unreachable!()
+    };
+    let stub = format!("__clif_cabi_frame_align64_call{}_leave", pass.as_u32());
+    stub_id(module, Stub::from_name(&stub).unwrap()).unwrap_or(pass)
+}
+
+/// Links a library of an object with these tables; why the linker refuses it.
+fn linked(system: &System<'_>, folder: &Path, tables: Tables<'_>) -> Option<Result<(), String>> {
+    let object = object(system.triple, tables).unwrap();
+    std::fs::write(folder.join("own.o"), object).unwrap();
+    let made = system.commands(folder, LIBRARY)?;
+    Some(made.map(drop))
+}
+
+/// What the program prints with a library of such an object, and whether it ends well.
+fn ran(system: &System<'_>, tables: Tables<'_>) -> Option<(String, bool)> {
+    let folder = tempfile::tempdir().unwrap();
+    linked(system, folder.path(), tables)?.unwrap();
+    let program = include_str!("unwind.cc");
+    std::fs::write(folder.path().join("unwind.cc"), program).unwrap();
+    let made = system.commands(folder.path(), "CC unwind.cc ./libown.so -o main.exe");
+    made?.unwrap();
+    let ended = system.run(folder.path(), "".as_ref())?;
+    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    Some((text, ended.status.success()))
+}
+
+#[test]
+fn exceptions_pass_and_are_caught() {
+    let clang = System {
+        compiler: "clang++-19 -fPIC -O1 -rdynamic",
+        ..X86_64
+    };
+    let aarch64 = System {
+        triple: "aarch64-unknown-linux-gnu",
+        // No C++ library to develop with is installed for it, only the one to run.
+        compiler: "clang++-19 --target=aarch64-linux-gnu -nostdlib++ -l:libstdc++.so.6 -L/usr/aarch64-linux-gnu/lib -fPIC -O1 -rdynamic",
+        runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+    };
+    for system in [X86_64, clang, aarch64] {
+        if let Some((text, is_well)) = ran(&system, Tables::Without("")) {
+            assert_eq!(text, PRINTED, "{}", system.compiler);
+            assert!(is_well, "{}", system.compiler);
+        }
+    }
+}
+
+/// Without the table of one function, or of the stub, the same program ends.
+#[test]
+fn without_a_table_the_program_ends() {
+    for name in "pass catch_all catch_int cleanup aligned stubs".split(' ') {
+        let Some((text, is_well)) = ran(&X86_64, Tables::Without(name)) else {
+            return;
+        };
+        assert!(!is_well, "without that of {name}: {text}");
+        assert!(PRINTED.starts_with(&text), "{text}");
+    }
+}
+
+/// The tables of cranelift-object itself are what the linker refuses here: `-z text` sees relocations in read-only memory. Both kinds in one object would be two tables for one
+/// function, of which the first knows no handlers.
+#[test]
+fn cranelifts_own_tables_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    if let Some(linked) = linked(&X86_64, folder.path(), Tables::Own) {
+        let refused = linked.unwrap_err();
+        assert!(refused.contains("text"), "{refused}");
+    }
+    let refused = object(X86_64.triple, Tables::Both).unwrap_err();
+    let refused = refused.to_string();
+    assert!(refused.contains("unwind_info off"), "{refused}");
+}
+
+/// Mach-O, linked by lld: its `__unwind_info` sends the unwinder to each function's own entry, which has landing pads where there are handlers. Nothing runs it
+/// here.
+#[test]
+fn mach_o_is_linked() {
+    // On AArch64 no stub aligns the stack. The mode that has an entry of its own, by machine.
+    for (triple, arch, mode, n_functions) in [
+        ("x86_64-apple-darwin", "x86_64", "]=0x04", 6),
+        ("aarch64-apple-darwin", "arm64", "]=0x03", 5),
+    ] {
+        let (compiler, runner) = ("", "");
+        let system = System {
+            triple,
+            compiler,
+            runner,
+        };
+        let commands = format!(
+            "ld64.lld -fatal_warnings -arch {arch} -platform_version macos 11.0 11.0 -dylib -undefined dynamic_lookup own.o -o own.dylib; \
+             llvm-objdump --unwind-info --syms --dwarf=frames own.dylib"
+        );
+        let read = |left_out: &str| -> Option<(usize, usize)> {
+            let folder = tempfile::tempdir().unwrap();
+            let object = object(triple, Tables::Without(left_out)).unwrap();
+            std::fs::write(folder.path().join("own.o"), object).unwrap();
+            let text = system.commands(folder.path(), &commands)?.unwrap();
+            // Three functions have handlers, and the address of the personality.
+            let words = ["zLPR", "Personality Address: ", "LSDA Address: "];
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+            assert!(!text.contains("Address: 0000000000000000"), "{text}");
+            let (_, pads) = text.split_once("LSDA descriptors:").unwrap();
+            let (pads, functions) = pads.split_once("Second level").unwrap();
+            let pads = pads.matches("function offset=").count();
+            Some((pads, functions.matches(mode).count()))
+        };
+        let Some(whole) = read("") else {
+            return;
+        };
+        assert_eq!(whole, (3, n_functions), "{triple}");
+        assert_eq!(read("pass"), Some((3, n_functions - 1)));
+        assert_eq!(read("catch_int"), Some((2, n_functions - 1)));
+    }
+}
