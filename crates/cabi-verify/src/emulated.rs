@@ -16,6 +16,8 @@ use crate::build::{Reference, ReferenceError};
 use crate::pattern::{Painter, Pattern};
 use crate::places::{Outcome, Question};
 use crate::run::program::calls_of;
+pub use stubs::{Assembly, Stubs};
+
 use program::{Call, text};
 
 /// Processor time for all calls of a program: a callee that finds its arguments elsewhere may never return.
@@ -28,17 +30,6 @@ pub struct Emulated {
     pub emulator: String,
     /// How its assembly is written.
     pub stubs: Stubs,
-}
-
-/// A machine's assembly.
-#[derive(Clone, Copy, Debug)]
-pub enum Stubs {
-    /// Words of so many bytes, floats of up to so many in registers, and so many registers of integers.
-    RiscV(u8, u8, u8),
-    /// AArch64.
-    AArch64,
-    /// s390x.
-    S390X,
 }
 
 /// A question with its values and their places.

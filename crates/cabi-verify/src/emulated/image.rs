@@ -25,18 +25,15 @@ struct Held {
 
 impl Emulated {
     fn registers_bytes(&self) -> usize {
-        CELL * self.stubs.registers().len()
+        CELL * self.stubs.arguments.len()
     }
 
     /// Where a location begins, and what it is called if it is a register.
     fn start(&self, loc: &Loc) -> Result<(usize, Option<&'static str>), String> {
         match loc {
             Loc::Reg(reg) => {
-                let cell = self
-                    .stubs
-                    .registers()
-                    .iter()
-                    .position(|name| name == reg.name());
+                let mut registers = self.stubs.arguments.iter();
+                let cell = registers.position(|name| name == reg.name());
                 let cell = cell.ok_or_else(|| format!("{reg} is no register of arguments"))?;
                 Ok((CELL * cell, Some(reg.name())))
             }
@@ -61,7 +58,7 @@ impl Emulated {
                 self.stubs.before_in_register(name, size),
             ),
             None => (
-                self.stubs.word().max(width),
+                self.stubs.word.max(width),
                 self.stubs.before_in_slot(size, width),
             ),
         };
@@ -178,9 +175,7 @@ impl Emulated {
 
     /// The address at the beginning of `bytes`, which end it.
     fn address(&self, bytes: &mut &[u8]) -> u64 {
-        let (word, rest) = bytes
-            .split_at_checked(self.stubs.word())
-            .unwrap_or_default();
+        let (word, rest) = bytes.split_at_checked(self.stubs.word).unwrap_or_default();
         *bytes = rest;
         let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         match self.stubs.is_big_endian() {

@@ -37,7 +37,7 @@ pub(super) fn text(stubs: &Stubs, calls: &[Call]) -> String {
     let mut assembly = stubs.text();
     assembly.push_str(".globl cabi_memory\n");
     let program = include_str!("program.c")
-        .replace("REGISTERS", &(CELL * stubs.registers().len()).to_string())
+        .replace("REGISTERS", &(CELL * stubs.arguments.len()).to_string())
         .replace("MAX", &MAX.to_string())
         .replace("ALIGN", &ALIGN.to_string());
     let (mut declared, mut rows) = (String::new(), String::new());

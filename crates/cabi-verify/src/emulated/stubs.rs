@@ -4,125 +4,96 @@
 //! Both know no signature: they move all registers of arguments and of results, each between the machine and a cell of an image. After the cells a dump has the stack
 //! pointer and the return address.
 
-use std::fmt::Write as _;
-
-use super::Stubs;
-
 /// Bytes from one register's cell to the next.
 pub(super) const CELL: usize = 16;
 
-/// What a template is filled with.
-struct Words {
-    /// Registers of arguments, and those of results, which may be of them.
-    arguments: Vec<String>,
-    results: Vec<String>,
-    /// One register from and to the bytes at a distance from a base.
-    load: fn(&Stubs, &str, usize) -> String,
-    store: fn(&Stubs, &str, usize) -> String,
-    template: &'static str,
+/// A machine, and how its assembly is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Assembly {
+    /// RISC-V. Two instructions are numbers: where six registers have arguments, assemblers know no a7; the system then looks at t0.
+    RiscV,
+    /// AArch64.
+    AArch64,
+    /// s390x. The first 160 bytes of the stack belong to a callee.
+    S390X,
 }
 
-fn numbered(letter: &str, numbers: impl Iterator<Item = u8>) -> Vec<String> {
-    numbers.map(|number| format!("{letter}{number}")).collect()
+/// A machine's assembly, and the registers that it moves.
+#[derive(Clone, Debug)]
+pub struct Stubs {
+    /// The machine.
+    pub assembly: Assembly,
+    /// Bytes of a pointer, and of a register of integers.
+    pub word: usize,
+    /// Bytes of a register of floats or vectors, whose names begin with `f` or `v`.
+    pub float: usize,
+    /// Registers of arguments: the cells of an image, in their order.
+    pub arguments: Vec<String>,
+    /// Those of results, which are of them.
+    pub results: Vec<String>,
+}
+
+fn is_float(register: &str) -> bool {
+    register.starts_with(['f', 'v'])
 }
 
 impl Stubs {
-    fn words(&self) -> Words {
-        match *self {
-            Self::RiscV(_, float, n) => {
-                // `fastcc` has more registers of arguments than C.
-                let more = if n == 8 { 7 } else { 3 };
-                let floats = |n: u8| 0..if float > 0 { n } else { 0 };
-                let ints = [numbered("a", 0..n), numbered("t", 3..more)];
-                let floats_of_c = numbered("fa", floats(8));
-                Words {
-                    arguments: [
-                        &ints.concat()[..],
-                        &floats_of_c,
-                        &numbered("ft", floats(12)),
-                    ]
-                    .concat(),
-                    results: [numbered("a", 0..2), numbered("fa", floats(2))].concat(),
-                    load: |this, register, at| this.riscv("l", register, at),
-                    store: |this, register, at| this.riscv("s", register, at),
-                    template: RISCV,
-                }
+    /// Moves one register from or to the bytes at a distance from a base.
+    fn instruction(&self, is_load: bool, register: &str, at: usize) -> String {
+        let float = is_float(register);
+        match self.assembly {
+            Assembly::RiscV => {
+                let prefix = if float { "f" } else { "" };
+                let verb = if is_load { 'l' } else { 's' };
+                let suffix = if self.register_bytes(register) == 8 {
+                    'd'
+                } else {
+                    'w'
+                };
+                format!("{prefix}{verb}{suffix} {register}, {at}(t0)")
             }
-            Self::AArch64 => Words {
-                arguments: [numbered("x", 0..9), numbered("v", 0..8)].concat(),
-                results: [numbered("x", 0..2), numbered("v", 0..4)].concat(),
-                load: |_, register, at| format!("ldr {}, [x9, #{at}]", register.replace('v', "q")),
-                store: |_, register, at| format!("str {}, [x9, #{at}]", register.replace('v', "q")),
-                template: AARCH64,
-            },
-            Self::S390X => Words {
-                arguments: [numbered("r", 2..7), numbered("f", [0, 2, 4, 6].into_iter())].concat(),
-                results: vec!["r2".to_owned(), "f0".to_owned()],
-                load: |_, register, at| match register.starts_with('f') {
-                    true => format!("ld %{register}, {at}(%r1)"),
-                    false => format!("lg %{register}, {at}(%r1)"),
-                },
-                store: |_, register, at| match register.starts_with('f') {
-                    true => format!("std %{register}, {at}(%r1)"),
-                    false => format!("stg %{register}, {at}(%r1)"),
-                },
-                template: S390X,
-            },
+            Assembly::AArch64 => {
+                let verb = if is_load { "ldr" } else { "str" };
+                format!("{verb} {}, [x9, #{at}]", register.replace('v', "q"))
+            }
+            Assembly::S390X => {
+                let verb = match (is_load, float) {
+                    (true, true) => "ld",
+                    (true, false) => "lg",
+                    (false, true) => "std",
+                    (false, false) => "stg",
+                };
+                format!("{verb} %{register}, {at}(%r1)")
+            }
         }
-    }
-
-    fn riscv(&self, verb: &str, register: &str, at: usize) -> String {
-        let Self::RiscV(word, float, _) = self else {
-            return String::new();
-        };
-        let (prefix, bytes) = match register.starts_with('f') {
-            true => ("f", float),
-            false => ("", word),
-        };
-        let suffix = if *bytes == 8 { "d" } else { "w" };
-        format!("{prefix}{verb}{suffix} {register}, {at}(t0)")
-    }
-
-    /// The cells of an image, in their order.
-    pub(super) fn registers(&self) -> Vec<String> {
-        self.words().arguments
     }
 
     /// Bytes of a register.
     pub(super) fn register_bytes(&self, name: &str) -> usize {
-        match *self {
-            Self::RiscV(_, float, _) if name.starts_with('f') => float.into(),
-            Self::RiscV(word, ..) => word.into(),
-            Self::AArch64 if name.starts_with('v') => 16,
-            Self::AArch64 | Self::S390X => 8,
+        if is_float(name) {
+            self.float
+        } else {
+            self.word
         }
     }
 
     /// Bytes of a register that a narrow value is extended to fill.
     pub(super) fn extended_bytes(&self, name: &str) -> usize {
-        match self {
-            Self::AArch64 if name.starts_with('x') => 4,
+        match self.assembly {
+            Assembly::AArch64 if !is_float(name) => 4,
             _ => self.register_bytes(name),
-        }
-    }
-
-    /// Bytes of a pointer.
-    pub(super) fn word(&self) -> usize {
-        match self {
-            Self::RiscV(word, ..) => usize::from(*word),
-            Self::AArch64 | Self::S390X => 8,
         }
     }
 
     /// Whether the low-order byte of a word is the last one in memory.
     pub(super) fn is_big_endian(&self) -> bool {
-        matches!(self, Self::S390X)
+        self.assembly == Assembly::S390X
     }
 
     /// Bytes of a register, as it is stored, before those of a part of `size`: s390x has a number in the low-order bytes, a short float in the others.
     pub(super) fn before_in_register(&self, name: &str, size: usize) -> usize {
-        match self.is_big_endian() && name.starts_with('r') {
-            true => self.register_bytes(name).saturating_sub(size),
+        match self.is_big_endian() && !is_float(name) {
+            true => self.word.saturating_sub(size),
             false => 0,
         }
     }
@@ -137,37 +108,32 @@ impl Stubs {
 
     /// The assembly, to be read by a C compiler's assembler.
     pub(super) fn text(&self) -> String {
-        let words = self.words();
-        let all = |registers: &[String], line: fn(&Self, &str, usize) -> String| {
-            registers.iter().fold(String::new(), |mut text, register| {
-                let cell = words.arguments.iter().position(|other| other == register);
-                let _ = writeln!(text, " {}", line(self, register, CELL * cell.unwrap_or(0)));
-                text
-            })
+        let all = |registers: &[String], is_load: bool| -> String {
+            let line = |register: &String| {
+                let cell = self.arguments.iter().position(|other| other == register);
+                let at = CELL * cell.unwrap_or(0);
+                format!(" {}\n", self.instruction(is_load, register, at))
+            };
+            registers.iter().map(line).collect()
         };
-        let after = CELL * words.arguments.len();
-        let (load, store) = if self.word() == 8 {
-            ("ld", "sd")
-        } else {
-            ("lw", "sw")
+        let after = CELL * self.arguments.len();
+        let (load, store) = match self.word {
+            8 => ("ld", "sd"),
+            _ => ("lw", "sw"),
         };
-        words
-            .template
-            .replace("{store}", &all(&words.arguments, words.store))
-            .replace("{load}", &all(&words.arguments, words.load))
-            .replace("{load results}", &all(&words.results, words.load))
-            .replace("{store results}", &all(&words.results, words.store))
+        let template = match self.assembly {
+            Assembly::RiscV => include_str!("riscv.s"),
+            Assembly::AArch64 => include_str!("aarch64.s"),
+            Assembly::S390X => include_str!("s390x.s"),
+        };
+        template
+            .replace("{store}", &all(&self.arguments, false))
+            .replace("{load}", &all(&self.arguments, true))
+            .replace("{load results}", &all(&self.results, true))
+            .replace("{store results}", &all(&self.results, false))
             .replace("{sp}", &after.to_string())
             .replace("{ra}", &(after + CELL).to_string())
             .replace("{l}", load)
             .replace("{s}", store)
     }
 }
-
-/// Two instructions as numbers: where six registers have arguments, assemblers know no a7; the system then looks at t0.
-const RISCV: &str = include_str!("riscv.s");
-
-const AARCH64: &str = include_str!("aarch64.s");
-
-/// The first 160 bytes of the stack belong to a callee.
-const S390X: &str = include_str!("s390x.s");

@@ -53,27 +53,22 @@ const FAST: Dialect = Dialect {
 };
 
 impl Dialect {
-    fn names(&self, all: &[usize]) -> String {
-        let names = all.iter().map(|i| self.scalars[*i].0);
-        names.collect::<Vec<_>>().join(", ")
+    /// One scalar, as IR spells it and as `cabi` has it.
+    fn scalar(&self, of: usize, target: &Target) -> (&'static str, Type) {
+        let (name, ty) = &self.scalars[of];
+        (name, target.data_model().adapt(ty))
     }
 
-    /// The type of a scalar, or of a structure of several.
-    fn spelled(&self, all: &[usize]) -> String {
-        match all {
-            [_] => self.names(all),
-            _ => format!("{{{}}}", self.names(all)),
+    /// A structure of several.
+    fn structure(&self, all: &[usize], target: &Target) -> Option<(String, Type)> {
+        let (mut names, mut record) = (Vec::new(), RecordBuilder::structure("several"));
+        for (i, of) in all.iter().enumerate() {
+            let (name, ty) = self.scalar(*of, target);
+            names.push(name);
+            record = record.field(&format!("m{i}"), ty);
         }
-    }
-
-    fn structure(&self, all: &[usize], target: &Target) -> Option<Type> {
-        let record = RecordBuilder::structure("several");
-        let fields = all.iter().enumerate();
-        let record = fields.fold(record, |record, (i, of)| {
-            let ty = target.data_model().adapt(&self.scalars[*of].1);
-            record.field(&format!("m{i}"), ty)
-        });
-        record.build(target.data_model()).ok()
+        let record = record.build(target.data_model()).ok()?;
+        Some((format!("{{{}}}", names.join(", ")), record))
     }
 }
 
@@ -168,23 +163,24 @@ fn build(dialect: &Dialect, target: &Target, n: usize, drawn: Drawn) -> Option<Q
             .flatten()
             .for_each(|arg| *arg = if *arg == 3 { 3 } else { 0 });
     }
-    let types: Vec<String> = args.iter().map(|arg| dialect.spelled(arg)).collect();
-    let result = match &results[..] {
-        [] => "void".to_owned(),
-        all => format!("{{{}}}", dialect.names(all)),
-    };
-    let text = text(dialect, n, &types, &result, nest, variadic);
+    let mut types = Vec::new();
     let mut params = Vec::new();
     for arg in &args {
-        params.push(match arg[..] {
-            [one] => target.data_model().adapt(&dialect.scalars[one].1),
+        let (text, ty) = match arg[..] {
+            [one] => {
+                let (name, ty) = dialect.scalar(one, target);
+                (name.to_owned(), ty)
+            }
             _ => dialect.structure(arg, target)?,
-        });
+        };
+        types.push(text);
+        params.push(ty);
     }
-    let ret = match &results[..] {
-        [] => Type::VOID,
+    let (result, ret) = match &results[..] {
+        [] => ("void".to_owned(), Type::VOID),
         all => dialect.structure(all, target)?,
     };
+    let text = text(dialect, n, &types, &result, nest, variadic);
     let named = if variadic { 1 } else { args.len() };
     let unnamed = params.split_off(named);
     let sig = FnSig::new(params, ret);
@@ -206,51 +202,43 @@ fn text(
     variadic: bool,
 ) -> String {
     let cc = dialect.convention;
-    let flag = |i: usize| if nest == Some(i) { "nest " } else { "" };
-    let all = types.iter().enumerate();
-    let list = |name: &str| -> String {
-        let all = all
-            .clone()
-            .map(|(i, ty)| format!("{ty} {}%{name}{i}", flag(i)));
+    let list = |name: &dyn Fn(usize) -> String| -> String {
+        let one = |(i, ty): (usize, &String)| {
+            let nest = if nest == Some(i) { " nest" } else { "" };
+            format!("{ty}{nest}{}", name(i))
+        };
+        let all = types.iter().enumerate().map(one);
         all.collect::<Vec<_>>().join(", ")
     };
-    let mut globals = String::new();
-    let (mut loads, mut stores) = (String::new(), String::new());
-    for (i, ty) in all.clone() {
+    let (mut globals, mut loads, mut stores) = (String::new(), String::new(), String::new());
+    for (i, ty) in types.iter().enumerate() {
         let _ = writeln!(globals, "@g{n}_{i} = external global {ty}");
         let _ = writeln!(loads, "  %v{i} = load {ty}, ptr @g{n}_{i}");
         let _ = writeln!(stores, "  store {ty} %a{i}, ptr @g{n}_{i}");
     }
     let (keep, put, back) = match result {
-        "void" => (String::new(), String::new(), "ret void".to_owned()),
+        "void" => ("", String::new(), "ret void".to_owned()),
         _ => {
             let _ = writeln!(globals, "@out{n} = external global {result}");
             let put = format!("  store {result} %r, ptr @out{n}\n");
             let back = format!("%r = load {result}, ptr @out{n}\n  ret {result} %r");
-            ("%r = ".to_owned(), put, back)
+            ("%r = ", put, back)
         }
     };
-    let declared: Vec<String> = all
-        .clone()
-        .map(|(i, ty)| format!("{ty} {}", flag(i)))
-        .collect();
-    let (declared, function) = match variadic {
-        true => {
-            let first = types.first().map_or("", String::as_str);
-            (format!("{first}, ..."), format!("{result} ({first}, ...)"))
-        }
-        false => (declared.join(", "), result.to_owned()),
+    let (declared, function) = match (variadic, types) {
+        (true, [first, ..]) => (format!("{first}, ..."), format!("{result} ({first}, ...)")),
+        _ => (list(&|_| String::new()), result.to_owned()),
     };
     let mut text = format!(
         "{globals}declare {cc}{result} @f{n}({declared})\n\
          define void @c{n}() {{\n{loads}  {keep}notail call {cc}{function} @f{n}({})\n{put}  ret void\n}}\n",
-        list("v")
+        list(&|i| format!(" %v{i}"))
     );
     if !variadic {
+        let params = list(&|i| format!(" %a{i}"));
         let _ = writeln!(
             text,
-            "define {cc}{result} @d{n}({}) {{\n{stores}  {back}\n}}",
-            list("a")
+            "define {cc}{result} @d{n}({params}) {{\n{stores}  {back}\n}}"
         );
     }
     text

@@ -1,10 +1,11 @@
 //! The conventions that are compared, and their compilers: the blocks of `tests/corpus/conventions.txt`, which says what its keys mean.
 
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::{LeafKind, Policy, Target, conventions, leaves};
-use cabi_verify::emulated::{Emulated, Stubs};
+use cabi_verify::emulated::{Assembly, Emulated, Stubs};
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
 use cabi_verify::places::{Isa, Question};
 
@@ -124,8 +125,8 @@ const RISCV_BUGS: &[KnownBug] = &[KnownBug {
 }];
 
 /// The keys that blocks may have, and those that commands have for themselves.
-const KEYS: &str = "convention target floats signatures absent align fill shapes read run link gcc clang llc bit_int bugs equivalent \
-                    mir abi unit units arch triple qemu word registers llvm";
+const KEYS: &str = "convention target floats signatures absent align fill shapes read run assembly word fpr arguments results link gcc clang llc \
+                    bit_int bugs equivalent mir abi unit units arch triple ints arguments_f results_f llvm";
 
 /// A block of the table: its keys, those of others first.
 struct Block {
@@ -174,9 +175,9 @@ impl Block {
         self.get(key).ok_or_else(|| format!("no {key}"))
     }
 
-    fn number(&self, key: &str) -> Result<u32, String> {
-        let number = self.required(key)?.parse();
-        number.map_err(|why| format!("{key}: {why}"))
+    fn number<N: FromStr>(&self, key: &str) -> Result<N, String> {
+        let number = self.required(key)?;
+        number.parse().map_err(|_| format!("{key}: {number}"))
     }
 
     /// `text` with the values of the keys that it names.
@@ -266,18 +267,24 @@ impl Block {
             Some(other) => return Err(format!("read: {other}")),
             None => {}
         }
-        let run = self.expanded(self.required("run")?);
-        let (emulator, assembly) = words(&run);
-        let stubs = match assembly[..] {
-            ["aarch64"] => Stubs::AArch64,
-            ["s390x"] => Stubs::S390X,
-            ["riscv", word, floats, registers] => {
-                let number = |text: &str| text.parse().map_err(|_| format!("run: {text}"));
-                Stubs::RiscV(number(word)?, number(floats)?, number(registers)?)
-            }
-            _ => return Err(format!("run: {run}")),
+        let assembly = match self.required("assembly")? {
+            "aarch64" => Assembly::AArch64,
+            "s390x" => Assembly::S390X,
+            "riscv" => Assembly::RiscV,
+            other => return Err(format!("assembly: {other}")),
         };
-        let emulator = emulator.to_owned();
+        let registers = |key| {
+            let all = self.expanded(self.required(key)?);
+            Ok::<_, String>(all.split_whitespace().map(str::to_owned).collect())
+        };
+        let stubs = Stubs {
+            assembly,
+            word: self.number("word")?,
+            float: self.number("fpr")?,
+            arguments: registers("arguments")?,
+            results: registers("results")?,
+        };
+        let emulator = self.required("run")?.to_owned();
         let link = self.expanded(self.required("link")?);
         Ok(Observed::Run(
             Emulated { emulator, stubs },
