@@ -1,10 +1,10 @@
-//! What only tests need: the suites, the corpus on disk, deliberate mistakes, calls from Cranelift to itself, what holds for every signature, the
+//! What only tests need: the suites, the corpus on disk, deliberate mistakes, what holds for every signature, the
 //! bodies of the fuzz targets.
 //!
 //! - [`suites`]: what `cargo test -p cabi-tests --test interop` and its like run.
 //! - [`conformance`]: what `docs/conformance.md` says, measured.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
-//! - [`fuzzing`], [`invariants`], [`roundtrip`]: random signatures, and what is checked of each.
+//! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
 //! - [`said`]: drawn types that C has words for.
 //! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
 //! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of what prepares them.
@@ -28,8 +28,6 @@ pub mod measure;
 pub mod measured;
 #[cfg(has_calls)]
 pub mod mutants;
-#[cfg(has_calls)]
-pub mod roundtrip;
 pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;

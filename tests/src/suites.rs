@@ -13,8 +13,6 @@ mod conventions;
 mod exhaustive;
 mod explain;
 #[cfg(has_calls)]
-mod guard;
-#[cfg(has_calls)]
 mod headers;
 #[cfg(has_calls)]
 mod interop;
@@ -45,7 +43,6 @@ const ANYWHERE: &[(&str, Body)] = &[("conventions", conventions::run), ("explain
 #[cfg(has_calls)]
 const CALLS: &[(&str, Body)] = &[
     ("exhaustive", exhaustive::run),
-    ("guard", guard::run),
     ("headers", headers::run),
     ("interop", interop::run),
     ("layout", layout::run),

@@ -19,6 +19,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for folder in [
         "x86-64-sysv",
         "x86-64-win64",
+        "x86-64-sizes",
         "x86-64-windows",
         "aarch64-linux",
         "aarch64-apple",

@@ -64,7 +64,7 @@ impl Found {
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let subjects = suite.corpus(match HERE == Target::X86_64_LINUX {
-        true => &["x86-64-sysv", "x86-64-win64"][..],
+        true => &["x86-64-sysv", "x86-64-win64", "x86-64-sizes"][..],
         false => &["aarch64-linux"],
     })?;
     let references = suite.references();

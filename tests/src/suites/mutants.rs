@@ -1,12 +1,13 @@
 //! Deliberate mistakes must be noticed: each block of the corpus whose `kills:` names a mutant fails under it, and passes without.
 //!
-//! A mutant that a block should kill and does not is a failure; so is a mutant that no block names, and a name that is no mutant's.
+//! A mutant that a block should kill and does not is a failure; so is a mutant that no block names, and a name that is no mutant's. So is a load or a store of one byte
+//! beside an object of a guarded buffer that does not end its child.
 
 use std::collections::BTreeMap;
 
 use cabi_verify::case::Subject;
 use cabi_verify::check::calls::{Direction, admitted};
-use cabi_verify::run::guard::GuardedBuffers;
+use cabi_verify::run::guard::{GuardedBuffers, Side};
 use cabi_verify::verdict::{Fault, Verdict};
 use cabi_verify::verify::units::Mistake;
 use clif_cabi_jit::Settings;
@@ -41,6 +42,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let batches = compile_all(files, |_, case, error| {
         (suite.report).outcome("mutants", &case.name, Err(error.to_string()));
     })?;
+    guard(suite)?;
     let seen = run_all(&batches)?;
     for mutant in mutants::all() {
         verdict(&subjects, mutant, &seen, suite);
@@ -162,4 +164,40 @@ fn one((batch, direction, mutant): &Job<'_>, buffers: &GuardedBuffers, index: us
         }
     }
     found.into()
+}
+
+/// One byte too many, read and written, after and before an object: each must end its child.
+fn guard(suite: &mut Suite) -> Result<()> {
+    const CONTROLS: [(&str, Side, isize); 4] = [
+        ("read after", Side::End, 3),
+        ("read before", Side::Start, -1),
+        ("write after", Side::End, 3),
+        ("write before", Side::Start, -1),
+    ];
+    let buffers = buffers()?;
+    let touch = |&(name, side, at): &(&str, Side, isize), _| {
+        let Some(object) = buffers.object(0, 3, side) else {
+            return Verdict::Differs("too large for a buffer".into());
+        };
+        // SAFETY: none: a byte beside an object of three is touched on purpose, in a child that dies of it.
+        unsafe {
+            let beside = object.offset(at);
+            if name.starts_with("read") {
+                // A volatile read cannot be left out.
+                std::hint::black_box(beside.read_volatile());
+            } else {
+                beside.write_volatile(1);
+            }
+        }
+        Verdict::Passed(1)
+    };
+    let outcomes = in_children(&CONTROLS, |_| 1, touch)?;
+    for ((name, ..), outcomes) in CONTROLS.iter().zip(&outcomes) {
+        let noticed = match outcomes.first() {
+            Some(found) if *found == Verdict::died("SIGSEGV") => Ok(()),
+            other => Err(format!("was not noticed: {other:?}")),
+        };
+        suite.report.outcome("guard control", name, noticed);
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! One case in one direction under one engine: a shim calls C code, or C code calls a function.
 //!
-//! Every argument of a shim lies against a guard page, first after it and then before it, and so does the result. Two rounds differ in
+//! Every argument of a shim lies against a guard page, first after it and then before it, and so does the result; so does what a function of ours writes down and returns. Two rounds differ in
 //! every byte. A thunk between the two sides sees `al`, the alignment of the stack, `rax` after a result in memory, and what the callee
 //! must preserve; the x87 stack must be empty after each call.
 
@@ -21,6 +21,7 @@ use crate::run::guard::{GuardedBuffers, Side};
 use crate::run::loaded::{LoadedCode, Promise};
 use crate::run::{BUFFER, HERE};
 
+mod callee_objects;
 mod engine;
 mod engine_settings;
 mod registers_at_call;
@@ -177,30 +178,23 @@ pub fn reference_agrees(
     // Values alone are compared: whether registers are preserved does not depend on the other side.
     let promise = Promise::of(&plan.abi).unfilled();
     for round in &rounds(&plan) {
-        from_c(harness, &plan, callee, promise, round)?;
+        from_c(harness, &plan, callee, promise, round, None)?;
     }
     Ok(())
-}
-
-impl Round {
-    /// Where its objects are, in words.
-    fn side(&self) -> &'static str {
-        match self.side {
-            Side::End => "objects end at a guard page",
-            Side::Start => "objects start after a guard page",
-        }
-    }
 }
 
 pub(super) fn rounds(plan: &CallCase) -> [Round; 2] {
     [round(plan, 0), round(plan, 1)]
 }
 
+/// Where objects are in each round.
+const SIDES: [Side; 2] = [Side::End, Side::Start];
+
 /// The first round, or the other one.
 pub(super) fn round(plan: &CallCase, number: usize) -> Round {
     let (first, side) = match number {
-        0 => (1, Side::End),
-        _ => (9, Side::Start),
+        0 => (1, SIDES[0]),
+        _ => (9, SIDES[1]),
     };
     let ret = plan.told.result();
     Round {
@@ -224,8 +218,7 @@ fn call(
         pointers.push(at.ok_or("too large for a buffer")?);
     }
     // A callee may count on the alignment of where its result goes, which a typedef can make larger than the size.
-    let align = usize::try_from(plan.told.result().align()).map_err(|error| error.to_string())?;
-    let size = round.values.result.bytes.len().next_multiple_of(align);
+    let size = callee_objects::object_bytes(plan.told.result());
     // The buffer of the result is poisoned around it: a byte too many that hits no guard page shows.
     let poison = vec![0xcc; size.next_multiple_of(64)];
     let _ = buffers.put(0, &poison, round.side).ok_or("no buffer")?;
@@ -238,8 +231,8 @@ fn call(
     run(pointers.as_ptr().cast(), ret, through);
     loaded.check_promises("our caller", "the C callee")?;
     loaded.check_machine()?;
-    let seen = |at, len| loaded.seen_bytes(at, len);
-    check_seen(&round.values, &plan.images.offsets, seen, "in C")?;
+    let seen = |i: usize, len| loaded.seen_bytes(plan.images.offsets[i], len);
+    check_seen(&round.values, seen, "in C")?;
     check_widened_in(plan, &round.values, |i| loaded.widened(i))?;
     objects_are_as_before(round, buffers)?;
     if keeps_result {
@@ -260,15 +253,14 @@ fn objects_are_as_before(round: &Round, buffers: &GuardedBuffers) -> Result<(), 
     Ok(())
 }
 
-/// Compares what a callee has written down of its arguments, which `seen` reads at an offset and in a length; `place` says in words where that was.
+/// Compares what a callee has written down of its arguments, of which `seen` has each with its length; `place` says in words where that was.
 pub(super) fn check_seen(
     values: &Values,
-    offsets: &[usize],
     seen: impl Fn(usize, usize) -> Vec<u8>,
     place: &str,
 ) -> Result<(), Difference> {
-    for (i, (pattern, offset)) in values.promoted.iter().zip(offsets).enumerate() {
-        let got = seen(*offset, pattern.bytes.len());
+    for (i, pattern) in values.promoted.iter().enumerate() {
+        let got = seen(i, pattern.bytes.len());
         Difference::check(pattern, &got, Value::Argument(i), place)?;
     }
     Ok(())
@@ -293,15 +285,16 @@ fn is_whole(pattern: &Pattern) -> bool {
     !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
 }
 
-/// Lets C call our function at `address`.
+/// Lets C call our function at `address`, whose objects are at a `guarded` side of buffers, or are C's.
 fn from_c_to(
     harness: &Harness<'_>,
     plan: &CallCase,
     address: *const u8,
     round: &Round,
+    guarded: Option<Side>,
 ) -> Result<(), Difference> {
     let promise = Promise::of(&plan.abi);
-    from_c(harness, plan, address, promise, round)?;
+    from_c(harness, plan, address, promise, round, guarded)?;
     if plan.told.is_noreturn() {
         return Ok(());
     }
@@ -315,6 +308,7 @@ fn from_c(
     address: *const u8,
     promise: Promise,
     round: &Round,
+    guarded: Option<Side>,
 ) -> Result<(), Difference> {
     let loaded = harness.loaded;
     let images = images(
@@ -322,7 +316,11 @@ fn from_c(
         &plan.images.offsets,
         plan.images.size,
     );
-    loaded.prepare(&round.values.result.bytes, plan.images.size);
+    let given = &round.values.result.bytes;
+    loaded.prepare(given, plan.images.size);
+    if let Some(side) = guarded {
+        callee_objects::prepare(harness, plan, (given, side))?;
+    }
     // In a comparison of a compiler with itself the values that its caller keeps are not compared.
     let is_believed = promise == promise.unfilled();
     if !is_believed {
@@ -338,8 +336,11 @@ fn from_c(
         loaded.check_promises("the C caller", "our callee")?;
         loaded.check_machine()?;
     }
-    let seen = |at, len| loaded.seen_bytes(at, len);
-    check_seen(&round.values, &plan.images.offsets, seen, "from C")?;
+    let seen = |i: usize, len| match guarded {
+        Some(side) => callee_objects::seen(harness, plan, (i, len), side),
+        None => loaded.seen_bytes(plan.images.offsets[i], len),
+    };
+    check_seen(&round.values, seen, "from C")?;
     if plan.has_result {
         let got = loaded.got_bytes(round.values.result.bytes.len());
         Difference::check(&round.values.result, &got, Value::Result, "in C")?;

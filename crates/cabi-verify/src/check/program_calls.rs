@@ -158,11 +158,12 @@ fn check(
 ) -> Result<(), Verdict> {
     let written = written.ok_or_else(|| Verdict::Differs("no call was made".into()))?;
     let Written { seen, got, wide } = written.map_err(|why| Verdict::died(&why))?;
-    let seen = |at: usize, len: usize| {
+    let seen = |i: usize, len: usize| {
+        let at = plan.images.offsets[i];
         let bytes = seen.get(at..at.saturating_add(len));
         bytes.unwrap_or_default().to_vec()
     };
-    check_seen(values, &plan.images.offsets, seen, "from C").map_err(Verdict::Differs)?;
+    check_seen(values, seen, "from C").map_err(Verdict::Differs)?;
     if pair == Pair::Ours(Direction::Call) {
         let wide = |i: usize| {
             let bytes = wide.get(8 * i..8 * i + 8)?;

@@ -194,8 +194,8 @@ impl<'h> Probe<'h> {
         self.loaded.check_promises("our caller", "the C callee")?;
         let dump = RegisterFile::of_dump(dumping.image());
         if read {
-            let seen = |at, len| self.loaded.seen_bytes(at, len);
-            let checked = check_seen(&values, &images.offsets, seen, "as the callee reads it");
+            let seen = |i: usize, len| self.loaded.seen_bytes(images.offsets[i], len);
+            let checked = check_seen(&values, seen, "as the callee reads it");
             checked.map_err(|found| reads(abi, &values, found, &image))?;
         }
         check_x87(case, abi, &dump)?;

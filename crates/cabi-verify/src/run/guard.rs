@@ -12,6 +12,16 @@ pub enum Side {
     End,
 }
 
+impl Side {
+    /// In words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::End => "objects end at a guard page",
+            Self::Start => "objects start after a guard page",
+        }
+    }
+}
+
 /// GuardedBuffers for objects, each between two pages that cannot be touched.
 #[derive(Debug)]
 pub struct GuardedBuffers {

@@ -2,14 +2,16 @@
 
 use cabi::FnSig;
 use clif_cabi::Lowering;
+use clif_cabi::cranelift_codegen::settings::OptLevel;
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::Engine;
 
+use super::callee_objects;
 use super::run_time::{Code, Maker};
-use super::{CallCase, Difference, Direction, Fault, Harness, Round, WAYS};
+use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES, WAYS};
 use super::{call, from_c_to, needed, round, rounds};
 use crate::case::Case;
-use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
+use crate::emit::cranelift::{self, CallVia, Mutation, VARIANTS, keeps_result};
 
 /// In which of the [`WAYS`] a case is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -137,14 +139,13 @@ fn compiled(
     variant: usize,
 ) -> Result<Code, Fault> {
     if direction == Direction::Callee {
-        let places = BufferAddresses::Here {
-            seen: harness.loaded.seen(),
-            given: harness.loaded.given(),
-            escape: harness.loaded.escape(),
-        };
-        let places = (places, &plan.images.offsets[..]);
-        let id = cranelift::function(engine, None, lower, &plan.told, places, variant, mutation)?;
-        return Ok(Code::Function(variant, id));
+        // Under settings that optimize, objects of each form are at the other side.
+        let optimizes = engine.isa().flags().opt_level() != OptLevel::None;
+        let side = SIDES[(variant + plan.index + usize::from(optimizes)) % 2];
+        let (places, offsets) = callee_objects::addresses(harness, plan, side)?;
+        let (told, places) = (&plan.told, (places, &offsets[..]));
+        let id = cranelift::function(engine, None, lower, told, places, variant, mutation)?;
+        return Ok(Code::Function(variant, side, id));
     }
     let callee = match *import {
         Some(callee) => callee,
@@ -175,7 +176,7 @@ impl Code {
         round: &Round,
     ) -> Result<(), Difference> {
         let code = |id| engine.code(id).map_err(|error| error.to_string());
-        let (loaded, side) = (harness.loaded, round.side());
+        let (loaded, side) = (harness.loaded, round.side.words());
         let (found, how) = match self {
             Self::Shim(variant, via, id) => {
                 let code = code(*id)?;
@@ -193,11 +194,11 @@ impl Code {
                 let how = format!("{how}, forms {variant}, {side}");
                 (call(harness, plan, keeps_result, round, run), how)
             }
-            Self::Function(variant, id) => {
+            Self::Function(variant, side, id) => {
                 // SAFETY: the address is only called by C code, as the type it was compiled as; the engine is alive.
                 let address = unsafe { code(*id)?.as_ptr() }.cast();
-                let how = format!("forms {variant}");
-                (from_c_to(harness, plan, address, round), how)
+                let how = format!("forms {variant}, {}", side.words());
+                (from_c_to(harness, plan, address, round, Some(*side)), how)
             }
             Self::Invoker(invoker) => {
                 // SAFETY: an invoker takes the callee first; otherwise as a shim.
@@ -210,7 +211,7 @@ impl Code {
             Self::Closure(closure) => {
                 let address = closure.code().cast();
                 (
-                    from_c_to(harness, plan, address, round),
+                    from_c_to(harness, plan, address, round, None),
                     "a closure".to_owned(),
                 )
             }

@@ -6,6 +6,7 @@ use clif_cabi_jit::{Closure, ClosureArgs, Closures, Invoker, Invokers, VaArg};
 
 use super::{CallCase, Direction, Fault, Harness};
 use crate::emit::cranelift::CallVia;
+use crate::run::guard::Side;
 
 /// What makes the code of one direction; shared by the cases of one process as a user would share it.
 pub(super) enum Maker {
@@ -18,8 +19,8 @@ pub(super) enum Maker {
 pub(super) enum Code {
     /// A shim that calls C.
     Shim(usize, CallVia, FuncId),
-    /// A function that C calls.
-    Function(usize, FuncId),
+    /// A function that C calls, whose objects are at a side of their buffers.
+    Function(usize, Side, FuncId),
     Invoker(Invoker),
     Closure(Closure<'static>),
 }

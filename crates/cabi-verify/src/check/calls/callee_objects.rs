@@ -1,0 +1,71 @@
+//! The objects of a function of ours that C calls: the copies of its arguments, and the result that it returns. Each lies against a guard page, like those of a caller.
+
+use cabi::Type;
+
+use super::{CallCase, Difference, Harness};
+use crate::emit::cranelift::BufferAddresses;
+use crate::run::guard::Side;
+
+/// Bytes of an object: what follows one that is aligned to more than its size is its own.
+pub(super) fn object_bytes(ty: &Type) -> usize {
+    let size = ty.size().next_multiple_of(ty.align().into());
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// Where the function finds its objects at `side` of their buffers, and how many bytes after the first each argument goes.
+pub(super) fn addresses(
+    harness: &Harness<'_>,
+    plan: &CallCase,
+    side: Side,
+) -> Result<(BufferAddresses, Vec<usize>), Difference> {
+    let object = |buffer: usize, ty: &Type| {
+        let object = harness.buffers.object(buffer, object_bytes(ty), side);
+        object.ok_or("too large for a buffer")
+    };
+    let params = plan.told.params().iter().enumerate();
+    let seen = params.map(|(i, param)| object(i + 1, &param.ty));
+    let seen: Vec<*mut u8> = seen.collect::<Result<_, _>>()?;
+    let given = object(0, plan.told.result())?;
+    let first = seen.first().copied().unwrap_or(given);
+    let distance = |at: &*mut u8| (*at as usize).wrapping_sub(first as usize);
+    let places = BufferAddresses::Here {
+        seen: first,
+        given,
+        escape: harness.loaded.escape(),
+    };
+    Ok((places, seen.iter().map(distance).collect()))
+}
+
+/// Clears the arguments, and puts what is returned where the function finds it.
+pub(super) fn prepare(
+    harness: &Harness<'_>,
+    plan: &CallCase,
+    (given, side): (&[u8], Side),
+) -> Result<(), Difference> {
+    let put = |buffer: usize, ty: &Type, bytes: &[u8]| {
+        let mut object = vec![0xcc; object_bytes(ty)];
+        let own = object.iter_mut().zip(bytes);
+        own.for_each(|(to, from)| *to = *from);
+        let at = harness.buffers.put(buffer, &object, side);
+        at.map(drop).ok_or("too large for a buffer")
+    };
+    for (i, param) in plan.told.params().iter().enumerate() {
+        put(i + 1, &param.ty, &[])?;
+    }
+    Ok(put(0, plan.told.result(), given)?)
+}
+
+/// The first `len` bytes of what the function has written down of argument `i`.
+pub(super) fn seen(
+    harness: &Harness<'_>,
+    plan: &CallCase,
+    (i, len): (usize, usize),
+    side: Side,
+) -> Vec<u8> {
+    let param = plan.told.params().get(i);
+    let object = param.map(|param| object_bytes(&param.ty));
+    let object = object.and_then(|bytes| harness.buffers.get(i + 1, bytes, side));
+    let mut object = object.unwrap_or_default();
+    object.truncate(len);
+    object
+}
