@@ -3,7 +3,7 @@
 use cabi::{Extension, FnAbi, Loc, Place, PlacedPart};
 
 use super::register_file::{RegisterFile, word};
-use super::whereabouts::{Deed, tell};
+use super::whereabouts::{Deed, parts, tell};
 use crate::pattern::{Pattern, hex};
 use crate::verdict::{Difference, Value};
 
@@ -91,23 +91,10 @@ fn check_place(
 /// The bytes of a value where `place` says, for a report: those that are nowhere are 0.
 fn gathered(place: &Place, size: usize, dump: &RegisterFile) -> Vec<u8> {
     let mut bytes = vec![0; size];
-    match place {
-        Place::Parts(parts) => {
-            for PlacedPart { part, loc } in parts {
-                let held = dump.location(*loc, usize::from(part.size));
-                let to = bytes.iter_mut().skip(usize::from(part.offset));
-                let bytes = to.zip(held).take(usize::from(part.size));
-                bytes.for_each(|(to, from)| *to = *from);
-            }
-        }
-        Place::Stack { offset, .. } => {
-            let held = dump.stack(*offset, size);
-            bytes
-                .iter_mut()
-                .zip(held)
-                .for_each(|(to, from)| *to = *from);
-        }
-        _ => {}
+    for (own, _, loc) in parts(place, size) {
+        let held = loc.map_or(&[][..], |loc| dump.location(loc, own.len()));
+        let own = bytes.get_mut(own).unwrap_or_default();
+        own.iter_mut().zip(held).for_each(|(to, from)| *to = *from);
     }
     bytes
 }
@@ -175,11 +162,11 @@ pub(super) fn check_result(
 ) -> Result<(), Difference> {
     let size = pattern.bytes.len();
     let (outcome, got) = match &abi.ret.place {
-        Place::Parts(parts) => {
-            // No ABI states how a narrow integer result is extended.
-            let outcome = check_parts(parts, pattern, false, dump);
-            (outcome, gathered(&Place::Parts(parts.clone()), size, dump))
-        }
+        // No ABI states how a narrow integer result is extended.
+        place @ Place::Parts(parts) => (
+            check_parts(parts, pattern, false, dump),
+            gathered(place, size, dump),
+        ),
         Place::Indirect { .. } => {
             let memory = memory.get(..size).unwrap_or_default();
             let outcome = match abi.ret.sret_returned_in {

@@ -30,11 +30,13 @@ impl RegisterFile {
         Self { bytes }
     }
 
+    fn unsaid() -> Self {
+        Self::of_dump(UNSAID.clone())
+    }
+
     /// Every integer register and every slot of `area_bytes` holds `word`.
     pub(super) fn full_of(word: u64, area_bytes: u64) -> Self {
-        let mut image = Self {
-            bytes: UNSAID.clone(),
-        };
+        let mut image = Self::unsaid();
         let words = word.to_le_bytes();
         let area = STACK..STACK.saturating_add(usize::try_from(area_bytes).unwrap_or(BYTES));
         for range in [0..VECTORS, area] {
@@ -54,15 +56,11 @@ impl RegisterFile {
         patterns: &[Pattern],
         result: u64,
     ) -> Option<Self> {
-        let mut image = Self {
-            bytes: UNSAID.clone(),
-        };
+        let mut image = Self::unsaid();
         for ((arg, ty), pattern) in abi.args.iter().zip(types).zip(patterns) {
             match &arg.place {
                 Place::Ignore => {}
-                Place::Parts(parts) => parts
-                    .iter()
-                    .try_for_each(|placed| image.put_part(placed, pattern))?,
+                Place::Parts(parts) => image.put_parts(parts, pattern)?,
                 Place::Stack { offset, .. } => {
                     // Where the next value may start at the next byte, nothing is extended.
                     match abi.convention.frame.slot {
@@ -84,15 +82,11 @@ impl RegisterFile {
 
     /// What a callee of `abi` makes of `pattern`, its result: as registers, and what it is told.
     pub(super) fn of_result(abi: &FnAbi, pattern: &Pattern) -> Option<(Self, Returning)> {
-        let mut image = Self {
-            bytes: UNSAID.clone(),
-        };
+        let mut image = Self::unsaid();
         let mut returning = Returning::NOTHING;
         match &abi.ret.place {
             Place::Parts(parts) => {
-                for placed in parts {
-                    image.put_part(placed, pattern)?;
-                }
+                image.put_parts(parts, pattern)?;
                 returning.n_x87 = n_x87(parts);
             }
             Place::Indirect {
@@ -112,13 +106,15 @@ impl RegisterFile {
         Some((image, returning))
     }
 
-    fn put_part(&mut self, placed: &PlacedPart, pattern: &Pattern) -> Option<()> {
-        let PlacedPart { part, loc } = placed;
-        let (from, size) = (usize::from(part.offset), usize::from(part.size));
-        let to = pattern.bytes.len().min(from + size);
-        let mut bytes = pattern.bytes.get(from..to)?.to_vec();
-        extend(&mut bytes, part.extension);
-        self.put(*loc, &bytes)
+    fn put_parts(&mut self, parts: &[PlacedPart], pattern: &Pattern) -> Option<()> {
+        for PlacedPart { part, loc } in parts {
+            let (from, size) = (usize::from(part.offset), usize::from(part.size));
+            let to = pattern.bytes.len().min(from + size);
+            let mut bytes = pattern.bytes.get(from..to)?.to_vec();
+            extend(&mut bytes, part.extension);
+            self.put(*loc, &bytes)?;
+        }
+        Some(())
     }
 
     fn put(&mut self, loc: Loc, bytes: &[u8]) -> Option<()> {
@@ -216,10 +212,9 @@ fn start(reg: Reg) -> Option<usize> {
 fn in_slot(ty: &Type, pattern: &Pattern) -> Vec<u8> {
     let mut bytes = pattern.bytes.clone();
     if let Some(scalar @ (Scalar::Bool | Scalar::Int { .. })) = ty.as_scalar() {
-        let extension = if scalar.is_signed() {
-            Extension::Sign
-        } else {
-            Extension::Zero
+        let extension = match scalar.is_signed() {
+            true => Extension::Sign,
+            false => Extension::Zero,
         };
         extend(&mut bytes, extension);
     }

@@ -90,7 +90,7 @@ pub(super) fn tell(
 }
 
 /// The parts of a value of `size` bytes at `place`: which bytes, where they belong in words, and where, if that is a register or slot.
-fn parts(place: &Place, size: usize) -> Vec<(Range<usize>, String, Option<Loc>)> {
+pub(super) fn parts(place: &Place, size: usize) -> Vec<(Range<usize>, String, Option<Loc>)> {
     match place {
         Place::Parts(parts) => {
             let one = |PlacedPart { part, loc }: &PlacedPart| {
