@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use cabi::{Convention, Target};
-use cabi_verify::build::{
-    Built, Parts, ProgramTarget, Reference, ReferenceError, Unit, first_error,
-};
+use cabi_verify::build::{Built, Parts, ProgramTarget, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{self, Direction, Harness, N_BUFFERS};
 use cabi_verify::run::guard::GuardedBuffers;
@@ -14,7 +12,7 @@ use cabi_verify::run::{HERE, child};
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verdict::{Fault, Verdict};
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{self, Called, Calls, Code, Loaded, Mistake, OtherSide};
+use cabi_verify::verify::units::{self, Batch, Called, Calls, Loaded, Mistake, OtherSide};
 use clif_cabi_jit::Settings;
 
 use crate::suite::{Result, Suite};
@@ -126,58 +124,58 @@ impl Compiled<'_> {
     }
 }
 
-/// Entries that a compiler of programs is to compile, for the runner.
-pub(crate) struct ToProgram<'a> {
+/// Entries that a compiler is to compile for the runner, all in one file.
+pub(crate) struct File<'a> {
+    /// What the runner calls it.
+    pub(crate) part: usize,
     pub(crate) compiler: &'a Compiler,
     pub(crate) optimize: &'static str,
     pub(crate) entries: Vec<Entry<'a>>,
 }
 
-/// Compiles each file of `all`, as many at once as this machine has processors. `refused` is told of what is refused, with the compiler's words. What comes
-/// back are the files of which something is left, and their units.
-pub(crate) fn compile_programs<'t, 'a>(
-    all: &'t [ToProgram<'a>],
-    mut refused: impl FnMut(&ToProgram<'a>, &Case, String),
-) -> Result<(Vec<&'t ToProgram<'a>>, Vec<Loaded>)> {
-    let unit = |one: &'t ToProgram<'a>| {
-        let mut unit = Unit::of_entries(&one.compiler.reference, one.optimize, &one.entries);
-        // gcc's va_arg of an HVA loses bytes by it.
-        unit.flags.push("-fno-strict-aliasing");
-        unit
-    };
-    let compiled = in_threads(all, at_once(), |one| unit(one).compile(), |_| {});
-    let (mut files, mut programs) = (Vec::new(), Vec::new());
-    for (one, compiled) in all.iter().zip(compiled) {
-        let (compiled, unit) = (compiled?, unit(one));
-        for left in &compiled.refused {
-            let why = first_error(left.why.messages().unwrap_or_default());
-            for at in &left.cases {
-                refused(one, one.entries[*at].1, why.clone());
-            }
+/// Compiles each of `files`, as many at once as this machine has processors. `refused` is told of what is refused. What comes back is what is left of
+/// them, of the same parts.
+pub(crate) fn compile_files<'a>(
+    files: &[File<'a>],
+    mut refused: impl FnMut(&File<'a>, &Case, &ReferenceError),
+) -> Result<Vec<Loaded>> {
+    let batch = |file: &File<'a>| {
+        let compiler = file.compiler;
+        let mut unit = Unit::of_entries(&compiler.reference, file.optimize, &file.entries);
+        if compiler.programs.is_some() {
+            // gcc's va_arg of an HVA loses bytes by it.
+            unit.flags.push("-fno-strict-aliasing");
         }
-        let case = |at: &usize| {
-            let mut case = one.entries[*at].1.clone();
-            case.function.name = unit.symbol(*at);
-            case
-        };
-        let cases = compiled.cases.iter().map(case).collect();
-        let target = one.compiler.programs.clone().ok_or("no programs")?;
-        if let Some(built) = compiled.built {
-            let code = Code::InPrograms(built, target);
-            files.push(one);
-            programs.push(Loaded::of_code(one.compiler, &[], 0, cases, code));
+        Batch {
+            part: file.part,
+            compiler,
+            flags: &[],
+            unit,
+            same_layout: true,
+        }
+    };
+    let batches: Vec<Batch<'_>> = files.iter().map(batch).collect();
+    let (loaded, left) = units::compile(&batches, at_once(), &|_, _, _| {})?;
+    for left in left {
+        let mut own = files.iter().filter(|file| file.part == left.part);
+        if let Some(file) = own.next() {
+            let cases = left.cases.into_iter();
+            cases.for_each(|case| refused(file, case, &left.why));
         }
     }
-    Ok((files, programs))
+    Ok(loaded)
 }
 
-/// What became of the cases of each program in both directions; Cranelift is told `convention` instead of each case's own.
-pub(crate) fn run_programs(
-    programs: &[Loaded],
+/// What became of the cases of each file in both directions, all of them under `settings` in turn. Cranelift is told `convention` instead of each case's
+/// own.
+pub(crate) fn run_files(
+    loaded: &[Loaded],
+    way: OtherSide,
+    settings: &[(String, Settings)],
     convention: Option<&'static Convention>,
 ) -> Result<Vec<Vec<Called>>> {
     let calls = Calls {
-        settings: &[],
+        settings,
         mistake: Mistake {
             convention,
             ..Mistake::default()
@@ -186,8 +184,7 @@ pub(crate) fn run_programs(
         at_once: at_once(),
         to_show: None,
     };
-    let way = OtherSide::Cranelift;
-    Ok(units::run(programs, way, &calls, &|_, _, _| {})?)
+    Ok(units::run(loaded, way, &calls, &|_, _, _| {})?)
 }
 
 /// The compilers of each target whose code runs in programs of its own, as far as they are here: on x86-64 Linux.

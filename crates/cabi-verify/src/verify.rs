@@ -12,7 +12,7 @@ use cabi::{Convention, Policy, Target, VectorLevel};
 use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
 
-use crate::build::{Capability, ProgramTarget, Reference};
+use crate::build::{Capability, ProgramTarget, Reference, Unit};
 use crate::case::Case;
 use crate::check::calls::{Direction, all_settings};
 use crate::header::{self, FromHeader, Omitted};
@@ -162,12 +162,13 @@ impl Verification {
             let cases = &self.headers[part.header].found.subject.cases;
             let asked: Vec<&Case> = part.cases.iter().filter_map(|at| cases.get(*at)).collect();
             for cases in asked.chunks(BATCH) {
+                let compiler = &self.compilers[part.compiler];
+                let reference = &compiler.reference;
                 batches.push(Batch {
                     part: number,
-                    compiler: &self.compilers[part.compiler],
+                    compiler,
                     flags: &flags,
-                    preamble: &part.preamble,
-                    cases: cases.to_vec(),
+                    unit: Unit::after_declarations(reference, &flags, &part.preamble, cases),
                     same_layout: part.layouts.is_empty(),
                 });
             }

@@ -1,18 +1,18 @@
 //! The compiler bugs of `expected.toml`, each looked at again: is it still there, and at which levels of optimization?
 
-use cabi::{FnSig, Policy};
+use std::collections::BTreeMap;
+
+use cabi::Policy;
 use cabi_verify::build::{Reference, ReferenceError};
-use cabi_verify::case::{Case, Entry, Subject};
-use cabi_verify::check::calls::{Direction, N_BUFFERS, reference_agrees};
-use cabi_verify::check::layout::{Fact, Reply, ask, ask_data};
+use cabi_verify::case::Subject;
+use cabi_verify::check::layout::{Fact, Reply, ask as ask_at_run_time, ask_data};
 use cabi_verify::corpus::CorpusFile;
 use cabi_verify::report::Report;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
-use cabi_verify::run::guard::GuardedBuffers;
-use clif_cabi_jit::Settings;
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units::{Called, OtherSide};
 
-use super::asked::{Asked, Compiled, Maker, ToMake};
-use super::{at_every_phase, check_places, passes};
+use super::asked::{Asked, Maker, Question, run as ask};
 use crate::corpus::Corpus;
 use crate::suite::Result;
 
@@ -29,7 +29,7 @@ pub struct Seen {
     /// The levels of optimization at which its compiler shows it. None: it is gone, or was never there.
     pub levels: Vec<&'static str>,
     /// Other compilers that show it.
-    pub others: Vec<String>,
+    pub others: Vec<&'static str>,
     /// Those of its own that were asked.
     pub asked: Vec<&'static str>,
     /// Those of them that show it.
@@ -51,29 +51,31 @@ impl Seen {
         }
     }
 
-    fn note(&mut self, asked: &Asked<'_>, level: &'static str, look: Look) {
-        let other = || asked.name.to_owned();
+    /// Takes whether `asked` shows it at this level; `agrees` says whether its own caller and callee agree then.
+    fn note(&mut self, asked: &Asked<'_>, level: &'static str, shows: bool, agrees: Option<bool>) {
         let own = self.bug.is_of(asked.name);
         if own && !self.asked.contains(&asked.name) {
             self.asked.push(asked.name);
         }
-        match look {
-            Look::Hidden => {}
-            Look::Shows { agrees } if own => {
-                if !self.shown.contains(&asked.name) {
-                    self.shown.push(asked.name);
-                }
-                if !self.levels.contains(&level) {
-                    self.levels.push(level);
-                }
-                self.agrees = match (self.agrees, agrees) {
-                    (Some(before), Some(now)) => Some(before && now),
-                    (before, now) => before.or(now),
-                };
-            }
-            Look::Shows { .. } if self.others.contains(&other()) => {}
-            Look::Shows { .. } => self.others.push(other()),
+        if !shows {
+            return;
         }
+        if !own {
+            if !self.others.contains(&asked.name) {
+                self.others.push(asked.name);
+            }
+            return;
+        }
+        if !self.shown.contains(&asked.name) {
+            self.shown.push(asked.name);
+        }
+        if !self.levels.contains(&level) {
+            self.levels.push(level);
+        }
+        self.agrees = match (self.agrees, agrees) {
+            (Some(before), Some(now)) => Some(before && now),
+            (before, now) => before.or(now),
+        };
     }
 
     /// What is wrong with the list, if something is.
@@ -92,37 +94,50 @@ impl Seen {
 pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>> {
     let mut report = Report::new("conformance");
     let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
-    let buffers = GuardedBuffers::new(N_BUFFERS, 1 << 16)?;
     let mut subjects = Vec::new();
     for bug in &expected.bugs {
         let found = subject(bug, &corpus.subjects);
         subjects.push(found.map_err(|why| format!("{}: {why}", bug.name))?);
     }
-    let (mut looks, mut files) = (Vec::new(), Vec::new());
+    let seen = expected.bugs.iter().zip(&subjects);
+    let mut seen: Vec<Seen> = seen.map(|(bug, subject)| Seen::new(bug, subject)).collect();
+    let (mut of, mut questions) = (Vec::new(), Vec::new());
     for (at, (bug, subject)) in expected.bugs.iter().zip(&subjects).enumerate() {
-        for one in asked {
+        for one in asked.iter().filter(|one| one.is_here()) {
             // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
             let is_c = matches!(one.maker, Maker::C(_)) && one.admits(&subject.block).is_ok();
             if !bug.is_of(one.name) && !is_c {
                 continue;
             }
-            // All of its functions: one may be spoiled by another.
-            let entries: Vec<Entry<'_>> =
-                subject.cases.iter().map(|case| (subject, case)).collect();
             for level in levels_of(one) {
-                looks.push((at, one));
-                files.push(ToMake::new(*one, level, &entries));
+                if let (Shows::Initializer, Maker::C(compiler)) = (bug.shows, one.maker) {
+                    let shows = shows_in_initializer(&compiler.reference, level, subject)?;
+                    seen[at].note(one, level, shows, None);
+                    continue;
+                }
+                let policy = policy(one.policy, subject);
+                of.push(at);
+                questions.push(Question {
+                    asked: Asked { policy, ..*one },
+                    level,
+                    // All of its functions: one may be spoiled by another.
+                    entries: subject.cases.iter().map(|case| (subject, case)).collect(),
+                });
             }
         }
     }
-    let compiled = ToMake::compile_all(&files);
-    let seen = expected.bugs.iter().zip(&subjects);
-    let mut seen: Vec<Seen> = seen.map(|(bug, subject)| Seen::new(bug, subject)).collect();
-    for (((at, one), file), compiled) in looks.into_iter().zip(files).zip(compiled) {
-        let (seen, level) = (&mut seen[at], file.level);
-        let look = look(&seen.bug, file, compiled, &subjects[at], &buffers);
-        let look = look.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-        seen.note(one, level, look);
+    let mut refused = BTreeMap::new();
+    let called = ask(&questions, OtherSide::Both, |at, _, why| {
+        let crashed = matches!(why, ReferenceError::Crashed { .. });
+        refused.insert(at, (crashed, why.to_string()));
+    })?;
+    let called: BTreeMap<usize, Vec<Called>> = called.into_iter().collect();
+    for (number, (at, question)) in of.into_iter().zip(&questions).enumerate() {
+        let (seen, one) = (&mut seen[at], &question.asked);
+        let own = called.get(&number).map(Vec::as_slice).unwrap_or_default();
+        let look = look(&seen.bug, own, &subjects[at], refused.get(&number));
+        let (shows, agrees) = look.map_err(|why| format!("{}: {why}", seen.bug.name))?;
+        seen.note(one, question.level, shows, agrees);
     }
     Ok(seen)
 }
@@ -167,111 +182,62 @@ fn levels_of(asked: &Asked<'_>) -> Vec<&'static str> {
     }
 }
 
-/// What is seen of a bug.
-enum Look {
-    Hidden,
-    Shows {
-        /// Whether the compiler's own caller and callee agree.
-        agrees: Option<bool>,
-    },
-}
-
-impl Look {
-    fn of(shows: bool, agrees: Option<bool>) -> Self {
-        match shows {
-            true => Self::Shows { agrees },
-            false => Self::Hidden,
-        }
-    }
-}
-
-/// Whether the bug shows in what was `compiled` of `file`.
+/// Whether the bug shows in what became of the functions of `subject`, and whether the compiler's own caller and callee agree there. `refused` says whether
+/// the compiler crashes, and its words.
 fn look(
     bug: &Bug,
-    file: ToMake<'_>,
-    compiled: Result<Compiled, ReferenceError>,
+    called: &[Called],
     subject: &Subject,
-    buffers: &GuardedBuffers,
-) -> Result<Look> {
-    let Asked { policy, maker, .. } = file.asked;
-    if bug.shows == Shows::Initializer {
-        let Maker::C(reference) = maker else {
-            return Ok(Look::Hidden);
-        };
-        let shows = shows_in_initializer(reference, file.level, subject)?;
-        return Ok(Look::of(shows, None));
+    refused: Option<&(bool, String)>,
+) -> Result<(bool, Option<bool>)> {
+    let stopped = Ok((bug.shows == Shows::Compilation, None));
+    match refused {
+        Some((true, _)) => return stopped,
+        Some((false, why)) => return Err(why.as_str().into()),
+        None => {}
     }
-    let stopped = Look::of(bug.shows == Shows::Compilation, None);
-    let mut refused = None;
-    let mut tell = |_: &Case, why: &ReferenceError| {
-        refused = Some((
-            matches!(why, ReferenceError::Crashed { .. }),
-            why.to_string(),
-        ));
-    };
-    let made = match compiled {
-        Ok(compiled) => file.load(compiled, &mut tell)?,
-        Err(ReferenceError::Crashed { .. }) => return Ok(stopped),
-        Err(error) => return Err(error.into()),
-    };
-    let made = match (made, refused) {
-        (_, Some((true, _))) => return Ok(stopped),
-        (_, Some((false, why))) => return Err(why.into()),
-        (made, None) => made.ok_or("nothing was compiled")?,
-    };
-    let missing = made.missing(0);
-    if (missing.iter().flatten()).any(|why| why.starts_with("Zig refuses")) {
-        return Ok(stopped);
+    let first = subject.cases.first().ok_or("it declares no function")?;
+    let own = called.iter().filter(|one| one.case.name == first.name);
+    let verdicts: Vec<&Verdict> = own.map(|one| &one.verdict).collect();
+    let missing = verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::NotRun(why) => Some(why.as_str()),
+        _ => None,
+    });
+    let missing: Vec<&str> = missing.collect();
+    if missing.iter().any(|why| why.starts_with("Zig refuses")) {
+        return stopped;
     }
-    if let [Some(why), Some(_)] = missing {
-        return Err(why.into());
+    let is_wrong = verdicts.iter().any(|one| one.difference().is_some());
+    let is_inconsistent = |one: &&Verdict| matches!(one, Verdict::SelfInconsistent(_));
+    let agrees = !verdicts.iter().any(is_inconsistent);
+    match (bug.shows, missing.first()) {
+        _ if verdicts.len() != 2 => Err("it was not run".into()),
+        (_, Some(why)) if missing.len() == 2 => Err((*why).into()),
+        (Shows::Calls, Some(why)) => Err((*why).into()),
+        (Shows::Calls, None) => Ok((!agrees, Some(agrees))),
+        (Shows::Placement, missing) => Ok((is_wrong, missing.is_none().then_some(agrees))),
+        (Shows::Compilation | Shows::Initializer, _) => Ok((false, None)),
     }
-    let there = made.directions(0);
-    let case = subject.cases.first().ok_or("it declares no function")?;
-    let sig = sig(policy, subject).ok_or("it has no place")?;
-    let settings = Settings::default();
-    let harness = made.harness(&settings, buffers);
-    let agrees = || {
-        if there.len() < Direction::ALL.len() {
-            return Ok(None);
-        }
-        let once =
-            || reference_agrees(&harness, case, sig.clone(), 0).map_err(|fault| fault.to_string());
-        let agrees = passes(|| at_every_phase(&once).into());
-        agrees.map(Some)
-    };
-    let is_placed = || passes(|| check_places(&made.code, &there, 0, case, &sig));
-    Ok(match bug.shows {
-        Shows::Calls => match agrees()? {
-            Some(agrees) => Look::of(!agrees, Some(false)),
-            None => return Err("it has no caller or no callee".into()),
-        },
-        Shows::Placement if is_placed()? => Look::Hidden,
-        Shows::Placement => Look::of(true, agrees()?),
-        Shows::Compilation | Shows::Initializer => Look::Hidden,
-    })
 }
 
 /// Whether the bits of a member differ from ours where it is initialized, and are ours where it is assigned.
 fn shows_in_initializer(reference: &Reference, level: &str, subject: &Subject) -> Result<bool> {
     let code = &subject.block.code;
     let data = ask_data(reference, &[level], code, subject)?;
-    let run = ask(reference, None, subject)?;
+    let run = ask_at_run_time(reference, None, subject)?;
     let ours = || data.iter().map(|(fact, _)| Some(&fact.ours));
     let is_ours = |(fact, reply): &(Fact, Reply)| *reply == Reply::Is(fact.ours.clone());
     Ok(!data.iter().all(is_ours) && ours().eq(run.iter().map(Option::as_ref)))
 }
 
-/// The signature of the bug's case. The profile may refuse what the compiler has no rule for: then the psABI's own rule is what it does
+/// The choices by which the bug's case has places. The compiler's profile may refuse what it has no rule for: then the psABI's own rule is what it does
 /// not follow.
-fn sig(own: Policy, subject: &Subject) -> Option<FnSig> {
-    let case = subject.cases.first()?;
+fn policy(own: Policy, subject: &Subject) -> Policy {
     let without = own.without(Policy::INT128_USES_UP_INTEGER_REGISTERS);
-    let mut placed = [own, without, Policy::GCC, Policy::CLANG]
-        .into_iter()
-        .filter_map(|policy| {
-            case.abi_under(policy).ok()?;
-            case.sig_under(policy).ok()
-        });
-    placed.next()
+    let mut placed = [own, without, Policy::GCC, Policy::CLANG].into_iter();
+    let has_places = |policy: &Policy| {
+        let case = subject.cases.first();
+        case.is_some_and(|case| case.abi_under(*policy).is_ok())
+    };
+    placed.find(has_places).unwrap_or(own)
 }

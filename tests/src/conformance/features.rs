@@ -41,14 +41,6 @@ fn title(file: &CorpusFile) -> String {
     words
 }
 
-/// Reads all types as x86-64 Linux has them.
-///
-/// # Errors
-/// A file that is not in the format.
-pub fn read() -> Result<Vec<Group>, String> {
-    read_for(Target::X86_64_LINUX.name())
-}
-
 /// Reads all types as the target `triple` has them, in the order of the page.
 ///
 /// # Errors

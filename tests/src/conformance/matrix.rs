@@ -6,41 +6,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cabi::VectorLevel;
-use cabi_verify::build::ReferenceError;
 use cabi_verify::case::{Case, Entry};
-use cabi_verify::check::calls::{Direction, Verdict, all_settings, reference_agrees};
-use cabi_verify::corpus::Block;
 use cabi_verify::generate::argument_positions::N_POSITIONS;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
-use cabi_verify::run::child;
-use cabi_verify::run::guard::GuardedBuffers;
-use cabi_verify::threads::at_once;
-use clif_cabi_jit::Settings;
+use cabi_verify::run::HERE;
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units::{Called, OtherSide};
 
-use super::asked::{Asked, Made, ToMake, first_words};
-use super::bug_of_zig;
+use super::asked::{Asked, Maker, Question, first_words, in_own_words, run as ask};
 use super::features::{Feature, Group};
-use crate::compiled::buffers;
+use super::{bug_of_zig, without_folder};
 use crate::suite::Result;
 
-/// The types of one group and what became of them.
+/// A compiler and what became of each type with it.
 #[derive(Clone, Debug)]
-pub struct Table {
-    /// The group's title.
-    pub title: String,
-    /// One row per type.
-    pub rows: Vec<Row>,
-    /// Why cells have no answer: the reason, and the compilers that have it.
-    pub notes: Vec<(String, Vec<&'static str>)>,
-}
-
-/// One type.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The block that declares it.
-    pub block: Block,
-    /// For each position what became of it with each compiler.
-    pub cells: Vec<Vec<Cell>>,
+pub struct Column {
+    /// The target that it makes code for.
+    pub target: String,
+    /// Its name on the page; of one for another target its command.
+    pub name: String,
+    /// The first line of its `--version`.
+    pub version: String,
+    /// Whether its code runs in this process.
+    pub is_here: bool,
+    /// What became of each type in each position.
+    pub rows: Vec<Vec<Cell>>,
 }
 
 /// What became of a type in a position with a compiler.
@@ -50,6 +40,8 @@ pub struct Cell {
     pub outcome: Outcome,
     /// The listed bugs of the compiler that it comes from.
     pub bugs: BTreeSet<String>,
+    /// Why there is no answer, or what a program of the compiler alone says.
+    pub whys: Vec<String>,
 }
 
 /// What there is to say of a [`Cell`].
@@ -73,18 +65,18 @@ pub enum Outcome {
     Fails,
 }
 
-/// All tables.
+/// All columns.
 #[derive(Debug)]
 pub struct Matrix {
-    /// One per group.
-    pub tables: Vec<Table>,
+    /// One per compiler.
+    pub columns: Vec<Column>,
     /// How many calls were right.
     pub n_calls: usize,
     /// What contradicts the lists.
     pub failures: Vec<String>,
 }
 
-/// What is known of one type in one position with one compiler, for each of [`Direction::ALL`].
+/// What is known of one type in one position with one compiler, for each of the two directions.
 #[derive(Clone, Debug, Default)]
 struct Stats {
     /// How often it passed.
@@ -95,14 +87,17 @@ struct Stats {
     failed: Vec<Wrong>,
     /// Why the compiler lacks the other side.
     lacking: [Option<String>; 2],
+    /// Why there is no answer, or what a program of the compiler alone says.
+    whys: Vec<String>,
 }
 
 /// Something that went wrong.
 #[derive(Clone, Debug)]
 struct Wrong {
     why: String,
-    /// Whether the compiler's own caller and callee disagree too.
+    /// Whether the compiler's own caller and callee disagree too, and whether a program of its own shows that.
     self_inconsistent: bool,
+    is_shown: bool,
     /// The bug of Zig's that it comes from, if it is known.
     bug: Option<String>,
 }
@@ -110,146 +105,99 @@ struct Wrong {
 /// The compiler's index and the case's name.
 type Outcomes = BTreeMap<(usize, String), Stats>;
 
-/// Tries everything.
-pub fn run(groups: &[Group], asked: &[Asked<'_>], expected: &Expected) -> Result<Matrix> {
-    let features: Vec<&Feature> = groups.iter().flat_map(|group| &group.features).collect();
-    let (mut stats, mut n_calls) = (Outcomes::new(), 0);
-    let indexed = asked.iter().enumerate();
-    let files = indexed.flat_map(|(index, one)| {
-        let files = files(one, &features).into_iter();
-        files.map(move |file| (index, file))
-    });
-    let (of, files): (Vec<usize>, Vec<ToMake<'_>>) = files.unzip();
-    let compiled = ToMake::compile_all(&files);
-    for ((index, file), compiled) in of.into_iter().zip(files).zip(compiled) {
-        let n = file.entries.len();
-        let mut refused = |case: &Case, error: &ReferenceError| {
-            let why = first_words(error, n);
-            let stats = stats.entry((index, case.name.clone())).or_default();
-            stats.lacking = [Some(why.clone()), Some(why)];
-        };
-        if let Some(made) = file.load(compiled?, &mut refused)? {
-            n_calls += call(index, &asked[index], &made, expected, &mut stats)?;
+/// Cases that share a file.
+const BATCH: usize = 256;
+
+/// Tries all `types`, as the target of each compiler has them.
+pub fn run(
+    types: &BTreeMap<String, Vec<Group>>,
+    asked: &[Asked<'_>],
+    expected: &Expected,
+) -> Result<Matrix> {
+    let features = |one: &Asked<'_>| -> Vec<&Feature> {
+        let groups = types.get(one.target().name()).into_iter().flatten();
+        groups.flat_map(|group| &group.features).collect()
+    };
+    let (mut of, mut questions) = (Vec::new(), Vec::new());
+    for (index, one) in asked.iter().enumerate() {
+        let own = questions_to(one, &features(one));
+        of.extend(own.iter().map(|_| index));
+        questions.extend(own);
+    }
+    let mut stats = Outcomes::new();
+    let all = ask(&questions, OtherSide::CraneliftFirst, |at, case, error| {
+        let why = first_words(error, questions[at].entries.len());
+        let stats = stats.entry((of[at], case.name.clone())).or_default();
+        stats.lacking = [Some(why.clone()), Some(why)];
+    })?;
+    let mut n_calls = 0;
+    for (at, called) in all {
+        for one in called {
+            let stats = stats.entry((of[at], one.case.name.clone())).or_default();
+            n_calls += stats.take(&questions[at], one, expected);
         }
     }
     let mut failures = Vec::new();
-    let tables: Vec<Table> = groups
-        .iter()
-        .map(|group| table(group, asked, expected, &stats, &mut failures))
-        .collect();
-    failures.extend(unmet(expected, &tables));
+    let columns = asked.iter().enumerate().map(|(index, one)| {
+        let cells =
+            |feature: &&Feature| cells(feature, index, one, expected, &stats, &mut failures);
+        Column {
+            target: one.target().name().to_owned(),
+            name: one.command(),
+            version: one.version().to_owned(),
+            is_here: one.is_here(),
+            rows: features(one).iter().map(cells).collect(),
+        }
+    });
+    let columns: Vec<Column> = columns.collect();
+    let here = types.get(HERE.name()).into_iter().flatten();
+    let here = here.flat_map(|group| &group.features);
+    failures.extend(unmet(expected, &here.collect::<Vec<_>>(), &columns));
     Ok(Matrix {
-        tables,
+        columns,
         n_calls,
         failures,
     })
 }
 
-/// What one compiler is asked, one file for each vector level and level of optimization.
-fn files<'e>(asked: &Asked<'e>, features: &[&'e Feature]) -> Vec<ToMake<'e>> {
+/// What one compiler is asked: cases of one vector level, at one level of optimization.
+fn questions_to<'e>(asked: &Asked<'e>, features: &[&'e Feature]) -> Vec<Question<'e>> {
     let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'e>>> = BTreeMap::new();
     for feature in features {
         if let Ok(subject) = &feature.tried
             && asked.admits(&feature.block).is_ok()
         {
-            for case in &subject.cases {
+            let placed = subject.cases.iter();
+            for case in placed.filter(|case| case.abi_under(asked.policy).is_ok()) {
                 let entries = by_level.entry(case.vectors).or_default();
                 entries.push((subject, case));
             }
         }
     }
-    let file = |entries: &Vec<Entry<'e>>| {
-        let levels = asked.levels().into_iter();
-        let files = levels.map(|level| ToMake::new(*asked, level, entries));
-        files.collect::<Vec<_>>()
+    // Which functions Zig's optimizer merges depends on what is in the file.
+    let n = match asked.maker {
+        Maker::C(_) => BATCH,
+        Maker::Zig(_) => usize::MAX,
     };
-    by_level.values().flat_map(file).collect()
-}
-
-/// Makes the calls of one compiler at one level of optimization.
-fn call(
-    index: usize,
-    asked: &Asked<'_>,
-    made: &Made<'_>,
-    expected: &Expected,
-    stats: &mut Outcomes,
-) -> Result<usize> {
-    let (buffers, settings, policy) = (buffers()?, all_settings(), asked.policy);
-    let one = |job: usize, i: usize| {
-        // Cases come in groups of eight positions, and there are eight settings.
-        let (_, settings) = &settings[(i + i / settings.len() + job) % settings.len()];
-        made.observed((&buffers, settings), policy, i, Direction::ALL[job])
-    };
-    let n_cases = Direction::ALL.map(|_| made.entries.len());
-    let verdicts = child::run(&n_cases, at_once(), one)?;
-    let inconsistent = self_inconsistent(asked, made, &verdicts, &buffers)?;
-    let mut n_calls = 0;
-    for (job, verdicts) in verdicts.into_iter().enumerate() {
-        let direction = Direction::ALL[job];
-        for (i, ((_, case), verdict)) in made.entries.iter().zip(verdicts).enumerate() {
-            let stats = stats.entry((index, case.name.clone())).or_default();
-            if let Some(why) = made.missing(i)[job] {
-                stats.lacking[job] = Some(made.in_own_words(why));
-                continue;
-            }
-            match verdict {
-                Verdict::Passed(n) => {
-                    stats.passed[job] += 1;
-                    n_calls += n;
-                }
-                Verdict::NotLowered(_) | Verdict::NotRun(_) => stats.not_lowered[job] += 1,
-                wrong => {
-                    let why = wrong.passed().err().unwrap_or_default();
-                    let mode = made.mode;
-                    let bug = mode.and_then(|mode| bug_of_zig(expected, case, mode, direction));
-                    stats.failed.push(Wrong {
-                        why: format!("{}, {}: {why}", made.level, direction.name()),
-                        self_inconsistent: inconsistent.contains(&i),
-                        bug: bug.map(|bug| bug.name.clone()),
-                    });
-                }
-            }
-        }
+    let mut questions = Vec::new();
+    for entries in by_level.values().flat_map(|entries| entries.chunks(n)) {
+        questions.extend(asked.levels().into_iter().map(|level| Question {
+            asked: *asked,
+            level,
+            entries: entries.to_vec(),
+        }));
     }
-    Ok(n_calls)
-}
-
-/// The cases that failed in which the compiler's own caller and callee disagree too.
-fn self_inconsistent(
-    asked: &Asked<'_>,
-    made: &Made<'_>,
-    verdicts: &[Vec<Verdict>],
-    buffers: &GuardedBuffers,
-) -> Result<Vec<usize>> {
-    let is_wrong = |verdict: Option<&Verdict>| matches!(verdict, Some(Verdict::Differs(_)));
-    let wrong: Vec<usize> = (0..made.entries.len())
-        .filter(|i| verdicts.iter().any(|verdicts| is_wrong(verdicts.get(*i))))
-        .filter(|i| made.missing(*i) == [None; 2])
-        .collect();
-    let settings = Settings::default();
-    let one = |_, n: usize| {
-        let (i, harness) = (wrong[n], made.harness(&settings, buffers));
-        let case = made.entries[i].1;
-        match case.sig_under(asked.policy) {
-            Ok(sig) => reference_agrees(&harness, case, sig, i).map(|()| 1).into(),
-            Err(error) => Verdict::Differs(error.to_string().into()),
-        }
-    };
-    let verdicts = child::run(&[wrong.len()], 1, one)?.concat();
-    let told = wrong.into_iter().zip(verdicts);
-    let disagree = told.filter(|(_, verdict)| is_wrong(Some(verdict)));
-    Ok(disagree.map(|(i, _)| i).collect())
+    questions
 }
 
 /// Types that a bug says meet it, and do not.
-fn unmet(expected: &Expected, tables: &[Table]) -> Vec<String> {
+fn unmet(expected: &Expected, features: &[&Feature], columns: &[Column]) -> Vec<String> {
     let mut out = Vec::new();
     for bug in &expected.bugs {
-        let is_it = |cell: &Cell| cell.bugs.contains(&bug.name);
         for name in &bug.meets {
-            let mut rows = tables.iter().flat_map(|table| &table.rows);
-            let row = rows.find(|row| row.block.name == *name);
-            if !row.is_some_and(|row| row.cells.iter().flatten().any(is_it)) {
+            let at = features.iter().position(|one| one.block.name == *name);
+            let rows = columns.iter().filter_map(|column| column.rows.get(at?));
+            if !rows.flatten().any(|cell| cell.bugs.contains(&bug.name)) {
                 out.push(format!("{name} does not meet the bug {}", bug.name));
             }
         }
@@ -257,116 +205,123 @@ fn unmet(expected: &Expected, tables: &[Table]) -> Vec<String> {
     out
 }
 
-fn table(
-    group: &Group,
-    asked: &[Asked<'_>],
-    expected: &Expected,
-    stats: &Outcomes,
-    failures: &mut Vec<String>,
-) -> Table {
-    let (mut rows, mut notes) = (Vec::new(), Vec::<(String, Vec<&'static str>)>::new());
-    for feature in &group.features {
-        let mut cells = vec![Vec::new(); N_POSITIONS];
-        for (index, one) in asked.iter().enumerate() {
-            let (outcomes, whys) = outcomes(feature, index, one, expected, stats, failures);
-            for (cell, outcome) in cells.iter_mut().zip(outcomes) {
-                cell.push(outcome);
-            }
-            for why in whys {
-                match notes.iter_mut().find(|(known, _)| *known == why) {
-                    Some((_, names)) if names.contains(&one.name) => {}
-                    Some((_, names)) => names.push(one.name),
-                    None => notes.push((why, vec![one.name])),
-                }
-            }
-        }
-        rows.push(Row {
-            block: feature.block.clone(),
-            cells,
-        });
-    }
-    Table {
-        title: group.title.clone(),
-        rows,
-        notes,
-    }
-}
-
-/// The outcome in each position with one compiler, and why there is none.
-fn outcomes(
+/// What became of a type in each position with one compiler.
+fn cells(
     feature: &Feature,
     index: usize,
     asked: &Asked<'_>,
     expected: &Expected,
     stats: &Outcomes,
     failures: &mut Vec<String>,
-) -> (Vec<Cell>, Vec<String>) {
-    let everywhere = |outcome: Outcome, why: &str| {
-        (vec![Cell::from(outcome); N_POSITIONS], vec![why.to_owned()])
+) -> Vec<Cell> {
+    let subject = match (asked.admits(&feature.block), &feature.tried) {
+        (Err(why), _) => return vec![Cell::new(Outcome::Lacks, why); N_POSITIONS],
+        (_, Err(why)) => return vec![Cell::new(Outcome::Refused, why.clone()); N_POSITIONS],
+        (Ok(()), Ok(subject)) => subject,
     };
-    let subject = match &feature.tried {
-        Ok(subject) => subject,
-        Err(why) => return everywhere(Outcome::Refused, why),
-    };
-    if let Err(why) = asked.admits(&feature.block) {
-        return everywhere(Outcome::Lacks, &why);
-    }
-    let bug = expected
-        .bugs
-        .iter()
-        .find(|bug| bug.is_of(asked.name) && bug.meets.contains(&feature.block.name));
-    let (mut cells, mut whys) = (Vec::new(), Vec::new());
-    for case in &subject.cases {
-        if let Err(error) = case.abi_under(asked.policy) {
-            whys.push(error.to_string());
-            cells.push(Outcome::Refused.into());
-            continue;
+    let mut meeting = expected.bugs.iter();
+    let meeting = meeting.find(|bug| {
+        asked.is_here() && bug.is_of(asked.name) && bug.meets.contains(&feature.block.name)
+    });
+    let cell = |case: &Case| {
+        if let Err(why) = case.abi_under(asked.policy) {
+            return Cell::new(Outcome::Refused, why.to_string());
         }
         let stats = stats.get(&(index, case.name.clone()));
         let stats = stats.cloned().unwrap_or_default();
-        whys.extend(stats.lacking.iter().flatten().cloned());
-        let cell = stats.cell(asked.levels().len(), bug);
+        let cell = stats.cell(asked.levels().len(), meeting);
         if cell.outcome == Outcome::Fails {
-            let why = stats.unlisted(bug).next();
+            let why = stats.unlisted(meeting).next();
             let why = why.map_or("it was not run", |wrong| wrong.why.as_str());
-            failures.push(format!("{} [{}]: {why}", case.name, asked.name));
+            let column = asked.command();
+            failures.push(without_folder(&format!("{} [{column}]: {why}", case.name)));
         }
-        cells.push(cell);
-    }
-    (cells, whys)
+        cell
+    };
+    subject.cases.iter().map(cell).collect()
 }
 
-impl From<Outcome> for Cell {
-    fn from(outcome: Outcome) -> Self {
-        let bugs = BTreeSet::new();
-        Self { outcome, bugs }
+impl Cell {
+    /// Without bugs; and why there is no answer, if there is a reason.
+    fn new(outcome: Outcome, why: impl Into<Option<String>>) -> Self {
+        Self {
+            outcome,
+            bugs: BTreeSet::new(),
+            whys: why.into().into_iter().collect(),
+        }
     }
 }
 
 impl Stats {
+    /// Takes what became of a case in one direction. Returns how many calls were right.
+    fn take(&mut self, question: &Question<'_>, called: Called, expected: &Expected) -> usize {
+        let Called {
+            case,
+            direction,
+            verdict,
+            shown,
+            ..
+        } = called;
+        let at = direction as usize;
+        match verdict {
+            Verdict::Passed(n) => {
+                self.passed[at] += 1;
+                return n;
+            }
+            Verdict::NotRun(why) => {
+                self.lacking[at] = Some(in_own_words(&why, question.entries.len()));
+            }
+            Verdict::NotLowered(why) => {
+                self.not_lowered[at] += 1;
+                self.whys.push(why);
+            }
+            wrong => {
+                let self_inconsistent = matches!(wrong, Verdict::SelfInconsistent(_));
+                let why = wrong.passed().err().unwrap_or_default();
+                let mode = question.mode();
+                let bug = mode.and_then(|mode| bug_of_zig(expected, &case, mode, direction));
+                let says = shown
+                    .as_ref()
+                    .map(|shown| format!("{}: {}", case.name, shown.says));
+                self.whys.extend(says);
+                self.failed.push(Wrong {
+                    why: format!("{}, {}: {why}", question.level, direction.name()),
+                    self_inconsistent,
+                    is_shown: shown.is_some(),
+                    bug: bug.map(|bug| bug.name.clone()),
+                });
+            }
+        }
+        0
+    }
+
     /// What went wrong and no bug explains; `bug` is what the type is known to meet with this compiler.
     fn unlisted(&self, bug: Option<&Bug>) -> impl Iterator<Item = &Wrong> {
         let listed = bug.is_some();
         let failed = self.failed.iter();
-        failed.filter(move |wrong| !listed && wrong.bug.is_none())
+        failed.filter(move |wrong| !listed && !wrong.is_shown && wrong.bug.is_none())
     }
 
     /// What runs at `n` levels of optimization come to; `bug` is what the type is known to meet with this compiler.
     fn cell(&self, n: usize, bug: Option<&Bug>) -> Cell {
+        let mut cell = Cell::new(Outcome::Fails, None);
+        let lacking = self.lacking.iter().flatten();
+        cell.whys.extend(lacking.chain(&self.whys).cloned());
+        cell.whys.dedup();
         if self.unlisted(bug).next().is_some() {
-            return Outcome::Fails.into();
+            return cell;
         }
         if !self.failed.is_empty() {
             let own = self.failed.iter().filter_map(|wrong| wrong.bug.clone());
-            let bugs = own.chain(bug.map(|bug| bug.name.clone())).collect();
+            cell.bugs = own.chain(bug.map(|bug| bug.name.clone())).collect();
             // Where the probe looked, caller and callee did not meet.
             let by_calls = bug.is_some_and(|bug| bug.shows == Shows::Calls);
-            let outcome = match by_calls || self.failed.iter().any(|wrong| wrong.self_inconsistent)
-            {
+            let mut failed = self.failed.iter();
+            cell.outcome = match by_calls || failed.any(|wrong| wrong.self_inconsistent) {
                 true => Outcome::SelfInconsistent,
                 false => Outcome::OwnWay,
             };
-            return Cell { outcome, bugs };
+            return cell;
         }
         let one = |i: usize| match () {
             () if self.lacking[i].is_some() => Outcome::Lacks,
@@ -374,12 +329,12 @@ impl Stats {
             () if self.not_lowered[i] == n => Outcome::NotLowered,
             () => Outcome::Fails,
         };
-        let outcome = match (one(0), one(1)) {
+        cell.outcome = match (one(0), one(1)) {
             (one, other) if one == other => one,
             (Outcome::Fails, _) | (_, Outcome::Fails) => Outcome::Fails,
             (Outcome::NotLowered, _) | (_, Outcome::NotLowered) => Outcome::NotLowered,
             _ => Outcome::OneSided,
         };
-        outcome.into()
+        cell
     }
 }

@@ -1,13 +1,13 @@
 //! The page as text: [`tables`] has what passes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cabi_verify::report::expected::Shows;
 
 use super::bugs::Seen;
-use super::matrix::Outcome;
-use super::targets::OfCompiler;
-use super::{Compiler, Measured};
+use super::matrix::{Cell, Column, Outcome};
+use super::{Measured, without_folder};
 
 pub mod tables;
 
@@ -40,27 +40,26 @@ pub fn filled(page: &str, parts: &[(&str, String)]) -> String {
 
 /// What the page says in one table: types in positions, by compiler.
 fn answer(measured: &Measured) -> String {
-    let of_target =
-        |one: &OfCompiler| (one.target.clone(), one.compiler.clone(), one.counts.clone());
-    let here = measured.compilers.iter().enumerate();
-    let here = here.map(|(i, compiler)| {
-        let target = "x86_64-unknown-linux-gnu".to_owned();
-        (target, compiler.clone(), tables::count(measured, i))
-    });
     let mut out = String::from(
         "Nothing that a compiler was asked is otherwise than `cabi` has it but by a bug of the compiler's that stands below. Types in positions:\n\n\
          | target | compiler | passes | passes in one direction | not as `cabi` has it: a listed bug | the compiler lacks the type | `cabi` refuses it |\n\
          |---|---|--:|--:|--:|--:|--:|\n",
     );
-    for (target, compiler, counts) in here.chain(measured.targets.iter().map(of_target)) {
-        let n = |of: &[Outcome]| of.iter().filter_map(|one| counts.get(one)).sum::<usize>();
-        let command = compiler.name.split(" -").next().unwrap_or_default();
+    for column in &measured.columns {
+        let n = |of: &[Outcome]| {
+            column
+                .cells()
+                .filter(|cell| of.contains(&cell.outcome))
+                .count()
+        };
+        let (target, command) = (&column.target, column.name.split(" -").next());
         let (passes, half) = (n(&[Outcome::Passes]), n(&[Outcome::OneSided]));
         let bugs = n(&[Outcome::SelfInconsistent, Outcome::OwnWay]);
         let (lacks, refused) = (
             n(&[Outcome::Lacks]),
             n(&[Outcome::Refused, Outcome::NotLowered]),
         );
+        let command = command.unwrap_or_default();
         let _ = writeln!(
             out,
             "| {target} | {command} | {passes} | {half} | {bugs} | {lacks} | {refused} |"
@@ -72,30 +71,38 @@ fn answer(measured: &Measured) -> String {
 /// Those of other targets by the first words of their commands.
 pub fn compilers(measured: &Measured) -> String {
     let mut all: Vec<(&str, &str)> = Vec::new();
-    let of_targets = measured.targets.iter().map(|one| &one.compiler);
-    for Compiler { name, version } in measured.compilers.iter().chain(of_targets) {
-        let is_command = !measured.compilers.iter().any(|one| one.name == *name);
-        let name = match name.split_once(' ') {
-            Some((program, _)) if is_command => program,
-            _ => name,
-        };
-        if !all.iter().any(|(_, known)| known == version) || !is_command {
+    for Column {
+        name,
+        version,
+        is_here,
+        ..
+    } in &measured.columns
+    {
+        let program = name.split(' ').next().unwrap_or_default();
+        if *is_here {
             all.push((name, version));
+        } else if !all.iter().any(|(_, known)| known == version) {
+            all.push((program, version));
         }
     }
     let row = |(name, version): (&str, &str)| format!("| {name} | {version} |\n");
     all.into_iter().map(row).collect()
 }
 
+/// Why positions have no answer with the compilers of other targets, and in how many.
 fn reasons(measured: &Measured) -> String {
-    let of = |one: &OfCompiler| {
-        let notes = one.notes.iter();
+    let of = |column: &Column| {
+        let mut notes: BTreeMap<String, usize> = BTreeMap::new();
+        for why in column.cells().flat_map(|cell| &cell.whys) {
+            *notes.entry(without_folder(why)).or_default() += 1;
+        }
+        let notes = notes.iter();
         let notes = notes.map(|(why, n)| format!("{n}: {}", escape(why)));
         let notes: Vec<String> = notes.collect();
-        let (target, compiler) = (&one.target, &one.compiler.name);
+        let (target, compiler) = (&column.target, &column.name);
         format!("| {target} | `{compiler}` | {} |\n", notes.join("<br>"))
     };
-    measured.targets.iter().map(of).collect()
+    measured.columns(false).map(of).collect()
 }
 
 fn bugs(measured: &Measured) -> String {
@@ -125,10 +132,7 @@ fn bugs(measured: &Measured) -> String {
 
 /// Where and how a bug shows.
 fn signature(seen: &Seen, measured: &Measured) -> String {
-    let compiler = measured
-        .compilers
-        .iter()
-        .find(|one| seen.bug.is_of(&one.name));
+    let compiler = measured.columns(true).find(|one| seen.bug.is_of(&one.name));
     let levels = match seen.levels.join("` `") {
         _ if seen.asked.is_empty() => "not asked".to_owned(),
         _ if seen.bug.by_chance => "by chance".to_owned(),
@@ -137,7 +141,7 @@ fn signature(seen: &Seen, measured: &Measured) -> String {
     };
     let mut text = format!(
         "{}, {levels}<br>{}",
-        compiler.map_or("", Compiler::short),
+        compiler.map_or("", Column::short),
         seen.bug.shows.name()
     );
     if seen.bug.shows == Shows::Placement {
@@ -162,7 +166,12 @@ fn escape(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-impl Compiler {
+impl Column {
+    /// What became of all types in all positions.
+    fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.rows.iter().flatten()
+    }
+
     /// The number at the end of the version's first line, or in it.
     fn short(&self) -> &str {
         let mut words = self.version.split_whitespace();

@@ -8,19 +8,17 @@
 use std::collections::BTreeMap;
 
 use cabi::Target;
-use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, Verdict, admitted, all_settings};
 use cabi_verify::fuzz;
 use cabi_verify::generate::{CType, Signature};
 use cabi_verify::run::HERE;
-use cabi_verify::run::guard::GuardedBuffers;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::Mistake;
+use cabi_verify::verify::units::{Loaded, OtherSide};
 use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children};
+use crate::compiled::{File, compile_files, run_files};
 use crate::suite::{Result, Suite};
 
 /// What is counted, one setting and direction of a case at a time.
@@ -30,9 +28,6 @@ const COUNTED: [&str; 4] = [
     "refused by the lowering",
     "calls",
 ];
-
-/// Compiled cases under one setting in one direction.
-type Job<'a> = (&'a Compiled<'a>, &'a (String, Settings), Direction);
 
 /// What became of one case in one direction with one reference compiler, under all settings.
 #[derive(Default)]
@@ -67,11 +62,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         true => &["x86-64-sysv", "x86-64-win64", "x86-64-sizes"][..],
         false => &["aarch64-linux"],
     })?;
-    let references = suite.references();
-    let many = references.iter().map(many_parameters);
+    let references = suite.references().into_iter();
+    let compilers = references.map(|reference| Compiler::new(reference, None));
+    let compilers = compilers.collect::<Result<Vec<_>, _>>()?;
+    let many = compilers.iter().map(many_parameters);
     let many = many.collect::<Result<Vec<_>>>()?;
     let mut files = Vec::new();
-    for (reference, many) in references.iter().zip(&many) {
+    for (compiler, many) in compilers.iter().zip(&many) {
+        let reference = &compiler.reference;
         let engine = suite.engine(reference.name());
         let report = &mut suite.report;
         let mut levels = admitted(&subjects, reference, |case, why| {
@@ -80,26 +78,27 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         levels.extend(admitted(many, reference, |_, _| {}));
         for mut entries in levels {
             entries.retain(|(_, case)| suite.wants(&case.name));
-            files.push(ToCompile {
-                reference,
-                optimize: &["-O1"],
+            files.push(File {
+                part: files.len(),
+                compiler,
+                optimize: "-O1",
                 entries,
             });
         }
     }
-    let batches = compile_all(files, |reference, case, error| {
-        let engine = suite.engine(reference.name());
+    let loaded = compile_files(&files, |file, case, error| {
+        let engine = suite.engine(file.compiler.reference.name());
         (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
     })?;
     let settings = all_settings();
-    let counts = run_all(&batches, &settings, suite)?;
+    let counts = run_all(&files, &loaded, &settings, suite)?;
     let n_many: usize = many.iter().map(Vec::len).sum();
     let n_signatures: usize = subjects.iter().map(|s| s.cases.len()).sum();
     let counted = COUNTED.iter().zip(counts);
     let counted: Vec<String> = counted.map(|(what, n)| format!("{what} {n}")).collect();
     suite.report.note(format!(
         "({n_signatures} signatures x {} references + {n_many} of many parameters) x {} directions x {} engine settings: {}",
-        references.len(),
+        compilers.len(),
         Direction::ALL.len(),
         settings.len(),
         counted.join(", "),
@@ -131,11 +130,10 @@ fn n_by_stub(subjects: &[Subject]) -> usize {
 }
 
 /// Two signatures of so many parameters that words of the argument area are read, which are declared to Cranelift where they are few.
-fn many_parameters(reference: &Reference) -> Result<Vec<Subject>> {
-    let compiler = Compiler::new(reference.clone(), None)?;
+fn many_parameters(compiler: &Compiler) -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for n in [79, 250] {
-        let mut subject = fuzz::subject(n, &of_parameters(n), &compiler)
+        let mut subject = fuzz::subject(n, &of_parameters(n), compiler)
             .map_err(|refused| format!("{refused:?}"))?;
         subject.target = HERE;
         let cases = subject.cases.iter_mut();
@@ -155,25 +153,26 @@ fn of_parameters(n: usize) -> Signature {
 }
 
 fn run_all(
-    batches: &[Compiled<'_>],
+    files: &[File<'_>],
+    loaded: &[Loaded],
     settings: &[(String, Settings)],
     suite: &mut Suite,
 ) -> Result<[usize; 4]> {
-    let mut jobs: Vec<Job<'_>> = Vec::new();
-    for batch in batches {
-        for settings in settings {
-            jobs.extend(Direction::ALL.map(|direction| (batch, settings, direction)));
-        }
-    }
-    let buffers = buffers()?;
-    let n_cases = |(batch, ..): &Job<'_>| batch.entries.len();
-    let all = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
     let (mut counts, mut founds) = ([0; 4], BTreeMap::<_, Found>::new());
-    for ((batch, (setting, _), direction), all) in jobs.iter().zip(all) {
-        let engine = format!("{} {}", batch.reference.name(), direction.name());
-        for ((_, case), verdict) in batch.entries.iter().zip(all) {
-            let found: &mut Found = founds.entry((engine.clone(), &case.name)).or_default();
-            found.take(&mut counts, setting, verdict);
+    for own in settings {
+        let all = run_files(
+            loaded,
+            OtherSide::Cranelift,
+            std::slice::from_ref(own),
+            None,
+        )?;
+        for (one, all) in loaded.iter().zip(all) {
+            let compiler = files[one.part].compiler.reference.name();
+            for called in all {
+                let engine = format!("{compiler} {}", called.direction.name());
+                let found = founds.entry((engine, called.case.name)).or_default();
+                found.take(&mut counts, &own.0, called.verdict);
+            }
         }
     }
     for ((engine, case), found) in founds {
@@ -181,21 +180,11 @@ fn run_all(
         match (found.failed.first(), found.refused) {
             (Some(first), _) => {
                 let n = found.failed.len();
-                report.outcome(&engine, case, Err(format!("{n} settings, first {first}")));
+                report.outcome(&engine, &case, Err(format!("{n} settings, first {first}")));
             }
-            (None, Some(why)) => report.not_run(&engine, case, &why),
-            (None, None) => report.outcome(&engine, case, Ok(())),
+            (None, Some(why)) => report.not_run(&engine, &case, &why),
+            (None, None) => report.outcome(&engine, &case, Ok(())),
         }
     }
     Ok(counts)
-}
-
-fn one(
-    (batch, (_, settings), direction): &Job<'_>,
-    buffers: &GuardedBuffers,
-    index: usize,
-) -> Verdict {
-    let (mistake, with) = (Mistake::default(), (buffers, settings));
-    let called = batch.call(with, *direction, index, &mistake, false);
-    called.into()
 }

@@ -10,10 +10,10 @@ use cabi::Target;
 use cabi_verify::build::ProgramTarget;
 use cabi_verify::check::calls::{Verdict, levels};
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::Loaded;
+use cabi_verify::verify::units::{Loaded, OtherSide};
 
 use super::conventions::mutations;
-use crate::compiled::{ToProgram, compile_programs, compilers_of_programs, run_programs};
+use crate::compiled::{File, compile_files, compilers_of_programs, run_files};
 use crate::suite::{Result, Suite};
 
 /// The folders of the corpus, each for one target.
@@ -48,18 +48,21 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         });
         for mut entries in all {
             entries.retain(|(_, case)| suite.wants(&case.name));
-            files.push(ToProgram {
+            files.push(File {
+                part: files.len(),
                 compiler,
                 optimize: "-O1",
                 entries,
             });
         }
     }
-    let (files, programs) = compile_programs(&files, |one, case, why| {
-        (suite.report).outcome(&engine(one.compiler), &case.name, Err(why));
+    let programs = compile_files(&files, |one, case, why| {
+        (suite.report).outcome(&engine(one.compiler), &case.name, Err(why.to_string()));
     })?;
     let mut n_itself = 0;
-    for (one, called) in files.iter().zip(run_programs(&programs, None)?) {
+    let way = OtherSide::Cranelift;
+    for (one, called) in programs.iter().zip(run_files(&programs, way, &[], None)?) {
+        let one = &files[one.part];
         let engine = engine(one.compiler);
         for called in called {
             match called.shown.and_then(|shown| shown.known) {
@@ -72,8 +75,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             }
         }
     }
-    for (one, loaded) in files.iter().zip(&programs) {
-        control(loaded, one, suite)?;
+    for loaded in &programs {
+        control(loaded, &files[loaded.part], suite)?;
     }
     if files.iter().any(|one| is_clang(one.compiler)) {
         let noticed = (n_itself > 0 || !suite.is_complete()).then_some(());
@@ -94,7 +97,7 @@ fn engine(compiler: &Compiler) -> String {
 }
 
 /// A rule dropped from the convention must be noticed by some block, as caller and as callee.
-fn control(loaded: &Loaded, one: &ToProgram<'_>, suite: &mut Suite) -> Result<()> {
+fn control(loaded: &Loaded, one: &File<'_>, suite: &mut Suite) -> Result<()> {
     let target = one.compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
     // Of the largest unit one is enough: it has nearly all cases.
@@ -105,7 +108,8 @@ fn control(loaded: &Loaded, one: &ToProgram<'_>, suite: &mut Suite) -> Result<()
     let mut n_differ = [0; 2];
     for broken in mutations::dropped(convention) {
         let programs = std::slice::from_ref(loaded);
-        for called in run_programs(programs, Some(broken.convention))?.concat() {
+        let way = OtherSide::Cranelift;
+        for called in run_files(programs, way, &[], Some(broken.convention))?.concat() {
             if matches!(called.verdict, Verdict::Differs(_)) {
                 n_differ[called.direction as usize] += 1;
             }

@@ -16,9 +16,10 @@ use cabi_verify::case::{Entry, Subject};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verify::known_bugs;
+use cabi_verify::verify::units::{Called, Loaded, OtherSide};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{buffers, each_in_child, in_children};
+use crate::compiled::run_files;
 use crate::conformance::asked::{Asked, Made, ToMake};
 use crate::conformance::bug_of_zig;
 use crate::conformance::bugs::subject;
@@ -67,12 +68,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         subjects.extend(more);
     }
     subjects.retain(|subject| subject.target == Target::X86_64_LINUX);
-    let batches = build_all(&zig, &frame, &subjects, suite)?;
+    let (batches, loaded): (Vec<_>, Vec<_>) = build_all(&zig, &frame, &subjects, suite)?
+        .into_iter()
+        .unzip();
     for batch in &batches {
         layouts(batch, suite);
     }
-    calls(&batches, &expected, suite)?;
-    controls(&batches, suite)
+    calls(&batches, &loaded, &expected, suite)?;
+    controls(&batches, loaded, suite)
 }
 
 /// The bugs of Zig that signatures are known to meet.
@@ -87,7 +90,7 @@ fn build_all<'a>(
     frame: &'a Reference,
     subjects: &'a [Subject],
     suite: &mut Suite,
-) -> Result<Vec<Made<'a>>> {
+) -> Result<Vec<(Made<'a>, Loaded)>> {
     let mut levels: BTreeMap<VectorLevel, Vec<Entry<'a>>> = BTreeMap::new();
     let cases = |subject: &'a Subject| subject.cases.iter().map(move |case| (subject, case));
     for (subject, case) in subjects.iter().flat_map(cases) {
@@ -112,9 +115,9 @@ fn build_all<'a>(
     let compiled = ToMake::compile_all(&files);
     let mut batches = Vec::new();
     for (file, compiled) in files.into_iter().zip(compiled) {
-        batches.extend(file.load(compiled?, &mut |_, _| {})?);
+        batches.push(file.load(compiled?)?);
     }
-    for batch in &batches {
+    for (batch, _) in &batches {
         let (n, vectors) = (batch.entries.len(), batch.entries[0].1.vectors);
         let note = format!("{n} cases by {}, {vectors:?}", engine(batch));
         suite.report.note(note);
@@ -124,8 +127,7 @@ fn build_all<'a>(
 
 /// What reports call the back end of `batch`.
 fn engine(batch: &Made<'_>) -> String {
-    let mode = batch.mode.map(|mode| mode.to_string());
-    format!("zig {}", mode.unwrap_or_default())
+    format!("zig {}", batch.mode)
 }
 
 fn layouts(batch: &Made<'_>, suite: &mut Suite) {
@@ -146,38 +148,39 @@ pub(super) fn compare(fact: &Fact) -> Result<(), String> {
     Err(format!("{what}: Zig has {zig}, ours {ours}"))
 }
 
-/// A back end's cases in one direction.
-type Job<'a> = (&'a Made<'a>, Direction);
+/// What becomes of the cases of each batch.
+fn run_all(loaded: &[Loaded]) -> Result<Vec<Vec<Called>>> {
+    let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
+    run_files(loaded, OtherSide::CraneliftFirst, &settings, None)
+}
 
-fn calls(batches: &[Made<'_>], expected: &Expected, suite: &mut Suite) -> Result<()> {
-    let both = |batch| Direction::ALL.map(|direction| (batch, direction));
-    let jobs: Vec<Job<'_>> = batches.iter().flat_map(both).collect();
-    let buffers = buffers()?;
-    let settings = Settings::default().memory(1 << 20);
-    let n_cases = |(batch, _): &Job<'_>| batch.entries.len();
-    let verdicts = in_children(&jobs, n_cases, |(batch, direction), index| {
-        batch.observed((&buffers, &settings), Policy::ZIG, index, *direction)
-    })?;
+fn calls(
+    batches: &[Made<'_>],
+    loaded: &[Loaded],
+    expected: &Expected,
+    suite: &mut Suite,
+) -> Result<()> {
     let complete = suite.is_complete();
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for ((batch, direction), verdicts) in jobs.iter().zip(verdicts) {
-        let engine = format!("{} {}", engine(batch), direction.name());
-        for ((subject, case), mut verdict) in batch.entries.iter().zip(verdicts) {
-            let mode = batch.mode;
-            let known = mode.and_then(|mode| bug_of_zig(expected, case, mode, *direction));
-            match (&mut verdict, known) {
+    for (batch, called) in batches.iter().zip(run_all(loaded)?) {
+        // One direction stands after the other.
+        for ((subject, case), mut called) in batch.entries.iter().cycle().zip(called) {
+            let direction = called.direction;
+            let known = bug_of_zig(expected, case, batch.mode, direction);
+            match (&mut called.verdict, known) {
                 (Verdict::Passed(calls), _) => n_calls += *calls,
-                (Verdict::Differs(_), Some(bug)) => {
-                    *met.entry((&bug.name, self::engine(batch))).or_default() += 1;
+                (Verdict::Differs(_) | Verdict::SelfInconsistent(_), Some(bug)) => {
+                    *met.entry((&bug.name, engine(batch))).or_default() += 1;
                     continue;
                 }
-                (Verdict::Differs(found), None) => {
+                (Verdict::Differs(found) | Verdict::SelfInconsistent(found), None) => {
                     found.why.push_str(&format!("\n{}", subject.block.code));
                 }
                 _ => {}
             }
-            suite.verdict(&engine, &case.name, verdict);
+            let engine = format!("{} {}", engine(batch), direction.name());
+            suite.verdict(&engine, &case.name, called.verdict);
         }
     }
     let report = &mut suite.report;
@@ -195,25 +198,25 @@ fn calls(batches: &[Made<'_>], expected: &Expected, suite: &mut Suite) -> Result
 }
 
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
-fn controls(batches: &[Made<'_>], suite: &mut Suite) -> Result<()> {
-    let buffers = buffers()?;
-    let settings = Settings::default().memory(1 << 20);
+fn controls(batches: &[Made<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) -> Result<()> {
+    for loaded in &mut loaded {
+        loaded.policy = Policy::CLANG;
+        for (case, missing) in loaded.cases.iter().zip(&mut loaded.missing) {
+            if !case.name.starts_with("zig-") {
+                *missing = Direction::ALL.map(|_| Some("not asked".to_owned()));
+            }
+        }
+    }
     let report = &mut suite.report;
-    for batch in batches {
+    for (batch, called) in batches.iter().zip(run_all(&loaded)?) {
         let engine = format!("{} control", engine(batch));
-        let is_own = |at: &usize| {
-            let is_there = batch.missing(*at)[0].is_none();
-            is_there && batch.entries[*at].1.name.starts_with("zig-")
-        };
-        let own: Vec<usize> = (0..batch.entries.len()).filter(is_own).collect();
-        let with = (&buffers, &settings);
-        let call = |at: usize| batch.observed(with, Policy::CLANG, own[at], Direction::Call);
-        for (i, found) in own.iter().zip(each_in_child(own.len(), call)?) {
-            let noticed = match found {
-                Verdict::Differs(_) => Ok(()),
-                other => Err(format!("clang's profile was not noticed: {other:?}")),
+        for one in called {
+            let noticed = match (one.direction, &one.verdict) {
+                (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,
+                (_, Verdict::Differs(_) | Verdict::SelfInconsistent(_)) => Ok(()),
+                (_, other) => Err(format!("clang's profile was not noticed: {other:?}")),
             };
-            report.outcome(&engine, &batch.entries[*i].1.name, noticed);
+            report.outcome(&engine, &one.case.name, noticed);
         }
         for fact in &batch.layout {
             let changed = Fact {

@@ -31,12 +31,10 @@ pub struct Batch<'a> {
     pub part: usize,
     /// Who compiles them.
     pub compiler: &'a Compiler,
-    /// Flags after the compiler's own.
+    /// Flags after the compiler's own, for the programs that show what is wrong with a compiler.
     pub flags: &'a [&'a str],
-    /// The text that declares their types and functions.
-    pub preamble: &'a str,
-    /// The cases; their functions have different names.
-    pub cases: Vec<&'a Case>,
+    /// The file that it compiles.
+    pub unit: Unit<'a>,
     /// Whether the compiler's sizes and offsets are ours. Where not, its own two sides are not asked whether they agree about our bytes.
     pub same_layout: bool,
 }
@@ -48,11 +46,14 @@ pub struct Loaded {
     pub part: usize,
     /// Its cases, at the compiler's vector level.
     pub cases: Vec<Case>,
+    /// All its cases run under the settings of its turn; else they take turns.
+    pub one_setting: bool,
+    /// The choices that its calls are compared with.
+    pub policy: Policy,
+    /// For each case why the compiler's side of each direction's calls is missing, if it is; nothing where none is.
+    pub missing: Vec<[Option<String>; 2]>,
     /// Turns settings and variants where all cases share one engine.
     turn: usize,
-    /// All its cases run under the settings of its turn.
-    one_setting: bool,
-    policy: Policy,
     same_layout: bool,
     code: Code,
     /// Who compiled them, with which flags after its own.
@@ -127,6 +128,8 @@ pub enum OtherSide {
     Cranelift,
     /// First an image, which sees all registers, then code by Cranelift.
     Both,
+    /// First code by Cranelift, then an image for what such calls do not tell.
+    CraneliftFirst,
 }
 
 /// What became of one case in one direction.
@@ -155,12 +158,12 @@ pub fn compile<'a>(
 ) -> Result<(Vec<Loaded>, Vec<Refused<'a>>), VerifyError> {
     progress(Step::Compile, 0, batches.len());
     let told = |done| progress(Step::Compile, done, batches.len());
-    let compiled = in_threads(batches, at_once, |batch| batch.unit().compile(), told);
+    let compiled = in_threads(batches, at_once, |batch| batch.unit.compile(), told);
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for (number, (batch, compiled)) in batches.iter().zip(compiled).enumerate() {
         let compiled = batch.code(compiled?)?;
-        let of = |at: &usize| batch.cases.get(*at).copied();
+        let of = |at: &usize| batch.unit.cases.get(*at).map(|one| one.case);
         let own = compiled.refused.into_iter().map(|own| Refused {
             part: batch.part,
             cases: own.cases.iter().filter_map(of).collect(),
@@ -169,8 +172,13 @@ pub fn compile<'a>(
         refused.extend(own);
         if let Some(code) = compiled.built {
             let level = batch.compiler.level;
-            let cases = compiled.cases.iter().filter_map(of);
-            let cases = cases.map(|case| case.clone().at_level(level)).collect();
+            let named = |at: &usize| {
+                let mut case = of(at)?.clone();
+                case.function.name = batch.unit.symbol(*at);
+                let level = level.max(case.vectors);
+                Some(case.at_level(level))
+            };
+            let cases = compiled.cases.iter().filter_map(named).collect();
             let loaded = Loaded::of_code(batch.compiler, batch.flags, number, cases, code);
             all.push(Loaded {
                 part: batch.part,
@@ -183,18 +191,13 @@ pub fn compile<'a>(
     Ok((all, refused))
 }
 
-impl<'a> Batch<'a> {
-    fn unit(&self) -> Unit<'a> {
-        let reference = &self.compiler.reference;
-        Unit::after_declarations(reference, self.flags, self.preamble, &self.cases)
-    }
-
+impl Batch<'_> {
     /// What runs of `compiled`.
     fn code(&self, compiled: Parts<Built>) -> Result<Parts<Code>, ReferenceError> {
         Ok(match &self.compiler.programs {
             Some(target) => compiled.map(|built| Code::InPrograms(built, target.clone())),
             // A child tries to load it: not in a thread.
-            None => LoadedCode::load(&self.unit(), compiled)?.map(Code::Here),
+            None => LoadedCode::load(&self.unit, compiled)?.map(Code::Here),
         })
     }
 }
@@ -212,6 +215,12 @@ impl Loaded {
         }
     }
 
+    /// Why the compiler's side of case `index` is missing that calls in `direction` need, if it is.
+    fn missing(&self, index: usize, direction: Direction) -> Option<&str> {
+        let sides = self.missing.get(index)?;
+        sides[direction as usize].as_deref()
+    }
+
     /// The code of `cases`, compiled by `compiler` with `flags` in another way than [`compile`] does. All of them run under one of the settings,
     /// which `turn` chooses.
     pub fn of_code(
@@ -226,6 +235,7 @@ impl Loaded {
             cases,
             turn,
             one_setting: true,
+            missing: Vec::new(),
             policy: compiler.policy,
             same_layout: true,
             code,
@@ -271,6 +281,10 @@ pub fn run(
             Ok(()) => job.call(index, calls, &buffers, &engine),
             found => found.into(),
         },
+        OtherSide::CraneliftFirst => {
+            let called = job.call(index, calls, &buffers, &engine);
+            job.with_what_calls_do_not_tell(index, called)
+        }
     };
     let setting = |job: &Job<'_>, index: usize| match (way, job.setting(index, calls)) {
         (OtherSide::RegisterFile, _) => "none, an image of registers and stack".to_owned(),

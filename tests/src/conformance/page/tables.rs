@@ -1,13 +1,12 @@
 //! What passes: a row for each type, a column for each compiler.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use cabi_verify::corpus::Block;
 
 use super::{Measured, escape};
 use crate::conformance::bugs::Seen;
-use crate::conformance::matrix::{Cell, Outcome, Row};
+use crate::conformance::matrix::{Cell, Column, Outcome};
 
 /// How each outcome is shown, and what it means.
 const LEGEND: [(Outcome, &str, &str); 8] = [
@@ -60,25 +59,43 @@ impl Cell {
     }
 }
 
-/// A row for each type, a column for each compiler.
+/// A row for each type, a column for each compiler; below each group why cells have no answer.
 pub(super) fn passes(measured: &Measured) -> String {
-    let names = measured.compilers.iter().map(|one| one.name.as_str());
-    let names: Vec<&str> = names.collect();
-    let mut out = String::new();
-    for table in &measured.tables {
-        let columns = "---|".repeat(names.len());
+    let columns: Vec<&Column> = measured.columns(true).collect();
+    let names: Vec<&str> = columns.iter().map(|one| &*one.name).collect();
+    let (mut out, mut at) = (String::new(), 0);
+    for group in &measured.groups {
+        let below = "---|".repeat(names.len());
         let _ = writeln!(
             out,
-            "\n### {}\n\n| type | {} |\n|---|{columns}",
-            table.title,
+            "\n### {}\n\n| type | {} |\n|---|{below}",
+            group.title,
             names.join(" | ")
         );
-        for row in &table.rows {
-            let cells = (0..names.len()).map(|compiler| signs(row, compiler, measured));
-            let cells: Vec<String> = cells.collect();
-            let _ = writeln!(out, "| {} | {} |", heading(&row.block), cells.join(" | "));
+        let mut notes: Vec<(&str, Vec<&str>)> = Vec::new();
+        for feature in &group.features {
+            let signs = columns
+                .iter()
+                .map(|column| signs(&column.rows[at], measured));
+            let signs: Vec<String> = signs.collect();
+            let _ = writeln!(
+                out,
+                "| {} | {} |",
+                heading(&feature.block),
+                signs.join(" | ")
+            );
+            for (column, name) in columns.iter().zip(&names) {
+                for why in column.rows[at].iter().flat_map(|cell| &cell.whys) {
+                    match notes.iter_mut().find(|(known, _)| known == why) {
+                        Some((_, names)) if names.contains(name) => {}
+                        Some((_, names)) => names.push(name),
+                        None => notes.push((why, vec![name])),
+                    }
+                }
+            }
+            at += 1;
         }
-        let notes = table.notes.iter();
+        let notes = notes.iter();
         let notes = notes.map(|(why, names)| format!("- {}: {why}\n", names.join(", ")));
         let notes: String = notes.collect();
         if !notes.is_empty() {
@@ -89,11 +106,10 @@ pub(super) fn passes(measured: &Measured) -> String {
 }
 
 /// What became of a type with a compiler: the sign of most positions, and those with another one.
-fn signs(row: &Row, compiler: usize, measured: &Measured) -> String {
+fn signs(cells: &[Cell], measured: &Measured) -> String {
     let mut signs: Vec<(String, Vec<&str>)> = Vec::new();
-    for (position, cell) in measured.positions.iter().zip(&row.cells) {
-        let sign = cell.get(compiler).map(|cell| cell.sign(&measured.bugs));
-        let sign = sign.unwrap_or_default();
+    for (position, cell) in measured.positions.iter().zip(cells) {
+        let sign = cell.sign(&measured.bugs);
         match signs.iter_mut().find(|(known, _)| *known == sign) {
             Some((_, positions)) => positions.push(position),
             None => signs.push((sign, vec![position])),
@@ -109,24 +125,14 @@ fn signs(row: &Row, compiler: usize, measured: &Measured) -> String {
 
 /// The signs that stand in cells.
 pub(super) fn legend(measured: &Measured) -> String {
-    let counts = (0..measured.compilers.len()).map(|compiler| count(measured, compiler));
-    let counts: Vec<_> = counts.collect();
-    let stands = |outcome: &Outcome| counts.iter().any(|counts| counts.contains_key(outcome));
-    let lines = LEGEND.iter().filter(|(outcome, ..)| stands(outcome));
+    let stands = |outcome: Outcome| {
+        let mut cells = measured.columns(true).flat_map(Column::cells);
+        cells.any(|cell| cell.outcome == outcome)
+    };
+    let lines = LEGEND.iter().filter(|(outcome, ..)| stands(*outcome));
     lines
         .map(|(_, sign, meaning)| format!("| {sign} | {meaning} |\n"))
         .collect()
-}
-
-/// How often each outcome stands with a compiler.
-pub(super) fn count(measured: &Measured, compiler: usize) -> BTreeMap<Outcome, usize> {
-    let rows = measured.tables.iter().flat_map(|table| &table.rows);
-    let cells = rows.flat_map(|row| &row.cells);
-    let mut counts = BTreeMap::new();
-    for cell in cells.filter_map(|cell| cell.get(compiler)) {
-        *counts.entry(cell.outcome).or_insert(0) += 1;
-    }
-    counts
 }
 
 /// How a type is called in its row: the declaration in one line, without the words around it where it is one typedef, what it is, and its vector levels.
