@@ -8,7 +8,6 @@ use std::time::Instant;
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
 use cabi_verify::report::Report;
-use cabi_verify::tally::Tally;
 use cabi_verify::verdict::Verdict;
 
 use crate::corpus::{Corpus, expected};
@@ -107,40 +106,24 @@ impl Suite {
         }
     }
 
-    /// What became of signatures under a compiler: a line of counts, and one outcome if nothing of `what` differs, or was left out.
-    pub(crate) fn tally(&mut self, engine: &str, what: &str, tally: &Tally) {
+    /// What a run of the command found: its counts, each failure, and one outcome of `what` for each section without one.
+    pub(crate) fn take(&mut self, engine: &str, what: &str, found: &Report) {
         let report = &mut self.report;
-        report.note(format!(
-            "{} ({}), {what}: {} signatures, same {}, differ {}, self-inconsistent {}, known bugs {:?}, explained {:?}, {:.0} a second, {}",
-            tally.command,
-            tally.version,
-            tally.signatures,
-            tally.same,
-            tally.failures.len(),
-            tally.inconsistent.len(),
-            tally.known,
-            tally.explained,
-            tally.rate(),
-            tally.coverage,
-        ));
-        for (why, n) in tally.not_run.iter().chain(&tally.not_lowered) {
-            report.note(format!("not run, {n}: {why}"));
+        for section in &found.sections {
+            let lines = section.head.iter().filter(|line| !line.is_empty());
+            lines.for_each(|line| report.note(line));
+            let own = found.failing().filter(|(of, _)| of.name == section.name);
+            let mut failing = own.map(|(_, item)| item).peekable();
+            if failing.peek().is_none() && found.error.is_none() {
+                report.outcome(engine, &format!("{} {what}", section.name), Ok(()));
+            }
+            for item in failing {
+                let why = format!("{} {}\n{}", item.kind, item.why, item.detail);
+                report.outcome(&section.name, &item.name, Err(why));
+            }
         }
-        for found in &tally.theirs {
-            report.note(format!("theirs: {}# {}", found.block, found.why));
-        }
-        let failed = tally.failures.iter().chain(&tally.inconsistent);
-        let failed = failed.map(|one| (&one.name, format!("{}\n{}", one.why, one.block)));
-        let missed = tally.missed.iter().map(|one| (one, "not run".to_owned()));
-        let mut n = 0;
-        for (name, why) in failed.chain(missed) {
-            report.outcome(&tally.command, name, Err(why));
-            n += 1;
-        }
-        if n == 0 && tally.same > 0 {
-            report.outcome(engine, &format!("{} {what}", tally.command), Ok(()));
-        } else if n == 0 {
-            report.outcome(engine, &tally.command, Err("nothing was tried".to_owned()));
+        if let Some(why) = &found.error {
+            report.outcome(engine, what, Err(why.clone()));
         }
     }
 

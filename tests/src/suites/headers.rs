@@ -10,12 +10,10 @@ use cabi::convention::{Convention, Frame};
 use cabi::{Kind, Target, Type, X86_64_SYSV};
 use cabi_header::{HeaderError, Options};
 use cabi_verify::check::calls::Difference;
-use cabi_verify::header::Omitted;
 use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
 use cabi_verify::verify::{
     Compiler, Mistake, OTHER_MEMBERS, Part, Prepared, Read, Run, Verification, VerifyError,
-    may_be_skipped,
 };
 
 use super::conventions::mutations;
@@ -71,7 +69,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let plan = Verification::new(headers, compilers, flags.clone());
     if !plan.compilers.is_empty() && !plan.headers.is_empty() {
         let run = plan.run(&|_, _, _| {})?;
-        system_headers(&run, &mut suite.report);
+        suite.take("headers", "", &run.report(false));
+        for part in &run.parts {
+            left_out(&run, part, &mut suite.report);
+        }
         suite.report.note(run.coverage().to_string());
     }
     if plan.compilers.is_empty() {
@@ -143,60 +144,29 @@ fn read_text(
     }
 }
 
-/// Every part must be clean.
-fn system_headers(run: &Run<'_>, report: &mut Report) {
-    for part in &run.parts {
-        let name = &run.plan.headers[part.header].name;
-        let reference = run.plan.compilers[part.compiler].reference.name();
-        let passed = part.called.len() - part.differences().count();
-        let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
-        for left in run.skipped(part) {
-            *skipped.entry(left.key).or_default() += 1;
-        }
-        report.note(format!(
-            "{reference} {name}: {} sizes and offsets, {passed} of {} cases, left out {skipped:?}",
-            part.n_facts,
-            part.called.len(),
-        ));
-        report.outcome(&format!("headers {reference}"), name, is_clean(run, part));
-    }
-}
-
-fn is_clean(run: &Run<'_>, part: &Part) -> Result<(), String> {
-    if let Some(first) = first_difference(part) {
-        return Err(first);
-    }
-    let unlisted = |left: &&Omitted| {
+/// What is left out for reasons that the command allows, of which one is none here; and whether all engine settings had their turn.
+fn left_out(run: &Run<'_>, part: &Part, report: &mut Report) {
+    let name = &run.plan.headers[part.header].name;
+    let engine = format!(
+        "headers {}",
+        run.plan.compilers[part.compiler].reference.name()
+    );
+    let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
+    for left in run.skipped(part) {
+        *skipped.entry(left.key).or_default() += 1;
         // The one type that the compilers' own headers declare otherwise than libclang's.
-        let foreign = left.key == OTHER_MEMBERS && !left.name.contains("max_align_t");
-        foreign || !may_be_skipped(left.key)
-    };
+        if left.key == OTHER_MEMBERS && !left.name.contains("max_align_t") {
+            let why = format!("{} left out: {}", left.name, left.why);
+            report.outcome(&engine, name, Err(why));
+        }
+    }
+    report.note(format!("{engine} {name}: left out {skipped:?}"));
     let settings: BTreeSet<&str> = part.called.iter().map(|c| c.setting.as_str()).collect();
     let n_settings = run.plan.settings.len();
     if part.called.len() >= 8 * n_settings && settings.len() < n_settings {
-        return Err(format!("only {settings:?} of {n_settings} engine settings"));
+        let why = format!("only {settings:?} of {n_settings} engine settings");
+        report.outcome(&engine, name, Err(why));
     }
-    match run.skipped(part).find(unlisted) {
-        Some(Omitted { name, key, why, .. }) => Err(format!("{name} left out, {key}: {why}")),
-        None if !part.itself.is_empty() => Err(format!(
-            "{}: the compiler disagrees with itself",
-            part.itself[0].case.name
-        )),
-        None if part.called.is_empty() => Err("no case was run".to_owned()),
-        None => Ok(()),
-    }
-}
-
-fn first_difference(part: &Part) -> Option<String> {
-    if let Some(layout) = part.prototypes.iter().chain(&part.layouts).next() {
-        return Some(format!(
-            "{}: {}, {} here",
-            layout.what, layout.theirs, layout.ours
-        ));
-    }
-    let (called, difference) = part.differences().next()?;
-    let (name, direction) = (&called.case.name, called.direction.name());
-    Some(format!("{name}, {direction}: {}", difference.why))
 }
 
 /// The header in which mistakes show.
@@ -252,11 +222,9 @@ fn mistakes() -> Result<Vec<(&'static str, Mistake)>> {
 fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";
-    let report = &mut suite.report;
     let right = prepared.run(Mistake::default(), &|_, _, _| {})?;
-    for part in &right.parts {
-        report.outcome(ENGINE, "no mistake", is_clean(&right, part));
-    }
+    suite.take(ENGINE, "no mistake", &right.report(false));
+    let report = &mut suite.report;
     for (name, mistake) in mistakes()? {
         let run = prepared.run(mistake, &|_, _, _| {})?;
         // That the callee of a variadic function is not lowered under any other convention shows nothing of this one.

@@ -121,10 +121,8 @@ fn compilers(
 /// What `plan` finds under each of `compilers`.
 fn take(plan: &Campaign, compilers: &[Compiler], suite: &mut Suite) -> Result<()> {
     let results = fuzz::run(plan, compilers, |_, _| Ok(()))?;
-    for tally in &results.compilers {
-        let (seed, first) = (plan.seed, plan.numbers.start);
-        suite.tally("random", &format!("seed {seed}, from {first}"), tally);
-    }
+    let what = format!("seed {}, from {}", plan.seed, plan.numbers.start);
+    suite.take("random", &what, &results.report(true, false));
     Ok(())
 }
 
