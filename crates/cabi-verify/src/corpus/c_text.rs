@@ -78,23 +78,11 @@ pub(crate) fn parameter_list(params: &[String], is_variadic: bool) -> String {
 /// assert_eq!(text.functions[0].params, ["n", "struct s x"]);
 /// ```
 pub fn read(text: &str) -> CText {
-    let tokens = tokens(text);
-    let mut out = CText::default();
-    for token in without_attributes(&tokens) {
-        let is_of_c = token.text.starts_with('_') || KEYWORDS.contains(&token.text);
-        if token.is_name() && !is_of_c && !out.names.iter().any(|known| known == token.text) {
-            out.names.push(token.text.to_owned());
-        }
+    let text = without_comments(text);
+    CText {
+        names: names(&text),
+        functions: cut(&text, ';').into_iter().filter_map(prototype).collect(),
     }
-    let (mut start, mut depth) = (0, 0_i32);
-    for (i, token) in tokens.iter().enumerate() {
-        depth += token.nesting();
-        if depth == 0 && token.text == ";" {
-            prototype(text, tokens.get(start..i).unwrap_or_default(), &mut out);
-            start = i + 1;
-        }
-    }
-    out
 }
 
 /// Words of C that declarations are made of, but those that begin with `_`.
@@ -104,163 +92,115 @@ const KEYWORDS: [&str; 20] = [
     "volatile",
 ];
 
+/// Words before brackets in which there are no names.
+const ATTRIBUTES: [&str; 3] = ["__attribute__", "_Alignas", "__asm__"];
+
+/// Other words of C before brackets.
+const OPERATORS: [&str; 4] = ["_BitInt", "_Atomic", "__typeof__", "typeof"];
+
 /// Cuts a list at its top-level commas: the types of unnamed arguments.
 pub fn split_list(text: &str) -> Vec<String> {
-    let tokens = tokens(text);
-    list(text, &tokens)
+    let items = cut(text, ',').into_iter();
+    items.map(str::to_owned).collect()
 }
 
-/// A token and its place in the text.
-#[derive(Clone, Copy, Debug)]
-struct Token<'a> {
-    text: &'a str,
-    at: usize,
+fn without_comments(text: &str) -> String {
+    let mut parts = text.split("/*");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let after = parts.filter_map(|part| Some(part.split_once("*/")?.1));
+    let text = after.fold(first, |text, part| text + " " + part);
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let code = lines.filter_map(|line| line.split("//").next());
+    code.collect::<Vec<_>>().join("\n")
 }
 
-impl Token<'_> {
-    fn nesting(&self) -> i32 {
-        match self.text {
-            "(" | "[" | "{" => 1,
-            ")" | "]" | "}" => -1,
-            _ => 0,
-        }
-    }
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
 
-    fn is_name(&self) -> bool {
-        self.text
-            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-    }
-
-    fn end(&self) -> usize {
-        self.at + self.text.len()
+/// By how many brackets a text is deeper after `c`.
+fn nesting(c: char) -> i32 {
+    match c {
+        '(' | '[' | '{' => 1,
+        ')' | ']' | '}' => -1,
+        _ => 0,
     }
 }
 
-/// Words, numbers and single characters; comments, strings' insides and preprocessor lines are left out.
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut out = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let up_to = |end: &str| rest.find(end).map_or(rest.len(), |i| i + end.len());
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let first = rest.chars().next().unwrap_or(' ');
-        let line_start = text.get(..at).is_none_or(|before| {
-            before.trim_end_matches([' ', '\t']).ends_with('\n') || before.trim().is_empty()
-        });
-        let len = if rest.starts_with("/*") {
-            up_to("*/")
-        } else if rest.starts_with("//") || (first == '#' && line_start) {
-            up_to("\n")
-        } else if first.is_whitespace() {
-            first.len_utf8()
-        } else {
-            let len = if word(first) {
-                rest.find(|c| !word(c)).unwrap_or(rest.len())
-            } else {
-                first.len_utf8()
-            };
-            out.push(Token {
-                text: rest.get(..len).unwrap_or_default(),
-                at,
-            });
-            len
-        };
-        at += len;
-    }
-    out
-}
-
-/// `tokens` without `__attribute__((...))` and `_Alignas(...)`.
-fn without_attributes<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
-    let mut out = Vec::new();
-    let mut i = 0;
-    while let Some(token) = tokens.get(i) {
-        if matches!(token.text, "__attribute__" | "_Alignas" | "__asm__") {
-            i = group_end(tokens, i + 1);
-        } else {
-            out.push(*token);
-            i += 1;
-        }
-    }
-    out
-}
-
-/// The index after the bracketed group that starts at `i`.
-fn group_end(tokens: &[Token<'_>], i: usize) -> usize {
+/// `text` cut at each `mark` that is in no brackets.
+fn cut(text: &str, mark: char) -> Vec<&str> {
     let mut depth = 0;
-    for (j, token) in tokens.iter().enumerate().skip(i) {
-        depth += token.nesting();
-        if depth == 0 {
-            return j + 1;
-        }
-    }
-    tokens.len()
-}
-
-/// Which token is the name of a declared function: outside of brackets, before a parenthesis.
-fn function_name(tokens: &[Token<'_>]) -> Option<usize> {
-    let mut depth = 0;
-    for (i, token) in tokens.iter().enumerate() {
-        let call = tokens.get(i + 1).is_some_and(|next| next.text == "(");
-        let keyword = matches!(token.text, "_BitInt" | "_Atomic" | "__typeof__" | "typeof");
-        if depth == 0 && call && token.is_name() && !keyword {
-            return Some(i);
-        }
-        depth += token.nesting();
-    }
-    None
-}
-
-/// Notes the function that one declaration, without its `;`, declares.
-fn prototype(text: &str, all: &[Token<'_>], out: &mut CText) {
-    let tokens = without_attributes(all);
-    let name = function_name(&tokens)
-        .filter(|_| tokens.first().is_some_and(|first| first.text != "typedef"));
-    let Some(i) = name else { return };
-    let ends = (all.first(), tokens.first());
-    let (Some(first), Some(bare), Some(name), Some(open)) =
-        (ends.0, ends.1, tokens.get(i), tokens.get(i + 1))
-    else {
-        return;
-    };
-    let Some(close) = tokens.get(group_end(&tokens, i + 1).saturating_sub(1)) else {
-        return;
-    };
-    let inside = all
-        .iter()
-        .filter(|t| t.at > open.at && t.at < close.at)
-        .copied()
-        .collect::<Vec<_>>();
-    let slice = |from: usize, to: usize| text.get(from..to).unwrap_or_default().trim().to_owned();
-    let mut params = list(text, &inside);
-    params.retain(|param| param != "..." && param != "void");
-    out.functions.push(Function {
-        name: name.text.to_owned(),
-        attributes: slice(first.at, bare.at),
-        result: slice(bare.at, name.at),
-        list: slice(open.end(), close.at),
-        params,
+    let parts = text.split(|c| {
+        depth += nesting(c);
+        depth == 0 && c == mark
     });
+    parts
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect()
 }
 
-fn list(text: &str, tokens: &[Token<'_>]) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut depth = 0;
-    let mut from = None;
-    let mut to = 0;
-    for token in tokens {
-        if depth == 0 && token.text == "," {
-            out.extend(
-                from.take()
-                    .and_then(|from| text.get(from..to))
-                    .map(str::to_owned),
-            );
-            continue;
+/// What is in the brackets that `text` starts with, and what is after them.
+fn group(text: &str) -> (&str, &str) {
+    let (text, mut depth) = (text.trim_start(), 0);
+    let end = text.find(|c| {
+        depth += nesting(c);
+        depth == 0
+    });
+    let end = end.unwrap_or(text.len());
+    let inside = text.get(1..end).unwrap_or_default();
+    (inside, text.get(end + 1..).unwrap_or_default())
+}
+
+/// Each name once, but those in attributes.
+fn names(mut text: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    while let Some(start) = text.find(is_of_word) {
+        let rest = text[start..].trim_start_matches(is_of_word);
+        let word = &text[start..text.len() - rest.len()];
+        let is_of_c =
+            word.starts_with(|c: char| c == '_' || c.is_ascii_digit()) || KEYWORDS.contains(&word);
+        if !is_of_c && !names.iter().any(|known| known == word) {
+            names.push(word.to_owned());
         }
-        depth += token.nesting();
-        from = from.or(Some(token.at));
-        to = token.end();
+        text = match ATTRIBUTES.contains(&word) {
+            true => group(rest).1,
+            false => rest,
+        };
     }
-    out.extend(from.and_then(|from| text.get(from..to)).map(str::to_owned));
-    out
+    names
+}
+
+/// The function that a declaration, without its `;`, declares: its name is before a parenthesis that is in no brackets.
+fn prototype(text: &str) -> Option<Function> {
+    let mut bare = text;
+    while let Some(rest) = bare.strip_prefix("__attribute__") {
+        bare = group(rest).1.trim_start();
+    }
+    if bare.starts_with("typedef") {
+        return None;
+    }
+    let mut depth = 0;
+    let (result, name, rest) = bare.char_indices().find_map(|(at, c)| {
+        let is_outside = depth == 0;
+        depth += nesting(c);
+        let before = bare[..at].trim_end();
+        let result = before.trim_end_matches(is_of_word);
+        let name = &before[result.len()..];
+        let is_of_c = ATTRIBUTES.contains(&name) || OPERATORS.contains(&name);
+        let is_it = c == '(' && is_outside && !name.is_empty() && !is_of_c;
+        is_it.then_some((result.trim(), name, &bare[at..]))
+    })?;
+    let list = group(rest).0.trim();
+    let mut params = split_list(list);
+    params.retain(|param| param != "..." && param != "void");
+    Some(Function {
+        name: name.to_owned(),
+        attributes: text[..text.len() - bare.len()].trim().to_owned(),
+        result: result.to_owned(),
+        list: list.to_owned(),
+        params,
+    })
 }
