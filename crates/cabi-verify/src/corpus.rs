@@ -146,27 +146,24 @@ pub fn read_folder(folder: &Path) -> Result<Vec<CorpusFile>, CorpusError> {
         }
     }
     paths.sort();
-    let mut first_seen: BTreeMap<String, (PathBuf, usize)> = BTreeMap::new();
-    let mut files = Vec::new();
-    for path in paths {
-        let file = CorpusFile::read(&path)?;
-        for block in &file.blocks {
-            let here = (path.clone(), block.line);
-            if let Some((other, line)) = first_seen.insert(block.name.clone(), here) {
-                return Err(CorpusError::Syntax {
-                    file: path,
-                    line: block.line,
-                    why: format!(
-                        "`{}` is also the name of {}:{line}",
-                        block.name,
-                        other.display()
-                    ),
-                });
-            }
-        }
-        files.push(file);
-    }
+    let files: Vec<CorpusFile> = paths
+        .iter()
+        .map(|path| CorpusFile::read(path))
+        .collect::<Result<_, _>>()?;
+    no_name_twice(files.iter().flat_map(|file| &file.blocks))?;
     Ok(files)
+}
+
+fn no_name_twice<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> Result<(), CorpusError> {
+    let mut first_seen = BTreeMap::new();
+    for block in blocks {
+        if let Some(other) = first_seen.insert(&block.name, block) {
+            let (name, file, line) = (&block.name, other.file.display(), other.line);
+            let why = format!("`{name}` is also the name of {file}:{line}");
+            return Err(syntax(&block.file, block.line - 1, why));
+        }
+    }
+    Ok(())
 }
 
 impl CorpusFile {
@@ -215,15 +212,9 @@ impl CorpusFile {
         for (n, &start) in starts.iter().enumerate() {
             let end = starts.get(n + 1).copied().unwrap_or(lines.len());
             let block = reader::read(path, lines.get(..end).unwrap_or_default(), start)?;
-            if let Some(other) = blocks.iter().find(|other| other.name == block.name) {
-                let why = format!(
-                    "`{}` is also the name of the block in line {}",
-                    block.name, other.line
-                );
-                return Err(syntax(path, start, why));
-            }
             blocks.push(block);
         }
+        no_name_twice(&blocks)?;
         Ok(Self {
             path: path.to_path_buf(),
             blocks,

@@ -1,6 +1,5 @@
 //! One block of an `.abi` file: its name, keys, C text and expected lines.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::capability::{Capability, KNOWN_REFERENCES};
@@ -16,62 +15,58 @@ const KEYS: [&str; 7] = [
     "unnamed",
 ];
 
-/// Keys, each with its line and its text.
-type Keys = BTreeMap<&'static str, (usize, String)>;
-
 /// Reads the block whose name is line `start` of `lines`, which end with it.
 pub(super) fn read(path: &Path, lines: &[String], start: usize) -> Result<Block, CorpusError> {
-    let wrong = |line_idx, why: String| Err(syntax(path, line_idx, why));
+    let wrong = |line| move |why: String| syntax(path, line, why);
     let name = lines.get(start).and_then(|line| line.strip_prefix("=="));
     let name = name.unwrap_or_default().trim();
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || !name.chars().all(good) {
-        return wrong(
-            start,
-            "a block's name is made of a-z, 0-9 and `-`".to_owned(),
-        );
+        let why = "a block's name is made of a-z, 0-9 and `-`".to_owned();
+        return Err(wrong(start)(why));
     }
-    let (keys, code_start) = read_keys(path, lines, start + 1)?;
+    let (keys, code_start) = keys(lines, start + 1);
     let mut block = Block {
         name: name.to_owned(),
         file: path.to_path_buf(),
         line: start + 1,
+        target: DEFAULT_TARGET.to_owned(),
         code_line: code_start + 1,
         ..Block::default()
     };
-    block.take_body(path, lines, code_start)?;
-    let take = |key: &str| keys.get(key).map(|(_, text)| text.clone());
-    let line = |key: &str| keys.get(key).map_or(start, |(line, _)| *line);
-    block.proves = take("proves").unwrap_or_default();
-    if block.proves.is_empty() {
-        return wrong(
-            start,
-            format!("block `{name}` does not say what it `proves`"),
-        );
-    }
-    block.target = take("target").unwrap_or_else(|| DEFAULT_TARGET.to_owned());
-    block.kills = items(&take("kills").unwrap_or_default());
-    block.unnamed = take("unnamed");
-    block
-        .take_references(&take("compilers").unwrap_or_default())
-        .map_err(|why| syntax(path, line("compilers"), why))?;
-    block.policy = match take("policy").as_deref() {
-        None | Some("default") => Profile::Default,
-        Some("gcc") => Profile::Gcc,
-        Some("clang") => Profile::Clang,
-        Some("zig") => Profile::Zig,
-        Some(other) => {
-            let why = format!("no profile is called `{other}`: default, gcc, clang, zig");
-            return wrong(line("policy"), why);
+    for (i, (line, key, text)) in keys.iter().enumerate() {
+        if keys[..i].iter().any(|(_, other, _)| other == key) {
+            return Err(wrong(*line)(format!("a second `{key}`")));
         }
-    };
-    block.features = items(&take("features").unwrap_or_default());
-    let is_level = |feature: &&String| matches!(feature.as_str(), "avx" | "avx512f");
-    if let Some(feature) = block.features.iter().find(|feature| !is_level(feature)) {
-        let why = format!("`{feature}` is no vector level: avx, avx512f");
-        return wrong(line("features"), why);
+        block.take_key(key, text).map_err(wrong(*line))?;
     }
-    Ok(block)
+    block.take_body(path, lines, code_start)?;
+    match block.proves.is_empty() {
+        true => Err(wrong(start)(format!(
+            "block `{name}` does not say what it `proves`"
+        ))),
+        false => Ok(block),
+    }
+}
+
+/// The keys from line `at` on, each with its line and its text, and the line after them.
+fn keys(lines: &[String], mut at: usize) -> (Vec<(usize, &str, String)>, usize) {
+    let mut keys: Vec<(usize, &str, String)> = Vec::new();
+    while let Some(line) = lines.get(at) {
+        match keys.last_mut() {
+            Some((.., text)) if line.starts_with([' ', '\t']) => {
+                *text += " ";
+                *text += line.trim();
+            }
+            _ if key_of(line).is_some() => keys.extend(entries(line).map(|entry| {
+                let (key, text) = entry.split_once(':').unwrap_or((entry, ""));
+                (at, key, text.trim().to_owned())
+            })),
+            _ => break,
+        }
+        at += 1;
+    }
+    (keys, at)
 }
 
 /// The items of a list with commas.
@@ -80,35 +75,39 @@ fn items(text: &str) -> Vec<String> {
     items.filter(|item| !item.is_empty()).collect()
 }
 
-/// The keys from line `at` on, and the line after them.
-fn read_keys(path: &Path, lines: &[String], mut at: usize) -> Result<(Keys, usize), CorpusError> {
-    let (mut keys, mut last) = (Keys::new(), None);
-    while let Some(line) = lines.get(at) {
-        let more = last.filter(|_| line.starts_with([' ', '\t']));
-        if let Some((_, text)) = more.and_then(|key| keys.get_mut(key)) {
-            text.push(' ');
-            text.push_str(line.trim());
-        } else if key_of(line).is_some() {
-            for entry in entries(line) {
-                let key = key_of(entry).unwrap_or_default();
-                let Some(known) = KEYS.into_iter().find(|known| *known == key) else {
-                    return Err(syntax(path, at, format!("unknown key `{key}`")));
-                };
-                let text = entry.get(key.len() + 1..).unwrap_or_default().trim();
-                if keys.insert(known, (at, text.to_owned())).is_some() {
-                    return Err(syntax(path, at, format!("a second `{key}`")));
-                }
-                last = Some(known);
-            }
-        } else {
-            break;
-        }
-        at += 1;
-    }
-    Ok((keys, at))
-}
-
 impl Block {
+    fn take_key(&mut self, key: &str, text: &str) -> Result<(), String> {
+        match key {
+            "proves" => text.clone_into(&mut self.proves),
+            "target" => text.clone_into(&mut self.target),
+            "kills" => self.kills = items(text),
+            "compilers" => self.take_references(text)?,
+            "unnamed" => self.unnamed = Some(text.to_owned()),
+            "policy" => {
+                self.policy = match text {
+                    "default" => Profile::Default,
+                    "gcc" => Profile::Gcc,
+                    "clang" => Profile::Clang,
+                    "zig" => Profile::Zig,
+                    other => {
+                        return Err(format!(
+                            "no profile is called `{other}`: default, gcc, clang, zig"
+                        ));
+                    }
+                }
+            }
+            "features" => {
+                self.features = items(text);
+                let is_level = |feature: &&String| matches!(feature.as_str(), "avx" | "avx512f");
+                if let Some(other) = self.features.iter().find(|feature| !is_level(feature)) {
+                    return Err(format!("`{other}` is no vector level: avx, avx512f"));
+                }
+            }
+            other => return Err(format!("unknown key `{other}`")),
+        }
+        Ok(())
+    }
+
     /// The C text from line `start` on, and the expected lines after it.
     fn take_body(
         &mut self,
@@ -140,10 +139,8 @@ impl Block {
         let first = start + if n_expected > 0 { n_before } else { n_code };
         self.span = first..first + n_expected;
         let bare = |line: &String| {
-            line.strip_prefix("> ")
-                .or(line.strip_prefix('>'))
-                .unwrap_or(line)
-                .to_owned()
+            let text = line.strip_prefix('>').unwrap_or(line);
+            text.strip_prefix(' ').unwrap_or(text).to_owned()
         };
         self.expected = expected.iter().map(bare).collect();
         Ok(())
@@ -178,22 +175,12 @@ fn key_of(text: &str) -> Option<&str> {
 }
 
 /// A line of keys cut before each known key that two spaces or more precede.
-fn entries(line: &str) -> Vec<&str> {
-    let (mut entries, mut rest, mut end) = (Vec::new(), line, line.len());
-    for (i, _) in line
-        .match_indices("  ")
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-    {
-        let (before, entry) = (line.get(..i + 2), line.get(i + 2..end));
-        if let (Some(before), Some(entry)) = (before, entry)
-            && key_of(entry).is_some_and(|key| KEYS.contains(&key))
-        {
-            entries.insert(0, entry);
-            (rest, end) = (before, i + 2);
-        }
-    }
-    entries.insert(0, rest);
-    entries
+fn entries(line: &str) -> impl Iterator<Item = &str> {
+    let is_key = |at: &usize| key_of(&line[*at..]).is_some_and(|key| KEYS.contains(&key));
+    let after_gaps = line.char_indices().map(|(at, _)| at);
+    let after_gaps = after_gaps.filter(|at| line[..*at].ends_with("  "));
+    let starts: Vec<usize> = after_gaps.filter(is_key).collect();
+    let ends = starts.clone().into_iter().chain([line.len()]);
+    let starts = [0].into_iter().chain(starts);
+    starts.zip(ends).map(|(start, end)| &line[start..end])
 }

@@ -72,56 +72,14 @@ fn blessing_changes_expected_lines_only() {
     assert_eq!(file.blessed(&texts), expected);
 }
 
+/// Text, and after `!` why it is refused.
 #[test]
 fn refuses_what_is_not_in_the_format() {
-    let cases = [
-        (
-            "x\n",
-            "t.abi:1: text before the first block; comments start with `#`",
-        ),
-        (
-            "== A\n",
-            "t.abi:1: a block's name is made of a-z, 0-9 and `-`",
-        ),
-        (
-            "== a\nint f(void);\n",
-            "t.abi:1: block `a` does not say what it `proves`",
-        ),
-        ("== a\nproves: x\n", "t.abi:2: block `a` has no C text"),
-        (
-            "== a\nproof: x\nint f(void);\n",
-            "t.abi:2: unknown key `proof`",
-        ),
-        (
-            "== a\nproves: x\nproves: y\nint f(void);\n",
-            "t.abi:3: a second `proves`",
-        ),
-        (
-            "== a\nproves: x\nint f(void);\n> x\nint g(void);\n",
-            "t.abi:5: C text after the expected lines",
-        ),
-        (
-            "== a\nproves: x\nint f(void);\n> x\n\n> y\n",
-            "t.abi:6: a gap between expected lines",
-        ),
-        (
-            "== a\nproves: x\ncompilers: icc\nint f(void);\n",
-            "t.abi:3: `icc` is neither a compiler nor a capability",
-        ),
-        (
-            "== a\nproves: x\npolicy: msvc\nint f(void);\n",
-            "t.abi:3: no profile is called `msvc`: default, gcc, clang, zig",
-        ),
-        (
-            "== a\nproves: x\nfeatures: sse9\nint f(void);\n",
-            "t.abi:3: `sse9` is no vector level: avx, avx512f",
-        ),
-        (
-            "== a\nproves: x\nint f(void);\n== a\nproves: x\nint f(void);\n",
-            "t.abi:4: `a` is also the name of the block in line 1",
-        ),
-    ];
-    for (text, message) in cases {
-        assert_eq!(error(text), message);
+    let mut text = String::new();
+    for line in include_str!("refused.txt").lines() {
+        match line.strip_prefix("! ") {
+            Some(message) => assert_eq!(error(&std::mem::take(&mut text)), message),
+            None => text += &format!("{line}\n"),
+        }
     }
 }
