@@ -19,30 +19,43 @@ fn runner(cases: u32) -> TestRunner {
     })
 }
 
-/// One change of a text.
+/// One change of a text: up to eight of its lines or characters give way to others.
 #[derive(Clone, Debug)]
-enum Edit {
-    /// Lines are taken out.
-    Cut(Index, Index),
-    /// Lines are there twice.
-    Repeat(Index, Index),
-    /// Lines of another seed.
-    Splice(Index, Index, Index),
-    /// A word of the dictionary, or any text.
-    Insert(Index, Index, String),
-    /// A character becomes another.
-    Change(Index, char),
+struct Edit {
+    by_line: bool,
+    at: Index,
+    n: Index,
+    put: Put,
+}
+
+#[derive(Clone, Debug)]
+enum Put {
+    Nothing,
+    /// What was there, twice.
+    Again,
+    /// Some of a seed.
+    Seed(Index, Index),
+    /// A word of the dictionary.
+    Word(Index),
+    Text(String),
 }
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let at = any::<Index>;
-    let edit = prop_oneof![
-        (at(), at()).prop_map(|(from, n)| Edit::Cut(from, n)),
-        (at(), at()).prop_map(|(from, n)| Edit::Repeat(from, n)),
-        (at(), at(), at()).prop_map(|(seed, from, to)| Edit::Splice(seed, from, to)),
-        (at(), at(), "\\PC{0,3}").prop_map(|(word, to, text)| Edit::Insert(word, to, text)),
-        (at(), any::<char>()).prop_map(|(to, c)| Edit::Change(to, c)),
+    let put = prop_oneof![
+        Just(Put::Nothing),
+        Just(Put::Again),
+        (at(), at()).prop_map(|(seed, from)| Put::Seed(seed, from)),
+        at().prop_map(Put::Word),
+        "\\PC{1,3}".prop_map(Put::Text),
     ];
+    let edit = (any::<bool>(), at(), at(), put);
+    let edit = edit.prop_map(|(by_line, at, n, put)| Edit {
+        by_line,
+        at,
+        n,
+        put,
+    });
     vec(edit, 0..6)
 }
 
@@ -77,49 +90,27 @@ impl Seeds {
     fn edited(&self, seed: Index, edits: &[Edit]) -> String {
         let mut text = seed.get(&self.texts).clone();
         for edit in edits {
-            let lines = |text: &str| -> Vec<String> {
-                text.split_inclusive('\n').map(str::to_owned).collect()
+            let units = |text: &str| -> Vec<String> {
+                match edit.by_line {
+                    true => text.split_inclusive('\n').map(str::to_owned).collect(),
+                    false => text.chars().map(String::from).collect(),
+                }
             };
-            let mut own = lines(&text);
-            own.push(String::new());
-            match edit {
-                Edit::Cut(from, n) => {
-                    let from = from.index(own.len());
-                    own.drain(from..from + n.index(own.len() - from));
-                }
-                Edit::Repeat(from, n) => {
-                    let from = from.index(own.len());
-                    let again = own[from..from + n.index((own.len() - from).min(9))].to_vec();
-                    own.splice(from..from, again);
-                }
-                Edit::Splice(seed, from, to) => {
-                    let other = lines(seed.get::<String>(&self.texts));
+            let mut own = units(&text);
+            let from = edit.at.index(own.len() + 1);
+            let end = from + edit.n.index((own.len() - from).min(8) + 1);
+            let put = match &edit.put {
+                Put::Nothing => Vec::new(),
+                Put::Again => [&own[from..end]; 2].concat(),
+                Put::Seed(seed, from) => {
+                    let other = units(seed.get::<String>(&self.texts));
                     let from = from.index(other.len());
-                    let to = to.index(own.len());
-                    own.splice(to..to, other[from..(from + 9).min(other.len())].to_vec());
+                    other[from..(from + 9).min(other.len())].to_vec()
                 }
-                Edit::Insert(word, to, more) => {
-                    let word = if more.is_empty() {
-                        word.get(&self.words)
-                    } else {
-                        more
-                    };
-                    let mut at = to.index(text.len() + 1);
-                    while !text.is_char_boundary(at) {
-                        at -= 1;
-                    }
-                    text.insert_str(at, word);
-                    own = lines(&text);
-                }
-                Edit::Change(to, c) => {
-                    let mut chars: Vec<char> = text.chars().collect();
-                    if !chars.is_empty() {
-                        let at = to.index(chars.len());
-                        chars[at] = *c;
-                    }
-                    own = lines(&chars.into_iter().collect::<String>());
-                }
-            }
+                Put::Word(word) => vec![word.get(&self.words).clone()],
+                Put::Text(text) => vec![text.clone()],
+            };
+            own.splice(from..end, put);
             text = own.concat();
         }
         text
