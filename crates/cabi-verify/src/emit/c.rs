@@ -117,15 +117,7 @@ pub(crate) fn initializer(bytes: &[u8]) -> String {
 }
 
 /// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
-pub(crate) const TRUNCATION: &str = "\
-#if defined __FLT16_MANT_DIG__ && defined __x86_64__
-__attribute__((weak, sysv_abi)) _Float16 __truncsfbf2(float x) {
-  unsigned bits; _Float16 r; unsigned short upper;
-  __builtin_memcpy(&bits, &x, 4); upper = bits >> 16;
-  __builtin_memcpy(&r, &upper, 2); return r;
-}
-#endif
-";
+pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
 pub const FRAME: &str = concat!(

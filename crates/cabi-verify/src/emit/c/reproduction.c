@@ -1,0 +1,31 @@
+#ifdef __x86_64__
+#define SHARED __attribute__((sysv_abi))
+#else
+#define SHARED
+#endif
+/* where the compiler may know what is passed, it loads arguments in another order, into other registers */
+#ifdef CONSTANT
+#define copy __builtin_memcpy
+#else
+static inline void copy(volatile void *to, const volatile void *from, unsigned long long n) {
+  for (unsigned long long i = 0; i < n; i++) ((volatile char *)to)[i] = ((const volatile char *)from)[i];
+}
+#endif
+/* the stack that callers and callees get: what nobody passes, or writes, is not there by chance */
+static __attribute__((noinline)) void fill(void) {
+  volatile unsigned long long words[512];
+  for (int i = 0; i < 512; i++) words[i] = 0x5b5b5b5b5b5b5b5bull;
+}
+/* and registers, with the opposite bits in the second round: of some arguments a single bit counts */
+static volatile unsigned long long filling = 0x5b5b5b5b5b5b5b5bull;
+#ifdef __x86_64__
+#define FILL_REGISTERS do { \
+    filling = ~filling; \
+    register unsigned long long r8 __asm__("r8") = filling, r9 __asm__("r9") = filling; \
+    __asm__ volatile("" : : "D"(filling), "S"(filling), "d"(filling), "c"(filling), "r"(r8), "r"(r9)); \
+  } while (0)
+#else
+#define FILL_REGISTERS do filling = ~filling; while (0)
+#endif
+SHARED void run(void);
+extern unsigned long long result_size;
