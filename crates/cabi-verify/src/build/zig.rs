@@ -146,36 +146,27 @@ impl Zig {
         let object = folder.path().join("sides.o");
         let file = SourceFile::of(cases, mode.backend);
         let (sides, mut missing) = file.sides();
-        let make = |chosen: &[usize]| {
-            let made = self.make((mode, level), &file.text(chosen).zig, &object);
-            made.map_err(Failure::File)
-        };
-        let blame = |failure: &Failure, chosen: &[usize]| match failure {
-            Failure::File(ReferenceError::Refused { messages, .. }) => {
-                let blamed = file.blamed(&file.text(chosen), messages, chosen);
-                let own = |(side, why)| (side, Failure::Side(why));
-                Blame::Items(blamed.into_iter().map(own).collect())
+        let make = |chosen: &[usize]| self.make((mode, level), &file.text(chosen).zig, &object);
+        let blame = |error: &ReferenceError, chosen: &[usize]| match error.messages() {
+            Some(messages) => {
+                let blamed = file
+                    .blamed(&file.text(chosen), messages, chosen)
+                    .into_iter();
+                let own = blamed.map(|(side, why)| (side, error.with_messages(&why)));
+                Blame::Items(own.collect())
             }
-            _ => Blame::System,
+            None => Blame::System,
         };
-        let wrong = |failure: Failure| match failure {
-            Failure::File(error) => error,
-            Failure::Side(why) => ReferenceError::io("zig")(io::Error::other(why)),
-        };
-        let parts = build_without_refused(sides, make, blame).map_err(wrong)?;
+        let parts = build_without_refused(sides, make, blame)?;
         if parts.cases.is_empty() {
             // A file without sides, for its frame.
-            make(&[]).map_err(wrong)?;
+            make(&[])?;
         }
         for Refused { cases: sides, why } in parts.refused {
-            let why = match (why, sides.as_slice()) {
-                (Failure::Side(why), _) => why,
-                (Failure::File(error), [_]) => {
-                    source_file::dies(error.messages().unwrap_or_default())
-                }
-                (failure, _) => return Err(wrong(failure)),
+            let ([side], Some(words)) = (&sides[..], why.messages()) else {
+                return Err(why);
             };
-            missing.extend(sides.into_iter().map(|side| (side, why.clone())));
+            missing.insert(*side, words.to_owned());
         }
         let object = object.to_string_lossy();
         // Zig's own back end does not say that the stack need not be executable.
@@ -193,14 +184,6 @@ impl Zig {
     fn start(&self, args: &[&str]) -> io::Result<std::process::Output> {
         output(command(&self.command, args), TIME_LIMIT)
     }
-}
-
-/// Why a file is not compiled.
-enum Failure {
-    /// What the compiler says to a file, or that it was not asked.
-    File(ReferenceError),
-    /// What it says about one side.
-    Side(String),
 }
 
 /// What `built` says to `questions` about layouts.

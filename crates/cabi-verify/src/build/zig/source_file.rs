@@ -133,12 +133,15 @@ impl SourceFile {
                 blamed.insert(*side, why);
             }
         }
+        if let ([side], true) = (chosen, blamed.is_empty()) {
+            blamed.insert(*side, dies(messages));
+        }
         blamed
     }
 }
 
 /// The message for a side on which the compiler crashes.
-pub(super) fn dies(messages: &str) -> String {
+fn dies(messages: &str) -> String {
     format!("Zig's compiler dies: {}", last_words(messages))
 }
 
