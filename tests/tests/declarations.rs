@@ -10,7 +10,7 @@ use cabi::{DataModel, Declaration, Error, FnSig, RecordRules};
 use cabi_header::{Header, HeaderError, Options, parse};
 use cabi_tests::corpus;
 use cabi_verify::corpus::read_folder;
-use cabi_verify::generate::{CRecord, CType, Dialect, Form, signature};
+use cabi_verify::generate::{CType, Dialect, Node, signature};
 use cabi_verify::report::missing;
 
 /// What `cabi` refuses by its name.
@@ -114,18 +114,15 @@ fn plain(ty: &mut CType) {
             CType::Vector { lane, .. } => *ty = CType::Name(lane),
             CType::ComplexFloat128 => *ty = CType::Name("_Complex float"),
             CType::Enum(_) => *ty = CType::Name("int"),
-            CType::Record(record) => of_record(record),
             _ => {}
         }
     }
-    fn of_record(record: &mut CRecord) {
-        (record.packed, record.aligned, record.pack) = (false, None, None);
-    }
-    ty.replace(&change, &|member| {
-        (member.packed, member.aligned) = (false, None);
-        if let Form::Anonymous(record) = &mut member.form {
-            of_record(record);
+    ty.visit(&mut |node| match node {
+        Node::Type(ty) => change(ty),
+        Node::Record(record) => {
+            (record.packed, record.aligned, record.pack) = (false, None, None);
         }
+        Node::Member(member) => (member.packed, member.aligned) = (false, None),
     });
 }
 
@@ -142,12 +139,7 @@ fn random_declarations_are_read_alike() {
         for batch in 0..10 {
             let texts = (batch * N / 10..(batch + 1) * N / 10).map(|i| {
                 let mut drawn = signature(25, i, Dialect::COMMON);
-                drawn.unnamed.iter_mut().flatten().for_each(plain);
-                drawn
-                    .ret
-                    .iter_mut()
-                    .chain(&mut drawn.params)
-                    .for_each(plain);
+                drawn.types_mut().for_each(plain);
                 let drawn = drawn.declared(&format!("a{i}_"), &model);
                 let text = format!("{}{}", drawn.types, drawn.prototype());
                 // Clang has it on x86-64 only.

@@ -195,6 +195,12 @@ impl Signature {
             ms_abi: false,
         }
     }
+
+    /// The types of all its values.
+    pub fn types_mut(&mut self) -> impl Iterator<Item = &mut CType> {
+        let named = self.ret.iter_mut().chain(&mut self.params);
+        named.chain(self.unnamed.iter_mut().flatten())
+    }
 }
 
 impl CType {
@@ -206,26 +212,37 @@ impl CType {
         }))
     }
 
-    /// Has `change` put what a language has in the place of the type, then of each type in that; `limit` changes each member before.
-    pub fn replace(&mut self, change: &impl Fn(&mut Self), limit: &impl Fn(&mut CMember)) {
-        change(self);
+    /// Has `change` change the type, then, as it is after that, all that is in it.
+    pub fn visit(&mut self, change: &mut dyn FnMut(Node<'_>)) {
+        change(Node::Type(self));
         match self {
-            Self::Atomic(inner) | Self::Aligned(inner, _) => inner.replace(change, limit),
-            Self::Record(record) => record.replace(change, limit),
+            Self::Atomic(inner) | Self::Aligned(inner, _) => inner.visit(change),
+            Self::Record(record) => record.visit(change),
             _ => {}
         }
     }
 }
 
+/// A part of a type.
+pub enum Node<'t> {
+    /// A type, the whole one too.
+    Type(&'t mut CType),
+    /// A record, also one without tag and name.
+    Record(&'t mut CRecord),
+    /// A member.
+    Member(&'t mut CMember),
+}
+
 impl CRecord {
-    fn replace(&mut self, change: &impl Fn(&mut CType), limit: &impl Fn(&mut CMember)) {
+    fn visit(&mut self, change: &mut dyn FnMut(Node<'_>)) {
+        change(Node::Record(self));
         for member in &mut self.members {
-            limit(member);
+            change(Node::Member(member));
             match &mut member.form {
                 Form::Plain { ty, .. } | Form::Flexible(ty) | Form::Bits { ty, .. } => {
-                    ty.replace(change, limit);
+                    ty.visit(change);
                 }
-                Form::Anonymous(record) => record.replace(change, limit),
+                Form::Anonymous(record) => record.visit(change),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Signatures in the words that C has on a machine, random ones and those at the boundaries of its registers: a tree with each type that is absent there
 //! replaced by one that is not.
 
-use crate::generate::{CMember, CRecord, CType, Dialect, Form, Random, Signature, signature};
+use crate::generate::{CMember, CRecord, CType, Dialect, Form, Node, Random, Signature, signature};
 
 /// What C on a machine does not have.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +25,8 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
         bit_int: !absent.bit_int,
         ..Dialect::COMMON
     };
-    let drawn = signature(seed, index, dialect);
-    let value = |ty| absent.object(ty);
-    let all = |types: Vec<CType>| types.into_iter().map(value);
+    let mut drawn = signature(seed, index, dialect);
+    drawn.types_mut().for_each(|ty| absent.replace(ty));
     let mut random = Random::new(seed ^ 0x5eed, index);
     let mut params = Vec::new();
     for (name, chance) in [("int", 60), ("double", 40), ("float", 20), ("long", 20)] {
@@ -37,11 +36,10 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
         }
     }
     // The drawn ones fill registers of x86-64 first: the last are the odd ones.
-    let drawn_params: Vec<CType> = all(drawn.params).collect();
-    let kept = drawn_params.len().saturating_sub(5);
-    params.extend(drawn_params.into_iter().skip(kept));
-    let mut unnamed: Option<Vec<CType>> =
-        (drawn.unnamed).map(|unnamed| all(unnamed).map(promoted).collect());
+    let kept = drawn.params.len().saturating_sub(5);
+    params.extend(drawn.params.split_off(kept));
+    let promote = |unnamed: Vec<CType>| -> Vec<_> { unnamed.into_iter().map(promoted).collect() };
+    let mut unnamed = drawn.unnamed.map(promote);
     if unnamed.is_some() || random.chance(15) {
         // Two words at each parity of the registers left.
         for name in [
@@ -64,7 +62,7 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
         .chance(25)
         .then(|| CType::Name(random.one_or(&scalars, "int")));
     Signature {
-        ret: scalar.or(drawn.ret.map(value)),
+        ret: scalar.or(drawn.ret),
         params,
         unnamed,
         ms_abi: false,
@@ -133,12 +131,12 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
         width: 8,
         named: false,
     }]);
-    let values: Vec<CType> = (SCALARS.map(CType::Name).into_iter())
+    let mut values: Vec<CType> = (SCALARS.map(CType::Name).into_iter())
         .chain(structures)
         .chain([vector, unnamed_bits])
         .chain(floats_and_nothing())
-        .map(|ty| absent.object(ty))
         .collect();
+    values.iter_mut().for_each(|ty| absent.replace(ty));
     let mut all = Vec::new();
     for n in 0..absent.fill + 2 {
         for value in &values {
@@ -190,25 +188,20 @@ impl Absent {
         stands.map_or(name, |(_, other)| other)
     }
 
-    fn object(&self, mut ty: CType) -> CType {
-        let align = |asked: &mut Option<u32>| *asked = asked.map(|align| align.min(self.align));
-        let change = |ty: &mut CType| {
-            self.change(ty);
-            if let CType::Record(record) = ty {
-                align(&mut record.aligned);
-            }
-        };
-        let limit = |member: &mut CMember| {
-            align(&mut member.aligned);
-            match &mut member.form {
+    /// Puts what the machine has in the place of what it has not.
+    fn replace(&self, ty: &mut CType) {
+        let limit = |asked: &mut Option<u32>| *asked = asked.map(|align| align.min(self.align));
+        ty.visit(&mut |node| match node {
+            Node::Type(ty) => self.change(ty),
+            Node::Record(record) => limit(&mut record.aligned),
+            Node::Member(member) => {
+                limit(&mut member.aligned);
                 // `long` may have 32 bits, and what stands for a type half as many as it has.
-                Form::Bits { width, .. } => *width = (*width).min(32),
-                Form::Anonymous(record) => align(&mut record.aligned),
-                _ => {}
+                if let Form::Bits { width, .. } = &mut member.form {
+                    *width = (*width).min(32);
+                }
             }
-        };
-        ty.replace(&change, &limit);
-        ty
+        });
     }
 
     fn change(&self, ty: &mut CType) {

@@ -1,7 +1,7 @@
 //! Random signatures as Zig can say them: a drawn tree with what Zig has no words for replaced by the nearest that it has, so that a signature
 //! is not lost to one bit-field in it.
 
-use crate::generate::{CMember, CType, Dialect, Form, Signature, signature};
+use crate::generate::{CType, Dialect, Form, Node, Signature, signature};
 
 /// What is drawn: nothing that only one compiler has, but vectors of one `__int128`.
 const DIALECT: Dialect = Dialect {
@@ -19,23 +19,28 @@ const DIALECT: Dialect = Dialect {
 /// assert_eq!(signature_for_zig(7, 1), signature_for_zig(7, 1));
 /// ```
 pub fn signature_for_zig(seed: u64, index: u64) -> Signature {
-    let drawn = signature(seed, index, DIALECT);
-    let values = |types: Vec<CType>| types.into_iter().map(value).collect();
-    Signature {
-        ret: drawn.ret.map(value),
-        params: values(drawn.params),
-        unnamed: drawn.unnamed.map(values),
-        ms_abi: false,
-    }
+    let mut drawn = signature(seed, index, DIALECT);
+    drawn.types_mut().for_each(value);
+    drawn
 }
 
 /// A type that is passed: Zig's parameters have their types' own alignments.
-fn value(mut ty: CType) -> CType {
+fn value(ty: &mut CType) {
     while let CType::Aligned(inner, _) = ty {
-        ty = *inner;
+        *ty = (**inner).clone();
     }
-    ty.replace(&object, &member);
-    ty
+    ty.visit(&mut |node| match node {
+        Node::Type(ty) => object(ty),
+        Node::Record(_) => {}
+        Node::Member(member) => match &mut member.form {
+            Form::Flexible(ty) => {
+                let (ty, lengths) = (ty.clone(), vec![0]);
+                member.form = Form::Plain { ty, lengths };
+            }
+            Form::Bits { ty, .. } => member.form = Form::plain(ty.clone()),
+            _ => {}
+        },
+    });
 }
 
 fn object(ty: &mut CType) {
@@ -53,15 +58,4 @@ fn object(ty: &mut CType) {
         }
         _ => {}
     }
-}
-
-fn member(member: &mut CMember) {
-    member.form = match &member.form {
-        Form::Flexible(ty) => Form::Plain {
-            ty: ty.clone(),
-            lengths: vec![0],
-        },
-        Form::Bits { ty, .. } => Form::plain(ty.clone()),
-        _ => return,
-    };
 }
