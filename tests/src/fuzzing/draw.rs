@@ -1,5 +1,5 @@
-//! From bytes to a signature: types that `cabi_verify::generate` draws, some with numbers at a limit, and types that no C text says, by calls of
-//! constructors with any number.
+//! From bytes to a signature: types that `cabi_verify::generate` draws, and types that no C text says, by calls of constructors with any number, which
+//! may be at a limit.
 //!
 //! What constructors refuse is left out. Small choices come first, so that a changed byte changes one thing and bytes that have run out, which read
 //! as zeros, end every list.
@@ -8,7 +8,7 @@ use cabi::{
     ArgFlags, BoolVector, Convention, DataModel, FnSig, Language, Member, Policy, RecordBuilder,
     Target, Type, VectorLevel, X86_64_WIN64,
 };
-use cabi_verify::generate::{CRecord, CType, Dialect, Form, Random, signature_from};
+use cabi_verify::generate::{Dialect, Random, signature_from};
 
 use crate::said::typed;
 
@@ -86,51 +86,35 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> Drawn {
         true => Type::VOID,
         false => draw.ty(),
     };
-    let params = draw.list(MAX_PARAMS, 85);
-    let unnamed = match draw.random.chance(15) {
+    let mut params = draw.list(MAX_PARAMS, 85);
+    let mut unnamed = match draw.random.chance(15) {
         true => Some(draw.list(MAX_UNNAMED, 70)),
         false => None,
     };
     let more = draw.ty();
-    let attributes = draw.attributes(sysv);
+    let (add, plain, names_convention) = draw.attributes(sysv);
     // A convention of another machine than the types are of, whose `long double` may be another.
-    draw.mixed |= attributes.names_convention && target.convention().is_none();
-    let make = |params: &[Type], unnamed: Option<&[Type]>| {
-        let sig = (attributes.add)(FnSig::new(params.iter().cloned(), result.clone()));
-        match unnamed {
-            // Refused only if the function is not variadic.
-            Some(unnamed) => {
-                let variadic = sig.variadic();
-                let call = variadic.at_call(unnamed.iter().cloned());
-                call.unwrap_or(variadic)
-            }
-            None => sig,
-        }
+    draw.mixed |= names_convention && target.convention().is_none();
+    let make = |params: &[Type], unnamed: &Option<Vec<Type>>| {
+        let sig = add(FnSig::new(params.iter().cloned(), result.clone()));
+        let Some(unnamed) = unnamed else { return sig };
+        // Refused only if the function is not variadic.
+        let variadic = sig.variadic();
+        let call = variadic.at_call(unnamed.iter().cloned());
+        call.unwrap_or(variadic)
     };
-    let and_more = |list: &[Type]| [list, &[more]].concat();
-    let (sig, longer) = match &unnamed {
-        Some(unnamed) => (
-            make(&params, Some(unnamed)),
-            make(&params, Some(&and_more(unnamed))),
-        ),
-        None => (make(&params, None), make(&and_more(&params), None)),
-    };
+    let sig = make(&params, &unnamed);
+    unnamed.as_mut().unwrap_or(&mut params).push(more);
+    let longer = make(&params, &unnamed);
     Drawn {
         types: draw.types,
         any_given: draw.any_given,
         mixed: draw.mixed,
-        plain: attributes.plain,
+        plain,
         sig,
         longer,
         target,
     }
-}
-
-/// What a signature has besides its types.
-struct Attributes {
-    add: Box<dyn Fn(FnSig) -> FnSig>,
-    plain: bool,
-    names_convention: bool,
 }
 
 struct Draw {
@@ -149,13 +133,7 @@ impl Draw {
     /// Types of C, then of constructors that take these.
     fn types(&mut self) {
         let mut signature = signature_from(&mut self.random, Dialect::EVERYTHING);
-        if self.random.chance(30) {
-            for ty in signature.ret.iter_mut().chain(&mut signature.params) {
-                self.stretch(ty);
-            }
-        }
-        let all = signature.ret.iter().chain(&signature.params);
-        let all = all.chain(signature.unnamed.iter().flatten());
+        let all = signature.types_mut();
         self.types = all.filter_map(|ty| typed(ty, &self.model)).collect();
         for _ in 0..self.random.below(8) {
             let made = self.make();
@@ -183,45 +161,6 @@ impl Draw {
             15 => self.number_of(u32::MAX),
             14 => 1 << self.random.below(32),
             _ => 1 << self.random.below(7),
-        }
-    }
-
-    /// Changes some numbers of `ty`, which C may not allow then.
-    fn stretch(&mut self, ty: &mut CType) {
-        match ty {
-            CType::BitInt { bits, .. } => *bits = self.number_of(u16::MAX),
-            CType::Vector { bytes: n, .. } | CType::ExtVector { lanes: n, .. } => {
-                *n = self.number_of(u32::MAX);
-            }
-            CType::Atomic(inner) => self.stretch(inner),
-            CType::Aligned(inner, align) => {
-                *align = self.align();
-                self.stretch(inner);
-            }
-            CType::Record(record) => self.stretch_record(record),
-            _ => {}
-        }
-    }
-
-    fn stretch_record(&mut self, record: &mut CRecord) {
-        for align in record.aligned.iter_mut().chain(&mut record.pack) {
-            *align = self.align();
-        }
-        for member in &mut record.members {
-            if let Some(align) = &mut member.aligned {
-                *align = self.align();
-            }
-            match &mut member.form {
-                Form::Plain { ty, lengths } => {
-                    for length in lengths {
-                        *length = self.number_of(u32::MAX);
-                    }
-                    self.stretch(ty);
-                }
-                Form::Bits { width, .. } => *width = self.number_of(u16::MAX),
-                Form::Anonymous(record) => self.stretch_record(record),
-                _ => {}
-            }
         }
     }
 
@@ -276,6 +215,10 @@ impl Draw {
             9 => Some(self.model.decay(&ty)),
             10 if self.random.chance(20) => Some(self.other_model().adapt(&ty)),
             11 => self.deep(ty),
+            12 => {
+                let (bits, signed) = (self.number_of(u16::MAX), self.random.chance(50));
+                self.model.bit_int(bits, signed).ok()
+            }
             _ => self.record(),
         }
     }
@@ -348,7 +291,11 @@ impl Draw {
         member
     }
 
-    fn attributes(&mut self, sysv: &'static Convention) -> Attributes {
+    /// What a signature has besides its types, whether that is of plain C, and whether a convention is among it.
+    fn attributes(
+        &mut self,
+        sysv: &'static Convention,
+    ) -> (impl Fn(FnSig) -> FnSig + use<>, bool, bool) {
         const FLAGS: [ArgFlags; 5] = [
             ArgFlags::IN_REG,
             ArgFlags::NEST,
@@ -381,18 +328,16 @@ impl Draw {
         };
         let stack_align = self.random.chance(5).then(|| self.align());
         let noreturn = self.random.chance(5);
-        Attributes {
-            plain: flags.is_empty() && stack_align.is_none(),
-            names_convention: convention.is_some(),
-            add: Box::new(move |sig| {
-                let sig = sig.policy(policy).features(vectors);
-                let sig = convention.into_iter().fold(sig, FnSig::convention);
-                let sig = (stack_align.into_iter()).fold(sig, FnSig::incoming_stack_align);
-                let sig = if noreturn { sig.noreturn() } else { sig };
-                let flags = flags.iter();
-                flags.fold(sig, |sig, (param, flags)| sig.flags(*param, *flags))
-            }),
-        }
+        let plain = flags.is_empty() && stack_align.is_none();
+        let add = move |sig: FnSig| {
+            let sig = sig.policy(policy).features(vectors);
+            let sig = convention.into_iter().fold(sig, FnSig::convention);
+            let sig = (stack_align.into_iter()).fold(sig, FnSig::incoming_stack_align);
+            let sig = if noreturn { sig.noreturn() } else { sig };
+            let flags = flags.iter();
+            flags.fold(sig, |sig, (param, flags)| sig.flags(*param, *flags))
+        };
+        (add, plain, convention.is_some())
     }
 
     fn target(&mut self, sysv: &'static Convention) -> Target {
