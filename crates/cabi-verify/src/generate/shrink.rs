@@ -1,6 +1,6 @@
 //! Smaller signatures: each takes one part away, the greatest first.
 
-use super::{CMember, CRecord, CType, Form, Signature};
+use super::{CMember, CRecord, CType, Form, Node, Signature};
 
 /// Candidates tried at once: the first are the smallest by far, and most often one of them will do.
 const AT_ONCE: usize = 6;
@@ -50,22 +50,15 @@ impl Signature {
             }));
         }
         all.push(with(self, |one| one.unnamed = None));
-        let unnamed = || self.unnamed.iter();
-        let params = |params| with(self, |one| one.params = params);
-        let unnamed_are = |unnamed| with(self, |one| one.unnamed = Some(unnamed));
-        all.extend(without_parts(&self.params).into_iter().map(params));
+        let params = without_parts(&self.params).into_iter();
+        all.extend(params.map(|params| with(self, |one| one.params = params)));
+        let unnamed = self.unnamed.iter().flat_map(|list| without_parts(list));
+        all.extend(unnamed.map(|unnamed| with(self, |one| one.unnamed = Some(unnamed))));
+        let of_node = |at| (0..).map_while(move |n| self.with_smaller(at, n)?);
         all.extend(
-            unnamed()
-                .flat_map(|list| without_parts(list))
-                .map(unnamed_are),
-        );
-        let ret = |ret| with(self, |one| one.ret = Some(ret));
-        all.extend(self.ret.iter().flat_map(smaller).map(ret));
-        all.extend(with_smaller(&self.params).into_iter().map(params));
-        all.extend(
-            unnamed()
-                .flat_map(|list| with_smaller(list))
-                .map(unnamed_are),
+            (0..)
+                .map_while(|at| self.with_smaller(at, 0).map(|_| of_node(at)))
+                .flatten(),
         );
         let mut out = Vec::new();
         for one in all {
@@ -75,6 +68,28 @@ impl Signature {
         }
         out
     }
+
+    /// The signature with the `n`-th smaller one in the place of its node `at`, if that has as many; `None` if there is no such node.
+    fn with_smaller(&self, at: usize, n: usize) -> Option<Option<Self>> {
+        let (mut one, mut nodes, mut found) = (self.clone(), 0.., None);
+        let mut change = |node: Node<'_>| {
+            if nodes.next() == Some(at) {
+                found = Some(match node {
+                    Node::Type(ty) => put(ty, smaller_types(ty), n),
+                    Node::Record(record) => put(record, smaller_records(record), n),
+                    Node::Member(member) => put(member, smaller_members(member), n),
+                });
+            }
+        };
+        one.types_mut().for_each(|ty| ty.visit(&mut change));
+        found.map(|is_smaller| is_smaller.then_some(one))
+    }
+}
+
+/// Puts the `n`-th of `others` in the place of `one`. Returns whether there is one.
+fn put<T>(one: &mut T, others: Vec<T>, n: usize) -> bool {
+    let other = others.into_iter().nth(n);
+    other.map(|other| *one = other).is_some()
 }
 
 /// The list without its halves, then without each item.
@@ -89,34 +104,10 @@ fn without_parts<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
     out
 }
 
-/// The list with one type smaller.
-fn with_smaller(list: &[CType]) -> Vec<Vec<CType>> {
-    let one = |(at, ty)| {
-        let put = move |ty| [&list[..at], &[ty], &list[at + 1..]].concat();
-        smaller(ty).into_iter().map(put)
-    };
-    list.iter().enumerate().flat_map(one).collect()
-}
-
-/// Types smaller by one step.
-fn smaller(ty: &CType) -> Vec<CType> {
-    let around = |inner: &CType, make: &dyn Fn(Box<CType>) -> CType| {
-        let mut out = vec![inner.clone()];
-        out.extend(
-            smaller(inner)
-                .into_iter()
-                .map(|inner| make(Box::new(inner))),
-        );
-        out
-    };
+fn smaller_types(ty: &CType) -> Vec<CType> {
     match ty {
-        CType::Record(record) => {
-            let mut out: Vec<CType> = record.members.iter().filter_map(alone).collect();
-            out.extend(smaller_record(record).into_iter().map(record_type));
-            out
-        }
-        CType::Aligned(inner, align) => around(inner, &|inner| CType::Aligned(inner, *align)),
-        CType::Atomic(inner) => around(inner, &CType::Atomic),
+        CType::Record(record) => record.members.iter().filter_map(alone).collect(),
+        CType::Aligned(inner, _) | CType::Atomic(inner) => vec![(**inner).clone()],
         CType::Vector { lane, bytes } if *bytes > 8 => {
             let bytes = bytes / 2;
             vec![CType::Vector { lane, bytes }]
@@ -139,67 +130,52 @@ fn alone(member: &CMember) -> Option<CType> {
     }
 }
 
-fn smaller_record(record: &CRecord) -> Vec<CRecord> {
+/// What does not change anything is left out later.
+fn smaller_records(record: &CRecord) -> Vec<CRecord> {
     let members = |members| with(record, |one| one.members = members);
-    let mut out: Vec<CRecord> = without_parts(&record.members)
-        .into_iter()
-        .map(members)
-        .collect();
-    if record.packed {
-        out.push(with(record, |one| one.packed = false));
-    }
-    if record.aligned.is_some() {
-        out.push(with(record, |one| one.aligned = None));
-    }
-    if record.pack.is_some() {
-        out.push(with(record, |one| one.pack = None));
-    }
-    for (at, member) in record.members.iter().enumerate() {
-        let put = |member| with(record, |one| one.members[at] = member);
-        out.extend(smaller_member(member).into_iter().map(put));
-    }
+    let fewer = without_parts(&record.members).into_iter().map(members);
+    let plainer = [
+        with(record, |one| one.packed = false),
+        with(record, |one| one.aligned = None),
+        with(record, |one| one.pack = None),
+    ];
+    fewer.chain(plainer).collect()
+}
+
+fn smaller_members(member: &CMember) -> Vec<CMember> {
+    let mut out = vec![
+        with(member, |one| one.packed = false),
+        with(member, |one| one.aligned = None),
+    ];
+    let forms = smaller_forms(&member.form).into_iter();
+    out.extend(forms.map(|form| with(member, |one| one.form = form)));
     out
 }
 
-fn smaller_member(member: &CMember) -> Vec<CMember> {
-    let mut out = Vec::new();
-    if member.packed {
-        out.push(with(member, |one| one.packed = false));
-    }
-    if member.aligned.is_some() {
-        out.push(with(member, |one| one.aligned = None));
-    }
-    let form = |form| with(member, |one| one.form = form);
-    out.extend(smaller_form(&member.form).into_iter().map(form));
-    out
-}
-
-fn smaller_form(form: &Form) -> Vec<Form> {
-    let plain = |ty, lengths| Form::Plain { ty, lengths };
+fn smaller_forms(form: &Form) -> Vec<Form> {
+    let plain = |ty: &CType, lengths: &[u32]| Form::Plain {
+        ty: ty.clone(),
+        lengths: lengths.to_vec(),
+    };
     match form {
         Form::Plain { ty, lengths } => {
-            let mut out = Vec::new();
-            if let [first, rest @ ..] = lengths.as_slice() {
-                out.push(plain(ty.clone(), rest.to_vec()));
-                let fewer = [1, first / 2, first.saturating_sub(1)].into_iter();
-                let fewer = fewer.filter(|fewer| (1..*first).contains(fewer));
-                out.extend(fewer.map(|fewer| plain(ty.clone(), [&[fewer], rest].concat())));
-            }
-            out.extend(smaller(ty).into_iter().map(|ty| plain(ty, lengths.clone())));
-            out
+            let Some((first, rest)) = lengths.split_first() else {
+                return Vec::new();
+            };
+            let fewer = [1, first / 2, first.saturating_sub(1)].into_iter();
+            let fewer = fewer.filter(|fewer| (1..*first).contains(fewer));
+            let shorter = fewer.map(|fewer| plain(ty, &[&[fewer], rest].concat()));
+            std::iter::once(plain(ty, rest)).chain(shorter).collect()
         }
-        Form::Flexible(ty) => smaller(ty).into_iter().map(Form::Flexible).collect(),
+        Form::Flexible(_) => Vec::new(),
         Form::Bits { ty, width, named } => {
-            let (ty, width, named) = (ty.clone(), width / 2, *named);
+            let (width, named) = (width / 2, *named);
             let becomes_plain = named && matches!(ty, CType::Name(_));
-            let plain = becomes_plain.then(|| plain(ty.clone(), Vec::new()));
+            let plain = becomes_plain.then(|| plain(ty, &[]));
+            let ty = ty.clone();
             let narrower = (width > 0).then_some(Form::Bits { ty, width, named });
             narrower.into_iter().chain(plain).collect()
         }
-        Form::Anonymous(record) => {
-            let mut out = vec![plain(record_type(record.clone()), Vec::new())];
-            out.extend(smaller_record(record).into_iter().map(Form::Anonymous));
-            out
-        }
+        Form::Anonymous(record) => vec![plain(&record_type(record.clone()), &[])],
     }
 }
