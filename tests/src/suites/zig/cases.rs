@@ -28,36 +28,33 @@ const BEFORE: [usize; 5] = [0, 1, 4, 6, 8];
 
 /// Vectors of bools, which C's text cannot say: as arguments, with integers before and a double and a pointer after, as results, in a record, twice.
 pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
-    let mut cases = Vec::new();
+    let mut subjects = Vec::new();
+    let mut add = |name: String, params: Vec<Type>, ret: &Type| {
+        let cases = vec![case(name.clone(), params, ret.clone())];
+        subjects.push(Subject::of_cases(
+            &name,
+            String::new(),
+            Vec::new(),
+            &[],
+            cases,
+        ));
+    };
     for lanes in LANES {
-        let vector = Type::bool_vector(lanes, BoolVector::Zig)?;
+        let vector = &Type::bool_vector(lanes, BoolVector::Zig)?;
         for before in BEFORE {
             let mut params = vec![Type::U64; before];
             params.extend([vector.clone(), Type::F64, Type::PTR]);
-            cases.push(case(
-                format!("bools-{lanes}-after-{before}"),
-                params,
-                Type::U64,
-            ));
+            add(format!("bools-{lanes}-after-{before}"), params, &Type::U64);
         }
-        let params = vec![Type::I32];
-        cases.push(case(
-            format!("bools-{lanes}-returned"),
-            params,
-            vector.clone(),
-        ));
-        let params = vec![vector.clone(), Type::I8, vector.clone(), Type::I16];
-        cases.push(case(format!("bools-{lanes}-twice"), params, Type::VOID));
-        let record = RecordBuilder::structure("s").field("v", vector);
+        add(format!("bools-{lanes}-returned"), vec![Type::I32], vector);
+        let twice = vec![vector.clone(), Type::I8, vector.clone(), Type::I16];
+        add(format!("bools-{lanes}-twice"), twice, &Type::VOID);
+        let record = RecordBuilder::structure("s").field("v", vector.clone());
         let record = record.field("n", Type::I8).build(&DataModel::LP64)?;
         let params = vec![Type::I64, record.clone()];
-        cases.push(case(format!("bools-{lanes}-in-record"), params, record));
+        add(format!("bools-{lanes}-in-record"), params, &record);
     }
-    let subject = |case: Case| {
-        let name = case.name.clone();
-        Subject::of_cases(&name, String::new(), Vec::new(), &[], vec![case])
-    };
-    Ok(cases.into_iter().map(subject).collect())
+    Ok(subjects)
 }
 
 /// A function of these types, of which there is no text.

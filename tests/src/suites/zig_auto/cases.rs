@@ -100,26 +100,19 @@ fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
 pub(super) fn at_boundaries() -> Result<Vec<Case>> {
     let slice = DataModel::LP64.slice();
     let mut asked = Vec::new();
+    let mut add = |name: String, before: Vec<Type>, then: &[Type], ret: &Type| {
+        asked.push(case(name, [&before, then].concat(), ret.clone()));
+    };
     for (name, ty) in kinds()? {
-        for before in 0..=9 {
-            let mut params = vec![Type::I64; before];
-            params.extend([
-                ty.clone(),
-                Type::I16,
-                slice.clone(),
-                Type::F64,
-                ty.clone(),
-                Type::I8,
-            ]);
-            asked.push(case(format!("{name}-after-{before}"), params, Type::I32));
+        let (own, slice) = (ty.clone(), slice.clone());
+        let then = [own, Type::I16, slice, Type::F64, ty.clone(), Type::I8];
+        for n in 0..=9 {
+            let before = vec![Type::I64; n];
+            add(format!("{name}-after-{n}"), before, &then, &Type::I32);
         }
-        for before in 0..=3 {
-            let params = vec![Type::I32; before];
-            asked.push(case(
-                format!("{name}-returned-{before}"),
-                params,
-                ty.clone(),
-            ));
+        for n in 0..=3 {
+            let before = vec![Type::I32; n];
+            add(format!("{name}-returned-{n}"), before, &[], &ty);
         }
     }
     let floats = [
@@ -127,11 +120,10 @@ pub(super) fn at_boundaries() -> Result<Vec<Case>> {
         ("f80", Type::F80),
         ("v4f32", Type::vector(&Type::F32, 4)?),
     ];
+    let then = [Type::I8, Type::F80, Type::F32, Type::U16, Type::F64];
     for (name, ty) in floats {
         for n in 6..=9 {
-            let mut params = vec![ty.clone(); n];
-            params.extend([Type::I8, Type::F80, Type::F32, Type::U16, Type::F64]);
-            asked.push(case(format!("{n}-{name}"), params, ty.clone()));
+            add(format!("{n}-{name}"), vec![ty.clone(); n], &then, &ty);
         }
     }
     Ok(asked)
@@ -161,17 +153,14 @@ pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
 
 /// `i128` where Win64 passes it: in each position, and as a result.
 pub(super) fn of_win64() -> Vec<Case> {
-    let mut asked = Vec::new();
-    for before in 0..=5 {
-        let mut params = vec![Type::I64; before];
-        params.extend([Type::I128, Type::F64, Type::I32, Type::U128]);
-        asked.push(case(format!("win-i128-after-{before}"), params, Type::I64));
-        let params = vec![Type::F64; before];
-        asked.push(case(
-            format!("win-i128-returned-{before}"),
-            params,
-            Type::U128,
-        ));
-    }
-    asked
+    let after = [Type::I128, Type::F64, Type::I32, Type::U128];
+    let of = |n: usize| {
+        let taken = [&vec![Type::I64; n], &after[..]].concat();
+        let floats = vec![Type::F64; n];
+        [
+            case(format!("win-i128-after-{n}"), taken, Type::I64),
+            case(format!("win-i128-returned-{n}"), floats, Type::U128),
+        ]
+    };
+    (0..=5).flat_map(of).collect()
 }
