@@ -1,5 +1,7 @@
 //! Both sides of cases as an object file, by Cranelift, and the calls that a program makes: pairs of a caller and a callee, each by Cranelift or in C.
 
+use std::error::Error;
+
 use cabi::{FnSig, Target, VectorLevel};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::isa;
@@ -12,7 +14,9 @@ use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use crate::case::Direction;
 use crate::emit::c::main_program::ProgramCall;
-use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
+use crate::emit::cranelift::{
+    self, BufferAddresses, CallVia, Mutation, ShimArgs, VARIANTS, keeps_result,
+};
 use crate::verdict::Fault;
 
 /// What a processor has to have for code with vectors of a level.
@@ -37,7 +41,10 @@ impl CraneliftObject {
     /// # Errors
     /// What Cranelift, as it was built, does not have.
     pub(crate) fn new(vectors: VectorLevel, target: &Target) -> Result<Self, String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
+        Self::empty(vectors, target).map_err(|error| error.to_string())
+    }
+
+    fn empty(vectors: VectorLevel, target: &Target) -> Result<Self, Box<dyn Error>> {
         let mut flags = settings::builder();
         for (name, value) in [
             ("is_pic", "true"),
@@ -46,33 +53,29 @@ impl CraneliftObject {
             // Where there is no other way to the argument area.
             ("preserve_frame_pointers", "true"),
         ] {
-            flags.set(name, value).map_err(|error| text(&error))?;
+            flags.set(name, value)?;
         }
-        let triple: Result<target_lexicon::Triple, _> = target.name().parse();
-        let mut triple = triple.map_err(|error| text(&error))?;
+        let mut triple: target_lexicon::Triple = target.name().parse()?;
         // Programs are linked here, whatever the system has.
         triple.binary_format = target_lexicon::BinaryFormat::Elf;
         let is_windows = triple.operating_system == target_lexicon::OperatingSystem::Windows;
-        let mut isa = isa::lookup(triple).map_err(|error| text(&error))?;
+        let mut isa = isa::lookup(triple)?;
         let needed = AVX.iter().filter(|_| vectors != VectorLevel::Baseline);
         for name in needed {
-            isa.enable(name).map_err(|error| text(&error))?;
+            isa.enable(name)?;
         }
-        let isa = isa
-            .finish(Flags::new(flags))
-            .map_err(|error| text(&error))?;
-        let lower = Lowering::new(&*isa).map_err(|error| text(&error))?;
+        let isa = isa.finish(Flags::new(flags))?;
+        let lower = Lowering::new(&*isa)?;
         let libcalls = default_libcall_names();
         // The C library here is not of Windows's convention.
         let libcalls = move |call| match is_windows {
             true => format!("cabi_ms_{}", libcalls(call)),
             false => libcalls(call),
         };
-        let builder = ObjectBuilder::new(isa, "sides", Box::new(libcalls));
-        let mut module = ObjectModule::new(builder.map_err(|error| text(&error))?);
-        let places = module.declare_data("cabi_places", Linkage::Import, false, false);
+        let builder = ObjectBuilder::new(isa, "sides", Box::new(libcalls))?;
+        let mut module = ObjectModule::new(builder);
         Ok(Self {
-            places: places.map_err(|error| text(&error))?,
+            places: module.declare_data("cabi_places", Linkage::Import, false, false)?,
             module,
             lower,
         })
@@ -107,8 +110,9 @@ impl CraneliftObject {
             .filter(|variant| keeps_result(*variant))
             .cycle();
         let variant = variants.nth(index).unwrap_or(0);
-        let shim = cranelift::shim(module, lower, sig, via, variant, right)?;
-        cranelift::caller(module, &format!("{name}_call"), shim, offsets)?;
+        let name = format!("{name}_call");
+        let given = ShimArgs::Images(&name, offsets);
+        cranelift::shim(module, lower, sig, given, via, variant, right)?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Both Cranelift sides of a call: a shim that calls C with arguments from memory, and a function that C calls.
 //!
 //! ```text
-//! shim:     void shim(const void *args[], void *ret, void *callee)    calls callee, its result goes to ret
+//! shim:     void shim(const void *args[], void *ret, void *callee)    calls callee, its result goes to ret; or as C's caller sides
 //! function: R f(A, B, ...)    writes each argument to a buffer, as C's sides do, and returns the object at an address
 //! ```
 //!
@@ -23,7 +23,7 @@ use clif_cabi::{
 use crate::verdict::Fault;
 
 mod forms;
-use forms::{argument, constant, copy, keep, load_fields, load_parts, write_down};
+use forms::{argument, constant, copy, keep, write_down};
 
 /// How many forms an argument or a result has, so how many variants use them all.
 pub const VARIANTS: usize = 4;
@@ -130,28 +130,53 @@ fn define(
     Ok(id)
 }
 
+/// What a shim is given.
+#[derive(Clone, Copy, Debug)]
+pub enum ShimArgs<'a> {
+    /// The addresses of its arguments, where the result goes, what it calls.
+    Addresses,
+    /// As C's caller sides ([`c::sides`](super::c)), under this name: what it calls, one buffer of its arguments, which are these bytes after its start, where the
+    /// result goes.
+    Images(&'a str, &'a [usize]),
+}
+
 /// A shim that calls `target` as `sig`; `variant` turns the forms.
 pub fn shim(
     module: &mut dyn Module,
     lower: &Lowering,
     sig: &FnSig,
+    given: ShimArgs<'_>,
     target: CallVia,
     variant: usize,
     mutation: Mutation,
 ) -> Result<FuncId, Fault> {
     let plan = lower.call_plan(sig)?;
     let own = shim_signature();
-    let declare = |module: &mut dyn Module| anonymous(module, &own);
+    let declare = |module: &mut dyn Module| match given {
+        ShimArgs::Addresses => anonymous(module, &own),
+        ShimArgs::Images(name, _) => Ok(module.declare_function(name, Linkage::Export, &own)?),
+    };
     define(module, declare, &own, mutation, |module, builder, block| {
-        let [array, ret, callee] = *builder.block_params(block) else {
+        let [first, second, third] = *builder.block_params(block) else {
             return Ok(());
+        };
+        let (from, ret, callee) = match given {
+            ShimArgs::Addresses => (first, second, third),
+            ShimArgs::Images(..) => (second, third, first),
         };
         let mut args = Vec::new();
         for (i, param) in sig.params().iter().enumerate() {
-            let offset = i32::try_from(8 * i).unwrap_or(0);
-            let at = builder
-                .ins()
-                .load(types::I64, MemFlagsData::new(), array, offset);
+            let at = match given {
+                ShimArgs::Addresses => {
+                    let offset = i32::try_from(8 * i).unwrap_or(0);
+                    let flags = MemFlagsData::new();
+                    builder.ins().load(types::I64, flags, from, offset)
+                }
+                ShimArgs::Images(_, offsets) => {
+                    let offset = i64::try_from(offsets[i]).unwrap_or(0);
+                    builder.ins().iadd_imm_s(from, offset)
+                }
+            };
             let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
             let form = if lanes { 0 } else { (i + variant) % VARIANTS };
             args.push(argument(builder, &param.ty, plan.args.parts(i), at, form));
@@ -196,40 +221,6 @@ fn wanted_result(ty: &Type, parts: &[ClifPart], ret: Value, variant: usize) -> R
 /// Whether variant `variant` of a shim leaves the result where it was told to.
 pub fn keeps_result(variant: usize) -> bool {
     variant % VARIANTS != 3
-}
-
-/// Shims are called with an array of addresses, C's caller sides with all images in one buffer: a function `name` of the type of the latter
-/// ([`c::sides`](super::c)) that calls `shim`.
-pub fn caller(
-    module: &mut dyn Module,
-    name: &str,
-    shim: FuncId,
-    offsets: &[usize],
-) -> Result<FuncId, Fault> {
-    let (own, right) = (shim_signature(), Mutation::default());
-    let declare = |module: &mut dyn Module| {
-        let id = module.declare_function(name, Linkage::Export, &own);
-        id.map_err(LowerError::from)
-    };
-    define(module, declare, &own, right, |module, builder, block| {
-        let [callee, images, ret] = *builder.block_params(block) else {
-            return Ok(());
-        };
-        let size = u32::try_from(8 * offsets.len().max(1)).unwrap_or(u32::MAX);
-        let slot = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
-        let slot = builder.create_sized_stack_slot(slot);
-        for (i, offset) in offsets.iter().enumerate() {
-            let at = i64::try_from(*offset).unwrap_or(0);
-            let at = builder.ins().iadd_imm_s(images, at);
-            let to = i32::try_from(8 * i).unwrap_or(0);
-            builder.ins().stack_store(types::I64, at, slot, to);
-        }
-        let array = builder.ins().stack_addr(types::I64, slot, 0);
-        let shim = module.declare_func_in_func(shim, builder.func);
-        builder.ins().call(shim, &[array, ret, callee]);
-        builder.ins().return_(&[]);
-        Ok(())
-    })
 }
 
 /// Where a function that C calls puts and finds things.
@@ -340,18 +331,15 @@ fn given_result(
 ) -> Arg {
     let parts = entry.plan().result.parts();
     let sret = entry.sret();
-    match (variant % VARIANTS, value_type(ty), sret) {
+    let has_fields = value_type(ty).is_some() || sret.is_some() || !parts.is_empty();
+    match (variant % VARIANTS, sret) {
         _ if ty.size() == 0 => Arg::memory(given),
-        (1, Some(ty), _) => Arg::value(builder.ins().load(ty, MemFlagsData::new(), given, 0)),
-        (1, ..) if fields(ty).is_ok() && (sret.is_some() || !parts.is_empty()) => {
-            Arg::Fields(load_fields(builder, ty, given))
-        }
-        (2, ..) if !parts.is_empty() => Arg::Parts(load_parts(builder, parts, given)),
         // Built where it goes.
-        (3, _, Some(sret)) => {
+        (3, Some(sret)) => {
             copy(builder, config, ty.size(), given, sret);
             Arg::memory(sret)
         }
+        (form @ (1 | 2), _) if has_fields => argument(builder, ty, parts, given, form),
         _ => Arg::memory(given),
     }
 }

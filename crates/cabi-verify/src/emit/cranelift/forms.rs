@@ -1,6 +1,9 @@
 //! Values in each of their forms, taken apart and put together byte by byte, by nothing of what is tested.
 
-use cabi::{Leaf, LeafKind, Place, Type, leaves};
+use std::iter::StepBy;
+use std::ops::Range;
+
+use cabi::{LeafKind, Place, Type, leaves};
 use clif_cabi::cranelift_codegen::ir::condcodes::IntCC;
 use clif_cabi::cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
@@ -18,20 +21,18 @@ pub(super) fn keep(
     to: Value,
 ) {
     match returned {
-        Returned::Fields(values) => store_fields(builder, ty, &values, to),
+        Returned::Fields(values) => store(builder, &ValueBits::of_fields(ty), &values, to),
         Returned::Value(value) => {
             builder.ins().store(MemFlagsData::new(), value, to, 0);
         }
         Returned::Parts(values) => {
-            for (part, value) in parts.iter().zip(values) {
-                store_part(builder, part, value, to);
-            }
+            store(builder, &ValueBits::of_parts(parts), &values, to);
         }
         _ => {}
     }
 }
 
-/// A value in one of its forms: memory, one value, parts, one value of another type of the same width or fields.
+/// A value in one of its forms: memory, one value or fields, parts, one value of another type of the same width.
 pub(super) fn argument(
     builder: &mut FunctionBuilder<'_>,
     ty: &Type,
@@ -39,13 +40,14 @@ pub(super) fn argument(
     at: Value,
     form: usize,
 ) -> Arg {
-    let load =
-        |builder: &mut FunctionBuilder<'_>, ty| builder.ins().load(ty, MemFlagsData::new(), at, 0);
+    let flags = MemFlagsData::new();
     match (form, value_type(ty)) {
-        (1, Some(ty)) => Arg::value(load(builder, ty)),
-        (3, Some(ty)) => Arg::value(load(builder, other_type(ty))),
-        (2, _) if !parts.is_empty() => Arg::Parts(load_parts(builder, parts, at)),
-        (3, None) if fields(ty).is_ok() => Arg::Fields(load_fields(builder, ty, at)),
+        (1, Some(ty)) => Arg::value(builder.ins().load(ty, flags, at, 0)),
+        (3, Some(ty)) => Arg::value(builder.ins().load(other_type(ty), flags, at, 0)),
+        (1, None) if fields(ty).is_ok() => {
+            Arg::Fields(load(builder, &ValueBits::of_fields(ty), at))
+        }
+        (2, _) if !parts.is_empty() => Arg::Parts(load(builder, &ValueBits::of_parts(parts), at)),
         _ => Arg::memory(at),
     }
 }
@@ -64,100 +66,139 @@ fn other_type(ty: ir::Type) -> ir::Type {
     }
 }
 
-pub(super) fn load_parts(
-    builder: &mut FunctionBuilder<'_>,
-    parts: &[ClifPart],
-    at: Value,
-) -> Values {
-    let load = |part| load_part(builder, part, at);
-    parts.iter().map(load).collect()
-}
-
-/// One part of the object at `at`, with garbage where it holds nothing of the object.
-fn load_part(builder: &mut FunctionBuilder<'_>, part: &ClifPart, at: Value) -> Value {
-    let (ty, offset) = (clif_type(part.ty), i32::try_from(part.offset).unwrap_or(0));
-    if ty.bytes() == u32::from(part.size) {
-        return builder.ins().load(ty, MemFlagsData::new(), at, offset);
-    }
-    let mut word = builder.ins().iconst(types::I64, 0);
-    for byte in 0..8 {
-        let part = if byte < i32::from(part.size) {
-            let flags = MemFlagsData::new();
-            builder.ins().uload8(types::I64, flags, at, offset + byte)
-        } else {
-            builder.ins().iconst(types::I64, 0x5a)
-        };
-        let part = builder.ins().ishl_imm_u(part, i64::from(8 * byte));
-        word = builder.ins().bor(word, part);
-    }
-    let int = int_of(ty);
-    if int != types::I64 {
-        word = builder.ins().ireduce(int, word);
-    }
-    if ty == int {
-        return word;
-    }
-    builder.ins().bitcast(ty, MemFlagsData::new(), word)
-}
-
-/// Writes the bytes of a part that hold something of the object at `to`.
-fn store_part(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value, to: Value) {
-    let (ty, offset) = (clif_type(part.ty), i32::try_from(part.offset).unwrap_or(0));
-    if ty.bytes() == u32::from(part.size) {
-        builder.ins().store(MemFlagsData::new(), value, to, offset);
-        return;
-    }
-    let int = int_of(ty);
-    let mut word = if ty == int {
-        value
-    } else {
-        builder.ins().bitcast(int, MemFlagsData::new(), value)
-    };
-    for byte in 0..i32::from(part.size) {
-        let flags = MemFlagsData::new();
-        if int == types::I8 {
-            builder.ins().store(flags, word, to, offset + byte);
-        } else {
-            builder.ins().istore8(flags, word, to, offset + byte);
-            word = builder.ins().ushr_imm_u(word, 8);
-        }
-    }
-}
-
-/// What has a value in an object of `ty`, by the layout.
-struct LeafValue {
+/// Bits of an object that are a value in CLIF: a part or a field.
+struct ValueBits {
     first_bit: i32,
     n_bits: i32,
-    is_signed: bool,
+    /// Whether the value of a bit-field is signed.
+    bit_field: Option<bool>,
     /// The CLIF type of the value.
     ty: ir::Type,
 }
 
-impl LeafValue {
-    /// All of `ty`, which has fields.
-    fn all(ty: &Type) -> Vec<Self> {
-        let valued = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
-        // None of more than 64 bytes is given so.
-        let bits = |n: u64| i32::try_from(n).unwrap_or(0);
-        let own = |(leaf, own): (Leaf, FieldValue)| Self {
-            first_bit: bits(leaf.offset_bits),
-            n_bits: match leaf.bit_field {
-                true => bits(leaf.width_bits),
-                false => own.ty.bits().cast_signed(),
-            },
-            is_signed: matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed()),
-            ty: own.ty,
+/// What is read and written here ends before 64 bytes.
+fn bits(n: u64) -> i32 {
+    i32::try_from(n).unwrap_or(0)
+}
+
+impl ValueBits {
+    fn of_parts(parts: &[ClifPart]) -> Vec<Self> {
+        let own = |part: &ClifPart| Self {
+            first_bit: bits(8 * u64::from(part.offset)),
+            n_bits: bits(8 * u64::from(part.size)),
+            bit_field: None,
+            ty: clif_type(part.ty),
         };
-        valued
-            .zip(fields(ty).unwrap_or_default())
-            .map(own)
-            .collect()
+        parts.iter().map(own).collect()
     }
 
-    /// Its first byte, if it is whole bytes.
+    /// All fields of `ty`, by the layout.
+    fn of_fields(ty: &Type) -> Vec<Self> {
+        let leaves = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
+        let all = leaves.zip(fields(ty).unwrap_or_default());
+        all.map(|(leaf, own)| {
+            let is_signed = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_signed());
+            Self {
+                first_bit: bits(leaf.offset_bits),
+                n_bits: match leaf.bit_field {
+                    true => bits(leaf.width_bits),
+                    false => own.ty.bits().cast_signed(),
+                },
+                bit_field: leaf.bit_field.then_some(is_signed),
+                ty: own.ty,
+            }
+        })
+        .collect()
+    }
+
+    /// Its first byte, if the value is these bytes.
     fn offset(&self) -> Option<i32> {
         let is_whole = self.first_bit % 8 == 0 && self.n_bits == self.ty.bits().cast_signed();
         is_whole.then_some(self.first_bit / 8)
+    }
+
+    /// The bits, in steps of a byte or of a bit, and how many bits a step has.
+    fn steps(&self) -> (StepBy<Range<i32>>, i64) {
+        let step = match (self.first_bit % 8, self.n_bits % 8) {
+            (0, 0) => 8_u8,
+            _ => 1,
+        };
+        let all = self.first_bit..self.first_bit + self.n_bits;
+        (all.step_by(step.into()), step.into())
+    }
+
+    /// The value of the object at `at`, with ones above the bits.
+    fn load(&self, builder: &mut FunctionBuilder<'_>, at: Value) -> Value {
+        let flags = MemFlagsData::new();
+        if let Some(offset) = self.offset() {
+            return builder.ins().load(self.ty, flags, at, offset);
+        }
+        let mut word = builder.ins().iconst(types::I64, -1);
+        let (steps, n) = self.steps();
+        for bit in steps.rev() {
+            let byte = builder.ins().uload8(types::I64, flags, at, bit / 8);
+            let byte = builder.ins().ushr_imm_u(byte, i64::from(bit % 8));
+            let own = builder.ins().band_imm_u(byte, (1 << n) - 1);
+            word = builder.ins().ishl_imm_u(word, n);
+            word = builder.ins().bor(word, own);
+        }
+        let int = int_of(self.ty);
+        if int != types::I64 {
+            word = builder.ins().ireduce(int, word);
+        }
+        match self.ty == int {
+            true => word,
+            false => builder.ins().bitcast(self.ty, flags, word),
+        }
+    }
+
+    /// Writes the bits of the object at `to`, and their neighbors not. A bit-field that is not extended by its sign or by zeros is written inverted.
+    fn store(&self, builder: &mut FunctionBuilder<'_>, value: Value, to: Value) {
+        let flags = MemFlagsData::new();
+        if let Some(offset) = self.offset() {
+            builder.ins().store(flags, value, to, offset);
+            return;
+        }
+        let int = int_of(self.ty);
+        let mut word = match self.ty == int {
+            true => value,
+            false => builder.ins().bitcast(int, flags, value),
+        };
+        if let Some(is_signed) = self.bit_field {
+            let unused = i64::from(int.bits().cast_signed() - self.n_bits);
+            let high = builder.ins().ishl_imm_u(word, unused);
+            let extended = match is_signed {
+                true => builder.ins().sshr_imm_u(high, unused),
+                false => builder.ins().ushr_imm_u(high, unused),
+            };
+            let is_right = builder.ins().icmp(IntCC::Equal, extended, word);
+            let inverted = builder.ins().bnot(word);
+            word = builder.ins().select(is_right, word, inverted);
+        }
+        if int != types::I64 {
+            word = builder.ins().uextend(types::I64, word);
+        }
+        let (steps, n) = self.steps();
+        for bit in steps {
+            let (mask, shift) = ((1_i64 << n) - 1, i64::from(bit % 8));
+            let byte = builder.ins().uload8(types::I64, flags, to, bit / 8);
+            let others = builder.ins().band_imm_u(byte, 0xff ^ mask << shift);
+            let own = builder.ins().band_imm_u(word, mask);
+            let own = builder.ins().ishl_imm_u(own, shift);
+            let byte = builder.ins().bor(others, own);
+            builder.ins().istore8(flags, byte, to, bit / 8);
+            word = builder.ins().ushr_imm_u(word, n);
+        }
+    }
+}
+
+fn load(builder: &mut FunctionBuilder<'_>, all: &[ValueBits], at: Value) -> Values {
+    all.iter().map(|own| own.load(builder, at)).collect()
+}
+
+fn store(builder: &mut FunctionBuilder<'_>, all: &[ValueBits], values: &[Value], to: Value) {
+    for (own, value) in all.iter().zip(values) {
+        own.store(builder, *value, to);
     }
 }
 
@@ -173,62 +214,6 @@ fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
             parts.any(|part| (part.offset..part.offset + u32::from(part.size)).contains(&byte))
         })
     })
-}
-
-/// The fields of the object at `at`, bit by bit where they are not whole bytes, with garbage above a bit-field.
-pub(super) fn load_fields(builder: &mut FunctionBuilder<'_>, ty: &Type, at: Value) -> Values {
-    let flags = MemFlagsData::new();
-    let load = |own: LeafValue| {
-        if let Some(offset) = own.offset() {
-            return builder.ins().load(own.ty, flags, at, offset);
-        }
-        let mut value = builder.ins().iconst(types::I64, -1);
-        for bit in (own.first_bit..own.first_bit + own.n_bits).rev() {
-            let byte = builder.ins().uload8(types::I64, flags, at, bit / 8);
-            let byte = builder.ins().ushr_imm_u(byte, i64::from(bit % 8));
-            let bit = builder.ins().band_imm_u(byte, 1);
-            value = builder.ins().ishl_imm_u(value, 1);
-            value = builder.ins().bor(value, bit);
-        }
-        match own.ty {
-            types::I64 => value,
-            ty => builder.ins().ireduce(ty, value),
-        }
-    };
-    LeafValue::all(ty).into_iter().map(load).collect()
-}
-
-/// Writes the bits of fields at `to`, and a bit-field's neighbors not. A bit-field that is not extended by its sign or by zeros is written inverted.
-fn store_fields(builder: &mut FunctionBuilder<'_>, ty: &Type, values: &[Value], to: Value) {
-    let flags = MemFlagsData::new();
-    for (own, value) in LeafValue::all(ty).into_iter().zip(values) {
-        if let Some(offset) = own.offset() {
-            builder.ins().store(flags, *value, to, offset);
-            continue;
-        }
-        let unused = i64::from(own.ty.bits().cast_signed() - own.n_bits);
-        let high = builder.ins().ishl_imm_u(*value, unused);
-        let extended = match own.is_signed {
-            true => builder.ins().sshr_imm_u(high, unused),
-            false => builder.ins().ushr_imm_u(high, unused),
-        };
-        let is_right = builder.ins().icmp(IntCC::Equal, extended, *value);
-        let inverted = builder.ins().bnot(*value);
-        let value = builder.ins().select(is_right, *value, inverted);
-        let mut bits = match own.ty {
-            types::I64 => value,
-            _ => builder.ins().uextend(types::I64, value),
-        };
-        for bit in own.first_bit..own.first_bit + own.n_bits {
-            let byte = builder.ins().uload8(types::I64, flags, to, bit / 8);
-            let others = builder.ins().band_imm_u(byte, 0xff ^ 1 << (bit % 8));
-            let one = builder.ins().band_imm_u(bits, 1);
-            let one = builder.ins().ishl_imm_u(one, i64::from(bit % 8));
-            let byte = builder.ins().bor(others, one);
-            builder.ins().istore8(flags, byte, to, bit / 8);
-            bits = builder.ins().ushr_imm_u(bits, 1);
-        }
-    }
 }
 
 fn int_of(ty: ir::Type) -> ir::Type {
@@ -267,13 +252,11 @@ pub(super) fn write_down(
         }
         (1, None) if fields(ty).is_ok_and(|fields| are_in(&fields, &parts)) => {
             let values = entry.fields(builder, i)?;
-            store_fields(builder, ty, &values, to);
+            store(builder, &ValueBits::of_fields(ty), &values, to);
         }
         (2, _) if !parts.is_empty() => {
             let values = entry.parts(builder, i)?;
-            for (part, value) in parts.iter().zip(values) {
-                store_part(builder, part, value, to);
-            }
+            store(builder, &ValueBits::of_parts(&parts), &values, to);
         }
         _ => entry.store(builder, i, to)?,
     }
