@@ -1,7 +1,6 @@
 //! A case in Zig: a callee that writes down what it is given, a caller that calls through a pointer, and a table of layouts. They bear the names and keep
 //! the contract of the C sides (`emit/c/sides.rs`), whose buffers they use.
 
-use std::fmt;
 use std::fmt::Write as _;
 
 use cabi::{Kind, RecordKind, Scalar, Type, X86_64_WIN64, zig};
@@ -63,13 +62,13 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
     if !prototype.target_features.is_empty() {
         return not_expressible("a function with a vector level of its own");
     }
-    let convention = Spelled::of(case)?;
+    let convention = convention(case)?;
     let prefix = format!("{}_", case.function.name);
     let level = case.vectors;
     let place = Place {
         backend,
         level,
-        auto: convention == Spelled::Auto,
+        auto: convention == AUTO,
     };
     let mut speller = Speller::new(&prefix, place);
     let types = case.argument_types();
@@ -94,7 +93,7 @@ pub(crate) fn case_text(case: &Case, backend: Backend) -> Result<CaseText, NotEx
             _ => word,
         });
     }
-    if backend == Backend::Own && convention == Spelled::C {
+    if backend == Backend::Own && convention == C {
         dies_of(types.iter().chain([&prototype.ret]))?;
     }
     let mut layout = Vec::new();
@@ -130,45 +129,25 @@ fn dies_of<'t>(types: impl Iterator<Item = &'t Type> + Clone) -> Result<(), NotE
     Ok(())
 }
 
-/// A calling convention as Zig spells it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelled {
-    /// The target's own of C.
-    C,
-    /// Win64's.
-    Win,
-    /// Zig's own, in a compilation with error tracing or without.
-    Auto,
-}
+/// The target's own convention of C.
+const C: &str = "callconv(.c)";
 
-impl Spelled {
-    fn of(case: &Case) -> Result<Self, NotExpressible> {
-        let Some(convention) = case.prototype.convention else {
-            return Ok(Self::C);
-        };
-        if *convention == zig::AUTO || *convention == zig::AUTO_TRACED {
-            return Ok(Self::Auto);
-        }
-        if *convention == X86_64_WIN64 {
-            return Ok(Self::Win);
-        }
-        not_expressible("a function of a convention that Zig has no name for here")
-    }
-}
+/// Zig's own convention, in a compilation with error tracing or without.
+const AUTO: &str = "callconv(.auto)";
 
-impl fmt::Display for Spelled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::C => "callconv(.c)",
-            Self::Win => "callconv(.{ .x86_64_win = .{} })",
-            Self::Auto => "callconv(.auto)",
-        })
+/// How Zig spells a function's calling convention.
+fn convention(case: &Case) -> Result<&'static str, NotExpressible> {
+    match case.prototype.convention {
+        None => Ok(C),
+        Some(own) if [zig::AUTO, zig::AUTO_TRACED].contains(own) => Ok(AUTO),
+        Some(own) if *own == X86_64_WIN64 => Ok("callconv(.{ .x86_64_win = .{} })"),
+        Some(_) => not_expressible("a function of a convention that Zig has no name for here"),
     }
 }
 
 /// The types of a case as Zig spells them.
 struct Words {
-    convention: Spelled,
+    convention: &'static str,
     /// Of all arguments, unnamed ones too.
     params: Vec<String>,
     result: String,
@@ -232,15 +211,14 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         } else {
             let _ = writeln!(body, "    const {own} = @cVaArg(&list, {});", unnamed(ty)?);
         }
-        let size = if i < n_named {
-            ty.size()
-        } else {
-            cabi::promote(ty).size()
+        let size = match i < n_named {
+            true => ty.size(),
+            false => cabi::promote(ty).size(),
         };
         if size == 0 {
             let _ = writeln!(body, "    _ = {own};");
         }
-        if words.convention == Spelled::Auto && ty.align() > 8 && size > 0 {
+        if words.convention == AUTO && ty.align() > 8 && size > 0 {
             // Where it is, or is put, is aligned if the stack was.
             let align = ty.align();
             let _ = writeln!(body, "    if (@intFromPtr(&{own}) % {align} != 0) @trap();");
@@ -265,7 +243,16 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         list.push("...".to_owned());
     }
     let name = &case.function.name;
-    let (export, address) = exported(name, words.convention);
+    // Zig exports no function of its own convention, but its address.
+    let (export, address) = match words.convention {
+        AUTO => (
+            "",
+            format!(
+                "export fn {name}_address() callconv(.c) *const anyopaque {{\n    return @ptrCast(&{name});\n}}\n"
+            ),
+        ),
+        _ => ("export ", String::new()),
+    };
     Ok(format!(
         "{export}fn {name}({}) {} {} {{\n{head}{body}{}}}\n{address}",
         list.join(", "),
@@ -273,19 +260,6 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         words.result,
         end(case, words),
     ))
-}
-
-/// What stands before and after function `name`: Zig exports none of its own convention, but its address.
-fn exported(name: &str, convention: Spelled) -> (&'static str, String) {
-    match convention {
-        Spelled::Auto => (
-            "",
-            format!(
-                "export fn {name}_address() callconv(.c) *const anyopaque {{\n    return @ptrCast(&{name});\n}}\n"
-            ),
-        ),
-        _ => ("export ", String::new()),
-    }
 }
 
 /// How a callee begins whose other statements are `body`.
@@ -359,7 +333,7 @@ fn caller(case: &Case, words: &Words) -> String {
     );
     // C's functions take no address of a function of Zig's own convention.
     let (of, call) = match words.convention {
-        Spelled::Auto => ("*const anyopaque", format!("@as({function}, @ptrCast(f))")),
+        AUTO => ("*const anyopaque", format!("@as({function}, @ptrCast(f))")),
         _ => (function.as_str(), "f".to_owned()),
     };
     let call = format!("{call}({})", args.join(", "));

@@ -81,10 +81,11 @@ impl<'a> Speller<'a> {
         if ty.is_atomic() {
             return not_expressible("_Atomic");
         }
-        let word = |text: String, size: u64| {
-            u32::try_from(size)
-                .map(|align| Word { text, size, align })
-                .or_else(|_| not_expressible("a type of more than 4 GiB"))
+        // Whatever alignment a typedef may ask for.
+        let own = |text: String| Word {
+            text,
+            size: ty.size(),
+            align: u32::try_from(ty.size()).unwrap_or(u32::MAX),
         };
         match ty.kind() {
             Kind::Slice if self.place.auto => Ok(Word {
@@ -92,12 +93,12 @@ impl<'a> Speller<'a> {
                 size: ty.size(),
                 align: ty.align(),
             }),
-            Kind::Scalar(scalar) => word(number(*scalar, names)?, ty.size()),
+            Kind::Scalar(scalar) => Ok(own(number(*scalar, names)?)),
             Kind::Enum(scalar) => {
                 let text = format!("enum({}) {{ _ }}", number(*scalar, Names::Zig)?);
-                word(self.name_of(ty, &text), ty.size())
+                Ok(own(self.name_of(ty, &text)))
             }
-            Kind::Vector(vector) => word(self.lanes(*vector, ty.size())?, ty.size()),
+            Kind::Vector(vector) => Ok(own(self.lanes(*vector, ty.size())?)),
             Kind::Complex(_) => not_expressible("_Complex: Zig has records of two instead"),
             Kind::Array(array) => {
                 let elem = self.word(&array.elem, Names::Zig)?;
@@ -196,11 +197,7 @@ pub(super) fn own_type(record: &Record) -> Option<&str> {
 /// The declaration of a record whose members have these offsets; the first of them is aligned to `least` bytes or more.
 fn body(record: &Record, members: &[(u64, Word)], least: u32) -> Result<Word, NotExpressible> {
     let is_union = record.kind() == RecordKind::Union;
-    let mut text = String::from(if is_union {
-        "extern union {"
-    } else {
-        "extern struct {"
-    });
+    let mut text = format!("extern {} {{", if is_union { "union" } else { "struct" });
     let (mut end, mut align) = (0, 1);
     for (i, (offset, member)) in members.iter().enumerate() {
         let before = if is_union { 0 } else { end };
