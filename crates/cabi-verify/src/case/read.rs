@@ -6,6 +6,7 @@ use cabi_header::{Header, Options};
 use super::{Case, CaseError, Subject};
 use crate::corpus::Block;
 use crate::corpus::c_text::{self, CText};
+use crate::corpus::capability::feature_flags;
 
 /// The parameters of this declaration, added after a block's text, are the unnamed arguments.
 const UNNAMED: &str = "cabi_unnamed_arguments";
@@ -45,16 +46,9 @@ impl Subject {
             .name(&block.file)
             .arg("-std=gnu2x")
             .arg(format!("--target={}", block.target));
-        let options = block
-            .policy
-            .records()
-            .into_iter()
-            .fold(options, Options::records);
-        let options = options.args(
-            crate::corpus::capability::feature_flags(&block.features)
-                .iter()
-                .copied(),
-        );
+        let records = block.policy.records().into_iter();
+        let options = records.fold(options, Options::records);
+        let options = options.args(feature_flags(&block.features));
         let header = cabi_header::parse(&code, &options).map_err(|source| CaseError::Header {
             place: place.clone(),
             source,
@@ -86,7 +80,7 @@ fn cases(
     if block.unnamed.is_some() && variadic != 1 {
         return Err("`unnamed` needs one variadic prototype in the block".to_owned());
     }
-    let (unnamed, unnamed_text) = unnamed_arguments(block, header)?;
+    let unnamed = unnamed_arguments(block, header)?;
     let mut cases = Vec::new();
     for function in &text.functions {
         let Some(prototype) = header.prototype(&function.name) else {
@@ -99,7 +93,10 @@ fn cases(
                 "{name}: {n_written} parameters are written, libclang sees {n_seen}"
             ));
         }
-        let of_call = |all: &[String]| all.iter().filter(|_| prototype.variadic).cloned().collect();
+        let (unnamed, unnamed_text) = match prototype.variadic {
+            true => unnamed.clone(),
+            false => Default::default(),
+        };
         cases.push(Case {
             name: match text.functions.len() {
                 1 => block.name.clone(),
@@ -107,12 +104,8 @@ fn cases(
             },
             function: function.clone(),
             prototype: prototype.clone(),
-            unnamed: unnamed
-                .iter()
-                .filter(|_| prototype.variadic)
-                .cloned()
-                .collect(),
-            unnamed_text: of_call(&unnamed_text),
+            unnamed,
+            unnamed_text,
             vectors: prototype.vectors,
             target: target.clone(),
         });

@@ -20,7 +20,7 @@
 
 use std::fmt::Write as _;
 
-use cabi::{Kind, Scalar, Type};
+use cabi::{Kind, Scalar};
 
 use super::{Images, Values, fetched, is_widened};
 use crate::case::Case;
@@ -82,15 +82,15 @@ pub(super) fn callee(case: &Case, values: Values) -> String {
     format!("{attributes} {result} {name}({list}) {{\n{body}  CABI_SPOIL;\n{end}}}\n")
 }
 
-/// Writes the variable `name`, of a type spelled `text`, down at `at`.
-fn write_down(body: &mut String, name: &str, text: &str, at: usize, values: Values) {
+/// Writes `value`, of a type spelled `text`, down at `at`: a variable, or, as an lvalue, any.
+fn write_down(body: &mut String, value: &str, text: &str, at: usize, values: Values) {
     let _ = match values {
         Values::ThroughVariables => writeln!(
             body,
-            "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{name}, sizeof {name});"
+            "  __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&{value}, sizeof {value});"
         ),
         Values::ThroughLvalues => {
-            writeln!(body, "  {} = {name};", object(text, "cabi_seen_bytes", at))
+            writeln!(body, "  {} = {value};", object(text, "cabi_seen_bytes", at))
         }
     };
 }
@@ -110,17 +110,15 @@ fn fetch(body: &mut String, case: &Case, offsets: &[usize], last: &str, values: 
     for ((ty, spelled), at) in unnamed.zip(offsets) {
         // An array type decays when it is passed, so no unnamed argument is one.
         let ty = fetched(ty, spelled);
-        let _ = match values {
-            Values::ThroughVariables => writeln!(
-                body,
-                "  {{ {ty} cabi_v = __builtin_va_arg(cabi_list, {ty}); __builtin_memcpy(cabi_seen_bytes + {at}, (void *)&cabi_v, sizeof cabi_v); }}"
-            ),
-            Values::ThroughLvalues => writeln!(
-                body,
-                "  {} = __builtin_va_arg(cabi_list, {ty});",
-                object(&ty, "cabi_seen_bytes", *at)
-            ),
-        };
+        let value = format!("__builtin_va_arg(cabi_list, {ty})");
+        match values {
+            Values::ThroughVariables => {
+                let _ = writeln!(body, "  {{ {ty} cabi_v = {value};");
+                write_down(body, "cabi_v", &ty, *at, values);
+                body.push_str("  }\n");
+            }
+            Values::ThroughLvalues => write_down(body, &value, &ty, *at, values),
+        }
     }
     let _ = writeln!(body, "  __builtin_{own}va_end(cabi_list);");
 }
@@ -178,37 +176,20 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
 
 /// The variables of all arguments of a call.
 pub(crate) fn variables(case: &Case) -> Vec<Variable> {
-    let named = case.prototype.params.iter().zip(&case.function.params);
-    let named = named.map(|((name, ty), text)| (name.as_deref(), ty, text));
-    let unnamed = case
-        .unnamed
-        .iter()
-        .zip(&case.unnamed_text)
-        .map(|(ty, text)| (None, ty, text));
-    named
-        .chain(unnamed)
-        .enumerate()
-        .map(|(i, (name, ty, text))| variable(i, name, ty, text))
-        .collect()
-}
-
-fn variable(i: usize, name: Option<&str>, ty: &Type, text: &str) -> Variable {
-    let own = format!("cabi_a{i}");
-    // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any pointer.
-    if matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr)) {
-        return Variable {
-            declaration: format!("void *{own}"),
-            name: own,
+    let names = case.prototype.params.iter().map(|(name, _)| name.clone());
+    let names = names.chain(std::iter::repeat(None));
+    let texts = case.function.params.iter().chain(&case.unnamed_text);
+    let all = names.zip(case.argument_types()).zip(texts).enumerate();
+    all.map(|(i, ((name, ty), text))| {
+        // Arrays and functions have decayed in `ty` but not in `text`; C converts `void *` to any pointer.
+        let is_pointer = matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr));
+        let own = || format!("cabi_a{i}");
+        let (declaration, name) = match name {
+            _ if is_pointer => (format!("void *{}", own()), own()),
+            Some(name) => (text.clone(), name),
+            None => (format!("__typeof__({text}) {}", own()), own()),
         };
-    }
-    match name {
-        Some(name) => Variable {
-            declaration: text.to_owned(),
-            name: name.to_owned(),
-        },
-        None => Variable {
-            declaration: format!("__typeof__({text}) {own}"),
-            name: own,
-        },
-    }
+        Variable { declaration, name }
+    })
+    .collect()
 }
