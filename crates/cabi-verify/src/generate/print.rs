@@ -106,12 +106,9 @@ impl Declarations {
         };
         let result = signature.ret.as_ref().map_or(void, |ty| self.spell(ty));
         let mut spelled = |types: &[CType]| -> (Vec<String>, Result<Vec<Type>, Error>) {
-            let spelled: Vec<Spelled> = types.iter().map(|ty| self.spell(ty)).collect();
-            let texts = spelled.iter().map(|spelled| spelled.text.clone()).collect();
-            (
-                texts,
-                spelled.into_iter().map(|spelled| spelled.ty).collect(),
-            )
+            let spelled = types.iter().map(|ty| self.spell(ty));
+            let (texts, types): (_, Vec<_>) = spelled.map(|one| (one.text, one.ty)).unzip();
+            (texts, types.into_iter().collect())
         };
         let (params, param_types) = spelled(&signature.params);
         let (unnamed, unnamed_types) = spelled(signature.unnamed.as_deref().unwrap_or_default());
@@ -223,18 +220,11 @@ impl Declarations {
         record: &CRecord,
         n_members: &mut usize,
     ) -> (String, Result<Vec<Member>, Error>) {
-        let mut text = String::from("{ ");
-        let mut built = Ok(Vec::new());
-        for member in &record.members {
-            let (declaration, one) = self.member(member, record.pack, n_members);
-            let _ = write!(text, "{declaration} ");
-            built = built.and_then(|mut members: Vec<Member>| {
-                members.push(one?);
-                Ok(members)
-            });
-        }
-        text.push('}');
-        (text, built)
+        let members = record.members.iter();
+        let all = members.map(|member| self.member(member, record.pack, n_members));
+        let (texts, built): (Vec<String>, Vec<_>) = all.unzip();
+        let text: String = texts.iter().map(|text| format!("{text} ")).collect();
+        (format!("{{ {text}}}"), built.into_iter().collect())
     }
 
     fn member(
@@ -294,10 +284,9 @@ impl Declarations {
 }
 
 fn keyword(record: &CRecord) -> (&'static str, &'static str) {
-    if record.is_union {
-        ("union", "u")
-    } else {
-        ("struct", "s")
+    match record.is_union {
+        true => ("union", "u"),
+        false => ("struct", "s"),
     }
 }
 
@@ -306,8 +295,7 @@ fn attributes(packed: bool, aligned: Option<u32>, ms_struct: bool) -> String {
     let packed = packed.then(|| "packed".to_owned());
     let aligned = aligned.map(|align| format!("aligned({align})"));
     let ms_struct = ms_struct.then(|| "ms_struct".to_owned());
-    let list = packed.into_iter().chain(aligned).chain(ms_struct);
-    let list: Vec<String> = list.collect();
+    let list: Vec<String> = [packed, aligned, ms_struct].into_iter().flatten().collect();
     match list.is_empty() {
         true => String::new(),
         false => format!("__attribute__(({})) ", list.join(", ")),
