@@ -1,10 +1,12 @@
 //! What of C a reference compiler can compile: the names of it in the corpus, the tokens that need it, and the file that shows a compiler has it.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use cabi::VectorLevel;
 
 use super::Block;
+use super::c_text::is_of_word;
 
 /// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict them.
 pub const KNOWN_REFERENCES: [&str; 2] = ["gcc", "clang"];
@@ -72,18 +74,14 @@ capabilities! {
 impl Capability {
     /// The capability called `name` in the corpus.
     pub fn named(name: &str) -> Option<Self> {
-        TRAITS
-            .iter()
-            .find(|row| row.name == name)
-            .map(|row| row.capability)
+        let row = TRAITS.iter().find(|row| row.name == name)?;
+        Some(row.capability)
     }
 
     /// Its name in the corpus.
     pub fn name(self) -> &'static str {
-        TRAITS
-            .iter()
-            .find(|row| row.capability == self)
-            .map_or("", |row| row.name)
+        let row = TRAITS.iter().find(|row| row.capability == self);
+        row.map_or("", |row| row.name)
     }
 
     /// What vectors of `level` need; nothing at the baseline.
@@ -130,38 +128,25 @@ impl Trait {
 
 /// What a reference compiler must have for `block`: what its `references` names, what its C text is spelled with, what its vector level needs.
 pub fn needs(block: &Block) -> Vec<Capability> {
-    let mut out: Vec<Capability> = block
-        .references
-        .iter()
-        .filter_map(|name| Capability::named(name))
-        .collect();
-    out.extend(
-        block
-            .features
-            .iter()
-            .filter_map(|name| Capability::named(name)),
-    );
-    let unnamed = block.unnamed.as_deref().unwrap_or_default();
-    for text in [block.code.as_str(), unnamed] {
-        for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-            let rows = TRAITS.iter().filter(|row| row.tokens.contains(&word));
-            out.extend(rows.map(|row| row.capability));
-        }
-    }
-    out.sort_unstable();
-    out.dedup();
-    out
+    let texts = [
+        block.code.as_str(),
+        block.unnamed.as_deref().unwrap_or_default(),
+    ];
+    let words = texts
+        .into_iter()
+        .flat_map(|text| text.split(|c| !is_of_word(c)));
+    let words: HashSet<&str> = words.collect();
+    let is_needed = |row: &&Trait| {
+        let mut names = block.references.iter().chain(&block.features);
+        names.any(|name| name == row.name) || row.tokens.iter().any(|token| words.contains(token))
+    };
+    let rows = TRAITS.iter().filter(is_needed);
+    rows.map(|row| row.capability).collect()
 }
 
 /// The compiler's flags for a signature's vector levels.
 pub fn feature_flags(features: &[String]) -> Vec<&'static str> {
-    let mut flags = Vec::new();
-    for feature in features {
-        let capability = Capability::named(feature);
-        let rows = TRAITS
-            .iter()
-            .filter(|row| Some(row.capability) == capability);
-        flags.extend(rows.flat_map(|row| row.flags));
-    }
-    flags
+    let is_asked = |row: &&Trait| features.iter().any(|feature| feature == row.name);
+    let flags = TRAITS.iter().filter(is_asked).flat_map(|row| row.flags);
+    flags.copied().collect()
 }
