@@ -12,7 +12,6 @@ pub mod guard;
 pub mod loaded;
 pub mod one_call;
 pub mod program;
-pub mod zig;
 
 /// The target whose code this process loads and calls.
 #[cfg(target_arch = "x86_64")]

@@ -7,7 +7,7 @@ use cabi_verify::case::{Case, Entry};
 use cabi_verify::check::calls::{Direction, all_settings};
 use cabi_verify::corpus::Block;
 use cabi_verify::run::HERE;
-use cabi_verify::run::zig::ZigCode;
+use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{Called, Code, Loaded, OtherSide};
@@ -273,11 +273,12 @@ impl<'e> ToMake<'e> {
     /// Loads what was compiled of it, which tries it in a child: not in a thread.
     pub(crate) fn load(self, compiled: CompiledZig) -> Result<(Made<'e>, Loaded), ReferenceError> {
         let cases: Vec<&Case> = self.cases.iter().collect();
-        let code = ZigCode::load(compiled, &cases)?;
-        let missing = |i| Direction::ALL.map(|of| code.has(i, of).err().map(str::to_owned));
+        let code = LoadedCode::of_built(&compiled.built, &cases)?;
+        let why = |i, of| compiled.has(i, of).err().map(str::to_owned);
+        let missing = |i| Direction::ALL.map(|of| why(i, of));
         let missing = (0..cases.len()).map(missing).collect();
         let made = Made {
-            layout: code.layout,
+            layout: compiled.layout,
             mode: self.mode,
             entries: self.entries,
         };
@@ -288,7 +289,7 @@ impl<'e> ToMake<'e> {
             ms_abi: false,
             programs: None,
         };
-        let code = Code::Here(code.loaded);
+        let code = Code::Here(code);
         let mut loaded = Loaded::of_code(&compiler, &[], 0, self.cases, code);
         (loaded.missing, loaded.one_setting) = (missing, false);
         Ok((made, loaded))

@@ -11,11 +11,11 @@ mod mutants;
 use std::collections::BTreeMap;
 
 use cabi::{Convention, FnAbi, VectorLevel, X86_64_WIN64, zig};
-use cabi_verify::build::zig::{Backend, Mode};
+use cabi_verify::build::zig::{Backend, CompiledZig, Mode};
 use cabi_verify::case::{Case, Direction};
 use cabi_verify::check::calls::{Difference, Verdict};
 use cabi_verify::check::registers::Probe;
-use cabi_verify::run::zig::ZigCode;
+use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::threads::{at_once, in_threads};
 
 use crate::compiled::{each_in_child, in_children};
@@ -46,7 +46,8 @@ const SETUPS: [Setup; 5] = [
 struct Batch {
     setup: Setup,
     cases: Vec<Case>,
-    code: ZigCode,
+    compiled: CompiledZig,
+    loaded: LoadedCode,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -81,11 +82,18 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let compiled = in_threads(&batches, at_once(), compile, |_| {});
     for ((setup, cases), compiled) in batches.into_iter().zip(compiled) {
         let all: Vec<&Case> = cases.iter().collect();
-        let code = ZigCode::load(compiled?, &all)?;
+        let compiled = compiled?;
+        let loaded = LoadedCode::of_built(&compiled.built, &all)?;
         let (n, mode, version) = (cases.len(), setup.mode(), zig.version());
         let note = format!("{}: {n} cases by zig {version} {mode}", setup.name());
         suite.report.note(note);
-        Batch { setup, cases, code }.run(suite)?;
+        let batch = Batch {
+            setup,
+            cases,
+            compiled,
+            loaded,
+        };
+        batch.run(suite)?;
     }
     Ok(())
 }
@@ -136,7 +144,7 @@ impl Batch {
     /// All cases in both directions, then each mutant until it is noticed.
     fn run(&self, suite: &mut Suite) -> Result<()> {
         let engine = self.setup.name();
-        for fact in &self.code.layout {
+        for fact in &self.compiled.layout {
             if let Err(why) = compare(fact) {
                 let name = &self.cases[fact.case].name;
                 suite.report.outcome(&engine, name, Err(why));
@@ -159,14 +167,14 @@ impl Batch {
     /// One case in one direction, with the places that `told` has.
     fn check(&self, index: usize, direction: Direction, told: Setup) -> Verdict {
         let case = &self.cases[index];
-        if let Err(why) = self.code.has(index, direction) {
+        if let Err(why) = self.compiled.has(index, direction) {
             return Verdict::NotRun(why.to_owned());
         }
         let abi = match told.placed(case) {
             Ok(abi) => abi,
             Err(why) => return Verdict::Differs(why.to_string().into()),
         };
-        let probe = Probe::new(&self.code.loaded, told.level);
+        let probe = Probe::new(&self.loaded, told.level);
         let checked = probe.check_in(direction, index, case, &abi);
         let of_signature =
             |found: Difference| found.inside(&case.prototype.signature().to_string());

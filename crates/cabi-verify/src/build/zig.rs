@@ -22,7 +22,7 @@ use cabi::VectorLevel;
 use super::bisect::{Blame, Refused, build_without_refused};
 use super::object_data::read_table;
 use super::{Built, Reference, ReferenceError, TIME_LIMIT};
-use crate::case::Case;
+use crate::case::{Case, Direction};
 use crate::emit::c::FRAME;
 pub use crate::emit::zig::Backend;
 use crate::emit::zig::Question;
@@ -84,11 +84,27 @@ impl fmt::Display for Mode {
 /// Callers and callees of cases, compiled by Zig.
 #[derive(Debug)]
 pub struct CompiledZig {
-    pub(crate) built: Built,
+    /// What a process can load.
+    pub built: Built,
     /// Why there is no such side: `2 * i` is the callee of case `i`, `2 * i + 1` its caller.
-    pub(crate) missing: BTreeMap<usize, String>,
+    missing: BTreeMap<usize, String>,
     /// Sizes, alignments and offsets.
-    pub(crate) layout: Vec<Fact>,
+    pub layout: Vec<Fact>,
+}
+
+impl CompiledZig {
+    /// Whether case `index` has the side that calls in `direction` need.
+    ///
+    /// # Errors
+    /// Why not: Zig has no words for it, or its compiler's message.
+    pub fn has(&self, index: usize, direction: Direction) -> Result<(), &str> {
+        let side = match direction {
+            Direction::Call => 2 * index,
+            Direction::Callee => 2 * index + 1,
+        };
+        let why = self.missing.get(&side);
+        why.map_or(Ok(()), |why| Err(why))
+    }
 }
 
 /// A number about the layout of a type.
