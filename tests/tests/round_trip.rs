@@ -15,6 +15,8 @@ use cabi_verify::check::layout::{Fact, Reply, ask_data, facts};
 use cabi_verify::generate::{Dialect, Random};
 use cabi_verify::report::missing;
 
+const LINUX: &str = "x86_64-linux-gnu";
+
 /// How many types are tried.
 fn n_cases() -> usize {
     let asked = std::env::var("CABI_CASES").ok();
@@ -48,42 +50,37 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
     lost.map(|lost| format!("{lost} of {ours} became otherwise in {theirs}"))
 }
 
-/// A way through C: the text's data model, and how libclang is asked to read it.
-struct Way {
-    model: DataModel,
-    options: Options,
+/// How libclang is asked to read text of `model`; `None` without libclang.
+fn options(model: &DataModel, target: &str) -> Option<Options> {
+    let mut options = Options::new().arg(format!("--target={target}"));
+    // Elsewhere all text is laid out alike by gcc and clang. Whether it shows that it is, which may be refused, is asked of LP64 alone.
+    if model.bit_fields == BitFieldStyle::Ms {
+        options = options.records(model.records);
+    } else if *model != DataModel::LP64 {
+        options = options.records(RecordRules::Clang);
+    }
+    match parse("", &options) {
+        Ok(header) => assert_eq!(header.model.with_records(model.records), *model, "{target}"),
+        Err(error @ HeaderError::NoLibclang { .. }) => {
+            missing(&error.to_string());
+            return None;
+        }
+        Err(error) => panic!("{target}: {error}"),
+    }
+    Some(options)
 }
 
-impl Way {
-    /// `None` without libclang.
-    fn new(model: DataModel, target: &str) -> Option<Self> {
-        let mut options = Options::new().arg(format!("--target={target}"));
-        // Elsewhere all text is laid out alike by gcc and clang. Whether it shows that it is, which may be refused, is asked of LP64 alone.
-        if model.bit_fields == BitFieldStyle::Ms {
-            options = options.records(model.records);
-        } else if model != DataModel::LP64 {
-            options = options.records(RecordRules::Clang);
-        }
-        match parse("", &options) {
-            Ok(header) => assert_eq!(header.model.with_records(model.records), model, "{target}"),
-            Err(error @ HeaderError::NoLibclang { .. }) => {
-                missing(&error.to_string());
-                return None;
-            }
-            Err(error) => panic!("{target}: {error}"),
-        }
-        Some(Self { model, options })
-    }
-
-    /// What became of the types `types`, each in a text of its own.
-    fn check(&self, types: impl Iterator<Item = Type>) {
-        for ty in types.take(n_cases()) {
-            let text = text_of(&ty, &self.model);
-            let header = parse(&text, &self.options);
-            let header = header.unwrap_or_else(|error| panic!("{error}\n{text}"));
-            if let Some(what) = difference(&ty, read_back(&header)) {
-                panic!("{what}\n{text}");
-            }
+/// Sends `types`, each in a text of its own, through C of `model`.
+fn survive(model: &DataModel, target: &str, types: impl Iterator<Item = Type>) {
+    let Some(options) = options(model, target) else {
+        return;
+    };
+    for ty in types.take(n_cases()) {
+        let text = text_of(&ty, model);
+        let header = parse(&text, &options);
+        let header = header.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        if let Some(what) = difference(&ty, read_back(&header)) {
+            panic!("{what}\n{text}");
         }
     }
 }
@@ -108,31 +105,25 @@ fn drawn(said: Said) -> impl Iterator<Item = Type> {
 
 #[test]
 fn random_types_survive_the_way_through_c() {
-    for (target, said) in [("x86_64-linux-gnu", ALL)]
-        .into_iter()
-        .chain(other_data_models())
-    {
-        if let Some(way) = Way::new(said.model, target) {
-            way.check(drawn(said));
-        }
+    survive(&DataModel::LP64, LINUX, drawn(ALL));
+    for (target, said) in other_data_models() {
+        survive(&said.model, target, drawn(said));
     }
 }
 
 /// Offsets that were chosen; and of `ms_struct`, Microsoft's bit-fields with everything else as System V has it.
 #[test]
 fn layouts_of_no_data_model_are_spelled_out() {
-    let Some(way) = Way::new(DataModel::LP64, "x86_64-linux-gnu") else {
-        return;
-    };
-    way.check(placed(ALL));
+    survive(&DataModel::LP64, LINUX, placed(ALL));
     let mut model = DataModel::LP64;
     model.bit_fields = BitFieldStyle::Ms;
     let attributes = false;
-    way.check(drawn(Said {
+    let said = Said {
         model,
         attributes,
         ..ALL
-    }));
+    };
+    survive(&DataModel::LP64, LINUX, drawn(said));
 }
 
 /// Targets, and what may be said about types there.
@@ -296,7 +287,7 @@ fn compilers_agree_on_random_types() {
 
 #[test]
 fn a_wrong_layout_is_noticed() {
-    let Some(way) = Way::new(DataModel::LP64, "x86_64-linux-gnu") else {
+    let Some(options) = options(&DataModel::LP64, LINUX) else {
         return;
     };
     let fields = [("a", Type::I8), ("b", Type::I32)].into_iter();
@@ -306,7 +297,7 @@ fn a_wrong_layout_is_noticed() {
     let ty = record.build(&DataModel::LP64).expect("a record");
     for (wrong, is_noticed) in [("int", false), ("short", true), ("float", true)] {
         let text = text_of(&ty, &DataModel::LP64).replace("int b", &format!("{wrong} b"));
-        let header = parse(&text, &way.options).expect("C");
+        let header = parse(&text, &options).expect("C");
         assert_eq!(
             difference(&ty, read_back(&header)).is_some(),
             is_noticed,
