@@ -58,14 +58,14 @@ pub const KEYS: [&str; 6] = [
 pub const READ_OTHERWISE: &str = "read otherwise";
 
 /// Reads what `include`, a text of directives, declares for `target`. Each record type gets its positions in functions of the convention
-/// `records`, if there is one; `only` chooses functions and types by name and place.
+/// `convention`, if there is one; `only` chooses functions and types by name and place.
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, or a header that is wrong as a whole.
 pub fn read(
     include: &str,
     options: &Options,
-    (target, records): (&Target, Option<&'static Convention>),
+    (target, convention): (&Target, Option<&'static Convention>),
     only: impl Fn(&str, &Location) -> bool,
 ) -> Result<FromHeader, HeaderError> {
     let mut header = cabi_header::parse(include, options)?;
@@ -73,23 +73,41 @@ pub fn read(
     let mut declared = Declaring {
         emitter: Emitter::new(&header.model),
         declared: Vec::new(),
-        skipped: Vec::new(),
-        only: &only,
         header: &header,
         target,
     };
-    declared.take_skipped(&header);
-    for prototype in &header.prototypes {
-        if only(&prototype.name, &prototype.location) {
-            declared.prototype(prototype);
+    let mut skipped = Vec::new();
+    let mut skip = |name: &str, location: &Location, (key, why): Left| {
+        skipped.push(Omitted {
+            name: name.to_owned(),
+            key,
+            why,
+            location: Some(location.clone()),
+        });
+    };
+    for one in &header.skipped {
+        if only(&one.name, &one.location) {
+            let left = (one.reason.key(), one.reason.to_string());
+            skip(&one.name, &one.location, left);
         }
     }
-    let n_records = records.map_or(0, |convention| declared.records(&header, convention));
+    for prototype in &header.prototypes {
+        if only(&prototype.name, &prototype.location)
+            && let Err(left) = declared.prototype(prototype)
+        {
+            skip(&prototype.name, &prototype.location, left);
+        }
+    }
+    let records = convention.map(|_| records(&header, &only));
+    let records = records.unwrap_or_default();
+    for (i, named) in records.iter().enumerate() {
+        if let Err(left) = declared.positions(i + 1, named, convention) {
+            skip(&named.name, &named.location, left);
+        }
+    }
+    let n_records = records.len();
     let Declaring {
-        emitter,
-        declared,
-        mut skipped,
-        ..
+        emitter, declared, ..
     } = declared;
     // A compiler for which the header does not declare some type must not stumble over the functions that take it.
     let preamble = format!("{include}{POINTER}{}", emitter.definitions());
@@ -123,6 +141,19 @@ fn retain_records(header: &mut Header) {
         let mut same = typedefs.iter().filter(|one| one.name == record.name);
         same.all(|typedef| typedef.ty == record.ty)
     });
+}
+
+/// The record types that `only` chooses, once each.
+fn records<'h>(header: &'h Header, only: &impl Fn(&str, &Location) -> bool) -> Vec<&'h NamedType> {
+    let mut records: Vec<&NamedType> = Vec::new();
+    for named in header.records.iter().chain(&header.typedefs) {
+        let is_known = records.iter().any(|other| other.ty == named.ty);
+        let is_chosen = only(&named.name, &named.location);
+        if named.ty.as_record().is_some() && !is_known && is_chosen {
+            records.push(named);
+        }
+    }
+    records
 }
 
 /// How many functions `only` chooses, those left out among them.
@@ -197,71 +228,36 @@ impl Case {
     }
 }
 
+/// The kind of reason for which there is no case, and the reason.
+type Left = (&'static str, String);
+
 struct Declaring<'a> {
     emitter: Emitter,
     /// Not read back yet.
     declared: Vec<Case>,
-    skipped: Vec<Omitted>,
-    only: &'a dyn Fn(&str, &Location) -> bool,
     header: &'a Header,
     target: &'a Target,
 }
 
 impl Declaring<'_> {
-    fn take_skipped(&mut self, header: &Header) {
-        for skipped in &header.skipped {
-            if (self.only)(&skipped.name, &skipped.location) {
-                self.skip(
-                    (&skipped.name, &skipped.location),
-                    skipped.reason.key(),
-                    skipped.reason.to_string(),
-                );
-            }
-        }
-    }
-
-    fn skip(
-        &mut self,
-        (name, location): (&str, &Location),
-        key: &'static str,
-        why: impl Into<String>,
-    ) {
-        self.skipped.push(Omitted {
-            name: name.to_owned(),
-            key,
-            why: why.into(),
-            location: Some(location.clone()),
-        });
-    }
-
     /// The cases of a function of the header.
-    fn prototype(&mut self, prototype: &Prototype) {
-        let name = (prototype.name.as_str(), &prototype.location);
+    fn prototype(&mut self, prototype: &Prototype) -> Result<(), Left> {
+        let left = |key, why: &str| Err((key, why.to_owned()));
         if !prototype.target_features.is_empty() {
-            return self.skip(name, "own target", "it has a target attribute");
+            return left("own target", "it has a target attribute");
         }
         if self.header.prototype(&prototype.name).is_none() {
-            return self.skip(name, "overloaded", "several functions have this name");
+            return left("overloaded", "several functions have this name");
         }
         let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
-        if let Some(why) = no_room(&types, &prototype.ret) {
-            return self.skip(name, "too large", why);
-        }
-        let mut params = Vec::new();
-        for (ty, written) in types.iter().zip(&prototype.written_params) {
-            match self.spell(ty, written) {
-                Some(text) => params.push(text),
-                None => return self.skip(name, "spelling", format!("{ty} cannot be spelled")),
-            }
-        }
-        let Some(result) = self.spell(&prototype.ret, &prototype.written_ret) else {
-            let why = format!("{} cannot be spelled", prototype.ret);
-            return self.skip(name, "spelling", why);
-        };
-        let result = if prototype.noreturn {
-            format!("__attribute__((noreturn)) {result}")
-        } else {
-            result
+        no_room(&types, &prototype.ret)?;
+        let params = types.iter().zip(&prototype.written_params);
+        let params = params.map(|(ty, written)| self.spell(ty, written));
+        let params = params.collect::<Result<_, _>>()?;
+        let result = self.spell(&prototype.ret, &prototype.written_ret)?;
+        let result = match prototype.noreturn {
+            true => format!("__attribute__((noreturn)) {result}"),
+            false => result,
         };
         let unnamed = [
             ("int", Type::I32),
@@ -283,6 +279,7 @@ impl Declaring<'_> {
             unnamed,
             prototype.convention,
         );
+        Ok(())
     }
 
     /// Adds a case: its name, place and symbol; spelling and type of its result and its parameters; types and spelling of the unnamed arguments of a variadic one.
@@ -303,9 +300,9 @@ impl Declaring<'_> {
         self.declared.push(case);
     }
 
-    /// How C spells `ty`, which was `written` so. `None` for a record without a name.
-    fn spell(&mut self, ty: &Type, written: &Written) -> Option<String> {
-        match (ty.kind(), written) {
+    /// How C spells `ty`, which was `written` so. A record without a name cannot be.
+    fn spell(&mut self, ty: &Type, written: &Written) -> Result<String, Left> {
+        let spelled = match (ty.kind(), written) {
             (Kind::Void, _) => Some("void".to_owned()),
             (Kind::Scalar(Scalar::Ptr), _) => Some("void *".to_owned()),
             (Kind::Scalar(Scalar::FnPtr), _) => Some("cabi_function_pointer".to_owned()),
@@ -314,7 +311,8 @@ impl Declaring<'_> {
             (_, Written::Char) => Some("char".to_owned()),
             (Kind::Record(_), _) => None,
             _ => self.emitter.spelling(ty).ok(),
-        }
+        };
+        spelled.ok_or_else(|| ("spelling", format!("{ty} cannot be spelled")))
     }
 
     /// The name of `ty`, a record that was written `name`; or of a typedef that changes its alignment.
@@ -332,34 +330,20 @@ impl Declaring<'_> {
         }
     }
 
-    /// The cases of every record type, once each. Returns how many types there are.
-    fn records(&mut self, header: &Header, convention: &'static Convention) -> usize {
-        let mut seen: Vec<&Type> = Vec::new();
-        for named in header.records.iter().chain(&header.typedefs) {
-            if named.ty.as_record().is_none()
-                || seen.contains(&&named.ty)
-                || !(self.only)(&named.name, &named.location)
-            {
-                continue;
-            }
-            seen.push(&named.ty);
-            if named.ty.size() > MAX_RECORD {
-                self.skip(place(named), "too large", too_large(&named.ty));
-                continue;
-            }
-            // The profile does not matter: it is about how many registers to fill before.
-            let alone = FnSig::new([named.ty.clone()], Type::VOID).convention(convention);
-            match FnAbi::new(&alone, self.target) {
-                Ok(abi) => self.positions(seen.len(), named, &abi),
-                Err(error) => self.skip(place(named), "place", error.to_string()),
-            }
-        }
-        seen.len()
-    }
-
-    /// The cases of one record type; `abi` is that of a call with it alone.
-    fn positions(&mut self, number: usize, named: &NamedType, abi: &FnAbi) {
+    /// The cases of one record type in functions of `convention`.
+    fn positions(
+        &mut self,
+        number: usize,
+        named: &NamedType,
+        convention: Option<&'static Convention>,
+    ) -> Result<(), Left> {
         let (name, ty) = (named.name.as_str(), &named.ty);
+        no_room(&[], ty)?;
+        // The profile does not matter: it is about how many registers to fill before.
+        let alone = FnSig::new([ty.clone()], Type::VOID);
+        let alone = convention.into_iter().fold(alone, FnSig::convention);
+        let abi = FnAbi::new(&alone, self.target);
+        let abi = &abi.map_err(|error| ("place", error.to_string()))?;
         let is_own = self.target.convention() == Some(abi.convention);
         let convention = (!is_own).then_some(abi.convention);
         for (i, position) in positions(abi, self.target.data_model())
@@ -390,26 +374,21 @@ impl Declaring<'_> {
                 convention,
             );
         }
+        Ok(())
     }
 }
 
 /// Between a record's name and that of the position it is tried in.
 pub const OF_RECORD: &str = ", ";
 
-fn place(named: &NamedType) -> (&str, &Location) {
-    (&named.name, &named.location)
-}
-
-/// Why no case is made of a function of these types, if there is no room for their values.
-fn no_room(args: &[Type], ret: &Type) -> Option<String> {
-    if args.len() > MAX_ARGUMENTS {
-        let n = args.len();
-        return Some(format!("{n} arguments, cases have up to {MAX_ARGUMENTS}"));
-    }
-    let large = |ty: &&Type| ty.size() > MAX_RECORD;
-    args.iter().chain([ret]).find(large).map(too_large)
-}
-
-fn too_large(ty: &Type) -> String {
-    format!("{} bytes, cases are made up to {MAX_RECORD}", ty.size())
+/// Refuses functions of these types if there is no room for their values.
+fn no_room(args: &[Type], ret: &Type) -> Result<(), Left> {
+    let n = args.len();
+    let large = args.iter().chain([ret]).find(|ty| ty.size() > MAX_RECORD);
+    let why = match large.map(Type::size) {
+        _ if n > MAX_ARGUMENTS => format!("{n} arguments, cases have up to {MAX_ARGUMENTS}"),
+        Some(size) => format!("{size} bytes, cases are made up to {MAX_RECORD}"),
+        None => return Ok(()),
+    };
+    Err(("too large", why))
 }
