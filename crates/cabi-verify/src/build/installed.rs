@@ -56,7 +56,11 @@ impl Installed {
                 .map_or_else(|| commands.to_vec(), |one| vec![one]);
             let mut why = String::new();
             let found = commands.iter().find_map(|command| {
-                let reference = Reference::new(name, command, limit);
+                let reference = Reference::within(limit, command);
+                let reference = reference.and_then(|found| match found.name() == name {
+                    true => Ok(found),
+                    false => Err(format!("`{command}` is not {name}")),
+                });
                 reference.map_err(|reason| why = reason).ok()
             });
             match found {

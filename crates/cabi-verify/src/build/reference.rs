@@ -57,15 +57,6 @@ pub struct Built {
 }
 
 impl Reference {
-    /// The reference compiler `name` after `command`, which may carry flags; the error is the reason it cannot be used.
-    pub(super) fn new(name: &'static str, command: &str, limit: Duration) -> Result<Self, String> {
-        let reference = Self::within(limit, command)?;
-        if reference.name != name {
-            return Err(format!("`{command}` is not {name}"));
-        }
-        Ok(reference)
-    }
-
     /// The reference compiler after `command`, a compiler and flags of its own, quoted as in a shell; gcc or clang by what it says of itself.
     ///
     /// # Example
@@ -110,12 +101,10 @@ impl Reference {
                     .missing
                     .insert(row.capability, format!("this machine has no {}", row.name));
             } else if let Err(error) = reference.check(row.source, &row.probe_flags()) {
-                let why = match error {
-                    ReferenceError::Refused { messages, .. }
-                    | ReferenceError::Crashed { messages, .. } => first_error(&messages),
-                    other => return Err(other.to_string()),
-                };
-                reference.missing.insert(row.capability, why);
+                let messages = error.messages().ok_or_else(|| error.to_string())?;
+                reference
+                    .missing
+                    .insert(row.capability, first_error(messages));
             }
         }
         Ok(reference)
@@ -265,10 +254,8 @@ impl Reference {
 
     /// Whether it has `capability`; if not, its own message.
     pub fn has(&self, capability: Capability) -> Result<(), &str> {
-        match self.missing.get(&capability) {
-            Some(why) => Err(why),
-            None => Ok(()),
-        }
+        let why = self.missing.get(&capability);
+        why.map_or(Ok(()), |why| Err(why))
     }
 
     /// Whether it can be asked about `block`.
@@ -379,15 +366,16 @@ impl Reference {
             let why = format!("{}, {}", output.status, first_error(&messages));
             return Err(ReferenceError::io(&self.text)(io::Error::new(kind, why)));
         }
-        if process::crashed(output.status, &messages) {
-            return Err(ReferenceError::Crashed {
-                reference: self.to_string(),
+        let reference = self.to_string();
+        Err(match process::crashed(output.status, &messages) {
+            true => ReferenceError::Crashed {
+                reference,
                 messages,
-            });
-        }
-        Err(ReferenceError::Refused {
-            reference: self.to_string(),
-            messages,
+            },
+            false => ReferenceError::Refused {
+                reference,
+                messages,
+            },
         })
     }
 

@@ -10,7 +10,7 @@ fn warnings_are_counted_by_name() {
 
 #[test]
 fn a_reference_that_is_not_there_is_a_reason() {
-    let why = Reference::new("gcc", "/nonexistent/gcc", TIME_LIMIT).unwrap_err();
+    let why = Reference::of_command("/nonexistent/gcc").unwrap_err();
     assert!(why.starts_with("/nonexistent/gcc: "), "{why}");
 }
 
