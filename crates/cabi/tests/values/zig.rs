@@ -15,6 +15,9 @@ fn every_name_is_a_convention_or_refused_by_name() {
             }
         }
     }
+    for (name, own) in [("auto", &zig::AUTO), ("naked", &zig::NAKED)] {
+        assert_eq!(zig::convention(name), Ok(own));
+    }
     let aliases = ["c", "winapi", "kernel", "fastcall", ""];
     assert!(aliases.iter().all(|name| zig::convention(name).is_err()));
 }
