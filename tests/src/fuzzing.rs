@@ -178,12 +178,12 @@ pub fn declaration(text: &str) -> Result<(), String> {
 /// A diagnostic without a place, or a program that is right and does not compile.
 pub fn toy(text: &str) -> Result<(), String> {
     static RUNS_HERE: LazyLock<bool> =
-        LazyLock::new(|| Text::new("empty.toy", "").emit(Form::Clif, &[]).is_ok());
+        LazyLock::new(|| Text::new("empty.toy", "").emit(Form::Clif).is_ok());
     let program = Text::new("fuzz.toy", text);
     if program.uses_headers() || !*RUNS_HERE {
         return Ok(());
     }
-    match program.emit(Form::Clif, &[]) {
+    match program.emit(Form::Clif) {
         Ok(_) => Ok(()),
         Err(Failure::Wrong(diagnostics)) if diagnostics.contains("fuzz.toy:") => Ok(()),
         Err(Failure::Wrong(diagnostics)) => {

@@ -17,13 +17,10 @@ pub(crate) struct Import {
     pub(crate) span: Span,
 }
 
-/// Reads the headers of a program: each is searched next to its file, in `directories`, then where the C compiler looks.
-pub(crate) fn read(
-    program: &Text,
-    uses: &[UseDecl],
-    directories: &[PathBuf],
-) -> Result<Option<Import>, Failure> {
+/// Reads the headers of a program: each is searched next to its file, in the directories of its options, then where the C compiler looks.
+pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Import>, Failure> {
     let (file, target) = (&program.file, &program.target);
+    let directories = &program.options.include;
     let Some((first, last)) = uses.first().zip(uses.last()) else {
         return Ok(None);
     };

@@ -26,10 +26,10 @@ pub(crate) const HOW_TO_NAME_A_LIBRARY: &str = ". Programs name libraries so: `e
 
 /// Calls `main` of a program that was compiled into `engine`, if there is one; the result is `main`'s. `args` are the program's, its own
 /// name first; libraries are looked for in `directories` first.
-pub(crate) fn run(
+pub(crate) fn run<'a>(
     mut engine: Engine,
     program: Program,
-    args: &[&str],
+    args: impl Iterator<Item = &'a String>,
     directories: &[PathBuf],
 ) -> Result<Option<i32>, Error> {
     let Some(main) = program.main else {
@@ -67,10 +67,10 @@ pub(crate) fn run(
 }
 
 /// What `main`, whose code is `code`, returns.
-fn call_main(code: &Code, args: &[&str]) -> i32 {
+fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     // Up to the first zero byte, where C ends them anyway.
-    let cut = |arg: &&str| CString::new(arg.split('\0').next()?).ok();
-    let args: Vec<CString> = args.iter().filter_map(cut).collect();
+    let cut = |arg: &String| CString::new(arg.split('\0').next()?).ok();
+    let args: Vec<CString> = args.filter_map(cut).collect();
     let argv = args.iter().map(|arg| arg.as_ptr());
     let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
     let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);

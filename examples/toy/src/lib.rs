@@ -16,12 +16,13 @@ mod parse;
 mod types;
 
 use cabi::Target;
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use clif_cabi_unwind::UnwindModule;
 use cranelift_module::Module;
 use diag::Diagnostic;
 use lines::Lines;
 use lower::Program;
+use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -32,10 +33,10 @@ use std::path::{Path, PathBuf};
 /// use toy::{Failure, Form, Text};
 ///
 /// let right = Text::new("right.toy", "fn twice(n: i32) -> i32 { return n + n; }");
-/// right.emit(Form::Clif, &[])?;
+/// right.emit(Form::Clif)?;
 ///
 /// let wrong = Text::new("wrong.toy", "fn twice(n: i32) -> i32 { return m + m; }");
-/// let Err(Failure::Wrong(diagnostics)) = wrong.emit(Form::Clif, &[]) else { panic!() };
+/// let Err(Failure::Wrong(diagnostics)) = wrong.emit(Form::Clif) else { panic!() };
 /// assert!(diagnostics.contains("wrong.toy:1:34"), "{diagnostics}");
 /// # Ok::<(), Failure>(())
 /// ```
@@ -44,6 +45,20 @@ pub struct Text {
     file: String,
     text: String,
     target: Target,
+    options: Options,
+}
+
+/// Where what a program uses is looked for, and what debuggers are told of it.
+#[derive(Args, Clone, Default, Debug)]
+pub struct Options {
+    /// Look for the C headers that the program uses in this directory.
+    #[arg(short = 'I', long, value_name = "DIR")]
+    include: Vec<PathBuf>,
+    /// Look for the libraries that the program names in this directory first.
+    #[arg(short = 'L', long, value_name = "DIR")]
+    library_path: Vec<PathBuf>,
+    /// Lines and variables, for debuggers.
+    #[arg(short = 'g')]
     has_lines: bool,
 }
 
@@ -75,7 +90,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl Error for Failure {}
 
 impl Text {
     /// The program `text`, of the file `file`, which need not exist.
@@ -85,28 +100,25 @@ impl Text {
             file: file.to_owned(),
             text: text.to_owned(),
             target: Target::host().unwrap_or(Target::X86_64_LINUX),
-            has_lines: false,
+            options: Options::default(),
         }
     }
 
-    /// Reads a file as a program for the target of this triple, else for this machine; `has_lines` with line tables for debuggers.
+    /// Reads a file as a program for the target of this triple, else for this machine.
     ///
     /// # Errors
     /// [`Failure::NotRun`] if it cannot be read, or is not UTF-8; for a target whose C types are not known.
-    pub fn read(file: &Path, triple: Option<&str>, has_lines: bool) -> Result<Text, Failure> {
+    pub fn read(file: &Path, triple: Option<&str>, options: Options) -> Result<Text, Failure> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file);
         let text = text.map_err(|error| Failure::NotRun(format!("{name}: {error}")))?;
-        let target = triple.map_or_else(
-            || Ok(Target::host().unwrap_or(Target::X86_64_LINUX)),
-            Target::named,
-        );
-        let target = target.map_err(|error| Failure::NotRun(error.to_string()))?;
-        Ok(Text {
-            target,
-            has_lines,
-            ..Text::new(&name, &text)
-        })
+        let mut text = Text::new(&name, &text);
+        text.options = options;
+        if let Some(triple) = triple {
+            let target = Target::named(triple);
+            text.target = target.map_err(|error| Failure::NotRun(error.to_string()))?;
+        }
+        Ok(text)
     }
 
     /// Whether it parses and uses C headers, so that checking it reads files and needs libclang.
@@ -115,51 +127,41 @@ impl Text {
         parse::parse(&self.text).is_ok_and(|program| !program.uses.is_empty())
     }
 
-    /// It in a form of its target. C headers are searched next to the file and in `include`.
+    /// It in a form of its target.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn emit(&self, form: Form, include: &[PathBuf]) -> Result<Vec<u8>, Failure> {
-        let (module, mut program) = self.compiled(include)?;
+    pub fn emit(&self, form: Form) -> Result<Vec<u8>, Failure> {
+        let (module, mut program) = self.compiled()?;
         let emitted = match form {
             Form::Clif => Ok(object::clif(&module, program).into()),
             Form::Header => object::header(&program, &self.target).map(String::into),
             Form::Obj => object::emit(module, &mut program),
         };
-        emitted.map_err(|why| self.not_made(&why))
+        emitted.map_err(|why| self.not_made(&*why))
     }
 
-    /// Builds it as the program `output`, which the C compiler `$CC`, else `cc`, links. Libraries are looked for in `libraries` first.
+    /// Builds it as the program `output`, which the C compiler `$CC`, else `cc`, links.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn build(
-        &self,
-        include: &[PathBuf],
-        libraries: &[PathBuf],
-        output: &Path,
-    ) -> Result<(), Failure> {
-        let (module, mut program) = self.compiled(include)?;
+    pub fn build(&self, output: &Path) -> Result<(), Failure> {
+        let (module, mut program) = self.compiled()?;
         if program.main.is_none() {
             return Err(self.no_main());
         }
-        let object = object::emit(module, &mut program).map_err(|why| self.not_made(&why))?;
+        let object = object::emit(module, &mut program).map_err(|why| self.not_made(&*why))?;
+        let libraries = &self.options.library_path;
         let linked = link::link(&program, &object, libraries, &self.target, output);
         let output = output.display();
         linked.map_err(|why| Failure::NotRun(format!("{output} is not linked: {why}")))
     }
 
-    /// Runs it. `args` are what `main` gets after the program's name; libraries are looked for in `libraries` first. The result is
-    /// `main`'s.
+    /// Runs it. `args` are what `main` gets after the program's name. The result is `main`'s.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn run(
-        &self,
-        include: &[PathBuf],
-        args: &[String],
-        libraries: &[PathBuf],
-    ) -> Result<i32, Failure> {
+    pub fn run(&self, args: &[String]) -> Result<i32, Failure> {
         let host = |why: clif_cabi_jit::Error| {
             let next = match why {
                 clif_cabi_jit::Error::MissingSymbols { .. } => jit::HOW_TO_NAME_A_LIBRARY,
@@ -167,17 +169,14 @@ impl Text {
             };
             Failure::NotRun(format!("{why}{next}"))
         };
-        let mut engine = jit::engine(self.has_lines).map_err(host)?;
-        let program = self.lowered(include, &mut engine, false)?;
-        let all: Vec<&str> = [&*self.file]
-            .into_iter()
-            .chain(args.iter().map(String::as_str))
-            .collect();
-        let code = jit::run(engine, program, &all, libraries).map_err(host)?;
-        code.ok_or_else(|| self.no_main())
+        let mut engine = jit::engine(self.options.has_lines).map_err(host)?;
+        let program = self.lowered(&mut engine, false)?;
+        let args = [&self.file].into_iter().chain(args);
+        let code = jit::run(engine, program, args, &self.options.library_path);
+        code.map_err(host)?.ok_or_else(|| self.no_main())
     }
 
-    fn not_made(&self, why: &str) -> Failure {
+    fn not_made(&self, why: &dyn Error) -> Failure {
         Failure::NotRun(format!("no code is made for {}: {why}", self.target.name()))
     }
 
@@ -186,21 +185,17 @@ impl Text {
         Failure::Wrong(format!("{file}: there is no function `main` to run\n"))
     }
 
-    fn compiled(&self, include: &[PathBuf]) -> Result<(UnwindModule, Program), Failure> {
-        let mut module = object::module(&self.target).map_err(Failure::NotRun)?;
-        let program = self.lowered(include, &mut module, true)?;
+    fn compiled(&self) -> Result<(UnwindModule, Program), Failure> {
+        let mut module = object::module(&self.target).map_err(|why| self.not_made(&*why))?;
+        let program = self.lowered(&mut module, true)?;
         Ok((module, program))
     }
 
-    fn lowered(
-        &self,
-        include: &[PathBuf],
-        module: &mut dyn Module,
-        exports: bool,
-    ) -> Result<Program, Failure> {
+    fn lowered(&self, module: &mut dyn Module, exports: bool) -> Result<Program, Failure> {
         let program = parse::parse(&self.text).map_err(|why| self.complain(&why))?;
-        let import = header::read(self, &program.uses, include)?;
-        let lines = self.has_lines.then(|| Lines::new(&self.file, &self.text));
+        let import = header::read(self, &program.uses)?;
+        let lines = Lines::new(&self.file, &self.text);
+        let lines = self.options.has_lines.then_some(lines);
         let (import, target) = (import.as_ref(), &self.target);
         lower::lower(&program, import, target, module, exports, lines)
             .map_err(|why| self.complain(&why))

@@ -8,7 +8,7 @@ use std::env::consts::EXE_EXTENSION;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use toy::{Failure, Form, Text};
+use toy::{Failure, Form, Options, Text};
 
 /// A small language that calls C and is called by it.
 #[derive(Parser)]
@@ -56,15 +56,8 @@ struct Product {
 
 #[derive(Args)]
 struct Program {
-    /// Look for the C headers that the program uses in this directory.
-    #[arg(short = 'I', long = "include", value_name = "DIR")]
-    include: Vec<PathBuf>,
-    /// Look for the libraries that the program names in this directory first.
-    #[arg(short = 'L', long = "library-path", value_name = "DIR")]
-    libraries: Vec<PathBuf>,
-    /// Lines and variables, for debuggers.
-    #[arg(short = 'g')]
-    has_lines: bool,
+    #[command(flatten)]
+    options: Options,
     /// The program.
     file: PathBuf,
 }
@@ -86,20 +79,14 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<i32, Failure> {
     match command {
-        Command::Run { program, args } => {
-            let text = program.text(None)?;
-            return text.run(&program.include, &args, &program.libraries);
-        }
-        Command::Check { program } => _ = program.text(None)?.emit(Form::Clif, &program.include)?,
+        Command::Run { program, args } => return program.text(None)?.run(&args),
+        Command::Check { program } => _ = program.text(None)?.emit(Form::Clif)?,
         Command::Build { product } => {
             let (text, path) = (product.text()?, product.path(EXE_EXTENSION)?);
-            let Program {
-                include, libraries, ..
-            } = &product.program;
-            text.build(include, libraries, &path)?;
+            text.build(&path)?;
         }
         Command::Emit { form, product } => {
-            let bytes = product.text()?.emit(form, &product.program.include)?;
+            let bytes = product.text()?.emit(form)?;
             let written = match (form, &product.output) {
                 (Form::Clif | Form::Header, None) => std::io::stdout().lock().write_all(&bytes),
                 _ => std::fs::write(product.path("o")?, bytes),
@@ -116,7 +103,7 @@ fn run(command: Command) -> Result<i32, Failure> {
 
 impl Program {
     fn text(&self, target: Option<&str>) -> Result<Text, Failure> {
-        Text::read(&self.file, target, self.has_lines)
+        Text::read(&self.file, target, self.options.clone())
     }
 }
 

@@ -10,34 +10,32 @@ use cranelift_codegen::isa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_module::{FuncId, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
+use std::error::Error;
 use std::fmt::Write;
 
 /// An empty object file, which exceptions pass through, and in which those that are caught are C++'s or any other's. A target that is not lowered is refused here.
-pub(crate) fn module(target: &Target) -> Result<UnwindModule, String> {
+pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     let mut flags = settings::builder();
-    let name = target.name();
-    let wrong = |why: &dyn ToString| format!("no code is made for {name}: {}", why.to_string());
     for (name, value) in [
         ("is_pic", "true"),
         ("preserve_frame_pointers", "true"),
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
     ] {
-        flags.set(name, value).map_err(|why| wrong(&why))?;
+        flags.set(name, value)?;
     }
-    let isa = isa::lookup_by_name(name).map_err(|why| wrong(&why))?;
-    let isa = isa
-        .finish(settings::Flags::new(flags))
-        .map_err(|why| wrong(&why))?;
-    Lowering::new(&*isa).map_err(|why| wrong(&why))?;
-    let builder = ObjectBuilder::new(isa, "toy", default_libcall_names());
-    let module = ObjectModule::new(builder.map_err(|why| wrong(&why))?);
+    let isa = isa::lookup_by_name(target.name())?.finish(settings::Flags::new(flags))?;
+    Lowering::new(&*isa)?;
+    let module = ObjectModule::new(ObjectBuilder::new(isa, "toy", default_libcall_names())?);
     let personality = Some(Personality::new(PERSONALITY));
-    UnwindModule::new(module, personality).map_err(|why| wrong(&why))
+    Ok(UnwindModule::new(module, personality)?)
 }
 
 /// The object file of a program that was compiled into `module`.
-pub(crate) fn emit(mut module: UnwindModule, program: &mut Program) -> Result<Vec<u8>, String> {
+pub(crate) fn emit(
+    mut module: UnwindModule,
+    program: &mut Program,
+) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut debug = DebugInfo::new();
     for function in &mut program.functions {
         let defined = module.define_function(function.func, &mut function.context);
@@ -47,13 +45,11 @@ pub(crate) fn emit(mut module: UnwindModule, program: &mut Program) -> Result<Ve
             debug.add_function(function.func, &function.name, func, code);
         }
     }
-    let wrong = |why: &dyn ToString| why.to_string();
-    let mut product = module.finish().map_err(|why| wrong(&why))?;
+    let mut product = module.finish()?;
     if let Some(sources) = &program.sources {
-        let written = debug.write_object(sources, &mut product);
-        written.map_err(|why| wrong(&why))?;
+        debug.write_object(sources, &mut product)?;
     }
-    product.emit().map_err(|why| wrong(&why))
+    Ok(product.emit()?)
 }
 
 /// The CLIF of the program's functions.
@@ -73,12 +69,12 @@ pub(crate) fn clif(module: &UnwindModule, program: Program) -> String {
 }
 
 /// C declarations of the functions spelled `extern "C"`, after the records that these take and return.
-pub(crate) fn header(program: &Program, target: &Target) -> Result<String, String> {
+pub(crate) fn header(program: &Program, target: &Target) -> Result<String, Box<dyn Error>> {
     let (mut emitter, mut prototypes) = (Emitter::new(target.data_model()), String::new());
     for (name, sig) in &program.exported {
         let params: Vec<Type> = sig.params().iter().map(|param| param.ty.clone()).collect();
         let prototype = emitter.prototype(name, &params, sig.result(), sig.is_variadic());
-        prototypes += &format!("{};\n", prototype.map_err(|why| why.to_string())?);
+        prototypes += &format!("{};\n", prototype?);
     }
     let [open, close] =
         ["extern \"C\" {", "}"].map(|c| format!("#ifdef __cplusplus\n{c}\n#endif\n"));
