@@ -3,7 +3,7 @@
 //! ```text
 //! == title
 //! needs gcc                       the rest of the case is not run without it: libclang, cc, gcc, clang (libclang too), gcc-11, clang-19,
-//!                                 avx, aarch64 (its gcc, and qemu), mingw (its gcc)
+//!                                 avx, aarch64 (its gcc, and qemu), mingw (its gcc), docs (the repository's)
 //! copy own.h                      files of `transcripts/files` in the folder of the case, which is the current one
 //! write more.h                    a file with the lines that follow
 //! | int f(int);
@@ -33,7 +33,7 @@ use std::str::Lines;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
-use support::{cc, clang, here, libclang, missing, shell};
+use support::{DOCS, cc, clang, here, libclang, missing, shell};
 
 macro_rules! transcripts {
     ($($name:ident)*) => { $(
@@ -131,6 +131,7 @@ fn is_here(what: &str) -> bool {
         "aarch64" => runs("aarch64-linux-gnu-gcc") && runs("qemu-aarch64"),
         "mingw" => runs("x86_64-w64-mingw32-gcc"),
         "gcc-11" | "clang-19" => runs(what),
+        "docs" => Path::new(DOCS).is_dir(),
         "avx" => std::arch::is_x86_feature_detected!("avx"),
         _ => panic!("nobody knows whether there is {what}"),
     }

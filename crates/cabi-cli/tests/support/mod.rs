@@ -6,6 +6,9 @@ use std::process::{Command, Output};
 
 pub(crate) use cabi_verify::report::missing;
 
+/// The documentation, which is in the repository and not in the package.
+pub(crate) const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+
 pub(crate) fn cabi(args: &[&str]) -> Output {
     cabi_in(Path::new("."), args)
 }
@@ -79,7 +82,7 @@ pub(crate) fn shell(command: &str, folder: &Path) -> Output {
         .env("PATH", path)
         .envs([("CC", &*cc()), ("CLANG", clang())])
         .env("LIB", "-i lib.h -l ./lib.so")
-        .env("DOCS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"))
+        .env("DOCS", DOCS)
         .output()
         .expect("a shell")
 }
