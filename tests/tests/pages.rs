@@ -213,7 +213,9 @@ fn words() -> BTreeSet<String> {
     });
     let mut words = BTreeSet::new();
     for path in all.concat() {
-        if path.iter().all(|part| part != "target") {
+        // Folders that cargo writes have this file.
+        let is_built = |folder: &Path| folder.join("CACHEDIR.TAG").exists();
+        if !path.ancestors().any(is_built) {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let split = text.split(|c: char| !c.is_alphanumeric() && c != '_');
             words.extend(split.map(str::to_owned));
