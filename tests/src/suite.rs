@@ -122,8 +122,10 @@ impl Suite {
                 report.outcome(&section.name, &item.name, Err(why));
             }
         }
-        if let Some(why) = &found.error {
-            report.outcome(engine, what, Err(why.clone()));
+        let empty = || "nothing was run".to_owned();
+        let is_empty = found.sections.is_empty();
+        if let Some(why) = found.error.clone().or_else(|| is_empty.then(empty)) {
+            report.outcome(engine, what, Err(why));
         }
     }
 

@@ -94,11 +94,12 @@ fn execute(plan: &Exhaustive) -> Result<Tally> {
 /// Nothing may differ, and everything must have run.
 fn right(plan: &Exhaustive, suite: &mut Suite) -> Result<()> {
     let found = plan.run(&|_, _, _| {})?.report(true, false);
-    suite.take(
-        "exhaustive",
-        &format!("every {}th transition", plan.stride),
-        &found,
-    );
+    let reference = &plan.compiler().reference;
+    let name = match plan.compiler().programs {
+        Some(_) => &reference.command(),
+        None => reference.name(),
+    };
+    suite.take(name, &format!("every {}th transition", plan.stride), &found);
     Ok(())
 }
 
