@@ -101,18 +101,19 @@ impl Figures {
             Some(&"times") => &self.times,
             _ => return Err(format!("{formula}: of counts or of times?").into()),
         };
-        let figure = |name: &'static str| {
-            let of = |way: &str| costs.of(way, name);
-            let figure = match words[1..] {
-                [own] => of(own)?,
-                [own, "-", other] => of(own)? - of(other)?,
-                [own, "/", other] => of(own)? / of(other)?,
-                [own, "%", other] => 100.0 * of(own)? / of(other)?,
-                _ => return None,
-            };
-            Some((name, figure))
+        let (own, of_other): (&str, fn(f64, f64) -> f64) = match words[1..] {
+            [own] => (own, |one, _| one),
+            [own, "-", _] => (own, |one, other| one - other),
+            [own, "/", _] => (own, |one, other| one / other),
+            [own, "%", _] => (own, |one, other| 100.0 * one / other),
+            _ => return Err(format!("{formula}: is no formula").into()),
         };
-        Ok(names.iter().filter_map(|name| figure(name)).collect())
+        let other = words.last().copied().unwrap_or(own);
+        let figure = |name: &&'static str| {
+            let figure = of_other(costs.of(own, name)?, costs.of(other, name)?);
+            Some((*name, figure))
+        };
+        Ok(names.iter().filter_map(figure).collect())
     }
 }
 

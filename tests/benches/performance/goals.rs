@@ -92,6 +92,9 @@ pub(crate) fn text(figures: &Figures) -> Result<Goals> {
             "| {} | {limit_text} | {worst} | {met} of {n} |",
             goal.what
         )?;
+        if n == 0 {
+            unknown.push(format!("{}: nothing was measured", goal.id));
+        }
         let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (name, figure) in ordered.iter().filter(|one| !limit.admits(one.1)) {
             let why = reasons
@@ -122,7 +125,7 @@ pub(crate) fn text(figures: &Figures) -> Result<Goals> {
 
 /// The four numbers that open the page.
 pub(crate) fn numbers(figures: &Figures) -> Result<String> {
-    let all = group(&groups()?, "all");
+    let all = group(&groups()?, "all")?;
     let more = figures.each("counts Lowered - ByHand", &all)?;
     let none = more.iter().filter(|(_, more)| *more <= 0.0).count();
     let lowered = |name: &&'static str| {
@@ -184,12 +187,18 @@ fn groups() -> Result<BTreeMap<&'static str, Vec<&'static str>>> {
     Ok(groups)
 }
 
-/// `all`, `prepared but mix10`, or one signature.
-fn group(groups: &BTreeMap<&str, Vec<&'static str>>, text: &'static str) -> Vec<&'static str> {
+/// `all`, `prepared but mix10`, or one signature of a group.
+fn group(
+    groups: &BTreeMap<&str, Vec<&'static str>>,
+    text: &'static str,
+) -> Result<Vec<&'static str>> {
     let (name, but) = text.split_once(" but ").unwrap_or((text, ""));
-    let mut names = groups.get(name).cloned().unwrap_or_else(|| vec![name]);
+    let is_one = groups.values().flatten().any(|one| *one == name);
+    let one = is_one.then(|| vec![name]);
+    let names = groups.get(name).cloned().or(one);
+    let mut names = names.ok_or_else(|| format!("{name}: neither a group nor a signature"))?;
     names.retain(|name| *name != but);
-    names
+    Ok(names)
 }
 
 /// Whether that is the signature's subject: `memory` has it besides.
@@ -209,7 +218,7 @@ fn goals(figures: &Figures) -> Result<Vec<Goal>> {
             id,
             what,
             limit: Limit::parse(limit)?,
-            figures: figures.each(formula, &group(&groups, names))?,
+            figures: figures.each(formula, &group(&groups, names)?)?,
         })
     };
     goals.map(goal).collect()

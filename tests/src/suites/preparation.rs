@@ -96,14 +96,17 @@ fn held(
     times: f64,
 ) -> Result<()> {
     for name in PREPARED {
-        let of = |costs: &Costs, way: &str| costs.of(way, name).unwrap_or(0.0);
-        let (n, most) = (of(now, way), of(kept, way));
+        let of = |costs: &Costs, way: &str| {
+            let cost = costs.of(way, name);
+            cost.ok_or_else(|| format!("{name}: no number for {way}"))
+        };
+        let (n, most) = (of(now, way)?, of(kept, way)?);
         let outcome = no_more(n, most, times);
         let engine = format!("preparation {what}");
         suite.report.outcome(&engine, name, outcome);
         let more = match ALLOCATIONS.contains(&way) {
             true => 1.0,
-            false => of(now, &format!("{}{PROFILE}", Step::FnAbi)),
+            false => of(now, &format!("{}{PROFILE}", Step::FnAbi))?,
         };
         if no_more(n.max(most) + more, n.max(most), times).is_ok() {
             return Err(format!("not noticed: {more} more for {way} of {name}").into());

@@ -128,6 +128,9 @@ const RISCV_BUGS: &[KnownBug] = &[KnownBug {
 const KEYS: &str = "convention target floats signatures absent align fill shapes read run assembly word fpr arguments results link gcc clang llc \
                     bit_int bugs equivalent mir abi unit units arch triple ints arguments_f results_f llvm";
 
+/// How many conventions the table has.
+const N_MACHINES: usize = 24;
+
 /// A block of the table: its keys, those of others first.
 struct Block {
     name: &'static str,
@@ -146,12 +149,15 @@ pub(super) fn all() -> Result<Vec<Machine>, String> {
         }
         let wrong = || format!("conventions.txt: {key}");
         let (key, value) = key.split_once(": ").ok_or_else(wrong)?;
+        let is_known = |key: &str| KEYS.split_whitespace().any(|known| known == key);
+        let named = value.split('{').skip(1);
+        let mut named = named.map(|after| after.split('}').next().unwrap_or_default());
         let (block, before) = blocks.split_last_mut().ok_or_else(wrong)?;
         if key == "like" {
             let mut before = before.iter();
             let other = before.find(|other| other.name == value);
             block.keys.extend_from_slice(&other.ok_or_else(wrong)?.keys);
-        } else if KEYS.split_whitespace().any(|known| known == key) {
+        } else if is_known(key) && named.all(is_known) {
             block.keys.push((key, value));
         } else {
             return Err(wrong());
@@ -162,7 +168,13 @@ pub(super) fn all() -> Result<Vec<Machine>, String> {
         let machine = block.machine();
         machine.map_err(|why| format!("conventions.txt, {}: {why}", block.name))
     };
-    machines.map(machine).collect()
+    let machines: Vec<Machine> = machines.map(machine).collect::<Result<_, _>>()?;
+    match machines.len() {
+        N_MACHINES => Ok(machines),
+        n => Err(format!(
+            "conventions.txt: {n} conventions, not {N_MACHINES}"
+        )),
+    }
 }
 
 impl Block {
@@ -230,14 +242,26 @@ impl Block {
                 fill: self.number("fill")?,
             },
             shapes: shapes.collect::<Result<_, _>>()?,
-            compilers: ["gcc", "clang"]
-                .iter()
-                .filter_map(|name| self.compiler(name))
-                .collect(),
+            compilers: self.compilers()?,
             observed: self.observed()?,
             equivalent: equivalent.ok_or("a mutation without a reason")?,
             directed: OnceLock::new(),
         })
+    }
+
+    fn compilers(&self) -> Result<Vec<Compiler>, String> {
+        let asked = ["gcc", "clang"];
+        let compilers = asked.iter().filter_map(|name| self.compiler(name));
+        let compilers: Vec<Compiler> = compilers.collect();
+        for (key, value) in &self.keys {
+            if ["bit_int", "bugs"].contains(key) && !asked.contains(value) {
+                return Err(format!("{key}: {value}"));
+            }
+        }
+        match compilers.is_empty() {
+            true => Err("nobody is asked".to_owned()),
+            false => Ok(compilers),
+        }
     }
 
     fn compiler(&self, name: &'static str) -> Option<Compiler> {
