@@ -8,6 +8,7 @@ mod mutants;
 pub(super) mod mutations;
 mod observer;
 mod shapes;
+mod systems;
 
 use cabi::convention::Convention;
 use cabi::{Error, FnAbi, FnSig, Target};
@@ -101,6 +102,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             suite.report.outcome(&control, &what, outcome);
         }
     }
+    systems::run(suite);
     suite.n_passed = Some(n_passed);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use cabi::convention::Extension;
+use cabi::convention::{Extension, PartType, PlacedPart};
 use cabi::{ArgFlags, FnAbi, LeafKind, Loc, Place, Type, leaves};
 
 use super::mir::Function;
@@ -48,7 +48,14 @@ impl Question {
             }
         }
         let returned = result.is_passed(state, false);
+        let returned = returned.and_then(|()| result.is_extended(state));
         returned.map_err(|why| result.said(&why))?;
+        if let (Some(reg), Place::Indirect { pointer, .. }) =
+            (abi.ret.sret_returned_in, result.place)
+            && state.pointer_in(&Loc::Reg(reg)) != Some(pointed_to(pointer))
+        {
+            return Err(result.said("its address is not returned"));
+        }
         Ok(compared + usize::from(result.has_bytes()))
     }
 
@@ -206,6 +213,22 @@ impl Value<'_> {
                 &at,
                 &(i64::MIN..i64::MAX),
             )?;
+        }
+        Ok(())
+    }
+
+    /// A callee has extended numbers to a word, or has not.
+    fn is_extended(&self, state: &State) -> Result<(), String> {
+        let Place::Parts(parts) = self.place else {
+            return Ok(());
+        };
+        let is_narrow = |one: &&PlacedPart| matches!(one.part.ty, PartType::I8 | PartType::I16);
+        for one in parts.iter().filter(is_narrow) {
+            let last = Address::new(AddressBase::Register(one.loc.to_string()), 3);
+            let is_extended = !state.held(&last).is_empty();
+            if is_extended != (one.part.extension != Extension::None) {
+                return Err(format!("extended: {is_extended}"));
+            }
         }
         Ok(())
     }

@@ -58,6 +58,24 @@ impl Isa {
             None => text.to_owned(),
         },
     };
+    /// x86-64, of which registers have their 64-bit names, and those of vectors the ones of 16 bytes.
+    pub const X86_64: Self = Self {
+        stack: "rsp",
+        area: 0,
+        unit: |_, _| 1,
+        at_stack: |_| "",
+        call: &["CALL"],
+        ret: "RET",
+        name: |text| match (text, text.strip_prefix("ymm")) {
+            (_, Some(index)) => format!("xmm{index}"),
+            ("fp0", _) => "st0".to_owned(),
+            ("al" | "bl" | "cl" | "dl", _) => format!("r{}x", &text[..1]),
+            ("ax" | "bx" | "cx" | "dx" | "si" | "di", _) => format!("r{text}"),
+            ("sil" | "dil", _) => format!("r{}", &text[..2]),
+            _ if text.len() == 3 && text.starts_with('e') => format!("r{}", &text[1..]),
+            _ => text.trim_end_matches(['b', 'w', 'd']).to_owned(),
+        },
+    };
 }
 
 /// What is known of a function.
@@ -145,12 +163,22 @@ impl<'a> Reader<'a> {
             let at = rest.find(char::is_uppercase).unwrap_or(rest.len());
             let rest = rest.get(at..).unwrap_or_default();
             let (op, operands) = rest.split_once(' ').unwrap_or((rest, ""));
+            // Of the five words of an address on x86 these are the register of the program counter, a scale and no index.
+            let operands = operands
+                .replace("$rip, 1, $noreg, ", "")
+                .replace(", 1, $noreg, ", ", ");
+            let operands = split(&operands).filter_map(|text| self.operand(text));
+            let mut operands: Vec<Operand> = operands.collect();
             if op.starts_with(self.isa.ret) {
+                // What is in no register of the machine is on top of the x87 stack.
+                if let Some(top @ Operand::Register(name)) = operands.last()
+                    && name.starts_with('%')
+                {
+                    self.state.set("$st0", self.value(top));
+                }
                 let at_return = self.state;
                 return Some(Function { at_call, at_return });
             }
-            let operands = split(operands).filter_map(|text| self.operand(text));
-            let mut operands: Vec<Operand> = operands.collect();
             let access = match (self.isa.at_stack)(op) {
                 "" => access,
                 unsaid => {
@@ -193,9 +221,18 @@ impl<'a> Reader<'a> {
         match (to, operands) {
             ([to], at) if access.contains("load (") => {
                 let at = self.address(op, at, bytes);
-                self.state.set(to, self.state.load(at.as_ref(), bytes));
+                let value = self.state.load(at.as_ref(), bytes);
+                let is_extended = op.starts_with("MOVSX") || op.starts_with("MOVZX");
+                let value = if is_extended { value.extended() } else { value };
+                self.state.set(to, value);
             }
-            ([], [from, at @ ..]) if access.contains("store (") => {
+            ([], [first, more @ ..]) if access.contains("store (") => {
+                // On x86 the address is before the value, after which the number of a lane may be.
+                let is_register = |one: &Operand| matches!(one, Operand::Register(_));
+                let (from, at) = match operands.iter().rposition(is_register) {
+                    Some(last) if op.contains('m') => (&operands[last], &operands[..last]),
+                    _ => (first, more),
+                };
                 let (value, at) = (self.value(from), self.address(op, at, bytes));
                 self.state.store(at.as_ref(), bytes, &value);
             }
@@ -246,7 +283,7 @@ impl<'a> Reader<'a> {
                     .filter(|one| matches!(one, Operand::Register(_)));
                 let mut value = Value::of_all(registers.map(|one| self.value(one)).collect());
                 // Of an aligned address, `or` is a sum.
-                if is(&["ADD", "OR", "LDA"]) {
+                if is(&["ADD", "OR", "LDA", "LEA"]) {
                     value.address = self.address(op, operands, 0);
                 }
                 value
@@ -302,7 +339,8 @@ impl<'a> Reader<'a> {
         }
         match name.split_at_checked(1)? {
             _ if name.starts_with("%stack.") => at(AddressBase::Local(name.to_owned())),
-            ("%", _) => Some(Operand::Register(name.to_owned())),
+            _ if name.starts_with("%subreg.") || name == "$noreg" => None,
+            ("%", _) => Some(Operand::Register(name.split('.').next()?.to_owned())),
             ("$", name) => Some(Operand::Register(format!("${}", (self.isa.name)(name)))),
             ("@" | "&", name) => at(AddressBase::Global(name.to_owned())),
             _ => None,

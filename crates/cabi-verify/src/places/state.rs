@@ -47,7 +47,7 @@ impl Address {
 pub type Sources = BTreeSet<Address>;
 
 /// The most bytes a register has.
-const WIDEST: usize = 8;
+const WIDEST: usize = 32;
 
 /// What a register holds: the sources of its bytes from the low-order one on, and what it is as an address or a number, where that is known.
 #[derive(Clone, Default, Debug)]
@@ -102,6 +102,13 @@ impl Value {
             bytes: vec![all; WIDEST],
             ..Self::default()
         }
+    }
+
+    /// With all of a word made of it.
+    pub(super) fn extended(mut self) -> Self {
+        let first = self.bytes.first().cloned().unwrap_or_default();
+        self.bytes.resize(4, first);
+        self
     }
 
     /// Four bytes of each.

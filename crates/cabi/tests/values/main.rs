@@ -12,11 +12,11 @@ mod deciding;
 mod explained;
 mod linear;
 mod notation;
+mod other_machines;
 mod quirks;
 mod s390x_layout;
 #[path = "../support/mod.rs"]
 mod support;
-mod systems;
 mod tables;
 mod zig;
 

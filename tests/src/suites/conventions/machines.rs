@@ -55,7 +55,7 @@ pub(super) struct Compiler {
 }
 
 /// What all are told: values are where the convention has them, not where an optimizer may leave them.
-const FLAGS: [&str; 5] = [
+pub(super) const FLAGS: [&str; 5] = [
     "-O2",
     "-w",
     "-fno-pic",

@@ -155,7 +155,7 @@ impl Compiler {
 }
 
 /// What `command` prints, or the first of what it says where it fails.
-fn output_of(command: &mut Command) -> Result<String, String> {
+pub(super) fn output_of(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().display().to_string();
     let output = command.output().map_err(|e| format!("{program}: {e}"))?;
     if !output.status.success() {
