@@ -8,7 +8,6 @@ use cabi::{
     Bank, Convention, Extension, LeafKind, Part, PartType, Policy, Reg, Type, X86_64_SYSV, leaves,
     x86_64,
 };
-use cabi_verify::emit::cranelift::Mutation;
 use cabi_verify::verify::units::Mistake;
 use clif_cabi::cranelift_codegen::ir;
 use clif_cabi::{Step, Stub};
@@ -62,22 +61,22 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
 
 /// Those of System V. A new one is a line here, the convention or function it names, and its name in the `kills:` of a block.
 pub const MUTANTS: &[Mutant] = mutants! {
-    "swap-eightbytes": convention(&SWAP), "psABI 3.2.3, Passing: eightbytes are assigned in order";
-    "rdx-before-rax": convention(&RDX_FIRST), "psABI 3.2.3, Returning: the next of rax, rdx is used";
-    "no-rollback": convention(&NO_ROLLBACK), "psABI 3.2.3, Passing: assignments are reverted";
-    "split-group": convention(&SPLIT), "psABI 3.2.3, Passing: all eightbytes in registers or none";
-    "merge-to-sse": convention(&MERGE_TO_SSE), "psABI 3.2.3, rule 4(d): Integer wins over Sse";
-    "no-cleanup": convention(&NO_CLEANUP), "psABI 3.2.3, rule 5(c): more than two eightbytes are memory";
-    "ignore-unaligned": convention(&UNALIGNED), "psABI 3.2.3, rule 1: unaligned fields are memory";
-    "array-is-integer": convention(&ARRAYS), "psABI 3.2.3, rule 3: array elements are classed one by one";
-    "over-read-tail": convention(&OVER_READ), "no byte outside the object is read";
-    "value-hook-off": convention(&NO_VALUE_HOOK), "quirks::value: vectors as a whole are each compiler's";
-    "leaf-hook-off": convention(&NO_LEAF_HOOK), "quirks::leaf: which leaves count is each compiler's";
-    "merged-hook-off": convention(&NO_MERGED_HOOK), "quirks::merged: clang looks at two eightbytes of a union only";
-    "merged-hook-of-darwin": convention(&MERGED_HOOK_OF_DARWIN), "quirks::merged: on Linux no compiler keeps X87Up without X87";
-    "group-hook-off": convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
-    "no-extension": convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
-    "no-area-alignment": convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
+    "swap-eightbytes": Mistake::of_convention(&SWAP), "psABI 3.2.3, Passing: eightbytes are assigned in order";
+    "rdx-before-rax": Mistake::of_convention(&RDX_FIRST), "psABI 3.2.3, Returning: the next of rax, rdx is used";
+    "no-rollback": Mistake::of_convention(&NO_ROLLBACK), "psABI 3.2.3, Passing: assignments are reverted";
+    "split-group": Mistake::of_convention(&SPLIT), "psABI 3.2.3, Passing: all eightbytes in registers or none";
+    "merge-to-sse": Mistake::of_convention(&MERGE_TO_SSE), "psABI 3.2.3, rule 4(d): Integer wins over Sse";
+    "no-cleanup": Mistake::of_convention(&NO_CLEANUP), "psABI 3.2.3, rule 5(c): more than two eightbytes are memory";
+    "ignore-unaligned": Mistake::of_convention(&UNALIGNED), "psABI 3.2.3, rule 1: unaligned fields are memory";
+    "array-is-integer": Mistake::of_convention(&ARRAYS), "psABI 3.2.3, rule 3: array elements are classed one by one";
+    "over-read-tail": Mistake::of_convention(&OVER_READ), "no byte outside the object is read";
+    "value-hook-off": Mistake::of_convention(&NO_VALUE_HOOK), "quirks::value: vectors as a whole are each compiler's";
+    "leaf-hook-off": Mistake::of_convention(&NO_LEAF_HOOK), "quirks::leaf: which leaves count is each compiler's";
+    "merged-hook-off": Mistake::of_convention(&NO_MERGED_HOOK), "quirks::merged: clang looks at two eightbytes of a union only";
+    "merged-hook-of-darwin": Mistake::of_convention(&MERGED_HOOK_OF_DARWIN), "quirks::merged: on Linux no compiler keeps X87Up without X87";
+    "group-hook-off": Mistake::of_convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
+    "no-extension": Mistake::of_convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
+    "no-area-alignment": Mistake::of_convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
     "garbage-al": step!(Step::SetVectorCount(n) => [Step::SetVectorCount(n ^ 0xa5)]), "psABI 3.2.3: al is an upper bound of the vector registers used";
     "al-zero": step!(Step::SetVectorCount(_) => [Step::SetVectorCount(0)]), "psABI 3.2.3: a callee saves no vector register if al is 0";
     "al-one-less": step!(Step::SetVectorCount(n) => [Step::SetVectorCount(n.saturating_sub(1))]), "al counts each vector register";
@@ -109,33 +108,16 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "x87-not-pushed": step!(Step::Push(n) => [Step::Pop(n)]), "psABI 3.2.3, Returning: class X87 is in st0";
 };
 
-const NONE: Mistake = Mistake {
-    convention: None,
-    mutation: Mutation {
-        stub: None,
-        func: None,
-    },
-    runner: None,
-};
-
-/// Cranelift is told another convention than System V.
-const fn convention(convention: &'static Convention) -> Mistake {
-    Mistake {
-        convention: Some(convention),
-        ..NONE
-    }
-}
-
 /// Another stub than the one asked for.
 const fn stub(stub: fn(Stub) -> Stub) -> Mistake {
-    let mut mistake = NONE;
+    let mut mistake = Mistake::NONE;
     mistake.mutation.stub = Some(stub);
     mistake
 }
 
 /// A function changed before it is compiled.
 const fn function(func: fn(&mut ir::Function)) -> Mistake {
-    let mut mistake = NONE;
+    let mut mistake = Mistake::NONE;
     mistake.mutation.func = Some(func);
     mistake
 }

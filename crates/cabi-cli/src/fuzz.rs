@@ -164,7 +164,7 @@ impl Fuzz {
             way: OtherSide::Both,
             at_once: self.compilers.at_once(),
             shrinks: self.shrink,
-            mistake: Mistake::default(),
+            mistake: Mistake::NONE,
         };
         if let Some(folder) = &self.out {
             // Before hours of work, not after them.

@@ -71,7 +71,7 @@ impl Exhaustive {
             absent: Vec::new(),
             stride: 1,
             at_once: at_once(),
-            mistake: Mistake::default(),
+            mistake: Mistake::NONE,
         };
         // By reference wider vectors are like any record.
         let wider: &[&str] = match *measure == SYSV {

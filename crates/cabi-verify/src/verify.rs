@@ -139,7 +139,7 @@ impl Verification {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn run(&self, progress: Progress<'_>) -> Result<Run<'_>, VerifyError> {
-        self.prepare(progress)?.run(Mistake::default(), progress)
+        self.prepare(progress)?.run(Mistake::NONE, progress)
     }
 
     /// Does all but the calls.

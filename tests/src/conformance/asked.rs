@@ -10,7 +10,7 @@ use cabi_verify::run::HERE;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{Called, Code, Loaded, OtherSide};
+use cabi_verify::verify::units::{Called, Code, Loaded, Mistake, OtherSide};
 
 use super::LEVELS;
 use crate::compiled::{File, compile_files, run_files};
@@ -215,7 +215,7 @@ pub(super) fn run(
     let (here, programs): (Vec<_>, Vec<_>) = loaded.into_iter().partition(is_here);
     let mut all = Vec::new();
     for loaded in [here, programs] {
-        let called = run_files(&loaded, way, &all_settings(), None)?;
+        let called = run_files(&loaded, way, &all_settings(), Mistake::NONE)?;
         all.extend(loaded.iter().map(|one| one.part).zip(called));
     }
     Ok(all)

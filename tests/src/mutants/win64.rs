@@ -8,19 +8,19 @@ use clif_cabi::cranelift_codegen::ir::{self, InstructionData, Opcode};
 use clif_cabi::cranelift_codegen::isa::CallConv;
 
 use super::{
-    Mutant, change_call, changed, convention, function, has_float, in_registers, mutants, step,
-    stub, with_steps,
+    Mistake, Mutant, change_call, changed, function, has_float, in_registers, mutants, step, stub,
+    with_steps,
 };
 
 /// All of them. A stub that stores vectors moves r10 to a register as well where one is changed.
 pub const WIN64: &[Mutant] = mutants! {
-    "win64-registers-swapped": convention(&SWAPPED), "x64 calling convention (Microsoft), Parameter passing: rcx, rdx, r8, r9 in this order";
-    "win64-slots-of-16": convention(&WIDE_SLOTS), "Parameter passing: a slot of 8 bytes for each argument on the stack";
-    "win64-word-by-reference": convention(&WORD_BY_REFERENCE), "Parameter passing: records of 1, 2, 4 and 8 bytes as integers";
-    "win64-odd-record-by-value": convention(&ODD_BY_VALUE), "Parameter passing: records of other sizes by reference";
-    "win64-record-in-vector": convention(&RECORD_IN_VECTOR), "Parameter passing: a record is an integer, whatever is in it";
-    "win64-result-in-two": convention(&RESULT_IN_TWO), "Return values: 16 bytes through the hidden pointer";
-    "win64-float-once": convention(&FLOAT_ONCE), "Varargs: a float is in both registers of its position";
+    "win64-registers-swapped": Mistake::of_convention(&SWAPPED), "x64 calling convention (Microsoft), Parameter passing: rcx, rdx, r8, r9 in this order";
+    "win64-slots-of-16": Mistake::of_convention(&WIDE_SLOTS), "Parameter passing: a slot of 8 bytes for each argument on the stack";
+    "win64-word-by-reference": Mistake::of_convention(&WORD_BY_REFERENCE), "Parameter passing: records of 1, 2, 4 and 8 bytes as integers";
+    "win64-odd-record-by-value": Mistake::of_convention(&ODD_BY_VALUE), "Parameter passing: records of other sizes by reference";
+    "win64-record-in-vector": Mistake::of_convention(&RECORD_IN_VECTOR), "Parameter passing: a record is an integer, whatever is in it";
+    "win64-result-in-two": Mistake::of_convention(&RESULT_IN_TWO), "Return values: 16 bytes through the hidden pointer";
+    "win64-float-once": Mistake::of_convention(&FLOAT_ONCE), "Varargs: a float is in both registers of its position";
     "win64-copy-left-out": function(copy_left_out), "Parameter passing: the callee is given a copy of its own";
     "win64-no-shadow": function(no_shadow), "Stack allocation: the 32 bytes after the return address are the callee's";
     "win64-no-shadow-of-body": step!(Step::Skip(32) => [Step::Skip(16)]), "a stub calls a function of Win64 with shadow space";

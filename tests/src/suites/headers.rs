@@ -208,21 +208,18 @@ fn mistakes() -> Result<Vec<(&'static str, Mistake)>> {
         return chosen.collect();
     }
     let convention = HERE.convention().ok_or("the target has a convention")?;
-    let dropped = mutations::dropped(convention).step_by(6).map(|rule| {
-        let mistake = Mistake {
-            convention: Some(rule.convention),
-            ..Mistake::default()
-        };
-        (rule.convention.name, mistake)
-    });
-    Ok(dropped.collect())
+    let dropped = mutations::dropped(convention)
+        .step_by(6)
+        .map(|rule| rule.convention);
+    let mistakes = dropped.map(|broken| (broken.name, Mistake::of_convention(broken)));
+    Ok(mistakes.collect())
 }
 
 /// No mismatch without a mistake, and one under each.
 fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     const ENGINE: &str = "headers mutants";
     const REFUSED: &str = "the definition of a variadic function is lowered for the va_lists of";
-    let right = prepared.run(Mistake::default(), &|_, _, _| {})?;
+    let right = prepared.run(Mistake::NONE, &|_, _, _| {})?;
     suite.take(ENGINE, "no mistake", &right.report(false));
     let report = &mut suite.report;
     for (name, mistake) in mistakes()? {
@@ -236,10 +233,7 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
         report.outcome(ENGINE, name, noticed);
     }
     // A lowering that refuses everything, for what no signature of the header has, passes no case: nor one of which something else is not lowered.
-    let refusing = Mistake {
-        convention: Some(&BIG_ENDIAN),
-        ..Mistake::default()
-    };
+    let refusing = Mistake::of_convention(&BIG_ENDIAN);
     let run = prepared.run(refusing, &|_, _, _| {})?;
     let called = || run.parts.iter().flat_map(|part| &part.called);
     let is_needless = |found: &Difference| found.why.starts_with("refused without need: ");

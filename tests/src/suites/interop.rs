@@ -14,11 +14,11 @@ use cabi_verify::fuzz;
 use cabi_verify::generate::{CType, Signature};
 use cabi_verify::run::HERE;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{Loaded, OtherSide};
+use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, compile_files, run_files};
+use crate::compiled::{File, compile_files, compilers, run_files};
 use crate::suite::{Result, Suite};
 
 /// What is counted, one setting and direction of a case at a time.
@@ -62,9 +62,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         true => &["x86-64-sysv", "x86-64-win64", "x86-64-sizes"][..],
         false => &["aarch64-linux"],
     })?;
-    let references = suite.references().into_iter();
-    let compilers = references.map(|reference| Compiler::new(reference, None));
-    let compilers = compilers.collect::<Result<Vec<_>, _>>()?;
+    let compilers = compilers(suite)?;
     let many = compilers.iter().map(many_parameters);
     let many = many.collect::<Result<Vec<_>>>()?;
     let mut files = Vec::new();
@@ -160,12 +158,8 @@ fn run_all(
 ) -> Result<[usize; 4]> {
     let (mut counts, mut founds) = ([0; 4], BTreeMap::<_, Found>::new());
     for own in settings {
-        let all = run_files(
-            loaded,
-            OtherSide::Cranelift,
-            std::slice::from_ref(own),
-            None,
-        )?;
+        let setting = std::slice::from_ref(own);
+        let all = run_files(loaded, OtherSide::Cranelift, setting, Mistake::NONE)?;
         for (one, all) in loaded.iter().zip(all) {
             let compiler = files[one.part].compiler.reference.name();
             for called in all {

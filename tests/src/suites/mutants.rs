@@ -5,22 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use cabi_verify::case::Subject;
-use cabi_verify::check::calls::{Direction, admitted};
+use cabi_verify::case::{Case, Subject};
+use cabi_verify::check::calls::admitted;
 use cabi_verify::run::guard::{GuardedBuffers, Side};
-use cabi_verify::verdict::{Fault, Verdict};
-use cabi_verify::verify::units::Mistake;
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{Compiled, ToCompile, buffers, compile_all, in_children};
+use crate::compiled::{File, compile_files, compilers, in_children, run_files};
 use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
 
-/// Compiled cases in one direction, right or with a mistake.
-type Job<'a> = (&'a Compiled<'a>, Direction, Option<&'static Mutant>);
-
-/// What became of a block under a mutant, or under none: for each reference compiler and direction the reason why it fails, if it does.
-type Seen = BTreeMap<String, Option<String>>;
+/// What became of each block: for each reference compiler and direction the reason why it fails, if it does.
+type Seen = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut subjects = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
@@ -29,23 +26,26 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     check_names(&subjects, suite);
     subjects.retain(|subject| !subject.block.kills.is_empty());
-    let references = suite.references();
+    let compilers = compilers(suite)?;
     let mut files = Vec::new();
-    for reference in &references {
-        let levels = admitted(&subjects, reference, |_, _| {}).into_iter();
-        files.extend(levels.map(|entries| ToCompile {
-            reference,
-            optimize: &["-O1"],
-            entries,
-        }));
+    for compiler in &compilers {
+        for entries in admitted(&subjects, &compiler.reference, |_, _| {}) {
+            files.push(File {
+                part: files.len(),
+                compiler,
+                optimize: "-O1",
+                entries,
+            });
+        }
     }
-    let batches = compile_all(files, |_, case, error| {
+    let mut loaded = compile_files(&files, |_, case, error| {
         (suite.report).outcome("mutants", &case.name, Err(error.to_string()));
     })?;
     guard(suite)?;
-    let seen = run_all(&batches)?;
+    let right = seen(&files, &mut loaded, None)?;
     for mutant in mutants::all() {
-        verdict(&subjects, mutant, &seen, suite);
+        let wrong = seen(&files, &mut loaded, Some(mutant))?;
+        verdict(&subjects, mutant, (&right, &wrong), suite);
     }
     let survivors = suite.report.failures().len();
     let n = mutants::all().count();
@@ -77,29 +77,41 @@ fn check_names(subjects: &[Subject], suite: &mut Suite) {
     }
 }
 
-/// What became of each block, without a mistake and under each mutant that it names.
-fn run_all<'a>(batches: &'a [Compiled<'a>]) -> Result<BTreeMap<(Option<&'a str>, &'a str), Seen>> {
-    let mut jobs: Vec<Job<'_>> = Vec::new();
-    for batch in batches {
-        for direction in Direction::ALL {
-            let all = std::iter::once(None).chain(mutants::all().map(Some));
-            jobs.extend(all.map(|mutant| (batch, direction, mutant)));
-        }
+/// What became of each block without a mistake, or of those that name the mutant under it.
+fn seen(files: &[File<'_>], loaded: &mut [Loaded], mutant: Option<&Mutant>) -> Result<Seen> {
+    let mistake = mutant.map_or(Mistake::NONE, |mutant| mutant.mistake);
+    let way = match mistake.convention {
+        // Invokers and closures must notice it alone, where there are any.
+        Some(_) => OtherSide::AtRunTime,
+        None => OtherSide::Cranelift,
+    };
+    for one in loaded.iter_mut() {
+        let of_case = |case: &Case| {
+            let mut own = files[one.part].entries.iter();
+            let own = own.find(|(_, own)| own.name == case.name);
+            let is_asked = own.is_some_and(|(own, _)| mutant.is_none_or(|one| names(own, one)));
+            let why = (!is_asked).then(|| "its block does not name the mutant".to_owned());
+            [why.clone(), why]
+        };
+        one.missing = one.cases.iter().map(of_case).collect();
     }
-    let buffers = buffers()?;
-    let n_cases = |(batch, ..): &Job<'_>| batch.entries.len();
-    let verdicts = in_children(&jobs, n_cases, |job, index| one(job, &buffers, index))?;
-    let mut seen = BTreeMap::<_, Seen>::new();
-    for ((batch, direction, mutant), verdicts) in jobs.into_iter().zip(verdicts) {
-        let place = format!("{} {}", batch.reference.name(), direction.name());
-        for ((subject, _), found) in batch.entries.iter().zip(verdicts) {
-            let key = (mutant.map(|mutant| mutant.name), &*subject.block.name);
-            let seen = seen.entry(key).or_default();
-            if mutant.is_none_or(|mutant| names(subject, mutant)) {
-                // A block of several functions fails where one of them does.
-                let failed = seen.entry(place.clone()).or_default();
-                *failed = failed.take().or(found.passed().err());
+    let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
+    let mut seen = Seen::new();
+    for (one, called) in loaded
+        .iter()
+        .zip(run_files(loaded, way, &settings, mistake)?)
+    {
+        let name = files[one.part].compiler.reference.name();
+        for called in called {
+            if matches!(called.verdict, Verdict::NotRun(_)) {
+                continue;
             }
+            let (place, case) = (called.direction.name(), &called.case.name);
+            let block = case.split_once('/').map_or(&**case, |(block, _)| block);
+            let failed = seen.entry(block.to_owned()).or_default();
+            // A block of several functions fails where one of them does.
+            let failed = failed.entry(format!("{name} {place}")).or_default();
+            *failed = failed.take().or(called.verdict.passed().err());
         }
     }
     Ok(seen)
@@ -109,19 +121,18 @@ fn run_all<'a>(batches: &'a [Compiled<'a>]) -> Result<BTreeMap<(Option<&'a str>,
 fn verdict(
     subjects: &[Subject],
     mutant: &'static Mutant,
-    seen: &BTreeMap<(Option<&str>, &str), Seen>,
+    (right, wrong): (&Seen, &Seen),
     suite: &mut Suite,
 ) {
     let (engine, report) = (suite.engine(mutant.name), &mut suite.report);
     let mut kills = Vec::new();
     for subject in subjects.iter().filter(|subject| names(subject, mutant)) {
         let block = subject.block.name.as_str();
-        let Some(right) = seen.get(&(None, block)) else {
+        let Some(right) = right.get(block) else {
             continue;
         };
         let passes = |place: &String| matches!(right.get(place), Some(None));
-        let wrong = seen.get(&(Some(mutant.name), block));
-        let mut failed = wrong.into_iter().flatten();
+        let mut failed = wrong.get(block).into_iter().flatten();
         match failed.find(|(place, why)| why.is_some() && passes(place)) {
             Some((place, why)) => {
                 let why = why.as_deref().unwrap_or_default();
@@ -144,28 +155,6 @@ fn verdict(
     }
 }
 
-fn one((batch, direction, mutant): &Job<'_>, buffers: &GuardedBuffers, index: usize) -> Verdict {
-    let subject = batch.entries[index].0;
-    if mutant.is_some_and(|mutant| !names(subject, mutant)) {
-        return Verdict::Passed(0);
-    }
-    let settings = Settings::default().memory(1 << 20);
-    let mistake = mutant.map_or_else(Mistake::default, |mutant| mutant.mistake);
-    let call = |at_run_time| {
-        let with = (buffers, &settings);
-        batch.call(with, *direction, index, &mistake, at_run_time)
-    };
-    let mut found = call(false);
-    if mistake.convention.is_some() && matches!(found, Err(Fault::Failed(_))) {
-        // Invokers and closures must notice it too, where there are any.
-        match call(true) {
-            Ok(0) => {}
-            alone => found = alone,
-        }
-    }
-    found.into()
-}
-
 /// One byte too many, read and written, after and before an object: each must end its child.
 fn guard(suite: &mut Suite) -> Result<()> {
     const CONTROLS: [(&str, Side, isize); 4] = [
@@ -174,7 +163,7 @@ fn guard(suite: &mut Suite) -> Result<()> {
         ("write after", Side::End, 3),
         ("write before", Side::Start, -1),
     ];
-    let buffers = buffers()?;
+    let buffers = GuardedBuffers::new(1, 1 << 12)?;
     let touch = |&(name, side, at): &(&str, Side, isize), _| {
         let Some(object) = buffers.object(0, 3, side) else {
             return Verdict::Differs("too large for a buffer".into());

@@ -5,47 +5,69 @@
 mod psabi;
 mod unions;
 
-use cabi::{Bank, FnAbi, FnSig, Loc, Place, PlacedPart, Reg, Type, x86_64};
+use std::collections::BTreeMap;
+
+use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Policy, Reg, Type, x86_64};
 use cabi_verify::build::{Reference, count_warnings};
-use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{Difference, Direction, Verdict, admitted};
+use cabi_verify::case::{Case, Entry, Subject};
+use cabi_verify::check::calls::{Direction, Verdict, admitted};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::pattern::Painter;
 use cabi_verify::run::loaded::LoadedCode;
+use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 
-use crate::compiled::{Compiled, ToCompile, compile_all, each_in_child};
+use crate::compiled::{File, compile_files, compilers, each_in_child, run_files};
 use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite};
+
+/// Of each case, by its name, what differs: nothing if it passes.
+type Found = BTreeMap<String, Vec<String>>;
+
+/// Cases of one vector level, and what a reference compiler made of them at each level of optimization.
+struct Part<'a> {
+    file: &'a File<'a>,
+    levels: &'a mut [Loaded],
+}
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let sysv = suite.corpus(&["x86-64-sysv"])?;
     let win64 = suite.corpus(&["x86-64-win64"])?;
     let unions = unions::subjects()?;
-    let references = suite.references();
+    let compilers = compilers(suite)?;
     let mut files = Vec::new();
-    for reference in &references {
-        for (subjects, optimize) in [(&sysv, &LEVELS[..]), (&win64, &LEVELS), (&unions, &["-O2"])] {
-            files.extend(to_compile(subjects, reference, optimize, suite));
+    for compiler in &compilers {
+        for (subjects, levels) in [(&sysv, &LEVELS[..]), (&win64, &LEVELS), (&unions, &["-O2"])] {
+            for entries in asked(subjects, &compiler.reference, suite) {
+                let part = files.len();
+                files.extend(levels.iter().map(|&optimize| File {
+                    part,
+                    compiler,
+                    optimize,
+                    entries: entries.clone(),
+                }));
+            }
         }
     }
-    let compiled = compile_all(files, |reference, case, error| {
-        let engine = suite.engine(reference.name());
+    let mut loaded = compile_files(&files, |file, case, error| {
+        let engine = suite.engine(file.compiler.reference.name());
         (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
     })?;
     let mut strays = psabi::Strays::default();
-    for one in &compiled {
+    for levels in loaded.chunk_by_mut(|one, next| one.part == next.part) {
+        let file = &files[levels[0].part];
         let is_in = |subjects: &[Subject]| {
-            let (first, _) = one.entries[0];
+            let (first, _) = file.entries[0];
             subjects.as_ptr_range().contains(&std::ptr::from_ref(first))
         };
-        let found = check(one, suite)?;
+        let mut part = Part { file, levels };
+        let found = part.check(suite)?;
         if is_in(&unions) {
-            unions::report(one, &found, suite)?;
+            unions::report(&mut part, &found, suite)?;
             continue;
         }
-        report(one, &found, suite)?;
+        part.report(&found, suite)?;
         if is_in(&sysv) {
-            strays.measure(one, &found)?;
+            strays.measure(&mut part, &found)?;
         }
     }
     match sysv.is_empty() {
@@ -55,13 +77,12 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
 }
 
-/// What of `subjects` is asked of `reference`, one file for each vector level.
-fn to_compile<'a>(
+/// What of `subjects` is asked of `reference`, apart for each vector level.
+fn asked<'a>(
     subjects: &'a [Subject],
-    reference: &'a Reference,
-    optimize: &'static [&'static str],
+    reference: &Reference,
     suite: &mut Suite,
-) -> Vec<ToCompile<'a>> {
+) -> Vec<Vec<Entry<'a>>> {
     let engine = suite.engine(reference.name());
     let report = &mut suite.report;
     let mut levels = admitted(subjects, reference, |case, why| {
@@ -81,74 +102,75 @@ fn to_compile<'a>(
             refused.is_none() && suite.wants(&case.name)
         });
     }
-    let file = |entries| ToCompile {
-        reference,
-        optimize,
-        entries,
-    };
-    levels.into_iter().map(file).collect()
+    levels.retain(|entries| !entries.is_empty());
+    levels
 }
 
-/// Of each case what differs from where `sig` has its values, in both directions and at every level of optimization: in children, as a callee that a compiler
-/// makes wrong may die.
-fn differences(
-    compiled: &Compiled<'_>,
-    sig: impl Fn(&Case) -> Result<FnSig, cabi::Error>,
-) -> Result<Vec<Result<(), String>>> {
-    let one = |index: usize| {
-        let case = compiled.entries[index].1;
-        let abi = sig(case).and_then(|sig| FnAbi::new(&sig, &case.target));
-        let abi = abi.map_err(|error| Difference::from(error.to_string()));
-        let checked = abi.and_then(|abi| {
-            let levels = compiled.levels.iter();
-            let mut probes = levels.map(|loaded| Probe::new(loaded, case.vectors));
-            probes.try_for_each(|probe| probe.check(index, case, &abi))
-        });
-        checked.into()
-    };
-    let verdicts = each_in_child(compiled.entries.len(), one)?.into_iter();
-    Ok(verdicts.map(|verdict| verdict.passed().map(drop)).collect())
-}
+impl Part<'_> {
+    fn reference(&self) -> &Reference {
+        &self.file.compiler.reference
+    }
 
-/// What [`differences`] there are from where the compiler's own profile has values.
-fn check(compiled: &Compiled<'_>, suite: &mut Suite) -> Result<Vec<Result<(), String>>> {
-    let engine = suite.engine(compiled.reference.name());
-    let levels = &compiled.levels;
-    let warnings: Vec<&str> = levels.iter().map(LoadedCode::warnings).collect();
-    let warnings = count_warnings(&warnings.concat());
-    let note = format!("{engine}: {} cases, {warnings}", compiled.entries.len());
-    suite.report.note(note);
-    // What a compiler made is loaded in children, as all that follows does, and here not.
-    let is_here = levels
-        .iter()
-        .any(|code| code.callee(0).is_some() || !code.seen().is_null());
-    let is_loaded = match is_here {
-        true => Err("it is".to_owned()),
-        false => Ok(()),
-    };
-    let what = "compiled code is not loaded in this process";
-    suite.report.outcome(&engine, what, is_loaded);
-    let policy = compiled.reference.profile().policy();
-    differences(compiled, |case| case.sig_under(policy))
-}
-
-/// Reports what was `found`, and the controls of what passed.
-fn report(compiled: &Compiled<'_>, found: &[Result<(), String>], suite: &mut Suite) -> Result<()> {
-    let engine = suite.engine(compiled.reference.name());
-    let policy = compiled.reference.profile().policy();
-    let mut all = Vec::new();
-    for (index, (found, (_, case))) in found.iter().zip(&compiled.entries).enumerate() {
-        if let (Ok(()), Ok(abi)) = (found, case.abi_under(policy)) {
-            all.extend(controls(index, case, &abi));
+    /// What differs of each case, in both directions and at every level of optimization, from where it is under `policy` with `mistake`.
+    fn differences(&mut self, policy: Policy, mistake: Mistake) -> Result<Found> {
+        self.levels.iter_mut().for_each(|one| one.policy = policy);
+        let mut found = Found::new();
+        let all = run_files(self.levels, OtherSide::RegisterFile, &[], mistake)?;
+        for called in all.into_iter().flatten() {
+            let differs = called.verdict.passed().err();
+            found.entry(called.case.name).or_default().extend(differs);
         }
-        suite.report.outcome(&engine, &case.name, found.clone());
+        Ok(found)
     }
-    let noticed = each_in_child(all.len(), |i| all[i].run(&compiled.levels))?;
-    for (control, found) in all.iter().zip(noticed) {
-        let engine = format!("probe control {}", control.what);
-        suite.verdict(&engine, &control.case.name, found);
+
+    /// What differs from where the compiler's own profile has values.
+    fn check(&mut self, suite: &mut Suite) -> Result<Found> {
+        let engine = suite.engine(self.reference().name());
+        let codes: Vec<&LoadedCode> = self.levels.iter().filter_map(Loaded::here).collect();
+        let warnings: String = codes.iter().map(|code| code.warnings()).collect();
+        // What a compiler made is loaded in children, as all that follows does, and here not.
+        let is_here = |code: &&LoadedCode| code.callee(0).is_some() || !code.seen().is_null();
+        let is_loaded = match codes.iter().any(is_here) {
+            true => Err("it is".to_owned()),
+            false => Ok(()),
+        };
+        let what = "compiled code is not loaded in this process";
+        suite.report.outcome(&engine, what, is_loaded);
+        let found = self.differences(self.file.compiler.policy, Mistake::NONE)?;
+        let (n, warnings) = (found.len(), count_warnings(&warnings));
+        (suite.report).note(format!("{engine}: {n} cases, {warnings}"));
+        Ok(found)
     }
-    Ok(())
+
+    /// Reports what was `found`, and the controls of what passed.
+    fn report(&self, found: &Found, suite: &mut Suite) -> Result<()> {
+        let engine = suite.engine(self.reference().name());
+        for (case, differs) in found {
+            suite.report.outcome(&engine, case, outcome(differs));
+        }
+        let Some((last, code)) = self.levels.last().and_then(|one| Some((one, one.here()?))) else {
+            return Ok(());
+        };
+        let mut all = Vec::new();
+        for (index, case) in last.cases.iter().enumerate() {
+            if found.get(&case.name).is_some_and(Vec::is_empty)
+                && let Ok(abi) = case.abi_under(last.policy)
+            {
+                all.extend(controls(index, case, &abi));
+            }
+        }
+        let noticed = each_in_child(all.len(), |i| all[i].run(code))?;
+        for (control, found) in all.iter().zip(noticed) {
+            let engine = format!("probe control {}", control.what);
+            suite.verdict(&engine, &control.case.name, found);
+        }
+        Ok(())
+    }
+}
+
+/// The first of what differs.
+fn outcome(differs: &[String]) -> Result<(), String> {
+    differs.first().cloned().map_or(Ok(()), Err)
 }
 
 /// Wrong places for a case that the probe has seen in the right ones. It must see it: code that copies a value leaves its bytes in places of its own, so of
@@ -162,10 +184,7 @@ struct Control<'a> {
 }
 
 impl Control<'_> {
-    fn run(&self, levels: &[LoadedCode]) -> Verdict {
-        let Some(loaded) = levels.last() else {
-            return Verdict::Differs("there is no code".into());
-        };
+    fn run(&self, loaded: &LoadedCode) -> Verdict {
         let probe = Probe::new(loaded, self.case.vectors);
         let (direction, index) = (self.direction, self.index);
         let fails = |wrong| (probe.check_in(direction, index, self.case, wrong)).is_err();

@@ -49,7 +49,7 @@ fn plan(way: OtherSide, usual: u64) -> Result<Campaign> {
         way,
         at_once: at_once(),
         shrinks: SHRINKS,
-        mistake: Mistake::default(),
+        mistake: Mistake::NONE,
     })
 }
 
@@ -153,7 +153,7 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     };
     let compiler = Compiler::new(reference.clone(), Some(other))?;
     let found = |shrinks| {
-        let mistake = Mistake::default();
+        let mistake = Mistake::NONE;
         with_mistake(&compiler, OtherSide::RegisterFile, (100, shrinks), mistake)
     };
     let large = found(0)?.failures;
@@ -178,14 +178,14 @@ fn dropped_rules(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
         None => TO_NOTICE / 4,
     };
     let tried = |mistake| with_mistake(compiler, OtherSide::Cranelift, (count, 0), mistake);
-    let right = tried(Mistake::default())?;
+    let right = tried(Mistake::NONE)?;
     let target = compiler.target();
     let convention = target.convention().ok_or("the target has a convention")?;
     let mut by_bytes = 0;
     for rule in mutations::dropped(convention) {
         let broken = tried(Mistake {
             convention: Some(rule.convention),
-            ..Mistake::default()
+            ..Mistake::NONE
         })?;
         by_bytes += usize::from(!broken.failures.is_empty());
         let name = format!("{} {}", target.name(), rule.what);

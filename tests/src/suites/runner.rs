@@ -173,7 +173,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     };
     let plan = Verification::new(vec![header], vec![compiler.clone()], Vec::new());
     let prepared = plan.prepare(&|_, _, _| {})?;
-    let right = prepared.run(Mistake::default(), &|_, _, _| {})?;
+    let right = prepared.run(Mistake::NONE, &|_, _, _| {})?;
     let names: Vec<&str> = right.parts[0]
         .called
         .iter()
@@ -205,7 +205,7 @@ fn of_verdicts(
         way: OtherSide::Both,
         at_once: at_once(),
         shrinks: 0,
-        mistake: Mistake::default(),
+        mistake: Mistake::NONE,
     };
     let mut each_source = |mistake: Mistake| {
         (fuzzed.mistake, exhaustive.mistake) = (mistake, mistake);
@@ -219,14 +219,14 @@ fn of_verdicts(
             ("transitions", exhaustive.run(&|_, _, _| {}).map(drop)),
         ]
     };
-    for (source, right) in each_source(Mistake::default()) {
+    for (source, right) in each_source(Mistake::NONE) {
         note(&format!("no mistake, {source}"), right.is_ok());
     }
     for (what, wrong) in OF_VERDICTS {
         let runner = Some(wrong);
         let found = each_source(Mistake {
             runner,
-            ..Mistake::default()
+            ..Mistake::NONE
         });
         for (source, found) in found {
             let is_noticed = found.is_err_and(|why| why.starts_with("the runner: "));

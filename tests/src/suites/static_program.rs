@@ -10,7 +10,7 @@ use cabi::Target;
 use cabi_verify::build::ProgramTarget;
 use cabi_verify::check::calls::{Verdict, levels};
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{Loaded, OtherSide};
+use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 
 use super::conventions::mutations;
 use crate::compiled::{File, compile_files, compilers_of_programs, run_files};
@@ -61,7 +61,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     })?;
     let mut n_itself = 0;
     let way = OtherSide::Cranelift;
-    for (one, called) in programs.iter().zip(run_files(&programs, way, &[], None)?) {
+    let all = run_files(&programs, way, &[], Mistake::NONE)?;
+    for (one, called) in programs.iter().zip(all) {
         let one = &files[one.part];
         let engine = engine(one.compiler);
         for called in called {
@@ -108,8 +109,11 @@ fn control(loaded: &Loaded, one: &File<'_>, suite: &mut Suite) -> Result<()> {
     let mut n_differ = [0; 2];
     for broken in mutations::dropped(convention) {
         let programs = std::slice::from_ref(loaded);
-        let way = OtherSide::Cranelift;
-        for called in run_files(programs, way, &[], Some(broken.convention))?.concat() {
+        let (way, mistake) = (
+            OtherSide::Cranelift,
+            Mistake::of_convention(broken.convention),
+        );
+        for called in run_files(programs, way, &[], mistake)?.concat() {
             if matches!(called.verdict, Verdict::Differs(_)) {
                 n_differ[called.direction as usize] += 1;
             }

@@ -16,7 +16,7 @@ use cabi_verify::case::{Entry, Subject};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verify::known_bugs;
-use cabi_verify::verify::units::{Called, Loaded, OtherSide};
+use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 use clif_cabi_jit::Settings;
 
 use crate::compiled::run_files;
@@ -151,7 +151,7 @@ pub(super) fn compare(fact: &Fact) -> Result<(), String> {
 /// What becomes of the cases of each batch.
 fn run_all(loaded: &[Loaded]) -> Result<Vec<Vec<Called>>> {
     let settings = [("usual".to_owned(), Settings::default().memory(1 << 20))];
-    run_files(loaded, OtherSide::CraneliftFirst, &settings, None)
+    run_files(loaded, OtherSide::CraneliftFirst, &settings, Mistake::NONE)
 }
 
 fn calls(

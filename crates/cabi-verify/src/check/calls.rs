@@ -100,7 +100,8 @@ pub(super) struct Round {
     side: Side,
 }
 
-/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that Cranelift lowers. Returns the number of calls made.
+/// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that Cranelift lowers. Of what is compiled and of what is made at run
+/// time it runs the latter alone if it is to be `at_run_time`, as far as there is such. Returns the number of calls made.
 pub fn observe(
     harness: &Harness<'_>,
     case: &Case,
@@ -108,33 +109,15 @@ pub fn observe(
     index: usize,
     direction: Direction,
     tell: impl FnOnce(FnSig) -> FnSig,
-    mutation: Mutation,
+    (at_run_time, mutation): (bool, Mutation),
 ) -> Result<usize, Fault> {
     let ways = match mutation.stub.is_some() || mutation.func.is_some() {
         true => Ways::Compiled,
+        false if at_run_time => Ways::AtRunTime,
         false => Ways::All,
     };
     let plan = CallCase::new(case, sig, tell, index)?;
     observed(harness, plan, direction, ways, mutation)
-}
-
-/// Runs a case by an invoker or a closure alone; no calls where that is no function of the signature.
-pub fn observe_at_run_time(
-    harness: &Harness<'_>,
-    case: &Case,
-    sig: FnSig,
-    index: usize,
-    direction: Direction,
-    tell: impl FnOnce(FnSig) -> FnSig,
-) -> Result<usize, Fault> {
-    let plan = CallCase::new(case, sig, tell, index)?;
-    observed(
-        harness,
-        plan,
-        direction,
-        Ways::AtRunTime,
-        Mutation::default(),
-    )
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.

@@ -50,7 +50,7 @@ pub struct Loaded {
     pub one_setting: bool,
     /// The choices that its calls are compared with.
     pub policy: Policy,
-    /// For each case why the compiler's side of each direction's calls is missing, if it is; nothing where none is.
+    /// For each case and direction why it is not called, if it is not: the compiler's side is missing, or it is not asked for. Nothing where all are.
     pub missing: Vec<[Option<String>; 2]>,
     /// Turns settings and variants where all cases share one engine.
     turn: usize,
@@ -99,7 +99,7 @@ pub struct Calls<'a> {
 }
 
 /// A deliberate mistake; usually none.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Mistake {
     /// Told to Cranelift instead of the case's own convention.
     pub convention: Option<&'static Convention>,
@@ -110,6 +110,24 @@ pub struct Mistake {
 }
 
 impl Mistake {
+    /// No mistake.
+    pub const NONE: Self = Self {
+        convention: None,
+        mutation: Mutation {
+            stub: None,
+            func: None,
+        },
+        runner: None,
+    };
+
+    /// Cranelift is told another convention.
+    pub const fn of_convention(convention: &'static Convention) -> Self {
+        Self {
+            convention: Some(convention),
+            ..Self::NONE
+        }
+    }
+
     /// The signature with the mistake: for `sig`, what Cranelift lowers and images are made of.
     pub fn told(&self, sig: FnSig) -> FnSig {
         match self.convention {
@@ -126,6 +144,8 @@ pub enum OtherSide {
     RegisterFile,
     /// Code by Cranelift, as in `interop`.
     Cranelift,
+    /// What is made at run time for any signature, alone: invokers and closures. Code by Cranelift where neither can be.
+    AtRunTime,
     /// First an image, which sees all registers, then code by Cranelift.
     Both,
     /// First code by Cranelift, then an image for what such calls do not tell.
@@ -207,15 +227,15 @@ fn owned(flags: &[&str]) -> Vec<String> {
 }
 
 impl Loaded {
-    /// With its code, if that runs here.
-    fn here(&self) -> Option<(&Self, &LoadedCode)> {
+    /// Its code, if that runs here.
+    pub fn here(&self) -> Option<&LoadedCode> {
         match &self.code {
-            Code::Here(code) => Some((self, code)),
+            Code::Here(code) => Some(code),
             Code::InPrograms(..) => None,
         }
     }
 
-    /// Why the compiler's side of case `index` is missing that calls in `direction` need, if it is.
+    /// Why case `index` is not called in `direction`, if it is not.
     fn missing(&self, index: usize, direction: Direction) -> Option<&str> {
         let sides = self.missing.get(index)?;
         sides[direction as usize].as_deref()
@@ -270,21 +290,20 @@ pub fn run(
         let all = programs::run(loaded, calls, progress)?;
         return complete(loaded, all, calls.mistake);
     }
-    let here: Vec<(&Loaded, &LoadedCode)> = loaded.iter().filter_map(Loaded::here).collect();
+    let here = loaded.iter().filter_map(|one| Some((one, one.here()?)));
+    let here: Vec<(&Loaded, &LoadedCode)> = here.collect();
     let buffers = buffers()?;
     // Filled in children only, each of which runs one job.
     let engine = RefCell::new(None);
+    let call = |job: &Job<'_>, index| job.call(index, calls, way, &buffers, &engine);
     let one = |job: &Job<'_>, index: usize| match way {
-        OtherSide::Cranelift => job.call(index, calls, &buffers, &engine),
+        OtherSide::Cranelift | OtherSide::AtRunTime => call(job, index),
         OtherSide::RegisterFile => job.probe(index, calls.mistake).into(),
         OtherSide::Both => match job.probe_what_it_sees(index, calls.mistake) {
-            Ok(()) => job.call(index, calls, &buffers, &engine),
+            Ok(()) => call(job, index),
             found => found.into(),
         },
-        OtherSide::CraneliftFirst => {
-            let called = job.call(index, calls, &buffers, &engine);
-            job.with_what_calls_do_not_tell(index, called)
-        }
+        OtherSide::CraneliftFirst => job.with_what_calls_do_not_tell(index, call(job, index)),
     };
     let setting = |job: &Job<'_>, index: usize| match (way, job.setting(index, calls)) {
         (OtherSide::RegisterFile, _) => "none, an image of registers and stack".to_owned(),

@@ -10,9 +10,9 @@ use std::path::Path;
 
 use cabi::{Policy, VectorLevel, explain};
 use cabi_verify::case::Case;
+use cabi_verify::verify::Mistake;
 
-use super::differences;
-use crate::compiled::Compiled;
+use super::{Found, Part};
 use crate::kept::held;
 use crate::mutants::RDX_FIRST;
 use crate::suite::{Result, Suite, is_blessed};
@@ -33,37 +33,27 @@ struct Stats {
 }
 
 impl Strays {
-    /// Adds those of `compiled` in which nothing was `found` to differ under the compiler's own profile.
-    pub(super) fn measure(
-        &mut self,
-        compiled: &Compiled<'_>,
-        found: &[Result<(), String>],
-    ) -> Result<()> {
-        let reference = compiled.reference;
+    /// Adds those of `part` in which nothing was `found` to differ under the compiler's own profile.
+    pub(super) fn measure(&mut self, part: &mut Part<'_>, found: &Found) -> Result<()> {
+        let name = part.reference().name();
         // What AVX-512 is needed for is left out: the page is to be the same on a machine without it.
-        if compiled.entries[0].1.vectors >= VectorLevel::Avx512 {
+        if part.levels[0].cases[0].vectors >= VectorLevel::Avx512 {
             return Ok(());
         }
-        let as_psabi = differences(compiled, |case| case.sig_under(Policy::PSABI))?;
-        let broken = differences(compiled, |case| {
-            Ok(case.sig_under(Policy::PSABI)?.convention(&RDX_FIRST))
-        })?;
-        if self
-            .0
-            .last()
-            .is_none_or(|(name, _)| *name != reference.name())
-        {
-            self.0.push((reference.name(), Stats::default()));
+        let as_psabi = part.differences(Policy::PSABI, Mistake::NONE)?;
+        let broken = part.differences(Policy::PSABI, Mistake::of_convention(&RDX_FIRST))?;
+        if self.0.last().is_none_or(|(last, _)| *last != name) {
+            self.0.push((name, Stats::default()));
         }
         let Some((_, stats)) = self.0.last_mut() else {
             return Ok(());
         };
-        let entries = compiled.entries.iter().enumerate();
-        for (index, (_, case)) in entries.filter(|(index, _)| found[*index].is_ok()) {
+        let cases = part.levels[0].cases.iter();
+        for case in cases.filter(|case| found[&case.name].is_empty()) {
             stats.cases += 1;
-            stats.broken += usize::from(broken[index].is_ok());
-            if as_psabi[index].is_err() {
-                let bits = deciding(case, reference.profile().policy());
+            stats.broken += usize::from(broken[&case.name].is_empty());
+            if !as_psabi[&case.name].is_empty() {
+                let bits = deciding(case, part.file.compiler.policy);
                 stats.strays.insert(case.name.clone(), bits);
             }
         }

@@ -7,10 +7,9 @@ use cabi::Policy;
 use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::corpus::CorpusFile;
-use cabi_verify::verify::known_bug;
+use cabi_verify::verify::{Mistake, known_bug};
 
-use super::differences;
-use crate::compiled::Compiled;
+use super::{Found, Part, outcome};
 use crate::suite::{Result, Suite};
 
 /// What the names of the cases start with.
@@ -96,25 +95,20 @@ pub(super) fn refused(reference: &Reference, case: &Case) -> Option<String> {
 }
 
 /// Reports what was `found`, but for what the compiler is known to get wrong about results. Under each wrong policy enough of what passes has to differ.
-pub(super) fn report(
-    compiled: &Compiled<'_>,
-    found: &[Result<(), String>],
-    suite: &mut Suite,
-) -> Result<()> {
-    let own = compiled.reference.profile().policy();
-    let engine = suite.engine(compiled.reference.name());
+pub(super) fn report(part: &mut Part<'_>, found: &Found, suite: &mut Suite) -> Result<()> {
+    let (own, name) = (part.file.compiler.policy, part.reference().name());
+    let engine = suite.engine(name);
     let mut n_known = 0;
-    for (found, (_, case)) in found.iter().zip(&compiled.entries) {
-        let is_known = |why: &String| {
-            let bug = known_bug(compiled.reference.name(), case);
-            bug.is_some() && why.starts_with("result: the C callee returns")
-        };
-        match found {
-            Err(why) if is_known(why) => n_known += 1,
-            found => suite.report.outcome(&engine, &case.name, found.clone()),
+    for case in &part.levels[0].cases {
+        let differs = &found[&case.name];
+        let is_of_result = |why: &String| why.starts_with("result: the C callee returns");
+        let is_known = !differs.is_empty() && differs.iter().all(is_of_result);
+        match is_known && known_bug(name, case).is_some() {
+            true => n_known += 1,
+            false => (suite.report).outcome(&engine, &case.name, outcome(differs)),
         }
     }
-    let level = compiled.entries[0].1.vectors;
+    let level = part.levels[0].cases[0].vectors;
     suite.report.note(format!(
         "{engine}: {level:?}, {n_known} of these unions show a known bug"
     ));
@@ -127,11 +121,11 @@ pub(super) fn report(
         ],
     };
     for policy in wrong {
-        let broken = differences(compiled, |case| case.sig_under(policy))?;
-        let pairs = broken.iter().zip(found);
-        let n = pairs
-            .filter(|(broken, found)| broken.is_err() && found.is_ok())
-            .count();
+        let broken = part.differences(policy, Mistake::NONE)?;
+        // Of the same cases.
+        let pairs = broken.values().zip(found.values());
+        let n = pairs.filter(|(broken, found)| !broken.is_empty() && found.is_empty());
+        let n = n.count();
         let noticed = match n >= NOTICED || suite.only.is_some() {
             true => Ok(()),
             false => Err(format!("{n} differ")),

@@ -19,7 +19,7 @@ pub(super) enum Ways {
     All,
     /// By what is compiled for the signature.
     Compiled,
-    /// By what is made at run time for any signature.
+    /// By what is made at run time for any signature; where nothing is, in one way that is compiled.
     AtRunTime,
     /// In one that the case's index tells.
     Turning(usize),
@@ -76,7 +76,7 @@ impl SharedEngine {
                     };
                     let made = maker.code(harness, plan)?;
                     // A closure that must not return is a function where there is no other side.
-                    let is_alone = matches!(ways, Ways::Turning(_));
+                    let is_alone = matches!(ways, Ways::Turning(_) | Ways::AtRunTime);
                     if !made.is_empty() || !is_alone {
                         codes.extend(made);
                         continue;

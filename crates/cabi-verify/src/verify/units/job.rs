@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cabi::{FnAbi, FnSig};
 use clif_cabi_jit::Settings;
 
-use super::{Called, Calls, Loaded, Mistake};
+use super::{Called, Calls, Loaded, Mistake, OtherSide};
 use crate::case::Case;
 use crate::check::calls::{
     self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
@@ -113,6 +113,7 @@ impl Job<'_> {
         &self,
         index: usize,
         calls: &Calls<'_>,
+        way: OtherSide,
         buffers: &GuardedBuffers,
         engine: &RefCell<Option<Result<SharedEngine, Fault>>>,
     ) -> Verdict {
@@ -130,8 +131,8 @@ impl Job<'_> {
             buffers,
         };
         let tell = |sig: FnSig| calls.mistake.told(sig);
-        let mutation = calls.mistake.mutation;
-        let apart = || calls::observe(&harness, case, sig, index, self.direction, tell, mutation);
+        let made = (way == OtherSide::AtRunTime, calls.mistake.mutation);
+        let apart = || calls::observe(&harness, case, sig, index, self.direction, tell, made);
         let result = if calls.shared_engine {
             let mut engine = engine.borrow_mut();
             match engine.get_or_insert_with(|| self.all(&harness)) {
@@ -170,7 +171,7 @@ impl Job<'_> {
             Verdict::NotLowered(_) => true,
             _ => false,
         };
-        let right = Mistake::default();
+        let right = Mistake::NONE;
         if !is_asked || self.placed(index, right).is_err() {
             return called;
         }
