@@ -21,9 +21,6 @@ const STRIDE: usize = 16;
 const IN_PROGRAMS: usize = 24;
 const PROGRAMS: usize = 50;
 
-/// So many dropped rules of a convention are noticed by a byte that differs, at least.
-const BY_BYTES: usize = 2;
-
 /// Every n-th in a control.
 const IN_CONTROLS: usize = 96;
 
@@ -124,26 +121,15 @@ fn broken(plan: &mut Exhaustive, name: &str, suite: &mut Suite) -> Result<()> {
     Ok(())
 }
 
-/// Of the convention's rules, each dropped in turn, some are missed by bytes; without the others the lowering makes no plan.
+/// Some dropped rules of the convention must be noticed.
 fn dropped_rules(plan: &mut Exhaustive, suite: &mut Suite) -> Result<()> {
-    let convention = plan.compiler().target().convention();
-    let convention = convention.ok_or("the target has a convention")?;
     plan.stride *= 4;
-    let mut n_noticed = 0;
-    for rule in mutations::dropped(convention) {
-        plan.mistake.convention = Some(rule.convention);
-        n_noticed += usize::from(!execute(plan)?.failures.is_empty());
-        if n_noticed == BY_BYTES {
-            break;
-        }
-    }
-    let outcome = match n_noticed {
-        n if n >= BY_BYTES => Ok(()),
-        n => Err(format!("{n} broken conventions were noticed by bytes")),
+    let compiler = plan.compiler().clone();
+    let tried = |mistake| {
+        plan.mistake = mistake;
+        execute(plan)
     };
-    let name = plan.compiler().reference.command();
-    suite.report.outcome("exhaustive control", &name, outcome);
-    Ok(())
+    mutations::check_dropped(&compiler, None, tried, suite)
 }
 
 /// Another convention in the compiler, and another policy than its own, must show.

@@ -33,9 +33,6 @@ const SHRINKS: usize = 8;
 /// Signatures of which a broken convention has one elsewhere.
 const TO_NOTICE: u64 = 64;
 
-/// Of the rules of a convention so many are noticed by a byte that differs when they are dropped, at least: without the others plans are refused.
-const BY_BYTES: usize = 2;
-
 /// Whether images of registers are the other side of what this process calls.
 const HAS_IMAGES: bool = cfg!(target_arch = "x86_64");
 
@@ -179,27 +176,5 @@ fn dropped_rules(compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     };
     let tried = |mistake| with_mistake(compiler, OtherSide::Cranelift, (count, 0), mistake);
     let right = tried(Mistake::NONE)?;
-    let target = compiler.target();
-    let convention = target.convention().ok_or("the target has a convention")?;
-    let mut by_bytes = 0;
-    for rule in mutations::dropped(convention) {
-        let broken = tried(Mistake {
-            convention: Some(rule.convention),
-            ..Mistake::NONE
-        })?;
-        by_bytes += usize::from(!broken.failures.is_empty());
-        let name = format!("{} {}", target.name(), rule.what);
-        let outcome = match broken.same < right.same {
-            true => Ok(()),
-            false => Err("not noticed".to_owned()),
-        };
-        suite.report.outcome("random control", &name, outcome);
-    }
-    let outcome = match by_bytes {
-        n if n >= BY_BYTES => Ok(()),
-        n => Err(format!("{n} broken conventions were noticed by bytes")),
-    };
-    let engine = "random control by bytes";
-    suite.report.outcome(engine, target.name(), outcome);
-    Ok(())
+    mutations::check_dropped(compiler, Some(&right), tried, suite)
 }
