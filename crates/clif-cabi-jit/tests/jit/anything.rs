@@ -19,16 +19,16 @@ fn target() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Those at the ends overflow with every address.
+fn addend() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => Just(0), 2 => any::<i64>(), 1 => select(vec![i64::MIN, i64::MAX])]
+}
+
 fn relocs() -> impl Strategy<Value = String> {
-    let addend = prop_oneof![3 => Just(0i64), 1 => any::<i64>()];
     let offset = prop_oneof![8 => 0u32..40, 1 => any::<u32>()];
-    let reloc = (offset, select(&RELOCS[..]), target(), addend);
-    let reloc = reloc.prop_map(
-        |(offset, kind, target, addend)| match target.starts_with('#') {
-            true => format!(" {offset}:{kind:?}={target}"),
-            false => format!(" {offset}:{kind:?}={target}+{addend}"),
-        },
-    );
+    let reloc = (offset, select(&RELOCS[..]), target(), addend());
+    let reloc = reloc
+        .prop_map(|(offset, kind, target, addend)| format!(" {offset}:{kind:?}={target}+{addend}"));
     proptest::collection::vec(reloc, 0..3).prop_map(|relocs| relocs.concat())
 }
 
@@ -36,11 +36,17 @@ fn align() -> impl Strategy<Value = u64> {
     prop_oneof![select(vec![1u64, 16, 64, 4096, 8192]), any::<u64>()]
 }
 
-/// Of what it does not declare, too.
+/// Addresses in the content of a data object: of functions and data objects, whatever the target is, and of what the content does not declare.
 fn addresses() -> impl Strategy<Value = String> {
-    let unknown = (0u32..2).prop_map(|index| format!("#{index}"));
-    let address = (0u32..40, prop_oneof![target(), unknown]);
-    let address = address.prop_map(|(offset, target)| format!(" {offset}={target}"));
+    let target = || {
+        let unknown = (0u32..2).prop_map(|index| format!("?{index}"));
+        prop_oneof![8 => target(), 1 => unknown]
+    };
+    let data = (0u32..40, target(), addend());
+    let address = prop_oneof![
+        (0u32..40, target()).prop_map(|(offset, target)| format!(" {offset}:function={target}")),
+        data.prop_map(|(offset, target, addend)| format!(" {offset}:data={target}+{addend}")),
+    ];
     proptest::collection::vec(address, 0..3).prop_map(|addresses| addresses.concat())
 }
 
@@ -89,18 +95,19 @@ fn any_use() -> impl Strategy<Value = String> {
             "(i128) system_v",
         ])
     };
-    let linkage = select(vec!["import", "hidden", "export", "weak"]);
+    let linkage = || select(vec!["import", "local", "hidden", "export", "weak"]);
     let id = || 0u32..6;
-    let data = (prop_oneof![name(), Just("_".to_owned())], any::<bool>());
+    let data = (prop_oneof![name(), Just("_".to_owned())], linkage());
+    let words = (any::<bool>(), proptest::bool::weighted(0.1));
     let content = (id(), select(vec!["none", "zeros", "bytes"]), 0usize..64);
     let huge = (id(), any::<usize>(), addresses());
     prop_oneof![
-        3 => (linkage, name(), sig()).prop_map(|(linkage, name, sig)| format!("{linkage} {name} {sig}")),
+        3 => (linkage(), name(), sig()).prop_map(|(linkage, name, sig)| format!("{linkage} {name} {sig}")),
         1 => sig().prop_map(|sig| format!("local {sig}")),
-        2 => (data, proptest::bool::weighted(0.1)).prop_map(|((name, writable), tls)| {
+        2 => (data, words).prop_map(|((name, linkage), (writable, tls))| {
             let words = [(writable, " writable"), (tls, " tls")];
             let words = words.map(|(is, word)| if is { word } else { "" });
-            format!("data {name}{}", words.concat())
+            format!("data {name} {linkage}{}", words.concat())
         }),
         3 => (id(), clif()).prop_map(|(id, clif)| format!("define #{id} {clif}")),
         3 => (id(), 0usize..64, align(), relocs())
