@@ -1,6 +1,7 @@
 //! One case in one direction under one engine: a shim calls C code, or C code calls a function.
 //!
-//! Every argument of a shim lies against a guard page, first after it and then before it, and so does the result; so does what a function of ours writes down and returns. Two rounds differ in
+//! Every argument of a shim lies against a guard page, first after it and then before it, and so does the result; so does what a function of ours writes down and returns.
+//! What is written beside an object, where no page faults, is noticed too. Two rounds differ in
 //! every byte. A thunk between the two sides sees `al`, the alignment of the stack, `rax` after a result in memory, and what the callee
 //! must preserve; the x87 stack must be empty after each call.
 
@@ -202,10 +203,7 @@ fn call(
     }
     // A callee may count on the alignment of where its result goes, which a typedef can make larger than the size.
     let size = callee_objects::object_bytes(plan.told.result());
-    // The buffer of the result is poisoned around it: a byte too many that hits no guard page shows.
-    let poison = vec![0xcc; size.next_multiple_of(64)];
-    let _ = buffers.put(0, &poison, round.side).ok_or("no buffer")?;
-    let ret = buffers.object(0, size, round.side).ok_or("no buffer")?;
+    let ret = buffers.poison(0, size, round.side).ok_or("no buffer")?;
     loaded.prepare(&round.values.result.bytes, plan.images.size);
     let callee = loaded
         .callee(plan.index)
@@ -222,6 +220,8 @@ fn call(
         let got = buffers.get(0, size, round.side).ok_or("no buffer")?;
         Difference::check(&round.values.result, &got, Value::Result, "from C")?;
     }
+    let beside = buffers.check_beside(0, size, round.side);
+    beside.map_err(|why| format!("the caller's object of the result: {why}"))?;
     Ok(check_call(plan, loaded)?)
 }
 
@@ -324,6 +324,9 @@ fn from_c(
         None => loaded.seen_bytes(plan.images.offsets[i], len),
     };
     check_seen(&round.values, seen, "from C")?;
+    if let Some(side) = guarded {
+        callee_objects::check_beside(harness, plan, side)?;
+    }
     if plan.has_result {
         let got = loaded.got_bytes(round.values.result.bytes.len());
         Difference::check(&round.values.result, &got, Value::Result, "in C")?;

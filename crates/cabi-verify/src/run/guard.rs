@@ -3,6 +3,11 @@
 use std::io;
 use std::ptr;
 
+/// Bytes on the side of an object that no guard page is on, which must keep their value.
+const BESIDE: usize = 64;
+
+const POISON: u8 = 0xcc;
+
 /// At which end of its pages an object lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -90,6 +95,42 @@ impl GuardedBuffers {
         Some(unsafe { self.base.add(offset) })
     }
 
+    /// Bytes of an object of `size` bytes with those beside it, as far as the buffer has them.
+    fn with_beside(&self, size: usize) -> usize {
+        size.saturating_add(BESIDE).min(self.buffer)
+    }
+
+    /// Poisons an object of `size` bytes against the guard page of buffer `index`, and what is beside it.
+    pub(crate) fn poison(&self, index: usize, size: usize, side: Side) -> Option<*mut u8> {
+        let object = self.object(index, size, side)?;
+        self.put(index, &vec![POISON; self.with_beside(size)], side)?;
+        Some(object)
+    }
+
+    /// Whether the bytes beside an object of `size` bytes are those that [`GuardedBuffers::poison`] put there: no page that faults is on that side.
+    ///
+    /// # Errors
+    /// The nearest byte that was written.
+    pub(crate) fn check_beside(&self, index: usize, size: usize, side: Side) -> Result<(), String> {
+        let all = self.get(index, self.with_beside(size), side);
+        let mut all = all.ok_or("too large for a buffer")?;
+        let place = match side {
+            Side::Start => "after its end",
+            Side::End => {
+                all.reverse();
+                "before its start"
+            }
+        };
+        let mut beside = all.iter().skip(size);
+        match beside.position(|byte| *byte != POISON) {
+            Some(at) => Err(format!(
+                "byte {} {place} was written, outside the object",
+                at + 1
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Puts `bytes` against the guard page of buffer `index`.
     pub fn put(&self, index: usize, bytes: &[u8], side: Side) -> Option<*mut u8> {
         let at = self.object(index, bytes.len(), side)?;
@@ -147,6 +188,29 @@ mod tests {
             assert!(buffers.object(0, usize::MAX, side).is_none());
             assert!(buffers.put(0, &[1, 2, 3], side).is_some());
             assert_eq!(buffers.get(0, 3, side).unwrap(), [1, 2, 3]);
+        }
+    }
+
+    #[test]
+    fn a_byte_written_beside_an_object_is_noticed() {
+        let buffers = GuardedBuffers::new(1, 1).unwrap();
+        let whole = buffers.buffer;
+        for (side, beside) in [
+            (Side::Start, (3..67).collect::<Vec<isize>>()),
+            (Side::End, (-64..0).collect()),
+        ] {
+            for at in beside {
+                let object = buffers.poison(0, 3, side).unwrap();
+                buffers.put(0, &[1, 2, 3], side).unwrap();
+                buffers.check_beside(0, 3, side).unwrap();
+                // SAFETY: a byte of the same buffer: it has a page, and the object is at one end of it.
+                unsafe { object.offset(at).write(1) };
+                buffers.check_beside(0, 3, side).unwrap_err();
+            }
+            buffers.poison(0, whole, side).unwrap();
+            buffers.check_beside(0, whole, side).unwrap();
+            assert!(buffers.poison(0, whole + 1, side).is_none());
+            buffers.check_beside(0, whole + 1, side).unwrap_err();
         }
     }
 }

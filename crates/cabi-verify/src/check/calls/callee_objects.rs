@@ -1,4 +1,5 @@
-//! The objects of a function of ours that C calls: the copies of its arguments, and the result that it returns. Each lies against a guard page, like those of a caller.
+//! The objects of a function of ours that C calls: the copies of its arguments, and the result that it returns. Each lies against a guard page, like those of a caller; what is
+//! beside it on the other side is compared.
 
 use cabi::Type;
 
@@ -42,17 +43,38 @@ pub(super) fn prepare(
     plan: &CallCase,
     (given, side): (&[u8], Side),
 ) -> Result<(), Difference> {
-    let put = |buffer: usize, ty: &Type, bytes: &[u8]| {
-        let mut object = vec![0xcc; object_bytes(ty)];
-        let own = object.iter_mut().zip(bytes);
-        own.for_each(|(to, from)| *to = *from);
-        let at = harness.buffers.put(buffer, &object, side);
-        at.map(drop).ok_or("too large for a buffer")
-    };
-    for (i, param) in plan.told.params().iter().enumerate() {
-        put(i + 1, &param.ty, &[])?;
+    for (buffer, ty) in objects(plan) {
+        let object = harness.buffers.poison(buffer, object_bytes(ty), side);
+        object.ok_or("too large for a buffer")?;
     }
-    Ok(put(0, plan.told.result(), given)?)
+    let mut result = given.to_vec();
+    result.resize(object_bytes(plan.told.result()), 0);
+    let at = harness.buffers.put(0, &result, side);
+    Ok(at.map(drop).ok_or("too large for a buffer")?)
+}
+
+/// The buffers of the result and of the arguments, with the types of what they hold.
+fn objects(plan: &CallCase) -> impl Iterator<Item = (usize, &Type)> {
+    let params = plan.told.params().iter().map(|param| &param.ty);
+    std::iter::once(plan.told.result())
+        .chain(params)
+        .enumerate()
+}
+
+/// Whether the function has written nothing beside its objects.
+pub(super) fn check_beside(
+    harness: &Harness<'_>,
+    plan: &CallCase,
+    side: Side,
+) -> Result<(), Difference> {
+    for (buffer, ty) in objects(plan) {
+        let checked = harness.buffers.check_beside(buffer, object_bytes(ty), side);
+        checked.map_err(|why| match buffer {
+            0 => format!("the object that is returned: {why}"),
+            _ => format!("the callee's copy of argument {}: {why}", buffer - 1),
+        })?;
+    }
+    Ok(())
 }
 
 /// The first `len` bytes of what the function has written down of argument `i`.

@@ -2,7 +2,7 @@
 
 use cabi::FnSig;
 use clif_cabi::Lowering;
-use clif_cabi::cranelift_codegen::settings::OptLevel;
+use clif_cabi::cranelift_codegen::settings::RegallocAlgorithm;
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi_jit::Engine;
 
@@ -139,9 +139,10 @@ fn compiled(
     variant: usize,
 ) -> Result<Code, Fault> {
     if direction == Direction::Callee {
-        // Under settings that optimize, objects of each form are at the other side.
-        let optimizes = engine.isa().flags().opt_level() != OptLevel::None;
-        let side = SIDES[(variant + plan.index + usize::from(optimizes)) % 2];
+        // Lowering does not depend on how registers are allocated: each form is at both sides under every other setting.
+        let allocation = engine.isa().flags().regalloc_algorithm();
+        let is_turned = allocation == RegallocAlgorithm::SinglePass;
+        let side = SIDES[(variant + plan.index + usize::from(is_turned)) % 2];
         let (places, offsets) = callee_objects::addresses(harness, plan, side)?;
         let (told, places) = (&plan.told, (places, &offsets[..]));
         let id = cranelift::function(engine, None, lower, told, places, variant, mutation)?;
