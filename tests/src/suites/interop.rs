@@ -4,6 +4,8 @@
 //! child processes; one that dies is named and the rest goes on. What the lowering refuses is counted by reason: never silently skipped.
 //!
 //! After the corpus come signatures of so many parameters that words of the argument area are read. Random ones are the suite `random`'s.
+//!
+//! Negative controls: a load and a store of one byte before and after an object that lies against a guard page must kill their child.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +15,13 @@ use cabi_verify::check::calls::{Direction, Verdict, admitted, all_settings};
 use cabi_verify::fuzz;
 use cabi_verify::generate::{CType, Signature};
 use cabi_verify::run::HERE;
+use cabi_verify::run::guard::{GuardedBuffers, Side};
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, compile_files, compilers, run_files};
+use crate::compiled::{File, compile_files, compilers, in_children, run_files};
 use crate::suite::{Result, Suite};
 
 /// What is counted, one setting and direction of a case at a time.
@@ -58,6 +61,7 @@ impl Found {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let n_noticed = guard_controls(suite)?;
     let subjects = suite.corpus(match HERE == Target::X86_64_LINUX {
         true => &["x86-64-sysv", "x86-64-win64", "x86-64-sizes"][..],
         false => &["aarch64-linux"],
@@ -108,7 +112,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     suite.report.note(format!(
         "invokers: {n_stubs} of {n_signatures} signatures by a stub and by compiled code, the others by compiled code"
     ));
-    suite.n_passed = Some(counts[0]);
+    suite.n_passed = Some(counts[0] + n_noticed);
     Ok(())
 }
 
@@ -181,4 +185,42 @@ fn run_all(
         }
     }
     Ok(counts)
+}
+
+/// One byte too many, read and written, after and before an object: each must end its child. Returns how many did.
+fn guard_controls(suite: &mut Suite) -> Result<usize> {
+    const CONTROLS: [(&str, Side, isize); 4] = [
+        ("read after", Side::End, 3),
+        ("read before", Side::Start, -1),
+        ("write after", Side::End, 3),
+        ("write before", Side::Start, -1),
+    ];
+    let buffers = GuardedBuffers::new(1, 1 << 12)?;
+    let touch = |&(name, side, at): &(&str, Side, isize), _| {
+        let Some(object) = buffers.object(0, 3, side) else {
+            return Verdict::Differs("too large for a buffer".into());
+        };
+        // SAFETY: none: a byte beside an object of three is touched on purpose, in a child that dies of it.
+        unsafe {
+            let beside = object.offset(at);
+            if name.starts_with("read") {
+                // A volatile read cannot be left out.
+                std::hint::black_box(beside.read_volatile());
+            } else {
+                beside.write_volatile(1);
+            }
+        }
+        Verdict::Passed(1)
+    };
+    let outcomes = in_children(&CONTROLS, |_| 1, touch)?;
+    let mut n_noticed = 0;
+    for ((name, ..), outcomes) in CONTROLS.iter().zip(&outcomes) {
+        let noticed = match outcomes.first() {
+            Some(found) if *found == Verdict::died("SIGSEGV") => Ok(()),
+            other => Err(format!("was not noticed: {other:?}")),
+        };
+        n_noticed += usize::from(noticed.is_ok());
+        suite.report.outcome("guard control", name, noticed);
+    }
+    Ok(n_noticed)
 }

@@ -1,18 +1,16 @@
 //! Deliberate mistakes must be noticed: each block of the corpus whose `kills:` names a mutant fails under it, and passes without.
 //!
-//! A mutant that a block should kill and does not is a failure; so is a mutant that no block names, and a name that is no mutant's. So is a load or a store of one byte
-//! beside an object of a guarded buffer that does not end its child.
+//! A mutant that a block should kill and does not is a failure; so is a mutant that no block names, and a name that is no mutant's.
 
 use std::collections::BTreeMap;
 
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::admitted;
-use cabi_verify::run::guard::{GuardedBuffers, Side};
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, compile_files, compilers, in_children, run_files};
+use crate::compiled::{File, compile_files, compilers, run_files};
 use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
 
@@ -41,7 +39,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut loaded = compile_files(&files, |_, case, error| {
         (suite.report).outcome("mutants", &case.name, Err(error.to_string()));
     })?;
-    guard(suite)?;
     let right = seen(&files, &mut loaded, None)?;
     for mutant in mutants::all() {
         let wrong = seen(&files, &mut loaded, Some(mutant))?;
@@ -153,40 +150,4 @@ fn verdict(
         report.note(format!("{name}: killed by {} blocks, {short}", kills.len()));
         report.outcome("mutants", name, Ok(()));
     }
-}
-
-/// One byte too many, read and written, after and before an object: each must end its child.
-fn guard(suite: &mut Suite) -> Result<()> {
-    const CONTROLS: [(&str, Side, isize); 4] = [
-        ("read after", Side::End, 3),
-        ("read before", Side::Start, -1),
-        ("write after", Side::End, 3),
-        ("write before", Side::Start, -1),
-    ];
-    let buffers = GuardedBuffers::new(1, 1 << 12)?;
-    let touch = |&(name, side, at): &(&str, Side, isize), _| {
-        let Some(object) = buffers.object(0, 3, side) else {
-            return Verdict::Differs("too large for a buffer".into());
-        };
-        // SAFETY: none: a byte beside an object of three is touched on purpose, in a child that dies of it.
-        unsafe {
-            let beside = object.offset(at);
-            if name.starts_with("read") {
-                // A volatile read cannot be left out.
-                std::hint::black_box(beside.read_volatile());
-            } else {
-                beside.write_volatile(1);
-            }
-        }
-        Verdict::Passed(1)
-    };
-    let outcomes = in_children(&CONTROLS, |_| 1, touch)?;
-    for ((name, ..), outcomes) in CONTROLS.iter().zip(&outcomes) {
-        let noticed = match outcomes.first() {
-            Some(found) if *found == Verdict::died("SIGSEGV") => Ok(()),
-            other => Err(format!("was not noticed: {other:?}")),
-        };
-        suite.report.outcome("guard control", name, noticed);
-    }
-    Ok(())
 }
