@@ -97,7 +97,7 @@ impl GuardedBuffers {
 
     /// Bytes of an object of `size` bytes with those beside it, as far as the buffer has them.
     fn with_beside(&self, size: usize) -> usize {
-        size.saturating_add(BESIDE).min(self.buffer)
+        size.saturating_add(BESIDE).min(self.buffer.max(size))
     }
 
     /// Poisons an object of `size` bytes against the guard page of buffer `index`, and what is beside it.
