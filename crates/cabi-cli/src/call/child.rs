@@ -33,10 +33,15 @@ impl Progress {
     }
 }
 
-/// Writes down, in the child, how far it is, and what is to be printed.
+/// Writes down, in the child, how far it is, and what is to be printed. A child whose parent has ended ends in silence: nobody waits for what it
+/// would say, and the signal that ends it with its parent comes after the parent's descriptors are closed.
 pub(crate) fn note(path: &Path, progress: Progress, text: &str) -> Result<(), String> {
-    fs::write(path, format!("{}{text}", progress.word()))
-        .map_err(|e| format!("the result cannot be written to {}: {e}", path.display()))
+    fs::write(path, format!("{}{text}", progress.word())).map_err(|e| {
+        if cfg!(target_os = "linux") && e.kind() == io::ErrorKind::NotFound {
+            std::process::exit(2);
+        }
+        format!("the result cannot be written to {}: {e}", path.display())
+    })
 }
 
 /// The file that the child writes and the parent reads. On Linux it has no name, so that it is gone with its readers, whatever ends them;
@@ -54,11 +59,9 @@ impl Shared {
     fn new() -> io::Result<Self> {
         use std::os::fd::AsRawFd;
         let file = tempfile::tempfile()?;
-        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
-        Ok(Self {
-            file,
-            path: path.into(),
-        })
+        let path: PathBuf = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into();
+        fs::metadata(&path)?;
+        Ok(Self { file, path })
     }
 
     #[cfg(not(target_os = "linux"))]
