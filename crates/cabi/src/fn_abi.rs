@@ -118,7 +118,7 @@ impl FnAbi {
     /// ```
     pub fn classify(sig: &FnSig, ty: &Type, role: Role, target: &Target) -> Result<Group, Error> {
         let convention = Self::convention_of(sig, target)?;
-        target.check(ty)?;
+        target.check(ty, sig.features.vectors)?;
         let model = target.data_model();
         let other = passed(ty, role, model);
         let ty = other.as_ref().unwrap_or(ty);
@@ -295,7 +295,7 @@ impl Placer<'_, '_> {
     fn result(&mut self, lists: Lists, place: &mut Place) -> Result<(), Box<Error>> {
         self.assigner.tracer.begin_result();
         let ty = &self.sig.result;
-        self.target.check(ty)?;
+        self.target.check(ty, self.sig.features.vectors)?;
         match ty.kind() {
             Kind::Void => return Ok(()),
             Kind::Function => return Err(self.unsupported(ty, NO_RESULT)),
@@ -396,7 +396,7 @@ impl Placer<'_, '_> {
         arg: &mut ArgAbi,
     ) -> Result<(), Box<Error>> {
         self.assigner.tracer.begin_arg();
-        self.target.check(&param.ty)?;
+        self.target.check(&param.ty, self.sig.features.vectors)?;
         if let Some(why) = no_argument(&param.ty) {
             return Err(self.unsupported(&param.ty, why));
         }

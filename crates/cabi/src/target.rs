@@ -16,13 +16,13 @@ use alloc::string::ToString;
 
 use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
 
-use crate::convention::{Convention, VaField, VaList};
+use crate::convention::{Convention, VaField, VaList, VectorLevel};
 use crate::policy::Policy;
 use crate::record_builder::RecordBuilder;
-use crate::types::Type;
 use crate::types::data_model::{DataModel, LongDouble, RecordRules};
 use crate::types::error::Error;
 use crate::types::model_facts::{ModelFacts, of_another_model};
+use crate::types::{Kind, Type};
 
 /// RISC-V: the ABI that compilers take for the extensions in a triple. One that names none is that of a system with floats in registers, as gcc and clang
 /// have it; without a system they do not agree.
@@ -80,6 +80,8 @@ pub struct Target {
     policy: Policy,
     /// What clang does there.
     clang: Policy,
+    /// Whether a vector is aligned to the widest vector register at most, of those that its unit is compiled for: clang on x86-64 Darwin.
+    aligns_vectors_to_registers: bool,
 }
 
 impl Target {
@@ -139,6 +141,7 @@ impl Target {
             convention: Some(convention),
             policy,
             clang: Policy::CLANG,
+            aligns_vectors_to_registers: false,
         }
     }
 
@@ -253,6 +256,8 @@ impl Target {
             convention,
             policy: if is_clang { clang } else { Policy::GCC },
             clang,
+            aligns_vectors_to_registers: triple.operating_system.is_like_darwin()
+                && triple.architecture == Architecture::X86_64,
         }
     }
 
@@ -268,14 +273,30 @@ impl Target {
         &self.data_model
     }
 
-    /// Refuses `ty` if it was laid out for another data model.
+    /// Refuses `ty` if it was laid out for another data model, or has a vector that its own compiler aligns otherwise in a unit for vectors of `level`.
     #[inline]
-    pub(crate) fn check(&self, ty: &Type) -> Result<(), Error> {
-        if self.facts.cover(ty.facts()) {
-            Ok(())
-        } else {
-            Err(of_another_model(ty, self.facts, Some(&self.name)))
+    pub(crate) fn check(&self, ty: &Type, level: VectorLevel) -> Result<(), Error> {
+        if !self.facts.cover(ty.facts()) {
+            return Err(of_another_model(ty, self.facts, Some(&self.name)));
         }
+        match self.aligns_vectors_to_registers {
+            true => self.check_vectors(ty, level),
+            false => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn check_vectors(&self, ty: &Type, level: VectorLevel) -> Result<(), Error> {
+        let is_wider =
+            |ty: &Type, _: u64| matches!(ty.kind(), Kind::Vector(_)) && ty.size() > level.bytes();
+        if ty.contains(&is_wider) {
+            return Err(Error::Unsupported {
+                ty: ty.to_string(),
+                why: "clang aligns a vector to the widest vector register that a unit is compiled for, and the signature has none as wide: set its features",
+                target: self.name.to_string(),
+            });
+        }
+        Ok(())
     }
 
     /// How C functions are called, where that is known.

@@ -59,7 +59,7 @@ fn compare(row: &str) -> Result<(), String> {
             for (i, policy) in policies.into_iter().enumerate() {
                 let sig = question.sig.clone().features(level);
                 let sig = policy.into_iter().fold(sig, FnSig::policy);
-                // Vectors of `__int128` have no place on some systems.
+                // Vectors of `__int128` have no place on some systems, nor wide ones on Darwin.
                 let Ok(abi) = FnAbi::new(&sig, &target) else {
                     continue;
                 };
@@ -81,7 +81,7 @@ fn compare(row: &str) -> Result<(), String> {
 /// The values that C has for `target`, as clang and `cabi` lay them out alike.
 fn questions(target: &Target, triple: &str) -> Result<Vec<Question>, String> {
     let records = target.data_model().records;
-    // Without AVX clang aligns vectors on Darwin to 16 bytes at most, which no call shows.
+    // Without AVX clang aligns vectors on Darwin to 16 bytes at most, and `cabi` has no place for a wider one.
     let options = Options::new()
         .args([&format!("--target={triple}"), "-mavx"])
         .records(records);
