@@ -312,15 +312,18 @@ impl Found {
     }
 }
 
-/// A reason without the names and numbers of one case.
+/// A reason without the numbers of one case; those of machines, as in x86-64, stay.
 fn general(why: &str) -> String {
     let mut out = String::new();
-    for c in why.chars().take(240) {
-        if !c.is_ascii_digit() {
-            out.push(c);
-        } else if !out.ends_with('#') {
-            out.push('#');
+    for word in why.split_inclusive(' ') {
+        let is_machine = word.trim_start_matches('(').starts_with("x86");
+        for c in word.chars() {
+            if is_machine || !c.is_ascii_digit() {
+                out.push(c);
+            } else if !out.ends_with('#') {
+                out.push('#');
+            }
         }
     }
-    out
+    out.chars().take(240).collect()
 }
