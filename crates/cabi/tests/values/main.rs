@@ -6,6 +6,7 @@
     reason = "a test that meets an unexpected error stops there"
 )]
 
+mod allocations;
 mod conventions;
 mod corners;
 mod deciding;
