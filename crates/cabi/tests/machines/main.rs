@@ -274,21 +274,6 @@ fn what_a_callee_pops() {
     }
 }
 
-/// Newer callers align the stack to 16 at calls, older ones to 4, and a callee can be told so.
-#[test]
-fn older_callers() {
-    let align = |align| {
-        let sig = FnSig::new([Type::I32], Type::VOID).convention(&I386);
-        FnAbi::new(&sig.incoming_stack_align(align), &target()).map(|abi| abi.area_align)
-    };
-    let refused = Err(Error::StackAlign {
-        align: 2,
-        least: 4,
-        convention: I386.name,
-    });
-    assert_eq!([align(16), align(4), align(2)], [Ok(16), Ok(4), refused]);
-}
-
 /// What `va_list` is on each machine, to clang: its size, its alignment, and its size as a parameter, where an array is a pointer.
 #[test]
 fn lists_of_unnamed_arguments() {

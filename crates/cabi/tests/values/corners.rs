@@ -3,7 +3,7 @@
 use crate::notation::ty;
 use crate::{LINUX, LP64, with};
 use cabi::convention::Role;
-use cabi::{Error, FnAbi, FnSig, Member, RecordBuilder, Type, X86_64_SYSV};
+use cabi::{Error, FnAbi, FnSig, Member, RecordBuilder, Type, X86_64_SYSV, explain};
 
 #[test]
 fn leaves_of_the_widest_bit_field() {
@@ -121,4 +121,10 @@ fn members_by_name() {
     let expected = [4, 132, 160, 0, 2, 168].map(Some);
     assert_eq!(found[..6], expected);
     assert_eq!(found[6..], [None; 2]);
+}
+
+#[test]
+fn what_has_no_members_names_none() {
+    let why = explain(&FnSig::new([Type::I8], Type::VOID), &[], &LINUX).unwrap();
+    assert!(why.args[0].place.parts[0].members.is_empty());
 }

@@ -9,12 +9,9 @@
 mod allocations;
 mod conventions;
 mod corners;
-mod deciding;
-mod explained;
 mod linear;
 mod notation;
 mod other_machines;
-mod quirks;
 mod s390x_layout;
 #[path = "../support/mod.rs"]
 mod support;
