@@ -360,6 +360,3 @@ fn turns(
     }
     turns
 }
-
-#[cfg(test)]
-mod tests;

@@ -46,6 +46,8 @@ static RULES: &[Convention] = conventions! {
     "r10" X86_64_SYSV: args &[Rule::AssignToReg(&[R10])];
     "r11" X86_64_SYSV: args &[Rule::AssignToReg(&[R11])];
     "fifth" X86_64_SYSV: args &[Rule::AssignToReg(&[XMM5])], results &[Rule::AssignToReg(&[XMM7])];
+    "results in rcx" X86_64_SYSV: results &[Rule::AssignToReg(&[RCX])];
+    "results in rdx" X86_64_SYSV: results &[Rule::AssignToReg(&[RDX])];
     "ninth" X86_64_SYSV: args &[Rule::AssignToReg(&[XMM8])], results &[Rule::AssignToReg(&[XMM8])];
     "crossed" WIN64: args &[Rule::AssignToBoth(&[[XMM0, RDX]])];
     "unshadowed" WIN64: args &[Rule::IfType(WORDS, &Rule::AssignToReg(&[RCX])), Rule::AssignToReg(&[XMM0])];
