@@ -42,11 +42,10 @@ preserve_frame_pointers | clif/lowering
 get_frame_pointer | clif/emit/entry.rs
 SetVectorCount VectorsToInts ZeroUpper Step::Pop Step::ChainTo Step::AddressTo PushChain | plan/machine/
 X87 | plan/machine/ plan/parts.rs plan/plan/va_arg.rs
-6 | plan/machine/
 8 | plan/machine/ plan/parts.rs plan/signature.rs clif/
 192 | plan/machine/
 32 | plan/machine/ plan/parts.rs
-24 48 56 176 |
+6 24 48 56 176 |
 ";
 
 /// `text` without comments and what strings say.

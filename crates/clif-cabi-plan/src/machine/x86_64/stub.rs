@@ -13,6 +13,9 @@ use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode};
 use crate::parts::{WORD, X87_BYTES};
 use crate::signature::{CallConv, Param, Signature};
 
+/// The integer registers of System V's parameters, as steps number them.
+const PARAMS: &[Reg] = SYSTEM_V.params.int;
+
 /// The canonical frame address of any function before its first instruction: only the return address has been pushed.
 pub(super) const ENTRY: Cfa = Cfa {
     register: x86_64::RSP,
@@ -44,7 +47,7 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
         // mov reg, r10
         Step::ChainToInt(n) => {
-            let (high, low) = number(step, n)?;
+            let (high, low) = number(PARAMS, step, n)?;
             code.bytes.extend([0x4c | high, 0x89, 0xd0 | low]);
         }
         // movq xmm, r10
@@ -96,7 +99,7 @@ pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), P
         Step::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
         // jmp [rsp + 8 + area]
         Step::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
-        Step::JumpInt(n) => jump_int(number(step, n)?, code),
+        Step::JumpInt(n) => jump_int(number(PARAMS, step, n)?, code),
         // ret
         Step::Return => code.bytes.push(0xc3),
     }
@@ -109,7 +112,7 @@ fn vectors_to_ints(positions: u8, code: &mut StubCode) {
     let copied = (0_u8..).zip(ints).filter(|(n, _)| positions >> n & 1 == 1);
     for (n, reg) in copied {
         // movq reg, xmm
-        let number = encoding(*reg);
+        let number = reg.index();
         let (rex, modrm) = (0x48 | (number >> 3), 0xc0 | (n << 3) | (number & 7));
         code.bytes.extend([0x66, rex, 0x0f, 0x7e, modrm]);
     }
@@ -122,11 +125,10 @@ fn jump_int((high, low): (u8, u8), code: &mut StubCode) {
     code.bytes.extend([0xff, 0xe0 | low]);
 }
 
-/// The bit that a prefix has of the number of the n-th integer register of System V's parameters, and the three of the instruction.
-fn number(step: Step, n: u8) -> Result<(u8, u8), PlanError> {
-    let own = SYSTEM_V.params.int.get(usize::from(n));
-    let number = own.map(|reg| encoding(*reg));
-    let number = number.ok_or_else(|| step.refused("x86-64"))?;
+/// The bit that a prefix has of the number of the n-th of `registers`, and the three of the instruction.
+fn number(registers: &[Reg], step: Step, n: u8) -> Result<(u8, u8), PlanError> {
+    let own = registers.get(usize::from(n));
+    let number = own.ok_or_else(|| step.refused("x86-64"))?.index();
     Ok((number >> 3, number & 7))
 }
 
@@ -143,19 +145,6 @@ fn with_disp32(
     code.bytes.extend(instruction);
     code.bytes.extend(word.to_le_bytes());
     Ok(())
-}
-
-/// The number that instructions have for an integer register of parameters.
-fn encoding(reg: Reg) -> u8 {
-    match reg {
-        x86_64::RDI => 7,
-        x86_64::RSI => 6,
-        x86_64::RDX => 2,
-        x86_64::RCX => 1,
-        x86_64::R8 => 8,
-        x86_64::R9 => 9,
-        _ => 0,
-    }
 }
 
 /// The x87 instruction `db` whose operand is the i-th value, 10 bytes at [rdi + 16 i]; `modrm` is that of [rdi].

@@ -1,6 +1,6 @@
 //! Moves of registers from and to objects.
 
-use super::number;
+use super::{PARAMS, SYSTEM_V, number};
 use crate::error::PlanError;
 use crate::machine::stub::{MoveWidth, RegisterMove, Step, StubCode};
 
@@ -11,7 +11,7 @@ const RDI: u8 = 7;
 /// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movss`, `movsd`, `movups`, `vmovups`.
 pub(super) fn load(step: Step, own: RegisterMove, code: &mut StubCode) -> Result<(), PlanError> {
     let (high, low) = match own.width {
-        width if width < MoveWidth::V32 => number(step, own.register)?,
+        width if width < MoveWidth::V32 => number(PARAMS, step, own.register)?,
         _ => (0, own.register & 7),
     };
     let (begin, opcode): (&[u8], &[u8]) = match own.width {
@@ -45,11 +45,8 @@ pub(super) fn store(step: Step, own: RegisterMove, code: &mut StubCode) -> Resul
             return Ok(());
         }
     };
-    let register = match own.register {
-        0 => 0,
-        1 => 2,
-        _ => return Err(step.refused("x86-64")),
-    };
+    // Neither rax nor rdx has the bit of a prefix.
+    let (_, register) = number(SYSTEM_V.results.int, step, own.register)?;
     operands(&[begin], register, R11, own.offset, code);
     Ok(())
 }
