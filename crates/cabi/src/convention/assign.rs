@@ -384,7 +384,7 @@ impl<'t> Assigner<'t> {
         self.custom = place(group, &mut state);
         if let Some(place) = &self.custom {
             self.state = state;
-            if !place.is_inside(state.area().0) {
+            if !place.is_inside(state.area().0, self.pointer_bytes()) {
                 return Outcome::Refused(NoPlace::OutsideOfArea);
             }
             return Outcome::Custom;

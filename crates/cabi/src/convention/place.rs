@@ -132,8 +132,8 @@ impl Place {
         }
     }
 
-    /// Whether all of it that is on the stack lies in an argument area of `area` bytes.
-    pub(crate) fn is_inside(&self, area: u64) -> bool {
+    /// Whether all of it that is on the stack lies in an argument area of `area` bytes; an address has `pointer_bytes`.
+    pub(crate) fn is_inside(&self, area: u64, pointer_bytes: u64) -> bool {
         let ends_inside = |offset: u64, bytes: u64| {
             let end = offset.checked_add(bytes);
             end.is_some_and(|end| end <= area)
@@ -148,7 +148,7 @@ impl Place {
                 .iter()
                 .all(|placed| loc(&placed.loc, u64::from(placed.part.size))),
             Self::Stack { offset, size, .. } => ends_inside(*offset, *size),
-            Self::Indirect { pointer, .. } => loc(pointer, 1),
+            Self::Indirect { pointer, .. } => loc(pointer, pointer_bytes),
             Self::PerElement {
                 lanes,
                 regs,

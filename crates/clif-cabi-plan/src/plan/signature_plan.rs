@@ -167,7 +167,7 @@ fn check_args(
             && !is_chain(machine, &arg.place);
         let why = match is_lost {
             true => Some("a static chain elsewhere than in its register is not lowered"),
-            false => place_objection(machine, &arg.place, abi.area_bytes),
+            false => place_objection(machine, &arg.place),
         };
         if let Some(why) = why {
             let what = format!("argument {i}, {}", param.ty);
@@ -186,14 +186,9 @@ fn both_objection(machine: &Machine, placed: &PlacedPart) -> Option<&'static str
     is_lost.then_some(why)
 }
 
-/// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's.
-fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<&'static str> {
-    let ends_inside = |offset: u64, bytes: u64| {
-        let end = offset.checked_add(bytes);
-        end.is_some_and(|end| end <= area_bytes)
-    };
+/// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's; none is outside the argument area.
+fn place_objection(machine: &Machine, place: &Place) -> Option<&'static str> {
     let why = match place {
-        Place::Ignore => return None,
         Place::Parts(parts) => {
             let wide = parts.iter().any(|placed| is_wide(&placed.part));
             let objection = |placed| objection(placed).or_else(|| both_objection(machine, placed));
@@ -207,28 +202,20 @@ fn place_objection(machine: &Machine, place: &Place, area_bytes: u64) -> Option<
         Place::Stack { size, .. } if *size > MAX_PARTS_BYTES && !machine.has_area() => {
             "a value of more than 128 bytes in the argument area is not lowered for functions of its kind"
         }
-        Place::Stack { offset, size, .. } if ends_inside(*offset, *size) => return None,
-        Place::Stack { .. } => "a place outside the argument area",
         Place::PerElement {
-            lanes,
-            regs,
-            offset,
-            slot,
+            lanes, regs, slot, ..
         } => match usize::from(*lanes).checked_sub(regs.len()) {
             None => "more registers than lanes",
-            Some(0) => return None,
-            Some(_) if *slot != WORD.bytes() => {
+            Some(1..) if *slot != WORD.bytes() => {
                 "lanes in slots of other than 8 bytes are not lowered"
             }
-            Some(left) if ends_inside(*offset, u64::from(*slot) * left as u64) => return None,
-            Some(_) => "a place outside the argument area",
+            Some(_) => return None,
         },
-        Place::Indirect { pointer, .. } => match *pointer {
-            Loc::Reg(_) => return None,
-            Loc::Stack(offset) if ends_inside(offset, WORD.bytes().into()) => return None,
-            Loc::Stack(_) => "a place outside the argument area",
+        Place::Indirect { pointer, .. } => match pointer {
+            Loc::Reg(_) | Loc::Stack(_) => return None,
             _ => "an address in two registers is not lowered",
         },
+        Place::Ignore | Place::Stack { .. } => return None,
         _ => "this kind of place is not lowered",
     };
     Some(why)
