@@ -145,8 +145,8 @@ fn from_shadow(counting: &Counting, offset: u32) -> i32 {
     narrow(from)
 }
 
-/// How many integer and vector registers of parameters the arguments of `abi` take: those up to the last one that something is in, or all where a value did not
-/// fit and left the others unused.
+/// How many integer and vector registers of parameters the arguments of `abi` take: those that it counts, which are those up to the last one that something is in,
+/// or all where a value did not fit and left the others unused.
 pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
     let (params, positional) = (&machine.counting.params, machine.counting.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
@@ -159,10 +159,16 @@ pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
     ];
     let classes = [(RegClass::Int, used[0]), (RegClass::Vector, used[1])];
     classes.map(|(class, used)| {
-        let own = positions().filter(|(own, _)| *own == class || positional);
-        let last = own.map(|(_, position)| position + 1).max();
-        let all = params.of(class).len();
-        if used == all { all } else { last.unwrap_or(0) }
+        debug_assert!(
+            {
+                let own = positions().filter(|(own, _)| *own == class || positional);
+                let last = own.map(|(_, position)| position + 1).max();
+                used == last.unwrap_or(0) || used == params.of(class).len()
+            },
+            "{used} registers are counted: {:?}",
+            abi.args
+        );
+        used
     })
 }
 
