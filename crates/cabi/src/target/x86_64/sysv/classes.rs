@@ -7,7 +7,7 @@ use super::psabi::{merge, merge_by};
 use crate::convention::Classify;
 use crate::leaf::Leaf;
 
-/// One class per eightbyte of a value.
+/// One class per eightbyte of a value; or what one leaf adds to them, where a compiler has a say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Classes {
     classes: [Class; MAX_EIGHTBYTES],
@@ -17,15 +17,57 @@ pub(super) struct Classes {
 }
 
 impl Classes {
+    /// `NoClass` for as many eightbytes as a value has at most, none of them used.
+    pub(super) const NOTHING: Self = Self {
+        classes: [Class::NoClass; MAX_EIGHTBYTES],
+        used: 0,
+        len: 8,
+    };
+
     /// `NoClass` for each eightbyte of `size` bytes, at most 64.
     #[inline]
     pub(super) fn none(size: u64) -> Self {
         let len = u8::try_from(size.min(64)).unwrap_or(64).div_ceil(8);
         Self {
-            classes: [Class::NoClass; MAX_EIGHTBYTES],
-            used: 0,
             len,
+            ..Self::NOTHING
         }
+    }
+
+    /// What `leaf` adds, whose classes by nature are `own`.
+    pub(super) fn of_leaf(leaf: &Leaf, own: &Natural) -> Self {
+        let Natural {
+            ref eightbytes,
+            first,
+            rest,
+        } = *own;
+        let mut adds = match eightbytes.is_empty() {
+            true => Self::NOTHING,
+            false => Self::bytes_of(leaf),
+        };
+        let all = adds.classes.iter_mut().take(eightbytes.end);
+        for (i, class) in all.skip(eightbytes.start).enumerate() {
+            *class = if i == 0 { first } else { rest };
+        }
+        adds
+    }
+
+    /// `Integer` wherever `leaf` is, and in the eightbyte it starts in if it has no bytes.
+    pub(super) fn integers(leaf: &Leaf) -> Self {
+        let first = eightbyte(leaf.offset_bits / 8);
+        let natural = Natural {
+            eightbytes: first..leaf.eightbytes().end.max(first + 1),
+            first: Class::Integer,
+            rest: Class::Integer,
+        };
+        Self::of_leaf(leaf, &natural)
+    }
+
+    /// The bytes of `leaf` without a class.
+    pub(super) fn bytes_of(leaf: &Leaf) -> Self {
+        let mut adds = Self::NOTHING;
+        adds.use_bytes(eightbyte(leaf.offset_bits / 8), leaf.bytes().end);
+        adds
     }
 
     /// `first`, then `rest`, for all of `size` bytes.
@@ -106,15 +148,17 @@ impl Classes {
         self.use_bytes(first, bytes.end);
     }
 
-    /// Merges what a leaf adds, where a compiler has a say.
-    pub(super) fn merge_adds(&mut self, adds: &Adds, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
+    /// Merges what `leaf` adds, where a compiler has a say.
+    pub(super) fn merge_adds(&mut self, adds: &Self, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
         let all = self.as_mut_slice().iter_mut().zip(adds.classes);
         for (i, (class, own)) in all.enumerate() {
             if own != Class::NoClass {
-                merge_in(i, class, own, leaf, cx);
+                let (after, letter) = merge_by(*class, own);
+                cx.tracer.merge((leaf, i), letter, (*class, own), after);
+                *class = after;
             }
         }
-        self.use_bytes(eightbyte(leaf.offset_bits / 8), adds.end);
+        self.used |= adds.used;
     }
 
     /// Merges the classes of a record inside the value.
@@ -124,14 +168,6 @@ impl Classes {
         }
         self.used |= record.used;
     }
-}
-
-/// Merges the class `own` of a leaf into `class`, that of eightbyte `i`.
-#[inline]
-fn merge_in(i: usize, class: &mut Class, own: Class, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
-    let (after, letter) = merge_by(*class, own);
-    cx.tracer.merge((leaf, i), letter, (*class, own), after);
-    *class = after;
 }
 
 /// A bit for each byte before byte `end` of a value.
@@ -149,49 +185,6 @@ fn first_bit(i: usize) -> u32 {
 /// The eightbyte that byte `offset` is in; of a byte further away than a `usize` counts, one that no value in registers has.
 pub(super) fn eightbyte(offset: u64) -> usize {
     usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)
-}
-
-/// What a leaf adds to the classes of its value, where a compiler has a say.
-pub(super) struct Adds {
-    pub(super) classes: [Class; MAX_EIGHTBYTES],
-    /// The byte of the value after the leaf's last one; 0 if the leaf has none.
-    pub(super) end: u64,
-}
-
-impl Adds {
-    pub(super) const NOTHING: Self = Self {
-        classes: [Class::NoClass; MAX_EIGHTBYTES],
-        end: 0,
-    };
-
-    /// What `leaf` adds, whose classes by nature are `own`.
-    pub(super) fn of(leaf: &Leaf, own: &Natural) -> Self {
-        let mut adds = Self::NOTHING;
-        let mut next = own.first;
-        for class in adds.in_eightbytes(own.eightbytes.clone()) {
-            *class = next;
-            next = own.rest;
-        }
-        if !own.eightbytes.is_empty() {
-            adds.end = leaf.bytes().end;
-        }
-        adds
-    }
-
-    /// `Integer` wherever `leaf` is, and in the eightbyte it starts in if it has no bytes.
-    pub(super) fn integer(leaf: &Leaf) -> Self {
-        let mut adds = Self::NOTHING;
-        let first = eightbyte(leaf.offset_bits / 8);
-        for class in adds.in_eightbytes(first..leaf.eightbytes().end.max(first + 1)) {
-            *class = Class::Integer;
-        }
-        adds.end = leaf.bytes().end;
-        adds
-    }
-
-    fn in_eightbytes(&mut self, range: Range<usize>) -> impl Iterator<Item = &mut Class> {
-        self.classes.iter_mut().take(range.end).skip(range.start)
-    }
 }
 
 /// What a compiler makes of a value as a whole.

@@ -7,7 +7,7 @@ mod gcc;
 mod zig;
 
 use super::class::{Class, Stop};
-use super::classes::{Adds, Classes, Shape};
+use super::classes::{Classes, Shape};
 use super::psabi;
 use crate::convention::{Classify, Group, Part, Role};
 use crate::leaves::{Around, Leaf, LeafKind, Leaves};
@@ -90,7 +90,7 @@ pub(super) fn leaf(
     walk: &Leaves<'_>,
     ty: &Type,
     cx: &mut Classify<'_, '_>,
-) -> Result<Adds, Stop> {
+) -> Result<Classes, Stop> {
     clang::refuse_vector(leaf.kind, ty, cx)?;
     if let Some(adds) = gcc::later_element(leaf, cx) {
         return Ok(adds);
@@ -99,7 +99,7 @@ pub(super) fn leaf(
         return Ok(adds);
     }
     if skips(walk, cx) {
-        return Ok(Adds::NOTHING);
+        return Ok(Classes::NOTHING);
     }
     let adds = match gcc::zero_length_array(leaf, walk, ty, cx)? {
         Some(adds) => adds,
@@ -150,24 +150,20 @@ fn objection(
 }
 
 /// What `leaf` adds where it does not send its value to memory.
-fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<Adds, Stop> {
+fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
     if leaf.is_unaligned() && !zig::is_exempt(cx) {
         return Err(Stop::memory(psabi::UNALIGNED, cx));
     }
-    let mut adds = Adds::of(leaf, &psabi::natural_classes(leaf, cx)?);
+    let mut adds = Classes::of_leaf(leaf, &psabi::natural_classes(leaf, cx)?);
     if let Some(padding) = gcc::padding(leaf, walk, cx) {
         return Ok(padding);
     }
     if let LeafKind::Vector(vector) = leaf.kind {
         let bytes = leaf.width_bits.next_power_of_two() / 8;
         if let Some(first) = vector_class(vector, bytes, cx) {
-            for class in adds
-                .classes
-                .iter_mut()
-                .filter(|class| **class != Class::NoClass)
-            {
-                *class = first;
-            }
+            let all = adds.as_mut_slice().iter_mut();
+            all.filter(|class| **class != Class::NoClass)
+                .for_each(|class| *class = first);
         }
         gcc::lose_half(&mut adds, leaf, walk, cx);
     }

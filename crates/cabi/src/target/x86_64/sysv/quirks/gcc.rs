@@ -1,7 +1,7 @@
 //! What gcc does besides the psABI: arrays by their first element, arrays of no elements, unnamed bit-fields, parts of vectors and complex numbers.
 
 use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
-use super::super::classes::{Adds, eightbyte};
+use super::super::classes::{Classes, eightbyte};
 use super::super::psabi::merge;
 use super::unsupported;
 use crate::convention::{Classify, Group, GroupKind, Role};
@@ -15,30 +15,26 @@ use crate::types::record::{RecordKind, is_all_padding};
 use crate::types::{Kind, Type};
 
 /// A leaf of a later element of an array of records adds bytes and no class ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
-pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Adds> {
+pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Classes> {
     let later = leaf.around.any(Around::LATER) && go_by_first_element(cx);
-    let end = if leaf.width_bits == 0 {
-        0
-    } else {
-        leaf.bytes().end
-    };
-    later.then_some(Adds {
-        end,
-        ..Adds::NOTHING
+    later.then(|| match leaf.width_bits {
+        0 => Classes::NOTHING,
+        _ => Classes::bytes_of(leaf),
     })
 }
 
 /// A leaf of the first element of an array of records adds its classes for the other elements too: eightbyte by eightbyte the first element's again,
 /// whatever is there ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
 pub(super) fn repeated(
-    mut adds: Adds,
+    mut adds: Classes,
     leaf: &Leaf,
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
-) -> Adds {
-    let own = adds.classes;
+) -> Classes {
+    let own = adds;
+    let own = own.as_slice();
     if !leaf.around.any(Around::REPEATED)
-        || own == [Class::NoClass; MAX_EIGHTBYTES]
+        || own.iter().all(|class| *class == Class::NoClass)
         || !go_by_first_element(cx)
     {
         return adds;
@@ -63,7 +59,7 @@ pub(super) fn repeated(
             }
         }
         for at in (0..MAX_EIGHTBYTES).filter(|at| same[*at]) {
-            adds.classes[at] = own[i];
+            adds.as_mut_slice()[at] = own[i];
         }
     }
     adds
@@ -115,7 +111,7 @@ pub(super) fn zero_length_array(
     walk: &Leaves<'_>,
     ty: &Type,
     cx: &mut Classify<'_, '_>,
-) -> Result<Option<Adds>, Stop> {
+) -> Result<Option<Classes>, Stop> {
     let inside = leaf.kind == LeafKind::Empty && !leaf.offset_bits.is_multiple_of(64);
     let elem = match walk.own_type().kind() {
         Kind::Array(array) if inside && array.elem.size() > 0 => &array.elem,
@@ -129,7 +125,7 @@ pub(super) fn zero_length_array(
         return Err(Stop::memory(why, cx));
     }
     let here = eightbyte(leaf.offset_bits / 8);
-    let mut adds = Adds::NOTHING;
+    let mut adds = Classes::NOTHING;
     let mut absent = leaves_of_absent(elem, leaf);
     while let Some(inner) = absent.next() {
         let starts_here = inner.offset_bits / 64 == leaf.offset_bits / 64;
@@ -137,9 +133,9 @@ pub(super) fn zero_length_array(
             continue;
         }
         let own = super::leaf(&inner, &absent, ty, cx)?;
-        let classes = adds.classes.iter_mut().zip(own.classes);
+        let classes = adds.as_mut_slice().iter_mut().zip(own.as_slice());
         for (class, own) in classes.skip(here).take(usize::from(starts_here)) {
-            *class = merge(*class, own);
+            *class = merge(*class, *own);
         }
     }
     Ok(Some(adds))
@@ -180,7 +176,11 @@ fn integer_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
 
 /// Unnamed bit-fields are `Integer`, those of width 0 not ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]); as members of a union they all are, but a union
 /// without bytes at the start of an eightbyte is nothing ([`Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT`]).
-pub(super) fn padding(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Option<Adds> {
+pub(super) fn padding(
+    leaf: &Leaf,
+    walk: &Leaves<'_>,
+    cx: &mut Classify<'_, '_>,
+) -> Option<Classes> {
     let padding = leaf.bit_field && (leaf.unnamed || leaf.width_bits == 0);
     if !padding {
         return None;
@@ -194,9 +194,9 @@ pub(super) fn padding(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>)
         leaf.width_bits != 0 && cx.choose(Policy::UNNAMED_BIT_FIELDS_COUNT)
     };
     Some(if counts {
-        Adds::integer(leaf)
+        Classes::integers(leaf)
     } else {
-        Adds::NOTHING
+        Classes::NOTHING
     })
 }
 
@@ -209,7 +209,7 @@ fn end_of_aggregate(walk: &Leaves<'_>) -> u64 {
 /// A vector of one `__int128` has a class in its first eightbyte alone ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]); as the element of an array it has
 /// this class in both. Its bytes in the second are passed all the same, if that has a class.
 pub(super) fn lose_half(
-    adds: &mut Adds,
+    adds: &mut Classes,
     leaf: &Leaf,
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
@@ -218,7 +218,7 @@ pub(super) fn lose_half(
         let first = eightbyte(leaf.offset_bits / 8);
         let around = walk.innermost().map(|frame| frame.ty.kind());
         let in_array = matches!(around, Some(Kind::Array(_)));
-        if let Some(second) = adds.classes.get_mut(first + 1) {
+        if let Some(second) = adds.as_mut_slice().get_mut(first + 1) {
             *second = if in_array { Class::Sse } else { Class::NoClass };
         }
     }
@@ -256,11 +256,11 @@ fn is_one_int128(kind: LeafKind) -> bool {
 /// A `_Complex _Float16` that does not start its eightbyte has a class in the next one too, if the record or array it is in has a next one
 /// ([`Policy::COMPLEX_HALVES_REACH_ON`]).
 pub(super) fn reached_on(
-    mut adds: Adds,
+    mut adds: Classes,
     leaf: &Leaf,
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
-) -> Adds {
+) -> Classes {
     if !leaf.around.any(Around::IMAGINARY) || leaf.kind != LeafKind::Scalar(Scalar::F16) {
         return adds;
     }
@@ -270,7 +270,7 @@ pub(super) fn reached_on(
         && start / 64 == leaf.offset_bits / 64
         && next * 8 < end_of_aggregate(walk)
         && cx.choose(Policy::COMPLEX_HALVES_REACH_ON)
-        && let Some(class) = adds.classes.get_mut(eightbyte(next * 8))
+        && let Some(class) = adds.as_mut_slice().get_mut(eightbyte(next * 8))
     {
         *class = merge(*class, Class::Sse);
     }

@@ -1,7 +1,7 @@
 //! What Zig's own classifier of records does, and its vectors of bools.
 
 use super::super::class::Stop;
-use super::super::classes::{Adds, Shape};
+use super::super::classes::{Classes, Shape};
 use crate::convention::{Classify, Role};
 use crate::leaves::{Around, Leaf, LeafKind, Leaves};
 use crate::policy::Policy;
@@ -34,7 +34,7 @@ pub(super) fn array(
     leaf: &Leaf,
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
-) -> Result<Option<Adds>, Stop> {
+) -> Result<Option<Classes>, Stop> {
     let is_array = |ty: &Type| matches!(ty.kind(), Kind::Array(_));
     let empty = leaf.kind == LeafKind::Empty && is_array(walk.own_type());
     let integer = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_integer_like());
@@ -47,7 +47,7 @@ pub(super) fn array(
     if outermost.is_some_and(|ty| ty.size() > 16) {
         return Err(Stop::memory("an array of more than 16 bytes", cx));
     }
-    Ok(Some(Adds::integer(leaf)))
+    Ok(Some(Classes::integers(leaf)))
 }
 
 /// Whether members need no alignment ([`Policy::UNALIGNED_MEMBERS_IN_REGISTERS`]).
