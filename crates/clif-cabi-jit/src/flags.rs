@@ -5,104 +5,21 @@ use crate::cranelift::codegen::settings::{self, Configurable, SetError};
 use crate::cranelift::native;
 
 use crate::error::{Error, Result, unsupported_host};
-use crate::host::machine;
 
-/// Flags that a front end may set to any value on every machine. They change what a function consists of, and nothing of how it is called, what it calls, or what
-/// memory it touches.
-const FREE: [&str; 10] = [
-    // Also chosen by `Settings::opt_level` and `Settings::register_allocator`.
-    "opt_level",
-    "regalloc_algorithm",
-    // They check or describe the result of a compilation, and change nothing of it.
-    "regalloc_checker",
-    "regalloc_verbose_logs",
-    "machine_code_cfg_info",
-    // Without it a wrong function is compiled to wrong code, or is a panic of Cranelift's, which is an error. Whoever runs the code answers for it.
-    "enable_verifier",
-    // It removes loads of what was just stored or loaded.
-    "enable_alias_analysis",
-    // It rewrites results of float arithmetic. Moving a float, which is all that a call does, is none.
-    "enable_nan_canonicalization",
-    // Up to a page, which is the most that memory is aligned to: `MAX_LOG2_ALIGN`.
-    "log2_min_function_alignment",
-    // It allows one more instruction, `stack_switch`, in functions that the front end builds.
-    "stack_switch_model",
-];
+/// What is decided of each flag.
+const TABLE: &str = include_str!("flags.txt");
+
+/// In place of a value, in the table: the flag is not fixed.
+const ANY: &str = "any";
 
 /// The largest `log2_min_function_alignment`: the smallest page of any host.
 const MAX_LOG2_ALIGN: u8 = 12;
-
-/// Flags that are not a front end's to set on any machine, each with its value and the reason.
-const FIXED: [(&str, &str, &str); 12] = [
-    (
-        "is_pic",
-        "false",
-        "JIT code is not moved after it is written",
-    ),
-    (
-        "use_colocated_libcalls",
-        "false",
-        "library routines can be at any distance",
-    ),
-    (
-        "libcall_call_conv",
-        "isa_default",
-        "library routines are C functions of this machine",
-    ),
-    (
-        "enable_multi_ret_implicit_sret",
-        "false",
-        "its result area is not C's sret",
-    ),
-    (
-        "unwind_info",
-        "true",
-        "exceptions and backtraces have to get through JIT code",
-    ),
-    // A frame larger than a guard page must not step over it; only the inline kind needs no routine of ours.
-    (
-        "enable_probestack",
-        "true",
-        "large frames must not step over the guard page",
-    ),
-    (
-        "probestack_strategy",
-        "inline",
-        "there is no probe routine to call",
-    ),
-    (
-        "probestack_size_log2",
-        "12",
-        "a guard page may have 4096 bytes, and no frame may step over it",
-    ),
-    (
-        "tls_model",
-        "none",
-        "there is no thread-local data in JIT code",
-    ),
-    (
-        "bb_padding_log2_minus_one",
-        "0",
-        "it tests Cranelift itself, and ends the process where memory does",
-    ),
-    // What does nothing here is refused, so that nobody relies on it.
-    (
-        "enable_heap_access_spectre_mitigation",
-        "true",
-        "only Wasmtime reads it",
-    ),
-    (
-        "enable_incremental_compilation_cache_checks",
-        "false",
-        "an engine has no such cache",
-    ),
-];
 
 /// The ISA of this machine with the flags that are `given`; it optimizes for speed.
 pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetIsa> {
     let mut shared = settings::builder();
     let mut isa = native::builder_with_options(host).map_err(unsupported_host)?;
-    let fixed = fixed().map(|(name, value, _)| (*name, *value));
+    let fixed = fixed().map(|(name, value, _)| (name, value));
     for (name, value) in fixed.chain([("opt_level", "speed")]) {
         let set = match shared.set(name, value) {
             Err(SetError::BadName(_)) => isa.set(name, value),
@@ -144,12 +61,28 @@ pub(crate) fn isa(given: &[(String, String)], host: bool) -> Result<OwnedTargetI
 /// What the names of ISA flags begin with that say which instructions there are.
 const INSTRUCTIONS: &str = "has_";
 
-fn free() -> impl Iterator<Item = &'static str> {
-    FREE.iter().chain(machine::FREE).copied()
+/// The rows of the table for this machine: name, value and reason.
+fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let is_here = |machine: &str| match machine {
+        "all" => true,
+        "aarch64-apple" => cfg!(all(target_arch = "aarch64", target_vendor = "apple")),
+        "aarch64-other" => cfg!(all(target_arch = "aarch64", not(target_vendor = "apple"))),
+        machine => machine == std::env::consts::ARCH,
+    };
+    TABLE.lines().filter_map(move |row| {
+        let (_, row) = row.split_once(' ').filter(|(own, _)| is_here(own))?;
+        let (name, row) = row.split_once(' ')?;
+        let (value, why) = row.split_once(' ')?;
+        Some((name, value, why))
+    })
 }
 
-fn fixed() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    FIXED.iter().chain(machine::FIXED)
+fn free() -> impl Iterator<Item = &'static str> {
+    rows().filter_map(|(name, value, _)| (value == ANY).then_some(name))
+}
+
+fn fixed() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    rows().filter(|(_, value, _)| *value != ANY)
 }
 
 /// Refuses flags that a front end may not set.
@@ -220,7 +153,7 @@ mod tests {
         let isa = isa(&[], false).unwrap();
         for flag in isa.flags().iter().chain(isa.isa_flags()) {
             if let Some((name, value, _)) = fixed().find(|fixed| fixed.0 == flag.name) {
-                assert_eq!(flag.value_string(), *value, "{name}");
+                assert_eq!(flag.value_string(), value, "{name}");
             }
         }
     }

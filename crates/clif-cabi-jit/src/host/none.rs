@@ -6,8 +6,6 @@ use crate::cranelift::codegen::isa::CallConv;
 use clif_cabi::cabi::Reg;
 
 pub(crate) const NAME: &str = "this machine";
-pub(crate) const FREE: &[&str] = &[];
-pub(crate) const FIXED: &[(&str, &str, &str)] = &[];
 
 pub(crate) fn closure_stub(_: usize, _: Reg) -> [u8; 16] {
     [0; 16]

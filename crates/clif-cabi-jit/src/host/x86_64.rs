@@ -12,37 +12,6 @@ use clif_cabi::cabi::Reg;
 /// What it is called in messages.
 pub(crate) const NAME: &str = "x86-64";
 
-/// Flags that a front end may set to any value here, not on every machine.
-pub(crate) const FREE: &[&str] = &[
-    // It adds a frame where there would be none; tail calls need it.
-    "preserve_frame_pointers",
-];
-
-/// Flags that are not a front end's to set here, each with its value and the reason.
-pub(crate) const FIXED: &[(&str, &str, &str)] = &[
-    (
-        "enable_llvm_abi_extensions",
-        "false",
-        "it returns integers in rcx, which C does not",
-    ),
-    (
-        "enable_pinned_reg",
-        "false",
-        "C expects r15 to be preserved",
-    ),
-    // What does nothing here is refused, so that nobody relies on it.
-    (
-        "enable_table_access_spectre_mitigation",
-        "true",
-        "code for x86-64 does not depend on it",
-    ),
-    (
-        "enable_compact_unwind_abi",
-        "false",
-        "only code for AArch64 depends on it",
-    ),
-];
-
 /// The stub of a closure, whose context and target are `distance` bytes after it: the context goes to r10, which every convention has for it.
 /// `mov r10, [rip + distance - 7]`, `jmp [rip + distance + 8 - 13]`, then `int3`.
 pub(crate) fn closure_stub(distance: usize, _: Reg) -> [u8; 16] {
