@@ -1,10 +1,7 @@
-//! What compiled code calls unasked, code that is given as bytes, and copies of lists, and many rounds. Functions, data and symbols across definitions are lines of `uses`; calls of each kind under
-//! every setting are the suite `interop`'s and [`unwind`](crate::unwind)'s.
+//! Many rounds, and copies of lists. Functions, data and symbols across definitions, what compiled code calls unasked, and code that is given as bytes are lines of `uses`; calls of
+//! each kind under every setting are the suite `interop`'s and [`unwind`](crate::unwind)'s.
 
 use crate::common::*;
-
-mod routines;
-mod stubs;
 
 /// New code calls that of the round before, pages away from the first.
 #[test]
