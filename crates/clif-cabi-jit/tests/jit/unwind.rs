@@ -2,7 +2,6 @@
 //! backtrace sees every frame. Each test has a control in which a table is missing or wrong; what then ends the process runs in a child.
 
 mod cxx;
-mod invokers;
 mod kinds;
 mod many;
 mod names;

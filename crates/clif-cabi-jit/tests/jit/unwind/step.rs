@@ -3,7 +3,7 @@
 use super::cxx::{compilers, gxx};
 use super::kinds::{Room, assert_result, build, forms, has_avx, kinds, shim};
 use super::nested::nested;
-use super::{invokers::stub_of, unknown};
+use super::unknown;
 use clif_cabi_unwind::UnwindTables;
 use core::ffi::c_long;
 use std::collections::BTreeMap;
@@ -178,6 +178,13 @@ fn step_closure(stepper: &Stepper, g: *const c_void) {
     stepper.watch(closure.code(), bytes);
     let sum = g.addr().cast_signed() + 1;
     assert_eq!(stepper.step(closure.code(), [g; 3]), sum as c_long);
+}
+
+/// The stub that the invoker of `sig` is, if it is one.
+fn stub_of(sig: &FnSig) -> Option<Stub> {
+    let engine = engine();
+    let lower = Lowering::new(engine.isa()).unwrap();
+    lower.call_plan(sig).unwrap().invoker(lower.target())
 }
 
 /// Calls each kind of function in `engine` by an invoker, if that is a stub. Returns which are.
