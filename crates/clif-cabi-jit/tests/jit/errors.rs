@@ -1,4 +1,4 @@
-//! What is refused and no line of `uses` says: of a module that is generic, of libraries and memory, of names of stubs; the engine goes on working afterwards.
+//! What is refused and no line of `uses` says: of a module that is generic, of libraries, of names of stubs; the engine goes on working afterwards.
 
 use clif_cabi_jit::cranelift_codegen::ir;
 
@@ -10,36 +10,6 @@ mod stubs;
 
 fn message<T>(result: Result<T>) -> String {
     result.err().expect("refused").to_string()
-}
-
-#[test]
-fn memory_runs_out_with_an_error_and_what_fits_still_fits() {
-    let page = page();
-    let all = 2 * page;
-    let mut engine = Engine::new(&Settings::default().memory(all)).unwrap();
-    let sig = signature("() system_v");
-    let big = engine.declare_export("big", &sig).unwrap();
-    let exhausted = |wanted: usize, free: usize| {
-        format!(
-            "the engine's memory of {all} bytes is exhausted: {wanted} bytes wanted, {free} free"
-        )
-    };
-    let too_large = engine.define_bytes(big, &vec![0xc3; 3 * page], &[]);
-    assert_eq!(message(too_large), exhausted(3 * page, all));
-    engine
-        .define_bytes(big, &vec![0xc3; page + 1], &[])
-        .unwrap();
-    works(&mut engine);
-    // The rest of the second page is sealed.
-    let id = engine.declare_local(&sig).unwrap();
-    let more = engine.define_bytes(id, &[0xc3; 100], &[]);
-    assert_eq!(message(more), exhausted(100, 0));
-    for size in [0, usize::MAX] {
-        assert_eq!(
-            message(Engine::new(&Settings::default().memory(size))),
-            format!("memory of {size} bytes: must be between 1 and 2147483648")
-        );
-    }
 }
 
 /// As a `Module` the engine has Cranelift's errors, and ids of nothing lead nowhere. Through a lowering both C signatures are shown, though the engine's error is none of
