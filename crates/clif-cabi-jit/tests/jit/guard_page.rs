@@ -125,23 +125,6 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     answers(library, *function, &[])
 }
 
-/// Flags that decide how far apart the stack is probed cannot be set, or do not matter.
-fn no_flag_steps_over_it(library: &Library) {
-    for (name, value) in [
-        ("enable_probestack", "false"),
-        ("probestack_strategy", "outline"),
-        ("probestack_size_log2", "16"),
-        ("probestack_size_log2", "30"),
-        ("preserve_frame_pointers", "true"),
-        ("log2_min_function_alignment", "12"),
-    ] {
-        let settings = Settings::default().flag(name, value);
-        if Engine::new(&settings).is_ok() {
-            faults_there(&large_frame(library, &settings));
-        }
-    }
-}
-
 /// A stub that skips as many bytes, but less than a page at a time, steps over it.
 #[cfg(target_arch = "x86_64")]
 fn skips_without_probes(library: &Library) {
@@ -170,12 +153,18 @@ fn faults_there(answers: &[i32]) {
 fn nothing_steps_over_the_guard_page() {
     // Without stack clash protection, whatever the compiler's default is.
     let library = library(&cc(), &[&format!("-DPAGE={}", page())], "guard_page", C);
-    for settings in all_settings() {
+    // Of the flags that decide what a prologue is these can be set; on AArch64 the second one alone.
+    let flags = [
+        ("preserve_frame_pointers", "true"),
+        ("log2_min_function_alignment", "12"),
+    ];
+    let flags = flags.map(|(name, value)| Settings::default().flag(name, value));
+    let flags = flags.into_iter().filter(|own| Engine::new(own).is_ok());
+    for settings in all_settings().into_iter().chain(flags) {
         #[cfg(target_arch = "x86_64")]
         faults_there(&aligned_call(&library, &settings, |step| vec![step]));
         faults_there(&large_frame(&library, &settings));
     }
-    no_flag_steps_over_it(&library);
     // Without probes it is stepped over, which touches nothing.
     #[cfg(target_arch = "x86_64")]
     skips_without_probes(&library);

@@ -48,33 +48,16 @@ fn doubled(
     steps: fn(Step) -> Vec<Step>,
 ) -> ([f64; 4], bool) {
     let mut engine = Engine::new(settings).unwrap();
-    engine.add_library(library);
-    let lower = Lowering::new(engine.isa()).unwrap();
-    let twice = lower.declare_import(&mut engine, "twice", &sig()).unwrap();
-    // void shim(const v4 *, v4 *)
-    let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-    let shim = exported(
-        &mut engine,
-        &lower,
-        "shim",
-        &own,
-        |engine, builder, entry| {
-            let [from, to] = [0, 1].map(|i| entry.value(builder, i).unwrap());
-            let x = builder.ins().f64const(0.25);
-            let args = [Arg::memory(from), Arg::value(x)];
-            let mut stubs = Changed(engine, steps);
-            let made = lower.call(&mut stubs, builder, &twice, &args, Ret::memory(to));
-            made.unwrap();
-            entry.ret(&mut stubs, builder, None).unwrap();
-        },
-    );
-    engine.finalize().unwrap();
-    let code = engine.code(shim.id).unwrap();
-    // SAFETY: `void shim(const v4 *, v4 *)`, and the engine is alive.
-    let shim: extern "C" fn(&[f64; 4], &mut [f64; 4]) =
-        unsafe { core::mem::transmute(code.as_ptr()) };
-    let (from, mut to) = ([1.0, 2.0, 3.0, 4.0], [0.0; 4]);
-    shim(&from, &mut to);
+    let twice = library.symbol("twice").unwrap();
+    let call = caller(&mut engine, twice.cast(), &sig(), steps);
+    let (from, by, mut to) = ([1.0, 2.0, 3.0, 4.0], 0.25, [0.0; 4]);
+    let [from, by]: [&[f64]; 2] = [&from, core::slice::from_ref(&by)];
+    let data = [
+        (&raw mut to).cast_const().cast(),
+        from.as_ptr().cast(),
+        by.as_ptr().cast(),
+    ];
+    call(data.as_ptr());
     (to, upper_in_use())
 }
 
