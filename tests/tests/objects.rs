@@ -1,4 +1,4 @@
-//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine, and unwind tables (`unwind`). Relocations are those that clang writes
+//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine, and unwind tables (`unwind`, `layers`). Relocations are those that clang writes
 //! there; the objects are linked with C by each system's linker, and run where there is something that runs them: as they are, under qemu, under wine.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
@@ -24,6 +24,8 @@ use cranelift_object::{ObjectBuilder, ObjectModule};
 use object::Architecture::X86_64;
 use object::{Object, ObjectSection, SectionKind};
 
+#[path = "objects/layers.rs"]
+mod layers;
 #[path = "objects/unwind.rs"]
 mod unwind;
 

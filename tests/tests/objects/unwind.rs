@@ -17,7 +17,7 @@ const PRINTED: &str =
 
 const LIBRARY: &str = "CC -shared -Wl,-z,text -Wl,--fatal-warnings own.o -o libown.so";
 
-const X86_64: System<'_> = System {
+pub(super) const X86_64: System<'_> = System {
     triple: "x86_64-unknown-linux-gnu",
     compiler: "g++ -fPIC -O1 -rdynamic",
     runner: "",

@@ -1,30 +1,25 @@
 //! One process with C++, an object file and JIT code: an exception passes functions of each in every order, and each kind of stub that is on the stack with them, is caught in each, and a
 //! backtrace is as long as that of C++ alone.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
-)]
 
 use std::ffi::c_int;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use cabi_verify::report::missing;
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type, VectorLevel};
+use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
 use clif_cabi::cranelift_codegen::ir::{
     BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, MemFlagsData,
     StackSlotData, StackSlotKind, Value,
 };
-use clif_cabi::cranelift_codegen::settings::{self, Configurable};
-use clif_cabi::cranelift_codegen::{Context, isa};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
+use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, Callable, Callee, Entry, Lowering, Ret};
 use clif_cabi_jit::{Engine, Library, Settings};
 use clif_cabi_unwind::{Personality, UnwindModule};
-use cranelift_object::{ObjectBuilder, ObjectModule};
+use cranelift_object::ObjectModule;
+
+use super::unwind::X86_64;
+use super::{System, builder};
 
 /// A function and what it calls with the next one.
 #[repr(C)]
@@ -90,8 +85,7 @@ fn layer<M: Module>(module: &mut M, kind: &str, name: &str, caught: Option<i64>)
     let lower = Lowering::new(module.isa()).unwrap();
     let own = signature(kind);
     let function = lower.declare_export(module, name, &own).unwrap();
-    let mut ctx = Context::new();
-    let mut fn_ctx = FunctionBuilderContext::new();
+    let (mut ctx, mut fn_ctx) = (Context::new(), FunctionBuilderContext::new());
     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
     let (_, entry) = lower.begin(&mut builder, &own).unwrap();
     let link = entry.value(&mut builder, 0).unwrap();
@@ -114,26 +108,23 @@ fn layer<M: Module>(module: &mut M, kind: &str, name: &str, caught: Option<i64>)
     let callable = lower.callee(module, &mut builder, &plan, callee).unwrap();
     let values = lower.values_in(&mut builder, &plan, &args, Ret::Value);
     let values = values.unwrap();
-    match caught {
-        None if !has_try_call(module) => {
-            let call = callable.call(&mut builder, &values).unwrap();
-            let got = Arg::value(builder.inst_results(call)[0]);
-            entry.ret(module, &mut builder, Some(&got)).unwrap();
-        }
-        _ => handled(module, &mut builder, &callable, &values, &entry, caught),
-    }
+    // Cranelift has no `try_call` for functions of Windows.
+    let got = if module.isa().default_call_conv().supports_exceptions() {
+        handled(module, &mut builder, &callable, &values, &entry, caught)
+    } else {
+        let call = callable.call(&mut builder, &values).unwrap();
+        builder.inst_results(call)[0]
+    };
+    entry
+        .ret(module, &mut builder, Some(&Arg::value(got)))
+        .unwrap();
     builder.seal_all_blocks();
     builder.finalize(module.target_config());
     module.define_function(function.body, &mut ctx).unwrap();
     function.id
 }
 
-/// Whether Cranelift has a `try_call` for functions of its target.
-fn has_try_call<M: Module>(module: &M) -> bool {
-    module.isa().default_call_conv().supports_exceptions()
-}
-
-/// The call, with a handler that returns `caught`, if there is one.
+/// The call, with a handler that returns `caught`, if there is one. Returns the result, where the call returns.
 fn handled<M: Module>(
     module: &mut M,
     builder: &mut FunctionBuilder<'_>,
@@ -141,47 +132,35 @@ fn handled<M: Module>(
     values: &[Value],
     entry: &Entry,
     caught: Option<i64>,
-) {
-    let lower = Lowering::new(module.isa()).unwrap();
-    let [begin, end] = [
-        ("__cxa_begin_catch", Type::PTR),
-        ("__cxa_end_catch", Type::VOID),
-    ]
-    .map(|(name, result)| {
-        let params = (result == Type::PTR).then_some(Type::PTR);
-        lower
-            .declare_import(module, name, &FnSig::new(params, result))
-            .unwrap()
+) -> Value {
+    let [returned, thrown] = [I32, I64].map(|ty| {
+        let block = builder.create_block();
+        (block, builder.append_block_param(block, ty))
     });
-    let returned = builder.create_block();
-    let result = builder.append_block_param(returned, I32);
-    let mut handlers = Vec::new();
-    let thrown = caught.map(|_| builder.create_block());
-    if let Some(thrown) = thrown {
-        builder.append_block_param(thrown, I64);
-        let pool = &mut builder.func.dfg.value_lists;
-        let handler = BlockCall::new(thrown, [BlockArg::TryCallExn(0)], pool);
-        handlers.push(ExceptionTableItem::Default(handler));
-    }
     let pool = &mut builder.func.dfg.value_lists;
-    let normal = BlockCall::new(returned, [BlockArg::TryCallRet(0)], pool);
-    let table = ExceptionTableData::new(callable.signature, normal, handlers);
+    let normal = BlockCall::new(returned.0, [BlockArg::TryCallRet(0)], pool);
+    let handler = BlockCall::new(thrown.0, [BlockArg::TryCallExn(0)], pool);
+    let handler = caught.map(|_| ExceptionTableItem::Default(handler));
+    let table = ExceptionTableData::new(callable.signature, normal, handler);
     let table = builder.func.dfg.exception_tables.push(table);
     callable.try_call(builder, values, table).unwrap();
-    if let Some((thrown, caught)) = thrown.zip(caught) {
-        builder.switch_to_block(thrown);
-        let exception = [Arg::value(builder.block_params(thrown)[0])];
+    builder.switch_to_block(thrown.0);
+    let lower = Lowering::new(module.isa()).unwrap();
+    let exception = [Arg::value(thrown.1)];
+    for (name, sig, args) in [
+        ("__cxa_begin_catch", "void *(void *)", &exception[..]),
+        ("__cxa_end_catch", "void (void)", &[]),
+    ] {
+        let sig = FnSig::parse(sig, &DataModel::LP64).unwrap();
+        let catch = lower.declare_import(module, name, &sig).unwrap();
         lower
-            .call(module, builder, &begin, &exception, Ret::Ignore)
+            .call(module, builder, &catch, args, Ret::Ignore)
             .unwrap();
-        lower.call(module, builder, &end, &[], Ret::Ignore).unwrap();
-        let caught = Arg::value(builder.ins().iconst(I32, caught));
-        entry.ret(module, builder, Some(&caught)).unwrap();
     }
-    builder.switch_to_block(returned);
-    entry
-        .ret(module, builder, Some(&Arg::value(result)))
-        .unwrap();
+    let caught = Arg::value(builder.ins().iconst(I32, caught.unwrap_or(0)));
+    entry.ret(module, builder, Some(&caught)).unwrap();
+    builder.switch_to_block(returned.0);
+    returned.1
 }
 
 fn gxx() -> Option<Personality> {
@@ -190,20 +169,12 @@ fn gxx() -> Option<Personality> {
 
 /// For each kind `object_kind_passes` and `object_kind_catches`.
 fn object() -> Vec<u8> {
-    let mut flags = settings::builder();
-    flags.set("is_pic", "true").unwrap();
-    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu").unwrap();
-    let isa = isa.finish(settings::Flags::new(flags)).unwrap();
-    let builder = ObjectBuilder::new(isa, "layers", default_libcall_names()).unwrap();
-    let mut module = UnwindModule::new(ObjectModule::new(builder), gxx()).unwrap();
+    let module = ObjectModule::new(builder(X86_64.triple));
+    let mut module = UnwindModule::new(module, gxx()).unwrap();
     for (kind, _) in KINDS {
-        layer(&mut module, kind, &format!("object_{kind}_passes"), None);
-        layer(
-            &mut module,
-            kind,
-            &format!("object_{kind}_catches"),
-            Some(2),
-        );
+        for (what, caught) in [("passes", None), ("catches", Some(2))] {
+            layer(&mut module, kind, &format!("object_{kind}_{what}"), caught);
+        }
     }
     module.finish().unwrap().emit().unwrap()
 }
@@ -245,68 +216,57 @@ fn layers_that_pass<M: Module>(module: &mut M) {
 }
 
 /// What a Windows program prints, in an object for which, `has_tables` or not, .pdata is written.
-fn on_windows(has_tables: bool, folder: &Path) -> Option<String> {
-    let mut flags = settings::builder();
-    flags.set("enable_probestack", "true").unwrap();
-    flags.set("probestack_strategy", "inline").unwrap();
-    let isa = isa::lookup_by_name("x86_64-pc-windows-gnu").unwrap();
-    let isa = isa.finish(settings::Flags::new(flags)).unwrap();
-    let builder = ObjectBuilder::new(isa, "layers", default_libcall_names()).unwrap();
-    let module = ObjectModule::new(builder);
-    let bytes = if has_tables {
+fn on_windows(has_tables: bool, wine: &Path) -> Option<String> {
+    let system = System {
+        triple: "x86_64-pc-windows-gnu",
+        compiler: "x86_64-w64-mingw32-gcc -O1",
+        runner: "wine",
+    };
+    let mut module = ObjectModule::new(builder(system.triple));
+    let product = if has_tables {
         let mut module = UnwindModule::new(module, None).unwrap();
         layers_that_pass(&mut module);
-        module.finish().unwrap().emit().unwrap()
+        module.finish().unwrap()
     } else {
-        let mut module = module;
         layers_that_pass(&mut module);
-        module.finish().emit().unwrap()
+        module.finish()
     };
-    let [text, own, program] = ["t.c", "o.o", "t.exe"].map(|name| folder.join(name));
-    std::fs::write(&text, WINDOWS).unwrap();
-    std::fs::write(&own, bytes).unwrap();
-    let mut gcc = Command::new("x86_64-w64-mingw32-gcc");
-    let linked = gcc
-        .args(["-O1", "-o"])
-        .args([&program, &text, &own])
-        .status();
-    let mut wine = Command::new("wine");
-    wine.arg(program)
-        .env("WINEDEBUG", "-all")
-        .env("WINEPREFIX", folder.join("wine"));
-    let ran = linked.and_then(|linked| {
-        assert!(linked.success());
-        wine.output()
-    });
-    let ran = ran.map_err(|why| missing(&format!("mingw's gcc and wine: {why}")));
-    Some(String::from_utf8_lossy(&ran.ok()?.stdout).into_owned())
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("main.c"), WINDOWS).unwrap();
+    std::fs::write(folder.path().join("own.o"), product.emit().unwrap()).unwrap();
+    let made = system.commands(folder.path(), "CC main.c own.o -o main.exe");
+    made?.unwrap();
+    let ended = system.run(folder.path(), wine)?;
+    Some(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
 /// `RtlVirtualUnwind` finds the caller of functions and of a stub with a frame.
 #[test]
 fn windows_finds_callers_by_pdata() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(found) = on_windows(true, folder.path()) else {
+    let wine = tempfile::tempdir().unwrap();
+    let Some(found) = on_windows(true, wine.path()) else {
         return;
     };
     // Three layers and `frames`; two stubs more.
     assert_eq!(found, "4 4 6 ");
     // The control: functions without tables are not found, or taken for leaves.
-    let without = on_windows(false, folder.path()).unwrap();
+    let without = on_windows(false, wine.path()).unwrap();
     assert!(without.starts_with("4 -"), "{without}");
 }
 
-/// One library of the object and the C++ text.
-fn library(cxx: &str, folder: &Path) -> PathBuf {
-    let [text, own, library] = ["text.cc", "own.o", "libboth.so"].map(|name| folder.join(name));
-    std::fs::write(&text, TEXT).unwrap();
-    std::fs::write(&own, object()).unwrap();
-    let linked = Command::new(cxx)
-        .args(["-shared", "-fPIC", "-O1", "-Wno-psabi", "-Wl,-z,text", "-o"])
-        .args([&library, &text, &own])
-        .status();
-    assert!(linked.unwrap().success());
-    library
+/// One library of the object and the C++ text, opened.
+fn library(cxx: &str) -> Option<Library> {
+    let system = System {
+        compiler: &format!("{cxx} -fPIC -O1 -Wno-psabi"),
+        ..X86_64
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text.cc"), TEXT).unwrap();
+    std::fs::write(folder.path().join("own.o"), object()).unwrap();
+    let link = "CC -shared -Wl,-z,text text.cc own.o -o libboth.so";
+    system.commands(folder.path(), link)?.unwrap();
+    // SAFETY: no text of it runs when it is loaded.
+    Some(unsafe { Library::open(folder.path().join("libboth.so")) }.unwrap())
 }
 
 /// The functions of one process.
@@ -361,13 +321,9 @@ impl Functions {
 #[test]
 fn each_passes_and_each_catches() {
     for cxx in ["g++", "clang++-19"] {
-        if let Err(why) = Command::new(cxx).arg("--version").output() {
-            missing(&format!("{cxx}: {why}"));
+        let Some(library) = library(cxx) else {
             continue;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        // SAFETY: no text of it runs when it is loaded.
-        let library = unsafe { Library::open(library(cxx, folder.path())) }.unwrap();
+        };
         for (kind, more) in KINDS {
             if kind == "vector" && !is_x86_feature_detected!("avx") {
                 eprintln!("not run: stubs with wide vectors: this processor has none");
