@@ -2,6 +2,9 @@
 
 use std::process::{Command, ExitStatus};
 
+/// Tells a child of this command which process has started it.
+const PARENT: &str = "CABI_PARENT";
+
 /// Starts this command again. A build for AArch64 is started by the emulator that the variable `CABI_RUNNER` names, if it is set.
 ///
 /// # Errors
@@ -13,14 +16,16 @@ pub(crate) fn own_command() -> Result<Command, String> {
         false => std::env::var("CABI_RUNNER").unwrap_or_default(),
     };
     let mut words = runner.split_whitespace();
-    Ok(match words.next() {
+    let mut command = match words.next() {
         Some(emulator) => {
             let mut command = Command::new(emulator);
             command.args(words).arg(own);
             command
         }
         None => Command::new(own),
-    })
+    };
+    command.env(PARENT, std::process::id().to_string());
+    Ok(command)
 }
 
 /// How a child ended, in words that follow its name in a message.
@@ -73,8 +78,13 @@ fn signal_name(number: i32) -> Option<&'static str> {
 pub(crate) fn end_with_parent() {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{Signal, set_parent_process_death_signal};
+        use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
         // A system that refuses this lets the child outlive its parent; nothing else depends on it.
         let _ = set_parent_process_death_signal(Some(Signal::KILL));
+        // The parent may have ended before that.
+        let own = getppid().map(Pid::as_raw_pid).map(|id| id.to_string());
+        if std::env::var(PARENT).is_ok_and(|id| own != Some(id)) {
+            std::process::exit(2);
+        }
     }
 }
