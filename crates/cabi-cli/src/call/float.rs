@@ -78,48 +78,23 @@ fn write<F: Float + Display>(bits: u128, suffix: &str) -> String {
     if value.is_zero() {
         return format!("{sign}0.0{suffix}");
     }
-    // Width 0 asks for a mantissa and an exponent; 40 digits are more than a binary128 has.
-    let all = format!("{:1$.2$}", value.abs(), 0, 40);
+    // Width 0 asks for a mantissa and an exponent.
+    let with_digits = |n: usize| format!("{:1$.2$}", value.abs(), 0, n);
     let reads_back = |text: &str| {
         F::from_str_r(text, Round::NearestTiesToEven)
             .is_ok_and(|read| read.value.bitwise_eq(value.abs()))
     };
-    // If so many digits suffice, more do too.
+    // 40 digits are more than a binary128 has. If so many suffice, more do too.
     let (mut too_few, mut enough) = (0, 40);
     while enough - too_few > 1 {
         let n = (too_few + enough) / 2;
-        if rounded(&all, n).is_some_and(|text| reads_back(&text)) {
+        if reads_back(&with_digits(n)) {
             enough = n;
         } else {
             too_few = n;
         }
     }
-    let text = rounded(&all, enough).unwrap_or(all);
-    format!("{sign}{}{suffix}", plain(&text))
-}
-
-/// `D.DDDE+N` with `n` digits.
-fn rounded(text: &str, n: usize) -> Option<String> {
-    let (mantissa, exponent) = text.split_once('E')?;
-    let mut exponent: i32 = exponent.parse().ok()?;
-    let mut digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-    let up = digits.get(n).is_some_and(|digit| *digit >= b'5');
-    digits.truncate(n);
-    if up {
-        let nines = digits.iter().rev().take_while(|digit| **digit == b'9');
-        let nines = nines.count();
-        digits.truncate(digits.len() - nines);
-        match digits.last_mut() {
-            Some(digit) => *digit += 1,
-            None => {
-                digits.push(b'1');
-                exponent += 1;
-            }
-        }
-    }
-    let digits = String::from_utf8(digits).ok()?;
-    let (first, rest) = digits.split_at_checked(1)?;
-    Some(format!("{first}.{rest}E{exponent:+}"))
+    format!("{sign}{}{suffix}", plain(&with_digits(enough)))
 }
 
 /// `D.DDDE+N` with its digits in the places they have, unless that needs many zeros.
