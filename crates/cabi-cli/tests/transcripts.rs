@@ -15,6 +15,7 @@
 //! ! text                          standard error contains this
 //! - text                          neither contains this
 //! @ out.json text                 the file contains this
+//! = Explanation                   standard output is JSON, with the fields that docs/json.md says an Explanation has
 //! ```
 //!
 //! A command that exits with 0 prints nothing to standard error, unless a line with `!` says so. `$LIB` is the library that a case has built, with its header; `$CC` and `$CLANG` are the
@@ -33,6 +34,7 @@ use std::str::Lines;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
+use support::json_page::Page;
 use support::{DOCS, cc, clang, here, libclang, missing, shell};
 
 macro_rules! transcripts {
@@ -44,7 +46,7 @@ macro_rules! transcripts {
     )* };
 }
 
-transcripts! { call command compiled_code diff effects explain fuzz layout lies limits pictures processes results verdicts verify }
+transcripts! { call command compiled_code diff effects explain fuzz json layout lies limits pictures processes results verdicts verify }
 
 /// Runs all cases, and fails with what is wrong in any of them.
 fn run_file(text: &str) {
@@ -102,7 +104,7 @@ fn continued(lines: &mut Peekable<Lines<'_>>, mark: &str) -> String {
 
 fn is_check(line: &str) -> bool {
     let word = line.split(' ').next().unwrap_or(line);
-    ["?", ">", "nothing", "+", "!", "-", "@", "#"].contains(&word)
+    ["?", ">", "nothing", "+", "!", "-", "@", "=", "#"].contains(&word)
 }
 
 fn copy(name: &str, folder: &Path) {
@@ -174,6 +176,11 @@ fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
                 let file = fs::read_to_string(folder.join(file)).unwrap_or_default();
                 file.contains(text)
             }
+            "=" => {
+                let what = Page::read().difference(&out, text);
+                found.extend(what.map(|what| (false, what)));
+                true
+            }
             _ => true,
         };
         found.push((is_right, format!("{kind} {text}")));
@@ -204,6 +211,19 @@ fn what_is_wrong_is_noticed() {
         ("$ exit 3\n? 1|3", 0),
         ("$ exit 3", 1),
         ("write f\n| a\n|  b\n$ cat f\n> a\n>  b\n@ f a\n@ f c", 1),
+        (
+            "needs docs\n$ echo '{\"compared\": 1, \"differ\": 0}'\n= Counts",
+            0,
+        ),
+        ("needs docs\n$ echo '{\"compared\": 1}'\n= Counts", 1),
+        (
+            "needs docs\n$ echo '{\"compared\": 1, \"differ\": 0, \"more\": 2}'\n= Counts",
+            1,
+        ),
+        (
+            "needs docs\n$ echo '{\"compared\": 1, \"differ\": \"0\"}'\n= Counts",
+            1,
+        ),
         ("needs libclang\n$ echo\n> \n$ true\n  exit 4\n? 4", 0),
     ] {
         let wrong = run_case("control", checks);

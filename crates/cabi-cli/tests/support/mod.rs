@@ -1,6 +1,8 @@
 //! Running the command, and what it needs to run.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod json_page;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -9,24 +11,16 @@ pub(crate) use cabi_verify::report::missing;
 /// The documentation, which is in the repository and not in the package.
 pub(crate) const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
 
-pub(crate) fn cabi(args: &[&str]) -> Output {
+fn cabi(args: &[&str]) -> Output {
     cabi_in(Path::new("."), args)
 }
 
-pub(crate) fn cabi_in(folder: &Path, args: &[&str]) -> Output {
+fn cabi_in(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cabi"))
         .args(args)
         .current_dir(folder)
         .output()
         .expect("the command was built")
-}
-
-/// What it printed; the exit code must be `code`.
-pub(crate) fn printed(output: &Output, code: i32) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}{errors}");
-    text
 }
 
 /// Whether headers can be read. Without libclang the tests that need it say so, and fail where it is required.
