@@ -13,7 +13,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use cabi::{Language, RecordRules, Type, VectorLevel};
+use cabi::{Language, RecordRules, Scalar, Type, VectorLevel};
 use cabi_header::{DeclaredKind, Header, HeaderError, NamedType, Options, Prototype, Written};
 
 use crate::support::{Compiler, needs_libclang};
@@ -29,10 +29,14 @@ macro_rules! tables {
 }
 
 // Each table with the number of its lines that say what is read.
-tables! { classes 42 compilers 41 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 packs 98 records 30 targets 31 to_c 17 types 39 }
+tables! { classes 42 compilers 41 constants 45 cxx 35 errors 117 errors_of_headers 11 functions 68 packs 98 records 30 targets 31 to_c 26 types 39 }
+
+fn path(name: &str) -> String {
+    format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"))
+}
 
 fn check(name: &str, n_lines: usize) {
-    let path = format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = path(name);
     let table = std::fs::read_to_string(&path).unwrap();
     let read = rewritten(&table);
     if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
@@ -269,13 +273,31 @@ fn prototype(f: &Prototype) -> String {
     text
 }
 
-/// The C that is written for `ty`, which compilers read.
+/// The C that is written for `ty`, to which the target's compilers give its size, its alignment and its sign, and no other size.
 fn emitted(header: &Header, ty: &Type) -> String {
-    let text = cabi_header::declaration(ty, "x", &header.model);
-    let text = text.unwrap_or_else(|error| error.to_string());
-    // Those of other targets may not be here.
-    if header.target == "x86_64-unknown-linux-gnu" {
-        crate::to_c::compiles(&text);
+    let text = match cabi_header::declaration(ty, "x", &header.model) {
+        Ok(text) => text,
+        Err(error) => return error.to_string(),
+    };
+    let asserted = |size: u64| {
+        let is_int = |scalar: &Scalar| matches!(scalar, Scalar::Int { .. });
+        let sign = ty.as_scalar().filter(is_int).map(Scalar::is_signed);
+        let sign = sign.map_or_else(String::new, |is| {
+            format!(
+                " && ((__typeof__(x))-1 < (__typeof__(x))1) == {}",
+                u8::from(is)
+            )
+        });
+        let align = ty.align();
+        let what = format!("sizeof x == {size} && _Alignof(x) == {align}{sign}");
+        let text = format!("{text}_Static_assert({what}, \"\");\n");
+        crate::to_c::is_read(&text, &header.target)
+    };
+    // A function has no size.
+    if *ty != Type::FUNCTION {
+        asserted(ty.size()).unwrap();
+        let is_noticed = Compiler::Clang.find().is_none() || asserted(ty.size() + 1).is_err();
+        assert!(is_noticed, "{text}");
     }
     text.trim_end().replace('\n', " ")
 }
