@@ -19,13 +19,16 @@ use cabi_header::{DeclaredKind, Header, HeaderError, NamedType, Options, Prototy
 use crate::support::{Compiler, needs_libclang};
 
 macro_rules! tables {
-    ($($name:ident $lines:literal)*) => { $(
-        #[test]
-        fn $name() {
-            needs_libclang!();
-            check(stringify!($name), $lines);
-        }
-    )* };
+    ($($name:ident $lines:literal)*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(
+            #[test]
+            fn $name() {
+                needs_libclang!();
+                check(stringify!($name), $lines);
+            }
+        )*
+    };
 }
 
 // Each table with the number of its lines that say what is read.
@@ -33,6 +36,22 @@ tables! { classes 42 compilers 41 constants 45 cxx 35 errors 117 errors_of_heade
 
 fn path(name: &str) -> String {
     format!("{}/tests/tables/{name}.txt", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The lines of C that all tables have.
+pub(crate) fn lines_of_c() -> Vec<String> {
+    let tables = NAMES
+        .iter()
+        .map(|name| std::fs::read_to_string(path(name)).unwrap());
+    let is_c = |line: &&str| !["", "#", "%", "="].contains(&line.split(' ').next().unwrap_or(""));
+    let lines = tables.flat_map(|table| {
+        table
+            .lines()
+            .filter(is_c)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
+    lines.collect()
 }
 
 fn check(name: &str, n_lines: usize) {
