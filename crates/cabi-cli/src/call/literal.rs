@@ -3,8 +3,11 @@
 //! What is neither is kept as text for clang, which knows the header's enumerators and macros.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use super::number::{Number, NumberKind, constant, constant_len, is_word, without_i};
+use regex_lite::Regex;
+
+use super::number::{Number, NumberKind, constant, is_word, without_i};
 use super::quoted::{Text, is_string, strings};
 
 /// An argument.
@@ -242,25 +245,40 @@ fn compound(text: &str) -> Option<(&str, &str)> {
     None
 }
 
+/// A constant with what follows it: the end of a preprocessing number is told as C17 6.4.8 does, and `* I`, as complex.h has it, makes it imaginary.
+const CONSTANT: &str =
+    r"(INFINITY|NAN|HUGE_VAL|0[xX](?:[pP][+-]|[\w.])*|\.?\d(?:[eE][+-]|[\w.])*)(\s*\*\s*I\b)?\s*";
+
+/// One constant with its signs, or two.
+static CONSTANTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let two = format!(r"^([-+\s]*){CONSTANT}(?:([-+][-+\s]*){CONSTANT})?$");
+    Regex::new(&two).ok()
+});
+
 /// One constant, or a real and an imaginary one. `None` if it is something else.
 fn arithmetic(text: &str) -> Option<Value> {
-    let mut parser = Parser { rest: text };
-    let (first, imaginary) = parser.number()?;
-    parser.skip_space();
-    if parser.rest.is_empty() {
-        // The minus sign is of the whole number: `-2.0i` has the real part -0.0.
-        let (negative, kind) = (first.negative, NumberKind::Int(0));
-        return Some(match imaginary {
-            true => Value::Complex(Number { negative, kind }, first),
-            false => Value::Number(first),
-        });
+    let found = CONSTANTS.as_ref()?.captures(text)?;
+    let group = |i: usize| found.get(i).map(|group| group.as_str());
+    let number = |at: usize| {
+        let negative = group(at)?.matches('-').count() % 2 == 1;
+        let (own, imaginary) = without_i(group(at + 1)?);
+        let kind = constant(&own)?;
+        Some((
+            Number { negative, kind },
+            imaginary || group(at + 2).is_some(),
+        ))
+    };
+    let (first, imaginary) = number(1)?;
+    if group(4).is_some() {
+        let second = number(4).filter(|(_, is_second)| *is_second && !imaginary);
+        return second.map(|(second, _)| Value::Complex(first, second));
     }
-    if imaginary || !parser.rest.starts_with(['+', '-']) {
-        return None;
-    }
-    let (second, imaginary) = parser.number()?;
-    let is_all = imaginary && parser.rest.trim().is_empty();
-    is_all.then_some(Value::Complex(first, second))
+    // The minus sign is of the whole number: `-2.0i` has the real part -0.0.
+    let (negative, kind) = (first.negative, NumberKind::Int(0));
+    Some(match imaginary {
+        true => Value::Complex(Number { negative, kind }, first),
+        false => Value::Number(first),
+    })
 }
 
 /// `I`, `1 - I`: an expression that ends in complex.h's imaginary unit, which headers may give other meanings.
@@ -268,50 +286,6 @@ pub(crate) fn with_unit(text: &str) -> Option<Value> {
     let before = text.strip_suffix('I').filter(|s| !s.ends_with(is_word))?;
     let value = arithmetic(&format!("{before}1.0fi"))?;
     matches!(value, Value::Complex(..)).then_some(value)
-}
-
-impl Parser<'_> {
-    /// A constant with its signs, and whether it is imaginary.
-    fn number(&mut self) -> Option<(Number, bool)> {
-        let mut negative = false;
-        loop {
-            if self.eat('-') {
-                negative = !negative;
-            } else if !self.eat('+') {
-                break;
-            }
-        }
-        let token = &self.rest[..constant_len(self.rest)];
-        if matches!(token, "INFINITY" | "NAN" | "HUGE_VAL") {
-            self.rest = &self.rest[token.len()..];
-            let kind = NumberKind::Float(token.replace("HUGE_VAL", "INFINITY"));
-            return Some((Number { negative, kind }, self.times_i()));
-        }
-        let digits = token.strip_prefix('.').unwrap_or(token);
-        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        self.rest = &self.rest[token.len()..];
-        let (own, imaginary) = without_i(token);
-        let kind = constant(&own)?;
-        Some((Number { negative, kind }, imaginary || self.times_i()))
-    }
-
-    /// `* I`, as complex.h has it.
-    fn times_i(&mut self) -> bool {
-        let before = self.rest;
-        if self.eat('*') {
-            self.skip_space();
-            if let Some(rest) = self.rest.strip_prefix('I')
-                && !rest.starts_with(is_word)
-            {
-                self.rest = rest;
-                return true;
-            }
-        }
-        self.rest = before;
-        false
-    }
 }
 
 fn is_word_start(c: char) -> bool {

@@ -38,22 +38,11 @@ pub(crate) fn without_i(token: &str) -> (String, bool) {
     }
 }
 
-/// The length of a preprocessing number (C17 6.4.8) or word at the start of `text`.
-pub(crate) fn constant_len(text: &str) -> usize {
-    let hex = text.starts_with("0x") || text.starts_with("0X");
-    let mut before = ' ';
-    text.char_indices()
-        .find(|(_, c)| {
-            let exponent = if hex { "pP" } else { "eE" };
-            let part = is_word(*c) || *c == '.' || ("+-".contains(*c) && exponent.contains(before));
-            before = *c;
-            !part
-        })
-        .map_or(text.len(), |(at, _)| at)
-}
-
-/// A floating constant, or a decimal integer without a suffix. What clang reads alone is neither: it knows the ranks and ranges of the others.
+/// A floating constant, a macro that is one, or a decimal integer without a suffix. What clang reads alone is neither: it knows the ranks and ranges of the others.
 pub(crate) fn constant(token: &str) -> Option<NumberKind> {
+    if matches!(token, "INFINITY" | "NAN" | "HUGE_VAL") {
+        return Some(NumberKind::Float(token.replace("HUGE_VAL", "INFINITY")));
+    }
     if token == "0" || !token.starts_with('0') {
         // `parse` takes a sign, which no token has.
         if let Ok(magnitude) = token.parse() {
