@@ -36,25 +36,12 @@ pub(crate) struct Object<'a> {
 impl Object<'_> {
     /// Bits `from` to `to` by the parts that have them, each with its fill.
     pub(crate) fn runs(&self, from: u64, to: u64) -> Vec<(Fill, Range<u64>)> {
-        let (mut runs, mut at) = (Vec::new(), from);
-        while at < to {
-            let has = |part: &Range<u64>| part.contains(&at);
-            let starts = self.parts.iter().map(|part| part.start);
-            let (fill, end) = match self.parts.iter().position(has) {
-                Some(i) => (
-                    Fill::Part(self.first_colour + i),
-                    self.parts.get(i).map_or(to, |part| part.end),
-                ),
-                None => (
-                    Fill::Free,
-                    starts.filter(|start| *start > at).min().unwrap_or(to),
-                ),
-            };
-            let end = end.min(to);
-            runs.push((fill, at..end));
-            at = end;
-        }
-        runs
+        let all = stretches(&self.parts, from, to).into_iter();
+        let fill = |part: Option<usize>| match part {
+            Some(i) => Fill::Part(self.first_colour + i),
+            None => Fill::Free,
+        };
+        all.map(|(part, bits)| (fill(part), bits)).collect()
     }
 
     /// What a place is labelled with that holds bytes `from` to `to`.
@@ -142,8 +129,12 @@ impl Object<'_> {
             height: n * HEIGHT,
         };
         canvas.fill(area(start, end, 0, n_lanes), Fill::Free);
-        for (from, to) in gaps(lanes, start, end) {
-            canvas.fill(area(from, to, 0, n_lanes), Fill::Hatched);
+        let all = lanes.iter().flatten();
+        let members: Vec<Range<u64>> = all.map(|m| m.offset_bits..m.end()).collect();
+        for (member, bits) in stretches(&members, start, end) {
+            if member.is_none() {
+                canvas.fill(area(bits.start, bits.end, 0, n_lanes), Fill::Hatched);
+            }
         }
         canvas.frame(area(start, end, 0, n_lanes), "");
         for (lane, list) in (0..).zip(lanes) {
@@ -237,26 +228,16 @@ fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
     lanes
 }
 
-/// The stretches of bits `start` to `end` that no member has.
-fn gaps(lanes: &[Vec<Member>], start: u64, end: u64) -> Vec<(u64, u64)> {
-    let mut taken: Vec<(u64, u64)> = lanes
-        .iter()
-        .flatten()
-        .map(|m| (m.offset_bits, m.end()))
-        .collect();
-    taken.sort_unstable();
-    let mut gaps = Vec::new();
-    let mut at = start;
-    for (from, to) in taken.into_iter().chain([(end, end)]) {
-        if from > at {
-            gaps.push((at, from.min(end)));
-        }
-        at = at.max(to);
-        if at >= end {
-            break;
-        }
-    }
-    gaps
+/// Bits `from` to `to`, cut wherever one of `ranges` starts or ends, each with the first of these that has it.
+fn stretches(ranges: &[Range<u64>], from: u64, to: u64) -> Vec<(Option<usize>, Range<u64>)> {
+    let ends = ranges.iter().flat_map(|range| [range.start, range.end]);
+    let mut cuts: Vec<u64> = ends.filter(|at| (from..to).contains(at)).collect();
+    cuts.extend([from, to]);
+    cuts.sort_unstable();
+    cuts.dedup();
+    let starts = cuts.iter().zip(cuts.iter().skip(1));
+    let has = |at: u64| ranges.iter().position(|range| range.contains(&at));
+    starts.map(|(at, end)| (has(*at), *at..*end)).collect()
 }
 
 /// Whether a value is a single scalar, which its name alone describes.
