@@ -36,11 +36,13 @@
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)]
+#[allow(non_upper_case_globals, reason = "libclang's constants are patterns")]
 mod clang;
 mod header;
 mod header_error;
 mod location;
 mod options;
+#[allow(non_upper_case_globals, reason = "libclang's constants are patterns")]
 mod parse;
 mod reason;
 mod to_c;

@@ -272,7 +272,7 @@ impl<'u> Ty<'u> {
     pub(crate) fn integer_kind(self) -> CXTypeKind {
         let ty = self.canonical();
         match ty.kind() {
-            k if k == CXType_Enum => ty.declaration().integer_type().canonical().kind(),
+            CXType_Enum => ty.declaration().integer_type().canonical().kind(),
             kind => kind,
         }
     }

@@ -8,6 +8,7 @@
 use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Ty};
+use crate::parse::kinds::is_array;
 
 /// Whether a declaration that clang has printed as `printed` has the attribute `name`.
 pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
@@ -65,7 +66,7 @@ pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_
 
 /// Whether `ty` was declared as a pointer, or as an array of pointers, with a declarator. libclang does not show parentheses.
 fn is_pointer(mut ty: Ty<'_>) -> bool {
-    while [CXType_ConstantArray, CXType_IncompleteArray].contains(&ty.kind()) {
+    while is_array(ty.kind()) {
         ty = ty.array_element();
     }
     [CXType_Pointer, CXType_BlockPointer].contains(&ty.kind())

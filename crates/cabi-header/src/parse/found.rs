@@ -52,7 +52,7 @@ impl Found {
         }
         let list = match kind {
             _ if is_typedef => &mut self.header.typedefs,
-            kind if kind == CXCursor_EnumDecl => &mut self.header.enums,
+            CXCursor_EnumDecl => &mut self.header.enums,
             _ => &mut self.header.records,
         };
         match read {

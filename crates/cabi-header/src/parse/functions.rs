@@ -3,8 +3,7 @@
 use clang_sys::{
     CX_SC_Extern, CX_SC_Static, CXCallingConv_C, CXCallingConv_X86_64SysV,
     CXCallingConv_X86_64Win64, CXCursor_AsmLabelAttr, CXCursor_FunctionDecl, CXCursor_ParmDecl,
-    CXLinkage_Internal, CXType_ConstantArray, CXType_FunctionNoProto, CXType_FunctionProto,
-    CXType_IncompleteArray, CXType_VariableArray,
+    CXLinkage_Internal, CXType_FunctionNoProto,
 };
 
 use cabi::{Convention, Type, X86_64_SYSV, X86_64_WIN64};
@@ -13,6 +12,8 @@ use crate::clang::{Cursor, Ty};
 use crate::header::Prototype;
 use crate::parse::attributes::has_attribute;
 use crate::parse::classes::qualified_name;
+use crate::parse::kinds::{is_array, is_function};
+use crate::parse::members::parenthesized;
 use crate::parse::prelude;
 use crate::parse::targets::OwnTarget;
 use crate::parse::types::{Reader, is_pointer, unsupported};
@@ -25,7 +26,8 @@ use crate::written::Written;
 fn spelled_function(ty: Ty<'_>) -> String {
     let mut text = ty.spelling();
     while let Some(at) = text.rfind(" __attribute__((")
-        && is_one_group(text.get(at + " __attribute__".len()..).unwrap_or(""))
+        && let group = text.get(at + " __attribute__".len()..).unwrap_or("")
+        && parenthesized(group).is_some_and(|inner| inner.len() + 2 == group.len())
     {
         text.truncate(at);
     }
@@ -35,20 +37,6 @@ fn spelled_function(ty: Ty<'_>) -> String {
     // A `va_list` has decayed to a pointer to clang's record, whose tag other compilers do not know; as a parameter it decays again.
     let text = text.replace("struct __va_list_tag *", "__builtin_va_list");
     prelude::names_of_c(&text)
-}
-
-/// Whether `text` is one group in parentheses, from its first character to its last.
-fn is_one_group(text: &str) -> bool {
-    let mut depth = 0_i32;
-    let closes = text.char_indices().find(|(_, c)| {
-        depth += match c {
-            '(' => 1,
-            ')' => -1,
-            _ => 0,
-        };
-        depth == 0
-    });
-    closes.is_some_and(|(at, _)| at + 1 == text.len())
 }
 
 impl<'u> Reader<'u> {
@@ -183,7 +171,7 @@ impl<'u> Reader<'u> {
 
     /// The type a parameter has after decay. The elements of an array do not matter then, and may be of a length known at run time only.
     fn param(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
-        if ARRAYS.contains(&ty.canonical().kind()) {
+        if is_array(ty.canonical().kind()) {
             return Ok((self.model.pointer(), false));
         }
         let (declared, by_reference) = self.passed(ty)?;
@@ -192,11 +180,9 @@ impl<'u> Reader<'u> {
 
     /// The function type, typedefs resolved.
     fn function_type(&self, ty: Ty<'u>) -> Result<Ty<'u>, Reason> {
-        let is_function =
-            |ty: &Ty<'u>| [CXType_FunctionProto, CXType_FunctionNoProto].contains(&ty.kind());
         [ty, ty.canonical()]
             .into_iter()
-            .find(is_function)
+            .find(|ty| is_function(ty.kind()))
             .ok_or_else(|| Reason::Unsupported {
                 ty: ty.spelling(),
                 why: "this is no function type",
@@ -233,22 +219,14 @@ fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> 
 /// How clang spells the type of a parameter; an array as the pointer it decays to.
 fn spelled(param: Ty<'_>) -> String {
     let canonical = param.canonical();
-    without_place(&match ARRAYS.contains(&canonical.kind()) {
+    without_place(&match is_array(canonical.kind()) {
         true => format!("{} *", canonical.array_element().spelling()),
         false => param.spelling(),
     })
 }
 
-const ARRAYS: [i32; 3] = [
-    CXType_ConstantArray,
-    CXType_IncompleteArray,
-    CXType_VariableArray,
-];
-
 /// The function type that `ty` is, or is a pointer to.
 pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
-    let is_function =
-        |ty: &Ty<'_>| [CXType_FunctionProto, CXType_FunctionNoProto].contains(&ty.kind());
     let bare = desugared(ty);
     let pointee = is_pointer(bare.kind()).then(|| bare.pointee());
     [
@@ -258,7 +236,7 @@ pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
     ]
     .into_iter()
     .flatten()
-    .find(is_function)
+    .find(|ty| is_function(ty.kind()))
 }
 
 /// The convention if it is not the target's own. Refuses by name what has no table.
@@ -290,9 +268,9 @@ fn convention(
         return Err(Reason::Convention("regparm".to_owned()));
     }
     match function.convention() {
-        c if c == CXCallingConv_C => Ok(None),
-        c if c == CXCallingConv_X86_64Win64 => Ok(Some(&X86_64_WIN64)),
-        c if c == CXCallingConv_X86_64SysV => Ok(Some(&X86_64_SYSV)),
+        CXCallingConv_C => Ok(None),
+        CXCallingConv_X86_64Win64 => Ok(Some(&X86_64_WIN64)),
+        CXCallingConv_X86_64SysV => Ok(Some(&X86_64_SYSV)),
         number => {
             // As clang prints it after the function type, after those of parameters: `int (int) __attribute__((swiftcall))`.
             let spelling = function.spelling();

@@ -21,12 +21,23 @@ pub(crate) fn is_type(kind: CXCursorKind) -> bool {
     RECORDS.contains(&kind) || kind == CXCursor_EnumDecl
 }
 
+pub(crate) fn is_function(kind: CXTypeKind) -> bool {
+    matches!(kind, CXType_FunctionProto | CXType_FunctionNoProto)
+}
+
+pub(crate) fn is_array(kind: CXTypeKind) -> bool {
+    matches!(
+        kind,
+        CXType_ConstantArray | CXType_IncompleteArray | CXType_VariableArray
+    )
+}
+
 /// Whether a declaration of kind `child` is looked at inside of `outer`.
 pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
     match outer.kind() {
         // What is in an unnamed namespace has no symbol others can refer to.
-        k if k == CXCursor_Namespace => !outer.name().is_empty(),
-        k if k == CXCursor_LinkageSpec => true,
+        CXCursor_Namespace => !outer.name().is_empty(),
+        CXCursor_LinkageSpec => true,
         k if RECORDS.contains(&k) => is_type(child) || METHODS.contains(&child),
         _ => false,
     }
@@ -36,8 +47,8 @@ pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
 pub(crate) fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
     match kind {
         k if METHODS.contains(&k) => Some("a member function"),
-        k if k == CXCursor_FunctionTemplate => Some("a function template"),
-        k if k == CXCursor_ClassTemplate || k == CXCursor_ClassTemplatePartialSpecialization => {
+        CXCursor_FunctionTemplate => Some("a function template"),
+        CXCursor_ClassTemplate | CXCursor_ClassTemplatePartialSpecialization => {
             Some("a class template")
         }
         _ => None,

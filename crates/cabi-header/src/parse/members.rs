@@ -96,7 +96,7 @@ pub(crate) fn aligned_expressions(printed: &str) -> Vec<String> {
 }
 
 /// What stands between the first parenthesis of `text`, if it starts with one, and its counterpart.
-fn parenthesized(text: &str) -> Option<&str> {
+pub(crate) fn parenthesized(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('(')?;
     let mut depth = 1_u32;
     for (at, c) in inner.char_indices() {

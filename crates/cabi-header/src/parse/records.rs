@@ -250,8 +250,8 @@ impl<'u> Reader<'u> {
         let (mut packed, mut aligned) = (Vec::new(), Vec::new());
         for child in field.children() {
             match child.kind() {
-                k if k == CXCursor_PackedAttr => packed.push(place(child)),
-                k if k == CXCursor_AlignedAttr => aligned.push(place(child)),
+                CXCursor_PackedAttr => packed.push(place(child)),
+                CXCursor_AlignedAttr => aligned.push(place(child)),
                 _ => {}
             }
         }

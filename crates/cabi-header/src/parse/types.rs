@@ -11,6 +11,7 @@ use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{Position, position};
 use crate::parse::diagnostics::{Diagnostics, IgnoredAttributes};
 use crate::parse::errors::Errors;
+use crate::parse::kinds::is_function;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions};
@@ -154,16 +155,16 @@ impl<'u> Reader<'u> {
             return Ok(self.model.adapt(&scalar));
         }
         match kind {
-            k if k == CXType_Typedef => {
+            CXType_Typedef => {
                 let typedef = ty.declaration();
                 self.once(typedef, |reader| reader.typedef(ty, typedef))
             }
-            k if k == CXType_Elaborated => self.aligned_as(ty, ty.named()),
-            k if k == CXType_Attributed => self.aligned_as(ty, ty.modified()),
+            CXType_Elaborated => self.aligned_as(ty, ty.named()),
+            CXType_Attributed => self.aligned_as(ty, ty.modified()),
             k if is_pointer(k) => Ok(self.pointer(ty.pointee())),
-            k if k == CXType_Record => self.record(ty.declaration()),
-            k if k == CXType_Enum => self.enumeration(ty),
-            k if k == CXType_ConstantArray => {
+            CXType_Record => self.record(ty.declaration()),
+            CXType_Enum => self.enumeration(ty),
+            CXType_ConstantArray => {
                 let element = self.ty(ty.array_element())?;
                 // libclang's number has a sign, and the bits of the target's `size_t`.
                 let len = u64::try_from(ty.array_len()).ok();
@@ -178,17 +179,15 @@ impl<'u> Reader<'u> {
                         )
                     })
             }
-            k if k == CXType_IncompleteArray => {
-                Ok(Type::flexible_array(&self.ty(ty.array_element())?)?)
-            }
-            k if k == CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
-            k if k == CXType_Vector || k == CXType_ExtVector => self.vector(ty),
-            k if k == CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
-            k if k == CXType_FunctionProto || k == CXType_FunctionNoProto => Ok(Type::FUNCTION),
-            k if k == CXType_Unexposed => self.unexposed(ty),
-            k if k == CXType_MemberPointer => Err(Reason::Cxx("a pointer to a member")),
-            k if k == CXType_BlockPointer => Err(unsupported(ty, "blocks are not C")),
-            k if k == CXType_VariableArray => {
+            CXType_IncompleteArray => Ok(Type::flexible_array(&self.ty(ty.array_element())?)?),
+            CXType_Complex => Ok(Type::complex(&self.ty(ty.element())?)?),
+            CXType_Vector | CXType_ExtVector => self.vector(ty),
+            CXType_Atomic => Ok(self.ty(ty.atomic_value())?.atomic()?),
+            CXType_FunctionProto | CXType_FunctionNoProto => Ok(Type::FUNCTION),
+            CXType_Unexposed => self.unexposed(ty),
+            CXType_MemberPointer => Err(Reason::Cxx("a pointer to a member")),
+            CXType_BlockPointer => Err(unsupported(ty, "blocks are not C")),
+            CXType_VariableArray => {
                 Err(unsupported(ty, "an array of variable length has no layout"))
             }
             _ => Err(unsupported(ty, "this is no type of C that is supported")),
@@ -201,19 +200,19 @@ impl<'u> Reader<'u> {
             return Some(integer);
         }
         Some(match kind {
-            k if k == CXType_Void => Type::VOID,
-            k if k == CXType_Int128 => Type::I128,
-            k if k == CXType_UInt128 => Type::U128,
-            k if k == CXType_Half || k == CXType_Float16 => Type::F16,
-            k if k == CXType_BFloat16 => Type::BF16,
-            k if k == CXType_Float => Type::F32,
-            k if k == CXType_Double => Type::F64,
-            k if k == CXType_LongDouble => model.long_double(),
-            k if k == CXType_Float128 => Type::F128,
-            k if k == CXType_NullPtr => Type::PTR,
-            k if k == CXType_Char16 => Type::U16,
-            k if k == CXType_Char32 => Type::U32,
-            k if k == CXType_WChar => match (model.wchar, self.facts.wchar_signed) {
+            CXType_Void => Type::VOID,
+            CXType_Int128 => Type::I128,
+            CXType_UInt128 => Type::U128,
+            CXType_Half | CXType_Float16 => Type::F16,
+            CXType_BFloat16 => Type::BF16,
+            CXType_Float => Type::F32,
+            CXType_Double => Type::F64,
+            CXType_LongDouble => model.long_double(),
+            CXType_Float128 => Type::F128,
+            CXType_NullPtr => Type::PTR,
+            CXType_Char16 => Type::U16,
+            CXType_Char32 => Type::U32,
+            CXType_WChar => match (model.wchar, self.facts.wchar_signed) {
                 (2, _) => Type::U16,
                 (_, true) => Type::I32,
                 (_, false) => Type::U32,
@@ -252,8 +251,7 @@ impl<'u> Reader<'u> {
     }
 
     fn pointer(&self, pointee: Ty<'u>) -> Type {
-        let kind = pointee.canonical().kind();
-        if kind == CXType_FunctionProto || kind == CXType_FunctionNoProto {
+        if is_function(pointee.canonical().kind()) {
             self.model.fn_pointer()
         } else {
             self.model.pointer()
@@ -422,18 +420,18 @@ fn check_size(ty: Ty<'_>, ours: &Type) -> Result<(), Reason> {
 /// The integer type of a kind that integer constants have: at most 64 bits.
 pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
     Some(match kind {
-        k if k == CXType_Bool => Type::BOOL,
-        k if k == CXType_Char_S || k == CXType_Char_U => model.char(),
-        k if k == CXType_SChar => Type::I8,
-        k if k == CXType_UChar => Type::U8,
-        k if k == CXType_Short => Type::I16,
-        k if k == CXType_UShort => Type::U16,
-        k if k == CXType_Int => Type::I32,
-        k if k == CXType_UInt => Type::U32,
-        k if k == CXType_Long => model.long(),
-        k if k == CXType_ULong => model.unsigned_long(),
-        k if k == CXType_LongLong => Type::I64,
-        k if k == CXType_ULongLong => Type::U64,
+        CXType_Bool => Type::BOOL,
+        CXType_Char_S | CXType_Char_U => model.char(),
+        CXType_SChar => Type::I8,
+        CXType_UChar => Type::U8,
+        CXType_Short => Type::I16,
+        CXType_UShort => Type::U16,
+        CXType_Int => Type::I32,
+        CXType_UInt => Type::U32,
+        CXType_Long => model.long(),
+        CXType_ULong => model.unsigned_long(),
+        CXType_LongLong => Type::I64,
+        CXType_ULongLong => Type::U64,
         _ => return None,
     })
 }

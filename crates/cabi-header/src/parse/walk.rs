@@ -16,7 +16,7 @@ use crate::parse::diagnostics::Diagnostics;
 use crate::parse::found::Found;
 use crate::parse::functions::function_type_of;
 use crate::parse::kinds::{
-    SCOPES, TYPEDEFS, is_preprocessing, is_type, is_walked, unsupported_cxx,
+    SCOPES, TYPEDEFS, is_array, is_preprocessing, is_type, is_walked, unsupported_cxx,
 };
 use crate::parse::macros;
 use crate::parse::pragmas::Pragmas;
@@ -351,7 +351,7 @@ fn spelled(ty: Ty<'_>, depth: u16) -> Spelled {
         };
     }
     let mut record = ty.canonical();
-    while [CXType_ConstantArray, CXType_IncompleteArray].contains(&record.kind()) {
+    while is_array(record.kind()) {
         record = record.array_element();
     }
     let fields = match record.kind() == CXType_Record && depth < cabi::MAX_DEPTH {

@@ -3,6 +3,7 @@
 use clang_sys::*;
 
 use crate::clang::Ty;
+use crate::parse::kinds::is_function;
 use crate::parse::prelude;
 use crate::parse::types::{Reader, is_pointer, is_unnamed};
 use crate::written::Written;
@@ -42,14 +43,14 @@ impl<'u> Reader<'u> {
         }
         let boxed = |reader: &mut Self, ty| Box::new(reader.written_at(ty, depth + 1));
         match canonical.kind() {
-            k if k == CXType_Void => Written::Void,
+            CXType_Void => Written::Void,
             k if k == CXType_Float && is_float32(ty) => Written::Float32,
-            k if k == CXType_Char_S || k == CXType_Char_U => Written::Char,
+            CXType_Char_S | CXType_Char_U => Written::Char,
             k if is_pointer(k) => Written::Pointer(boxed(self, desugared(ty).pointee())),
-            k if FUNCTIONS.contains(&k) && canonical.convention() != CXCallingConv_C => {
+            k if is_function(k) && canonical.convention() != CXCallingConv_C => {
                 Written::Other(ty.spelling())
             }
-            k if FUNCTIONS.contains(&k) => {
+            k if is_function(k) => {
                 let n = u32::try_from(ty.n_params()).unwrap_or(0);
                 Written::Function {
                     params: (0..n)
@@ -59,14 +60,14 @@ impl<'u> Reader<'u> {
                     variadic: ty.is_variadic(),
                 }
             }
-            k if k == CXType_ConstantArray => {
+            CXType_ConstantArray => {
                 let len = u64::try_from(canonical.array_len()).ok();
                 Written::Array(boxed(self, desugared(ty).array_element()), len)
             }
-            k if k == CXType_IncompleteArray => {
+            CXType_IncompleteArray => {
                 Written::Array(boxed(self, desugared(ty).array_element()), None)
             }
-            k if k == CXType_Record || k == CXType_Enum => {
+            CXType_Record | CXType_Enum => {
                 let name = canonical.declaration().ty().canonical().spelling();
                 let is_stand_in = prelude::stand_in(&canonical.declaration().name()).is_some();
                 if is_unnamed(&name) || is_stand_in {
@@ -90,18 +91,18 @@ fn is_float32(ty: Ty<'_>) -> bool {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
         bare = match bare.kind() {
-            k if k == CXType_Typedef => {
+            CXType_Typedef => {
                 let typedef = bare.declaration();
                 if typedef.name() == "_Float32" {
                     return true;
                 }
                 typedef.underlying()
             }
-            k if k == CXType_Elaborated => bare.named(),
-            k if k == CXType_Attributed => bare.modified(),
-            k if k == CXType_Atomic => bare.atomic_value(),
+            CXType_Elaborated => bare.named(),
+            CXType_Attributed => bare.modified(),
+            CXType_Atomic => bare.atomic_value(),
             // `typeof (_Float32)`: libclang shows what is in the parentheses as text only.
-            k if k == CXType_Unexposed => {
+            CXType_Unexposed => {
                 let spelling = bare.spelling();
                 let mut words = spelling.split(|c: char| !c.is_alphanumeric() && c != '_');
                 let is_other = |word: &&str| !["", "typeof", "const", "volatile"].contains(word);
@@ -128,17 +129,15 @@ pub(crate) fn without_place(spelling: &str) -> String {
     format!("{}{{..}}{after}", keyword.unwrap_or(""))
 }
 
-const FUNCTIONS: [CXTypeKind; 2] = [CXType_FunctionProto, CXType_FunctionNoProto];
-
 /// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost the alignments of its typedefs. Canonical
 /// all the same where there is something else around it, or too much.
 pub(crate) fn desugared(ty: Ty<'_>) -> Ty<'_> {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
         bare = match bare.kind() {
-            k if k == CXType_Typedef => bare.declaration().underlying(),
-            k if k == CXType_Elaborated => bare.named(),
-            k if k == CXType_Attributed => bare.modified(),
+            CXType_Typedef => bare.declaration().underlying(),
+            CXType_Elaborated => bare.named(),
+            CXType_Attributed => bare.modified(),
             k if k == bare.canonical().kind() => return bare,
             _ => break,
         };
