@@ -6,7 +6,7 @@ use clif_cabi::cranelift_codegen::isa::OwnedTargetIsa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
-use clif_cabi::{Function, LowerError, Lowering};
+use clif_cabi::{Entry, Function, LowerError, Lowering};
 use cranelift_jit::{JITBuilder, JITModule};
 
 pub struct Jit {
@@ -55,6 +55,35 @@ impl Jit {
         builder.finalize(self.module.isa().frontend_config());
         let signature = &context.func.signature;
         let id = id.unwrap_or_else(|| self.module.declare_anonymous_function(signature).unwrap());
+        self.module.define_function(id, &mut context).unwrap();
+        id
+    }
+
+    /// Defines `function`, which is entered.
+    pub fn define(
+        &mut self,
+        function: &Function,
+        build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>, &Entry),
+    ) {
+        self.body(Some(function.body), |lower, module, builder| {
+            let (_, entry) = lower.begin(builder, &function.sig).unwrap();
+            build(lower, module, builder, &entry);
+        });
+    }
+
+    /// A C function of `sig` that does what `function` does.
+    pub fn for_c(&mut self, sig: &FnSig, function: &Function) -> FuncId {
+        self.body(None, |lower, module, builder| {
+            lower.forward(module, builder, sig, function).unwrap();
+        })
+    }
+
+    /// Defines the function that `text` is.
+    pub fn clif(&mut self, text: &str) -> FuncId {
+        let mut context = self.module.make_context();
+        context.func = cranelift_reader::parse_functions(text).unwrap().remove(0);
+        let signature = &context.func.signature;
+        let id = self.module.declare_anonymous_function(signature).unwrap();
         self.module.define_function(id, &mut context).unwrap();
         id
     }

@@ -2,13 +2,17 @@
 
 use cabi::Reg;
 use cabi::aarch64::{
-    AAPCS64, AARCH64_LANG, APPLE_ARM64, V0, V1, V2, V3, V4, V5, V7, X0, X1, X2, X3, X4, X5, X6, X7,
-    X8,
+    AAPCS64, AARCH64_LANG, AARCH64_LANG_CONTEXT, APPLE_ARM64, V0, V1, V2, V3, V4, V5, V7, X0, X1,
+    X2, X3, X4, X5, X6, X7, X8,
 };
 use cabi::convention::{ArgFlags, Convention, Rule, Want};
 
+/// As messages name it.
+pub(crate) const TARGET: &str = "aarch64-unknown-linux-gnu";
+
 pub(crate) const C: Convention = AAPCS64;
 pub(crate) const LANG: Convention = AARCH64_LANG;
+pub(crate) static CONTEXT: Convention = AARCH64_LANG_CONTEXT;
 
 pub(crate) const SRET: Rule = Rule::IfFlag(ArgFlags::SRET, &Rule::AssignToReg(&[X8]));
 pub(crate) const LARGE: Rule = Rule::IfWants(Want::Memory, &Rule::PassIndirect { align: 8 });

@@ -4,12 +4,16 @@
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod machine;
 
-use cabi::convention::{Convention, PartType, PartTypes, Rule, Rules};
+use cabi::Type;
+use cabi::convention::{Convention, Extension, Part, PartType, PartTypes, Role, Rule, Rules};
 
 use machine::{
     ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LANG_RESULTS, LANG_SECOND_FIRST, LARGE, LAST,
     LAST_FLOATS, OTHER, OTHER_FLOATS, OTHER_RESULTS, OTHER_RESULTS_FLOATS, SRET,
 };
+pub(crate) use machine::{CONTEXT, TARGET};
+
+pub(crate) const C_NAME: &str = C.name;
 
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);
 const FLOATS: PartTypes = PartTypes::of(&[PartType::F32, PartType::F64, PartType::V128]);
@@ -78,15 +82,34 @@ static BOTH: Convention = convention(
 
 /// As C, as a control of these tests themselves.
 static PLAIN: Convention = C;
-static OF_THE_LANGUAGE: Convention = LANG;
+pub(crate) static OF_THE_LANGUAGE: Convention = LANG;
 
-pub(crate) static ALL: [&Convention; 6] = [
+/// The language's, with results of one byte extended by the function that returns them.
+pub(crate) static EXTENDED: Convention = Convention {
+    name: "lang, extended",
+    rules: Rules {
+        classify: |ty, cx| {
+            let mut group = (LANG.rules.classify)(ty, cx)?;
+            if *ty == Type::I8 && cx.role == Role::Result {
+                group.parts = [Part::int(PartType::I8, Extension::Sign)]
+                    .into_iter()
+                    .collect();
+            }
+            Ok(group)
+        },
+        ..LANG.rules
+    },
+    ..LANG
+};
+
+pub(crate) static ALL: [&Convention; 7] = [
     &PERMUTED,
     &LAST_FIRST,
     &BOTH,
     &ALSO,
     &PLAIN,
     &OF_THE_LANGUAGE,
+    &EXTENDED,
 ];
 
 /// A language's own convention with a mistake: code of it must not pass for the right one.

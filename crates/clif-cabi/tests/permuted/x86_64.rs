@@ -2,10 +2,14 @@
 
 use cabi::convention::{Convention, Rule, Rules};
 use cabi::x86_64::{R8, R9, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM3, XMM5, XMM7};
-use cabi::{Reg, X86_64_LANG, X86_64_SYSV};
+use cabi::{Reg, X86_64_LANG, X86_64_LANG_CONTEXT, X86_64_SYSV};
+
+/// As messages name it.
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 pub(crate) const C: Convention = X86_64_SYSV;
 pub(crate) const LANG: Convention = X86_64_LANG;
+pub(crate) static CONTEXT: Convention = X86_64_LANG_CONTEXT;
 
 /// C's pointer to a result is an ordinary argument, and large records are on the stack: no rules.
 pub(crate) const SRET: Rule = Rule::DelegateTo(&[]);
