@@ -1,18 +1,16 @@
 //! Flags of Cranelift, every one with every value, in the ISA of a front end: refused, or calls are still C's. Nothing here knows which are refused.
 #![cfg(all(target_arch = "x86_64", unix))]
 #![allow(
+    clippy::cast_possible_truncation,
     clippy::unwrap_used,
-    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]; numbers are small"
 )]
 
 mod common;
 
 use clif_cabi::cabi::{FnSig, Type};
-use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, types::I64};
 use clif_cabi::cranelift_codegen::isa::OwnedTargetIsa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
-use clif_cabi::cranelift_module::Module;
-use clif_cabi::{Arg, Ret};
 use common::{Jit, record};
 
 #[repr(C)]
@@ -24,6 +22,11 @@ extern "C" fn sum(x: f64, big: Big, back: extern "C" fn(Big, f64) -> Big) -> Big
     let mut sum = back(big, x + 1.0);
     sum.0[8] += big.0[0];
     sum
+}
+
+extern "C" fn back(mut big: Big, x: f64) -> Big {
+    big.0[8] = x as i64;
+    big
 }
 
 extern "C" fn last(big: Big) -> i64 {
@@ -60,54 +63,36 @@ const COPY: &str = "function %copy(i64) -> i64 system_v {
         return v4
     }";
 
-/// Calls [`sum`] by lowering, which calls back what was lowered; and copies a structure as Cranelift itself does.
+/// Calls [`sum`] through a function that hands its arguments on, which calls [`back`] through another one; and copies a structure as Cranelift itself does.
 fn calls_are_c(isa: OwnedTargetIsa) -> Result<(), String> {
-    let mut jit = Jit::of(isa).map_err(|error| error.to_string())?;
     let big = record("big", &[Type::array(&Type::I64, 9).unwrap()]);
-    let back = jit.declare("back", &FnSig::new([big.clone(), Type::F64], big.clone()));
-    jit.body(Some(back.body), |lower, module, builder| {
-        let (_, entry) = lower.begin(builder, &back.sig).unwrap();
-        let from = entry.address(builder, 0).unwrap();
-        let x = entry.value(builder, 1).unwrap();
-        let x = builder.ins().fcvt_to_sint(I64, x);
-        builder.ins().store(MemFlagsData::new(), x, from, 64);
-        let value = Arg::memory(from);
-        entry.ret(module, builder, Some(&value)).unwrap();
+    let back_sig = FnSig::new([big.clone(), Type::F64], big.clone());
+    let sum_sig = FnSig::new([Type::F64, big.clone(), Type::FN_PTR], big);
+    let symbols = [
+        ("sum", sum as extern "C" fn(_, _, _) -> _ as *const u8),
+        ("back", back as extern "C" fn(_, _) -> _ as *const u8),
+    ];
+    let mut jit = Jit::of(isa, &symbols).map_err(|error| error.to_string())?;
+    let [sum, back] = [("sum", sum_sig), ("back", back_sig)].map(|(name, sig)| {
+        let own = jit.lower.declare_import(&mut jit.module, name, &sig);
+        jit.for_c(&sig, &own.unwrap())
     });
-    let own = jit.declare("own", &FnSig::new([Type::PTR, Type::PTR], Type::VOID));
-    jit.body(Some(own.body), |lower, module, builder| {
-        let (_, entry) = lower.begin(builder, &own.sig).unwrap();
-        let [to, from] = [0, 1].map(|i| entry.value(builder, i).unwrap());
-        let back = module.declare_func_in_func(back.id, builder.func);
-        let back = builder.ins().func_addr(I64, back);
-        let code = sum as extern "C" fn(_, _, _) -> _ as *const u8;
-        let callee = (builder.ins()).iconst(I64, code.addr().cast_signed() as i64);
-        let x = builder.ins().f64const(3.5);
-        let args = [Arg::value(x), Arg::memory(from), Arg::value(back)];
-        let sig = FnSig::new([Type::F64, big.clone(), Type::FN_PTR], big);
-        let call = lower.call_sig(module, builder, callee, &sig, &args, Ret::memory(to));
-        call.unwrap();
-        entry.ret(module, builder, None).unwrap();
-    });
-    let mut ctx = jit.module.make_context();
-    ctx.func = cranelift_reader::parse_functions(COPY).unwrap().remove(0);
-    let copy = jit.module.declare_anonymous_function(&ctx.func.signature);
-    let copy = copy.unwrap();
-    jit.module.define_function(copy, &mut ctx).unwrap();
-    let [own, copy] = [own.id, copy].map(|id| jit.code(id));
-    let (mut to, from) = (Big([0; 9]), Big([1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    let copy = jit.clif(COPY);
+    let [sum, back, copy] = [sum, back, copy].map(|id| jit.code(id));
     let mut given = [1_i64; 10];
     let code = last as extern "C" fn(Big) -> i64 as *const u8;
     given[0] = code.addr().cast_signed() as i64;
     given[9] = 7;
     // SAFETY: compiled so.
-    let last = unsafe {
-        let own: extern "C" fn(&mut Big, &Big) = core::mem::transmute(own);
-        own(&mut to, &from);
+    let (sum, last) = unsafe {
+        let sum: extern "C" fn(f64, Big, *const u8) -> Big = core::mem::transmute(sum);
         let copy: extern "C" fn(*const i64) -> i64 = core::mem::transmute(copy);
-        copy(given.as_ptr())
+        (
+            sum(3.5, Big([1, 2, 3, 4, 5, 6, 7, 8, 9]), back),
+            copy(given.as_ptr()),
+        )
     };
-    assert_eq!((to.0, last), ([1, 2, 3, 4, 5, 6, 7, 8, 5], 17));
+    assert_eq!((sum.0, last), ([1, 2, 3, 4, 5, 6, 7, 8, 5], 17));
     Ok(())
 }
 

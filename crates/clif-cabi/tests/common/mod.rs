@@ -27,12 +27,15 @@ impl Jit {
             flags.set(setting, "true").unwrap();
         }
         let isa = cranelift_native::builder().unwrap();
-        Self::of(isa.finish(settings::Flags::new(flags)).unwrap()).unwrap()
+        Self::of(isa.finish(settings::Flags::new(flags)).unwrap(), &[]).unwrap()
     }
 
-    pub fn of(isa: OwnedTargetIsa) -> Result<Self, LowerError> {
+    /// In which functions have these names.
+    pub fn of(isa: OwnedTargetIsa, symbols: &[(&str, *const u8)]) -> Result<Self, LowerError> {
         let lower = Lowering::new(&*isa)?;
-        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
+        let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+        builder.symbols(symbols.iter().copied());
+        let module = JITModule::new(builder);
         Ok(Self { module, lower })
     }
 
