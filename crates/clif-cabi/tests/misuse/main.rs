@@ -15,9 +15,8 @@ mod anything;
 )]
 #[path = "../common/doc.rs"]
 mod doc;
-mod emitted;
 mod modules;
-mod refusals;
+mod rows;
 
 use std::sync::{Arc, LazyLock};
 
@@ -36,7 +35,7 @@ use clif_cabi::{
 };
 
 /// Imports one name for everything, refuses, or hands out what is no function or one with another signature.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Any {
     Imports,
     Refuses,
@@ -128,6 +127,9 @@ pub(crate) enum Use {
     EntryAddress(usize),
     EntryStore(usize, Value),
     Return(Option<Arg>),
+    /// Takes the entry of another function, which is of the signature.
+    Foreign(usize),
+    Stubs(Any),
 }
 
 /// What a sequence of uses has so far.
@@ -135,10 +137,10 @@ pub(crate) struct Building {
     lower: SysVAggregateLowering,
     sigs: Vec<FnSig>,
     stubs: Any,
-    pub(crate) entry: Option<Entry>,
+    entry: Option<Entry>,
     callable: Option<Callable>,
     /// How many blocks were switched to: values of one are not used in another one, that is for the verifier to refuse.
-    pub(crate) blocks: usize,
+    blocks: usize,
 }
 
 /// What became of a sequence of uses.
@@ -147,7 +149,7 @@ pub(crate) struct Built {
     pub(crate) func: Function,
     /// Whether it begins with an entry, and has one block.
     pub(crate) is_one_block: bool,
-    pub(crate) entry: Option<Entry>,
+    entry: Option<Entry>,
 }
 
 impl Building {
@@ -160,10 +162,6 @@ impl Building {
             callable: None,
             blocks: 0,
         }
-    }
-
-    pub(crate) fn with(self, stubs: Any) -> Self {
-        Self { stubs, ..self }
     }
 
     /// The function that `uses` build. Those that are refused leave no instruction.
@@ -244,6 +242,11 @@ impl Building {
             }
             Use::TryIssue => try_issue(builder, self.callable.as_ref().unwrap())?,
             Use::Slot(ty) => drop(slot(builder, ty)?),
+            Use::Foreign(sig) => {
+                let other = Self::new(&self.sigs).build(&[Use::Begin(*sig)]);
+                self.entry = other.entry;
+            }
+            Use::Stubs(stubs) => self.stubs = *stubs,
             _ => return self.use_entry(builder, what),
         }
         Ok(())

@@ -51,55 +51,24 @@ fn functions_of_another_module() {
     module.finalize_definitions().unwrap();
 }
 
-/// The two C signatures are shown.
+/// Lines of `declared.txt` say which of two lowerings declares what, and why not: the two C signatures are shown.
 #[test]
 fn declared_again() {
     let (mut module, first, second) = (jit(&[]), lowering(), lowering());
-    let words = |n| c(&format!("void f(struct bytes {{ char b[{n}]; }})"));
-    for (lower, is_import, name, sig, why) in [
-        (&first, true, "ldexp", c("double f(double, int)"), ""),
-        (&first, true, "ldexp", c("double f(double, int)"), ""),
-        (
-            &first,
-            true,
-            "ldexp",
-            c("double f(double, double)"),
-            "ldexp is declared as double (double, int), and now as double (double, double)",
-        ),
-        (
-            &second,
-            true,
-            "ldexp",
-            c("double f(double, double)"),
-            "ldexp is declared as `(f64, i32) -> f64 system_v` in CLIF, and now as double (double, double)",
-        ),
-        (&first, true, "both", words(24), ""),
-        // Calls and entries have different CLIF signatures where the argument area has words.
-        (
-            &first,
-            false,
-            "both",
-            words(24),
-            "both is declared as void (struct bytes), and now as void (struct bytes): \
-            a function that the module both calls and defines is declared once, by `declare_export`",
-        ),
-        (
-            &first,
-            true,
-            "both",
-            words(32),
-            "both is declared as void (struct bytes), and now as void (struct bytes): \
-            they differ in the layout of a type, the policy, the vector level or flags",
-        ),
-    ] {
-        let done = match is_import {
-            true => lower.declare_import(&mut module, name, &sig),
-            false => lower.declare_export(&mut module, name, &sig),
+    let lines = include_str!("declared.txt").lines();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let (declared, why) = line.split_once(" ! ").unwrap_or((line, ""));
+        let (words, sig) = declared.split_once(": ").unwrap();
+        let [by, kind, name] = words.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
         };
-        assert_eq!(
-            done.map_or_else(|error| error.to_string(), |_| String::new()),
-            why
-        );
+        let lower = if by == "first" { &first } else { &second };
+        let done = match kind {
+            "import" => lower.declare_import(&mut module, name, &c(sig)),
+            _ => lower.declare_export(&mut module, name, &c(sig)),
+        };
+        let said = done.map_or_else(|error| error.to_string(), |_| String::new());
+        assert_eq!(said, why, "{line}");
     }
 }
 
