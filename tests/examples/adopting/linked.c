@@ -29,7 +29,7 @@ int main(void)
     double at[3] = {3, 4, 12};
     char text[8];
     int wrong = total(&longs) != 7654321;
-    wrong += low(232) != -24;
+    wrong += low(232) != -24 || low(7) != 7;
     wrong += norm_of(at) != 169;
     wrong += first(2, 11) != 11;
     wrong += show(text, sizeof text, "%g", 2.5f) != 3 || strcmp(text, "2.5") != 0;

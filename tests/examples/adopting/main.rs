@@ -16,7 +16,6 @@ use clif_cabi_jit::{Code, Engine, Settings};
 mod elsewhere;
 mod values;
 use elsewhere::{run_elsewhere, run_headers, run_linked};
-use values::run_values;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -292,7 +291,6 @@ pub(crate) fn main() -> Result<()> {
     run_total()?;
     run_layouts()?;
     run_refused()?;
-    run_values()?;
     run_elsewhere()?;
     run_linked()?;
     run_headers()

@@ -1,6 +1,4 @@
-//! Values of each kind: narrow integers, arrays, records as fields, unnamed arguments, function pointers, constants of `long double`.
-
-use std::ffi::{CStr, c_char, c_int, c_long};
+//! Values of each kind: narrow integers, arrays, records as fields, unnamed arguments, function pointers, constants of `long double`. The C program linked.c calls each function.
 
 use clif_cabi::cabi::{DataModel, FnSig, Scalar, Type};
 use clif_cabi::cranelift_codegen::ir::types::{F64, I8, I64};
@@ -8,9 +6,8 @@ use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
 use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::cranelift_module::{DataDescription, Linkage, Module};
 use clif_cabi::{Arg, Ret, Returned};
-use clif_cabi_jit::{Code, Engine};
 
-use super::{Backend, Longs, Result, Ty, after5_sig, engine, finished, parameter, passed};
+use super::{Backend, Result, Ty, after5_sig, parameter, passed};
 
 /// int low(long n) { return widen((signed char)n); }
 fn low<M: Module>(backend: &mut Backend<M>) -> Result<()> {
@@ -24,18 +21,6 @@ fn low<M: Module>(backend: &mut Backend<M>) -> Result<()> {
         entry.ret(&mut backend.module, builder, n.map(Arg::value).as_ref())?;
         Ok(())
     })
-}
-
-extern "C" fn widen(c: i8) -> c_int {
-    c_int::from(c)
-}
-
-/// struct { double at[3]; }, which the language has as an array.
-#[repr(C)]
-struct Array([f64; 3]);
-
-extern "C" fn norm(array: Array) -> f64 {
-    array.0.iter().map(|x| x * x).sum()
 }
 
 /// double norm_of(double *at) { return norm(an array of 3 doubles, by value); }
@@ -89,13 +74,6 @@ fn first<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     })
 }
 
-#[repr(C)]
-struct Point(f32, f32);
-
-extern "C" fn mirror(p: Point) -> Point {
-    Point(p.1, p.0)
-}
-
 impl<M: Module> Backend<M> {
     /// A call of a variadic function: `unnamed` are the types of the values after the named ones, to which C's promotions are done.
     fn call_variadic(
@@ -145,10 +123,6 @@ fn apply<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     })
 }
 
-extern "C" fn difference(p: Longs) -> c_long {
-    p.0 - p.1
-}
-
 /// The bytes of 1.5 as a `long double`.
 fn one_and_a_half(model: &DataModel) -> Vec<u8> {
     match model.long_double().as_scalar() {
@@ -185,53 +159,4 @@ fn rounded<M: Module>(backend: &mut Backend<M>) -> Result<()> {
 pub(crate) fn values<M: Module>(backend: &mut Backend<M>) -> Result<()> {
     let all = [low, norm_of, first, show, apply, rounded];
     all.into_iter().try_for_each(|build| build(backend))
-}
-
-/// The code of `build`, which calls `bound`.
-fn code(
-    build: impl FnOnce(&mut Backend<Engine>) -> Result<()>,
-    name: &str,
-    bound: &[(&str, *const u8)],
-) -> Result<Code> {
-    let mut backend = engine(bound)?;
-    build(&mut backend)?;
-    finished(backend, name)
-}
-
-type Show = extern "C" fn(*mut u8, usize, *const c_char, f32) -> c_int;
-
-pub(crate) fn run_values() -> Result<()> {
-    let low = code(low, "low", &[("widen", widen as *const u8)])?;
-    // SAFETY: compiled as `int low(long)`.
-    let low = unsafe { low.typed::<extern "C" fn(c_long) -> c_int>() };
-    assert_eq!([low(232), low(7)], [-24, 7]);
-
-    let norm_of = code(norm_of, "norm_of", &[("norm", norm as *const u8)])?;
-    // SAFETY: compiled as `double norm_of(double *)`.
-    let norm_of = unsafe { norm_of.typed::<extern "C" fn(&[f64; 3]) -> f64>() };
-    assert_eq!(norm_of(&[3.0, 4.0, 12.0]), 169.0);
-
-    let first = code(first, "first", &[("mirror", mirror as *const u8)])?;
-    // SAFETY: compiled as `float first(float, float)`.
-    let first = unsafe { first.typed::<extern "C" fn(f32, f32) -> f32>() };
-    assert_eq!(first(2.0, 11.0), 11.0);
-
-    let show = code(show, "show", &[])?;
-    // SAFETY: compiled as `int show(char *, size_t, const char *, float)`.
-    let show = unsafe { show.typed::<Show>() };
-    let mut text = [0_u8; 8];
-    assert_eq!(show(text.as_mut_ptr(), 8, c"%g".as_ptr(), 2.5), 3);
-    assert_eq!(CStr::from_bytes_until_nul(&text)?, c"2.5");
-
-    let apply = code(apply, "apply", &[])?;
-    // SAFETY: compiled as `long apply(long (*)(struct longs), struct longs *)`.
-    let apply =
-        unsafe { apply.typed::<extern "C" fn(extern "C" fn(Longs) -> c_long, &Longs) -> c_long>() };
-    assert_eq!(apply(difference, &Longs(9, 2)), 7);
-
-    let rounded = code(rounded, "rounded", &[])?;
-    // SAFETY: compiled as `long rounded(void)`.
-    let rounded = unsafe { rounded.typed::<extern "C" fn() -> c_long>() };
-    assert_eq!(rounded(), 2);
-    Ok(())
 }
