@@ -1,6 +1,6 @@
 //! Layouts, variadic functions, callbacks, exceptions, and values as parts.
 
-use std::ffi::{CStr, c_char, c_int, c_long};
+use std::ffi::{CStr, c_char, c_int};
 
 use clif_cabi::cabi::{FnSig, Member, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
@@ -11,7 +11,7 @@ use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
 use clif_cabi_jit::{Engine, Library, Personality, Settings};
 
-use super::{Result, compiled, define, native};
+use super::{Define, Result, define, native};
 
 /// The language's `Event`: it puts the tag last, and C sees the same bytes.
 fn event() -> Result<Type> {
@@ -76,19 +76,6 @@ fn show(
     })
 }
 
-pub(crate) fn run_show() -> Result<()> {
-    let code = compiled(|engine, lower| show(engine, lower, c"%g %g"))?;
-    type Show = unsafe extern "C" fn(*mut c_char, usize, f64, f32) -> c_int;
-    // SAFETY: compiled as `int show(char *, size_t, double, float)`.
-    let show = unsafe { code.typed::<Show>() };
-    let mut text = [0_u8; 20];
-    // SAFETY: 20 bytes are there, and snprintf ends what it writes.
-    let n = unsafe { show(text.as_mut_ptr().cast(), text.len(), 0.5, -2.25) };
-    assert_eq!(CStr::from_bytes_until_nul(&text)?, c"0.5 -2.25");
-    assert_eq!(n, 9);
-    Ok(())
-}
-
 /// long apply(struct pair (*f)(struct pair), struct pair *p) { return f(*p).n; }
 fn apply(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     let pair = RecordBuilder::structure("pair")
@@ -108,27 +95,6 @@ fn apply(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
         entry.ret(module, builder, Some(&Arg::value(parts[1])))?;
         Ok(())
     })
-}
-
-#[repr(C)]
-struct Pair {
-    x: f64,
-    n: c_long,
-}
-
-extern "C" fn add(p: Pair) -> Pair {
-    let Pair { x, n } = p;
-    Pair { x, n: n + 1 }
-}
-
-pub(crate) fn run_apply() -> Result<()> {
-    let code = compiled(apply)?;
-    type Apply = unsafe extern "C" fn(extern "C" fn(Pair) -> Pair, *const Pair) -> c_long;
-    // SAFETY: compiled as `long apply(struct pair (*)(struct pair), struct pair *)`.
-    let apply = unsafe { code.typed::<Apply>() };
-    // SAFETY: the function takes and returns what `apply` calls it with.
-    assert_eq!(unsafe { apply(add, &Pair { x: 1.5, n: 41 }) }, 42);
-    Ok(())
 }
 
 /// struct point swap(struct point (*f)(struct point), struct point p) { return f((struct point){p.y, p.x}); }
@@ -152,29 +118,6 @@ fn swap(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
         entry.ret(module, builder, Some(&Arg::Fields(r)))?;
         Ok(())
     })
-}
-
-#[repr(C)]
-#[derive(Debug, PartialEq)]
-struct Point {
-    x: f32,
-    y: f32,
-}
-
-extern "C" fn double_x(p: Point) -> Point {
-    let Point { x, y } = p;
-    Point { x: 2.0 * x, y }
-}
-
-pub(crate) fn run_swap() -> Result<()> {
-    let code = compiled(swap)?;
-    type Swap = unsafe extern "C" fn(extern "C" fn(Point) -> Point, Point) -> Point;
-    // SAFETY: compiled as `struct point swap(struct point (*)(struct point), struct point)`.
-    let swap = unsafe { code.typed::<Swap>() };
-    // SAFETY: the function takes and returns what `swap` calls it with.
-    let swapped = unsafe { swap(double_x, Point { x: 0.5, y: -1.5 }) };
-    assert_eq!(swapped, Point { x: -3.0, y: 0.5 });
-    Ok(())
 }
 
 /// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); } catch (...) { return -1; } }
@@ -237,16 +180,6 @@ fn ratio(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
         entry.ret(module, builder, Some(&Arg::value(ratio)))?;
         Ok(())
     })
-}
-
-pub(crate) fn run_ratio() -> Result<()> {
-    let code = compiled(ratio)?;
-    #[repr(C)]
-    struct Pair(f64, c_long);
-    // SAFETY: compiled with that signature.
-    let ratio = unsafe { code.typed::<extern "win64" fn(Pair, f64) -> f64>() };
-    assert_eq!(ratio(Pair(3.0, 1), 2.0), 1.5);
-    Ok(())
 }
 
 unsafe extern "C-unwind" {
@@ -316,17 +249,11 @@ fn rotate(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> 
     })
 }
 
-pub(crate) fn run_rotate() -> Result<()> {
-    let code = compiled(rotate)?;
-    #[repr(C)]
-    struct Two(c_long, c_long);
-    #[repr(C)]
-    struct Big([c_long; 5]);
-    type Long = c_long;
-    type Rotate = extern "C" fn(Long, Long, Long, Long, Long, Two, Big) -> Big;
-    // SAFETY: compiled with that signature.
-    let rotate = unsafe { code.typed::<Rotate>() };
-    let big = rotate(0, 0, 0, 0, 0, Two(8, 9), Big([1, 2, 3, 4, 5]));
-    assert_eq!(big.0, [9, 1, 2, 3, 4]);
-    Ok(())
-}
+/// What called.c calls.
+pub(super) const CALLED: [(&str, Define); 5] = [
+    ("show", |engine, lower| show(engine, lower, c"%g %g")),
+    ("apply", apply),
+    ("swap", swap),
+    ("ratio", ratio),
+    ("rotate", rotate),
+];

@@ -1,6 +1,6 @@
 //! Variadic functions from inside, and signatures known at run time.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::c_int;
 
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
@@ -9,7 +9,7 @@ use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{Arg, Ret, SysVAggregateLowering};
 use clif_cabi_jit::{CallInterface, Closure, Closures, Engine, Invokers, Settings};
 
-use super::{Result, compiled, define};
+use super::{Define, Result, define};
 
 /// Writes what the format says, after an int that is added to the result: int note(char *to, size_t n, const char *format, ...);
 fn note(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
@@ -35,23 +35,6 @@ fn note(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
         entry.ret(module, builder, Some(&Arg::value(sum)))?;
         Ok(())
     })
-}
-
-pub(crate) fn run_note() -> Result<()> {
-    let code = compiled(note)?;
-    type Note = unsafe extern "C" fn(*mut c_char, usize, *const c_char, ...) -> c_int;
-    let mut text: [c_char; 20] = [0; 20];
-    // SAFETY: compiled as a function of that type, and passed what the format says.
-    unsafe {
-        let note = code.typed::<Note>();
-        let format = c"%d %s".as_ptr();
-        assert_eq!(
-            (*note)(text.as_mut_ptr(), 20, format, 100, 42, c"is".as_ptr()),
-            105
-        );
-        assert_eq!(CStr::from_ptr(text.as_ptr()), c"42 is");
-    }
-    Ok(())
 }
 
 /// Calls div_t div(int, int), whose signature may have been read from a file.
@@ -97,3 +80,6 @@ pub(crate) fn run_dynamic() -> Result<()> {
     assert!((sum - 40.0).abs() < f64::EPSILON);
     Ok(())
 }
+
+/// What called.c calls.
+pub(super) const CALLED: (&str, Define) = ("note", note);
