@@ -277,8 +277,11 @@ fn mistakes_are_noticed() {
         for right in &right {
             let sig = right.clone().convention(convention);
             let target = jit.lower.target();
-            let [abi, own] = [right, &sig].map(|sig| FnAbi::new(sig, target).unwrap());
+            let abi = FnAbi::new(right, target).unwrap();
             // Some are refused, which is noticed too.
+            let Ok(own) = FnAbi::new(&sig, target) else {
+                continue;
+            };
             let is_lowered =
                 jit.lower.call_plan(&sig).is_ok() && jit.lower.entry_plan(&sig).is_ok();
             if is_lowered && !has_pointer(&abi) && !has_pointer(&own) {
