@@ -19,6 +19,7 @@ pub(crate) struct File<'a> {
     /// What the runner calls it.
     pub(crate) part: usize,
     pub(crate) compiler: &'a Compiler,
+    /// A flag of compilers of C; Zig's mode says it.
     pub(crate) optimize: &'static str,
     pub(crate) entries: Vec<Entry<'a>>,
 }
@@ -121,30 +122,10 @@ pub(crate) fn programs() -> Vec<std::result::Result<Compiler, (String, String)>>
 /// Cases that one child runs at most: a long job keeps all processors busy too.
 const CHUNK: usize = 128;
 
-/// Runs `case(job, index)` in child processes, for as many cases as each job has.
-pub(crate) fn in_children<J>(
-    jobs: &[J],
-    n_cases: impl Fn(&J) -> usize,
-    case: impl Fn(&J, usize) -> Verdict,
-) -> Result<Vec<Vec<Verdict>>> {
-    let (mut chunks, mut sizes) = (Vec::new(), Vec::new());
-    for (at, job) in jobs.iter().enumerate() {
-        let n = n_cases(job);
-        chunks.extend((0..n).step_by(CHUNK).map(|first| (at, first)));
-        sizes.extend((0..n).step_by(CHUNK).map(|first| CHUNK.min(n - first)));
-    }
-    let one = |chunk: usize, i: usize| {
-        let (at, first) = chunks[chunk];
-        case(&jobs[at], first + i)
-    };
-    let mut verdicts: Vec<Vec<Verdict>> = jobs.iter().map(|_| Vec::new()).collect();
-    for ((at, _), found) in chunks.iter().zip(child::run(&sizes, at_once(), one)?) {
-        verdicts[*at].extend(found);
-    }
-    Ok(verdicts)
-}
-
 /// Runs `case(index)` for `n` cases in child processes.
 pub(crate) fn each_in_child(n: usize, case: impl Fn(usize) -> Verdict) -> Result<Vec<Verdict>> {
-    Ok(in_children(&[()], |()| n, |(), index| case(index))?.concat())
+    let chunks = (0..n).step_by(CHUNK);
+    let sizes: Vec<usize> = chunks.map(|first| CHUNK.min(n - first)).collect();
+    let one = |chunk: usize, i: usize| case(chunk * CHUNK + i);
+    Ok(child::run(&sizes, at_once(), one)?.concat())
 }

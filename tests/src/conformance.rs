@@ -2,7 +2,7 @@
 //!
 //! - [`features`]: the types that are tried, `tests/corpus/conformance`.
 //! - [`matrix`]: each in every position against every compiler.
-//! - [`asked`]: the compilers, and how the runner asks them.
+//! - [`compilers`]: the compilers, and how the runner asks them.
 //! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
 //! - [`page`]: all of it as text.
 //!
@@ -21,12 +21,12 @@ use cabi_verify::verify::{Compiler, bugs_of_zig};
 use crate::compiled::programs;
 use crate::corpus;
 use crate::suite::Result;
-use asked::Asked;
+use compilers::PageCompiler;
 use features::Group;
 use matrix::Column;
 
-pub mod asked;
 pub mod bugs;
+pub mod compilers;
 pub mod features;
 pub mod matrix;
 pub mod page;
@@ -81,7 +81,7 @@ pub fn measure() -> Result<Result<Measured, String>> {
     let here = bench.references.into_iter();
     let here = here.map(|reference| Compiler::new(reference, None));
     let here = here.collect::<Result<Vec<_>, _>>()?;
-    let asked = Asked::all(&here, &zig, &programs);
+    let asked = PageCompiler::all(here, zig, programs);
     let mut types = BTreeMap::new();
     for one in &asked {
         if let Entry::Vacant(place) = types.entry(one.target().name().to_owned()) {
@@ -114,7 +114,7 @@ pub(crate) fn bug_of_zig<'e>(
 ) -> Option<&'e Bug> {
     let met = bugs_of_zig(case, mode.fast, direction).into_iter();
     let mut bugs = met.filter_map(|name| expected.bug(name));
-    bugs.find(|bug| bug.is_of(asked::backend_name(mode.backend)))
+    bugs.find(|bug| bug.is_of(compilers::backend_name(mode.backend)))
 }
 
 /// Known failures that name no bug, those of one case and reason together.

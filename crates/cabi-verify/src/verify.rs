@@ -12,6 +12,7 @@ use cabi::{Convention, Policy, Target, VectorLevel};
 use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
 
+use crate::build::zig::{Mode, Zig};
 use crate::build::{Capability, ProgramTarget, Reference, Unit};
 use crate::case::Case;
 use crate::check::calls::{Direction, all_settings};
@@ -72,8 +73,10 @@ pub struct Read {
 /// A compiler and how it is checked.
 #[derive(Clone, Debug)]
 pub struct Compiler {
-    /// The compiler.
+    /// The compiler; of Zig's functions that of the frame around them.
     pub reference: Reference,
+    /// Zig in one of its modes, if both sides are its.
+    pub zig: Option<(Arc<Zig>, Mode)>,
     /// Its choices where compilers disagree.
     pub policy: Policy,
     /// The widest vectors that are passed in registers under its flags.
@@ -287,8 +290,21 @@ impl Compiler {
             level,
             ms_abi: false,
             programs: None,
+            zig: None,
             reference,
         })
+    }
+
+    /// Zig in the mode `mode`, with a frame by `frame`, under Zig's policy.
+    pub fn of_zig(zig: &Arc<Zig>, mode: Mode, frame: &Reference) -> Self {
+        Self {
+            reference: frame.clone(),
+            zig: Some((zig.clone(), mode)),
+            policy: Policy::ZIG,
+            level: VectorLevel::Baseline,
+            ms_abi: false,
+            programs: None,
+        }
     }
 
     /// `reference`, which compiles for a target whose code runs in programs, under `policy` or else under its own.
@@ -301,6 +317,7 @@ impl Compiler {
             policy: policy.unwrap_or(reference.profile().policy()),
             level: VectorLevel::Baseline,
             ms_abi: false,
+            zig: None,
             programs: Some(programs),
             reference: reference.for_programs(),
         }

@@ -10,9 +10,11 @@ use cabi_verify::corpus::CorpusFile;
 use cabi_verify::report::Report;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{Called, OtherSide};
 
-use super::asked::{Asked, Maker, Question, run as ask};
+use super::compilers::{PageCompiler, run as ask};
+use crate::compiled::File;
 use crate::corpus::Corpus;
 use crate::suite::Result;
 
@@ -52,7 +54,13 @@ impl Seen {
     }
 
     /// Takes whether `asked` shows it at this level; `agrees` says whether its own caller and callee agree then.
-    fn note(&mut self, asked: &Asked<'_>, level: &'static str, shows: bool, agrees: Option<bool>) {
+    fn note(
+        &mut self,
+        asked: &PageCompiler,
+        level: &'static str,
+        shows: bool,
+        agrees: Option<bool>,
+    ) {
         let own = self.bug.is_of(asked.name);
         if own && !self.asked.contains(&asked.name) {
             self.asked.push(asked.name);
@@ -91,7 +99,7 @@ impl Seen {
 }
 
 /// Looks at every bug.
-pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>> {
+pub fn run(asked: &[PageCompiler], expected: &Expected) -> Result<Vec<Seen>> {
     let mut report = Report::new("conformance");
     let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
     let mut subjects = Vec::new();
@@ -101,43 +109,52 @@ pub fn run(asked: &[Asked<'_>], expected: &Expected) -> Result<Vec<Seen>> {
     }
     let seen = expected.bugs.iter().zip(&subjects);
     let mut seen: Vec<Seen> = seen.map(|(bug, subject)| Seen::new(bug, subject)).collect();
-    let (mut of, mut questions) = (Vec::new(), Vec::new());
+    let mut questions: Vec<(usize, &PageCompiler, &str, Compiler)> = Vec::new();
     for (at, (bug, subject)) in expected.bugs.iter().zip(&subjects).enumerate() {
         for one in asked.iter().filter(|one| one.is_here()) {
             // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
-            let is_c = matches!(one.maker, Maker::C(_)) && one.admits(&subject.block).is_ok();
+            let is_c = one.is_of_c() && one.admits(&subject.block).is_ok();
             if !bug.is_of(one.name) && !is_c {
                 continue;
             }
-            for level in levels_of(one) {
-                if let (Shows::Initializer, Maker::C(compiler)) = (bug.shows, one.maker) {
+            for (level, compiler) in one.levels(&C_LEVELS) {
+                if bug.shows == Shows::Initializer && one.is_of_c() {
                     let shows = shows_in_initializer(&compiler.reference, level, subject)?;
                     seen[at].note(one, level, shows, None);
                     continue;
                 }
-                let policy = policy(one.policy, subject);
-                of.push(at);
-                questions.push(Question {
-                    asked: Asked { policy, ..*one },
-                    level,
-                    // All of its functions: one may be spoiled by another.
-                    entries: subject.cases.iter().map(|case| (subject, case)).collect(),
-                });
+                let mut compiler = compiler.clone();
+                compiler.policy = policy(compiler.policy, subject);
+                questions.push((at, one, level, compiler));
             }
         }
     }
+    let files = questions.iter().enumerate();
+    let files: Vec<File<'_>> = files
+        .map(|(part, (at, _, optimize, compiler))| File {
+            part,
+            compiler,
+            optimize,
+            // All of its functions: one may be spoiled by another.
+            entries: subjects[*at]
+                .cases
+                .iter()
+                .map(|case| (&subjects[*at], case))
+                .collect(),
+        })
+        .collect();
     let mut refused = BTreeMap::new();
-    let called = ask(&questions, OtherSide::Both, |at, _, why| {
+    let called = ask(&files, OtherSide::Both, |file, _, why| {
         let crashed = matches!(why, ReferenceError::Crashed { .. });
-        refused.insert(at, (crashed, why.to_string()));
+        refused.insert(file.part, (crashed, why.to_string()));
     })?;
     let called: BTreeMap<usize, Vec<Called>> = called.into_iter().collect();
-    for (number, (at, question)) in of.into_iter().zip(&questions).enumerate() {
-        let (seen, one) = (&mut seen[at], &question.asked);
+    for (number, &(at, one, level, _)) in questions.iter().enumerate() {
+        let seen = &mut seen[at];
         let own = called.get(&number).map(Vec::as_slice).unwrap_or_default();
         let look = look(&seen.bug, own, &subjects[at], refused.get(&number));
         let (shows, agrees) = look.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-        seen.note(one, question.level, shows, agrees);
+        seen.note(one, level, shows, agrees);
     }
     Ok(seen)
 }
@@ -173,13 +190,6 @@ pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
     let file = CorpusFile::parse("expected.toml".as_ref(), &text)?;
     let block = file.blocks.first().ok_or("it has no declaration")?;
     Ok(Subject::read(block)?)
-}
-
-fn levels_of(asked: &Asked<'_>) -> Vec<&'static str> {
-    match asked.maker {
-        Maker::C(_) => C_LEVELS.to_vec(),
-        Maker::Zig(..) => asked.levels(),
-    }
 }
 
 /// Whether the bug shows in what became of the functions of `subject`, and whether the compiler's own caller and callee agree there. `refused` says whether

@@ -13,9 +13,10 @@ use cabi_verify::run::HERE;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::{Called, OtherSide};
 
-use super::asked::{Asked, Maker, Question, first_words, in_own_words, run as ask};
+use super::compilers::{PageCompiler, first_words, in_own_words, run as ask};
 use super::features::{Feature, Group};
-use super::{bug_of_zig, without_folder};
+use super::{LEVELS, bug_of_zig, without_folder};
+use crate::compiled::File;
 use crate::suite::Result;
 
 /// A compiler and what became of each type with it.
@@ -111,30 +112,29 @@ const BATCH: usize = 256;
 /// Tries all `types`, as the target of each compiler has them.
 pub fn run(
     types: &BTreeMap<String, Vec<Group>>,
-    asked: &[Asked<'_>],
+    asked: &[PageCompiler],
     expected: &Expected,
 ) -> Result<Matrix> {
-    let features = |one: &Asked<'_>| -> Vec<&Feature> {
+    let features = |one: &PageCompiler| -> Vec<&Feature> {
         let groups = types.get(one.target().name()).into_iter().flatten();
         groups.flat_map(|group| &group.features).collect()
     };
-    let (mut of, mut questions) = (Vec::new(), Vec::new());
+    let (mut of, mut files) = (Vec::new(), Vec::new());
     for (index, one) in asked.iter().enumerate() {
-        let own = questions_to(one, &features(one));
-        of.extend(own.iter().map(|_| index));
-        questions.extend(own);
+        add_files(one, &features(one), &mut files);
+        of.resize(files.len(), index);
     }
     let mut stats = Outcomes::new();
-    let all = ask(&questions, OtherSide::CraneliftFirst, |at, case, error| {
-        let why = first_words(error, questions[at].entries.len());
-        let stats = stats.entry((of[at], case.name.clone())).or_default();
+    let all = ask(&files, OtherSide::CraneliftFirst, |file, case, error| {
+        let why = first_words(error, file.entries.len());
+        let stats = stats.entry((of[file.part], case.name.clone())).or_default();
         stats.lacking = [Some(why.clone()), Some(why)];
     })?;
     let mut n_calls = 0;
     for (at, called) in all {
         for one in called {
             let stats = stats.entry((of[at], one.case.name.clone())).or_default();
-            n_calls += stats.take(&questions[at], one, expected);
+            n_calls += stats.take(&files[at], one, expected);
         }
     }
     let mut failures = Vec::new();
@@ -161,33 +161,31 @@ pub fn run(
 }
 
 /// What one compiler is asked: cases of one vector level, at one level of optimization.
-fn questions_to<'e>(asked: &Asked<'e>, features: &[&'e Feature]) -> Vec<Question<'e>> {
+fn add_files<'e>(asked: &'e PageCompiler, features: &[&'e Feature], files: &mut Vec<File<'e>>) {
     let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'e>>> = BTreeMap::new();
     for feature in features {
         if let Ok(subject) = &feature.tried
             && asked.admits(&feature.block).is_ok()
         {
             let placed = subject.cases.iter();
-            for case in placed.filter(|case| case.abi_under(asked.policy).is_ok()) {
+            for case in placed.filter(|case| case.abi_under(asked.policy()).is_ok()) {
                 let entries = by_level.entry(case.vectors).or_default();
                 entries.push((subject, case));
             }
         }
     }
     // Which functions Zig's optimizer merges depends on what is in the file.
-    let n = match asked.maker {
-        Maker::C(_) => BATCH,
-        Maker::Zig(_) => usize::MAX,
-    };
-    let mut questions = Vec::new();
+    let n = if asked.is_of_c() { BATCH } else { usize::MAX };
     for entries in by_level.values().flat_map(|entries| entries.chunks(n)) {
-        questions.extend(asked.levels().into_iter().map(|level| Question {
-            asked: *asked,
-            level,
-            entries: entries.to_vec(),
-        }));
+        for (optimize, compiler) in asked.levels(&LEVELS) {
+            files.push(File {
+                part: files.len(),
+                compiler,
+                optimize,
+                entries: entries.to_vec(),
+            });
+        }
     }
-    questions
 }
 
 /// Types that a bug says meet it, and do not.
@@ -209,7 +207,7 @@ fn unmet(expected: &Expected, features: &[&Feature], columns: &[Column]) -> Vec<
 fn cells(
     feature: &Feature,
     index: usize,
-    asked: &Asked<'_>,
+    asked: &PageCompiler,
     expected: &Expected,
     stats: &Outcomes,
     failures: &mut Vec<String>,
@@ -224,12 +222,12 @@ fn cells(
         asked.is_here() && bug.is_of(asked.name) && bug.meets.contains(&feature.block.name)
     });
     let cell = |case: &Case| {
-        if let Err(why) = case.abi_under(asked.policy) {
+        if let Err(why) = case.abi_under(asked.policy()) {
             return Cell::new(Outcome::Refused, why.to_string());
         }
         let stats = stats.get(&(index, case.name.clone()));
         let stats = stats.cloned().unwrap_or_default();
-        let cell = stats.cell(asked.levels().len(), meeting);
+        let cell = stats.cell(asked.levels(&LEVELS).len(), meeting);
         if cell.outcome == Outcome::Fails {
             let why = stats.unlisted(meeting).next();
             let why = why.map_or("it was not run", |wrong| wrong.why.as_str());
@@ -254,7 +252,7 @@ impl Cell {
 
 impl Stats {
     /// Takes what became of a case in one direction. Returns how many calls were right.
-    fn take(&mut self, question: &Question<'_>, called: Called, expected: &Expected) -> usize {
+    fn take(&mut self, file: &File<'_>, called: Called, expected: &Expected) -> usize {
         let Called {
             case,
             direction,
@@ -269,7 +267,7 @@ impl Stats {
                 return n;
             }
             Verdict::NotRun(why) => {
-                self.lacking[at] = Some(in_own_words(&why, question.entries.len()));
+                self.lacking[at] = Some(in_own_words(&why, file.entries.len()));
             }
             Verdict::NotLowered(why) => {
                 self.not_lowered[at] += 1;
@@ -278,14 +276,14 @@ impl Stats {
             wrong => {
                 let self_inconsistent = matches!(wrong, Verdict::SelfInconsistent(_));
                 let why = wrong.passed().err().unwrap_or_default();
-                let mode = question.mode();
-                let bug = mode.and_then(|mode| bug_of_zig(expected, &case, mode, direction));
+                let zig = file.compiler.zig.as_ref();
+                let bug = zig.and_then(|(_, mode)| bug_of_zig(expected, &case, *mode, direction));
                 let says = shown
                     .as_ref()
                     .map(|shown| format!("{}: {}", case.name, shown.says));
                 self.whys.extend(says);
                 self.failed.push(Wrong {
-                    why: format!("{}, {}: {why}", question.level, direction.name()),
+                    why: format!("{}, {}: {why}", file.optimize, direction.name()),
                     self_inconsistent,
                     is_shown: shown.is_some(),
                     bug: bug.map(|bug| bug.name.clone()),

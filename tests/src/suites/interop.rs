@@ -21,7 +21,7 @@ use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, compile_files, compilers, in_children, run_files};
+use crate::compiled::{File, compile_files, compilers, each_in_child, run_files};
 use crate::suite::{Result, Suite};
 
 /// What is counted, one setting and direction of a case at a time.
@@ -196,7 +196,8 @@ fn guard_controls(suite: &mut Suite) -> Result<usize> {
         ("write before", Side::Start, -1),
     ];
     let buffers = GuardedBuffers::new(1, 1 << 12)?;
-    let touch = |&(name, side, at): &(&str, Side, isize), _| {
+    let touch = |control: usize| {
+        let (name, side, at) = CONTROLS[control];
         let Some(object) = buffers.object(0, 3, side) else {
             return Verdict::Differs("too large for a buffer".into());
         };
@@ -212,12 +213,12 @@ fn guard_controls(suite: &mut Suite) -> Result<usize> {
         }
         Verdict::Passed(1)
     };
-    let outcomes = in_children(&CONTROLS, |_| 1, touch)?;
+    let outcomes = each_in_child(CONTROLS.len(), touch)?;
     let mut n_noticed = 0;
-    for ((name, ..), outcomes) in CONTROLS.iter().zip(&outcomes) {
-        let noticed = match outcomes.first() {
-            Some(found) if *found == Verdict::died("SIGSEGV") => Ok(()),
-            other => Err(format!("was not noticed: {other:?}")),
+    for ((name, ..), found) in CONTROLS.iter().zip(&outcomes) {
+        let noticed = match *found == Verdict::died("SIGSEGV") {
+            true => Ok(()),
+            false => Err(format!("was not noticed: {found:?}")),
         };
         n_noticed += usize::from(noticed.is_ok());
         suite.report.outcome("guard control", name, noticed);

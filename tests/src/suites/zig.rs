@@ -8,28 +8,28 @@
 pub(super) mod cases;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cabi::{Policy, Target, VectorLevel};
-use cabi_verify::build::zig::{Fact, Zig};
+use cabi_verify::build::zig::{Fact, Mode, Zig};
 use cabi_verify::build::{Capability, Reference};
 use cabi_verify::case::{Entry, Subject};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
-use cabi_verify::verify::known_bugs;
 use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
+use cabi_verify::verify::{Compiler, known_bugs};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::run_files;
-use crate::conformance::asked::{Asked, Made, ToMake};
+use crate::compiled::{File, compile_files, run_files};
 use crate::conformance::bug_of_zig;
 use crate::conformance::bugs::subject;
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 
 /// Zig, and the C compiler that builds the frame around its functions. Where one is missing, the report says so.
-pub(super) fn found(suite: &mut Suite) -> Option<(Zig, Reference)> {
+pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
     let why = match (Zig::find(), suite.references().into_iter().next()) {
-        (Ok(zig), Some(frame)) => return Some((zig, frame)),
+        (Ok(zig), Some(frame)) => return Some((Arc::new(zig), frame)),
         (Err(why), _) => why,
         (_, None) => "no C compiler for the frame".to_owned(),
     };
@@ -68,14 +68,21 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         subjects.extend(more);
     }
     subjects.retain(|subject| subject.target == Target::X86_64_LINUX);
-    let (batches, loaded): (Vec<_>, Vec<_>) = build_all(&zig, &frame, &subjects, suite)?
-        .into_iter()
-        .unzip();
-    for batch in &batches {
-        layouts(batch, suite);
+    let compilers = Mode::ALL.map(|mode| Compiler::of_zig(&zig, mode, &frame));
+    let files = files(&compilers, &subjects, suite);
+    let loaded = compile_files(&files, |file, case, why| {
+        let why = Err(why.to_string());
+        suite.report.outcome(&engine(file), &case.name, why);
+    })?;
+    for one in &loaded {
+        let engine = engine(&files[one.part]);
+        let (n, vectors) = (one.cases.len(), one.cases[0].vectors);
+        let note = format!("{n} cases by {engine}, {vectors:?}");
+        suite.report.note(note);
+        layouts(one, &format!("{engine} layout"), suite);
     }
-    calls(&batches, &loaded, &expected, suite)?;
-    controls(&batches, loaded, suite)
+    calls(&files, &loaded, &expected, suite)?;
+    controls(&files, loaded, suite)
 }
 
 /// The bugs of Zig that signatures are known to meet.
@@ -84,17 +91,16 @@ fn of_zig(expected: &Expected) -> impl Iterator<Item = &Bug> {
     names.filter_map(|name| expected.bug(name))
 }
 
-/// Builds the sides of all that this machine can run.
-fn build_all<'a>(
-    zig: &'a Zig,
-    frame: &'a Reference,
+/// All that this machine can run, by each of `compilers`.
+fn files<'a>(
+    compilers: &'a [Compiler],
     subjects: &'a [Subject],
     suite: &mut Suite,
-) -> Result<Vec<(Made<'a>, Loaded)>> {
+) -> Vec<File<'a>> {
     let mut levels: BTreeMap<VectorLevel, Vec<Entry<'a>>> = BTreeMap::new();
     let cases = |subject: &'a Subject| subject.cases.iter().map(move |case| (subject, case));
     for (subject, case) in subjects.iter().flat_map(cases) {
-        match has_level(frame, case.vectors) {
+        match has_level(&compilers[0].reference, case.vectors) {
             Ok(()) if suite.wants(&case.name) => {
                 levels
                     .entry(case.vectors)
@@ -107,38 +113,37 @@ fn build_all<'a>(
     }
     let mut files = Vec::new();
     for entries in levels.values() {
-        for one in Asked::of_zig(zig, frame) {
-            let modes = one.levels().into_iter();
-            files.extend(modes.map(|mode| ToMake::new(one, mode, entries)));
+        for compiler in compilers {
+            files.push(File {
+                part: files.len(),
+                compiler,
+                optimize: "",
+                entries: entries.clone(),
+            });
         }
     }
-    let compiled = ToMake::compile_all(&files);
-    let mut batches = Vec::new();
-    for (file, compiled) in files.into_iter().zip(compiled) {
-        batches.push(file.load(compiled?)?);
-    }
-    for (batch, _) in &batches {
-        let (n, vectors) = (batch.entries.len(), batch.entries[0].1.vectors);
-        let note = format!("{n} cases by {}, {vectors:?}", engine(batch));
-        suite.report.note(note);
-    }
-    Ok(batches)
+    files
 }
 
-/// What reports call the back end of `batch`.
-fn engine(batch: &Made<'_>) -> String {
-    format!("zig {}", batch.mode)
+fn mode(file: &File<'_>) -> Mode {
+    let zig = file.compiler.zig.as_ref();
+    zig.map_or(Mode::ALL[0], |(_, mode)| *mode)
 }
 
-fn layouts(batch: &Made<'_>, suite: &mut Suite) {
-    let engine = format!("{} layout", engine(batch));
-    for fact in &batch.layout {
-        let name = &batch.entries[fact.case].1.name;
-        suite.report.outcome(&engine, name, compare(fact));
+/// What reports call the back end of `file`.
+fn engine(file: &File<'_>) -> String {
+    format!("zig {}", mode(file))
+}
+
+/// Compares what Zig says about the layouts of the types of `loaded`.
+pub(super) fn layouts(loaded: &Loaded, engine: &str, suite: &mut Suite) {
+    for fact in &loaded.layout {
+        let name = &loaded.cases[fact.case].name;
+        suite.report.outcome(engine, name, compare(fact));
     }
 }
 
-pub(super) fn compare(fact: &Fact) -> Result<(), String> {
+fn compare(fact: &Fact) -> Result<(), String> {
     if fact.zig == fact.ours {
         return Ok(());
     }
@@ -155,7 +160,7 @@ fn run_all(loaded: &[Loaded]) -> Result<Vec<Vec<Called>>> {
 }
 
 fn calls(
-    batches: &[Made<'_>],
+    files: &[File<'_>],
     loaded: &[Loaded],
     expected: &Expected,
     suite: &mut Suite,
@@ -163,15 +168,16 @@ fn calls(
     let complete = suite.is_complete();
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for (batch, called) in batches.iter().zip(run_all(loaded)?) {
+    for (one, called) in loaded.iter().zip(run_all(loaded)?) {
+        let file = &files[one.part];
         // One direction stands after the other.
-        for ((subject, case), mut called) in batch.entries.iter().cycle().zip(called) {
+        for ((subject, case), mut called) in file.entries.iter().cycle().zip(called) {
             let direction = called.direction;
-            let known = bug_of_zig(expected, case, batch.mode, direction);
+            let known = bug_of_zig(expected, case, mode(file), direction);
             match (&mut called.verdict, known) {
                 (Verdict::Passed(calls), _) => n_calls += *calls,
                 (Verdict::Differs(_) | Verdict::SelfInconsistent(_), Some(bug)) => {
-                    *met.entry((&bug.name, engine(batch))).or_default() += 1;
+                    *met.entry((&bug.name, engine(file))).or_default() += 1;
                     continue;
                 }
                 (Verdict::Differs(found) | Verdict::SelfInconsistent(found), None) => {
@@ -179,7 +185,7 @@ fn calls(
                 }
                 _ => {}
             }
-            let engine = format!("{} {}", engine(batch), direction.name());
+            let engine = format!("{} {}", engine(file), direction.name());
             suite.verdict(&engine, &case.name, called.verdict);
         }
     }
@@ -198,7 +204,7 @@ fn calls(
 }
 
 /// Negative controls: under clang's profile the blocks of Zig's own bits must differ, and a number of a layout that is changed by one too.
-fn controls(batches: &[Made<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) -> Result<()> {
+fn controls(files: &[File<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) -> Result<()> {
     for loaded in &mut loaded {
         loaded.policy = Policy::CLANG;
         for (case, missing) in loaded.cases.iter().zip(&mut loaded.missing) {
@@ -208,8 +214,8 @@ fn controls(batches: &[Made<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) ->
         }
     }
     let report = &mut suite.report;
-    for (batch, called) in batches.iter().zip(run_all(&loaded)?) {
-        let engine = format!("{} control", engine(batch));
+    for (loaded, called) in loaded.iter().zip(run_all(&loaded)?) {
+        let engine = format!("{} control", engine(&files[loaded.part]));
         for one in called {
             let noticed = match (one.direction, &one.verdict) {
                 (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,
@@ -218,14 +224,14 @@ fn controls(batches: &[Made<'_>], mut loaded: Vec<Loaded>, suite: &mut Suite) ->
             };
             report.outcome(&engine, &one.case.name, noticed);
         }
-        for fact in &batch.layout {
+        for fact in &loaded.layout {
             let changed = Fact {
                 zig: fact.zig + 1,
                 ..fact.clone()
             };
             if compare(&changed).is_ok() {
                 let why = format!("a changed number was not noticed: {}", fact.what);
-                report.outcome(&engine, &batch.entries[fact.case].1.name, Err(why));
+                report.outcome(&engine, &loaded.cases[fact.case].name, Err(why));
             }
         }
     }

@@ -10,17 +10,16 @@ mod mutants;
 
 use std::collections::BTreeMap;
 
-use cabi::{Convention, FnAbi, VectorLevel, X86_64_WIN64, zig};
-use cabi_verify::build::zig::{Backend, CompiledZig, Mode};
-use cabi_verify::case::{Case, Direction};
-use cabi_verify::check::calls::{Difference, Verdict};
-use cabi_verify::check::registers::Probe;
-use cabi_verify::run::loaded::LoadedCode;
-use cabi_verify::threads::{at_once, in_threads};
+use cabi::{Convention, FnAbi, Policy, VectorLevel, X86_64_WIN64, zig};
+use cabi_verify::build::zig::{Backend, Mode};
+use cabi_verify::case::{Case, Subject};
+use cabi_verify::verdict::Verdict;
+use cabi_verify::verify::Compiler;
+use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 
-use crate::compiled::{each_in_child, in_children};
+use crate::compiled::{File, compile_files, run_files};
 use crate::suite::{Result, Suite, number};
-use crate::suites::zig::{compare, found, has_level};
+use crate::suites::zig::{found, has_level, layouts};
 
 /// A compilation by Zig's own back end, and the convention that it has.
 #[derive(Clone, Copy)]
@@ -42,14 +41,6 @@ const SETUPS: [Setup; 5] = [
     setup(VectorLevel::Baseline, &X86_64_WIN64),
 ];
 
-/// Cases with their sides by Zig.
-struct Batch {
-    setup: Setup,
-    cases: Vec<Case>,
-    compiled: CompiledZig,
-    loaded: LoadedCode,
-}
-
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let Some((zig, frame)) = found(suite) else {
         return Ok(());
@@ -62,38 +53,43 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     asked.retain(|case| suite.wants(&case.name));
     let mut of_win64 = cases::of_win64();
     of_win64.retain(|case| suite.wants(&case.name));
-    let mut batches = Vec::new();
+    let mut setups = Vec::new();
     for setup in SETUPS {
-        match has_level(&frame, setup.level) {
-            Ok(()) => {
-                let asked = match *setup.convention == X86_64_WIN64 {
-                    true => &of_win64,
-                    false => &asked,
-                };
-                batches.push((setup, setup.cases(asked, suite)));
-            }
-            Err(why) => suite.report.not_run(&setup.name(), "all", why),
+        if let Err(why) = has_level(&frame, setup.level) {
+            suite.report.not_run(&setup.name(), "all", why);
+            continue;
         }
-    }
-    let compile = |(setup, cases): &(Setup, Vec<Case>)| {
-        let all: Vec<&Case> = cases.iter().collect();
-        zig.compile(&frame, setup.mode(), setup.level, &all)
-    };
-    let compiled = in_threads(&batches, at_once(), compile, |_| {});
-    for ((setup, cases), compiled) in batches.into_iter().zip(compiled) {
-        let all: Vec<&Case> = cases.iter().collect();
-        let compiled = compiled?;
-        let loaded = LoadedCode::of_built(&compiled.built, &all)?;
+        let asked = match *setup.convention == X86_64_WIN64 {
+            true => &of_win64,
+            false => &asked,
+        };
+        let cases = setup.cases(asked, suite);
+        let compiler = Compiler {
+            policy: Policy::GCC,
+            level: setup.level,
+            ..Compiler::of_zig(&zig, setup.mode(), &frame)
+        };
         let (n, mode, version) = (cases.len(), setup.mode(), zig.version());
         let note = format!("{}: {n} cases by zig {version} {mode}", setup.name());
         suite.report.note(note);
-        let batch = Batch {
-            setup,
-            cases,
-            compiled,
-            loaded,
-        };
-        batch.run(suite)?;
+        let subject = Subject::of_cases("auto", String::new(), Vec::new(), &[], cases);
+        setups.push((setup, compiler, subject));
+    }
+    let files = setups.iter().enumerate();
+    let files: Vec<File<'_>> = files
+        .map(|(part, (_, compiler, subject))| File {
+            part,
+            compiler,
+            optimize: "",
+            entries: subject.cases.iter().map(|case| (subject, case)).collect(),
+        })
+        .collect();
+    let loaded = compile_files(&files, |file, case, why| {
+        let engine = setups[file.part].0.name();
+        (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
+    })?;
+    for one in &loaded {
+        setups[one.part].0.run(one, suite)?;
     }
     Ok(())
 }
@@ -138,69 +134,38 @@ impl Setup {
         }
         cases
     }
-}
 
-impl Batch {
-    /// All cases in both directions, then each mutant until it is noticed.
-    fn run(&self, suite: &mut Suite) -> Result<()> {
-        let engine = self.setup.name();
-        for fact in &self.compiled.layout {
-            if let Err(why) = compare(fact) {
-                let name = &self.cases[fact.case].name;
-                suite.report.outcome(&engine, name, Err(why));
-            }
+    /// All cases in both directions, then under each mutant of the convention, which must fail in some case.
+    fn run(self, loaded: &Loaded, suite: &mut Suite) -> Result<()> {
+        let name = self.name();
+        layouts(loaded, &format!("{name} layout"), suite);
+        let loaded = std::slice::from_ref(loaded);
+        let called = |mistake| run_files(loaded, OtherSide::RegisterFile, &[], mistake);
+        for Called {
+            case,
+            direction,
+            verdict,
+            ..
+        } in called(Mistake::NONE)?.concat()
+        {
+            let engine = format!("{name} {}", direction.name());
+            let verdict = match verdict {
+                Verdict::Differs(found) => {
+                    Verdict::Differs(found.inside(&case.prototype.signature().to_string()))
+                }
+                other => other,
+            };
+            suite.verdict(&engine, &case.name, verdict);
         }
-        for direction in Direction::ALL {
-            let engine = format!("{engine} {}", direction.name());
-            let check = |index| self.check(index, direction, self.setup);
-            let found = each_in_child(self.cases.len(), check)?;
-            for (case, found) in self.cases.iter().zip(found) {
-                suite.verdict(&engine, &case.name, found);
-            }
+        if suite.only.is_some() {
+            return Ok(());
         }
-        if suite.only.is_none() {
-            self.controls(suite)?;
-        }
-        Ok(())
-    }
-
-    /// One case in one direction, with the places that `told` has.
-    fn check(&self, index: usize, direction: Direction, told: Setup) -> Verdict {
-        let case = &self.cases[index];
-        if let Err(why) = self.compiled.has(index, direction) {
-            return Verdict::NotRun(why.to_owned());
-        }
-        let abi = match told.placed(case) {
-            Ok(abi) => abi,
-            Err(why) => return Verdict::Differs(why.to_string().into()),
-        };
-        let probe = Probe::new(&self.loaded, told.level);
-        let checked = probe.check_in(direction, index, case, &abi);
-        let of_signature =
-            |found: Difference| found.inside(&case.prototype.signature().to_string());
-        checked.map_err(of_signature).into()
-    }
-
-    /// Each mutant of the convention must fail in some case.
-    fn controls(&self, suite: &mut Suite) -> Result<()> {
-        let mutants = mutants::of(self.setup.convention, self.setup.level);
-        let found = in_children(
-            &mutants,
-            |_| 2 * self.cases.len(),
-            |(_, convention), index| {
-                let told = Setup {
-                    convention,
-                    ..self.setup
-                };
-                self.check(index / 2, Direction::ALL[index % 2], told)
-            },
-        )?;
-        let engine = format!("{} control", self.setup.name());
-        for ((name, _), found) in mutants.iter().zip(found) {
-            let is_noticed = found.iter().any(|one| matches!(one, Verdict::Differs(_)));
+        for (mutant, convention) in mutants::of(self.convention, self.level) {
+            let called = called(Mistake::of_convention(convention))?.concat();
+            let is_noticed = called.iter().any(|one| one.verdict.difference().is_some());
             let unnoticed = || "no case notices the changed line".to_owned();
             let noticed = is_noticed.then_some(()).ok_or_else(unnoticed);
-            suite.report.outcome(&engine, name, noticed);
+            (suite.report).outcome(&format!("{name} control"), mutant, noticed);
         }
         Ok(())
     }

@@ -13,16 +13,13 @@
 //! export fn c7_f_call(f: *const fn (c7_f_t0) callconv(.c) c_int, image: [*]const u8, out: [*]u8) callconv(.c) void { ... }
 //! ```
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-
-use cabi::VectorLevel;
 
 use super::bisect::{Blame, Refused, build_without_refused};
 use super::object_data::read_table;
 use super::{Built, Reference, ReferenceError, TIME_LIMIT};
-use crate::case::{Case, Direction};
+use crate::case::Case;
 use crate::emit::c::FRAME;
 pub use crate::emit::zig::Backend;
 use crate::emit::zig::Question;
@@ -83,28 +80,13 @@ impl fmt::Display for Mode {
 
 /// Callers and callees of cases, compiled by Zig.
 #[derive(Debug)]
-pub struct CompiledZig {
+pub(crate) struct CompiledZig {
     /// What a process can load.
-    pub built: Built,
-    /// Why there is no such side: `2 * i` is the callee of case `i`, `2 * i + 1` its caller.
-    missing: BTreeMap<usize, String>,
+    pub(crate) built: Built,
+    /// For each case why it has no callee and no caller, if it has none: Zig has no words for it, or its compiler's message.
+    pub(crate) missing: Vec<[Option<String>; 2]>,
     /// Sizes, alignments and offsets.
-    pub layout: Vec<Fact>,
-}
-
-impl CompiledZig {
-    /// Whether case `index` has the side that calls in `direction` need.
-    ///
-    /// # Errors
-    /// Why not: Zig has no words for it, or its compiler's message.
-    pub fn has(&self, index: usize, direction: Direction) -> Result<(), &str> {
-        let side = match direction {
-            Direction::Call => 2 * index,
-            Direction::Callee => 2 * index + 1,
-        };
-        let why = self.missing.get(&side);
-        why.map_or(Ok(()), |why| Err(why))
-    }
+    pub(crate) layout: Vec<Fact>,
 }
 
 /// A number about the layout of a type.
@@ -146,18 +128,18 @@ impl Zig {
         &self.version
     }
 
-    /// Makes the sides of `cases`, whose functions' names differ, at their vector level `level`; `frame` compiles the frame and links. A side that Zig
-    /// cannot say or compile is missing.
+    /// Makes the sides of `cases`, whose functions' names differ, at the vector level that they share; `frame` compiles the frame and links. A side that
+    /// Zig cannot say or compile is missing.
     ///
     /// # Errors
     /// [`ReferenceError`], if Zig or `frame` cannot be started, or refuses what belongs to no case.
-    pub fn compile(
+    pub(crate) fn compile(
         &self,
         frame: &Reference,
         mode: Mode,
-        level: VectorLevel,
-        cases: &[&Case],
+        cases: &[Case],
     ) -> Result<CompiledZig, ReferenceError> {
+        let level = cases.first().map(|case| case.vectors).unwrap_or_default();
         let folder = Scratch::new().map_err(ReferenceError::io("a temporary folder"))?;
         let object = folder.path().join("sides.o");
         let file = SourceFile::of(cases, mode.backend);
@@ -193,7 +175,9 @@ impl Zig {
         Ok(CompiledZig {
             layout: layout(&built, &file.questions(&parts.cases))?,
             built,
-            missing,
+            missing: (0..cases.len())
+                .map(|case| [2 * case, 2 * case + 1].map(|side| missing.remove(&side)))
+                .collect(),
         })
     }
 

@@ -8,36 +8,23 @@ use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
 use super::self_inconsistent::{ProgramLimit, Shown, show_all};
-use super::{Compiler, Progress, Step, VerifyError, check_interrupt};
-use crate::build::{Built, Parts, ProgramTarget, Reference, ReferenceError, Unit};
+use super::{Compiler, Progress, VerifyError};
+use crate::build::zig::Fact;
+use crate::build::{Built, ProgramTarget, Reference};
 use crate::case::Case;
 use crate::check::calls::{Difference, Direction, Verdict};
 use crate::emit::cranelift::Mutation;
 use crate::run::loaded::LoadedCode;
-use crate::threads::in_threads;
 
+mod batch;
 mod job;
 mod programs;
 
+pub use batch::{Batch, Refused, compile};
 use job::{Job, buffers, in_children};
 
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
 pub const BATCH: usize = 48;
-
-/// Cases whose C sides share one file.
-#[derive(Clone, Debug)]
-pub struct Batch<'a> {
-    /// The index of the part that its cases are of.
-    pub part: usize,
-    /// Who compiles them.
-    pub compiler: &'a Compiler,
-    /// Flags after the compiler's own, for the programs that show what is wrong with a compiler.
-    pub flags: &'a [&'a str],
-    /// The file that it compiles.
-    pub unit: Unit<'a>,
-    /// Whether the compiler's sizes and offsets are ours. Where not, its own two sides are not asked whether they agree about our bytes.
-    pub same_layout: bool,
-}
 
 /// A compiled batch, or what is left of one of which something was refused.
 #[derive(Debug)]
@@ -52,6 +39,8 @@ pub struct Loaded {
     pub policy: Policy,
     /// For each case and direction why it is not called, if it is not: the compiler's side is missing, or it is not asked for. Nothing where all are.
     pub missing: Vec<[Option<String>; 2]>,
+    /// What Zig says about the layouts of the types of its cases.
+    pub layout: Vec<Fact>,
     /// Turns settings and variants where all cases share one engine.
     turn: usize,
     same_layout: bool,
@@ -68,17 +57,6 @@ pub enum Code {
     Here(LoadedCode),
     /// In programs of a target.
     InPrograms(Built, Arc<ProgramTarget>),
-}
-
-/// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
-#[derive(Debug)]
-pub struct Refused<'a> {
-    /// The index of the part that they are of.
-    pub part: usize,
-    /// The cases.
-    pub cases: Vec<&'a Case>,
-    /// The compiler's words.
-    pub why: ReferenceError,
 }
 
 /// How calls are made.
@@ -167,61 +145,6 @@ pub struct Called {
     pub shown: Option<Shown>,
 }
 
-/// Compiles the units of all batches, up to `at_once` compilers at a time. What comes back stands in the order of the batches.
-///
-/// # Errors
-/// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be asked: the disk is full, it hangs.
-pub fn compile<'a>(
-    batches: &[Batch<'a>],
-    at_once: usize,
-    progress: Progress<'_>,
-) -> Result<(Vec<Loaded>, Vec<Refused<'a>>), VerifyError> {
-    progress(Step::Compile, 0, batches.len());
-    let told = |done| progress(Step::Compile, done, batches.len());
-    let compiled = in_threads(batches, at_once, |batch| batch.unit.compile(), told);
-    check_interrupt()?;
-    let (mut all, mut refused) = (Vec::new(), Vec::new());
-    for (number, (batch, compiled)) in batches.iter().zip(compiled).enumerate() {
-        let compiled = batch.code(compiled?)?;
-        let of = |at: &usize| batch.unit.cases.get(*at).map(|one| one.case);
-        let own = compiled.refused.into_iter().map(|own| Refused {
-            part: batch.part,
-            cases: own.cases.iter().filter_map(of).collect(),
-            why: own.why,
-        });
-        refused.extend(own);
-        if let Some(code) = compiled.built {
-            let level = batch.compiler.level;
-            let named = |at: &usize| {
-                let mut case = of(at)?.clone();
-                case.function.name = batch.unit.symbol(*at);
-                let level = level.max(case.vectors);
-                Some(case.at_level(level))
-            };
-            let cases = compiled.cases.iter().filter_map(named).collect();
-            let loaded = Loaded::of_code(batch.compiler, batch.flags, number, cases, code);
-            all.push(Loaded {
-                part: batch.part,
-                one_setting: false,
-                same_layout: batch.same_layout,
-                ..loaded
-            });
-        }
-    }
-    Ok((all, refused))
-}
-
-impl Batch<'_> {
-    /// What runs of `compiled`.
-    fn code(&self, compiled: Parts<Built>) -> Result<Parts<Code>, ReferenceError> {
-        Ok(match &self.compiler.programs {
-            Some(target) => compiled.map(|built| Code::InPrograms(built, target.clone())),
-            // A child tries to load it: not in a thread.
-            None => LoadedCode::load(&self.unit, compiled)?.map(Code::Here),
-        })
-    }
-}
-
 fn owned(flags: &[&str]) -> Vec<String> {
     flags.iter().map(|&flag| flag.to_owned()).collect()
 }
@@ -256,6 +179,7 @@ impl Loaded {
             turn,
             one_setting: true,
             missing: Vec::new(),
+            layout: Vec::new(),
             policy: compiler.policy,
             same_layout: true,
             code,

@@ -21,7 +21,7 @@ pub(super) struct Text {
 }
 
 impl SourceFile {
-    pub(super) fn of(cases: &[&Case], backend: Backend) -> Self {
+    pub(super) fn of(cases: &[Case], backend: Backend) -> Self {
         let cases = cases.iter().map(|case| case_text(case, backend));
         Self {
             cases: cases.collect(),

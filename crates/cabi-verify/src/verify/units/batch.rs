@@ -1,0 +1,145 @@
+//! Cases that share a file, compiled: by C compilers, or by Zig.
+
+use super::{Code, Loaded};
+use crate::build::zig::Fact;
+use crate::build::{Built, Parts, ReferenceError, Unit, UnitCase};
+use crate::case::Case;
+use crate::run::loaded::LoadedCode;
+use crate::threads::in_threads;
+use crate::verify::{Compiler, Progress, Step, VerifyError, check_interrupt};
+
+/// Cases whose C sides share one file.
+#[derive(Clone, Debug)]
+pub struct Batch<'a> {
+    /// The index of the part that its cases are of.
+    pub part: usize,
+    /// Who compiles them.
+    pub compiler: &'a Compiler,
+    /// Flags after the compiler's own, for the programs that show what is wrong with a compiler.
+    pub flags: &'a [&'a str],
+    /// The file that it compiles.
+    pub unit: Unit<'a>,
+    /// Whether the compiler's sizes and offsets are ours. Where not, its own two sides are not asked whether they agree about our bytes.
+    pub same_layout: bool,
+}
+
+/// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// The index of the part that they are of.
+    pub part: usize,
+    /// The cases.
+    pub cases: Vec<&'a Case>,
+    /// The compiler's words.
+    pub why: ReferenceError,
+}
+
+/// Compiles the units of all batches, up to `at_once` compilers at a time. What comes back stands in the order of the batches.
+///
+/// # Errors
+/// [`VerifyError::Interrupted`]; [`VerifyError::Reference`] if a compiler cannot be asked: the disk is full, it hangs.
+pub fn compile<'a>(
+    batches: &[Batch<'a>],
+    at_once: usize,
+    progress: Progress<'_>,
+) -> Result<(Vec<Loaded>, Vec<Refused<'a>>), VerifyError> {
+    progress(Step::Compile, 0, batches.len());
+    let told = |done| progress(Step::Compile, done, batches.len());
+    let compiled = in_threads(batches, at_once, Batch::compile, told);
+    check_interrupt()?;
+    let (mut all, mut refused) = (Vec::new(), Vec::new());
+    for (number, (batch, compiled)) in batches.iter().zip(compiled).enumerate() {
+        let sides = compiled?;
+        let compiled = batch.code(sides.parts)?;
+        let of = |at: &usize| batch.unit.cases.get(*at).map(|one| one.case);
+        let own = compiled.refused.into_iter().map(|own| Refused {
+            part: batch.part,
+            cases: own.cases.iter().filter_map(of).collect(),
+            why: own.why,
+        });
+        refused.extend(own);
+        if let Some(code) = compiled.built {
+            let cases = batch.named(&compiled.cases);
+            let loaded = Loaded::of_code(batch.compiler, batch.flags, number, cases, code);
+            all.push(Loaded {
+                part: batch.part,
+                one_setting: false,
+                same_layout: batch.same_layout,
+                missing: sides.missing,
+                layout: sides.layout,
+                ..loaded
+            });
+        }
+    }
+    Ok((all, refused))
+}
+
+/// Both sides of the cases of a batch.
+struct Sides {
+    parts: Parts<Built>,
+    missing: Vec<[Option<String>; 2]>,
+    layout: Vec<Fact>,
+}
+
+impl Batch<'_> {
+    fn compile(&self) -> Result<Sides, ReferenceError> {
+        let Some((zig, mode)) = &self.compiler.zig else {
+            let (missing, layout) = (Vec::new(), Vec::new());
+            let parts = self.unit.compile()?;
+            return Ok(Sides {
+                parts,
+                missing,
+                layout,
+            });
+        };
+        let all = self.unit.all();
+        let compiled = zig.compile(&self.compiler.reference, *mode, &self.named(&all))?;
+        Ok(Sides {
+            parts: Parts {
+                built: Some(compiled.built),
+                cases: all,
+                refused: Vec::new(),
+            },
+            missing: compiled.missing,
+            layout: compiled.layout,
+        })
+    }
+
+    /// The cases with these indices, under the names that they have in the code, at the compiler's vector level.
+    fn named(&self, chosen: &[usize]) -> Vec<Case> {
+        let cases = &self.unit.cases;
+        let named = |&at: &usize| {
+            let one = cases.get(at)?;
+            let mut case = one.case.clone();
+            case.function.name = match self.compiler.zig {
+                None => self.unit.symbol(at),
+                // Functions of one block keep their order by name, on which it depends which of two Zig's optimizer merges.
+                Some(_) => {
+                    let block = |one: &UnitCase<'_>| one.own.map(std::ptr::from_ref);
+                    let first = cases.iter().position(|other| block(other) == block(one))?;
+                    format!("c{first}_{}", case.function.name)
+                }
+            };
+            let level = self.compiler.level.max(case.vectors);
+            Some(case.at_level(level))
+        };
+        chosen.iter().filter_map(named).collect()
+    }
+
+    /// What runs of `compiled`. A child tries to load it: not in a thread.
+    fn code(&self, compiled: Parts<Built>) -> Result<Parts<Code>, ReferenceError> {
+        if let Some(target) = &self.compiler.programs {
+            return Ok(compiled.map(|built| Code::InPrograms(built, target.clone())));
+        }
+        let Some(built) = compiled
+            .built
+            .as_ref()
+            .filter(|_| self.compiler.zig.is_some())
+        else {
+            return Ok(LoadedCode::load(&self.unit, compiled)?.map(Code::Here));
+        };
+        let cases = self.named(&compiled.cases);
+        let code = LoadedCode::of_built(built, &cases.iter().collect::<Vec<_>>())?;
+        Ok(compiled.map(|_| Code::Here(code)))
+    }
+}

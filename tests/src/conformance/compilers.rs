@@ -1,0 +1,168 @@
+//! Compilers as the page knows them: compilers of C, for this machine and for targets whose code runs in programs of its own, and each back end of Zig.
+
+use std::sync::Arc;
+
+use cabi::{Policy, Target};
+use cabi_verify::build::zig::{Backend, Mode, Zig};
+use cabi_verify::build::{Reference, ReferenceError, first_error, needs};
+use cabi_verify::case::Case;
+use cabi_verify::check::calls::all_settings;
+use cabi_verify::corpus::Block;
+use cabi_verify::verify::Compiler;
+use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
+
+use crate::compiled::{File, compile_files, run_files};
+use crate::suite::Result;
+
+/// A compiler that is asked.
+#[derive(Clone, Debug)]
+pub struct PageCompiler {
+    /// Its name on the page.
+    pub name: &'static str,
+    /// The compiler; of a back end of Zig's one for each of its modes.
+    modes: Vec<Compiler>,
+}
+
+impl PageCompiler {
+    /// All of them in the order of the page: the compilers of C, of this machine's code and others', with Zig's back ends between.
+    pub fn all(here: Vec<Compiler>, zig: Zig, programs: Vec<Compiler>) -> Vec<Self> {
+        let (zig, frame) = (Arc::new(zig), here.first().cloned());
+        let of_backend = |backend: Backend, frame: &Reference| Self {
+            name: backend_name(backend),
+            modes: Mode::ALL
+                .into_iter()
+                .filter(|mode| mode.backend == backend)
+                .map(|mode| Compiler::of_zig(&zig, mode, frame))
+                .collect(),
+        };
+        let of_zig = frame.iter().flat_map(|frame| {
+            [Backend::Own, Backend::Llvm].map(|backend| of_backend(backend, &frame.reference))
+        });
+        let here = here.into_iter().map(Self::of_c).chain(of_zig);
+        here.chain(programs.into_iter().map(Self::of_c)).collect()
+    }
+
+    fn of_c(compiler: Compiler) -> Self {
+        Self {
+            name: compiler.reference.name(),
+            modes: vec![compiler],
+        }
+    }
+
+    fn first(&self) -> &Compiler {
+        &self.modes[0]
+    }
+
+    /// Zig, if it is a back end of that.
+    fn zig(&self) -> Option<&Zig> {
+        self.first().zig.as_ref().map(|(zig, _)| &**zig)
+    }
+
+    /// Whether it is a compiler of C.
+    pub(super) fn is_of_c(&self) -> bool {
+        self.zig().is_none()
+    }
+
+    /// Its choices where compilers disagree.
+    pub(super) fn policy(&self) -> Policy {
+        self.first().policy
+    }
+
+    /// Its version.
+    pub(super) fn version(&self) -> &str {
+        self.zig()
+            .map_or_else(|| self.first().reference.version(), Zig::version)
+    }
+
+    /// The flags of each level of optimization at which it is asked, which are `of_c` for a compiler of C, and who is asked then.
+    pub(super) fn levels<'c>(&'c self, of_c: &[&'static str]) -> Vec<(&'static str, &'c Compiler)> {
+        match self.is_of_c() {
+            true => of_c.iter().map(|flag| (*flag, self.first())).collect(),
+            false => self.modes.iter().map(|own| (mode_flag(own), own)).collect(),
+        }
+    }
+
+    /// The target that it makes code for.
+    pub(super) fn target(&self) -> Target {
+        self.first().target()
+    }
+
+    /// Its name; of a compiler for another target its command.
+    pub(super) fn command(&self) -> String {
+        match self.is_here() {
+            true => self.name.to_owned(),
+            false => self.first().reference.command(),
+        }
+    }
+
+    /// Whether its code runs in this process; else in programs of another target.
+    pub(super) fn is_here(&self) -> bool {
+        self.first().programs.is_none()
+    }
+
+    /// Whether it can be asked about `block`. What Zig cannot say shows when it is asked.
+    pub(super) fn admits(&self, block: &Block) -> Result<(), String> {
+        let reference = &self.first().reference;
+        // Features of processors are x86-64's.
+        if !self.is_here() && !block.features.is_empty() {
+            return Err(format!("no {}", block.features.join(", ")));
+        }
+        if self.is_of_c() {
+            return reference.admits(block);
+        }
+        let mut block = block.clone();
+        block.code.clear();
+        block.references.clear();
+        for capability in needs(&block) {
+            reference.has(capability)?;
+        }
+        Ok(())
+    }
+}
+
+/// Has the runner compile and call the cases of `files`, each in both directions: what became of them, after the file's part. `refused` is told what a
+/// compiler refuses.
+pub(super) fn run<'a>(
+    files: &[File<'a>],
+    way: OtherSide,
+    refused: impl FnMut(&File<'a>, &Case, &ReferenceError),
+) -> Result<Vec<(usize, Vec<Called>)>> {
+    let loaded = compile_files(files, refused)?;
+    let is_here = |one: &Loaded| one.here().is_some();
+    let (here, programs): (Vec<_>, Vec<_>) = loaded.into_iter().partition(is_here);
+    let mut all = Vec::new();
+    for loaded in [here, programs] {
+        let called = run_files(&loaded, way, &all_settings(), Mistake::NONE)?;
+        all.extend(loaded.iter().map(|one| one.part).zip(called));
+    }
+    Ok(all)
+}
+
+/// The first message of `error` about one of `n` cases, without what its names start with in the file.
+pub(super) fn first_words(error: &ReferenceError, n: usize) -> String {
+    let words = error.messages().map(first_error);
+    in_own_words(&words.unwrap_or_else(|| error.to_string()), n)
+}
+
+/// A message about one of `n` cases without what its names start with in the file.
+pub(super) fn in_own_words(message: &str, n: usize) -> String {
+    (0..n).fold(message.to_owned(), |text, i| {
+        text.replace(&format!("c{i}_"), "")
+    })
+}
+
+/// What a back end of Zig's is called.
+pub(super) fn backend_name(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Own => "zig own",
+        Backend::Llvm => "zig llvm",
+    }
+}
+
+/// How Zig's flag for the mode of `compiler` reads.
+fn mode_flag(compiler: &Compiler) -> &'static str {
+    match compiler.zig {
+        Some((_, Mode { fast: true, .. })) => "-OReleaseFast",
+        _ => "-ODebug",
+    }
+}
