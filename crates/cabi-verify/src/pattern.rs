@@ -216,22 +216,6 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cabi::{DataModel, Member, RecordBuilder};
-
-    #[test]
-    fn bit_fields_count_by_bits() {
-        let s = RecordBuilder::structure("s")
-            .member(Member::bit_field("a", Type::U32, 3))
-            .member(Member::unnamed_bit_field(Type::U32, 3));
-        let s = s
-            .member(Member::bit_field("b", Type::U32, 5))
-            .build(&DataModel::LP64)
-            .unwrap();
-        let pattern = Painter::default().paint(&s);
-        assert_eq!(pattern.mask, [0b1100_0111, 0b0000_0111, 0, 0]);
-        assert!(pattern.check(0, pattern.bytes[0] ^ 0b0011_1000).is_ok());
-        assert!(pattern.check(0, pattern.bytes[0] ^ 1).is_err());
-    }
 
     #[test]
     fn no_pattern_is_a_nan_and_bools_are_bools() {
@@ -244,20 +228,5 @@ mod tests {
             assert!(painter.paint(&Type::BOOL).bytes[0] <= 1);
             assert_eq!(painter.paint(&Type::F80).bytes[7] & 0x80, 0x80);
         }
-    }
-
-    #[test]
-    fn promotions_keep_the_value() {
-        let minus = Pattern {
-            bytes: vec![0xfe],
-            mask: vec![0xff],
-        };
-        assert_eq!(minus.promoted(&Type::I8).1.bytes, [0xfe, 0xff, 0xff, 0xff]);
-        assert_eq!(minus.promoted(&Type::U8).1.bytes, [0xfe, 0, 0, 0]);
-        let float = Pattern {
-            bytes: 1.5_f32.to_le_bytes().to_vec(),
-            mask: vec![0xff; 4],
-        };
-        assert_eq!(float.promoted(&Type::F32).1.bytes, 1.5_f64.to_le_bytes());
     }
 }
