@@ -3,7 +3,7 @@
 //!
 //! The functions are those of [`Question`]; the program needs no C library, so that every ABI of a machine runs that its linker links.
 
-mod image;
+mod calls;
 mod program;
 mod stubs;
 
@@ -16,6 +16,7 @@ use crate::build::{Reference, ReferenceError};
 use crate::pattern::{Painter, Pattern};
 use crate::places::{Outcome, Question};
 use crate::run::program::calls_of;
+use crate::verdict::Difference;
 pub use stubs::{Assembly, Stubs};
 
 use program::{Call, text};
@@ -36,6 +37,8 @@ pub struct Emulated {
 struct PlacedQuestion<'a> {
     question: &'a Question,
     abi: &'a FnAbi,
+    /// Of the arguments and the result.
+    types: Vec<Type>,
     args: Vec<Pattern>,
     result: Pattern,
 }
@@ -102,11 +105,10 @@ impl Emulated {
                 return Outcome([Err(why.clone()), Err(why)]);
             }
             let mut next = || written.next().unwrap_or_else(|| Err("no call".to_owned()));
-            let caller = next().and_then(|written| self.caller(one, &written));
-            Outcome([
-                caller,
-                next().and_then(|written| self.callee(one, &written)),
-            ])
+            let why = |found: Difference| found.why;
+            let caller = next().and_then(|written| self.caller(one, &written).map_err(why));
+            let callee = next().and_then(|written| self.callee(one, &written).map_err(why));
+            Outcome([caller, callee])
         });
         Ok(outcomes.collect())
     }
@@ -115,7 +117,7 @@ impl Emulated {
         let mut painter = Painter::default();
         let mut paint = |ty: &Type| {
             let mut pattern = painter.paint(ty);
-            if self.stubs.is_big_endian() {
+            if self.stubs.assembly == Assembly::S390X {
                 // Patterns have a bit-field's bits from the low end: of its last byte others count here.
                 pattern
                     .mask
@@ -126,11 +128,14 @@ impl Emulated {
             pattern
         };
         let params = question.sig.params().iter();
-        let args = params.map(|param| paint(&param.ty)).collect();
+        let mut types: Vec<Type> = params.map(|param| param.ty.clone()).collect();
+        let args = types.iter().map(&mut paint).collect();
+        types.push(question.sig.result().clone());
         let result = paint(question.sig.result());
         PlacedQuestion {
             question,
             abi,
+            types,
             args,
             result,
         }

@@ -35,6 +35,8 @@ pub mod exhaustive;
 pub mod fuzz;
 pub mod generate;
 pub mod header;
+#[cfg(has_calls)]
+mod image;
 pub mod pattern;
 pub mod places;
 pub mod process;

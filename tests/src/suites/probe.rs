@@ -213,9 +213,7 @@ fn controls<'a>(index: usize, case: &'a Case, abi: &FnAbi) -> Vec<Control<'a>> {
     let types = case.argument_types();
     if let Some(at) = types.iter().position(is_recognized) {
         let wrong = five_times(abi, |wrong, n| moved(&mut wrong.args[at].place, n));
-        if !by_reference(abi) {
-            add("parameter", Call, wrong.clone());
-        }
+        add("parameter", Call, wrong.clone());
         add("argument", Callee, wrong);
     }
     if abi.variadic_count.is_some() {
@@ -250,16 +248,6 @@ fn five_times(abi: &FnAbi, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi
 fn is_recognized(ty: &Type) -> bool {
     let mask = Painter::default().paint(ty).mask;
     mask.iter().map(|mask| mask.count_ones()).sum::<u32>() >= 16
-}
-
-/// Whether a value is passed in a way for which no image is made: then only the result of a callee is looked at.
-fn by_reference(abi: &FnAbi) -> bool {
-    let both = |parts: &[PlacedPart]| parts.iter().any(|p| matches!(p.loc, Loc::Both(..)));
-    abi.args.iter().any(|arg| match &arg.place {
-        Place::Parts(parts) => both(parts),
-        Place::Ignore | Place::Stack { .. } => false,
-        _ => true,
-    })
 }
 
 /// Moves the parts of an argument `n` places on; false if it has none.

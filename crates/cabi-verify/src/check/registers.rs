@@ -6,23 +6,22 @@
 //!
 //! x86-64 only: System V, Win64 as compilers for System V machines have it (`ms_abi`), and Zig's `auto`. There is one dump in a process, after a lock.
 
-use cabi::{FnAbi, Loc, Place, VectorLevel};
+use cabi::{FnAbi, Loc, Place, VectorLevel, X86_64_SYSV};
 
 use crate::case::{Case, Direction};
 use crate::check::calls::{Difference, Value, check_seen};
 use crate::emit::c::{IMAGE_ALIGN, Images};
+use crate::image::{Action, Image};
 use crate::pattern::{self, Values};
 use crate::run::loaded::{LoadedCode, Promise};
 
 mod assembly;
-mod compare;
 mod register_file;
-mod whereabouts;
 
 use assembly::{BYTES, Dumping, Load, Returning, STACK};
-use compare::{check_arguments, check_result};
-use register_file::{RegisterFile, n_x87};
-use whereabouts::{Deed, tell};
+use register_file::{
+    area, area_bytes, n_x87, n_x87_in, of_call, of_dump, of_result, put_word, rsp,
+};
 
 /// The most bytes of the stack, or of a result in memory, that the probe looks at.
 const MAX_BYTES: usize = BYTES - STACK;
@@ -82,12 +81,6 @@ impl<'h> Probe<'h> {
         Ok(())
     }
 
-    /// Both directions of case `index`: what its C caller does, and, unless arguments are passed by reference, what its C callee reads and returns.
-    pub fn check(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
-        self.check_caller(index, case, abi)?;
-        self.check_callee(index, case, abi)
-    }
-
     /// The side of case `index` that calls in `direction` need.
     pub fn check_in(
         &self,
@@ -96,6 +89,7 @@ impl<'h> Probe<'h> {
         case: &Case,
         abi: &FnAbi,
     ) -> Result<(), Difference> {
+        Self::sees(case, abi)?;
         match direction {
             Direction::Call => self.check_callee(index, case, abi),
             Direction::Callee => self.check_caller(index, case, abi),
@@ -103,19 +97,17 @@ impl<'h> Probe<'h> {
     }
 
     /// Lets the C caller of case `index` call: every argument must be where `abi` says, and so must al and the alignment of the stack.
-    pub fn check_caller(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
-        Self::sees(case, abi)?;
+    fn check_caller(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
         let values = Values::of(case);
-        let area = usize::try_from(abi.area_bytes).unwrap_or(usize::MAX);
         let images = Images::of(&case.argument_types());
         let bytes = pattern::images(&values.declared, &images.offsets, images.size);
         let escape = match case.prototype.noreturn {
             true => self.loaded.escape(),
             false => std::ptr::null_mut(),
         };
-        let returning = RegisterFile::of_result(abi, &values.result);
-        let (returned, returning) = returning.ok_or("a result where the probe returns none")?;
-        let dumping = Dumping::begin(area.saturating_add(FRAME_BYTES), escape, returning);
+        let (returned, returning) = of_result(abi, &values.result)?;
+        let stack = area_bytes(abi).saturating_add(FRAME_BYTES);
+        let dumping = Dumping::begin(stack, escape, returning);
         let callee = assembly::callee(self.level);
         self.loaded.prepare(&values.result.bytes, 0);
         self.loaded.check_keeping("the C caller")?;
@@ -128,8 +120,12 @@ impl<'h> Probe<'h> {
         }
         self.loaded.check_promises("the C caller", "our callee")?;
         self.loaded.check_machine()?;
-        let dump = RegisterFile::of_dump(dumping.image());
-        check_arguments(abi, &values.promoted, &dump, self.al_is_bound)?;
+        let mut dump = of_dump(dumping.image(), area_bytes(abi));
+        dump.copies = copies_in(&dump, abi, &values)?;
+        // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 callers do not.
+        let extended = abi.convention.name == X86_64_SYSV.name;
+        dump.check_arguments(abi, &case.argument_types(), &values.promoted, extended)?;
+        self.check_call(abi, &dump)?;
         if !case.has_result() {
             return Ok(());
         }
@@ -137,48 +133,80 @@ impl<'h> Probe<'h> {
         let place = "as the caller reads it";
         let checked = Difference::check(&values.result, &got, Value::Result, place);
         checked.map_err(|found| {
-            let (read, ret) = (
-                values.result.with_bytes(got),
-                (Value::Result, &abi.ret.place),
-            );
-            tell(found, Deed::ReadsResult, ret, &read, (&returned, 0))
+            let (read, place) = (values.result.with_bytes(got), &abi.ret.place);
+            returned.locate(found, Action::ReadsResult, (Value::Result, place), &read)
         })
     }
 
+    /// What a call needs besides arguments: al, addresses in the caller's frame, an aligned stack.
+    fn check_call(&self, abi: &FnAbi, dump: &Image) -> Result<(), Difference> {
+        if let Some(reg) = abi.variadic_count {
+            let al = dump.word(&Loc::Reg(reg))? & 0xff;
+            let n = u64::from(abi.used.vector);
+            let is_right = match self.al_is_bound {
+                true => (n..=8).contains(&al),
+                false => al == n,
+            };
+            if !is_right {
+                let bound = if self.al_is_bound { " to 8" } else { "" };
+                let why = format!(
+                    "the C caller makes a variadic call with {al} in al, expected {n}{bound}: arguments are in {n} of the vector registers"
+                );
+                return Err(why.into());
+            }
+        }
+        // The C caller offers memory of its own frame, at most a few pages above its argument area.
+        let of_result = match abi.ret.place {
+            Place::Indirect { pointer, .. } => Some(pointer),
+            _ => None,
+        };
+        let carried = abi.convention.frame.carried.map(Loc::Reg);
+        for pointer in of_result.into_iter().chain(carried) {
+            let address = dump.word(&pointer)?;
+            if address.wrapping_sub(rsp(dump)) > 1 << 16 {
+                return Err(format!(
+                    "{pointer} holds {address:#x}, no address in the caller's frame"
+                )
+                .into());
+            }
+        }
+        let (area, align) = (area(dump), u64::from(abi.area_align));
+        if !area.is_multiple_of(align) {
+            return Err(format!(
+                "the C caller makes the call with the stack misaligned: arguments on the stack begin at {area:#x}, which is {} after a multiple of {align}",
+                area % align,
+            )
+            .into());
+        }
+        Ok(())
+    }
+
     /// Calls the C callee of case `index` with every argument where `abi` says: it must read each, and its result must be where `abi` says.
-    pub fn check_callee(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
-        Self::sees(case, abi)?;
+    fn check_callee(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
         let values = Values::of(case);
         let size = values.result.bytes.len();
-        let area = abi.area_bytes.next_multiple_of(8);
         let align = usize::try_from(case.prototype.ret.align()).unwrap_or(usize::MAX);
         let mut memory = vec![0xee_u8; size.saturating_add(2 * align)];
         let at = memory.as_ptr().align_offset(align);
         let result = memory.as_ptr() as u64 + at as u64;
         let types = case.argument_types();
-        let image = RegisterFile::of_call(abi, &types, &values.promoted, result);
-        let read = image.is_some();
         let images = Images::of(&types);
-        // What arguments by reference point to is the callee's: it may write to it.
-        let mut pointed = vec![0_u8; images.size + 2 * IMAGE_ALIGN];
-        let pointed = pointed
-            .as_mut_ptr()
-            .wrapping_add(pointed.as_ptr().align_offset(IMAGE_ALIGN));
-        let mut image = image.unwrap_or_else(|| unread(abi, result, pointed as u64));
+        let (_copies, addresses) = copies_for(&values, &images);
+        let mut image = of_call(abi, &types, &values.promoted, (&addresses, result))?;
         // A trace without room for an address: a callee may write its first word.
         let mut trace = [0_u64; 8];
         if let Some(reg) = abi.convention.frame.carried {
-            image.put_word(Loc::Reg(reg), trace.as_mut_ptr() as u64);
+            put_word(&mut image, &Loc::Reg(reg), trace.as_mut_ptr() as u64);
         }
         let callee = self.loaded.callee(index);
         let callee = callee.ok_or("the C code has no callee")?;
         self.loaded.prepare(&values.result.bytes, images.size);
         let thunk = self.loaded.through(callee, Promise::of(abi).unfilled());
         let load = Load {
-            image: image.bytes().as_ptr(),
-            stack_bytes: area,
+            image: image.bytes.as_ptr(),
+            stack_bytes: abi.area_bytes.next_multiple_of(8),
             align: u64::from(abi.area_align.max(16)),
-            n_x87: abi.args.iter().map(|arg| arg_n_x87(&arg.place)).sum(),
+            n_x87: abi.args.iter().map(|arg| n_x87(&arg.place)).sum(),
         };
         let dumping = Dumping::begin(0, std::ptr::null(), Returning::NOTHING);
         // SAFETY: the caller is of this type, reads the image it is given, and calls a function that the reference compiler compiled, which reads
@@ -192,62 +220,79 @@ impl<'h> Probe<'h> {
             );
         }
         self.loaded.check_promises("our caller", "the C callee")?;
-        let dump = RegisterFile::of_dump(dumping.image());
-        if read {
-            let seen = |i: usize, len| self.loaded.seen_bytes(images.offsets[i], len);
-            let checked = check_seen(&values, seen, "as the callee reads it");
-            checked.map_err(|found| reads(abi, &values, found, &image))?;
-        }
+        let dump = of_dump(dumping.image(), 0);
+        let seen = |i: usize, len| self.loaded.seen_bytes(images.offsets[i], len);
+        check_seen(&values, seen, "as the callee reads it")
+            .map_err(|found| reads(abi, &values, found, &image))?;
         check_x87(case, abi, &dump)?;
         if !case.has_result() {
             return Ok(());
         }
-        let memory = memory.get(at..).unwrap_or_default();
-        check_result(abi, &values.result, &dump, (result, memory))
+        let memory = memory.get(at..at + size).unwrap_or_default();
+        if let (Place::Indirect { .. }, Some(reg)) = (&abi.ret.place, abi.ret.sret_returned_in) {
+            let returned = dump.word(&Loc::Reg(reg))?;
+            if returned != result {
+                let why = format!(
+                    "result ({}): the C callee returns {returned:#x} in {reg}, expected the address of the result that it was given, {result:#x}",
+                    abi.ret
+                );
+                let (pattern, got) = (&values.result, memory.to_vec());
+                return Err(Difference::of(pattern, got, Value::Result, why));
+            }
+        }
+        // No ABI states how a narrow integer result is extended.
+        dump.check_result(abi, &values.result, false, memory)
     }
 }
 
-/// An image for a call of which only the result is looked at: unoptimized callees read what arguments point to, so all of them point to `pointed`, but
-/// for the registers in which the address for a result may be.
-fn unread(abi: &FnAbi, result: u64, pointed: u64) -> RegisterFile {
-    let mut image = RegisterFile::full_of(pointed, abi.area_bytes);
-    if let Place::Indirect { pointer, .. } = abi.ret.place {
-        image.put_word(pointer, result);
+/// Copies of the arguments in one buffer, and the address of each: what arguments by reference point to is the callee's, which may write to it.
+fn copies_for(values: &Values, images: &Images) -> (Vec<u8>, Vec<u64>) {
+    let mut copies = vec![0_u8; images.size + IMAGE_ALIGN];
+    let first = copies.as_ptr().align_offset(IMAGE_ALIGN);
+    let bytes = pattern::images(&values.promoted, &images.offsets, images.size);
+    copies[first..first + images.size].copy_from_slice(&bytes);
+    let first = copies.as_mut_ptr().wrapping_add(first) as u64;
+    let addresses = images.offsets.iter().map(|at| first + *at as u64).collect();
+    (copies, addresses)
+}
+
+/// The copies that a caller has made of arguments, which it passes by their addresses.
+fn copies_in(dump: &Image, abi: &FnAbi, values: &Values) -> Result<Vec<(u64, Vec<u8>)>, String> {
+    let mut copies = Vec::new();
+    for (arg, pattern) in abi.args.iter().zip(&values.promoted) {
+        if let Place::Indirect { pointer, .. } = &arg.place {
+            let address = dump.word(pointer)?;
+            let at = usize::try_from(address.wrapping_sub(area(dump))).unwrap_or(BYTES);
+            let at = STACK.saturating_add(at);
+            let copy = dump.get(at..at.saturating_add(pattern.bytes.len()));
+            copies.push((address, copy.to_vec()));
+        }
     }
-    image
+    Ok(copies)
 }
 
 /// What `found`, about an argument that a callee has read of `image`, tells of where it read.
-fn reads(abi: &FnAbi, values: &Values, found: Difference, image: &RegisterFile) -> Difference {
+fn reads(abi: &FnAbi, values: &Values, found: Difference, image: &Image) -> Difference {
     let Some(value @ Value::Argument(i)) = found.value else {
         return found;
     };
     match (abi.args.get(i), values.promoted.get(i)) {
         (Some(arg), Some(pattern)) => {
             let read = pattern.with_bytes(found.got.clone());
-            let area = (image, abi.area_bytes);
-            tell(found, Deed::Reads, (value, &arg.place), &read, area)
+            image.locate(found, Action::Reads, (value, &arg.place), &read)
         }
         _ => found,
     }
 }
 
 /// Whether a callee left its result on the x87 stack, and nothing else.
-fn check_x87(case: &Case, abi: &FnAbi, dump: &RegisterFile) -> Result<(), Difference> {
-    let (used, expected) = (dump.n_x87() as u64, arg_n_x87(&abi.ret.place));
+fn check_x87(case: &Case, abi: &FnAbi, dump: &Image) -> Result<(), Difference> {
+    let (used, expected) = (n_x87_in(dump) as u64, n_x87(&abi.ret.place));
     if used == expected || case.prototype.noreturn {
         return Ok(());
     }
     let why = format!("{used} registers of the x87 stack are in use after it, expected {expected}");
     Err(why.into())
-}
-
-/// How many x87 registers a value at `place` is in.
-fn arg_n_x87(place: &Place) -> u64 {
-    match place {
-        Place::Parts(parts) => n_x87(parts),
-        _ => 0,
-    }
 }
 
 /// Calls `call` with a frame above it that a callee can look into.

@@ -1,8 +1,12 @@
 //! The assembly of a machine: where a program begins, two calls of the system, a callee that writes registers down (`cabi_capture`) and a caller that fills them
 //! (`cabi_enter`).
 //!
-//! Both know no signature: they move all registers of arguments and of results, each between the machine and a cell of an image. After the cells a dump has the stack
+//! The two know no signature: they move all registers of arguments and of results, each between the machine and a cell of an image. After the cells a dump has the stack
 //! pointer and the return address.
+
+use cabi::Bank;
+
+use crate::image::{Cell, RegisterFile};
 
 /// Bytes from one register's cell to the next.
 pub(super) const CELL: usize = 16;
@@ -28,19 +32,22 @@ pub struct Stubs {
     /// Bytes of a register of floats or vectors, whose names begin with `f` or `v`.
     pub float: usize,
     /// Registers of arguments: the cells of an image, in their order.
-    pub arguments: Vec<String>,
+    pub arguments: Vec<&'static str>,
     /// Those of results, which are of them.
-    pub results: Vec<String>,
+    pub results: Vec<&'static str>,
 }
 
-fn is_float(register: &str) -> bool {
-    register.starts_with(['f', 'v'])
+fn bank(register: &str) -> Bank {
+    match register.starts_with(['f', 'v']) {
+        true => Bank::Vector,
+        false => Bank::Int,
+    }
 }
 
 impl Stubs {
     /// Moves one register from or to the bytes at a distance from a base.
     fn instruction(&self, is_load: bool, register: &str, at: usize) -> String {
-        let float = is_float(register);
+        let float = bank(register) == Bank::Vector;
         match self.assembly {
             Assembly::RiscV => {
                 let prefix = if float { "f" } else { "" };
@@ -69,47 +76,42 @@ impl Stubs {
     }
 
     /// Bytes of a register.
-    pub(super) fn register_bytes(&self, name: &str) -> usize {
-        if is_float(name) {
-            self.float
-        } else {
-            self.word
+    fn register_bytes(&self, name: &str) -> usize {
+        match bank(name) {
+            Bank::Vector => self.float,
+            _ => self.word,
         }
     }
 
-    /// Bytes of a register that a narrow value is extended to fill.
-    pub(super) fn extended_bytes(&self, name: &str) -> usize {
-        match self.assembly {
-            Assembly::AArch64 if !is_float(name) => 4,
-            _ => self.register_bytes(name),
-        }
-    }
-
-    /// Whether the low-order byte of a word is the last one in memory.
-    pub(super) fn is_big_endian(&self) -> bool {
-        self.assembly == Assembly::S390X
-    }
-
-    /// Bytes of a register, as it is stored, before those of a part of `size`: s390x has a number in the low-order bytes, a short float in the others.
-    pub(super) fn before_in_register(&self, name: &str, size: usize) -> usize {
-        match self.is_big_endian() && !is_float(name) {
-            true => self.word.saturating_sub(size),
-            false => 0,
-        }
-    }
-
-    /// Bytes of a slot before those of a part of `size`, which is a number of `width` there.
-    pub(super) fn before_in_slot(&self, size: usize, width: usize) -> usize {
-        match self.is_big_endian() {
-            true => width.saturating_sub(size),
-            false => 0,
+    /// Where an image has the registers, and after them the argument area.
+    pub(super) fn register_file(&self) -> RegisterFile {
+        let cells = self.arguments.iter().enumerate();
+        let cells = cells.map(|(i, name)| {
+            let (bank, bytes) = (bank(name), self.register_bytes(name));
+            Cell {
+                name,
+                bank,
+                at: CELL * i,
+                bytes,
+                extended: match (self.assembly, bank) {
+                    (Assembly::AArch64, Bank::Int) => 4,
+                    _ => bytes,
+                },
+            }
+        });
+        RegisterFile {
+            cells: cells.collect(),
+            area: CELL * self.arguments.len(),
+            word: self.word,
+            extended: self.word,
+            is_big_endian: self.assembly == Assembly::S390X,
         }
     }
 
     /// The assembly, to be read by a C compiler's assembler.
     pub(super) fn text(&self) -> String {
-        let all = |registers: &[String], is_load: bool| -> String {
-            let line = |register: &String| {
+        let all = |registers: &[&'static str], is_load: bool| -> String {
+            let line = |register: &&'static str| {
                 let cell = self.arguments.iter().position(|other| other == register);
                 let at = CELL * cell.unwrap_or(0);
                 format!(" {}\n", self.instruction(is_load, register, at))

@@ -298,8 +298,8 @@ impl Block {
             other => return Err(format!("assembly: {other}")),
         };
         let registers = |key| {
-            let all = self.expanded(self.required(key)?);
-            Ok::<_, String>(all.split_whitespace().map(str::to_owned).collect())
+            let all: &'static str = self.expanded(self.required(key)?).leak();
+            Ok::<_, String>(all.split_whitespace().collect())
         };
         let stubs = Stubs {
             assembly,

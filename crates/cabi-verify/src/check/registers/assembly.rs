@@ -8,7 +8,7 @@
 //!         768  the argument area
 //! ```
 //!
-//! Both write to one static dump, because no register is left that could say where. The callee may stand for any function: it keeps what
+//! Caller and callee write to one static dump, because no register is left that could say where. The callee may stand for any function: it keeps what
 //! System V, Win64 and Zig's `auto` have callees save, returns what it was told to in registers and memory, and touches nothing else.
 
 use std::arch::naked_asm;

@@ -1,17 +1,43 @@
-//! The registers and the stack of one call as bytes: read after a callee wrote them down, or made of the places of an [`FnAbi`].
+//! x86-64's registers in an image, and what the probe has them hold.
 
 use std::sync::LazyLock;
 
-use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, Scalar, Type, x86_64};
+use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Reg, Scalar, Type, x86_64::*};
 
-use super::assembly::{BYTES, Returning, ST0, STACK, VECTORS, X87};
+use super::assembly::{self, BYTES, Returning, STACK, VECTORS, X87};
+use crate::image::{Cell, Image, RegisterFile};
 use crate::pattern::Pattern;
 
-/// Registers and stack, as `assembly.rs` lays them out.
-#[derive(Clone, Debug)]
-pub(super) struct RegisterFile {
-    bytes: Vec<u8>,
-}
+/// The registers that `assembly.rs` moves. Narrow integers are extended to 32 bits, as gcc's and clang's callers do.
+static FILE: LazyLock<RegisterFile> = LazyLock::new(|| {
+    let cell = |reg: &Reg| {
+        let index = usize::from(reg.index());
+        let (at, bytes, extended) = match reg.bank() {
+            Bank::Int => (8 * index, 8, 4),
+            Bank::Vector => (VECTORS + 64 * index, 64, 0),
+            Bank::X87 => (assembly::ST0 + 10 * index, 10, 0),
+        };
+        let (name, bank) = (reg.name(), reg.bank());
+        Cell {
+            name,
+            bank,
+            at,
+            bytes,
+            extended,
+        }
+    };
+    let registers = [
+        RDI, RSI, RDX, RCX, R8, R9, RAX, R10, RBX, RSP, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6,
+        XMM7, ST0, ST1, ST2, ST3, ST4, ST5, ST6,
+    ];
+    RegisterFile {
+        cells: registers.iter().map(cell).collect(),
+        area: STACK,
+        word: 8,
+        extended: 4,
+        is_big_endian: false,
+    }
+});
 
 /// Content for registers and slots that a case does not set: each word is another one, so that a word read from there says where it was, and none is an
 /// address.
@@ -25,220 +51,100 @@ static UNSAID: LazyLock<Vec<u8>> = LazyLock::new(|| {
     (0..BYTES / 8).flat_map(word).collect()
 });
 
-impl RegisterFile {
-    pub(super) fn of_dump(bytes: Vec<u8>) -> Self {
-        Self { bytes }
-    }
+/// Registers and stack as they were written down, of a call with an argument area of `area_bytes`; empty registers of the x87 stack are not in it.
+pub(super) fn of_dump(bytes: Vec<u8>, area_bytes: usize) -> Image {
+    let mut image = Image::new(FILE.clone(), bytes, area_bytes);
+    let n_x87 = n_x87_in(&image);
+    (image.file.cells)
+        .retain(|cell| cell.bank != Bank::X87 || cell.at < assembly::ST0 + 10 * n_x87);
+    image
+}
 
-    fn unsaid() -> Self {
-        Self::of_dump(UNSAID.clone())
-    }
-
-    /// Every integer register and every slot of `area_bytes` holds `word`.
-    pub(super) fn full_of(word: u64, area_bytes: u64) -> Self {
-        let mut image = Self::unsaid();
-        let words = word.to_le_bytes();
-        let area = STACK..STACK.saturating_add(usize::try_from(area_bytes).unwrap_or(BYTES));
-        for range in [0..VECTORS, area] {
-            let bytes = image.bytes.get_mut(range).unwrap_or_default();
-            bytes
-                .chunks_exact_mut(8)
-                .for_each(|slot| slot.copy_from_slice(&words));
-        }
-        image
-    }
-
-    /// What a caller of `abi` makes of `patterns`, values of `types`, with `result` as the address for a result in memory. `None` if a value
-    /// goes where an image has no room for it.
-    pub(super) fn of_call(
-        abi: &FnAbi,
-        types: &[Type],
-        patterns: &[Pattern],
-        result: u64,
-    ) -> Option<Self> {
-        let mut image = Self::unsaid();
-        for ((arg, ty), pattern) in abi.args.iter().zip(types).zip(patterns) {
-            match &arg.place {
-                Place::Ignore => {}
-                Place::Parts(parts) => image.put_parts(parts, pattern)?,
-                Place::Stack { offset, .. } => {
-                    // Where the next value may start at the next byte, nothing is extended.
-                    match abi.convention.frame.slot {
-                        ..=1 => image.put(Loc::Stack(*offset), &pattern.bytes)?,
-                        _ => image.put(Loc::Stack(*offset), &in_slot(ty, pattern))?,
-                    }
-                }
-                _ => return None,
+/// What a caller of `abi` makes of `patterns`, values of `types`, of which `copies` are at these addresses, with `result` as the address for a result in memory.
+pub(super) fn of_call(
+    abi: &FnAbi,
+    types: &[Type],
+    patterns: &[Pattern],
+    (copies, result): (&[u64], u64),
+) -> Result<Image, String> {
+    let mut image = Image::new(FILE.clone(), UNSAID.clone(), area_bytes(abi));
+    for ((arg, ty), pattern) in abi.args.iter().zip(types).zip(patterns) {
+        match (&arg.place, ty.as_scalar()) {
+            // Callers extend narrow integers on the stack too, and clang's callees rely on it for `_Bool`. Where the next value may start at the next
+            // byte, nothing is extended.
+            (place @ Place::Stack { .. }, Some(Scalar::Bool | Scalar::Int { .. }))
+                if abi.convention.frame.slot > 1 =>
+            {
+                image.put(place, &pattern.promoted(ty).1)?;
             }
-        }
-        if let Some(reg) = abi.variadic_count {
-            image.put(Loc::Reg(reg), &u64::from(abi.used.vector).to_le_bytes())?;
-        }
-        if let Place::Indirect { pointer, .. } = abi.ret.place {
-            image.put(pointer, &result.to_le_bytes())?;
-        }
-        Some(image)
-    }
-
-    /// What a callee of `abi` makes of `pattern`, its result: as registers, and what it is told.
-    pub(super) fn of_result(abi: &FnAbi, pattern: &Pattern) -> Option<(Self, Returning)> {
-        let mut image = Self::unsaid();
-        let mut returning = Returning::NOTHING;
-        match &abi.ret.place {
-            Place::Parts(parts) => {
-                image.put_parts(parts, pattern)?;
-                returning.n_x87 = n_x87(parts);
-            }
-            Place::Indirect {
-                pointer: Loc::Reg(reg),
-                ..
-            } => {
-                returning.address_at = i64::try_from(start(*reg)?).ok()?;
-                returning.memory_bytes = pattern.bytes.len() as u64;
-                returning.memory = pattern.bytes.as_ptr();
-            }
-            Place::Ignore => {}
-            _ => return None,
-        }
-        returning
-            .registers
-            .copy_from_slice(image.bytes.get(..STACK)?);
-        Some((image, returning))
-    }
-
-    fn put_parts(&mut self, parts: &[PlacedPart], pattern: &Pattern) -> Option<()> {
-        for PlacedPart { part, loc } in parts {
-            let (from, size) = (usize::from(part.offset), usize::from(part.size));
-            let to = pattern.bytes.len().min(from + size);
-            let mut bytes = pattern.bytes.get(from..to)?.to_vec();
-            extend(&mut bytes, part.extension);
-            self.put(*loc, &bytes)?;
-        }
-        Some(())
-    }
-
-    fn put(&mut self, loc: Loc, bytes: &[u8]) -> Option<()> {
-        let at = match loc {
-            Loc::Reg(reg) => start(reg)?,
-            Loc::Stack(offset) => STACK.checked_add(usize::try_from(offset).ok()?)?,
-            _ => return None,
-        };
-        let to = self.bytes.get_mut(at..at.checked_add(bytes.len())?)?;
-        to.copy_from_slice(bytes);
-        Some(())
-    }
-
-    /// Puts `word` at `loc`, if that is in the image.
-    pub(super) fn put_word(&mut self, loc: Loc, word: u64) {
-        // What is not put there the callee does not get, which shows.
-        let _ = self.put(loc, &word.to_le_bytes());
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The bytes at `loc`, `len` of them if it is on the stack, else the whole register.
-    pub(super) fn location(&self, loc: Loc, len: usize) -> &[u8] {
-        match loc {
-            Loc::Reg(reg) | Loc::Both(&[reg, _]) => self.register(reg),
-            Loc::Stack(offset) => self.stack(offset, len),
-            _ => &[],
+            (place, _) => image.put(place, pattern)?,
         }
     }
-
-    /// The bytes of `reg`; none if it is an empty register of the x87 stack.
-    pub(super) fn register(&self, reg: Reg) -> &[u8] {
-        let len = match reg.bank() {
-            Bank::Int => 8,
-            Bank::Vector => 64,
-            Bank::X87 if self.is_empty(reg.index()) => 0,
-            Bank::X87 => 10,
-        };
-        let range = start(reg).map(|at| at..at + len);
-        range
-            .and_then(|range| self.bytes.get(range))
-            .unwrap_or_default()
+    // After all values: wherever a mistake has those, a callee finds its pointers.
+    for (arg, copy) in abi.args.iter().zip(copies) {
+        if let Place::Indirect { pointer, .. } = &arg.place {
+            put_word(&mut image, pointer, *copy);
+        }
     }
-
-    /// Whether entry `index` of the x87 stack is empty. The words of its state are 4 bytes apart; tags are counted by register, not from the top.
-    fn is_empty(&self, index: u8) -> bool {
-        let state = |at: usize| word(self.bytes.get(X87 + at..X87 + at + 2).unwrap_or_default());
-        let top = state(4) >> 11 & 7;
-        let tag = state(8) >> (2 * ((top + u64::from(index)) & 7)) & 3;
-        tag == 3
+    if let Some(reg) = abi.variadic_count {
+        put_word(&mut image, &Loc::Reg(reg), abi.used.vector.into());
     }
-
-    /// How many entries of the x87 stack are not empty.
-    pub(super) fn n_x87(&self) -> usize {
-        (0..8).filter(|index| !self.is_empty(*index)).count()
+    if let Place::Indirect { pointer, .. } = &abi.ret.place {
+        put_word(&mut image, pointer, result);
     }
+    Ok(image)
+}
 
-    pub(super) fn stack(&self, offset: u64, len: usize) -> &[u8] {
-        let at = usize::try_from(offset).map_or(BYTES, |offset| STACK.saturating_add(offset));
-        self.bytes
-            .get(at..at.saturating_add(len))
-            .unwrap_or_default()
+/// What a callee of `abi` makes of `pattern`, its result: as registers, and what it is told.
+pub(super) fn of_result(abi: &FnAbi, pattern: &Pattern) -> Result<(Image, Returning), String> {
+    let mut image = Image::new(FILE.clone(), UNSAID.clone(), 0);
+    let mut returning = Returning::NOTHING;
+    image.put(&abi.ret.place, pattern)?;
+    returning.n_x87 = n_x87(&abi.ret.place);
+    if let Place::Indirect { pointer, .. } = &abi.ret.place {
+        returning.address_at = i64::try_from(image.file.start(pointer)?).unwrap_or(-1);
+        returning.memory_bytes = pattern.bytes.len() as u64;
+        returning.memory = pattern.bytes.as_ptr();
     }
+    returning.registers.copy_from_slice(&image.bytes[..STACK]);
+    Ok((image, returning))
+}
 
-    /// The address of the argument area.
-    pub(super) fn area(&self) -> u64 {
-        self.rsp().wrapping_add(8)
-    }
-
-    pub(super) fn rsp(&self) -> u64 {
-        word(self.register(x86_64::RSP))
+/// Puts `word` at `loc`, if that is in the image: what is not put there the callee does not get, which shows.
+pub(super) fn put_word(image: &mut Image, loc: &Loc, word: u64) {
+    if let Ok(at) = image.file.start(loc) {
+        image.write(at, &word.to_le_bytes());
     }
 }
 
-/// How many of `parts` are on the x87 stack.
-pub(super) fn n_x87(parts: &[PlacedPart]) -> u64 {
+/// The address of the argument area of a call that was written down.
+pub(super) fn area(dump: &Image) -> u64 {
+    rsp(dump).wrapping_add(8)
+}
+
+pub(super) fn rsp(dump: &Image) -> u64 {
+    dump.word(&Loc::Reg(RSP)).unwrap_or_default()
+}
+
+pub(super) fn area_bytes(abi: &FnAbi) -> usize {
+    usize::try_from(abi.area_bytes).unwrap_or(usize::MAX)
+}
+
+/// How many entries of the x87 stack are not empty. The words of its state are 4 bytes apart.
+pub(super) fn n_x87_in(dump: &Image) -> usize {
+    let tags = dump.get(X87 + 8..X87 + 10);
+    let tags = tags
+        .iter()
+        .flat_map(|tags| [0, 2, 4, 6].map(|at| tags >> at & 3));
+    tags.filter(|tag| *tag != 3).count()
+}
+
+/// How many x87 registers a value at `place` is in.
+pub(super) fn n_x87(place: &Place) -> u64 {
     let in_x87 =
         |placed: &&PlacedPart| matches!(placed.loc, Loc::Reg(reg) if reg.bank() == Bank::X87);
-    parts.iter().filter(in_x87).count() as u64
-}
-
-/// Where a register is in an image.
-fn start(reg: Reg) -> Option<usize> {
-    let index = usize::from(reg.index());
-    match reg.bank() {
-        Bank::Int => (index <= 10).then_some(8 * index),
-        Bank::Vector => (index < 8).then_some(VECTORS + 64 * index),
-        Bank::X87 => (index < 8).then_some(ST0 + 10 * index),
-    }
-}
-
-/// The bytes of an argument on the stack. Callers extend narrow integers there too, and clang's callees rely on it for `_Bool`.
-fn in_slot(ty: &Type, pattern: &Pattern) -> Vec<u8> {
-    let mut bytes = pattern.bytes.clone();
-    if let Some(scalar @ (Scalar::Bool | Scalar::Int { .. })) = ty.as_scalar() {
-        let extension = match scalar.is_signed() {
-            true => Extension::Sign,
-            false => Extension::Zero,
-        };
-        extend(&mut bytes, extension);
-    }
-    bytes
-}
-
-/// Extends a narrow integer to 32 bits, as gcc's and clang's callers do.
-fn extend(bytes: &mut Vec<u8>, extension: Extension) {
-    let negative = bytes.last().is_some_and(|top| *top >= 0x80);
-    let fill = match extension {
-        Extension::None => return,
-        Extension::Sign if negative => 0xff,
+    match place {
+        Place::Parts(parts) => parts.iter().filter(in_x87).count() as u64,
         _ => 0,
-    };
-    while bytes.len() < 4 {
-        bytes.push(fill);
     }
-}
-
-/// Up to eight bytes as a number.
-pub(super) fn word(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .take(8)
-        .rev()
-        .fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
