@@ -21,9 +21,58 @@ pub struct Isa {
     ret: &'static str,
     /// What the psABI calls a register.
     name: fn(&str) -> String,
+    /// What instructions make of their operands, by what their names begin with: the first that fits.
+    effects: &'static [(&'static str, Effect)],
+    /// Whether an instruction that stores has the address before the value, after which the number of a lane may be.
+    is_address_first: fn(&str) -> bool,
+    /// Words of an address that say nothing, and what is in their place.
+    unsaid: &'static [(&'static str, &'static str)],
+    /// Where a result is that a return has in no register of the machine.
+    top: Option<&'static str>,
 }
 
+/// What an instruction makes of its operands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Effect {
+    /// The first operand, of which the upper bits alone change.
+    Copy,
+    /// A sum. Of an aligned address, `or` is one.
+    Sum,
+    /// As many ones as the number says.
+    Ones,
+    /// What is loaded, with all of a word made of it.
+    Extend,
+    /// The upper four bytes of the operand.
+    Upper,
+    /// The first operand with the second as its lower four bytes.
+    SetLower,
+    /// Four bytes of each operand.
+    Join,
+}
+
+/// Instructions that LLVM has for every machine.
+const COPIES: [(&str, Effect); 4] = [
+    ("COPY", Effect::Copy),
+    ("SUBREG_TO_REG", Effect::Copy),
+    ("SEXT", Effect::Copy),
+    ("ZEXT", Effect::Copy),
+];
+
 impl Isa {
+    /// What is said of a machine only where it is otherwise.
+    const LOAD_STORE: Self = Self {
+        stack: "",
+        area: 0,
+        unit: |_, _| 1,
+        at_stack: |_| "",
+        call: &[],
+        ret: "",
+        name: str::to_owned,
+        effects: &[],
+        is_address_first: |_| false,
+        unsaid: &[],
+        top: None,
+    };
     /// XCore.
     pub const XCORE: Self = Self {
         stack: "sp",
@@ -43,27 +92,35 @@ impl Isa {
         },
         call: &["BL"],
         ret: "RETSP",
-        name: str::to_owned,
+        effects: &[
+            ("MKMSK", Effect::Ones),
+            ("ADD", Effect::Sum),
+            ("OR", Effect::Sum),
+            ("LDA", Effect::Sum),
+        ],
+        ..Self::LOAD_STORE
     };
     /// C-SKY.
     pub const CSKY: Self = Self {
         stack: "r14",
-        area: 0,
-        unit: |_, _| 1,
-        at_stack: |_| "",
         call: &["JSR", "JBSR", "BSR"],
         ret: "RTS",
         name: |text| match text.strip_prefix('f').and_then(|rest| rest.split_once('_')) {
             Some((index, _)) => format!("vr{index}"),
             None => text.to_owned(),
         },
+        effects: &[
+            ("FMFVRH", Effect::Upper),
+            ("FMTVRL", Effect::SetLower),
+            ("FMTVR", Effect::Join),
+            ("ADD", Effect::Sum),
+            ("OR", Effect::Sum),
+        ],
+        ..Self::LOAD_STORE
     };
     /// x86-64, of which registers have their 64-bit names, and those of vectors the ones of 16 bytes.
     pub const X86_64: Self = Self {
         stack: "rsp",
-        area: 0,
-        unit: |_, _| 1,
-        at_stack: |_| "",
         call: &["CALL"],
         ret: "RET",
         name: |text| match (text, text.strip_prefix("ymm")) {
@@ -75,7 +132,25 @@ impl Isa {
             _ if text.len() == 3 && text.starts_with('e') => format!("r{}", &text[1..]),
             _ => text.trim_end_matches(['b', 'w', 'd']).to_owned(),
         },
+        effects: &[
+            ("MOVSX", Effect::Extend),
+            ("MOVZX", Effect::Extend),
+            ("ADD", Effect::Sum),
+            ("OR", Effect::Sum),
+            ("LEA", Effect::Sum),
+        ],
+        is_address_first: |op| op.contains('m'),
+        // Of the five words of an address these are the register of the program counter, a scale and no index.
+        unsaid: &[("$rip, 1, $noreg, ", ""), (", 1, $noreg, ", ", ")],
+        // On top of the x87 stack.
+        top: Some("$st0"),
+        ..Self::LOAD_STORE
     };
+
+    fn effect(&self, op: &str) -> Option<Effect> {
+        let mut effects = self.effects.iter().chain(&COPIES);
+        Some(effects.find(|(prefix, _)| op.starts_with(prefix))?.1)
+    }
 }
 
 /// What is known of a function.
@@ -163,18 +238,18 @@ impl<'a> Reader<'a> {
             let at = rest.find(char::is_uppercase).unwrap_or(rest.len());
             let rest = rest.get(at..).unwrap_or_default();
             let (op, operands) = rest.split_once(' ').unwrap_or((rest, ""));
-            // Of the five words of an address on x86 these are the register of the program counter, a scale and no index.
-            let operands = operands
-                .replace("$rip, 1, $noreg, ", "")
-                .replace(", 1, $noreg, ", ", ");
+            let unsaid = self.isa.unsaid.iter();
+            let operands = unsaid.fold(operands.to_owned(), |text, (words, instead)| {
+                text.replace(words, instead)
+            });
             let operands = split(&operands).filter_map(|text| self.operand(text));
             let mut operands: Vec<Operand> = operands.collect();
             if op.starts_with(self.isa.ret) {
-                // What is in no register of the machine is on top of the x87 stack.
-                if let Some(top @ Operand::Register(name)) = operands.last()
+                if let (Some(top), Some(last @ Operand::Register(name))) =
+                    (self.isa.top, operands.last())
                     && name.starts_with('%')
                 {
-                    self.state.set("$st0", self.value(top));
+                    self.state.set(top, self.value(last));
                 }
                 let at_return = self.state;
                 return Some(Function { at_call, at_return });
@@ -222,15 +297,18 @@ impl<'a> Reader<'a> {
             ([to], at) if access.contains("load (") => {
                 let at = self.address(op, at, bytes);
                 let value = self.state.load(at.as_ref(), bytes);
-                let is_extended = op.starts_with("MOVSX") || op.starts_with("MOVZX");
-                let value = if is_extended { value.extended() } else { value };
+                let value = match self.isa.effect(op) {
+                    Some(Effect::Extend) => value.extended(),
+                    _ => value,
+                };
                 self.state.set(to, value);
             }
             ([], [first, more @ ..]) if access.contains("store (") => {
-                // On x86 the address is before the value, after which the number of a lane may be.
                 let is_register = |one: &Operand| matches!(one, Operand::Register(_));
                 let (from, at) = match operands.iter().rposition(is_register) {
-                    Some(last) if op.contains('m') => (&operands[last], &operands[..last]),
+                    Some(last) if (self.isa.is_address_first)(op) => {
+                        (&operands[last], &operands[..last])
+                    }
                     _ => (first, more),
                 };
                 let (value, at) = (self.value(from), self.address(op, at, bytes));
@@ -251,39 +329,24 @@ impl<'a> Reader<'a> {
 
     /// What an instruction makes of its operands, which are no accesses of memory.
     fn made(&self, op: &str, operands: &[Operand]) -> Value {
-        let is = |prefixes: &[&str]| prefixes.iter().any(|prefix| op.starts_with(prefix));
-        match operands {
-            // Ones, as many as the number says.
-            [Operand::Number(n)] if is(&["MKMSK"]) => {
+        let effect = self.isa.effect(op);
+        match (effect, operands) {
+            (Some(Effect::Ones), [Operand::Number(n)]) => {
                 let ones = u32::try_from(*n).ok().and_then(|n| 1_i64.checked_shl(n));
                 Value::number(ones.unwrap_or(0) - 1)
             }
-            [one] => {
-                let value = self.value(one);
-                if is(&["FMFVRH"]) {
-                    value.upper(4)
-                } else {
-                    value
-                }
-            }
-            // The upper bits alone change.
-            [Operand::Register(_), ..] if is(&["SEXT", "ZEXT", "COPY", "SUBREG_TO_REG"]) => {
-                self.value(&operands[0])
-            }
-            [whole, low] if is(&["FMTVRL"]) => {
+            (Some(Effect::Upper), [one]) => self.value(one).upper(4),
+            (_, [one]) | (Some(Effect::Copy), [one @ Operand::Register(_), ..]) => self.value(one),
+            (Some(Effect::SetLower), [whole, low]) => {
                 Value::joined(&self.value(low), &self.value(whole).upper(4))
             }
-            [whole, high] if is(&["FMTVRH"]) => {
-                Value::joined(&self.value(whole), &self.value(high))
-            }
-            [low, high] if is(&["FMTVR"]) => Value::joined(&self.value(low), &self.value(high)),
-            operands => {
+            (Some(Effect::Join), [low, high]) => Value::joined(&self.value(low), &self.value(high)),
+            _ => {
                 let registers = operands
                     .iter()
                     .filter(|one| matches!(one, Operand::Register(_)));
                 let mut value = Value::of_all(registers.map(|one| self.value(one)).collect());
-                // Of an aligned address, `or` is a sum.
-                if is(&["ADD", "OR", "LDA", "LEA"]) {
+                if effect == Some(Effect::Sum) {
                     value.address = self.address(op, operands, 0);
                 }
                 value
