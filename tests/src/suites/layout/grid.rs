@@ -231,7 +231,7 @@ fn built(
     builder.member(member).build(model)
 }
 
-/// The same records through libclang: by either compiler's rules as they are built, and without any only those that both lay out alike.
+/// Reads the records through libclang: by either compiler's rules as they are built, and without any only those that both lay out alike.
 pub(super) fn check_read(report: &mut Report) {
     let by = |rules| all(&DataModel::LP64.with_records(rules)).into_iter();
     let both: Vec<(Record, Record)> = by(RecordRules::Gcc).zip(by(RecordRules::Clang)).collect();
