@@ -18,33 +18,19 @@
 use std::cell::UnsafeCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// For tests, a function for each register that changes it.
-#[cfg(test)]
-macro_rules! changers {
-    ($($register:literal $function:ident: $instruction:literal;)*) => {
-        $(std::arch::global_asm!(concat!(stringify!($function), ":"), $instruction, "ret");)*
-        unsafe extern "C" {
-            $(fn $function();)*
-        }
-        fn changers() -> Vec<(&'static str, unsafe extern "C" fn())> {
-            vec![$(($register, $function)),*]
-        }
-    };
-}
-
-#[cfg(all(test, target_arch = "aarch64"))]
-mod aarch64_tests;
 #[cfg_attr(target_arch = "x86_64", path = "boundary/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "boundary/aarch64.rs")]
 mod machine;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod x86_64_tests;
 
 use cabi::convention::Frame;
 use cabi::{Convention, FnAbi, Loc, Place};
 use machine::{
-    ALL_FILL, FILLED_VECTOR, MAY_HOLD_ARGUMENTS, N_GENERAL, NAMES, Own, bit, compare, enter,
-    escape, nothing, thunk,
+    ALL_FILL, FILLED_VECTOR, MAY_HOLD_ARGUMENTS, N_GENERAL, NAMES, Own, bit, enter, escape,
+    nothing, thunk,
 };
 
 use super::C;
@@ -301,6 +287,28 @@ impl Crossing {
     pub(super) fn check_machine(&self) -> Result<(), String> {
         self.state.own.check()
     }
+}
+
+/// A register as it was at one moment.
+struct Kept {
+    name: &'static str,
+    /// Its bit in [`Promise::kept`]; `None` of what every function keeps.
+    bit: Option<u32>,
+    value: u128,
+}
+
+/// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
+fn compare(function: &str, before: &Image, after: &Image, kept: u64) -> Result<(), String> {
+    for (before, after) in before.kept().into_iter().zip(after.kept()) {
+        let is_kept = before.bit.is_none_or(|bit| kept & 1 << bit != 0);
+        if is_kept && before.value != after.value {
+            return Err(format!(
+                "{function} changes {}, which is its caller's: {:#x} became {:#x}",
+                before.name, before.value, after.value
+            ));
+        }
+    }
+    after.check_return(function)
 }
 
 /// The register that was filled with `value`, if one was.

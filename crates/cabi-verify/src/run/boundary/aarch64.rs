@@ -6,7 +6,7 @@ use std::mem::offset_of;
 
 use cabi::{Bank, Reg};
 
-use super::{STATE, State};
+use super::{Kept, STATE, State};
 
 /// Registers at one moment.
 #[repr(C, align(16))]
@@ -83,38 +83,31 @@ impl Image {
             _ => Err(format!("{caller} makes the call with sp {:#x}", self.sp)),
         }
     }
+
+    /// There is nothing that every return has to have.
+    #[expect(clippy::unnecessary_wraps, reason = "x86-64 has more")]
+    pub(super) fn check_return(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What some convention has callees leave as it was.
+    pub(super) fn kept(&self) -> Vec<Kept> {
+        let x = (18..30).map(|n| (NAMES[n], u32::try_from(n).ok(), self.x[n]));
+        let d = (40..).zip(D.into_iter().zip(self.d));
+        let d = d.map(|(bit, (name, value))| (name, Some(bit), value));
+        let own = [("sp", None, self.sp), ("FPCR", None, self.fpcr)];
+        let all = x.chain(own).chain(d);
+        let kept = all.map(|(name, bit, value)| Kept {
+            name,
+            bit,
+            value: value.into(),
+        });
+        kept.collect()
+    }
 }
 
-/// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
-pub(super) fn compare(
-    function: &str,
-    before: &Image,
-    after: &Image,
-    kept: u64,
-) -> Result<(), String> {
-    let changed = |what: &str, before: u64, after: u64| {
-        Err(format!(
-            "{function} changes {what}, which is its caller's: {before:#x} became {after:#x}"
-        ))
-    };
-    for (n, name) in NAMES.iter().enumerate().skip(18).take(12) {
-        if before.x[n] != after.x[n] && kept & 1 << n != 0 {
-            return changed(name, before.x[n], after.x[n]);
-        }
-    }
-    if before.sp != after.sp {
-        return changed("sp", before.sp, after.sp);
-    }
-    for (n, (before, after)) in (8..).zip(before.d.into_iter().zip(after.d)) {
-        if before != after && kept & 1 << (32 + n) != 0 {
-            return changed(&format!("d{n}"), before, after);
-        }
-    }
-    if before.fpcr != after.fpcr {
-        return changed("FPCR", before.fpcr, after.fpcr);
-    }
-    Ok(())
-}
+/// The lower halves of vector registers that callees keep.
+const D: [&str; 8] = ["d8", "d9", "d10", "d11", "d12", "d13", "d14", "d15"];
 
 const _: () = {
     // The numbers below.

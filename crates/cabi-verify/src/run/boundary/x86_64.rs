@@ -6,7 +6,7 @@ use std::mem::offset_of;
 
 use cabi::{Bank, Reg, x86_64};
 
-use super::{STATE, State};
+use super::{Kept, STATE, State};
 
 /// Registers at one moment.
 #[repr(C, align(16))]
@@ -116,63 +116,53 @@ impl Image {
         }
     }
 
-    /// The registers with their names and encodings, as far as some convention has callees leave them as they were.
-    fn general(&self) -> [(&'static str, u32, u64); 10] {
+    /// Whether a return has what every return has to have.
+    pub(super) fn check_return(&self, function: &str) -> Result<(), String> {
+        match self.flags & DIRECTION {
+            0 => Ok(()),
+            _ => Err(format!("{function} returns with the direction flag set")),
+        }
+    }
+
+    /// What some convention has callees leave as it was.
+    pub(super) fn kept(&self) -> Vec<Kept> {
         let [rbx, rbp, r12, r13, r14, r15] = self.saved;
-        [
-            ("rbx", 3, rbx),
-            ("rbp", 5, rbp),
-            ("rsi", 6, self.rsi),
-            ("rdi", 7, self.rdi),
-            ("r9", 9, self.r9),
-            ("r11", 11, self.r11),
-            ("r12", 12, r12),
-            ("r13", 13, r13),
-            ("r14", 14, r14),
-            ("r15", 15, r15),
-        ]
+        let general = [
+            (3, rbx),
+            (5, rbp),
+            (6, self.rsi),
+            (7, self.rdi),
+            (9, self.r9),
+            (11, self.r11),
+            (12, r12),
+            (13, r13),
+            (14, r14),
+            (15, r15),
+        ];
+        let general = general.map(|(n, value)| (NAMES[n], u32::try_from(n).ok(), value.into()));
+        let own = [
+            ("rsp", None, self.rsp.into()),
+            (
+                "control bits of MXCSR",
+                None,
+                (self.mxcsr & !MXCSR_STATUS).into(),
+            ),
+            ("the x87 control word", None, self.x87_control.into()),
+        ];
+        let xmm = (22..).zip(XMM.into_iter().zip(self.xmm));
+        let xmm = xmm.map(|(bit, (name, [low, high]))| {
+            (name, Some(bit), u128::from(high) << 64 | u128::from(low))
+        });
+        let all = general.into_iter().chain(own).chain(xmm);
+        all.map(|(name, bit, value)| Kept { name, bit, value })
+            .collect()
     }
 }
 
-/// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
-pub(super) fn compare(
-    function: &str,
-    before: &Image,
-    after: &Image,
-    kept: u64,
-) -> Result<(), String> {
-    let changed = |what: &str, before: u64, after: u64| {
-        Err(format!(
-            "{function} changes {what}, which is its caller's: {before:#x} became {after:#x}"
-        ))
-    };
-    for ((name, n, before), (_, _, after)) in before.general().into_iter().zip(after.general()) {
-        if before != after && kept & 1 << n != 0 {
-            return changed(name, before, after);
-        }
-    }
-    if before.rsp != after.rsp {
-        return changed("rsp", before.rsp, after.rsp);
-    }
-    let xmm = (6..).zip(before.xmm.iter().zip(&after.xmm));
-    for (n, (before, after)) in xmm {
-        if before != after && kept & 1 << (16 + n) != 0 {
-            return Err(format!("{function} changes xmm{n}, which is its caller's"));
-        }
-    }
-    let control = |image: &Image| u64::from(image.mxcsr & !MXCSR_STATUS);
-    if control(before) != control(after) {
-        return changed("control bits of MXCSR", control(before), control(after));
-    }
-    if before.x87_control != after.x87_control {
-        let [before, after] = [before.x87_control, after.x87_control].map(u64::from);
-        return changed("the x87 control word", before, after);
-    }
-    if after.flags & DIRECTION != 0 {
-        return Err(format!("{function} returns with the direction flag set"));
-    }
-    Ok(())
-}
+/// The vector registers that callees of Win64 keep.
+const XMM: [&str; 10] = [
+    "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
+];
 
 /// `instruction [the image + offset] operand` for each triple.
 macro_rules! at {
