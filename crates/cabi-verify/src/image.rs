@@ -11,7 +11,10 @@ use crate::verdict::{Difference, Value};
 
 mod whereabouts;
 
-pub(crate) use whereabouts::Action;
+use whereabouts::Action;
+
+const PASSES: Action = ["the C caller passes", "in"];
+const RETURNS: Action = ["the C callee returns", "in"];
 
 /// A register in an image.
 #[derive(Clone, Copy, Debug)]
@@ -193,12 +196,6 @@ impl Image {
         bytes.get(..at.len()).unwrap_or(bytes)
     }
 
-    /// The number in the word at `loc`.
-    pub(crate) fn word(&self, loc: &Loc) -> Result<u64, String> {
-        let at = self.file.start(loc)?;
-        Ok(self.file.number(self.get(at..self.bytes.len())))
-    }
-
     /// Writes a value where `place` has it; nothing of one that is passed by its address.
     pub(crate) fn put(&mut self, place: &Place, pattern: &Pattern) -> Result<(), String> {
         for held in self.file.held(place, pattern.bytes.len())? {
@@ -275,7 +272,7 @@ impl Image {
             };
             checked.map_err(|why| {
                 let why = format!("argument {i} ({place}): {why}");
-                self.differs((Value::Argument(i), place), pattern, Action::Passes, why)
+                self.differs((Value::Argument(i), place), pattern, PASSES, why)
             })?;
         }
         Ok(())
@@ -297,7 +294,7 @@ impl Image {
                 .map_err(|said| Difference::of(pattern, memory.to_vec(), value, why(said)));
         }
         let checked = self.check(place, pattern, extended);
-        checked.map_err(|said| self.differs((value, place), pattern, Action::Returns, why(said)))
+        checked.map_err(|said| self.differs((value, place), pattern, RETURNS, why(said)))
     }
 
     /// What is wrong with a value that a compiler passes or returns: `why`, and where its bytes are.

@@ -11,7 +11,7 @@ use cabi::{FnAbi, Loc, Place, VectorLevel, X86_64_SYSV};
 use crate::case::{Case, Direction};
 use crate::check::calls::{Difference, Value, check_seen};
 use crate::emit::c::{IMAGE_ALIGN, Images};
-use crate::image::{Action, Image};
+use crate::image::Image;
 use crate::pattern::{self, Values};
 use crate::run::loaded::{LoadedCode, Promise};
 
@@ -20,7 +20,7 @@ mod register_file;
 
 use assembly::{BYTES, Dumping, Load, Returning, STACK};
 use register_file::{
-    area, area_bytes, n_x87, n_x87_in, of_call, of_dump, of_result, put_word, rsp,
+    area, area_bytes, n_x87, n_x87_in, of_call, of_dump, of_result, put_word, rsp, word,
 };
 
 /// The most bytes of the stack, or of a result in memory, that the probe looks at.
@@ -134,14 +134,19 @@ impl<'h> Probe<'h> {
         let checked = Difference::check(&values.result, &got, Value::Result, place);
         checked.map_err(|found| {
             let (read, place) = (values.result.with_bytes(got), &abi.ret.place);
-            returned.locate(found, Action::ReadsResult, (Value::Result, place), &read)
+            returned.locate(
+                found,
+                ["the C caller reads", "from"],
+                (Value::Result, place),
+                &read,
+            )
         })
     }
 
     /// What a call needs besides arguments: al, addresses in the caller's frame, an aligned stack.
     fn check_call(&self, abi: &FnAbi, dump: &Image) -> Result<(), Difference> {
         if let Some(reg) = abi.variadic_count {
-            let al = dump.word(&Loc::Reg(reg))? & 0xff;
+            let al = word(dump, &Loc::Reg(reg))? & 0xff;
             let n = u64::from(abi.used.vector);
             let is_right = match self.al_is_bound {
                 true => (n..=8).contains(&al),
@@ -162,7 +167,7 @@ impl<'h> Probe<'h> {
         };
         let carried = abi.convention.frame.carried.map(Loc::Reg);
         for pointer in of_result.into_iter().chain(carried) {
-            let address = dump.word(&pointer)?;
+            let address = word(dump, &pointer)?;
             if address.wrapping_sub(rsp(dump)) > 1 << 16 {
                 return Err(format!(
                     "{pointer} holds {address:#x}, no address in the caller's frame"
@@ -230,7 +235,7 @@ impl<'h> Probe<'h> {
         }
         let memory = memory.get(at..at + size).unwrap_or_default();
         if let (Place::Indirect { .. }, Some(reg)) = (&abi.ret.place, abi.ret.sret_returned_in) {
-            let returned = dump.word(&Loc::Reg(reg))?;
+            let returned = word(&dump, &Loc::Reg(reg))?;
             if returned != result {
                 let why = format!(
                     "result ({}): the C callee returns {returned:#x} in {reg}, expected the address of the result that it was given, {result:#x}",
@@ -261,7 +266,7 @@ fn copies_in(dump: &Image, abi: &FnAbi, values: &Values) -> Result<Vec<(u64, Vec
     let mut copies = Vec::new();
     for (arg, pattern) in abi.args.iter().zip(&values.promoted) {
         if let Place::Indirect { pointer, .. } = &arg.place {
-            let address = dump.word(pointer)?;
+            let address = word(dump, pointer)?;
             let at = usize::try_from(address.wrapping_sub(area(dump))).unwrap_or(BYTES);
             let at = STACK.saturating_add(at);
             let copy = dump.get(at..at.saturating_add(pattern.bytes.len()));
@@ -279,7 +284,12 @@ fn reads(abi: &FnAbi, values: &Values, found: Difference, image: &Image) -> Diff
     match (abi.args.get(i), values.promoted.get(i)) {
         (Some(arg), Some(pattern)) => {
             let read = pattern.with_bytes(found.got.clone());
-            image.locate(found, Action::Reads, (value, &arg.place), &read)
+            image.locate(
+                found,
+                ["the C callee reads", "from"],
+                (value, &arg.place),
+                &read,
+            )
         }
         _ => found,
     }

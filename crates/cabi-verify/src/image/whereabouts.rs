@@ -15,30 +15,8 @@ const SHORTEST: usize = 4;
 /// Bytes after the argument area in which arguments are looked for: after those is the caller's frame, with copies of its own.
 const AFTER_AREA: usize = 32;
 
-/// What a compiler's side of a call does with a value: the words of a report.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Action {
-    /// The C caller passes an argument.
-    Passes,
-    /// The C callee reads an argument.
-    Reads,
-    /// The C callee returns a result.
-    Returns,
-    /// The C caller reads a result.
-    ReadsResult,
-}
-
-impl Action {
-    /// What stands before and after the bytes.
-    fn words(self) -> [&'static str; 2] {
-        match self {
-            Self::Passes => ["the C caller passes", "in"],
-            Self::Reads => ["the C callee reads", "from"],
-            Self::Returns => ["the C callee returns", "in"],
-            Self::ReadsResult => ["the C caller reads", "from"],
-        }
-    }
-}
+/// What a compiler's side of a call does with a value, in words before and after the bytes: the C caller passes them in a place, the C callee reads them from one.
+pub(crate) type Action = [&'static str; 2];
 
 impl Image {
     /// Adds to `found`, about a value that belongs at `place`, in which parts the bytes `wanted` of the value are elsewhere, and tells that first.
@@ -46,7 +24,7 @@ impl Image {
     pub(crate) fn locate(
         &self,
         mut found: Difference,
-        action: Action,
+        [does, at]: Action,
         (value, place): (Value, &Place),
         wanted: &Pattern,
     ) -> Difference {
@@ -73,7 +51,6 @@ impl Image {
                 });
             }
         }
-        let [does, at] = action.words();
         let words = found.moved.iter().take(MOST_PARTS).map(|moved| {
             let ((from, to), expected) = (moved.bytes, &moved.expected);
             match moved.found.as_slice() {

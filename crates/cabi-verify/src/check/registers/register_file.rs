@@ -117,13 +117,19 @@ pub(super) fn put_word(image: &mut Image, loc: &Loc, word: u64) {
     }
 }
 
+/// The word at `loc`.
+pub(super) fn word(dump: &Image, loc: &Loc) -> Result<u64, String> {
+    let at = dump.file.start(loc)?;
+    Ok(dump.file.number(dump.get(at..dump.bytes.len())))
+}
+
 /// The address of the argument area of a call that was written down.
 pub(super) fn area(dump: &Image) -> u64 {
     rsp(dump).wrapping_add(8)
 }
 
 pub(super) fn rsp(dump: &Image) -> u64 {
-    dump.word(&Loc::Reg(RSP)).unwrap_or_default()
+    word(dump, &Loc::Reg(RSP)).unwrap_or_default()
 }
 
 pub(super) fn area_bytes(abi: &FnAbi) -> usize {
