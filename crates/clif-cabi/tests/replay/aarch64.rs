@@ -4,7 +4,7 @@
 use cabi::Reg;
 use cabi::aarch64::V0;
 use clif_cabi::clif_cabi_plan::{ClifPlace, Machine};
-use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, Signature, types};
+use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, types};
 use cranelift_codegen::isa::CallConv;
 
 use super::probe;
