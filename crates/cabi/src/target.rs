@@ -292,7 +292,7 @@ impl Target {
         if ty.contains(&is_wider) {
             return Err(Error::Unsupported {
                 ty: ty.to_string(),
-                why: "clang aligns a vector to the widest vector register that a unit is compiled for, and the signature has none as wide: set its features",
+                why: "clang aligns a vector to the widest vector register that a unit is compiled for, and the features of the signature have none as wide",
                 target: self.name.to_string(),
             });
         }

@@ -17,7 +17,7 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// `NoClass` for as many eightbytes as a value has at most, none of them used.
+    /// `NoClass` for [`MAX_EIGHTBYTES`], none of them used.
     pub(super) const NOTHING: Self = Self {
         classes: [Class::NoClass; MAX_EIGHTBYTES],
         used: 0,

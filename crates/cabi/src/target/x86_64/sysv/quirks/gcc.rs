@@ -31,8 +31,8 @@ pub(super) fn repeated(
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
 ) -> Classes {
-    let own = adds;
-    let own = own.as_slice();
+    let before = adds;
+    let own = before.as_slice();
     if !leaf.around.any(Around::REPEATED)
         || own.iter().all(|class| *class == Class::NoClass)
         || !go_by_first_element(cx)
@@ -48,7 +48,7 @@ pub(super) fn repeated(
     {
         *slot = Some(array);
     }
-    for i in (0..MAX_EIGHTBYTES).filter(|i| own[*i] != Class::NoClass) {
+    for i in (0..own.len()).filter(|i| own[*i] != Class::NoClass) {
         let mut same = [false; MAX_EIGHTBYTES];
         same[i] = true;
         for array in arrays.iter().flatten() {
@@ -58,8 +58,9 @@ pub(super) fn repeated(
                 }
             }
         }
-        for at in (0..MAX_EIGHTBYTES).filter(|at| same[*at]) {
-            adds.as_mut_slice()[at] = own[i];
+        let all = adds.as_mut_slice().iter_mut().zip(same);
+        for (class, _) in all.filter(|(_, is_same)| *is_same) {
+            *class = own[i];
         }
     }
     adds
