@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitStatus};
 
-/// Tells a child of this command which process has started it.
+/// Tells a child of this command which process is its parent.
 const PARENT: &str = "CABI_PARENT";
 
 /// Starts this command again. A build for AArch64 is started by the emulator that the variable `CABI_RUNNER` names, if it is set.
@@ -16,16 +16,19 @@ pub(crate) fn own_command() -> Result<Command, String> {
         false => std::env::var("CABI_RUNNER").unwrap_or_default(),
     };
     let mut words = runner.split_whitespace();
-    let mut command = match words.next() {
+    Ok(match words.next() {
+        // The emulator may start a process of its own, which is the parent then.
         Some(emulator) => {
             let mut command = Command::new(emulator);
             command.args(words).arg(own);
             command
         }
-        None => Command::new(own),
-    };
-    command.env(PARENT, std::process::id().to_string());
-    Ok(command)
+        None => {
+            let mut command = Command::new(own);
+            command.env(PARENT, std::process::id().to_string());
+            command
+        }
+    })
 }
 
 /// How a child ended, in words that follow its name in a message.

@@ -34,14 +34,19 @@ impl Progress {
 }
 
 /// Writes down, in the child, how far it is, and what is to be printed. A child whose parent has ended ends in silence: nobody waits for what it
-/// would say, and the signal that ends it with its parent comes after the parent's descriptors are closed.
+/// would say.
 pub(crate) fn note(path: &Path, progress: Progress, text: &str) -> Result<(), String> {
     fs::write(path, format!("{}{text}", progress.word())).map_err(|e| {
-        if cfg!(target_os = "linux") && e.kind() == io::ErrorKind::NotFound {
+        if parent_has_ended(&e) {
             std::process::exit(2);
         }
         format!("the result cannot be written to {}: {e}", path.display())
     })
+}
+
+/// Whether `error` is of a descriptor of a parent that has ended: its descriptors are closed before the signal comes that ends the child.
+fn parent_has_ended(error: &io::Error) -> bool {
+    cfg!(target_os = "linux") && error.kind() == io::ErrorKind::NotFound
 }
 
 /// The file that the child writes and the parent reads. On Linux it has no name, so that it is gone with its readers, whatever ends them;

@@ -263,10 +263,10 @@ fn arithmetic(text: &str) -> Option<Value> {
         let negative = group(at)?.matches('-').count() % 2 == 1;
         let (own, imaginary) = without_i(group(at + 1)?);
         let kind = constant(&own)?;
-        Some((
-            Number { negative, kind },
-            imaginary || group(at + 2).is_some(),
-        ))
+        let times_i = group(at + 2).is_some();
+        // `2i*I` is a product, which is real.
+        let is_number = !(imaginary && times_i);
+        is_number.then_some((Number { negative, kind }, imaginary || times_i))
     };
     let (first, imaginary) = number(1)?;
     if group(4).is_some() {
