@@ -41,7 +41,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let (_, entry) = lower.begin(&mut builder, &sig)?;
     let a = Arg::value(entry.value(&mut builder, 0)?);
     let b = Arg::value(entry.value(&mut builder, 1)?);
-    // Both ints are passed in rax: as one part the structure never visits memory.
+    // The two ints are passed in rax: as one part the structure never visits memory.
     let result = lower.call(&mut engine, &mut builder, &div, &[a, b], Ret::Parts)?;
     let Returned::Parts(parts) = result else {
         return Err("div_t is passed in registers".into());

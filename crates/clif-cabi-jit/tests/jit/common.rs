@@ -22,6 +22,7 @@ pub(crate) use clif_cabi_jit::clif_cabi::cabi::{
 pub(crate) use clif_cabi_jit::clif_cabi::{
     Arg, Entry, LowerError, Lowering, Ret, Step, Stub, Stubs, stub_code, stubs_of,
 };
+use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget;
 pub(crate) use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
 pub(crate) use clif_cabi_jit::cranelift_codegen::ir::{
     AbiParam, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExternalName, FuncRef,
@@ -102,14 +103,15 @@ pub(crate) fn add(engine: &mut Engine, name: &str, clif: &str) -> FuncId {
 }
 
 /// Declares and defines the functions of CLIF text, by the names that they have there. What they call and read by name (`%labs`) are these, what the engine has
-/// declared, and else imports.
-pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<()> {
+/// declared, and else imports. Gives how many of them call a library routine of Cranelift.
+pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<usize> {
     fn plain(name: impl ToString) -> String {
         name.to_string().trim_start_matches('%').to_owned()
     }
     let functions = cranelift_reader::parse_functions(clif).unwrap();
     let declare = |own: &Function| engine.declare_export(&plain(&own.name), &own.signature);
     let ids: Result<Vec<FuncId>> = functions.iter().map(declare).collect();
+    let mut n_with_routines = 0;
     for (id, mut func) in ids?.into_iter().zip(functions) {
         let user = |func: &mut Function, space, id| {
             let user = func.declare_imported_user_function(UserExternalName::new(space, id));
@@ -139,8 +141,15 @@ pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<()> {
         let mut ctx = engine.make_context();
         ctx.func = func;
         engine.define(id, &mut ctx)?;
+        let code = ctx.compiled_code().unwrap();
+        let is_routine = |target: &FinalizedRelocTarget| {
+            use FinalizedRelocTarget::ExternalName as Name;
+            matches!(target, Name(ExternalName::LibCall(_)))
+        };
+        let mut relocs = code.buffer.relocs().iter();
+        n_with_routines += usize::from(relocs.any(|reloc| is_routine(&reloc.target)));
     }
-    Ok(())
+    Ok(n_with_routines)
 }
 
 /// The function `name` of an engine that is finalized.

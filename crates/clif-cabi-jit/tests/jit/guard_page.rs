@@ -160,6 +160,8 @@ fn nothing_steps_over_the_guard_page() {
     ];
     let flags = flags.map(|(name, value)| Settings::default().flag(name, value));
     let flags = flags.into_iter().filter(|own| Engine::new(own).is_ok());
+    let flags: Vec<Settings> = flags.collect();
+    assert_eq!(flags.len(), 1 + usize::from(cfg!(target_arch = "x86_64")));
     for settings in all_settings().into_iter().chain(flags) {
         #[cfg(target_arch = "x86_64")]
         faults_there(&aligned_call(&library, &settings, |step| vec![step]));

@@ -31,8 +31,8 @@ fn va_list(builder: &mut FunctionBuilder<'_>) -> Value {
 }
 
 /// A `long` function of so many named `long`s, and `double`s after them, that fetches each unnamed argument once and returns the first one: with the counts of this front end, which
-/// has `late` integers too many.
-fn by_hand(engine: &Engine, longs: u8, doubles: u8, late: u8) -> Function {
+/// has so many integers and vectors too many: `late`.
+fn by_hand(engine: &Engine, longs: u8, doubles: u8, late: [u8; 2]) -> Function {
     let lower = Lowering::new(engine.isa()).unwrap();
     let mut named = Signature::new(CallConv::SystemV);
     let all = [(types::I64, longs), (types::F64, doubles)];
@@ -41,8 +41,8 @@ fn by_hand(engine: &Engine, longs: u8, doubles: u8, late: u8) -> Function {
     named.returns.push(AbiParam::new(types::I64));
     let on_stack = longs.saturating_sub(6) + doubles.saturating_sub(8);
     let taken = NamedArguments {
-        int_registers: longs.min(6) + late,
-        vector_registers: doubles.min(8),
+        int_registers: longs.min(6) + late[0],
+        vector_registers: doubles.min(8) + late[1],
         area_bytes: 8 * u32::from(on_stack),
     };
     let own = lower.variadic_function(&named, taken).unwrap();
@@ -92,12 +92,14 @@ fn functions_of_own_signatures_are_those_of_c_types() {
     let mut engine = engine();
     for (longs, doubles) in (0..7).flat_map(|longs| [0, 3, 8].map(|doubles| (longs, doubles))) {
         let wanted = by_types(&mut engine, longs, doubles).to_string();
-        let own = by_hand(&engine, longs, doubles, 0).to_string();
+        let own = by_hand(&engine, longs, doubles, [0, 0]).to_string();
         assert_eq!(own, wanted, "{longs} {doubles}");
-        // The control: a list that starts after the first of the registers that are left.
-        if longs < 6 {
-            let late = by_hand(&engine, longs, doubles, 1).to_string();
-            assert_ne!(late, wanted, "{longs} {doubles}");
+        // The controls: lists that start after the first of the registers that are left.
+        for (late, is_left) in [([1, 0], longs < 6), ([0, 1], doubles < 8)] {
+            if is_left {
+                let late = by_hand(&engine, longs, doubles, late).to_string();
+                assert_ne!(late, wanted, "{longs} {doubles}");
+            }
         }
     }
 }
@@ -108,7 +110,7 @@ fn the_list_starts_after_named_arguments_on_the_stack() {
     for settings in all_settings() {
         let mut engine = Engine::new(&settings).unwrap();
         let mut ctx = engine.make_context();
-        ctx.func = by_hand(&engine, 8, 1, 0);
+        ctx.func = by_hand(&engine, 8, 1, [0, 0]);
         let id = engine.declare_local(&ctx.func.signature).unwrap();
         engine.define(id, &mut ctx).unwrap();
         engine.finalize().unwrap();
