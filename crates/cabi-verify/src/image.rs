@@ -16,6 +16,9 @@ use whereabouts::Action;
 const PASSES: Action = ["the C caller passes", "in"];
 const RETURNS: Action = ["the C callee returns", "in"];
 
+/// The largest argument area that an image may have, in bytes.
+const MAX_AREA: usize = 1 << 20;
+
 /// A register in an image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cell {
@@ -61,7 +64,7 @@ struct Held {
     own: Range<usize>,
     /// Where an image has them.
     at: Range<usize>,
-    /// Where it has those that they are extended to fill.
+    /// Where it has the bytes above these, which a narrow number is extended into.
     above: Range<usize>,
     /// Where it has the register, or the words of the stack.
     whole: Range<usize>,
@@ -72,7 +75,7 @@ struct Held {
 impl RegisterFile {
     fn cell(&self, reg: Reg) -> Result<&Cell, String> {
         let cell = self.cells.iter().find(|cell| cell.name == reg.name());
-        cell.ok_or_else(|| format!("{reg} holds nothing"))
+        cell.ok_or_else(|| format!("{reg} is in no image"))
     }
 
     /// Where an image has what is at `loc`.
@@ -80,8 +83,9 @@ impl RegisterFile {
         match loc {
             Loc::Reg(reg) | Loc::Both([reg, _]) => Ok(self.cell(*reg)?.at),
             Loc::Stack(offset) => {
-                let offset = usize::try_from(*offset).map_err(|why| why.to_string())?;
-                Ok(self.area.saturating_add(offset))
+                let offset = usize::try_from(*offset).ok();
+                let offset = offset.filter(|offset| *offset < MAX_AREA);
+                Ok(self.area + offset.ok_or("a slot too far away")?)
             }
             other => Err(format!("{other} is in no image")),
         }
@@ -123,7 +127,7 @@ impl RegisterFile {
                     is_int: false,
                 }])
             }
-            other => Err(format!("the probe does not look at {other}")),
+            other => Err(format!("{other} is looked for in no image")),
         }
     }
 
@@ -136,6 +140,13 @@ impl RegisterFile {
         let (extended, bytes, number) = match loc {
             Loc::Reg(reg) => {
                 let cell = self.cell(reg)?;
+                if own.len() > cell.bytes {
+                    return Err(format!(
+                        "{reg} has {} bytes, and its part {}",
+                        cell.bytes,
+                        own.len()
+                    ));
+                }
                 let number = if cell.bank == Bank::Int {
                     cell.bytes
                 } else {
@@ -236,7 +247,8 @@ impl Image {
             let fill = self.file.above(&held, value);
             let fill = fill.filter(|_| extended && held.is_int);
             let above = self.get(held.above.clone());
-            if fill.is_some_and(|fill| above.iter().any(|byte| *byte != fill)) {
+            let is_all = above.len() == held.above.len();
+            if fill.is_some_and(|fill| !is_all || above.iter().any(|byte| *byte != fill)) {
                 let bits = 8 * (value.len() + above.len());
                 return Err(holds(&format!("it is not extended to {bits} bits")));
             }

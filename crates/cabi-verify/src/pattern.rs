@@ -26,13 +26,17 @@ pub struct Pattern {
 ///
 /// # Example
 /// ```
-/// use cabi::{DataModel, RecordBuilder, Type};
+/// use cabi::{DataModel, Member, RecordBuilder, Type};
 /// use cabi_verify::pattern::{Painter, POISON};
 ///
 /// let s = RecordBuilder::structure("s").field("c", Type::I8).field("n", Type::I32).build(&DataModel::LP64)?;
 /// let pattern = Painter::default().paint(&s);
 /// assert_eq!(pattern.bytes, [0x10, POISON, POISON, POISON, 0x20, 0x21, 0x22, 0x23]);
 /// assert_eq!(pattern.mask, [0xff, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+///
+/// let bits = RecordBuilder::structure("b").member(Member::bit_field("a", Type::U32, 3))
+///     .member(Member::unnamed_bit_field(Type::U32, 3)).member(Member::bit_field("b", Type::U32, 5)).build(&DataModel::LP64)?;
+/// assert_eq!(Painter::default().paint(&bits).mask, [0b1100_0111, 0b0000_0111, 0, 0]);
 /// # Ok::<(), cabi::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -155,7 +159,7 @@ impl Pattern {
     /// Compares byte `at` of the object with `got`.
     ///
     /// # Errors
-    /// Both bytes, if a bit that counts differs.
+    /// The two bytes, if a bit that counts differs.
     pub fn check(&self, at: usize, got: u8) -> Result<(), String> {
         let (Some(byte), Some(mask)) = (self.bytes.get(at), self.mask.get(at)) else {
             return Ok(());

@@ -216,6 +216,22 @@ fn controls<'a>(index: usize, case: &'a Case, abi: &FnAbi) -> Vec<Control<'a>> {
         add("parameter", Call, wrong.clone());
         add("argument", Callee, wrong);
     }
+    let is_copy = |at: &usize| matches!(abi.args[*at].place, Place::Indirect { .. });
+    let mut copies = (0..types.len()).filter(is_copy);
+    if let Some(at) = copies.find(|at| is_recognized(&types[*at])) {
+        let wrong = five_times(abi, |wrong, n| match &mut wrong.args[at].place {
+            Place::Indirect { pointer, .. } => {
+                match pointer {
+                    Loc::Stack(offset) => *offset += 8 * u64::from(n),
+                    Loc::Reg(reg) => *reg = other_register(*reg, n.into()),
+                    _ => return false,
+                }
+                true
+            }
+            _ => false,
+        });
+        add("copy", Callee, wrong);
+    }
     if abi.variadic_count.is_some() {
         let mut wrong = abi.clone();
         wrong.used.vector += 1;

@@ -12,7 +12,7 @@ use crate::case::{Case, Direction};
 use crate::check::calls::{Difference, Value, check_seen};
 use crate::emit::c::{IMAGE_ALIGN, Images};
 use crate::image::Image;
-use crate::pattern::{self, Values};
+use crate::pattern::{self, Pattern, Values};
 use crate::run::loaded::{LoadedCode, Promise};
 
 mod assembly;
@@ -234,20 +234,29 @@ impl<'h> Probe<'h> {
             return Ok(());
         }
         let memory = memory.get(at..at + size).unwrap_or_default();
-        if let (Place::Indirect { .. }, Some(reg)) = (&abi.ret.place, abi.ret.sret_returned_in) {
-            let returned = word(&dump, &Loc::Reg(reg))?;
-            if returned != result {
-                let why = format!(
-                    "result ({}): the C callee returns {returned:#x} in {reg}, expected the address of the result that it was given, {result:#x}",
-                    abi.ret
-                );
-                let (pattern, got) = (&values.result, memory.to_vec());
-                return Err(Difference::of(pattern, got, Value::Result, why));
-            }
-        }
-        // No ABI states how a narrow integer result is extended.
-        dump.check_result(abi, &values.result, false, memory)
+        check_returned(abi, &dump, &values.result, (result, memory))
     }
+}
+
+/// Compares what a C callee returns with where `abi` has it: in registers, or as the bytes of `memory` at the address that it was given, which some conventions return.
+fn check_returned(
+    abi: &FnAbi,
+    dump: &Image,
+    result: &Pattern,
+    (address, memory): (u64, &[u8]),
+) -> Result<(), Difference> {
+    if let (Place::Indirect { .. }, Some(reg)) = (&abi.ret.place, abi.ret.sret_returned_in) {
+        let returned = word(dump, &Loc::Reg(reg))?;
+        if returned != address {
+            let why = format!(
+                "result ({}): the C callee returns {returned:#x} in {reg}, expected the address of the result that it was given, {address:#x}",
+                abi.ret
+            );
+            return Err(Difference::of(result, memory.to_vec(), Value::Result, why));
+        }
+    }
+    // No ABI states how a narrow integer result is extended.
+    dump.check_result(abi, result, false, memory)
 }
 
 /// Copies of the arguments in one buffer, and the address of each: what arguments by reference point to is the callee's, which may write to it.

@@ -99,7 +99,10 @@ impl Emulated {
     ) -> Result<usize, Difference> {
         let mut dump = self.image(written.got.clone(), area(one.abi)?);
         let size = dump.file.area + dump.area_bytes;
-        let pointed = dump.bytes.split_off(size.min(dump.bytes.len()));
+        if dump.bytes.len() < size {
+            return Err("no dump".into());
+        }
+        let pointed = dump.bytes.split_off(size);
         let mut rest = &pointed[..];
         for (arg, pattern) in one.abi.args.iter().zip(&one.args) {
             if let Place::Indirect { .. } = arg.place {
@@ -128,8 +131,10 @@ impl Emulated {
             Difference::check(pattern, got, Value::Argument(i), "as it is read")?;
         }
         let mut dump = self.image(written.got.clone(), 0);
-        let size = dump.file.area.min(dump.bytes.len());
-        let pointed = dump.bytes.split_off(size);
+        if dump.bytes.len() < dump.file.area {
+            return Err("no dump".into());
+        }
+        let pointed = dump.bytes.split_off(dump.file.area);
         // The memory for the result is the last of what pointers point to.
         let size = one.result.bytes.len();
         let memory = pointed.len().saturating_sub(size.next_multiple_of(ALIGN));

@@ -29,7 +29,7 @@ impl Image {
         wanted: &Pattern,
     ) -> Difference {
         let size = wanted.bytes.len();
-        let mut parts: Vec<_> = match place {
+        let parts: Vec<_> = match place {
             Place::Indirect { pointer, .. } => {
                 let expected = format!("the memory whose address is in {pointer}");
                 vec![(0..size, expected, &[][..])]
@@ -40,9 +40,12 @@ impl Image {
                 held.into_iter().map(part).collect()
             }
         };
-        parts.retain(|(own, ..)| own.end <= size);
         for (own, expected, held) in parts {
-            let (want, mask) = (&wanted.bytes[own.clone()], &wanted.mask[own.clone()]);
+            // Fewer bytes may have been read than the value has.
+            let bytes = (wanted.bytes.get(own.clone()), wanted.mask.get(own.clone()));
+            let (Some(want), Some(mask)) = bytes else {
+                continue;
+            };
             if !is_at(held, want, mask) && mask.iter().any(|mask| *mask != 0) {
                 found.moved.push(Moved {
                     bytes: (own.start, own.end),

@@ -222,7 +222,7 @@ impl Code {
     }
 }
 
-/// Both rounds of one case.
+/// The two rounds of one case.
 pub(super) fn observed(
     harness: &Harness<'_>,
     plan: CallCase,

@@ -54,9 +54,15 @@ static UNSAID: LazyLock<Vec<u8>> = LazyLock::new(|| {
 /// Registers and stack as they were written down, of a call with an argument area of `area_bytes`; empty registers of the x87 stack are not in it.
 pub(super) fn of_dump(bytes: Vec<u8>, area_bytes: usize) -> Image {
     let mut image = Image::new(FILE.clone(), bytes, area_bytes);
-    let n_x87 = n_x87_in(&image);
+    let state = |at: usize| -> u64 {
+        let bytes = image.get(X87 + at..X87 + at + 2).iter().rev();
+        bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
+    };
+    // Tags are by register, and entries of the stack from the top.
+    let (top, tags) = (state(4) >> 11 & 7, state(8));
+    let is_empty = |entry: usize| tags >> (2 * ((top + entry as u64) & 7)) & 3 == 3;
     (image.file.cells)
-        .retain(|cell| cell.bank != Bank::X87 || cell.at < assembly::ST0 + 10 * n_x87);
+        .retain(|cell| cell.bank != Bank::X87 || !is_empty((cell.at - assembly::ST0) / 10));
     image
 }
 
@@ -73,7 +79,7 @@ pub(super) fn of_call(
             // Callers extend narrow integers on the stack too, and clang's callees rely on it for `_Bool`. Where the next value may start at the next
             // byte, nothing is extended.
             (place @ Place::Stack { .. }, Some(Scalar::Bool | Scalar::Int { .. }))
-                if abi.convention.frame.slot > 1 =>
+                if abi.convention.frame.slot > 1 && pattern.bytes.len() as u64 == ty.size() =>
             {
                 image.put(place, &pattern.promoted(ty).1)?;
             }
