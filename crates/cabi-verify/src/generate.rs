@@ -1,6 +1,6 @@
 //! Random signatures as C text, for differential runs against compilers.
 //!
-//! The same seed and index give the same signature on any machine: the numbers come from `random`, and nothing of the host is
+//! A seed and an index give one signature on any machine: the numbers come from `random`, and nothing of the host is
 //! asked. What is drawn is weighted towards the places where compilers and ABIs find it hard: sizes around the eightbyte limits,
 //! registers nearly used up, bit-fields, packing, alignments given by hand, floats of two bytes, small records in arrays.
 //!

@@ -77,7 +77,7 @@ pub fn read(
         target,
     };
     let mut skipped = Vec::new();
-    let mut skip = |name: &str, location: &Location, (key, why): Left| {
+    let mut skip = |name: &str, location: &Location, (key, why): Omission| {
         skipped.push(Omitted {
             name: name.to_owned(),
             key,
@@ -111,16 +111,8 @@ pub fn read(
     } = declared;
     // A compiler for which the header does not declare some type must not stumble over the functions that take it.
     let preamble = format!("{include}{POINTER}{}", emitter.definitions());
-    let declarations = declared.iter().map(|case| case.function.prototype());
-    let code = preamble.clone() + &declarations.collect::<String>();
-    let again = cabi_header::parse(&code, options)?;
-    let mut cases = Vec::new();
-    for case in declared {
-        match read_back(case, &again) {
-            Ok(case) => cases.push(case),
-            Err(left) => skipped.push(left),
-        }
-    }
+    let (cases, unlike) = read_again(declared, &preamble, options)?;
+    skipped.extend(unlike);
     let n_prototypes = count_prototypes(&header, &only);
     // What they are made of is asked about with the cases.
     for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
@@ -132,6 +124,25 @@ pub fn read(
         n_records,
         skipped,
     })
+}
+
+/// The cases whose declarations, read again after `preamble`, have the types that they had; and what has not.
+fn read_again(
+    declared: Vec<Case>,
+    preamble: &str,
+    options: &Options,
+) -> Result<(Vec<Case>, Vec<Omitted>), HeaderError> {
+    let declarations = declared.iter().map(|case| case.function.prototype());
+    let code = preamble.to_owned() + &declarations.collect::<String>();
+    let again = cabi_header::parse(&code, options)?;
+    let (mut cases, mut unlike) = (Vec::new(), Vec::new());
+    for case in declared {
+        match read_back(case, &again) {
+            Ok(case) => cases.push(case),
+            Err(omitted) => unlike.push(omitted),
+        }
+    }
+    Ok((cases, unlike))
 }
 
 /// `typedef struct {..} name __attribute__((aligned))`: to C the name is the typedef with its alignment, not the record.
@@ -229,7 +240,7 @@ impl Case {
 }
 
 /// The kind of reason for which there is no case, and the reason.
-type Left = (&'static str, String);
+type Omission = (&'static str, String);
 
 struct Declaring<'a> {
     emitter: Emitter,
@@ -241,7 +252,7 @@ struct Declaring<'a> {
 
 impl Declaring<'_> {
     /// The cases of a function of the header.
-    fn prototype(&mut self, prototype: &Prototype) -> Result<(), Left> {
+    fn prototype(&mut self, prototype: &Prototype) -> Result<(), Omission> {
         let left = |key, why: &str| Err((key, why.to_owned()));
         if !prototype.target_features.is_empty() {
             return left("own target", "it has a target attribute");
@@ -301,7 +312,7 @@ impl Declaring<'_> {
     }
 
     /// How C spells `ty`, which was `written` so. A record without a name cannot be.
-    fn spell(&mut self, ty: &Type, written: &Written) -> Result<String, Left> {
+    fn spell(&mut self, ty: &Type, written: &Written) -> Result<String, Omission> {
         let spelled = match (ty.kind(), written) {
             (Kind::Void, _) => Some("void".to_owned()),
             (Kind::Scalar(Scalar::Ptr), _) => Some("void *".to_owned()),
@@ -336,7 +347,7 @@ impl Declaring<'_> {
         number: usize,
         named: &NamedType,
         convention: Option<&'static Convention>,
-    ) -> Result<(), Left> {
+    ) -> Result<(), Omission> {
         let (name, ty) = (named.name.as_str(), &named.ty);
         no_room(&[], ty)?;
         // The profile does not matter: it is about how many registers to fill before.
@@ -382,7 +393,7 @@ impl Declaring<'_> {
 pub const OF_RECORD: &str = ", ";
 
 /// Refuses functions of these types if there is no room for their values.
-fn no_room(args: &[Type], ret: &Type) -> Result<(), Left> {
+fn no_room(args: &[Type], ret: &Type) -> Result<(), Omission> {
     let n = args.len();
     let large = args.iter().chain([ret]).find(|ty| ty.size() > MAX_RECORD);
     let why = match large.map(Type::size) {

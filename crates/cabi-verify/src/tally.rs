@@ -312,7 +312,7 @@ impl Found {
     }
 }
 
-/// A reason without the numbers of one case; those of machines, as in x86-64, stay.
+/// A reason without the numbers of one case; those of x86-64 stay.
 fn general(why: &str) -> String {
     let mut out = String::new();
     for word in why.split_inclusive(' ') {

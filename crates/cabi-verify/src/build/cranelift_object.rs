@@ -1,4 +1,4 @@
-//! Both sides of cases as an object file, by Cranelift, and the calls that a program makes: pairs of a caller and a callee, each by Cranelift or in C.
+//! The two sides of cases as an object file, by Cranelift, and the calls that a program makes: pairs of a caller and a callee, each by Cranelift or in C.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! Both Cranelift sides of a call: a shim that calls C with arguments from memory, and a function that C calls.
+//! Cranelift's two sides of a call: a shim that calls C with arguments from memory, and a function that C calls.
 //!
 //! ```text
 //! shim:     void shim(const void *args[], void *ret, void *callee)    calls callee, its result goes to ret; or as C's caller sides
@@ -140,6 +140,23 @@ pub enum ShimArgs<'a> {
     Images(&'a str, &'a [usize]),
 }
 
+impl ShimArgs<'_> {
+    /// The address of argument `i`, where what is given of arguments is at `from`.
+    fn address(self, i: usize, from: Value, builder: &mut FunctionBuilder<'_>) -> Value {
+        match self {
+            Self::Addresses => {
+                let offset = i32::try_from(8 * i).unwrap_or(0);
+                let flags = MemFlagsData::new();
+                builder.ins().load(types::I64, flags, from, offset)
+            }
+            Self::Images(_, offsets) => {
+                let offset = i64::try_from(offsets[i]).unwrap_or(0);
+                builder.ins().iadd_imm_s(from, offset)
+            }
+        }
+    }
+}
+
 /// A shim that calls `target` as `sig`; `variant` turns the forms.
 pub fn shim(
     module: &mut dyn Module,
@@ -166,17 +183,7 @@ pub fn shim(
         };
         let mut args = Vec::new();
         for (i, param) in sig.params().iter().enumerate() {
-            let at = match given {
-                ShimArgs::Addresses => {
-                    let offset = i32::try_from(8 * i).unwrap_or(0);
-                    let flags = MemFlagsData::new();
-                    builder.ins().load(types::I64, flags, from, offset)
-                }
-                ShimArgs::Images(_, offsets) => {
-                    let offset = i64::try_from(offsets[i]).unwrap_or(0);
-                    builder.ins().iadd_imm_s(from, offset)
-                }
-            };
+            let at = given.address(i, from, builder);
             let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
             let form = if lanes { 0 } else { (i + variant) % VARIANTS };
             args.push(argument(builder, &param.ty, plan.args.parts(i), at, form));

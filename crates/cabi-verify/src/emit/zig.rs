@@ -195,6 +195,38 @@ fn bytes_of(variable: &str, size: u64) -> String {
     format!("@as([*]const u8, @ptrCast(&{variable}))[0..{size}]")
 }
 
+/// Writes down what argument `i` is: its bytes from byte `at` of what is seen, and the value of one that is extended.
+fn record_argument(
+    body: &mut String,
+    (i, ty, is_named): (usize, &Type, bool),
+    at: usize,
+    convention: &str,
+) {
+    let own = format!("a{i}");
+    let size = match is_named {
+        true => ty.size(),
+        false => cabi::promote(ty).size(),
+    };
+    if size == 0 {
+        let _ = writeln!(body, "    _ = {own};");
+    }
+    if convention == AUTO && ty.align() > 8 && size > 0 {
+        // Where it is, or is put, is aligned if the stack was.
+        let align = ty.align();
+        let _ = writeln!(body, "    if (@intFromPtr(&{own}) % {align} != 0) @trap();");
+    }
+    let seen = format!("seen[{at}..][0..{size}]");
+    copy(body, &seen, &bytes_of(&own, size), size);
+    if is_named && is_widened(ty) {
+        let value = match (ty.kind(), ty.as_scalar()) {
+            (Kind::Enum(_), _) => format!("@intFromEnum({own})"),
+            (_, Some(Scalar::Bool)) => format!("@intFromBool({own})"),
+            _ => own,
+        };
+        let _ = writeln!(body, "    wide[{i}] = {value};");
+    }
+}
+
 /// A function that records its arguments and returns the result of the case.
 fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
     let types = case.argument_types();
@@ -211,32 +243,7 @@ fn callee(case: &Case, words: &Words) -> Result<String, NotExpressible> {
         } else {
             let _ = writeln!(body, "    const {own} = @cVaArg(&list, {});", unnamed(ty)?);
         }
-        let size = match i < n_named {
-            true => ty.size(),
-            false => cabi::promote(ty).size(),
-        };
-        if size == 0 {
-            let _ = writeln!(body, "    _ = {own};");
-        }
-        if words.convention == AUTO && ty.align() > 8 && size > 0 {
-            // Where it is, or is put, is aligned if the stack was.
-            let align = ty.align();
-            let _ = writeln!(body, "    if (@intFromPtr(&{own}) % {align} != 0) @trap();");
-        }
-        copy(
-            &mut body,
-            &format!("seen[{at}..][0..{size}]"),
-            &bytes_of(&own, size),
-            size,
-        );
-        if i < n_named && is_widened(ty) {
-            let value = match (ty.kind(), ty.as_scalar()) {
-                (Kind::Enum(_), _) => format!("@intFromEnum({own})"),
-                (_, Some(Scalar::Bool)) => format!("@intFromBool({own})"),
-                _ => own,
-            };
-            let _ = writeln!(body, "    wide[{i}] = {value};");
-        }
+        record_argument(&mut body, (i, ty, i < n_named), *at, words.convention);
     }
     let head = head(case, &body);
     if case.prototype.variadic {

@@ -34,7 +34,7 @@ pub struct Isa {
 /// What an instruction makes of its operands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Effect {
-    /// The first operand, of which the upper bits alone change.
+    /// The register among the operands; of a wider result the upper bits are not looked at.
     Copy,
     /// A sum. Of an aligned address, `or` is one.
     Sum,
@@ -59,8 +59,8 @@ const COPIES: [(&str, Effect); 4] = [
 ];
 
 impl Isa {
-    /// What is said of a machine only where it is otherwise.
-    const LOAD_STORE: Self = Self {
+    /// What holds for most machines.
+    const USUAL: Self = Self {
         stack: "",
         area: 0,
         unit: |_, _| 1,
@@ -98,7 +98,7 @@ impl Isa {
             ("OR", Effect::Sum),
             ("LDA", Effect::Sum),
         ],
-        ..Self::LOAD_STORE
+        ..Self::USUAL
     };
     /// C-SKY.
     pub const CSKY: Self = Self {
@@ -116,7 +116,7 @@ impl Isa {
             ("ADD", Effect::Sum),
             ("OR", Effect::Sum),
         ],
-        ..Self::LOAD_STORE
+        ..Self::USUAL
     };
     /// x86-64, of which registers have their 64-bit names, and those of vectors the ones of 16 bytes.
     pub const X86_64: Self = Self {
@@ -144,7 +144,7 @@ impl Isa {
         unsaid: &[("$rip, 1, $noreg, ", ""), (", 1, $noreg, ", ", ")],
         // On top of the x87 stack.
         top: Some("$st0"),
-        ..Self::LOAD_STORE
+        ..Self::USUAL
     };
 
     fn effect(&self, op: &str) -> Option<Effect> {

@@ -292,7 +292,7 @@ impl Crossing {
 /// A register as it was at one moment.
 struct Kept {
     name: &'static str,
-    /// Its bit in [`Promise::kept`]; `None` of what every function keeps.
+    /// The register's bit in [`Promise::kept`]; `None` of what every function keeps.
     bit: Option<u32>,
     value: u128,
 }

@@ -16,7 +16,7 @@
 //!
 //! There a caller uses the frame's own buffers, which are what it is given: an address that the compiler knows is one instruction less a value.
 //!
-//! Both use registers that their own callers want back (`CABI_SPOIL`).
+//! Caller and callee use registers that their own callers want back (`CABI_SPOIL`).
 
 use std::fmt::Write as _;
 

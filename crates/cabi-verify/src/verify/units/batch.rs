@@ -74,7 +74,7 @@ pub fn compile<'a>(
     Ok((all, refused))
 }
 
-/// Both sides of the cases of a batch.
+/// The two sides of the cases of a batch.
 struct Sides {
     parts: Parts<Built>,
     missing: Vec<[Option<String>; 2]>,
@@ -109,21 +109,21 @@ impl Batch<'_> {
     fn named(&self, chosen: &[usize]) -> Vec<Case> {
         let cases = &self.unit.cases;
         let named = |&at: &usize| {
-            let one = cases.get(at)?;
+            let one = &cases[at];
             let mut case = one.case.clone();
             case.function.name = match self.compiler.zig {
                 None => self.unit.symbol(at),
                 // Functions of one block keep their order by name, on which it depends which of two Zig's optimizer merges.
                 Some(_) => {
                     let block = |one: &UnitCase<'_>| one.own.map(std::ptr::from_ref);
-                    let first = cases.iter().position(|other| block(other) == block(one))?;
-                    format!("c{first}_{}", case.function.name)
+                    let first = cases.iter().position(|other| block(other) == block(one));
+                    format!("c{}_{}", first.unwrap_or(at), case.function.name)
                 }
             };
             let level = self.compiler.level.max(case.vectors);
-            Some(case.at_level(level))
+            case.at_level(level)
         };
-        chosen.iter().filter_map(named).collect()
+        chosen.iter().map(named).collect()
     }
 
     /// What runs of `compiled`. A child tries to load it: not in a thread.
