@@ -113,7 +113,7 @@ fn planned(sig: &FnSig, fit: bool, plain: Option<&FnAbi>) -> Result<(), String> 
     }
 }
 
-/// Both sides are planned from one [`FnAbi`], and Cranelift has every part where that says; or both are refused for the same reason, which comes back.
+/// Caller and callee are planned from one [`FnAbi`], and Cranelift has every part where that says; or both are refused for the same reason, which comes back.
 ///
 /// # Errors
 /// What does not agree; a plan that Cranelift would place otherwise, or not at all, is a mistake of the plan's.

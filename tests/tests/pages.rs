@@ -261,7 +261,7 @@ fn what_pages_name_is_there() {
         let mut bases = bases.iter().map(PathBuf::as_path).chain([folder]);
         !bases.any(|base| base.join(path).exists())
     };
-    let mut checked = 0;
+    let (mut checked, mut n_of_ours) = (0, 0);
     for path in pages {
         let page = std::fs::read_to_string(&path).unwrap();
         let (folder, title) = (path.parent().unwrap(), path.file_stem().unwrap());
@@ -271,10 +271,13 @@ fn what_pages_name_is_there() {
         let mut of_ours = PAGES_OF_OUR_NAMES.split_whitespace();
         if of_ours.any(|own| own == title) && !path.ends_with("toy/README.md") {
             unknown.extend(strange_names(&page, &words));
+            n_of_ours += 1;
         }
         assert_eq!(unknown, [""; 0], "{}", path.display());
     }
     assert!(checked > 50, "only {checked} paths were looked at");
+    let n_named = PAGES_OF_OUR_NAMES.split_whitespace().count();
+    assert_eq!(n_of_ours, n_named, "a page was renamed");
     let moved = "see [x](no-such-page.md#top) and `cabi/src/no_such_file.rs`";
     let mut unknown = paths(moved);
     unknown.retain(|path| is_missing(&root(), path));

@@ -108,7 +108,7 @@ fn swap(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     let sig = FnSig::new([Type::FN_PTR, point.clone()], point);
     define(module, lower, ("swap", &sig), |module, builder, entry| {
         let callee = entry.value(builder, 0)?;
-        // Both floats are passed in xmm0; here each is a value.
+        // The two floats are passed in xmm0; here each is a value.
         let p = entry.fields(builder, 1)?;
         let swapped = [Arg::fields(&[p[1], p[0]])];
         let r = lower.call_sig(module, builder, callee, &f, &swapped, Ret::Fields)?;

@@ -17,7 +17,7 @@ use crate::suite::Result;
 /// A compiler that is asked.
 #[derive(Clone, Debug)]
 pub struct PageCompiler {
-    /// Its name on the page.
+    /// The name on the page.
     pub name: &'static str,
     /// The compiler; of a back end of Zig's one for each of its modes.
     modes: Vec<Compiler>,
@@ -63,12 +63,12 @@ impl PageCompiler {
         self.zig().is_none()
     }
 
-    /// Its choices where compilers disagree.
+    /// What the compiler chooses where compilers disagree.
     pub(super) fn policy(&self) -> Policy {
         self.first().policy
     }
 
-    /// Its version.
+    /// The compiler's version.
     pub(super) fn version(&self) -> &str {
         self.zig()
             .map_or_else(|| self.first().reference.version(), Zig::version)
@@ -87,7 +87,7 @@ impl PageCompiler {
         self.first().target()
     }
 
-    /// Its name; of a compiler for another target its command.
+    /// The compiler's name; for another target the command.
     pub(super) fn command(&self) -> String {
         match self.is_here() {
             true => self.name.to_owned(),

@@ -161,7 +161,7 @@ fn inconsistent(reference: &Reference, suite: &mut Suite) -> Result<()> {
     let wrapper = format!("sh,{}", path.display());
     let wrapped = reference.with_flags(&["-wrapper", &wrapper]);
     let shown = execute(&plan(wrapped, None, IN_WRAPPED)?)?.inconsistent;
-    // One that crashes looks for its result at the address zero.
+    // A function that crashes looks for its result at the address zero.
     let is_shown = |why: &str| {
         let alone = "; a program of the compiler alone: ";
         ["result, byte ", "the program ends with signal"]

@@ -150,7 +150,7 @@ impl Setup {
         {
             let engine = format!("{name} {}", direction.name());
             let verdict = match verdict {
-                Verdict::Differs(found) => {
+                Verdict::Differs(found) | Verdict::SelfInconsistent(found) => {
                     Verdict::Differs(found.inside(&case.prototype.signature().to_string()))
                 }
                 other => other,

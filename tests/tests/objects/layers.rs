@@ -112,6 +112,7 @@ fn layer<M: Module>(module: &mut M, kind: &str, name: &str, caught: Option<i64>)
     let got = if module.isa().default_call_conv().supports_exceptions() {
         handled(module, &mut builder, &callable, &values, &entry, caught)
     } else {
+        assert!(caught.is_none());
         let call = callable.call(&mut builder, &values).unwrap();
         builder.inst_results(call)[0]
     };

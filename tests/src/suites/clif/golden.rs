@@ -20,8 +20,8 @@ use clif_cabi_jit::{Engine, Settings};
 use crate::kept::held;
 use crate::suite;
 
-/// How many blocks have a file, which is what has their CLIF kept: a file that is lost is noticed.
-const FILES: usize = 28;
+/// How many blocks of the corpus have a file with their CLIF: a file that is lost is noticed.
+const N_FILES: usize = 28;
 
 /// Compares, or with `CABI_BLESS=1` rewrites; and looks for `memcpy` where there must be none.
 pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
@@ -31,8 +31,8 @@ pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
     let texts = texts(&corpus, &lower, report);
     let mut kept = files(&folder().join("clif"), "clif")?;
     kept.sort();
-    if kept.len() != FILES {
-        return Err(format!("{} files of CLIF, not {FILES}", kept.len()).into());
+    if kept.len() != N_FILES {
+        return Err(format!("{} files of CLIF, not {N_FILES}", kept.len()).into());
     }
     for path in kept {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
