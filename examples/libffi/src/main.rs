@@ -1,4 +1,4 @@
-//! The same program by clif-cabi-jit (`ours.rs`) and by the crate `libffi` (`theirs.rs`): a library by its name, a function of a signature known at run time, and a closure that
+//! One program by clif-cabi-jit (`ours.rs`) and by the crate `libffi` (`theirs.rs`): a library by its name, a function of a signature known at run time, and a closure that
 //! borrows as `qsort`'s comparison.
 //!
 //! ```text

@@ -145,8 +145,8 @@ fn from_shadow(counting: &Counting, offset: u32) -> i32 {
     narrow(from)
 }
 
-/// How many integer and vector registers of parameters the arguments of `abi` take: those that it counts, which are those up to the last one that something is in,
-/// or all where a value did not fit and left the others unused.
+/// How many integer and vector registers of parameters the arguments of `abi` take, as [`FnAbi::used`] counts them: those up to the last one that something is
+/// in, or all where a value did not fit and left the others unused.
 pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
     let (params, positional) = (&machine.counting.params, machine.counting.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
