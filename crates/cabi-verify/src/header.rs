@@ -77,13 +77,8 @@ pub fn read(
         target,
     };
     let mut skipped = Vec::new();
-    let mut skip = |name: &str, location: &Location, (key, why): Omission| {
-        skipped.push(Omitted {
-            name: name.to_owned(),
-            key,
-            why,
-            location: Some(location.clone()),
-        });
+    let mut skip = |name: &str, location: &Location, why: Omission| {
+        skipped.push(omitted(name, location, why));
     };
     for one in &header.skipped {
         if only(&one.name, &one.location) {
@@ -124,6 +119,15 @@ pub fn read(
         n_records,
         skipped,
     })
+}
+
+fn omitted(name: &str, location: &Location, (key, why): Omission) -> Omitted {
+    Omitted {
+        name: name.to_owned(),
+        key,
+        why,
+        location: Some(location.clone()),
+    }
 }
 
 /// The cases whose declarations, read again after `preamble`, have the types that they had; and what has not.
@@ -201,12 +205,7 @@ fn subject(code: String, header: Header, cases: Vec<Case>, target: &Target) -> S
 /// `case`, if libclang reads its declaration as it was meant.
 fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
     let own = &case.prototype;
-    let left = |key, why: String| Omitted {
-        name: case.name.clone(),
-        key,
-        why,
-        location: Some(own.location.clone()),
-    };
+    let left = |key, why: String| omitted(&case.name, &own.location, (key, why));
     let Some(read) = again.prototype(&case.function.name) else {
         let why = again.reason(&case.function.name);
         return Err(match why {
