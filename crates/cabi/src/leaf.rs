@@ -32,7 +32,7 @@ pub struct Leaf {
     pub bit_field: bool,
     /// Whether it is an unnamed bit-field, which is padding to C.
     pub unnamed: bool,
-    pub(crate) around: Around,
+    pub(crate) around: LeafFlags,
 }
 
 impl Leaf {
@@ -83,9 +83,9 @@ impl Leaf {
 
 /// What is around a leaf, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Around(u8);
+pub(crate) struct LeafFlags(u8);
 
-impl Around {
+impl LeafFlags {
     pub(crate) const NOTHING: Self = Self(0);
     /// The leaf, or something around it, is `_Atomic`.
     pub(crate) const ATOMIC: Self = Self(1);

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-pub(crate) use crate::leaf::Around;
+pub(crate) use crate::leaf::LeafFlags;
 pub use crate::leaf::{Leaf, LeafKind};
 use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
@@ -30,7 +30,7 @@ pub fn leaves(ty: &Type) -> Leaves<'_> {
         inner: None,
         outer: SmallVec::new(),
         own: ty,
-        start: Some((0, Around::NOTHING)),
+        start: Some((0, LeafFlags::NOTHING)),
         second: None,
         one_element: false,
     }
@@ -46,7 +46,7 @@ pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
 
 /// The leaves that one element of an array of no elements, which is a leaf itself, would have.
 pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
-    let around = array.around.without(Around::IN_UNION);
+    let around = array.around.without(LeafFlags::IN_UNION);
     Leaves {
         start: Some((array.offset_bits / 8, around)),
         ..leaves_of_one_element(elem)
@@ -63,7 +63,7 @@ pub struct Leaves<'a> {
     /// The type of the leaf given last, or of the record entered last.
     own: &'a Type,
     /// Of the outermost type, if it has yet to be entered: its first byte, and what is around it.
-    start: Option<(u64, Around)>,
+    start: Option<(u64, LeafFlags)>,
     /// The second half of a complex number or slice, whose first half has just been given.
     second: Option<Leaf>,
     /// Whether one element of an array stands for all.
@@ -87,7 +87,7 @@ pub(crate) struct Aggregate<'a> {
     /// Its first byte.
     pub(crate) offset: u64,
     /// What is around its members or elements.
-    pub(crate) around: Around,
+    pub(crate) around: LeafFlags,
     rest: Rest<'a>,
 }
 
@@ -162,7 +162,7 @@ impl<'a> Leaves<'a> {
     #[inline]
     pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
         let end = leaf.bytes().end;
-        if !leaf.around.any(Around::IN_ARRAY) {
+        if !leaf.around.any(LeafFlags::IN_ARRAY) {
             return end;
         }
         match self.inner.as_mut().map(|frame| &mut frame.rest) {
@@ -217,15 +217,15 @@ impl<'a> Leaves<'a> {
                 Rest::Elements(elem, at, left) => {
                     let (elem, offset) = (*elem, *at);
                     (*at, *left) = (offset + elem.size(), *left - 1);
-                    if around.any(Around::REPEATED) {
-                        frame.around = around.with(Around::LATER, holds_records(elem));
+                    if around.any(LeafFlags::REPEATED) {
+                        frame.around = around.with(LeafFlags::LATER, holds_records(elem));
                     }
                     (elem, offset)
                 }
             };
             if let Kind::Scalar(scalar) = ty.kind() {
                 self.own = ty;
-                let around = around.with(Around::ATOMIC, ty.is_atomic());
+                let around = around.with(LeafFlags::ATOMIC, ty.is_atomic());
                 return Some(scalar_leaf(*scalar, ty.size(), offset, around));
             }
             let found = self.enter(ty, offset, around);
@@ -237,9 +237,9 @@ impl<'a> Leaves<'a> {
 
     /// Goes into `ty` at byte `offset`: its leaf if it is one, otherwise its members come next.
     #[inline]
-    fn enter(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<WalkStep<'a>> {
+    fn enter(&mut self, ty: &'a Type, offset: u64, around: LeafFlags) -> Option<WalkStep<'a>> {
         self.own = ty;
-        let around = around.with(Around::ATOMIC, ty.is_atomic());
+        let around = around.with(LeafFlags::ATOMIC, ty.is_atomic());
         match ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {
                 Some(scalar_leaf(*scalar, ty.size(), offset, around))
@@ -254,8 +254,8 @@ impl<'a> Leaves<'a> {
                     ty,
                     offset,
                     around: around
-                        .without(Around::IN_UNION)
-                        .with(Around::IN_UNION, union),
+                        .without(LeafFlags::IN_UNION)
+                        .with(LeafFlags::IN_UNION, union),
                     rest: Rest::Fields(record.fields().iter()),
                 });
                 Some(WalkStep::Enter(ty, offset))
@@ -279,7 +279,7 @@ impl<'a> Leaves<'a> {
         ty: &'a Type,
         array: &'a Array,
         offset: u64,
-        around: Around,
+        around: LeafFlags,
     ) -> Option<WalkStep<'a>> {
         let elem = &array.elem;
         let left = match array.len {
@@ -290,9 +290,9 @@ impl<'a> Leaves<'a> {
             Some(len) => len,
         };
         let around = around
-            .without(Around::IN_UNION)
-            .with(Around::IN_ARRAY, true)
-            .with(Around::REPEATED, left > 1 && holds_records(elem));
+            .without(LeafFlags::IN_UNION)
+            .with(LeafFlags::IN_ARRAY, true)
+            .with(LeafFlags::REPEATED, left > 1 && holds_records(elem));
         let left = if self.one_element { 1 } else { left };
         self.push(Aggregate {
             ty,
@@ -303,11 +303,16 @@ impl<'a> Leaves<'a> {
         None
     }
 
-    fn enter_other(&mut self, ty: &'a Type, offset: u64, around: Around) -> Option<WalkStep<'a>> {
+    fn enter_other(
+        &mut self,
+        ty: &'a Type,
+        offset: u64,
+        around: LeafFlags,
+    ) -> Option<WalkStep<'a>> {
         let half = ty.size() / 2;
         match ty.kind() {
             Kind::Complex(part) => {
-                let imaginary = around.with(Around::IMAGINARY, true);
+                let imaginary = around.with(LeafFlags::IMAGINARY, true);
                 self.second = scalar_leaf(*part, half, offset + half, imaginary).leaf();
                 Some(scalar_leaf(*part, half, offset, around))
             }
@@ -353,7 +358,7 @@ impl Iterator for Leaves<'_> {
 }
 
 #[inline]
-fn leaf<'a>(kind: LeafKind, offset: u64, width_bits: u64, around: Around) -> WalkStep<'a> {
+fn leaf<'a>(kind: LeafKind, offset: u64, width_bits: u64, around: LeafFlags) -> WalkStep<'a> {
     WalkStep::Leaf(Leaf {
         kind,
         offset_bits: offset * 8,
@@ -365,7 +370,7 @@ fn leaf<'a>(kind: LeafKind, offset: u64, width_bits: u64, around: Around) -> Wal
 }
 
 #[inline]
-fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: Around) -> WalkStep<'a> {
+fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: LeafFlags) -> WalkStep<'a> {
     leaf(
         LeafKind::Scalar(scalar),
         offset,
@@ -375,7 +380,7 @@ fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: Around) -> Wa
 }
 
 /// The bit-field `field` of a record at byte `offset`.
-fn bit_field<'a>(field: &Field, offset: u64, around: Around) -> Option<WalkStep<'a>> {
+fn bit_field<'a>(field: &Field, offset: u64, around: LeafFlags) -> Option<WalkStep<'a>> {
     Some(WalkStep::Leaf(Leaf {
         kind: LeafKind::Scalar(field.ty.as_scalar()?),
         offset_bits: offset * 8 + field.offset_bits,

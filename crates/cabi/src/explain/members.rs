@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::leaves::{Around, Leaf, LeafKind, Leaves, leaves};
+use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, leaves};
 use crate::scalar::Scalar;
 use crate::types::record::Field;
 use crate::types::{Kind, Type};
@@ -94,7 +94,7 @@ fn name_of(name: &str, leaf: &Leaf, walk: &Leaves<'_>) -> String {
     let whole = walk.own_type().kind();
     add(match (whole, leaf.kind) {
         _ if leaf.bit_field => "",
-        (Kind::Complex(_), _) if leaf.around.any(Around::IMAGINARY) => "im",
+        (Kind::Complex(_), _) if leaf.around.any(LeafFlags::IMAGINARY) => "im",
         (Kind::Complex(_), _) => "re",
         (Kind::Slice, LeafKind::Scalar(Scalar::Ptr)) => "ptr",
         (Kind::Slice, _) => "len",

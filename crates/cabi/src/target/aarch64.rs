@@ -23,7 +23,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Parts,
     Rule, Rules, VaField, VaList, Want,
 };
-use crate::leaves::{Around, Leaf, LeafKind, Leaves, WalkStep, leaves};
+use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
@@ -362,7 +362,7 @@ impl Homogeneous {
         let (Some(part), Ok(at)) = (part, u8::try_from(leaf.offset_bits / 8)) else {
             return false;
         };
-        self.is_complex |= leaf.around.any(Around::IMAGINARY);
+        self.is_complex |= leaf.around.any(LeafFlags::IMAGINARY);
         // At most 64 bytes.
         leaf.bytes().for_each(|byte| self.bytes |= 1 << (byte % 64));
         let is_new = self.parts.iter().all(|other| other.offset != at);
@@ -394,7 +394,7 @@ impl Counts {
         let is_empty_bit_field = leaf.bit_field && leaf.width_bits == 0;
         match leaf.kind {
             LeafKind::Empty if walk.own_type().as_record().is_some() => Self::Nothing,
-            _ if is_empty_bit_field && !leaf.around.any(Around::IN_UNION) => Self::Nothing,
+            _ if is_empty_bit_field && !leaf.around.any(LeafFlags::IN_UNION) => Self::Nothing,
             _ if is_empty_bit_field || in_padding => Self::Disputed,
             LeafKind::Empty => Self::Spoils,
             _ => Self::Member,

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 
 use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
-use crate::leaf::Around;
+use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
@@ -171,7 +171,7 @@ pub(super) fn is_compared(kind: LeafKind) -> bool {
 
 /// Whether something in `ty`, or `ty` itself, is `_Atomic`. To gcc that changes nothing; clang sees no scalar in it, and takes it for bytes.
 pub(super) fn has_atomic(ty: &Type) -> bool {
-    leaves(ty).any(|leaf| leaf.around.any(Around::ATOMIC))
+    leaves(ty).any(|leaf| leaf.around.any(LeafFlags::ATOMIC))
 }
 
 /// What a convention says of a type that is placed by its members where one of them is `_Atomic`.

@@ -15,7 +15,7 @@ use crate::convention::{
     Classify, Convention, Extension, Frame, Given, Group, Part, PartTypes, Role, Rule, Rules,
     VaField, VaList, Want,
 };
-use crate::leaf::Around;
+use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
@@ -151,7 +151,7 @@ fn float_of(ty: &Type) -> Option<Part> {
         return None;
     };
     let part = match (leaf.kind, ty.size()) {
-        _ if leaf.around.any(Around::IN_ARRAY) || ty.contains(&|ty, _| ty.is_union()) => {
+        _ if leaf.around.any(LeafFlags::IN_ARRAY) || ty.contains(&|ty, _| ty.is_union()) => {
             return None;
         }
         (LeafKind::Scalar(Scalar::F32), 4) => F32,

@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::convention::PartType::{F16, F32, F64};
 use crate::convention::{Classify, Extension, Group, GroupKind, Part};
-use crate::leaf::Around;
+use crate::leaf::LeafFlags;
 use crate::leaves::{Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
@@ -159,7 +159,7 @@ impl Flat {
 
     /// Adds what `leaf` is a part of; `None` if the value is not flattened.
     fn add(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> Option<()> {
-        self.is_atomic |= leaf.around.any(Around::ATOMIC);
+        self.is_atomic |= leaf.around.any(LeafFlags::ATOMIC);
         let scalar = match leaf.kind {
             // An array of no elements, or a record without members.
             LeafKind::Empty => return (!self.is_counted_empty(walk.own_type())).then_some(()),
@@ -230,7 +230,7 @@ fn is_complex_integer(ty: &Type, word: u64, flen: u64) -> bool {
     matches!(first.kind, LeafKind::Scalar(Scalar::Int { .. }))
         && size <= flen
         && !is_words
-        && second.around.any(Around::IMAGINARY)
+        && second.around.any(LeafFlags::IMAGINARY)
         && ty.as_record().is_some()
         && !ty.contains(&|ty, _| ty.is_union() && !is_all_padding(ty))
 }

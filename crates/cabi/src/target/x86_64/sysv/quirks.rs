@@ -10,7 +10,7 @@ use super::class::{Class, Stop};
 use super::classes::{Classes, Shape};
 use super::psabi;
 use crate::convention::{Classify, Group, Part, Role};
-use crate::leaves::{Around, Leaf, LeafKind, Leaves};
+use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::disputed;
@@ -66,13 +66,13 @@ fn vector_value(
 /// explanation, [`leaf`] is asked, and must answer the same for these.
 #[inline]
 pub(super) fn undisputed(leaf: &Leaf, ty: &Type, cx: &Classify<'_, '_>) -> Option<Class> {
-    const ODD: Around = Around::ATOMIC
-        .with(Around::REPEATED, true)
-        .with(Around::MISALIGNED, true);
+    const ODD: LeafFlags = LeafFlags::ATOMIC
+        .with(LeafFlags::REPEATED, true)
+        .with(LeafFlags::MISALIGNED, true);
     let LeafKind::Scalar(scalar) = leaf.kind else {
         return None;
     };
-    let in_odd_array = leaf.around.any(Around::IN_ARRAY)
+    let in_odd_array = leaf.around.any(LeafFlags::IN_ARRAY)
         && (cx.policy.has(Policy::ARRAYS_ARE_INTEGER)
             || (ty.size() > 16 && cx.policy.has(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)));
     let is_odd = scalar == Scalar::F16 || leaf.width_bits > 64 || leaf.around.any(ODD);

@@ -3,7 +3,7 @@
 use super::{X86_64_WIN64, float_of, scalar_part};
 use crate::convention::PartType::{F80, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
-use crate::leaves::{Around, LeafKind, leaves_of_one_element};
+use crate::leaves::{LeafFlags, LeafKind, leaves_of_one_element};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::target::parts::{disputed, int_of};
@@ -85,7 +85,7 @@ fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
 /// Whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of arrays do not count.
 fn has_flexible_array(ty: &Type) -> bool {
     let mut leaves = leaves_of_one_element(ty);
-    leaves.any(|leaf| leaf.kind == LeafKind::FlexibleArray && !leaf.around.any(Around::IN_ARRAY))
+    leaves.any(|leaf| leaf.kind == LeafKind::FlexibleArray && !leaf.around.any(LeafFlags::IN_ARRAY))
 }
 
 /// Whether a float in `part` is in the integer register of its position as well.

@@ -11,7 +11,7 @@ use super::super::registers::ARG_GPRS;
 use super::unsupported;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Role};
-use crate::leaves::{Aggregate, Around, Leaf, LeafKind, Leaves, WalkStep, leaves};
+use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::target::parts::extension;
@@ -73,7 +73,7 @@ pub(super) fn atomic_or_flexible(
     ty: &Type,
     cx: &mut Classify<'_, '_>,
 ) -> Option<&'static str> {
-    let atomic = leaf.around.any(Around::ATOMIC) && ty.is_aggregate();
+    let atomic = leaf.around.any(LeafFlags::ATOMIC) && ty.is_aggregate();
     if atomic && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         return Some("an _Atomic member");
     }
@@ -88,7 +88,7 @@ pub(super) fn member(
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
 ) -> Option<&'static str> {
-    let misaligned = leaf.around.any(Around::MISALIGNED) || leaf.is_unaligned();
+    let misaligned = leaf.around.any(LeafFlags::MISALIGNED) || leaf.is_unaligned();
     if misaligned && cx.choose(Policy::MEMBERS_MUST_BE_ALIGNED) {
         return Some("rule 1: a member at an offset its type's alignment forbids");
     }
@@ -117,11 +117,12 @@ pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> 
         _ => false,
     };
     let around = |(outer, inner): (&Aggregate<'_>, &Aggregate<'_>)| {
-        let from_outside = inner.around.any(Around::ATOMIC) || inner.around.any(Around::MISALIGNED);
+        let from_outside =
+            inner.around.any(LeafFlags::ATOMIC) || inner.around.any(LeafFlags::MISALIGNED);
         outer.ty.is_union() && is_wide(inner.ty) && !from_outside
     };
     let innermost = walk.innermost();
-    innermost.is_some_and(|frame| frame.around.any(Around::IN_ARRAY))
+    innermost.is_some_and(|frame| frame.around.any(LeafFlags::IN_ARRAY))
         && walk.path().zip(walk.path().skip(1)).any(around)
         && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)
 }

@@ -6,7 +6,7 @@ use super::super::psabi::merge;
 use super::unsupported;
 use crate::convention::{Classify, Group, GroupKind, Role};
 use crate::leaves::{
-    Aggregate, Around, Leaf, LeafKind, Leaves, holds_records, leaves, leaves_of_absent,
+    Aggregate, Leaf, LeafFlags, LeafKind, Leaves, holds_records, leaves, leaves_of_absent,
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
@@ -16,7 +16,7 @@ use crate::types::{Kind, Type};
 
 /// A leaf of a later element of an array of records adds bytes and no class ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
 pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Classes> {
-    let later = leaf.around.any(Around::LATER) && go_by_first_element(cx);
+    let later = leaf.around.any(LeafFlags::LATER) && go_by_first_element(cx);
     later.then(|| match leaf.width_bits {
         0 => Classes::NOTHING,
         _ => Classes::bytes_of(leaf),
@@ -33,7 +33,7 @@ pub(super) fn repeated(
 ) -> Classes {
     let before = adds;
     let own = before.as_slice();
-    if !leaf.around.any(Around::REPEATED)
+    if !leaf.around.any(LeafFlags::REPEATED)
         || own.iter().all(|class| *class == Class::NoClass)
         || !go_by_first_element(cx)
     {
@@ -186,7 +186,7 @@ pub(super) fn padding(
     if !padding {
         return None;
     }
-    let in_union = leaf.around.any(Around::IN_UNION);
+    let in_union = leaf.around.any(LeafFlags::IN_UNION);
     let counts = if in_union {
         let is_empty = end_of_aggregate(walk).saturating_mul(8) <= leaf.offset_bits;
         let nothing = is_empty && leaf.offset_bits.is_multiple_of(64);
@@ -262,7 +262,7 @@ pub(super) fn reached_on(
     walk: &Leaves<'_>,
     cx: &mut Classify<'_, '_>,
 ) -> Classes {
-    if !leaf.around.any(Around::IMAGINARY) || leaf.kind != LeafKind::Scalar(Scalar::F16) {
+    if !leaf.around.any(LeafFlags::IMAGINARY) || leaf.kind != LeafKind::Scalar(Scalar::F16) {
         return adds;
     }
     let start = leaf.offset_bits.saturating_sub(16);

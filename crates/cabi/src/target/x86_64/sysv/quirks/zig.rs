@@ -3,7 +3,7 @@
 use super::super::class::Stop;
 use super::super::classes::{Classes, Shape};
 use crate::convention::{Classify, Role};
-use crate::leaves::{Around, Leaf, LeafKind, Leaves};
+use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves};
 use crate::policy::Policy;
 use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::types::{Kind, Type};
@@ -38,7 +38,7 @@ pub(super) fn array(
     let is_array = |ty: &Type| matches!(ty.kind(), Kind::Array(_));
     let empty = leaf.kind == LeafKind::Empty && is_array(walk.own_type());
     let integer = matches!(leaf.kind, LeafKind::Scalar(scalar) if scalar.is_integer_like());
-    let counts = !integer && (empty || leaf.around.any(Around::IN_ARRAY));
+    let counts = !integer && (empty || leaf.around.any(LeafFlags::IN_ARRAY));
     if !counts || !cx.choose(Policy::ARRAYS_ARE_INTEGER) {
         return Ok(None);
     }

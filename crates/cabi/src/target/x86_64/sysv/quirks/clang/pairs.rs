@@ -4,7 +4,7 @@
 //! little that it would start before, the first becomes an `i64`, whatever its class was.
 
 use crate::convention::Bank;
-use crate::leaves::{Around, Leaf, LeafKind, Leaves, leaves};
+use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, leaves};
 use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Kind, Type};
@@ -188,7 +188,7 @@ impl SecondEightbyte {
     fn add(&mut self, leaf: &Leaf, walk: &Leaves<'_>) {
         if leaf.width_bits == 0 {
             self.is_closed |= leaf.bit_field;
-        } else if leaf.bit_field && !leaf.around.any(Around::IN_UNION) {
+        } else if leaf.bit_field && !leaf.around.any(LeafFlags::IN_UNION) {
             let record = walk.innermost();
             let end = record.map_or(0, |record| 8 * (record.offset + record.ty.size()));
             let in_union = walk.path().any(|frame| frame.ty.is_union());
