@@ -12,7 +12,7 @@ use clang_sys::{
 use crate::clang::Cursor;
 use crate::parse::attributes::{Position, position};
 use crate::parse::members::{DeclaredMember, aligned_expressions, places};
-use crate::parse::stated::{Stated, difference, is_mismatch, mismatch};
+use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
 
@@ -112,7 +112,8 @@ impl<'u> Reader<'u> {
         // Where nothing packs, a difference is a difference.
         let pragmas = self.pragmas;
         let may_pack = pragmas.pack_argument || (pragmas.pack && own.attributes.unnamed);
-        if is_done || matches!(&plain, Err(why) if !is_mismatch(why)) || !may_pack {
+        let is_refused = !matches!(&plain, Ok(_) | Err(Reason::Mismatch { .. }));
+        if is_done || is_refused || !may_pack {
             return plain.map(|ty| vec![ty]);
         }
         let packs = [1, 2, 4, 8, 16].into_iter();

@@ -1,8 +1,8 @@
-//! clang's layout of a record, and how another differs from it.
+//! Layouts beside each other: ours and clang's, gcc's and clang's.
 
-use cabi::Type;
+use cabi::{Field, Kind, Type};
 
-use crate::clang::Cursor;
+use crate::clang::{Cursor, Ty};
 use crate::reason::Reason;
 
 /// What clang says about a record's layout, to compare with.
@@ -15,67 +15,70 @@ pub(crate) struct Stated<'u> {
     pub(crate) align: i64,
 }
 
-/// The first difference between clang's layout and ours.
+/// The first difference between clang's layout of a record and ours.
 pub(crate) fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
-    let differs = |what: String, ours: u64, clang: i64| {
-        (u64::try_from(clang) != Ok(ours)).then(|| Reason::Mismatch {
-            ty: stated.definition.ty().spelling(),
-            what,
-            ours,
-            clang,
-        })
-    };
-    let record = ours.as_record()?;
     // Base classes come first here, and are not among clang's fields.
-    let n_bases = record.fields().len().saturating_sub(stated.fields.len());
-    for (field, at) in record.fields().iter().skip(n_bases).zip(&stated.offsets) {
-        let name = field.name().unwrap_or("<anonymous>");
-        if let Some(reason) = differs(
-            format!("offset of {name} in bits"),
-            field.offset_bits(),
-            *at,
-        ) {
-            return Some(reason);
-        }
+    let n_fields = ours.as_record()?.fields().len();
+    let n_bases = n_fields.saturating_sub(stated.fields.len());
+    let clang = stated.offsets.iter().chain([&stated.size, &stated.align]);
+    let numbers = numbers(ours, n_bases).into_iter().zip(clang.copied());
+    first_mismatch(stated.definition.ty(), numbers)
+}
+
+/// Whether size or alignment of `ours`, of which clang says `ty`, are others than clang's.
+pub(crate) fn size_mismatch(ty: Ty<'_>, ours: &Type) -> Option<Reason> {
+    if matches!(ours.kind(), Kind::Void | Kind::Function) {
+        return None;
     }
-    differs("size".to_owned(), ours.size(), stated.size).or_else(|| {
-        differs(
-            "alignment".to_owned(),
-            u64::from(ours.align()),
-            stated.align,
-        )
+    let numbers = numbers(ours, usize::MAX).into_iter();
+    let numbers = numbers.zip([ty.size(), ty.align()]);
+    // Negative: clang has no answer, as for the size of a flexible array member.
+    first_mismatch(ty, numbers.filter(|(_, clang)| *clang >= 0))
+}
+
+fn first_mismatch(
+    ty: Ty<'_>,
+    mut numbers: impl Iterator<Item = ((String, u64), i64)>,
+) -> Option<Reason> {
+    let differs = |((_, ours), clang): &((_, u64), i64)| u64::try_from(*clang) != Ok(*ours);
+    let ((what, ours), clang) = numbers.find(differs)?;
+    Some(Reason::Mismatch {
+        ty: ty.spelling(),
+        what,
+        ours,
+        clang,
     })
 }
 
 /// The first difference between gcc's layout of a record and clang's.
 pub(crate) fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Option<Reason> {
-    let differs = |what: &str, gcc: u64, clang: u64| {
-        (gcc != clang).then(|| Reason::Compilers {
-            ty: stated.definition.ty().spelling(),
-            what: what.to_owned(),
-            gcc,
-            clang,
-        })
+    let fields = gcc.as_record()?.fields();
+    // Where one of width 0 stands matters by what follows it only.
+    let counts = |i: usize| {
+        let bits = fields.get(i).and_then(Field::bit_field);
+        bits.is_none_or(|bits| bits.width != 0)
     };
-    let fields = gcc.as_record()?.fields().iter();
-    let offsets = fields.zip(clang.as_record()?.fields()).map(|(gcc, clang)| {
-        let name = gcc.name().unwrap_or("<anonymous>");
-        let what = format!("offset of {name} in bits");
-        // Where one of width 0 stands matters by what follows it only.
-        let counts = gcc.bit_field().is_none_or(|bits| bits.width != 0);
-        counts
-            .then(|| differs(&what, gcc.offset_bits(), clang.offset_bits()))
-            .flatten()
-    });
-    let size = differs("size", gcc.size(), clang.size());
-    let align = differs(
-        "alignment",
-        u64::from(gcc.align()),
-        u64::from(clang.align()),
-    );
-    offsets.flatten().next().or(size).or(align)
+    let numbers = numbers(gcc, 0).into_iter().zip(numbers(clang, 0));
+    let mut numbers = numbers.enumerate();
+    let differs =
+        |(i, ((_, gcc), (_, clang))): &(usize, ((_, u64), (_, u64)))| counts(*i) && gcc != clang;
+    let (_, ((what, gcc), (_, clang))) = numbers.find(differs)?;
+    Some(Reason::Compilers {
+        ty: stated.definition.ty().spelling(),
+        what,
+        gcc,
+        clang,
+    })
 }
 
-pub(crate) fn is_mismatch(why: &Reason) -> bool {
-    matches!(why, Reason::Mismatch { .. })
+/// The offsets of the members of `ty` after the first `n_bases`, then its size and alignment, each with its name.
+fn numbers(ty: &Type, n_bases: usize) -> Vec<(String, u64)> {
+    let fields = ty.as_record().map_or(&[][..], |record| record.fields());
+    let offsets = fields.iter().skip(n_bases).map(|field| {
+        let name = field.name().unwrap_or("<anonymous>");
+        (format!("offset of {name} in bits"), field.offset_bits())
+    });
+    let whole = [("size", ty.size()), ("alignment", ty.align().into())];
+    let whole = whole.map(|(what, number)| (what.to_owned(), number));
+    offsets.chain(whole).collect()
 }

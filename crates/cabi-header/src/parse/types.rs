@@ -15,6 +15,7 @@ use crate::parse::kinds::is_function;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude::{self, Facts};
 use crate::parse::questions::{Answers, Questions};
+use crate::parse::stated::size_mismatch;
 use crate::reason::Reason;
 
 /// How many typedefs, arrays and records may wrap each other.
@@ -136,7 +137,8 @@ impl<'u> Reader<'u> {
         self.nesting -= 1;
         let read = read?;
         match &mut self.reference {
-            None => check_size(ty, &read)?,
+            // Reported, never used.
+            None => size_mismatch(ty, &read).map_or(Ok(()), Err)?,
             Some(reference) if self.nesting == 0 => {
                 reference.ty(ty)?;
             }
@@ -394,27 +396,6 @@ pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {
         ty: ty.spelling(),
         why,
     }
-}
-
-/// A mismatch is reported, never used.
-fn check_size(ty: Ty<'_>, ours: &Type) -> Result<(), Reason> {
-    if matches!(ours.kind(), Kind::Void | Kind::Function) {
-        return Ok(());
-    }
-    let mismatch = |what: &str, ours: u64, clang: i64| {
-        // Negative: clang has no answer, as for the size of a flexible array member.
-        if clang < 0 || u64::try_from(clang) == Ok(ours) {
-            return Ok(());
-        }
-        Err(Reason::Mismatch {
-            ty: ty.spelling(),
-            what: what.to_owned(),
-            ours,
-            clang,
-        })
-    };
-    mismatch("size", ours.size(), ty.size())?;
-    mismatch("alignment", u64::from(ours.align()), ty.align())
 }
 
 /// The integer type of a kind that integer constants have: at most 64 bits.
