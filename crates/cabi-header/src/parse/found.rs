@@ -10,88 +10,97 @@ use crate::reason::Reason;
 
 /// What the declarations seen so far say.
 pub(crate) struct Found {
-    /// All but functions, of which a later declaration may say more.
+    /// All but types and functions, of which a later declaration may say more.
     pub(crate) header: Header,
-    /// Names of types, as in `types`, that a later declaration contradicts.
-    wrong_types: HashSet<String>,
-    /// Functions in the order of their first declaration.
-    functions: Vec<Result<Prototype, Skipped>>,
-    /// The index in `functions` of each symbol or name.
-    function_at: HashMap<String, usize>,
-    /// Names of types that are in the header or left out.
-    pub(crate) types: HashSet<String>,
+    types: Entities<(CXCursorKind, NamedType)>,
+    functions: Entities<Prototype>,
+}
+
+/// What several declarations may be of, in the order of the first of each, with the index of each key.
+struct Entities<T> {
+    all: Vec<Result<T, Skipped>>,
+    at: HashMap<String, usize>,
+}
+
+impl<T> Entities<T> {
+    fn new() -> Self {
+        Self {
+            all: Vec::new(),
+            at: HashMap::new(),
+        }
+    }
+
+    /// Adds what a declaration says; `join`s it to what is known.
+    fn add(
+        &mut self,
+        key: String,
+        new: Result<T, Skipped>,
+        join: fn(&mut Result<T, Skipped>, Result<T, Skipped>),
+    ) {
+        let at = *self.at.entry(key).or_insert(self.all.len());
+        match self.all.get_mut(at) {
+            Some(known) => join(known, new),
+            None => self.all.push(new),
+        }
+    }
 }
 
 impl Found {
     pub(crate) fn new(header: Header) -> Self {
         Self {
             header,
-            wrong_types: HashSet::new(),
-            functions: Vec::new(),
-            function_at: HashMap::new(),
-            types: HashSet::new(),
+            types: Entities::new(),
+            functions: Entities::new(),
         }
     }
 
     /// Adds the type that a declaration of kind `kind` makes, or that it is left out.
     pub(crate) fn add_type(&mut self, kind: CXCursorKind, read: Result<NamedType, Skipped>) {
-        // C11 lets a typedef be repeated; a record without tag goes by its typedef's name.
-        let is_typedef = TYPEDEFS.contains(&kind);
-        let space = if is_typedef { "typedef" } else { "" };
         let name = match &read {
             Ok(named) => &named.name,
             Err(skipped) => &skipped.name,
         };
-        let key = format!("{space} {name}");
-        let is_wrong =
-            matches!(&read, Err(skipped) if matches!(skipped.reason, Reason::Invalid(_)));
-        let is_new = self.types.insert(key.clone());
-        let is_newly_wrong = || is_wrong && self.wrong_types.insert(key);
-        if !is_new && !is_newly_wrong() {
-            return;
-        }
-        let list = match kind {
-            _ if is_typedef => &mut self.header.typedefs,
-            CXCursor_EnumDecl => &mut self.header.enums,
-            _ => &mut self.header.records,
+        // A record without tag goes by its typedef's name.
+        let space = if TYPEDEFS.contains(&kind) {
+            "typedef"
+        } else {
+            ""
         };
-        match read {
-            Ok(named) => list.push(named),
-            Err(skipped) => self.header.skipped.push(skipped),
-        }
+        let key = format!("{space} {name}");
+        let read = read.map(|named| (kind, named));
+        // C11 lets a typedef be repeated; what another declaration contradicts is left out.
+        self.types.add(key, read, |known, new| {
+            let contradicts = |new: &Skipped| matches!(new.reason, Reason::Invalid(_));
+            if known.is_ok() && new.as_ref().is_err_and(contradicts) {
+                *known = new;
+            }
+        });
     }
 
     /// Adds what a declaration of the function with the symbol or name `key` says.
     pub(crate) fn add_function(&mut self, key: String, new: Result<Prototype, Skipped>) {
-        let at = self.function_at.get(&key).copied();
-        match at.and_then(|at| self.functions.get_mut(at)) {
-            Some(known) => join(known, new),
-            None => {
-                self.function_at.insert(key, self.functions.len());
-                self.functions.push(new);
-            }
-        }
+        self.functions.add(key, new, join);
     }
 
-    /// The header, without types that declarations contradict.
-    pub(crate) fn finish(mut self) -> Header {
-        let Header {
-            typedefs,
-            records,
-            enums,
-            ..
-        } = &mut self.header;
-        typedefs.retain(|ty| !self.wrong_types.contains(&format!("typedef {}", ty.name)));
-        for tagged in [records, enums] {
-            tagged.retain(|ty| !self.wrong_types.contains(&format!(" {}", ty.name)));
-        }
-        for function in self.functions {
-            match function {
-                Ok(prototype) => self.header.prototypes.push(prototype),
-                Err(skipped) => self.header.skipped.push(skipped),
+    pub(crate) fn finish(self) -> Header {
+        let mut header = self.header;
+        for ty in self.types.all {
+            match ty {
+                Ok((kind, named)) if TYPEDEFS.contains(&kind) => header.typedefs.push(named),
+                Ok((CXCursor_EnumDecl, named)) => header.enums.push(named),
+                Ok((_, named)) => header.records.push(named),
+                Err(skipped) => header.skipped.push(skipped),
             }
         }
-        self.header
+        for function in self.functions.all {
+            match function {
+                Ok(prototype) => header.prototypes.push(prototype),
+                Err(skipped) => header.skipped.push(skipped),
+            }
+        }
+        let mut seen = HashSet::new();
+        header.incomplete.retain(|name| seen.insert(name.clone()));
+        header
     }
 }
 

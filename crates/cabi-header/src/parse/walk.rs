@@ -233,10 +233,7 @@ impl<'u> Walk<'u> {
 
     fn incomplete(&mut self, cursor: Cursor<'u>) {
         let name = cursor.ty().canonical().spelling();
-        // Under a key that no type has: a definition would have been found.
-        if cursor.kind() != CXCursor_EnumDecl
-            && self.found.types.insert(format!("incomplete {name}"))
-        {
+        if cursor.kind() != CXCursor_EnumDecl {
             self.found.header.incomplete.push(name);
         }
     }
