@@ -1,6 +1,7 @@
 //! Declarations, attributes, macros and types of a unit: thin methods over libclang's functions.
 
 use std::ffi::{c_int, c_longlong, c_uint, c_ulonglong, c_void};
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -28,6 +29,15 @@ impl PartialEq for Cursor<'_> {
     fn eq(&self, other: &Self) -> bool {
         // SAFETY: comparing two cursors reads their fields only.
         unsafe { clang_equalCursors(self.raw, other.raw) != 0 }
+    }
+}
+
+impl Eq for Cursor<'_> {}
+
+impl Hash for Cursor<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // SAFETY: as in `eq`.
+        state.write_u32(unsafe { clang_hashCursor(self.raw) });
     }
 }
 
@@ -61,7 +71,6 @@ impl<'u> Cursor<'u> {
         is_inline = clang_Cursor_isFunctionInlined -> bool, is_true;
         /// Where the entity is defined, if it is.
         definition_or_null = clang_getCursorDefinition -> Cursor<'u>, Cursor::new;
-        hash = clang_hashCursor -> u32, |hash| hash;
         is_null = clang_Cursor_isNull -> bool, |is: c_int| is != 0;
         /// Whether clang marked the declaration as wrong.
         is_invalid = clang_isInvalidDeclaration -> bool, is_true;

@@ -21,9 +21,6 @@ use crate::reason::Reason;
 /// How many typedefs, arrays and records may wrap each other.
 const MAX_NESTING: u32 = 256;
 
-/// The declaration of a record or typedef, and what it was read as.
-type Known<'u> = (Cursor<'u>, Result<Type, Reason>);
-
 /// Reads types of one unit, each record and typedef once.
 pub(crate) struct Reader<'u> {
     pub(crate) model: DataModel,
@@ -34,8 +31,8 @@ pub(crate) struct Reader<'u> {
     pub(crate) reference: Option<Box<Self>>,
     answers: Answers,
     questions: Questions,
-    /// By the hash of the declaration's cursor.
-    known: HashMap<u32, Vec<Known<'u>>>,
+    /// What the declarations of records and typedefs were read as.
+    known: HashMap<Cursor<'u>, Result<Type, Reason>>,
     /// Where attributes stand that clang ignores and gcc does not.
     pub(crate) ignored: IgnoredAttributes,
     /// Which pragmas occur in what was read.
@@ -335,16 +332,11 @@ impl<'u> Reader<'u> {
         declaration: Cursor<'u>,
         read: impl FnOnce(&mut Self) -> Result<Type, Reason>,
     ) -> Result<Type, Reason> {
-        let hash = declaration.hash();
-        let mut known = self.known.get(&hash).into_iter().flatten();
-        if let Some((_, read)) = known.find(|(known, _)| *known == declaration) {
-            return read.clone();
+        if let Some(known) = self.known.get(&declaration) {
+            return known.clone();
         }
         let read = read(self);
-        self.known
-            .entry(hash)
-            .or_default()
-            .push((declaration, read.clone()));
+        self.known.insert(declaration, read.clone());
         read
     }
 
