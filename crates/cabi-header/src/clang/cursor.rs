@@ -137,18 +137,10 @@ impl<'u> Cursor<'u> {
         unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
     }
 
-    /// The tokens of the source text that the cursor covers, comments left out.
+    /// The tokens of the source text that the cursor covers, comments left out; from or to a macro's name where its extent starts or ends in the macro's
+    /// expansion; none across files.
     pub(crate) fn tokens(self) -> Vec<Token> {
         // SAFETY: the cursor's unit, and so its extent, is live.
-        unsafe {
-            let unit = clang_Cursor_getTranslationUnit(self.raw);
-            tokens(unit, clang_getCursorExtent(self.raw))
-        }
-    }
-
-    /// The tokens of the cursor, from or to a macro's name where its extent starts or ends in the macro's expansion; none across files.
-    pub(crate) fn expanded_tokens(self) -> Vec<Token> {
-        // SAFETY: as in `tokens`.
         unsafe {
             let unit = clang_Cursor_getTranslationUnit(self.raw);
             let range = expanded(unit, clang_getCursorExtent(self.raw));

@@ -45,16 +45,15 @@ pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_
     if name.offset.saturating_sub(start.offset) > MAX_TEXT {
         return Position::Unknown;
     }
-    let tokens = declaration.expanded_tokens();
-    let units = units(&tokens);
-    let (stars, open) = nesting(&units, place.offset);
+    let tokens = declaration.tokens();
+    let (stars, open) = nesting(&tokens, place.offset);
     if place.offset > name.offset {
         return match open {
             0 => Position::Declaration,
             _ => Position::Unknown,
         };
     }
-    let (stars_at_name, _) = nesting(&units, name.offset);
+    let (stars_at_name, _) = nesting(&tokens, name.offset);
     match stars > 0 || open > 0 {
         // Nothing is to be seen of the declarator that makes it a pointer.
         false if is_pointer(ty) && stars_at_name == 0 => Position::Unknown,
@@ -72,51 +71,26 @@ fn is_pointer(mut ty: Ty<'_>) -> bool {
     [CXType_Pointer, CXType_BlockPointer].contains(&ty.kind())
 }
 
-/// The tokens that show how declarators nest, each with the byte after it, or after the brackets that belong to it.
-fn units(mut tokens: &[Token]) -> Vec<(&str, usize)> {
-    let mut units = Vec::new();
-    while let [first, ..] = tokens {
-        let second = tokens.get(1).map_or("", |token| token.text.as_str());
-        let n = match first.text.as_str() {
-            "{" | "[" => closing(tokens, 0),
-            word if OPERATORS.contains(&word) && second == "(" => closing(tokens, 1),
-            _ => 1,
-        };
-        let (unit, rest) = tokens.split_at(n);
-        let last = unit.last().unwrap_or(first);
-        units.push((first.text.as_str(), last.offset as usize + last.text.len()));
-        tokens = rest;
-    }
-    units
-}
-
-/// How many tokens there are up to the bracket that closes the one at `at`.
-fn closing(tokens: &[Token], at: usize) -> usize {
-    let mut depth = 0_u32;
-    for (i, token) in tokens.iter().enumerate().skip(at) {
-        match token.text.as_str() {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth == 0 {
-            return i + 1;
-        }
-    }
-    tokens.len()
-}
-
 /// The stars of the declarator that byte `offset` is in before it, and the parentheses of declarators that are open there.
-fn nesting(units: &[(&str, usize)], offset: u32) -> (u32, u32) {
+fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
+    let is_before = |token: &&Token| token.offset as usize + token.text.len() <= offset as usize;
     let (mut stars, mut open) = (0, 0_u32);
-    for (text, _) in units.iter().take_while(|(_, end)| *end <= offset as usize) {
-        match *text {
+    // How many brackets are open around what is no part of the declarator.
+    let (mut others, mut last) = (0_u32, "");
+    for token in tokens.iter().take_while(is_before) {
+        let text = token.text.as_str();
+        match text {
+            "{" | "[" => others += 1,
+            "(" if others > 0 || OPERATORS.contains(&last) => others += 1,
+            ")" | "]" | "}" if others > 0 => others -= 1,
+            _ if others > 0 => {}
             "*" | "^" => stars += 1,
             "(" => open += 1,
             ")" => open = open.saturating_sub(1),
             "," if open == 0 => stars = 0,
             _ => {}
         }
+        last = text;
     }
     (stars, open)
 }

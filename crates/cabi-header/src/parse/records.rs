@@ -278,7 +278,7 @@ impl<'u> Reader<'u> {
 
 /// Whether a pragma stands between the braces of `definition`, or a word that expands to one.
 fn has_pragma(definition: Cursor<'_>) -> bool {
-    let tokens = definition.expanded_tokens();
+    let tokens = definition.tokens();
     let is_pragma = |text: &str| ["pragma", "_Pragma", "__pragma"].contains(&text);
     tokens.iter().any(|token| is_pragma(&token.text))
 }
