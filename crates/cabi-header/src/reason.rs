@@ -64,23 +64,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The keys of all reasons.
-    pub const KEYS: [&'static str; 12] = [
-        "static",
-        "inline",
-        "invalid",
-        "incomplete",
-        "convention",
-        "attribute",
-        "unsupported",
-        "c++",
-        "macro",
-        "type",
-        "mismatch",
-        "compilers",
-    ];
-
-    /// A word for the kind of reason that stays the same from version to version, for reports. One of [`KEYS`](Self::KEYS).
+    /// A word for the kind of reason that stays the same from version to version, for reports.
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self {

@@ -36,7 +36,7 @@ pub struct FromHeader {
 pub struct Omitted {
     /// The function or type.
     pub name: String,
-    /// A word for the kind of reason: one of [`Reason::KEYS`](cabi_header::Reason::KEYS) or [`KEYS`].
+    /// A word for the kind of reason: a [`Reason::key`](cabi_header::Reason::key) or one of [`KEYS`].
     pub key: &'static str,
     /// The reason.
     pub why: String,

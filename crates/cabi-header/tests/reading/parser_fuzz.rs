@@ -2,7 +2,7 @@
 
 use crate::support::needs_libclang;
 use crate::tables::lines_of_c;
-use cabi_header::{Options, Reason, parse};
+use cabi_header::{Options, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -26,7 +26,6 @@ fn survives(text: &str) {
         }
         for skipped in header.skipped.iter().chain(&header.other_macros) {
             assert!(!skipped.reason.to_string().is_empty());
-            assert!(Reason::KEYS.contains(&skipped.reason.key()), "{text}");
         }
     }
 }
