@@ -1,28 +1,12 @@
 //! Functions with a target of their own, and inline ones: gcc and clang say what becomes of them.
 
-use std::process::{Command, Stdio};
-
-use crate::support::{Compiler, header_with, needs_libclang};
+use crate::support::{Compiler, compiled, header_with, needs_libclang};
 use cabi::{RecordRules, VectorLevel};
 use cabi_header::Options;
 
 /// The assembly that `command` makes of `text` with `args`; none if it refuses it.
 fn assembly(command: &str, args: &[&str], text: &str) -> Option<String> {
-    let folder = std::env::temp_dir();
-    let name = format!(
-        "cabi-targets-{}-{:?}.c",
-        std::process::id(),
-        std::thread::current().id()
-    );
-    let file = folder.join(name);
-    std::fs::write(&file, text).unwrap();
-    let mut compiler = Command::new(command);
-    let compiler = compiler.args(["-S", "-w", "-o", "-"]).args(args).arg(&file);
-    let made = compiler.stderr(Stdio::null()).output().unwrap();
-    std::fs::remove_file(&file).unwrap();
-    made.status
-        .success()
-        .then(|| String::from_utf8(made.stdout).unwrap())
+    compiled(command, &[&["-S", "-w", "-o", "-"], args].concat(), text).ok()
 }
 
 fn rules(compiler: Compiler) -> RecordRules {

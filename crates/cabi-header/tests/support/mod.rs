@@ -97,32 +97,33 @@ impl Compiler {
 
     /// What the compiler says about `text`, if it says that it is wrong. `command` may have options.
     pub fn check(self, command: &str, text: &str) -> Result<(), String> {
-        let mut words = command.split(' ');
-        let mut child = Command::new(words.next().unwrap_or_default())
-            .args(words)
-            .args([
-                "-std=gnu11",
-                "-fsyntax-only",
-                "-Wno-psabi",
-                "-Wno-attributes",
-                "-xc",
-                "-",
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the compiler ran a moment ago");
-        let mut input = child.stdin.take().expect("the input is a pipe");
-        input
-            .write_all(text.as_bytes())
-            .expect("a compiler reads all of its input");
-        drop(input);
-        let out = child.wait_with_output().expect("the compiler ends");
-        if out.status.success() {
-            Ok(())
-        } else {
-            Err(String::from_utf8_lossy(&out.stderr).into_owned())
-        }
+        let standard = ["-std=gnu11", "-fsyntax-only"];
+        let quiet = ["-Wno-psabi", "-Wno-attributes"];
+        compiled(command, &[standard, quiet].concat(), text).map(|_| ())
+    }
+}
+
+/// What `command`, which may have options, prints for `text` with `args`, or says where it refuses that.
+pub fn compiled(command: &str, args: &[&str], text: &str) -> Result<String, String> {
+    let mut words = command.split(' ');
+    let mut child = Command::new(words.next().unwrap_or_default())
+        .args(words)
+        .args(args)
+        .args(["-xc", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the compiler ran a moment ago");
+    let mut input = child.stdin.take().expect("the input is a pipe");
+    input
+        .write_all(text.as_bytes())
+        .expect("a compiler reads all of its input");
+    drop(input);
+    let out = child.wait_with_output().expect("the compiler ends");
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match out.status.success() {
+        true => Ok(said(&out.stdout)),
+        false => Err(said(&out.stderr)),
     }
 }
