@@ -258,7 +258,10 @@ impl Emitter {
                 .bit_int(*bits, *signed)
                 .map_or(ty.align(), |known| known.align()),
             Kind::Scalar(_) | Kind::Enum(_) => bare(ty.clone()),
-            Kind::Complex(part) => scalar_type(*part).map_or(ty.canonical_align(), bare),
+            // A part is aligned as every scalar of its size but the x87 format is.
+            Kind::Complex(Scalar::F80) => bare(Type::F80),
+            Kind::Complex(_) if ty.size() == 16 => bare(Type::F64),
+            Kind::Complex(_) if ty.size() == 32 => bare(Type::F128),
             Kind::Array(array) => array.elem.align(),
             Kind::Slice => u32::from(self.model.pointer),
             Kind::Record(record) => record.align(),
@@ -397,24 +400,6 @@ impl Emitter {
         self.taken.insert(name.clone());
         name
     }
-}
-
-/// The type of a part of a complex number, as far as it has a model-dependent alignment.
-fn scalar_type(part: Scalar) -> Option<Type> {
-    Some(match part {
-        Scalar::F16 => Type::F16,
-        Scalar::BF16 => Type::BF16,
-        Scalar::F32 => Type::F32,
-        Scalar::F64 => Type::F64,
-        Scalar::F80 => Type::F80,
-        Scalar::F128 => Type::F128,
-        Scalar::Int { bits: 8, .. } => Type::I8,
-        Scalar::Int { bits: 16, .. } => Type::I16,
-        Scalar::Int { bits: 32, .. } => Type::I32,
-        Scalar::Int { bits: 64, .. } => Type::I64,
-        Scalar::Int { bits: 128, .. } => Type::I128,
-        _ => return None,
-    })
 }
 
 fn check_identifier(name: &str) -> Result<(), ToCError> {
