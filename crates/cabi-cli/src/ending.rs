@@ -32,49 +32,12 @@ pub(crate) fn own_command() -> Result<Command, String> {
 }
 
 /// How a child ended, in words that follow its name in a message.
-#[cfg(unix)]
 pub(crate) fn ending(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status.signal() {
-        Some(number) => match signal_name(number) {
-            Some(name) => format!("was ended by {name} (signal {number})"),
-            None => format!("was ended by signal {number}"),
-        },
-        None => exit(status),
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) fn ending(status: ExitStatus) -> String {
-    exit(status)
-}
-
-fn exit(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("ended with exit status {code}"),
-        None => "ended".into(),
+        // The standard library names the signal.
+        None => format!("was ended by {status}").replace("signal: ", "signal "),
     }
-}
-
-/// Signals that end a process by themselves, with the numbers that all Unix systems share, and Linux's own.
-#[cfg(unix)]
-fn signal_name(number: i32) -> Option<&'static str> {
-    Some(match number {
-        1 => "SIGHUP, hangup",
-        2 => "SIGINT, interrupt",
-        3 => "SIGQUIT, quit",
-        4 => "SIGILL, illegal instruction",
-        5 => "SIGTRAP, trap",
-        6 => "SIGABRT, abort",
-        7 if cfg!(target_os = "linux") => "SIGBUS, bus error",
-        8 => "SIGFPE, arithmetic exception",
-        9 => "SIGKILL, killed",
-        11 => "SIGSEGV, segmentation fault",
-        13 => "SIGPIPE, broken pipe",
-        14 => "SIGALRM, alarm",
-        15 => "SIGTERM, terminated",
-        _ => return None,
-    })
 }
 
 /// Ends this process, a child of another process of this command, when that process ends.
