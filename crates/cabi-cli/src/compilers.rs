@@ -40,40 +40,57 @@ pub(crate) struct Compilers {
 }
 
 impl Compilers {
-    /// The compilers named, or all that are found; and a line for each known one that is not.
+    /// The compilers named, or all that are found, of a target whose code runs in programs of its own those that are known for it; and a line for each
+    /// known one that is not found.
     ///
     /// # Errors
     /// Why there is none, or why one that was named cannot be used.
     pub(crate) fn find(&self) -> Result<(Vec<Compiler>, Vec<String>), String> {
         let limit = Duration::from_secs(self.compile_timeout.into());
-        if let Some(triple) = self.target.as_deref().filter(|triple| !is_here(triple)) {
-            return self.find_for(triple, limit);
+        let other = self.target.as_deref().filter(|triple| !is_here(triple));
+        if self.ms_abi && other.is_some() {
+            return Err("--ms-abi is for functions on Linux: --target names Windows".to_owned());
         }
-        let (found, absent) = if self.cc.is_empty() {
-            let bench = Installed::find_within(limit);
-            (bench.references, bench.absent)
-        } else {
-            let named = self.cc.iter();
-            let named = named
-                .enumerate()
-                .map(|(at, _)| self.named(at, limit, &HERE));
-            (named.collect::<Result<Vec<_>, _>>()?, Vec::new())
-        };
-        let absent = absent.iter().map(|(name, why)| format!("{name}: {why}"));
-        let absent: Vec<String> = absent.collect();
+        let programs = other.map(ProgramTarget::named).transpose()?;
+        let programs = programs.map(|(target, known)| (Arc::new(target), known));
+        let target = programs.as_ref();
+        let target = target.map_or(HERE, |(programs, _)| programs.target.clone());
+        let named = (0..self.cc.len()).map(|at| self.named(at, limit, &target));
+        let mut found = named.collect::<Result<Vec<_>, _>>()?;
+        let mut absent = Vec::new();
+        if self.cc.is_empty() {
+            if let Some((_, known)) = &programs {
+                for command in known.iter() {
+                    match Reference::within(limit, command) {
+                        Ok(reference) => found.push(reference),
+                        Err(why) => absent.push(why),
+                    }
+                }
+            } else {
+                let here = Installed::find_within(limit);
+                found = here.references;
+                let why = here.absent.iter();
+                absent.extend(why.map(|(name, why)| format!("{name}: {why}")));
+            }
+        }
         if found.is_empty() || (references_required() && !absent.is_empty()) {
-            return Err(format!(
-                "no compiler to compare with: {}",
-                absent.join("; ")
-            ));
+            let what = other.map_or("to compare with".to_owned(), |one| format!("for {one}"));
+            return Err(format!("no compiler {what}: {}", absent.join("; ")));
         }
-        let compilers = found.into_iter().map(|reference| {
-            let mut compiler = Compiler::new(reference, self.policy).map_err(|e| e.to_string())?;
-            compiler.ms_abi = self.ms_abi;
-            Ok::<_, String>(compiler)
+        let compilers = found.into_iter().map(|reference| match &programs {
+            Some((programs, _)) => {
+                let programs = programs.clone();
+                Ok(Compiler::of_programs(reference, programs, self.policy))
+            }
+            None => {
+                let compiler = Compiler::new(reference, self.policy);
+                let mut compiler = compiler.map_err(|e| e.to_string())?;
+                compiler.ms_abi = self.ms_abi;
+                Ok(compiler)
+            }
         });
         let absent = absent.into_iter().map(|why| format!("not run: {why}"));
-        Ok((compilers.collect::<Result<_, _>>()?, absent.collect()))
+        Ok((compilers.collect::<Result<_, String>>()?, absent.collect()))
     }
 
     /// The compiler that the option at `at` names, which must be one for `target`.
@@ -92,41 +109,6 @@ impl Compilers {
                 target.name()
             )),
             Err(e) => Err(e.to_string()),
-        }
-    }
-
-    /// The compilers for a target whose code runs in programs of its own: those named, or those that are known for it.
-    ///
-    /// # Errors
-    /// As [`Compilers::find`].
-    fn find_for(
-        &self,
-        triple: &str,
-        limit: Duration,
-    ) -> Result<(Vec<Compiler>, Vec<String>), String> {
-        if self.ms_abi {
-            return Err("--ms-abi is for functions on Linux: --target names Windows".to_owned());
-        }
-        let (target, known) = ProgramTarget::named(triple)?;
-        let target = Arc::new(target);
-        let (mut found, mut absent) = (Vec::new(), Vec::new());
-        for at in 0..self.cc.len() {
-            found.push(self.named(at, limit, &target.target)?);
-        }
-        for command in known.iter().filter(|_| self.cc.is_empty()) {
-            match Reference::within(limit, command) {
-                Ok(reference) => found.push(reference),
-                Err(why) if references_required() => return Err(why),
-                Err(why) => absent.push(format!("not run: {why}")),
-            }
-        }
-        let found: Vec<Compiler> = found
-            .into_iter()
-            .map(|one| Compiler::of_programs(one, target.clone(), self.policy))
-            .collect();
-        match found.is_empty() {
-            true => Err(format!("no compiler for {triple}: {}", absent.join("; "))),
-            false => Ok((found, absent)),
         }
     }
 
