@@ -2,7 +2,7 @@
 //!
 //! `explain` and `call` read and work in the child; `verify`, which has children of its own, first asks one whether reading ends.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use cabi_header::{HeaderError, Options};
 use clap::Args;
 
+use super::{COMMAND_LINE, include};
 use crate::ending::{ending, own_command};
 use crate::output::{self, Failure};
 
@@ -20,16 +21,12 @@ const SECONDS: u64 = 60;
 /// How many bytes a header may have.
 const FILE_SIZE: u64 = 64 << 20;
 
-/// Reads C from standard input, and says what is wrong with it: whether that ends is what the parent wants to know.
+/// Reads a header, and says what is wrong with it: whether that ends is what the parent wants to know.
 #[derive(Args)]
 #[command(hide = true)]
 pub(crate) struct ReadC {
-    /// What the text is called.
-    #[arg(long)]
-    name: String,
-    /// What it is called in a message about the whole of it.
-    #[arg(long)]
-    what: String,
+    /// The header, as after `#include`.
+    header: String,
     /// Arguments for clang.
     #[arg(last = true)]
     clang: Vec<String>,
@@ -39,14 +36,11 @@ impl ReadC {
     pub(crate) fn run(&self) -> Result<String, Failure> {
         let _ = limit_memory();
         crate::ending::end_with_parent();
-        let mut text = String::new();
-        let read = std::io::stdin().read_to_string(&mut text);
-        read.map_err(|e| format!("standard input: {e}"))?;
-        let options = Options::new().name(&self.name).args(&self.clang);
-        match cabi_header::parse(&text, &options) {
+        let options = Options::new().name(COMMAND_LINE).args(&self.clang);
+        match cabi_header::parse(&include(&self.header), &options) {
             Ok(_) => Ok(String::new()),
             Err(error) => {
-                output::print(&message(&self.what, &error))?;
+                output::print(&message(&self.header, &error))?;
                 Err(Failure::Silent(2))
             }
         }
@@ -195,40 +189,32 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses a text, called `name`, that is wrong as a whole, or that libclang does not come back from; `what` it is in a message.
+/// Refuses a header that is wrong as a whole, or that libclang does not come back from.
 ///
-/// The child says what is wrong, a line for each error: without its limits the same text may take all memory there is.
-pub(crate) fn text(what: &str, text: &str, name: &str, args: &[String]) -> Result<(), String> {
+/// The child says what is wrong, a line for each error: without its limits the same header may take all memory there is.
+pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
+    file(header)?;
     let mut own = own_command()?;
-    let mut child = own
-        .args(["read-c", "--name", name, "--what", what, "--"])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| wrong(&own, &e))?;
-    if let Some(mut input) = child.stdin.take() {
-        // The child may have ended before it reads, which is found below.
-        let _ = input.write_all(text.as_bytes());
-    }
-    let output = child.stdout.take();
-    let (said, waited) = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut said = String::new();
-            // What is no text is nothing it says.
-            let _ = output.map(|mut output| output.read_to_string(&mut said));
-            said
-        });
-        let waited = wait(&mut child, || false);
-        (reader.join().unwrap_or_default(), waited)
-    });
-    match waited {
-        Ok(Some(status)) if status.success() => Ok(()),
-        Ok(Some(_)) if !said.is_empty() => Err(said),
-        Ok(ended) => Err(not_read(what, ended)),
+    own.args(["read-c", header, "--"]).args(args);
+    match ask(&mut own) {
+        Ok((Some(status), _)) if status.success() => Ok(()),
+        Ok((Some(_), said)) if !said.is_empty() => Err(said),
+        Ok((ended, _)) => Err(not_read(header, ended)),
         Err(error) => Err(wrong(&own, &error)),
     }
+}
+
+/// Runs `command` as [`wait`] lets it: how it ended, and what it has printed.
+fn ask(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
+    // A file, not a pipe, which would have to be read while the child runs.
+    let mut output = tempfile::tempfile()?;
+    let command = command.stdin(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.stdout(output.try_clone()?).spawn()?;
+    let ended = wait(&mut child, || false)?;
+    let mut said = Vec::new();
+    output.rewind()?;
+    output.read_to_end(&mut said)?;
+    Ok((ended, String::from_utf8_lossy(&said).into_owned()))
 }
 
 /// How the child ended. `None` when its time was up before it was `done` with reading, for which alone it has a time.

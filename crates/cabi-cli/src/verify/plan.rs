@@ -76,8 +76,7 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     let name = reading::COMMAND_LINE;
     for header in &verify.headers {
         let _bar = doing(format!("reading {header}"));
-        reading::check::file(header)?;
-        reading::check::text(header, &reading::include(header), name, &args)?;
+        reading::check::header(header, &args)?;
     }
     let options = Options::new().name(name).args(&args);
     let rules = records(compilers);
