@@ -21,14 +21,14 @@ mod quoted;
 use std::path::PathBuf;
 
 use cabi::{FnSig, Kind, Policy, Target, Type};
-use cabi_header::{Header, Options, Prototype, Written};
+use cabi_header::{Header, Prototype, Written};
 use clap::Args;
 
 use self::invoke::Memory;
 use self::literal::{Init, Value};
 use crate::output::{self, Failure};
 use crate::reading::questions::{Answers, Questions};
-use crate::reading::{self, COMMAND_LINE, Reading};
+use crate::reading::{self, Reading, Source};
 
 const ABOUT: &str = "\
 Calls a C function and prints its result as C would initialise it.
@@ -108,11 +108,16 @@ impl Call {
         let parsed = written.filter_map(|(text, init)| Some((text, init.as_ref().ok()?)));
         let mut questions = Questions::of(parsed);
         let target = self.other_target()?;
-        let header = self.read(&mut questions, target.as_ref())?;
+        let mut source = Source::new(&self.include, "", &self.reading, &[]);
+        source.target = target.as_ref().map(reading::clang_name);
+        source.policy = self.policy;
+        let header = reading::check::limited(|| source.parse_with(&mut questions))?;
+        if target.is_some() {
+            reading::target(&header, target.as_ref())?;
+        }
         child::note(progress, child::Progress::Read, "")?;
-        let includes = self.include.join(", ");
-        let prototype = reading::function(&header, &self.function, &includes)?;
-        self.check(prototype, target.as_ref())?;
+        let prototype = reading::function(&header, &self.function, &source.what())?;
+        self.check(prototype, &source)?;
         let answers = questions.answers(&header);
         let mut memory = Memory::new(target.is_none());
         let mut unnamed = Vec::new();
@@ -163,15 +168,15 @@ impl Call {
 
     /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would write it: nothing else looks at a format. What is no expression
     /// of C is not shown to it.
-    fn check(&self, prototype: &Prototype, target: Option<&Target>) -> Result<(), String> {
+    fn check(&self, prototype: &Prototype, source: &Source<'_>) -> Result<(), String> {
         check_count(prototype, self.args.len())?;
         if !prototype.variadic {
             return Ok(());
         }
-        let includes: String = self.include.iter().map(|h| reading::include(h)).collect();
         let (function, args) = (&self.function, self.args.join(", "));
+        let includes = &source.text;
         let text = format!("{includes}typedef __typeof__({function}({args})) cabi_call;\n");
-        let options = self.options(target);
+        let options = source.options();
         let found = reading::check::limited(|| cabi_header::warnings(&text, &options));
         // Of pointers this command takes more than C does.
         let found = found.unwrap_or_default().into_iter();
@@ -179,28 +184,6 @@ impl Call {
             output::warn(&format!("{function}: {warning}"));
         }
         Ok(())
-    }
-
-    fn options(&self, target: Option<&Target>) -> Options {
-        let options = self.reading.options(self.policy);
-        let triple = target.map(|target| format!("--target={}", reading::clang_name(target)));
-        triple.into_iter().fold(options, Options::arg)
-    }
-
-    /// The header, with the `questions` about the arguments.
-    fn read(&self, questions: &mut Questions, target: Option<&Target>) -> Result<Header, String> {
-        for header in &self.include {
-            reading::check::file(header)?;
-        }
-        let text: String = self.include.iter().map(|h| reading::include(h)).collect();
-        let options = self.options(target);
-        let read = reading::check::limited(|| questions.ask((COMMAND_LINE, &text), &options));
-        let includes = self.include.join(", ");
-        let header = read.map_err(|error| reading::check::message(&includes, &error))?;
-        if target.is_some() {
-            reading::target(&header, target)?;
-        }
-        Ok(header)
     }
 
     /// The target that `--target` names, if its functions cannot be called in this process.

@@ -76,7 +76,8 @@ impl Diff {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let reading = reading::Reading::default();
         let source = Source::of(&self.source, &reading, &[]);
-        let text = reading::check::in_child(source.what(), || self.compare(source.what()))?;
+        let what = source.what();
+        let text = reading::check::in_child(&what, || self.compare(&what))?;
         output::print(&text).map(|()| ExitCode::SUCCESS)
     }
 

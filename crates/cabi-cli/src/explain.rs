@@ -49,7 +49,7 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) fn run(&self) -> Result<String, Failure> {
         let source = self.source();
-        reading::check::in_child(source.what(), || self.explain())
+        reading::check::in_child(&source.what(), || self.explain())
     }
 
     /// The explanation of what is read here.
@@ -126,18 +126,8 @@ impl Explain {
     }
 
     fn source(&self) -> Source<'_> {
-        let declaration = self.declaration.trim_end().trim_end_matches(';');
-        Source {
-            header: self.include.as_deref(),
-            text: match &self.include {
-                Some(header) => reading::include(header),
-                None => declaration.to_owned() + ";\n",
-            },
-            reading: &self.asked.reading,
-            target: None,
-            policy: None,
-            clang: &self.asked.clang,
-        }
+        let (headers, asked) = (self.include.as_slice(), &self.asked);
+        Source::new(headers, &self.declaration, &asked.reading, &asked.clang)
     }
 
     /// The function of the header that is named, or the last declaration of the text.

@@ -83,7 +83,7 @@ struct Differing {
 impl Show {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let source = self.source();
-        let text = reading::check::in_child(source.what(), || self.show(&source))?;
+        let text = reading::check::in_child(&source.what(), || self.show(&source))?;
         output::print(&text).map(|()| ExitCode::SUCCESS)
     }
 
@@ -103,10 +103,10 @@ impl Show {
     fn show(&self, source: &Source<'_>) -> Result<String, Failure> {
         let header = source.read()?;
         let types = self.types(&header, source)?;
-        let is_own = |one: &&Skipped| match (&self.ty, source.header) {
+        let is_own = |one: &&Skipped| match (&self.ty, source.headers) {
             (Some(_), _) => types.iter().any(|ty| ty.name == one.name),
-            (None, Some(_)) => is_record(one),
-            (None, None) => is_record(one) && one.location.file == source.name(),
+            (None, []) => is_record(one) && one.location.file == source.name(),
+            (None, _) => is_record(one),
         };
         let left_out = header.skipped.iter().filter(is_own);
         let mut answer = Answer {
@@ -172,7 +172,7 @@ impl Show {
         }
         let is_shown = |one: &&NamedType| {
             one.ty.as_record().is_some()
-                && (source.header.is_some() || one.location.file == source.name())
+                && (!source.headers.is_empty() || one.location.file == source.name())
         };
         let mut shown: Vec<NamedType> = Vec::new();
         for one in header

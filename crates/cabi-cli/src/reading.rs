@@ -40,12 +40,6 @@ impl Reading {
         }
     }
 
-    /// What these options tell clang, and whose layout goes with `policy`.
-    pub(crate) fn options(&self, policy: Option<Policy>) -> Options {
-        let options = Options::new().name(COMMAND_LINE).args(self.flags());
-        with_records(options, policy)
-    }
-
     /// Where headers are searched first.
     pub(crate) fn include_dirs(&self) -> &[String] {
         &self.include_dirs
@@ -83,10 +77,10 @@ pub(crate) struct TargetOptions {
     pub(crate) clang: Vec<String>,
 }
 
-/// What is read: C text of the command line, or a header by its name, and for which target and compiler.
+/// What is read: C text of the command line, or headers by their names, and for which target and compiler.
 pub(crate) struct Source<'a> {
-    /// The header that `text` includes; none for text of the command line.
-    pub(crate) header: Option<&'a str>,
+    /// The headers that `text` includes; none for text of the command line.
+    pub(crate) headers: &'a [String],
     pub(crate) text: String,
     pub(crate) reading: &'a Reading,
     /// The triple for clang.
@@ -97,14 +91,18 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The header or text that the argument `what` is: text has a semicolon or a brace, and is no file.
-    pub(crate) fn of(what: &'a str, reading: &'a Reading, clang: &'a [String]) -> Self {
-        let is_text = what.contains([';', '{']) && !Path::new(what).is_file();
+    /// The `headers`, or without any the `text`, by the target's own compiler.
+    pub(crate) fn new(
+        headers: &'a [String],
+        text: &str,
+        reading: &'a Reading,
+        clang: &'a [String],
+    ) -> Self {
         Self {
-            header: (!is_text).then_some(what),
-            text: match is_text {
-                true => what.trim_end().trim_end_matches(';').to_owned() + ";\n",
-                false => include(what),
+            headers,
+            text: match headers {
+                [] => text.trim_end().trim_end_matches(';').to_owned() + ";\n",
+                all => all.iter().map(|header| include(header)).collect(),
             },
             reading,
             target: None,
@@ -113,14 +111,31 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The header or text that the argument `what` is: text has a semicolon or a brace, and is no file.
+    pub(crate) fn of(what: &'a String, reading: &'a Reading, clang: &'a [String]) -> Self {
+        let is_text = what.contains([';', '{']) && !Path::new(what).is_file();
+        let headers = if is_text {
+            &[]
+        } else {
+            std::slice::from_ref(what)
+        };
+        Self::new(headers, what, reading, clang)
+    }
+
     /// What it is called in messages about the whole of it.
-    pub(crate) fn what(&self) -> &str {
-        self.header.unwrap_or(DECLARATION)
+    pub(crate) fn what(&self) -> String {
+        match self.headers {
+            [] => DECLARATION.to_owned(),
+            all => all.join(", "),
+        }
     }
 
     /// What its own text is called in messages and locations.
     pub(crate) fn name(&self) -> &'static str {
-        self.header.map_or(DECLARATION, |_| COMMAND_LINE)
+        match self.headers {
+            [] => DECLARATION,
+            _ => COMMAND_LINE,
+        }
     }
 
     /// How it is read.
@@ -148,10 +163,12 @@ impl<'a> Source<'a> {
 
     /// As [`parse`](Self::parse), with `questions` about it.
     pub(crate) fn parse_with(&self, questions: &mut Questions) -> Result<Header, String> {
-        self.header.map_or(Ok(()), check::file)?;
+        self.headers
+            .iter()
+            .try_for_each(|header| check::file(header))?;
         let text = format!("{}void {END}(void);\n", self.text);
         let read = questions.ask((self.name(), &text), &self.options());
-        let header = read.map_err(|e| check::message(self.what(), &e))?;
+        let header = read.map_err(|e| check::message(&self.what(), &e))?;
         let ends = header.prototype(END).is_some();
         let why = || format!("{}: it ends inside of a function's body", self.what());
         ends.then_some(header).ok_or_else(why)

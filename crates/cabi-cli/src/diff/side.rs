@@ -26,7 +26,7 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn read(what: &str, words: &Words) -> Result<Self, String> {
+    pub(super) fn read(what: &String, words: &Words) -> Result<Self, String> {
         let wanted = words.target.as_deref().map(Target::named).transpose();
         let wanted = wanted.map_err(|e| format!("--target {e}"))?;
         let source = Source {
