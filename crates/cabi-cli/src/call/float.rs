@@ -116,11 +116,11 @@ fn plain(text: &str) -> String {
             let zeros = usize::try_from(-1 - exponent).unwrap_or(0);
             format!("0.{}{digits}", "0".repeat(zeros))
         }
-        0..=20 if digits.len() > point => {
+        0..=20 => {
+            let digits = format!("{digits:0<0$}", point + 1);
             let (whole, fraction) = digits.split_at(point);
             format!("{whole}.{fraction}")
         }
-        0..=20 => format!("{digits}{}.0", "0".repeat(point - digits.len())),
         _ => {
             let (whole, fraction) = digits.split_at(1);
             let dot = if fraction.is_empty() { "" } else { "." };

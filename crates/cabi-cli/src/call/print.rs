@@ -18,15 +18,13 @@ pub(crate) fn print(
     bytes: &[u8],
     here: bool,
 ) -> String {
-    let mut text = String::new();
     let printer = Printer {
         header,
         bytes,
         here,
         follow: here,
     };
-    printer.object(&mut text, ty, written, 0);
-    text
+    printer.object(ty, written, 0)
 }
 
 struct Printer<'a> {
@@ -39,26 +37,23 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn object(&self, text: &mut String, ty: &Type, written: Option<&Written>, at: u64) {
+    fn object(&self, ty: &Type, written: Option<&Written>, at: u64) -> String {
         let bytes = self.bytes;
         match ty.kind() {
             Kind::Scalar(Scalar::Ptr) => {
                 let address = bits::get(bytes, at, ty.size() * 8);
-                *text += &pointer(address);
-                if address != 0
-                    && let Some(Written::Pointer(to)) = written
-                    && let Ok(address) = usize::try_from(address)
-                    && let Some(pointee) = self.pointee(to, address)
-                {
-                    *text += &pointee;
-                }
+                let pointee = match (usize::try_from(address), written) {
+                    (Ok(address @ 1..), Some(Written::Pointer(to))) => self.pointee(to, address),
+                    _ => None,
+                };
+                pointer(address) + &pointee.unwrap_or_default()
             }
-            Kind::Scalar(s) | Kind::Enum(s) => {
-                *text += &scalar(*s, bytes, at, s.value_bits(ty.size()))
-            }
+            Kind::Scalar(s) | Kind::Enum(s) => scalar(*s, bytes, at, s.value_bits(ty.size())),
             Kind::Complex(_) => {
                 let numbers = self.parts(ty, None, at);
-                let [re, im] = &numbers[..] else { return };
+                let [re, im] = &numbers[..] else {
+                    return String::new();
+                };
                 let (sign, im) = match im.strip_prefix('-') {
                     Some(im) => ('-', im),
                     None => ('+', im.as_str()),
@@ -69,7 +64,7 @@ impl Printer<'_> {
                 } else {
                     "i"
                 };
-                *text += &format!("{re} {sign} {im}{unit}");
+                format!("{re} {sign} {im}{unit}")
             }
             Kind::Slice => {
                 let half = ty.size() * 4;
@@ -77,23 +72,23 @@ impl Printer<'_> {
                     bits::get(bytes, at, half),
                     bits::get(bytes, at + half, half),
                 );
-                *text += &format!("{{ {}, {len} }}", pointer(start));
+                format!("{{ {}, {len} }}", pointer(start))
             }
             Kind::Array(array) => {
                 let string = match array.elem.as_scalar() {
                     Some(Scalar::Int { bits: 8, .. }) => string(bytes, at, array.len.unwrap_or(0)),
                     _ => None,
                 };
-                *text += &string.unwrap_or_else(|| braced(&self.parts(ty, written, at)));
+                string.unwrap_or_else(|| braced(&self.parts(ty, written, at)))
             }
-            Kind::Vector(_) => *text += &braced(&self.parts(ty, None, at)),
+            Kind::Vector(_) => braced(&self.parts(ty, None, at)),
             Kind::Record(record) => {
                 let mut members = Vec::new();
                 self.fields(&mut members, record, written, at);
-                *text += &braced(&members);
+                braced(&members)
             }
             // Nothing else is an object today.
-            _ => *text += &hexadecimal(bytes, at, ty.size() * 8),
+            _ => hexadecimal(bytes, at, ty.size() * 8),
         }
     }
 
@@ -115,15 +110,14 @@ impl Printer<'_> {
                 let Some(bytes) = peek::bytes_at(address, usize::try_from(ty.size()).ok()?) else {
                     return Some(WILD.to_owned());
                 };
-                let mut text = format!(" &({name})");
                 let inner = Printer {
                     header: self.header,
                     bytes: &bytes,
                     here: true,
                     follow: false,
                 };
-                inner.object(&mut text, ty, Some(to), 0);
-                Some(text)
+                let object = inner.object(ty, Some(to), 0);
+                Some(format!(" &({name}){object}"))
             }
             _ => None,
         }
@@ -189,11 +183,7 @@ impl Printer<'_> {
 
     fn content(&self, content: Content<'_>, written: Option<&Written>, at: u64) -> String {
         match content {
-            Content::Object(ty) => {
-                let mut text = String::new();
-                self.object(&mut text, ty, written, at);
-                text
-            }
+            Content::Object(ty) => self.object(ty, written, at),
             Content::Bits(bits, width) => scalar(bits, self.bytes, at, width),
         }
     }

@@ -182,16 +182,11 @@ fn list(rows: &[Row], depth: usize, lines: &mut Vec<(String, String)>) {
     for row in rows {
         let bits = row.bits();
         let (at, width) = (column(bits.offset_bits), bits.width_bits);
-        let member = match row {
-            Row::Member(member) => member,
-            Row::Hole(_) => {
-                lines.push((String::new(), format!("{at} hole of {}", amount(width))));
-                continue;
-            }
-            Row::Padding(_) => {
-                lines.push((String::new(), format!("{at} padding of {}", amount(width))));
-                continue;
-            }
+        let Row::Member(member) = row else {
+            let is_hole = matches!(row, Row::Hole(_));
+            let what = if is_hole { "hole" } else { "padding" };
+            lines.push((String::new(), format!("{at} {what} of {}", amount(width))));
+            continue;
         };
         let (note, colon) = match member.bit_field {
             true => (count(width, "bit"), format!(" : {width}")),
