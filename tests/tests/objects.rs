@@ -1,4 +1,4 @@
-//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine, and unwind tables (`unwind`, `layers`). Relocations are those that clang writes
+//! Object files: calls that need stubs, records and unnamed arguments, for each system and machine, and unwind tables (`unwind`). Relocations are those that clang writes
 //! there; the objects are linked with C by each system's linker, and run where there is something that runs them: as they are, under qemu, under wine.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(
@@ -13,19 +13,18 @@ use std::process::{Command, Output};
 
 use cabi_verify::report::missing;
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::binemit::Reloc;
-use clif_cabi::cranelift_codegen::ir::InstBuilder;
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, Value};
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use clif_cabi::cranelift_module::{Linkage, Module, ModuleReloc, default_libcall_names};
-use clif_cabi::{Arg, Lowering, Ret};
+use clif_cabi::cranelift_module::{FuncId, Linkage, Module, ModuleReloc, default_libcall_names};
+use clif_cabi::{Arg, Entry, Lowering, Ret};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use object::Architecture::X86_64;
 use object::{Object, ObjectSection, SectionKind};
 
-#[path = "objects/layers.rs"]
-mod layers;
 #[path = "objects/unwind.rs"]
 mod unwind;
 
@@ -91,6 +90,25 @@ fn module(triple: &str) -> (ObjectModule, Lowering) {
     (module, lower)
 }
 
+/// Defines the function `name` of `sig`, which returns what `emit` makes of its parameters. Its body, and what it was compiled to.
+fn exported(
+    module: &mut ObjectModule,
+    name: &str,
+    sig: &FnSig,
+    emit: impl FnOnce(&mut ObjectModule, &mut FunctionBuilder<'_>, &Entry) -> Value,
+) -> (FuncId, Context) {
+    let lower = Lowering::new(module.isa()).unwrap();
+    let body = lower.declare_export(module, name, sig).unwrap().body;
+    let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
+    let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+    let (_, entry) = lower.begin(&mut builder, sig).unwrap();
+    let result = Arg::value(emit(module, &mut builder, &entry));
+    entry.ret(module, &mut builder, Some(&result)).unwrap();
+    builder.finalize(module.target_config());
+    module.define_function(body, &mut ctx).unwrap();
+    (body, ctx)
+}
+
 /// `long long relay_NAME(int n, a32 *a, double d) { return NAME(n + more, *a, d); }` for both callees.
 fn relays(triple: &str, more: i64) -> Vec<u8> {
     let (mut module, lower) = module(triple);
@@ -108,20 +126,15 @@ fn relays(triple: &str, more: i64) -> Vec<u8> {
     ] {
         let callee = lower.declare_import(&mut module, name, sig).unwrap();
         let own = FnSig::new([Type::I32, Type::PTR, Type::F64], Type::I64);
-        let relay = lower.declare_export(&mut module, &format!("relay_{name}"), &own);
-        let (mut ctx, mut fn_ctx) = (module.make_context(), FunctionBuilderContext::new());
-        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-        let (_, entry) = lower.begin(&mut builder, &own).unwrap();
-        let [n, a, d] = [0, 1, 2].map(|i| entry.value(&mut builder, i).unwrap());
-        let n = builder.ins().iadd_imm_s(n, more);
-        let given = [Arg::value(n), Arg::memory(a), Arg::value(d)];
-        let args = order.map(|i| given[i].clone());
-        let (stubs, into) = (&mut module, &mut builder);
-        let result = lower.call_sig(stubs, into, callee.id, at_call, &args, Ret::Value);
-        let result = result.unwrap().value().map(Arg::value);
-        entry.ret(stubs, into, result.as_ref()).unwrap();
-        builder.finalize(module.target_config());
-        module.define_function(relay.unwrap().id, &mut ctx).unwrap();
+        let name = format!("relay_{name}");
+        exported(&mut module, &name, &own, |module, builder, entry| {
+            let [n, a, d] = [0, 1, 2].map(|i| entry.value(builder, i).unwrap());
+            let n = builder.ins().iadd_imm_s(n, more);
+            let given = [Arg::value(n), Arg::memory(a), Arg::value(d)];
+            let args = order.map(|i| given[i].clone());
+            let result = lower.call_sig(module, builder, callee.id, at_call, &args, Ret::Value);
+            result.unwrap().value().unwrap()
+        });
     }
     module.finish().emit().unwrap()
 }

@@ -2,22 +2,23 @@
 
 use std::path::Path;
 
+use clif_cabi::cabi::{DataModel, FnSig, Type};
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::{ExternalName, UserExternalName};
 use clif_cabi::cranelift_module::{FuncId, Linkage, Module};
-use clif_cabi::{Stub, stub_id};
+use clif_cabi::{Arg, Lowering, Ret, Stub, stub_id};
 use clif_cabi_unwind::{Personality, UnwindError, UnwindTables};
 use cranelift_object::ObjectModule;
 
-use super::{System, builder};
+use super::{System, builder, exported};
 
 /// What the program prints.
 const PRINTED: &str =
-    "pass 7\ncatch_all -1\ncatch_int 42 passed 2.5\ncleanup 1 noted 1\naligned 9\n";
+    "pass 7\ncatch_all -1\ncatch_int 42 passed 2.5\ncleanup 1 noted 1\naligned 9\nentered 8\n";
 
 const LIBRARY: &str = "CC -shared -Wl,-z,text -Wl,--fatal-warnings own.o -o libown.so";
 
-pub(super) const X86_64: System<'_> = System {
+const X86_64: System<'_> = System {
     triple: "x86_64-unknown-linux-gnu",
     compiler: "g++ -fPIC -O1 -rdynamic",
     runner: "",
@@ -31,12 +32,13 @@ enum Tables<'a> {
     /// Those of `clif-cabi-unwind`, but for one function's, or the stubs'.
     Without(&'a str),
     Both,
+    None,
 }
 
-/// The functions of unwind.clif.
+/// The functions of unwind.clif, and on Linux `entered`; on Windows those without handlers, which Cranelift does not have there.
 fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
     let mut builder = builder(triple);
-    if !matches!(tables, Tables::Without(_)) {
+    if matches!(tables, Tables::Own | Tables::Both) {
         builder.unwind_info(true);
     }
     let mut module = ObjectModule::new(builder);
@@ -44,7 +46,15 @@ fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
     let personality = personality.cleanup(0).catches(1, "_ZTIi");
     let mut own = UnwindTables::new(module.isa(), Some(personality)).unwrap();
     let is_wanted = |name: &str| tables != Tables::Without(name);
-    for mut func in cranelift_reader::parse_functions(include_str!("unwind.clif")).unwrap() {
+    let convention = module.isa().default_call_conv();
+    let text = match convention.supports_exceptions() {
+        true => include_str!("unwind.clif").to_owned(),
+        false => include_str!("unwind.clif").replace("system_v", &convention.to_string()),
+    };
+    for mut func in cranelift_reader::parse_functions(&text).unwrap() {
+        if !convention.supports_exceptions() && !func.dfg.exception_tables.is_empty() {
+            continue;
+        }
         let name = func.name.to_string().trim_start_matches('%').to_owned();
         let id = module.declare_function(&name, Linkage::Export, &func.signature);
         let id = id.unwrap();
@@ -72,11 +82,17 @@ fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
             own.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
         }
     }
+    if triple.contains("linux") {
+        let (id, ctx) = entered(&mut module);
+        if is_wanted("entered") {
+            own.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
+        }
+    }
     if is_wanted("stubs") {
         own.add_stubs(module.isa(), module.declarations())?;
     }
     let mut product = module.finish();
-    if tables != Tables::Own {
+    if !matches!(tables, Tables::Own | Tables::None) {
         own.write_object(&mut product)?;
     }
     Ok(product.emit().unwrap())
@@ -90,6 +106,21 @@ fn pass_by_stub(module: &mut ObjectModule) -> FuncId {
     };
     let stub = format!("__clif_cabi_frame_align64_call{}_leave", pass.as_u32());
     stub_id(module, Stub::from_name(&stub).unwrap()).unwrap_or(pass)
+}
+
+/// `int entered(int (*g)(int), int n)`, which calls `g`. Arguments that it does not look at take all registers in which a static chain is passed on, so a stub with a frame
+/// enters it.
+fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
+    let unused = [vec![Type::I64; 6], vec![Type::F64; 8]].concat();
+    let params = [&[Type::FN_PTR, Type::I32][..], &unused].concat();
+    let sig = FnSig::new(params, Type::I32).static_chain(&DataModel::LP64);
+    exported(module, "entered", &sig, |module, builder, entry| {
+        let [g, n] = [0, 1].map(|i| entry.value(builder, i).unwrap());
+        let lower = Lowering::new(module.isa()).unwrap();
+        let sig = FnSig::new([Type::I32], Type::I32);
+        let got = lower.call_sig(module, builder, g, &sig, &[Arg::value(n)], Ret::Value);
+        got.unwrap().value().unwrap()
+    })
 }
 
 /// Links a library of an object with these tables; why the linker refuses it.
@@ -136,7 +167,7 @@ fn exceptions_pass_and_are_caught() {
 /// Without the table of one function, or of the stub, the same program ends.
 #[test]
 fn without_a_table_the_program_ends() {
-    for name in "pass catch_all catch_int cleanup aligned stubs".split(' ') {
+    for name in "pass catch_all catch_int cleanup aligned entered stubs".split(' ') {
         let Some((text, is_well)) = ran(&X86_64, Tables::Without(name)) else {
             return;
         };
@@ -157,6 +188,40 @@ fn cranelifts_own_tables_are_refused() {
     let refused = object(X86_64.triple, Tables::Both).unwrap_err();
     let refused = refused.to_string();
     assert!(refused.contains("unwind_info off"), "{refused}");
+}
+
+/// What a program prints that walks through the functions of such an object.
+fn on_windows(tables: Tables<'_>, wine: &Path) -> Option<String> {
+    let system = System {
+        triple: "x86_64-pc-windows-gnu",
+        compiler: "x86_64-w64-mingw32-gcc -O1",
+        runner: "wine",
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let program = include_str!("unwind_windows.c");
+    std::fs::write(folder.path().join("main.c"), program).unwrap();
+    let object = object(system.triple, tables).unwrap();
+    std::fs::write(folder.path().join("own.o"), object).unwrap();
+    let made = system.commands(folder.path(), "CC main.c own.o -o main.exe");
+    made?.unwrap();
+    let ended = system.run(folder.path(), wine)?;
+    Some(String::from_utf8_lossy(&ended.stdout).into_owned())
+}
+
+/// `RtlVirtualUnwind` finds the caller of functions and of a stub with a frame, by .pdata.
+#[test]
+fn windows_finds_callers() {
+    let wine = tempfile::tempdir().unwrap();
+    let Some(found) = on_windows(Tables::Without(""), wine.path()) else {
+        return;
+    };
+    // `aligned` calls `pass` by a stub: four frames more, of two calls.
+    assert_eq!(found, "4 4 8 ");
+    // The controls: functions without tables are not found, or taken for leaves.
+    for tables in [Tables::None, Tables::Without("stubs")] {
+        let without = on_windows(tables, wine.path()).unwrap();
+        assert!(!without.ends_with(" 8 "), "{without}");
+    }
 }
 
 /// Mach-O, linked by lld: its `__unwind_info` sends the unwinder to each function's own entry, which has landing pads where there are handlers. Nothing runs it
