@@ -364,17 +364,8 @@ impl ClosureArgs<'_> {
         let sig = &self.interface.sig;
         match (sig.params().get(index), self.pointers.get(index)) {
             (Some(param), Some(pointer)) => Ok((&param.ty, *pointer)),
-            _ => Err(absent(index, sig)),
+            _ => Err(Given::Argument(index).refused(sig, "it has no such argument")),
         }
-    }
-}
-
-#[cold]
-fn absent(index: usize, sig: &FnSig) -> Error {
-    Error::Value {
-        what: format!("argument {index}"),
-        ty: sig.to_string(),
-        why: "it has no such argument".to_owned(),
     }
 }
 

@@ -6,11 +6,11 @@ use clif_cabi::LowerError;
 use clif_cabi::cabi::Declaration;
 
 use crate::args::CallArgs;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::interface::CallInterface;
 use crate::invoke::Invokers;
 use crate::library::Address;
-use crate::value::CValue;
+use crate::value::{CValue, Given};
 
 /// A C function that was found by its declaration: its [`CallInterface`], and where it is. The library that has it stays open.
 #[derive(Clone, Debug)]
@@ -49,11 +49,8 @@ impl Invokers {
     /// ```
     pub fn function(&mut self, declaration: &str) -> Result<Function> {
         let read = Declaration::parse(declaration, self.data_model()).map_err(LowerError::from)?;
-        let name = read.name.ok_or_else(|| Error::Value {
-            what: "the declaration".to_owned(),
-            ty: read.sig.to_string(),
-            why: "it has no name".to_owned(),
-        })?;
+        let nameless = || Given::Declaration.refused(&read.sig, "it has no name");
+        let name = read.name.ok_or_else(nameless)?;
         // Before anything is compiled: a missing symbol is the likelier mistake.
         let code = Address(self.engine().symbol(&name)?);
         let interface = CallInterface::new(self, &read.sig)?;

@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 use clif_cabi::cabi::FnSig;
 
 use crate::args::{CallArgs, FEW};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::invoke::{Invoker, Invokers};
 use crate::kind;
 use crate::value::{CValue, CallArg, Given, bytes_of, check};
@@ -107,14 +107,7 @@ impl CallInterface {
         args: impl CallArgs,
         ret: &mut [u8],
     ) -> Result<()> {
-        let ty = self.sig.result();
-        if ret.len() as u64 != ty.size() {
-            return Err(Error::Value {
-                what: "the result".to_owned(),
-                ty: ty.to_string(),
-                why: format!("it has {} bytes, and {} are given", ty.size(), ret.len()),
-            });
-        }
+        Given::Result.check_size(self.sig.result(), ret.len())?;
         // SAFETY: as the caller says.
         unsafe { self.call_into(code, args, ret.as_mut_ptr()) }
     }
@@ -156,11 +149,8 @@ impl CallInterface {
     ) -> Result<()> {
         let params = self.sig.params();
         if args.len() != params.len() {
-            return Err(Error::Value {
-                what: "the call".to_owned(),
-                ty: self.sig.to_string(),
-                why: format!("{} arguments, and {} are given", params.len(), args.len()),
-            });
+            let why = format!("{} arguments, and {} are given", params.len(), args.len());
+            return Err(Given::Call.refused(&self.sig, why));
         }
         let (mut few, mut many) = ([core::ptr::null(); FEW], Vec::new());
         let pointers = match few.get_mut(..args.len()) {

@@ -1,5 +1,6 @@
 //! Rust values that stand for C values: as arguments, as results, and what is refused.
 
+use core::fmt;
 use core::marker::PhantomData;
 
 use clif_cabi::cabi::Type;
@@ -78,17 +79,12 @@ impl<'a> CallArg<'a> {
 
     /// Refuses an argument that is not of `ty`.
     pub(crate) fn check(&self, index: usize, ty: &Type) -> Result<()> {
-        let fits = self.len as u64 == ty.size() && self.stands_for.is_none_or(|fits| fits(ty));
-        fits.then_some(()).ok_or_else(|| Error::Value {
-            what: format!("argument {index}"),
-            ty: ty.to_string(),
-            why: match self.stands_for {
-                Some(_) if self.len as u64 == ty.size() => {
-                    "the value given is of another kind".to_owned()
-                }
-                _ => format!("it has {} bytes, and {} are given", ty.size(), self.len),
-            },
-        })
+        let given = Given::Argument(index);
+        given.check_size(ty, self.len)?;
+        match self.stands_for {
+            Some(fits) if !fits(ty) => Err(given.refused(ty, "the value given is of another kind")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -99,12 +95,44 @@ pub(crate) fn bytes_of(ty: &Type) -> usize {
     bytes.unwrap_or(0)
 }
 
-/// What of a call a Rust value is given for.
+/// What is given and has to fit a C type, or a signature.
 #[derive(Clone, Copy)]
 pub(crate) enum Given {
     Argument(usize),
     Unnamed,
     Result,
+    Call,
+    Declaration,
+    FnPointer,
+}
+
+impl Given {
+    /// The error for what does not fit `ty`.
+    #[cold]
+    pub(crate) fn refused(self, ty: &dyn fmt::Display, why: impl Into<String>) -> Error {
+        let what = match self {
+            Self::Argument(index) => &format!("argument {index}"),
+            Self::Unnamed => "an unnamed argument",
+            Self::Result => "the result",
+            Self::Call => "the call",
+            Self::Declaration => "the declaration",
+            Self::FnPointer => "the function pointer",
+        };
+        Error::Value {
+            what: what.to_owned(),
+            ty: ty.to_string(),
+            why: why.into(),
+        }
+    }
+
+    /// Refuses another number of bytes than `ty` has.
+    pub(crate) fn check_size(self, ty: &Type, bytes: usize) -> Result<()> {
+        let size = ty.size();
+        if bytes as u64 == size {
+            return Ok(());
+        }
+        Err(self.refused(ty, format!("it has {size} bytes, and {bytes} are given")))
+    }
 }
 
 /// Refuses a Rust type that does not stand for `ty`, which is that of `given`.
@@ -118,15 +146,7 @@ pub(crate) fn check<T: CValue>(given: Given, ty: &Type) -> Result<()> {
 
 #[cold]
 fn no_stand_in(given: Given, ty: &Type, name: &str) -> Error {
-    Error::Value {
-        what: match given {
-            Given::Argument(index) => format!("argument {index}"),
-            Given::Unnamed => "an unnamed argument".to_owned(),
-            Given::Result => "the result".to_owned(),
-        },
-        ty: ty.to_string(),
-        why: format!("{name} cannot stand for it"),
-    }
+    given.refused(ty, format!("{name} cannot stand for it"))
 }
 
 macro_rules! scalars {

@@ -3,7 +3,7 @@
 use clif_cabi::cabi::{ArgFlags, FnSig, Type};
 
 use super::Closure;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::value::{CValue, Given, check};
 
 /// A type of C function pointers: `unsafe extern "C" fn(A, B) -> R`, of up to twelve parameters, and with `...` after at least one.
@@ -60,7 +60,7 @@ impl Closure<'_> {
         let mut params = interface.sig.params().iter();
         if !interface.is_c || params.any(|param| param.flags != ArgFlags::NONE) {
             let why = "`extern \"C\"` is another convention";
-            return Err(differs(&interface.sig, why));
+            return Err(Given::FnPointer.refused(&interface.sig, why));
         }
         F::check(&interface.sig)?;
         let code = self.code();
@@ -72,20 +72,13 @@ impl Closure<'_> {
 /// Compares all but the types of parameters.
 fn check_rest<R: CValue>(sig: &FnSig, n_params: usize, is_variadic: bool) -> Result<()> {
     if sig.n_named() != n_params {
-        return Err(differs(sig, &format!("{n_params} parameters are given")));
+        let why = format!("{n_params} parameters are given");
+        return Err(Given::FnPointer.refused(sig, why));
     }
     if sig.is_variadic() != is_variadic {
-        return Err(differs(sig, "only one of both ends with `...`"));
+        return Err(Given::FnPointer.refused(sig, "only one of both ends with `...`"));
     }
     check::<R>(Given::Result, sig.result())
-}
-
-fn differs(sig: &FnSig, why: &str) -> Error {
-    Error::Value {
-        what: "the function pointer".to_owned(),
-        ty: sig.to_string(),
-        why: why.to_owned(),
-    }
 }
 
 /// Refuses a type for named parameter `index`, which there is.

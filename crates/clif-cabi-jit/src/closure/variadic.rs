@@ -14,7 +14,7 @@ use clif_cabi::clif_cabi_plan::VaArgPlan;
 
 use super::{ClosureArgs, Closures, Compiler};
 use crate::code::TypedCode;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::value::{CValue, Given, check};
 
 /// Copies the next argument of the `va_list` to an address.
@@ -152,11 +152,7 @@ impl VaList<'_> {
     /// # Safety
     /// As [`VaList::next`].
     pub unsafe fn next_bytes(&mut self, va_arg: &VaArg, to: &mut [u8]) -> Result<()> {
-        let size = va_arg.ty.size();
-        if to.len() as u64 != size {
-            let why = format!("it has {size} bytes, and {} are given", to.len());
-            return Err(wrong(va_arg, why));
-        }
+        Given::Unnamed.check_size(&va_arg.ty, to.len())?;
         self.check_convention(va_arg)?;
         // SAFETY: as the caller says; `to` has as many bytes as the type.
         unsafe { (*va_arg.read)(self.list, to.as_mut_ptr()) };
@@ -173,7 +169,7 @@ impl VaList<'_> {
             "it is fetched as in {}, the list is of {}",
             other.name, own.name
         );
-        Err(wrong(va_arg, why))
+        Err(Given::Unnamed.refused(&va_arg.ty, why))
     }
 
     /// What a C function that takes a `va_list` is passed. It is valid until the closure returns; after the call it goes on as C says of a list
@@ -181,14 +177,6 @@ impl VaList<'_> {
     #[must_use]
     pub fn as_ptr(&mut self) -> *mut c_void {
         self.list
-    }
-}
-
-fn wrong(va_arg: &VaArg, why: String) -> Error {
-    Error::Value {
-        what: "an unnamed argument".to_owned(),
-        ty: va_arg.ty.to_string(),
-        why,
     }
 }
 
