@@ -1,38 +1,7 @@
-//! Many rounds, and copies of lists. Functions, data and symbols across definitions, what compiled code calls unasked, and code that is given as bytes are lines of `uses`; calls of
+//! Copies of lists. Functions, data and symbols across definitions, what compiled code calls unasked, and code that is given as bytes are lines of `uses`; calls of
 //! each kind under every setting are the suite `interop`'s and [`unwind`](crate::unwind)'s.
 
 use crate::common::*;
-
-/// New code calls that of the round before, pages away from the first.
-#[test]
-fn further_rounds_leave_earlier_code_where_it_is() {
-    type Next = extern "C" fn() -> c_int;
-    let mut engine = engine();
-    let text = "function %next0() -> i32 system_v {\nblock0:\n v0 = iconst.i32 1\n return v0\n}";
-    program(&mut engine, text).unwrap();
-    engine.finalize().unwrap();
-    // SAFETY: `int(void)`, as those below.
-    let first = unsafe { named::<Next>(&engine, "next0") };
-    for round in 0..200 {
-        let text = format!(
-            "function %next{}() -> i32 system_v {{
-                fn0 = colocated %next{round}() -> i32 system_v
-            block0:
-                v0 = call fn0()
-                v1 = iconst.i32 1
-                v2 = iadd v0, v1
-                return v2
-            }}",
-            round + 1
-        );
-        program(&mut engine, &text).unwrap();
-        engine.finalize().unwrap();
-    }
-    // SAFETY: as above.
-    let [same, last] = ["next0", "next200"].map(|name| unsafe { named::<Next>(&engine, name) });
-    assert_eq!(*same as usize, *first as usize);
-    assert_eq!(last(), 201);
-}
 
 /// `long own(int, ...)`: the first two words of its list, and the first of a copy that was made before.
 #[test]

@@ -20,7 +20,7 @@ pub(crate) use clif_cabi_jit::clif_cabi::cabi::{
     DataModel, FnSig, RecordBuilder, Type, VectorLevel,
 };
 pub(crate) use clif_cabi_jit::clif_cabi::{
-    Arg, Entry, LowerError, Lowering, Ret, Step, Stub, Stubs, stub_code, stubs_of,
+    Arg, Entry, LowerError, Lowering, Ret, Returned, Step, Stub, Stubs, stub_code, stubs_of,
 };
 use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget;
 pub(crate) use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
@@ -240,43 +240,6 @@ impl Stubs for Changed<'_> {
     ) -> core::result::Result<FuncRef, LowerError> {
         self.0.function(id, signature, func)
     }
-}
-
-/// `void f(void *const *data)`: calls `callee` as `sig`, with the arguments at the addresses from `data[1]` on, and the result to `data[0]`.
-pub(crate) fn caller(
-    engine: &mut Engine,
-    callee: *const c_void,
-    sig: &FnSig,
-    steps: fn(Step) -> Vec<Step>,
-) -> extern "C" fn(*const *const u8) {
-    let lower = Lowering::new(engine.isa()).unwrap();
-    let own = FnSig::new([Type::PTR], Type::VOID);
-    let signature = lower.entry_plan(&own).unwrap();
-    let id = engine.declare_local(signature.signature()).unwrap();
-    lowered(engine, &lower, id, &own, |engine, builder, entry| {
-        let data = entry.value(builder, 0).unwrap();
-        let mut load = |i: usize| {
-            let offset = i32::try_from(8 * i).unwrap();
-            builder.ins().load(I64, MemFlagsData::new(), data, offset)
-        };
-        let result = load(0);
-        let args = (1..=sig.params().len()).map(|i| Arg::memory(load(i)));
-        let args: Vec<Arg> = args.collect();
-        let callee = builder
-            .ins()
-            .iconst(I64, callee.addr().cast_signed() as i64);
-        let ret = match sig.result().size() {
-            0 => Ret::Ignore,
-            _ => Ret::memory(result),
-        };
-        let mut stubs = Changed(engine, steps);
-        let made = lower.call_sig(&mut stubs, builder, callee, sig, &args, ret);
-        made.unwrap();
-        entry.ret(engine, builder, None).unwrap();
-    });
-    engine.finalize().unwrap();
-    // SAFETY: compiled so; the engine lives as long as the test.
-    unsafe { core::mem::transmute(engine.code(id).unwrap().as_ptr()) }
 }
 
 /// `long double` of this target, but for systems on which it is a `double`.

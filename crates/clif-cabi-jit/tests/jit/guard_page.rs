@@ -2,6 +2,8 @@
 //! Nothing may step over that page and write to the memory after it.
 
 use crate::common::*;
+#[cfg(target_arch = "x86_64")]
+use crate::unwind::kinds::{Steps, shim};
 
 /// `at_end` calls a function on a thread whose stack has a guard page below it, and below that memory that can be written, after so
 /// many bytes of the stack have been used. It answers 0 if the function came back, 1 if it faulted in the guard page, 2 if elsewhere, and 3 if
@@ -25,7 +27,8 @@ static void fault(int signal, siginfo_t *info, void *context) {
   answer = at >= guard && at < guard + PAGE ? 1 : 2;
   siglongjmp(back, signal != 0 || context != 0);
 }
-struct call { void (*f)(void *); void *data; long used; };
+/* Of functions with fewer parameters the others are not looked at. */
+struct call { void (*f)(void *, void *, void *); void *const *args; long used; };
 static void *run(void *arg) {
   struct call *call = arg;
   stack_t other = { .ss_sp = other_stack, .ss_size = sizeof other_stack };
@@ -35,18 +38,18 @@ static void *run(void *arg) {
     long left = (char *)__builtin_frame_address(0) - (area + BELOW + PAGE);
     char *volatile p = alloca(left - call->used);
     memset(p, 1, left - call->used);
-    call->f(call->data);
+    call->f(call->args[0], call->args[1], call->args[2]);
   }
   return 0;
 }
-int at_end(void (*f)(void *), void *data, long left) {
+int at_end(void (*f)(void *, void *, void *), void *const *args, long left) {
   char *all = mmap(0, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   area = (char *)(((unsigned long)all + ALIGN - 1) / ALIGN * ALIGN);
   memset(area, 0x5a, BELOW);
   mprotect(area + BELOW, PAGE, PROT_NONE);
   struct sigaction own = { .sa_sigaction = fault, .sa_flags = SA_SIGINFO | SA_ONSTACK }, before;
   sigaction(SIGSEGV, &own, &before);
-  struct call call = { f, data, left };
+  struct call call = { f, args, left };
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstack(&attributes, area + BELOW + PAGE, STACK);
@@ -70,32 +73,34 @@ void unprobed(void *data) {
 }
 "#;
 
-type Function = extern "C" fn(*const *const u8);
-
-/// The answers for every 296 bytes of the last fourteen pages.
-fn answers(library: &Library, function: Function, data: &[*const u8]) -> Vec<i32> {
-    type AtEnd = extern "C" fn(Function, *const *const u8, i64) -> i32;
+/// The answers of a function at every 296 bytes of the last fourteen pages.
+fn answers(library: &Library, code: *const c_void, args: [*const c_void; 3]) -> Vec<i32> {
+    type AtEnd = extern "C" fn(*const c_void, *const *const c_void, i64) -> i32;
     let at_end = library.symbol("at_end").unwrap();
-    // SAFETY: `int at_end(void (*)(void *), void *, long)`.
+    // SAFETY: as the C text declares it.
     let at_end: AtEnd = unsafe { core::mem::transmute(at_end) };
     let left = (600..14 * page()).step_by(page() * 296 / 4096);
-    left.map(|left| at_end(function, data.as_ptr(), left.cast_signed() as i64))
+    left.map(|left| at_end(code, args.as_ptr(), left.cast_signed() as i64))
         .collect()
 }
 
 /// What calls `take`, whose arguments on the stack are 16392 bytes, aligned to 8192, with a gap of 8184: the stub aligns, skips and copies; instead of each step it has those of `steps`.
 #[cfg(target_arch = "x86_64")] // elsewhere what is aligned so is passed by its address
-fn aligned_call(library: &Library, settings: &Settings, steps: fn(Step) -> Vec<Step>) -> Vec<i32> {
+fn aligned_call(library: &Library, settings: &Settings, steps: Steps) -> Vec<i32> {
     let mut engine = Engine::new(settings).unwrap();
     let mut params = vec![Type::I64; 8];
     params.insert(7, crate::common::aligned(Type::I64, 8192));
     let sig = FnSig::new(params, Type::I64);
     let take = library.symbol("take").unwrap();
-    let function = crate::common::caller(&mut engine, take.cast(), &sig, steps);
+    let call = shim(&mut engine, ("take", &sig), steps);
     let (object, mut result) = ([7_i64; 1024], 0_i64);
-    let mut data = [object.as_ptr().cast(); 10];
-    data[0] = (&raw mut result).cast_const().cast();
-    let answers = answers(library, function, &data);
+    let args = [object.as_ptr(); 9];
+    let args = [
+        take.cast(),
+        args.as_ptr().cast(),
+        (&raw mut result).cast_const().cast(),
+    ];
+    let answers = answers(library, call as *const c_void, args);
     assert!(result == 21 || !answers.contains(&0), "{result}");
     answers
 }
@@ -121,8 +126,8 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
     );
     engine.finalize().unwrap();
     // SAFETY: `void large(void *)`; the engine lives until it has returned.
-    let function = unsafe { function::<Function>(&engine, large.id) };
-    answers(library, *function, &[])
+    let code = unsafe { engine.code(large.id).unwrap().as_ptr() };
+    answers(library, code, [core::ptr::null(); 3])
 }
 
 /// A stub that skips as many bytes, but less than a page at a time, steps over it.
@@ -170,9 +175,7 @@ fn nothing_steps_over_the_guard_page() {
     // Without probes it is stepped over, which touches nothing.
     #[cfg(target_arch = "x86_64")]
     skips_without_probes(&library);
-    let unprobed = library.symbol("unprobed").unwrap();
-    // SAFETY: `void unprobed(void *)`.
-    let unprobed: Function = unsafe { core::mem::transmute(unprobed) };
-    let found = answers(&library, unprobed, &[]);
+    let unprobed = library.symbol("unprobed").unwrap().cast();
+    let found = answers(&library, unprobed, [core::ptr::null(); 3]);
     assert!(found.contains(&3), "{found:?}");
 }

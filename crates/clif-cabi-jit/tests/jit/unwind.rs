@@ -2,9 +2,8 @@
 //! backtrace sees every frame. Each test has a control in which a table is missing or wrong; what then ends the process runs in a child.
 
 mod cxx;
-mod kinds;
+pub(crate) mod kinds;
 mod many;
-mod names;
 mod nested;
 mod panics;
 mod step;

@@ -104,11 +104,7 @@ fn engines_do_and_say_what_is_written() {
     let refused: usize = sections.iter().map(follow).sum();
     println!("{} engines, {refused} refusals", sections.len());
     // As many as are in the files: none is passed over.
-    let written = match cfg!(target_arch = "x86_64") {
-        true => (30, 90),
-        false => (30, 90),
-    };
-    assert_eq!((sections.len(), refused), written);
+    assert_eq!((sections.len(), refused), (31, 90));
 }
 
 /// The control: where a line is written to end otherwise than it does, its section fails.
@@ -139,8 +135,8 @@ fn lines_that_are_wrong_are_found() {
     }
     println!("{found} lines");
     let written = match cfg!(target_arch = "x86_64") {
-        true => 303,
-        false => 311,
+        true => 311,
+        false => 319,
     };
     assert_eq!(found, written);
 }

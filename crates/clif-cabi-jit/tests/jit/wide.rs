@@ -5,6 +5,7 @@ use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 
 use crate::common::*;
+use crate::unwind::kinds::{Form, Steps, define_shim, shim};
 
 /// What a function of the JIT calls.
 const C: &str = r#"
@@ -42,22 +43,14 @@ fn library(cc: &str) -> Library {
 }
 
 /// What `twice` makes of a vector, and whether the upper halves are in use after the call. Instead of each step the stub has those that `steps` gives.
-fn doubled(
-    settings: &Settings,
-    library: &Library,
-    steps: fn(Step) -> Vec<Step>,
-) -> ([f64; 4], bool) {
+fn doubled(settings: &Settings, library: &Library, steps: Steps) -> ([f64; 4], bool) {
     let mut engine = Engine::new(settings).unwrap();
-    let twice = library.symbol("twice").unwrap();
-    let call = caller(&mut engine, twice.cast(), &sig(), steps);
+    let call = shim(&mut engine, ("twice", &sig()), steps);
     let (from, by, mut to) = ([1.0, 2.0, 3.0, 4.0], 0.25, [0.0; 4]);
-    let [from, by]: [&[f64]; 2] = [&from, core::slice::from_ref(&by)];
-    let data = [
-        (&raw mut to).cast_const().cast(),
-        from.as_ptr().cast(),
-        by.as_ptr().cast(),
-    ];
-    call(data.as_ptr());
+    let args = [(&raw const from).cast(), (&raw const by).cast()];
+    let twice = library.symbol("twice").unwrap().cast();
+    // SAFETY: a function of this signature, and its arguments.
+    unsafe { call(twice, args.as_ptr(), (&raw mut to).cast()) };
     (to, upper_in_use())
 }
 
@@ -93,89 +86,68 @@ fn a_machine_without_the_registers_is_an_error() {
     if avx && avx512 {
         println!("not run: the refusals, since this machine has AVX and AVX-512");
     }
-    let levels = [
+    for (level, bytes, feature, is_here) in [
         (VectorLevel::Avx, 32, "AVX", avx),
         (VectorLevel::Avx512, 64, "AVX-512", avx512),
-    ];
-    for (level, bytes, feature, is_here) in levels {
+    ] {
         let wide = Type::vector(&Type::F64, bytes / 8).unwrap();
-        let takes = FnSig::new([Type::I32, wide.clone()], Type::VOID).features(level);
-        let returns = FnSig::new([], wide.clone()).features(level);
-        let refused = [
-            (&takes, format!("argument 1, {wide}, is passed")),
-            (&returns, format!("the result, {wide}, is returned")),
-        ];
-        for (sig, what) in refused {
-            let refusal = (!is_here).then(|| {
-                format!(
-                    "code cannot be run on x86_64-linux: {what} in registers of {feature}, which this machine does not have"
-                )
-            });
-            let mut invokers = invokers();
-            let closures = closures();
-            // Twice: nothing half done is left.
-            for _ in 0..2 {
-                assert_eq!(refused_by(invokers.get(sig)), refusal, "{sig}");
-                assert_eq!(refused_by(closures.interface(sig)), refusal, "{sig}");
-            }
+        let takes = FnSig::new([Type::I32, wide.clone()], Type::VOID);
+        let returns = FnSig::new([], wide.clone());
+        for (sig, what) in [
+            (takes, format!("argument 1, {wide}, is passed")),
+            (returns, format!("the result, {wide}, is returned")),
+        ] {
             // A vector in memory is no matter of registers.
-            let in_memory = sig.clone().features(VectorLevel::Baseline);
-            assert_eq!(refused_by(invokers.get(&in_memory)), None, "{sig}");
-            assert_eq!(refused_by(closures.interface(&in_memory)), None, "{sig}");
-
+            assert_eq!(refusals(&sig), [const { None }; 4], "{sig}");
             // What a front end compiles is compiled, and does not become executable.
-            for (emit, by) in [(compiled_call as Emit, "shim"), (compiled_function, "wide")] {
-                let moved = format!("a vector of {bytes} bytes is passed or returned by {by}");
-                let refusal = refusal
-                    .as_ref()
-                    .map(|refusal| refusal.replace(&what, &moved));
-                let mut engine = engine();
-                emit(&mut engine, sig);
-                // Nor when it is tried again.
-                for _ in 0..2 {
-                    assert_eq!(refused_by(engine.finalize()), refusal, "{sig}");
-                }
-                let mut engine = crate::common::engine();
-                emit(&mut engine, &in_memory);
-                assert_eq!(refused_by(engine.finalize()), None, "{sig}");
-            }
+            let by =
+                |name: &str| format!("a vector of {bytes} bytes is passed or returned by {name}");
+            let whats = [what.clone(), what, by("shim_abort"), by("wide")];
+            let refused = whats.map(|what| {
+                let why =
+                    format!("{what} in registers of {feature}, which this machine does not have");
+                (!is_here).then(|| format!("code cannot be run on x86_64-linux: {why}"))
+            });
+            let sig = sig.features(level);
+            assert_eq!(refusals(&sig), refused, "{sig}");
         }
     }
 }
 
-/// Compiles something of a signature into an engine.
-type Emit = fn(&mut Engine, &FnSig);
-
-/// The words of a refusal, which is that of a machine.
-fn refused_by<T>(made: Result<T, Error>) -> Option<String> {
-    let error = made.err()?;
-    assert!(matches!(error, Error::UnsupportedHost { .. }), "{error}");
-    Some(error.to_string())
+/// With what words an invoker of `sig` is refused, a closure, a call, and a function that returns what is at address 0.
+fn refusals(sig: &FnSig) -> [Option<String>; 4] {
+    let (mut invokers, closures) = (invokers(), closures());
+    let [mut calls, mut enters] = [(); 2].map(|()| engine());
+    define_shim(&mut calls, ("abort", sig), Form::default(), |step| {
+        vec![step]
+    });
+    let lower = Lowering::new(enters.isa()).unwrap();
+    exported(
+        &mut enters,
+        &lower,
+        "wide",
+        sig,
+        |engine, builder, entry| {
+            let null = builder.ins().iconst(I64, 0);
+            let result = (*sig.result() != Type::VOID).then(|| Arg::memory(null));
+            entry.ret(engine, builder, result.as_ref()).unwrap();
+        },
+    );
+    [
+        refused_by(|| invokers.get(sig).map(drop)),
+        refused_by(|| closures.interface(sig).map(drop)),
+        refused_by(|| calls.finalize()),
+        refused_by(|| enters.finalize()),
+    ]
 }
 
-/// Compiles a call of a function of `sig`, whose arguments are an integer and an object, as a front end does.
-fn compiled_call(engine: &mut Engine, sig: &FnSig) {
-    let lower = Lowering::new(engine.isa()).unwrap();
-    let callee = lower.declare_import(engine, "abort", sig).unwrap();
-    let shim = FnSig::new([Type::PTR], Type::VOID);
-    exported(engine, &lower, "shim", &shim, |engine, builder, entry| {
-        let object = entry.value(builder, 0).unwrap();
-        let n = builder.ins().iconst(I32, 1);
-        let args = [Arg::value(n), Arg::memory(object)];
-        let args = &args[..sig.params().len()];
-        lower
-            .call(engine, builder, &callee, args, Ret::Ignore)
-            .unwrap();
-        entry.ret(engine, builder, None).unwrap();
+/// The words of a refusal, which is that of a machine. The second time they are the same: nothing half done is left.
+fn refused_by(mut make: impl FnMut() -> Result<()>) -> Option<String> {
+    let [first, again] = [(); 2].map(|()| {
+        let error = make().err()?;
+        assert!(matches!(error, Error::UnsupportedHost { .. }), "{error}");
+        Some(error.to_string())
     });
-}
-
-/// Compiles a function of `sig`, exported under a name of the user's. If it returns a vector, that is from address 0.
-fn compiled_function(engine: &mut Engine, sig: &FnSig) {
-    let lower = Lowering::new(engine.isa()).unwrap();
-    exported(engine, &lower, "wide", sig, |engine, builder, entry| {
-        let null = builder.ins().iconst(I64, 0);
-        let result = (*sig.result() != Type::VOID).then(|| Arg::memory(null));
-        entry.ret(engine, builder, result.as_ref()).unwrap();
-    });
+    assert_eq!(first, again);
+    first
 }

@@ -1,105 +1,75 @@
-//! Each way in which C++ calls a function of ours, and ours calls C++, with the frames that this takes: for backtraces (`names`), and to be stepped through (`step`).
+//! Each way in which C++ calls a function of ours, and ours calls C++: to be thrown through, and to be stepped through (`step`).
 
 use super::kinds::has_avx;
+use clif_cabi_jit::symbol_at;
 
 use crate::common::*;
 
 pub(crate) type Inner = extern "C-unwind" fn() -> c_int;
+/// `int f(int (*g)(), int)`, which calls `g`.
 pub(crate) type Outer = unsafe extern "C-unwind" fn(Inner, c_int) -> c_int;
 
-/// A function of ours that C++ calls as an [`Outer`], and how many frames it and what it calls have.
-pub(crate) struct Nested {
-    pub(crate) name: &'static str,
-    pub(crate) code: Outer,
-    pub(crate) n_frames: c_int,
-}
-
-fn define(
-    engine: &mut Engine,
-    name: &str,
-    sig: &FnSig,
-    body: impl FnOnce(&mut Engine, &mut FunctionBuilder<'_>, &Entry, &Lowering) -> Value,
-) -> FuncId {
-    let lower = Lowering::new(engine.isa()).unwrap();
-    let function = exported(engine, &lower, name, sig, |engine, builder, entry| {
-        let got = body(engine, builder, &entry, &lower);
-        entry.ret(engine, builder, Some(&Arg::value(got))).unwrap();
-    });
-    function.id
-}
-
-/// Calls the first argument.
-fn call_first(
-    engine: &mut Engine,
-    builder: &mut FunctionBuilder<'_>,
-    entry: &Entry,
-    lower: &Lowering,
-) -> Value {
-    let g = entry.value(builder, 0).unwrap();
-    let sig = FnSig::new([], Type::I32);
-    let got = lower.call_sig(engine, builder, g, &sig, &[], Ret::Value);
-    got.unwrap().value().unwrap()
-}
-
-pub(crate) fn outer() -> FnSig {
-    FnSig::new([Type::FN_PTR, Type::I32], Type::I32)
-}
-
-/// Each way in which a function of ours is entered or calls, finalized in an engine that has the C++ library.
-pub(crate) fn nested(engine: &mut Engine) -> Vec<Nested> {
-    let mut all = vec![("plain", define(engine, "plain", &outer(), call_first), 1)];
-    if cfg!(target_arch = "x86_64") {
-        // No other machine has callers that align the stack to less.
-        let low = outer().incoming_stack_align(8);
-        all.push((
-            "low_stack",
-            define(engine, "low_stack", &low, call_first),
-            2,
-        ));
-    }
-    let model = Lowering::new(engine.isa()).unwrap();
-    let model = model.target().data_model();
-    let chain = outer().static_chain(model);
-    all.push(("chain", define(engine, "chain", &chain, call_first), 1));
+/// The signatures of these functions, by their names. Arguments after the first two are not looked at.
+fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
+    let outer = |more: Vec<Type>| {
+        let params = [vec![Type::FN_PTR, Type::I32], more].concat();
+        FnSig::new(params, Type::I32)
+    };
+    let chained = |ints: usize, floats: usize| {
+        let more = [vec![Type::I64; ints], vec![Type::F64; floats]].concat();
+        outer(more).static_chain(model)
+    };
     // With registers of integers taken, with those of floats too, and with arguments on the stack: a stub brings the chain in a vector register, or on the stack.
     let n_free = if cfg!(target_arch = "x86_64") { 4 } else { 6 };
-    for (chained, ints, floats, n_frames) in [
-        ("chain in a vector", n_free, 0, 1),
-        ("chain that is pushed", n_free, 8, 2),
-        ("chain before an area", n_free + 2, 8, 2),
-    ] {
-        let [ints, floats] = [vec![Type::I64; ints], vec![Type::F64; floats]];
-        let full = [&[Type::FN_PTR, Type::I32][..], &ints, &floats].concat();
-        let full = FnSig::new(full, Type::I32).static_chain(model);
-        all.push((
-            chained,
-            define(engine, chained, &full, call_first),
-            n_frames,
-        ));
+    let mut all = vec![
+        ("plain", outer(vec![])),
+        ("chain", chained(0, 0)),
+        ("chain in a vector", chained(n_free, 0)),
+        ("chain that is pushed", chained(n_free, 8)),
+        ("chain before an area", chained(n_free + 2, 8)),
+        ("calls_aligned", outer(vec![])),
+    ];
+    if cfg!(target_arch = "x86_64") {
+        // No other machine has callers that align the stack to less.
+        all.push(("low_stack", outer(vec![]).incoming_stack_align(8)));
     }
-    all.push((
-        "calls_aligned",
-        define(engine, "calls_aligned", &outer(), with_wide),
-        if cfg!(target_arch = "x86_64") { 3 } else { 2 },
-    ));
     if has_avx() {
         let v4 = Type::vector(&Type::F64, 4).unwrap();
-        let sig = FnSig::new([Type::FN_PTR, Type::I32, v4], Type::I32).features(VectorLevel::Avx);
-        // And the C++ function that calls it so.
-        all.push((
-            "has_vector",
-            define(engine, "has_vector", &sig, call_first),
-            3,
-        ));
+        all.push(("has_vector", outer(vec![v4]).features(VectorLevel::Avx)));
+    }
+    all
+}
+
+/// These functions, finalized in an engine that has the C++ library. Their stubs and bodies have their names.
+pub(crate) fn nested(engine: &mut Engine) -> Vec<(&'static str, Outer)> {
+    let lower = Lowering::new(engine.isa()).unwrap();
+    let model = lower.target().data_model();
+    let mut all = Vec::new();
+    for (name, sig) in signatures(model) {
+        let function = exported(engine, &lower, name, &sig, |engine, builder, entry| {
+            let g = entry.value(builder, 0).unwrap();
+            let got = match name {
+                "calls_aligned" => with_wide(engine, builder, &lower, g),
+                _ => {
+                    let sig = FnSig::new([], Type::I32);
+                    lower.call_sig(engine, builder, g, &sig, &[], Ret::Value)
+                }
+            };
+            let got = got.unwrap().value().map(Arg::value);
+            entry.ret(engine, builder, got.as_ref()).unwrap();
+        });
+        all.push((name, function));
     }
     engine.finalize().unwrap();
-    all.into_iter()
-        .map(|(name, id, n_frames)| Nested {
-            name,
-            code: callable(engine, name, id),
-            n_frames,
-        })
-        .collect()
+    let callable = |(name, function): (_, clif_cabi_jit::clif_cabi::Function)| {
+        for id in [function.id, function.body] {
+            // SAFETY: only looked at.
+            let start = unsafe { engine.code(id).unwrap().as_ptr() };
+            assert_eq!(symbol_at(start.cast()).unwrap().name, name);
+        }
+        (name, callable(engine, name, function.id))
+    };
+    all.into_iter().map(callable).collect()
 }
 
 /// The function `id`, as C++ calls it.
@@ -121,17 +91,15 @@ fn callable(engine: &Engine, name: &str, id: FuncId) -> Outer {
 fn with_wide(
     engine: &mut Engine,
     builder: &mut FunctionBuilder<'_>,
-    entry: &Entry,
     lower: &Lowering,
-) -> Value {
+    g: Value,
+) -> core::result::Result<Returned, LowerError> {
     let wide = aligned(Type::array(&Type::I64, 8).unwrap(), 64);
     let sig = FnSig::new([wide, Type::FN_PTR], Type::I32);
-    let takes = lower.declare_import(engine, "takes_wide", &sig).unwrap();
+    let takes = lower.declare_import(engine, "takes_wide", &sig)?;
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 64, 4);
     let slot = builder.create_sized_stack_slot(slot);
     let slot = builder.ins().stack_addr(I64, slot, 0);
-    let g = entry.value(builder, 0).unwrap();
     let args = [Arg::memory(slot), Arg::value(g)];
-    let got = lower.call(engine, builder, &takes, &args, Ret::Value);
-    got.unwrap().value().unwrap()
+    lower.call(engine, builder, &takes, &args, Ret::Value)
 }
