@@ -37,7 +37,7 @@ use self::variadic::Read;
 pub use self::variadic::{VaArg, VaList};
 use crate::code::{Code, TypedCode};
 use crate::engine::Engine;
-use crate::error::{Error, Result, panic_message};
+use crate::error::{Result, panic_message};
 use crate::settings::Settings;
 use crate::shape::ByShape;
 use crate::value::{CValue, Given, bytes_of, check};
@@ -67,36 +67,8 @@ struct Header {
 /// to zero, wherever they are.
 const MAX_RESULT: u32 = 64;
 
-/// Makes closures: compiles what C enters, and has the pool of stubs. Shared freely between threads.
-///
-/// # Example
-/// ```
-/// # #[cfg(not(all(has_engine, unix)))]
-/// # return Ok(()); // no JIT on this machine
-/// use clif_cabi_jit::{Closures, Settings};
-/// use std::ffi::{c_int, c_void};
-///
-/// type Compare = unsafe extern "C" fn(*const c_void, *const c_void) -> c_int;
-/// unsafe extern "C" {
-///     fn qsort(base: *mut c_void, n: usize, size: usize, compare: Compare);
-/// }
-/// let closures = Closures::new(&Settings::default())?;
-/// let compare = closures.function("int (const void *, const void *)")?;
-/// let (by, mut n) = (10, 0);
-/// let compare = compare.local_mut("compare", |args, result| {
-///     // SAFETY: `qsort` passes addresses of two elements.
-///     let [a, b] = [0, 1].map(|i| unsafe { *args.get::<*const c_int>(i).unwrap() } % by);
-///     n += 1;
-///     result.set(a - b).unwrap();
-/// })?;
-/// let mut numbers = [23_i32, 42, 11, 8];
-/// // SAFETY: four elements of four bytes, and a function that compares two of them.
-/// unsafe { qsort(numbers.as_mut_ptr().cast(), 4, 4, compare.as_fn()?) };
-/// assert_eq!(numbers, [11, 42, 23, 8]);
-/// drop(compare);
-/// assert!(n >= 3);
-/// # Ok::<(), clif_cabi_jit::Error>(())
-/// ```
+/// Makes closures: compiles what C enters, and has the pool of stubs. Shared freely between threads. The
+/// [crate](crate#a-function-of-a-signature-known-at-run-time) has an example.
 pub struct Closures {
     compiler: Mutex<Compiler>,
     /// That of C's own convention.
@@ -172,7 +144,7 @@ impl Closures {
     /// No closures yet; what they need is compiled by an engine with these settings, of which [`Settings::cpu`] does not matter.
     ///
     /// # Errors
-    /// As [`Engine::new`]; [`Error::Lowering`] where C functions are not lowered for this machine.
+    /// As [`Engine::new`]; [`Error::Lowering`](crate::Error::Lowering) where C functions are not lowered for this machine.
     pub fn new(settings: &Settings) -> Result<Self> {
         let engine = Engine::new(&settings.for_own_code())?;
         let lower = Lowering::new(engine.isa())?;
@@ -197,7 +169,7 @@ impl Closures {
     /// ([`FnSig::at_call`]): then these unnamed arguments are arguments like the others ([`ClosureArgs::get`]), and the list starts after them.
     ///
     /// # Errors
-    /// [`Error::Lowering`] for a signature that is not lowered; [`Error::UnsupportedHost`] for one with vectors in registers that this machine
+    /// [`Error::Lowering`](crate::Error::Lowering) for a signature that is not lowered; [`Error::UnsupportedHost`](crate::Error::UnsupportedHost) for one with vectors in registers that this machine
     /// does not have; those of [`Engine::define`] and [`Engine::finalize`].
     pub fn interface(&self, sig: &FnSig) -> Result<ClosureInterface> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,7 +193,7 @@ impl Closures {
     /// How functions of this declaration are entered ([`FnSig::parse`]), which need not have a name: `int (const void *, const void *)`.
     ///
     /// # Errors
-    /// [`Error::Lowering`] for a text that is no such declaration; as [`Closures::interface`].
+    /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration; as [`Closures::interface`].
     pub fn function(&self, declaration: &str) -> Result<ClosureInterface> {
         let compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         let sig = FnSig::parse(declaration, compiler.lower.target().data_model());
@@ -244,7 +216,7 @@ impl ClosureInterface {
     /// never returns does.
     ///
     /// # Errors
-    /// [`Error::Memory`] when the system gives no more memory.
+    /// [`Error::Memory`](crate::Error::Memory) when the system gives no more memory.
     pub fn closure<'a, F>(&self, name: &str, closure: F) -> Result<Closure<'a>>
     where
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'a,
@@ -283,7 +255,7 @@ impl ClosureInterface {
     /// [`ClosureInterface::closure`] with a value to return when `closure` panics: the message goes to standard error, and C gets `otherwise`.
     ///
     /// # Errors
-    /// As [`ClosureInterface::closure`]; [`Error::Value`] if `otherwise` is not of the result's kind and size.
+    /// As [`ClosureInterface::closure`]; [`Error::Value`](crate::Error::Value) if `otherwise` is not of the result's kind and size.
     pub fn closure_or<'a, F, R>(&self, name: &str, otherwise: R, closure: F) -> Result<Closure<'a>>
     where
         F: Fn(&ClosureArgs<'_>, &mut ClosureResult<'_>) + Send + Sync + 'a,
@@ -340,7 +312,7 @@ impl ClosureArgs<'_> {
     /// Argument `index`.
     ///
     /// # Errors
-    /// [`Error::Value`] if there is no such argument, or if it is of another kind or size.
+    /// [`Error::Value`](crate::Error::Value) if there is no such argument, or if it is of another kind or size.
     #[inline]
     pub fn get<T: CValue>(&self, index: usize) -> Result<T> {
         let (ty, pointer) = self.at(index)?;
@@ -352,7 +324,7 @@ impl ClosureArgs<'_> {
     /// The bytes of argument `index`, whatever its type is. What is padding in it has any value.
     ///
     /// # Errors
-    /// [`Error::Value`] if there is no such argument.
+    /// [`Error::Value`](crate::Error::Value) if there is no such argument.
     pub fn bytes(&self, index: usize) -> Result<&[u8]> {
         let (ty, pointer) = self.at(index)?;
         // SAFETY: the object of the argument has as many bytes as its type, and lives as long as the call.
@@ -373,7 +345,7 @@ impl ClosureResult<'_> {
     /// Sets the result.
     ///
     /// # Errors
-    /// [`Error::Value`] if it is of another kind or size.
+    /// [`Error::Value`](crate::Error::Value) if it is of another kind or size.
     #[inline]
     pub fn set<R: CValue>(&mut self, value: R) -> Result<()> {
         check::<R>(Given::Result, self.sig.result())?;

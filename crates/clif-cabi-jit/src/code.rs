@@ -71,38 +71,7 @@ impl Code {
     /// calling it must be sound with every argument that `F` takes (make `F` an `unsafe` function pointer where it is
     /// not). A copy of the function pointer does not keep the code alive, as with [`as_ptr`](Self::as_ptr).
     ///
-    /// # Example
-    ///
-    /// ```
-    /// # #[cfg(not(has_engine))]
-    /// # return Ok(()); // no JIT on this machine
-    /// # use clif_cabi_jit::{Engine, Settings, cranelift_codegen::ir::{types::I32, AbiParam, InstBuilder}};
-    /// # use clif_cabi_jit::{cranelift_module::Module, cranelift_frontend::{FunctionBuilder, FunctionBuilderContext}};
-    /// # let mut engine = Engine::new(&Settings::default())?;
-    /// # let mut sig = engine.make_signature();
-    /// # sig.params.push(AbiParam::new(I32));
-    /// # sig.returns.push(AbiParam::new(I32));
-    /// # let id = engine.declare_export("twice", &sig)?;
-    /// # let mut ctx = engine.make_context();
-    /// # ctx.func.signature = sig;
-    /// # let mut fn_ctx = FunctionBuilderContext::new();
-    /// # let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-    /// # let block = builder.create_block();
-    /// # builder.append_block_params_for_function_params(block);
-    /// # builder.switch_to_block(block);
-    /// # let x = builder.block_params(block)[0];
-    /// # let sum = builder.ins().iadd(x, x);
-    /// # builder.ins().return_(&[sum]);
-    /// # builder.seal_all_blocks();
-    /// # builder.finalize(engine.isa().frontend_config());
-    /// # engine.define(id, &mut ctx)?;
-    /// # engine.finalize()?;
-    /// // SAFETY: the function was compiled as `int twice(int)` and is sound for every `int`.
-    /// let twice = unsafe { engine.code(id)?.typed::<extern "C" fn(i32) -> i32>() };
-    /// drop(engine);
-    /// assert_eq!(twice(21), 42);
-    /// # Ok::<(), clif_cabi_jit::Error>(())
-    /// ```
+    /// The [crate](crate#example) has an example.
     #[must_use]
     pub unsafe fn typed<F: Copy>(&self) -> TypedCode<F> {
         const {

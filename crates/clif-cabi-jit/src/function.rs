@@ -25,7 +25,7 @@ impl Invokers {
     /// Of a variadic function it is the call without unnamed arguments; [`CallInterface::new`] takes others.
     ///
     /// # Errors
-    /// [`Error::Lowering`] for a text that is no such declaration, and as [`CallInterface::new`]; [`Error::MissingSymbols`]; [`Error::Value`] for a declaration without a
+    /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration, and as [`CallInterface::new`]; [`Error::MissingSymbols`](crate::Error::MissingSymbols); [`Error::Value`](crate::Error::Value) for a declaration without a
     /// name.
     ///
     /// # Example
@@ -62,7 +62,7 @@ impl Function {
     /// Calls it: [`CallInterface::call`].
     ///
     /// # Errors
-    /// [`Error::Value`] for an argument or a result of another kind or size, and for another number of arguments. Nothing is called then.
+    /// [`Error::Value`](crate::Error::Value) for an argument or a result of another kind or size, and for another number of arguments. Nothing is called then.
     ///
     /// # Safety
     /// The function is what its declaration says, and may be called now with these arguments; pointers among them are what it takes them for.

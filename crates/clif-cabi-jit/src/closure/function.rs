@@ -16,7 +16,7 @@ pub unsafe trait FnPointer: Copy {
     /// Refuses a signature that is not that of this type.
     ///
     /// # Errors
-    /// [`Error::Value`] for the first parameter, or the result, that is of another kind or size, and for another number of parameters.
+    /// [`Error::Value`](crate::Error::Value) for the first parameter, or the result, that is of another kind or size, and for another number of parameters.
     fn check(sig: &FnSig) -> Result<()>;
 }
 
@@ -28,7 +28,7 @@ impl Closure<'_> {
     /// passed as a `long double`.
     ///
     /// # Errors
-    /// [`Error::Value`] if the closure's signature is another.
+    /// [`Error::Value`](crate::Error::Value) if the closure's signature is another.
     ///
     /// # Example
     /// ```

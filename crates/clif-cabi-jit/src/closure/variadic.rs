@@ -71,7 +71,7 @@ impl Closures {
     /// it is asked for the first time.
     ///
     /// # Errors
-    /// [`Error::Lowering`] for a type that is not fetched; those of [`Engine::define`](crate::Engine::define) and
+    /// [`Error::Lowering`](crate::Error::Lowering) for a type that is not fetched; those of [`Engine::define`](crate::Engine::define) and
     /// [`Engine::finalize`](crate::Engine::finalize).
     pub fn va_arg(&self, sig: &FnSig, ty: &Type) -> Result<VaArg> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +129,7 @@ impl VaList<'_> {
     /// The next argument.
     ///
     /// # Errors
-    /// [`Error::Value`] if `T` does not stand for its type, or `va_arg` is of another convention. The list has not gone on then.
+    /// [`Error::Value`](crate::Error::Value) if `T` does not stand for its type, or `va_arg` is of another convention. The list has not gone on then.
     ///
     /// # Safety
     /// The caller of the closure has passed one more argument, of the type of `va_arg`. Nothing else tells how many there are.
@@ -147,7 +147,7 @@ impl VaList<'_> {
     /// The bytes of the next argument, whatever its type is.
     ///
     /// # Errors
-    /// [`Error::Value`] if `to` has another number of bytes than the type, or `va_arg` is of another convention. The list has not gone on then.
+    /// [`Error::Value`](crate::Error::Value) if `to` has another number of bytes than the type, or `va_arg` is of another convention. The list has not gone on then.
     ///
     /// # Safety
     /// As [`VaList::next`].
