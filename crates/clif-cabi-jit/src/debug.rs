@@ -34,11 +34,12 @@ pub(crate) struct Options {
 type Row = (u64, ir::SourceLoc);
 
 /// A function or stub that has become final.
+#[derive(Clone)]
 pub(crate) struct NewCode {
     pub(crate) id: FuncId,
     /// That of its symbol, until it is told.
     pub(crate) name: String,
-    pub(crate) address: *const u8,
+    pub(crate) address: usize,
     pub(crate) size: usize,
     pub(crate) rows: Vec<Row>,
 }
@@ -69,7 +70,7 @@ const ELF_MACHINE: u16 = if cfg!(target_arch = "x86_64") {
 
 impl NewCode {
     fn start(&self) -> u64 {
-        self.address.addr() as u64
+        self.address as u64
     }
 
     fn len(&self) -> u64 {

@@ -111,7 +111,10 @@ fn load(code: &NewCode, number: u64) -> Vec<u8> {
     }
     load.text(&code.name);
     // SAFETY: the code is final, and the engine that has it is borrowed.
-    let bytes = unsafe { core::slice::from_raw_parts(code.address, code.size) };
+    let bytes = unsafe {
+        let start = core::ptr::with_exposed_provenance::<u8>(code.address);
+        core::slice::from_raw_parts(start, code.size)
+    };
     load.0.extend(bytes);
     load.finish(LOAD)
 }

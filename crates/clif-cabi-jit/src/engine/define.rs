@@ -157,7 +157,7 @@ impl Engine {
                 code.push(NewCode {
                     id,
                     name: self.name_of(pending.id),
-                    address: self.module.get_finalized_function(id),
+                    address: self.module.get_finalized_function(id).expose_provenance(),
                     size: *size,
                     rows: Vec::new(),
                 });
