@@ -147,6 +147,63 @@ mod tests {
         }
     }
 
+    /// `clif-cabi` calls C with every value of each of these, in its own test of flags.
+    #[test]
+    fn these_may_be_set() {
+        let mut names = vec![
+            "opt_level",
+            "regalloc_algorithm",
+            "regalloc_checker",
+            "regalloc_verbose_logs",
+            "machine_code_cfg_info",
+            "enable_verifier",
+            "enable_alias_analysis",
+            "enable_nan_canonicalization",
+            "log2_min_function_alignment",
+            "stack_switch_model",
+        ];
+        if cfg!(target_arch = "x86_64") {
+            names.push("preserve_frame_pointers");
+        }
+        assert_eq!(free().collect::<Vec<_>>(), names);
+    }
+
+    /// Some instructions, and whether this processor has them.
+    #[cfg(target_arch = "x86_64")]
+    fn instructions_here() -> Vec<(&'static str, bool)> {
+        vec![
+            ("has_lzcnt", is_x86_feature_detected!("lzcnt")),
+            ("has_bmi2", is_x86_feature_detected!("bmi2")),
+            ("has_avx2", is_x86_feature_detected!("avx2")),
+            ("has_avx512f", is_x86_feature_detected!("avx512f")),
+            ("has_avx512vbmi", is_x86_feature_detected!("avx512vbmi")),
+        ]
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn instructions_here() -> Vec<(&'static str, bool)> {
+        use std::arch::is_aarch64_feature_detected as detected;
+        vec![
+            ("has_lse", detected!("lse")),
+            ("has_fp16", detected!("fp16")),
+        ]
+    }
+
+    #[test]
+    fn instructions_can_be_left_out_and_let_in_where_they_are_here() {
+        for host in [false, true] {
+            let takes =
+                |name: &str, value: &str| isa(&[(name.to_owned(), value.to_owned())], host).is_ok();
+            let all = native::builder_with_options(host).unwrap();
+            for setting in all.iter().filter(|own| own.name.starts_with(INSTRUCTIONS)) {
+                assert!(takes(setting.name, "false"), "{}", setting.name);
+            }
+            for (name, is_here) in instructions_here() {
+                assert_eq!(takes(name, "true"), is_here, "{name}");
+            }
+        }
+    }
+
     /// What is fixed are Cranelift's defaults, or has been set.
     #[test]
     fn fixed_flags_have_their_values() {

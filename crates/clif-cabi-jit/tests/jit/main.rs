@@ -18,8 +18,6 @@ mod errors;
 #[cfg(target_os = "linux")]
 mod examples;
 #[cfg(target_os = "linux")]
-mod flags;
-#[cfg(target_os = "linux")]
 mod guard_page;
 mod interface;
 #[cfg(target_os = "linux")]
