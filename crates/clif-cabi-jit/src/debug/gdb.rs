@@ -115,3 +115,35 @@ unsafe fn tell(entry: *mut Entry, action: u32) {
         (*head).relevant = ptr::null_mut();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first byte of each image in the list.
+    fn listed() -> Vec<u8> {
+        let mut found = Vec::new();
+        // SAFETY: no other test of this program tells gdb anything, so the list does not change, and its entries are alive.
+        unsafe {
+            let mut entry = __jit_debug_descriptor.first.cast_const();
+            while let Some(own) = entry.as_ref() {
+                found.push(*own.image);
+                entry = own.next;
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn images_are_in_the_list_until_they_are_dropped() {
+        let [first, second, third] = [1, 2, 3].map(|i| Registered::new(vec![i]));
+        assert_eq!(listed(), [3, 2, 1]);
+        // From the middle, then from both ends.
+        drop(second);
+        assert_eq!(listed(), [3, 1]);
+        drop(third);
+        assert_eq!(listed(), [1]);
+        drop(first);
+        assert_eq!(listed(), []);
+    }
+}

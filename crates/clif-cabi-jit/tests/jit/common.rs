@@ -36,9 +36,9 @@ pub(crate) use clif_cabi_jit::cranelift_module::{
     ModuleRelocTarget,
 };
 pub(crate) use clif_cabi_jit::{
-    CValue, CallArg, CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult,
-    Closures, Code, Cpu, Engine, Error, Invokers, Library, LocalClosure, OptLevel, Personality,
-    RegisterAllocator, Result, Settings, TypedCode,
+    CallArg, CallInterface, Closure, ClosureArgs, ClosureInterface, ClosureResult, Closures, Code,
+    Cpu, Engine, Error, Invokers, Library, LocalClosure, OptLevel, Personality, RegisterAllocator,
+    Result, Settings, TypedCode,
 };
 
 pub(crate) use children::{CHILD, aborts, again, alone, told};

@@ -1,4 +1,4 @@
-//! What debuggers and profilers are told of code: gdb's list of images, perf's map, a jitdump. gdb itself is asked by toy's tests.
+//! What profilers are told of code: perf's map, a jitdump; and the names of addresses. gdb is asked by toy's tests.
 
 use clif_cabi_jit::{Sources, symbol_at};
 use std::fs;
@@ -232,65 +232,6 @@ fn tempfile() -> std::path::PathBuf {
     let folder = std::env::temp_dir().join(name);
     fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-#[cfg(feature = "gdb")]
-mod gdb {
-    use super::*;
-
-    #[repr(C)]
-    struct Entry {
-        next: *const Entry,
-        previous: *const Entry,
-        image: *const u8,
-        size: u64,
-    }
-
-    #[repr(C)]
-    struct Descriptor {
-        version: u32,
-        action: u32,
-        relevant: *const Entry,
-        first: *const Entry,
-    }
-
-    unsafe extern "C" {
-        static __jit_debug_descriptor: Descriptor;
-    }
-
-    /// Whether an image with the address of code, which is in its table of sections, is in the list; and how many there are.
-    fn listed(address: u64) -> (bool, usize) {
-        let (mut found, mut count) = (false, 0);
-        // SAFETY: no other test of this program tells gdb anything, so the list does not change, and its entries are alive.
-        unsafe {
-            let mut entry = __jit_debug_descriptor.first;
-            while let Some(own) = entry.as_ref() {
-                let image =
-                    core::slice::from_raw_parts(own.image, usize::try_from(own.size).unwrap());
-                assert!(image.starts_with(b"\x7fELF"));
-                found |= image.windows(8).any(|word| word == address.to_le_bytes());
-                (entry, count) = (own.next, count + 1);
-            }
-        }
-        (found, count)
-    }
-
-    #[test]
-    fn images_are_in_the_list_as_long_as_the_code() {
-        let (_not_told, [(place, _), _]) = two(&Settings::default());
-        assert_eq!(listed(place), (false, 0));
-        let settings = Settings::default().gdb(true);
-        let mut engines: Vec<_> = (0..3).map(|_| two(&settings)).collect();
-        let first = |engines: &[(Engine, [(u64, usize); 2])]| engines[0].1[0].0;
-        assert_eq!(listed(first(&engines)), (true, 3));
-        // From the middle, then from both ends.
-        let (engine, [(place, _), _]) = engines.remove(1);
-        drop(engine);
-        assert_eq!(listed(place), (false, 2));
-        assert_eq!(listed(first(&engines)), (true, 2));
-        drop(engines);
-        assert_eq!(listed(0).1, 0);
-    }
 }
 
 #[cfg(not(feature = "gdb"))]
