@@ -1,12 +1,9 @@
-//! What is refused and no line of `uses` says: of a module that is generic, of libraries, of names of stubs; the engine goes on working afterwards.
+//! What is refused and no line of `uses` says: of a module that is generic, of libraries; the engine goes on working afterwards.
 
 use clif_cabi_jit::cranelift_codegen::ir;
 
 use crate::common::*;
 use crate::uses::works;
-
-#[cfg(target_arch = "x86_64")]
-mod stubs;
 
 fn message<T>(result: Result<T>) -> String {
     result.err().expect("refused").to_string()
