@@ -77,17 +77,13 @@ type Thrower = extern "C-unwind" fn(c_int) -> c_int;
 type Catches = unsafe extern "C" fn(*const u8, Thrower, c_int) -> c_int;
 
 /// An engine with the library and the functions above.
-fn with_functions(
-    name: &str,
-    (cxx, flags): &(&str, Vec<&str>),
-    settings: &Settings,
-) -> (Engine, Library) {
+fn with_functions(name: &str, (cxx, flags): &(&str, Vec<&str>), settings: &Settings) -> Engine {
     let library = library(cxx, flags, name, TEXT);
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(&library);
     functions(&mut engine);
     engine.finalize().unwrap();
-    (engine, library)
+    engine
 }
 
 /// What is caught above `function`, or what it returns, called with `callee`.
@@ -105,7 +101,7 @@ fn called(engine: &Engine, function: &str, callee: &str, n: c_int) -> c_int {
 fn exceptions_pass_and_enter_handlers() {
     for compiler in compilers() {
         let settings = Settings::default().personality(gxx());
-        let (engine, _library) = with_functions("unwind_cxx", &compiler, &settings);
+        let engine = with_functions("unwind_cxx", &compiler, &settings);
         let called = |function, callee, n| called(&engine, function, callee, n);
         for function in ["passes", "catch_all", "catch_int", "cleanup"] {
             assert_eq!(called(function, "returns", 3), 3);
@@ -133,7 +129,7 @@ fn exceptions_pass_and_enter_handlers() {
 fn handlers_of_another_unwinder_are_passed_by() {
     for compiler in compilers() {
         let settings = Settings::default().personality(Personality::own_unwinder());
-        let (engine, _library) = with_functions("unwind_own", &compiler, &settings);
+        let engine = with_functions("unwind_own", &compiler, &settings);
         assert_eq!(called(&engine, "catch_all", "throws", 3), 1003);
     }
 }

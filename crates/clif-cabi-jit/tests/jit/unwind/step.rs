@@ -16,11 +16,8 @@ unsafe extern "C" {
     fn __deregister_frame(begin: *const u8);
 }
 
-/// The library that steps.
-struct Stepper {
-    engine: Engine,
-    _library: Library,
-}
+/// An engine with the library that steps.
+struct Stepper(Engine);
 
 type Stepped =
     unsafe extern "C" fn(*const c_void, *const c_void, *const c_void, *const c_void) -> c_long;
@@ -33,15 +30,12 @@ impl Stepper {
         let library = library(cxx, &flags, name, include_str!("step.cc"));
         let mut engine = engine();
         engine.add_library(&library);
-        Self {
-            engine,
-            _library: library,
-        }
+        Self(engine)
     }
 
     fn function<F: Copy>(&self, name: &str) -> F {
         // SAFETY: each use below names the type that the C++ text has.
-        unsafe { symbol(&self.engine, name) }
+        unsafe { symbol(&self.0, name) }
     }
 
     fn watch(&self, start: *const c_void, bytes: usize) {
