@@ -70,6 +70,7 @@ pub(crate) fn forms() -> impl Iterator<Item = Form> {
 pub(crate) type Steps = fn(Step) -> Vec<Step>;
 
 /// The function that [`define_shim`] defines for a call through an address, which has no handler; instead of each step its stubs have those that `steps` gives.
+#[cfg(target_arch = "x86_64")] // for stubs that no other machine has
 pub(crate) fn shim(engine: &mut Engine, callee: (&str, &FnSig), steps: Steps) -> Shim {
     let id = define_shim(engine, callee, Form::default(), steps);
     engine.finalize().unwrap();
