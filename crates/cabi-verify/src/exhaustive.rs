@@ -1,19 +1,19 @@
 //! Every transition of argument assignment as a signature, for the runner of `signatures`: calls that show it in both directions, against one compiler.
 //!
-//! For each state and shape there is a function `f(longs, doubles, record on the stack, VALUE, long, double, record in memory)`: what comes
+//! For each state and shape there is a function `f(longs and doubles, record on the stack, VALUE, long, double, record in memory)`: what comes
 //! before the value makes the state, what comes after shows the state it leads to. The value's type is one of several of its shape
 //! (`exhaustive/types.rs`), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
 //!
 //! What cannot be checked with one type, because the compiler refuses it or disagrees with itself, is tried with the next of the same shape; nothing
 //! is counted as shown that did not run in both directions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::build::{feature_flags, needs};
 use crate::check::calls::all_settings;
-use crate::generate::Signature;
+use crate::generate::{CType, Signature};
 use crate::signatures::{self, Compared, PER_UNIT, SignatureUnit, subject};
-use crate::states::{Coverage, Measure, SYSV, Shape, Transition, WIN64};
+use crate::states::{Measure, SYSV, Shape, Transition, WIN64};
 use crate::tally::{Found, Results};
 use crate::threads::at_once;
 use crate::verdict::Verdict;
@@ -24,7 +24,6 @@ mod functions;
 mod types;
 
 use functions::Function;
-use types::Types;
 
 /// Everything that is to be run against one compiler.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ pub struct Exhaustive {
 struct Level {
     compiler: Compiler,
     /// The types of each shape.
-    shapes: BTreeMap<Shape, Types>,
+    shapes: BTreeMap<Shape, Vec<CType>>,
 }
 
 /// So many transitions tell whether it is worth going on.
@@ -60,13 +59,9 @@ impl Exhaustive {
     /// # Errors
     /// [`VerifyError`] if the compiler cannot be asked.
     pub fn new(compiler: Compiler) -> Result<Self, VerifyError> {
-        let convention = compiler.target().convention();
-        let measure = match compiler.ms_abi {
-            true => &WIN64,
-            false => convention.and_then(Measure::of).unwrap_or_default(),
-        };
+        let measure = Measure::of_target(&compiler.target(), compiler.ms_abi);
         let mut plan = Self {
-            levels: vec![Level::new(compiler, measure)],
+            levels: vec![Level::new(compiler)],
             measure,
             absent: Vec::new(),
             stride: 1,
@@ -85,7 +80,7 @@ impl Exhaustive {
             let (own, features) = (plan.compiler(), [(*feature).to_owned()]);
             let reference = own.reference.with_flags(&feature_flags(&features));
             match Compiler::new(reference, Some(own.policy)) {
-                Ok(compiler) => plan.levels.push(Level::new(compiler, measure)),
+                Ok(compiler) => plan.levels.push(Level::new(compiler)),
                 Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
                     plan.absent.push((feature, error.to_string()));
                 }
@@ -139,10 +134,7 @@ impl Exhaustive {
     /// Of each shape every n-th of the states that arguments can leave, from another one on.
     fn wanted(&self) -> impl Iterator<Item = Transition> {
         let (measure, stride) = (self.measure, self.stride.max(1));
-        let states = measure
-            .states()
-            .filter(move |state| measure.reaches(*state));
-        states.enumerate().flat_map(move |(i, state)| {
+        measure.states().enumerate().flat_map(move |(i, state)| {
             let shapes = measure.shapes.iter().enumerate();
             let shapes = shapes.filter(move |(at, _)| (i + at).is_multiple_of(stride));
             let shapes = shapes.filter(|(_, shape)| self.level_of(**shape).is_some());
@@ -156,15 +148,12 @@ impl Exhaustive {
     /// No processes or memory, a compiler that cannot be asked, an interrupt.
     pub fn run(&self, progress: Progress<'_>) -> Result<Results, String> {
         let mut results = Results::new(Vec::new(), std::slice::from_ref(self.compiler()));
-        let tally = &mut results.compilers[0];
-        tally.coverage = Coverage::of(self.measure);
-        let states = self.measure.states();
-        let n_states = states.filter(|state| self.measure.reaches(*state)).count();
+        let n_states = self.measure.states().len() as u64;
         for (shape, why) in self.shapes_absent() {
-            tally.left_out(&format!("{shape}: {why}"), n_states as u64);
+            results.compilers[0].left_out(&format!("{shape}: {why}"), n_states);
         }
         let mut seen = Seen {
-            ran: Coverage::of(self.measure),
+            missed: BTreeSet::new(),
             results,
         };
         let start = std::time::Instant::now();
@@ -177,7 +166,6 @@ impl Exhaustive {
         };
         let is_first = |(i, _): &(usize, &Transition)| i % sample == 0;
         let (first, rest): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(is_first);
-        let mut asked = Vec::new();
         for part in [first, rest] {
             let tally = &mut seen.results.compilers[0];
             if 2 * tally.failures.len() > all.len().min(SAMPLE) {
@@ -187,15 +175,18 @@ impl Exhaustive {
             }
             let mut open: Vec<(Transition, usize)> = Vec::new();
             open.extend(part.into_iter().map(|(_, transition)| (*transition, 0)));
-            asked.extend(open.iter().map(|(transition, _)| *transition));
+            seen.missed
+                .extend(open.iter().map(|(transition, _)| *transition));
             while !open.is_empty() {
                 open = self.run_each(open, &mut seen, progress)?;
             }
         }
-        let Seen { ran, mut results } = seen;
+        let Seen {
+            missed,
+            mut results,
+        } = seen;
         let tally = &mut results.compilers[0];
-        asked.retain(|one| !ran.has(*one));
-        tally.missed = asked.iter().map(Transition::to_string).collect();
+        tally.missed = missed.iter().map(Transition::to_string).collect();
         tally.seconds = start.elapsed().as_secs_f64() * self.at_once as f64;
         Ok(results)
     }
@@ -212,7 +203,8 @@ impl Exhaustive {
             if let Some(level) = self.level_of(transition.shape)
                 && let Some(types) = self.levels[level].shapes.get(&transition.shape)
             {
-                of_level[level].extend(Function::new(self, transition, types, turn));
+                let function = Function::new(self.measure, transition, types, turn);
+                of_level[level].extend(function);
             }
         }
         let (mut units, mut functions) = (Vec::new(), Vec::new());
@@ -221,7 +213,9 @@ impl Exhaustive {
                 let says = level.compiler.reference.says_how_to_optimize();
                 units.push(SignatureUnit {
                     compiler: &level.compiler,
-                    signatures: of_unit.iter().map(Function::signature).collect(),
+                    signatures: (of_unit.iter())
+                        .map(|function| function.signature(level.compiler.ms_abi))
+                        .collect(),
                     // What takes least time will do.
                     optimize: (!says).then_some("-O0"),
                     turn: units.len(),
@@ -254,8 +248,8 @@ impl Exhaustive {
 /// What came of a run until now.
 struct Seen {
     results: Results,
-    /// What was run in both directions, with whatever outcome.
-    ran: Coverage,
+    /// What was to be run, and was not in both directions, with whatever outcome.
+    missed: BTreeSet<Transition>,
 }
 
 impl Seen {
@@ -279,18 +273,17 @@ impl Seen {
         match &compared.verdict {
             Verdict::Passed(_) if compared.one_direction.is_none() => {
                 let case = compared.case.as_ref();
-                let shown = case.map(|case| {
-                    Transition::of_argument(case, asked.policy, function.value_index())
-                });
-                if !matches!(shown, Some(Ok(Some(shown))) if shown == transition) {
+                let shown = case.and_then(|case| Transition::of_case(case, asked.policy).ok());
+                let at = function.before.len();
+                if shown.and_then(|shown| *shown.get(at)?) != Some(transition) {
                     return true;
                 }
                 tally.coverage.mark(transition);
-                self.ran.mark(transition);
+                self.missed.remove(&transition);
                 false
             }
             Verdict::Differs(_) => {
-                self.ran.mark(transition);
+                self.missed.remove(&transition);
                 false
             }
             Verdict::Passed(_) | Verdict::NotLowered(_) => false,
@@ -301,31 +294,32 @@ impl Seen {
 
 impl Level {
     /// The types that `compiler` has, by their shapes.
-    fn new(compiler: Compiler, measure: &Measure) -> Self {
-        let mut shapes: BTreeMap<Shape, Types> = BTreeMap::new();
+    fn new(compiler: Compiler) -> Self {
+        let mut shapes: BTreeMap<Shape, Vec<CType>> = BTreeMap::new();
         // As in fuzz runs: on AArch64 compilers align wider ones to 16 bytes.
         let widest = match compiler.target().name().starts_with("x86_64") {
             true => 64,
             false => 16,
         };
         for (number, ty) in types::all(widest).enumerate() {
-            let signature = functions::of_value(&ty, compiler.ms_abi);
-            let Ok(mut subject) = subject(number, &signature, &compiler) else {
+            let signature = Signature {
+                params: vec![ty.clone()],
+                ms_abi: compiler.ms_abi,
+                ..Signature::default()
+            };
+            let Ok(subject) = subject(number, &signature, &compiler) else {
                 continue;
             };
             let lacks = |need| compiler.reference.has(need).is_err();
             if needs(&subject.block).into_iter().any(lacks) {
                 continue;
             }
-            let Some(case) = subject.cases.pop() else {
-                continue;
-            };
-            let param = case.prototype.params.first();
-            let shape = param.map(|(_, ty)| Shape::of(ty, false, &case, compiler.policy));
-            if let Some(Ok(Some(shape))) = shape
-                && measure.shapes.contains(&shape)
+            let case = subject.cases.first();
+            let shown = case.map(|case| Transition::of_case(case, compiler.policy));
+            if let Some(Ok(shown)) = shown
+                && let Some(Some(Transition { shape, .. })) = shown.first()
             {
-                shapes.entry(shape).or_default().push(ty);
+                shapes.entry(*shape).or_default().push(ty);
             }
         }
         Self { compiler, shapes }

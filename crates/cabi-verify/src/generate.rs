@@ -78,7 +78,7 @@ impl Dialect {
 }
 
 /// A function's type, and of a variadic one a call.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Signature {
     /// The result, if there is one.
     pub ret: Option<CType>,
@@ -190,9 +190,7 @@ impl Signature {
     pub fn returning(ty: &CType) -> Self {
         Self {
             ret: Some(ty.clone()),
-            params: Vec::new(),
-            unnamed: None,
-            ms_abi: false,
+            ..Self::default()
         }
     }
 

@@ -10,27 +10,26 @@
 //!
 //! [`Coverage`] is a set of transitions; [`exhaustive`](crate::exhaustive) makes calls that show every one of them.
 //!
-//! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 is in 12 of these states, as it has four
-//! positions, each a register of both kinds, before slots of the stack; AAPCS64 and Apple's arm64 have eight registers of both kinds.
+//! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 has 12 states, as it has four
+//! positions, each a register of both kinds, before slots of the stack; AAPCS64 and Apple's arm64 have eight registers of both kinds. Which states there are
+//! is not stated: arguments are added until no new state is found.
 //! Outside of the measure: conventions without one, vectors of bools whose lanes are passed one by one, and what gcc makes of a record of
 //! unnamed bit-fields alone, which has registers but no room on the stack.
 
 use std::fmt;
 
-use cabi::convention::{GroupKind, Role};
-use cabi::{Bank, Error, FnAbi, FnSig, Part, PartType, Place, Policy, Type};
+use cabi::convention::{Group, GroupKind, Role};
+use cabi::{Bank, Error, FnAbi, Part, PartType, Place, Policy, Type};
 
 use crate::case::Case;
 
 mod coverage;
+mod measure;
 #[cfg(test)]
 mod tests;
 
 pub use coverage::Coverage;
-
-mod measure;
-
-pub use measure::{Measure, SYSV, WIN64};
+pub use measure::{Argument, Measure, SYSV, WIN64};
 
 /// What the arguments so far have left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -67,41 +66,56 @@ impl fmt::Display for State {
     }
 }
 
-/// The registers a value asks for, by the name that reports have for them.
+/// The registers a value asks for.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Registers {
+    /// What reports call them.
+    name: &'static str,
+    /// The parts: `I` an integer register, `S` a vector register for at most 8 bytes, `V`, `W` and `Z` for 16, 32 and 64; `X` memory, `-` an integer register
+    /// for the address of a copy.
+    parts: &'static str,
+    /// The alignment on the stack that goes without saying, in bytes.
+    align: u8,
+}
+
+macro_rules! registers {
+    ($($name:literal $parts:literal $align:literal)*) => {
+        &[$(Registers { name: $name, parts: $parts, align: $align }),*]
+    };
+}
+
+const ALL: &[Registers] = registers! {
+    "nothing" ""     8
+    "I"       "I"    8
+    "II"      "II"   8
+    "S"       "S"    8
+    "SS"      "SS"   8
+    "SSS"     "SSS"  8
+    "SSSS"    "SSSS" 8
+    "IS"      "IS"   8
+    "SI"      "SI"   8
+    "V16"     "V"    16
+    "VV"      "VV"   16
+    "VVV"     "VVV"  16
+    "VVVV"    "VVVV" 16
+    "V32"     "W"    32
+    "V64"     "Z"    64
+    "M"       "X"    0
+    "copy"    "-"    8
+};
+
+/// What a value asks for: registers, and its alignment where it goes to the stack.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Registers(&'static str);
+pub struct Shape {
+    /// The registers.
+    pub registers: &'static Registers,
+    /// Its alignment on the stack in bytes, at least that of a slot. Greater ones than the convention distinguishes count as the greatest.
+    pub align: u8,
+}
 
-impl Registers {
-    /// Nothing of it is passed.
-    const NOTHING: Self = Self("nothing");
-    /// It is passed in memory.
-    const MEMORY: Self = Self("M");
-    /// An integer register for the address of a copy.
-    const COPY: Self = Self("copy");
-
-    /// Each name, the parts that it stands for, and the alignment on the stack that goes without saying, in bytes: an integer register is `I`, a vector
-    /// register `S` for at most 8 bytes, `V`, `W` and `Z` for 16, 32 and 64.
-    const ALL: [(&str, &str, u8); 17] = [
-        ("nothing", "", 8),
-        ("I", "I", 8),
-        ("II", "II", 8),
-        ("S", "S", 8),
-        ("SS", "SS", 8),
-        ("SSS", "SSS", 8),
-        ("SSSS", "SSSS", 8),
-        ("IS", "IS", 8),
-        ("SI", "SI", 8),
-        ("V16", "V", 16),
-        ("VV", "VV", 16),
-        ("VVV", "VVV", 16),
-        ("VVVV", "VVVV", 16),
-        ("V32", "W", 32),
-        ("V64", "Z", 64),
-        ("M", "X", 0),
-        ("copy", "-", 8),
-    ];
-
-    fn of(parts: &[Part]) -> Option<Self> {
+impl Shape {
+    /// The shape of an argument that is passed as `group`. `None` if it is outside of `measure`.
+    fn of(group: &Group, measure: &Measure) -> Option<Self> {
         let letter = |part: &Part| match (part.bank, part.ty) {
             (Bank::Int, _) => 'I',
             (Bank::X87, _) => 'X',
@@ -110,63 +124,24 @@ impl Registers {
             (_, PartType::V512) => 'Z',
             _ => 'S',
         };
-        let letters: String = parts.iter().map(letter).collect();
-        let mut all = Self::ALL.iter();
-        all.find(|(_, of, _)| *of == letters)
-            .map(|(name, ..)| Self(name))
-    }
-
-    fn natural_align(self) -> u8 {
-        let mut all = Self::ALL.iter();
-        all.find(|(name, ..)| *name == self.0)
-            .map_or(0, |(.., align)| *align)
-    }
-}
-
-/// What a value asks for: registers, and its alignment where it goes to the stack.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Shape {
-    /// The registers.
-    pub registers: Registers,
-    /// Its alignment on the stack in bytes, at least that of a slot. Greater ones than the convention distinguishes count as the greatest.
-    pub align: u8,
-}
-
-impl Shape {
-    /// The shape of parameter `ty` (an unnamed argument, if `unnamed`) in a signature like `like`. `None` if it is outside of the measure.
-    ///
-    /// # Errors
-    /// [`Error`] if the convention has no place for it.
-    pub fn of(
-        ty: &Type,
-        unnamed: bool,
-        case: &Case,
-        policy: Policy,
-    ) -> Result<Option<Self>, Error> {
-        let sig = signature(case, policy, &[], &[], &Type::VOID)?;
-        let role = match unnamed {
-            true => Role::Unnamed,
-            false => Role::Named,
-        };
-        let group = FnAbi::classify(&sig, ty, role, &case.target)?;
-        let convention = case.prototype.convention.or(case.target.convention());
-        let Some(measure) = convention.and_then(Measure::of) else {
-            return Ok(None);
-        };
-        let registers = match group.kind {
-            GroupKind::Ignore => Some(Registers::NOTHING),
-            GroupKind::Memory if group.size == 0 => Some(Registers::NOTHING),
-            GroupKind::Memory => Some(measure.memory),
+        let parts: String = match group.kind {
+            GroupKind::Ignore => String::new(),
+            GroupKind::Memory if group.size == 0 => String::new(),
+            GroupKind::Memory => measure.memory.to_owned(),
+            GroupKind::Registers if group.size > 0 => group.parts.iter().map(letter).collect(),
             // Padding that takes a register, and no place on the stack.
-            GroupKind::Registers if group.size > 0 => Registers::of(&group.parts),
-            _ => None,
+            _ => return None,
         };
-        let shape = registers.map(|registers| measure.shape(registers, group.align));
-        Ok(shape.filter(|shape| measure.shapes.contains(shape)))
+        let registers = ALL.iter().find(|one| one.parts == parts)?;
+        let align = match parts.as_str() {
+            "" | "-" => 8,
+            _ => u64::from(group.align).clamp(measure.slot, measure.greatest_align()),
+        };
+        let align = u8::try_from(align).unwrap_or(u8::MAX);
+        let shape = Self { registers, align };
+        measure.shapes.contains(&shape).then_some(shape)
     }
-}
 
-impl Shape {
     /// The shapes of a text, as [`Display`](fmt::Display) writes them.
     fn all(text: &str) -> Vec<Self> {
         let one = |word: &str| {
@@ -175,9 +150,8 @@ impl Shape {
                 (None, Some(align)) => ("M", Some(align)),
                 (None, None) => (word, None),
             };
-            let (name, _, natural) = Registers::ALL.iter().find(|(own, ..)| *own == name)?;
-            let align = align.map_or(Some(*natural), |align| align.parse().ok())?;
-            let registers = Registers(name);
+            let registers = ALL.iter().find(|own| own.name == name)?;
+            let align = align.map_or(Some(registers.align), |align| align.parse().ok())?;
             Some(Self { registers, align })
         };
         text.split_whitespace().filter_map(one).collect()
@@ -187,8 +161,8 @@ impl Shape {
 impl fmt::Display for Shape {
     /// `II`, `II/16`, `V32`, `M64`: registers, and the alignment where it is not the natural one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, align) = (self.registers.0, self.align);
-        match self.registers.natural_align() {
+        let (name, align) = (self.registers.name, self.align);
+        match self.registers.align {
             0 => write!(f, "{name}{align}"),
             natural if natural == align => f.write_str(name),
             _ => write!(f, "{name}/{align}"),
@@ -206,25 +180,29 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// What argument `index` of `case` shows under `policy`. `None` if it is outside of the measure, or there is no such argument.
+    /// What the arguments of `case` show under `policy`, in order; `None` for one that is outside of the measure.
     ///
     /// # Errors
-    /// [`Error`] if the convention has no place for it, or for an argument before it.
-    pub fn of_argument(case: &Case, policy: Policy, index: usize) -> Result<Option<Self>, Error> {
-        let named = &case.prototype.params;
-        let before: Vec<Type> = named.iter().take(index).map(|(_, ty)| ty.clone()).collect();
-        let unnamed = index.saturating_sub(named.len());
-        let after = case.unnamed.get(..unnamed).unwrap_or_default();
-        let ret = &case.prototype.ret;
-        let sig = signature(case, policy, &before, after, ret)?;
-        let abi = FnAbi::new(&sig, &case.target)?;
-        let mut types = named.iter().map(|(_, ty)| ty).chain(&case.unnamed);
-        let Some(ty) = types.nth(index) else {
-            return Ok(None);
+    /// [`Error`] if the convention has no place for the arguments up to one of them.
+    pub fn of_case(case: &Case, policy: Policy) -> Result<Vec<Option<Self>>, Error> {
+        let n_named = case.prototype.params.len();
+        let of_argument = |(i, ty): (usize, &Type)| {
+            let mut before = case.clone();
+            before.prototype.params.truncate(i);
+            before.unnamed.truncate(i.saturating_sub(n_named));
+            let abi = before.abi_under(policy)?;
+            let role = match i < n_named {
+                true => Role::Named,
+                false => Role::Unnamed,
+            };
+            let group = FnAbi::classify(&before.sig_under(policy)?, ty, role, &case.target)?;
+            let measure = Measure::of(abi.convention);
+            let shape = measure.and_then(|measure| Shape::of(&group, measure));
+            let of = State::after(&abi).zip(shape);
+            Ok(of.map(|(state, shape)| Self { state, shape }))
         };
-        let shape = Shape::of(ty, index >= named.len(), case, policy)?;
-        let of = State::after(&abi).zip(shape);
-        Ok(of.map(|(state, shape)| Self { state, shape }))
+        let types = case.argument_types();
+        types.iter().enumerate().map(of_argument).collect()
     }
 }
 
@@ -232,27 +210,4 @@ impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with {}", self.shape, self.state)
     }
-}
-
-/// A signature like that of `case`, with other parameters, unnamed arguments and result.
-fn signature(
-    case: &Case,
-    policy: Policy,
-    named: &[Type],
-    unnamed: &[Type],
-    ret: &Type,
-) -> Result<FnSig, Error> {
-    let prototype = &case.prototype;
-    let mut sig = FnSig::new(named.iter().cloned(), ret.clone());
-    sig = sig.features(prototype.vectors).policy(policy);
-    if let Some(convention) = prototype.convention {
-        sig = sig.convention(convention);
-    }
-    if prototype.variadic || prototype.unprototyped {
-        sig = sig.variadic();
-    }
-    if unnamed.is_empty() {
-        return Ok(sig);
-    }
-    sig.at_call(unnamed.iter().cloned())
 }

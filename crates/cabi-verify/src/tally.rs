@@ -9,7 +9,7 @@ use crate::build::Capability;
 use crate::generate::Signature;
 use crate::report::{Item, Section, Status};
 use crate::signatures::Compared;
-use crate::states::Coverage;
+use crate::states::{Coverage, Measure};
 use crate::verdict::Verdict;
 use crate::verify::Compiler;
 
@@ -104,6 +104,7 @@ impl Tally {
             }
             .to_owned(),
             ms_abi: asked.ms_abi,
+            coverage: Coverage::of(Measure::of_target(&asked.target(), asked.ms_abi)),
             ..Self::default()
         }
     }

@@ -3,9 +3,6 @@
 
 use crate::generate::{CMember, CRecord, CType, Form};
 
-/// Types of one shape.
-pub(super) type Types = Vec<CType>;
-
 /// What keywords spell.
 const NAMES: [&str; 29] = [
     "char",

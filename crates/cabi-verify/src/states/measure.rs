@@ -1,11 +1,13 @@
 //! What states and shapes a convention has.
 
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
 use std::sync::LazyLock;
 
 use cabi::convention::Convention;
-use cabi::{FnAbi, Loc, Place, X86_64_SYSV, X86_64_WIN64, aarch64};
+use cabi::{DataModel, FnAbi, FnSig, Loc, Place, Target, Type, X86_64_SYSV, X86_64_WIN64, aarch64};
 
-use super::{Registers, Shape, State, Transition};
+use super::{Shape, State, Transition};
 
 /// The states and shapes of a convention.
 #[derive(Debug)]
@@ -14,29 +16,42 @@ pub struct Measure {
     /// How many integer and vector registers arguments are passed in.
     pub registers: (u8, u8),
     /// Bytes of a slot.
-    pub slot: u64,
+    pub(super) slot: u64,
     /// How many slots the greatest alignment has that states distinguish.
     pub n_phases: u8,
     /// Whether the address for a result in memory takes a register of arguments.
     pub result_takes_register: bool,
-    /// What a value passed in memory asks for.
-    pub(super) memory: Registers,
-    /// Whether arguments can leave a state.
-    reaches: fn(&State) -> bool,
+    /// What a value passed in memory asks for, as a part of [`Registers`](super::Registers).
+    pub(super) memory: &'static str,
     /// Every shape that a value can have.
     pub shapes: LazyLock<Vec<Shape>>,
+    /// What besides a `long` and a `double` leads from one state to the next.
+    fill: &'static [Argument],
+    states: LazyLock<Vec<(State, Vec<Argument>)>>,
 }
 
-/// System V on x86-64: what is passed in memory takes no register, so any state is left.
+/// The type of an argument that makes a state: this one, or a structure of an array of so many.
+pub type Argument = (&'static str, Option<u32>);
+
+/// System V on x86-64. What is passed in memory takes no register; arrays of less than nine slots might be passed in registers.
 pub static SYSV: Measure = Measure {
     convention: &X86_64_SYSV,
     registers: (6, 8),
     slot: 8,
     n_phases: 8,
     result_takes_register: true,
-    memory: Registers::MEMORY,
-    reaches: |_| true,
+    memory: "X",
     shapes: LazyLock::new(sysv_shapes),
+    fill: &[
+        ("long", Some(9)),
+        ("long", Some(10)),
+        ("long", Some(11)),
+        ("long", Some(12)),
+        ("long", Some(13)),
+        ("long", Some(14)),
+        ("long", Some(15)),
+    ],
+    states: LazyLock::new(|| SYSV.search()),
 };
 
 fn sysv_shapes() -> Vec<Shape> {
@@ -46,17 +61,17 @@ fn sysv_shapes() -> Vec<Shape> {
     )
 }
 
-/// Windows on x86-64. Its states are some of System V's, its shapes all of them: positions take a register of both kinds, and before the last one nothing but the
-/// four slots of the shadow space is on the stack.
+/// Windows on x86-64, whose shapes are among System V's.
 pub static WIN64: Measure = Measure {
     convention: &X86_64_WIN64,
     registers: (4, 4),
     slot: 8,
     n_phases: 8,
     result_takes_register: true,
-    memory: Registers::MEMORY,
-    reaches: |&State { gp, sse, phase }| gp == sse && gp <= 4 && (gp == 0 || phase == 4),
+    memory: "X",
     shapes: LazyLock::new(sysv_shapes),
+    fill: &[],
+    states: LazyLock::new(|| WIN64.search()),
 };
 
 /// AAPCS64: on the stack is what finds no register.
@@ -66,28 +81,34 @@ static AAPCS64: Measure = Measure {
     slot: 8,
     n_phases: 2,
     result_takes_register: false,
-    memory: Registers::COPY,
-    reaches: |&State { gp, sse, phase }| gp == 0 || sse == 0 || phase == 0,
+    memory: "-",
     shapes: LazyLock::new(|| Shape::all("nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy")),
+    fill: &[],
+    states: LazyLock::new(|| AAPCS64.search()),
 };
 
-/// Apple's arm64, whose slots have one byte: a value on the stack has its own alignment, and no floating-point type has one byte.
+/// Apple's arm64, whose slots have one byte: a value on the stack has its own alignment.
 static APPLE_ARM64: Measure = Measure {
     convention: &aarch64::APPLE_ARM64,
     registers: (8, 8),
     slot: 1,
     n_phases: 16,
     result_takes_register: false,
-    memory: Registers::COPY,
-    reaches: |&State { gp, sse, phase }| {
-        gp == 0 || (sse == 0 && phase.is_multiple_of(2)) || phase == 0
-    },
+    memory: "-",
     shapes: LazyLock::new(|| {
         Shape::all(
             "nothing I/1 I/2 I/4 I II II/16 S/2 S/4 S SS/2 SS/4 SS SSS/2 SSS/4 SSS SSSS/2 SSSS/4 SSSS \
              V16 VV VVV VVVV copy",
         )
     }),
+    fill: &[
+        ("int", None),
+        ("float", None),
+        ("short", None),
+        ("_Float16", None),
+        ("char", None),
+    ],
+    states: LazyLock::new(|| APPLE_ARM64.search()),
 };
 
 impl PartialEq for Measure {
@@ -107,76 +128,89 @@ impl Default for &Measure {
 impl Measure {
     /// That of `convention`, if it has one.
     pub fn of(convention: &Convention) -> Option<&'static Self> {
-        let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64].into_iter();
-        all.find(|measure| measure.convention.name == convention.name)
+        Self::named(convention.name)
     }
 
-    /// The measure whose numbers its transitions have.
-    pub fn numbering(&'static self) -> &'static Self {
-        match *self == WIN64 {
-            true => &SYSV,
-            false => self,
+    /// That of the functions of `target`, or of Win64's there; System V's for a convention that has none.
+    pub fn of_target(target: &Target, ms_abi: bool) -> &'static Self {
+        let own = target.convention().and_then(Self::of);
+        match ms_abi {
+            true => &WIN64,
+            false => own.unwrap_or_default(),
         }
     }
 
-    /// Every state, those that no arguments leave too.
-    pub fn states(&'static self) -> impl Iterator<Item = State> + Clone {
-        let (gp, sse) = self.numbering().registers;
-        let each = |n: u8| (0..=n).rev();
-        let phases = self.n_phases;
-        each(gp).flat_map(move |gp| {
-            each(sse).flat_map(move |sse| (0..phases).map(move |phase| State { gp, sse, phase }))
-        })
+    /// That of the convention of this name.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64].into_iter();
+        all.find(|measure| measure.name() == name)
     }
 
-    /// Whether arguments can leave `state`.
-    pub fn reaches(&self, state: State) -> bool {
-        (self.reaches)(&state)
+    pub(super) fn name(&self) -> &'static str {
+        self.convention.name
+    }
+
+    /// The greatest alignment that states distinguish, in bytes.
+    pub(super) fn greatest_align(&self) -> u64 {
+        self.slot * u64::from(self.n_phases)
+    }
+
+    /// Each state that arguments can leave, with the shortest list of arguments that does: most registers left first.
+    fn search(&self) -> Vec<(State, Vec<Argument>)> {
+        let arguments = [("long", None), ("double", None)].iter().chain(self.fill);
+        let arguments: Vec<Argument> = arguments.copied().collect();
+        let (mut found, mut open) = (HashMap::new(), VecDeque::from([Vec::new()]));
+        while let Some(before) = open.pop_front() {
+            let Some(state) = self.state_after(&before) else {
+                continue;
+            };
+            if found.contains_key(&state) {
+                continue;
+            }
+            let mut next = arguments.clone();
+            // By turns, as a position of Win64 is a register of either kind.
+            next.swap(0, before.len() % 2);
+            for one in next {
+                open.push_back([&before[..], &[one]].concat());
+            }
+            found.insert(state, before);
+        }
+        let mut found: Vec<_> = found.into_iter().collect();
+        found.sort_by_key(|(state, _)| (Reverse(state.gp), Reverse(state.sse), state.phase));
+        found
+    }
+
+    fn state_after(&self, arguments: &[Argument]) -> Option<State> {
+        let ty = |(name, len): &Argument| match len {
+            None => Type::parse(name, &DataModel::LP64),
+            Some(len) => {
+                let text = format!("struct {{ {name} a[{len}]; }}");
+                Type::parse(&text, &DataModel::LP64)
+            }
+        };
+        let types: Result<Vec<Type>, _> = arguments.iter().map(ty).collect();
+        let sig = FnSig::new(types.ok()?, Type::VOID).convention(self.convention);
+        State::after(&FnAbi::new(&sig, &Target::X86_64_LINUX).ok()?)
+    }
+
+    /// Every state.
+    pub fn states(&self) -> impl ExactSizeIterator<Item = State> + Clone {
+        self.states.iter().map(|(state, _)| *state)
+    }
+
+    /// The number of `state` among its states, and the arguments that leave it.
+    pub fn arguments_before(&self, state: State) -> Option<(usize, &[Argument])> {
+        let at = self.states.iter().position(|(own, _)| *own == state)?;
+        Some((at, &self.states.get(at)?.1))
     }
 
     /// Every transition.
-    pub fn transitions(&'static self) -> impl Iterator<Item = Transition> + Clone {
+    pub fn transitions(&self) -> impl Iterator<Item = Transition> {
         let shapes = self.shapes.iter();
         self.states().flat_map(move |state| {
-            shapes
-                .clone()
-                .map(move |&shape| Transition { state, shape })
+            let shapes = shapes.clone();
+            shapes.map(move |&shape| Transition { state, shape })
         })
-    }
-
-    /// How many transitions there are.
-    pub fn n_transitions(&'static self) -> usize {
-        let (gp, sse) = self.numbering().registers;
-        let states = (usize::from(gp) + 1) * (usize::from(sse) + 1);
-        states * usize::from(self.n_phases) * self.shapes.len()
-    }
-
-    /// The number of `state` among its states.
-    pub fn state_number(&'static self, state: State) -> usize {
-        let (gp, sse) = self.numbering().registers;
-        let row = usize::from(gp - state.gp.min(gp)) * (usize::from(sse) + 1);
-        let row = row + usize::from(sse - state.sse.min(sse));
-        row * usize::from(self.n_phases) + usize::from(state.phase % self.n_phases)
-    }
-
-    /// The number of `transition` among its transitions.
-    pub(super) fn number(&'static self, transition: Transition) -> Option<usize> {
-        let mut shapes = self.shapes.iter();
-        let shape = shapes.position(|shape| *shape == transition.shape)?;
-        Some(self.state_number(transition.state) * self.shapes.len() + shape)
-    }
-
-    /// The shape of a value that asks for `registers` and is aligned to `align` bytes on the stack.
-    pub(super) fn shape(&self, registers: Registers, align: u32) -> Shape {
-        let greatest = self.slot * u64::from(self.n_phases);
-        let align = match registers {
-            Registers::NOTHING | Registers::COPY => 8,
-            _ => u64::from(align).clamp(self.slot, greatest),
-        };
-        Shape {
-            registers,
-            align: u8::try_from(align).unwrap_or(u8::MAX),
-        }
     }
 
     /// Bytes of the argument area that arguments take up.
@@ -192,10 +226,7 @@ impl Measure {
             } => offset + 8,
             _ => 0,
         };
-        abi.args
-            .iter()
-            .map(|arg| end(&arg.place))
-            .max()
-            .unwrap_or(0)
+        let ends = abi.args.iter().map(|arg| end(&arg.place));
+        ends.max().unwrap_or(0)
     }
 }
