@@ -45,7 +45,6 @@ impl Said {
         match ty {
             CType::Name(name) => self.name(name),
             CType::Function => true,
-            CType::ComplexFloat128 => self.name("__float128"),
             CType::Enum(value) => self.model.long().size() == 8 || *value == "-1",
             CType::BitInt { bits, .. } => *bits <= self.widest,
             CType::Vector { lane, bytes } => *bytes <= self.largest_vector && self.name(lane),

@@ -112,7 +112,7 @@ fn plain(ty: &mut CType) {
                 change(ty);
             }
             CType::Vector { lane, .. } => *ty = CType::Name(lane),
-            CType::ComplexFloat128 => *ty = CType::Name("_Complex float"),
+            CType::Name("_Complex __float128") => *ty = CType::Name("_Complex float"),
             CType::Enum(_) => *ty = CType::Name("int"),
             _ => {}
         }

@@ -21,7 +21,7 @@ mod types;
 pub use draw::{signature, signature_from};
 pub use for_machine::{Absent, boundaries_for_machine, signature_for_machine};
 pub use for_zig::signature_for_zig;
-pub use print::{Declarations, Declared};
+pub use print::Declared;
 pub use random::Random;
 pub use shrink::smallest;
 
@@ -94,12 +94,10 @@ pub struct Signature {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CType {
-    /// What keywords spell: `unsigned long`, `_Complex float`, `void *`.
+    /// What keywords spell: `unsigned long`, `_Complex float`, `void *`; and `_Complex __float128`, which C spells otherwise.
     Name(&'static str),
     /// A pointer to a function.
     Function,
-    /// `_Complex __float128`, which has no keyword.
-    ComplexFloat128,
     /// An enumeration with this as its one value.
     Enum(&'static str),
     /// `_BitInt(bits)`.
@@ -269,17 +267,5 @@ impl CMember {
             packed: false,
             aligned: None,
         }
-    }
-
-    /// `packed` on the member.
-    pub fn packed(mut self) -> Self {
-        self.packed = true;
-        self
-    }
-
-    /// `aligned(align)` on the member.
-    pub fn aligned(mut self, align: u32) -> Self {
-        self.aligned = Some(align);
-        self
     }
 }

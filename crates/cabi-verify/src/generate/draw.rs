@@ -168,7 +168,7 @@ impl Draw<'_> {
                 ];
                 CType::Name(self.random.one_or(&ints, "_Complex int"))
             }
-            5 => CType::ComplexFloat128,
+            5 => CType::Name("_Complex __float128"),
             6 if decimal => {
                 let decimals = ["_Decimal32", "_Decimal64", "_Decimal128"];
                 CType::Name(self.random.one_or(&decimals, "_Decimal64"))

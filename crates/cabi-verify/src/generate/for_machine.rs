@@ -207,7 +207,6 @@ impl Absent {
     fn change(&self, ty: &mut CType) {
         match ty {
             CType::Name(name) => *name = self.name(name),
-            CType::ComplexFloat128 => *ty = CType::Name(self.name("_Complex __float128")),
             CType::Vector { .. } | CType::ExtVector { .. } if self.vectors => {
                 *ty = CType::Name("double");
             }

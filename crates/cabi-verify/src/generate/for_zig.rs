@@ -51,7 +51,6 @@ fn object(ty: &mut CType) {
                 *ty = pair(part);
             }
         }
-        CType::ComplexFloat128 => *ty = pair("__float128"),
         CType::Atomic(inner) => {
             *ty = (**inner).clone();
             object(ty);

@@ -1,106 +1,101 @@
-//! The types of a [`CType`](super::CType) as `cabi` builds them.
+//! The types of a [`CType`] as `cabi` builds them.
 
 use cabi::{BitFieldStyle, BoolVector, DataModel, Error, Member, RecordBuilder, RecordRules, Type};
 
-use super::CRecord;
+use super::{CMember, CRecord, CType, Form};
 
-/// The type that keywords spell.
-pub(super) fn of_name(name: &str, model: &DataModel) -> Result<Type, Error> {
-    if let Some(part) = name.strip_prefix("_Complex ") {
-        return Type::complex(&of_name(part, model)?);
-    }
-    let ty = match name {
-        "_Bool" => Type::BOOL,
-        "char" => model.char(),
-        "signed char" => Type::I8,
-        "unsigned char" => Type::U8,
-        "short" => Type::I16,
-        "unsigned short" => Type::U16,
-        "int" => Type::I32,
-        "unsigned" => Type::U32,
-        "long" => model.long(),
-        "unsigned long" => model.unsigned_long(),
-        "long long" => Type::I64,
-        "__int128" => Type::I128,
-        "unsigned __int128" => Type::U128,
-        "_Float16" => Type::F16,
-        "__bf16" => Type::BF16,
-        "float" => Type::F32,
-        "double" => Type::F64,
-        "long double" => model.long_double(),
-        "__float128" => Type::F128,
-        "_Decimal32" => Type::DEC32,
-        "_Decimal64" => Type::DEC64,
-        "_Decimal128" => Type::DEC128,
-        "void *" => model.pointer(),
-        other => {
-            return Err(Error::InvalidType {
-                ty: other.to_owned(),
-                why: "the generator has no such name",
-            });
+/// What types are built with.
+pub(super) struct Types<'k> {
+    /// How C spells records.
+    pub(super) known: &'k [(CType, String)],
+    pub(super) model: &'k DataModel,
+}
+
+impl Types<'_> {
+    pub(super) fn build(&self, ty: &CType) -> Result<Type, Error> {
+        match ty {
+            CType::Name(name) => Type::parse(name, self.model),
+            CType::Function => Ok(self.model.fn_pointer()),
+            CType::BitInt { bits, signed } => self.model.bit_int(*bits, *signed),
+            CType::Enum(value) => self.enumeration(value),
+            CType::Vector { lane, bytes } => {
+                let lane = Type::parse(lane, self.model)?;
+                let lanes = u64::from(*bytes) / lane.size().max(1);
+                Type::vector(&lane, u16::try_from(lanes).unwrap_or(u16::MAX))
+            }
+            CType::ExtVector { lane, lanes } => {
+                let lanes = u16::try_from(*lanes).unwrap_or(u16::MAX);
+                match *lane {
+                    "_Bool" => Type::bool_vector(lanes, BoolVector::Clang),
+                    lane => Type::vector(&Type::parse(lane, self.model)?, lanes),
+                }
+            }
+            CType::Atomic(inner) => self.build(inner)?.atomic(),
+            CType::Aligned(inner, align) => self.build(inner)?.with_align(*align),
+            CType::Record(record) => {
+                let spelled = self.known.iter().find(|(known, _)| known == ty);
+                let tag = spelled.and_then(|(_, text)| text.split_once(' '));
+                self.record(record, tag.map_or("", |(_, tag)| tag), record.pack, "m")
+            }
         }
-    };
-    Ok(model.adapt(&ty))
-}
-
-/// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of `long` that holds it; for MSVC each is `int`.
-pub(super) fn of_enum(value: &str, model: &DataModel) -> Result<Type, Error> {
-    let (negative, wide) = (value.starts_with('-'), value.contains("0x1"));
-    let name = match (negative, wide) {
-        _ if model.records == RecordRules::Msvc => "int",
-        (false, false) => "unsigned",
-        (true, false) => "int",
-        (false, true) => "unsigned long",
-        (true, true) => "long",
-    };
-    Type::enumeration(&of_name(name, model)?)
-}
-
-/// `lane` with `vector_size(bytes)`.
-pub(super) fn of_vector(lane: &str, bytes: u32, model: &DataModel) -> Result<Type, Error> {
-    let lane = of_name(lane, model)?;
-    let lanes = u64::from(bytes) / lane.size().max(1);
-    Type::vector(&lane, u16::try_from(lanes).unwrap_or(u16::MAX))
-}
-
-/// `lane` with `ext_vector_type(lanes)`.
-pub(super) fn of_ext_vector(lane: &str, lanes: u32, model: &DataModel) -> Result<Type, Error> {
-    let lanes = u16::try_from(lanes).unwrap_or(u16::MAX);
-    match lane {
-        "_Bool" => Type::bool_vector(lanes, BoolVector::Clang),
-        _ => Type::vector(&of_name(lane, model)?, lanes),
     }
-}
 
-/// `ty name[a][b]..`.
-pub(super) fn of_array(ty: Type, lengths: &[u32]) -> Result<Type, Error> {
-    let mut lengths = lengths.iter().rev();
-    lengths.try_fold(ty, |ty, len| Type::array(&ty, u64::from(*len)))
-}
+    /// An enumeration whose one constant is `value`: the first of `unsigned`, `int` and the same of `long` that holds it; for MSVC each is `int`.
+    fn enumeration(&self, value: &str) -> Result<Type, Error> {
+        let (negative, wide) = (value.starts_with('-'), value.contains("0x1"));
+        let name = match (negative, wide) {
+            _ if self.model.records == RecordRules::Msvc => "int",
+            (false, false) => "unsigned",
+            (true, false) => "int",
+            (false, true) => "unsigned long",
+            (true, true) => "long",
+        };
+        Type::enumeration(&Type::parse(name, self.model)?)
+    }
 
-/// `record` under the name `tag` with `members`, where `#pragma pack` says `pack`.
-pub(super) fn of_record(
-    record: &CRecord,
-    tag: &str,
-    members: Vec<Member>,
-    pack: Option<u32>,
-    model: &DataModel,
-) -> Result<Type, Error> {
-    let mut builder = match record.is_union {
-        true => RecordBuilder::union(tag),
-        false => RecordBuilder::structure(tag),
-    };
-    for member in members {
-        builder = builder.member(member);
+    /// `record` under the name `tag`, with members whose names start with `prefix`. What `#pragma pack` says around the outermost record holds for those inside.
+    fn record(
+        &self,
+        record: &CRecord,
+        tag: &str,
+        pack: Option<u32>,
+        prefix: &str,
+    ) -> Result<Type, Error> {
+        let mut builder = match record.is_union {
+            true => RecordBuilder::union(tag),
+            false => RecordBuilder::structure(tag),
+        };
+        for (i, member) in record.members.iter().enumerate() {
+            builder = builder.member(self.member(member, pack, &format!("{prefix}{i}"))?);
+        }
+        if record.packed {
+            builder = builder.packed();
+        }
+        builder = pack.into_iter().fold(builder, RecordBuilder::pack);
+        let mut model = *self.model;
+        if record.ms_struct {
+            model.bit_fields = BitFieldStyle::Ms;
+        }
+        let aligned = record.aligned.into_iter();
+        aligned.fold(builder, RecordBuilder::aligned).build(&model)
     }
-    if record.packed {
-        builder = builder.packed();
+
+    fn member(&self, member: &CMember, pack: Option<u32>, name: &str) -> Result<Member, Error> {
+        let built = match &member.form {
+            Form::Plain { ty, lengths } => {
+                let array = |ty: Type, len: &u32| Type::array(&ty, u64::from(*len));
+                Member::named(name, lengths.iter().rev().try_fold(self.build(ty)?, array)?)
+            }
+            Form::Flexible(ty) => Member::named(name, Type::flexible_array(&self.build(ty)?)?),
+            Form::Bits { ty, width, named } => match named {
+                true => Member::bit_field(name, self.build(ty)?, *width),
+                false => Member::unnamed_bit_field(self.build(ty)?, *width),
+            },
+            Form::Anonymous(record) => {
+                Member::anonymous(self.record(record, "", pack, &format!("{name}_"))?)
+            }
+        };
+        let built = if member.packed { built.packed() } else { built };
+        Ok(member.aligned.into_iter().fold(built, Member::aligned))
     }
-    builder = pack.into_iter().fold(builder, RecordBuilder::pack);
-    let mut model = *model;
-    if record.ms_struct {
-        model.bit_fields = BitFieldStyle::Ms;
-    }
-    let aligned = record.aligned.into_iter();
-    aligned.fold(builder, RecordBuilder::aligned).build(&model)
 }

@@ -1,18 +1,16 @@
 //! About how large a drawn type is: enough to fill records up to a size, no layout.
 
-use cabi::DataModel;
+use cabi::{DataModel, Type};
 
-use crate::generate::types::of_name;
 use crate::generate::{CRecord, CType, Form};
 
 pub(super) fn type_bits(ty: &CType) -> u32 {
     match ty {
         CType::Name(name) => {
-            let size = of_name(name, &DataModel::LP64).map_or(8, |ty| ty.size());
+            let size = Type::parse(name, &DataModel::LP64).map_or(8, |ty| ty.size());
             u32::try_from(8 * size).unwrap_or(u32::MAX)
         }
         CType::Function => 64,
-        CType::ComplexFloat128 => 256,
         CType::Enum(_) => 32,
         CType::BitInt { bits, .. } => u32::from(*bits).next_power_of_two().max(8),
         CType::Vector { bytes, .. } => bytes * 8,
