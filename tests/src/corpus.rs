@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cabi_header::HeaderError;
-use cabi_verify::case::{CaseError, Subject};
+use cabi_verify::case::Subject;
 use cabi_verify::corpus::{CorpusFile, read_folder};
 use cabi_verify::report::Report;
 
@@ -57,11 +56,8 @@ impl Corpus {
         for block in files.iter().flat_map(|file| &file.blocks) {
             match Subject::read(block) {
                 Ok(subject) => subjects.push(subject),
-                Err(CaseError::Header {
-                    source: missing @ HeaderError::NoLibclang { .. },
-                    ..
-                }) => {
-                    report.absent(engine, &missing.to_string());
+                Err(error) if error.is_missing_libclang => {
+                    report.absent(engine, &error.why);
                     break;
                 }
                 Err(error) => report.outcome(engine, &block.name, Err(error.to_string())),

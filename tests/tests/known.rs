@@ -57,9 +57,8 @@ fn plain_signatures_meet_no_known_bug() {
                 struct in_memory { float x; struct empty none[1]; long n, m; };\n\
                 struct pair f(int, struct floats, struct pair *, struct no_array, struct at_end, struct at_float, struct in_second,\n\
                               struct after_int, struct with_int, struct in_memory, ...);\n";
-    let file = cabi_verify::corpus::CorpusFile::parse("plain.abi".as_ref(), text).unwrap();
-    let subject = match Subject::read(&file.blocks[0]) {
-        Err(error) if error.is_missing_libclang() => return,
+    let subject = match Subject::parse(text) {
+        Err(error) if error.is_missing_libclang => return,
         subject => subject.unwrap(),
     };
     for compiler in ["gcc", "clang"] {
@@ -116,9 +115,8 @@ fn what_a_signature_meets_has_the_right_name() {
         let text = format!(
             "== one\nproves: its name\nfeatures: {features}\nunnamed: t, int\n{types}\ntypedef {ty} t;\nvoid f(long, ...);\n"
         );
-        let file = cabi_verify::corpus::CorpusFile::parse("one.abi".as_ref(), &text).unwrap();
-        let subject = match Subject::read(&file.blocks[0]) {
-            Err(error) if error.is_missing_libclang() => return,
+        let subject = match Subject::parse(&text) {
+            Err(error) if error.is_missing_libclang => return,
             subject => subject.unwrap(),
         };
         assert_eq!(

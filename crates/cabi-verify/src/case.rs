@@ -6,8 +6,7 @@
 use cabi::{
     Convention, DataModel, FnAbi, FnSig, Kind, Policy, RecordRules, Target, Type, VectorLevel,
 };
-use cabi_header::{Header, HeaderError, NamedType, Prototype};
-use thiserror::Error;
+use cabi_header::{Header, NamedType, Prototype};
 
 use crate::corpus::c_text::{CText, Function};
 use crate::corpus::{Block, DEFAULT_TARGET, Profile};
@@ -51,46 +50,14 @@ pub struct Case {
     pub target: Target,
 }
 
+/// How C spells a type, and the type.
+pub type Spelled = (String, Type);
+
 /// The attribute with which C declares a function of a prototype's convention, and a space: `ms_abi` is the only one beside the target's own.
 pub(crate) fn convention_attribute(convention: Option<&'static Convention>) -> &'static str {
     match convention {
         Some(_) => "__attribute__((ms_abi)) ",
         None => "",
-    }
-}
-
-/// Why a block could not be read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CaseError {
-    /// libclang is missing, or refuses the text as a whole.
-    #[error("{place}: {source}")]
-    Header {
-        /// File and line of the block.
-        place: String,
-        /// The reason.
-        source: HeaderError,
-    },
-    /// The block contradicts itself, or something in it has no meaning here.
-    #[error("{place}: {why}")]
-    Block {
-        /// File and line of the block.
-        place: String,
-        /// What is wrong.
-        why: String,
-    },
-}
-
-impl CaseError {
-    /// Whether the reason is that libclang cannot be loaded.
-    pub fn is_missing_libclang(&self) -> bool {
-        matches!(
-            self,
-            Self::Header {
-                source: HeaderError::NoLibclang { .. },
-                ..
-            }
-        )
     }
 }
 
@@ -198,17 +165,20 @@ impl Profile {
 }
 
 impl Case {
-    /// `function`, which takes `params` and returns `ret`, on x86-64 Linux; of a variadic one a call with `unnamed`: types and their text.
-    pub fn of_types(
-        name: &str,
-        function: Function,
-        params: Vec<Type>,
-        ret: Type,
-        unnamed: Option<(Vec<Type>, Vec<String>)>,
+    /// The case `name` of the function `symbol`, of `convention` if that is not the target's own, on x86-64 Linux; of a variadic one a call with `unnamed`.
+    pub fn of_spelled(
+        (name, symbol): (&str, &str),
+        convention: Option<&'static Convention>,
+        (result, ret): Spelled,
+        params: Vec<Spelled>,
+        unnamed: Option<Vec<Spelled>>,
     ) -> Self {
-        let mut prototype = Prototype::new(&function.name, params, ret);
-        prototype.variadic = unnamed.is_some();
-        let (unnamed, unnamed_text) = unnamed.unwrap_or_default();
+        let (texts, types) = params.into_iter().unzip();
+        let mut prototype = Prototype::new(symbol, types, ret);
+        (prototype.variadic, prototype.convention) = (unnamed.is_some(), convention);
+        let attribute = convention_attribute(convention);
+        let function = Function::new(symbol, attribute, (result, texts), unnamed.is_some());
+        let (unnamed_text, unnamed) = unnamed.into_iter().flatten().unzip();
         Self {
             name: name.to_owned(),
             function,
@@ -282,18 +252,12 @@ impl Case {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::corpus::CorpusFile;
 
     /// The block with this text, read; `None`, with a message once, without libclang.
     pub(crate) fn subject(text: &str) -> Option<Subject> {
-        let text = format!("== one\nproves: x\n{text}\n");
-        let file = CorpusFile::parse("t.abi".as_ref(), &text).unwrap();
-        match Subject::read(&file.blocks[0]) {
-            Err(CaseError::Header {
-                source: error @ HeaderError::NoLibclang { .. },
-                ..
-            }) => {
-                crate::report::missing(&error.to_string());
+        match Subject::parse(&format!("== one\nproves: x\n{text}\n")) {
+            Err(error) if error.is_missing_libclang => {
+                crate::report::missing(&error.why);
                 None
             }
             subject => Some(subject.unwrap()),

@@ -27,6 +27,7 @@
 //! ([`CorpusFile::bless`]) without touching anything else.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -102,34 +103,34 @@ pub enum Profile {
     Zig,
 }
 
-/// What is wrong with a corpus file.
+/// Why a file or a block could not be read or written.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CorpusError {
-    /// A file or folder cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// Text that is not in the format.
-    #[error("{}:{line}: {why}", file.display())]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong there.
-        why: String,
-    },
+#[error("{place}: {why}")]
+pub struct CorpusError {
+    /// The file or folder, and in a file the line.
+    pub(crate) place: String,
+    /// What is wrong there.
+    pub why: String,
+    /// Whether that is that libclang cannot be loaded.
+    pub is_missing_libclang: bool,
 }
 
 impl CorpusError {
+    pub(crate) fn new(place: impl Display, why: impl Display) -> Self {
+        Self {
+            place: place.to_string(),
+            why: why.to_string(),
+            is_missing_libclang: false,
+        }
+    }
+
+    /// An error of line `line_idx`, from 0, of `file`.
+    fn at_line(file: &Path, line_idx: usize, why: impl Display) -> Self {
+        Self::new(format!("{}:{}", file.display(), line_idx + 1), why)
+    }
+
     fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::Io { path, source }
+        move |source| Self::new(path.display(), source)
     }
 }
 
@@ -160,7 +161,7 @@ fn no_name_twice<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> Result<(), 
         if let Some(other) = first_seen.insert(&block.name, block) {
             let (name, file, line) = (&block.name, other.file.display(), other.line);
             let why = format!("`{name}` is also the name of {file}:{line}");
-            return Err(syntax(&block.file, block.line - 1, why));
+            return Err(CorpusError::at_line(&block.file, block.line - 1, why));
         }
     }
     Ok(())
@@ -179,7 +180,7 @@ impl CorpusFile {
     /// Reads `text` as the content of the file `path`, which need not exist.
     ///
     /// # Errors
-    /// [`CorpusError::Syntax`] naming the line.
+    /// [`CorpusError`] naming the line.
     ///
     /// # Example
     /// ```
@@ -201,7 +202,7 @@ impl CorpusFile {
             if line.starts_with("==") {
                 starts.push(i);
             } else if starts.is_empty() && !line.trim().is_empty() && !line.starts_with('#') {
-                return Err(syntax(
+                return Err(CorpusError::at_line(
                     path,
                     i,
                     "text before the first block; comments start with `#`",
@@ -257,13 +258,5 @@ impl CorpusFile {
         }
         std::fs::write(&self.path, new).map_err(CorpusError::io(&self.path))?;
         Ok(true)
-    }
-}
-
-fn syntax(path: &Path, line_idx: usize, why: impl Into<String>) -> CorpusError {
-    CorpusError::Syntax {
-        file: path.to_path_buf(),
-        line: line_idx + 1,
-        why: why.into(),
     }
 }

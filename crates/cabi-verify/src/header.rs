@@ -6,10 +6,10 @@
 use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Scalar, Target, Type, VectorLevel};
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
-use crate::case::{Case, Subject, convention_attribute};
+use crate::case::{Case, Spelled, Subject};
 use crate::corpus::Block;
-use crate::corpus::c_text::{CText, Function};
-use crate::generate::argument_positions::{Slot, long, positions};
+use crate::corpus::c_text::CText;
+use crate::generate::argument_positions::{long, positions};
 
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
 pub const MAX_RECORD: u64 = 1 << 14;
@@ -259,11 +259,10 @@ impl Declaring<'_> {
         if self.header.prototype(&prototype.name).is_none() {
             return left("overloaded", "several functions have this name");
         }
-        let types: Vec<Type> = prototype.params.iter().map(|(_, ty)| ty.clone()).collect();
-        no_room(&types, &prototype.ret)?;
-        let params = types.iter().zip(&prototype.written_params);
-        let params = params.map(|(ty, written)| self.spell(ty, written));
-        let params = params.collect::<Result<_, _>>()?;
+        no_room(prototype.params.iter().map(|(_, ty)| ty), &prototype.ret)?;
+        let params = prototype.params.iter().zip(&prototype.written_params);
+        let params = params.map(|((_, ty), written)| Ok((self.spell(ty, written)?, ty.clone())));
+        let params = params.collect::<Result<_, Omission>>()?;
         let result = self.spell(&prototype.ret, &prototype.written_ret)?;
         let result = match prototype.noreturn {
             true => format!("__attribute__((noreturn)) {result}"),
@@ -279,32 +278,29 @@ impl Declaring<'_> {
         // gcc's va_arg of Win64 reads what is by reference from the wrong place: a function with one would be left out as a whole.
         let exact = exact.filter(|_| prototype.convention.is_none());
         let unnamed = unnamed.into_iter().chain(exact);
-        let unnamed = unnamed.map(|(text, ty)| (ty, text.to_owned()));
-        let unnamed = prototype.variadic.then(|| unnamed.unzip());
+        let unnamed = unnamed.map(|(text, ty)| (text.to_owned(), ty));
+        let unnamed = prototype.variadic.then(|| unnamed.collect());
         let symbol = format!("cabi_f{}", self.declared.len());
         self.declare(
             (&prototype.name, &prototype.location, &symbol),
             (result, prototype.ret.clone()),
-            (params, types),
+            params,
             unnamed,
             prototype.convention,
         );
         Ok(())
     }
 
-    /// Adds a case: its name, place and symbol; spelling and type of its result and its parameters; types and spelling of the unnamed arguments of a variadic one.
+    /// Adds a case: its name, place and symbol; its result, its parameters, and the unnamed arguments of a variadic one.
     fn declare(
         &mut self,
         (name, location, symbol): (&str, &Location, &str),
-        (result, ret): (String, Type),
-        (texts, types): (Vec<String>, Vec<Type>),
-        unnamed: Option<(Vec<Type>, Vec<String>)>,
+        ret: Spelled,
+        params: Vec<Spelled>,
+        unnamed: Option<Vec<Spelled>>,
         convention: Option<&'static Convention>,
     ) {
-        let attribute = convention_attribute(convention);
-        let function = Function::new(symbol, attribute, (result, texts), unnamed.is_some());
-        let mut case = Case::of_types(name, function, types, ret, unnamed);
-        case.prototype.convention = convention;
+        let mut case = Case::of_spelled((name, symbol), convention, ret, params, unnamed);
         case.prototype.location = location.clone();
         case.target = self.target.clone();
         self.declared.push(case);
@@ -348,7 +344,7 @@ impl Declaring<'_> {
         convention: Option<&'static Convention>,
     ) -> Result<(), Omission> {
         let (name, ty) = (named.name.as_str(), &named.ty);
-        no_room(&[], ty)?;
+        no_room([].into_iter(), ty)?;
         // The profile does not matter: it is about how many registers to fill before.
         let alone = FnSig::new([ty.clone()], Type::VOID);
         let alone = convention.into_iter().fold(alone, FnSig::convention);
@@ -356,31 +352,18 @@ impl Declaring<'_> {
         let abi = &abi.map_err(|error| ("place", error.to_string()))?;
         let is_own = self.target.convention() == Some(abi.convention);
         let convention = (!is_own).then_some(abi.convention);
-        for (i, position) in positions(abi, self.target.data_model())
-            .into_iter()
-            .enumerate()
-        {
-            let texts = |slots: &[Slot]| -> Vec<String> {
-                slots.iter().map(|slot| slot.text(name)).collect()
-            };
-            let types =
-                |slots: &[Slot]| -> Vec<Type> { slots.iter().map(|slot| slot.ty(ty)).collect() };
-            let (result, ret) = if position.returned {
-                (name.to_owned(), ty.clone())
-            } else {
-                ("void".to_owned(), Type::VOID)
-            };
-            let unnamed = &position.unnamed;
-            let unnamed = (!unnamed.is_empty()).then(|| (types(unnamed), texts(unnamed)));
+        let positions = positions((name, ty), abi, self.target.data_model());
+        for (i, position) in positions.into_iter().enumerate() {
             let (name, symbol) = (
                 format!("{name}{OF_RECORD}{}", position.name),
                 format!("cabi_t{number}_{i}"),
             );
+            let unnamed = position.unnamed;
             self.declare(
                 (&name, &named.location, &symbol),
-                (result, ret),
-                (texts(&position.params), types(&position.params)),
-                unnamed,
+                position.ret,
+                position.params,
+                (!unnamed.is_empty()).then_some(unnamed),
                 convention,
             );
         }
@@ -392,9 +375,12 @@ impl Declaring<'_> {
 pub const OF_RECORD: &str = ", ";
 
 /// Refuses functions of these types if there is no room for their values.
-fn no_room(args: &[Type], ret: &Type) -> Result<(), Omission> {
+fn no_room<'t>(
+    args: impl ExactSizeIterator<Item = &'t Type>,
+    ret: &'t Type,
+) -> Result<(), Omission> {
     let n = args.len();
-    let large = args.iter().chain([ret]).find(|ty| ty.size() > MAX_RECORD);
+    let large = args.chain([ret]).find(|ty| ty.size() > MAX_RECORD);
     let why = match large.map(Type::size) {
         _ if n > MAX_ARGUMENTS => format!("{n} arguments, cases have up to {MAX_ARGUMENTS}"),
         Some(size) => format!("{size} bytes, cases are made up to {MAX_RECORD}"),

@@ -6,7 +6,6 @@ use cabi::Policy;
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::Subject;
 use cabi_verify::check::layout::{Fact, Reply, ask as ask_at_run_time, ask_data};
-use cabi_verify::corpus::CorpusFile;
 use cabi_verify::report::Report;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::verdict::Verdict;
@@ -187,9 +186,7 @@ pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
         text.push_str(&format!("features: {}\n", bug.features.join(", ")));
     }
     text.push_str(bug.code.as_deref().unwrap_or_default());
-    let file = CorpusFile::parse("expected.toml".as_ref(), &text)?;
-    let block = file.blocks.first().ok_or("it has no declaration")?;
-    Ok(Subject::read(block)?)
+    Ok(Subject::parse(&text)?)
 }
 
 /// Whether the bug shows in what became of the functions of `subject`, and whether the compiler's own caller and callee agree there. `refused` says whether

@@ -2,10 +2,10 @@
 //! a block `proves` is the line that describes the type.
 
 use cabi::{DataModel, FnAbi, FnSig, Target, Type};
-use cabi_verify::case::{CaseError, Subject};
-use cabi_verify::corpus::{Block, CorpusFile, read_folder};
+use cabi_verify::case::{Spelled, Subject};
+use cabi_verify::corpus::{Block, CorpusError, CorpusFile, read_folder};
 pub use cabi_verify::generate::argument_positions::N_POSITIONS;
-use cabi_verify::generate::argument_positions::{Slot, positions};
+use cabi_verify::generate::argument_positions::positions;
 
 use crate::corpus::folder;
 
@@ -65,14 +65,14 @@ pub fn read_for(triple: &str) -> Result<Vec<Group>, String> {
 pub fn position_names() -> Result<Vec<&'static str>, cabi::Error> {
     let sig = FnSig::new([Type::I64], Type::VOID);
     let abi = FnAbi::new(&sig, &Target::X86_64_LINUX)?;
-    Ok(positions(&abi, &DataModel::LP64)
+    Ok(positions(("long", &Type::I64), &abi, &DataModel::LP64)
         .iter()
         .map(|position| position.name)
         .collect())
 }
 
 fn tried(block: &Block) -> Result<Subject, String> {
-    let unread = |error: CaseError| error.to_string();
+    let unread = |error: CorpusError| error.to_string();
     let alone = Subject::read(block).map_err(unread)?;
     let Some(ty) = alone.header.ty(TRIED) else {
         return Err(format!("{}: it declares no type `{TRIED}`", block.name));
@@ -81,17 +81,16 @@ fn tried(block: &Block) -> Result<Subject, String> {
     let abi = FnAbi::new(&sig, &alone.target);
     let abi = abi.map_err(|error| error.to_string())?;
     let mut block = block.clone();
-    let texts =
-        |slots: &[Slot]| -> Vec<String> { slots.iter().map(|slot| slot.text(TRIED)).collect() };
-    for (i, position) in positions(&abi, alone.target.data_model())
-        .iter()
-        .enumerate()
-    {
-        let result = if position.returned { TRIED } else { "void" };
-        let mut list = texts(&position.params);
+    let texts = |spelled: Vec<Spelled>| -> Vec<String> {
+        spelled.into_iter().map(|(text, _)| text).collect()
+    };
+    let positions = positions((TRIED, ty), &abi, alone.target.data_model());
+    for (i, position) in positions.into_iter().enumerate() {
+        let result = position.ret.0;
+        let mut list = texts(position.params);
         if !position.unnamed.is_empty() {
             list.push("...".to_owned());
-            block.unnamed = Some(texts(&position.unnamed).join(", "));
+            block.unnamed = Some(texts(position.unnamed).join(", "));
         } else if list.is_empty() {
             list.push("void".to_owned());
         }

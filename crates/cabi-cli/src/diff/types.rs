@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use cabi::{FnSig, Type};
 use cabi_header::{NamedType, Written};
-use cabi_verify::generate::argument_positions::{Slot, positions};
+use cabi_verify::case::Spelled;
+use cabi_verify::generate::argument_positions::positions;
 
 use super::call::{bytes, format, places};
 use super::report::{BOTH, Point, Report};
@@ -136,16 +137,11 @@ fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
         return Vec::new();
     };
     let mut points = Vec::new();
-    for position in positions(&abi, left.target.data_model()) {
-        let types = |slots: &[Slot]| slots.iter().map(|slot| slot.ty(ty)).collect::<Vec<_>>();
-        let ret = if position.returned {
-            ty.clone()
-        } else {
-            Type::VOID
-        };
-        let mut sig = FnSig::new(types(&position.params), ret);
+    for position in positions(("", ty), &abi, left.target.data_model()) {
+        let types = |spelled: Vec<Spelled>| spelled.into_iter().map(|(_, ty)| ty);
+        let mut sig = FnSig::new(types(position.params), position.ret.1);
         if !position.unnamed.is_empty() {
-            match sig.clone().variadic().at_call(types(&position.unnamed)) {
+            match sig.clone().variadic().at_call(types(position.unnamed)) {
                 Ok(call) => sig = call,
                 Err(_) => continue,
             }

@@ -1,42 +1,49 @@
 //! A block of the corpus read through libclang.
 
 use cabi::{Target, Type};
-use cabi_header::{Header, Options};
+use cabi_header::{Header, HeaderError, Options};
 
-use super::{Case, CaseError, Subject};
-use crate::corpus::Block;
+use super::{Case, Subject};
 use crate::corpus::c_text::{self, CText};
 use crate::corpus::capability::feature_flags;
+use crate::corpus::{Block, CorpusError, CorpusFile};
 
 /// The parameters of this declaration, added after a block's text, are the unnamed arguments.
 const UNNAMED: &str = "cabi_unnamed_arguments";
 
 impl Subject {
+    /// Reads the first block of `text`.
+    ///
+    /// # Errors
+    /// As [`CorpusFile::parse`] and [`read`](Self::read).
+    pub fn parse(text: &str) -> Result<Self, CorpusError> {
+        let path = "text".as_ref();
+        let file = CorpusFile::parse(path, text)?;
+        let no_block = || CorpusError::new(path.display(), "no block");
+        Self::read(file.blocks.first().ok_or_else(no_block)?)
+    }
+
     /// Reads `block`.
     ///
     /// # Errors
-    /// [`CaseError`]: no libclang, C text that is wrong, declarations `cabi-header` leaves out (two layouts that differ among them).
+    /// [`CorpusError`]: no libclang, C text that is wrong, declarations `cabi-header` leaves out (two layouts that differ among them).
     ///
     /// # Example
     /// ```
-    /// use cabi_verify::{case::Subject, corpus::CorpusFile};
+    /// use cabi_verify::case::Subject;
     ///
     /// let text = "== one\nproves: psABI 3.2.3\nstruct pair { long a; double b; };\nint f(struct pair p);\n";
-    /// let file = CorpusFile::parse("a.abi".as_ref(), text).unwrap();
-    /// match Subject::read(&file.blocks[0]) {
-    ///     Err(error) if error.is_missing_libclang() => println!("{error}"),
+    /// match Subject::parse(text) {
+    ///     Err(error) if error.is_missing_libclang => println!("{error}"),
     ///     subject => {
     ///         let subject = subject.unwrap();
     ///         assert_eq!(subject.cases[0].summary(Default::default()).unwrap()[0], "arg 0 p         Integer Sse      rdi xmm0");
     ///     }
     /// }
     /// ```
-    pub fn read(block: &Block) -> Result<Self, CaseError> {
+    pub fn read(block: &Block) -> Result<Self, CorpusError> {
         let place = format!("{}:{}", block.file.display(), block.line);
-        let wrong = |why: String| CaseError::Block {
-            place: place.clone(),
-            why,
-        };
+        let wrong = |why: String| CorpusError::new(&place, why);
         let target = Target::named(&block.target).map_err(|why| wrong(why.to_string()))?;
         let mut code = block.code.clone();
         if let Some(unnamed) = &block.unnamed {
@@ -49,9 +56,9 @@ impl Subject {
         let records = block.policy.records().into_iter();
         let options = records.fold(options, Options::records);
         let options = options.args(feature_flags(&block.features));
-        let header = cabi_header::parse(&code, &options).map_err(|source| CaseError::Header {
-            place: place.clone(),
-            source,
+        let header = cabi_header::parse(&code, &options).map_err(|error| CorpusError {
+            is_missing_libclang: matches!(error, HeaderError::NoLibclang { .. }),
+            ..wrong(error.to_string())
         })?;
         if let Some(skipped) = header.skipped.first() {
             return Err(wrong(format!("{}: {}", skipped.name, skipped.reason)));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::capability::{Capability, KNOWN_REFERENCES};
-use super::{Block, CorpusError, DEFAULT_TARGET, Profile, syntax};
+use super::{Block, CorpusError, DEFAULT_TARGET, Profile};
 
 const KEYS: [&str; 7] = [
     "proves",
@@ -17,7 +17,7 @@ const KEYS: [&str; 7] = [
 
 /// Reads the block whose name is line `start` of `lines`, which end with it.
 pub(super) fn read(path: &Path, lines: &[String], start: usize) -> Result<Block, CorpusError> {
-    let wrong = |line| move |why: String| syntax(path, line, why);
+    let wrong = |line| move |why: String| CorpusError::at_line(path, line, why);
     let name = lines.get(start).and_then(|line| line.strip_prefix("=="));
     let name = name.unwrap_or_default().trim();
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -128,11 +128,15 @@ impl Block {
                 true => "a gap between expected lines",
                 false => "C text after the expected lines",
             };
-            return Err(syntax(path, start + n_before + n_expected + i, why));
+            return Err(CorpusError::at_line(
+                path,
+                start + n_before + n_expected + i,
+                why,
+            ));
         }
         if n_code == 0 {
             let why = format!("block `{}` has no C text", self.name);
-            return Err(syntax(path, start.saturating_sub(1), why));
+            return Err(CorpusError::at_line(path, start.saturating_sub(1), why));
         }
         let code = before.split_at(n_code).0.join("\n");
         self.code = code.trim_start_matches('\n').to_owned() + "\n";

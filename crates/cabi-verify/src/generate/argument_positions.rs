@@ -5,6 +5,7 @@
 
 use cabi::{DataModel, FnAbi, Type};
 
+use crate::case::Spelled;
 use crate::states::Measure;
 
 /// A signature around one type.
@@ -13,38 +14,11 @@ pub struct ArgPosition {
     /// What reports call it.
     pub name: &'static str,
     /// The parameters.
-    pub params: Vec<Slot>,
-    /// Whether the result is of the type; else there is none.
-    pub returned: bool,
+    pub params: Vec<Spelled>,
+    /// The result: of the type, or `void`.
+    pub ret: Spelled,
     /// The types after the dots: those of a call of a variadic function, if there are any.
-    pub unnamed: Vec<Slot>,
-}
-
-/// One value of a [`ArgPosition`].
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Slot {
-    /// A value of the type that is tried.
-    Tried,
-    /// Another: how C spells its type, and the type.
-    Other(&'static str, Type),
-}
-
-impl Slot {
-    /// How C spells the type, where `tried` is the spelling of the one that is tried.
-    pub fn text(&self, tried: &str) -> String {
-        match self {
-            Self::Tried => tried.to_owned(),
-            Self::Other(text, _) => (*text).to_owned(),
-        }
-    }
-
-    /// The type, where `tried` is the one that is tried.
-    pub fn ty(&self, tried: &Type) -> Type {
-        match self {
-            Self::Tried => tried.clone(),
-            Self::Other(_, ty) => ty.clone(),
-        }
-    }
+    pub unnamed: Vec<Spelled>,
 }
 
 /// How many positions there are.
@@ -58,17 +32,23 @@ pub fn long(model: &DataModel) -> &'static str {
     }
 }
 
-/// The positions of a type of `model`; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
-pub fn positions(abi: &FnAbi, model: &DataModel) -> [ArgPosition; N_POSITIONS] {
-    let long = || Slot::Other(long(model), Type::I64);
+/// The positions of the type `tried` of `model`; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
+pub fn positions(
+    tried: (&str, &Type),
+    abi: &FnAbi,
+    model: &DataModel,
+) -> [ArgPosition; N_POSITIONS] {
+    let other = |text: &str, ty: Type| (text.to_owned(), ty);
+    let tried = || other(tried.0, tried.1.clone());
     let char = match model.char_signed {
         true => Type::I8,
         false => Type::U8,
     };
-    let double = || Slot::Other("double", Type::F64);
-    let after = |other: Slot, n: u8| {
+    let (int, long) = (other("int", Type::I32), other(long(model), Type::I64));
+    let double = other("double", Type::F64);
+    let after = |other: &Spelled, n: u8| {
         let mut params = vec![other.clone(); usize::from(n)];
-        params.extend([Slot::Tried, other]);
+        params.extend([tried(), other.clone()]);
         params
     };
     // How many are filled before, so that one is short.
@@ -76,37 +56,36 @@ pub fn positions(abi: &FnAbi, model: &DataModel) -> [ArgPosition; N_POSITIONS] {
     let gp = gp + 1 - abi.used.int.clamp(1, gp);
     let sse = sse + 1 - abi.used.vector.clamp(1, sse);
     let neighbours = vec![
-        Slot::Other("char", char),
-        Slot::Tried,
-        Slot::Other("float", Type::F32),
-        Slot::Tried,
-        Slot::Other("short", Type::I16),
+        other("char", char),
+        tried(),
+        other("float", Type::F32),
+        tried(),
+        other("short", Type::I16),
     ];
-    let int = || Slot::Other("int", Type::I32);
     let taken = |name, params| ArgPosition {
         name,
         params,
-        returned: false,
+        ret: other("void", Type::VOID),
         unnamed: Vec::new(),
     };
     let returned = |name, params| ArgPosition {
-        returned: true,
+        ret: tried(),
         ..taken(name, params)
     };
     [
-        taken("alone", vec![Slot::Tried]),
-        taken("one integer register short", after(long(), gp)),
-        taken("two integer registers short", after(long(), gp + 1)),
-        taken("one vector register short", after(double(), sse)),
+        taken("alone", vec![tried()]),
+        taken("one integer register short", after(&long, gp)),
+        taken("two integer registers short", after(&long, gp + 1)),
+        taken("one vector register short", after(&double, sse)),
         taken("between neighbours", neighbours),
         returned("returned", Vec::new()),
         returned(
             "returned, with arguments",
-            vec![int(), Slot::Tried, double()],
+            vec![int.clone(), tried(), double.clone()],
         ),
         ArgPosition {
-            unnamed: vec![Slot::Tried, double(), Slot::Tried],
-            ..taken("unnamed", vec![int()])
+            unnamed: vec![tried(), double, tried()],
+            ..taken("unnamed", vec![int])
         },
     ]
 }

@@ -6,7 +6,7 @@ use cabi::{DataModel, Error, Type, X86_64_WIN64};
 
 use super::types::Types;
 use super::{CMember, CRecord, CType, Form, Signature};
-use crate::case::{Case, convention_attribute};
+use crate::case::{Case, Spelled, convention_attribute};
 use crate::corpus::c_text::Function;
 
 /// A signature's declarations, in the order in which C needs them.
@@ -46,33 +46,39 @@ impl Signature {
         let params = spell(&self.params);
         let unnamed = self.unnamed.as_deref().map(spell);
         let convention = self.ms_abi.then_some(&X86_64_WIN64);
-        let attribute = convention_attribute(convention);
         let name = format!("{prefix}f");
-        let function = Function::new(&name, attribute, (result, params), unnamed.is_some());
         let types = Types {
             known: &text.known,
             model,
         };
-        let case = || {
-            let all = |list: &[CType]| -> Result<Vec<Type>, Error> {
-                list.iter().map(|ty| types.build(ty)).collect()
-            };
-            let ret = self
-                .ret
-                .as_ref()
-                .map_or(Ok(Type::VOID), |ty| types.build(ty))?;
-            let params = all(&self.params)?;
-            let of_unnamed = all(self.unnamed.as_deref().unwrap_or_default())?;
-            let unnamed = unnamed.clone().map(|spelled| (of_unnamed, spelled));
-            let mut case = Case::of_types(&name, function.clone(), params, ret, unnamed);
-            case.prototype.convention = convention;
-            Ok(case)
+        let build = |texts: &[String], types_of: &[CType]| -> Result<Vec<Spelled>, Error> {
+            let built = types_of.iter().map(|ty| types.build(ty));
+            let both = texts.iter().zip(built);
+            both.map(|(text, ty)| Ok((text.clone(), ty?))).collect()
         };
+        let case = || {
+            let ret = self.ret.as_ref().map(|ty| types.build(ty));
+            let ret = (result.clone(), ret.unwrap_or(Ok(Type::VOID))?);
+            let of_unnamed = unnamed.as_ref().zip(self.unnamed.as_ref());
+            let of_unnamed = of_unnamed.map(|(texts, types_of)| build(texts, types_of));
+            let params = build(&params, &self.params)?;
+            let unnamed = of_unnamed.transpose()?;
+            Ok(Case::of_spelled(
+                (&name, &name),
+                convention,
+                ret,
+                params,
+                unnamed,
+            ))
+        };
+        let case = case();
+        let attribute = convention_attribute(convention);
+        let function = Function::new(&name, attribute, (result, params), unnamed.is_some());
         let named = text.known.iter();
         let named = named.filter_map(|(ty, name)| Some((name.clone(), types.build(ty).ok()?)));
         Declared {
             named: named.collect(),
-            case: case(),
+            case,
             types: text.declared,
             function,
             unnamed,

@@ -14,13 +14,11 @@ use crate::case::Case;
 /// # Example
 /// ```
 /// use cabi::Policy;
+/// use cabi_verify::case::Subject;
 /// use cabi_verify::states::Coverage;
-/// use cabi_verify::{case::Subject, corpus::CorpusFile};
 ///
-/// let text = "== one\nproves: psABI 3.2.3\nint f(long, double, int, __int128);\n";
-/// let file = CorpusFile::parse("a.abi".as_ref(), text).unwrap();
-/// match Subject::read(&file.blocks[0]) {
-///     Err(error) if error.is_missing_libclang() => println!("{error}"),
+/// match Subject::parse("== one\nproves: psABI 3.2.3\nint f(long, double, int, __int128);\n") {
+///     Err(error) if error.is_missing_libclang => println!("{error}"),
 ///     subject => {
 ///         let mut seen = Coverage::default();
 ///         seen.note(&subject.unwrap().cases[0], Policy::GCC);

@@ -80,7 +80,7 @@ pub(super) fn subjects() -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for block in &file.blocks {
         match Subject::read(block) {
-            Err(why) if why.is_missing_libclang() => return Ok(Vec::new()),
+            Err(why) if why.is_missing_libclang => return Ok(Vec::new()),
             subject => subjects.push(subject?),
         }
     }

@@ -2,23 +2,15 @@
 
 use cabi::{BoolVector, DataModel, Error, RecordBuilder, Type};
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::corpus::CorpusFile;
-use cabi_verify::corpus::c_text::Function;
 use cabi_verify::generate::signature_for_zig;
 
 /// Random signatures, of those libclang can read.
 pub(crate) fn random(seed: u64, first: u64, count: u64) -> Vec<Subject> {
     let one = |index| {
         let name = format!("random-{seed}-{index}");
-        read(&signature_for_zig(seed, index).block(&name, "psABI 3.2.3", &[])).ok()
+        Subject::parse(&signature_for_zig(seed, index).block(&name, "psABI 3.2.3", &[])).ok()
     };
     (first..first + count).filter_map(one).collect()
-}
-
-fn read(text: &str) -> Result<Subject, String> {
-    let file = CorpusFile::parse("zig.abi".as_ref(), text).map_err(|error| error.to_string())?;
-    let block = file.blocks.first().ok_or("no block")?;
-    Subject::read(block).map_err(|error| error.to_string())
 }
 
 const LANES: [u16; 8] = [1, 8, 17, 32, 64, 65, 100, 128];
@@ -59,9 +51,7 @@ pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
 
 /// A function of these types, of which there is no text.
 pub(crate) fn case(name: String, params: Vec<Type>, ret: Type) -> Case {
-    let function = Function {
-        name: "f".to_owned(),
-        ..Function::default()
-    };
-    Case::of_types(&name, function, params, ret, None)
+    let untold = |ty| (String::new(), ty);
+    let params = params.into_iter().map(untold).collect();
+    Case::of_spelled((&name, "f"), None, untold(ret), params, None)
 }
