@@ -7,7 +7,7 @@ use std::path::Path;
 use cabi_tests::{corpus, fuzzing};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::Index;
+use proptest::sample::{Index, select};
 use proptest::test_runner::{RngSeed, TestRunner};
 
 fn runner(cases: u32) -> TestRunner {
@@ -19,45 +19,8 @@ fn runner(cases: u32) -> TestRunner {
     })
 }
 
-/// One change of a text: up to eight of its lines or characters give way to others.
-#[derive(Clone, Debug)]
-struct Edit {
-    by_line: bool,
-    at: Index,
-    n: Index,
-    put: Put,
-}
-
-#[derive(Clone, Debug)]
-enum Put {
-    Nothing,
-    /// What was there, twice.
-    Again,
-    /// Some of a seed.
-    Seed(Index, Index),
-    /// A word of the dictionary.
-    Word(Index),
-    Text(String),
-}
-
-fn edits() -> impl Strategy<Value = Vec<Edit>> {
-    let at = any::<Index>;
-    let put = prop_oneof![
-        Just(Put::Nothing),
-        Just(Put::Again),
-        (at(), at()).prop_map(|(seed, from)| Put::Seed(seed, from)),
-        at().prop_map(Put::Word),
-        "\\PC{1,3}".prop_map(Put::Text),
-    ];
-    let edit = (any::<bool>(), at(), at(), put);
-    let edit = edit.prop_map(|(by_line, at, n, put)| Edit {
-        by_line,
-        at,
-        n,
-        put,
-    });
-    vec(edit, 0..6)
-}
+/// One change of a text: up to eight of its lines or characters, from one on, give way to another text.
+type Edit = (bool, Index, Index, String);
 
 /// The texts of a target's seeds, and the words of its dictionary.
 struct Seeds {
@@ -87,31 +50,30 @@ impl Seeds {
         }
     }
 
+    /// What is put: nothing, lines of seeds, a word of the dictionary, any characters.
+    fn edits(&self) -> impl Strategy<Value = Vec<Edit>> {
+        let lines = self
+            .texts
+            .iter()
+            .flat_map(|text| text.split_inclusive('\n'));
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
+        let put = prop_oneof![
+            Just(String::new()),
+            vec(select(lines), 1..9).prop_map(|lines| lines.concat()),
+            select(self.words.clone()),
+            "\\PC{1,3}",
+        ];
+        vec((any::<bool>(), any::<Index>(), any::<Index>(), put), 0..6)
+    }
+
     fn edited(&self, seed: Index, edits: &[Edit]) -> String {
         let mut text = seed.get(&self.texts).clone();
-        for edit in edits {
-            let units = |text: &str| -> Vec<String> {
-                match edit.by_line {
-                    true => text.split_inclusive('\n').map(str::to_owned).collect(),
-                    false => text.chars().map(String::from).collect(),
-                }
-            };
-            let mut own = units(&text);
-            let from = edit.at.index(own.len() + 1);
-            let end = from + edit.n.index((own.len() - from).min(8) + 1);
-            let put = match &edit.put {
-                Put::Nothing => Vec::new(),
-                Put::Again => [&own[from..end]; 2].concat(),
-                Put::Seed(seed, from) => {
-                    let other = units(seed.get::<String>(&self.texts));
-                    let from = from.index(other.len());
-                    other[from..(from + 9).min(other.len())].to_vec()
-                }
-                Put::Word(word) => vec![word.get(&self.words).clone()],
-                Put::Text(text) => vec![text.clone()],
-            };
-            own.splice(from..end, put);
-            text = own.concat();
+        for (by_line, at, n, put) in edits {
+            let is_end = |c| c == '\n' || !by_line;
+            let units: Vec<&str> = text.split_inclusive(is_end).collect();
+            let (before, rest) = units.split_at(at.index(units.len() + 1));
+            let after = &rest[n.index(rest.len().min(8) + 1)..];
+            text = before.concat() + put + &after.concat();
         }
         text
     }
@@ -122,7 +84,7 @@ impl Seeds {
         for text in &self.texts {
             assert_eq!(body(text), Ok(()), "{text}");
         }
-        let edited = (any::<Index>(), edits());
+        let edited = (any::<Index>(), self.edits());
         let outcome = runner(cases).run(&edited, |(seed, edits)| {
             let text = self.edited(seed, &edits);
             body(&text).map_err(|why| TestCaseError::fail(format!("{why}\n{text}")))
