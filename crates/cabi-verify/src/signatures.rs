@@ -85,9 +85,9 @@ pub(crate) fn run(
         let code = match compiled.load() {
             Ok(code) => code,
             Err(error @ ReferenceError::Unloadable { .. }) => {
-                let left: Vec<usize> = compiled.left().map(|(i, _)| i).collect();
-                for i in left {
-                    compiled.decide(i, Verdict::Differs(error.to_string().into()).into());
+                for (i, _) in std::mem::take(&mut compiled.left) {
+                    let differs = Verdict::Differs(error.to_string().into());
+                    compiled.decided.insert(i, differs.into());
                 }
                 None
             }
@@ -108,25 +108,30 @@ pub(crate) fn run(
 /// A unit whose C sides are compiled.
 struct Compiled<'a> {
     unit: &'a SignatureUnit<'a>,
-    /// The types and the case of each signature that is still to be tried, and what became of the others.
-    subjects: Vec<Result<Subject, Box<Compared>>>,
+    /// The types and the case of each signature that is still to be tried, with its place among all.
+    left: Vec<(usize, Subject)>,
+    /// What became of the others.
+    decided: BTreeMap<usize, Compared>,
     /// With nothing to run there is none.
     built: Option<Built>,
 }
 
 impl SignatureUnit<'_> {
     fn compile(&self) -> Result<Compiled<'_>, String> {
-        let one = |(i, signature): (usize, &Signature)| {
-            let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
-            let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, self.compiler)));
-            let built = built.unwrap_or_else(panicked);
-            built.map_err(|verdict| Box::new(verdict.into()))
-        };
         let mut compiled = Compiled {
             unit: self,
-            subjects: self.signatures.iter().enumerate().map(one).collect(),
+            left: Vec::new(),
+            decided: BTreeMap::new(),
             built: None,
         };
+        for (i, signature) in self.signatures.iter().enumerate() {
+            let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
+            let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, self.compiler)));
+            match built.unwrap_or_else(panicked) {
+                Ok(subject) => compiled.left.push((i, subject)),
+                Err(verdict) => drop(compiled.decided.insert(i, verdict.into())),
+            }
+        }
         let Parts {
             built,
             cases,
@@ -136,53 +141,39 @@ impl SignatureUnit<'_> {
             let unit = compiled.file(&layouts);
             unit.compile().map_err(|error| error.to_string())?
         };
-        let mut verdicts = Vec::new();
+        let mut decided = Vec::new();
         for Refused { cases, why } in &refused {
             for (i, one) in compiled.chosen(cases) {
-                verdicts.push((i, self::refused(self.compiler, one, why)));
+                decided.push((i, self::refused(self.compiler, one, why)));
             }
         }
         if let Some(built) = &built {
-            verdicts.extend(compiled.layouts_differ(&compiled.table(&cases), built)?);
+            decided.extend(compiled.layouts_differ(&compiled.table(&cases), built)?);
         }
-        for (i, verdict) in verdicts {
-            compiled.decide(i, verdict);
-        }
+        compiled.decided.extend(decided);
+        let is_open = |(i, _): &(usize, Subject)| !compiled.decided.contains_key(i);
+        compiled.left.retain(is_open);
         Ok(Compiled { built, ..compiled })
     }
 }
 
 impl Compiled<'_> {
-    /// Those that are still to be tried, with their places among all.
-    fn left(&self) -> impl Iterator<Item = (usize, &Subject)> {
-        let all = self.subjects.iter().enumerate();
-        all.filter_map(|(i, one)| Some((i, one.as_ref().ok()?)))
-    }
-
-    /// What became of signature `i`.
-    fn decide(&mut self, i: usize, compared: Compared) {
-        if let Some(place) = self.subjects.get_mut(i) {
-            *place = Err(Box::new(compared));
-        }
-    }
-
     /// Those with these places among the ones left.
-    fn chosen(&self, places: &[usize]) -> Vec<(usize, &Subject)> {
-        let left: Vec<_> = self.left().collect();
-        let chosen = places.iter().filter_map(|at| left.get(*at));
-        chosen.copied().collect()
+    fn chosen<'c>(&'c self, places: &'c [usize]) -> impl Iterator<Item = (usize, &'c Subject)> {
+        let chosen = places.iter().filter_map(|at| self.left.get(*at));
+        chosen.map(|(i, one)| (*i, one))
     }
 
     /// What is asked about the layouts of those with these places.
     fn table(&self, places: &[usize]) -> Table {
-        let chosen = self.chosen(places).into_iter();
-        Table::of(&chosen.map(|(_, one)| one).collect::<Vec<_>>())
+        let chosen = self.chosen(places).map(|(_, one)| one);
+        Table::of(&chosen.collect::<Vec<_>>())
     }
 
     /// Caller and callee of every signature that is left, and `layouts`, a text about the types of those that are in the file.
     fn file<'a>(&'a self, layouts: &'a (dyn Fn(&[usize]) -> String + Sync)) -> Unit<'a> {
-        let entry = |(_, one): (usize, &'a Subject)| Some((one, one.cases.first()?));
-        let entries: Vec<Entry<'a>> = self.left().filter_map(entry).collect();
+        let entry = |(_, one): &'a (usize, Subject)| Some((one, one.cases.first()?));
+        let entries: Vec<Entry<'a>> = self.left.iter().filter_map(entry).collect();
         let mut unit = Unit::of_entries(&self.unit.compiler.reference, "-w", &entries);
         // What is not asked about need not be made. See `emit/c/sides.rs` for aliasing.
         let flags = [
@@ -201,7 +192,7 @@ impl Compiled<'_> {
         let Some(built) = &self.built else {
             return Ok(None);
         };
-        let cases: Vec<&Case> = self.left().flat_map(|(_, one)| &one.cases).collect();
+        let cases: Vec<&Case> = self.left.iter().flat_map(|(_, one)| &one.cases).collect();
         let compiler = self.unit.compiler;
         let code = match &compiler.programs {
             Some(target) => Code::InPrograms(built.clone(), target.clone()),
@@ -235,8 +226,8 @@ impl Compiled<'_> {
                 wrong.entry(i).or_insert_with(why);
             }
         }
-        let verdict = |(i, one): (usize, &Subject)| {
-            let why = wrong.remove(&i)?;
+        let verdict = |(i, one): &(usize, Subject)| {
+            let why = wrong.remove(i)?;
             let is_bit_field = why.starts_with("layout: bits of ");
             let verdict = if is_bit_field && agrees_when_run(compiler, one) {
                 let why = format!("its initializers and its assignments differ: {why}");
@@ -244,26 +235,26 @@ impl Compiled<'_> {
             } else {
                 Verdict::Differs(why.into()).into()
             };
-            Some((i, verdict))
+            Some((*i, verdict))
         };
-        Ok(self.left().filter_map(verdict).collect())
+        Ok(self.left.iter().filter_map(verdict).collect())
     }
 
     /// One result for each signature, of what was called of the unit: one direction stands after the other.
-    fn compared(self, called: &[units::Called]) -> Vec<Compared> {
+    fn compared(mut self, called: &[units::Called]) -> Vec<Compared> {
         let (calls, callees) = called.split_at(called.len() / 2);
         let mut both = calls.iter().zip(callees);
-        let one = |one: Result<Subject, Box<Compared>>| match one {
-            Err(decided) => *decided,
-            Ok(mut subject) => match both.next() {
+        for (i, mut subject) in self.left {
+            let compared = match both.next() {
                 Some((call, callee)) => Compared {
                     case: subject.cases.pop(),
                     ..of_both([call, callee])
                 },
                 None => Verdict::Differs("nothing became of it".into()).into(),
-            },
-        };
-        self.subjects.into_iter().map(one).collect()
+            };
+            self.decided.insert(i, compared);
+        }
+        self.decided.into_values().collect()
     }
 }
 
