@@ -1,30 +1,11 @@
 //! C types with which assignment is tested: every scalar and vector, alone and in records of one and two members, under every attribute. The shape of
 //! a type depends on policy and vector level, so it is not stated here: `FnAbi` tells it.
 
-use crate::generate::{CMember, CRecord, CType, Form};
+use crate::generate::{CMember, CRecord, CType, Form, SCALARS};
 
-/// What keywords spell.
-const NAMES: [&str; 29] = [
-    "char",
-    "signed char",
-    "unsigned char",
-    "short",
-    "unsigned short",
-    "int",
-    "unsigned",
-    "long",
-    "unsigned long",
-    "long long",
-    "_Bool",
-    "void *",
-    "__int128",
-    "unsigned __int128",
-    "float",
-    "double",
-    "long double",
-    "_Float16",
+/// Scalars beside the generator's.
+const NAMES: [&str; 10] = [
     "__bf16",
-    "__float128",
     "_Complex char",
     "_Complex int",
     "_Complex long",
@@ -82,9 +63,9 @@ pub(super) fn all(widest: u32) -> impl Iterator<Item = CType> {
     };
     let bit_int = |bits| CType::BitInt { bits, signed: true };
     let odd = [CType::Function, CType::Enum("1"), bit_int(33), bit_int(100)];
-    let scalars: Vec<CType> = NAMES
-        .map(CType::Name)
-        .into_iter()
+    let names = SCALARS.iter().chain(&NAMES);
+    let scalars: Vec<CType> = names
+        .map(|name| CType::Name(name))
         .chain(LANES.into_iter().flat_map(vectors))
         .chain(odd)
         .collect();

@@ -42,7 +42,8 @@ const PALETTES: [&[&str]; 9] = [
     SCALARS,
 ];
 
-const SCALARS: &[&str] = &[
+/// C's real types and a pointer.
+pub(crate) const SCALARS: &[&str] = &[
     "_Bool",
     "char",
     "signed char",
