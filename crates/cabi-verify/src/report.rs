@@ -8,8 +8,7 @@
 //! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with whose fault it is and the reason. One that passes fails the
 //! run, because a list with failures of the past hides new ones.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 pub mod expected;
@@ -31,8 +30,6 @@ pub struct Report {
     pub head: Vec<String>,
     /// The parts of the run.
     pub sections: Vec<Section>,
-    /// What JSON calls the sections.
-    pub list: &'static str,
     /// Lines after the sections: totals.
     pub totals: Vec<String>,
     /// What JSON has besides the sections.
@@ -41,53 +38,55 @@ pub struct Report {
     pub error: Option<String>,
     /// That a compiler disagrees with itself is no failure where it is shown.
     pub allow_self_inconsistent: bool,
-    /// Failures that are known, and the places in that list of those that were met.
+    /// Failures that are known.
     known: Vec<Failure>,
-    met: BTreeSet<usize>,
     /// Something that was asked for is not here.
     incomplete: bool,
 }
 
 /// A part of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Section {
     /// Its name, unique in a report.
     pub name: String,
     /// The first lines of its text: which compiler was asked, and counts.
+    #[serde(skip)]
     pub head: Vec<String>,
     /// How many cases passed of which there are no items.
+    #[serde(skip)]
     pub n_passed: usize,
     /// What it has besides counts.
     pub items: Vec<Item>,
-    /// What JSON has of it: counts, and an empty list of each name that items have.
+    /// What JSON has of it besides: counts.
+    #[serde(flatten)]
     pub data: Map<String, Json>,
     /// Seconds that it took, if that is known.
+    #[serde(skip)]
     pub seconds: Option<f64>,
 }
 
 /// A case in one direction, a fact, or something that was left out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Item {
     /// Its name.
     pub name: String,
     /// What became of it.
     pub status: Status,
-    /// The kind of reason for which it was left out.
+    /// What it is about, or the kind of reason for which it was left out.
     pub kind: String,
     /// What is wrong with it, or why it was left out; in one line.
     pub why: String,
-    /// What it has in common with others that were left out for the same reason, which are then one line of text; usually nothing.
-    pub alike: String,
     /// More about it: lines of text.
+    #[serde(skip)]
     pub detail: String,
-    /// The list of the section's data in which JSON has it; none if JSON has not.
-    pub list: &'static str,
-    /// What JSON says of it.
-    pub data: Json,
+    /// What JSON says of it besides.
+    #[serde(flatten)]
+    pub data: Map<String, Json>,
 }
 
 /// What became of an item.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing is wrong.
     #[default]
@@ -113,10 +112,24 @@ impl Item {
         }
     }
 
-    /// This item, in a list of JSON.
-    pub fn in_list(mut self, list: &'static str, data: Json) -> Self {
-        (self.list, self.data) = (list, data);
+    /// This item, of a kind.
+    pub fn of_kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = kind.into();
         self
+    }
+
+    /// This item, with what JSON says of it.
+    pub fn with(mut self, data: Json) -> Self {
+        self.data = members(data);
+        self
+    }
+}
+
+/// The members of a JSON object.
+pub(crate) fn members(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(members) => members,
+        _ => Map::new(),
     }
 }
 
@@ -126,12 +139,13 @@ impl Section {
         self.items.iter().filter(move |item| item.status == status)
     }
 
-    /// What was left out, by its kind.
-    fn left_out(&self) -> BTreeMap<&str, Vec<&Item>> {
-        let mut kinds: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
-        for status in [Status::LeftOut, Status::Unlisted] {
-            for item in self.with(status) {
-                kinds.entry(&item.kind).or_default().push(item);
+    /// The items with this status by their kinds, in the order of the first of each.
+    fn by_kind(&self, status: Status) -> Vec<Vec<&Item>> {
+        let mut kinds: Vec<Vec<&Item>> = Vec::new();
+        for item in self.with(status) {
+            match kinds.iter_mut().find(|of| of[0].kind == item.kind) {
+                Some(of) => of.push(item),
+                None => kinds.push(vec![item]),
             }
         }
         kinds
@@ -143,7 +157,6 @@ impl Report {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            list: "sections",
             ..Self::default()
         }
     }

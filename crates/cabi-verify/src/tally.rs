@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Capability;
 use crate::generate::Signature;
-use crate::report::{Item, Section, Status};
+use crate::report::{Item, Section, Status, members};
 use crate::signatures::Compared;
 use crate::states::{Coverage, Measure};
 use crate::verdict::Verdict;
@@ -201,17 +201,13 @@ impl Tally {
                 item
             }));
         }
-        items.extend(self.missed.iter().map(|transition| {
-            let mut item = Item::new(transition, Status::Unlisted, "");
-            item.kind = "NOT RUN".to_owned();
-            item
-        }));
-        let data = serde_json::to_value(self).unwrap_or_default();
+        let not_run = |transition| Item::new(transition, Status::Unlisted, "").of_kind("NOT RUN");
+        items.extend(self.missed.iter().map(not_run));
         Section {
             name: self.command.clone(),
             head: self.counts(),
             items,
-            data: data.as_object().cloned().unwrap_or_default(),
+            data: members(serde_json::to_value(self).unwrap_or_default()),
             seconds: Some(self.seconds),
             ..Section::default()
         }

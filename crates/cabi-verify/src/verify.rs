@@ -14,9 +14,8 @@ use clif_cabi_jit::Settings;
 
 use crate::build::zig::{Mode, Zig};
 use crate::build::{Capability, ProgramTarget, Reference, Unit};
-use crate::case::Case;
 use crate::check::calls::{Direction, all_settings};
-use crate::header::{self, FromHeader, Omitted};
+use crate::header::{self, FromHeader};
 use crate::process;
 use crate::run::HERE;
 use crate::run::loaded::LoadedCode;
@@ -36,7 +35,7 @@ pub mod units;
 pub use crate::check::calls::Verdict;
 pub use error::VerifyError;
 pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
-pub use part::{Differing, Part};
+pub use part::Part;
 pub use self_inconsistent::{ProgramLimit, Shown};
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
@@ -93,7 +92,7 @@ pub struct Run<'a> {
     /// What was to be done.
     pub plan: &'a Verification,
     /// One per compiler and header.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Part<'a>>,
 }
 
 /// What a run is doing.
@@ -150,40 +149,33 @@ impl Verification {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let mut parts = Vec::new();
         let n_parts = self.compilers.len() * self.headers.len();
-        for (compiler, Compiler { reference, .. }) in self.compilers.iter().enumerate() {
-            for (header, read) in self.headers.iter().enumerate() {
+        for compiler in &self.compilers {
+            for read in &self.headers {
                 check_interrupt()?;
                 progress(Step::Ask, parts.len(), n_parts);
-                let mut part = Part::new(compiler, header);
-                part.ask(reference, &flags, read)?;
+                let mut part = Part::new(compiler, read);
+                part.ask(&flags)?;
                 parts.push(part);
             }
         }
         progress(Step::Ask, n_parts, n_parts);
         let mut batches = Vec::new();
         for (number, part) in parts.iter().enumerate() {
-            let cases = &self.headers[part.header].found.subject.cases;
-            let asked: Vec<&Case> = part.cases.iter().filter_map(|at| cases.get(*at)).collect();
-            for cases in asked.chunks(BATCH) {
-                let compiler = &self.compilers[part.compiler];
-                let reference = &compiler.reference;
+            let (reference, preamble) = (&part.compiler.reference, &part.preamble);
+            for cases in part.cases().chunks(BATCH) {
                 batches.push(Batch {
                     part: number,
-                    compiler,
+                    compiler: part.compiler,
                     flags: &flags,
-                    unit: Unit::after_declarations(reference, &flags, &part.preamble, cases),
-                    same_layout: part.layouts.is_empty(),
+                    unit: Unit::after_declarations(reference, &flags, preamble, cases),
+                    same_layout: part.same_layout(),
                 });
             }
         }
         let (loaded, refused) = units::compile(&batches, self.at_once, progress)?;
-        let mut left = Vec::new();
-        for refused in refused {
-            let part = &parts[refused.part];
-            let reference = &self.compilers[part.compiler].reference;
-            left.push((refused.part, part.refused(reference, &refused)));
-        }
-        for (number, left) in left {
+        let left = refused.iter();
+        let left = left.map(|one| (one.part, parts[one.part].refused(one)));
+        for (number, left) in left.collect::<Vec<_>>() {
             parts[number].skipped.extend(left);
         }
         Ok(Prepared {
@@ -199,7 +191,7 @@ impl Verification {
 pub struct Prepared<'a> {
     plan: &'a Verification,
     /// Without their calls.
-    parts: Vec<Part>,
+    parts: Vec<Part<'a>>,
     loaded: Vec<Loaded>,
 }
 
@@ -343,51 +335,17 @@ impl Compiler {
 }
 
 impl Run<'_> {
-    /// Everything of `part` that was not run, whether it was not read or not compiled.
-    pub fn skipped<'r>(&'r self, part: &'r Part) -> impl Iterator<Item = &'r Omitted> {
-        let read = &self.plan.headers[part.header].found.skipped;
-        read.iter().chain(&part.skipped)
-    }
-
     /// Why nothing was verified, or nothing of one of the headers with one of the compilers; where something fails, only if nothing was called at
     /// all, and nothing differs.
     fn nothing(&self, is_clean: bool) -> Option<String> {
-        let differs = |part: &Part| !(part.layouts.is_empty() && part.prototypes.is_empty());
-        let is_empty = |part: &&Part| part.called.is_empty();
-        if self
-            .parts
-            .iter()
-            .all(|part| is_empty(&part) && !differs(part))
-        {
-            return Some(self.why_nothing(self.parts.first()));
+        if self.parts.is_empty() {
+            return Some("nothing was verified: no header, or no compiler".to_owned());
         }
-        let empty = self.parts.iter().find(is_empty).filter(|_| is_clean)?;
-        Some(self.why_nothing(Some(empty)))
-    }
-
-    /// That no case of `part` was run, and why.
-    fn why_nothing(&self, part: Option<&Part>) -> String {
-        let Some(part) = part else {
-            return "nothing was verified: no header, or no compiler".to_owned();
-        };
-        let name = &self.plan.headers[part.header].name;
-        let command = self.plan.compilers[part.compiler].reference.command();
-        let first = part.itself.first().map(|called| {
-            let says = called.shown.as_ref().map_or("", |shown| &shown.says);
-            format!(
-                "{}: {command} disagrees with itself, {says}",
-                called.case.name
-            )
-        });
-        let left = || {
-            let left = self.skipped(part).find(|left| !may_be_skipped(left.key));
-            let left = left.or_else(|| self.skipped(part).next())?;
-            Some(format!("{}: {}", left.name, left.why))
-        };
-        let why = first
-            .or_else(left)
-            .unwrap_or("it declares nothing to call".to_owned());
-        format!("nothing was verified of {name} with {command}: {why}")
+        let says_something =
+            |part: &Part<'_>| !(part.called.is_empty() && part.differing.is_empty());
+        let is_asked = is_clean || !self.parts.iter().any(says_something);
+        let empty = self.parts.iter().find(|part| part.called.is_empty());
+        Some(empty.filter(|_| is_asked)?.why_nothing())
     }
 
     /// The transitions of System V's argument assignment that passed.
@@ -396,7 +354,7 @@ impl Run<'_> {
         let convention = convention.and_then(|compiler| compiler.target().convention());
         let mut seen = Coverage::of(convention.and_then(Measure::of).unwrap_or_default());
         for part in &self.parts {
-            let policy = self.plan.compilers[part.compiler].policy;
+            let policy = part.compiler.policy;
             for called in &part.called {
                 // Most cases pass in both directions: one of them says it.
                 let is_first = called.direction == Direction::Call;

@@ -13,7 +13,7 @@ use cabi_verify::check::calls::Difference;
 use cabi_verify::report::Report;
 use cabi_verify::run::HERE;
 use cabi_verify::verify::{
-    Compiler, Mistake, OTHER_MEMBERS, Part, Prepared, Read, Run, Verification, VerifyError,
+    Compiler, Mistake, OTHER_MEMBERS, Part, Prepared, Read, Verification, VerifyError,
 };
 
 use super::conventions::mutations;
@@ -71,7 +71,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         let run = plan.run(&|_, _, _| {})?;
         suite.take("headers", "", &run.report(false));
         for part in &run.parts {
-            left_out(&run, part, &mut suite.report);
+            left_out(part, plan.settings.len(), &mut suite.report);
         }
         suite.report.note(run.coverage().to_string());
     }
@@ -145,14 +145,11 @@ fn read_text(
 }
 
 /// What is left out for reasons that the command allows, of which one is none here; and whether all engine settings had their turn.
-fn left_out(run: &Run<'_>, part: &Part, report: &mut Report) {
-    let name = &run.plan.headers[part.header].name;
-    let engine = format!(
-        "headers {}",
-        run.plan.compilers[part.compiler].reference.name()
-    );
+fn left_out(part: &Part<'_>, n_settings: usize, report: &mut Report) {
+    let name = &part.read.name;
+    let engine = format!("headers {}", part.compiler.reference.name());
     let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
-    for left in run.skipped(part) {
+    for left in &part.skipped {
         *skipped.entry(left.key).or_default() += 1;
         // The one type that the compilers' own headers declare otherwise than libclang's.
         if left.key == OTHER_MEMBERS && !left.name.contains("max_align_t") {
@@ -162,7 +159,6 @@ fn left_out(run: &Run<'_>, part: &Part, report: &mut Report) {
     }
     report.note(format!("{engine} {name}: left out {skipped:?}"));
     let settings: BTreeSet<&str> = part.called.iter().map(|c| c.setting.as_str()).collect();
-    let n_settings = run.plan.settings.len();
     if part.called.len() >= 8 * n_settings && settings.len() < n_settings {
         let why = format!("only {settings:?} of {n_settings} engine settings");
         report.outcome(&engine, name, Err(why));

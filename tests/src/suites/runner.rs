@@ -105,7 +105,7 @@ const OF_LISTS: [Control; 3] = [
         let folder = tempfile::tempdir();
         let Ok(folder) = folder else { return false };
         let path = folder.path().join("expected.toml");
-        let known = "[[failure]]\ncase = 'bad'\nengine = 'runner gcc'\nfault = 'theirs'\nreason = 'a bug'\n";
+        let known = "[[failure]]\ncase = 'bad'\nengine = 'runner gcc'\nreason = 'a bug'\n";
         let failures = |engine: &str, case: &str, outcome| {
             std::fs::write(&path, known).ok()?;
             let mut report = Report::new("runner").with_expected(&path).ok()?;

@@ -100,32 +100,10 @@ pub struct Failure {
     pub case: String,
     /// The engine in which the case fails, such as `probe clang`.
     pub engine: String,
-    /// Who is wrong.
-    pub fault: Fault,
     /// Why; for a bug that is listed, what happens in this case, if there is more to say.
     pub reason: Option<String>,
     /// The bug that is met.
     pub bug: Option<String>,
-}
-
-/// Who is wrong.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fault {
-    /// This workspace.
-    Ours,
-    /// The compiler.
-    Theirs,
-}
-
-impl Fault {
-    /// `ours` or `theirs`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Theirs => "theirs",
-        }
-    }
 }
 
 impl Expected {
@@ -145,7 +123,7 @@ impl Expected {
     /// ```
     /// use cabi_verify::report::expected::Expected;
     ///
-    /// let text = "[[failure]]\ncase = 'one'\nengine = 'probe gcc'\nfault = 'theirs'\nbug = 'gcc-one'\n";
+    /// let text = "[[failure]]\ncase = 'one'\nengine = 'probe gcc'\nbug = 'gcc-one'\n";
     /// assert_eq!(Expected::parse(text).unwrap_err(), "one [probe gcc]: no bug is called `gcc-one`");
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -197,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_failure_says_why_or_names_its_bug() {
-        let failure = "[[failure]]\ncase = 'c'\nengine = 'probe gcc'\nfault = 'theirs'\n";
+        let failure = "[[failure]]\ncase = 'c'\nengine = 'probe gcc'\n";
         let list = Expected::parse(&format!("{BUG}case = 'c'\n{failure}bug = 'b'\n")).unwrap();
         assert_eq!(list.reason(&list.failures[0]), "half is lost");
         assert_eq!(

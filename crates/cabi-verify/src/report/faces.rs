@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::{Value as Json, json};
 
-use super::{Item, Report, Section, Status};
+use super::{Item, Report, Section, Status, members};
 
 /// So many failures of a section are shown with their details, the rest by a line each.
 const IN_FULL: usize = 10;
@@ -28,54 +28,33 @@ impl fmt::Display for Report {
     }
 }
 
-/// What was left out, by kind of reason; of a kind that is no failure two examples.
+/// What was left out, by kind of reason: of a kind that is a failure twenty examples, of another one two.
 fn left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result {
-    for (kind, items) in section.left_out() {
-        let is_failure = items.iter().any(|item| item.status == Status::Unlisted);
-        let some = if is_failure { 20 } else { 2 };
-        let lines = grouped(&items);
-        let more = if lines.len() > some { "; .." } else { "" };
-        let shown = lines[..lines.len().min(some)].join("; ");
-        writeln!(f, "  {kind} {} ({shown}{more})", items.len())?;
+    for (status, some) in [(Status::Unlisted, 20), (Status::LeftOut, 2)] {
+        let mut kinds = section.by_kind(status);
+        kinds.sort_by_key(|items| &items[0].kind);
+        for items in kinds {
+            let line = |item: &&Item| match &*item.why {
+                "" => item.name.clone(),
+                why => format!("{}: {why}", item.name),
+            };
+            let shown: Vec<String> = items.iter().take(some).map(line).collect();
+            let more = if items.len() > some { "; .." } else { "" };
+            let (kind, n, shown) = (&items[0].kind, items.len(), shown.join("; "));
+            writeln!(f, "  {kind} {n} ({shown}{more})")?;
+        }
     }
     Ok(())
 }
 
-/// A line for each item; those that are alike, for the same reason, have one.
-fn grouped(items: &[&Item]) -> Vec<String> {
-    let mut groups: Vec<(&Item, usize)> = Vec::new();
-    for item in items {
-        let is_alike = |(first, _): &&mut (&Item, usize)| {
-            !item.alike.is_empty() && (&first.alike, &first.why) == (&item.alike, &item.why)
-        };
-        match groups.iter_mut().find(is_alike) {
-            Some((_, n)) => *n += 1,
-            None => groups.push((item, 1)),
-        }
-    }
-    let line = |(item, n): (&Item, usize)| match (n, item.why.as_str()) {
-        (1, "") => item.name.clone(),
-        (1, why) => format!("{}: {why}", item.name),
-        (n, why) => format!("{}, {n} times: {why}", item.alike),
-    };
-    groups.into_iter().map(line).collect()
-}
-
-/// The items of a status, the first ones with their details; the lists of JSON each for itself.
+/// The items of a status, of each kind the first ones with their details.
 fn listed(
     f: &mut fmt::Formatter<'_>,
     section: &Section,
     status: Status,
     word: &str,
 ) -> fmt::Result {
-    let mut lists: Vec<(&str, Vec<&Item>)> = Vec::new();
-    for item in section.with(status) {
-        match lists.iter_mut().find(|(list, _)| *list == item.list) {
-            Some((_, items)) => items.push(item),
-            None => lists.push((item.list, vec![item])),
-        }
-    }
-    for (_, items) in lists {
+    for items in section.by_kind(status) {
         for (i, item) in items.iter().enumerate().take(IN_FULL + LISTED) {
             writeln!(f, "  {word} {}: {}", item.name, item.why)?;
             if i < IN_FULL && !item.detail.is_empty() {
@@ -91,19 +70,13 @@ fn listed(
 }
 
 impl Report {
-    /// As JSON: `clean`, what there is besides the sections, the sections, and `error` if there is one.
+    /// As JSON: `clean`, the sections, what there is besides them, and `error` if there is one.
     pub fn json(&self) -> String {
-        let mut all = json!({ "clean": self.is_clean() });
-        for (key, value) in &self.data {
-            all[key] = value.clone();
-        }
-        if !self.sections.is_empty() || self.error.is_none() {
-            all[self.list] = self.sections.iter().map(section_json).collect();
-        }
-        if let Some(why) = &self.error {
-            all["error"] = why.clone().into();
-        }
-        format!("{all:#}\n")
+        let mut all = members(json!({ "clean": self.is_clean(), "sections": self.sections }));
+        all.extend(self.data.clone());
+        let error = self.error.as_ref();
+        all.extend(error.map(|why| ("error".to_owned(), why.clone().into())));
+        format!("{:#}\n", Json::Object(all))
     }
 
     /// As JUnit's XML: a suite for each section, a case for each item; and a suite with an error if there is one.
@@ -145,14 +118,14 @@ impl Report {
                 text.push_str("/>\n");
                 continue;
             }
-            let tag = if self.fails(item) {
-                "failure"
-            } else {
-                "skipped"
+            let tag = match self.fails(item) {
+                true => "failure",
+                false => "skipped",
             };
-            let of_kind = [&item.kind, ": "].concat();
-            let of_kind = if item.kind.is_empty() { "" } else { &of_kind };
-            let why = escape(&format!("{of_kind}{}", item.why));
+            let why = match &*item.kind {
+                "" => escape(&item.why),
+                kind => escape(&format!("{kind}: {}", item.why)),
+            };
             // Lines of a text stay lines.
             let detail: Vec<String> = item.detail.lines().map(escape).collect();
             let detail = detail.join("\n");
@@ -163,16 +136,6 @@ impl Report {
         }
         text.push_str("</testsuite>\n");
     }
-}
-
-fn section_json(section: &Section) -> Json {
-    let mut data = section.data.clone();
-    for item in &section.items {
-        if let Some(Json::Array(list)) = data.get_mut(item.list) {
-            list.push(item.data.clone());
-        }
-    }
-    data.into()
 }
 
 /// Text as it stands in an element or attribute of XML, without what XML cannot hold.

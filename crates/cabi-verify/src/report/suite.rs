@@ -6,8 +6,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::json;
-
 use super::expected::{Expected, Failure};
 use super::{Item, Report, Section, Status};
 
@@ -63,51 +61,42 @@ impl Report {
         let at = self.sections.iter().position(|one| one.name == engine);
         let at = at.unwrap_or(self.sections.len());
         if at == self.sections.len() {
-            let data =
-                json!({ "engine": engine, "failures": [], "known_failures": [], "not_run": [] });
             self.sections.push(Section {
                 name: engine.to_owned(),
-                data: data.as_object().cloned().unwrap_or_default(),
                 ..Section::default()
             });
         }
         &mut self.sections[at]
     }
 
-    fn push(&mut self, engine: &str, item: Item, list: &'static str) {
-        let data = json!({ "case": item.name, "kind": item.kind, "why": item.why });
-        self.section(engine).items.push(item.in_list(list, data));
+    fn push(&mut self, engine: &str, item: Item) {
+        self.section(engine).items.push(item);
     }
 
     fn fail(&mut self, engine: &str, case: &str, why: impl Into<String>) {
-        let item = Item::new(case, Status::Failed, why);
-        self.push(engine, item, "failures");
+        self.push(engine, Item::new(case, Status::Failed, why));
     }
 
     /// Takes the outcome of `case` under `engine`, such as `probe gcc`.
     pub fn outcome(&mut self, engine: &str, case: &str, outcome: Result<(), String>) {
-        let mut known = self.known.iter().enumerate();
-        let known = known.find(|(_, known)| known.case == case && known.engine == engine);
+        let mut known = self.known.iter();
+        let known = known.find(|known| known.case == case && known.engine == engine);
         match (outcome, known) {
             (Ok(()), None) => self.section(engine).n_passed += 1,
             (Ok(()), Some(_)) => self.fail(engine, case, "passes, but expected.toml says it fails"),
             (Err(why), None) => self.fail(engine, case, why),
-            (Err(_), Some((at, known))) => {
-                let reason = known.reason.as_deref().unwrap_or_default();
-                let why = format!("{}: {reason}", known.fault.name());
-                let mut item = Item::new(case, Status::LeftOut, why);
-                item.kind = KNOWN.to_owned();
-                self.met.insert(at);
-                self.push(engine, item, "known_failures");
+            (Err(_), Some(known)) => {
+                let why = known.reason.as_deref().unwrap_or_default();
+                let item = Item::new(case, Status::LeftOut, why).of_kind(KNOWN);
+                self.push(engine, item);
             }
         }
     }
 
     /// Takes note that `case` was not run under `engine`.
     pub fn not_run(&mut self, engine: &str, case: &str, why: &str) {
-        let mut item = Item::new(case, Status::LeftOut, "");
-        item.kind = [NOT_RUN, why].concat();
-        self.push(engine, item, "not_run");
+        let item = Item::new(case, Status::LeftOut, "").of_kind([NOT_RUN, why].concat());
+        self.push(engine, item);
     }
 
     /// Takes note that nothing of `engine` can run: a failure where reference compilers are required, printed otherwise.
@@ -140,10 +129,9 @@ impl Report {
     /// other faces are written to the folder that `CABI_REPORTS` names, if it does.
     pub fn finish(mut self, complete: bool) -> ExitCode {
         if complete && !self.incomplete {
-            for (at, known) in self.known.clone().iter().enumerate() {
+            for known in std::mem::take(&mut self.known) {
                 let section = self.section(&known.engine);
-                let is_there = section.items.iter().any(|item| item.name == known.case);
-                if !is_there && !self.met.contains(&at) {
+                if section.items.iter().all(|item| item.name != known.case) {
                     let why = "listed in expected.toml, but there is no such case";
                     self.fail(&known.engine, &known.case, why);
                 }

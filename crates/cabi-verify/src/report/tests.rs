@@ -3,7 +3,7 @@ use super::*;
 fn report(outcomes: &[(&str, Result<(), String>)]) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("expected.toml");
-    let text = "[[failure]]\ncase = \"bad\"\nengine = \"probe gcc\"\nfault = \"theirs\"\nreason = \"a bug\"\n";
+    let text = "[[failure]]\ncase = 'bad'\nengine = 'probe gcc'\nreason = 'a bug'\n";
     std::fs::write(&path, text).unwrap();
     let mut report = Report::new("probe").with_expected(&path).unwrap();
     for (case, outcome) in outcomes {
@@ -26,7 +26,6 @@ fn every_status() -> Report {
     let mut section = Section {
         name: "a.h <gcc>".to_owned(),
         head: vec!["a.h, gcc".to_owned()],
-        data: Map::from_iter([("results".to_owned(), Json::Array(Vec::new()))]),
         ..Section::default()
     };
     for (name, status, why) in [
@@ -37,15 +36,14 @@ fn every_status() -> Report {
         ("static two", Status::LeftOut, "no symbol"),
         ("refused", Status::Unlisted, "why not"),
     ] {
-        let mut item = Item::new(name, status, why).in_list("results", name.into());
-        match status {
-            Status::LeftOut => {
-                (item.kind, item.alike) = ("left out: static".into(), "static".into())
-            }
-            Status::Unlisted => item.kind = "NOT ON THE LIST: refused".into(),
-            _ => {}
-        }
-        section.items.push(item);
+        let kind = match status {
+            Status::LeftOut => "left out: static",
+            Status::Unlisted => "NOT ON THE LIST: refused",
+            _ => "",
+        };
+        section
+            .items
+            .push(Item::new(name, status, why).of_kind(kind));
     }
     section.items[1].detail = "    line 1\n    line 2\n".to_owned();
     report.sections.push(section);
@@ -55,12 +53,18 @@ fn every_status() -> Report {
 #[test]
 fn every_face_says_what_became_of_every_item() {
     let report = every_status();
-    let text = "a.h, gcc\n  NOT ON THE LIST: refused 1 (refused: why not)\n  left out: static 2 (static, 2 times: no symbol)\n  \
+    let text = "a.h, gcc\n  NOT ON THE LIST: refused 1 (refused: why not)\n  left out: static 2 (static one: no symbol; static two: no symbol)\n  \
                 SELF-INCONSISTENT torn: shown\n  MISMATCH wrong: byte 0 is 1 < 2\n    line 1\n    line 2\n";
     assert_eq!(report.to_string(), text);
     let json: Json = serde_json::from_str(&report.json()).unwrap();
     assert_eq!(json["clean"], false);
-    assert_eq!(json["sections"][0]["results"].as_array().unwrap().len(), 6);
+    let items = json["sections"][0]["items"].as_array().unwrap();
+    let statuses: Vec<&str> = items
+        .iter()
+        .filter_map(|item| item["status"].as_str())
+        .collect();
+    let expected = "passed failed self_inconsistent left_out left_out unlisted";
+    assert_eq!(statuses.join(" "), expected);
     let xml = report.junit();
     for line in [
         "<testsuite name=\"a.h &lt;gcc&gt;\" tests=\"6\" failures=\"3\" skipped=\"2\">",

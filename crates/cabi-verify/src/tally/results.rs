@@ -96,7 +96,6 @@ impl Results {
     /// itself is no failure.
     pub fn report(&self, complete: bool, allow_self_inconsistent: bool) -> Report {
         let mut report = Report::new("cabi fuzz");
-        report.list = "compilers";
         report.allow_self_inconsistent = allow_self_inconsistent;
         let span = |span: &Span| {
             let n = span.end - span.first;

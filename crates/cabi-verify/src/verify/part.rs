@@ -4,76 +4,88 @@ use std::collections::BTreeSet;
 
 use cabi::Type;
 use cabi_header::{Location, NamedType};
+use serde_json::json;
 
 use super::missing_types::{MissingTypes, stand_ins};
 use super::prototypes::{self, Reading};
 use super::skip_reasons::{
-    CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, names_one_of,
-    refusal, refusal_with_place, undeclared,
+    CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
+    names_one_of, refusal, refusal_with_place, undeclared,
 };
 use super::units::Refused;
-use super::{Called, Read, Verdict, VerifyError};
-use crate::build::{Reference, ReferenceError};
+use super::{Called, Compiler, Read, Verdict, VerifyError};
+use crate::build::ReferenceError;
 use crate::case::{Case, Subject, convention_attribute};
 use crate::check::calls::Difference;
 use crate::check::layout::{self, Fact, Reply};
 use crate::header::{OF_RECORD, Omitted};
+use crate::report::{Item, Status};
 
 /// One header under one compiler.
-#[derive(Clone, Debug, Default)]
-pub struct Part {
-    /// The compiler's index in the plan.
-    pub compiler: usize,
-    /// The header's index in the plan.
-    pub header: usize,
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// The compiler.
+    pub compiler: &'a Compiler,
+    /// The header.
+    pub read: &'a Read,
     /// How many prototypes were compared with what the compiler reads.
     pub n_compared: usize,
-    /// Those that the compiler reads otherwise.
-    pub prototypes: Vec<Differing>,
     /// How many sizes, offsets and bytes were asked.
     pub n_facts: usize,
-    /// Those that differ.
-    pub layouts: Vec<Differing>,
+    /// The prototypes, sizes, offsets and bytes that differ.
+    pub differing: Vec<Item>,
     /// Cases, each in one direction.
     pub called: Vec<Called>,
     /// Cases about which the compiler disagrees with itself, and no known bug of it says so.
     pub itself: Vec<Called>,
-    /// What was not run, after what was not read.
+    /// What was not read, then what was not run.
     pub skipped: Vec<Omitted>,
     /// The cases that are to be run, by their places in the header's list.
-    pub(super) cases: Vec<usize>,
+    cases: Vec<usize>,
     /// What they are compiled after.
     pub(super) preamble: String,
 }
 
-/// A prototype, size, offset or byte that differs.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Differing {
-    /// What it is of, in words of C.
-    pub what: String,
-    /// As the compiler has it.
-    pub theirs: String,
-    /// As `cabi` has it.
-    pub ours: String,
-}
+/// The kinds of what differs in a [`Part`].
+pub(super) const PROTOTYPE: &str = "prototype";
+pub(super) const LAYOUT: &str = "layout";
 
 impl Called {
     /// What is wrong, if something is.
     pub fn difference(&self) -> Option<&Difference> {
-        match &self.verdict {
-            Verdict::Differs(difference) => Some(difference),
-            _ => None,
-        }
+        self.verdict.difference()
     }
 }
 
-impl Part {
-    pub(super) fn new(compiler: usize, header: usize) -> Self {
+impl<'a> Part<'a> {
+    pub(super) fn new(compiler: &'a Compiler, read: &'a Read) -> Self {
         Self {
             compiler,
-            header,
-            ..Self::default()
+            read,
+            n_compared: 0,
+            n_facts: 0,
+            differing: Vec::new(),
+            called: Vec::new(),
+            itself: Vec::new(),
+            skipped: read.found.skipped.clone(),
+            cases: Vec::new(),
+            preamble: String::new(),
         }
+    }
+
+    fn subject(&self) -> &'a Subject {
+        &self.read.found.subject
+    }
+
+    /// The cases that are to be run.
+    pub(super) fn cases(&self) -> Vec<&'a Case> {
+        let all = &self.subject().cases;
+        self.cases.iter().filter_map(|at| all.get(*at)).collect()
+    }
+
+    /// Whether the compiler's sizes and offsets are ours.
+    pub(super) fn same_layout(&self) -> bool {
+        self.differing.iter().all(|one| one.kind != LAYOUT)
     }
 
     /// The cases in which something is wrong.
@@ -83,25 +95,24 @@ impl Part {
     }
 
     /// Takes what the compiler says to the header, to its prototypes and to the layouts of its types.
-    pub(super) fn ask(
-        &mut self,
-        reference: &Reference,
-        flags: &[&str],
-        read: &Read,
-    ) -> Result<(), VerifyError> {
-        let subject = &read.found.subject;
+    pub(super) fn ask(&mut self, flags: &[&str]) -> Result<(), VerifyError> {
+        let (reference, subject) = (&self.compiler.reference, self.subject());
         // Otherwise it would be refused once for each type and each case.
-        let (before, warnings) = match self.check(reference, flags, read)? {
+        let (before, warnings) = match self.check(flags)? {
             Some(checked) => checked,
             None => return Ok(()),
         };
         self.preamble = format!("{before}{}", subject.block.code);
-        let lacking = MissingTypes::new(reference, subject, &warnings);
-        let named = self.within(subject, &lacking);
-        self.compare(reference, flags, &format!("{before}{}", read.text), subject)?;
-        let subject = asked(subject, &named, &self.cases);
+        let named = self.within(&MissingTypes::new(reference, subject, &warnings));
+        self.compare(flags, &format!("{before}{}", self.read.text))?;
+        let mut asked = subject.clone();
+        let header = &mut asked.header;
+        for list in [&mut header.records, &mut header.typedefs, &mut header.enums] {
+            list.retain(|one| named.contains(&one.name));
+        }
+        asked.cases = self.cases().into_iter().cloned().collect();
         for ask in [layout::ask_data, layout::ask_bytes] {
-            for (fact, reply) in ask(reference, flags, &self.preamble, &subject)? {
+            for (fact, reply) in ask(reference, flags, &self.preamble, &asked)? {
                 self.take_fact(fact, reply);
             }
         }
@@ -109,12 +120,8 @@ impl Part {
     }
 
     /// What stands before the header, and the compiler's warnings. `None` if it is refused as a whole.
-    fn check(
-        &mut self,
-        reference: &Reference,
-        flags: &[&str],
-        read: &Read,
-    ) -> Result<Option<(String, String)>, VerifyError> {
+    fn check(&mut self, flags: &[&str]) -> Result<Option<(String, String)>, VerifyError> {
+        let (reference, read) = (&self.compiler.reference, self.read);
         let error = match reference.check(&read.text, flags) {
             Ok(warnings) => return Ok(Some((String::new(), warnings))),
             Err(error) if error.is_about_the_system() => return Err(error.into()),
@@ -129,44 +136,52 @@ impl Part {
         let key = key(&error);
         let why = refusal_with_place(&error);
         // Each function, and each record type, once; but what refuses an empty file refuses the flags, whatever a header declares.
-        let subject = &read.found.subject;
         let refuses_flags = reference.check("", flags).is_err();
         let mut lost = BTreeSet::new();
-        for case in subject.cases.iter().filter(|_| !refuses_flags) {
+        for case in self.subject().cases.iter().filter(|_| !refuses_flags) {
             let name = case.name.split(OF_RECORD).next().unwrap_or(&case.name);
             if lost.insert(name) {
-                self.leave_out(name.to_owned(), key, why.clone(), location(subject, name));
+                self.leave_out(name, key, why.clone());
             }
         }
         if lost.is_empty() {
-            self.leave_out(read.name.clone(), key, why, None);
+            self.leave_out(&read.name, key, why);
         }
         Ok(None)
     }
 
-    fn leave_out(&mut self, name: String, key: &'static str, why: String, at: Option<Location>) {
+    fn leave_out(&mut self, name: &str, key: &'static str, why: String) {
         self.skipped.push(Omitted {
-            name,
+            name: name.to_owned(),
             key,
             why,
-            location: at,
+            location: location(self.subject(), name),
         });
     }
 
+    /// Takes note that the compiler has `what` otherwise.
+    fn differ(&mut self, kind: &str, what: String, theirs: &str, ours: &str) {
+        let command = self.compiler.reference.command();
+        let why = format!("{theirs} with {command}, {ours} here");
+        let item = Item::new(what, Status::Failed, why).of_kind(kind);
+        self.differing
+            .push(item.with(json!({ "theirs": theirs, "ours": ours })));
+    }
+
     /// Takes the cases whose types the compiler has, and says which named types it has.
-    fn within(&mut self, subject: &Subject, lacking: &MissingTypes<'_>) -> BTreeSet<String> {
+    fn within(&mut self, lacking: &MissingTypes<'_>) -> BTreeSet<String> {
         let mut named = BTreeSet::new();
-        let header = &subject.header;
+        let header = &self.subject().header;
         let lists = [&header.records, &header.typedefs, &header.enums];
         for one in lists.into_iter().flatten() {
             match lacking.why(&one.ty) {
-                Some(why) => self.lacks(subject, &one.name, why),
+                Some(why) => self.leave_out(&one.name, REFERENCE_LACKS, why),
                 None => {
                     named.insert(one.name.clone());
                 }
             }
         }
-        for (at, case) in subject.cases.iter().enumerate() {
+        for (at, case) in self.subject().cases.iter().enumerate() {
             let ret = &case.prototype.ret;
             let types = case.argument_types();
             let why = types
@@ -174,31 +189,16 @@ impl Part {
                 .chain([ret])
                 .find_map(|ty: &Type| lacking.why(ty));
             match why {
-                Some(why) => self.lacks(subject, &case.name, why),
+                Some(why) => self.leave_out(&case.name, REFERENCE_LACKS, why),
                 None => self.cases.push(at),
             }
         }
         named
     }
 
-    fn lacks(&mut self, subject: &Subject, name: &str, why: String) {
-        self.leave_out(
-            name.to_owned(),
-            REFERENCE_LACKS,
-            why,
-            location(subject, name),
-        );
-    }
-
     /// Compares the prototypes of the cases with what the compiler reads, and takes those cases out that it reads otherwise or not at all.
-    fn compare(
-        &mut self,
-        reference: &Reference,
-        flags: &[&str],
-        include: &str,
-        subject: &Subject,
-    ) -> Result<(), VerifyError> {
-        let (mut places, mut asked) = (Vec::new(), Vec::new());
+    fn compare(&mut self, flags: &[&str], include: &str) -> Result<(), VerifyError> {
+        let (subject, mut places, mut asked) = (self.subject(), Vec::new(), Vec::new());
         for at in &self.cases {
             let case = subject
                 .cases
@@ -210,34 +210,24 @@ impl Part {
             }
         }
         self.n_compared = asked.len();
-        let readings = prototypes::compare(reference, flags, include, &asked)?;
+        let readings = prototypes::compare(&self.compiler.reference, flags, include, &asked)?;
         for ((at, prototype), reading) in places.into_iter().zip(asked).zip(readings) {
+            let spelled = &prototype.spelled;
             let (key, why) = match reading {
                 Reading::Same => continue,
                 Reading::Other(theirs) => {
+                    let ours = [convention_attribute(prototype.convention), spelled].concat();
                     self.cases.retain(|case| *case != at);
-                    self.prototypes.push(Differing {
-                        what: format!("prototype of {}", prototype.name),
-                        theirs,
-                        ours: convention_attribute(prototype.convention).to_owned()
-                            + &prototype.spelled,
-                    });
+                    let what = format!("prototype of {}", prototype.name);
+                    self.differ(PROTOTYPE, what, &theirs, &ours);
                     continue;
                 }
                 Reading::Absent(why) => (REFERENCE_LACKS, why),
-                Reading::Unnamed => (
-                    "spelling",
-                    format!("{} has a type without a name", prototype.spelled),
-                ),
-                Reading::Unasked(why) => (REFUSED, format!("{}: {why}", prototype.spelled)),
+                Reading::Unnamed => ("spelling", format!("{spelled} has a type without a name")),
+                Reading::Unasked(why) => (REFUSED, format!("{spelled}: {why}")),
             };
             self.cases.retain(|case| *case != at);
-            self.leave_out(
-                prototype.name.clone(),
-                key,
-                why,
-                Some(prototype.location.clone()),
-            );
+            self.leave_out(&prototype.name, key, why);
         }
         Ok(())
     }
@@ -245,21 +235,16 @@ impl Part {
     fn take_fact(&mut self, fact: Fact, reply: Reply) {
         self.n_facts += 1;
         let (key, why) = match reply {
+            Reply::Is(answer) if answer == fact.ours => return,
             Reply::Is(answer) => {
-                if answer != fact.ours {
-                    self.layouts.push(Differing {
-                        what: fact.what,
-                        theirs: answer.to_string(),
-                        ours: fact.ours.to_string(),
-                    });
-                }
-                return;
+                let (theirs, ours) = (answer.to_string(), fact.ours.to_string());
+                return self.differ(LAYOUT, fact.what, &theirs, &ours);
             }
             Reply::NoMember(why) => (OTHER_MEMBERS, why),
             Reply::Refuses(why) if undeclared(&why).is_some() => (REFERENCE_LACKS, why),
             Reply::Refuses(why) => (REFUSED, why),
         };
-        self.leave_out(fact.what, key, why, None);
+        self.leave_out(&fact.what, key, why);
     }
 
     /// The types that the header does not declare for this compiler.
@@ -272,8 +257,8 @@ impl Part {
         names.map(str::to_owned).collect()
     }
 
-    /// What is left out of cases that `reference` does not compile.
-    pub(super) fn refused(&self, reference: &Reference, refused: &Refused<'_>) -> Vec<Omitted> {
+    /// What is left out of cases that the compiler does not compile.
+    pub(super) fn refused(&self, refused: &Refused<'_>) -> Vec<Omitted> {
         let absent = self.undeclared();
         let why = match refused.cases.len() {
             1 => refusal(&refused.why),
@@ -283,7 +268,7 @@ impl Part {
             ),
         };
         let left = |case: &&Case| {
-            let known = super::known_bug(reference.name(), case);
+            let known = super::known_bug(self.compiler.reference.name(), case);
             let (key, why) = match (key(&refused.why), known) {
                 (CRASHES, Some(bug)) => (KNOWN_BUG, format!("{bug}: {why}")),
                 (CRASHES, None) => (CRASHES, why.clone()),
@@ -310,12 +295,27 @@ impl Part {
             },
             _ => return self.called.push(called),
         };
-        self.leave_out(
-            format!("{} ({})", called.case.name, called.direction.name()),
-            key,
-            why,
-            None,
-        );
+        let name = format!("{} ({})", called.case.name, called.direction.name());
+        self.leave_out(&name, key, why);
+    }
+
+    /// That no case was run, and why.
+    pub(super) fn why_nothing(&self) -> String {
+        let itself = self.itself.first().map(|called| {
+            let says = called.shown.as_ref().map_or("", |shown| &shown.says);
+            let name = &called.case.name;
+            (name.as_str(), format!("disagrees with itself, {says}"))
+        });
+        let (name, command) = (&self.read.name, self.compiler.reference.command());
+        let mut left = self.skipped.iter();
+        let unlisted = left.find(|left| !may_be_skipped(left.key));
+        let left = unlisted.or(self.skipped.first());
+        let why = match (itself, left) {
+            (Some((case, why)), _) => format!("{case}: {command} {why}"),
+            (None, Some(left)) => format!("{}: {}", left.name, left.why),
+            (None, None) => "it declares nothing to call".to_owned(),
+        };
+        format!("nothing was verified of {name} with {command}: {why}")
     }
 }
 
@@ -343,18 +343,4 @@ fn location(subject: &Subject, name: &str) -> Option<Location> {
     let mut all = named.chain(functions);
     all.find(|(own, _)| *own == name)
         .map(|(_, location)| location.clone())
-}
-
-/// The subject with only the types called `named` and the cases at `cases`.
-fn asked(subject: &Subject, named: &BTreeSet<String>, cases: &[usize]) -> Subject {
-    let mut asked = subject.clone();
-    let header = &mut asked.header;
-    for list in [&mut header.records, &mut header.typedefs, &mut header.enums] {
-        list.retain(|one| named.contains(&one.name));
-    }
-    asked.cases = cases
-        .iter()
-        .filter_map(|at| subject.cases.get(*at).cloned())
-        .collect();
-    asked
 }

@@ -6,17 +6,21 @@ use std::fmt::Write as _;
 use cabi::{FnAbi, FnSig, Policy, Target};
 use serde_json::{Value as Json, json};
 
+use super::part::{LAYOUT, PROTOTYPE};
 use super::units::NOT_ASKED;
-use super::{Called, Compiler, Differing, Part, ProgramLimit, Run, may_be_skipped};
+use super::{Called, Compiler, Part, ProgramLimit, Run, may_be_skipped};
 use crate::case::{Case, Direction};
 use crate::emit::c_program::reproduction;
 use crate::header::{OF_RECORD, Omitted};
 use crate::pattern::hex;
-use crate::report::{Item, Report, Section, Status};
+use crate::report::{Item, Report, Section, Status, members};
 use crate::verdict::{Difference, Value, Verdict};
 
 /// So many differences of a section have all their details in text.
 const IN_FULL: usize = 3;
+
+/// The kind of the items that are cases in one direction.
+const CALL: &str = "call";
 
 impl Run<'_> {
     /// Everything that was found. With `allow_self_inconsistent`, that a compiler disagrees with itself is no failure where it is shown.
@@ -33,12 +37,11 @@ impl Run<'_> {
             json!({ "of_transitions": seen.total(), "seen": seen.covered(), "set": seen.encode() });
         let mut report = Report::new("cabi verify");
         report.allow_self_inconsistent = allow_self_inconsistent;
-        report.list = "parts";
         report.data.insert("coverage".to_owned(), coverage);
         report
             .data
             .insert("references".to_owned(), references.collect());
-        report.sections = self.parts.iter().map(|part| self.section(part)).collect();
+        report.sections = self.parts.iter().map(section).collect();
         report.totals = vec![format!("argument assignment: {seen}"), total(self, &report)];
         let differences = self.parts.iter().flat_map(Part::differences);
         let not_asked = differences.filter(|(_, one)| one.why.ends_with(NOT_ASKED));
@@ -55,108 +58,70 @@ impl Run<'_> {
         report.error = self.nothing(report.is_clean());
         report
     }
-
-    fn section(&self, part: &Part) -> Section {
-        let asked = &self.plan.compilers[part.compiler];
-        let read = &self.plan.headers[part.header];
-        let (command, found) = (asked.reference.command(), &read.found);
-        let (n, n_differ) = (part.called.len(), part.differences().count());
-        let items = self.items(part, asked);
-        Section {
-            name: format!("{} {command}", read.name),
-            head: vec![
-                format!("{}, {}", read.name, asked.title()),
-                format!(
-                    "  {} prototypes and {} record types seen; {} prototypes, {} sizes and offsets asked, {} of {n} cases pass, both directions counted",
-                    found.n_prototypes,
-                    found.n_records,
-                    part.n_compared,
-                    part.n_facts,
-                    n - n_differ
-                ),
-            ],
-            items,
-            data: object(json!({
-                "header": read.name,
-                "reference": command,
-                "prototypes_seen": found.n_prototypes,
-                "records_seen": found.n_records,
-                "prototypes_compared": part.n_compared,
-                "prototype_mismatches": [],
-                "layout_facts": part.n_facts,
-                "layout_mismatches": [],
-                "self_inconsistent": [],
-                "skipped": [],
-                "results": [],
-            })),
-            ..Section::default()
-        }
-    }
-
-    /// The items about `part`.
-    fn items(&self, part: &Part, asked: &Compiler) -> Vec<Item> {
-        let command = asked.reference.command();
-        let mut items = Vec::new();
-        let prototypes = part
-            .prototypes
-            .iter()
-            .map(|one| (one, "prototype_mismatches"));
-        let layouts = part.layouts.iter().map(|one| (one, "layout_mismatches"));
-        items.extend(
-            prototypes
-                .chain(layouts)
-                .map(|(one, list)| differing(one, list, &command)),
-        );
-        items.extend(
-            part.itself
-                .iter()
-                .enumerate()
-                .map(|(i, one)| itself(asked, one, i == 0)),
-        );
-        items.extend(part.called.iter().map(|called| result(asked, called)));
-        items.extend(self.skipped(part).map(left_out));
-        // A difference in bytes says more than a crash.
-        let mut differ: Vec<_> = part.differences().collect();
-        differ.sort_by_key(|(_, difference)| difference.value.is_none());
-        for (called, difference) in differ.iter().take(IN_FULL) {
-            let name = name(called);
-            if let Some(item) = items.iter_mut().find(|item| item.name == name) {
-                item.detail = in_full(asked, called, difference);
-            }
-        }
-        items.sort_by_key(|item| item.list == "results" && item.detail.is_empty());
-        items
-    }
 }
 
-/// The members of a JSON object.
-fn object(json: Json) -> serde_json::Map<String, Json> {
-    match json {
-        Json::Object(members) => members,
-        _ => serde_json::Map::new(),
+fn section(part: &Part<'_>) -> Section {
+    let (read, asked) = (part.read, part.compiler);
+    let (command, found) = (asked.reference.command(), &read.found);
+    let (n, n_differ) = (part.called.len(), part.differences().count());
+    let title = format!("{}, {}", read.name, asked.title());
+    let counts = format!(
+        "  {} prototypes and {} record types seen; {} prototypes, {} sizes and offsets asked, {} of {n} cases pass, both directions counted",
+        found.n_prototypes,
+        found.n_records,
+        part.n_compared,
+        part.n_facts,
+        n - n_differ
+    );
+    let mut items = part.differing.clone();
+    let itself = part.itself.iter().enumerate();
+    items.extend(itself.map(|(i, called)| of_case(asked, called, i == 0)));
+    let mut called: Vec<&Called> = part.called.iter().collect();
+    // A difference in bytes says more than a crash.
+    called.sort_by_key(|called| match called.difference() {
+        Some(difference) => usize::from(difference.value.is_none()),
+        None => 2,
+    });
+    let called = called.into_iter().enumerate();
+    items.extend(called.map(|(i, called)| of_case(asked, called, i < IN_FULL)));
+    items.extend(part.skipped.iter().map(left_out));
+    Section {
+        name: format!("{} {command}", read.name),
+        head: vec![title, counts],
+        items,
+        data: members(json!({
+            "header": read.name,
+            "reference": command,
+            "prototypes_seen": found.n_prototypes,
+            "records_seen": found.n_records,
+            "prototypes_compared": part.n_compared,
+            "layout_facts": part.n_facts,
+        })),
+        ..Section::default()
     }
 }
 
 /// The line that ends the text.
 fn total(run: &Run<'_>, report: &Report) -> String {
     let items = || report.sections.iter().flat_map(|section| &section.items);
-    let count = |status, list| {
-        let of = |item: &&Item| item.status == status && item.list == list;
+    let count = |status, kind| {
+        let of = |item: &&Item| item.status == status && item.kind == kind;
         items().filter(of).count()
     };
-    let [prototypes, layouts, calls] = ["prototype_mismatches", "layout_mismatches", "results"]
-        .map(|list| count(Status::Failed, list));
+    let [prototypes, layouts, calls] =
+        [PROTOTYPE, LAYOUT, CALL].map(|kind| count(Status::Failed, kind));
     let n = prototypes + layouts + calls;
     let tested: usize = run.parts.iter().map(|part| part.called.len()).sum();
     let mut text = format!(
         "{n} mismatch{} ({prototypes} of prototypes, {layouts} of layout, {calls} of {tested} cases)",
         if n == 1 { "" } else { "es" }
     );
-    let itself = count(Status::SelfInconsistent, "self_inconsistent");
+    let itself = count(Status::SelfInconsistent, CALL);
     if itself > 0 {
         let _ = write!(text, ", {itself} in which a compiler is self-inconsistent");
     }
-    let unlisted = count(Status::Unlisted, "skipped");
+    let unlisted = items().filter(|item| item.status == Status::Unlisted);
+    let unlisted = unlisted.count();
     if unlisted > 0 {
         let _ = write!(
             text,
@@ -166,117 +131,108 @@ fn total(run: &Run<'_>, report: &Report) -> String {
     text
 }
 
-fn differing(one: &Differing, list: &'static str, command: &str) -> Item {
-    let Differing { what, theirs, ours } = one;
-    let why = format!("{theirs} with {command}, {ours} here");
-    let data = json!({ "what": what, "theirs": theirs, "ours": ours });
-    Item::new(what, Status::Failed, why).in_list(list, data)
-}
-
-fn itself(asked: &Compiler, called: &Called, is_first: bool) -> Item {
-    let (says, program) = match &called.shown {
-        Some(shown) => (shown.says.as_str(), shown.program.as_str()),
-        None => ("", ""),
-    };
-    let command = asked.reference.command();
-    let mut data = about(called);
-    let mut why = format!("a program of which {command} builds both sides: {says}");
-    if let Some(difference) = called.verdict.difference() {
-        why = format!("{}; {why}", short(difference));
-        add_values(&mut data, asked, called, difference);
-    }
-    data["why"] = says.into();
-    data["reproduction"] = program.into();
-    let mut item = Item::new(name(called), Status::SelfInconsistent, why);
-    if is_first {
-        indented(&mut item.detail, REPRODUCTION, program);
-    }
-    item.in_list("self_inconsistent", data)
-}
-
-/// What was left out of a header. What is left out of every record or member alike is one item.
+/// What was left out of a header.
 fn left_out(left: &Omitted) -> Item {
-    let listed = may_be_skipped(left.key);
-    let (status, mark) = match listed {
-        true => (Status::LeftOut, "left out"),
-        false => (Status::Unlisted, "NOT ON THE LIST"),
+    let location = left.location.as_ref().map(ToString::to_string);
+    let (status, mark, why) = match (may_be_skipped(left.key), &location) {
+        (true, _) => (Status::LeftOut, "left out", left.why.clone()),
+        (false, Some(at)) => {
+            let why = format!("{}; declared at {at}", left.why);
+            (Status::Unlisted, "NOT ON THE LIST", why)
+        }
+        (false, None) => (Status::Unlisted, "NOT ON THE LIST", left.why.clone()),
     };
-    let why = match &left.location {
-        Some(location) if !listed => format!("{}; declared at {location}", left.why),
-        _ => left.why.clone(),
-    };
-    let data = json!({
-        "name": left.name,
-        "kind": left.key,
-        "reason": left.why,
-        "location": left.location.as_ref().map(ToString::to_string),
-        "on_list": listed,
+    let item = Item::new(&left.name, status, why).of_kind(format!("{mark}: {}", left.key));
+    item.with(json!({ "location": location }))
+}
+
+/// A case in one direction; `in_full` with everything that there is to say of a difference.
+fn of_case(asked: &Compiler, called: &Called, in_full: bool) -> Item {
+    let (case, direction) = (&called.case, words(called.direction));
+    let mut data = json!({
+        "case": case.name,
+        "declaration": declaration(case),
+        "location": case.prototype.location.to_string(),
+        "direction": direction,
+        "settings": called.setting,
     });
-    let mut item = Item::new(&left.name, status, why).in_list("skipped", data);
-    item.kind = format!("{mark}: {}", left.key);
-    item.alike = match (left.name.split_once(OF_RECORD), member_of(&left.name)) {
-        (_, Some(ty)) => format!("members of {ty}"),
-        (Some((_, position)), None) => position.to_owned(),
-        (None, None) => left.name.clone(),
-    };
-    item
-}
-
-/// The type of which a fact is about a member.
-fn member_of(fact: &str) -> Option<&str> {
-    let until_comma = |start| fact.strip_prefix(start)?.split(',').next();
-    until_comma("offsetof(")
-        .or_else(|| until_comma("bits of "))
-        .or_else(|| until_comma("the sign of "))
-        .or_else(|| fact.strip_prefix("the bytes of ")?.split(" with ").next())
-}
-
-fn result(asked: &Compiler, called: &Called) -> Item {
-    let mut data = about(called);
-    data["settings"] = called.setting.clone().into();
-    if let Verdict::Passed(calls) = called.verdict {
-        data["passed"] = true.into();
-        data["calls"] = calls.into();
-    }
+    let name = format!("{}, {direction}", case.name);
     let Some(difference) = called.difference() else {
-        return Item::new(name(called), Status::Passed, "").in_list("results", data);
+        if let Verdict::Passed(calls) = called.verdict {
+            data["calls"] = calls.into();
+        }
+        let item = Item::new(name, Status::Passed, "");
+        return item.of_kind(CALL).with(data);
     };
-    data["passed"] = false.into();
-    data["why"] = difference.why.clone().into();
-    add_values(&mut data, asked, called, difference);
-    let command = asked.reference.command();
-    let program = reproduction(&called.case, called.direction, &command, short(difference));
+    let (command, short) = (asked.reference.command(), short(difference));
+    let (status, why, program) = match &called.shown {
+        Some(shown) => (
+            Status::SelfInconsistent,
+            format!(
+                "{short}; a program of which {command} builds both sides: {}",
+                shown.says
+            ),
+            Some(shown.program.clone()),
+        ),
+        None => (
+            Status::Failed,
+            short.to_owned(),
+            reproduction(case, called.direction, &command, short),
+        ),
+    };
+    let sig = case.sig_under(asked.policy).ok();
+    let settings = &called.setting;
+    let mut detail = format!(
+        "    {};\n    engine settings {settings}\n",
+        declaration(case)
+    );
+    if let Some(value) = difference.value {
+        let sig = sig.as_ref();
+        let place = sig.and_then(|sig| place(value, sig, &case.target));
+        add_value(&mut data, &mut detail, case, value, difference, place);
+    }
+    let explanation = sig.filter(|_| in_full);
+    let explanation = explanation.and_then(|sig| cabi::explain(&sig, &[], &case.target).ok());
+    if let Some(explanation) = explanation {
+        indented(&mut detail, "explanation", &explanation.to_string());
+    }
+    if let Some(program) = &program {
+        indented(&mut detail, "reproduction, repro.c", program);
+    }
+    data["difference"] = difference.why.clone().into();
     data["reproduction"] = program.into();
-    Item::new(name(called), Status::Failed, short(difference)).in_list("results", data)
+    let item = Item::new(name, status, why).of_kind(CALL).with(data);
+    Item {
+        detail: if in_full { detail } else { String::new() },
+        ..item
+    }
 }
 
-/// What JSON says of the value that differs: its bytes, where it belongs, and which of them the compiler has elsewhere.
-fn add_values(data: &mut Json, asked: &Compiler, called: &Called, difference: &Difference) {
-    let Some(value) = difference.value else {
-        return;
+/// Adds the value that differs: its bytes, where it belongs, and which of them the compiler has elsewhere.
+fn add_value(
+    data: &mut Json,
+    detail: &mut String,
+    case: &Case,
+    value: Value,
+    difference: &Difference,
+    place: Option<String>,
+) {
+    let (expected, got) = (hex(&difference.expected), hex(&difference.got));
+    let ty = match value {
+        Value::Result => Some(case.prototype.ret.clone()),
+        Value::Argument(i) => case.argument_types().into_iter().nth(i),
     };
+    let ty = ty.map_or(String::new(), |ty| format!(", {ty}"));
+    let _ = writeln!(
+        detail,
+        "    {value}{ty}, belongs in: {}\n      expected {expected}\n      got      {got}",
+        place.as_deref().unwrap_or_default()
+    );
     data["value"] = value.to_string().into();
-    data["expected"] = hex(&difference.expected).into();
-    data["got"] = hex(&difference.got).into();
-    let sig = called.case.sig_under(asked.policy).ok();
-    data["place"] = sig
-        .and_then(|sig| place(value, &sig, &called.case.target))
-        .into();
+    data["expected"] = expected.into();
+    data["got"] = got.into();
+    data["place"] = place.into();
     data["moved"] = json!(difference.moved);
-}
-
-fn name(called: &Called) -> String {
-    format!("{}, {}", called.case.name, words(called.direction))
-}
-
-/// What JSON says of every case in one direction.
-fn about(called: &Called) -> Json {
-    json!({
-        "case": called.case.name,
-        "declaration": declaration(&called.case),
-        "location": called.case.prototype.location.to_string(),
-        "direction": words(called.direction),
-    })
 }
 
 /// What differs, without the bytes of both sides.
@@ -328,44 +284,6 @@ fn place(value: Value, sig: &FnSig, target: &Target) -> Option<String> {
         Value::Argument(i) => abi.args.get(i)?.place.to_string(),
     })
 }
-
-/// A difference in full: case, settings, values and places.
-fn in_full(asked: &Compiler, called: &Called, difference: &Difference) -> String {
-    let case = &called.case;
-    let mut text = format!(
-        "    {};\n    engine settings {}\n",
-        declaration(case),
-        called.setting
-    );
-    let Ok(sig) = case.sig_under(asked.policy) else {
-        return text;
-    };
-    if let Some(value) = difference.value {
-        let ty = match value {
-            Value::Result => Some(case.prototype.ret.clone()),
-            Value::Argument(i) => case.argument_types().into_iter().nth(i),
-        };
-        let ty = ty.map_or(String::new(), |ty| format!(", {ty}"));
-        let place = place(value, &sig, &case.target).unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "    {value}{ty}, belongs in: {place}\n      expected {}\n      got      {}",
-            hex(&difference.expected),
-            hex(&difference.got)
-        );
-    }
-    if let Ok(explanation) = cabi::explain(&sig, &[], &case.target) {
-        indented(&mut text, "explanation", &explanation.to_string());
-    }
-    let command = asked.reference.command();
-    if let Some(program) = reproduction(case, called.direction, &command, short(difference)) {
-        indented(&mut text, REPRODUCTION, &program);
-    }
-    text
-}
-
-/// The title of a program.
-const REPRODUCTION: &str = "reproduction, repro.c";
 
 fn indented(text: &mut String, title: &str, body: &str) {
     let _ = writeln!(text, "    {title}:");
