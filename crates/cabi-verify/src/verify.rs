@@ -28,7 +28,6 @@ mod missing_types;
 mod part;
 mod prototypes;
 pub(crate) mod report;
-mod self_inconsistent;
 mod skip_reasons;
 pub mod units;
 
@@ -36,12 +35,11 @@ pub use crate::check::calls::Verdict;
 pub use error::VerifyError;
 pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 pub use part::Part;
-pub use self_inconsistent::{ProgramLimit, Shown};
 pub use skip_reasons::{
     CRASHES, KNOWN_BUG, NOT_LOWERED, OTHER_MEMBERS, REFERENCE_LACKS, REFUSED, may_be_skipped,
 };
 use units::{BATCH, Batch, Calls, Loaded};
-pub use units::{Called, Mistake, OtherSide};
+pub use units::{Called, Mistake, OtherSide, ProgramLimit, Shown};
 
 /// What is to be verified against what, and how.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use cabi_verify::case::Case;
 use cabi_verify::check::calls::all_settings;
 use cabi_verify::corpus::Block;
 use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
+use cabi_verify::verify::units::{Called, Mistake, OtherSide};
 
 use crate::compiled::{File, compile_files, run_files};
 use crate::suite::Result;
@@ -128,14 +128,8 @@ pub(super) fn run<'a>(
     refused: impl FnMut(&File<'a>, &Case, &ReferenceError),
 ) -> Result<Vec<(usize, Vec<Called>)>> {
     let loaded = compile_files(files, refused)?;
-    let is_here = |one: &Loaded| one.here().is_some();
-    let (here, programs): (Vec<_>, Vec<_>) = loaded.into_iter().partition(is_here);
-    let mut all = Vec::new();
-    for loaded in [here, programs] {
-        let called = run_files(&loaded, way, &all_settings(), Mistake::NONE)?;
-        all.extend(loaded.iter().map(|one| one.part).zip(called));
-    }
-    Ok(all)
+    let called = run_files(&loaded, way, &all_settings(), Mistake::NONE)?;
+    Ok(loaded.iter().map(|one| one.part).zip(called).collect())
 }
 
 /// The first message of `error` about one of `n` cases, without what its names start with in the file.

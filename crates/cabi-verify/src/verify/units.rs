@@ -7,21 +7,24 @@ use std::sync::Arc;
 use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
-use super::self_inconsistent::{ProgramLimit, Shown, show_all};
 use super::{Compiler, Progress, VerifyError};
 use crate::build::zig::Fact;
 use crate::build::{Built, ProgramTarget, Reference};
 use crate::case::Case;
-use crate::check::calls::{Difference, Direction, Verdict};
+use crate::check::calls::{Direction, Verdict};
 use crate::emit::cranelift::Mutation;
 use crate::run::loaded::LoadedCode;
 
 mod batch;
 mod job;
 mod programs;
+mod self_inconsistent;
 
 pub use batch::{Batch, Refused, compile};
 use job::{Job, buffers, in_children};
+use self_inconsistent::settle;
+pub(crate) use self_inconsistent::{NOT_ASKED, is_inconsistent_here};
+pub use self_inconsistent::{ProgramLimit, Shown};
 
 /// So many cases share a file: enough for the compiler's start not to matter, few enough for all processors to have work.
 pub const BATCH: usize = 48;
@@ -207,13 +210,7 @@ pub fn run(
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
-    if loaded
-        .iter()
-        .any(|one| matches!(one.code, Code::InPrograms(..)))
-    {
-        let all = programs::run(loaded, calls, progress)?;
-        return complete(loaded, all, calls.mistake);
-    }
+    let mut in_programs = programs::run(loaded, calls, progress)?.into_iter();
     let here = loaded.iter().filter_map(|one| Some((one, one.here()?)));
     let here: Vec<(&Loaded, &LoadedCode)> = here.collect();
     let buffers = buffers()?;
@@ -234,13 +231,18 @@ pub fn run(
         (_, Some((name, _))) => name.clone(),
         (_, None) => String::new(),
     };
-    let mut all = in_children(&here, calls.at_once, one, setting, progress)?;
+    let mut called = in_children(&here, calls.at_once, one, setting, progress)?;
     if let Some(limit) = calls.to_show {
-        for (loaded, called) in loaded.iter().zip(&mut all) {
+        for ((loaded, _), called) in here.iter().zip(&mut called) {
             settle(loaded, called, limit, calls.at_once)?;
         }
     }
-    complete(loaded, all, calls.mistake)
+    let mut called = called.into_iter();
+    let all = loaded.iter().map_while(|one| match one.here() {
+        Some(_) => called.next(),
+        None => in_programs.next(),
+    });
+    complete(loaded, all.collect(), calls.mistake)
 }
 
 /// `all`, if each case of each unit has one verdict in each direction, in order, and none has passed without a comparison.
@@ -274,48 +276,4 @@ fn complete(
         }
     }
     Ok(all)
-}
-
-/// Added to a difference that the compiler seems to have with itself.
-const NOT_SHOWN: &str =
-    "; so do the compiler's own caller and callee here, but no program of theirs alone shows it";
-/// Added where the limit was reached.
-pub(crate) const NOT_ASKED: &str = "; so do the compiler's own caller and callee here, and no program was built to show it: too many cases";
-
-/// Whether the compiler's own two sides differ too, in the process that makes the calls.
-pub(crate) fn is_inconsistent_here(difference: &Difference) -> bool {
-    [NOT_SHOWN, NOT_ASKED]
-        .iter()
-        .any(|end| difference.why.ends_with(end))
-}
-
-/// Has a program show that the compiler disagrees with itself: what none shows is a difference.
-fn settle(
-    loaded: &Loaded,
-    called: &mut [Called],
-    limit: &ProgramLimit,
-    at_once: usize,
-) -> Result<(), VerifyError> {
-    let flags: Vec<&str> = loaded.flags.iter().map(String::as_str).collect();
-    let verdicts: Vec<_> = called.iter().map(|one| (&one.case, &one.verdict)).collect();
-    let results = show_all(&loaded.reference, &flags, &verdicts, limit, at_once)?;
-    for one in called {
-        let name = &one.case.function.name;
-        let own = results.shown.get(name).cloned();
-        match (&mut one.verdict, &own) {
-            (Verdict::SelfInconsistent(difference), None) => {
-                let is_asked = !results.not_asked.contains(name);
-                difference.why += if is_asked { NOT_SHOWN } else { NOT_ASKED };
-                one.verdict = Verdict::Differs(std::mem::take(difference));
-            }
-            (Verdict::Differs(difference), Some(_)) => {
-                one.verdict = Verdict::SelfInconsistent(std::mem::take(difference));
-            }
-            _ => {}
-        }
-        if matches!(one.verdict, Verdict::SelfInconsistent(_)) {
-            one.shown = own;
-        }
-    }
-    Ok(())
 }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use cabi::Policy;
 
-use super::{Called, Calls, Code, Loaded, Mistake};
+use super::{Called, Calls, Code, Loaded, Mistake, Shown};
 use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::{Case, Direction};
 use crate::check::program_calls::{Pair, ProgramCases};
 use crate::emit::c_program::reproduction_alone;
 use crate::threads::in_threads;
 use crate::verdict::Verdict;
-use crate::verify::self_inconsistent::Shown;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt, known_bug};
 
 /// Ours calls C, C calls ours, and C calls C.
@@ -21,7 +20,7 @@ const PAIRS: [Pair; 3] = [
     Pair::C,
 ];
 
-/// As [`units::run`](super::run), of code for other targets.
+/// As [`units::run`](super::run), of those of `loaded` that are code for other targets.
 ///
 /// # Errors
 /// [`VerifyError`]: a program that cannot be built or started, an interrupt.
@@ -30,20 +29,17 @@ pub(super) fn run(
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
-    let wrong = |why: &str| {
-        let why = std::io::Error::other(why.to_owned());
-        Err(ReferenceError::io("a program")(why).into())
-    };
     let units: Vec<UnitProgram<'_>> = loaded.iter().filter_map(UnitProgram::of).collect();
-    if units.len() < loaded.len() {
-        return wrong("programs of one target, and calls here, are two runs");
+    if units.is_empty() {
+        return Ok(Vec::new());
     }
     let mistake = calls.mistake;
     if mistake.mutation.stub.is_some() || mistake.mutation.func.is_some() {
-        return wrong("mistakes of code are made in this process only");
+        let why = "mistakes of code are made in this process only";
+        return Err(VerifyError::Runner(why.to_owned()));
     }
-    let all = 2 * loaded.iter().map(|one| one.cases.len()).sum::<usize>();
-    let each = all / units.len().max(1);
+    let all = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
+    let each = all / units.len();
     progress(Step::Call, 0, all);
     let one = |one: &UnitProgram<'_>| one.call(mistake);
     let called = in_threads(&units, calls.at_once, one, |n| {

@@ -8,17 +8,17 @@
 mod tests;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::process::Output;
 
-use super::known_bugs::known_bug;
-use super::{VerifyError, check_interrupt};
+use super::{Called, Loaded};
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{Reference, ReferenceError};
 use crate::case::Case;
 use crate::emit::c_program::{NO_DIFFERENCE, reproduction_alone};
 use crate::threads::in_threads;
-use crate::verdict::Verdict;
+use crate::verdict::{Difference, Verdict};
+use crate::verify::{VerifyError, check_interrupt, known_bug};
 
 /// A compiler's own difference, shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,62 +71,80 @@ impl ProgramLimit {
 /// So many programs are built before the limit is looked at again, whatever the number of processes: which cases are asked about does not depend on it.
 const TOGETHER: usize = 4;
 
-/// What programs of a compiler alone show.
-#[derive(Debug, Default)]
-pub(super) struct ProgramResults {
-    /// The cases in which the compiler is self-inconsistent, by the names of their functions.
-    pub(super) shown: BTreeMap<String, Shown>,
-    /// Those that were not asked about, because the limit was reached.
-    pub(super) not_asked: BTreeSet<String>,
+/// Added to a difference that the compiler seems to have with itself.
+const NOT_SHOWN: &str =
+    "; so do the compiler's own caller and callee here, but no program of theirs alone shows it";
+/// Added where the limit was reached.
+pub(crate) const NOT_ASKED: &str = "; so do the compiler's own caller and callee here, and no program was built to show it: too many cases";
+
+/// Whether the compiler's own two sides differ too, in the process that makes the calls.
+pub(crate) fn is_inconsistent_here(difference: &Difference) -> bool {
+    [NOT_SHOWN, NOT_ASKED]
+        .iter()
+        .any(|end| difference.why.ends_with(end))
 }
 
-/// Builds the programs of the cases of `called` in which `reference` seems to disagree with itself, as many as `limit` allows, by that compiler alone.
-/// Nothing is shown where a program shows no difference, or not twice the same one.
+/// Builds the programs of the cases in which the compiler of `loaded` seems to disagree with itself, as many as `limit` allows, by that compiler
+/// alone. What no program shows, or none shows twice in the same way, is a difference.
 ///
 /// # Errors
 /// [`VerifyError::Reference`] if the compiler cannot be asked, [`VerifyError::Interrupted`].
-pub(super) fn show_all(
-    reference: &Reference,
-    flags: &[&str],
-    called: &[(&Case, &Verdict)],
+pub(super) fn settle(
+    loaded: &Loaded,
+    called: &mut [Called],
     limit: &ProgramLimit,
     at_once: usize,
-) -> Result<ProgramResults, VerifyError> {
+) -> Result<(), VerifyError> {
+    let reference = &loaded.reference;
     // Where a bug is known the two sides may agree by chance: what a callee reads is in a register that its caller did not write.
-    let is_inconsistent = |(case, verdict): &&(&Case, &Verdict)| match verdict {
+    let is_inconsistent = |one: &&Called| match &one.verdict {
         Verdict::SelfInconsistent(_) => true,
-        Verdict::Differs(_) => known_bug(reference.name(), case).is_some(),
+        Verdict::Differs(_) => known_bug(reference.name(), &one.case).is_some(),
         _ => false,
     };
     let cases = called.iter().filter(is_inconsistent);
-    let cases: BTreeMap<&str, &Case> = cases
-        .map(|(case, _)| (case.function.name.as_str(), *case))
+    let cases: BTreeMap<String, Case> = cases
+        .map(|one| (one.case.function.name.clone(), one.case.clone()))
         .collect();
-    let cases: Vec<(&str, &Case)> = cases.into_iter().collect();
+    let cases: Vec<(String, Case)> = cases.into_iter().collect();
     // As the sides are compiled.
-    let flags = match reference.says_how_to_optimize() {
-        true => flags.to_vec(),
-        false => [&["-O1"], flags].concat(),
-    };
-    let one = |(_, case): &(&str, &Case)| show(reference, &flags, case);
-    let mut results = ProgramResults::default();
+    let mut flags: Vec<&str> = loaded.flags.iter().map(String::as_str).collect();
+    if !reference.says_how_to_optimize() {
+        flags.insert(0, "-O1");
+    }
+    let one = |(_, case): &(String, Case)| show(reference, &flags, case);
+    let mut asked: BTreeMap<&str, Option<Shown>> = BTreeMap::new();
     for cases in cases.chunks(TOGETHER) {
         if limit.is_reached() {
-            let names = cases.iter().map(|(name, _)| (*name).to_owned());
-            results.not_asked.extend(names);
-            continue;
+            break;
         }
         let all = in_threads(cases, at_once, one, |_| {});
         check_interrupt()?;
         for ((name, _), one) in cases.iter().zip(all) {
             let one = one?;
             limit.count(one.is_some());
-            results
-                .shown
-                .extend(one.map(|one| ((*name).to_owned(), one)));
+            asked.insert(name, one);
         }
     }
-    Ok(results)
+    for one in called {
+        let shown = asked.get(&*one.case.function.name);
+        let (Verdict::SelfInconsistent(difference) | Verdict::Differs(difference)) =
+            &mut one.verdict
+        else {
+            continue;
+        };
+        let mut difference = std::mem::take(difference);
+        one.shown = shown.cloned().flatten();
+        one.verdict = match (&one.verdict, shown) {
+            (_, Some(Some(_))) => Verdict::SelfInconsistent(difference),
+            (Verdict::SelfInconsistent(_), shown) => {
+                difference.why += shown.map_or(NOT_ASKED, |_| NOT_SHOWN);
+                Verdict::Differs(difference)
+            }
+            _ => Verdict::Differs(difference),
+        };
+    }
+    Ok(())
 }
 
 /// The program of one case, compiled with `flags`. A caller can agree with its callee by accident: the callee reads a wrong register, which holds a copy
