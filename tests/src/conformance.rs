@@ -11,19 +11,18 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use cabi_verify::build::Installed;
 use cabi_verify::build::zig::{Mode, Zig};
 use cabi_verify::case::{Case, Direction};
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::run::HERE;
-use cabi_verify::verify::{Compiler, bugs_of_zig};
+use cabi_verify::verify::{Compiler, bugs_of_zig, known_bug};
 
-use crate::compiled::programs;
+use crate::compiled::{compilers, compilers_of_programs};
 use crate::corpus;
-use crate::suite::Result;
+use crate::suite::{Result, Suite};
 use compilers::PageCompiler;
 use features::Group;
-use matrix::Column;
+use matrix::{Column, Matrix};
 
 pub mod bugs;
 pub mod compilers;
@@ -42,45 +41,35 @@ pub struct Measured {
     /// The names of the positions.
     pub positions: Vec<&'static str>,
     /// What passes, by compiler.
-    pub columns: Vec<Column>,
+    pub matrix: Matrix,
     /// Compiler bugs.
     pub bugs: Vec<bugs::Seen>,
-    /// Known failures of the corpus that are no listed bug: case, engines, reason.
-    pub others: Vec<(String, String, String)>,
-    /// How many calls were right.
-    pub n_calls: usize,
-    /// What contradicts the lists: nothing of it may be there.
-    pub failures: Vec<String>,
 }
 
 impl Measured {
     /// The compilers whose code runs in this process, or the others.
     pub(crate) fn columns(&self, is_here: bool) -> impl Iterator<Item = &Column> {
-        let columns = self.columns.iter();
-        columns.filter(move |column| column.is_here == is_here)
+        let columns = self.matrix.columns.iter();
+        columns.filter(move |column| column.asked.is_here() == is_here)
+    }
+
+    /// What contradicts the lists: nothing of it may be there.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
+        let objections = self.bugs.iter().filter_map(bugs::Seen::objection);
+        self.matrix.failures.iter().cloned().chain(objections)
     }
 }
 
-/// Measures everything; or what is missing on this machine for that.
+/// Measures everything. `None` where a compiler is missing on this machine for that, which the report says.
 ///
 /// # Errors
 /// What is wrong with a list, or cannot be run.
-pub fn measure() -> Result<Result<Measured, String>> {
-    let bench = Installed::find();
-    if let Some((name, why)) = bench.absent.first() {
-        return Ok(Err(format!("{name}: {why}")));
-    }
-    let zig = match Zig::find() {
-        Ok(zig) => zig,
-        Err(why) => return Ok(Err(format!("zig: {why}"))),
+pub(crate) fn measure(suite: &mut Suite) -> Result<Option<Measured>> {
+    let (here, programs) = (compilers(suite)?, compilers_of_programs(suite)?);
+    let zig = Zig::find().map_err(|why| suite.report.absent("zig", &why));
+    let (true, Ok(zig)) = (suite.every_reference, zig) else {
+        return Ok(None);
     };
-    let programs = match programs().into_iter().collect::<Result<Vec<_>, _>>() {
-        Ok(compilers) => compilers,
-        Err((name, why)) => return Ok(Err(format!("{name}: {why}"))),
-    };
-    let here = bench.references.into_iter();
-    let here = here.map(|reference| Compiler::new(reference, None));
-    let here = here.collect::<Result<Vec<_>, _>>()?;
     let asked = PageCompiler::all(here, zig, programs);
     let mut types = BTreeMap::new();
     for one in &asked {
@@ -90,19 +79,25 @@ pub fn measure() -> Result<Result<Measured, String>> {
         }
     }
     let expected = Expected::read(&corpus::expected())?;
-    let matrix = matrix::run(&types, &asked, &expected)?;
-    let bugs = bugs::run(&asked, &expected)?;
-    let mut failures = matrix.failures;
-    failures.extend(bugs.iter().filter_map(bugs::Seen::objection));
-    Ok(Ok(Measured {
+    Ok(Some(Measured {
+        matrix: matrix::run(&types, &asked, &expected)?,
+        bugs: bugs::run(&asked, &expected)?,
         groups: types.remove(HERE.name()).unwrap_or_default(),
         positions: features::position_names()?,
-        columns: matrix.columns,
-        bugs,
-        others: others(&expected),
-        n_calls: matrix.n_calls,
-        failures,
     }))
+}
+
+/// The bug of `expected` that the code of `compiler` meets in a call of `case`, if it is known.
+fn known<'e>(
+    expected: &'e Expected,
+    compiler: &Compiler,
+    case: &Case,
+    direction: Direction,
+) -> Option<&'e Bug> {
+    match &compiler.zig {
+        Some((_, mode)) => bug_of_zig(expected, case, *mode, direction),
+        None => expected.bug(known_bug(compiler.reference.name(), case)?),
+    }
 }
 
 /// The bug of `expected` that Zig's code of this mode meets in a call of `case`, if it is known.
@@ -115,22 +110,6 @@ pub(crate) fn bug_of_zig<'e>(
     let met = bugs_of_zig(case, mode.fast, direction).into_iter();
     let mut bugs = met.filter_map(|name| expected.bug(name));
     bugs.find(|bug| bug.is_of(compilers::backend_name(mode.backend)))
-}
-
-/// Known failures that name no bug, those of one case and reason together.
-fn others(expected: &Expected) -> Vec<(String, String, String)> {
-    let mut rows: Vec<(String, String, String)> = Vec::new();
-    for failure in expected.failures.iter().filter(|f| f.bug.is_none()) {
-        let reason = expected.reason(failure).to_owned();
-        let same = rows
-            .iter_mut()
-            .find(|(case, _, why)| *case == failure.case && *why == reason);
-        match same {
-            Some((_, engines, _)) => engines.push_str(&format!(", {}", failure.engine)),
-            None => rows.push((failure.case.clone(), failure.engine.clone(), reason)),
-        }
-    }
-    rows
 }
 
 /// `text` without the path of the corpus.

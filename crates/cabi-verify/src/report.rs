@@ -17,7 +17,7 @@ mod suite;
 #[cfg(test)]
 mod tests;
 
-use expected::Failure;
+use expected::Expected;
 pub use faces::escape;
 pub use suite::{missing, references_required};
 
@@ -39,7 +39,7 @@ pub struct Report {
     /// That a compiler disagrees with itself is no failure where it is shown.
     pub allow_self_inconsistent: bool,
     /// Failures that are known.
-    known: Vec<Failure>,
+    known: Expected,
     /// Something that was asked for is not here.
     incomplete: bool,
 }

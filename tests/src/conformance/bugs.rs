@@ -25,74 +25,76 @@ const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
 pub struct Seen {
     /// The bug.
     pub bug: Bug,
-    /// Its declaration in one line.
-    pub code: String,
-    /// The levels of optimization at which its compiler shows it. None: it is gone, or was never there.
-    pub levels: Vec<&'static str>,
-    /// Other compilers that show it.
-    pub others: Vec<&'static str>,
-    /// Those of its own that were asked.
-    pub asked: Vec<&'static str>,
-    /// Those of them that show it.
-    pub shown: Vec<&'static str>,
-    /// Whether its compiler's own caller and callee agree wherever it shows; `None` where they were not asked.
-    pub agrees: Option<bool>,
+    /// Its declaration.
+    subject: Subject,
+    looks: Vec<Look>,
+}
+
+/// What a compiler shows of a bug at a level of optimization.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    compiler: &'static str,
+    level: &'static str,
+    shows: bool,
+    /// Whether its own caller and callee agree then; `None` where they were not asked.
+    agrees: Option<bool>,
 }
 
 impl Seen {
-    fn new(bug: &Bug, subject: &Subject) -> Self {
-        Self {
-            bug: bug.clone(),
-            code: one_line(subject),
-            levels: Vec::new(),
-            others: Vec::new(),
-            asked: Vec::new(),
-            shown: Vec::new(),
-            agrees: None,
-        }
+    /// What the compilers show that have it.
+    fn own(&self) -> impl Iterator<Item = &Look> {
+        self.looks.iter().filter(|one| self.bug.is_of(one.compiler))
     }
 
-    /// Takes whether `asked` shows it at this level; `agrees` says whether its own caller and callee agree then.
-    fn note(
-        &mut self,
-        asked: &PageCompiler,
-        level: &'static str,
-        shows: bool,
-        agrees: Option<bool>,
-    ) {
-        let own = self.bug.is_of(asked.name);
-        if own && !self.asked.contains(&asked.name) {
-            self.asked.push(asked.name);
+    /// Its declarations in one line, with its unnamed arguments and vector levels.
+    pub fn code(&self) -> String {
+        let block = &self.subject.block;
+        let mut line = block.code.split_whitespace().collect::<Vec<_>>().join(" ");
+        if let Some(unnamed) = &block.unnamed {
+            line.push_str(&format!(" /* ... = {unnamed} */"));
         }
-        if !shows {
-            return;
+        for feature in &block.features {
+            line.push_str(&format!(" /* -m{feature} */"));
         }
-        if !own {
-            if !self.others.contains(&asked.name) {
-                self.others.push(asked.name);
+        line
+    }
+
+    /// Whether one of its own compilers was asked.
+    pub fn is_asked(&self) -> bool {
+        self.own().next().is_some()
+    }
+
+    /// The levels of optimization at which its compiler shows it. None: it is gone, or was never there.
+    pub fn levels(&self) -> Vec<&'static str> {
+        let mut levels = Vec::new();
+        for one in self.own().filter(|one| one.shows) {
+            if !levels.contains(&one.level) {
+                levels.push(one.level);
             }
-            return;
         }
-        if !self.shown.contains(&asked.name) {
-            self.shown.push(asked.name);
-        }
-        if !self.levels.contains(&level) {
-            self.levels.push(level);
-        }
-        self.agrees = match (self.agrees, agrees) {
-            (Some(before), Some(now)) => Some(before && now),
-            (before, now) => before.or(now),
-        };
+        levels
+    }
+
+    /// Whether its compiler's own caller and callee agree wherever it shows; `None` where they were not asked.
+    pub fn agrees(&self) -> Option<bool> {
+        let shown = self.own().filter(|one| one.shows);
+        shown.filter_map(|one| one.agrees).reduce(|a, b| a && b)
     }
 
     /// What is wrong with the list, if something is.
     pub fn objection(&self) -> Option<String> {
         let name = &self.bug.name;
-        let mut hidden = self.asked.iter().filter(|one| !self.shown.contains(one));
-        if let Some(compiler) = hidden.next().filter(|_| !self.bug.by_chance) {
+        let shows = |compiler| {
+            let mut looks = self.looks.iter();
+            looks.any(|one| one.compiler == compiler && one.shows)
+        };
+        let hidden = self.own().find(|one| !shows(one.compiler));
+        if let Some(Look { compiler, .. }) = hidden.filter(|_| !self.bug.by_chance) {
             return Some(format!("{name}: {compiler} does not show this bug"));
         }
-        let other = self.others.first()?;
+        let mut looks = self.looks.iter();
+        let other = looks.find(|one| one.shows && !self.bug.is_of(one.compiler))?;
+        let other = other.compiler;
         Some(format!("{name}: {other} shows it too: then it may be ours"))
     }
 }
@@ -101,15 +103,60 @@ impl Seen {
 pub fn run(asked: &[PageCompiler], expected: &Expected) -> Result<Vec<Seen>> {
     let mut report = Report::new("conformance");
     let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
-    let mut subjects = Vec::new();
+    let mut seen = Vec::new();
     for bug in &expected.bugs {
         let found = subject(bug, &corpus.subjects);
-        subjects.push(found.map_err(|why| format!("{}: {why}", bug.name))?);
+        seen.push(Seen {
+            bug: bug.clone(),
+            subject: found.map_err(|why| format!("{}: {why}", bug.name))?,
+            looks: Vec::new(),
+        });
     }
-    let seen = expected.bugs.iter().zip(&subjects);
-    let mut seen: Vec<Seen> = seen.map(|(bug, subject)| Seen::new(bug, subject)).collect();
-    let mut questions: Vec<(usize, &PageCompiler, &str, Compiler)> = Vec::new();
-    for (at, (bug, subject)) in expected.bugs.iter().zip(&subjects).enumerate() {
+    let questions = questions(asked, &mut seen)?;
+    let files = questions.iter().enumerate();
+    let files = files.map(|(part, (at, look, compiler))| {
+        let subject = &seen[*at].subject;
+        File {
+            part,
+            compiler,
+            optimize: look.level,
+            // All of its functions: one may be spoiled by another.
+            entries: subject.cases.iter().map(|case| (subject, case)).collect(),
+        }
+    });
+    let files: Vec<File<'_>> = files.collect();
+    let mut refused = BTreeMap::new();
+    let called = ask(&files, OtherSide::Both, |file, _, why| {
+        let crashed = matches!(why, ReferenceError::Crashed { .. });
+        refused.insert(file.part, (crashed, why.to_string()));
+    })?;
+    let called: BTreeMap<usize, Vec<Called>> = called.into_iter().collect();
+    for (number, &(at, look, _)) in questions.iter().enumerate() {
+        let seen = &mut seen[at];
+        let own = called.get(&number).map(Vec::as_slice).unwrap_or_default();
+        let shown = shown(&seen.bug, own, &seen.subject, refused.get(&number));
+        let (shows, agrees) = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
+        seen.looks.push(Look {
+            shows,
+            agrees,
+            ..look
+        });
+    }
+    Ok(seen)
+}
+
+/// Which bugs calls are to show, by their places in the list, and who is asked at which level. What initializers show is added to `seen`.
+fn questions(asked: &[PageCompiler], seen: &mut [Seen]) -> Result<Vec<(usize, Look, Compiler)>> {
+    let mut questions = Vec::new();
+    for (
+        at,
+        Seen {
+            bug,
+            subject,
+            looks,
+        },
+    ) in seen.iter_mut().enumerate()
+    {
         for one in asked.iter().filter(|one| one.is_here()) {
             // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
             let is_c = one.is_of_c() && one.admits(&subject.block).is_ok();
@@ -117,58 +164,24 @@ pub fn run(asked: &[PageCompiler], expected: &Expected) -> Result<Vec<Seen>> {
                 continue;
             }
             for (level, compiler) in one.levels(&C_LEVELS) {
+                let mut look = Look {
+                    compiler: one.name,
+                    level,
+                    shows: false,
+                    agrees: None,
+                };
                 if bug.shows == Shows::Initializer && one.is_of_c() {
-                    let shows = shows_in_initializer(&compiler.reference, level, subject)?;
-                    seen[at].note(one, level, shows, None);
+                    look.shows = shows_in_initializer(&compiler.reference, level, subject)?;
+                    looks.push(look);
                     continue;
                 }
-                let mut compiler = compiler.clone();
-                compiler.policy = policy(compiler.policy, subject);
-                questions.push((at, one, level, compiler));
+                let policy = policy(compiler.policy, subject);
+                let compiler = compiler.clone();
+                questions.push((at, look, Compiler { policy, ..compiler }));
             }
         }
     }
-    let files = questions.iter().enumerate();
-    let files: Vec<File<'_>> = files
-        .map(|(part, (at, _, optimize, compiler))| File {
-            part,
-            compiler,
-            optimize,
-            // All of its functions: one may be spoiled by another.
-            entries: subjects[*at]
-                .cases
-                .iter()
-                .map(|case| (&subjects[*at], case))
-                .collect(),
-        })
-        .collect();
-    let mut refused = BTreeMap::new();
-    let called = ask(&files, OtherSide::Both, |file, _, why| {
-        let crashed = matches!(why, ReferenceError::Crashed { .. });
-        refused.insert(file.part, (crashed, why.to_string()));
-    })?;
-    let called: BTreeMap<usize, Vec<Called>> = called.into_iter().collect();
-    for (number, &(at, one, level, _)) in questions.iter().enumerate() {
-        let seen = &mut seen[at];
-        let own = called.get(&number).map(Vec::as_slice).unwrap_or_default();
-        let look = look(&seen.bug, own, &subjects[at], refused.get(&number));
-        let (shows, agrees) = look.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-        seen.note(one, level, shows, agrees);
-    }
-    Ok(seen)
-}
-
-/// The declarations of a block in one line, with its unnamed arguments and vector levels.
-pub(super) fn one_line(subject: &Subject) -> String {
-    let block = &subject.block;
-    let mut line = block.code.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some(unnamed) = &block.unnamed {
-        line.push_str(&format!(" /* ... = {unnamed} */"));
-    }
-    for feature in &block.features {
-        line.push_str(&format!(" /* -m{feature} */"));
-    }
-    line
+    Ok(questions)
 }
 
 /// The bug's block: one of the corpus, or its own.
@@ -178,20 +191,17 @@ pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
         let found = found.cloned();
         return found.ok_or_else(|| format!("no block is called {case}").into());
     }
-    let mut text = format!("== {}\nproves: {}\n", bug.name, bug.name);
-    if let Some(unnamed) = &bug.unnamed {
-        text.push_str(&format!("unnamed: {unnamed}\n"));
-    }
-    if !bug.features.is_empty() {
-        text.push_str(&format!("features: {}\n", bug.features.join(", ")));
-    }
-    text.push_str(bug.code.as_deref().unwrap_or_default());
+    let Bug { name, code, .. } = bug;
+    let code = code.as_deref().unwrap_or_default();
+    let text = format!("== {name}
+proves: {name}
+{code}");
     Ok(Subject::parse(&text)?)
 }
 
 /// Whether the bug shows in what became of the functions of `subject`, and whether the compiler's own caller and callee agree there. `refused` says whether
 /// the compiler crashes, and its words.
-fn look(
+fn shown(
     bug: &Bug,
     called: &[Called],
     subject: &Subject,

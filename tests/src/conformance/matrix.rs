@@ -8,28 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use cabi::VectorLevel;
 use cabi_verify::case::{Case, Entry};
 use cabi_verify::generate::argument_positions::N_POSITIONS;
-use cabi_verify::report::expected::{Bug, Expected, Shows};
-use cabi_verify::run::HERE;
+use cabi_verify::report::expected::Expected;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::{Called, OtherSide};
 
 use super::compilers::{PageCompiler, first_words, in_own_words, run as ask};
 use super::features::{Feature, Group};
-use super::{LEVELS, bug_of_zig, without_folder};
+use super::{LEVELS, known, without_folder};
 use crate::compiled::File;
 use crate::suite::Result;
 
 /// A compiler and what became of each type with it.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// The target that it makes code for.
-    pub target: String,
-    /// Its name on the page; of one for another target its command.
-    pub name: String,
-    /// The first line of its `--version`.
-    pub version: String,
-    /// Whether its code runs in this process.
-    pub is_here: bool,
+    /// The compiler.
+    pub asked: PageCompiler,
     /// What became of each type in each position.
     pub rows: Vec<Vec<Cell>>,
 }
@@ -77,34 +70,20 @@ pub struct Matrix {
     pub failures: Vec<String>,
 }
 
-/// What is known of one type in one position with one compiler, for each of the two directions.
-#[derive(Clone, Debug, Default)]
-struct Stats {
-    /// How often it passed.
-    passed: [usize; 2],
-    /// How often the lowering refused it.
-    not_lowered: [usize; 2],
-    /// What went wrong.
-    failed: Vec<Wrong>,
-    /// Why the compiler lacks the other side.
-    lacking: [Option<String>; 2],
-    /// Why there is no answer, or what a program of the compiler alone says.
-    whys: Vec<String>,
-}
-
-/// Something that went wrong.
+/// What became of a case in one direction at one level of optimization.
 #[derive(Clone, Debug)]
-struct Wrong {
-    why: String,
-    /// Whether the compiler's own caller and callee disagree too, and whether a program of its own shows that.
-    self_inconsistent: bool,
-    is_shown: bool,
-    /// The bug of Zig's that it comes from, if it is known.
+struct Answer {
+    /// Whether our code calls, or the compiler's: 0 or 1.
+    direction: usize,
+    verdict: Verdict,
+    /// Why there is no answer, or what a program of the compiler alone says.
+    why: Option<String>,
+    /// The listed bug of the compiler that it comes from, if it is wrong.
     bug: Option<String>,
 }
 
-/// The compiler's index and the case's name.
-type Outcomes = BTreeMap<(usize, String), Stats>;
+/// By the compiler's index and the case's name.
+type Answers = BTreeMap<(usize, String), Vec<Answer>>;
 
 /// Cases that share a file.
 const BATCH: usize = 256;
@@ -124,37 +103,38 @@ pub fn run(
         add_files(one, &features(one), &mut files);
         of.resize(files.len(), index);
     }
-    let mut stats = Outcomes::new();
+    let (mut answers, mut n_calls) = (Answers::new(), 0);
     let all = ask(&files, OtherSide::CraneliftFirst, |file, case, error| {
         let why = first_words(error, file.entries.len());
-        let stats = stats.entry((of[file.part], case.name.clone())).or_default();
-        stats.lacking = [Some(why.clone()), Some(why)];
+        let both = [0, 1].map(|direction| Answer {
+            direction,
+            verdict: Verdict::NotRun(why.clone()),
+            why: Some(why.clone()),
+            bug: None,
+        });
+        let case = (of[file.part], case.name.clone());
+        answers.entry(case).or_default().extend(both);
     })?;
-    let mut n_calls = 0;
     for (at, called) in all {
         for one in called {
-            let stats = stats.entry((of[at], one.case.name.clone())).or_default();
-            n_calls += stats.take(&files[at], one, expected);
+            if let Verdict::Passed(n) = one.verdict {
+                n_calls += n;
+            }
+            let case = (of[at], one.case.name.clone());
+            let answer = Answer::of(&files[at], one, expected);
+            answers.entry(case).or_default().push(answer);
         }
     }
     let mut failures = Vec::new();
     let columns = asked.iter().enumerate().map(|(index, one)| {
-        let cells =
-            |feature: &&Feature| cells(feature, index, one, expected, &stats, &mut failures);
+        let row = |feature: &&Feature| row(feature, index, one, &answers, &mut failures);
         Column {
-            target: one.target().name().to_owned(),
-            name: one.command(),
-            version: one.version().to_owned(),
-            is_here: one.is_here(),
-            rows: features(one).iter().map(cells).collect(),
+            asked: one.clone(),
+            rows: features(one).iter().map(row).collect(),
         }
     });
-    let columns: Vec<Column> = columns.collect();
-    let here = types.get(HERE.name()).into_iter().flatten();
-    let here = here.flat_map(|group| &group.features);
-    failures.extend(unmet(expected, &here.collect::<Vec<_>>(), &columns));
     Ok(Matrix {
-        columns,
+        columns: columns.collect(),
         n_calls,
         failures,
     })
@@ -188,28 +168,12 @@ fn add_files<'e>(asked: &'e PageCompiler, features: &[&'e Feature], files: &mut 
     }
 }
 
-/// Types that a bug says meet it, and do not.
-fn unmet(expected: &Expected, features: &[&Feature], columns: &[Column]) -> Vec<String> {
-    let mut out = Vec::new();
-    for bug in &expected.bugs {
-        for name in &bug.meets {
-            let at = features.iter().position(|one| one.block.name == *name);
-            let rows = columns.iter().filter_map(|column| column.rows.get(at?));
-            if !rows.flatten().any(|cell| cell.bugs.contains(&bug.name)) {
-                out.push(format!("{name} does not meet the bug {}", bug.name));
-            }
-        }
-    }
-    out
-}
-
 /// What became of a type in each position with one compiler.
-fn cells(
+fn row(
     feature: &Feature,
     index: usize,
     asked: &PageCompiler,
-    expected: &Expected,
-    stats: &Outcomes,
+    answers: &Answers,
     failures: &mut Vec<String>,
 ) -> Vec<Cell> {
     let subject = match (asked.admits(&feature.block), &feature.tried) {
@@ -217,26 +181,57 @@ fn cells(
         (_, Err(why)) => return vec![Cell::new(Outcome::Refused, why.clone()); N_POSITIONS],
         (Ok(()), Ok(subject)) => subject,
     };
-    let mut meeting = expected.bugs.iter();
-    let meeting = meeting.find(|bug| {
-        asked.is_here() && bug.is_of(asked.name) && bug.meets.contains(&feature.block.name)
-    });
     let cell = |case: &Case| {
         if let Err(why) = case.abi_under(asked.policy()) {
             return Cell::new(Outcome::Refused, why.to_string());
         }
-        let stats = stats.get(&(index, case.name.clone()));
-        let stats = stats.cloned().unwrap_or_default();
-        let cell = stats.cell(asked.levels(&LEVELS).len(), meeting);
+        let answers = answers.get(&(index, case.name.clone()));
+        let answers = answers.map_or(&[][..], Vec::as_slice);
+        let cell = Cell::of(answers, asked.levels(&LEVELS).len());
         if cell.outcome == Outcome::Fails {
-            let why = stats.unlisted(meeting).next();
-            let why = why.map_or("it was not run", |wrong| wrong.why.as_str());
+            let wrong = answers.iter().find(|one| one.is_unlisted());
+            let why = wrong.and_then(|one| one.verdict.difference());
+            let why = why.map_or("it was not run", |difference| &difference.why);
             let column = asked.command();
             failures.push(without_folder(&format!("{} [{column}]: {why}", case.name)));
         }
         cell
     };
     subject.cases.iter().map(cell).collect()
+}
+
+impl Answer {
+    fn of(file: &File<'_>, called: Called, expected: &Expected) -> Self {
+        let Called {
+            case,
+            direction,
+            verdict,
+            shown,
+            ..
+        } = called;
+        let bug = verdict.difference();
+        let bug = bug.and_then(|_| known(expected, file.compiler, &case, direction));
+        let why = match &verdict {
+            Verdict::NotRun(why) => Some(in_own_words(why, file.entries.len())),
+            Verdict::NotLowered(why) => Some(why.clone()),
+            _ => shown.map(|shown| format!("{}: {}", case.name, shown.says)),
+        };
+        Self {
+            direction: direction as usize,
+            bug: bug.map(|bug| bug.name.clone()),
+            verdict,
+            why,
+        }
+    }
+
+    fn is_wrong(&self) -> bool {
+        self.verdict.difference().is_some()
+    }
+
+    /// Whether it is wrong, no bug explains it, and no program of the compiler alone shows it.
+    fn is_unlisted(&self) -> bool {
+        self.is_wrong() && self.bug.is_none() && self.why.is_none()
+    }
 }
 
 impl Cell {
@@ -248,91 +243,42 @@ impl Cell {
             whys: why.into().into_iter().collect(),
         }
     }
-}
 
-impl Stats {
-    /// Takes what became of a case in one direction. Returns how many calls were right.
-    fn take(&mut self, file: &File<'_>, called: Called, expected: &Expected) -> usize {
-        let Called {
-            case,
-            direction,
-            verdict,
-            shown,
-            ..
-        } = called;
-        let at = direction as usize;
-        match verdict {
-            Verdict::Passed(n) => {
-                self.passed[at] += 1;
-                return n;
-            }
-            Verdict::NotRun(why) => {
-                self.lacking[at] = Some(in_own_words(&why, file.entries.len()));
-            }
-            Verdict::NotLowered(why) => {
-                self.not_lowered[at] += 1;
-                self.whys.push(why);
-            }
-            wrong => {
-                let self_inconsistent = matches!(wrong, Verdict::SelfInconsistent(_));
-                let why = wrong.passed().err().unwrap_or_default();
-                let zig = file.compiler.zig.as_ref();
-                let bug = zig.and_then(|(_, mode)| bug_of_zig(expected, &case, *mode, direction));
-                let says = shown
-                    .as_ref()
-                    .map(|shown| format!("{}: {}", case.name, shown.says));
-                self.whys.extend(says);
-                self.failed.push(Wrong {
-                    why: format!("{}, {}: {why}", file.optimize, direction.name()),
-                    self_inconsistent,
-                    is_shown: shown.is_some(),
-                    bug: bug.map(|bug| bug.name.clone()),
-                });
+    /// What the answers at `n` levels of optimization come to.
+    fn of(answers: &[Answer], n: usize) -> Self {
+        let mut cell = Self::new(Outcome::Fails, None);
+        for why in answers.iter().filter_map(|one| one.why.as_ref()) {
+            if !cell.whys.contains(why) {
+                cell.whys.push(why.clone());
             }
         }
-        0
-    }
-
-    /// What went wrong and no bug explains; `bug` is what the type is known to meet with this compiler.
-    fn unlisted(&self, bug: Option<&Bug>) -> impl Iterator<Item = &Wrong> {
-        let listed = bug.is_some();
-        let failed = self.failed.iter();
-        failed.filter(move |wrong| !listed && !wrong.is_shown && wrong.bug.is_none())
-    }
-
-    /// What runs at `n` levels of optimization come to; `bug` is what the type is known to meet with this compiler.
-    fn cell(&self, n: usize, bug: Option<&Bug>) -> Cell {
-        let mut cell = Cell::new(Outcome::Fails, None);
-        let lacking = self.lacking.iter().flatten();
-        cell.whys.extend(lacking.chain(&self.whys).cloned());
-        cell.whys.dedup();
-        if self.unlisted(bug).next().is_some() {
-            return cell;
-        }
-        if !self.failed.is_empty() {
-            let own = self.failed.iter().filter_map(|wrong| wrong.bug.clone());
-            cell.bugs = own.chain(bug.map(|bug| bug.name.clone())).collect();
+        cell.bugs = answers.iter().filter_map(|one| one.bug.clone()).collect();
+        let count = |of: fn(&Answer) -> bool| answers.iter().filter(|one| of(one)).count();
+        let is_inconsistent = |one: &Answer| matches!(one.verdict, Verdict::SelfInconsistent(_));
+        cell.outcome = match () {
+            () if count(Answer::is_unlisted) > 0 => Outcome::Fails,
             // Where the probe looked, caller and callee did not meet.
-            let by_calls = bug.is_some_and(|bug| bug.shows == Shows::Calls);
-            let mut failed = self.failed.iter();
-            cell.outcome = match by_calls || failed.any(|wrong| wrong.self_inconsistent) {
-                true => Outcome::SelfInconsistent,
-                false => Outcome::OwnWay,
-            };
-            return cell;
-        }
-        let one = |i: usize| match () {
-            () if self.lacking[i].is_some() => Outcome::Lacks,
-            () if self.passed[i] == n => Outcome::Passes,
-            () if self.not_lowered[i] == n => Outcome::NotLowered,
-            () => Outcome::Fails,
-        };
-        cell.outcome = match (one(0), one(1)) {
-            (one, other) if one == other => one,
-            (Outcome::Fails, _) | (_, Outcome::Fails) => Outcome::Fails,
-            (Outcome::NotLowered, _) | (_, Outcome::NotLowered) => Outcome::NotLowered,
-            _ => Outcome::OneSided,
+            () if count(is_inconsistent) > 0 => Outcome::SelfInconsistent,
+            () if count(Answer::is_wrong) > 0 => Outcome::OwnWay,
+            () => match [0, 1].map(|direction| of_direction(answers, direction, n)) {
+                [one, other] if one == other => one,
+                [Outcome::Fails, _] | [_, Outcome::Fails] => Outcome::Fails,
+                [Outcome::NotLowered, _] | [_, Outcome::NotLowered] => Outcome::NotLowered,
+                _ => Outcome::OneSided,
+            },
         };
         cell
+    }
+}
+
+/// What the answers in one direction come to, none of which is wrong.
+fn of_direction(answers: &[Answer], direction: usize, n: usize) -> Outcome {
+    let own = || answers.iter().filter(|one| one.direction == direction);
+    let count = |of: fn(&Verdict) -> bool| own().filter(|one| of(&one.verdict)).count();
+    match () {
+        () if count(|one| matches!(one, Verdict::NotRun(_))) > 0 => Outcome::Lacks,
+        () if count(|one| matches!(one, Verdict::Passed(_))) == n => Outcome::Passes,
+        () if count(|one| matches!(one, Verdict::NotLowered(_))) == n => Outcome::NotLowered,
+        () => Outcome::Fails,
     }
 }

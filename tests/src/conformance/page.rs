@@ -18,11 +18,9 @@ pub fn text(measured: &Measured) -> String {
     let parts = [
         ("answer", answer(measured)),
         ("compilers", compilers(measured)),
-        ("signs", tables::legend(measured)),
         ("types", tables::passes(measured)),
         ("reasons", reasons(measured)),
         ("bugs", bugs(measured)),
-        ("others", others(measured)),
     ];
     filled(PAGE, &parts)
 }
@@ -45,14 +43,15 @@ fn answer(measured: &Measured) -> String {
          | target | compiler | passes | passes in one direction | not as `cabi` has it: a listed bug | the compiler lacks the type | `cabi` refuses it |\n\
          |---|---|--:|--:|--:|--:|--:|\n",
     );
-    for column in &measured.columns {
+    for column in &measured.matrix.columns {
         let n = |of: &[Outcome]| {
             column
                 .cells()
                 .filter(|cell| of.contains(&cell.outcome))
                 .count()
         };
-        let (target, command) = (&column.target, column.name.split(" -").next());
+        let (target, command) = (column.asked.target(), column.asked.command());
+        let (target, command) = (target.name(), command.split(" -").next());
         let (passes, half) = (n(&[Outcome::Passes]), n(&[Outcome::OneSided]));
         let bugs = n(&[Outcome::SelfInconsistent, Outcome::OwnWay]);
         let (lacks, refused) = (
@@ -70,22 +69,17 @@ fn answer(measured: &Measured) -> String {
 
 /// Those of other targets by the first words of their commands.
 pub fn compilers(measured: &Measured) -> String {
-    let mut all: Vec<(&str, &str)> = Vec::new();
-    for Column {
-        name,
-        version,
-        is_here,
-        ..
-    } in &measured.columns
-    {
-        let program = name.split(' ').next().unwrap_or_default();
-        if *is_here {
-            all.push((name, version));
-        } else if !all.iter().any(|(_, known)| known == version) {
-            all.push((program, version));
+    let mut all: Vec<(String, &str)> = Vec::new();
+    for asked in measured.matrix.columns.iter().map(|column| &column.asked) {
+        let (command, version) = (asked.command(), asked.version());
+        if asked.is_here() {
+            all.push((command, version));
+        } else if !all.iter().any(|(_, known)| *known == version) {
+            let program = command.split(' ').next().unwrap_or_default();
+            all.push((program.to_owned(), version));
         }
     }
-    let row = |(name, version): (&str, &str)| format!("| {name} | {version} |\n");
+    let row = |(name, version): (String, &str)| format!("| {name} | {version} |\n");
     all.into_iter().map(row).collect()
 }
 
@@ -99,7 +93,8 @@ fn reasons(measured: &Measured) -> String {
         let notes = notes.iter();
         let notes = notes.map(|(why, n)| format!("{n}: {}", escape(why)));
         let notes: Vec<String> = notes.collect();
-        let (target, compiler) = (&column.target, &column.name);
+        let (target, compiler) = (column.asked.target(), column.asked.command());
+        let target = target.name();
         format!("| {target} | `{compiler}` | {} |\n", notes.join("<br>"))
     };
     measured.columns(false).map(of).collect()
@@ -122,7 +117,7 @@ fn bugs(measured: &Measured) -> String {
                 seen.bug.name,
                 seen.bug.compiler,
                 signature(seen, measured),
-                escape(&seen.code),
+                escape(&seen.code()),
                 escape(&seen.bug.what)
             );
         }
@@ -132,9 +127,10 @@ fn bugs(measured: &Measured) -> String {
 
 /// Where and how a bug shows.
 fn signature(seen: &Seen, measured: &Measured) -> String {
-    let compiler = measured.columns(true).find(|one| seen.bug.is_of(&one.name));
-    let levels = match seen.levels.join("` `") {
-        _ if seen.asked.is_empty() => "not asked".to_owned(),
+    let mut columns = measured.columns(true);
+    let compiler = columns.find(|one| seen.bug.is_of(one.asked.name));
+    let levels = match seen.levels().join("` `") {
+        _ if !seen.is_asked() => "not asked".to_owned(),
         _ if seen.bug.by_chance => "by chance".to_owned(),
         none if none.is_empty() => "not there".to_owned(),
         levels => format!("`{levels}`"),
@@ -145,20 +141,13 @@ fn signature(seen: &Seen, measured: &Measured) -> String {
         seen.bug.shows.name()
     );
     if seen.bug.shows == Shows::Placement {
-        text.push_str(match seen.agrees {
+        text.push_str(match seen.agrees() {
             Some(true) => "; caller and callee agree with each other",
             Some(false) => "; caller and callee disagree",
             None => "; only one of caller and callee could be asked",
         });
     }
     text
-}
-
-fn others(measured: &Measured) -> String {
-    let row = |(case, engines, why): &(String, String, String)| {
-        format!("| `{case}` | {engines} | {} |\n", escape(why))
-    };
-    measured.others.iter().map(row).collect()
 }
 
 /// `text` in a cell.
@@ -174,9 +163,10 @@ impl Column {
 
     /// The number at the end of the version's first line, or in it.
     fn short(&self) -> &str {
-        let mut words = self.version.split_whitespace();
+        let version = self.asked.version();
+        let mut words = version.split_whitespace();
         let number =
             |word: &&str| word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit());
-        words.rfind(number).unwrap_or(&self.version)
+        words.rfind(number).unwrap_or(version)
     }
 }

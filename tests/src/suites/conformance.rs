@@ -13,18 +13,15 @@ use crate::suite::{Result, Suite};
 const ENGINE: &str = "conformance";
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let measured = match measure()? {
-        Ok(measured) => measured,
-        Err(missing) => {
-            suite.report.absent(ENGINE, &missing);
-            return Ok(());
-        }
+    let Some(measured) = measure(suite)? else {
+        return Ok(());
     };
-    for failure in &measured.failures {
-        (suite.report).outcome(ENGINE, failure, Err("no list says so".to_owned()));
+    for failure in measured.failures() {
+        (suite.report).outcome(ENGINE, &failure, Err("no list says so".to_owned()));
     }
-    suite.report.note(format!("{} calls", measured.n_calls));
-    suite.n_passed = Some(measured.n_calls);
+    let n_calls = measured.matrix.n_calls;
+    suite.report.note(format!("{n_calls} calls"));
+    suite.n_passed = Some(n_calls);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
     let now = page::text(&measured);
     let lacking: Vec<&str> = Capability::lacking_here().collect();

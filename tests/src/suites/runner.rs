@@ -105,7 +105,8 @@ const OF_LISTS: [Control; 3] = [
         let folder = tempfile::tempdir();
         let Ok(folder) = folder else { return false };
         let path = folder.path().join("expected.toml");
-        let known = "[[failure]]\ncase = 'bad'\nengine = 'runner gcc'\nreason = 'a bug'\n";
+        let known = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\n\
+                [[failure]]\ncase = 'bad'\nengine = 'runner gcc'\nbug = 'b'\n";
         let failures = |engine: &str, case: &str, outcome| {
             std::fs::write(&path, known).ok()?;
             let mut report = Report::new("runner").with_expected(&path).ok()?;
@@ -143,21 +144,17 @@ const OF_LISTS: [Control; 3] = [
 ];
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let mut note = |what: &str, noticed: bool| {
-        let noticed = noticed.then_some(()).ok_or("not noticed".to_owned());
-        suite.report.outcome("runner", what, noticed);
-    };
     for (what, is_noticed) in OF_CHILDREN.iter().chain(&OF_LISTS) {
-        note(what, is_noticed());
+        note(suite, what, is_noticed());
     }
     let Some(reference) = suite.references().into_iter().next() else {
         return Ok(());
     };
-    let mut note = |what: &str, noticed: bool| {
-        let noticed = noticed.then_some(()).ok_or("not noticed".to_owned());
-        suite.report.outcome("runner", what, noticed);
-    };
-    note("a stale object is used", objects_are_new(&reference)?);
+    note(
+        suite,
+        "a stale object is used",
+        objects_are_new(&reference)?,
+    );
     let compiler = Compiler::new(reference, None)?;
     // A type that only this reader's macro has: the compiler refuses the second function and no other.
     let text = "#ifdef READ\nstruct s { long a; };\n#endif\nint one(int);\nint two(struct s);\ndouble three(double, long);\n";
@@ -179,23 +176,24 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         .iter()
         .map(|one| &*one.case.name)
         .collect();
+    let others_are_left = names == ["one", "three", "one", "three"];
     note(
+        suite,
         "a refused case takes others with it",
-        names == ["one", "three", "one", "three"],
+        others_are_left,
     );
-    note(
-        "a refused case counts as agreement",
-        !right.report(false).is_clean(),
-    );
-    of_verdicts(&prepared, &compiler, &mut note)
+    let is_noticed = !right.report(false).is_clean();
+    note(suite, "a refused case counts as agreement", is_noticed);
+    of_verdicts(&prepared, &compiler, suite)
+}
+
+fn note(suite: &mut Suite, what: &str, noticed: bool) {
+    let noticed = noticed.then_some(()).ok_or("not noticed".to_owned());
+    suite.report.outcome("runner", what, noticed);
 }
 
 /// Makes each mistake with the verdicts of each source of cases, and none.
-fn of_verdicts(
-    prepared: &Prepared<'_>,
-    compiler: &Compiler,
-    note: &mut impl FnMut(&str, bool),
-) -> Result<()> {
+fn of_verdicts(prepared: &Prepared<'_>, compiler: &Compiler, suite: &mut Suite) -> Result<()> {
     let mut exhaustive = Exhaustive::new(compiler.clone())?;
     exhaustive.stride = FEW_TRANSITIONS;
     let mut fuzzed = Campaign {
@@ -220,7 +218,7 @@ fn of_verdicts(
         ]
     };
     for (source, right) in each_source(Mistake::NONE) {
-        note(&format!("no mistake, {source}"), right.is_ok());
+        note(suite, &format!("no mistake, {source}"), right.is_ok());
     }
     for (what, wrong) in OF_VERDICTS {
         let runner = Some(wrong);
@@ -230,7 +228,7 @@ fn of_verdicts(
         });
         for (source, found) in found {
             let is_noticed = found.is_err_and(|why| why.starts_with("the runner: "));
-            note(&format!("{what}, {source}"), is_noticed);
+            note(suite, &format!("{what}, {source}"), is_noticed);
         }
     }
     Ok(())

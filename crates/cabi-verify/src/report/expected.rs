@@ -2,7 +2,7 @@
 //!
 //! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a policy has: declared here once, printed in
 //! `docs/conformance.md`, and looked at again each time that page is made. A `[[failure]]` is a case of the corpus that fails under an
-//! engine: because of a listed bug (`bug = "its-name"`), or for a `reason` of its own. One that passes fails its suite.
+//! engine because of a listed bug. One that passes fails its suite.
 
 use std::path::Path;
 
@@ -34,16 +34,8 @@ pub struct Bug {
     pub shows: Shows,
     /// The block of the corpus that declares the smallest case known; else there is `code`.
     pub case: Option<String>,
-    /// The declaration, in C.
+    /// The rest of a block: keys, and the declaration in C.
     pub code: Option<String>,
-    /// The types of the unnamed arguments, with `code`.
-    pub unnamed: Option<String>,
-    /// Vector levels, with `code`.
-    #[serde(default)]
-    pub features: Vec<String>,
-    /// The types of the conformance page that the bug affects. For Zig's bugs, predicates decide that.
-    #[serde(default)]
-    pub meets: Vec<String>,
     /// Whether the bug shows in some runs only, so that a run without it does not fail.
     #[serde(default)]
     pub by_chance: bool,
@@ -100,10 +92,8 @@ pub struct Failure {
     pub case: String,
     /// The engine in which the case fails, such as `probe clang`.
     pub engine: String,
-    /// Why; for a bug that is listed, what happens in this case, if there is more to say.
-    pub reason: Option<String>,
-    /// The bug that is met.
-    pub bug: Option<String>,
+    /// The name of the bug that is met.
+    pub bug: String,
 }
 
 impl Expected {
@@ -136,14 +126,9 @@ impl Expected {
                 return Err(format!("{}: it needs a `case` or `code`", bug.name));
             }
         }
-        for failure in &list.failures {
-            let named = format!("{} [{}]", failure.case, failure.engine);
-            match (&failure.bug, &failure.reason) {
-                (None, None) => return Err(format!("{named}: it needs a `reason` or a `bug`")),
-                (Some(bug), _) if list.bug(bug).is_none() => {
-                    return Err(format!("{named}: no bug is called `{bug}`"));
-                }
-                _ => {}
+        for Failure { case, engine, bug } in &list.failures {
+            if list.bug(bug).is_none() {
+                return Err(format!("{case} [{engine}]: no bug is called `{bug}`"));
             }
         }
         Ok(list)
@@ -153,41 +138,18 @@ impl Expected {
     pub fn bug(&self, name: &str) -> Option<&Bug> {
         self.bugs.iter().find(|bug| bug.name == name)
     }
-
-    /// Why `failure`, one of the list, fails.
-    pub fn reason<'a>(&'a self, failure: &'a Failure) -> &'a str {
-        let bug = || self.bug(failure.bug.as_deref()?).map(|bug| &bug.what);
-        let reason = failure.reason.as_ref().or_else(bug);
-        reason.map(String::as_str).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BUG: &str =
-        "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'half is lost'\nshows = 'calls'\n";
-
-    fn why(text: &str) -> String {
-        Expected::parse(text).unwrap_err()
-    }
-
-    #[test]
-    fn a_failure_says_why_or_names_its_bug() {
-        let failure = "[[failure]]\ncase = 'c'\nengine = 'probe gcc'\n";
-        let list = Expected::parse(&format!("{BUG}case = 'c'\n{failure}bug = 'b'\n")).unwrap();
-        assert_eq!(list.reason(&list.failures[0]), "half is lost");
-        assert_eq!(
-            why(failure),
-            "c [probe gcc]: it needs a `reason` or a `bug`"
-        );
-    }
-
     #[test]
     fn a_bug_is_declared_once() {
-        assert_eq!(why(BUG), "b: it needs a `case` or `code`");
-        let bug = format!("{BUG}case = 'c'\n");
+        let why = |text: &str| Expected::parse(text).unwrap_err();
+        let bug = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'half is lost'\nshows = 'calls'\n";
+        assert_eq!(why(bug), "b: it needs a `case` or `code`");
+        let bug = format!("{bug}case = 'c'\n");
         assert_eq!(why(&format!("{bug}{bug}")), "two bugs are called `b`");
     }
 }

@@ -46,14 +46,10 @@ impl Report {
     /// # Errors
     /// A message naming the file and what is wrong with it.
     pub fn with_expected(mut self, path: &Path) -> Result<Self, String> {
-        let expected = Expected::read(path)?;
+        self.known = Expected::read(path)?;
         let suite = self.name.as_str();
-        let own = |failure: &&Failure| failure.engine.split(' ').next() == Some(suite);
-        let known = expected.failures.iter().filter(own).map(|failure| Failure {
-            reason: Some(expected.reason(failure).to_owned()),
-            ..failure.clone()
-        });
-        self.known = known.collect();
+        let is_own = |failure: &Failure| failure.engine.split(' ').next() == Some(suite);
+        self.known.failures.retain(is_own);
         Ok(self)
     }
 
@@ -79,14 +75,15 @@ impl Report {
 
     /// Takes the outcome of `case` under `engine`, such as `probe gcc`.
     pub fn outcome(&mut self, engine: &str, case: &str, outcome: Result<(), String>) {
-        let mut known = self.known.iter();
+        let mut known = self.known.failures.iter();
         let known = known.find(|known| known.case == case && known.engine == engine);
         match (outcome, known) {
             (Ok(()), None) => self.section(engine).n_passed += 1,
             (Ok(()), Some(_)) => self.fail(engine, case, "passes, but expected.toml says it fails"),
             (Err(why), None) => self.fail(engine, case, why),
             (Err(_), Some(known)) => {
-                let why = known.reason.as_deref().unwrap_or_default();
+                let bug = self.known.bug(&known.bug);
+                let why = bug.map_or("", |bug| &bug.what);
                 let item = Item::new(case, Status::LeftOut, why).of_kind(KNOWN);
                 self.push(engine, item);
             }
@@ -129,7 +126,7 @@ impl Report {
     /// other faces are written to the folder that `CABI_REPORTS` names, if it does.
     pub fn finish(mut self, complete: bool) -> ExitCode {
         if complete && !self.incomplete {
-            for known in std::mem::take(&mut self.known) {
+            for known in std::mem::take(&mut self.known.failures) {
                 let section = self.section(&known.engine);
                 if section.items.iter().all(|item| item.name != known.case) {
                     let why = "listed in expected.toml, but there is no such case";

@@ -3,7 +3,8 @@ use super::*;
 fn report(outcomes: &[(&str, Result<(), String>)]) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("expected.toml");
-    let text = "[[failure]]\ncase = 'bad'\nengine = 'probe gcc'\nreason = 'a bug'\n";
+    let text = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\n\
+                [[failure]]\ncase = 'bad'\nengine = 'probe gcc'\nbug = 'b'\n";
     std::fs::write(&path, text).unwrap();
     let mut report = Report::new("probe").with_expected(&path).unwrap();
     for (case, outcome) in outcomes {

@@ -8,61 +8,30 @@ use super::{Measured, escape};
 use crate::conformance::bugs::Seen;
 use crate::conformance::matrix::{Cell, Column, Outcome};
 
-/// How each outcome is shown, and what it means.
-const LEGEND: [(Outcome, &str, &str); 8] = [
-    (
-        Outcome::Passes,
-        "✓",
-        "passes: Cranelift calls the compiler's code and is called by it, optimized or not",
-    ),
-    (
-        Outcome::OneSided,
-        "½",
-        "passes in one direction; the compiler cannot do the other: its words stand below the table",
-    ),
-    (
-        Outcome::NotLowered,
-        "○",
-        "not lowered yet in some direction: an error. The compiler puts, and looks for, every byte where `cabi` says",
-    ),
-    (
-        Outcome::Lacks,
-        "–",
-        "the compiler lacks the type, or refuses it there: its words stand below the table",
-    ),
-    (
-        Outcome::Refused,
-        "∅",
-        "the convention has no place for it: an error",
-    ),
-    (
-        Outcome::SelfInconsistent,
-        "✗ N",
-        "not as `cabi` has it, by bug N of the list below; the compiler's own caller and callee disagree too",
-    ),
-    (
-        Outcome::OwnWay,
-        "≠ N",
-        "not as `cabi` has it, by entry N of that list; the compiler's own caller and callee agree with each other, as far as they can be asked",
-    ),
-    (Outcome::Fails, "FAILS", "wrong, and no list says so"),
-];
-
 impl Cell {
+    /// The page says what the signs mean; `FAILS` stands on none.
     fn sign(&self, bugs: &[Seen]) -> String {
-        let line = LEGEND.iter().find(|(outcome, ..)| *outcome == self.outcome);
         let numbers = bugs.iter().enumerate();
         let numbers = numbers.filter(|(_, seen)| self.bugs.contains(&seen.bug.name));
         let numbers: Vec<String> = numbers.map(|(i, _)| (i + 1).to_string()).collect();
-        line.map_or("", |(_, sign, _)| sign)
-            .replace(" N", &format!(" {}", numbers.join(", ")))
+        let numbers = numbers.join(", ");
+        match self.outcome {
+            Outcome::Passes => "✓".to_owned(),
+            Outcome::OneSided => "½".to_owned(),
+            Outcome::NotLowered => "○".to_owned(),
+            Outcome::Lacks => "–".to_owned(),
+            Outcome::Refused => "∅".to_owned(),
+            Outcome::SelfInconsistent => format!("✗ {numbers}"),
+            Outcome::OwnWay => format!("≠ {numbers}"),
+            Outcome::Fails => "FAILS".to_owned(),
+        }
     }
 }
 
 /// A row for each type, a column for each compiler; below each group why cells have no answer.
 pub(super) fn passes(measured: &Measured) -> String {
     let columns: Vec<&Column> = measured.columns(true).collect();
-    let names: Vec<&str> = columns.iter().map(|one| &*one.name).collect();
+    let names: Vec<&str> = columns.iter().map(|one| one.asked.name).collect();
     let (mut out, mut at) = (String::new(), 0);
     for group in &measured.groups {
         let below = "---|".repeat(names.len());
@@ -121,18 +90,6 @@ fn signs(cells: &[Cell], measured: &Measured) -> String {
     signs.fold(most, |text, (sign, positions)| {
         format!("{text}; {}: {sign}", positions.join(", "))
     })
-}
-
-/// The signs that stand in cells.
-pub(super) fn legend(measured: &Measured) -> String {
-    let stands = |outcome: Outcome| {
-        let mut cells = measured.columns(true).flat_map(Column::cells);
-        cells.any(|cell| cell.outcome == outcome)
-    };
-    let lines = LEGEND.iter().filter(|(outcome, ..)| stands(*outcome));
-    lines
-        .map(|(_, sign, meaning)| format!("| {sign} | {meaning} |\n"))
-        .collect()
 }
 
 /// How a type is called in its row: the declaration in one line, without the words around it where it is one typedef, what it is, and its vector levels.
