@@ -275,25 +275,27 @@ impl Compiler {
         }
         // Where nothing runs, every failure would be one that the compiler has with itself.
         LoadedCode::try_out(&reference)?;
-        Ok(Self {
+        let own = Self::plain(reference, policy);
+        Ok(Self { level, ..own })
+    }
+
+    /// `reference` at the baseline of vectors, whose code is loaded here.
+    fn plain(reference: Reference, policy: Option<Policy>) -> Self {
+        Self {
             policy: policy.unwrap_or(reference.profile().policy()),
-            level,
+            level: VectorLevel::Baseline,
             ms_abi: false,
             programs: None,
             zig: None,
             reference,
-        })
+        }
     }
 
     /// Zig in the mode `mode`, with a frame by `frame`, under Zig's policy.
     pub fn of_zig(zig: &Arc<Zig>, mode: Mode, frame: &Reference) -> Self {
         Self {
-            reference: frame.clone(),
             zig: Some((zig.clone(), mode)),
-            policy: Policy::ZIG,
-            level: VectorLevel::Baseline,
-            ms_abi: false,
-            programs: None,
+            ..Self::plain(frame.clone(), Some(Policy::ZIG))
         }
     }
 
@@ -304,12 +306,8 @@ impl Compiler {
         policy: Option<Policy>,
     ) -> Self {
         Self {
-            policy: policy.unwrap_or(reference.profile().policy()),
-            level: VectorLevel::Baseline,
-            ms_abi: false,
-            zig: None,
             programs: Some(programs),
-            reference: reference.for_programs(),
+            ..Self::plain(reference.for_programs(), policy)
         }
     }
 
@@ -318,9 +316,7 @@ impl Compiler {
         let own = self.programs.as_ref();
         own.map_or(HERE, |programs| programs.target.clone())
     }
-}
 
-impl Compiler {
     /// Its command, version and policy.
     pub(crate) fn title(&self) -> String {
         let (command, version) = (self.reference.command(), self.reference.version());

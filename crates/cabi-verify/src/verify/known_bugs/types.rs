@@ -2,8 +2,8 @@
 
 use cabi::convention::{Parts, Role};
 use cabi::{
-    Array, FnAbi, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Target, Type, Vector, VectorLevel,
-    leaves,
+    Array, Field, FnAbi, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Target, Type, Vector,
+    VectorLevel, leaves,
 };
 
 pub(super) fn is_x87(leaf: Leaf) -> bool {
@@ -19,8 +19,16 @@ pub(super) fn is_integer(leaf: &Leaf) -> bool {
 }
 
 pub(super) fn is_no_integer(ty: &Type) -> bool {
-    let is_packed = ty.as_record().is_some_and(|own| own.attributes().packed);
-    !matches!(ty.size(), 1 | 2 | 4 | 8 | 16) || is_packed
+    !matches!(ty.size(), 1 | 2 | 4 | 8 | 16) || is_packed(ty)
+}
+
+fn is_packed(ty: &Type) -> bool {
+    ty.as_record().is_some_and(|own| own.attributes().packed)
+}
+
+/// The members of a record, even those of which there are no leaves.
+fn fields(ty: &Type) -> &[Field] {
+    ty.as_record().map_or(&[], |record| record.fields())
 }
 
 pub(super) fn has_union(ty: &Type) -> bool {
@@ -29,8 +37,7 @@ pub(super) fn has_union(ty: &Type) -> bool {
 
 /// A union that clang may store as a member other than the one that fills it: one of unnamed bits, or an aligned one that a packed union cuts.
 pub(super) fn stands_for_another_member(ty: &Type) -> bool {
-    let is_packed = |own: &cabi::Record| own.attributes().packed;
-    ty.is_union() && (has_unnamed(ty) || ty.as_record().is_some_and(is_packed))
+    ty.is_union() && (has_unnamed(ty) || is_packed(ty))
 }
 
 pub(super) fn has_vector(ty: &Type, size: u64) -> bool {
@@ -69,13 +76,7 @@ pub(super) fn is_odd_pair(ty: &Type) -> bool {
 
 /// A record with a bit-field, even in an array of no elements: there are no leaves of it.
 pub(super) fn has_bit_field(ty: &Type) -> bool {
-    let mut records = ty.as_record().into_iter();
-    records.any(|record| {
-        record
-            .fields()
-            .iter()
-            .any(|field| field.bit_field().is_some())
-    })
+    fields(ty).iter().any(|field| field.bit_field().is_some())
 }
 
 /// A `_BitInt` of more than 16 bytes that ends before a multiple of 16, to which LLVM rounds it.
@@ -184,15 +185,8 @@ pub(super) fn has_array_after_end(ty: &Type) -> bool {
 
 /// A union with an array of no elements: LLVM's type for it may be that array and padding.
 pub(super) fn has_empty_array_in_union(ty: &Type) -> bool {
-    ty.contains(&|ty, _| {
-        let record = ty.as_record().filter(|_| ty.is_union());
-        record.is_some_and(|record| {
-            record
-                .fields()
-                .iter()
-                .any(|field| is_empty_array(field.ty()))
-        })
-    })
+    let is_empty = |field: &Field| is_empty_array(field.ty());
+    ty.contains(&|ty, _| ty.is_union() && fields(ty).iter().any(is_empty))
 }
 
 /// An array or scalar in more eightbytes than its size has: Zig gives a class to so many, from where it starts.
@@ -207,11 +201,8 @@ pub(super) fn has_straddling(ty: &Type) -> bool {
 pub(super) fn has_wide_union(ty: &Type) -> bool {
     let is_wide = |ty: &Type| leaves(ty).any(|leaf| leaf.width_bits > 64);
     let meets_empty = is_wide(ty) && ty.contains(&|member, _| is_empty_array(member));
-    meets_empty
-        || ty.contains(&|ty, _| {
-            let record = ty.as_record().filter(|_| ty.is_union());
-            record.is_some_and(|record| record.fields().len() > 1) && is_wide(ty)
-        })
+    let is_wide_union = |ty: &Type, _| ty.is_union() && fields(ty).len() > 1 && is_wide(ty);
+    meets_empty || ty.contains(&is_wide_union)
 }
 
 pub(super) fn is_scalar(ty: &Type, scalar: Scalar) -> bool {
