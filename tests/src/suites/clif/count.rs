@@ -16,7 +16,7 @@ use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 
 use crate::corpus::folder;
 use crate::hand::Hand;
-use crate::kept::both;
+use crate::kept::{self, both};
 use crate::measured::{Measured, measured};
 use crate::shims;
 use crate::suite::{Result, is_blessed};
@@ -102,21 +102,8 @@ fn path(measured: &Measured) -> PathBuf {
 
 /// Whether the shim is the one that is kept; `CABI_BLESS=1` keeps it.
 fn held(measured: &Measured, now: &str) -> std::result::Result<(), String> {
-    let path = path(measured);
-    let now = format!("; {}\n; {} instructions\n{now}", measured.sig, count(now));
-    if is_blessed() {
-        let written = fs::write(&path, now);
-        return written.map_err(|error| format!("{}: {error}", path.display()));
-    }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    no_longer(&kept, &now, "in the text that is kept")?;
-    match kept == now {
-        true => Ok(()),
-        false => Err(format!(
-            "is not longer, but other code than is kept; CABI_BLESS=1 rewrites it\n{}",
-            both(&kept, &now)
-        )),
-    }
+    let head = format!("; {}\n; {} instructions", measured.sig, count(now));
+    kept::held(&path(measured), &format!("{head}\n{now}"))
 }
 
 /// An error with both texts if `now` has more instructions than `before`.
@@ -142,9 +129,10 @@ fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
         let hand = Hand::of(text).ok_or("a control without a call")?;
         let func = hand.function(engine.isa().frontend_config())?;
         let now = disassembly(engine.isa(), func)?;
-        let noticed = match held(measured, &now) {
-            Err(why) if why.contains("in the text that is kept") && why.contains("\n+ ") => Ok(()),
-            other => Err(format!("not noticed: {worse}: {other:?}")),
+        let kept = fs::read_to_string(path(measured)).unwrap_or_default();
+        let noticed = match no_longer(&kept, &now, "in the text that is kept") {
+            Err(_) if held(measured, &now).is_err() => Ok(()),
+            _ => Err(format!("not noticed: {worse}")),
         };
         report.outcome("clif shim controls", worse, noticed);
     }
