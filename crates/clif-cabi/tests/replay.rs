@@ -20,22 +20,23 @@ mod generate;
 #[cfg_attr(target_arch = "x86_64", path = "replay/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "replay/aarch64.rs")]
 mod machine;
+#[path = "replay/moved_places.rs"]
+mod moved_places;
 mod probe;
 #[path = "replay/refused.rs"]
 mod refused;
-#[path = "replay/wrong_models.rs"]
-mod wrong_models;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
+use cabi::Loc;
 use clif_cabi::PlanError;
 use clif_cabi::clif_cabi_plan::{ClifPlace, Places};
 use compile::{Observed, SETTINGS, observe};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
 use cranelift_codegen::isa::CallConv;
 use generate::{Rng, signature};
-use probe::State;
+use probe::{State, equal};
 
 const BATCH: usize = 250;
 
@@ -109,7 +110,7 @@ fn check(sig: &Signature, places: &Places, seen: &Observed) -> Result<(), String
         let what = |side| format!("{side}, parameter {index}, {place:?}");
         let (sent, received) = (&seen.caller.params[index], &seen.callee.params[index]);
         if let ClifPlace::Area { offset, size } = place {
-            let found = stack(&seen.dumped, offset, size as usize)?;
+            let found = at(place, &seen.dumped, size as usize)?;
             let sent = &seen.caller.areas[index][..size as usize];
             equal(&what("caller"), sent, &found)?;
             let address = seen.returned.area_address() + u64::from(offset);
@@ -161,34 +162,12 @@ fn popped_of(sig: &Signature, places: &Places) -> u64 {
     }
 }
 
-fn equal(what: &str, wanted: &[u8], found: &[u8]) -> Result<(), String> {
-    if wanted == found {
-        Ok(())
-    } else {
-        Err(format!("{what}: {wanted:02x?} wanted, {found:02x?} found"))
-    }
-}
-
 fn at(place: ClifPlace, state: &State, size: usize) -> Result<Vec<u8>, String> {
-    match place {
-        ClifPlace::Reg(register) => {
-            let bytes = state.register(register);
-            bytes
-                .get(..size)
-                .map(Vec::from)
-                .ok_or_else(|| format!("{size} bytes in {register:?}"))
-        }
-        ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => stack(state, offset, size),
-    }
-}
-
-fn stack(state: &State, offset: u32, size: usize) -> Result<Vec<u8>, String> {
-    let offset = offset as usize;
-    state
-        .stack
-        .get(offset..offset + size)
-        .map(Vec::from)
-        .ok_or_else(|| format!("{size} bytes at {offset}"))
+    let loc = match place {
+        ClifPlace::Reg(register) => Loc::Reg(register),
+        ClifPlace::Stack { offset } | ClifPlace::Area { offset, .. } => Loc::Stack(offset.into()),
+    };
+    state.at(loc, size)
 }
 
 /// The bytes that Cranelift sends for the value in `bytes`: with a flag, integers are extended to 8, where `sig`'s convention heeds it.

@@ -24,8 +24,6 @@ pub(crate) const LAST: &[Reg] = &[X7, X6, X5, X4, X3, X2, X1, X0];
 pub(crate) const LAST_FLOATS: &[Reg] = &[V7, V5];
 pub(crate) const BOTH_FLOATS: &[[Reg; 2]] = &[[V1, X0], [V0, X4], [V4, X2]];
 pub(crate) const BOTH_INTS: &[Reg] = &[X1, X3];
-pub(crate) const LANG_SECOND_FIRST: &[Reg] = &[X3, X2];
-pub(crate) const LANG_RESULTS: &[Reg] = &[X2, X4, X3];
 
 /// Apple's variant.
 pub(crate) static ALSO: Convention = APPLE_ARM64;

@@ -3,8 +3,8 @@
 use clif_cabi::{Arg, Ret};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 
-use super::common::Jit;
 use super::conventions::{CONTEXT, TARGET};
+use super::jit::Jit;
 use super::*;
 
 /// `struct { long result, context; } check(long (*code)(void *, long), void *words, long n)`: calls `code` with a value in the register of the context, and says

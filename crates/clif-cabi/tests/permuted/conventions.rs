@@ -1,4 +1,4 @@
-//! Conventions whose registers are in another order than C's, and those of a language with a mistake each. `machine` has their registers.
+//! Conventions whose registers are in another order than C's, and those of a language. `machine` has their registers.
 
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
@@ -8,10 +8,10 @@ use cabi::Type;
 use cabi::convention::{Convention, Extension, Part, PartType, PartTypes, Role, Rule, Rules};
 
 use machine::{
-    ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LANG_RESULTS, LANG_SECOND_FIRST, LARGE, LAST,
-    LAST_FLOATS, OTHER, OTHER_FLOATS, OTHER_RESULTS, OTHER_RESULTS_FLOATS, SRET,
+    ALSO, BOTH_FLOATS, BOTH_INTS, C, LANG, LARGE, OTHER, OTHER_FLOATS, OTHER_RESULTS,
+    OTHER_RESULTS_FLOATS, SRET,
 };
-pub(crate) use machine::{CONTEXT, TARGET};
+pub(crate) use machine::{CONTEXT, LAST, LAST_FLOATS, TARGET};
 
 pub(crate) const C_NAME: &str = C.name;
 
@@ -81,7 +81,7 @@ static BOTH: Convention = convention(
 );
 
 /// As C, as a control of these tests themselves.
-static PLAIN: Convention = C;
+pub(crate) static PLAIN: Convention = C;
 pub(crate) static OF_THE_LANGUAGE: Convention = LANG;
 
 /// The language's, with results of one byte extended by the function that returns them.
@@ -110,58 +110,4 @@ pub(crate) static ALL: [&Convention; 7] = [
     &PLAIN,
     &OF_THE_LANGUAGE,
     &EXTENDED,
-];
-
-/// A language's own convention with a mistake: code of it must not pass for the right one.
-const fn mistaken(rules: Rules) -> Convention {
-    let name = "mistaken";
-    Convention {
-        name,
-        rules,
-        ..LANG
-    }
-}
-
-pub(crate) static MISTAKEN: [(&str, Convention); 4] = [
-    (
-        "the second integer argument first",
-        mistaken(Rules {
-            args: &[
-                Rule::IfType(INTS, &Rule::AssignToReg(LANG_SECOND_FIRST)),
-                Rule::DelegateTo(LANG.rules.args),
-            ],
-            ..LANG.rules
-        }),
-    ),
-    (
-        "results in another order",
-        mistaken(Rules {
-            results: &[
-                Rule::IfType(INTS, &Rule::AssignToReg(LANG_RESULTS)),
-                Rule::DelegateTo(LANG.rules.results),
-            ],
-            ..LANG.rules
-        }),
-    ),
-    (
-        "records in words",
-        mistaken(Rules {
-            classify: |ty, cx| match ty.as_record() {
-                Some(_) => (C.rules.classify)(ty, cx),
-                None => (LANG.rules.classify)(ty, cx),
-            },
-            ..LANG.rules
-        }),
-    ),
-    (
-        "values are not split",
-        mistaken(Rules {
-            classify: |ty, cx| {
-                let mut group = (LANG.rules.classify)(ty, cx)?;
-                group.may_split = false;
-                Ok(group)
-            },
-            ..LANG.rules
-        }),
-    ),
 ];

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use cabi::{Extension, Loc, Place, PlacedPart};
 
-use super::probe::State;
+use super::probe::{State, equal};
 
 /// Each location of `parts`, and the bytes of an object in it.
 fn one_by_one(parts: &[PlacedPart]) -> Vec<(Loc, Range<usize>)> {
@@ -20,49 +20,28 @@ fn one_by_one(parts: &[PlacedPart]) -> Vec<(Loc, Range<usize>)> {
     parts.iter().flat_map(each).collect()
 }
 
-/// The `n` bytes of `state` at `loc`.
-fn at(state: &State, loc: Loc, n: usize) -> Vec<u8> {
-    match loc {
-        Loc::Reg(reg) => state.register(reg)[..n].to_vec(),
-        Loc::Stack(offset) => state.stack[offset as usize..][..n].to_vec(),
-        other => panic!("{other:?}"),
-    }
-}
-
-fn set(state: &mut State, loc: Loc, bytes: &[u8]) {
-    match loc {
-        Loc::Reg(reg) => state.set(reg, bytes),
-        Loc::Stack(offset) => state.stack[offset as usize..][..bytes.len()].copy_from_slice(bytes),
-        other => panic!("{other:?}"),
-    }
-}
-
 /// Whether `state` has `object` at `place`; what is wrong.
 pub(crate) fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
-    let same = |found: &[u8], expected: &[u8], at: &str| match found == expected {
-        true => Ok(()),
-        false => Err(format!("{at}: {found:x?}, not {expected:x?}")),
-    };
     match place {
         Place::Parts(parts) => {
             for (loc, bytes) in one_by_one(parts) {
-                let found = at(state, loc, bytes.len());
-                same(&found, &object[bytes], &format!("{loc:?}"))?;
+                let found = state.at(loc, bytes.len())?;
+                equal(&loc.to_string(), &object[bytes], &found)?;
             }
             parts
                 .iter()
                 .try_for_each(|part| check_extended(state, part))
         }
         Place::Stack { offset, .. } => {
-            let found = at(state, Loc::Stack(*offset), object.len());
-            same(&found, object, &format!("stack {offset}"))
+            let loc = Loc::Stack(*offset);
+            equal(&loc.to_string(), object, &state.at(loc, object.len())?)
         }
         // The copy is in the caller's frame, which the image of the stack shows as far as it goes.
         Place::Indirect { pointer, .. } => {
-            let pointer = u64::from_le_bytes(at(state, *pointer, 8).try_into().unwrap());
+            let pointer = u64::from_le_bytes(state.at(*pointer, 8)?.try_into().unwrap());
             let start = pointer.wrapping_sub(state.area_address()) as usize;
             match state.stack.get(start..start.saturating_add(object.len())) {
-                Some(found) => same(found, object, "copy"),
+                Some(found) => equal("copy", object, found),
                 None if start < 1 << 16 => Ok(()),
                 None => Err(format!("a copy {start} bytes after the argument area")),
             }
@@ -94,11 +73,11 @@ pub(crate) fn put(state: &mut State, place: &Place, object: &[u8], address: i64)
     match place {
         Place::Parts(parts) => {
             for (loc, bytes) in one_by_one(parts) {
-                set(state, loc, &object[bytes]);
+                state.put(loc, &object[bytes]);
             }
         }
-        Place::Stack { offset, .. } => set(state, Loc::Stack(*offset), object),
-        Place::Indirect { pointer, .. } => set(state, *pointer, &address.to_le_bytes()),
+        Place::Stack { offset, .. } => state.put(Loc::Stack(*offset), object),
+        Place::Indirect { pointer, .. } => state.put(*pointer, &address.to_le_bytes()),
         other => panic!("{other:?}"),
     }
 }

@@ -6,8 +6,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, TrapCode, types};
 use cranelift_module::Module;
 
-use super::common::{Jit, record};
 use super::conventions::{EXTENDED, OF_THE_LANGUAGE, TARGET};
+use super::jit::{Jit, record};
 use super::*;
 
 /// `long own(long n, long sum, words)`, where each word is its index: ends by a call of `other` while `n` is left.

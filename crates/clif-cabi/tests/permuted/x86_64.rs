@@ -22,8 +22,6 @@ pub(crate) const LAST: &[Reg] = &[R9, R8, RCX, RDX, RSI, RDI];
 pub(crate) const LAST_FLOATS: &[Reg] = &[XMM7, XMM5];
 pub(crate) const BOTH_FLOATS: &[[Reg; 2]] = &[[XMM1, RDI], [XMM0, R8], [XMM3, RDX]];
 pub(crate) const BOTH_INTS: &[Reg] = &[RSI, RCX];
-pub(crate) const LANG_SECOND_FIRST: &[Reg] = &[RSI, RDI];
-pub(crate) const LANG_RESULTS: &[Reg] = &[RAX, RDX, RCX];
 
 /// The first part of a value is its second eightbyte.
 pub(crate) static ALSO: Convention = Convention {

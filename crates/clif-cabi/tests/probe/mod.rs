@@ -15,7 +15,7 @@ mod x86_64;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cabi::{Bank, Reg};
+use cabi::{Bank, Loc, Reg};
 
 #[cfg(target_arch = "aarch64")]
 use aarch64 as machine;
@@ -75,6 +75,31 @@ impl State {
         }
     }
 
+    /// So many bytes at `loc`.
+    pub(crate) fn at(&self, loc: Loc, size: usize) -> Result<Vec<u8>, String> {
+        let found = match loc {
+            Loc::Reg(register) => self.register(register).get(..size).map(Vec::from),
+            Loc::Stack(offset) => {
+                let from = self.stack.get(usize::try_from(offset).unwrap()..);
+                from.and_then(|from| from.get(..size)).map(Vec::from)
+            }
+            _ => None,
+        };
+        found.ok_or_else(|| format!("{size} bytes in {loc}"))
+    }
+
+    /// Writes `bytes` to the low bytes of a register, or to the stack.
+    pub(crate) fn put(&mut self, loc: Loc, bytes: &[u8]) {
+        match loc {
+            Loc::Reg(register) => self.set(register, bytes),
+            Loc::Stack(at) => {
+                let to = &mut self.stack[usize::try_from(at).unwrap()..];
+                to[..bytes.len()].copy_from_slice(bytes);
+            }
+            other => panic!("{other}"),
+        }
+    }
+
     /// The address of the argument area.
     pub(crate) fn area_address(&self) -> u64 {
         self.gpr[SP] + AREA
@@ -83,6 +108,14 @@ impl State {
     /// The stack pointer after the call.
     pub(crate) fn sp_after(&self) -> u64 {
         self.gpr[SP_AFTER]
+    }
+}
+
+/// An error if `found` is not what is `wanted`.
+pub(crate) fn equal(what: &str, wanted: &[u8], found: &[u8]) -> Result<(), String> {
+    match wanted == found {
+        true => Ok(()),
+        false => Err(format!("{what}: {wanted:02x?} wanted, {found:02x?} found")),
     }
 }
 

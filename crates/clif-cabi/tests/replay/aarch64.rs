@@ -1,22 +1,22 @@
-//! What the tests of the model know of AArch64: which signatures they generate, which are refused, and models that are wrong there alone.
+//! What the tests of the model know of AArch64: which signatures they generate, and which are refused.
 //! Functions of `apple_aarch64` run on Linux as well.
 
 use cabi::Reg;
-use cabi::aarch64::V0;
-use clif_cabi::clif_cabi_plan::{ClifPlace, Machine};
-use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, types};
+use cabi::aarch64::*;
+use clif_cabi::clif_cabi_plan::Machine;
 use cranelift_codegen::isa::CallConv;
 
 use super::probe;
-use super::wrong_models::{Model, edited, of_convention, restacked, with_extra_params};
 
 pub(crate) const MACHINE: &Machine = Machine::AARCH64;
 
 /// Whether Cranelift has vectors there whose size the machine decides.
 pub(crate) const HAS_SCALABLE_VECTORS: bool = true;
 
-/// A vector register.
-pub(crate) const VECTOR: Reg = V0;
+/// Registers that the probe writes down.
+pub(crate) const REGISTERS: &[Reg] = &[
+    X0, X1, X2, X3, X4, X5, X6, X7, X8, V0, V1, V2, V3, V4, V5, V6, V7,
+];
 
 /// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses more has fewer.
 pub(crate) const N_PLACES: usize = 388;
@@ -47,35 +47,3 @@ pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "C" fn() {
 
 /// Signatures with what is refused of them.
 pub(crate) const REFUSED: &str = include_str!("aarch64.txt");
-
-pub(crate) const WRONG: &[(&str, Model)] = &[
-    ("`tail` from x0 on", |sig| {
-        of_convention(sig, CallConv::Tail, CallConv::SystemV)
-    }),
-    ("System V from x2 on", |sig| {
-        of_convention(sig, CallConv::SystemV, CallConv::Tail)
-    }),
-    ("Apple's slots of at least 8 bytes", |sig| {
-        of_convention(sig, CallConv::AppleAarch64, CallConv::SystemV)
-    }),
-    ("System V's slots packed", |sig| {
-        let is_own = sig.call_conv == CallConv::SystemV;
-        is_own.then(|| restacked(sig, |bytes| (bytes, bytes)))?
-    }),
-    ("a vector's slot aligned to 8", |sig| {
-        restacked(sig, |bytes| (bytes, bytes.min(8)))
-    }),
-    ("`sret` takes an integer register", |sig| {
-        let is_sret = |param: &AbiParam| param.purpose == ArgumentPurpose::StructReturn;
-        with_extra_params(sig, |_, param| is_sret(param).then_some(types::I64))
-    }),
-    ("`sret` in x0", |sig| {
-        let index = sig
-            .params
-            .iter()
-            .position(|param| param.purpose == ArgumentPurpose::StructReturn)?;
-        edited(sig, |places| {
-            places.params[index] = ClifPlace::Reg(cabi::aarch64::X0)
-        })
-    }),
-];

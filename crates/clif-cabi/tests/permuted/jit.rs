@@ -1,5 +1,4 @@
 //! Functions lowered, compiled and run in this process.
-#![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Target, Type};
 use clif_cabi::cranelift_codegen::isa::OwnedTargetIsa;
@@ -9,14 +8,14 @@ use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
 use clif_cabi::{Entry, Function, LowerError, Lowering};
 use cranelift_jit::{JITBuilder, JITModule};
 
-pub struct Jit {
-    pub module: JITModule,
-    pub lower: Lowering,
+pub(crate) struct Jit {
+    pub(crate) module: JITModule,
+    pub(crate) lower: Lowering,
 }
 
 impl Jit {
     /// With these settings on.
-    pub fn new(opt_level: &str, settings: &[&str]) -> Self {
+    pub(crate) fn new(opt_level: &str, settings: &[&str]) -> Self {
         let mut flags = settings::builder();
         flags.set("opt_level", opt_level).unwrap();
         flags.set("use_colocated_libcalls", "false").unwrap();
@@ -27,25 +26,22 @@ impl Jit {
             flags.set(setting, "true").unwrap();
         }
         let isa = cranelift_native::builder().unwrap();
-        Self::of(isa.finish(settings::Flags::new(flags)).unwrap(), &[]).unwrap()
+        Self::of(isa.finish(settings::Flags::new(flags)).unwrap()).unwrap()
     }
 
-    /// In which functions have these names.
-    pub fn of(isa: OwnedTargetIsa, symbols: &[(&str, *const u8)]) -> Result<Self, LowerError> {
+    pub(crate) fn of(isa: OwnedTargetIsa) -> Result<Self, LowerError> {
         let lower = Lowering::new(&*isa)?;
-        let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
-        builder.symbols(symbols.iter().copied());
-        let module = JITModule::new(builder);
+        let module = JITModule::new(JITBuilder::with_isa(isa, default_libcall_names()));
         Ok(Self { module, lower })
     }
 
-    pub fn declare(&mut self, name: &str, sig: &FnSig) -> Function {
+    pub(crate) fn declare(&mut self, name: &str, sig: &FnSig) -> Function {
         let declared = (self.lower).declare_export(&mut self.module, name, sig);
         declared.unwrap()
     }
 
     /// Defines the function `id`, or one without a name, of which `build` makes everything.
-    pub fn body(
+    pub(crate) fn body(
         &mut self,
         id: Option<FuncId>,
         build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>),
@@ -63,7 +59,7 @@ impl Jit {
     }
 
     /// Defines `function`, which is entered.
-    pub fn define(
+    pub(crate) fn define(
         &mut self,
         function: &Function,
         build: impl FnOnce(&Lowering, &mut JITModule, &mut FunctionBuilder<'_>, &Entry),
@@ -75,14 +71,14 @@ impl Jit {
     }
 
     /// A C function of `sig` that does what `function` does.
-    pub fn for_c(&mut self, sig: &FnSig, function: &Function) -> FuncId {
+    pub(crate) fn for_c(&mut self, sig: &FnSig, function: &Function) -> FuncId {
         self.body(None, |lower, module, builder| {
             lower.forward(module, builder, sig, function).unwrap();
         })
     }
 
     /// Defines the function that `text` is.
-    pub fn clif(&mut self, text: &str) -> FuncId {
+    pub(crate) fn clif(&mut self, text: &str) -> FuncId {
         let mut context = self.module.make_context();
         context.func = cranelift_reader::parse_functions(text).unwrap().remove(0);
         let signature = &context.func.signature;
@@ -91,18 +87,18 @@ impl Jit {
         id
     }
 
-    pub fn code(&mut self, id: FuncId) -> *const u8 {
+    pub(crate) fn code(&mut self, id: FuncId) -> *const u8 {
         self.module.finalize_definitions().unwrap();
         self.module.get_finalized_function(id)
     }
 }
 
 /// The target of this process.
-pub fn target() -> Target {
+pub(crate) fn target() -> Target {
     Target::new(cranelift_native::builder().unwrap().triple()).unwrap()
 }
 
-pub fn record(name: &str, fields: &[Type]) -> Type {
+pub(crate) fn record(name: &str, fields: &[Type]) -> Type {
     let mut builder = RecordBuilder::structure(name);
     for (i, ty) in fields.iter().enumerate() {
         builder = builder.field(&format!("f{i}"), ty.clone());
@@ -111,6 +107,6 @@ pub fn record(name: &str, fields: &[Type]) -> Type {
 }
 
 /// A structure of `n` bytes.
-pub fn bytes(n: u64) -> Type {
+pub(crate) fn bytes(n: u64) -> Type {
     record("bytes", &[Type::array(&Type::U8, n).unwrap()])
 }

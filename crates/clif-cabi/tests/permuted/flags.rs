@@ -1,0 +1,62 @@
+//! Flags of Cranelift, every one with every value, in the ISA of a front end: refused, or calls and entries are still C's. Nothing here knows which are refused but the list at the
+//! end.
+
+use clif_cabi::cranelift_codegen::settings::{self, Configurable, Setting, SettingKind};
+
+use super::conventions::{PLAIN, TARGET};
+use super::jit::Jit;
+use super::probe::Rng;
+use super::{run, signatures};
+
+fn values(setting: &Setting) -> Vec<String> {
+    match setting.kind {
+        SettingKind::Bool => ["false", "true"].map(str::to_owned).to_vec(),
+        SettingKind::Num => [0, 1, 5, 12].map(|n: u8| n.to_string()).to_vec(),
+        _ => (setting.values.unwrap().iter())
+            .map(|value| (*value).to_owned())
+            .collect(),
+    }
+}
+
+#[test]
+fn a_flag_is_refused_or_calls_are_c() {
+    // Each type alone, and some signatures of several.
+    let sigs = signatures(&mut Rng::new(1), &PLAIN, 20);
+    let mut refused = Vec::new();
+    for setting in settings::builder().iter() {
+        for value in values(&setting) {
+            // What cranelift-jit refuses, or has no routine for.
+            let of_jit = matches!(setting.name, "is_pic" | "use_colocated_libcalls");
+            if of_jit && value == "true" {
+                continue;
+            }
+            let mut flags = settings::builder();
+            flags.set("use_colocated_libcalls", "false").unwrap();
+            flags.set("probestack_strategy", "inline").unwrap();
+            flags.set(setting.name, &value).unwrap();
+            let isa = cranelift_native::builder().unwrap();
+            match Jit::of(isa.finish(settings::Flags::new(flags)).unwrap()) {
+                Ok(jit) => assert!(run(jit, &sigs, false) > 100),
+                Err(why) => refused.push(format!("{value}: {why}")),
+            }
+        }
+    }
+    let libcall =
+        "libcall_call_conv calls library routines such as memcpy by a convention that is not C's";
+    let results = "enable_multi_ret_implicit_sret returns results as no C function does";
+    let expected = [
+        ("apple_aarch64", libcall),
+        ("fast", libcall),
+        ("preserve_all", libcall),
+        ("probestack", libcall),
+        (
+            "true",
+            "enable_llvm_abi_extensions returns a third integer in rcx, which is not C",
+        ),
+        ("true", results),
+        ("windows_fastcall", libcall),
+    ];
+    let expected = expected.map(|(value, why)| format!("{value}: {TARGET}: the setting {why}"));
+    refused.sort();
+    assert_eq!(refused, expected);
+}
