@@ -15,7 +15,9 @@
 //! that holds no result: a caller that keeps a value there loses it.
 //! Nothing here is made by a compiler under test. The state is one for the process: a lock is held during a call.
 
+use std::arch::global_asm;
 use std::cell::UnsafeCell;
+use std::mem::offset_of;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg_attr(target_arch = "x86_64", path = "boundary/x86_64.rs")]
@@ -27,15 +29,47 @@ mod tests;
 mod x86_64_tests;
 
 use cabi::convention::Frame;
-use cabi::{Convention, FnAbi, Loc, Place};
+use cabi::{Bank, Convention, FnAbi, Loc, Place, Reg};
 use machine::{
-    ALL_FILL, FILLED_VECTOR, MAY_HOLD_ARGUMENTS, N_GENERAL, NAMES, Own, bit, enter, escape,
-    nothing, thunk,
+    ALL_FILL, FILLED_VECTOR, KEPT, KEPT_ALWAYS, KEPT_VECTORS, MAY_HOLD_ARGUMENTS, N_GENERAL, NAMES,
+    Own, bit,
 };
 
 use super::C;
 
-pub(crate) use machine::Image;
+/// Registers at one moment, as the words that `machine` lists.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Image([u64; machine::N_WORDS]);
+
+impl Image {
+    /// What a general register held.
+    pub(crate) fn general_register(&self, reg: Reg) -> Option<u64> {
+        let number = usize::from(reg.index());
+        let is_there = reg.bank() == Bank::Int && number < N_GENERAL;
+        is_there.then(|| self.0[number])
+    }
+
+    /// Where the argument area starts, at a callee's first instruction.
+    pub(crate) fn area(&self) -> u64 {
+        self.0[machine::SP].wrapping_add(machine::AREA)
+    }
+
+    /// What some convention has callees leave as it was: its name, its bit in [`Promise::kept`], which is `None` of what every function keeps, and its value.
+    fn kept(&self) -> impl Iterator<Item = (&'static str, Option<u32>, u128)> {
+        let general = KEPT.map(|n| (NAMES[n], u32::try_from(n).ok(), self.0[n].into()));
+        let always = KEPT_ALWAYS.map(|(name, at, mask)| (name, None, (self.0[at] & mask).into()));
+        let (names, first_bit, at, n_words) = KEPT_VECTORS;
+        let words = self.0[at..].chunks(n_words);
+        let value = |words: &[u64]| {
+            let add = |value: u128, word: &u64| value << 64 | u128::from(*word);
+            words.iter().rev().fold(0, add)
+        };
+        let vectors = names.into_iter().zip(first_bit..).zip(words);
+        let vectors = vectors.map(move |((name, bit), words)| (name, Some(bit), value(words)));
+        general.into_iter().chain(always).chain(vectors)
+    }
+}
 
 /// All that the assembly reads and writes.
 #[repr(C, align(16))]
@@ -76,7 +110,7 @@ unsafe impl Sync for Shared {}
 
 static STATE: Shared = Shared(UnsafeCell::new(State {
     unpassed_filling: [0x5b5b_5b5b_5b5b_5b5b; 2],
-    own: Own::START,
+    own: machine::OWN,
     // SAFETY: a state is numbers, and a pointer that may be null.
     ..unsafe { std::mem::zeroed() }
 }));
@@ -183,18 +217,67 @@ fn location(loc: Loc) -> u64 {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+macro_rules! assembly {
+    () => {
+        include_str!("boundary/x86_64.s")
+    };
+}
+#[cfg(target_arch = "aarch64")]
+macro_rules! assembly {
+    () => {
+        include_str!("boundary/aarch64.s")
+    };
+}
+
+global_asm!(
+    assembly!(),
+    enter = sym cabi_boundary_enter,
+    escape = sym cabi_boundary_escape,
+    nothing = sym cabi_boundary_nothing,
+    thunk = sym cabi_boundary_thunk,
+    state = sym STATE,
+    target = const offset_of!(State, target),
+    unpassed = const offset_of!(State, unpassed),
+    unpassed_filling = const offset_of!(State, unpassed_filling),
+    fill = const offset_of!(State, fill),
+    sp = const offset_of!(State, sp),
+    filling = const offset_of!(State, filling),
+    vector = const FILLED_VECTOR,
+    phase = const offset_of!(State, phase),
+    return_address = const offset_of!(State, return_address),
+    calls = const offset_of!(State, calls),
+    returns = const offset_of!(State, returns),
+    entered = const offset_of!(State, entered),
+    call = const offset_of!(State, call),
+    after = const offset_of!(State, after),
+    entry = const offset_of!(State, entry),
+    exit = const offset_of!(State, exit),
+    own = const offset_of!(State, own),
+);
+
+// Of AArch64's instructions that take an offset.
+const _: () = assert!(size_of::<State>() < 4096);
+
+unsafe extern "C" {
+    fn cabi_boundary_enter(function: *const u8, a: *const u8, b: *const u8, c: *const u8);
+    fn cabi_boundary_escape();
+    fn cabi_boundary_nothing();
+    fn cabi_boundary_thunk();
+}
+
 pub(super) fn thunk_address() -> *mut u8 {
-    thunk as unsafe extern "C" fn() as *mut u8
+    cabi_boundary_thunk as unsafe extern "C" fn() as *mut u8
 }
 
 /// The address of the function that leaves a call which cannot return.
 pub(super) fn escape_address() -> *mut u8 {
-    escape as unsafe extern "C" fn() as *mut u8
+    cabi_boundary_escape as unsafe extern "C" fn() as *mut u8
 }
 
 /// The address of a function that does nothing.
 pub(super) fn nothing_address() -> *mut u8 {
-    nothing as unsafe extern "C" fn() as *mut u8
+    cabi_boundary_nothing as unsafe extern "C" fn() as *mut u8
 }
 
 /// Calls in turn have the stack pointer 0, 16, 32 and 48 bytes from a multiple of 64, so that code which does not align its argument area to 64 fails.
@@ -228,7 +311,7 @@ pub(super) unsafe fn call(
         ((*state).calls, (*state).returns, (*state).entered) = (0, 0, 0);
         (*state).phase = ((*state).phase + 16) % (16 * PHASES);
         fill_stack();
-        enter(function, a, b, c);
+        cabi_boundary_enter(function, a, b, c);
         *state
     };
     Crossing { state, promise }
@@ -271,8 +354,10 @@ impl Crossing {
             exit,
             ..
         } = &self.state;
-        if self.state.calls > 0 {
-            call.check_call(caller)?;
+        if self.state.calls > 0
+            && let Some(why) = machine::wrong_at_call(call)
+        {
+            return Err(format!("{caller} {why}"));
         }
         if self.state.returns > 0 {
             compare(callee, call, after, self.promise.kept)?;
@@ -285,30 +370,21 @@ impl Crossing {
 
     /// Whether what the machine has besides registers is as it should be after all: the x87 stack is empty.
     pub(super) fn check_machine(&self) -> Result<(), String> {
-        self.state.own.check()
+        machine::check_own(&self.state.own)
     }
-}
-
-/// A register as it was at one moment.
-struct Kept {
-    name: &'static str,
-    /// The register's bit in [`Promise::kept`]; `None` of what every function keeps.
-    bit: Option<u32>,
-    value: u128,
 }
 
 /// What `function` has to leave as it was: the registers of `kept`, and what every function has to.
 fn compare(function: &str, before: &Image, after: &Image, kept: u64) -> Result<(), String> {
-    for (before, after) in before.kept().into_iter().zip(after.kept()) {
-        let is_kept = before.bit.is_none_or(|bit| kept & 1 << bit != 0);
-        if is_kept && before.value != after.value {
+    for ((name, bit, was), (.., is)) in before.kept().zip(after.kept()) {
+        if bit.is_none_or(|bit| kept & 1 << bit != 0) && was != is {
             return Err(format!(
-                "{function} changes {}, which is its caller's: {:#x} became {:#x}",
-                before.name, before.value, after.value
+                "{function} changes {name}, which is its caller's: {was:#x} became {is:#x}"
             ));
         }
     }
-    after.check_return(function)
+    let wrong = machine::wrong_at_return(after);
+    wrong.map_or(Ok(()), |why| Err(format!("{function} {why}")))
 }
 
 /// The register that was filled with `value`, if one was.
