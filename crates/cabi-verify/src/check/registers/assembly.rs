@@ -11,7 +11,7 @@
 //! Caller and callee write to one static dump, because no register is left that could say where. The callee may stand for any function: it keeps what
 //! System V, Win64 and Zig's `auto` have callees save, returns what it was told to in registers and memory, and touches nothing else.
 
-use std::arch::naked_asm;
+use std::arch::global_asm;
 use std::cell::UnsafeCell;
 use std::mem::offset_of;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -119,9 +119,9 @@ pub(super) struct Load {
 /// The callee that dumps vector registers of `level`.
 pub(super) fn callee(level: VectorLevel) -> *const u8 {
     let callee: unsafe extern "C" fn() = match level {
-        VectorLevel::Avx512 => dump_zmm,
-        VectorLevel::Avx => dump_ymm,
-        VectorLevel::Baseline => dump_xmm,
+        VectorLevel::Avx512 => cabi_probe_dump_zmm,
+        VectorLevel::Avx => cabi_probe_dump_ymm,
+        VectorLevel::Baseline => cabi_probe_dump_xmm,
     };
     callee as *const u8
 }
@@ -129,161 +129,44 @@ pub(super) fn callee(level: VectorLevel) -> *const u8 {
 /// The caller that fills registers of `level`: a function of a [`Load`], of nothing, and of the callee.
 pub(super) fn caller(level: VectorLevel) -> *const u8 {
     let caller: unsafe extern "C" fn() = match level {
-        VectorLevel::Avx512 => load_zmm,
-        VectorLevel::Avx => load_ymm,
-        VectorLevel::Baseline => load_xmm,
+        VectorLevel::Avx512 => cabi_probe_load_zmm,
+        VectorLevel::Avx => cabi_probe_load_ymm,
+        VectorLevel::Baseline => cabi_probe_load_xmm,
     };
     caller as *const u8
 }
 
-macro_rules! callee {
-    ($name:ident, $mov:literal, $reg:literal) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name() {
-            naked_asm!(
-                "mov [rip + {dump}], rax",
-                "mov [rip + {dump} + 8], rcx",
-                "mov [rip + {dump} + 16], rdx",
-                "mov [rip + {dump} + 24], rbx",
-                "mov [rip + {dump} + 32], rsp",
-                "mov [rip + {dump} + 48], rsi",
-                "mov [rip + {dump} + 56], rdi",
-                "mov [rip + {dump} + 64], r8",
-                "mov [rip + {dump} + 72], r9",
-                "mov [rip + {dump} + 80], r10",
-                ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
-                concat!($mov, " [rip + {dump} + {vectors} + 64 * \\i], ", $reg, "\\i"),
-                ".endr",
-                // Empties the unit and forgets its control word, which is the first that it writes.
-                "fnsave [rip + {dump} + {x87}]",
-                "fldcw word ptr [rip + {dump} + {x87}]",
-                "lea rsi, [rsp + 8]",
-                "lea rdi, [rip + {dump} + {stack}]",
-                "mov rcx, [rip + {dump} + {stack_bytes}]",
-                "rep movsb",
-                // The result.
-                "mov rax, [rip + {dump} + {registers}]",
-                "mov rdx, [rip + {dump} + {registers} + 16]",
-                ".irp i, 0, 1, 2, 3",
-                concat!($mov, " ", $reg, "\\i, [rip + {dump} + {registers} + {vectors} + 64 * \\i]"),
-                ".endr",
-                "cmp qword ptr [rip + {dump} + {n_x87}], 2",
-                "jb 3f",
-                "fld tbyte ptr [rip + {dump} + {registers} + {st0} + 10]",
-                "3: cmp qword ptr [rip + {dump} + {n_x87}], 1",
-                "jb 4f",
-                "fld tbyte ptr [rip + {dump} + {registers} + {st0}]",
-                "4: mov rcx, [rip + {dump} + {address_at}]",
-                "test rcx, rcx",
-                "js 5f",
-                "lea rdi, [rip + {dump}]",
-                "mov rdi, [rdi + rcx]",
-                "mov rax, rdi",
-                "mov rsi, [rip + {dump} + {memory}]",
-                "mov rcx, [rip + {dump} + {memory_bytes}]",
-                "rep movsb",
-                // The callee's to save in Win64.
-                "5: mov rdi, [rip + {dump} + 56]",
-                "mov rsi, [rip + {dump} + 48]",
-                "cmp qword ptr [rip + {dump} + {escape}], 0",
-                "jne 2f",
-                "ret",
-                "2: jmp [rip + {dump} + {escape}]",
-                dump = sym DUMP,
-                vectors = const VECTORS,
-                x87 = const X87,
-                st0 = const ST0,
-                stack = const STACK,
-                stack_bytes = const offset_of!(Dump, stack_bytes),
-                escape = const offset_of!(Dump, escape),
-                registers = const offset_of!(Dump, returning.registers),
-                n_x87 = const offset_of!(Dump, returning.n_x87),
-                address_at = const offset_of!(Dump, returning.address_at),
-                memory = const offset_of!(Dump, returning.memory),
-                memory_bytes = const offset_of!(Dump, returning.memory_bytes),
-            )
-        }
-    };
+unsafe extern "C" {
+    fn cabi_probe_dump_xmm();
+    fn cabi_probe_dump_ymm();
+    fn cabi_probe_dump_zmm();
+    fn cabi_probe_load_xmm();
+    fn cabi_probe_load_ymm();
+    fn cabi_probe_load_zmm();
 }
 
-callee!(dump_xmm, "movups", "xmm");
-callee!(dump_ymm, "vmovups", "ymm");
-callee!(dump_zmm, "vmovups", "zmm");
-
-macro_rules! caller {
-    ($name:ident, $mov:literal, $reg:literal) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name() {
-            naked_asm!(
-                "push rbp",
-                "mov rbp, rsp",
-                "push rbx",
-                "push rcx",
-                "fnstcw word ptr [rbp - 16]",
-                "mov r11, rdx",
-                "mov rbx, [rdi + {image}]",
-                "mov rdx, [rdi + {n_x87}]",
-                "mov rcx, [rdi + {stack_bytes}]",
-                "mov rax, [rdi + {align}]",
-                "sub rsp, rcx",
-                // To `align` and no more.
-                "sub rsp, rax",
-                "mov rsi, rax",
-                "add rsi, rsi",
-                "neg rsi",
-                "and rsp, rsi",
-                "add rsp, rax",
-                "lea rsi, [rbx + {stack}]",
-                "mov rdi, rsp",
-                "rep movsb",
-                // The last of them first.
-                "lea rdx, [rdx + 4 * rdx]",
-                "lea rcx, [rbx + {st0}]",
-                "lea rdx, [rcx + 2 * rdx]",
-                "2: cmp rdx, rcx",
-                "je 3f",
-                "sub rdx, 10",
-                "fld tbyte ptr [rdx]",
-                "jmp 2b",
-                "3:",
-                ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
-                concat!($mov, " ", $reg, "\\i, [rbx + {vectors} + 64 * \\i]"),
-                ".endr",
-                "mov rax, [rbx]",
-                "mov rcx, [rbx + 8]",
-                "mov rdx, [rbx + 16]",
-                "mov rsi, [rbx + 48]",
-                "mov rdi, [rbx + 56]",
-                "mov r8, [rbx + 64]",
-                "mov r9, [rbx + 72]",
-                "mov r10, [rbx + 80]",
-                "mov rbx, [rbx + 24]",
-                "call r11",
-                "mov [rip + {dump}], rax",
-                "mov [rip + {dump} + 16], rdx",
-                "fnsave [rip + {dump} + {x87}]",
-                "fldcw word ptr [rbp - 16]",
-                ".irp i, 0, 1, 2, 3, 4, 5, 6, 7",
-                concat!($mov, " [rip + {dump} + {vectors} + 64 * \\i], ", $reg, "\\i"),
-                ".endr",
-                "lea rsp, [rbp - 8]",
-                "pop rbx",
-                "pop rbp",
-                "ret",
-                dump = sym DUMP,
-                vectors = const VECTORS,
-                x87 = const X87,
-                st0 = const ST0,
-                stack = const STACK,
-                image = const offset_of!(Load, image),
-                stack_bytes = const offset_of!(Load, stack_bytes),
-                align = const offset_of!(Load, align),
-                n_x87 = const offset_of!(Load, n_x87),
-            )
-        }
-    };
-}
-
-caller!(load_xmm, "movups", "xmm");
-caller!(load_ymm, "vmovups", "ymm");
-caller!(load_zmm, "vmovups", "zmm");
+global_asm!(
+    include_str!("assembly.s"),
+    dump_xmm = sym cabi_probe_dump_xmm,
+    dump_ymm = sym cabi_probe_dump_ymm,
+    dump_zmm = sym cabi_probe_dump_zmm,
+    load_xmm = sym cabi_probe_load_xmm,
+    load_ymm = sym cabi_probe_load_ymm,
+    load_zmm = sym cabi_probe_load_zmm,
+    dump = sym DUMP,
+    vectors = const VECTORS,
+    x87 = const X87,
+    st0 = const ST0,
+    stack = const STACK,
+    dumped_bytes = const offset_of!(Dump, stack_bytes),
+    escape = const offset_of!(Dump, escape),
+    registers = const offset_of!(Dump, returning.registers),
+    returned_x87 = const offset_of!(Dump, returning.n_x87),
+    address_at = const offset_of!(Dump, returning.address_at),
+    memory = const offset_of!(Dump, returning.memory),
+    memory_bytes = const offset_of!(Dump, returning.memory_bytes),
+    image = const offset_of!(Load, image),
+    stack_bytes = const offset_of!(Load, stack_bytes),
+    align = const offset_of!(Load, align),
+    n_x87 = const offset_of!(Load, n_x87),
+);
