@@ -215,7 +215,7 @@ impl Show {
         header: &Header,
         names: &[&str],
     ) -> Result<Vec<Check>, String> {
-        use cabi_verify::check::layout::{ask_bytes, ask_data};
+        use cabi_verify::check::layout::ask_data;
 
         if self.cc.is_empty() {
             return Ok(Vec::new());
@@ -238,11 +238,9 @@ impl Show {
                 compiler: reference.to_string(),
                 ..Check::default()
             };
-            for ask in [ask_data, ask_bytes] {
-                let replies = ask(&reference, &flags, &subject.block.code, &subject);
-                let replies = replies.map_err(|e| e.to_string())?.into_iter();
-                replies.for_each(|(fact, reply)| check.take(fact, reply));
-            }
+            let replies = ask_data(&reference, &flags, &subject.block.code, &subject);
+            let replies = replies.map_err(|e| e.to_string())?.into_iter();
+            replies.for_each(|(fact, reply)| check.take(fact, reply));
             // As of `cabi verify`: what was not asked is not the same.
             if check.asked == 0 {
                 let why = check

@@ -15,7 +15,7 @@ use cabi::{BitFieldStyle, Error, Policy, RecordRules, Target};
 
 use crate::build::{Built, Parts, ReferenceError, Refused, Unit, first_error, needs};
 use crate::case::{Case, Entry, Subject};
-use crate::check::layout::{Answer, Table, ask, facts};
+use crate::check::layout::{Answer, Table};
 use crate::emit::c::Values;
 use crate::generate::Signature;
 use crate::run::loaded::LoadedCode;
@@ -212,7 +212,7 @@ impl Compiled<'_> {
     ) -> Result<Vec<(usize, Compared)>, String> {
         let compiler = self.unit.compiler;
         let answers = table.answers(built).map_err(|error| error.to_string())?;
-        let mut wrong: BTreeMap<usize, String> = BTreeMap::new();
+        let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
         // A member is aligned to more there than its type, where a typedef lowers that: offsets of members tell.
         let is_ms = compiler.target().data_model().bit_fields == BitFieldStyle::Ms;
         let is_asked = |what: &str| !(is_ms && what.starts_with("alignment of "));
@@ -222,15 +222,19 @@ impl Compiled<'_> {
                 && is_asked(&fact.what)
             {
                 let what = fact.what.replace(&format!("r{i}_"), "");
-                let why = || format!("layout: {what} is {theirs}, ours {}", fact.ours);
-                wrong.entry(i).or_insert_with(why);
+                let why = format!("layout: {what} is {theirs}, ours {}", fact.ours);
+                let found = (fact.is_lost(&theirs), why);
+                let first = wrong.entry(i).or_insert_with(|| found.clone());
+                // What no initializer explains is told before what one does.
+                if first.0 && !found.0 {
+                    *first = found;
+                }
             }
         }
         let verdict = |(i, one): &(usize, Subject)| {
-            let why = wrong.remove(i)?;
-            let is_bit_field = why.starts_with("layout: bits of ");
-            let verdict = if is_bit_field && agrees_when_run(compiler, one) {
-                let why = format!("its initializers and its assignments differ: {why}");
+            let (is_lost, why) = wrong.remove(i)?;
+            let verdict = if is_lost {
+                let why = format!("an initializer of its loses bits: {why}");
                 theirs(compiler, one, why, known_initializer_bug)
             } else {
                 Verdict::Differs(why.into()).into()
@@ -332,13 +336,6 @@ fn theirs(
         known: subject.cases.iter().find_map(|case| known(name, case)),
         ..Verdict::SelfInconsistent(why.into()).into()
     }
-}
-
-/// Whether the layouts are ours to a program that sets bit-fields and looks, where in the table the compiler initializes them.
-fn agrees_when_run(compiler: &Compiler, subject: &Subject) -> bool {
-    let ours = facts(subject).into_iter().map(|fact| Some(fact.ours));
-    let asked = ask(&compiler.reference, compiler.programs.as_deref(), subject);
-    asked.is_ok_and(|theirs| ours.eq(theirs))
 }
 
 /// The verdict of both directions.

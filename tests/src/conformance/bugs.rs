@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cabi::Policy;
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::Subject;
-use cabi_verify::check::layout::{Fact, Reply, ask as ask_at_run_time, ask_data};
+use cabi_verify::check::layout::{Reply, ask_data};
 use cabi_verify::report::Report;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::verdict::Verdict;
@@ -237,14 +237,15 @@ fn shown(
     }
 }
 
-/// Whether the bits of a member differ from ours where it is initialized, and are ours where it is assigned.
+/// Whether an initializer loses bits, and nothing else differs.
 fn shows_in_initializer(reference: &Reference, level: &str, subject: &Subject) -> Result<bool> {
-    let code = &subject.block.code;
-    let data = ask_data(reference, &[level], code, subject)?;
-    let run = ask_at_run_time(reference, None, subject)?;
-    let ours = || data.iter().map(|(fact, _)| Some(&fact.ours));
-    let is_ours = |(fact, reply): &(Fact, Reply)| *reply == Reply::Is(fact.ours.clone());
-    Ok(!data.iter().all(is_ours) && ours().eq(run.iter().map(Option::as_ref)))
+    let replies = ask_data(reference, &[level], &subject.block.code, subject)?;
+    let differs = replies
+        .iter()
+        .filter(|(fact, reply)| *reply != Reply::Is(fact.ours.clone()));
+    let mut lost =
+        differs.map(|(fact, reply)| matches!(reply, Reply::Is(theirs) if fact.is_lost(theirs)));
+    Ok(lost.next() == Some(true) && lost.all(|lost| lost))
 }
 
 /// The choices by which the bug's case has places. The compiler's profile may refuse what it has no rule for: then the psABI's own rule is what it does

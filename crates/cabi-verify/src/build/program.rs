@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use super::program_target::ProgramTarget;
 use super::reference::{Reference, ReferenceError, scratch, write};
 use crate::process;
 use crate::scratch::Scratch;
@@ -96,41 +95,7 @@ impl Program {
         process::output(command, LIMIT).map_err(|source| self.io(source))
     }
 
-    /// What it prints, run by `emulator`, and without arguments.
-    fn printed(&self, emulator: &[String]) -> Result<String, ReferenceError> {
-        let output = self.run(emulator, &[], SECONDS)?;
-        if !output.status.success() {
-            return Err(self.io(io::Error::other(output.status.to_string())));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
     fn io(&self, source: io::Error) -> ReferenceError {
         ReferenceError::io(format!("a program built by {}", self.made_by))(source)
-    }
-}
-
-impl Reference {
-    /// Compiles `source` to a program, runs it, and returns what it printed.
-    ///
-    /// # Errors
-    /// As [`Reference::build`]; [`ReferenceError::Io`] also if the program does not end well.
-    pub fn execute(&self, source: &str, flags: &[&str]) -> Result<String, ReferenceError> {
-        let file = File {
-            by: self,
-            source,
-            flags: flags.to_vec(),
-        };
-        Program::build(&[file], flags)?.printed(&[])
-    }
-}
-
-impl ProgramTarget {
-    /// Links `objects`, which need nothing else, runs the program, and returns what it printed.
-    ///
-    /// # Errors
-    /// [`ReferenceError`]: what does not link, a program that does not end well.
-    pub(crate) fn execute(&self, objects: &[&Path]) -> Result<String, ReferenceError> {
-        Program::link(&self.linker, objects)?.printed(&self.emulator)
     }
 }

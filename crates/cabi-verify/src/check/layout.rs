@@ -2,17 +2,11 @@
 //! bit-field.
 //!
 //! A reference compiler writes a table of data ([`ask_data`]), which is read and not run: so compilers for other targets are asked as well, and
-//! flags may change even the calls of a program. A bit-field's bits are those that change when it is initialized with all ones in an object of zeros. Some compilers
-//! initialize other bits than they assign: a program says what is assigned ([`ask`]).
-
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+//! flags may change even the calls of a program. A bit-field's bits are those that change when it is initialized with all ones in an object of zeros.
 
 use cabi::{Kind, Type};
 
-use crate::build::{ProgramTarget, Reference, ReferenceError, feature_flags};
 use crate::case::Subject;
-use crate::emit::c::main_program::{MEMORY_FUNCTIONS, WINDOWS};
 use crate::emit::c::variables;
 use crate::pattern::hex;
 
@@ -22,7 +16,7 @@ mod table;
 mod tests;
 
 #[cfg(has_calls)]
-pub use table::{Reply, Table, ask_bytes, ask_data};
+pub use table::{Reply, Table, ask_data};
 
 /// One thing to be asked about a type.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +27,14 @@ pub struct Fact {
     pub what: String,
     /// What `cabi` says.
     pub ours: Answer,
+}
+
+impl Fact {
+    /// Whether a compiler that says `theirs` has fewer bits of a bit-field than that is wide. No layout has that: the compiler's initializer loses them.
+    pub fn is_lost(&self, theirs: &Answer) -> bool {
+        let ones = |bytes: &[u8]| bytes.iter().map(|byte| byte.count_ones()).sum::<u32>();
+        matches!((&self.ours, theirs), (Answer::Bits(ours), Answer::Bits(theirs)) if ones(theirs) < ones(ours))
+    }
 }
 
 /// The answer to a [`Fact`].
@@ -94,76 +96,6 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
         .flat_map(|question| ask_about(&subject.block.name, question));
     probes.map(|probe| probe.fact).collect()
 }
-
-/// What `reference` says to the facts of `subject` in a program that sets bit-fields: one answer for each of [`facts`]. The program is one of `programs`, or of
-/// this machine.
-///
-/// # Errors
-/// [`ReferenceError`] if it refuses the program or the program does not run.
-pub fn ask(
-    reference: &Reference,
-    programs: Option<&ProgramTarget>,
-    subject: &Subject,
-) -> Result<Vec<Option<Answer>>, ReferenceError> {
-    let text = asking(subject);
-    let flags = feature_flags(&subject.block.features);
-    let output = match programs {
-        None => reference.execute(&format!("{text}{PRINTING}"), &flags)?,
-        Some(target) => {
-            let asking = reference.clone().for_programs().build(&text, &flags)?;
-            let main = format!("{WINDOWS}{SHARED}{PRINTING}");
-            let main = target.linker.build(&main, &["-w"])?;
-            target.execute(&[&main.object, &asking.object])?
-        }
-    };
-    Ok(read_answers(&output, &facts(subject)))
-}
-
-/// The text of C that asks: `cabi_layout` answers one fact after the other.
-fn asking(subject: &Subject) -> String {
-    let code = &subject.block.code;
-    let mut text =
-        format!("{MEMORY_FUNCTIONS}{SHARED}{code}CABI_SHARED void cabi_layout(void) {{\n");
-    let mut n = 0;
-    for question in questions(subject) {
-        let _ = writeln!(text, "  {{ static {};", question.declaration);
-        for probe in ask_about(&subject.block.name, &question) {
-            let _ = match probe.how {
-                How::Constant(expression) => {
-                    writeln!(text, "  cabi_number({n}, (long)({expression}));")
-                }
-                How::Set { variable, path, .. } => writeln!(
-                    text,
-                    "  __builtin_memset(&{variable}, 0, sizeof {variable}); {variable}.{path} -= 1; cabi_bits({n}, &{variable}, sizeof {variable});"
-                ),
-            };
-            n += 1;
-        }
-        text.push_str("  }\n");
-    }
-    text + "}\n"
-}
-
-/// What the text that asks and the one that prints share: both may be of different conventions.
-const SHARED: &str = r#"
-#ifdef __x86_64__
-#define CABI_SHARED __attribute__((sysv_abi))
-#else
-#define CABI_SHARED
-#endif
-CABI_SHARED void cabi_number(int, long long), cabi_bits(int, void *, unsigned long long), cabi_layout(void);
-"#;
-
-const PRINTING: &str = r#"
-int printf(const char *, ...);
-CABI_SHARED void cabi_number(int n, long long number) { printf("%d %lld\n", n, number); }
-CABI_SHARED void cabi_bits(int n, void *object, unsigned long long size) {
-  printf("%d", n);
-  for (unsigned long long i = 0; i < size; i++) printf(" %02x", ((unsigned char *)object)[i]);
-  printf("\n");
-}
-int main(void) { cabi_layout(); return 0; }
-"#;
 
 /// Every named type of the block, and those of its parameters and results that are none of these.
 fn questions(subject: &Subject) -> Vec<Question> {
@@ -336,29 +268,4 @@ fn ones(size: u64, offset_bits: u64, width: u16) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// The program's lines: a fact's number, then a decimal number or an object's bytes.
-fn read_answers(output: &str, facts: &[Fact]) -> Vec<Option<Answer>> {
-    let mut lines: BTreeMap<usize, &str> = BTreeMap::new();
-    for line in output.lines() {
-        let (number, rest) = line.split_once(' ').unwrap_or((line, ""));
-        if let Ok(number) = number.parse() {
-            lines.insert(number, rest);
-        }
-    }
-    let answer = |(n, fact): (usize, &Fact)| {
-        let rest = lines.get(&n)?;
-        match fact.ours {
-            Answer::Bytes(_) => rest.parse().ok().map(Answer::Bytes),
-            Answer::Signed(_) => rest.parse().ok().map(|n: u64| Answer::Signed(n != 0)),
-            Answer::Bits(_) => {
-                let bytes = rest
-                    .split_whitespace()
-                    .map(|digits| u8::from_str_radix(digits, 16).ok());
-                bytes.collect::<Option<Vec<u8>>>().map(Answer::Bits)
-            }
-        }
-    };
-    facts.iter().enumerate().map(answer).collect()
 }

@@ -111,10 +111,8 @@ impl<'a> Part<'a> {
             list.retain(|one| named.contains(&one.name));
         }
         asked.cases = self.cases().into_iter().cloned().collect();
-        for ask in [layout::ask_data, layout::ask_bytes] {
-            for (fact, reply) in ask(reference, flags, &self.preamble, &asked)? {
-                self.take_fact(fact, reply);
-            }
+        for (fact, reply) in layout::ask_data(reference, flags, &self.preamble, &asked)? {
+            self.take_fact(fact, reply);
         }
         Ok(())
     }

@@ -12,12 +12,12 @@ use crate::build::{Built, Reference, ReferenceError, Refused, first_error};
 use crate::case::Subject;
 use crate::emit::c::TABLE;
 
-/// As [`ask`](super::ask) for one subject, whose text is `preamble`; but nothing of the reference compiler's runs, so flags that change its calls do
-/// no harm. A type whose members have other names for the reference compiler is asked for its size and alignment only; what it refuses altogether
-/// has its reason.
+/// What `reference` says to the facts of `subject`, whose text is `preamble`; and to the bytes that objects have when one of their members is 1, its type and
+/// the order of its bytes, and whether members are signed. Nothing of the reference compiler's runs, so flags that change its calls do no harm. A type whose
+/// members have other names for the reference compiler is asked for its size and alignment only; what it refuses altogether has its reason.
 ///
 /// # Errors
-/// [`ReferenceError::Io`] if the reference compiler cannot be started, or what it makes cannot be loaded.
+/// [`ReferenceError::Io`] if the reference compiler cannot be started, or what it makes cannot be read.
 pub fn ask_data(
     reference: &Reference,
     flags: &[&str],
@@ -29,29 +29,12 @@ pub fn ask_data(
         flags,
         preamble,
         questions: &questions(subject),
-        about: ask_about,
-        n_without_members: 2,
     }
     .replies()
 }
 
-/// Asks about the bytes that objects have when one of their members is 1, its type and the order of its bytes; and about whether members are signed.
-pub fn ask_bytes(
-    reference: &Reference,
-    flags: &[&str],
-    preamble: &str,
-    subject: &Subject,
-) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
-    Asking {
-        reference,
-        flags,
-        preamble,
-        questions: &questions(subject),
-        about: values,
-        n_without_members: 0,
-    }
-    .replies()
-}
+/// How many of the probes of a type, the first, name no member.
+const N_WITHOUT_MEMBERS: usize = 2;
 
 /// What a reference compiler says to a [`Fact`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,10 +54,6 @@ struct Asking<'a> {
     flags: &'a [&'a str],
     preamble: &'a str,
     questions: &'a [Question],
-    /// What is asked about a type.
-    about: fn(&str, &Question) -> Vec<Probe>,
-    /// How many of the probes of a type, the first, name no member.
-    n_without_members: usize,
 }
 
 impl Asking<'_> {
@@ -96,7 +75,7 @@ impl Asking<'_> {
                 let refused = cases.into_iter().map(|at| (at, Err(why.clone())));
                 answers.extend(refused.inspect(|(at, _)| left.push(*at)));
             }
-            left.retain(|at| self.probes(*at, true).len() > self.n_without_members);
+            left.retain(|at| self.probes(*at, true).len() > N_WITHOUT_MEMBERS);
         }
         let mut replies = Vec::new();
         for (at, answers) in answers {
@@ -115,9 +94,9 @@ impl Asking<'_> {
 
     fn probes(&self, question: usize, members: bool) -> Vec<Probe> {
         let question = self.questions.get(question);
-        let mut probes = question.map_or(Vec::new(), |question| (self.about)("", question));
+        let mut probes = question.map_or(Vec::new(), |question| all_about("", question));
         if !members {
-            probes.truncate(self.n_without_members);
+            probes.truncate(N_WITHOUT_MEMBERS);
         }
         probes
     }
@@ -147,6 +126,13 @@ impl Asking<'_> {
         let own = |n: usize| answers.by_ref().take(n).collect();
         Ok(sizes.into_iter().map(own).collect())
     }
+}
+
+/// All probes of a type.
+fn all_about(block: &str, question: &Question) -> Vec<Probe> {
+    let mut probes = ask_about(block, question);
+    probes.extend(values(block, question));
+    probes
 }
 
 /// What compilers make of the bytes of members: which bytes an object has when a member, a number of several bytes, is 1, for a compiler may store
@@ -255,9 +241,7 @@ impl Table {
                 }
                 question.known = records().filter(|ty| *ty != question.ty).collect();
                 table.declare(&own(&question.declaration));
-                let mut probes = ask_about(&subject.block.name, &question);
-                probes.extend(values(&subject.block.name, &question));
-                for probe in probes {
+                for probe in all_about(&subject.block.name, &question) {
                     table.ask(&probe, &format!("{i}_"));
                 }
             }
