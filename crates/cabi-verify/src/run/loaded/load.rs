@@ -4,34 +4,12 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use super::LoadedCode;
 use crate::build::{Built, Parts, Reference, ReferenceError, Unit};
-use crate::case::{Case, Entry};
+use crate::case::Case;
 use crate::emit::c::FRAME;
 use crate::run::child;
 use crate::verdict::Verdict;
 
 impl LoadedCode {
-    /// Has `reference` compile both sides of `entries`, which must all want the same vector level, with the flag `optimize`.
-    ///
-    /// # Errors
-    /// [`ReferenceError`] with the compiler's messages.
-    pub fn build(
-        reference: &Reference,
-        optimize: &str,
-        entries: &[Entry<'_>],
-    ) -> Result<Self, ReferenceError> {
-        let unit = Unit::of_entries(reference, optimize, entries);
-        let compiled = unit.compile()?;
-        let mut loaded = Self::load(&unit, compiled)?;
-        match (loaded.built, loaded.refused.pop()) {
-            (Some(code), None) => Ok(code),
-            (_, Some(refused)) => Err(refused.why),
-            (None, None) => Err(ReferenceError::Unloadable {
-                what: "the compiled C code".to_owned(),
-                why: "there are no cases".to_owned(),
-            }),
-        }
-    }
-
     /// The code of `compiled`, which was made of `unit`, if a child can load it; else what can be loaded of it.
     ///
     /// # Errors
