@@ -28,7 +28,7 @@ const FOLDERS: [&str; 4] = [
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut compilers = Vec::new();
     for reference in suite.references() {
-        let target = Arc::new(ProgramTarget::x86_64_linux(&reference)?);
+        let target = Arc::new(ProgramTarget::x86_64_linux(&reference));
         compilers.push(Compiler::of_programs(reference, target, None));
     }
     compilers.extend(compilers_of_programs(suite)?);

@@ -1,4 +1,4 @@
-//! The two sides of cases as an object file, by Cranelift, and the calls that a program makes: pairs of a caller and a callee, each by Cranelift or in C.
+//! The two sides of cases as an object file, by Cranelift.
 
 use std::error::Error;
 
@@ -6,14 +6,10 @@ use cabi::{FnSig, Target, VectorLevel};
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::isa;
 use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
-use clif_cabi::cranelift_module::{
-    DataDescription, DataId, FuncId, FuncOrDataId, Linkage, Module, ModuleError,
-    default_libcall_names,
-};
+use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use crate::case::Direction;
-use crate::emit::c::main_program::ProgramCall;
 use crate::emit::cranelift::{
     self, BufferAddresses, CallVia, Mutation, ShimArgs, VARIANTS, keeps_result,
 };
@@ -116,87 +112,10 @@ impl CraneliftObject {
         Ok(())
     }
 
-    /// The file, with `calls` as the rows that `main_program.c` reads.
-    pub(crate) fn finish(mut self, calls: &[ProgramCall]) -> Result<Vec<u8>, String> {
-        self.rows(calls).map_err(|error| error.to_string())?;
-        self.module
-            .finish()
-            .emit()
-            .map_err(|error| error.to_string())
-    }
-
-    fn rows(&mut self, calls: &[ProgramCall]) -> Result<(), Box<ModuleError>> {
-        const ROW: usize = 8 * 8;
-        let (mut bytes, mut table) = (Vec::new(), vec![0; calls.len() * ROW]);
-        let mut starts = Vec::new();
-        for (call, row) in calls.iter().zip(table.chunks_exact_mut(ROW)) {
-            starts.push([bytes.len(), bytes.len() + call.images.len()]);
-            bytes.extend_from_slice(&call.images);
-            bytes.extend_from_slice(&call.given);
-            let sizes = [
-                call.images.len(),
-                call.given.len(),
-                call.n_seen,
-                call.n_wide,
-            ];
-            let words = row.chunks_exact_mut(8).enumerate();
-            let words = words.filter(|(word, _)| ![0, 1, 2, 4].contains(word));
-            for ((_, word), size) in words.zip(sizes) {
-                word.copy_from_slice(&(size as u64).to_le_bytes());
-            }
-        }
-        let values = self.data("cabi_values", bytes, |_, _| Ok(()))?;
-        self.data("cabi_rows", table, |module, data| {
-            let values = module.declare_data_in_data(values, data);
-            for (i, (call, starts)) in calls.iter().zip(&starts).enumerate() {
-                let at = |word: usize| {
-                    let at = u32::try_from(i * ROW + 8 * word);
-                    debug_assert!(at.is_ok(), "rows of more than 4 GiB");
-                    at.unwrap_or(u32::MAX)
-                };
-                for (word, name) in [(0, &call.callee), (1, &call.caller)] {
-                    let id = function(module, name)?;
-                    let function = module.declare_func_in_data(id, data);
-                    data.write_function_addr(at(word), function);
-                }
-                for (word, start) in [(2, starts[0]), (4, starts[1])] {
-                    let start = i64::try_from(start).unwrap_or(0);
-                    data.write_data_addr(at(word), values, start);
-                }
-            }
-            Ok(())
-        })?;
-        let n = (calls.len() as u64).to_le_bytes().to_vec();
-        self.data("cabi_n_rows", n, |_, _| Ok(()))?;
-        Ok(())
-    }
-
-    fn data(
-        &mut self,
-        name: &str,
-        mut bytes: Vec<u8>,
-        relocate: impl FnOnce(&mut ObjectModule, &mut DataDescription) -> Result<(), Box<ModuleError>>,
-    ) -> Result<DataId, Box<ModuleError>> {
-        let id = self
-            .module
-            .declare_data(name, Linkage::Export, false, false)?;
-        let mut data = DataDescription::new();
-        if bytes.is_empty() {
-            bytes.push(0);
-        }
-        data.define(bytes.into_boxed_slice());
-        data.set_align(8);
-        relocate(&mut self.module, &mut data)?;
-        self.module.define_data(id, &data)?;
-        Ok(id)
-    }
-}
-
-/// The function `name`, which is ours, or C's.
-fn function(module: &mut ObjectModule, name: &str) -> Result<FuncId, Box<ModuleError>> {
-    match module.get_name(name) {
-        Some(FuncOrDataId::Func(id)) => Ok(id),
-        _ => Ok(module.declare_function(name, Linkage::Import, &cranelift::shim_signature())?),
+    /// The file.
+    pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
+        let written = self.module.finish().emit();
+        written.map_err(|error| error.to_string())
     }
 }
 
@@ -221,7 +140,7 @@ mod tests {
         assert!(object.add(call, "plain", &plain, &[0], 0).is_ok());
         assert!(
             object
-                .finish(&[])
+                .finish()
                 .is_ok_and(|file| file.starts_with(b"\x7fELF"))
         );
     }

@@ -5,8 +5,7 @@
 
 use cabi::Target;
 
-use super::reference::{Built, Reference, ReferenceError, TIME_LIMIT};
-use crate::emit::c::main_program::MAIN;
+use super::reference::{Reference, TIME_LIMIT};
 
 /// A target whose programs run here.
 #[derive(Clone, Debug)]
@@ -17,8 +16,6 @@ pub struct ProgramTarget {
     pub emulator: Vec<String>,
     /// Who compiles what a program consists of beside both sides, and links it.
     pub(crate) linker: Reference,
-    /// The object file of `main`.
-    pub(crate) main: Built,
 }
 
 /// What a known target's programs are made with.
@@ -97,29 +94,20 @@ impl ProgramTarget {
             asked.map_err(|error| format!("{program}: {error}"))?;
         }
         let linker = Reference::within(TIME_LIMIT, tools.linker)?;
-        let own = Self::of(target, emulator, linker).map_err(|error| error.to_string())?;
+        let own = Self {
+            target,
+            emulator,
+            linker: linker.for_programs(),
+        };
         Ok((own, tools.compilers))
     }
 
     /// x86-64 Linux, of which `linker` links programs.
-    ///
-    /// # Errors
-    /// [`ReferenceError`] if it does not compile.
-    pub fn x86_64_linux(linker: &Reference) -> Result<Self, ReferenceError> {
-        Self::of(Target::X86_64_LINUX, Vec::new(), linker.clone())
-    }
-
-    fn of(
-        target: Target,
-        emulator: Vec<String>,
-        linker: Reference,
-    ) -> Result<Self, ReferenceError> {
-        let linker = linker.for_programs();
-        Ok(Self {
-            main: linker.build(MAIN, &["-w"])?,
-            target,
-            emulator,
-            linker,
-        })
+    pub fn x86_64_linux(linker: &Reference) -> Self {
+        Self {
+            target: Target::X86_64_LINUX,
+            emulator: Vec::new(),
+            linker: linker.clone().for_programs(),
+        }
     }
 }

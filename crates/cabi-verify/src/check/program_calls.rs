@@ -59,12 +59,12 @@ impl ProgramCases<'_> {
             what: "our sides of a program".to_owned(),
             why,
         };
-        let (object, plans, n_calls) = made.map_err(failed)?;
+        let (object, plans, calls) = made.map_err(failed)?;
         let io = || ReferenceError::io("an object file of a program");
         let folder = Scratch::new().map_err(io())?;
         let path = folder.path().join("ours.o");
         std::fs::write(&path, object).map_err(io())?;
-        let mut written = self.target.run(&[self.object, &path], n_calls)?.into_iter();
+        let mut written = self.target.run(&[self.object, &path], &calls)?.into_iter();
         let mut verdict = |pair: Pair, plan: &Result<CallCase, Fault>| match plan {
             Ok(plan) => {
                 let checked =
@@ -83,7 +83,7 @@ impl ProgramCases<'_> {
         Ok(pairs.iter().zip(&plans).map(of_pair).collect())
     }
 
-    /// Our sides as an object file, the plans of the calls of each pair, and how many calls they are. What is not lowered has no plan after it.
+    /// Our sides as an object file, the plans of the calls of each pair, and these calls. What is not lowered has no plan after it.
     fn object(&self, pairs: &[Pair]) -> Result<Made, String> {
         let vectors = self.cases.first();
         let vectors = vectors.map_or(VectorLevel::Baseline, |(case, _)| case.vectors);
@@ -107,7 +107,7 @@ impl ProgramCases<'_> {
             }
             all.push(plans);
         }
-        Ok((object.finish(&calls)?, all, calls.len()))
+        Ok((object.finish()?, all, calls))
     }
 
     fn plan(&self, case: &Case, index: usize) -> Result<CallCase, Fault> {
@@ -121,8 +121,8 @@ impl ProgramCases<'_> {
     }
 }
 
-/// An object file, the plans of each pair, and how many calls they are.
-type Made = (Vec<u8>, Vec<Vec<Result<CallCase, Fault>>>, usize);
+/// An object file, the plans of each pair, and their calls.
+type Made = (Vec<u8>, Vec<Vec<Result<CallCase, Fault>>>, Vec<ProgramCall>);
 
 /// The calls of one plan.
 fn calls_of(pair: Pair, symbol: &str, plan: &CallCase) -> [ProgramCall; 2] {

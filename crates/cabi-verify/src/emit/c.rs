@@ -116,6 +116,12 @@ pub(crate) fn initializer(bytes: &[u8]) -> String {
     format!("{{ {} }}", if bytes.is_empty() { "0" } else { &digits })
 }
 
+/// These bytes as a string of C.
+pub(crate) fn string(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+    format!("(const unsigned char *)\"{digits}\"")
+}
+
 /// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
 pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::Stubs;
 use super::stubs::CELL;
+use crate::emit::c::string;
 
 /// The most bytes that the variables of a call, an argument area, or copies have.
 pub(super) const MAX: usize = 1 << 15;
@@ -65,12 +66,12 @@ pub(super) fn text(stubs: &Stubs, calls: &[Call]) -> String {
             "{{{}, {}, {}, {}, {}, {}, {}, {}, p{i}, {}, {}}},",
             call.symbol,
             u8::from(call.enters),
-            bytes(&call.memory),
+            string(&call.memory),
             call.memory.len(),
-            bytes(&call.image),
+            string(&call.image),
             call.image.len(),
             call.stack,
-            bytes(&call.pointed),
+            string(&call.pointed),
             call.pointers.len(),
             u8::from(call.result)
         );
@@ -82,10 +83,4 @@ pub(super) fn text(stubs: &Stubs, calls: &[Call]) -> String {
     let calls =
         format!("{declared}__asm__(\n{lines});\nstatic const struct row rows[] = {{\n{rows}}};");
     program.replacen("CALLS", &calls, 1)
-}
-
-/// A string of these bytes.
-fn bytes(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
-    format!("(const byte *)\"{digits}\"")
 }

@@ -129,7 +129,7 @@ impl OneCall<'_> {
         let mut object = CraneliftObject::new(self.vectors, target)?;
         let added = object.add(Direction::Call, self.symbol, self.sig, offsets, 0);
         added.map_err(|fault| fault.to_string())?;
-        object.finish(&[])
+        object.finish()
     }
 
     /// The program. The C library here is of the system that programs are linked for: functions of another system may need nothing of it, because it would be called by

@@ -7,6 +7,7 @@ use std::process::Output;
 
 use crate::build::program::{Program, SECONDS};
 use crate::build::{ProgramTarget, ReferenceError};
+use crate::emit::c::main_program::{ProgramCall, text};
 
 /// What both sides of a call have written down.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,19 +21,19 @@ pub(crate) struct Written {
 }
 
 impl ProgramTarget {
-    /// Links `objects`, which have all sides of the calls and the list of these `n_calls`, and runs them: of each call what was written down, or how the process
-    /// ended.
+    /// Links `objects`, which have all sides of `calls`, and runs them: of each call what was written down, or how the process ended.
     ///
     /// # Errors
     /// [`ReferenceError`]: what does not link, no static libraries, a program that cannot be started.
     pub(crate) fn run(
         &self,
         objects: &[&Path],
-        n_calls: usize,
+        calls: &[ProgramCall],
     ) -> Result<Vec<Result<Written, String>>, ReferenceError> {
-        let objects = [&[&*self.main.object], objects].concat();
+        let main = self.linker.build(&text(calls), &["-w"])?;
+        let objects = [&[&*main.object], objects].concat();
         let program = Program::link(&self.linker, &objects)?;
-        calls_of(&program, &self.emulator, n_calls, SECONDS)
+        calls_of(&program, &self.emulator, calls.len(), SECONDS)
     }
 }
 

@@ -12,8 +12,7 @@ struct row {
   const unsigned char *image; unsigned long n_image;
   const unsigned char *given; unsigned long n_given, n_seen, n_wide;
 };
-extern const struct row cabi_rows[];
-extern const unsigned long cabi_n_rows;
+ROWS
 /* seen, got, given, image, wide, .. escape_at: those of the callers' file, and of the callees', if that is another one */
 extern void *const cabi_places[10];
 extern __attribute__((weak)) void *const cabi_callee_places[10];
@@ -28,8 +27,8 @@ static void print(const unsigned char *from, unsigned long n) {
 int main(int n, char **args) {
   void *const *places = cabi_callee_places ? cabi_callee_places : cabi_places;
   unsigned char *seen = places[0], *given = places[2], *got = cabi_places[1], *image = cabi_places[3], *wide = places[4];
-  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < cabi_n_rows; i++) {
-    const struct row *row = &cabi_rows[i];
+  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < sizeof rows / sizeof *rows - 1; i++) {
+    const struct row *row = &rows[i];
     copy(image, row->image, row->n_image);
     copy(given, row->given, row->n_given);
     fill(seen, row->n_seen);

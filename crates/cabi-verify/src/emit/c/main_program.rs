@@ -1,5 +1,9 @@
-//! The `main` of a program: it makes one call after the other, which `cabi_rows` lists, and prints what both sides have written down. It needs nothing of
+//! The `main` of a program: it makes one call after the other, and prints what both sides have written down. It needs nothing of
 //! its C library but `printf`, `fflush` and `atoi`.
+
+use std::fmt::Write as _;
+
+use super::string;
 
 /// A call that a program makes.
 #[derive(Clone, Debug)]
@@ -20,7 +24,31 @@ pub(crate) struct ProgramCall {
 
 /// The program's text. Its argument is the number of the call to begin with; each call prints a line: its number, the bytes that the callee has
 /// seen, the bytes of the result that the caller got, and those of widened integers.
-pub(crate) const MAIN: &str = concat!(include_str!("windows.c"), include_str!("main_program.c"));
+pub(crate) fn text(calls: &[ProgramCall]) -> String {
+    let (mut declared, mut rows) = (String::new(), String::new());
+    for (i, call) in calls.iter().enumerate() {
+        // By labels: a symbol may be the name of a function that this program declares.
+        let _ = writeln!(
+            declared,
+            "void callee{i}(void) __asm__(\"{}\"); caller call{i} __asm__(\"{}\");",
+            call.callee, call.caller
+        );
+        let (image, given) = (string(&call.images), string(&call.given));
+        let sizes = [call.given.len(), call.n_seen, call.n_wide];
+        let _ = writeln!(
+            rows,
+            "{{callee{i}, call{i}, {image}, {}, {given}, {}, {}, {}}},",
+            call.images.len(),
+            sizes[0],
+            sizes[1],
+            sizes[2]
+        );
+    }
+    let rows = format!("{declared}static const struct row rows[] = {{\n{rows}{{0}}}};");
+    format!("{WINDOWS}{}", MAIN.replacen("ROWS", &rows, 1))
+}
+
+const MAIN: &str = include_str!("main_program.c");
 
 /// What code for Windows calls by itself, and no C library here has in its convention.
 pub(crate) const WINDOWS: &str = include_str!("windows.c");
