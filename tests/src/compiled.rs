@@ -1,10 +1,11 @@
 //! The compilers of other targets; cases compiled many to a file, and run in child processes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cabi::Target;
 use cabi_verify::build::{ProgramTarget, Reference, ReferenceError, Unit};
-use cabi_verify::case::{Case, Entry};
+use cabi_verify::case::{Case, Entry, Subject};
 use cabi_verify::run::{HERE, child};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
@@ -22,6 +23,61 @@ pub(crate) struct File<'a> {
     /// A flag of compilers of C; Zig's mode says it.
     pub(crate) optimize: &'static str,
     pub(crate) entries: Vec<Entry<'a>>,
+}
+
+/// The cases of `subjects` that a suite runs, those of one vector level together. `take` is told of each case whether `compiler` can be asked about it.
+pub(crate) fn entries<'a>(
+    subjects: impl IntoIterator<Item = &'a Subject>,
+    compiler: &Compiler,
+    mut take: impl FnMut(Entry<'a>, std::result::Result<(), String>) -> bool,
+) -> Vec<Vec<Entry<'a>>> {
+    let target = compiler.target();
+    let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
+    for subject in subjects {
+        let admitted = match subject.target == target {
+            true => compiler.reference.admits(&subject.block),
+            false => Err(format!("not a signature of {}", target.name())),
+        };
+        let cases = subject.cases.iter().map(|case| (subject, case));
+        let taken: Vec<_> = cases.filter(|one| take(*one, admitted.clone())).collect();
+        if !taken.is_empty() {
+            let level = levels.entry(&subject.block.features).or_default();
+            level.extend(taken);
+        }
+    }
+    levels.into_values().collect()
+}
+
+/// Whether `engine` runs `case`: not if something is against it, which the report says, or another one is asked for.
+pub(crate) fn takes(
+    suite: &mut Suite,
+    engine: &str,
+    case: &Case,
+    admitted: std::result::Result<(), String>,
+) -> bool {
+    match admitted {
+        Ok(()) => suite.wants(&case.name),
+        Err(why) => {
+            suite.report.not_run(engine, &case.name, &why);
+            false
+        }
+    }
+}
+
+/// Adds a file of its own for each of `levels`.
+pub(crate) fn add_files<'a>(
+    files: &mut Vec<File<'a>>,
+    compiler: &'a Compiler,
+    levels: Vec<Vec<Entry<'a>>>,
+) {
+    for entries in levels {
+        files.push(File {
+            part: files.len(),
+            compiler,
+            optimize: "-O1",
+            entries,
+        });
+    }
 }
 
 /// Compiles each of `files`, as many at once as this machine has processors. `refused` is told of what is refused. What comes back is what is left of

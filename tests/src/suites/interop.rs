@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use cabi::Target;
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{Direction, Verdict, admitted, all_settings};
+use cabi_verify::check::calls::{Direction, Verdict, all_settings};
 use cabi_verify::fuzz;
 use cabi_verify::generate::{CType, Signature};
 use cabi_verify::run::HERE;
@@ -21,7 +21,9 @@ use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi::clif_cabi_plan::CallPlan;
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, compile_files, compilers, each_in_child, run_files};
+use crate::compiled::{
+    File, add_files, compile_files, compilers, each_in_child, entries, run_files, takes,
+};
 use crate::suite::{Result, Suite};
 
 /// What is counted, one setting and direction of a case at a time.
@@ -71,22 +73,12 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let many = many.collect::<Result<Vec<_>>>()?;
     let mut files = Vec::new();
     for (compiler, many) in compilers.iter().zip(&many) {
-        let reference = &compiler.reference;
-        let engine = suite.engine(reference.name());
-        let report = &mut suite.report;
-        let mut levels = admitted(&subjects, reference, |case, why| {
-            report.not_run(&engine, case, why);
+        let engine = suite.engine(compiler.reference.name());
+        let subjects = subjects.iter().chain(many);
+        let levels = entries(subjects, compiler, |(_, case), admitted| {
+            takes(suite, &engine, case, admitted)
         });
-        levels.extend(admitted(many, reference, |_, _| {}));
-        for mut entries in levels {
-            entries.retain(|(_, case)| suite.wants(&case.name));
-            files.push(File {
-                part: files.len(),
-                compiler,
-                optimize: "-O1",
-                entries,
-            });
-        }
+        add_files(&mut files, compiler, levels);
     }
     let loaded = compile_files(&files, |file, case, error| {
         let engine = suite.engine(file.compiler.reference.name());

@@ -5,12 +5,11 @@
 use std::collections::BTreeMap;
 
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::admitted;
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, compile_files, compilers, run_files};
+use crate::compiled::{File, add_files, compile_files, compilers, entries, run_files};
 use crate::mutants::{self, Mutant};
 use crate::suite::{Result, Suite};
 
@@ -27,14 +26,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let compilers = compilers(suite)?;
     let mut files = Vec::new();
     for compiler in &compilers {
-        for entries in admitted(&subjects, &compiler.reference, |_, _| {}) {
-            files.push(File {
-                part: files.len(),
-                compiler,
-                optimize: "-O1",
-                entries,
-            });
-        }
+        let levels = entries(&subjects, compiler, |_, admitted| admitted.is_ok());
+        add_files(&mut files, compiler, levels);
     }
     let mut loaded = compile_files(&files, |_, case, error| {
         (suite.report).outcome("mutants", &case.name, Err(error.to_string()));

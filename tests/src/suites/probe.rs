@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Policy, Reg, Type, x86_64};
 use cabi_verify::build::{Reference, count_warnings};
-use cabi_verify::case::{Case, Entry, Subject};
-use cabi_verify::check::calls::{Direction, Verdict, admitted};
+use cabi_verify::case::{Case, Subject};
+use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::check::registers::Probe;
 use cabi_verify::pattern::Painter;
 use cabi_verify::run::loaded::LoadedCode;
 use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 
-use crate::compiled::{File, compile_files, compilers, each_in_child, run_files};
+use crate::compiled::{File, compile_files, compilers, each_in_child, entries, run_files, takes};
 use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite};
 
@@ -36,8 +36,19 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let compilers = compilers(suite)?;
     let mut files = Vec::new();
     for compiler in &compilers {
+        let reference = &compiler.reference;
+        let engine = suite.engine(reference.name());
         for (subjects, levels) in [(&sysv, &LEVELS[..]), (&win64, &LEVELS), (&unions, &["-O2"])] {
-            for entries in asked(subjects, &compiler.reference, suite) {
+            let all = entries(subjects, compiler, |(subject, case), admitted| {
+                let has_place = match unions::refused(reference, case) {
+                    _ if subject.expects_refusal() => {
+                        Err("the convention has no place for it, as the block says".to_owned())
+                    }
+                    refused => refused.map_or(Ok(()), Err),
+                };
+                takes(suite, &engine, case, admitted.and(has_place))
+            });
+            for entries in all {
                 let part = files.len();
                 files.extend(levels.iter().map(|&optimize| File {
                     part,
@@ -75,35 +86,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         true => Ok(()),
         false => strays.report(suite),
     }
-}
-
-/// What of `subjects` is asked of `reference`, apart for each vector level.
-fn asked<'a>(
-    subjects: &'a [Subject],
-    reference: &Reference,
-    suite: &mut Suite,
-) -> Vec<Vec<Entry<'a>>> {
-    let engine = suite.engine(reference.name());
-    let report = &mut suite.report;
-    let mut levels = admitted(subjects, reference, |case, why| {
-        report.not_run(&engine, case, why);
-    });
-    for entries in &mut levels {
-        entries.retain(|(subject, case)| {
-            let refused = match unions::refused(reference, case) {
-                _ if subject.expects_refusal() => {
-                    Some("the convention has no place for it, as the block says".to_owned())
-                }
-                refused => refused,
-            };
-            if let Some(why) = &refused {
-                suite.report.not_run(&engine, &case.name, why);
-            }
-            refused.is_none() && suite.wants(&case.name)
-        });
-    }
-    levels.retain(|entries| !entries.is_empty());
-    levels
 }
 
 impl Part<'_> {

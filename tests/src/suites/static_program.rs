@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use cabi::Target;
 use cabi_verify::build::ProgramTarget;
-use cabi_verify::case::Subject;
-use cabi_verify::check::calls::{Verdict, levels};
+use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
 
 use super::conventions::mutations;
-use crate::compiled::{File, compile_files, compilers_of_programs, run_files};
+use crate::compiled::{
+    File, add_files, compile_files, compilers_of_programs, entries, run_files, takes,
+};
 use crate::suite::{Result, Suite};
 
 /// The folders of the corpus, each for one target.
@@ -36,7 +37,16 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for folder in FOLDERS {
         corpus.push(suite.corpus(&[folder])?);
     }
-    let files = files(&corpus, &compilers, suite);
+    let mut files = Vec::new();
+    let of_all = |folder| compilers.iter().map(move |compiler| (folder, compiler));
+    for (folder, compiler) in corpus.iter().flat_map(of_all) {
+        let target = compiler.target();
+        let own = folder.iter().filter(|subject| subject.target == target);
+        let levels = entries(own, compiler, |(_, case), admitted| {
+            takes(suite, &engine(compiler), case, admitted)
+        });
+        add_files(&mut files, compiler, levels);
+    }
     let programs = compile_files(&files, |one, case, why| {
         (suite.report).outcome(&engine(one.compiler), &case.name, Err(why.to_string()));
     })?;
@@ -66,34 +76,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         (suite.report).outcome("static control", "C calls C", noticed);
     }
     Ok(())
-}
-
-/// What is asked of each compiler: the blocks of each folder that are for its target.
-fn files<'a>(
-    corpus: &'a [Vec<Subject>],
-    compilers: &'a [Compiler],
-    suite: &mut Suite,
-) -> Vec<File<'a>> {
-    let mut files = Vec::new();
-    let of_all = |folder: &'a Vec<Subject>| compilers.iter().map(move |one| (folder, one));
-    for (folder, compiler) in corpus.iter().flat_map(of_all) {
-        let engine = engine(compiler);
-        let target = compiler.target();
-        let own = folder.iter().filter(|subject| subject.target == target);
-        let all = levels(own, &compiler.reference, |case, why| {
-            suite.report.not_run(&engine, case, why);
-        });
-        for mut entries in all {
-            entries.retain(|(_, case)| suite.wants(&case.name));
-            files.push(File {
-                part: files.len(),
-                compiler,
-                optimize: "-O1",
-                entries,
-            });
-        }
-    }
-    files
 }
 
 /// Whether it is clang for x86-64 Linux, whose caller and callee disagree in some blocks of the corpus.

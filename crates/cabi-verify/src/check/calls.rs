@@ -5,10 +5,7 @@
 //! every byte. A thunk between the two sides sees `al`, the alignment of the stack, `rax` after a result in memory, and what the callee
 //! must preserve; the x87 stack must be empty after each call.
 
-use std::collections::BTreeMap;
-
-use crate::build::Reference;
-use crate::case::{Case, Subject};
+use crate::case::Case;
 use crate::emit::c::{Images, is_widened};
 use crate::header::MAX_ARGUMENTS;
 use crate::pattern::{Pattern, Values, images};
@@ -16,11 +13,10 @@ use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::NotLowered;
 use clif_cabi_jit::Settings;
 
-use crate::case::Entry;
 use crate::emit::cranelift::{Mutation, VARIANTS};
+use crate::run::BUFFER;
 use crate::run::guard::{GuardedBuffers, Side};
 use crate::run::loaded::{LoadedCode, Promise};
-use crate::run::{BUFFER, HERE};
 
 mod callee_objects;
 mod engine;
@@ -332,39 +328,4 @@ fn from_c(
         Difference::check(&round.values.result, &got, Value::Result, "in C")?;
     }
     Ok(())
-}
-
-/// The cases that `reference` can be asked of those of this machine, those of one vector level together; the others go to `not_run` with the reason.
-pub fn admitted<'a>(
-    subjects: &'a [Subject],
-    reference: &Reference,
-    mut not_run: impl FnMut(&str, &str),
-) -> Vec<Vec<Entry<'a>>> {
-    let (here, others): (Vec<_>, Vec<_>) =
-        subjects.iter().partition(|subject| subject.target == HERE);
-    for case in others.iter().flat_map(|subject| &subject.cases) {
-        not_run(&case.name, &format!("not a signature of {}", HERE.name()));
-    }
-    levels(here, reference, not_run)
-}
-
-/// The cases of `subjects` that `reference` can be asked, those of one vector level together; the others go to `not_run` with the reason.
-pub fn levels<'a>(
-    subjects: impl IntoIterator<Item = &'a Subject>,
-    reference: &Reference,
-    mut not_run: impl FnMut(&str, &str),
-) -> Vec<Vec<Entry<'a>>> {
-    let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
-    for subject in subjects {
-        for case in &subject.cases {
-            match reference.admits(&subject.block) {
-                Ok(()) => {
-                    let level = levels.entry(&subject.block.features).or_default();
-                    level.push((subject, case));
-                }
-                Err(why) => not_run(&case.name, &why),
-            }
-        }
-    }
-    levels.into_values().collect()
 }
