@@ -24,26 +24,11 @@ const PROGRAMS: usize = 50;
 /// Every n-th in a control.
 const IN_CONTROLS: usize = 96;
 
-/// Every n-th with a compiler whose every call is slow.
-const IN_WRAPPED: usize = 203;
-
 /// Mistakes that assignment shows.
 const CONTROLS: [&str; 3] = ["no-rollback", "split-group", "swap-eightbytes"];
 
-/// A wrapper of the assembler: functions called `f` return zeros.
-const ZEROS: &str = r#"#!/bin/sh
-case "$1" in *as) for file in "$@"; do case "$file" in *.s)
-  awk '/^[A-Za-z_.0-9]+:/ { if ($0 !~ /^\./) inside = ($0 ~ /^(r[0-9]+_)?f:/) }
-       /^\tret/ && inside { print "\txorl %eax, %eax\n\tpxor %xmm0, %xmm0" } { print }' \
-    "$file" > "$file.zero" && cat "$file.zero" > "$file" && rm "$file.zero";; esac; done;; esac
-exec "$@"
-"#;
-
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for reference in suite.references() {
-        if suite.wants("returns zeros") {
-            inconsistent(&reference, suite)?;
-        }
         if !suite.wants(reference.name()) {
             continue;
         }
@@ -148,31 +133,4 @@ fn disguised(reference: &Reference, suite: &mut Suite) -> Result<()> {
         }
         None => Ok(()),
     }
-}
-
-/// A compiler whose functions return zeros, whoever calls them, is self-inconsistent: a program shows that, and it is no success.
-fn inconsistent(reference: &Reference, suite: &mut Suite) -> Result<()> {
-    if reference.name() != "gcc" || HERE != Target::X86_64_LINUX {
-        return Ok(());
-    }
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("zero.sh");
-    std::fs::write(&path, ZEROS)?;
-    let wrapper = format!("sh,{}", path.display());
-    let wrapped = reference.with_flags(&["-wrapper", &wrapper]);
-    let shown = execute(&plan(wrapped, None, IN_WRAPPED)?)?.inconsistent;
-    // A function that crashes looks for its result at the address zero.
-    let is_shown = |why: &str| {
-        let alone = "; a program of the compiler alone: ";
-        ["result, byte ", "the program ends with signal"]
-            .iter()
-            .any(|says| why.contains(&[alone, says].concat()))
-    };
-    let unshown = shown.iter().find(|found| !is_shown(&found.why));
-    let outcome = match !shown.is_empty() && unshown.is_none() {
-        true => Ok(()),
-        false => Err(format!("{} shown: {unshown:?}", shown.len())),
-    };
-    (suite.report).outcome("gcc control", "returns zeros", outcome);
-    Ok(())
 }
