@@ -215,7 +215,7 @@ impl<'a> Reader<'a> {
             }
         }
         let mut state = State::at_entry(isa.area);
-        let own = Value::address(Address::new(AddressBase::Outgoing, 0));
+        let own = Value::of_address(Address::new(AddressBase::Outgoing, 0));
         state.set(&format!("${}", isa.stack), own);
         Self {
             isa,
@@ -342,21 +342,18 @@ impl<'a> Reader<'a> {
             }
             (Some(Effect::Join), [low, high]) => Value::joined(&self.value(low), &self.value(high)),
             _ => {
-                let registers = operands
-                    .iter()
-                    .filter(|one| matches!(one, Operand::Register(_)));
-                let mut value = Value::of_all(registers.map(|one| self.value(one)).collect());
-                if effect == Some(Effect::Sum) {
-                    value.address = self.address(op, operands, 0);
-                }
-                value
+                let sum = (effect == Some(Effect::Sum)).then(|| self.address(op, operands, 0));
+                sum.flatten().map_or_else(
+                    || Value::of_all(operands.iter().map(|one| self.value(one))),
+                    Value::of_address,
+                )
             }
         }
     }
 
     /// What operands of an access, or of a sum, point to: an address, and what is added to it.
     fn address(&self, op: &str, operands: &[Operand], bytes: usize) -> Option<Address> {
-        let base = self.value(operands.first()?).address?;
+        let base = self.value(operands.first()?).address()?;
         let Some(more) = operands.get(1) else {
             return Some(base);
         };
@@ -367,7 +364,7 @@ impl<'a> Reader<'a> {
         match operand {
             Operand::Register(name) => self.state.get(name),
             Operand::Number(n) => Value::number(*n),
-            Operand::Address(address) => Value::address(address.clone()),
+            Operand::Address(address) => Value::of_address(address.clone()),
         }
     }
 

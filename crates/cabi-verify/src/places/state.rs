@@ -21,6 +21,8 @@ pub enum AddressBase {
     Global(String),
     /// What was in this place.
     Pointer(Box<Address>),
+    /// None: bytes of the address itself.
+    Itself(Box<Address>),
 }
 
 /// A place, and what a byte was made of: what was in this place before.
@@ -49,59 +51,58 @@ pub type Sources = BTreeSet<Address>;
 /// The most bytes a register has.
 const WIDEST: usize = 32;
 
-/// What a register holds: the sources of its bytes from the low-order one on, and what it is as an address or a number, where that is known.
+/// What a register holds: the sources of its bytes from the low-order one on, and its number, where that is known.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Value {
     bytes: Vec<Sources>,
-    pub(super) address: Option<Address>,
     pub(super) number: Option<i64>,
 }
 
 impl Value {
     pub(super) fn number(number: i64) -> Self {
-        Self {
-            number: Some(number),
-            ..Self::default()
-        }
+        let number = Some(number);
+        let bytes = Vec::new();
+        Self { bytes, number }
     }
 
-    pub(super) fn address(address: Address) -> Self {
+    fn of_bytes(bytes: impl IntoIterator<Item = Sources>) -> Self {
+        let bytes = bytes.into_iter().collect();
         Self {
-            address: Some(address),
-            ..Self::default()
-        }
-    }
-
-    /// What is in a register that nothing has changed.
-    fn unchanged(base: AddressBase) -> Self {
-        let first = Address::new(base, 0);
-        let bytes = (0..).take(WIDEST).map(|i| Sources::from([first.plus(i)]));
-        Self {
-            bytes: bytes.collect(),
-            address: Some(Address::new(AddressBase::Pointer(Box::new(first)), 0)),
+            bytes,
             number: None,
         }
     }
 
-    /// What is `bytes` bytes up.
-    pub(super) fn upper(&self, bytes: usize) -> Self {
-        Self {
-            bytes: self.bytes.iter().skip(bytes).cloned().collect(),
-            ..Self::default()
-        }
+    /// What is in a register or a place that nothing has changed, from `first` on.
+    fn unchanged(base: AddressBase) -> Self {
+        let first = Address::new(base, 0);
+        Self::of_bytes((0..).take(WIDEST).map(|i| Sources::from([first.plus(i)])))
     }
 
-    /// Each byte made of all that `values` are made of.
-    pub(super) fn of_all(values: Vec<Self>) -> Self {
-        let all: Sources = values
-            .into_iter()
-            .flat_map(|one| one.bytes)
-            .flatten()
-            .collect();
-        Self {
-            bytes: vec![all; WIDEST],
-            ..Self::default()
-        }
+    pub(super) fn of_address(address: Address) -> Self {
+        Self::unchanged(AddressBase::Itself(Box::new(address)))
+    }
+
+    /// What it points to.
+    pub(super) fn address(&self) -> Option<Address> {
+        let sources = self.bytes.first()?;
+        let first = sources.first().filter(|_| sources.len() == 1)?;
+        Some(match &first.base {
+            AddressBase::Itself(address) => (**address).clone(),
+            _ => Address::new(AddressBase::Pointer(Box::new(first.clone())), 0),
+        })
+    }
+
+    /// What is `bytes` bytes up.
+    pub(super) fn upper(&self, bytes: usize) -> Self {
+        Self::of_bytes(self.bytes.iter().skip(bytes).cloned())
+    }
+
+    /// Each byte made of all that `values` are made of, but for addresses.
+    pub(super) fn of_all(values: impl Iterator<Item = Self>) -> Self {
+        let all = values.flat_map(|one| one.bytes).flatten();
+        let all = all.filter(|source| !matches!(source.base, AddressBase::Itself(_)));
+        Self::of_bytes(vec![all.collect(); WIDEST])
     }
 
     /// With all of a word made of it.
@@ -113,15 +114,13 @@ impl Value {
 
     /// Four bytes of each.
     pub(super) fn joined(low: &Self, high: &Self) -> Self {
-        let four = |value: &Self| {
-            let mut bytes = value.bytes.clone();
-            bytes.resize(4, Sources::new());
-            bytes
-        };
-        Self {
-            bytes: [four(low), four(high)].concat(),
-            ..Self::default()
-        }
+        Self::of_bytes(low.filled().take(4).chain(high.filled().take(4)))
+    }
+
+    /// Its bytes, and after them as many as there may be of no source.
+    fn filled(&self) -> impl Iterator<Item = Sources> {
+        let none = std::iter::repeat(Sources::new());
+        self.bytes.iter().cloned().chain(none)
     }
 }
 
@@ -130,8 +129,6 @@ impl Value {
 pub struct State {
     registers: BTreeMap<String, Value>,
     memory: BTreeMap<Address, Sources>,
-    /// Addresses in memory, with the bytes they take: frames hold pointers.
-    pointers: BTreeMap<Address, (usize, Value)>,
     /// Bytes from the stack pointer to the argument area.
     area: i64,
     /// Whether something was called.
@@ -143,7 +140,6 @@ impl State {
         Self {
             registers: BTreeMap::new(),
             memory: BTreeMap::new(),
-            pointers: BTreeMap::new(),
             area,
             called: false,
         }
@@ -186,58 +182,23 @@ impl State {
     }
 
     pub(super) fn load(&self, at: Option<&Address>, bytes: usize) -> Value {
-        let Some(at) = at else {
-            return Value::default();
-        };
-        match self.pointers.get(at) {
-            Some((stored, value)) if *stored == bytes => return value.clone(),
-            _ => {}
-        }
-        let offsets = (0..).take(bytes);
-        let loaded = offsets.map(|i| self.held(&at.plus(i))).collect();
-        // What is a pointer in the argument area.
-        let first = self.held(at).into_iter().next();
-        let address = first
-            .filter(|_| at.base == AddressBase::Frame)
-            .map(|source| Address::new(AddressBase::Pointer(Box::new(source)), 0));
-        Value {
-            bytes: loaded,
-            address,
-            number: None,
-        }
+        let places = at.into_iter().flat_map(|at| (0..).map(|i| at.plus(i)));
+        Value::of_bytes(places.take(bytes).map(|at| self.held(&at)))
     }
 
     pub(super) fn store(&mut self, at: Option<&Address>, bytes: usize, value: &Value) {
-        let Some(at) = at else {
-            return;
-        };
-        let all = value
-            .bytes
-            .iter()
-            .cloned()
-            .chain(std::iter::repeat(Sources::new()));
-        for (i, sources) in (0..).zip(all.take(bytes)) {
-            let at = at.plus(i);
-            self.pointers.remove(&at);
-            self.memory.insert(at, sources);
-        }
-        if value.address.is_some() {
-            self.pointers.insert(at.clone(), (bytes, value.clone()));
-        }
+        let places = at.into_iter().flat_map(|at| (0..).map(|i| at.plus(i)));
+        self.memory.extend(places.zip(value.filled().take(bytes)));
     }
 
     /// Does what a call of `callee` does if that is part of the compiler's own library: copies of memory, and accesses that are not aligned.
     pub(super) fn is_own(&mut self, callee: &str) -> bool {
         let [first, second, third] = ["$r0", "$r1", "$r2"].map(|name| self.get(name));
-        let to = first.address;
+        let to = first.address();
         if callee.contains("memcpy") || callee.contains("memmove") {
-            let bytes = third.number.unwrap_or(0).min(4096);
-            if let (Some(to), Some(from)) = (to, second.address) {
-                for i in 0..bytes {
-                    let sources = self.held(&from.plus(i));
-                    self.memory.insert(to.plus(i), sources);
-                }
-            }
+            let bytes = usize::try_from(third.number.unwrap_or(0).min(4096)).unwrap_or(0);
+            let copied = self.load(second.address().as_ref(), bytes);
+            self.store(to.as_ref(), bytes, &copied);
         } else if callee.contains("misaligned_store") {
             self.store(to.as_ref(), 4, &second);
         } else if callee.contains("misaligned_load") {
@@ -260,11 +221,11 @@ impl State {
         let pointer = match loc {
             Loc::Stack(offset) => {
                 let at = self.outgoing(i64::try_from(*offset).ok()?);
-                return self.pointers.get(&at)?.1.address.clone();
+                self.load(Some(&at), 1)
             }
             register => self.get(&format!("${register}")),
         };
-        pointer.address
+        pointer.address()
     }
 
     /// A byte of the argument area of what is called now.
