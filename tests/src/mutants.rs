@@ -16,8 +16,8 @@ mod compiled;
 mod win64;
 
 use compiled::{
-    area_is_save_area, change_call, fields_misplaced, fp_starts_late, gp_starts_late, halved,
-    list_unaligned, padding_lost, pair_in_one_lane, registers_swapped, sret_not_returned, swapped,
+    area_is_save_area, change_call, fields_misplaced, halved, insts, list_unaligned, padding_lost,
+    pair_in_one_lane, registers_swapped, sret_not_returned, stored_constant_grows, swapped,
     with_steps,
 };
 pub use win64::WIN64;
@@ -88,8 +88,8 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
     "fields-misplaced": function(fields_misplaced), "a field is shifted to the byte where the layout has it";
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
-    "list-gp-late": function(gp_starts_late), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";
-    "list-fp-late": function(fp_starts_late), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
+    "list-gp-late": function(|func| stored_constant_grows(func, 0, 8)), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";
+    "list-fp-late": function(|func| stored_constant_grows(func, 4, 16)), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
     "list-area-elsewhere": function(area_is_save_area), "psABI 3.5.7: overflow_arg_area is where the unnamed arguments on the stack are";
     "list-unaligned": function(list_unaligned), "psABI 3.5.7: overflow_arg_area is aligned for a type that needs 16 bytes";
     "realigned-wrongly": step!(Step::Align(n) => [Step::Align(n), Step::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
@@ -127,7 +127,7 @@ macro_rules! changed {
     ($base:ident, $name:literal, |$group:ident, $ty:ident, $role:ident| $change:block) => {
         Convention {
             name: $name,
-            rules: Rules {
+            rules: cabi::convention::Rules {
                 classify: |$ty, cx| {
                     let mut $group = ($base.rules.classify)($ty, cx)?;
                     let $role = cx.role;

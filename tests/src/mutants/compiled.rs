@@ -50,7 +50,7 @@ pub(super) fn registers_swapped(func: &mut ir::Function) {
     });
 }
 
-fn insts(func: &ir::Function) -> Vec<ir::Inst> {
+pub(super) fn insts(func: &ir::Function) -> Vec<ir::Inst> {
     let blocks = func.layout.blocks();
     blocks
         .flat_map(|block| func.layout.block_insts(block))
@@ -112,17 +112,8 @@ pub(super) fn change_call(
     }
 }
 
-/// What is added to `gp_offset` of a `va_list` that starts, or to its `fp_offset`, is a register more.
-pub(super) fn gp_starts_late(func: &mut ir::Function) {
-    stored_constant_grows(func, 0, 8);
-}
-
-pub(super) fn fp_starts_late(func: &mut ir::Function) {
-    stored_constant_grows(func, 4, 16);
-}
-
 /// Each 32-bit constant that is stored `at` bytes after an address is `by` more.
-fn stored_constant_grows(func: &mut ir::Function, at: i32, by: i64) {
+pub(super) fn stored_constant_grows(func: &mut ir::Function, at: i32, by: i64) {
     for inst in insts(func) {
         let dfg = &mut func.stencil.dfg;
         let InstructionData::Store { args, offset, .. } = dfg.insts[inst] else {

@@ -8,8 +8,8 @@ use clif_cabi::cranelift_codegen::ir::{self, InstructionData, Opcode};
 use clif_cabi::cranelift_codegen::isa::CallConv;
 
 use super::{
-    Mistake, Mutant, change_call, changed, function, has_float, in_registers, mutants, step, stub,
-    with_steps,
+    Mistake, Mutant, change_call, changed, function, has_float, in_registers, insts, mutants, step,
+    stub, with_steps,
 };
 
 /// All of them. A stub that stores vectors moves r10 to a register as well where one is changed.
@@ -138,14 +138,13 @@ fn copy_left_out(func: &mut ir::Function) {
 /// The addresses of stack slots whose first bytes are loaded from somewhere, and from where.
 fn originals(func: &ir::Function) -> Vec<(ir::Value, ir::Value)> {
     let dfg = &func.dfg;
-    let insts = func.layout.blocks();
-    let insts = insts.flat_map(|block| func.layout.block_insts(block));
     let made_by = |value| {
         let inst = dfg.value_def(value).inst()?;
         Some(&dfg.insts[inst])
     };
     let is_slot = |address| made_by(address).is_some_and(|data| data.opcode() == Opcode::StackAddr);
-    insts
+    insts(func)
+        .into_iter()
         .filter_map(|inst| {
             let InstructionData::Store {
                 args: [value, to],

@@ -37,32 +37,26 @@ pub(in crate::suites) fn of(convention: &'static Convention, features: Features)
             results: rules.results,
         },
     };
+    let own = Rules {
+        args: lists.args,
+        results: lists.results,
+        choose: None,
+        ..rules
+    };
     let mut all = Vec::new();
+    let mut add = |what: String, rules| all.push(Mutation::new(what, rules, convention));
     for (what, args) in of_list(lists.args) {
-        all.push((format!("arguments, {what}"), Lists { args, ..lists }));
+        add(format!("arguments, {what}"), Rules { args, ..own });
     }
     for (what, results) in of_list(lists.results) {
-        all.push((format!("results, {what}"), Lists { results, ..lists }));
+        add(format!("results, {what}"), Rules { results, ..own });
     }
-    let any_place = rules
-        .return_fits
-        .map(|_| ("results of any place".to_owned(), lists, None));
-    let all = all
-        .into_iter()
-        .map(|(what, lists)| (what, lists, rules.return_fits));
-    let broken = all.chain(any_place).map(|(what, lists, fits)| {
-        let mut rules = rules;
-        rules.return_fits = fits;
-        (rules.args, rules.results, rules.choose) = (lists.args, lists.results, None);
-        Mutation::new(
-            what,
-            Convention {
-                rules,
-                ..*convention
-            },
-        )
-    });
-    broken.collect()
+    if rules.return_fits.is_some() {
+        let return_fits = None;
+        let rules = Rules { return_fits, ..own };
+        add("results of any place".to_owned(), rules);
+    }
+    all
 }
 
 /// `convention` without each of its rules for any signature, one at a time.
@@ -127,16 +121,7 @@ pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
             "unnamed arguments on the stack".to_owned(),
             &*[&[on_stack], rules.args].concat().leak(),
         )])
-        .map(|(what, args)| {
-            let rules = Rules { args, ..rules };
-            Mutation::new(
-                what,
-                Convention {
-                    rules,
-                    ..*convention
-                },
-            )
-        })
+        .map(|(what, args)| Mutation::new(what, Rules { args, ..rules }, convention))
         .collect()
 }
 
@@ -194,9 +179,10 @@ fn choose(chosen: &mut BTreeSet<usize>, n: usize, is: impl Fn(usize) -> bool) {
 }
 
 impl Mutation {
-    fn new(what: String, convention: Convention) -> Self {
-        let name = Box::leak(what.clone().into_boxed_str());
-        let convention = Box::leak(Box::new(Convention { name, ..convention }));
+    fn new(what: String, rules: Rules, convention: &Convention) -> Self {
+        let name = what.clone().leak();
+        let frame = convention.frame;
+        let convention = Box::leak(Box::new(Convention { name, rules, frame }));
         Self { what, convention }
     }
 }
@@ -216,7 +202,7 @@ fn of_list(list: &'static [Rule]) -> Vec<(String, &'static [Rule])> {
     all
 }
 
-fn keep(rule: Rule) -> &'static Rule {
+pub(in crate::suites) fn keep(rule: Rule) -> &'static Rule {
     Box::leak(Box::new(rule))
 }
 
