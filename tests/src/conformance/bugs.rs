@@ -193,9 +193,11 @@ pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
     }
     let Bug { name, code, .. } = bug;
     let code = code.as_deref().unwrap_or_default();
-    let text = format!("== {name}
+    let text = format!(
+        "== {name}
 proves: {name}
-{code}");
+{code}"
+    );
     Ok(Subject::parse(&text)?)
 }
 
