@@ -10,7 +10,7 @@ use cabi::{
 };
 use cabi_verify::verify::units::Mistake;
 use clif_cabi::cranelift_codegen::ir;
-use clif_cabi::{Step, Stub};
+use clif_cabi::{Stub, StubStep};
 
 mod compiled;
 mod win64;
@@ -77,14 +77,14 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "group-hook-off": Mistake::of_convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
     "no-extension": Mistake::of_convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
     "no-area-alignment": Mistake::of_convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
-    "garbage-al": step!(Step::SetVectorCount(n) => [Step::SetVectorCount(n ^ 0xa5)]), "psABI 3.2.3: al is an upper bound of the vector registers used";
-    "al-zero": step!(Step::SetVectorCount(_) => [Step::SetVectorCount(0)]), "psABI 3.2.3: a callee saves no vector register if al is 0";
-    "al-one-less": step!(Step::SetVectorCount(n) => [Step::SetVectorCount(n.saturating_sub(1))]), "al counts each vector register";
+    "garbage-al": step!(StubStep::SetVectorCount(n) => [StubStep::SetVectorCount(n ^ 0xa5)]), "psABI 3.2.3: al is an upper bound of the vector registers used";
+    "al-zero": step!(StubStep::SetVectorCount(_) => [StubStep::SetVectorCount(0)]), "psABI 3.2.3: a callee saves no vector register if al is 0";
+    "al-one-less": step!(StubStep::SetVectorCount(n) => [StubStep::SetVectorCount(n.saturating_sub(1))]), "al counts each vector register";
     "sret-not-returned": function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
-    "x87-not-popped": step!(Step::Pop(n) => [Step::Push(n)]), "psABI 3.2.1: the x87 stack is empty between calls";
-    "al-unset": step!(Step::SetVectorCount(_) => []), "a stub of a variadic call sets al before it jumps";
-    "address-in-other-register": step!(Step::JumpInt(n) => [Step::JumpInt((n + 2) % 6)]), "the address of a variadic function is in the first integer register without an argument";
-    "x87-half-popped": step!(Step::Pop(2) => [Step::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
+    "x87-not-popped": step!(StubStep::Pop(n) => [StubStep::Push(n)]), "psABI 3.2.1: the x87 stack is empty between calls";
+    "al-unset": step!(StubStep::SetVectorCount(_) => []), "a stub of a variadic call sets al before it jumps";
+    "address-in-other-register": step!(StubStep::JumpInt(n) => [StubStep::JumpInt((n + 2) % 6)]), "the address of a variadic function is in the first integer register without an argument";
+    "x87-half-popped": step!(StubStep::Pop(2) => [StubStep::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
     "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
     "fields-misplaced": function(fields_misplaced), "a field is shifted to the byte where the layout has it";
     "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
@@ -92,20 +92,20 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "list-fp-late": function(|func| stored_constant_grows(func, 4, 16)), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
     "list-area-elsewhere": function(area_is_save_area), "psABI 3.5.7: overflow_arg_area is where the unnamed arguments on the stack are";
     "list-unaligned": function(list_unaligned), "psABI 3.5.7: overflow_arg_area is aligned for a type that needs 16 bytes";
-    "realigned-wrongly": step!(Step::Align(n) => [Step::Align(n), Step::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
-    "not-realigned": step!(Step::Align(_) => []), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments, wherever the stack is";
-    "area-copied-short": step!(Step::Copy(area @ 16..) => [Step::Copy(area - 8), Step::Skip(8)]), "a stub that aligns the argument area copies all of it";
+    "realigned-wrongly": step!(StubStep::Align(n) => [StubStep::Align(n), StubStep::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
+    "not-realigned": step!(StubStep::Align(_) => []), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments, wherever the stack is";
+    "area-copied-short": step!(StubStep::Copy(area @ 16..) => [StubStep::Copy(area - 8), StubStep::Skip(8)]), "a stub that aligns the argument area copies all of it";
     "wide-registers-swapped": step!(
-        Step::Load(own) => [Step::Load(swapped(own))],
-        Step::Store(own) => [Step::Store(swapped(own))],
-        Step::LoadResult(own) => [Step::LoadResult(swapped(own))],
+        StubStep::Load(own) => [StubStep::Load(swapped(own))],
+        StubStep::Store(own) => [StubStep::Store(swapped(own))],
+        StubStep::LoadResult(own) => [StubStep::LoadResult(swapped(own))],
     ), "psABI 3.2.3, Passing: the next vector register is used";
-    "wide-load-halved": step!(Step::Load(own) => [Step::Load(halved(own))]), "a stub loads all bytes of a wide argument";
-    "wide-store-halved": step!(Step::Store(own) => [Step::Store(halved(own))]), "a stub stores all bytes of a wide result or argument";
-    "wide-result-halved": step!(Step::LoadResult(own) => [Step::LoadResult(halved(own))]), "all bytes of a wide result are loaded before the return";
-    "upper-zeroed-early": step!(Step::Store(own) => [Step::ZeroUpper, Step::Store(own)]), "vzeroupper follows the last wide store";
+    "wide-load-halved": step!(StubStep::Load(own) => [StubStep::Load(halved(own))]), "a stub loads all bytes of a wide argument";
+    "wide-store-halved": step!(StubStep::Store(own) => [StubStep::Store(halved(own))]), "a stub stores all bytes of a wide result or argument";
+    "wide-result-halved": step!(StubStep::LoadResult(own) => [StubStep::LoadResult(halved(own))]), "all bytes of a wide result are loaded before the return";
+    "upper-zeroed-early": step!(StubStep::Store(own) => [StubStep::ZeroUpper, StubStep::Store(own)]), "vzeroupper follows the last wide store";
     "pair-in-one-lane": function(pair_in_one_lane), "a vector of two words has the first one first";
-    "x87-not-pushed": step!(Step::Push(n) => [Step::Pop(n)]), "psABI 3.2.3, Returning: class X87 is in st0";
+    "x87-not-pushed": step!(StubStep::Push(n) => [StubStep::Pop(n)]), "psABI 3.2.3, Returning: class X87 is in st0";
 };
 
 /// Another stub than the one asked for.

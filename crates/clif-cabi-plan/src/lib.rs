@@ -33,18 +33,18 @@ mod solve;
 
 pub use error::{NotLowered, PlanError};
 pub use machine::{
-    Cfa, Machine, MoveWidth, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan, Step, Stub,
-    StubCode, UnwindRow, VaCounter,
+    Cfa, Machine, MoveWidth, ParamIndexes, RegisterMove, Reloc, RelocKind, ResultPlan, Stub,
+    StubCode, StubStep, UnwindRow, VaCounter,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
-    Arg, ArgLoc, ArgTable, CallPlan, CallShape, Content, EntryPlan, EntryShape, IncomingArea,
-    IndirectCall, NamedArguments, PaddingArg, PassMode, SAVED_ALIGN, SavedRegister, SignaturePlan,
-    VaArgPlan, VaCount, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature,
-    WRITTEN_BY_FIELDS,
+    ArgLoc, ArgTable, CallPlan, CallShape, Content, EntryPlan, EntryShape, IncomingArea,
+    IndirectCall, NamedArguments, PaddingArg, PassMode, PlannedArg, SAVED_ALIGN, SavedRegister,
+    SignaturePlan, VaArgPlan, VaCount, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
+    VariadicSignature, WRITTEN_BY_FIELDS,
 };
-pub use signature::{CallConv, Extension, Param, Params, Purpose, Signature, ValueType};
+pub use signature::{CallConv, ClifParam, Extension, Params, Purpose, Signature, ValueType};
 
 pub use cabi;
 

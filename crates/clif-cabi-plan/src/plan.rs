@@ -26,6 +26,6 @@ pub use entry::{EntryPlan, EntryShape, IncomingArea};
 pub use entry_stub::SAVED_ALIGN;
 pub use own_signature::{NamedArguments, VariadicSignature};
 pub use signature_plan::SignaturePlan;
-pub use table::{Arg, ArgLoc, ArgTable, Content, PassMode};
+pub use table::{ArgLoc, ArgTable, Content, PassMode, PlannedArg};
 pub use va_arg::{VaArgPlan, VaPart, VaPlace, VaRegisters};
 pub use variadic::{SavedRegister, VaCount, VaStart, VariadicEntry};

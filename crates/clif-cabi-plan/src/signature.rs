@@ -130,7 +130,7 @@ impl fmt::Display for Purpose {
 
 /// A parameter or result: CLIF's `AbiParam`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Param {
+pub struct ClifParam {
     /// Its type.
     pub ty: ValueType,
     /// What it is for.
@@ -139,7 +139,7 @@ pub struct Param {
     pub extension: Extension,
 }
 
-impl Param {
+impl ClifParam {
     /// A value of type `ty`.
     #[must_use]
     pub const fn new(ty: ValueType) -> Self {
@@ -158,7 +158,7 @@ impl Param {
     }
 }
 
-impl fmt::Display for Param {
+impl fmt::Display for ClifParam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ty.fmt(f)?;
         f.write_str(match self.extension {
@@ -174,7 +174,7 @@ impl fmt::Display for Param {
 }
 
 /// The parameters or results of a signature. Eight words with the padding before them need no allocation.
-pub type Params = SmallVec<[Param; 16]>;
+pub type Params = SmallVec<[ClifParam; 16]>;
 
 /// A CLIF signature. `Display` writes it as CLIF text does.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -212,7 +212,7 @@ impl fmt::Display for Signature {
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, params: &[Param]) -> fmt::Result {
+fn list(f: &mut fmt::Formatter<'_>, params: &[ClifParam]) -> fmt::Result {
     for (i, param) in params.iter().enumerate() {
         let comma = if i == 0 { "" } else { ", " };
         write!(f, "{comma}{param}")?;

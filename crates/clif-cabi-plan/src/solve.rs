@@ -18,7 +18,7 @@ use crate::error::PlanError;
 use crate::machine::{Machine, PerClass, RegClass, Registers};
 use crate::parts::{ClifPart, WORD};
 use crate::places::{ClifPlace, MAX_STACK_BYTES, Places};
-use crate::signature::{Param, Purpose, Signature, ValueType};
+use crate::signature::{ClifParam, Purpose, Signature, ValueType};
 
 /// Padding arguments fill a gap between stack arguments word by word, at a cost of 8 bytes of code and some 5 microseconds each. Before an argument
 /// that is aligned to the largest page that Linux has on any machine there are so many bytes at most.
@@ -37,32 +37,32 @@ const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 /// A CLIF parameter, and where the convention has it.
 #[derive(Clone, Copy)]
 pub(crate) struct PlacedParam {
-    pub(crate) param: Param,
+    pub(crate) param: ClifParam,
     pub(crate) place: ClifPlace,
 }
 
 impl PlacedParam {
     /// What takes `part`, whatever is above it.
     pub(crate) fn part(part: &ClifPart, place: ClifPlace) -> Self {
-        let param = Param::new(part.ty);
+        let param = ClifParam::new(part.ty);
         Self { param, place }
     }
 
     /// What passes `part`.
     pub(crate) fn passed(part: &ClifPart, place: ClifPlace) -> Self {
-        let param = Param::new(part.passed_as());
+        let param = ClifParam::new(part.passed_as());
         Self { param, place }
     }
 
     pub(crate) fn word(place: ClifPlace) -> Self {
-        let param = Param::new(WORD);
+        let param = ClifParam::new(WORD);
         Self { param, place }
     }
 
     /// A block of bytes in the argument area: a call copies them there, a function that is entered has their address.
     pub(crate) fn block(offset: u32, size: u32) -> Self {
         Self {
-            param: Param::special(WORD, Purpose::StructArgument(size)),
+            param: ClifParam::special(WORD, Purpose::StructArgument(size)),
             place: ClifPlace::Area { offset, size },
         }
     }
@@ -103,7 +103,7 @@ impl Solver {
     }
 
     /// Appends the results `wanted`, and padding results so that each is in its register.
-    pub(crate) fn results(&mut self, wanted: &[(Param, Reg)]) -> Indexes {
+    pub(crate) fn results(&mut self, wanted: &[(ClifParam, Reg)]) -> Indexes {
         let regs = wanted.iter().map(|(_, reg)| Some(*reg));
         let mut indexes = SmallVec::from_elem(0, wanted.len());
         // Results are counted by their classes under every convention.
@@ -214,14 +214,14 @@ impl Solver {
     pub(crate) fn push_next_int(&mut self) {
         let place = self.next_int().map(ClifPlace::Reg);
         self.take(RegClass::Int);
-        self.push(Param::new(WORD), place);
+        self.push(ClifParam::new(WORD), place);
     }
 
     /// Appends a word that is the first one after the argument area of `area_bytes`.
     pub(crate) fn push_after(&mut self, area_bytes: u64) -> Result<(), &'static str> {
         let offset = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
         self.pad_registers(RegClass::Int);
-        self.push(Param::new(WORD), Some(ClifPlace::Stack { offset }));
+        self.push(ClifParam::new(WORD), Some(ClifPlace::Stack { offset }));
         Ok(())
     }
 
@@ -247,7 +247,7 @@ impl Solver {
         let least_slot = self.machine.counting.least_slot;
         while next.saturating_add(least_slot) <= end {
             let ty = gap(next, end, least_slot);
-            self.push(Param::new(ty), None);
+            self.push(ClifParam::new(ty), None);
             next += ty.bytes();
         }
     }
@@ -257,7 +257,7 @@ impl Solver {
         self.push(wanted.param, Some(wanted.place));
     }
 
-    fn push(&mut self, param: Param, place: Option<ClifPlace>) {
+    fn push(&mut self, param: ClifParam, place: Option<ClifPlace>) {
         self.signature.params.push(param);
         self.expect.params.push(place);
     }
@@ -275,8 +275,8 @@ fn set(indexes: &mut Indexes, i: usize, index: usize) {
 }
 
 /// What keeps a register of `class` from being used.
-pub(crate) fn padding(class: RegClass) -> Param {
-    Param::new(match class {
+pub(crate) fn padding(class: RegClass) -> ClifParam {
+    ClifParam::new(match class {
         RegClass::Int => WORD,
         RegClass::Vector => ValueType::F64,
     })

@@ -40,7 +40,7 @@ MoveWidth | plan/lib.rs plan/machine/ clif/lib.rs clif/stubs.rs
 RelocKind | plan/lib.rs plan/machine/ clif/clif_types.rs
 preserve_frame_pointers | clif/lowering
 get_frame_pointer | clif/emit/entry.rs
-SetVectorCount VectorsToInts ZeroUpper Step::Pop Step::ChainTo Step::AddressTo PushChain | plan/machine/
+SetVectorCount VectorsToInts ZeroUpper StubStep::Pop StubStep::ChainTo StubStep::AddressTo PushChain | plan/machine/
 X87 | plan/machine/ plan/parts.rs plan/plan/va_arg.rs
 8 | plan/machine/ plan/parts.rs plan/signature.rs clif/
 192 | plan/machine/

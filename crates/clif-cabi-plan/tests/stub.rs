@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use clif_cabi_plan::{Machine, RelocKind, Step, Stub, StubCode};
+use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, StubStep};
 
 /// How a machine's stubs are written as assembly text, and the tools that read it.
 struct Assembler {
@@ -156,7 +156,7 @@ impl Assembler {
     /// The relocation of the stub at `start`, as `objdump -r` lists it.
     fn listed(&self, stub: &Stub, code: &StubCode, start: usize) -> Option<String> {
         let reloc = code.reloc?;
-        let is_jump = matches!(stub.steps(), [.., Step::Jump(_)]);
+        let is_jump = matches!(stub.steps(), [.., StubStep::Jump(_)]);
         let (kind, addend) = match reloc.kind {
             RelocKind::NearCall => self.relocs[usize::from(!is_jump)],
             RelocKind::Address => self.relocs[2],
@@ -217,12 +217,14 @@ fn bytes_are_those_of_an_assembler() {
 #[test]
 fn a_name_tells_the_steps() {
     let mut names = HashSet::new();
-    let steps: Vec<Step> = (ON_X86_64.stubs(true).iter())
+    let steps: Vec<StubStep> = (ON_X86_64.stubs(true).iter())
         .flat_map(|(stub, _)| stub.steps().to_vec())
         .collect();
-    let in_frame = |steps: &[Step]| Stub::new(&[&[Step::Frame], steps, &[Step::Leave]].concat());
+    let in_frame =
+        |steps: &[StubStep]| Stub::new(&[&[StubStep::Frame], steps, &[StubStep::Leave]].concat());
     let pairs = steps.iter().flat_map(|first| {
-        let of = move |second: &Step| [Stub::new(&[*first, *second]), in_frame(&[*first, *second])];
+        let of =
+            move |second: &StubStep| [Stub::new(&[*first, *second]), in_frame(&[*first, *second])];
         steps.iter().step_by(5).flat_map(of).flatten()
     });
     for stub in pairs.collect::<HashSet<_>>() {

@@ -31,7 +31,7 @@ fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
 
 /// `signature` as Cranelift's.
 pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
-    let params = |params: &[plan::Param]| params.iter().map(clif_param).collect();
+    let params = |params: &[plan::ClifParam]| params.iter().map(clif_param).collect();
     Signature {
         params: params(&signature.params),
         returns: params(&signature.returns),
@@ -42,7 +42,7 @@ pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
 /// Whether `signature` is `planned`.
 #[inline]
 pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bool {
-    let alike = |own: &[AbiParam], planned: &[plan::Param]| {
+    let alike = |own: &[AbiParam], planned: &[plan::ClifParam]| {
         own.len() == planned.len()
             && (own.iter().zip(planned)).all(|(own, p)| *own == clif_param(p))
     };
@@ -52,7 +52,7 @@ pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bo
 }
 
 #[inline]
-fn clif_param(param: &plan::Param) -> AbiParam {
+fn clif_param(param: &plan::ClifParam) -> AbiParam {
     AbiParam {
         value_type: clif_type(param.ty),
         purpose: match param.purpose {
@@ -110,7 +110,7 @@ pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::PlanErro
 }
 
 /// `param` in the plan's words, or what of it no plan has.
-fn plan_param(param: &AbiParam) -> Result<plan::Param, String> {
+fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
     let (ty, purpose) = (param.value_type, param.purpose);
     let own = match purpose {
         ArgumentPurpose::Normal => plan::Purpose::Normal,
@@ -134,9 +134,9 @@ fn plan_param(param: &AbiParam) -> Result<plan::Param, String> {
         };
         return Err(format!("`{name}` is not passed in one register"));
     };
-    Ok(plan::Param {
+    Ok(plan::ClifParam {
         extension,
-        ..plan::Param::special(*found, own)
+        ..plan::ClifParam::special(*found, own)
     })
 }
 

@@ -31,7 +31,7 @@ pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering, VariadicFunction};
 pub use plan::{CallPlan, EntryPlan, Planned};
 pub use stubs::{
-    MoveWidth, RegisterMove, Step, Stub, StubCode, Stubs, stub_code, stub_id, stubs_of,
+    MoveWidth, RegisterMove, Stub, StubCode, StubStep, Stubs, stub_code, stub_id, stubs_of,
 };
 pub use sysv::SysVAggregateLowering;
 

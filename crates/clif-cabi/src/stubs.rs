@@ -18,7 +18,7 @@ use crate::clif_types::clif_reloc;
 use crate::error::LowerError;
 use crate::import;
 
-pub use clif_cabi_plan::{MoveWidth, RegisterMove, Step, Stub, StubCode};
+pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 
 /// Gives stubs and functions to lowering. Every [`Module`] implements it; a front end on bare cranelift-codegen implements it itself.
 pub trait Stubs {

@@ -18,7 +18,7 @@ mod values;
 use std::collections::HashMap;
 
 use clif_cabi_plan::{
-    self as plan, Arg, CallPlan, ClifPart, Content, PassMode, ResultPlan, ValueType,
+    self as plan, CallPlan, ClifPart, Content, PassMode, PlannedArg, ResultPlan, ValueType,
 };
 use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, cabi};
 use cranelift_codegen::binemit::Reloc;
@@ -127,7 +127,7 @@ impl Emitter<'_, '_> {
     /// The values of an argument: its parts, or what of an object is no whole word and the object's address.
     fn argument(
         &mut self,
-        placed: Arg<'_>,
+        placed: PlannedArg<'_>,
         ty: &cabi::Type,
         arg: Operand<'_>,
     ) -> Result<Vec<Value>> {
@@ -256,7 +256,7 @@ fn clif_signature(signature: &plan::Signature) -> Result<Signature> {
     Ok(own)
 }
 
-fn clif_param(param: &plan::Param) -> Result<AbiParam> {
+fn clif_param(param: &plan::ClifParam) -> Result<AbiParam> {
     let purpose = match param.purpose {
         plan::Purpose::Normal => ArgumentPurpose::Normal,
         plan::Purpose::StructReturn => ArgumentPurpose::StructReturn,

@@ -2,11 +2,11 @@
 
 use clif_cabi::cranelift_codegen::ir::{self, ArgumentPurpose, InstructionData};
 use clif_cabi::cranelift_codegen::isa::CallConv;
-use clif_cabi::{MoveWidth, RegisterMove, Step, Stub};
+use clif_cabi::{MoveWidth, RegisterMove, Stub, StubStep};
 
 /// `stub` with other steps in place of each of its own.
-pub(super) fn with_steps(stub: Stub, change: impl Fn(Step) -> Vec<Step>) -> Stub {
-    let steps: Vec<Step> = stub.steps().iter().copied().flat_map(change).collect();
+pub(super) fn with_steps(stub: Stub, change: impl Fn(StubStep) -> Vec<StubStep>) -> Stub {
+    let steps: Vec<StubStep> = stub.steps().iter().copied().flat_map(change).collect();
     Stub::new(&steps).unwrap_or(stub)
 }
 

@@ -3,7 +3,7 @@
 
 use cabi::convention::{ArgFlags, Group, GroupKind, PartTypes, Role, Rule, Rules, Want};
 use cabi::{Bank, Convention, PartType, Reg, X86_64_WIN64, x86_64};
-use clif_cabi::Step;
+use clif_cabi::StubStep;
 use clif_cabi::cranelift_codegen::ir::{self, InstructionData, Opcode};
 use clif_cabi::cranelift_codegen::isa::CallConv;
 
@@ -23,11 +23,11 @@ pub const WIN64: &[Mutant] = mutants! {
     "win64-float-once": Mistake::of_convention(&FLOAT_ONCE), "Varargs: a float is in both registers of its position";
     "win64-copy-left-out": function(copy_left_out), "Parameter passing: the callee is given a copy of its own";
     "win64-no-shadow": function(no_shadow), "Stack allocation: the 32 bytes after the return address are the callee's";
-    "win64-no-shadow-of-body": step!(Step::Skip(32) => [Step::Skip(16)]), "a stub calls a function of Win64 with shadow space";
-    "win64-rdi-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToInt(0)]), "Caller/callee saved registers: rdi is the caller's";
-    "win64-rsi-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToInt(1)]), "Caller/callee saved registers: rsi is the caller's";
-    "win64-xmm6-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToVector(6)]), "Caller/callee saved registers: xmm6 is the caller's";
-    "win64-xmm7-changed": step!(Step::Store(own) => [Step::Store(own), Step::ChainToVector(7)]), "Caller/callee saved registers: xmm7 is the caller's";
+    "win64-no-shadow-of-body": step!(StubStep::Skip(32) => [StubStep::Skip(16)]), "a stub calls a function of Win64 with shadow space";
+    "win64-rdi-changed": step!(StubStep::Store(own) => [StubStep::Store(own), StubStep::ChainToInt(0)]), "Caller/callee saved registers: rdi is the caller's";
+    "win64-rsi-changed": step!(StubStep::Store(own) => [StubStep::Store(own), StubStep::ChainToInt(1)]), "Caller/callee saved registers: rsi is the caller's";
+    "win64-xmm6-changed": step!(StubStep::Store(own) => [StubStep::Store(own), StubStep::ChainToVector(6)]), "Caller/callee saved registers: xmm6 is the caller's";
+    "win64-xmm7-changed": step!(StubStep::Store(own) => [StubStep::Store(own), StubStep::ChainToVector(7)]), "Caller/callee saved registers: xmm7 is the caller's";
 };
 
 const INTS: PartTypes = PartTypes::of(&[PartType::I8, PartType::I16, PartType::I32, PartType::I64]);

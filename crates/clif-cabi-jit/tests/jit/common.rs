@@ -20,7 +20,7 @@ pub(crate) use clif_cabi_jit::clif_cabi::cabi::{
     DataModel, FnSig, RecordBuilder, Type, VectorLevel,
 };
 pub(crate) use clif_cabi_jit::clif_cabi::{
-    Arg, Entry, LowerError, Lowering, Ret, Returned, Step, Stub, Stubs, stub_code, stubs_of,
+    Arg, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs, stub_code, stubs_of,
 };
 use clif_cabi_jit::cranelift_codegen::FinalizedRelocTarget;
 pub(crate) use clif_cabi_jit::cranelift_codegen::binemit::Reloc;
@@ -219,7 +219,7 @@ pub(crate) fn exported(
 }
 
 /// An engine whose stubs have other steps.
-pub(crate) struct Changed<'a>(pub &'a mut Engine, pub fn(Step) -> Vec<Step>);
+pub(crate) struct Changed<'a>(pub &'a mut Engine, pub fn(StubStep) -> Vec<StubStep>);
 
 impl Stubs for Changed<'_> {
     fn stub(
@@ -228,7 +228,7 @@ impl Stubs for Changed<'_> {
         signature: SigRef,
         func: &mut Function,
     ) -> core::result::Result<FuncRef, LowerError> {
-        let steps: Vec<Step> = stub.steps().iter().copied().flat_map(self.1).collect();
+        let steps: Vec<StubStep> = stub.steps().iter().copied().flat_map(self.1).collect();
         self.0.stub(Stub::new(&steps).unwrap(), signature, func)
     }
 

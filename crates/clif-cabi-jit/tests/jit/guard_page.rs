@@ -134,9 +134,9 @@ fn large_frame(library: &Library, settings: &Settings) -> Vec<i32> {
 #[cfg(target_arch = "x86_64")]
 fn skips_without_probes(library: &Library) {
     let unprobed = |step| match step {
-        Step::Skip(n) => {
-            let whole = vec![Step::Skip(4088); n as usize / 4088];
-            [whole, vec![Step::Skip(n % 4088)]].concat()
+        StubStep::Skip(n) => {
+            let whole = vec![StubStep::Skip(4088); n as usize / 4088];
+            [whole, vec![StubStep::Skip(n % 4088)]].concat()
         }
         _ => vec![step],
     };

@@ -70,7 +70,7 @@ fn no_upper_half_is_in_use_after_a_call() {
                 "{cc}"
             );
             let (result, in_use) = doubled(&settings, &library, |step| match step {
-                Step::ZeroUpper => vec![],
+                StubStep::ZeroUpper => vec![],
                 _ => vec![step],
             });
             assert_eq!((result, in_use), (right.0, true), "{cc}");

@@ -4,7 +4,7 @@ use cabi::{FnAbi, Loc, Place, PlacedPart, Reg};
 
 use super::counting::{RegClass, Registers, Sret};
 use super::description::Machine;
-use super::stub::{Callee, MoveWidth, RegisterMove, Step, Stub, StubCode};
+use super::stub::{MoveWidth, RegisterMove, Stub, StubCode, StubEnd, StubStep};
 use crate::error::PlanError;
 use crate::parts::{ClifPart, narrow};
 
@@ -27,7 +27,7 @@ impl Stub {
     }
 }
 
-impl Step {
+impl StubStep {
     /// That `machine` has no use for the step.
     pub(super) fn refused(self, machine: &'static str) -> PlanError {
         let step = self.word();
@@ -110,7 +110,7 @@ fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove>
     })
 }
 
-impl Callee {
+impl StubEnd {
     /// To the address in `reg`, if that is an integer register of the machine's parameters.
     pub(crate) fn in_register(machine: &Machine, reg: Reg) -> Option<Self> {
         match machine.numbered(reg)? {
@@ -122,7 +122,7 @@ impl Callee {
 
 impl Machine {
     /// Refuses steps that no stub of this machine has.
-    pub(crate) fn check_steps(&self, steps: &[Step]) -> Result<(), &'static str> {
+    pub(crate) fn check_steps(&self, steps: &[StubStep]) -> Result<(), &'static str> {
         let code = &mut StubCode::default();
         let is_refused = |error| matches!(error, Err(PlanError::Step { .. }));
         let mut encoded = (steps.iter()).map(|step| (self.steps.encode)(*step, true, code));

@@ -15,13 +15,15 @@ use cabi::{Convention, Reg, Target};
 use crate::error::PlanError;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
-use crate::signature::{Param, Signature, ValueType};
+use crate::signature::{ClifParam, Signature, ValueType};
 
 pub(crate) use counting::{Counting, PerClass, RegClass, Registers, Sret};
 pub(crate) use description::VectorMoves;
 pub use description::{Machine, ParamIndexes, ResultPlan};
-pub(crate) use stub::Callee;
-pub use stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Step, Stub, StubCode, UnwindRow};
+pub(crate) use stub::StubEnd;
+pub use stub::{
+    Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Stub, StubCode, StubStep, UnwindRow,
+};
 pub use va_list::VaCounter;
 pub(crate) use va_list::{SaveArea, SavedClass};
 
@@ -118,14 +120,14 @@ impl Machine {
     ///
     /// # Example
     /// ```
-    /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, Param, Signature, ValueType, cabi::x86_64};
+    /// use clif_cabi_plan::{CallConv, ClifPlace, Machine, ClifParam, Signature, ValueType, cabi::x86_64};
     ///
     /// let mut sig = Signature::new(CallConv::SystemV);
-    /// sig.params = [ValueType::F64, ValueType::I64].map(Param::new).into_iter().collect();
+    /// sig.params = [ValueType::F64, ValueType::I64].map(ClifParam::new).into_iter().collect();
     /// let places = Machine::X86_64.places(&sig)?;
     /// assert_eq!(places.params[..], [ClifPlace::Reg(x86_64::XMM0), ClifPlace::Reg(x86_64::RDI)]);
     ///
-    /// sig.params.push(Param::new(ValueType::I128));
+    /// sig.params.push(ClifParam::new(ValueType::I128));
     /// let error = Machine::X86_64.places(&sig).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
@@ -143,7 +145,7 @@ impl Machine {
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
             let regs = self.counting.params.of(class).iter();
             let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
-            sig.params.extend(left.map(|_| Param::new(ty)));
+            sig.params.extend(left.map(|_| ClifParam::new(ty)));
         }
         self.places(sig)
     }

@@ -1,4 +1,4 @@
-//! What CLIF cannot say, as a few bytes of machine code: a [`Stub`] is composed of [`Step`]s, of which each has a name, its bytes and its
+//! What CLIF cannot say, as a few bytes of machine code: a [`Stub`] is composed of [`StubStep`]s, of which each has a name, its bytes and its
 //! unwind rules. Each machine encodes those that it needs, and refuses the others.
 //!
 //! Every stub keeps these invariants (`docs/stubs.md`): call and return stay paired; only registers are scratch that are neither arguments nor preserved;
@@ -18,11 +18,11 @@ use crate::error::PlanError;
 use crate::parts::narrow;
 
 pub use moves::{MoveWidth, RegisterMove};
-pub use step::Step;
+pub use step::StubStep;
 
 /// Where a stub goes after its steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Callee {
+pub(crate) enum StubEnd {
     /// To a function, by the emitter's id.
     Function(u32),
     /// To the address in the word after an argument area of so many bytes.
@@ -35,8 +35,8 @@ pub(crate) enum Callee {
 ///
 /// # Example
 /// ```
-/// use clif_cabi_plan::{Machine, Step, Stub};
-/// let stub = Stub::new(&[Step::SetVectorCount(1), Step::Jump(7)]).unwrap();
+/// use clif_cabi_plan::{Machine, StubStep, Stub};
+/// let stub = Stub::new(&[StubStep::SetVectorCount(1), StubStep::Jump(7)]).unwrap();
 /// // mov eax, 1; jmp 0
 /// let code = stub.code(Machine::X86_64, true)?;
 /// assert_eq!(code.bytes, [0xb8, 1, 0, 0, 0, 0xe9, 0, 0, 0, 0]);
@@ -45,13 +45,13 @@ pub(crate) enum Callee {
 /// assert_eq!(stub.name(), "__clif_cabi_al1_jump7");
 /// assert_eq!(Stub::from_name("__clif_cabi_al1_jump7"), Some(stub));
 /// // Nothing can follow a jump, and nothing is between two functions.
-/// assert_eq!(Stub::new(&[Step::Jump(7), Step::Return]), None);
-/// assert_eq!(Stub::new(&[Step::SetVectorCount(1)]), None);
+/// assert_eq!(Stub::new(&[StubStep::Jump(7), StubStep::Return]), None);
+/// assert_eq!(Stub::new(&[StubStep::SetVectorCount(1)]), None);
 /// # Ok::<(), clif_cabi_plan::PlanError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Stub {
-    steps: SmallVec<[Step; 8]>,
+    steps: SmallVec<[StubStep; 8]>,
 }
 
 /// What the names of stubs begin with.
@@ -64,13 +64,13 @@ impl Stub {
     /// area by the stack pointer before a frame is opened, one that needs the frame after that. Nor with numbers that a step cannot have (9 results to pop, an
     /// alignment that is no power of two from 16 on), or with two functions.
     #[must_use]
-    pub fn new(steps: &[Step]) -> Option<Self> {
+    pub fn new(steps: &[StubStep]) -> Option<Self> {
         let (last, before) = steps.split_last()?;
         let leaves_last = last.is_last() && !before.iter().any(|step| step.is_last());
         let mut in_frame = false;
-        let stands = |step: &Step| {
+        let stands = |step: &StubStep| {
             let stands = step.in_frame().is_none_or(|needed| needed == in_frame);
-            in_frame |= *step == Step::Frame;
+            in_frame |= *step == StubStep::Frame;
             stands && step.is_valid()
         };
         let n_callees = steps.iter().filter(|step| step.callee().is_some()).count();
@@ -84,32 +84,32 @@ impl Stub {
 
     /// The stub that does the steps `before`, goes to `callee`, by a call if they open a frame, and then does the steps `after`. `None` without
     /// steps.
-    pub(crate) fn to(before: &[Step], callee: Callee, after: &[Step]) -> Option<Self> {
-        let is_framed = before.contains(&Step::Frame);
+    pub(crate) fn to(before: &[StubStep], callee: StubEnd, after: &[StubStep]) -> Option<Self> {
+        let is_framed = before.contains(&StubStep::Frame);
         let go = match (callee, is_framed) {
             _ if before.is_empty() => return None,
-            (Callee::Function(id), false) => Step::Jump(id),
-            (Callee::Function(id), true) => Step::Call(id),
-            (Callee::After(area), false) => Step::JumpAfter(area),
-            (Callee::After(area), true) => Step::CallAfter(area),
-            (Callee::In(_), true) => return None,
-            (Callee::In(n), false) => Step::JumpInt(n),
+            (StubEnd::Function(id), false) => StubStep::Jump(id),
+            (StubEnd::Function(id), true) => StubStep::Call(id),
+            (StubEnd::After(area), false) => StubStep::JumpAfter(area),
+            (StubEnd::After(area), true) => StubStep::CallAfter(area),
+            (StubEnd::In(_), true) => return None,
+            (StubEnd::In(n), false) => StubStep::JumpInt(n),
         };
-        let leave = is_framed.then_some(Step::Leave);
+        let leave = is_framed.then_some(StubStep::Leave);
         let rest = after.iter().copied().chain(leave);
         let steps = before.iter().copied().chain([go]).chain(rest);
-        Self::new(&steps.collect::<SmallVec<[Step; 8]>>())
+        Self::new(&steps.collect::<SmallVec<[StubStep; 8]>>())
     }
 
     /// `fn(to)` or `fn(from)`: the stub that does these steps and returns.
-    pub(super) fn returning(steps: impl IntoIterator<Item = Step>) -> Self {
-        let steps = steps.into_iter().chain([Step::Return]).collect();
+    pub(super) fn returning(steps: impl IntoIterator<Item = StubStep>) -> Self {
+        let steps = steps.into_iter().chain([StubStep::Return]).collect();
         Self { steps }
     }
 
     /// The steps, in order.
     #[must_use]
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[StubStep] {
         &self.steps
     }
 
@@ -151,7 +151,7 @@ impl Stub {
 
     /// The stub of the words of its steps.
     fn of_steps(words: &str) -> Option<Self> {
-        let steps: Option<Vec<Step>> = words.split('_').map(Step::read).collect();
+        let steps: Option<Vec<StubStep>> = words.split('_').map(StubStep::read).collect();
         // A number can be spelled in other ways: `al01`.
         Self::new(&steps?).filter(|stub| stub.name().strip_prefix(PREFIX) == Some(words))
     }
@@ -161,8 +161,8 @@ impl Stub {
     ///
     /// # Example
     /// ```
-    /// use clif_cabi_plan::{Step, Stub};
-    /// let stub = Stub::new(&[Step::ChainToInt(1), Step::Jump(7)]).unwrap();
+    /// use clif_cabi_plan::{StubStep, Stub};
+    /// let stub = Stub::new(&[StubStep::ChainToInt(1), StubStep::Jump(7)]).unwrap();
     /// assert_eq!(stub.entered_name("f"), "f.chainint1_jump7.body");
     /// assert_eq!(Stub::of_entered_name("f.chainint1_jump7.body", 7), Some(("f", stub)));
     /// assert_eq!(Stub::of_entered_name("f.body", 7), None);
@@ -182,7 +182,7 @@ impl Stub {
         // The name was made before the function had an id.
         for step in &mut stub.steps {
             match step {
-                Step::Jump(id) | Step::Call(id) => *id = callee,
+                StubStep::Jump(id) | StubStep::Call(id) => *id = callee,
                 _ => {}
             }
         }
@@ -204,8 +204,10 @@ impl Stub {
     }
 
     fn widest_vector(&self) -> Option<MoveWidth> {
-        let width = |step: &Step| match step {
-            Step::Load(own) | Step::Store(own) | Step::LoadResult(own) => Some(own.width),
+        let width = |step: &StubStep| match step {
+            StubStep::Load(own) | StubStep::Store(own) | StubStep::LoadResult(own) => {
+                Some(own.width)
+            }
             _ => None,
         };
         let vector = |width: &MoveWidth| *width >= MoveWidth::V128;
@@ -301,5 +303,5 @@ pub(super) struct Steps {
     /// Whether it has all that plans of its calls and entries ask for. Otherwise `check_steps` encodes the steps to find out.
     pub(super) has_all: bool,
     /// Appends the instructions of a step, and a row for each that changes how the caller is found. [`PlanError::Step`] for one that it has not.
-    pub(super) encode: fn(Step, bool, &mut StubCode) -> Result<(), PlanError>,
+    pub(super) encode: fn(StubStep, bool, &mut StubCode) -> Result<(), PlanError>,
 }

@@ -10,7 +10,7 @@ use super::counting::{Counting, PerClass, RegClass, Sret};
 use crate::error::PlanError;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
-use crate::signature::{Extension, Param, Purpose, Signature, ValueType};
+use crate::signature::{ClifParam, Extension, Purpose, Signature, ValueType};
 
 /// The places of `sig`, if its convention is one of `countings`.
 pub(super) fn places(
@@ -60,7 +60,7 @@ pub(super) fn places(
 fn checked_sret<'a>(
     counting: &Counting,
     sig: &'a Signature,
-) -> Result<Option<(Position, &'a Param)>, PlanError> {
+) -> Result<Option<(Position, &'a ClifParam)>, PlanError> {
     let mut srets = (sig.params.iter().enumerate())
         .filter(|(_, param)| param.purpose == Purpose::StructReturn)
         .map(|(index, param)| (Position::Param(index), param));
@@ -81,7 +81,7 @@ fn checked_sret<'a>(
 }
 
 impl Counting {
-    fn misplaced(&self, at: Position, param: &Param) -> PlanError {
+    fn misplaced(&self, at: Position, param: &ClifParam) -> PlanError {
         let (purpose, of) = (param.purpose, self.call_conv);
         refused(
             at,
@@ -146,9 +146,9 @@ impl Walk {
         }
     }
 
-    fn param(&mut self, at: Position, param: &Param) -> Result<ClifPlace, PlanError> {
+    fn param(&mut self, at: Position, param: &ClifParam) -> Result<ClifPlace, PlanError> {
         let counting = self.counting;
-        let Param { ty, purpose, .. } = *param;
+        let ClifParam { ty, purpose, .. } = *param;
         match purpose {
             Purpose::Normal => {}
             Purpose::StructReturn | Purpose::StructArgument(_) if ty != ValueType::I64 => {
@@ -221,7 +221,7 @@ impl Walk {
     }
 
     /// The classes count separately, also where parameters are counted by position.
-    fn result(&mut self, at: Position, result: &Param) -> Result<Reg, PlanError> {
+    fn result(&mut self, at: Position, result: &ClifParam) -> Result<Reg, PlanError> {
         let (counting, ty) = (self.counting, result.ty);
         check_extension(at, result)?;
         let class = counting.class(at, ty)?;
@@ -236,7 +236,7 @@ impl Walk {
     }
 }
 
-fn check_extension(at: Position, param: &Param) -> Result<(), PlanError> {
+fn check_extension(at: Position, param: &ClifParam) -> Result<(), PlanError> {
     if param.extension != Extension::None && !param.ty.is_int() {
         return Err(not_extended(at, param.ty));
     }

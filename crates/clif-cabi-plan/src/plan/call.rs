@@ -12,9 +12,9 @@ use smallvec::SmallVec;
 
 use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan};
-use super::table::{Arg, ArgLoc, ArgTable, Content, PassMode};
+use super::table::{ArgLoc, ArgTable, Content, PassMode, PlannedArg};
 use crate::error::PlanError;
-use crate::machine::{Callee, Machine, ResultPlan, Step, Stub};
+use crate::machine::{Machine, ResultPlan, Stub, StubEnd, StubStep};
 use crate::parts::narrow;
 use crate::places::ClifPlace;
 use crate::signature::{Signature, ValueType};
@@ -47,9 +47,9 @@ pub struct CallPlan {
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
     /// What a stub does before it goes to the function.
-    before: SmallVec<[Step; 4]>,
+    before: SmallVec<[StubStep; 4]>,
     /// What a stub does after the function has returned to it.
-    after: SmallVec<[Step; 4]>,
+    after: SmallVec<[StubStep; 4]>,
 }
 
 /// How a function is called through an address by [`CallPlan::indirect_stub`], which finds the address in the last parameter: in the next integer
@@ -67,7 +67,12 @@ pub struct IndirectCall {
 
 /// What a call looks like in CLIF, whatever its C types are: signatures of one shape are called by the same instructions, with arguments from
 /// memory and the result to memory. It borrows from the plan: a table of shapes keeps plans, and hashes and compares their shapes.
-pub type CallShape<'a> = (&'a Signature, &'a ArgTable, &'a ResultPlan, [&'a [Step]; 2]);
+pub type CallShape<'a> = (
+    &'a Signature,
+    &'a ArgTable,
+    &'a ResultPlan,
+    [&'a [StubStep]; 2],
+);
 
 impl CallPlan {
     /// The shape of the call.
@@ -122,7 +127,7 @@ impl CallPlan {
     /// Whether a stub moves vectors between memory and registers that the CLIF signature does not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
-        let by_stub = |arg: Arg<'_>| matches!(arg.mode, PassMode::Stub { .. });
+        let by_stub = |arg: PlannedArg<'_>| matches!(arg.mode, PassMode::Stub { .. });
         self.args.iter().any(by_stub) || self.result.is_in_vectors()
     }
 
@@ -131,8 +136,8 @@ impl CallPlan {
     #[must_use]
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
         let mut before = self.before.iter();
-        let loads_chain = before.any(|step| matches!(step, Step::LoadChain(_)));
-        (!loads_chain).then(|| Stub::to(&self.before, Callee::Function(callee), &self.after))?
+        let loads_chain = before.any(|step| matches!(step, StubStep::LoadChain(_)));
+        (!loads_chain).then(|| Stub::to(&self.before, StubEnd::Function(callee), &self.after))?
     }
 
     /// The stub that is called with the signature of [`CallPlan::indirect`].
@@ -162,7 +167,7 @@ fn is_in_order((i, loc): (u32, &ArgLoc)) -> bool {
 
 /// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
 /// the call.
-fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> {
+fn frame(machine: &Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
     let least = machine.counting.stack_align;
     let align = abi.area_align.max(least);
     if align == least && after.is_empty() {
@@ -171,10 +176,10 @@ fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> 
     let area: u32 = narrow(abi.area_bytes);
     let unused = area.next_multiple_of(align) - area;
     let steps = [
-        Some(Step::Frame),
-        (align > least).then_some(Step::Align(align)),
-        (unused > 0).then_some(Step::Skip(unused)),
-        (area > 0).then_some(Step::Copy(area)),
+        Some(StubStep::Frame),
+        (align > least).then_some(StubStep::Align(align)),
+        (unused > 0).then_some(StubStep::Skip(unused)),
+        (area > 0).then_some(StubStep::Copy(area)),
     ];
     steps.into_iter().flatten().collect()
 }
@@ -184,20 +189,20 @@ fn frame(machine: &Machine, abi: &FnAbi, after: &[Step]) -> SmallVec<[Step; 4]> 
 fn with_callee(
     mut solver: Solver,
     area_bytes: u64,
-    (before, after): (&[Step], &[Step]),
+    (before, after): (&[StubStep], &[StubStep]),
     refuse: impl Fn(&'static str) -> PlanError,
 ) -> Result<IndirectCall, PlanError> {
     let n_params = solver.signature.params.len();
     let free = solver.next_int();
-    let in_register = free.and_then(|reg| Callee::in_register(solver.machine, reg));
-    let callee = match in_register.filter(|_| !before.contains(&Step::Frame)) {
+    let in_register = free.and_then(|reg| StubEnd::in_register(solver.machine, reg));
+    let callee = match in_register.filter(|_| !before.contains(&StubStep::Frame)) {
         Some(callee) => {
             solver.push_next_int();
             callee
         }
         None => {
             solver.push_after(area_bytes).map_err(&refuse)?;
-            Callee::After(narrow(area_bytes))
+            StubEnd::After(narrow(area_bytes))
         }
     };
     solver.check()?;

@@ -12,7 +12,7 @@ use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::table::{ArgTable, Content};
 use super::variadic::{SavedRegister, VariadicEntry};
 use crate::error::PlanError;
-use crate::machine::{Callee, ResultPlan, Step, Stub};
+use crate::machine::{ResultPlan, Stub, StubEnd, StubStep};
 use crate::places::ClifPlace;
 use crate::signature::Signature;
 use args::EntryArgs;
@@ -43,7 +43,7 @@ pub struct EntryPlan {
     /// The offset in C's argument area that `area` is the address of.
     shadow_bytes: u32,
     /// What a stub does before it goes to the function.
-    before: SmallVec<[Step; 4]>,
+    before: SmallVec<[StubStep; 4]>,
     /// Bytes and alignment of each argument and of the result.
     objects: SmallVec<[(u64, u32); 8]>,
 }
@@ -52,7 +52,7 @@ pub struct EntryPlan {
 /// memory and the result from memory. It borrows from the plan, as [`CallShape`](super::CallShape) does.
 pub type EntryShape<'a> = (
     (&'a Signature, &'a ArgTable, &'a ResultPlan),
-    (&'a Option<VariadicEntry>, &'a [Step], &'a [(u64, u32)]),
+    (&'a Option<VariadicEntry>, &'a [StubStep], &'a [(u64, u32)]),
 );
 
 impl EntryPlan {
@@ -126,7 +126,7 @@ impl EntryPlan {
     /// to be stored, or the stack to be aligned. `None` if it enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
-        Stub::to(&self.before, Callee::Function(body), &[])
+        Stub::to(&self.before, StubEnd::Function(body), &[])
     }
 }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::table::Content;
 use super::value::is_chain;
-use crate::machine::{Machine, RegClass, RegisterMove, Step};
+use crate::machine::{Machine, RegClass, RegisterMove, StubStep};
 use crate::parts::{ClifPart, WORD};
 use crate::places::ClifPlace;
 use crate::solve::PlacedParam;
@@ -18,7 +18,7 @@ use crate::solve::PlacedParam;
 #[derive(Default)]
 pub(super) struct EntryStub {
     /// What it does before it goes to the function. Empty: there is none, C calls the function itself.
-    pub(super) steps: SmallVec<[Step; 4]>,
+    pub(super) steps: SmallVec<[StubStep; 4]>,
     /// The argument that is the static chain, the part it is, and its parameter.
     pub(super) chain: Option<(usize, ClifPart, PlacedParam)>,
     /// The function's own argument area, if the stub makes it.
@@ -56,13 +56,13 @@ impl SavedVectors {
     }
 
     /// The steps that make the object and store the registers; its address is in r11.
-    fn steps(&self) -> impl Iterator<Item = Step> {
+    fn steps(&self) -> impl Iterator<Item = StubStep> {
         let first = [
-            Step::Align(SAVED_ALIGN),
-            Step::Skip(self.bytes),
-            Step::AddressOfSkipped,
+            StubStep::Align(SAVED_ALIGN),
+            StubStep::Skip(self.bytes),
+            StubStep::AddressOfSkipped,
         ];
-        first.into_iter().chain(Step::stores(&self.moves))
+        first.into_iter().chain(StubStep::stores(&self.moves))
     }
 }
 
@@ -101,11 +101,11 @@ impl EntryStub {
         if is_aligned && pushed.is_none() && !has_saved {
             return stub;
         }
-        stub.steps.push(Step::Frame);
+        stub.steps.push(StubStep::Frame);
         if has_saved {
             stub.steps.extend(saved.steps());
         } else if !is_aligned {
-            stub.steps.push(Step::Align(stack_align));
+            stub.steps.push(StubStep::Align(stack_align));
         }
         stub.push_area(machine, in_area, has_saved, pushed);
         stub
@@ -128,12 +128,12 @@ impl EntryStub {
         let bytes = shadow + words.map(|_| WORD.bytes()).sum::<u32>();
         if !bytes.is_multiple_of(stack_align) {
             let unused = bytes.next_multiple_of(stack_align) - bytes;
-            self.steps.push(Step::Skip(unused));
+            self.steps.push(StubStep::Skip(unused));
         }
         if let Some(arg) = pushed {
             // Pushed first, it is the last word.
             let offset = bytes - WORD.bytes();
-            self.steps.push(Step::push_chain(machine));
+            self.steps.push(StubStep::push_chain(machine));
             self.chain = Some((
                 arg,
                 ClifPart::WHOLE_WORD,
@@ -141,13 +141,13 @@ impl EntryStub {
             ));
         }
         if has_saved {
-            self.steps.push(Step::PushAddress);
+            self.steps.push(StubStep::PushAddress);
         }
         if in_area {
-            self.steps.push(Step::PushArea(shadow));
+            self.steps.push(StubStep::PushArea(shadow));
         }
         if shadow > 0 {
-            self.steps.push(Step::Skip(shadow));
+            self.steps.push(StubStep::Skip(shadow));
         }
         let words = [
             in_area.then_some(Content::Area),
@@ -169,7 +169,7 @@ fn free_register(
     machine: &Machine,
     wanted: &[PlacedParam],
     saved: &SavedVectors,
-) -> Option<(Reg, Step)> {
+) -> Option<(Reg, StubStep)> {
     let (params, positional) = (&machine.counting.params, machine.counting.positional);
     let is_wanted = |reg: &Reg| wanted.iter().any(|own| own.place == ClifPlace::Reg(*reg));
     let is_taken = |reg: &Reg| is_wanted(reg) || saved.is_in(*reg);
@@ -183,7 +183,7 @@ fn free_register(
         };
         let mut regs = params.of(class).iter().enumerate();
         let (_, reg) = regs.find(|(position, _)| !taken(*position))?;
-        Some((*reg, Step::chain_to(machine, *reg)?))
+        Some((*reg, StubStep::chain_to(machine, *reg)?))
     };
     free(RegClass::Int).or_else(|| free(RegClass::Vector))
 }

@@ -5,10 +5,10 @@ use cabi::{Place, Target};
 use smallvec::SmallVec;
 
 use super::call::CallPlan;
-use crate::machine::{Machine, Step, Stub};
+use crate::machine::{Machine, Stub, StubStep};
 use crate::parts::{ClifPart, WORD, narrow};
 
-type Steps = SmallVec<[Step; 32]>;
+type Steps = SmallVec<[StubStep; 32]>;
 
 /// The most bytes of an argument that are copied word by word.
 const MAX_WORDS: u32 = 16;
@@ -37,32 +37,35 @@ impl CallPlan {
         let machine = Machine::under(target, self.abi.convention).ok()?;
         let (_, _, _, [before, after]) = self.shape();
         // Whatever else a stub does before such a call, this one does not.
-        let counts_only = before.iter().copied().eq(Step::count_vectors(&self.abi));
+        let counts_only = before
+            .iter()
+            .copied()
+            .eq(StubStep::count_vectors(&self.abi));
         let is_usual = machine.invokes(&self.abi) && counts_only && after.is_empty();
         if !is_usual || self.sig.is_noreturn() {
             return None;
         }
         let result = &self.abi.ret.place;
         if self.args.n_args() == 0 && before.is_empty() && *result == Place::Ignore {
-            return Stub::new(&[Step::JumpInt(0)]);
+            return Stub::new(&[StubStep::JumpInt(0)]);
         }
-        let mut steps = Steps::from_slice(&[Step::Frame, Step::KeepInvocation]);
-        steps.extend((*result != Place::Ignore).then_some(Step::KeepRet));
+        let mut steps = Steps::from_slice(&[StubStep::Frame, StubStep::KeepInvocation]);
+        steps.extend((*result != Place::Ignore).then_some(StubStep::KeepRet));
         // Words for the stack are loaded to a register of parameters first, and the address of the result takes one.
         self.stack_words(machine, &mut steps)?;
         if let Place::Indirect { .. } = result {
-            steps.push(Step::PassRet);
+            steps.push(StubStep::PassRet);
         }
         self.registers(machine, &mut steps)?;
         steps.extend_from_slice(before);
-        steps.push(Step::CallTarget);
+        steps.push(StubStep::CallTarget);
         if let Place::Parts(parts) = result {
-            steps.push(Step::RetAddress);
+            steps.push(StubStep::RetAddress);
             for placed in parts {
-                steps.push(Step::stores_part(machine, placed)?);
+                steps.push(StubStep::stores_part(machine, placed)?);
             }
         }
-        steps.push(Step::Leave);
+        steps.push(StubStep::Leave);
         Stub::new(&steps)
     }
 
@@ -70,7 +73,7 @@ impl CallPlan {
     fn stack_words(&self, machine: &Machine, steps: &mut Steps) -> Option<()> {
         let area = narrow::<u32, _>(self.abi.area_bytes);
         let area = area.next_multiple_of(machine.counting.stack_align);
-        steps.extend((area > 0).then_some(Step::Skip(area)));
+        steps.extend((area > 0).then_some(StubStep::Skip(area)));
         for (i, arg) in (0..).zip(&self.abi.args) {
             let Place::Stack { offset, .. } = arg.place else {
                 continue;
@@ -81,7 +84,7 @@ impl CallPlan {
             if parts.is_empty() || parts.iter().any(is_long) {
                 return None;
             }
-            steps.push(Step::ArgAddress(narrow(i)));
+            steps.push(StubStep::ArgAddress(narrow(i)));
             for part in parts {
                 for word in ClifPart::slots(part.size.into(), WORD) {
                     let at = part.offset + word.offset;
@@ -91,7 +94,7 @@ impl CallPlan {
                         ..*part
                     };
                     let to = narrow::<u32, _>(offset).saturating_add(at);
-                    steps.extend([Step::loads_word(&word)?, Step::StackWord(to)]);
+                    steps.extend([StubStep::loads_word(&word)?, StubStep::StackWord(to)]);
                 }
             }
         }
@@ -104,9 +107,9 @@ impl CallPlan {
             match &arg.place {
                 Place::Ignore | Place::Stack { .. } => {}
                 Place::Parts(parts) => {
-                    steps.push(Step::ArgAddress(i));
+                    steps.push(StubStep::ArgAddress(i));
                     for placed in parts {
-                        steps.push(Step::loads_part(machine, placed)?);
+                        steps.push(StubStep::loads_part(machine, placed)?);
                     }
                 }
                 _ => return None,

@@ -7,7 +7,7 @@ use super::table::PassMode;
 use super::value::placed_parts;
 use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{ClifPart, ClifParts, WORD, objection};
-use crate::signature::Param;
+use crate::signature::ClifParam;
 use crate::solve::Solver;
 
 /// Which side of a call is planned.
@@ -72,7 +72,7 @@ impl ResultPlan {
     pub(super) fn declare(&mut self, abi: &FnAbi, solver: &mut Solver, side: Side) {
         if let (Self::Vectors { .. }, Side::Caller) = (&self, side) {
             let first = solver.machine.counting.results.of(RegClass::Int).first();
-            let address = first.map(|reg| (Param::new(WORD), *reg));
+            let address = first.map(|reg| (ClifParam::new(WORD), *reg));
             solver.results(address.as_slice());
             return;
         }
@@ -87,7 +87,7 @@ impl ResultPlan {
             Side::Caller => part.ty,
             Side::Callee => part.passed_as(),
         });
-        let wanted: SmallVec<[_; 4]> = types.map(Param::new).zip(regs).collect();
+        let wanted: SmallVec<[_; 4]> = types.map(ClifParam::new).zip(regs).collect();
         *results = solver.results(&wanted).into_iter().collect();
     }
 }

@@ -9,7 +9,7 @@ use crate::error::PlanError;
 use crate::machine::{Machine, RegClass, ResultPlan, Sret};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
-use crate::signature::{Param, Purpose, Signature};
+use crate::signature::{ClifParam, Purpose, Signature};
 use crate::solve::{MAX_AREA_BYTES, PlacedParam, Solver, TOO_LARGE, padding};
 
 /// What the plans of a call and of an entry share.
@@ -127,8 +127,8 @@ fn sret(machine: &Machine, abi: &FnAbi) -> Option<PlacedParam> {
     // A pointer that nobody returns may be any word.
     let is_word = machine.counting.sret == Sret::Refused && abi.ret.sret_returned_in.is_none();
     let param = match is_word {
-        true => Param::new(WORD),
-        false => Param::special(WORD, Purpose::StructReturn),
+        true => ClifParam::new(WORD),
+        false => ClifParam::special(WORD, Purpose::StructReturn),
     };
     let place = ClifPlace::Reg(reg);
     Some(PlacedParam { param, place })

@@ -9,7 +9,7 @@ use super::value::placed_parts;
 use crate::machine::Counting;
 use crate::parts::{ClifPart, narrow};
 use crate::places::ClifPlace;
-use crate::signature::Param;
+use crate::signature::ClifParam;
 use crate::solve::PlacedParam;
 
 /// How a value is passed. Exhaustive on purpose, as the other words of a plan: an emitter that lacks a new one must not compile.
@@ -99,7 +99,7 @@ pub struct ArgLoc {
 /// How one argument is passed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub struct Arg<'a> {
+pub struct PlannedArg<'a> {
     /// Its mode.
     pub mode: PassMode,
     /// The parts that it can be given and received in, if there are some.
@@ -137,9 +137,9 @@ impl ArgTable {
     /// Argument `arg`.
     #[must_use]
     #[inline]
-    pub fn get(&self, arg: usize) -> Option<Arg<'_>> {
+    pub fn get(&self, arg: usize) -> Option<PlannedArg<'_>> {
         let own = self.args.get(arg)?;
-        Some(Arg {
+        Some(PlannedArg {
             mode: own.mode,
             parts: self.parts.get(range(own.parts)).unwrap_or_default(),
             locs: self.locs.get(range(own.locs)).unwrap_or_default(),
@@ -154,7 +154,7 @@ impl ArgTable {
     }
 
     /// All arguments.
-    pub fn iter(&self) -> impl Iterator<Item = Arg<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = PlannedArg<'_>> {
         (0..self.args.len()).filter_map(|arg| self.get(arg))
     }
 
@@ -314,7 +314,7 @@ impl TableBuilder {
     }
 
     /// Has `param` be the CLIF parameter of row `loc`.
-    pub(super) fn declare(&mut self, loc: usize, param: Param) {
+    pub(super) fn declare(&mut self, loc: usize, param: ClifParam) {
         if let Some(loc) = self.table.locs.get_mut(loc) {
             loc.param = Some(narrow(self.params.len()));
             let place = loc.place;

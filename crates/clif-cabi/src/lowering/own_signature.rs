@@ -20,7 +20,7 @@ pub struct VariadicFunction {
 impl Lowering {
     /// The variadic function whose named arguments have the CLIF signature `named`, and take `taken` as C counts: for a front end that places
     /// arguments itself. Its unnamed arguments are fetched by [`Lowering::va_arg_planned`]. A call of such a function needs AL:
-    /// `Stub::new(&[Step::SetVectorCount(n), Step::Jump(id)])`, got by [`Stubs::stub`](crate::Stubs::stub) and called with the call's own signature.
+    /// `Stub::new(&[StubStep::SetVectorCount(n), StubStep::Jump(id)])`, got by [`Stubs::stub`](crate::Stubs::stub) and called with the call's own signature.
     ///
     /// # Errors
     /// [`LowerError::Plan`] for a signature that Cranelift does not place as C does, or that disagrees with `taken`.

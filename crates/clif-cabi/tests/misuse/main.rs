@@ -30,7 +30,7 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{
-    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Step, Stub, Stubs,
+    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs,
     SysVAggregateLowering, slot,
 };
 
@@ -72,7 +72,7 @@ impl Stubs for Any {
         signature: SigRef,
         func: &mut Function,
     ) -> Result<FuncRef, LowerError> {
-        self.stub(Stub::new(&[Step::Return]).unwrap(), signature, func)
+        self.stub(Stub::new(&[StubStep::Return]).unwrap(), signature, func)
     }
 }
 

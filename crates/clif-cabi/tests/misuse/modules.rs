@@ -4,7 +4,7 @@ use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::{AbiParam, types::I64};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, FuncOrDataId, Linkage, Module};
-use clif_cabi::{Arg, LowerError, Ret, Step, Stub, stub_id};
+use clif_cabi::{Arg, LowerError, Ret, Stub, StubStep, stub_id};
 use cranelift_jit::JITModule;
 
 use super::doc::jit;
@@ -74,7 +74,7 @@ fn declared_again() {
 
 /// The stub of a call of the variadic function with id 0.
 fn stub() -> Stub {
-    Stub::new(&[Step::SetVectorCount(1), Step::Jump(0)]).unwrap()
+    Stub::new(&[StubStep::SetVectorCount(1), StubStep::Jump(0)]).unwrap()
 }
 
 fn with_callee() -> JITModule {

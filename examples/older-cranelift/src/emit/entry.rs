@@ -1,7 +1,7 @@
 //! Entries: functions that C calls.
 
 use clif_cabi_plan::{
-    Arg, ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, cabi,
+    ClifPlace, EntryPlan, IncomingArea, PassMode, PlannedArg, ResultPlan, VaStart, cabi,
 };
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
@@ -159,7 +159,7 @@ impl<'p> Entry<'p> {
         Ok(())
     }
 
-    fn arg(&self, i: usize) -> Result<Arg<'_>> {
+    fn arg(&self, i: usize) -> Result<PlannedArg<'_>> {
         Ok(self.plan.args.get(i).ok_or("there is no such argument")?)
     }
 

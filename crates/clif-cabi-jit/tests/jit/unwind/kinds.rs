@@ -67,7 +67,7 @@ pub(crate) fn forms() -> impl Iterator<Item = Form> {
 }
 
 /// What a stub has in place of a step.
-pub(crate) type Steps = fn(Step) -> Vec<Step>;
+pub(crate) type Steps = fn(StubStep) -> Vec<StubStep>;
 
 /// The function that [`define_shim`] defines for a call through an address, which has no handler; instead of each step its stubs have those that `steps` gives.
 #[cfg(target_arch = "x86_64")] // for stubs that no other machine has
@@ -259,7 +259,7 @@ fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
             }
             // On x86-64 stubs with frames were on the stack: of arguments that are aligned, and of vectors.
             let framed = stubs_of(engine.declarations())
-                .filter(|(_, stub)| stub.steps().contains(&Step::Frame));
+                .filter(|(_, stub)| stub.steps().contains(&StubStep::Frame));
             assert!(framed.count() >= 2 || cfg!(target_arch = "aarch64"));
         }
     }

@@ -7,7 +7,7 @@ use cabi::aarch64::X29;
 use cabi::{Bank, Reg, Register};
 
 use crate::error::PlanError;
-use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Step, StubCode};
+use crate::machine::stub::{Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, StubCode, StubStep};
 
 /// The address.
 pub(super) const X17: Reg = Reg(&Register {
@@ -46,58 +46,60 @@ const AREA: u32 = 16;
 const MAX_IMMEDIATE: u32 = 0xfff;
 
 /// Appends the instructions of `step`, one of those of calls with a static chain and of entries, and a row for each that changes how the caller is found.
-pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
+pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
         // ldr x18, [sp, area]
-        Step::LoadChain(area) => words(code, &[load(18, 31, area)?]),
+        StubStep::LoadChain(area) => words(code, &[load(18, 31, area)?]),
         // mov xn, x18
-        Step::ChainToInt(n) => words(code, &[0xaa12_03e0 | u32::from(n)]),
+        StubStep::ChainToInt(n) => words(code, &[0xaa12_03e0 | u32::from(n)]),
         // fmov dn, x18
-        Step::ChainToVector(n) => words(code, &[0x9e67_0240 | u32::from(n)]),
+        StubStep::ChainToVector(n) => words(code, &[0x9e67_0240 | u32::from(n)]),
         // mov xn, x17
-        Step::AddressToInt(n) => words(code, &[0xaa11_03e0 | u32::from(n)]),
+        StubStep::AddressToInt(n) => words(code, &[0xaa11_03e0 | u32::from(n)]),
         // fmov dn, x17
-        Step::AddressToVector(n) => words(code, &[0x9e67_0220 | u32::from(n)]),
-        Step::Frame => open(code),
+        StubStep::AddressToVector(n) => words(code, &[0x9e67_0220 | u32::from(n)]),
+        StubStep::Frame => open(code),
         // sub sp, sp, bytes
-        Step::Skip(bytes) if bytes <= MAX_IMMEDIATE => words(code, &[0xd100_03ff | bytes << 10]),
-        Step::PushChain => push(18, code),
-        Step::PushAddress => push(17, code),
-        Step::PushArea(shadow) => {
+        StubStep::Skip(bytes) if bytes <= MAX_IMMEDIATE => {
+            words(code, &[0xd100_03ff | bytes << 10])
+        }
+        StubStep::PushChain => push(18, code),
+        StubStep::PushAddress => push(17, code),
+        StubStep::PushArea(shadow) => {
             // add x16, x29, 16 + shadow
             words(code, &[0x9100_03b0 | (AREA + shadow) << 10]);
             push(16, code);
         }
-        Step::Call(callee) => to_function(callee, pic, true, code),
+        StubStep::Call(callee) => to_function(callee, pic, true, code),
         // ldr x16, [x29, 16 + area]; blr x16
-        Step::CallAfter(area) => {
+        StubStep::CallAfter(area) => {
             let from = area.saturating_add(AREA);
             words(code, &[load(16, 29, from)?, 0xd63f_0200]);
         }
         // mov x9, x0; mov x10, x1
-        Step::KeepInvocation => words(code, &[0xaa00_03e9, 0xaa01_03ea]),
+        StubStep::KeepInvocation => words(code, &[0xaa00_03e9, 0xaa01_03ea]),
         // stp x2, x2, [sp, -16]!
-        Step::KeepRet => words(code, &[0xa9bf_0be2]),
+        StubStep::KeepRet => words(code, &[0xa9bf_0be2]),
         // ldr x17, [x10, 8 n]
-        Step::ArgAddress(n) => words(code, &[load(17, 10, n.saturating_mul(8))?]),
+        StubStep::ArgAddress(n) => words(code, &[load(17, 10, n.saturating_mul(8))?]),
         // ldur x17, [x29, -16]
-        Step::RetAddress => words(code, &[0xf85f_03b1]),
+        StubStep::RetAddress => words(code, &[0xf85f_03b1]),
         // ldur x8, [x29, -16]
-        Step::PassRet => words(code, &[0xf85f_03a8]),
+        StubStep::PassRet => words(code, &[0xf85f_03a8]),
         // str x0, [sp, offset]
-        Step::StackWord(offset) => words(code, &[scaled(0xf900_03e0, 8, offset)?]),
+        StubStep::StackWord(offset) => words(code, &[scaled(0xf900_03e0, 8, offset)?]),
         // blr x9
-        Step::CallTarget => words(code, &[0xd63f_0120]),
-        Step::Load(own) => words(code, &[moved(step, own, false)?]),
-        Step::Store(own) => words(code, &[moved(step, own, true)?]),
-        Step::Leave => close(code),
-        Step::Jump(callee) => to_function(callee, pic, false, code),
+        StubStep::CallTarget => words(code, &[0xd63f_0120]),
+        StubStep::Load(own) => words(code, &[moved(step, own, false)?]),
+        StubStep::Store(own) => words(code, &[moved(step, own, true)?]),
+        StubStep::Leave => close(code),
+        StubStep::Jump(callee) => to_function(callee, pic, false, code),
         // ldr x16, [sp, area]; br x16
-        Step::JumpAfter(area) => words(code, &[load(16, 31, area)?, 0xd61f_0200]),
+        StubStep::JumpAfter(area) => words(code, &[load(16, 31, area)?, 0xd61f_0200]),
         // br xn
-        Step::JumpInt(n) => words(code, &[0xd61f_0000 | u32::from(n) << 5]),
+        StubStep::JumpInt(n) => words(code, &[0xd61f_0000 | u32::from(n) << 5]),
         // ret
-        Step::Return => words(code, &[0xd65f_03c0]),
+        StubStep::Return => words(code, &[0xd65f_03c0]),
         _ => return Err(step.refused("AArch64")),
     }
     Ok(())
@@ -124,7 +126,7 @@ fn scaled(instruction: u32, bytes: u32, offset: u32) -> Result<u32, PlanError> {
 }
 
 /// Moves a register from or to [x17, offset].
-fn moved(step: Step, own: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
+fn moved(step: StubStep, own: RegisterMove, is_store: bool) -> Result<u32, PlanError> {
     let (load, store) = match own.width {
         MoveWidth::U8 => (0x3940_0000, 0x3900_0000),
         MoveWidth::I8 => (0x39c0_0000, 0x3900_0000),

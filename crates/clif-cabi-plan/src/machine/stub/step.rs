@@ -12,18 +12,18 @@ const MAX_POSITIONS: u8 = 4;
 const MAX_RESULTS: u8 = 8;
 /// The greatest alignment of an argument area, in bytes, so that masks have 32 bits.
 const MAX_ALIGN: u32 = 1 << 28;
-/// The most shadow space before what [`Step::PushArea`] pushes the address of, so that a displacement from a frame pointer is one byte.
+/// The most shadow space before what [`StubStep::PushArea`] pushes the address of, so that a displacement from a frame pointer is one byte.
 const MAX_SHADOW: u32 = 0x6f;
 
-/// Makes [`Step`] from a table with a row for each step: its name, its operand, its word in the names of stubs, and where it may stand.
+/// Makes [`StubStep`] from a table with a row for each step: its name, its operand, its word in the names of stubs, and where it may stand.
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:ident $(($own:ident: $operand:ty))? $word:literal $stands:ident,)*) => {
         /// One step of a [`Stub`](super::Stub).
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         #[non_exhaustive]
-        pub enum Step { $($(#[$doc])* $name $(($operand))?,)* }
+        pub enum StubStep { $($(#[$doc])* $name $(($operand))?,)* }
 
-        impl Step {
+        impl StubStep {
             /// Whether it stands in a frame (`Some(true)`), outside of one, or anywhere (`None`).
             pub(super) fn in_frame(self) -> Option<bool> {
                 match self { $(Self::$name { .. } => $stands,)* }
@@ -43,7 +43,7 @@ macro_rules! steps {
                 Ok(())
             }
 
-            /// The step that [`Step::write`] spells so.
+            /// The step that [`StubStep::write`] spells so.
             pub(super) fn read(text: &str) -> Option<Self> {
                 $(if let Some(operand) = text.strip_prefix($word)
                     && let Some(step) = steps!(@read operand $name $($operand)?)
@@ -97,9 +97,9 @@ steps! {
     CallAfter(n: u32) "callafter" IN_FRAME,
     /// Loads a scratch register, the address, from the word after an argument area of so many bytes.
     Address(n: u32) "address" BEFORE_FRAME,
-    /// [`Step::Address`] in a frame.
+    /// [`StubStep::Address`] in a frame.
     AddressInFrame(n: u32) "addressinframe" IN_FRAME,
-    /// Sets the address to that of what [`Step::Skip`] has left unused.
+    /// Sets the address to that of what [`StubStep::Skip`] has left unused.
     AddressOfSkipped "addressofskipped" IN_FRAME,
     /// Moves the address to the n-th integer register of parameters, counted from 0: a stub that closures share has brought their context there.
     AddressToInt(n: u8) "addressint" ANYWHERE,
@@ -143,7 +143,7 @@ steps! {
     Return "ret" BEFORE_FRAME,
 }
 
-impl Step {
+impl StubStep {
     /// Whether nothing can follow.
     #[must_use]
     pub fn is_last(self) -> bool {

@@ -12,7 +12,7 @@ use cabi::{
 
 use super::counting::{Counting, PerClass, RegClass};
 use super::description::{Machine, ResultPlan, VectorMoves};
-use super::stub::{MoveWidth, RegisterMove, Step, Steps, Stub};
+use super::stub::{MoveWidth, RegisterMove, Steps, Stub, StubStep};
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
@@ -130,7 +130,7 @@ fn result(
         let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
         return Ok(ResultPlan::Vectors {
             bytes: ends.max().unwrap_or(0),
-            push: Stub::returning(moves.iter().copied().map(Step::LoadResult)),
+            push: Stub::returning(moves.iter().copied().map(StubStep::LoadResult)),
             moves,
             parts,
         });
@@ -141,8 +141,8 @@ fn result(
     // One value, or the two of a complex number.
     let n = if placed.len() == 2 { 2 } else { 1 };
     Ok(ResultPlan::Stub {
-        pop: Stub::returning([Step::Pop(n)]),
-        push: Stub::returning([Step::Push(n)]),
+        pop: Stub::returning([StubStep::Pop(n)]),
+        push: Stub::returning([StubStep::Push(n)]),
         parts: x87_parts(n),
         bytes: u32::from(X87_BYTES * n),
     })

@@ -9,9 +9,9 @@ use cabi::{Reg, x86_64};
 use super::counting::{SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
 use crate::machine::counting::RegClass;
-use crate::machine::stub::{Cfa, Reloc, RelocKind, Step, Stub, StubCode};
+use crate::machine::stub::{Cfa, Reloc, RelocKind, Stub, StubCode, StubStep};
 use crate::parts::{WORD, X87_BYTES};
-use crate::signature::{CallConv, Param, Signature};
+use crate::signature::{CallConv, ClifParam, Signature};
 
 /// The integer registers of System V's parameters, as steps number them.
 const PARAMS: &[Reg] = SYSTEM_V.params.int;
@@ -27,81 +27,83 @@ impl Stub {
     #[must_use]
     pub fn address_signature() -> Signature {
         let mut signature = Signature::new(CallConv::PreserveAll);
-        signature.params.push(Param::new(WORD));
+        signature.params.push(ClifParam::new(WORD));
         signature
     }
 }
 
 /// Appends the instructions of `step`, and a row for each that changes how the caller is found.
-pub(super) fn encode(step: Step, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
+pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
-        Step::AddressToInt(_) | Step::AddressToVector(_) => return Err(step.refused("x86-64")),
+        StubStep::AddressToInt(_) | StubStep::AddressToVector(_) => {
+            return Err(step.refused("x86-64"));
+        }
         // mov eax, n
-        Step::SetVectorCount(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
-        Step::VectorsToInts(positions) => vectors_to_ints(positions, code),
+        StubStep::SetVectorCount(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
+        StubStep::VectorsToInts(positions) => vectors_to_ints(positions, code),
         // fstp tbyte [rdi + 16 i]
-        Step::Pop(n) => (0..n).for_each(|i| code.bytes.extend(x87(i, 0x3f))),
+        StubStep::Pop(n) => (0..n).for_each(|i| code.bytes.extend(x87(i, 0x3f))),
         // fld tbyte [rdi + 16 i]: the last one first, so that the first is st0
-        Step::Push(n) => (0..n).rev().for_each(|i| code.bytes.extend(x87(i, 0x2f))),
+        StubStep::Push(n) => (0..n).rev().for_each(|i| code.bytes.extend(x87(i, 0x2f))),
         // mov r10, [rsp + 8 + area]
-        Step::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
+        StubStep::LoadChain(area) => with_disp32(code, &[0x4c, 0x8b, 0x94, 0x24], area, 8)?,
         // mov reg, r10
-        Step::ChainToInt(n) => {
+        StubStep::ChainToInt(n) => {
             let (high, low) = number(PARAMS, step, n)?;
             code.bytes.extend([0x4c | high, 0x89, 0xd0 | low]);
         }
         // movq xmm, r10
-        Step::ChainToVector(n) => {
+        StubStep::ChainToVector(n) => {
             (code.bytes).extend([0x66, 0x49, 0x0f, 0x6e, 0xc2 | ((n & 7) << 3)]);
         }
-        Step::Frame => frame::open(code),
-        Step::Align(align) => frame::align(align, code),
-        Step::Skip(bytes) => frame::skip(bytes, code),
-        Step::Copy(area) => frame::copy(area, code),
+        StubStep::Frame => frame::open(code),
+        StubStep::Align(align) => frame::align(align, code),
+        StubStep::Skip(bytes) => frame::skip(bytes, code),
+        StubStep::Copy(area) => frame::copy(area, code),
         // push r10
-        Step::PushChain => code.bytes.extend([0x41, 0x52]),
-        Step::PushArea(shadow) => frame::push_area(shadow, code),
+        StubStep::PushChain => code.bytes.extend([0x41, 0x52]),
+        StubStep::PushArea(shadow) => frame::push_area(shadow, code),
         // call callee; call r11
-        Step::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
+        StubStep::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
         // call [rbp + 16 + area]
-        Step::CallAfter(area) => with_disp32(code, &[0xff, 0x95], area, 16)?,
+        StubStep::CallAfter(area) => with_disp32(code, &[0xff, 0x95], area, 16)?,
         // mov r11, [rsp + 8 + area]
-        Step::Address(area) => with_disp32(code, &[0x4c, 0x8b, 0x9c, 0x24], area, 8)?,
+        StubStep::Address(area) => with_disp32(code, &[0x4c, 0x8b, 0x9c, 0x24], area, 8)?,
         // mov r11, [rbp + 16 + area]
-        Step::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
+        StubStep::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
         // mov r11, rsp
-        Step::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
+        StubStep::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
         // push r11
-        Step::PushAddress => code.bytes.extend([0x41, 0x53]),
-        Step::Load(own) => moves::load(step, own, code)?,
-        Step::Store(own) => moves::store(step, own, code)?,
-        Step::LoadResult(own) => moves::load_result(own, code),
+        StubStep::PushAddress => code.bytes.extend([0x41, 0x53]),
+        StubStep::Load(own) => moves::load(step, own, code)?,
+        StubStep::Store(own) => moves::store(step, own, code)?,
+        StubStep::LoadResult(own) => moves::load_result(own, code),
         // mov r10, rdi; mov rax, rsi
-        Step::KeepInvocation => code.bytes.extend([0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0]),
+        StubStep::KeepInvocation => code.bytes.extend([0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0]),
         // push rdx; push rdx
-        Step::KeepRet => code.bytes.extend([0x52, 0x52]),
+        StubStep::KeepRet => code.bytes.extend([0x52, 0x52]),
         // mov r11, [rax + 8 n]
-        Step::ArgAddress(n) => with_disp32(code, &[0x4c, 0x8b, 0x98], n.saturating_mul(8), 0)?,
+        StubStep::ArgAddress(n) => with_disp32(code, &[0x4c, 0x8b, 0x98], n.saturating_mul(8), 0)?,
         // mov r11, [rbp - 8]
-        Step::RetAddress => code.bytes.extend([0x4c, 0x8b, 0x5d, 0xf8]),
+        StubStep::RetAddress => code.bytes.extend([0x4c, 0x8b, 0x5d, 0xf8]),
         // mov rdi, [rbp - 8]
-        Step::PassRet => code.bytes.extend([0x48, 0x8b, 0x7d, 0xf8]),
+        StubStep::PassRet => code.bytes.extend([0x48, 0x8b, 0x7d, 0xf8]),
         // mov [rsp + offset], rdi
-        Step::StackWord(offset) => with_disp32(code, &[0x48, 0x89, 0xbc, 0x24], offset, 0)?,
+        StubStep::StackWord(offset) => with_disp32(code, &[0x48, 0x89, 0xbc, 0x24], offset, 0)?,
         // call r10
-        Step::CallTarget => code.bytes.extend([0x41, 0xff, 0xd2]),
+        StubStep::CallTarget => code.bytes.extend([0x41, 0xff, 0xd2]),
         // vzeroupper
-        Step::ZeroUpper => code.bytes.extend([0xc5, 0xf8, 0x77]),
+        StubStep::ZeroUpper => code.bytes.extend([0xc5, 0xf8, 0x77]),
         // mov rax, r11
-        Step::ReturnAddress => code.bytes.extend([0x4c, 0x89, 0xd8]),
-        Step::Leave => frame::close(code),
+        StubStep::ReturnAddress => code.bytes.extend([0x4c, 0x89, 0xd8]),
+        StubStep::Leave => frame::close(code),
         // jmp callee; jmp r11
-        Step::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
+        StubStep::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
         // jmp [rsp + 8 + area]
-        Step::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
-        Step::JumpInt(n) => jump_int(number(PARAMS, step, n)?, code),
+        StubStep::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
+        StubStep::JumpInt(n) => jump_int(number(PARAMS, step, n)?, code),
         // ret
-        Step::Return => code.bytes.push(0xc3),
+        StubStep::Return => code.bytes.push(0xc3),
     }
     Ok(())
 }
@@ -126,7 +128,7 @@ fn jump_int((high, low): (u8, u8), code: &mut StubCode) {
 }
 
 /// The bit that a prefix has of the number of the n-th of `registers`, and the three of the instruction.
-fn number(registers: &[Reg], step: Step, n: u8) -> Result<(u8, u8), PlanError> {
+fn number(registers: &[Reg], step: StubStep, n: u8) -> Result<(u8, u8), PlanError> {
     let own = registers.get(usize::from(n));
     let number = own.ok_or_else(|| step.refused("x86-64"))?.index();
     Ok((number >> 3, number & 7))

@@ -4,12 +4,12 @@ use cabi::{FnAbi, FnSig, Place};
 use smallvec::SmallVec;
 
 use super::records::{self, Records};
-use crate::machine::{Machine, ResultPlan, Step};
+use crate::machine::{Machine, ResultPlan, StubStep};
 use crate::parts::{ClifPart, ClifParts, WORD, narrow};
 use crate::places::ClifPlace;
 use crate::plan::table::{Content, PassMode, TableBuilder};
 use crate::plan::value::{is_chain, placed_parts, wide_moves};
-use crate::signature::Param;
+use crate::signature::ClifParam;
 use crate::solve::PlacedParam;
 
 const WORD_BYTES: u64 = WORD.bytes() as u64;
@@ -18,7 +18,7 @@ const WORD_BYTES: u64 = WORD.bytes() as u64;
 pub(super) struct CallArgs {
     pub(super) table: TableBuilder,
     /// What a stub does before it goes to the function.
-    pub(super) before: SmallVec<[Step; 4]>,
+    pub(super) before: SmallVec<[StubStep; 4]>,
     /// Bytes of the argument area with the words for the stub, which follow it.
     pub(super) stub_area: u32,
 }
@@ -54,14 +54,14 @@ impl CallArgs {
                 (Place::Parts(placed), _) if is_chain(machine, place) => {
                     placed_parts(machine.counting, ty, placed, &mut args.table.table.parts);
                     let offset = args.word(Content::Part { arg: i, part: 0 });
-                    args.before.push(Step::LoadChain(offset));
+                    args.before.push(StubStep::LoadChain(offset));
                     PassMode::Parts
                 }
                 (Place::Parts(placed), Some(moves)) => {
                     placed_parts(machine.counting, ty, placed, &mut args.table.table.parts);
                     let offset = args.word(Content::Object { arg: i });
-                    args.before.push(Step::Address(offset));
-                    args.before.extend(moves.into_iter().map(Step::Load));
+                    args.before.push(StubStep::Address(offset));
+                    args.before.extend(moves.into_iter().map(StubStep::Load));
                     PassMode::Stub { offset: 0 }
                 }
                 _ => args.table.add_placed(machine.counting, (i, ty), place),
@@ -69,8 +69,8 @@ impl CallArgs {
             args.table.end_arg(mode);
         }
         args.tails_in_ints();
-        args.before.extend(Step::count_vectors(abi));
-        args.before.extend(Step::copies(machine, abi));
+        args.before.extend(StubStep::count_vectors(abi));
+        args.before.extend(StubStep::copies(machine, abi));
         args
     }
 
@@ -79,7 +79,7 @@ impl CallArgs {
     fn tails_in_ints(&mut self) {
         let TableBuilder { table, params, .. } = &mut self.table;
         let is_int = |own: &PlacedParam| {
-            !matches!(own.place, ClifPlace::Reg(_)) && own.param == Param::new(WORD)
+            !matches!(own.place, ClifPlace::Reg(_)) && own.param == ClifParam::new(WORD)
         };
         if !params.iter().any(is_int) {
             return;
@@ -93,21 +93,21 @@ impl CallArgs {
             if bytes < WORD_BYTES
                 && let Some(own) = params.get_mut(param as usize)
             {
-                own.param = Param::new(WORD);
+                own.param = ClifParam::new(WORD);
             }
         }
     }
 
     /// The steps that store the result by a stub, if one does, to the address in a word of its own.
-    pub(super) fn result(&mut self, result: &ResultPlan) -> SmallVec<[Step; 4]> {
+    pub(super) fn result(&mut self, result: &ResultPlan) -> SmallVec<[StubStep; 4]> {
         let ResultPlan::Vectors { moves, .. } = result else {
             return SmallVec::new();
         };
         let offset = self.word(Content::StubResult);
-        let first = std::iter::once(Step::AddressInFrame(offset));
+        let first = std::iter::once(StubStep::AddressInFrame(offset));
         first
-            .chain(Step::stores(moves))
-            .chain([Step::ReturnAddress])
+            .chain(StubStep::stores(moves))
+            .chain([StubStep::ReturnAddress])
             .collect()
     }
 
@@ -161,7 +161,7 @@ impl CallArgs {
             let at = parts.get(part).map_or(0, |part| part.offset);
             let offset = narrow(offset + u64::from(at));
             let place = ClifPlace::Stack { offset };
-            let param = Param::new(vector);
+            let param = ClifParam::new(vector);
             let at_once = vector.bytes() > WORD.bytes() && fields >> part & 3 != 3;
             let part = narrow(part);
             let content = Content::Words { arg, part, at_once };

@@ -13,7 +13,7 @@ use crate::plan::value::{
     MAX_PARTS_BYTES, MAX_WORDS, is_chain, is_exhausted, own_type, placed_parts, wide_moves,
 };
 use crate::plan::variadic::{VariadicEntry, left, taken};
-use crate::signature::Param;
+use crate::signature::ClifParam;
 use crate::solve::PlacedParam;
 
 /// The arguments of a function that is entered.
@@ -45,7 +45,7 @@ impl EntryArgs {
             args.variadic = Some(VariadicEntry::starting_at(machine, taken, area_bytes));
             // What no named argument takes may have an unnamed one.
             for own in left(machine, taken) {
-                let (param, place) = (Param::new(own.ty), ClifPlace::Reg(own.reg));
+                let (param, place) = (ClifParam::new(own.ty), ClifPlace::Reg(own.reg));
                 let offset = own.offset;
                 args.table
                     .push(Content::Register { offset }, PlacedParam { param, place });
@@ -159,7 +159,11 @@ impl EntryArgs {
     }
 
     /// The rows in the argument area as parameters of their own types, if these fill the whole area, and they are not too many.
-    fn own_types(&self, machine: &Machine, abi: &FnAbi) -> Option<SmallVec<[(usize, Param); 4]>> {
+    fn own_types(
+        &self,
+        machine: &Machine,
+        abi: &FnAbi,
+    ) -> Option<SmallVec<[(usize, ClifParam); 4]>> {
         let mut own = SmallVec::new();
         let mut next = machine.counting.shadow_bytes;
         for (i, loc) in self.table.table.locs.iter().enumerate() {
@@ -186,7 +190,7 @@ impl EntryArgs {
                 return None;
             }
             next = offset.saturating_add(ty.bytes().max(WORD.bytes()));
-            own.push((i, Param::new(ty)));
+            own.push((i, ClifParam::new(ty)));
         }
         // Slots at the end that nothing is in make it more.
         (u64::from(next) >= abi.area_bytes || !machine.has_area()).then_some(own)

@@ -2,14 +2,18 @@
 
 use super::{PARAMS, SYSTEM_V, number};
 use crate::error::PlanError;
-use crate::machine::stub::{MoveWidth, RegisterMove, Step, StubCode};
+use crate::machine::stub::{MoveWidth, RegisterMove, StubCode, StubStep};
 
 /// The numbers of the registers with the address, of three bits.
 const R11: u8 = 3;
 const RDI: u8 = 7;
 
 /// Loads a register from the object at [r11]: `mov`, `movzx`, `movsx`, `movss`, `movsd`, `movups`, `vmovups`.
-pub(super) fn load(step: Step, own: RegisterMove, code: &mut StubCode) -> Result<(), PlanError> {
+pub(super) fn load(
+    step: StubStep,
+    own: RegisterMove,
+    code: &mut StubCode,
+) -> Result<(), PlanError> {
     let (high, low) = match own.width {
         width if width < MoveWidth::V32 => number(PARAMS, step, own.register)?,
         _ => (0, own.register & 7),
@@ -28,7 +32,11 @@ pub(super) fn load(step: Step, own: RegisterMove, code: &mut StubCode) -> Result
 }
 
 /// Stores a register to the object at [r11]; an integer register of results, rax or rdx.
-pub(super) fn store(step: Step, own: RegisterMove, code: &mut StubCode) -> Result<(), PlanError> {
+pub(super) fn store(
+    step: StubStep,
+    own: RegisterMove,
+    code: &mut StubCode,
+) -> Result<(), PlanError> {
     let begin: &[u8] = match own.width {
         MoveWidth::U8 | MoveWidth::I8 => &[0x41, 0x88],
         MoveWidth::U16 | MoveWidth::I16 => &[0x66, 0x41, 0x89],
