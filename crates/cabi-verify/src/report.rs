@@ -5,7 +5,7 @@
 //! Report ── sections: a header under a compiler, a compiler, an engine of a suite ── items: a case in a direction, a fact, what was left out
 //! ```
 //!
-//! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with whose fault it is and the reason. One that passes fails the
+//! A suite's failures that are known stand in `expected.toml` ([`expected`]), each with the engine that meets it and the compiler bug. One that passes fails the
 //! run, because a list with failures of the past hides new ones.
 
 use serde::Serialize;

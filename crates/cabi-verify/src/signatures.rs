@@ -225,7 +225,7 @@ impl Compiled<'_> {
                 let why = format!("layout: {what} is {theirs}, ours {}", fact.ours);
                 let found = (fact.is_lost(&theirs), why);
                 let first = wrong.entry(i).or_insert_with(|| found.clone());
-                // What no initializer explains is told before what one does.
+                // A difference that is the layout's is told before one that the compiler's initializer makes.
                 if first.0 && !found.0 {
                     *first = found;
                 }
@@ -234,7 +234,7 @@ impl Compiled<'_> {
         let verdict = |(i, one): &(usize, Subject)| {
             let (is_lost, why) = wrong.remove(i)?;
             let verdict = if is_lost {
-                let why = format!("an initializer of its loses bits: {why}");
+                let why = format!("the compiler's initializer loses bits: {why}");
                 theirs(compiler, one, why, known_initializer_bug)
             } else {
                 Verdict::Differs(why.into()).into()
@@ -324,7 +324,7 @@ fn refused(compiler: &Compiler, subject: &Subject, error: &ReferenceError) -> Co
     Verdict::Differs(format!("refused by the compiler: {why}").into()).into()
 }
 
-/// Something that the compiler's own words, or its own program, show; `known` is asked for its name.
+/// Something that the compiler's own words, or its tables, show; `known` is asked for its name.
 fn theirs(
     compiler: &Compiler,
     subject: &Subject,

@@ -342,11 +342,11 @@ impl Run<'_> {
         Some(empty.filter(|_| is_asked)?.why_nothing())
     }
 
-    /// The transitions of System V's argument assignment that passed.
+    /// The transitions that passed, of the argument assignment of the first compiler's convention.
     pub fn coverage(&self) -> Coverage {
-        let convention = self.plan.compilers.first();
-        let convention = convention.and_then(|compiler| compiler.target().convention());
-        let mut seen = Coverage::of(convention.and_then(Measure::of).unwrap_or_default());
+        let first = self.plan.compilers.first();
+        let measure = first.map(|compiler| Measure::of_target(&compiler.target(), false));
+        let mut seen = Coverage::of(measure.unwrap_or_default());
         for part in &self.parts {
             let policy = part.compiler.policy;
             for called in &part.called {

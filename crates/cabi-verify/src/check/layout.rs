@@ -30,10 +30,18 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// Whether a compiler that says `theirs` has fewer bits of a bit-field than that is wide. No layout has that: the compiler's initializer loses them.
+    /// Whether this is about a bit-field, and a compiler that says `theirs` has some of its bits, or none, where `cabi` has them, and no others. A layout that is not
+    /// `cabi`'s has bits elsewhere: the compiler's initializer has lost these. Where it has lost all, or `cabi` reads the field as too wide, nothing tells of the place.
     pub fn is_lost(&self, theirs: &Answer) -> bool {
-        let ones = |bytes: &[u8]| bytes.iter().map(|byte| byte.count_ones()).sum::<u32>();
-        matches!((&self.ours, theirs), (Answer::Bits(ours), Answer::Bits(theirs)) if ones(theirs) < ones(ours))
+        let (Answer::Bits(ours), Answer::Bits(theirs)) = (&self.ours, theirs) else {
+            return false;
+        };
+        let is_bit_field = self.what.starts_with("bits of ");
+        let is_within = |(theirs, ours): (&u8, &u8)| theirs & !ours == 0;
+        is_bit_field
+            && ours != theirs
+            && ours.len() == theirs.len()
+            && theirs.iter().zip(ours).all(is_within)
     }
 }
 

@@ -143,7 +143,7 @@ fn left_out(left: &Omitted) -> Item {
         (false, None) => (Status::Unlisted, "NOT ON THE LIST", left.why.clone()),
     };
     let item = Item::new(&left.name, status, why).of_kind(format!("{mark}: {}", left.key));
-    item.with(json!({ "location": location }))
+    item.with(json!({ "location": location, "reason": left.key }))
 }
 
 /// A case in one direction; `in_full` with everything that there is to say of a difference.

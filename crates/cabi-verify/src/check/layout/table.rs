@@ -33,8 +33,11 @@ pub fn ask_data(
     .replies()
 }
 
-/// How many of the probes of a type, the first, name no member.
-const N_WITHOUT_MEMBERS: usize = 2;
+/// Makes the probes of a type, of a block of this name.
+type About = fn(&str, &Question) -> Vec<Probe>;
+
+/// What is asked about a type: all; where a compiler refuses that, only the places of its members; then only what names no member.
+const STEPS: [About; 3] = [all_about, ask_about, about_itself];
 
 /// What a reference compiler says to a [`Fact`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,12 +60,12 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Asks about all members, then, where a compiler refuses that, without them.
+    /// Asks about all, and about less where a compiler refuses that.
     fn replies(&self) -> Result<Vec<(Fact, Reply)>, ReferenceError> {
         let mut answers: BTreeMap<usize, Result<Vec<Answer>, String>> = BTreeMap::new();
         let mut left: Vec<usize> = (0..self.questions.len()).collect();
-        for members in [true, false] {
-            let build = |chosen: &[usize]| self.table(chosen, members);
+        for about in STEPS {
+            let build = |chosen: &[usize]| self.table(chosen, about);
             let blame = |error: &ReferenceError, _: &[usize]| match error.messages() {
                 Some(_) => Blame::Items(Vec::new()),
                 None => Blame::System,
@@ -75,11 +78,10 @@ impl Asking<'_> {
                 let refused = cases.into_iter().map(|at| (at, Err(why.clone())));
                 answers.extend(refused.inspect(|(at, _)| left.push(*at)));
             }
-            left.retain(|at| self.probes(*at, true).len() > N_WITHOUT_MEMBERS);
         }
         let mut replies = Vec::new();
         for (at, answers) in answers {
-            let probes = self.probes(at, true).into_iter().enumerate();
+            let probes = self.probes(at, all_about).into_iter().enumerate();
             replies.extend(probes.map(|(n, probe)| {
                 let missing = || Reply::NoMember("it has other members".to_owned());
                 let reply = match &answers {
@@ -92,17 +94,13 @@ impl Asking<'_> {
         Ok(replies)
     }
 
-    fn probes(&self, question: usize, members: bool) -> Vec<Probe> {
+    fn probes(&self, question: usize, about: About) -> Vec<Probe> {
         let question = self.questions.get(question);
-        let mut probes = question.map_or(Vec::new(), |question| all_about("", question));
-        if !members {
-            probes.truncate(N_WITHOUT_MEMBERS);
-        }
-        probes
+        question.map_or(Vec::new(), |question| about("", question))
     }
 
     /// The answers to the probes of each question, out of one shared object of data.
-    fn table(&self, chosen: &[usize], members: bool) -> Result<Vec<Vec<Answer>>, ReferenceError> {
+    fn table(&self, chosen: &[usize], about: About) -> Result<Vec<Vec<Answer>>, ReferenceError> {
         let mut table = Table::default();
         let questions = chosen.iter().filter_map(|at| self.questions.get(*at));
         let questions: Vec<&Question> = questions.collect();
@@ -111,7 +109,7 @@ impl Asking<'_> {
         }
         let mut sizes = Vec::new();
         for &at in chosen {
-            let probes = self.probes(at, members);
+            let probes = self.probes(at, about);
             probes.iter().for_each(|probe| table.ask(probe, ""));
             sizes.push(probes.len());
         }
@@ -126,6 +124,12 @@ impl Asking<'_> {
         let own = |n: usize| answers.by_ref().take(n).collect();
         Ok(sizes.into_iter().map(own).collect())
     }
+}
+
+/// The size and the alignment of a type.
+fn about_itself(block: &str, question: &Question) -> Vec<Probe> {
+    let probes = ask_about(block, question).into_iter();
+    probes.take(2).collect()
 }
 
 /// All probes of a type.
