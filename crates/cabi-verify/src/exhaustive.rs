@@ -1,6 +1,6 @@
 //! Every transition of argument assignment as a signature, for the runner of `signatures`: calls that show it in both directions, against one compiler.
 //!
-//! For each state and shape there is a function `f(longs and doubles, record on the stack, VALUE, long, double, record in memory)`: what comes
+//! For each state and shape there is a function `f(arguments, VALUE, long, double, record in memory)`: what comes
 //! before the value makes the state, what comes after shows the state it leads to. The value's type is one of several of its shape
 //! (`exhaustive/types.rs`), by turns; the result is nothing, a register, or in memory, whose address takes a register too.
 //!

@@ -123,7 +123,7 @@ impl Text<'_> {
             return spelled.clone();
         }
         let own = self.prefix;
-        // With `@` for the name.
+        // `@` stands for the name.
         let declaration = match ty {
             CType::Name("_Complex __float128") => {
                 "typedef _Complex float @ __attribute__((mode(TC)))".to_owned()
@@ -169,7 +169,7 @@ impl Text<'_> {
         spelled
     }
 
-    /// A record as it begins, and its members, whose names start with `prefix`.
+    /// The keyword and attributes of a record, and its members, whose names start with `prefix`.
     fn record(&mut self, record: &CRecord, name: &str, prefix: &str) -> String {
         let keyword = if record.is_union { "union" } else { "struct" };
         let attributes = attributes(record.packed, record.aligned, record.ms_struct);

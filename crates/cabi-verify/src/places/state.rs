@@ -21,7 +21,7 @@ pub enum AddressBase {
     Global(String),
     /// What was in this place.
     Pointer(Box<Address>),
-    /// None: bytes of the address itself.
+    /// No memory: these are bytes of the address itself.
     Itself(Box<Address>),
 }
 
@@ -88,7 +88,8 @@ impl Value {
         let sources = self.bytes.first()?;
         let first = sources.first().filter(|_| sources.len() == 1)?;
         Some(match &first.base {
-            AddressBase::Itself(address) => (**address).clone(),
+            AddressBase::Itself(address) if first.offset == 0 => (**address).clone(),
+            AddressBase::Itself(_) => return None,
             _ => Address::new(AddressBase::Pointer(Box::new(first.clone())), 0),
         })
     }

@@ -256,7 +256,7 @@ global_asm!(
     own = const offset_of!(State, own),
 );
 
-// Of AArch64's instructions that take an offset.
+// The offsets that AArch64's instructions take are less.
 const _: () = assert!(size_of::<State>() < 4096);
 
 unsafe extern "C" {

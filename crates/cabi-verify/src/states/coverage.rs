@@ -60,9 +60,12 @@ impl Coverage {
         }
     }
 
-    /// Notes `transition`.
+    /// Notes `transition`; as outside of the measure where named arguments cannot lead to its state.
     pub fn mark(&mut self, transition: Transition) {
-        self.seen.insert(transition);
+        match self.measure.has(transition) {
+            true => _ = self.seen.insert(transition),
+            false => self.outside = self.outside.saturating_add(1),
+        }
     }
 
     /// Notes what `other` has noted.
@@ -81,7 +84,7 @@ impl Coverage {
         self.measure.transitions().count()
     }
 
-    /// As a word without spaces, for files: [`decode`](Self::decode) reads it. A digit says which of four transitions were noted.
+    /// As a line of text, for files: [`decode`](Self::decode) reads it. A digit says which of four transitions were noted.
     pub fn encode(&self) -> String {
         let all: Vec<Transition> = self.measure.transitions().collect();
         let bit = |(i, one): (u32, &Transition)| u32::from(self.seen.contains(one)) << i;

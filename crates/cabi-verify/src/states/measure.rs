@@ -213,6 +213,12 @@ impl Measure {
         })
     }
 
+    /// Whether `transition` is one of these.
+    pub(super) fn has(&self, transition: Transition) -> bool {
+        self.states().any(|state| state == transition.state)
+            && self.shapes.contains(&transition.shape)
+    }
+
     /// Bytes of the argument area that arguments take up.
     pub(super) fn area(&self, abi: &FnAbi) -> u64 {
         if *self != APPLE_ARM64 {

@@ -16,29 +16,29 @@ ROWS
 /* seen, got, given, image, wide, .. escape_at: those of the callers' file, and of the callees', if that is another one */
 extern void *const cabi_places[10];
 extern __attribute__((weak)) void *const cabi_callee_places[10];
-static void *home[5];
-static SYSTEM void escape(void) { __builtin_longjmp(home, 1); }
-static void copy(unsigned char *to, const unsigned char *from, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = from[i]; }
-static void fill(unsigned char *to, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = 0xee; }
-static void print(const unsigned char *from, unsigned long n) {
+static void *cabi_home[5];
+static SYSTEM void cabi_escape(void) { __builtin_longjmp(cabi_home, 1); }
+static void cabi_copy(unsigned char *to, const unsigned char *from, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = from[i]; }
+static void cabi_fill(unsigned char *to, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = 0xee; }
+static void cabi_print(const unsigned char *from, unsigned long n) {
   printf(" ");
   for (unsigned long i = 0; i < n; i++) printf("%02x", from[i]);
 }
 int main(int n, char **args) {
   void *const *places = cabi_callee_places ? cabi_callee_places : cabi_places;
   unsigned char *seen = places[0], *given = places[2], *got = cabi_places[1], *image = cabi_places[3], *wide = places[4];
-  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < sizeof rows / sizeof *rows - 1; i++) {
-    const struct row *row = &rows[i];
-    copy(image, row->image, row->n_image);
-    copy(given, row->given, row->n_given);
-    fill(seen, row->n_seen);
-    fill(got, row->n_given);
-    *(SYSTEM void (*volatile *)(void))places[9] = escape;
-    if (__builtin_setjmp(home) == 0) row->call(row->callee, image, got);
+  for (unsigned long i = n > 1 ? atoi(args[1]) : 0; i < sizeof cabi_rows / sizeof *cabi_rows - 1; i++) {
+    const struct row *row = &cabi_rows[i];
+    cabi_copy(image, row->image, row->n_image);
+    cabi_copy(given, row->given, row->n_given);
+    cabi_fill(seen, row->n_seen);
+    cabi_fill(got, row->n_given);
+    *(SYSTEM void (*volatile *)(void))places[9] = cabi_escape;
+    if (__builtin_setjmp(cabi_home) == 0) row->call(row->callee, image, got);
     printf("%lu", i);
-    print(seen, row->n_seen);
-    print(got, row->n_given);
-    print(wide, row->n_wide);
+    cabi_print(seen, row->n_seen);
+    cabi_print(got, row->n_given);
+    cabi_print(wide, row->n_wide);
     printf("\n");
     fflush(0);
   }

@@ -27,24 +27,23 @@ pub(crate) struct ProgramCall {
 pub(crate) fn text(calls: &[ProgramCall]) -> String {
     let (mut declared, mut rows) = (String::new(), String::new());
     for (i, call) in calls.iter().enumerate() {
-        // By labels: a symbol may be the name of a function that this program declares.
+        // By labels: a symbol may be the name of a function that this program declares. Names of its own begin with `cabi_`.
         let _ = writeln!(
             declared,
             "void callee{i}(void) __asm__(\"{}\"); caller call{i} __asm__(\"{}\");",
             call.callee, call.caller
         );
         let (image, given) = (string(&call.images), string(&call.given));
-        let sizes = [call.given.len(), call.n_seen, call.n_wide];
         let _ = writeln!(
             rows,
             "{{callee{i}, call{i}, {image}, {}, {given}, {}, {}, {}}},",
             call.images.len(),
-            sizes[0],
-            sizes[1],
-            sizes[2]
+            call.given.len(),
+            call.n_seen,
+            call.n_wide
         );
     }
-    let rows = format!("{declared}static const struct row rows[] = {{\n{rows}{{0}}}};");
+    let rows = format!("{declared}static const struct row cabi_rows[] = {{\n{rows}{{0}}}};");
     format!("{WINDOWS}{}", MAIN.replacen("ROWS", &rows, 1))
 }
 

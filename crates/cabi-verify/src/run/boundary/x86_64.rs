@@ -1,6 +1,8 @@
 //! x86-64: what a function must leave as it is (psABI 3.2.1, Registers and the Stack Frame) are the registers that its convention names, `rsp`, the control
 //! bits of MXCSR, the x87 control word; and the direction flag, which is clear at every call and return.
 
+use std::mem::offset_of;
+
 use cabi::{Bank, Reg};
 
 use super::Image;
@@ -22,6 +24,11 @@ pub(super) struct Own {
     /// `fnstenv` after it.
     x87: [u8; 32],
 }
+
+// As x86_64.s has them.
+const _: () = assert!(offset_of!(Own, mxcsr) == 0);
+const _: () = assert!(offset_of!(Own, x87_control) == 4);
+const _: () = assert!(offset_of!(Own, x87) == 8);
 
 pub(super) const OWN: Own = Own {
     mxcsr: 0,
@@ -93,7 +100,7 @@ pub(super) fn wrong_at_call(image: &Image) -> Option<String> {
     is_backwards(image).then(|| "makes the call with the direction flag set".to_owned())
 }
 
-/// What is wrong with it at a return.
+/// What is wrong with the state of the machine at a return.
 pub(super) fn wrong_at_return(image: &Image) -> Option<String> {
     is_backwards(image).then(|| "returns with the direction flag set".to_owned())
 }

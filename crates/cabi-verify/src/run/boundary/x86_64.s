@@ -75,6 +75,7 @@ cabi_write_down {entry}
 call rax
 cabi_write_down {exit}
 mov qword ptr [rip + {state} + {entered}], 1
+jmp {escape}
 
 # Goes back to where `enter` was called, with what that expects.
 {escape}:
@@ -92,6 +93,8 @@ pop r13
 pop r12
 pop rbx
 pop rbp
+ret
+
 {nothing}:
 ret
 
