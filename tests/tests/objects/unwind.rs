@@ -1,4 +1,5 @@
 //! Unwind tables in object files: a C++ program throws through compiled functions and stubs, and into their handlers. x86-64, and AArch64 under qemu-user.
+//! Windows walks through the functions without handlers, under wine; Mach-O is linked.
 
 use std::path::Path;
 
@@ -218,9 +219,9 @@ fn windows_finds_callers() {
     // `aligned` calls `pass` by a stub: four frames more, of two calls.
     assert_eq!(found, "4 4 8 ");
     // The controls: functions without tables are not found, or taken for leaves.
-    for tables in [Tables::None, Tables::Without("stubs")] {
+    for (tables, printed) in [(Tables::None, "4 -"), (Tables::Without("stubs"), "4 4 -")] {
         let without = on_windows(tables, wine.path()).unwrap();
-        assert!(!without.ends_with(" 8 "), "{without}");
+        assert!(without.starts_with(printed), "{without}");
     }
 }
 

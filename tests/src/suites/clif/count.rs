@@ -1,4 +1,4 @@
-//! The machine code of shims, lowered and by hand, as text that is kept: one instruction more is a failure that shows both.
+//! The machine code of shims, lowered and by hand, as text that is kept: one instruction more is a failure that shows the lines that differ.
 //!
 //! Negative controls: shims with a padding argument, with values that are kept across the call, and with a copy by `memcpy`, where the kept one has none.
 
