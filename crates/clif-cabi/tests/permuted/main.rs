@@ -263,7 +263,7 @@ fn run(mut jit: Jit, sigs: &[FnSig], through_tail_call: bool) -> usize {
     n_values
 }
 
-/// With one value of a signature expected elsewhere, a call and an entry are not taken for right.
+/// With one part of a value expected elsewhere, a call and an entry are not taken for right.
 #[test]
 fn moved_values_are_noticed() {
     let (mut jit, mut rng, mut cases) = (Jit::new("none", &[]), Rng::new(3), Vec::new());
@@ -286,12 +286,15 @@ fn moved_values_are_noticed() {
                 false => 0..n_args,
             };
             for i in values {
-                let mut moved = abi.clone();
-                let arg = moved.args.get_mut(i).map(|arg| &mut arg.place);
-                move_on(arg.unwrap_or(&mut moved.ret.place));
-                n += 1;
-                noticed[0] += usize::from(call(&jit, case, &moved, &mut rng).is_err());
-                noticed[1] += usize::from(enter(&jit, case, &moved, &mut rng).is_err());
+                let place = abi.args.get(i).map_or(&abi.ret.place, |arg| &arg.place);
+                for place in moved(place) {
+                    let mut moved = abi.clone();
+                    let arg = moved.args.get_mut(i).map(|arg| &mut arg.place);
+                    *arg.unwrap_or(&mut moved.ret.place) = place;
+                    n += 1;
+                    noticed[0] += usize::from(call(&jit, case, &moved, &mut rng).is_err());
+                    noticed[1] += usize::from(enter(&jit, case, &moved, &mut rng).is_err());
+                }
             }
         }
         println!("result: {is_result}, {noticed:?} noticed of {n}");
@@ -300,22 +303,29 @@ fn moved_values_are_noticed() {
     }
 }
 
-/// Moves the value at `place`, or the first of its parts.
-fn move_on(place: &mut Place) {
-    let first = match place {
-        Place::Parts(parts) => &mut parts[0].loc,
-        Place::Stack { offset, .. } => return *offset += 8,
-        other => panic!("{other}"),
-    };
-    *first = match *first {
-        Loc::Reg(reg) => {
-            let mut others = [LAST, LAST_FLOATS].concat().into_iter();
-            let other = others.find(|other| other.bank() == reg.bank() && *other != reg);
-            Loc::Reg(other.unwrap())
-        }
-        Loc::Stack(offset) => Loc::Stack(offset + 8),
-        other => panic!("{other}"),
-    };
+/// `place` with each of its parts, one at a time, or the whole value elsewhere.
+fn moved(place: &Place) -> Vec<Place> {
+    let mut all = vec![place.clone(); place.locs().count().max(1)];
+    for (i, place) in all.iter_mut().enumerate() {
+        let loc = match place {
+            Place::Parts(parts) => &mut parts[i].loc,
+            Place::Stack { offset, .. } => {
+                *offset += 8;
+                continue;
+            }
+            other => panic!("{other}"),
+        };
+        *loc = match *loc {
+            Loc::Reg(reg) => {
+                let mut others = [LAST, LAST_FLOATS].concat().into_iter();
+                let other = others.find(|other| other.bank() == reg.bank() && *other != reg);
+                Loc::Reg(other.unwrap())
+            }
+            Loc::Stack(offset) => Loc::Stack(offset + 8),
+            other => panic!("{other}"),
+        };
+    }
+    all
 }
 
 impl Case {
