@@ -4,7 +4,7 @@ use cabi::{FnAbi, Loc, Place, PlacedPart, Reg};
 
 use super::counting::{RegClass, Registers, Sret};
 use super::description::Machine;
-use super::stub::{MoveWidth, RegisterMove, Stub, StubCode, StubEnd, StubStep};
+use super::stub::{MoveWidth, RegisterMove, Stub, StubCallee, StubCode, StubStep};
 use crate::error::PlanError;
 use crate::parts::{ClifPart, narrow};
 
@@ -110,7 +110,7 @@ fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove>
     })
 }
 
-impl StubEnd {
+impl StubCallee {
     /// To the address in `reg`, if that is an integer register of the machine's parameters.
     pub(crate) fn in_register(machine: &Machine, reg: Reg) -> Option<Self> {
         match machine.numbered(reg)? {

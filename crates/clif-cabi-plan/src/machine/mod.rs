@@ -20,7 +20,7 @@ use crate::signature::{ClifParam, Signature, ValueType};
 pub(crate) use counting::{Counting, PerClass, RegClass, Registers, Sret};
 pub(crate) use description::VectorMoves;
 pub use description::{Machine, ParamIndexes, ResultPlan};
-pub(crate) use stub::StubEnd;
+pub(crate) use stub::StubCallee;
 pub use stub::{
     Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Stub, StubCode, StubStep, UnwindRow,
 };

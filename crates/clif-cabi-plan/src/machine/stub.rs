@@ -20,9 +20,9 @@ use crate::parts::narrow;
 pub use moves::{MoveWidth, RegisterMove};
 pub use step::StubStep;
 
-/// Where a stub goes after its steps.
+/// What a stub calls, between its steps before and after, or jumps to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum StubEnd {
+pub(crate) enum StubCallee {
     /// To a function, by the emitter's id.
     Function(u32),
     /// To the address in the word after an argument area of so many bytes.
@@ -84,16 +84,16 @@ impl Stub {
 
     /// The stub that does the steps `before`, goes to `callee`, by a call if they open a frame, and then does the steps `after`. `None` without
     /// steps.
-    pub(crate) fn to(before: &[StubStep], callee: StubEnd, after: &[StubStep]) -> Option<Self> {
+    pub(crate) fn to(before: &[StubStep], callee: StubCallee, after: &[StubStep]) -> Option<Self> {
         let is_framed = before.contains(&StubStep::Frame);
         let go = match (callee, is_framed) {
             _ if before.is_empty() => return None,
-            (StubEnd::Function(id), false) => StubStep::Jump(id),
-            (StubEnd::Function(id), true) => StubStep::Call(id),
-            (StubEnd::After(area), false) => StubStep::JumpAfter(area),
-            (StubEnd::After(area), true) => StubStep::CallAfter(area),
-            (StubEnd::In(_), true) => return None,
-            (StubEnd::In(n), false) => StubStep::JumpInt(n),
+            (StubCallee::Function(id), false) => StubStep::Jump(id),
+            (StubCallee::Function(id), true) => StubStep::Call(id),
+            (StubCallee::After(area), false) => StubStep::JumpAfter(area),
+            (StubCallee::After(area), true) => StubStep::CallAfter(area),
+            (StubCallee::In(_), true) => return None,
+            (StubCallee::In(n), false) => StubStep::JumpInt(n),
         };
         let leave = is_framed.then_some(StubStep::Leave);
         let rest = after.iter().copied().chain(leave);

@@ -14,7 +14,7 @@ use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::table::{ArgLoc, ArgTable, Content, PassMode, PlannedArg};
 use crate::error::PlanError;
-use crate::machine::{Machine, ResultPlan, Stub, StubEnd, StubStep};
+use crate::machine::{Machine, ResultPlan, Stub, StubCallee, StubStep};
 use crate::parts::narrow;
 use crate::places::ClifPlace;
 use crate::signature::{Signature, ValueType};
@@ -137,7 +137,7 @@ impl CallPlan {
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
         let mut before = self.before.iter();
         let loads_chain = before.any(|step| matches!(step, StubStep::LoadChain(_)));
-        (!loads_chain).then(|| Stub::to(&self.before, StubEnd::Function(callee), &self.after))?
+        (!loads_chain).then(|| Stub::to(&self.before, StubCallee::Function(callee), &self.after))?
     }
 
     /// The stub that is called with the signature of [`CallPlan::indirect`].
@@ -194,7 +194,7 @@ fn with_callee(
 ) -> Result<IndirectCall, PlanError> {
     let n_params = solver.signature.params.len();
     let free = solver.next_int();
-    let in_register = free.and_then(|reg| StubEnd::in_register(solver.machine, reg));
+    let in_register = free.and_then(|reg| StubCallee::in_register(solver.machine, reg));
     let callee = match in_register.filter(|_| !before.contains(&StubStep::Frame)) {
         Some(callee) => {
             solver.push_next_int();
@@ -202,7 +202,7 @@ fn with_callee(
         }
         None => {
             solver.push_after(area_bytes).map_err(&refuse)?;
-            StubEnd::After(narrow(area_bytes))
+            StubCallee::After(narrow(area_bytes))
         }
     };
     solver.check()?;

@@ -12,7 +12,7 @@ use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::table::{ArgTable, Content};
 use super::variadic::{SavedRegister, VariadicEntry};
 use crate::error::PlanError;
-use crate::machine::{ResultPlan, Stub, StubEnd, StubStep};
+use crate::machine::{ResultPlan, Stub, StubCallee, StubStep};
 use crate::places::ClifPlace;
 use crate::signature::Signature;
 use args::EntryArgs;
@@ -126,7 +126,7 @@ impl EntryPlan {
     /// to be stored, or the stack to be aligned. `None` if it enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
-        Stub::to(&self.before, StubEnd::Function(body), &[])
+        Stub::to(&self.before, StubCallee::Function(body), &[])
     }
 }
 
