@@ -63,15 +63,13 @@ impl Code {
 
     /// The code as a function of type `F`, a function pointer such as `extern "C" fn(i32) -> i32`.
     ///
-    /// What `F` is cannot be checked beyond its size, which must be a pointer's (or this does not compile).
+    /// What `F` is cannot be checked beyond its size, which must be a pointer's (or this does not compile). The [crate](crate#example) has an example.
     ///
     /// # Safety
     ///
     /// `F` must be a function pointer type with the calling convention, parameters and result of the function, and
     /// calling it must be sound with every argument that `F` takes (make `F` an `unsafe` function pointer where it is
     /// not). A copy of the function pointer does not keep the code alive, as with [`as_ptr`](Self::as_ptr).
-    ///
-    /// The [crate](crate#example) has an example.
     #[must_use]
     pub unsafe fn typed<F: Copy>(&self) -> TypedCode<F> {
         const {

@@ -2,7 +2,7 @@
 //! interface, to perf by its map or a jitdump.
 
 #[cfg(feature = "gdb")]
-mod gdb;
+pub(crate) mod gdb;
 #[cfg(feature = "gdb")]
 mod image;
 mod names;

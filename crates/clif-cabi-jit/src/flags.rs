@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    /// `clif-cabi` calls C with every value of each of these, in its own test of flags.
+    /// On x86-64 `clif-cabi` calls and is called under every value of each of these, in its own test of flags.
     #[test]
     fn these_may_be_set() {
         let mut names = vec![

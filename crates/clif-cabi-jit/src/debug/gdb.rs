@@ -117,13 +117,17 @@ unsafe fn tell(entry: *mut Entry, action: u32) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// The first byte of each image in the list.
-    fn listed() -> Vec<u8> {
+    /// The first byte of ELF images.
+    const ELF: u8 = 0x7f;
+
+    /// The first byte of each image in the list, of those of engines or of the others.
+    pub(crate) fn listed(of_engines: bool) -> Vec<u8> {
         let mut found = Vec::new();
-        // SAFETY: no other test of this program tells gdb anything, so the list does not change, and its entries are alive.
+        let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the lock is held, so the list does not change, and its entries are alive.
         unsafe {
             let mut entry = __jit_debug_descriptor.first.cast_const();
             while let Some(own) = entry.as_ref() {
@@ -131,19 +135,20 @@ mod tests {
                 entry = own.next;
             }
         }
+        found.retain(|first| (*first == ELF) == of_engines);
         found
     }
 
     #[test]
     fn images_are_in_the_list_until_they_are_dropped() {
         let [first, second, third] = [1, 2, 3].map(|i| Registered::new(vec![i]));
-        assert_eq!(listed(), [3, 2, 1]);
+        assert_eq!(listed(false), [3, 2, 1]);
         // From the middle, then from both ends.
         drop(second);
-        assert_eq!(listed(), [3, 1]);
+        assert_eq!(listed(false), [3, 1]);
         drop(third);
-        assert_eq!(listed(), [1]);
+        assert_eq!(listed(false), [1]);
         drop(first);
-        assert_eq!(listed(), []);
+        assert_eq!(listed(false), []);
     }
 }

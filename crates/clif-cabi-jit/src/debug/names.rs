@@ -22,7 +22,7 @@ pub struct CodeSymbol {
 /// Code by its first address, and the files that it is from.
 type Functions = BTreeMap<usize, (NewCode, Option<Arc<Sources>>)>;
 
-/// Those of all engines.
+/// The code of all engines.
 static ALL: Mutex<Functions> = Mutex::new(BTreeMap::new());
 
 fn all() -> MutexGuard<'static, Functions> {
@@ -34,7 +34,13 @@ pub(super) struct Known(Vec<usize>);
 
 impl Known {
     pub(super) fn new(code: &[NewCode], sources: Option<&Arc<Sources>>) -> Self {
-        let known = |own: &NewCode| (own.address, (own.clone(), sources.cloned()));
+        let known = |own: &NewCode| {
+            let mut known = own.clone();
+            if sources.is_none() {
+                known.rows = Vec::new();
+            }
+            (own.address, (known, sources.cloned()))
+        };
         all().extend(code.iter().map(known));
         Self(code.iter().map(|own| own.address).collect())
     }

@@ -161,15 +161,17 @@ fn another_convention_is_refused() {
     let win64 = sysv.clone().convention(&X86_64_WIN64);
     let long = closures.va_arg(&win64, &Type::I64).unwrap();
     let one = closures.interface(&sysv).unwrap();
-    let one = one.closure("one", move |args, _| {
+    let one = one.closure("one", move |args, ret| {
         // SAFETY: nothing is read.
         let wrong = unsafe { args.va_list().unwrap().next::<i64>(&long) };
         let wrong = wrong.unwrap_err().to_string();
         assert!(wrong.contains("the list is of"), "{wrong}");
+        ret.set(1_i32).unwrap();
     });
     type One = unsafe extern "C" fn(i32, ...) -> i32;
     // SAFETY: the closure lives.
-    unsafe { one.as_ref().unwrap().as_fn::<One>().unwrap()(1, 77_i64) };
+    let returned = unsafe { one.as_ref().unwrap().as_fn::<One>().unwrap()(1, 77_i64) };
+    assert_eq!(returned, 1);
 
     let other = closures.interface(&win64).unwrap();
     let other = other.closure("f", |_, _| ()).unwrap();
