@@ -29,7 +29,7 @@ pub struct Header {
     pub constants: Vec<Constant>,
     /// Macros without parameters whose value is an integer constant expression, by name.
     pub macros: Vec<Constant>,
-    /// What was not understood, or has no place in a table of C functions, and why.
+    /// What was not understood, or has no place in a table of C functions, and why: variables, constants and what is not C first, then types, then functions.
     pub skipped: Vec<Skipped>,
     /// Macros of the header and what it includes that are no integers.
     pub other_macros: Vec<Skipped>,

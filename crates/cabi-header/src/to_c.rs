@@ -258,7 +258,7 @@ impl Emitter {
                 .bit_int(*bits, *signed)
                 .map_or(ty.align(), |known| known.align()),
             Kind::Scalar(_) | Kind::Enum(_) => bare(ty.clone()),
-            // A part is aligned as every scalar of its size but the x87 format is.
+            // A part is aligned as other scalars of its size are; the x87 format may not be.
             Kind::Complex(Scalar::F80) => bare(Type::F80),
             Kind::Complex(_) if ty.size() == 16 => bare(Type::F64),
             Kind::Complex(_) if ty.size() == 32 => bare(Type::F128),

@@ -16,7 +16,7 @@ pub(crate) struct Found {
     functions: Entities<Prototype>,
 }
 
-/// What several declarations may be of, in the order of the first of each, with the index of each key.
+/// Types or functions by key, in the order of their first declarations.
 struct Entities<T> {
     all: Vec<Result<T, Skipped>>,
     at: HashMap<String, usize>,

@@ -20,12 +20,13 @@ pub(crate) fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
     // Base classes come first here, and are not among clang's fields.
     let n_fields = ours.as_record()?.fields().len();
     let n_bases = n_fields.saturating_sub(stated.fields.len());
-    let clang = stated.offsets.iter().chain([&stated.size, &stated.align]);
+    let offsets = stated.offsets.iter().take(n_fields - n_bases);
+    let clang = offsets.chain([&stated.size, &stated.align]);
     let numbers = numbers(ours, n_bases).into_iter().zip(clang.copied());
     first_mismatch(stated.definition.ty(), numbers)
 }
 
-/// Whether size or alignment of `ours`, of which clang says `ty`, are others than clang's.
+/// The first difference between clang's size and alignment of `ty` and those of `ours`.
 pub(crate) fn size_mismatch(ty: Ty<'_>, ours: &Type) -> Option<Reason> {
     if matches!(ours.kind(), Kind::Void | Kind::Function) {
         return None;

@@ -134,7 +134,7 @@ impl<'u> Reader<'u> {
         self.nesting -= 1;
         let read = read?;
         match &mut self.reference {
-            // Reported, never used.
+            // A type that clang lays out otherwise is reported, never used.
             None => size_mismatch(ty, &read).map_or(Ok(()), Err)?,
             Some(reference) if self.nesting == 0 => {
                 reference.ty(ty)?;
