@@ -40,8 +40,8 @@ pub(crate) struct Compilers {
 }
 
 impl Compilers {
-    /// The compilers named, or all that are found, of a target whose code runs in programs of its own those that are known for it; and a line for each
-    /// known one that is not found.
+    /// The compilers named, or all that are found (for a target whose code runs in programs of its own, of those that are known for it); and a line for
+    /// each known one that is not found.
     ///
     /// # Errors
     /// Why there is none, or why one that was named cannot be used.
@@ -74,8 +74,9 @@ impl Compilers {
             }
         }
         if found.is_empty() || (references_required() && !absent.is_empty()) {
-            let what = other.map_or("to compare with".to_owned(), |one| format!("for {one}"));
-            return Err(format!("no compiler {what}: {}", absent.join("; ")));
+            let of = other.map_or("to compare with".to_owned(), |one| format!("for {one}"));
+            let what = if found.is_empty() { "no" } else { "not every" };
+            return Err(format!("{what} compiler {of}: {}", absent.join("; ")));
         }
         let compilers = found.into_iter().map(|reference| match &programs {
             Some((programs, _)) => {

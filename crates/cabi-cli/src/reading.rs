@@ -91,7 +91,7 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The `headers`, or without any the `text`, by the target's own compiler.
+    /// The `headers`, or the `text` where there are none, as the target's own compiler reads them.
     pub(crate) fn new(
         headers: &'a [String],
         text: &str,
