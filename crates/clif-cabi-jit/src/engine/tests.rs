@@ -39,7 +39,7 @@ fn code_is_cleared_from_the_instruction_cache_once() {
 
 /// An engine puts an image in gdb's list if it is asked to, for as long as its code is there.
 #[test]
-#[cfg(feature = "gdb")]
+#[cfg(all(feature = "gdb", target_os = "linux"))]
 fn gdb_is_told_if_it_is_asked_for() {
     use crate::debug::gdb::tests::listed;
 
