@@ -15,8 +15,8 @@ impl Lowering {
     /// Ends the function of `entry` by a call of `callee`, whose signature is `sig`: `return_call` or `return_call_indirect`. The callee takes the place of the
     /// function's frame, so a chain of such calls needs no stack; objects in the frame are gone, and no argument may point to one.
     ///
-    /// An argument that is passed by the address of a copy can only be one that the function itself was passed so, with that address in a register:
-    /// `Arg::memory(entry.address(..)?)`.
+    /// An argument that is passed by the address of a copy can only be one that the function itself was passed so: `Arg::memory(entry.address(..)?)`; and that
+    /// address must be a parameter of its CLIF signature, as every one in a register is. One that is read from the argument area is refused.
     ///
     /// # Example
     /// ```

@@ -27,6 +27,7 @@ use std::cell::Cell;
 use cabi::convention::{CalleePops, Convention, FrameKind};
 use cabi::{FnAbi, FnSig, Loc, Place, Reg, Type};
 use clif_cabi::{Arg, Ret, value_type};
+use clif_cabi_plan::{PassMode, PlannedArg};
 use conventions::{ALL, LAST, LAST_FLOATS, OF_THE_LANGUAGE};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::CallConv;
@@ -181,14 +182,14 @@ fn by_tail_call(jit: &mut Jit, sig: &FnSig, callee: FuncId) -> FuncId {
     })
 }
 
-/// Whether a function of `sig` can end by such a call: it hands copies on whose addresses it has in registers.
-fn can_be_tail(sig: &FnSig) -> bool {
-    let abi = FnAbi::new(sig, &jit::target()).unwrap();
-    let on_stack = |place: &Place| match place {
-        Place::Indirect { pointer, .. } => matches!(pointer, Loc::Stack(_)),
-        _ => false,
+/// Whether a function of `sig` can end by such a call: it hands copies on whose addresses are its parameters in CLIF.
+fn can_be_tail(jit: &Jit, sig: &FnSig) -> bool {
+    let plan = jit.lower.entry_plan(sig).unwrap();
+    let is_read = |arg: PlannedArg<'_>| {
+        let is_copy = matches!(arg.mode, PassMode::Indirect { .. });
+        is_copy && arg.locs.iter().any(|loc| loc.param.is_none())
     };
-    sig_pops(sig) && !abi.args.iter().any(|arg| on_stack(&arg.place))
+    sig_pops(sig) && !plan.args.iter().any(is_read)
 }
 
 /// Whether callees of `sig` pop their arguments.
@@ -229,13 +230,10 @@ fn registers_in_any_order() {
     let sigs = each.concat();
     for opt_level in ["none", "speed"] {
         n_values += run(Jit::new(opt_level, &[]), &sigs, false);
-        let tail: Vec<FnSig> = sigs
-            .iter()
-            .filter(|sig| can_be_tail(sig))
-            .cloned()
-            .collect();
-        let settings = ["preserve_frame_pointers"];
-        n_values += run(Jit::new(opt_level, &settings), &tail, true);
+        let jit = Jit::new(opt_level, &["preserve_frame_pointers"]);
+        let tail = sigs.iter().filter(|sig| can_be_tail(&jit, sig));
+        let tail: Vec<FnSig> = tail.cloned().collect();
+        n_values += run(jit, &tail, true);
     }
     println!("{n_values} values");
     assert!(n_values > 20_000);
