@@ -1,16 +1,17 @@
 //! From members to a record with its layout.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::layout;
+use crate::layout::{self, RecordLayout};
 use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{DataModel, Language};
 use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
-use crate::types::record::{Attributes, Field, Record};
+use crate::types::record::{Attributes, Field, Member, Record};
 use crate::types::{Kind, MAX_DEPTH, MAX_NODES, Type, check_align};
 
 impl RecordBuilder {
@@ -20,11 +21,9 @@ impl RecordBuilder {
     /// [`Error::InvalidField`] for a member C does not allow there, [`Error::InvalidAlign`], [`Error::TooLarge`], [`Error::TooComplex`].
     pub fn build(self, model: &DataModel) -> Result<Type, Error> {
         self.check_members()?;
-        if let Some(i) = self.members.iter().position(|m| m.offset_bits.is_some()) {
-            return Err(self.bad_field(
-                i,
-                "it has an offset of its own, which only `build_at` takes",
-            ));
+        if let Some(placed) = self.members.iter().find(|m| m.offset_bits.is_some()) {
+            let why = "it has an offset of its own, which only `build_at` takes";
+            return Err(self.bad_field(placed.label(), why));
         }
         let placed = layout::record(&self, model)?;
         self.finish(placed, Some(model))
@@ -53,28 +52,20 @@ impl RecordBuilder {
         align: u32,
     ) -> Result<Type, Error> {
         let members = self.members.iter_mut();
-        let given: Vec<_> = members
-            .map(|m| (m.offset_bits.take(), m.bits.is_some()))
-            .collect();
-        let names = self.clone();
+        let given: Vec<_> = members.map(|member| member.offset_bits.take()).collect();
         let ty = self.build(model)?;
         let fields = ty.as_record().map_or(&[][..], |record| &record.fields);
-        for (i, ((given, is_bits), field)) in given.into_iter().zip(fields).enumerate() {
-            let given = given.unwrap_or(field.offset_bits);
-            let (quantity, unit) = match is_bits || given % 8 != 0 {
-                true => ("offset in bits", 1),
-                false => ("offset", 8),
-            };
-            let what = || alloc::format!("{}, field {}", names.spelling(), names.name_of(i));
-            alike(what, quantity, given / unit, field.offset_bits / unit)?;
+        for (given, field) in given.into_iter().zip(fields) {
+            let (given, computed) = (given.unwrap_or(field.offset_bits), field.offset_bits);
+            let what = || format!("{ty}, field {}", field.declared.label());
+            match field.declared.bits.is_some() || given % 8 != 0 {
+                true => alike(what, "offset in bits", given, computed)?,
+                false => alike(what, "offset", given / 8, computed / 8)?,
+            }
         }
-        alike(|| names.spelling(), "size", size, ty.size())?;
-        alike(
-            || names.spelling(),
-            "alignment",
-            align.into(),
-            ty.align().into(),
-        )?;
+        let what = || ty.to_string();
+        alike(what, "size", size, ty.size())?;
+        alike(what, "alignment", align.into(), ty.align().into())?;
         Ok(ty)
     }
 
@@ -114,33 +105,31 @@ impl RecordBuilder {
         self.finish(placed, None)
     }
 
-    fn finish(
-        self,
-        placed: layout::RecordLayout,
-        model: Option<&DataModel>,
-    ) -> Result<Type, Error> {
-        let has_stride = placed.size.is_multiple_of(placed.align.into());
-        let facts = has_stride.then(|| self.facts(model));
+    fn finish(self, placed: RecordLayout, model: Option<&DataModel>) -> Result<Type, Error> {
+        let RecordLayout {
+            offsets,
+            size,
+            align,
+        } = placed;
+        let facts = match size.is_multiple_of(align.into()) {
+            true => self.facts(model),
+            false => ModelFacts::NO_MODEL,
+        };
         let required_align = self.required_align();
         let (depth, nodes) = self.complexity()?;
-        let fields: Box<[Field]> = self
-            .members
-            .into_iter()
-            .zip(placed.fields)
-            .map(|(m, (offset_bits, bits))| Field {
-                name: m.name,
-                ty: m.ty,
-                offset_bits,
-                bits,
-                packed: m.packed,
-                align: m.align,
-            })
-            .collect();
+        let place = |(member, offset_bits)| Field {
+            declared: Member {
+                offset_bits: None,
+                ..member
+            },
+            offset_bits,
+        };
         let record = Record {
             kind: self.kind,
             tag: self.tag,
-            size: placed.size,
-            align: placed.align,
+            fields: self.members.into_iter().zip(offsets).map(place).collect(),
+            size,
+            align,
             required_align,
             transparent: self.transparent,
             attributes: Attributes {
@@ -152,19 +141,11 @@ impl RecordBuilder {
             hash: 0,
             by_name: Box::default(),
             anonymous: Box::default(),
-            fields,
             wide_leaf: false,
             all_padding: false,
-        }
-        .sealed();
-        let (size, align) = (record.size, record.align);
-        let kind = Kind::Record(Arc::new(record));
-        Ok(Type::new(
-            kind,
-            size,
-            align,
-            facts.unwrap_or(ModelFacts::NO_MODEL),
-        ))
+        };
+        let kind = Kind::Record(Arc::new(record.sealed()));
+        Ok(Type::new(kind, size, align, facts))
     }
 
     /// How deep its members nest, and how many there are with theirs and itself.
@@ -210,11 +191,7 @@ impl RecordBuilder {
                 questions = questions.and(ModelFacts::BIT_FIELDS);
                 questions = questions.and(ModelFacts::MSVC);
             }
-            if self
-                .attributes
-                .pack
-                .is_some_and(|pack| pack > 8 && ty.align() > 8)
-            {
+            if ty.align() > 8 && self.attributes.pack.is_some_and(|pack| pack > 8) {
                 questions = questions.and(ModelFacts::MSVC);
             }
             if member.bits.is_some() && member.name.is_none() {
@@ -233,7 +210,7 @@ impl RecordBuilder {
 fn of_member(ty: &Type) -> ModelFacts {
     match ty.as_record() {
         Some(record) if ty.facts() == ModelFacts::NO_MODEL => {
-            let members = record.fields.iter().map(|field| of_member(&field.ty));
+            let members = record.fields.iter().map(|field| of_member(field.ty()));
             members.fold(ModelFacts::NONE, ModelFacts::and)
         }
         _ => ty.facts(),

@@ -10,39 +10,46 @@ pub(crate) mod msvc;
 use alloc::vec::Vec;
 
 use crate::record_builder::RecordBuilder;
-use crate::scalar::Scalar;
-use crate::types::data_model::{DataModel, Language, RecordRules};
+use crate::types::data_model::{BitFieldStyle, DataModel, Language, RecordRules};
 use crate::types::error::Error;
-use crate::types::record::{BitField, RecordKind};
+use crate::types::record::RecordKind;
 use crate::types::{Kind, MAX_ALIGN, MAX_SIZE, Type};
 
-/// What laying out a record gives: per member its offset in bits, and its place in a container if it is a bit-field.
+/// What laying out a record gives.
 pub(crate) struct RecordLayout {
-    pub(crate) fields: Vec<(u64, Option<BitField>)>,
+    /// Of each member, in bits.
+    pub(crate) offsets: Vec<u64>,
     /// Bytes.
     pub(crate) size: u64,
     /// Bytes.
     pub(crate) align: u32,
 }
 
-/// What a compiler's rules say about the members; the record's own attributes and the rounding of its size come after.
+/// What a compiler's rules say about the members; the record's own attributes and the rounding of its size come after. All in bits. Positions stop at the
+/// greatest number, which is more than any record may have: that is looked at in the end.
 struct MemberLayouts {
-    fields: Vec<(u64, Option<BitField>)>,
-    /// End of the last member, in bits.
-    end_bits: u64,
-    /// Bytes.
-    align: u32,
+    offsets: Vec<u64>,
+    /// End of the last member.
+    end: u64,
+    /// At least 8.
+    align: u64,
 }
 
 /// Lays out the record `b` by the rules of `model`.
 pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<RecordLayout, Error> {
+    let is_ms = model.bit_fields == BitFieldStyle::Ms;
     let members = match model.records {
         RecordRules::Gcc => gcc::members(b, model)?,
         RecordRules::Clang => clang::members(b, model)?,
-        RecordRules::Msvc => msvc::members(b, model)?,
+        RecordRules::Msvc if !is_ms && b.members.iter().any(|member| member.bits.is_some()) => {
+            return Err(b.bad_record("Microsoft's rules know no bit-fields of another style"));
+        }
+        RecordRules::Msvc => msvc::members(b),
     };
-    let align = members.align.max(b.attributes.align.unwrap_or(1));
-    let mut size = members.end_bits.div_ceil(8);
+    let align = u32::try_from(members.align / 8).unwrap_or(MAX_ALIGN);
+    debug_assert!(align <= MAX_ALIGN, "{align} bytes");
+    let align = align.max(b.attributes.align.unwrap_or(1));
+    let mut size = members.end.div_ceil(8);
     if size == 0 {
         size = empty_size(b.attributes.language, model);
         if model.records == RecordRules::Msvc && !is_round(b, size, align) {
@@ -50,39 +57,29 @@ pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<RecordLayou
             return Err(b.bad_record(why));
         }
     }
-    let size = size
-        .checked_next_multiple_of(u64::from(align))
-        .filter(|size| *size <= MAX_SIZE)
-        .ok_or_else(|| b.too_large())?;
+    let size = round_up(size, align.into());
+    if size > MAX_SIZE {
+        return Err(too_large(b));
+    }
     Ok(RecordLayout {
-        fields: members.fields,
+        offsets: members.offsets,
         size,
         align,
     })
 }
 
-/// Arithmetic with positions in bits, which no record's end may exceed.
-impl RecordBuilder {
-    fn add_bits(&self, at: u64, bits: u64) -> Result<u64, Error> {
-        at.checked_add(bits)
-            .filter(|end| *end <= MAX_SIZE * 8)
-            .ok_or_else(|| self.too_large())
-    }
-
-    fn round_up(&self, bits: u64, align_bits: u64) -> Result<u64, Error> {
-        bits.checked_next_multiple_of(align_bits)
-            .ok_or_else(|| self.too_large())
-    }
-
-    fn bits_of(&self, ty: &Type) -> Result<u64, Error> {
-        ty.size().checked_mul(8).ok_or_else(|| self.too_large())
-    }
+/// The next multiple of `align`, if there is one.
+fn round_up(at: u64, align: u64) -> u64 {
+    at.checked_next_multiple_of(align).unwrap_or(u64::MAX)
 }
 
-/// An alignment in bytes of one in bits, which is at least 8.
-fn align_bytes(bits: u64) -> u32 {
-    debug_assert!(bits / 8 <= u64::from(MAX_ALIGN), "{bits} bits");
-    u32::try_from(bits / 8).unwrap_or(MAX_ALIGN)
+/// The bits of an object; no type has more bytes than [`MAX_SIZE`].
+fn bits_of(ty: &Type) -> u64 {
+    ty.size() * 8
+}
+
+fn too_large(b: &RecordBuilder) -> Error {
+    Error::TooLarge { ty: b.spelling() }
 }
 
 /// Bytes of a record whose members have none.
@@ -98,71 +95,48 @@ fn is_round(b: &RecordBuilder, size: u64, align: u32) -> bool {
     size.is_multiple_of(u64::from(align)) || b.required_align() == align
 }
 
-/// The bit-field's container: the aligned unit of its declared type that its first bit is in. A bit-field that straddles (`packed`)
-/// ends after it; `shift + width` is then greater than the container's bits.
-fn container(at: u64, width: u64, ty: &Type) -> BitField {
-    let unit = match ty.as_scalar() {
-        Some(Scalar::BitInt { bits, .. }) if bits > 64 => 64,
-        _ => (ty.size() * 8).max(8),
-    };
-    let start = at / unit * unit;
-    debug_assert!(width <= 0xffff && at - start < 128, "{width} bits at {at}");
-    let (width, shift) = (
-        u16::try_from(width).unwrap_or(u16::MAX),
-        u32::try_from(at - start).unwrap_or(0),
-    );
-    BitField {
-        width,
-        container: start / 8,
-        shift,
-    }
-}
-
 /// Checks a layout given by the caller.
 pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<RecordLayout, Error> {
     if size > MAX_SIZE {
-        return Err(b.too_large());
+        return Err(too_large(b));
     }
-    let mut fields = Vec::with_capacity(b.members.len());
+    let mut offsets = Vec::with_capacity(b.members.len());
     let mut taken: Vec<(u64, u64, usize)> = Vec::new();
     for (i, member) in b.members.iter().enumerate() {
+        let refuse = |why| Err(b.bad_field(member.label(), why));
         let Some(at) = member.offset_bits else {
-            return Err(b.bad_field(i, "it has no offset"));
+            return refuse("it has no offset");
         };
-        let bits = member
-            .bits
-            .map_or(member.ty.size().saturating_mul(8), u64::from);
-        match at.checked_add(bits) {
-            Some(end) if end <= size * 8 => {
-                let bits = member.bits.map_or_else(|| data_bits(&member.ty), u64::from);
-                taken.push((at, at + bits, i));
-            }
-            _ => return Err(b.bad_field(i, "it ends after the end of the record")),
+        let width = member.bits.map(u64::from);
+        let end = at.checked_add(width.unwrap_or_else(|| bits_of(&member.ty)));
+        if end.is_none_or(|end| end > size * 8) {
+            return refuse("it ends after the end of the record");
         }
-        if member.bits.is_none() && at % 8 != 0 {
-            return Err(b.bad_field(i, "only a bit-field starts inside a byte"));
+        if width.is_none() && at % 8 != 0 {
+            return refuse("only a bit-field starts inside a byte");
         }
-        fields.push((
-            at,
-            member
-                .bits
-                .map(|width| container(at, u64::from(width), &member.ty)),
-        ));
+        let bits = width.unwrap_or_else(|| data_bits(&member.ty));
+        taken.push((at, at + bits, i));
+        offsets.push(at);
     }
-    if b.kind == RecordKind::Struct {
+    let (at_fault, why) = if b.kind == RecordKind::Struct {
         taken.sort_unstable();
         let mut end_so_far = 0;
-        for (start, end, i) in taken {
-            if start < end_so_far && start < end {
-                return Err(b.bad_field(i, "it overlaps another member"));
-            }
-            end_so_far = end_so_far.max(end);
-        }
-    } else if let Some((_, _, i)) = taken.iter().find(|(at, ..)| *at != 0) {
-        return Err(b.bad_field(*i, "members of a union start at offset 0"));
+        let overlaps = taken.iter().find(|(start, end, _)| {
+            let before = end_so_far;
+            end_so_far = before.max(*end);
+            *start < before && start < end
+        });
+        (overlaps, "it overlaps another member")
+    } else {
+        let moved = taken.iter().find(|(at, ..)| *at != 0);
+        (moved, "members of a union start at offset 0")
+    };
+    if let Some(member) = at_fault.and_then(|(.., i)| b.members.get(*i)) {
+        return Err(b.bad_field(member.label(), why));
     }
     Ok(RecordLayout {
-        fields,
+        offsets,
         size,
         align,
     })
@@ -173,9 +147,8 @@ fn data_bits(ty: &Type) -> u64 {
     match ty.kind() {
         Kind::Record(record) => {
             let ends = record.fields().iter().map(|field| {
-                let bits =
-                    (field.bits).map_or_else(|| data_bits(&field.ty), |own| own.width.into());
-                field.offset_bits + bits
+                let width = field.declared.bits.map(u64::from);
+                field.offset_bits + width.unwrap_or_else(|| data_bits(field.ty()))
             });
             ends.max().unwrap_or(0).next_multiple_of(8)
         }

@@ -196,8 +196,8 @@ impl<'a> Leaves<'a> {
             let around = frame.around;
             let (ty, offset) = match &mut frame.rest {
                 Rest::Fields(rest) => match rest.next() {
-                    Some(field) if field.bits.is_none() => {
-                        (&field.ty, frame.offset + field.offset_bits / 8)
+                    Some(field) if field.declared.bits.is_none() => {
+                        (field.ty(), frame.offset + field.offset_bits / 8)
                     }
                     Some(field) => match bit_field(field, frame.offset, around) {
                         found @ Some(_) => return found,
@@ -382,11 +382,11 @@ fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: LeafFlags) ->
 /// The bit-field `field` of a record at byte `offset`.
 fn bit_field<'a>(field: &Field, offset: u64, around: LeafFlags) -> Option<WalkStep<'a>> {
     Some(WalkStep::Leaf(Leaf {
-        kind: LeafKind::Scalar(field.ty.as_scalar()?),
+        kind: LeafKind::Scalar(field.ty().as_scalar()?),
         offset_bits: offset * 8 + field.offset_bits,
-        width_bits: u64::from(field.bits?.width),
+        width_bits: u64::from(field.declared.bits?),
         bit_field: true,
-        unnamed: field.name.is_none(),
+        unnamed: field.name().is_none(),
         around,
     }))
 }

@@ -62,7 +62,7 @@ pub use explain::{
 pub use fn_abi::{ArgAbi, FnAbi, RetAbi, Returns};
 pub use leaves::{Leaf, LeafKind, Leaves, leaves};
 pub use policy::Policy;
-pub use record_builder::{Member, RecordBuilder};
+pub use record_builder::RecordBuilder;
 pub use scalar::{BoolVector, Scalar, Vector};
 pub use sig::{FnSig, Param, promote};
 pub use target::known::{KnownConvention, conventions};
@@ -76,7 +76,7 @@ pub use target::{Target, aarch64, csky, riscv, s390x, xcore};
 pub use target_lexicon::Triple;
 pub use types::data_model::{BitFieldStyle, DataModel, Language, LongDouble, RecordRules};
 pub use types::error::Error;
-pub use types::record::{Attributes, BitField, Field, Record, RecordKind};
+pub use types::record::{Attributes, BitField, Field, Member, Record, RecordKind};
 pub use types::{Array, Kind, MAX_ALIGN, MAX_DEPTH, MAX_NODES, Type};
 
 #[cfg(doctest)]

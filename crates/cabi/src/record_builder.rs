@@ -1,5 +1,7 @@
 //! Builds structures and unions from their members, with C's attributes; refuses what C would.
 
+use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -7,89 +9,8 @@ use alloc::vec::Vec;
 use crate::scalar::Scalar;
 use crate::types::data_model::Language;
 use crate::types::error::Error;
-use crate::types::record::{Attributes, RecordKind};
+use crate::types::record::{Attributes, Member, Record, RecordKind};
 use crate::types::{Kind, Type, check_align};
-
-/// A member as it is declared, before it has a place.
-#[derive(Clone, Debug)]
-pub struct Member {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) ty: Type,
-    pub(crate) bits: Option<u16>,
-    pub(crate) align: Option<u32>,
-    pub(crate) packed: bool,
-    pub(crate) offset_bits: Option<u64>,
-}
-
-impl Member {
-    fn new(name: Option<&str>, ty: Type) -> Self {
-        Self {
-            name: name.map(Arc::from),
-            ty,
-            bits: None,
-            align: None,
-            packed: false,
-            offset_bits: None,
-        }
-    }
-
-    /// An ordinary member. No two members have one name, but several may have the empty one (a tuple's).
-    #[must_use]
-    pub fn named(name: &str, ty: Type) -> Self {
-        Self::new(Some(name), ty)
-    }
-
-    /// An anonymous structure or union, whose members are reached as if they were the outer record's.
-    #[must_use]
-    pub fn anonymous(ty: Type) -> Self {
-        Self::new(None, ty)
-    }
-
-    /// A bit-field of `width` bits.
-    #[must_use]
-    pub fn bit_field(name: &str, ty: Type, width: u16) -> Self {
-        Self {
-            bits: Some(width),
-            ..Self::new(Some(name), ty)
-        }
-    }
-
-    /// An unnamed bit-field: padding, and with width 0 the end of a container.
-    #[must_use]
-    pub fn unnamed_bit_field(ty: Type, width: u16) -> Self {
-        Self {
-            bits: Some(width),
-            ..Self::new(None, ty)
-        }
-    }
-
-    /// `__attribute__((aligned(align)))` or `_Alignas` on the member.
-    #[must_use]
-    pub fn aligned(mut self, align: u32) -> Self {
-        self.align = Some(self.align.unwrap_or(1).max(align));
-        self
-    }
-
-    /// `__attribute__((packed))` on the member.
-    #[must_use]
-    pub fn packed(mut self) -> Self {
-        self.packed = true;
-        self
-    }
-
-    /// Places the member `offset` bytes from the start instead of where C's rules would: for [`RecordBuilder::build_at`].
-    #[must_use]
-    pub fn at(self, offset: u64) -> Self {
-        self.at_bit(offset.saturating_mul(8))
-    }
-
-    /// As [`Member::at`], for a bit-field that starts at bit `offset_bits`.
-    #[must_use]
-    pub fn at_bit(mut self, offset_bits: u64) -> Self {
-        self.offset_bits = Some(offset_bits);
-        self
-    }
-}
 
 /// Builds a structure or union from its members, with the layout gcc and clang give it.
 ///
@@ -192,41 +113,25 @@ impl RecordBuilder {
     }
 
     pub(super) fn check_members(&self) -> Result<(), Error> {
-        if let Some(align) = self.attributes.align {
+        let own = [self.attributes.align, self.attributes.pack];
+        let of_members = self.members.iter().map(|member| member.align);
+        for align in own.into_iter().chain(of_members).flatten() {
             check_align(align)?;
         }
-        if let Some(pack) = self.attributes.pack {
-            check_align(pack)?;
-        }
         for (i, member) in self.members.iter().enumerate() {
-            if let Some(align) = member.align {
-                check_align(align)?;
-            }
-            let last = i + 1 == self.members.len();
-            if let Some(why) = self.objection(member, last) {
-                return Err(self.bad_field(i, why));
-            }
-            if let Some((width, max)) = too_wide(member) {
-                return Err(Error::BitFieldWidth {
-                    record: self.spelling(),
-                    field: self.name_of(i).to_string(),
-                    width,
-                    ty: member.ty.to_string(),
-                    max,
-                });
+            let is_last = i + 1 == self.members.len();
+            if let Some(why) = self.objection(member, is_last) {
+                return Err(self.bad_field(member.label(), why));
             }
         }
         self.check_names()?;
         if self.transparent {
             let first = self.members.first().map(|m| m.ty.size());
-            let fits = self
-                .members
-                .iter()
-                .all(|m| m.bits.is_none() && Some(m.ty.size()) <= first);
-            if self.kind != RecordKind::Union || first.is_none() || !fits {
-                return Err(self.bad_record(
-                    "a transparent union needs a first member as large as every other",
-                ));
+            let fits = |m: &Member| m.bits.is_none() && Some(m.ty.size()) <= first;
+            let is_union = self.kind == RecordKind::Union && first.is_some();
+            if !is_union || !self.members.iter().all(fits) {
+                let why = "a transparent union needs a first member as large as every other";
+                return Err(self.bad_record(why));
             }
         }
         Ok(())
@@ -242,46 +147,35 @@ impl RecordBuilder {
         let twice = names.windows(2).find(|pair| pair.first() == pair.last());
         match twice.and_then(<[_]>::first) {
             None => Ok(()),
-            Some(name) => Err(Error::InvalidField {
-                record: self.spelling(),
-                field: name.to_string(),
-                why: "another member has its name",
-            }),
+            Some(name) => Err(self.bad_field(name, "another member has its name")),
         }
     }
 
     /// Why C would not have `member`, if so.
-    fn objection(&self, member: &Member, last: bool) -> Option<&'static str> {
+    fn objection(&self, member: &Member, is_last: bool) -> Option<Cow<'static, str>> {
         if let Some(width) = member.bits {
             return bit_field_objection(member, width);
         }
-        match member.ty.kind() {
-            Kind::Void => return Some("a member needs a complete object type, and void is none"),
-            Kind::Function => return Some("a member cannot be a function; a pointer to one can"),
-            Kind::Array(array)
-                if array.len.is_none() && (self.kind == RecordKind::Union || !last) =>
-            {
-                return Some("a flexible array member must be the last member of a structure");
+        let is_flexible_last = is_last && self.kind == RecordKind::Struct;
+        let why = match member.ty.kind() {
+            Kind::Void => "a member needs a complete object type, and void is none",
+            Kind::Function => "a member cannot be a function; a pointer to one can",
+            Kind::Array(array) if array.len.is_none() && !is_flexible_last => {
+                "a flexible array member must be the last member of a structure"
             }
-            _ => {}
-        }
-        if member.name.is_none() && member.ty.as_record().is_none() {
-            return Some("only structures and unions can be anonymous members");
-        }
-        None
+            Kind::Record(_) => return None,
+            _ if member.name.is_some() => return None,
+            _ => "only structures and unions can be anonymous members",
+        };
+        Some(why.into())
     }
 
-    pub(crate) fn bad_field(&self, i: usize, why: &'static str) -> Error {
+    pub(crate) fn bad_field(&self, field: &str, why: impl Into<Cow<'static, str>>) -> Error {
         Error::InvalidField {
             record: self.spelling(),
-            field: self.name_of(i).to_string(),
-            why,
+            field: field.to_string(),
+            why: why.into(),
         }
-    }
-
-    pub(crate) fn name_of(&self, i: usize) -> &str {
-        let name = self.members.get(i).and_then(|m| m.name.as_deref());
-        name.unwrap_or("<anonymous>")
     }
 
     pub(crate) fn bad_record(&self, why: &'static str) -> Error {
@@ -291,19 +185,23 @@ impl RecordBuilder {
         }
     }
 
-    pub(crate) fn too_large(&self) -> Error {
-        Error::TooLarge {
-            ty: self.spelling(),
-        }
-    }
-
     pub(crate) fn spelling(&self) -> String {
-        let kind = if self.kind == RecordKind::Union {
-            "union"
-        } else {
-            "struct"
-        };
-        alloc::format!("{kind} {}", self.tag.as_deref().unwrap_or("<anonymous>"))
+        let tag = self.tag.as_deref().unwrap_or("<anonymous>");
+        format!("{} {tag}", self.kind)
+    }
+}
+
+/// The declaration of a record, as it would be built again: by C's rules, also where the layout was given.
+impl From<&Record> for RecordBuilder {
+    fn from(record: &Record) -> Self {
+        let fields = record.fields.iter();
+        Self {
+            kind: record.kind,
+            tag: record.tag.clone(),
+            members: fields.map(|field| field.declared.clone()).collect(),
+            attributes: record.attributes,
+            transparent: record.transparent,
+        }
     }
 }
 
@@ -321,25 +219,21 @@ fn add_names<'a>(name: Option<&'a str>, ty: &'a Type, names: &mut Vec<&'a str>) 
     }
 }
 
-/// The width of a bit-field and the bits of its type, if these are fewer.
-fn too_wide(member: &Member) -> Option<(u16, u16)> {
-    let max = match member.ty.as_scalar()? {
-        Scalar::Bool => 1,
-        Scalar::Int { bits, .. } => u16::from(bits),
-        Scalar::BitInt { bits, .. } => bits,
-        _ => return None,
+/// Why C would not have `member` as a bit-field of `width` bits, if so.
+fn bit_field_objection(member: &Member, width: u16) -> Option<Cow<'static, str>> {
+    let ty = &member.ty;
+    let max = match ty.as_scalar() {
+        Some(Scalar::Bool) => 1,
+        Some(Scalar::Int { bits, .. }) => u16::from(bits),
+        Some(Scalar::BitInt { bits, .. }) => bits,
+        _ => return Some("a bit-field has an integer type".into()),
     };
-    member
-        .bits
-        .filter(|width| *width > max)
-        .map(|width| (width, max))
-}
-
-/// Why C would not have `member` as a bit-field of `width` bits, if so, apart from one that is too wide.
-fn bit_field_objection(member: &Member, width: u16) -> Option<&'static str> {
-    match member.ty.as_scalar() {
-        Some(Scalar::Bool | Scalar::Int { .. } | Scalar::BitInt { .. }) => {}
-        _ => return Some("a bit-field has an integer type"),
+    match width {
+        0 if member.name.is_some() => Some("a bit-field of width 0 has no name".into()),
+        _ if width <= max => None,
+        _ => Some(
+            format!("a bit-field of {width} bits is wider than its type, {ty}, which has {max}")
+                .into(),
+        ),
     }
-    (width == 0 && member.name.is_some()).then_some("a bit-field of width 0 has no name")
 }

@@ -8,8 +8,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use cabi::{
-    BitFieldStyle, Field, Kind, Language, Member, Record, RecordBuilder, RecordKind, RecordRules,
-    Type,
+    BitFieldStyle, Field, Kind, Language, Record, RecordBuilder, RecordKind, RecordRules, Type,
 };
 
 use super::{Emitter, ToCError, is_identifier};
@@ -20,25 +19,17 @@ impl Emitter {
         if let Some(spelling) = self.records.get(record) {
             return Ok(spelling.clone());
         }
-        let mut names = HashSet::new();
-        let body = self.body(record, ty, "", &mut names)?;
-        let tag = record
-            .tag()
-            .filter(|tag| is_identifier(tag))
-            .unwrap_or("cabi_record")
-            .to_owned();
+        let body = self.body(record, ty, "", &mut HashSet::new())?;
+        let tag = record.tag().filter(|tag| is_identifier(tag));
+        let tag = self.unused(tag.unwrap_or("cabi_record"));
         let (push, pop) = pragmas(record, None);
-        let spelling = format!("{} {}", keyword(record.kind()), self.unused(&tag));
-        let attributes = self.attributes(record, ty);
-        let _ = write!(
-            self.definitions,
-            "{push}{spelling} {{\n{body}}}{attributes};\n{pop}"
-        );
+        let spelling = format!("{} {tag}", record.kind());
+        self.definitions += &format!("{push}{spelling} {body}{pop}");
         self.records.insert(Arc::clone(record), spelling.clone());
         Ok(spelling)
     }
 
-    /// The members, one a line. `names` are those taken in the scope of the outermost record.
+    /// The members in braces, one a line, and the attributes. `names` are those taken in the scope of the outermost record.
     fn body(
         &mut self,
         record: &Record,
@@ -46,42 +37,26 @@ impl Emitter {
         indent: &str,
         names: &mut HashSet<String>,
     ) -> Result<String, ToCError> {
-        if record.attributes().language == Language::Cxx
-            && ty.size() == 1
-            && record.fields().is_empty()
-        {
+        let declared = record.attributes();
+        let is_empty = ty.size() == 1 && record.fields().is_empty();
+        if declared.language == Language::Cxx && is_empty {
             return Err(ToCError::not_c(ty, "an empty record has size 0 in C"));
         }
-        if self.follows_rules(record, ty) {
-            self.plain_body(record, indent, names)
+        let (members, packed, align) = if self.follows_rules(record, ty) {
+            let members = self.plain_members(record, indent, names)?;
+            (members, declared.packed, declared.align)
         } else {
-            self.explicit_body(record, ty, indent, names)
-        }
-    }
-
-    fn attributes(&self, record: &Record, ty: &Type) -> String {
-        let mut list = Vec::new();
-        let declared = record.attributes();
-        if self.follows_rules(record, ty) {
-            list.extend(declared.packed.then(|| "packed".to_owned()));
-            list.extend(declared.align.map(|align| format!("aligned({align})")));
-        } else {
-            list.extend(["packed".to_owned(), format!("aligned({})", record.align())]);
-        }
-        list.extend(
-            record
-                .is_transparent()
-                .then(|| "transparent_union".to_owned()),
-        );
-        attribute(&list)
+            let members = self.placed_members(record, ty, indent, names)?;
+            (members, true, Some(record.align()))
+        };
+        let attributes = attributes(packed, align, record.is_transparent());
+        Ok(format!("{{\n{members}{indent}}}{attributes};\n"))
     }
 
     /// Whether the rules of every compiler for the target, with the declared attributes, give the record its layout.
     fn follows_rules(&self, record: &Record, ty: &Type) -> bool {
-        let declared = record.attributes();
-        let has_pragma = declared
-            .pack
-            .is_none_or(|pack| [1, 2, 4, 8, 16].contains(&pack));
+        let pack = record.attributes().pack;
+        let has_pragma = pack.is_none_or(|pack| [1, 2, 4, 8, 16].contains(&pack));
         // C has no place for these attributes of a member without name that is no bit-field.
         let is_odd = |field: &Field| {
             field.name().is_none()
@@ -93,144 +68,110 @@ impl Emitter {
             (BitFieldStyle::SysV, _) => &[RecordRules::Gcc, RecordRules::Clang],
             (_, own) => std::slice::from_ref(own),
         };
-        let mut again = rules
-            .iter()
-            .map(|rules| rebuild(record).build(&self.model.with_records(*rules)));
+        let offsets = |record: &Record| -> Vec<u64> {
+            let fields = record.fields().iter();
+            fields.map(Field::offset_bits).collect()
+        };
+        let again = |rules: &RecordRules| {
+            // C's compilers read the text, whatever language the record was declared in.
+            let again = RecordBuilder::from(record).language(Language::C);
+            let again = again.build(&self.model.with_records(*rules)).ok()?;
+            let has_offsets = offsets(again.as_record()?) == offsets(record);
+            Some(has_offsets && again.size() == ty.size() && again.align() == record.align())
+        };
         has_pragma
             && !record.fields().iter().any(is_odd)
-            && again.all(|again| again.is_ok_and(|again| has_layout(&again, record, ty)))
+            && rules.iter().all(|rules| again(rules) == Some(true))
     }
 
-    fn plain_body(
+    /// Members as they were declared.
+    fn plain_members(
         &mut self,
         record: &Record,
         indent: &str,
         names: &mut HashSet<String>,
     ) -> Result<String, ToCError> {
-        let mut body = String::new();
         let counts = |field: &&Field| field.name().is_some() || field.bit_field().is_none();
+        // gcc wants a named member before a flexible array.
         let is_alone = record.fields().iter().filter(counts).count() == 1;
+        let mut lines = String::new();
         for field in record.fields() {
-            if let (Kind::Record(inner), None, None) =
-                (field.ty().kind(), field.name(), field.bit_field())
-            {
-                body += &self.anonymous(inner, field.ty(), record, indent, names)?;
-                continue;
-            }
-            let name = field.name().map(|name| member_name(name, names));
-            let mut line = match (field.ty().kind(), &name) {
-                // gcc wants a named member before a flexible array.
-                (Kind::Array(_), Some(name)) if is_alone => {
-                    self.declarator(&unflexible(field.ty())?, name)?
-                }
-                (_, Some(name)) => self.declarator(field.ty(), name)?,
-                (_, None) => self.specifier(field.ty())?,
-            };
-            if let Some(bits) = field.bit_field() {
-                let _ = write!(line, " : {}", bits.width);
-            }
-            let mut list = Vec::new();
-            list.extend(field.is_packed().then(|| "packed".to_owned()));
-            list.extend(field.asked_align().map(|align| format!("aligned({align})")));
-            let _ = writeln!(body, "{indent}    {line}{};", attribute(&list));
+            let attributes = attributes(field.is_packed(), field.asked_align(), false);
+            lines += &self.member(field, record, is_alone, &attributes, indent, names)?;
         }
-        Ok(body)
-    }
-
-    /// An anonymous member, whose definition has to stand in its place.
-    fn anonymous(
-        &mut self,
-        inner: &Record,
-        ty: &Type,
-        outer: &Record,
-        indent: &str,
-        names: &mut HashSet<String>,
-    ) -> Result<String, ToCError> {
-        if self.has_own_align(ty) || ty.is_atomic() {
-            return Err(ToCError::not_c(
-                ty,
-                "an anonymous member has no place for an alignment of its own or `_Atomic`",
-            ));
-        }
-        let deeper = format!("{indent}    ");
-        let body = self.body(inner, ty, &deeper, names)?;
-        let (push, pop) = pragmas(inner, Some(outer));
-        Ok(format!(
-            "{push}{deeper}{} {{\n{body}{deeper}}}{};\n{pop}",
-            keyword(inner.kind()),
-            self.attributes(inner, ty)
-        ))
+        Ok(lines)
     }
 
     /// Members at the offsets they have, in a packed record.
-    fn explicit_body(
+    fn placed_members(
         &mut self,
         record: &Record,
         ty: &Type,
         indent: &str,
         names: &mut HashSet<String>,
     ) -> Result<String, ToCError> {
-        let mut body = String::new();
+        let mut lines = String::new();
         let is_struct = record.kind() == RecordKind::Struct;
-        let mut fields: Vec<&Field> = record.fields().iter().collect();
+        let is_closing = |field: &&Field| field.bit_field().is_some_and(|bits| bits.width == 0);
+        let fields = record.fields().iter();
+        let mut fields: Vec<&Field> = fields.filter(|field| !is_closing(field)).collect();
         if is_struct {
             // A member without bytes comes before the one that starts where it is.
             fields.sort_by_key(|field| (field.offset_bits(), n_bits(field)));
         }
         let mut at = 0;
         for field in fields {
-            let is_closing = field.bit_field().is_some_and(|bits| bits.width == 0);
-            if is_closing {
-                continue;
-            }
             if is_struct {
                 let gap = field.offset_bits().checked_sub(at).ok_or_else(|| {
                     let why = "a member without bytes cannot lie inside another one";
                     ToCError::not_c(ty, why)
                 })?;
-                body += &padding(gap, indent, names);
+                lines += &padding(gap, indent, names);
             }
-            body += &self.placed_member(field, record, indent, names)?;
+            lines += &self.member(field, record, true, "", indent, names)?;
             at = field.offset_bits() + n_bits(field);
         }
         if is_struct {
-            body += &padding((ty.size() * 8).saturating_sub(at), indent, names);
+            lines += &padding((ty.size() * 8).saturating_sub(at), indent, names);
         } else {
             let deeper = format!("{indent}    ");
             let rest = padding(ty.size() * 8, &deeper, names);
-            let _ = writeln!(
-                body,
-                "{deeper}struct {{\n{rest}{deeper}}} __attribute__((packed));"
-            );
+            let packed = attributes(true, None, false);
+            lines += &format!("{deeper}struct {{\n{rest}{deeper}}}{packed};\n");
         }
-        Ok(body)
+        Ok(lines)
     }
 
-    /// The line of a member of a packed record.
-    fn placed_member(
+    /// The line of a member of `outer` with `attributes`, a flexible array with a length where `is_array`. The definition of an anonymous member has to stand
+    /// in its place.
+    fn member(
         &mut self,
         field: &Field,
-        record: &Record,
+        outer: &Record,
+        is_array: bool,
+        attributes: &str,
         indent: &str,
         names: &mut HashSet<String>,
     ) -> Result<String, ToCError> {
-        let ty = field.ty();
-        let name = field.name().map(|name| member_name(name, names));
-        let line = match (field.bit_field(), name) {
-            (Some(bits), Some(name)) => {
-                format!("{} : {}", self.declarator(ty, &name)?, bits.width)
+        let (ty, deeper) = (field.ty(), format!("{indent}    "));
+        if let (Kind::Record(inner), None, None) = (ty.kind(), field.name(), field.bit_field()) {
+            if self.has_own_align(ty) || ty.is_atomic() {
+                let why =
+                    "an anonymous member has no place for an alignment of its own or `_Atomic`";
+                return Err(ToCError::not_c(ty, why));
             }
-            (Some(bits), None) => format!("{} : {}", self.specifier(ty)?, bits.width),
-            (None, Some(name)) => self.declarator(&unflexible(ty)?, &name)?,
-            (None, None) => {
-                let Kind::Record(inner) = ty.kind() else {
-                    let why = "only records can be anonymous members";
-                    return Err(ToCError::not_c(ty, why));
-                };
-                return self.anonymous(inner, ty, record, indent, names);
-            }
+            let body = self.body(inner, ty, &deeper, names)?;
+            let (push, pop) = pragmas(inner, Some(outer));
+            return Ok(format!("{push}{deeper}{} {body}{pop}", inner.kind()));
+        }
+        let line = match field.name().map(|name| member_name(name, names)) {
+            Some(name) if is_array => self.declarator(&unflexible(ty)?, &name)?,
+            Some(name) => self.declarator(ty, &name)?,
+            None => self.specifier(ty)?,
         };
-        Ok(format!("{indent}    {line};\n"))
+        let width = field.bit_field().map(|bits| format!(" : {}", bits.width));
+        let width = width.unwrap_or_default();
+        Ok(format!("{deeper}{line}{width}{attributes};\n"))
     }
 }
 
@@ -262,19 +203,14 @@ fn member_name(wanted: &str, names: &mut HashSet<String>) -> String {
     free
 }
 
-fn keyword(kind: RecordKind) -> &'static str {
-    if kind == RecordKind::Union {
-        "union"
-    } else {
-        "struct"
-    }
-}
-
-fn attribute(list: &[String]) -> String {
-    if list.is_empty() {
-        String::new()
-    } else {
-        format!(" __attribute__(({}))", list.join(", "))
+fn attributes(packed: bool, align: Option<u32>, is_transparent: bool) -> String {
+    let packed = packed.then(|| "packed".to_owned());
+    let align = align.map(|align| format!("aligned({align})"));
+    let transparent = is_transparent.then(|| "transparent_union".to_owned());
+    let all = [packed, align, transparent].into_iter().flatten();
+    match all.collect::<Vec<_>>().join(", ").as_str() {
+        "" => String::new(),
+        list => format!(" __attribute__(({list}))"),
     }
 }
 
@@ -312,58 +248,4 @@ fn padding(bits: u64, indent: &str, names: &mut HashSet<String>) -> String {
         left -= width;
     }
     text
-}
-
-/// The declaration of `record` again.
-fn rebuild(record: &Record) -> RecordBuilder {
-    let tag = record.tag().unwrap_or("");
-    let mut builder = match record.kind() {
-        RecordKind::Union => RecordBuilder::union(tag),
-        _ => RecordBuilder::structure(tag),
-    };
-    let declared = record.attributes();
-    if declared.packed {
-        builder = builder.packed();
-    }
-    builder = declared.pack.into_iter().fold(builder, RecordBuilder::pack);
-    builder = declared
-        .align
-        .into_iter()
-        .fold(builder, RecordBuilder::aligned);
-    record
-        .fields()
-        .iter()
-        .map(member)
-        .fold(builder, RecordBuilder::member)
-}
-
-fn member(field: &Field) -> Member {
-    let ty = field.ty().clone();
-    let mut member = match (field.name(), field.bit_field()) {
-        (Some(name), Some(bits)) => Member::bit_field(name, ty, bits.width),
-        (None, Some(bits)) => Member::unnamed_bit_field(ty, bits.width),
-        (Some(name), None) => Member::named(name, ty),
-        (None, None) => Member::anonymous(ty),
-    };
-    if field.is_packed() {
-        member = member.packed();
-    }
-    field
-        .asked_align()
-        .into_iter()
-        .fold(member, Member::aligned)
-}
-
-fn has_layout(built: &Type, record: &Record, ty: &Type) -> bool {
-    let offsets = |record: &Record| {
-        record
-            .fields()
-            .iter()
-            .map(Field::offset_bits)
-            .collect::<Vec<_>>()
-    };
-    let same_offsets = built
-        .as_record()
-        .is_some_and(|built| offsets(built) == offsets(record));
-    same_offsets && built.size() == ty.size() && built.align() == record.align()
 }

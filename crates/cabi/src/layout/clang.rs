@@ -4,12 +4,12 @@
 
 use alloc::vec::Vec;
 
-use super::{MemberLayouts, align_bytes, container};
-use crate::record_builder::{Member, RecordBuilder};
+use super::{MemberLayouts, bits_of, round_up};
+use crate::record_builder::RecordBuilder;
 use crate::scalar::Scalar;
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
-use crate::types::record::RecordKind;
+use crate::types::record::{Member, RecordKind};
 use crate::types::{Kind, Type};
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
@@ -22,25 +22,24 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
         ms_unit: None,
         align: 8,
     };
-    let mut fields = Vec::with_capacity(b.members.len());
-    for (i, member) in b.members.iter().enumerate() {
-        fields.push(match member.bits {
-            None => (cursor.place(member)?, None),
-            Some(width) => {
-                let end = cursor.end;
-                let at = cursor.place_bits(member, u64::from(width))?;
-                if cursor.ms && width == 0 && at < end && !cursor.is_union() {
-                    // The next bit-field starts here for `offsetof`, and at the end of the container for clang's code.
-                    return Err(b.bad_field(i, "clang contradicts itself about what follows it"));
-                }
-                (at, Some(container(at, u64::from(width), &member.ty)))
-            }
-        });
+    let mut offsets = Vec::with_capacity(b.members.len());
+    for member in &b.members {
+        let end = cursor.end;
+        let at = match member.bits {
+            None => cursor.place(member),
+            Some(width) => cursor.place_bits(member, u64::from(width)),
+        };
+        if cursor.ms && member.bits == Some(0) && at < end && !cursor.is_union() {
+            // The next bit-field starts here for `offsetof`, and at the end of the container for clang's code.
+            let why = "clang contradicts itself about what follows it";
+            return Err(b.bad_field(member.label(), why));
+        }
+        offsets.push(at);
     }
     Ok(MemberLayouts {
-        fields,
-        end_bits: cursor.end,
-        align: align_bytes(cursor.align),
+        offsets,
+        end: cursor.end,
+        align: cursor.align,
     })
 }
 
@@ -71,7 +70,7 @@ impl ClangLayout<'_> {
         self.b.attributes.pack.map(|pack| u64::from(pack) * 8)
     }
 
-    fn place(&mut self, member: &Member) -> Result<u64, Error> {
+    fn place(&mut self, member: &Member) -> u64 {
         (self.unfilled, self.ms_unit) = (0, None);
         let mut align = if self.is_packed(member) {
             8
@@ -81,11 +80,10 @@ impl ClangLayout<'_> {
         align = align.max(asked(member));
         align = self.pack().map_or(align, |pack| align.min(pack));
         let start = if self.is_union() { 0 } else { self.end };
-        let at = self.b.round_up(start, align)?;
-        let end = self.b.add_bits(at, self.b.bits_of(&member.ty)?)?;
-        self.end = self.end.max(end);
+        let at = round_up(start, align);
+        self.end = self.end.max(at.saturating_add(bits_of(&member.ty)));
         self.align = self.align.max(align);
-        Ok(at)
+        at
     }
 
     /// Microsoft's style aligns the built-in types, and arrays of them, at least to their size.
@@ -107,8 +105,8 @@ impl ClangLayout<'_> {
         }
     }
 
-    fn place_bits(&mut self, member: &Member, width: u64) -> Result<u64, Error> {
-        let unit = self.b.bits_of(&member.ty)?;
+    fn place_bits(&mut self, member: &Member, width: u64) -> u64 {
+        let unit = bits_of(&member.ty);
         let mut align = u64::from(member.ty.align()) * 8;
         if self.ms {
             align = unit;
@@ -126,16 +124,16 @@ impl ClangLayout<'_> {
         };
         let align = self.bits_align(member, width, align);
         let at = if self.ms {
-            self.start_ms(start, width, align)?
+            self.start_ms(start, width, align)
         } else {
-            self.start(member, start, width, align, unit)?
+            self.start(member, start, width, align)
         };
         let counts = self.ms || member.name.is_some() || self.model.unnamed_bit_fields_align;
         if counts {
             self.align = self.align.max(align);
         }
-        self.take_bits(at, width, unit)?;
-        Ok(at)
+        self.take_bits(at, width, unit);
+        at
     }
 
     /// The alignment of a bit-field: that of its type, without which it has 1 bit, and what was asked for, which `#pragma pack` limits.
@@ -157,57 +155,50 @@ impl ClangLayout<'_> {
         }
     }
 
-    fn start_ms(&mut self, start: u64, width: u64, align: u64) -> Result<u64, Error> {
+    fn start_ms(&mut self, start: u64, width: u64, align: u64) -> u64 {
         if width != 0 && width <= self.unfilled {
-            return Ok(start);
+            return start;
         }
         self.unfilled = 0;
-        self.b.round_up(start, align)
+        round_up(start, align)
     }
 
     /// A bit-field may not reach beyond a unit of its type from an aligned place, unless any `#pragma pack` is in force.
-    fn start(
-        &self,
-        member: &Member,
-        start: u64,
-        width: u64,
-        align: u64,
-        unit: u64,
-    ) -> Result<u64, Error> {
-        let straddles = start % align + width > unit;
-        if width == 0 || (self.b.attributes.pack.is_none() && straddles) {
-            return self.b.round_up(start, align);
+    fn start(&self, member: &Member, start: u64, width: u64, align: u64) -> u64 {
+        let pack = self.b.attributes.pack;
+        let straddles = start % align + width > bits_of(&member.ty);
+        if width == 0 || (pack.is_none() && straddles) {
+            return round_up(start, align);
         }
         match member.align {
-            Some(asked) if self.b.attributes.pack.is_none_or(|pack| asked <= pack) => {
-                self.b.round_up(start, u64::from(asked) * 8)
+            Some(asked) if pack.is_none_or(|pack| asked <= pack) => {
+                round_up(start, u64::from(asked) * 8)
             }
-            _ => Ok(start),
+            _ => start,
         }
     }
 
-    fn take_bits(&mut self, at: u64, width: u64, unit: u64) -> Result<(), Error> {
+    fn take_bits(&mut self, at: u64, width: u64, unit: u64) {
         if self.is_union() {
             let size = match (self.ms, width) {
                 (true, 0) => 8,
                 (true, _) => unit,
-                (false, _) => self.b.round_up(width, 8)?,
+                (false, _) => round_up(width, 8),
             };
             self.end = self.end.max(size);
         } else if self.ms && width != 0 {
             if self.unfilled == 0 {
-                self.end = self.b.add_bits(at, unit)?;
+                self.end = at.saturating_add(unit);
                 self.unfilled = unit;
             }
             self.unfilled = self.unfilled.saturating_sub(width);
             self.ms_unit = Some(unit);
         } else {
-            let end = self.b.add_bits(at, width)?;
-            self.end = self.b.round_up(end, 8)?;
+            let end = at.saturating_add(width);
+            self.end = round_up(end, 8);
             self.unfilled = self.end - end;
             self.ms_unit = None;
         }
-        Ok(())
     }
 }
 

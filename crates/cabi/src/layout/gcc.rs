@@ -4,12 +4,12 @@
 
 use alloc::vec::Vec;
 
-use super::{MemberLayouts, align_bytes, container};
-use crate::record_builder::{Member, RecordBuilder};
+use super::{MemberLayouts, bits_of, round_up};
+use crate::record_builder::RecordBuilder;
 use crate::types::Type;
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
-use crate::types::record::RecordKind;
+use crate::types::record::{Member, RecordKind};
 
 /// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a multiple of it and a rest, and only the rest is rounded up for the
 /// type of a bit-field. No machine mode is aligned to more.
@@ -25,22 +25,23 @@ fn biggest(model: &DataModel) -> u64 {
 const WIDER: [u64; 2] = [256, 512];
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
-    let baseline = biggest(model);
-    let members = place_all(b, model, baseline)?;
+    let members = place_all(b, model, biggest(model));
     // The rest is less than 16 bytes, so the flags for wider vectors matter for greater alignments only.
-    let is_wide = |member: &Member| member.bits.is_some() && u64::from(member.ty.align()) * 8 > 128;
-    if let Some(i) = b.members.iter().position(is_wide) {
-        for biggest in WIDER {
-            let other = place_all(b, model, biggest)?;
-            if (&other.fields, other.end_bits) != (&members.fields, members.end_bits) {
-                return Err(b.bad_field(i, "gcc places it by the flags for wide vectors"));
-            }
+    let is_wide = |member: &&Member| member.bits.is_some() && member.ty.align() > 16;
+    if let Some(wide) = b.members.iter().find(is_wide) {
+        let differs = |biggest| {
+            let other = place_all(b, model, biggest);
+            (&other.offsets, other.end) != (&members.offsets, members.end)
+        };
+        if WIDER.into_iter().any(differs) {
+            let why = "gcc places it by the flags for wide vectors";
+            return Err(b.bad_field(wide.label(), why));
         }
     }
     Ok(members)
 }
 
-fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> Result<MemberLayouts, Error> {
+fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> MemberLayouts {
     let align = u64::from(b.attributes.align.unwrap_or(1)) * 8;
     let mut cursor = GccLayout {
         b,
@@ -54,24 +55,22 @@ fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> Result<Membe
         run: None,
         run_left: 0,
     };
-    let mut fields = Vec::with_capacity(b.members.len());
+    let mut offsets = Vec::with_capacity(b.members.len());
     for (i, member) in b.members.iter().enumerate() {
-        let decl = cursor.lay_out(member)?;
+        let decl = cursor.lay_out(member);
         cursor.raise(&decl);
-        let at = if b.kind == RecordKind::Union {
-            cursor.end = cursor.end.max(b.round_up(decl.size, 8)?);
+        offsets.push(if b.kind == RecordKind::Union {
+            cursor.end = cursor.end.max(round_up(decl.size, 8));
             0
         } else {
-            cursor.place(decl, i + 1 == b.members.len())?
-        };
-        let width = member.bits.map(u64::from);
-        fields.push((at, width.map(|width| container(at, width, &member.ty))));
+            cursor.place(decl, i + 1 == b.members.len())
+        });
     }
-    Ok(MemberLayouts {
-        fields,
-        end_bits: cursor.end,
-        align: align_bytes(cursor.align),
-    })
+    MemberLayouts {
+        offsets,
+        end: cursor.end,
+        align: cursor.align,
+    }
 }
 
 /// A member as `layout_decl` leaves it. All in bits.
@@ -124,9 +123,9 @@ impl GccLayout<'_> {
     }
 
     /// `layout_decl`.
-    fn lay_out(&self, member: &Member) -> Result<Decl, Error> {
+    fn lay_out(&self, member: &Member) -> Decl {
         let type_align = u64::from(member.ty.align()) * 8;
-        let type_size = self.b.bits_of(&member.ty)?;
+        let type_size = bits_of(&member.ty);
         let width = member.bits.map(u64::from);
         // `packed` is ignored on ordinary members that are not aligned anyway.
         let is_packed = self.b.attributes.packed
@@ -153,7 +152,7 @@ impl GccLayout<'_> {
         if !closes {
             align = align.min(self.pack());
         }
-        Ok(Decl {
+        Decl {
             size: width.unwrap_or(type_size),
             is_bit_field: width.is_some(),
             is_odd,
@@ -162,7 +161,7 @@ impl GccLayout<'_> {
             align,
             type_size,
             type_align,
-        })
+        }
     }
 
     /// `update_alignment_for_field`: what the member makes of the record's alignment.
@@ -189,7 +188,7 @@ impl GccLayout<'_> {
     }
 
     /// `place_field`.
-    fn place(&mut self, decl: Decl, is_last: bool) -> Result<u64, Error> {
+    fn place(&mut self, decl: Decl, is_last: bool) -> u64 {
         // A power of two that the position is a multiple of; at the start there is no limit.
         let known = match self.next() {
             0 => self.align.max(128),
@@ -197,10 +196,10 @@ impl GccLayout<'_> {
         };
         let must_align = known < decl.align;
         if must_align && (!self.ms || self.run.is_none()) {
-            self.align_to(decl.align)?;
+            self.align_to(decl.align);
         }
         if self.ms {
-            self.start_ms(&decl, must_align)?;
+            self.start_ms(&decl, must_align);
         } else if decl.is_odd
             && decl.size != 0
             && !decl.is_packed
@@ -209,32 +208,32 @@ impl GccLayout<'_> {
             let from = self.next() % decl.type_align;
             let units = (from + decl.size).div_ceil(decl.type_align);
             if units > decl.type_size / decl.type_align {
-                self.rest = self.b.round_up(self.rest, decl.type_align)?;
+                self.rest = round_up(self.rest, decl.type_align);
             }
         }
-        self.normalize()?;
+        self.normalize();
         let at = self.next();
         if self.ms && self.run.is_none() && decl.is_bit_field {
             self.run = Some(decl);
         }
-        self.rest = self.b.add_bits(self.rest, decl.size)?;
+        self.rest = self.rest.saturating_add(decl.size);
         if self.ms && decl.is_bit_field && decl.size != 0 && is_last {
-            self.rest = self.b.add_bits(self.rest, self.run_left)?;
+            self.rest = self.rest.saturating_add(self.run_left);
         }
-        self.normalize()?;
+        self.normalize();
         self.end = self.end.max(self.next());
-        Ok(at)
+        at
     }
 
     /// The part of `place_field` for Microsoft's style: the container that is open is continued or closed.
-    fn start_ms(&mut self, decl: &Decl, must_align: bool) -> Result<(), Error> {
+    fn start_ms(&mut self, decl: &Decl, must_align: bool) {
         let mut before = self.run;
         if let Some(run) = self.run {
             let mut must_align = must_align;
             let same = decl.is_bit_field && decl.type_size == run.type_size;
             if same && decl.size != 0 && run.size != 0 {
                 if self.run_left < decl.size {
-                    self.rest = self.b.add_bits(self.rest, self.run_left)?;
+                    self.rest = self.rest.saturating_add(self.run_left);
                     self.run = Some(*decl);
                     self.run_left = decl.type_size.saturating_sub(decl.size);
                 } else {
@@ -245,16 +244,16 @@ impl GccLayout<'_> {
                 if run.size == 0 {
                     before = None;
                 } else {
-                    self.rest = self.b.add_bits(self.rest, self.run_left)?;
+                    self.rest = self.rest.saturating_add(self.run_left);
                 }
                 if !decl.is_bit_field || decl.size == 0 {
                     self.run = None;
                 }
             }
             if must_align {
-                self.align_to(decl.align)?;
+                self.align_to(decl.align);
             }
-            self.normalize()?;
+            self.normalize();
         }
         let starts = match before {
             _ if !decl.is_bit_field => true,
@@ -264,28 +263,25 @@ impl GccLayout<'_> {
         if starts {
             self.run_left = decl.type_size.saturating_sub(decl.size);
             let of_type = if decl.is_packed { 8 } else { decl.type_align };
-            self.rest = self.b.round_up(self.rest, of_type.min(self.pack()))?;
+            self.rest = round_up(self.rest, of_type.min(self.pack()));
             self.run = None;
         }
-        Ok(())
     }
 
-    fn align_to(&mut self, align: u64) -> Result<(), Error> {
+    fn align_to(&mut self, align: u64) {
         if align < self.step {
-            self.rest = self.b.round_up(self.rest, align)?;
+            self.rest = round_up(self.rest, align);
         } else {
-            let bytes = self.b.round_up(self.rest, 8)?;
-            self.at = self.b.round_up(self.b.add_bits(self.at, bytes)?, align)?;
+            let bytes = round_up(self.rest, 8);
+            self.at = round_up(self.at.saturating_add(bytes), align);
             self.rest = 0;
         }
-        Ok(())
     }
 
-    fn normalize(&mut self) -> Result<(), Error> {
+    fn normalize(&mut self) {
         let whole = self.rest - self.rest % self.step;
-        self.at = self.b.add_bits(self.at, whole)?;
+        self.at = self.at.saturating_add(whole);
         self.rest -= whole;
-        Ok(())
     }
 }
 

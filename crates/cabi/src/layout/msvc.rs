@@ -1,45 +1,33 @@
 //! The members of a record as Microsoft's compilers place them: MSVC's documentation (`#pragma pack`, `__declspec(align)`, C bit fields) and
 //! clang's `MicrosoftRecordLayoutBuilder`.
 
-use alloc::vec::Vec;
-
-use super::{MemberLayouts, align_bytes, container};
-use crate::record_builder::{Member, RecordBuilder};
-use crate::types::data_model::{BitFieldStyle, DataModel};
-use crate::types::error::Error;
-use crate::types::record::{BitField, RecordKind};
+use super::{MemberLayouts, bits_of, round_up};
+use crate::record_builder::RecordBuilder;
+use crate::types::record::{Member, RecordKind};
 use crate::types::{Kind, Type};
 
-pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
+pub(super) fn members(b: &RecordBuilder) -> MemberLayouts {
     let mut cursor = MsvcLayout {
         b,
-        style: model.bit_fields,
         next: 0,
         end: 0,
         align: 8,
         run: None,
     };
-    let mut fields = Vec::with_capacity(b.members.len());
-    for member in &b.members {
-        if b.kind == RecordKind::Union {
-            cursor.next = 0;
-        }
-        fields.push(match member.bits {
-            None => cursor.place(member)?,
-            Some(width) => cursor.place_bits(member, u64::from(width))?,
-        });
+    let place = |member: &Member| match member.bits {
+        None => cursor.place(member),
+        Some(width) => cursor.place_bits(member, u64::from(width)),
+    };
+    MemberLayouts {
+        offsets: b.members.iter().map(place).collect(),
+        end: cursor.end,
+        align: cursor.align,
     }
-    Ok(MemberLayouts {
-        fields,
-        end_bits: cursor.end,
-        align: align_bytes(cursor.align),
-    })
 }
 
 /// Where the next member goes. All in bits.
 struct MsvcLayout<'a> {
     b: &'a RecordBuilder,
-    style: BitFieldStyle,
     next: u64,
     /// End of the members seen, which for a union is not where the next one goes.
     end: u64,
@@ -49,6 +37,10 @@ struct MsvcLayout<'a> {
 }
 
 impl MsvcLayout<'_> {
+    fn is_union(&self) -> bool {
+        self.b.kind == RecordKind::Union
+    }
+
     /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a declaration asked for with `aligned`. A typedef lowers nothing.
     fn member_align(&self, member: &Member) -> u64 {
         let packed = self.b.attributes.packed || member.packed;
@@ -59,65 +51,55 @@ impl MsvcLayout<'_> {
         u64::from(limited.max(required_align(member))) * 8
     }
 
-    fn place(&mut self, member: &Member) -> Result<(u64, Option<BitField>), Error> {
+    fn place(&mut self, member: &Member) -> u64 {
         let align = self.member_align(member);
         self.run = None;
-        let at = self.b.round_up(self.next, align)?;
         self.align = self.align.max(align);
-        self.take(at, self.b.bits_of(&member.ty)?)?;
-        Ok((at, None))
+        self.take(align, bits_of(&member.ty))
     }
 
     /// Consecutive bit-fields share a container while their types have the same size and the bits suffice; width 0 closes the container and means
     /// nothing without one.
-    fn place_bits(
-        &mut self,
-        member: &Member,
-        width: u64,
-    ) -> Result<(u64, Option<BitField>), Error> {
-        if self.style != BitFieldStyle::Ms {
-            return Err(self
-                .b
-                .bad_record("Microsoft's rules know no bit-fields of another style"));
-        }
-        let size = self.b.bits_of(&member.ty)?;
+    fn place_bits(&mut self, member: &Member, width: u64) -> u64 {
+        let size = bits_of(&member.ty);
         let align = self.member_align(member);
-        let is_union = self.b.kind == RecordKind::Union;
         if width == 0 {
             match self.run.take() {
                 // As many bytes as a bit-field with bits has.
-                Some(_) if is_union => self.end = self.end.max(size),
+                Some(_) if self.is_union() => self.end = self.end.max(size),
                 Some(_) => {
-                    self.next = self.b.round_up(self.next, align)?;
+                    self.next = round_up(self.next, align);
                     self.align = self.align.max(align);
                 }
                 None => {}
             }
-            return Ok((self.next, Some(container(self.next, 0, &member.ty))));
+            return if self.is_union() { 0 } else { self.next };
         }
-        if let Some((open, left)) = self.run.filter(|_| !is_union)
+        if let Some((open, left)) = self.run.filter(|_| !self.is_union())
             && open == size
             && width <= left
         {
             // `next` stands at the end of the container, the free bits are its last ones.
-            let at = self.next - left;
             self.run = Some((open, left - width));
-            return Ok((at, Some(container(at, width, &member.ty))));
+            return self.next - left;
         }
-        let at = self.b.round_up(self.next, align)?;
         // In a union a bit-field's alignment is ignored.
-        if !is_union {
+        if !self.is_union() {
             self.align = self.align.max(align);
         }
-        self.take(at, size)?;
         self.run = Some((size, size.saturating_sub(width)));
-        Ok((at, Some(container(at, width, &member.ty))))
+        self.take(align, size)
     }
 
-    fn take(&mut self, at: u64, bits: u64) -> Result<(), Error> {
-        self.next = self.b.add_bits(at, bits)?;
+    /// The place of `bits` at the next multiple of `align`.
+    fn take(&mut self, align: u64, bits: u64) -> u64 {
+        let at = match self.is_union() {
+            true => 0,
+            false => round_up(self.next, align),
+        };
+        self.next = at.saturating_add(bits);
         self.end = self.end.max(self.next);
-        Ok(())
+        at
     }
 }
 

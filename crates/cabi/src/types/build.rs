@@ -176,19 +176,18 @@ impl Type {
     /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records whose size is not a power of two up to 16 (there the compilers
     /// add padding, each its own).
     pub fn atomic(&self) -> Result<Self, Error> {
-        let scalar = matches!(
-            self.kind,
-            Kind::Scalar(_) | Kind::Enum(_) | Kind::Complex(_)
-        );
-        let record = self.as_record().is_some() && self.size.is_power_of_two() && self.size <= 16;
-        if !(scalar || record) {
-            return Err(Error::InvalidAtomic {
-                ty: self.to_string(),
-            });
+        let is_natural = self.size.is_power_of_two() && self.size <= 16;
+        match self.kind {
+            Kind::Scalar(_) | Kind::Enum(_) | Kind::Complex(_) => {}
+            Kind::Record(_) if is_natural => {}
+            _ => {
+                let ty = self.to_string();
+                return Err(Error::InvalidAtomic { ty });
+            }
         }
         // An atomic object of 1 to 16 bytes is aligned to its size, also where the plain type is not (`long long` on i386).
         let align = match u32::try_from(self.size) {
-            Ok(size) if size.is_power_of_two() && size <= 16 => size,
+            Ok(size) if is_natural => size,
             _ => self.align,
         };
         Ok(Self {

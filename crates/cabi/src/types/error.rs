@@ -1,5 +1,6 @@
 //! What can be wrong with a type or a signature. Every message names the type, the member and the target it knows of.
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -23,20 +24,7 @@ pub enum Error {
         /// The member's name, or `<anonymous>`.
         field: String,
         /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A bit-field that is wider than its type.
-    BitFieldWidth {
-        /// The record, as C spells it.
-        record: String,
-        /// The bit-field's name, or `<anonymous>`.
-        field: String,
-        /// Its width, in bits.
-        width: u16,
-        /// Its type, as C spells it.
-        ty: String,
-        /// The bits of its type.
-        max: u16,
+        why: Cow<'static, str>,
     },
     /// A layout that is not what C makes of the members ([`RecordBuilder::build_checked`](crate::RecordBuilder::build_checked)).
     Layout {
@@ -161,8 +149,27 @@ impl fmt::Display for Error {
             Self::InvalidField { record, field, why } => {
                 write!(f, "{record}, field {field}: {why}")
             }
-            Self::BitFieldWidth { .. } | Self::Layout { .. } | Self::DataModel { .. } => {
-                self.of_numbers(f)
+            Self::Layout {
+                what,
+                quantity,
+                given,
+                computed,
+            } => write!(
+                f,
+                "{what}: {quantity} {given} is given, and C makes it {computed}"
+            ),
+            Self::DataModel {
+                ty,
+                laid_out,
+                wanted,
+                target,
+            } => {
+                let target = target.iter().map(|target| alloc::format!(" ({target})"));
+                let target = target.collect::<String>();
+                write!(
+                    f,
+                    "{ty}: laid out for {laid_out}, not for the data model {wanted}{target}"
+                )
             }
             Self::InvalidAlign { align } => write!(
                 f,
@@ -192,50 +199,6 @@ impl fmt::Display for Error {
             ),
             Self::Text { at, found, why } => write!(f, "byte {at}, `{found}`: {why}"),
             Self::UnknownTarget { target } => write!(f, "{target}: {UNKNOWN}{}", hint(target)),
-        }
-    }
-}
-
-impl Error {
-    /// What two numbers, or two data models, contradict each other in.
-    fn of_numbers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BitFieldWidth {
-                record,
-                field,
-                width,
-                ty,
-                max,
-            } => write!(
-                f,
-                "{record}, field {field}: a bit-field of {width} bits is wider than its type, {ty}, which has {max}"
-            ),
-            Self::Layout {
-                what,
-                quantity,
-                given,
-                computed,
-            } => {
-                write!(
-                    f,
-                    "{what}: {quantity} {given} is given, and C makes it {computed}"
-                )
-            }
-            Self::DataModel {
-                ty,
-                laid_out,
-                wanted,
-                target,
-            } => {
-                write!(
-                    f,
-                    "{ty}: laid out for {laid_out}, not for the data model {wanted}"
-                )?;
-                target
-                    .iter()
-                    .try_for_each(|target| write!(f, " ({target})"))
-            }
-            _ => Ok(()),
         }
     }
 }

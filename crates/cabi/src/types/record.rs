@@ -7,7 +7,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::types::data_model::Language;
-pub use crate::types::field::{BitField, Field};
+pub use crate::types::field::{BitField, Field, Member};
 use crate::types::{Kind, Type};
 
 /// Whether members follow each other or share their place.
@@ -18,6 +18,15 @@ pub enum RecordKind {
     Struct,
     /// `union`.
     Union,
+}
+
+impl fmt::Display for RecordKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Struct => "struct",
+            Self::Union => "union",
+        })
+    }
 }
 
 /// What a record's declaration says besides its members. The layout already follows it; printing C needs to know it.
@@ -103,7 +112,7 @@ impl Record {
             return Some((field, field.offset_bits));
         }
         self.anonymous.iter().filter_map(own).find_map(|field| {
-            let (found, at) = field.ty.as_record()?.field(name)?;
+            let (found, at) = field.ty().as_record()?.field(name)?;
             Some((found, field.offset_bits + at))
         })
     }
@@ -126,7 +135,7 @@ impl Record {
         self.align
     }
 
-    /// With the hash of what equality compares, so that comparing and interning need not walk the members.
+    /// With all that is known of it by its members, so that comparing, interning and asking need not walk them.
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
         let all = || (0..=u32::MAX).zip(&self.fields);
@@ -135,16 +144,17 @@ impl Record {
             .collect();
         named.sort_unstable();
         let by_name = named.into_iter().map(|(_, i)| i).collect();
-        let anonymous = all().filter(|(_, own)| own.name.is_none() && own.bits.is_none());
+        let anonymous =
+            all().filter(|(_, own)| own.name().is_none() && own.declared.bits.is_none());
         let anonymous = anonymous.map(|(i, _)| i).collect();
         (self.by_name, self.anonymous) = (by_name, anonymous);
-        self.wide_leaf = self.fields.iter().any(|field| match field.bits {
-            Some(bits) => bits.width > 64,
-            None => has_wide_leaf(&field.ty),
+        self.wide_leaf = self.fields.iter().any(|field| match field.declared.bits {
+            Some(width) => width > 64,
+            None => has_wide_leaf(field.ty()),
         });
-        self.all_padding = self.fields.iter().all(|field| match field.bits {
-            Some(bits) => field.name.is_none() || bits.width == 0,
-            None => is_all_padding(&field.ty),
+        self.all_padding = self.fields.iter().all(|field| match field.declared.bits {
+            Some(width) => field.name().is_none() || width == 0,
+            None => is_all_padding(field.ty()),
         });
         self
     }
@@ -178,11 +188,7 @@ impl Hash for Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            RecordKind::Struct => "struct",
-            RecordKind::Union => "union",
-        };
-        write!(f, "{kind} {}", self.tag().unwrap_or("<anonymous>"))
+        write!(f, "{} {}", self.kind, self.tag().unwrap_or("<anonymous>"))
     }
 }
 

@@ -159,7 +159,7 @@ pub(super) fn extend_first_vector(
 /// Whether no structure of more than 16 bytes in `ty` has padding, or more than one member: only unions may. Arrays of several elements are not looked
 /// into.
 fn only_unions_are_padded(ty: &Type) -> bool {
-    let is_padding = |field: &Field| field.bits.is_some() && field.name.is_none();
+    let is_padding = |field: &Field| field.declared.bits.is_some() && field.name().is_none();
     let fills = |ty: &Type| match ty.as_record() {
         Some(record) if is_wide_structure(ty) => {
             let mut members = record.fields().iter().filter(|field| !is_padding(field));
