@@ -14,7 +14,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use self::lex::{Token, Tokens};
+use self::lex::Tokens;
 use self::specifiers::NO_RESTRICT;
 use crate::sig::FnSig;
 use crate::types::data_model::DataModel;
@@ -62,7 +62,7 @@ impl Declaration {
     pub fn parse(text: &str, model: &DataModel) -> Result<Self, Error> {
         let mut parser = Parser::new(text, model);
         loop {
-            parser.in_typedef = parser.tokens.eat_word("typedef");
+            parser.in_typedef = parser.tokens.eat("typedef");
             let start = parser.tokens.at();
             let base = parser.specifiers()?;
             if parser.in_typedef {
@@ -211,10 +211,7 @@ impl<'t> Parser<'t> {
 
     /// The error for the next token, where `wanted` should be.
     fn unexpected(&self, wanted: &'static str) -> Error {
-        let why = match self.tokens.peek() {
-            Token::Word(word) => specifiers::not_read(word),
-            _ => None,
-        };
+        let why = specifiers::not_read(self.tokens.peek());
         self.refused(self.tokens.at(), why.unwrap_or(wanted))
     }
 
@@ -232,7 +229,7 @@ impl<'t> Parser<'t> {
 
     fn end(&self) -> Result<(), Error> {
         match self.tokens.peek() {
-            Token::End => Ok(()),
+            "" => Ok(()),
             _ => Err(self.unexpected("one declaration is read, and this is after its end")),
         }
     }

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::lex::Token;
 use super::specifiers;
 use super::{Built, Derived, Parser};
 use crate::types::Type;
@@ -24,17 +23,14 @@ impl<'t> Parser<'t> {
             }
             pointers.push(Derived::Pointer { restrict });
         }
-        let (mut name, mut derived) = (None, Vec::new());
-        if self.opens_declarator() {
+        let (name, mut derived) = if self.opens_declarator() {
             self.tokens.eat("(");
-            (name, derived) = self.nested(Self::declarator)?;
+            let inner = self.nested(Self::declarator)?;
             self.expect(")", "a parenthesis closes a declarator")?;
-        } else if let Token::Word(word) = self.tokens.peek()
-            && !specifiers::is_reserved(word)
-        {
-            self.tokens.advance();
-            name = Some(word);
-        }
+            inner
+        } else {
+            (self.name(), Vec::new())
+        };
         loop {
             let at = self.tokens.at();
             if self.tokens.eat("[") {
@@ -59,16 +55,21 @@ impl<'t> Parser<'t> {
         Ok((name, derived))
     }
 
+    /// The name that is next, if one is.
+    pub(super) fn name(&mut self) -> Option<&'t str> {
+        let is_name = |word: &&str| !specifiers::is_reserved(word);
+        let name = self.tokens.word().filter(is_name)?;
+        self.tokens.advance();
+        Some(name)
+    }
+
     /// Whether a parenthesis is around a declarator, not around parameters.
     fn opens_declarator(&self) -> bool {
         let mut ahead = self.tokens;
         ahead.eat("(")
-            && match ahead.peek() {
-                Token::Symbol(symbol) => matches!(symbol, "*" | "(" | "["),
-                Token::Word(word) => {
-                    !self.begins_type(word) && specifiers::not_read(word).is_none()
-                }
-                _ => false,
+            && match ahead.word() {
+                Some(word) => !self.begins_type(word) && specifiers::not_read(word).is_none(),
+                None => matches!(ahead.peek(), "*" | "(" | "["),
             }
     }
 
@@ -81,12 +82,12 @@ impl<'t> Parser<'t> {
     /// What is between the brackets of an array, and the second one.
     fn array_len(&mut self) -> Result<(Option<u64>, bool), Error> {
         let mut only_param = false;
-        while self.tokens.eat_word("static") || self.tokens.eat_if(specifiers::is_qualifier) {
+        while self.tokens.eat("static") || self.tokens.eat_if(specifiers::is_qualifier) {
             only_param = true;
         }
-        let len = match self.tokens.peek() {
-            Token::Number(_) => Some(self.number()?),
-            _ => None,
+        let len = match self.tokens.is_number() {
+            true => Some(self.number()?),
+            false => None,
         };
         if len.is_none() && self.tokens.eat("*") {
             only_param = true;
@@ -98,21 +99,25 @@ impl<'t> Parser<'t> {
         Ok((len, only_param))
     }
 
-    /// An integer constant, decimal, octal or hexadecimal.
+    /// An integer constant, decimal, octal or hexadecimal (C17 6.4.4.1).
     pub(super) fn number(&mut self) -> Result<u64, Error> {
-        let Token::Number(text) = self.tokens.peek() else {
+        if !self.tokens.is_number() {
             return Err(self.unexpected("one number belongs here: expressions are not read"));
-        };
+        }
+        let text = self.tokens.peek();
         let digits = text.trim_end_matches(['u', 'U', 'l', 'L']);
         let (digits, radix) = match digits.get(..2) {
             Some("0x" | "0X") => (digits.get(2..).unwrap_or(""), 16),
             Some(_) if digits.starts_with('0') => (digits, 8),
             _ => (digits, 10),
         };
-        let number = u64::from_str_radix(digits, radix);
-        let number = number.map_err(|_| self.unexpected("this is no integer of 64 bits"))?;
-        self.tokens.advance();
-        Ok(number)
+        match u64::from_str_radix(digits, radix) {
+            Ok(number) => {
+                self.tokens.advance();
+                Ok(number)
+            }
+            _ => Err(self.unexpected("this is no integer of 64 bits")),
+        }
     }
 
     /// What is between the parentheses of parameters, and the second one.
@@ -127,7 +132,7 @@ impl<'t> Parser<'t> {
                 self.expect(")", "`...` is the last of the parameters")?;
                 return Ok((params, true));
             }
-            if params.is_empty() && self.tokens.peek() == Token::Symbol(")") {
+            if params.is_empty() && self.tokens.peek() == ")" {
                 let why = "nothing is said about the parameters: write `(void)` for none";
                 return Err(self.unexpected(why));
             }

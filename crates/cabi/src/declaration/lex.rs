@@ -1,41 +1,35 @@
 //! The tokens of a declaration.
 
-/// A token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Token<'t> {
-    /// A name or keyword.
-    Word(&'t str),
-    /// A number, and what stands against it.
-    Number(&'t str),
-    /// Any other character, and `...`.
-    Symbol(&'t str),
-    End,
-}
-
 /// A text from some token on.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'t> {
     text: &'t str,
-    /// Where the next token starts, in bytes, and where it ends.
+    /// Where the next token starts, in bytes.
     at: usize,
-    end: usize,
-    next: Token<'t>,
+    /// A name or keyword, a number with what stands against it, `...`, or any other character; empty at the end.
+    next: &'t str,
 }
 
 impl<'t> Tokens<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let mut tokens = Self {
-            text,
-            at: 0,
-            end: 0,
-            next: Token::End,
-        };
+        let (at, next) = (0, "");
+        let mut tokens = Self { text, at, next };
         tokens.advance();
         tokens
     }
 
-    pub(super) fn peek(&self) -> Token<'t> {
+    pub(super) fn peek(&self) -> &'t str {
         self.next
+    }
+
+    /// The next token, if it is a name or keyword.
+    pub(super) fn word(&self) -> Option<&'t str> {
+        let is_word = self.next.starts_with(is_of_word) && !self.is_number();
+        is_word.then_some(self.next)
+    }
+
+    pub(super) fn is_number(&self) -> bool {
+        self.next.starts_with(|c: char| c.is_ascii_digit())
     }
 
     /// The byte at which the next token starts.
@@ -50,54 +44,36 @@ impl<'t> Tokens<'t> {
     }
 
     pub(super) fn advance(&mut self) {
-        let rest = self.text.get(self.end..).unwrap_or("");
+        let rest = self.text.get(self.at + self.next.len()..).unwrap_or("");
         let rest = after_space(rest);
         self.at = self.text.len() - rest.len();
-        let token = token(rest);
-        self.end = self.at + token.len();
-        self.next = match token.bytes().next() {
-            None => Token::End,
-            Some(b'0'..=b'9') => Token::Number(token),
-            Some(first) if is_of_word(char::from(first)) => Token::Word(token),
-            Some(_) => Token::Symbol(token),
-        };
+        self.next = token(rest);
     }
 
     /// The name after the brace that closes what has been opened.
     pub(super) fn name_after_braces(mut self) -> &'t str {
         let mut depth = 1;
-        while depth > 0 && self.next != Token::End {
+        while depth > 0 && !self.next.is_empty() {
             match self.next {
-                Token::Symbol("{") => depth += 1,
-                Token::Symbol("}") => depth -= 1,
+                "{" => depth += 1,
+                "}" => depth -= 1,
                 _ => {}
             }
             self.advance();
         }
-        match self.next {
-            Token::Word(name) => name,
-            _ => "",
-        }
+        self.word().unwrap_or("")
     }
 
-    pub(super) fn eat(&mut self, symbol: &str) -> bool {
-        let is_next = self.next == Token::Symbol(symbol);
-        if is_next {
-            self.advance();
-        }
-        is_next
+    pub(super) fn eat(&mut self, token: &str) -> bool {
+        self.eat_if(|next| next == token)
     }
 
     pub(super) fn eat_if(&mut self, is: impl Fn(&str) -> bool) -> bool {
-        let is_next = matches!(self.next, Token::Word(word) if is(word));
+        let is_next = is(self.next);
         if is_next {
             self.advance();
         }
         is_next
-    }
-
-    pub(super) fn eat_word(&mut self, wanted: &str) -> bool {
-        self.eat_if(|word| word == wanted)
     }
 }
 

@@ -2,25 +2,23 @@
 
 use alloc::string::ToString;
 
-use super::lex::Token;
 use super::specifiers::is_qualifier;
 use super::{Built, Parser};
-use crate::record_builder::{Member, RecordBuilder};
+use crate::record_builder::RecordBuilder;
 use crate::types::Type;
 use crate::types::error::Error;
+use crate::types::record::Member;
 
 const TWICE: &str = "this tag already has members";
 
 impl<'t> Parser<'t> {
     /// The structure or union after the word `kind`, at byte `start`.
     pub(super) fn record(&mut self, kind: &'t str, start: usize) -> Result<Built<'t>, Error> {
-        let tag = match self.tokens.peek() {
-            Token::Word(word) if !super::specifiers::is_reserved(word) => {
-                self.tokens.advance();
-                word
+        let tag = match self.name() {
+            None if self.tokens.peek() != "{" => {
+                return Err(self.unexpected("a tag or members are after `struct` and `union`"));
             }
-            Token::Symbol("{") => "",
-            _ => return Err(self.unexpected("a tag or members are after `struct` and `union`")),
+            tag => tag.unwrap_or(""),
         };
         let known = self.tags.get(tag).cloned();
         if known.as_ref().is_some_and(|known| known.0 != kind) {
@@ -93,7 +91,7 @@ impl<'t> Parser<'t> {
     fn is_record_next(&self) -> bool {
         let mut ahead = self.tokens;
         while ahead.eat_if(is_qualifier) {}
-        ahead.eat_word("struct") || ahead.eat_word("union")
+        ahead.eat("struct") || ahead.eat("union")
     }
 
     fn member(&mut self, base: Built<'t>, start: usize) -> Result<Member, Error> {

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::lex::Token;
 use super::{Built, Parser};
 use crate::scalar::Scalar;
 use crate::types::Type;
@@ -156,7 +155,7 @@ impl<'t> Parser<'t> {
         let start = self.tokens.at();
         let (mut words, mut named, mut restrict) = (Vec::new(), None, None);
         self.qualified = false;
-        while let Token::Word(word) = self.tokens.peek() {
+        while let Some(word) = self.tokens.word() {
             let at = self.tokens.at();
             let has_type = named.is_some() || !words.is_empty();
             // More than five words make no type: `_Complex unsigned long long int`.
