@@ -106,13 +106,17 @@ impl<'t> Parser<'t> {
         }
         let text = self.tokens.peek();
         let digits = text.trim_end_matches(['u', 'U', 'l', 'L']);
+        let suffix = text.get(digits.len()..).unwrap_or("");
+        let long = suffix.trim_matches(['u', 'U']);
+        let is_suffix =
+            suffix.len() - long.len() <= 1 && ["", "l", "L", "ll", "LL"].contains(&long);
         let (digits, radix) = match digits.get(..2) {
             Some("0x" | "0X") => (digits.get(2..).unwrap_or(""), 16),
             Some(_) if digits.starts_with('0') => (digits, 8),
             _ => (digits, 10),
         };
         match u64::from_str_radix(digits, radix) {
-            Ok(number) => {
+            Ok(number) if is_suffix => {
                 self.tokens.advance();
                 Ok(number)
             }
