@@ -5,7 +5,6 @@
 
 mod attributes;
 mod classes;
-mod diagnostics;
 mod errors;
 mod found;
 mod functions;

@@ -1,14 +1,17 @@
-//! Errors of clang by their place: which declarations they stand in, and what those declarations take with them.
+//! What clang says about the whole text: errors that end the reading, attributes that it ignores, and errors by their place: which declarations they stand
+//! in, and what those declarations take with them.
 //!
 //! clang recovers from an error and goes on with something else than was written: a member is missing, a constant is 0, a declaration
 //! ends early. So an error costs the declaration it stands in, and what depends on it. An error that no named declaration accounts for
 //! costs the header.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use clang_sys::{CXCursor_DeclRefExpr, CXCursor_TypeRef};
 
-use crate::clang::{Cursor, Diagnostic, SourcePlace};
+use crate::clang::{Cursor, Diagnostic, SourcePlace, Unit};
+use crate::header_error::{HeaderError, SourceError};
+use crate::parse::prelude;
 use crate::reason::Reason;
 
 /// How deep expressions are looked into; clang bounds the nesting of brackets, not that of operators.
@@ -17,30 +20,22 @@ const MAX_NESTING: u32 = 512;
 /// Places of one kind, ordered, so that those within a declaration are found without looking at the others.
 #[derive(Default)]
 pub(crate) struct Places {
-    /// Offset and index, by file.
-    by_file: HashMap<String, Vec<(u32, usize)>>,
+    /// File, offset and index.
+    all: Vec<(String, u32, usize)>,
 }
 
 impl Places {
-    pub(crate) fn new<'p>(places: impl IntoIterator<Item = &'p SourcePlace>) -> Self {
-        let mut by_file: HashMap<String, Vec<(u32, usize)>> = HashMap::new();
-        for (i, place) in places.into_iter().enumerate() {
-            match by_file.get_mut(&place.file) {
-                Some(offsets) => offsets.push((place.offset, i)),
-                None => {
-                    by_file.insert(place.file.clone(), vec![(place.offset, i)]);
-                }
-            }
-        }
-        by_file
-            .values_mut()
-            .for_each(|offsets| offsets.sort_unstable());
-        Self { by_file }
+    fn new<'p>(places: impl IntoIterator<Item = &'p SourcePlace>) -> Self {
+        let all = places.into_iter().enumerate();
+        let all = all.map(|(i, place)| (place.file.clone(), place.offset, i));
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable();
+        Self { all }
     }
 
     /// Whether one is in the text of `declaration`.
     pub(crate) fn is_in(&self, declaration: Cursor<'_>) -> bool {
-        if self.by_file.is_empty() {
+        if self.all.is_empty() {
             return false;
         }
         let (start, end) = declaration.full_extent();
@@ -48,46 +43,72 @@ impl Places {
     }
 
     /// The places from `start` to `end`, by their index.
-    pub(crate) fn within(
-        &self,
-        start: &SourcePlace,
-        end: &SourcePlace,
-    ) -> impl Iterator<Item = usize> {
-        let offsets = self.by_file.get(&start.file).map_or(&[][..], Vec::as_slice);
-        let first = offsets.partition_point(|(offset, _)| *offset < start.offset);
-        let rest = offsets.get(first..).unwrap_or_default();
-        let end = end.offset;
-        let within = rest.iter().take_while(move |(offset, _)| *offset <= end);
-        within.map(|(_, i)| *i)
+    fn within(&self, start: &SourcePlace, end: &SourcePlace) -> impl Iterator<Item = usize> {
+        let is_before = |(file, offset, _): &(String, u32, usize)| {
+            (file, *offset) < (&start.file, start.offset)
+        };
+        let first = self.all.partition_point(is_before);
+        let rest = self.all.get(first..).unwrap_or_default().iter();
+        let within =
+            rest.take_while(|(file, offset, _)| *file == start.file && *offset <= end.offset);
+        within.map(|(.., i)| *i)
     }
 
     /// The last place at or before `place`.
-    pub(crate) fn last_before(&self, place: &SourcePlace) -> Option<usize> {
-        let offsets = self.by_file.get(&place.file)?;
-        let n = offsets.partition_point(|(offset, _)| *offset <= place.offset);
-        offsets.get(n.checked_sub(1)?).map(|(_, i)| *i)
+    fn last_before(&self, place: &SourcePlace) -> Option<usize> {
+        let is_before = |(file, offset, _): &(String, u32, usize)| {
+            (file, *offset) <= (&place.file, place.offset)
+        };
+        let n = self.all.partition_point(is_before);
+        let (file, _, i) = self.all.get(n.checked_sub(1)?)?;
+        (*file == place.file).then_some(*i)
     }
 }
 
-/// The errors of one unit.
+/// What clang says about one unit.
 #[derive(Default)]
 pub(crate) struct Errors {
-    all: Vec<Diagnostic>,
-    /// Whether a declaration was left out for the error of this index, and is named among those left out.
-    explained: Vec<bool>,
+    /// Each with whether a declaration was left out for it, and is named among those left out.
+    all: Vec<(Diagnostic, bool)>,
     places: Places,
     /// What was left out for an error, as expressions refer to it: `A` of an enumeration, `struct s`.
-    names: HashSet<String>,
+    pub(crate) spoilt: HashSet<String>,
+    /// Where `scalar_storage_order` stands, which clang ignores although it changes the layout of records, and the declarations start that it follows.
+    pub(crate) ignored_orders: Places,
+    /// As `ignored_orders`, for ignored `target` attributes of functions.
+    pub(crate) ignored_targets: Places,
 }
 
 impl Errors {
-    pub(crate) fn new(all: Vec<Diagnostic>) -> Self {
-        Self {
-            explained: vec![false; all.len()],
-            places: Places::new(all.iter().map(|error| &error.place)),
-            names: HashSet::new(),
-            all,
+    /// Sorts what clang says about `unit`, which has these `declarations`.
+    ///
+    /// # Errors
+    /// Those that end the reading.
+    pub(crate) fn new(unit: &Unit<'_>, declarations: &[Cursor<'_>]) -> Result<Self, HeaderError> {
+        let all = unit.diagnostics();
+        let fatal = all.iter().filter(|diagnostic| diagnostic.is_fatal);
+        let fatal: Vec<_> = fatal.map(SourceError::from).collect();
+        if !fatal.is_empty() {
+            return Err(HeaderError::Source { errors: fatal });
         }
+        let (errors, warnings): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .filter(|diagnostic| diagnostic.place.file != prelude::NAME)
+            .partition(|diagnostic| diagnostic.is_error);
+        let ignored = |option: &str, attribute: &str| {
+            let is = |warning: &&Diagnostic| {
+                warning.option == option && warning.message.contains(attribute)
+            };
+            let found = warnings.iter().filter(is).map(|found| found.place.clone());
+            with_starts(found.collect(), declarations)
+        };
+        Ok(Self {
+            ignored_orders: ignored("-Wunknown-attributes", "scalar_storage_order"),
+            ignored_targets: ignored("-Wignored-attributes", "'target' attribute ignored"),
+            spoilt: HashSet::new(),
+            places: Places::new(errors.iter().map(|error| &error.place)),
+            all: errors.into_iter().map(|error| (error, false)).collect(),
+        })
     }
 
     /// Why the declaration `cursor` is not what was written: an error in its text, or an expression that refers to what was left out
@@ -98,34 +119,11 @@ impl Errors {
         }
         let (start, end) = cursor.full_extent();
         let mut within = self.places.within(&start, &end);
-        if let Some(error) = within.next().and_then(|i| self.all.get(i)) {
+        if let Some((error, _)) = within.next().and_then(|i| self.all.get(i)) {
             return Some(Reason::Invalid(error.message.clone()));
         }
-        let name = self.mentioned(cursor)?;
+        let name = mentioned(cursor, &self.spoilt)?;
         Some(Reason::Invalid(format!("{name} is not validly declared")))
-    }
-
-    /// What an expression within `cursor` refers to and was left out for an error.
-    pub(crate) fn mentioned(&self, cursor: Cursor<'_>) -> Option<String> {
-        if self.names.is_empty() {
-            return None;
-        }
-        self.mentioned_at(cursor, false, 0)
-    }
-
-    fn mentioned_at(&self, cursor: Cursor<'_>, is_inside: bool, depth: u32) -> Option<String> {
-        let is_inside = is_inside || cursor.is_expression();
-        if is_inside && [CXCursor_DeclRefExpr, CXCursor_TypeRef].contains(&cursor.kind()) {
-            let name = cursor.name();
-            if self.names.contains(&name) {
-                return Some(name);
-            }
-        }
-        if depth >= MAX_NESTING {
-            return None;
-        }
-        let mut children = cursor.children().into_iter();
-        children.find_map(|child| self.mentioned_at(child, is_inside, depth + 1))
     }
 
     /// The errors in the text of `cursor` are accounted for: it is left out by name. Returns the names of what clang skipped after it.
@@ -134,8 +132,7 @@ impl Errors {
         let own_end = cursor.extent().1;
         let mut skipped = Vec::new();
         for i in self.places.within(&start, &end) {
-            let (Some(explained), Some(error)) = (self.explained.get_mut(i), self.all.get(i))
-            else {
+            let Some((error, explained)) = self.all.get_mut(i) else {
                 continue;
             };
             // clang goes on after the next semicolon: a declaration that starts at the error has no cursor.
@@ -153,29 +150,68 @@ impl Errors {
     /// `name` is left out for an error, which changes the expressions that refer to it.
     pub(crate) fn spoils(&mut self, name: &str) {
         if !name.is_empty() {
-            self.names.insert(name.to_owned());
-        }
-    }
-
-    /// What was left out for errors, as expressions refer to it.
-    pub(crate) fn spoilt(&self) -> &HashSet<String> {
-        &self.names
-    }
-
-    /// With these names left out, in another unit of the same text.
-    pub(crate) fn with_spoilt(names: HashSet<String>) -> Self {
-        Self {
-            names,
-            ..Self::default()
+            self.spoilt.insert(name.to_owned());
         }
     }
 
     /// The errors that no declaration was left out for.
     pub(crate) fn unexplained(&self) -> impl Iterator<Item = &Diagnostic> {
-        let all = self.all.iter().zip(&self.explained);
-        all.filter(|(_, explained)| !**explained)
-            .map(|(error, _)| error)
+        let all = self.all.iter().filter(|(_, explained)| !explained);
+        all.map(|(error, _)| error)
     }
+}
+
+/// The places, and those where the declarations start that they belong to: an attribute after the closing brace, or in brackets at the start, is
+/// outside of the declaration's own text.
+fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Places {
+    if found.is_empty() {
+        return Places::default();
+    }
+    let extents = declarations.iter().map(|own| own.full_extent());
+    let extents: Vec<(SourcePlace, SourcePlace)> = extents.collect();
+    let by_place = Places::new(extents.iter().map(|(start, _)| start));
+    let mut starts = Vec::new();
+    for place in &found {
+        let before = by_place.last_before(place);
+        let at = before.and_then(|i| extents.get(i));
+        starts.extend(at.map(|(start, _)| start.clone()));
+        if at.is_none_or(|(_, end)| end.offset < place.offset) {
+            let mut after = extents.iter().map(|(start, _)| start);
+            let is_next =
+                |start: &&SourcePlace| start.file == place.file && start.offset > place.offset;
+            starts.extend(after.find(is_next).cloned());
+        }
+    }
+    found.extend(starts);
+    Places::new(&found)
+}
+
+/// What an expression within `cursor` refers to, of the names in `spoilt`.
+pub(crate) fn mentioned(cursor: Cursor<'_>, spoilt: &HashSet<String>) -> Option<String> {
+    match spoilt.is_empty() {
+        true => None,
+        false => mentioned_at(cursor, spoilt, false, 0),
+    }
+}
+
+fn mentioned_at(
+    cursor: Cursor<'_>,
+    spoilt: &HashSet<String>,
+    is_inside: bool,
+    depth: u32,
+) -> Option<String> {
+    let is_inside = is_inside || cursor.is_expression();
+    if is_inside && [CXCursor_DeclRefExpr, CXCursor_TypeRef].contains(&cursor.kind()) {
+        let name = cursor.name();
+        if spoilt.contains(&name) {
+            return Some(name);
+        }
+    }
+    if depth >= MAX_NESTING {
+        return None;
+    }
+    let mut children = cursor.children().into_iter();
+    children.find_map(|child| mentioned_at(child, spoilt, is_inside, depth + 1))
 }
 
 /// The name that `text`, the rest of a declaration, declares: the first that parameters follow, else the last before what ends a

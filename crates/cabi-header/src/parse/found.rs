@@ -4,9 +4,19 @@ use std::collections::{HashMap, HashSet};
 
 use clang_sys::{CXCursor_EnumDecl, CXCursorKind};
 
+use crate::clang::Cursor;
 use crate::header::{Header, NamedType, Prototype, Skipped};
 use crate::parse::kinds::TYPEDEFS;
 use crate::reason::Reason;
+
+/// `cursor` is left out as `name`.
+pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skipped {
+    Skipped {
+        name,
+        reason,
+        location: cursor.place().location(),
+    }
+}
 
 /// What the declarations seen so far say.
 pub(crate) struct Found {

@@ -7,6 +7,7 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Ty, Unit};
 use crate::header::{Constant, Skipped};
+use crate::parse::found::left_out;
 use crate::parse::prelude;
 use crate::parse::questions::Answers;
 use crate::parse::types::integer;
@@ -38,8 +39,9 @@ pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Mac
             n_tokens = n_tokens.saturating_add(expansion.n_tokens);
             expansion.refusal(n_tokens)
         };
+        let other = |why| left_out(definition.cursor, name.clone(), Reason::Macro(why));
         if let Some(why) = refusal {
-            found.others.push(other(definition.cursor, why));
+            found.others.push(other(why));
             continue;
         }
         let value = answers.get(name).map(|answer| {
@@ -55,21 +57,13 @@ pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Mac
                 enumeration: String::new(),
                 location: definition.cursor.place().location(),
             }),
-            Some(None) => found.others.push(other(definition.cursor, NO_INTEGER)),
+            Some(None) => found.others.push(other(NO_INTEGER)),
         }
     }
     found
 }
 
 const NO_INTEGER: &str = "has no value that is an integer constant expression";
-
-fn other(definition: Cursor<'_>, why: &'static str) -> Skipped {
-    Skipped {
-        name: definition.name(),
-        reason: Reason::Macro(why),
-        location: definition.place().location(),
-    }
-}
 
 struct MacroDefinition<'u> {
     cursor: Cursor<'u>,

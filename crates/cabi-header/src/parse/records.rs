@@ -44,7 +44,10 @@ impl<'u> Reader<'u> {
                 definition.ty().spelling()
             )));
         }
-        self.check_ignored(definition)?;
+        // clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
+        if self.errors.ignored_orders.is_in(definition) {
+            return Err(Reason::Attribute("scalar_storage_order".to_owned()));
+        }
         let reference = self.reference.as_mut();
         let reference = reference.map(|reference| reference.by_clang(definition));
         let own = self.look_at(definition);
@@ -149,12 +152,11 @@ impl<'u> Reader<'u> {
             for clang in clang {
                 let known = clang.as_record().map(|record| record.attributes());
                 let (pack, align) = known.map_or((None, None), |known| (known.pack, known.align));
-                let builder = self.builder(own, &members, pack);
-                let builder = align.into_iter().fold(builder, RecordBuilder::aligned);
-                let mut ty = builder.clone().build(&model)?;
+                let mut ty = self.builder(own, &members, pack, align).build(&model)?;
                 // An alignment of the record's own that does not show in clang's layout may in this one.
                 if own.attributes.aligned && align.is_none() && ty.align() < clang.align() {
-                    ty = builder.aligned(self.own_align(own)?).build(&model)?;
+                    let align = Some(self.own_align(own)?);
+                    ty = self.builder(own, &members, pack, align).build(&model)?;
                 }
                 if let Some(found) = &found
                     && difference(&own.stated, found, &ty).is_some()
@@ -186,11 +188,7 @@ impl<'u> Reader<'u> {
         pack: Option<u32>,
     ) -> Result<Type, Reason> {
         let model = own.attributes.model(&self.model);
-        let build = |align: Option<u32>| {
-            let builder = self.builder(own, members, pack);
-            let builder = align.into_iter().fold(builder, RecordBuilder::aligned);
-            builder.build(&model)
-        };
+        let build = |align| self.builder(own, members, pack, align).build(&model);
         let mut ty = build(None)?;
         // The value of the record's own `aligned` is the alignment it has, if the members alone would give it less.
         if own.attributes.aligned
@@ -207,24 +205,29 @@ impl<'u> Reader<'u> {
         own: &RecordDefinition<'u>,
         members: &[Member],
         pack: Option<u32>,
+        align: Option<u32>,
     ) -> RecordBuilder {
-        let mut builder = own.attributes.builder(&own.stated, pack);
+        let declared = &own.attributes;
+        let spelling = own.stated.definition.ty().canonical().spelling();
+        let tag = spelling.rsplit([' ', ':']).next();
+        let tag = tag.filter(|_| !is_unnamed(&spelling)).unwrap_or("");
+        let mut builder = match own.stated.definition.kind() {
+            CXCursor_UnionDecl => RecordBuilder::union(tag),
+            _ => RecordBuilder::structure(tag),
+        };
+        if declared.packed {
+            builder = builder.packed();
+        }
         if self.facts.cxx {
             builder = builder.language(Language::Cxx);
         }
         let as_gcc = self.model.records == RecordRules::Gcc;
-        if own.attributes.transparent && (!as_gcc || own.is_transparent_to_gcc()) {
+        if declared.transparent && (!as_gcc || own.is_transparent_to_gcc()) {
             builder = builder.transparent();
         }
+        builder = pack.into_iter().fold(builder, RecordBuilder::pack);
+        builder = align.into_iter().fold(builder, RecordBuilder::aligned);
         members.iter().cloned().fold(builder, RecordBuilder::member)
-    }
-
-    /// clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
-    fn check_ignored(&self, definition: Cursor<'u>) -> Result<(), Reason> {
-        if self.ignored.records.is_in(definition) {
-            return Err(Reason::Attribute("scalar_storage_order".to_owned()));
-        }
-        Ok(())
     }
 
     fn member(&mut self, field: Cursor<'u>) -> Result<DeclaredMember, Reason> {
@@ -332,23 +335,5 @@ impl RecordAttributes {
             model.bit_fields = BitFieldStyle::Ms;
         }
         model
-    }
-
-    fn builder(&self, stated: &Stated<'_>, pack: Option<u32>) -> RecordBuilder {
-        let spelling = stated.definition.ty().canonical().spelling();
-        let tag = if is_unnamed(&spelling) {
-            ""
-        } else {
-            spelling.rsplit([' ', ':']).next().unwrap_or("")
-        };
-        let mut builder = if stated.definition.kind() == CXCursor_UnionDecl {
-            RecordBuilder::union(tag)
-        } else {
-            RecordBuilder::structure(tag)
-        };
-        if self.packed {
-            builder = builder.packed();
-        }
-        pack.into_iter().fold(builder, RecordBuilder::pack)
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use crate::clang::{Cursor, Session, SourcePlace, Unit};
 use crate::header_error::HeaderError;
 use crate::options::Options;
-use crate::parse::errors::Errors;
+use crate::parse::errors::mentioned;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
@@ -95,9 +95,8 @@ impl<'s> Source<'s> {
         let errors = unit.diagnostics().into_iter();
         let errors = errors.filter(|one| one.is_error && is_question(&one.place));
         let wrong: HashSet<u32> = errors.map(|one| one.place.line).collect();
-        let spoilt = Errors::with_spoilt(questions.spoilt.clone());
         let is_wrong = |cursor: Cursor<'_>| {
-            wrong.contains(&cursor.place().line) || spoilt.mentioned(cursor).is_some()
+            wrong.contains(&cursor.place().line) || mentioned(cursor, &questions.spoilt).is_some()
         };
         questions.answer(&unit, is_wrong, answers);
         Ok(())

@@ -51,7 +51,7 @@ impl<'u> Reader<'u> {
         function: &mut Prototype,
     ) -> Result<(), Reason> {
         let refuse = |what: String| Err(Reason::Attribute(what));
-        if self.ignored.targets.is_in(cursor) {
+        if self.errors.ignored_targets.is_in(cursor) {
             return refuse("target, which clang ignores here,".to_owned());
         }
         for feature in own.words() {

@@ -9,7 +9,6 @@ use clang_sys::*;
 
 use crate::clang::{Cursor, Ty};
 use crate::parse::attributes::{Position, position};
-use crate::parse::diagnostics::{Diagnostics, IgnoredAttributes};
 use crate::parse::errors::Errors;
 use crate::parse::kinds::is_function;
 use crate::parse::pragmas::Pragmas;
@@ -33,8 +32,6 @@ pub(crate) struct Reader<'u> {
     questions: Questions,
     /// What the declarations of records and typedefs were read as.
     known: HashMap<Cursor<'u>, Result<Type, Reason>>,
-    /// Where attributes stand that clang ignores and gcc does not.
-    pub(crate) ignored: IgnoredAttributes,
     /// Which pragmas occur in what was read.
     pub(crate) pragmas: Pragmas,
     pub(crate) errors: Errors,
@@ -53,7 +50,7 @@ impl<'u> Reader<'u> {
     pub(crate) fn new(
         facts: Facts,
         answers: &Answers,
-        diagnostics: Diagnostics,
+        errors: Errors,
         pragmas: Pragmas,
         records: Option<RecordRules>,
     ) -> Self {
@@ -62,7 +59,7 @@ impl<'u> Reader<'u> {
             records == Some(RecordRules::Gcc) && stated == RecordRules::Clang && !facts.cxx;
         // What is wrong, the reader that it belongs to refuses.
         let reference = as_gcc.then(|| {
-            let none = Diagnostics::default();
+            let none = Errors::default();
             Box::new(Self::new(facts, answers, none, pragmas, Some(stated)))
         });
         let rules = if as_gcc { RecordRules::Gcc } else { stated };
@@ -74,9 +71,8 @@ impl<'u> Reader<'u> {
             answers: answers.clone(),
             questions: Questions::default(),
             known: HashMap::new(),
-            ignored: diagnostics.ignored,
             pragmas,
-            errors: diagnostics.errors,
+            errors,
             nesting: 0,
             n_written: 0,
         }

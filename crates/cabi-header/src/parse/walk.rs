@@ -2,18 +2,16 @@
 //!
 //! A wrong declaration costs itself and what depends on it, never the header.
 
-use cabi::{RecordRules, Type};
+use cabi::RecordRules;
 use clang_sys::*;
 
 use crate::clang::{Cursor, Ty, Unit};
-use crate::header::{
-    Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped, Spelled,
-};
+use crate::header::{Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Spelled};
 use crate::header_error::{HeaderError, SourceError};
 use crate::options::of_target;
 use crate::parse::classes::qualified_name;
-use crate::parse::diagnostics::Diagnostics;
-use crate::parse::found::Found;
+use crate::parse::errors::Errors;
+use crate::parse::found::{Found, left_out};
 use crate::parse::functions::function_type_of;
 use crate::parse::kinds::{
     SCOPES, TYPEDEFS, is_array, is_preprocessing, is_type, is_walked, unsupported_cxx,
@@ -37,7 +35,7 @@ pub(crate) fn read(
     let target = unit.triple();
     let mut declarations: Vec<Cursor<'_>> = unit.cursor().children();
     declarations.retain(|cursor| !is_preprocessing(cursor.kind()));
-    let diagnostics = Diagnostics::new(unit, &declarations)?;
+    let errors = Errors::new(unit, &declarations)?;
     let facts = prelude::facts(unit).map_err(|why| HeaderError::Unsupported {
         target: target.clone(),
         why,
@@ -53,7 +51,7 @@ pub(crate) fn read(
     header.macros = macros.integers;
     header.other_macros = macros.others;
     let mut walk = Walk {
-        reader: Reader::new(facts, answers, diagnostics, pragmas, records),
+        reader: Reader::new(facts, answers, errors, pragmas, records),
         found: Found::new(header),
         main: unit.cursor().name(),
     };
@@ -65,7 +63,7 @@ pub(crate) fn read(
     }
     let mut questions = walk.reader.questions();
     questions.macros = macros.unknown;
-    questions.spoilt = walk.reader.errors.spoilt().clone();
+    questions.spoilt = walk.reader.errors.spoilt.clone();
     let unexplained: Vec<SourceError> = walk
         .reader
         .errors
@@ -122,27 +120,31 @@ impl<'u> Walk<'u> {
             let read = self.unless_wrong(cursor, error, |reader| reader.prototype(cursor));
             self.add_function(cursor, read);
         } else if TYPEDEFS.contains(&kind) {
-            self.note_type(cursor, cursor.underlying(), error.as_ref());
-            let read = self.unless_wrong(cursor, error, |reader| reader.ty(cursor.ty()));
-            let mut named = NamedType::new(&qualified_name(cursor), Type::VOID);
-            named.written = self.reader.written(cursor.underlying());
-            named.spelled = vec![spelled(cursor.underlying(), 0)];
-            self.add_type(cursor, named, read);
+            let (name, underlying) = (qualified_name(cursor), cursor.underlying());
+            self.note_type(cursor, underlying, error.as_ref());
+            let read = self.unless_wrong(cursor, error, |reader| {
+                let ty = reader.ty(cursor.ty())?;
+                Ok(NamedType {
+                    written: reader.written(underlying),
+                    spelled: vec![spelled(underlying, 0)],
+                    ..NamedType::new(&name, ty)
+                })
+            });
+            self.add_type(cursor, name, read);
         } else if is_type(kind) {
             let name = cursor.ty().canonical().spelling();
             if !is_unnamed(&name) {
-                self.note_as(name.clone(), cursor, DeclaredKind::Other(name));
+                self.note_as(name.clone(), cursor, DeclaredKind::Other(name.clone()));
             }
             let definition = cursor.definition_or_null();
             if definition == cursor {
                 self.tagged(cursor, error);
-            } else if definition.is_null() {
-                self.incomplete(cursor);
-            } else if let Some(reason) = error {
+            } else if definition.is_null() && kind != CXCursor_EnumDecl {
+                self.found.header.incomplete.push(name);
+            } else if let Some(reason) = error.filter(|_| !definition.is_null()) {
                 // Another definition, which contradicts the first.
-                let named = NamedType::new(&cursor.ty().canonical().spelling(), Type::VOID);
-                let read = self.unless_wrong(cursor, Some(reason), |_| Ok(Type::VOID));
-                self.add_type(cursor, named, read);
+                let reason = self.wrong(cursor, &name, reason);
+                self.add_type(cursor, name, Err(reason));
             }
         } else {
             self.other(cursor, error);
@@ -184,11 +186,8 @@ impl<'u> Walk<'u> {
 
     /// `cursor` is left out as `name`.
     fn skip(&mut self, cursor: Cursor<'u>, name: String, reason: Reason) {
-        self.found.header.skipped.push(Skipped {
-            name,
-            reason,
-            location: cursor.place().location(),
-        });
+        let skipped = left_out(cursor, name, reason);
+        self.found.header.skipped.push(skipped);
     }
 
     /// The errors in `cursor` need no other explanation. What clang skipped after them is left out by its own name.
@@ -231,51 +230,28 @@ impl<'u> Walk<'u> {
         }
     }
 
-    fn incomplete(&mut self, cursor: Cursor<'u>) {
-        let name = cursor.ty().canonical().spelling();
-        if cursor.kind() != CXCursor_EnumDecl {
-            self.found.header.incomplete.push(name);
-        }
-    }
-
     /// The definition of a record or enumeration.
     fn tagged(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
-        let (kind, ty) = (cursor.kind(), cursor.ty());
-        let name = Some(ty.canonical().spelling()).filter(|name| !is_unnamed(name));
-        if kind == CXCursor_EnumDecl {
-            self.add_constants(cursor, name.as_deref().unwrap_or(""), error.as_ref());
+        let name = cursor.ty().canonical().spelling();
+        let (has_name, is_enum) = (!is_unnamed(&name), cursor.kind() == CXCursor_EnumDecl);
+        if is_enum {
+            let name = if has_name { name.as_str() } else { "" };
+            self.add_constants(cursor, name, error.as_ref());
         }
-        let Some(name) = name else { return };
-        let read = self.unless_wrong(cursor, error, |reader| reader.ty(ty));
-        let mut named = NamedType::new(&name, Type::VOID);
-        if kind == CXCursor_EnumDecl {
-            named.written = self.reader.written(cursor.integer_type());
-        } else {
-            named.written = Written::Named(name);
-            self.members(cursor, &read, &mut named);
-        }
-        self.add_type(cursor, named, read);
-    }
-
-    /// Adds the members of a record as written to `named`, one for each of the fields that `read` has.
-    fn members(&mut self, record: Cursor<'u>, read: &Result<Type, Reason>, named: &mut NamedType) {
-        let Some(ours) = read.as_ref().ok().and_then(Type::as_record) else {
+        if !has_name {
             return;
-        };
-        let fields = record.ty().fields();
-        // Base classes come first.
-        let n_bases = ours.fields().len().saturating_sub(fields.len());
-        for base in ours.fields().iter().take(n_bases) {
-            named.members.push(Written::Type(base.ty().clone()));
-            named.spelled.push(Spelled {
-                ty: base.ty().to_string(),
-                members: Vec::new(),
-            });
         }
-        for field in fields {
-            named.members.push(self.reader.written(field.ty()));
-            named.spelled.push(spelled(field.ty(), 0));
-        }
+        let read = self.unless_wrong(cursor, error, |reader| {
+            let mut named = NamedType::new(&name, reader.ty(cursor.ty())?);
+            if is_enum {
+                named.written = reader.written(cursor.integer_type());
+            } else {
+                named.written = Written::Named(name.clone());
+                members(reader, cursor, &mut named);
+            }
+            Ok(named)
+        });
+        self.add_type(cursor, name, read);
     }
 
     fn add_constants(&mut self, enumeration: Cursor<'u>, name: &str, error: Option<&Reason>) {
@@ -300,21 +276,11 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// Adds the type that `named` names, or why it is left out.
-    fn add_type(&mut self, cursor: Cursor<'u>, named: NamedType, read: Result<Type, Reason>) {
+    /// Adds the type `name`, or why it is left out.
+    fn add_type(&mut self, cursor: Cursor<'u>, name: String, read: Result<NamedType, Reason>) {
         let location = cursor.place().location();
-        let read = match read {
-            Ok(ty) => Ok(NamedType {
-                ty,
-                location,
-                ..named
-            }),
-            Err(reason) => Err(Skipped {
-                name: named.name,
-                reason,
-                location,
-            }),
-        };
+        let read = read.map(|named| NamedType { location, ..named });
+        let read = read.map_err(|reason| left_out(cursor, name, reason));
         self.found.add_type(cursor.kind(), read);
     }
 
@@ -328,12 +294,27 @@ impl<'u> Walk<'u> {
         let name = qualified_name(cursor);
         let symbol = self.overload(cursor).filter(|symbol| !symbol.is_empty());
         let key = symbol.unwrap_or_else(|| name.clone());
-        let read = read.map_err(|reason| Skipped {
-            name,
-            reason,
-            location: cursor.place().location(),
-        });
+        let read = read.map_err(|reason| left_out(cursor, name, reason));
         self.found.add_function(key, read);
+    }
+}
+
+/// Adds the members of a record as written to `named`, one for each of its fields.
+fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedType) {
+    let ours = named.ty.as_record().map_or(&[][..], |ours| ours.fields());
+    let fields = record.ty().fields();
+    // Base classes come first.
+    let n_bases = ours.len().saturating_sub(fields.len());
+    for base in ours.iter().take(n_bases) {
+        named.members.push(Written::Type(base.ty().clone()));
+        named.spelled.push(Spelled {
+            ty: base.ty().to_string(),
+            members: Vec::new(),
+        });
+    }
+    for field in fields {
+        named.members.push(reader.written(field.ty()));
+        named.spelled.push(spelled(field.ty(), 0));
     }
 }
 
