@@ -51,7 +51,10 @@ pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<RecordLayou
     let align = align.max(b.attributes.align.unwrap_or(1));
     let mut size = members.end.div_ceil(8);
     if size == 0 {
-        size = empty_size(b.attributes.language, model);
+        size = match b.attributes.language {
+            Language::Cxx => 1,
+            Language::C => u64::from(model.empty_record),
+        };
         if model.records == RecordRules::Msvc && !is_round(b, size, align) {
             let why = "to Microsoft's compilers its size is no multiple of its alignment";
             return Err(b.bad_record(why));
@@ -80,14 +83,6 @@ fn bits_of(ty: &Type) -> u64 {
 
 fn too_large(b: &RecordBuilder) -> Error {
     Error::TooLarge { ty: b.spelling() }
-}
-
-/// Bytes of a record whose members have none.
-fn empty_size(language: Language, model: &DataModel) -> u64 {
-    match language {
-        Language::Cxx => 1,
-        Language::C => u64::from(model.empty_record),
-    }
 }
 
 /// Whether the size of a record without bytes is a multiple of its alignment. One that `aligned` made has as many bytes.

@@ -115,13 +115,9 @@ const fn scalar(scalar: Scalar, size: u64) -> Type {
         clippy::cast_possible_truncation,
         reason = "sizes of scalars, at most 16"
     )]
-    Type {
-        kind: Kind::Scalar(scalar),
-        size,
-        align: size as u32,
-        qualifiers: 0,
-        facts: ModelFacts::of(&DataModel::LP64).only(questions(scalar, size)),
-    }
+    let align = size as u32;
+    let facts = ModelFacts::of(&DataModel::LP64).only(questions(scalar, size));
+    Type::new(Kind::Scalar(scalar), size, align, facts)
 }
 
 /// What the layout of a scalar of `size` bytes depends on.
@@ -145,21 +141,9 @@ const fn int(bits: u8, signed: bool) -> Type {
 
 impl Type {
     /// `void`.
-    pub const VOID: Self = Self {
-        kind: Kind::Void,
-        size: 0,
-        align: 1,
-        qualifiers: 0,
-        facts: ModelFacts::NONE,
-    };
+    pub const VOID: Self = Self::new(Kind::Void, 0, 1, ModelFacts::NONE);
     /// A function, as a parameter is declared: it decays to a pointer.
-    pub const FUNCTION: Self = Self {
-        kind: Kind::Function,
-        size: 0,
-        align: 1,
-        qualifiers: 0,
-        facts: ModelFacts::NONE,
-    };
+    pub const FUNCTION: Self = Self::new(Kind::Function, 0, 1, ModelFacts::NONE);
     /// `_Bool`.
     pub const BOOL: Self = scalar(Scalar::Bool, 1);
     /// `signed char`.
@@ -268,8 +252,7 @@ impl Type {
     /// Whether this is a union.
     #[must_use]
     pub fn is_union(&self) -> bool {
-        let record = self.as_record();
-        record.is_some_and(|record| record.kind() == RecordKind::Union)
+        self.as_record().map(Record::kind) == Some(RecordKind::Union)
     }
 
     /// Whether `is` holds for this type, or for one that it is made of, however deep; it is given each with its first bit, counted from the start of this type.
@@ -348,8 +331,7 @@ impl Type {
             Kind::Array(array) => array.canonical_align,
             // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most the vector's own.
             Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
-            Kind::Complex(_) => self.scalar_align(self.size / 2),
-            Kind::Slice => self.scalar_align(self.size / 2),
+            Kind::Complex(_) | Kind::Slice => self.scalar_align(self.size / 2),
             Kind::Vector(_) => u32::try_from(self.size).unwrap_or(self.align),
             Kind::Void | Kind::Function => 1,
         }

@@ -85,19 +85,13 @@ impl DataModel {
             ));
         }
         let bytes = u32::from(bits).div_ceil(8);
-        let (size, align) = if bits <= 64 {
-            let size = bytes.next_power_of_two();
-            (
-                size,
-                if size == 8 {
-                    align_of(self.max_align_8)
-                } else {
-                    size
-                },
-            )
-        } else {
-            let align = align_of(self.big_bit_int_align);
-            (bytes.next_multiple_of(align), align)
+        let (size, align) = match bytes.next_power_of_two() {
+            small @ (1 | 2 | 4) => (small, small),
+            8 => (8, align_of(self.max_align_8)),
+            _ => {
+                let align = align_of(self.big_bit_int_align);
+                (bytes.next_multiple_of(align), align)
+            }
         };
         let size = u64::from(size);
         let facts = ModelFacts::of(self).only(questions(scalar, size));
