@@ -8,6 +8,9 @@ use clang_sys::{CXCursor_EnumDecl, CXCursor_VarDecl, CXTypeKind};
 
 use crate::clang::{Cursor, Unit};
 
+/// The names of declarations that ask begin so; none in the prelude does.
+const QUESTION: &str = "__cabi_question_";
+
 /// What a further run says of the text of a question.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Answer {
@@ -47,12 +50,12 @@ impl Questions {
                 asked => asked,
             };
             text += &format!(
-                "enum {{ __cabi_value_{i} = ({asked}) }};\nenum {{ __cabi_align_{i} = _Alignof({asked}) }};\n"
+                "enum {{ {QUESTION}value_{i} = ({asked}) }};\nenum {{ {QUESTION}align_{i} = _Alignof({asked}) }};\n"
             );
         }
         for (i, name) in (self.values.len()..).zip(&self.macros) {
             text += &format!(
-                "#ifdef {name}\nenum {{ __cabi_value_{i} = ({name}) }}; extern __typeof__(+({name})) __cabi_kind_{i};\n#endif\n"
+                "#ifdef {name}\nenum {{ {QUESTION}value_{i} = ({name}) }}; extern __typeof__(+({name})) {QUESTION}kind_{i};\n#endif\n"
             );
         }
         text
@@ -67,25 +70,24 @@ impl Questions {
     ) {
         let asked: Vec<&String> = self.values.iter().chain(&self.macros).collect();
         let mut found = vec![Answer::default(); asked.len()];
-        let mut of = |name: &str, set: &dyn Fn(&mut Answer)| {
-            let number = name.rsplit('_').next().and_then(|i| i.parse().ok());
-            let answer = number.and_then(|i: usize| found.get_mut(i));
-            answer.into_iter().for_each(set);
-        };
         for top in unit.cursor().children() {
-            let name = top.name();
-            if top.kind() == CXCursor_VarDecl && name.starts_with("__cabi_kind_") && !wrong(top) {
-                of(&name, &|answer| answer.kind = Some(top.ty().integer_kind()));
-            }
-            if top.kind() != CXCursor_EnumDecl {
-                continue;
-            }
-            for (constant, value) in top.enumerators() {
-                let name = constant.name();
-                if name.starts_with("__cabi_value_") && !wrong(constant) {
-                    of(&name, &|answer| answer.value = Some(value));
-                } else if name.starts_with("__cabi_align_") && !wrong(constant) {
-                    of(&name, &|answer| answer.align = Some(value));
+            let declared = match top.kind() {
+                CXCursor_VarDecl => vec![(top, 0)],
+                CXCursor_EnumDecl => top.enumerators(),
+                _ => continue,
+            };
+            for (cursor, value) in declared {
+                let name = cursor.name();
+                let words = name.strip_prefix(QUESTION);
+                let Some((what, i)) = words.and_then(|words| words.split_once('_')) else {
+                    continue;
+                };
+                let answer = i.parse().ok().and_then(|i: usize| found.get_mut(i));
+                match (what, answer.filter(|_| !wrong(cursor))) {
+                    ("value", Some(answer)) => answer.value = Some(value),
+                    ("align", Some(answer)) => answer.align = Some(value),
+                    ("kind", Some(answer)) => answer.kind = Some(cursor.ty().integer_kind()),
+                    _ => {}
                 }
             }
         }
