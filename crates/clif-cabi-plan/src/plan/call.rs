@@ -14,7 +14,7 @@ use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::table::{ArgLoc, ArgTable, Content, PassMode, PlannedArg};
 use crate::error::PlanError;
-use crate::machine::{Machine, ResultPlan, Stub, StubCallee, StubStep};
+use crate::machine::{Machine, PerClass, RegClass, ResultPlan, Stub, StubCallee, StubStep};
 use crate::parts::narrow;
 use crate::places::ClifPlace;
 use crate::signature::{Signature, ValueType};
@@ -27,6 +27,8 @@ use args::CallArgs;
 pub struct PaddingArg {
     /// The CLIF parameter.
     pub param: u32,
+    /// How many parameters of its class stand before it: integers, or the others.
+    pub nth: u32,
     /// Its type.
     pub ty: ValueType,
     /// The register that it keeps from being used. `None`: it keeps a word of the argument area empty.
@@ -149,13 +151,20 @@ impl CallPlan {
 
 /// The parameters at `places` of which it does not matter where they are.
 fn padding(solver: &Solver, places: &[ClifPlace]) -> SmallVec<[PaddingArg; 16]> {
-    let mut padding = SmallVec::new();
+    let (mut padding, mut n_before) = (SmallVec::new(), PerClass::<u32>::default());
     let params = solver.expect.params.iter().zip(&solver.signature.params);
     for (param, ((expected, own), place)) in (0..).zip(params.zip(places)) {
+        let nth = n_before.of_mut(RegClass::of(own.ty));
         if expected.is_none() {
-            let (ty, keeps) = (own.ty, place.reg());
-            padding.push(PaddingArg { param, ty, keeps });
+            let (ty, nth, keeps) = (own.ty, *nth, place.reg());
+            padding.push(PaddingArg {
+                param,
+                nth,
+                ty,
+                keeps,
+            });
         }
+        *nth += 1;
     }
     padding
 }

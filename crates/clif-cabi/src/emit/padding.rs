@@ -47,9 +47,14 @@ impl CallSite<'_, '_, '_> {
         all: &ArgValues,
         (vectors, mut floats): (&[Value], SmallVec<[Value; 8]>),
     ) -> Padding {
-        let mut padding = Padding::default();
-        let (ints, n_floats) = self.padded();
-        if let Some(n) = n_floats {
+        let (plan, mut padding) = (self.plan, Padding::default());
+        let of_class = |is_int: bool| {
+            let all = plan.padding.iter();
+            all.filter(move |own| own.ty.is_int() == is_int)
+        };
+        let in_registers = |is_int| of_class(is_int).filter(|own| own.keeps.is_some());
+        if of_class(false).next().is_some() {
+            let n = in_registers(false).count();
             for value in vectors {
                 match self.builder.func.dfg.value_type(*value) {
                     types::F64 => floats.push(*value),
@@ -62,7 +67,8 @@ impl CallSite<'_, '_, '_> {
             let at_hand = floats.into_iter().chain(all.values.iter().copied());
             padding.floats = self.of_type(types::F64, n, at_hand);
         }
-        if let Some(kept) = ints {
+        if of_class(true).next().is_some() {
+            let kept: SmallVec<[u32; 8]> = in_registers(true).map(|own| own.nth).collect();
             let bases = args.iter().filter_map(|arg| match arg {
                 Arg::Memory { base, .. } => Some(*base),
                 _ => None,
@@ -77,33 +83,9 @@ impl CallSite<'_, '_, '_> {
         padding
     }
 
-    /// Which integer parameters of the call are padding arguments in registers, counted among integer parameters from 0; and how many vector parameters are.
-    /// `None` if the call has no padding argument of that class, neither in a register nor in the argument area.
-    fn padded(&self) -> (Option<SmallVec<[usize; 8]>>, Option<usize>) {
-        let inner = &self.plan;
-        let (mut ints, mut n_floats, mut n_ints) = (None, None, 0);
-        let mut padding = inner.padding.as_slice();
-        for (i, param) in inner.signature.params.iter().enumerate() {
-            let is_int = param.ty.is_int();
-            if let [own, left @ ..] = padding
-                && own.param as usize == i
-            {
-                padding = left;
-                let in_register = own.keeps.is_some();
-                match is_int {
-                    true if in_register => ints.get_or_insert_with(SmallVec::new).push(n_ints),
-                    true => _ = ints.get_or_insert_with(SmallVec::new),
-                    false => *n_floats.get_or_insert(0) += usize::from(in_register),
-                }
-            }
-            n_ints += usize::from(is_int);
-        }
-        (ints, n_floats)
-    }
-
     /// Moves each of `values` that is a parameter of the function being built to the padding argument that keeps the register in which it arrived.
-    fn keep_arrived(&self, kept: &[usize], values: &mut [Value]) {
-        for (n, param) in arrived(self.builder.func, true).enumerate() {
+    fn keep_arrived(&self, kept: &[u32], values: &mut [Value]) {
+        for (n, param) in (0..).zip(arrived(self.builder.func, true)) {
             let Some(own) = values.iter().position(|value| *value == param) else {
                 continue;
             };
@@ -179,19 +161,10 @@ impl CallPlan {
     /// # Ok::<(), clif_cabi::LowerError>(())
     /// ```
     pub fn keep_arrived(&self, func: &Function, values: &mut [Value]) {
-        let (mut ints, mut floats) = (arrived(func, true), arrived(func, false));
-        let mut padding = self.padding.as_slice();
-        let params = (0..).zip(&self.signature.params);
-        for ((i, param), value) in params.zip(values) {
-            let arrived = match param.ty.is_int() {
-                true => ints.next(),
-                false => floats.next(),
-            };
-            if let [own, left @ ..] = padding
-                && own.param == i
-            {
-                padding = left;
-                *value = arrived.filter(|_| own.ty.bytes() == 8).unwrap_or(*value);
+        for own in self.padding.iter().filter(|own| own.ty.bytes() == 8) {
+            let arrived = arrived(func, own.ty.is_int()).nth(own.nth as usize);
+            if let (Some(arrived), Some(value)) = (arrived, values.get_mut(own.param as usize)) {
+                *value = arrived;
             }
         }
     }
