@@ -74,11 +74,10 @@ impl EntryPlan {
         let (mut plan, mut solver) = (draft.plan, draft.solver);
         let (sig, abi, machine) = (&plan.sig, &plan.abi, solver.machine);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let (mut args, stub) = EntryArgs::of(machine, sig, abi, draft.sret);
-        machine.check_steps(&stub.steps).map_err(refuse)?;
-        let area_bytes = args.in_memory(machine, sig, abi, stub.frame);
+        let mut args = EntryArgs::of(machine, sig, abi, draft.sret);
+        machine.check_steps(&args.steps).map_err(refuse)?;
         let indexes = solver
-            .params(&args.table.params, area_bytes)
+            .params(&args.table.params, args.area_bytes)
             .map_err(refuse)?;
         args.table.finish(&indexes);
         solver.expect.sret_returned_in = abi.ret.sret_returned_in;
@@ -99,7 +98,7 @@ impl EntryPlan {
             saved: param(Content::Saved),
             variadic,
             shadow_bytes: machine.counting.shadow_bytes,
-            before: stub.steps,
+            before: args.steps,
             objects,
             plan,
         })

@@ -4,10 +4,10 @@ use cabi::{FnAbi, FnSig, Loc, PartType, Place, PlacedPart};
 use smallvec::SmallVec;
 
 use super::IncomingArea;
-use crate::machine::{Machine, RegClass};
-use crate::parts::{WORD, narrow, slots};
+use crate::machine::{Machine, RegClass, StubStep};
+use crate::parts::{ClifPart, WORD, narrow, slots};
 use crate::places::ClifPlace;
-use crate::plan::entry_stub::{EntryStub, FrameArea, SavedVectors};
+use crate::plan::entry_stub::{SavedVectors, free_register};
 use crate::plan::table::{Content, PassMode, TableBuilder};
 use crate::plan::value::{
     MAX_PARTS_BYTES, MAX_WORDS, is_chain, is_exhausted, own_type, placed_parts, wide_moves,
@@ -16,29 +16,43 @@ use crate::plan::variadic::{VariadicEntry, left, taken};
 use crate::signature::ClifParam;
 use crate::solve::PlacedParam;
 
-/// The arguments of a function that is entered.
-pub(super) struct EntryArgs {
+/// The arguments of a function that is entered, and the stub between C's call and the function, if there is one.
+///
+/// A stub with a frame calls the function instead of jumping to it. The function's own argument area has what the stub pushed: the address of C's
+/// argument area, which stays where it is, that of the vectors, and the static chain.
+pub(super) struct EntryArgs<'a> {
+    machine: &'static Machine,
+    sig: &'a FnSig,
+    abi: &'a FnAbi,
     pub(super) table: TableBuilder,
     /// What `va_start` needs, but for the indexes of its parameters until they are found.
     pub(super) variadic: Option<VariadicEntry>,
     /// The argument area, where no parameter points there.
     pub(super) area: Option<IncomingArea>,
+    /// Bytes of the argument area that parameters have to fill: C's, or that of a stub with a frame.
+    pub(super) area_bytes: u64,
+    /// What a stub does before it goes to the function. Empty: there is none, C calls the function itself.
+    pub(super) steps: SmallVec<[StubStep; 4]>,
 }
 
-impl EntryArgs {
-    /// What is in registers, and what stands between C's call and the function.
+impl<'a> EntryArgs<'a> {
     pub(super) fn of(
         machine: &'static Machine,
-        sig: &FnSig,
-        abi: &FnAbi,
+        sig: &'a FnSig,
+        abi: &'a FnAbi,
         sret: Option<PlacedParam>,
-    ) -> (Self, EntryStub) {
+    ) -> Self {
         let mut args = Self {
+            machine,
+            sig,
+            abi,
             table: TableBuilder::new(false, sret),
             variadic: None,
             area: None,
+            area_bytes: abi.area_bytes,
+            steps: SmallVec::new(),
         };
-        let saved = args.arguments(machine, sig, abi);
+        let saved = args.arguments();
         if sig.is_variadic() {
             let taken = taken(abi, machine);
             let area_bytes = narrow(abi.area_bytes);
@@ -51,19 +65,18 @@ impl EntryArgs {
                     .push(Content::Register { offset }, PlacedParam { param, place });
             }
         }
-        let in_area = abi.area_bytes > machine.counting.shadow_bytes.into() || sig.is_variadic();
-        let stub = EntryStub::of(machine, abi, &args.table.params, in_area, &saved);
-        if let Some((i, part, own)) = stub.chain {
-            args.table.move_word(i, part, own);
+        if !args.by_framed_stub(&saved) {
+            args.on_stack();
         }
-        (args, stub)
+        args
     }
 
     /// Where each argument is, and the parameters for those in registers; which ones a stub has to store.
-    fn arguments(&mut self, machine: &Machine, sig: &FnSig, abi: &FnAbi) -> SavedVectors {
+    fn arguments(&mut self) -> SavedVectors {
         let mut saved = SavedVectors::default();
-        let (counting, table) = (machine.counting, &mut self.table);
-        for (i, (param, arg)) in (0..).zip(sig.params().iter().zip(&abi.args)) {
+        let (machine, abi, table) = (self.machine, self.abi, &mut self.table);
+        let counting = machine.counting;
+        for (i, (param, arg)) in (0..).zip(self.sig.params().iter().zip(&abi.args)) {
             let (ty, place) = (&param.ty, &arg.place);
             let mode = match (place, wide_moves(machine, place)) {
                 (
@@ -76,15 +89,11 @@ impl EntryArgs {
                 ) => {
                     let (first, offset) = (table.table.parts.len(), narrow(offset));
                     let own = own_type(machine, ty, abi);
+                    let parts = &mut table.table.parts;
                     match own {
-                        Some(own) => table.table.parts.push(own),
+                        Some(own) => parts.push(own),
                         None if size > MAX_PARTS_BYTES => {}
-                        None => slots(
-                            counting.least_slot,
-                            (size, align),
-                            ty,
-                            &mut table.table.parts,
-                        ),
+                        None => slots(counting.least_slot, (size, align), ty, parts),
                     }
                     if own.is_some() || !machine.has_area() {
                         table.push_stack_parts(i, first, offset);
@@ -114,32 +123,80 @@ impl EntryArgs {
         saved
     }
 
-    /// The parameters for the argument area: C's, or that of a stub with a frame. Its bytes.
-    pub(super) fn in_memory(
-        &mut self,
-        machine: &Machine,
-        sig: &FnSig,
-        abi: &FnAbi,
-        frame: Option<FrameArea>,
-    ) -> u64 {
-        let Some(frame) = frame else {
-            self.on_stack(machine, sig, abi);
-            // Without parameters in it, none has to fill it.
-            return self.area.map_or(abi.area_bytes, |_| 0);
-        };
-        for (content, own) in frame.words {
-            self.table.push(content, own);
+    /// Moves the static chain, and opens a frame if something has to be pushed: the vectors that are `saved`, a chain that finds no register, C's
+    /// argument area where it is aligned to less than Cranelift's functions expect. Whether there is a frame.
+    fn by_framed_stub(&mut self, saved: &SavedVectors) -> bool {
+        let (machine, abi) = (self.machine, self.abi);
+        let mut places = abi.args.iter().map(|arg| &arg.place);
+        let mut chain = places.position(|place| is_chain(machine, place));
+        if let Some(arg) = chain
+            && let Some((reg, step)) = free_register(machine, &self.table.params, saved)
+        {
+            let part = ClifPart::WHOLE_WORD.in_bank(reg.bank());
+            let param = PlacedParam::part(&part, ClifPlace::Reg(reg));
+            self.steps.push(step);
+            self.table.move_word(arg, part, param);
+            chain = None;
         }
-        frame.bytes.into()
+        let stack_align = machine.counting.stack_align;
+        let is_aligned = abi.area_align >= stack_align;
+        let has_saved = !saved.moves.is_empty();
+        if is_aligned && chain.is_none() && !has_saved {
+            return false;
+        }
+        self.steps.push(StubStep::Frame);
+        if has_saved {
+            self.steps.extend(saved.steps());
+        } else if !is_aligned {
+            self.steps.push(StubStep::Align(stack_align));
+        }
+        self.push_area(has_saved, chain);
+        true
+    }
+
+    /// Makes the argument area of the function: with the address of C's if the function reads it, with that of saved vectors if `has_saved`, and with
+    /// the static chain, argument `chain`.
+    fn push_area(&mut self, has_saved: bool, chain: Option<usize>) {
+        let counting = self.machine.counting;
+        // From the top: the chain, the two addresses, the function's own shadow space.
+        let shadow = counting.shadow_bytes;
+        let in_area = self.abi.area_bytes > shadow.into() || self.sig.is_variadic();
+        let n_words = [in_area, has_saved, chain.is_some()].map(u32::from);
+        let bytes = shadow + WORD.bytes() * n_words.into_iter().sum::<u32>();
+        let unused = bytes.next_multiple_of(counting.stack_align) - bytes;
+        let word = |offset| PlacedParam::word(ClifPlace::Stack { offset });
+        if let Some(arg) = chain {
+            // Pushed first, it is the last word.
+            let last = word(bytes - WORD.bytes());
+            self.table.move_word(arg, ClifPart::WHOLE_WORD, last);
+        }
+        let steps = [
+            (unused > 0).then_some(StubStep::Skip(unused)),
+            chain.map(|_| StubStep::push_chain(self.machine)),
+            has_saved.then_some(StubStep::PushAddress),
+            in_area.then_some(StubStep::PushArea(shadow)),
+            (shadow > 0).then_some(StubStep::Skip(shadow)),
+        ];
+        self.steps.extend(steps.into_iter().flatten());
+        let words = [
+            in_area.then_some(Content::Area),
+            has_saved.then_some(Content::Saved),
+        ];
+        let offsets = (shadow..).step_by(WORD.bytes() as usize);
+        for (content, offset) in words.into_iter().flatten().zip(offsets) {
+            self.table.push(content, word(offset));
+        }
+        self.area_bytes = bytes.into();
     }
 
     /// The parameters for C's argument area: stack arguments of their own types, which need no pointer to it, if each has one.
-    fn on_stack(&mut self, machine: &Machine, sig: &FnSig, abi: &FnAbi) {
+    fn on_stack(&mut self) {
+        let (machine, area_bytes) = (self.machine, self.abi.area_bytes);
         // Slots of less than a word are not filled one by one.
-        let is_packed = machine.counting.least_slot < WORD.bytes() && abi.area_bytes > 0;
-        let own = match sig.is_variadic() || is_packed {
+        let is_packed = machine.counting.least_slot < WORD.bytes() && area_bytes > 0;
+        let own = match self.sig.is_variadic() || is_packed {
             true => None, // what follows the named ones is in the area as well
-            false => self.own_types(machine, abi),
+            false => self.own_types(),
         };
         match (own, machine.area_from_frame) {
             (Some(own), _) => {
@@ -147,11 +204,14 @@ impl EntryArgs {
                     self.table.declare(loc, param);
                 }
             }
-            (None, Some(offset)) => self.area = Some(IncomingArea::FrameOffset(offset)),
+            (None, Some(offset)) => {
+                self.area = Some(IncomingArea::FrameOffset(offset));
+                // Without parameters in it, none has to fill it.
+                self.area_bytes = 0;
+            }
             (None, None) => {
                 // A multiple of 8 bytes, which was checked when it was assigned.
-                let (start, end): (_, u32) =
-                    (machine.counting.shadow_bytes, narrow(abi.area_bytes));
+                let (start, end): (_, u32) = (machine.counting.shadow_bytes, narrow(area_bytes));
                 let area = PlacedParam::block(start, end.saturating_sub(start));
                 self.table.push(Content::Area, area);
             }
@@ -159,11 +219,8 @@ impl EntryArgs {
     }
 
     /// The rows in the argument area as parameters of their own types, if these fill the whole area, and they are not too many.
-    fn own_types(
-        &self,
-        machine: &Machine,
-        abi: &FnAbi,
-    ) -> Option<SmallVec<[(usize, ClifParam); 4]>> {
+    fn own_types(&self) -> Option<SmallVec<[(usize, ClifParam); 4]>> {
+        let (machine, abi) = (self.machine, self.abi);
         let mut own = SmallVec::new();
         let mut next = machine.counting.shadow_bytes;
         for (i, loc) in self.table.table.locs.iter().enumerate() {
