@@ -1,13 +1,13 @@
 //! What there is to know of one machine.
 
 use cabi::convention::CalleePops;
-use cabi::{Convention, PlacedPart, Reg, VectorLevel};
+use cabi::{Bank, Convention, Loc, PartType, PlacedPart, Reg, VectorLevel};
 use smallvec::SmallVec;
 
-use super::counting::Counting;
-use super::stub::{RegisterMove, Steps, Stub};
+use super::counting::{Counting, RegClass};
+use super::stub::{MoveWidth, RegisterMove, Steps, Stub, StubStep};
 use super::va_list::VaListLayout;
-use crate::parts::ClifParts;
+use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
 
 /// A machine that calls are planned for.
 #[derive(Debug)]
@@ -49,10 +49,10 @@ pub struct Machine {
     pub(crate) wide_calls: Option<&'static Machine>,
     /// How a variadic function finds its unnamed arguments.
     pub(crate) va_list: VaListLayout,
-    /// How a result in these places, and parts, is taken.
-    pub(crate) result: fn(&Counting, &[PlacedPart], ClifParts) -> Result<ResultPlan, &'static str>,
-    /// How a stub moves these parts, if each is a whole vector in a register of parameters.
-    pub(crate) vector_moves: fn(&[PlacedPart]) -> Option<VectorMoves>,
+    /// The registers that stubs move whole vectors from and to.
+    pub(super) moved_vectors: &'static [Reg],
+    /// The top of a stack of registers, from which stubs pop results.
+    pub(super) x87: Option<Reg>,
 }
 
 /// The moves of one value.
@@ -104,10 +104,64 @@ pub enum ResultPlan {
     Sret,
 }
 
-impl ResultPlan {
-    /// From registers that CLIF knows. Which of its results they are is still to be found.
-    pub(super) fn in_registers(parts: ClifParts) -> Self {
-        let results = ParamIndexes::new();
-        Self::Parts { results, parts }
+impl Machine {
+    /// How a result in these places, and parts, is taken.
+    pub(crate) fn result(
+        &self,
+        placed: &[PlacedPart],
+        parts: ClifParts,
+    ) -> Result<ResultPlan, &'static str> {
+        let declarable = self.counting.results.of(RegClass::Vector);
+        let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
+        if (placed.iter()).any(|placed| is_wide(&placed.part) || beyond(placed)) {
+            let why = "a vector result that CLIF cannot say has other parts beside it, or is in no register of parameters";
+            let moves = self.vector_moves(placed).ok_or(why)?;
+            let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
+            return Ok(ResultPlan::Vectors {
+                bytes: ends.max().unwrap_or(0),
+                push: Stub::returning(moves.iter().copied().map(StubStep::LoadResult)),
+                moves,
+                parts,
+            });
+        }
+        let first = placed.first().map(|part| part.loc);
+        if first != self.x87.map(Loc::Reg) || first.is_none() {
+            // Which of the CLIF results they are is still to be found.
+            let results = ParamIndexes::new();
+            return Ok(ResultPlan::Parts { results, parts });
+        }
+        // One value, or the two of a complex number.
+        let n = if placed.len() == 2 { 2 } else { 1 };
+        Ok(ResultPlan::Stub {
+            pop: Stub::returning([StubStep::Pop(n)]),
+            push: Stub::returning([StubStep::Push(n)]),
+            parts: x87_parts(n),
+            bytes: u32::from(X87_BYTES * n),
+        })
+    }
+
+    /// How a stub moves these parts, if each is a whole vector in one of its registers.
+    pub(crate) fn vector_moves(&self, parts: &[PlacedPart]) -> Option<VectorMoves> {
+        let vector_move = |placed: &PlacedPart| {
+            let cabi::Part {
+                ty, size, offset, ..
+            } = placed.part;
+            let width = match ty {
+                PartType::V128 => MoveWidth::V128,
+                PartType::V256 => MoveWidth::V256,
+                PartType::V512 => MoveWidth::V512,
+                _ => return None,
+            };
+            let Loc::Reg(reg) = placed.loc else {
+                return None;
+            };
+            let movable = self.moved_vectors.contains(&reg);
+            (movable && size == ty.bytes()).then_some(RegisterMove {
+                width,
+                register: reg.index(),
+                offset: offset.into(),
+            })
+        };
+        parts.iter().map(vector_move).collect()
     }
 }

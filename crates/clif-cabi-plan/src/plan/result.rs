@@ -34,7 +34,7 @@ impl ResultPlan {
         }
         let mut parts = ClifParts::new();
         placed_parts(machine.counting, sig.result(), placed, &mut parts);
-        (machine.result)(machine.counting, placed, parts)
+        machine.result(placed, parts)
     }
 
     /// Whether it is in vector registers that CLIF cannot say.

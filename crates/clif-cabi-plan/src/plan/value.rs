@@ -48,7 +48,7 @@ pub(super) fn wide_moves(machine: &Machine, place: &Place) -> Option<VectorMoves
             if parts.iter().any(|placed| is_wide(&placed.part))
                 || machine.counting.positional && has_16_bytes(place) =>
         {
-            (machine.vector_moves)(parts)
+            machine.vector_moves(parts)
         }
         _ => None,
     }

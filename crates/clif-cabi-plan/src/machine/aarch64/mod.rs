@@ -3,15 +3,14 @@
 mod counting;
 mod stub;
 
+use cabi::Convention;
 use cabi::aarch64::{self, AAPCS64, AARCH64_LANG, APPLE_ARM64};
 use cabi::convention::{ArgFlags, CalleePops, FrameKind, Rule, Rules};
-use cabi::{Convention, PlacedPart};
 
-use super::counting::{Counting, PerClass};
-use super::description::{Machine, ResultPlan, VectorMoves};
+use super::counting::PerClass;
+use super::description::Machine;
 use super::stub::Steps;
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
-use crate::parts::{ClifParts, is_wide};
 
 static STEPS: Steps = Steps {
     numbered: &counting::SYSTEM_V.params,
@@ -77,8 +76,8 @@ const LINUX: Machine = Machine {
         }),
         has_home: false,
     },
-    result,
-    vector_moves,
+    moved_vectors: &[],
+    x87: None,
 };
 
 /// x18 is the system's there, and C has no static chain. Closures have theirs in x17, the address register of stubs.
@@ -112,20 +111,4 @@ fn under(convention: &Convention) -> Option<&'static Machine> {
         FrameKind::Unix => Some(&MACHINE),
         _ => None,
     }
-}
-
-/// CLIF has a type for whatever is in one register.
-fn result(
-    _: &Counting,
-    placed: &[PlacedPart],
-    parts: ClifParts,
-) -> Result<ResultPlan, &'static str> {
-    match placed.iter().any(|placed| is_wide(&placed.part)) {
-        true => Err("there are no vectors of more than 16 bytes"),
-        false => Ok(ResultPlan::in_registers(parts)),
-    }
-}
-
-fn vector_moves(_: &[PlacedPart]) -> Option<VectorMoves> {
-    None
 }

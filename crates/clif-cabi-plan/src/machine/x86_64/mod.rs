@@ -6,15 +6,13 @@ mod stub;
 
 use cabi::convention::{CalleePops, FrameKind};
 use cabi::{
-    Bank, Convention, Loc, PartType, PlacedPart, VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL,
-    X86_64_SYSV, X86_64_WIN64, x86_64,
+    Convention, VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64, x86_64,
 };
 
-use super::counting::{Counting, PerClass, RegClass};
-use super::description::{Machine, ResultPlan, VectorMoves};
-use super::stub::{MoveWidth, RegisterMove, Steps, Stub, StubStep};
+use super::counting::PerClass;
+use super::description::Machine;
+use super::stub::Steps;
 use super::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
-use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
 use counting::{SYSTEM_V, TAIL, WINDOWS_FASTCALL};
 
 static STEPS: Steps = Steps {
@@ -68,8 +66,8 @@ const UNIX: Machine = Machine {
         }),
         has_home: false,
     },
-    result,
-    vector_moves,
+    moved_vectors: SYSTEM_V.params.vector,
+    x87: Some(x86_64::ST0),
 };
 
 pub(super) static WIN64: Machine = Machine {
@@ -115,59 +113,4 @@ fn under(convention: &Convention) -> Option<&'static Machine> {
         FrameKind::PreserveAll => Some(&PRESERVE_ALL),
         _ => None,
     }
-}
-
-fn result(
-    counting: &Counting,
-    placed: &[PlacedPart],
-    parts: ClifParts,
-) -> Result<ResultPlan, &'static str> {
-    let declarable = counting.results.of(RegClass::Vector);
-    let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
-    if (placed.iter()).any(|placed| is_wide(&placed.part) || beyond(placed)) {
-        let why = "a vector result that CLIF cannot say has other parts beside it, or is in no register of parameters";
-        let moves = vector_moves(placed).ok_or(why)?;
-        let ends = parts.iter().map(|part| part.offset + part.ty.bytes());
-        return Ok(ResultPlan::Vectors {
-            bytes: ends.max().unwrap_or(0),
-            push: Stub::returning(moves.iter().copied().map(StubStep::LoadResult)),
-            moves,
-            parts,
-        });
-    }
-    if placed.first().map(|part| part.loc) != Some(Loc::Reg(x86_64::ST0)) {
-        return Ok(ResultPlan::in_registers(parts));
-    }
-    // One value, or the two of a complex number.
-    let n = if placed.len() == 2 { 2 } else { 1 };
-    Ok(ResultPlan::Stub {
-        pop: Stub::returning([StubStep::Pop(n)]),
-        push: Stub::returning([StubStep::Push(n)]),
-        parts: x87_parts(n),
-        bytes: u32::from(X87_BYTES * n),
-    })
-}
-
-fn vector_moves(parts: &[PlacedPart]) -> Option<VectorMoves> {
-    let vector_move = |placed: &PlacedPart| {
-        let cabi::Part {
-            ty, size, offset, ..
-        } = placed.part;
-        let width = match ty {
-            PartType::V128 => MoveWidth::V128,
-            PartType::V256 => MoveWidth::V256,
-            PartType::V512 => MoveWidth::V512,
-            _ => return None,
-        };
-        let Loc::Reg(reg) = placed.loc else {
-            return None;
-        };
-        let movable = SYSTEM_V.params.of(RegClass::Vector).contains(&reg);
-        (movable && size == ty.bytes()).then_some(RegisterMove {
-            width,
-            register: reg.index(),
-            offset: offset.into(),
-        })
-    };
-    parts.iter().map(vector_move).collect()
 }
