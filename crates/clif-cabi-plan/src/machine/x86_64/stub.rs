@@ -32,12 +32,42 @@ impl Stub {
     }
 }
 
+/// The steps without operands.
+const FIXED: [(StubStep, &[u8]); 11] = [
+    // push r10
+    (StubStep::PushChain, &[0x41, 0x52]),
+    // mov r11, rsp
+    (StubStep::AddressOfSkipped, &[0x49, 0x89, 0xe3]),
+    // push r11
+    (StubStep::PushAddress, &[0x41, 0x53]),
+    // mov r10, rdi; mov rax, rsi
+    (
+        StubStep::KeepInvocation,
+        &[0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0],
+    ),
+    // push rdx; push rdx
+    (StubStep::KeepRet, &[0x52, 0x52]),
+    // mov r11, [rbp - 8]
+    (StubStep::RetAddress, &[0x4c, 0x8b, 0x5d, 0xf8]),
+    // mov rdi, [rbp - 8]
+    (StubStep::PassRet, &[0x48, 0x8b, 0x7d, 0xf8]),
+    // call r10
+    (StubStep::CallTarget, &[0x41, 0xff, 0xd2]),
+    // vzeroupper
+    (StubStep::ZeroUpper, &[0xc5, 0xf8, 0x77]),
+    // mov rax, r11
+    (StubStep::ReturnAddress, &[0x4c, 0x89, 0xd8]),
+    // ret
+    (StubStep::Return, &[0xc3]),
+];
+
 /// Appends the instructions of `step`, and a row for each that changes how the caller is found.
 pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
+    if let Some((_, bytes)) = FIXED.iter().find(|(own, _)| *own == step) {
+        code.bytes.extend(*bytes);
+        return Ok(());
+    }
     match step {
-        StubStep::AddressToInt(_) | StubStep::AddressToVector(_) => {
-            return Err(step.refused("x86-64"));
-        }
         // mov eax, n
         StubStep::SetVectorCount(n) => code.bytes.extend([0xb8, n, 0, 0, 0]),
         StubStep::VectorsToInts(positions) => vectors_to_ints(positions, code),
@@ -60,8 +90,6 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::Align(align) => frame::align(align, code),
         StubStep::Skip(bytes) => frame::skip(bytes, code),
         StubStep::Copy(area) => frame::copy(area, code),
-        // push r10
-        StubStep::PushChain => code.bytes.extend([0x41, 0x52]),
         StubStep::PushArea(shadow) => frame::push_area(shadow, code),
         // call callee; call r11
         StubStep::Call(callee) => to_function(callee, pic, (0xe8, 0xd3), code),
@@ -71,39 +99,20 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         StubStep::Address(area) => with_disp32(code, &[0x4c, 0x8b, 0x9c, 0x24], area, 8)?,
         // mov r11, [rbp + 16 + area]
         StubStep::AddressInFrame(area) => with_disp32(code, &[0x4c, 0x8b, 0x9d], area, 16)?,
-        // mov r11, rsp
-        StubStep::AddressOfSkipped => code.bytes.extend([0x49, 0x89, 0xe3]),
-        // push r11
-        StubStep::PushAddress => code.bytes.extend([0x41, 0x53]),
         StubStep::Load(own) => moves::load(step, own, code)?,
         StubStep::Store(own) => moves::store(step, own, code)?,
         StubStep::LoadResult(own) => moves::load_result(own, code),
-        // mov r10, rdi; mov rax, rsi
-        StubStep::KeepInvocation => code.bytes.extend([0x49, 0x89, 0xfa, 0x48, 0x89, 0xf0]),
-        // push rdx; push rdx
-        StubStep::KeepRet => code.bytes.extend([0x52, 0x52]),
         // mov r11, [rax + 8 n]
         StubStep::ArgAddress(n) => with_disp32(code, &[0x4c, 0x8b, 0x98], n.saturating_mul(8), 0)?,
-        // mov r11, [rbp - 8]
-        StubStep::RetAddress => code.bytes.extend([0x4c, 0x8b, 0x5d, 0xf8]),
-        // mov rdi, [rbp - 8]
-        StubStep::PassRet => code.bytes.extend([0x48, 0x8b, 0x7d, 0xf8]),
         // mov [rsp + offset], rdi
         StubStep::StackWord(offset) => with_disp32(code, &[0x48, 0x89, 0xbc, 0x24], offset, 0)?,
-        // call r10
-        StubStep::CallTarget => code.bytes.extend([0x41, 0xff, 0xd2]),
-        // vzeroupper
-        StubStep::ZeroUpper => code.bytes.extend([0xc5, 0xf8, 0x77]),
-        // mov rax, r11
-        StubStep::ReturnAddress => code.bytes.extend([0x4c, 0x89, 0xd8]),
         StubStep::Leave => frame::close(code),
         // jmp callee; jmp r11
         StubStep::Jump(callee) => to_function(callee, pic, (0xe9, 0xe3), code),
         // jmp [rsp + 8 + area]
         StubStep::JumpAfter(area) => with_disp32(code, &[0xff, 0xa4, 0x24], area, 8)?,
         StubStep::JumpInt(n) => jump_int(number(PARAMS, step, n)?, code),
-        // ret
-        StubStep::Return => code.bytes.push(0xc3),
+        _ => return Err(step.refused("x86-64")),
     }
     Ok(())
 }
