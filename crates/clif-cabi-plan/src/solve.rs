@@ -360,3 +360,22 @@ fn turns(
     }
     turns
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No signature is refused for its argument area, as padding arguments fill it to its end: what is refused is a plan without them.
+    #[test]
+    fn an_area_without_padding_at_its_end_is_refused() {
+        let mut solver = Solver::new(Machine::X86_64);
+        let first = PlacedParam::word(ClifPlace::Stack { offset: 0 });
+        solver.params(&[first], WORD_BYTES.into()).unwrap();
+        // Cranelift aligns the area itself.
+        solver.expect.area_bytes = 16;
+        assert!(solver.check().is_ok());
+        solver.expect.area_bytes = 40;
+        let why = "the argument area: the convention has it in 40 bytes, Cranelift in 16";
+        assert_eq!(solver.check().unwrap_err().to_string(), why);
+    }
+}
