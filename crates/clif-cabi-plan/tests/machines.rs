@@ -1,28 +1,10 @@
-//! Targets that are refused; and what one machine has of its own is in its folder: no other file of this crate or of `clif-cabi` names it, or a number that it counts.
+//! What one machine has of its own is in its folder: no other file of this crate or of `clif-cabi` names it, or a number that it counts.
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
 use std::path::Path;
-
-use cabi::Target;
-use clif_cabi_plan::Machine;
-
-#[test]
-fn targets() {
-    for name in [
-        "aarch64-unknown-linux-gnu",
-        "aarch64-apple-darwin",
-        "x86_64-apple-darwin",
-        "x86_64-pc-windows-gnu",
-    ] {
-        assert!(Machine::of(&Target::named(name).unwrap()).is_ok());
-    }
-    let other = Target::named("aarch64_be-unknown-linux-gnu").unwrap();
-    let why = "aarch64_be-unknown-linux-gnu: only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
-    assert_eq!(Machine::of(&other).unwrap_err().to_string(), why);
-}
 
 /// Words and numbers of code, and where they may be, as beginnings of paths: each is somewhere there, and nowhere else. Numbers are counts of registers, bytes of areas and
 /// lists; where they may be besides, they are bytes or bits of CLIF's types.

@@ -253,16 +253,3 @@ fn va_arg_reads_records_under_every_profile() {
         }
     }
 }
-
-/// What is alive at once is bounded: words of records beyond 64 are blocks, which can still be given in parts; values of one parameter are as many as there are.
-#[test]
-fn words_beyond_64_of_a_call_are_blocks() {
-    for (types, in_words) in [("w4*16", 16), ("w4*1000", 16), ("i64*1000", 1000)] {
-        let sig = FnSig::new(self::types(types), Type::VOID);
-        let plan = CallPlan::new(&sig, &LINUX).unwrap();
-        for (i, arg) in plan.args.iter().enumerate() {
-            assert_eq!(arg.mode == PassMode::Area, i >= in_words, "{types}, {i}");
-            assert_eq!(arg.parts.len(), if types.starts_with('w') { 4 } else { 1 });
-        }
-    }
-}
