@@ -32,9 +32,8 @@ use std::time::Instant;
 use cabi::Loc;
 use clif_cabi::PlanError;
 use clif_cabi::clif_cabi_plan::{ClifPlace, Places};
-use compile::{Observed, SETTINGS, observe};
+use compile::{Observed, SETTINGS, observe, popped};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature};
-use cranelift_codegen::isa::CallConv;
 use generate::{Rng, signature};
 use probe::{State, equal};
 
@@ -146,20 +145,12 @@ fn check(sig: &Signature, places: &Places, seen: &Observed) -> Result<(), String
         equal("callee, returned sret", pointer, returned)?;
     }
     let found = seen.returned.sp_after().to_le_bytes();
-    let wanted = seen.returned.area_address() + popped_of(sig, places);
+    let wanted = seen.returned.area_address() + popped(sig, places);
     equal("what the callee pops", &wanted.to_le_bytes(), &found)?;
-    let area_bytes = seen.area_end - seen.dumped.area_address();
+    let area_bytes = seen.result - seen.dumped.area_address();
     let wanted = u64::from(places.stack_bytes).to_le_bytes();
     let found = area_bytes.to_le_bytes();
     equal("bytes of the argument area", &wanted, &found)
-}
-
-/// What a callee pops, as the model has it.
-fn popped_of(sig: &Signature, places: &Places) -> u64 {
-    match sig.call_conv {
-        CallConv::Tail => places.stack_bytes.into(),
-        _ => 0,
-    }
 }
 
 fn at(place: ClifPlace, state: &State, size: usize) -> Result<Vec<u8>, String> {

@@ -20,18 +20,22 @@ fn one_by_one(parts: &[PlacedPart]) -> Vec<(Loc, Range<usize>)> {
     parts.iter().flat_map(each).collect()
 }
 
+/// Whether `state` has `object`, which was passed or returned, at `place`; what is wrong.
+pub(crate) fn check_passed(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
+    if let Place::Parts(parts) = place {
+        let mut parts = parts.iter();
+        parts.try_for_each(|part| check_extended(state, part))?;
+    }
+    check(state, place, object)
+}
+
 /// Whether `state` has `object` at `place`; what is wrong.
 pub(crate) fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
     match place {
-        Place::Parts(parts) => {
-            for (loc, bytes) in one_by_one(parts) {
-                let found = state.at(loc, bytes.len())?;
-                equal(&loc.to_string(), &object[bytes], &found)?;
-            }
-            parts
-                .iter()
-                .try_for_each(|part| check_extended(state, part))
-        }
+        Place::Parts(parts) => one_by_one(parts).into_iter().try_for_each(|(loc, bytes)| {
+            let found = state.at(loc, bytes.len())?;
+            equal(&loc.to_string(), &object[bytes], &found)
+        }),
         Place::Stack { offset, .. } => {
             let loc = Loc::Stack(*offset);
             equal(&loc.to_string(), object, &state.at(loc, object.len())?)

@@ -22,8 +22,6 @@ mod jit;
 mod probe;
 mod tail_calls;
 
-use std::cell::Cell;
-
 use cabi::convention::{CalleePops, Convention, FrameKind};
 use cabi::{FnAbi, FnSig, Loc, Place, Reg, Type};
 use clif_cabi::{Arg, Ret, value_type};
@@ -33,9 +31,9 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 use cranelift_module::FuncId;
-use image::{check, put};
+use image::{check, check_passed, put};
 use jit::{Jit, bytes, record};
-use probe::{Probe, Rng, call_in, dump, dump_popping};
+use probe::{Observed, Rng, dump, dump_popping, equal, observe};
 
 /// Scalars, pairs of each kind of class, tails, values in memory, and blocks that Cranelift copies; records that are split where they are.
 fn types(convention: &Convention) -> Vec<Type> {
@@ -99,43 +97,41 @@ fn signatures(rng: &mut Rng, convention: &'static Convention, n: usize) -> Vec<F
     sigs.map(|sig| sig.convention(convention)).collect()
 }
 
-/// The objects of one signature: arguments, then the result. Compiled code writes to them too.
-struct Objects(Vec<Vec<Cell<u8>>>);
+/// The most bytes of a type.
+const MAX_BYTES: usize = 144;
+/// The most parameters, and a result.
+const MAX_VALUES: usize = 9;
 
-impl Objects {
-    fn of(sig: &FnSig, mut fill: impl FnMut(usize) -> Vec<u8>) -> Self {
-        let params = sig.params().iter().map(|param| &param.ty);
-        let all = params.chain([sig.result()]);
-        let mut object = |ty: &Type| fill(ty.size() as usize).into_iter().map(Cell::new);
-        Self(all.map(|ty| object(ty).collect()).collect())
-    }
+/// The objects of one signature, arguments and then the result: first those of compiled code, which writes to them, then those that its caller made.
+type Objects = [[u8; MAX_BYTES]; 2 * MAX_VALUES];
 
-    fn bytes(&self, i: usize) -> Vec<u8> {
-        self.0[i].iter().map(Cell::get).collect()
-    }
+/// Where compiled code has them.
+type Memory = *mut Objects;
 
-    fn address(&self, i: usize) -> i64 {
-        (self.0[i].as_ptr() as u64).cast_signed()
-    }
-
-    fn result(&self) -> usize {
-        self.0.len() - 1
-    }
+/// The address of object `i` there.
+fn address(memory: Memory, i: usize) -> i64 {
+    (memory as i64) + (MAX_BYTES * i) as i64
 }
 
-/// Calls the dump with `objects`; the result goes to the last one. What can be one SSA value is one, if `values`.
-fn caller(jit: &mut Jit, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
+/// Object `i` of those of `sig`.
+fn bytes_of<'a>(sig: &FnSig, objects: &'a Objects, i: usize) -> &'a [u8] {
+    let param = sig.params().get(i % MAX_VALUES);
+    let ty = param.map_or(sig.result(), |param| &param.ty);
+    &objects[i][..ty.size() as usize]
+}
+
+/// Calls the dump with the objects in `memory`; the result goes to the last one. What can be one SSA value is one, if `values`.
+fn caller(jit: &mut Jit, sig: &FnSig, memory: Memory, values: bool) -> FuncId {
     jit.body(None, |lower, module, builder| {
         builder.func.signature = Signature::new(CallConv::SystemV);
         let block = builder.create_block();
         builder.switch_to_block(block);
         let params = sig.params().iter().enumerate();
         let args: Vec<Arg> = params
-            .map(|(i, param)| object(builder, &param.ty, objects.address(i), values))
+            .map(|(i, param)| object(builder, &param.ty, address(memory, i), values))
             .collect();
-        let to = constant(builder, objects.address(objects.result()));
-        let pops = sig_pops(sig);
-        let dump = if pops { dump_popping } else { dump };
+        let to = constant(builder, address(memory, args.len()));
+        let dump = if sig_pops(sig) { dump_popping } else { dump };
         let callee = constant(builder, (dump as *const () as u64).cast_signed());
         let form = match value_type(sig.result()) {
             Some(_) if values => Ret::Value,
@@ -149,12 +145,12 @@ fn caller(jit: &mut Jit, sig: &FnSig, objects: &Objects, values: bool) -> FuncId
     })
 }
 
-/// A function of `sig` that stores its arguments to `objects` and returns the last one.
-fn callee(jit: &mut Jit, sig: &FnSig, objects: &Objects, values: bool) -> FuncId {
+/// A function of `sig` that stores its arguments to `memory` and returns the last object there.
+fn callee(jit: &mut Jit, sig: &FnSig, memory: Memory, values: bool) -> FuncId {
     jit.body(None, |lower, module, builder| {
         let (_, entry) = lower.begin(builder, sig).unwrap();
         for (i, param) in sig.params().iter().enumerate() {
-            let to = constant(builder, objects.address(i));
+            let to = constant(builder, address(memory, i));
             if values && value_type(&param.ty).is_some() {
                 let value = entry.value(builder, i).unwrap();
                 builder.ins().store(MemFlagsData::new(), value, to, 0);
@@ -162,7 +158,7 @@ fn callee(jit: &mut Jit, sig: &FnSig, objects: &Objects, values: bool) -> FuncId
                 entry.store(builder, i, to).unwrap();
             }
         }
-        let from = objects.address(objects.result());
+        let from = address(memory, sig.params().len());
         let result = object(builder, sig.result(), from, values);
         entry.ret(module, builder, Some(&result)).unwrap();
     })
@@ -214,18 +210,56 @@ fn constant(builder: &mut FunctionBuilder<'_>, value: i64) -> Value {
     builder.ins().iconst(types::I64, value)
 }
 
-/// One signature with the objects of its caller and of its callee.
-struct Case {
-    sig: FnSig,
-    given: Objects,
-    received: Objects,
-    caller: FuncId,
-    callee: FuncId,
+/// Calls and enters functions of `sigs`, these `through_tail_call`s of others. Gives to `check` where values should be, and what says whether a call and an
+/// entry had them elsewhere.
+fn observe_all(
+    mut jit: Jit,
+    sigs: &[FnSig],
+    through_tail_call: bool,
+    mut check: impl FnMut(&FnSig, &FnAbi, &dyn Fn(&FnAbi) -> [Result<(), String>; 2]),
+) {
+    let mut objects = [[0; MAX_BYTES]; 2 * MAX_VALUES];
+    let (memory, mut cases, mut rng) = (&raw mut objects, Vec::new(), Rng::new(2));
+    for values in [false, true] {
+        for sig in sigs {
+            let caller = caller(&mut jit, sig, memory, values);
+            let mut callee = callee(&mut jit, sig, memory, values);
+            if through_tail_call {
+                callee = by_tail_call(&mut jit, sig, callee);
+            }
+            cases.push((sig, [caller, callee]));
+        }
+    }
+    jit.module.finalize_definitions().unwrap();
+    for (sig, code) in cases {
+        let abi = FnAbi::new(sig, jit.lower.target()).unwrap();
+        let mut before = [[[0; MAX_BYTES]; 2 * MAX_VALUES]; 2];
+        rng.fill(before.as_flattened_mut().as_flattened_mut());
+        let (answer, mut given) = (rng.state(), rng.state());
+        for (i, arg) in (MAX_VALUES..).zip(&abi.args) {
+            let object = bytes_of(sig, &before[1], i);
+            put(&mut given, &arg.place, object, address(memory, i));
+        }
+        if let Some(reg) = sret(&abi) {
+            let to = address(memory, MAX_VALUES + abi.args.len());
+            given.set(reg, &to.to_le_bytes());
+        }
+        let popped = match sig_pops(sig) {
+            true => abi.area_bytes.next_multiple_of(16),
+            false => 0,
+        };
+        let code = code.map(|id| jit.module.get_finalized_function(id));
+        // SAFETY: the first is a function without parameters that calls the dump once, both keep C's callee-saved registers. They use `objects`, of which
+        // those are some that they are given addresses of.
+        let seen = unsafe { observe(memory, code, before, [answer, given], popped) };
+        check(sig, &abi, &|abi| check_sides(memory, sig, abi, &seen));
+    }
 }
 
 #[test]
 fn registers_in_any_order() {
-    let (mut rng, mut n_values) = (Rng::new(1), 0);
+    let mut n_values = 0;
+    let mut rng = Rng::new(1);
     let each = ALL.map(|convention| signatures(&mut rng, convention, 150));
     let sigs = each.concat();
     for opt_level in ["none", "speed"] {
@@ -239,63 +273,46 @@ fn registers_in_any_order() {
     assert!(n_values > 20_000);
 }
 
-/// Calls and enters functions of `sigs`, these `through_tail_call`s of others. Returns how many values were where `FnAbi` says.
-fn run(mut jit: Jit, sigs: &[FnSig], through_tail_call: bool) -> usize {
-    let (mut rng, mut cases) = (Rng::new(2), Vec::new());
-    for values in [false, true] {
-        for sig in sigs {
-            let mut case = Case::new(&mut jit, &mut rng, sig.clone(), values);
-            if through_tail_call {
-                case.callee = by_tail_call(&mut jit, sig, case.callee);
-            }
-            cases.push(case);
-        }
-    }
-    jit.module.finalize_definitions().unwrap();
+/// Calls and enters functions of `sigs`: the values have to be where `FnAbi` says. Returns how many there were.
+fn run(jit: Jit, sigs: &[FnSig], through_tail_call: bool) -> usize {
     let mut n_values = 0;
-    for case in &cases {
-        let abi = FnAbi::new(&case.sig, jit.lower.target()).unwrap();
-        n_values += call(&jit, case, &abi, &mut rng).unwrap();
-        n_values += enter(&jit, case, &abi, &mut rng).unwrap();
-    }
+    observe_all(jit, sigs, through_tail_call, |sig, abi, sides| {
+        for (side, checked) in ["call", "entry"].into_iter().zip(sides(abi)) {
+            if let Err(why) = checked {
+                panic!("{side} of {sig} ({}): {why}", abi.convention.name);
+            }
+            n_values += abi.args.len() + 1;
+        }
+    });
     n_values
 }
 
 /// With one part of a value expected elsewhere, a call and an entry are not taken for right.
 #[test]
 fn moved_values_are_noticed() {
-    let (mut jit, mut rng, mut cases) = (Jit::new("none", &[]), Rng::new(3), Vec::new());
-    for sig in signatures(&mut Rng::new(1), &OF_THE_LANGUAGE, 150) {
-        let abi = FnAbi::new(&sig, jit.lower.target()).unwrap();
+    let sigs = signatures(&mut Rng::new(1), &OF_THE_LANGUAGE, 150);
+    // Of arguments, and of results.
+    let mut counts = [[0; 3]; 2];
+    observe_all(Jit::new("none", &[]), &sigs, false, |_, abi, sides| {
+        let args = abi.args.iter().map(|arg| &arg.place);
+        let places: Vec<&Place> = args.chain([&abi.ret.place]).collect();
         // Where a pointer is none, there is nothing to look at.
-        let is_pointer = |place: &Place| matches!(place, Place::Indirect { .. });
-        let has_pointer = abi.args.iter().any(|arg| is_pointer(&arg.place));
-        if !has_pointer && !is_pointer(&abi.ret.place) {
-            cases.push((abi, Case::new(&mut jit, &mut rng, sig, false)));
+        if (places.iter()).any(|place| matches!(place, Place::Indirect { .. })) {
+            return;
         }
-    }
-    jit.module.finalize_definitions().unwrap();
-    for is_result in [false, true] {
-        let (mut n, mut noticed) = (0, [0, 0]);
-        for (abi, case) in &cases {
-            let n_args = abi.args.len();
-            let values = match is_result {
-                true => n_args..n_args + 1,
-                false => 0..n_args,
-            };
-            for i in values {
-                let place = abi.args.get(i).map_or(&abi.ret.place, |arg| &arg.place);
-                for place in moved(place) {
-                    let mut moved = abi.clone();
-                    let arg = moved.args.get_mut(i).map(|arg| &mut arg.place);
-                    *arg.unwrap_or(&mut moved.ret.place) = place;
-                    n += 1;
-                    noticed[0] += usize::from(call(&jit, case, &moved, &mut rng).is_err());
-                    noticed[1] += usize::from(enter(&jit, case, &moved, &mut rng).is_err());
-                }
+        for (i, place) in places.into_iter().enumerate() {
+            for place in moved(place) {
+                let mut moved = abi.clone();
+                let arg = moved.args.get_mut(i).map(|arg| &mut arg.place);
+                *arg.unwrap_or(&mut moved.ret.place) = place;
+                let [call, entry] = sides(&moved).map(|side| usize::from(side.is_err()));
+                let counts = &mut counts[usize::from(i == abi.args.len())];
+                *counts = [counts[0] + 1, counts[1] + call, counts[2] + entry];
             }
         }
-        println!("result: {is_result}, {noticed:?} noticed of {n}");
+    });
+    for [n, noticed @ ..] in counts {
+        println!("{noticed:?} noticed of {n}");
         // A random byte is the right one in one case of 256.
         assert!(n > 50 && noticed.iter().all(|one| 50 * one >= 49 * n));
     }
@@ -326,22 +343,6 @@ fn moved(place: &Place) -> Vec<Place> {
     all
 }
 
-impl Case {
-    fn new(jit: &mut Jit, rng: &mut Rng, sig: FnSig, values: bool) -> Self {
-        let given = Objects::of(&sig, |n| rng.bytes(n));
-        let received = Objects::of(&sig, |n| rng.bytes(n));
-        let caller = caller(jit, &sig, &given, values);
-        let callee = callee(jit, &sig, &received, values);
-        Self {
-            sig,
-            given,
-            received,
-            caller,
-            callee,
-        }
-    }
-}
-
 /// The register in which the pointer to the result is passed, if there is one.
 fn sret(abi: &FnAbi) -> Option<Reg> {
     match abi.ret.place {
@@ -353,70 +354,40 @@ fn sret(abi: &FnAbi) -> Option<Reg> {
     }
 }
 
-/// We call the dump: it must find the arguments, and its answer must be the result.
-fn call(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, String> {
-    let mut answer = rng.state();
-    let result = rng.bytes(case.sig.result().size() as usize);
-    if sret(abi).is_none() {
-        put(&mut answer, &abi.ret.place, &result, 0);
-    }
-    let popped = match sig_pops(&case.sig) {
-        true => abi.area_bytes.next_multiple_of(16),
-        false => 0,
+/// Whether the values of a call, and those of an entry, were where `abi` has them: arguments, and the result.
+fn check_sides(
+    memory: Memory,
+    sig: &FnSig,
+    abi: &FnAbi,
+    seen: &Observed<Objects>,
+) -> [Result<(), String>; 2] {
+    let (n, place) = (abi.args.len(), &abi.ret.place);
+    let sent = |i: usize| bytes_of(sig, &seen.caller, i);
+    let received = |i: usize| bytes_of(sig, &seen.callee, i);
+    let call = || {
+        for (i, arg) in abi.args.iter().enumerate() {
+            check_passed(&seen.dumped, &arg.place, sent(i))?;
+        }
+        let Some(reg) = sret(abi) else {
+            return check(&seen.answer, place, sent(n));
+        };
+        let to = address(memory, n).to_le_bytes();
+        equal("sret", &to, &seen.dumped.register(reg))
     };
-    let code = jit.module.get_finalized_function(case.caller);
-    // SAFETY: `code` is a function without parameters that calls the dump once and keeps C's callee-saved registers. The objects whose
-    // addresses are in it live on in `case`.
-    let (_, dumped) = unsafe { Probe::lock().call_out(code, &answer, popped) };
-    let told = |why: String| format!("call of {} ({}): {why}", case.sig, abi.convention.name);
-    for (i, arg) in abi.args.iter().enumerate() {
-        check(&dumped, &arg.place, &case.given.bytes(i)).map_err(told)?;
-    }
-    let to = case.given.result();
-    match sret(abi) {
-        Some(reg) => {
-            let address = case.given.address(to).to_le_bytes();
-            assert_eq!(dumped.register(reg), address, "{}", case.sig);
+    let entry = || {
+        for (i, arg) in abi.args.iter().enumerate() {
+            match arg.place {
+                Place::Indirect { .. } => equal("copy", received(MAX_VALUES + i), received(i))?,
+                _ => check(&seen.given, &arg.place, received(i))?,
+            }
         }
-        None if case.given.bytes(to) != result => return Err(told(format!("result {result:x?}"))),
-        None => {}
-    }
-    Ok(abi.args.len() + 1)
-}
-
-/// We are called with registers and a stack: the function must find the arguments there, and leave its result.
-fn enter(jit: &Jit, case: &Case, abi: &FnAbi, rng: &mut Rng) -> Result<usize, String> {
-    let mut state = rng.state();
-    let passed = Objects::of(&case.sig, |n| rng.bytes(n));
-    for (i, arg) in abi.args.iter().enumerate() {
-        put(&mut state, &arg.place, &passed.bytes(i), passed.address(i));
-    }
-    let last = passed.result();
-    if let Some(reg) = sret(abi) {
-        state.set(reg, &passed.address(last).to_le_bytes());
-    }
-    let code = jit.module.get_finalized_function(case.callee);
-    // SAFETY: `code` keeps C's callee-saved registers; it uses its arguments' registers and stack, the objects in `case` and, through
-    // pointers to them, those of `passed`, which all are live.
-    let returned = unsafe { call_in(code, &state) };
-    let told = |why: String| format!("entry of {} ({}): {why}", case.sig, abi.convention.name);
-    for i in 0..last {
-        let (found, expected) = (case.received.bytes(i), passed.bytes(i));
-        if found != expected {
-            return Err(told(format!("argument {i}: {found:x?}, not {expected:x?}")));
-        }
-    }
-    let result = &case.received.bytes(last);
-    match sret(abi) {
-        Some(_) if passed.bytes(last) != *result => {
-            return Err(told(format!("result, not {result:x?}")));
-        }
-        Some(_) => {
-            let address = passed.address(last).to_le_bytes();
-            let returned = (abi.ret.sret_returned_in).map(|reg| returned.register(reg));
-            assert!(returned.is_none_or(|found| found == address));
-        }
-        None => check(&returned, &abi.ret.place, result).map_err(told)?,
-    }
-    Ok(abi.args.len() + 1)
+        let Some(reg) = sret(abi) else {
+            return check_passed(&seen.returned, place, received(n));
+        };
+        equal("result", received(n), received(MAX_VALUES + n))?;
+        let found = (abi.ret.sret_returned_in).map(|reg| seen.returned.register(reg));
+        let given = seen.given.register(reg);
+        found.map_or(Ok(()), |found| equal("returned sret", &given, &found))
+    };
+    [call(), entry()]
 }

@@ -13,7 +13,7 @@ mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use cabi::{Bank, Loc, Reg};
 
@@ -32,7 +32,7 @@ pub(crate) use machine::{dump, dump_popping};
 pub(crate) const STACK_BYTES: usize = 1024;
 
 /// Contents of the registers and of the argument area.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(crate) struct State {
     /// By hardware encoding. Those that no parameter or result is in have the stack pointer at the callee's entry and after the call, or nothing.
@@ -174,53 +174,59 @@ static mut ANSWER: State = State::ZERO;
 static mut POPPED: u64 = 0;
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// The right to run code that calls [`dump`]: its records are static, because no register is free to point to them.
-pub(crate) struct Probe {
-    _lock: MutexGuard<'static, ()>,
+/// What happened at two calls: of a dump by a caller, and of a callee. Both were compiled to read and write one memory of type `M`.
+pub(crate) struct Observed<M> {
+    /// What the caller passed was here, and what it received is.
+    pub(crate) caller: M,
+    /// What the dump saw.
+    pub(crate) dumped: State,
+    /// What the dump answered.
+    pub(crate) answer: State,
+    /// What the caller returned.
+    pub(crate) result: u64,
+    /// What the callee was passed is here, and what it returned.
+    pub(crate) callee: M,
+    /// What the callee was called with.
+    pub(crate) given: State,
+    /// What the callee left, and its stack pointers.
+    pub(crate) returned: State,
 }
 
-impl Probe {
-    pub(crate) fn lock() -> Self {
-        // A panic of another test leaves nothing half written: every run overwrites both records.
-        Self {
-            _lock: LOCK.lock().unwrap_or_else(PoisonError::into_inner),
-        }
-    }
-
-    /// Calls `code`, a function without parameters that calls [`dump`] or [`dump_only`] once. Returns its result and what
-    /// the dump recorded. `answer` holds the result registers of the dump, and `popped` says what it pops of its arguments, if it is [`dump_popping`].
-    ///
-    /// # Safety
-    ///
-    /// `code` is the address of such a function, with C's callee-saved registers.
-    pub(crate) unsafe fn call_out(
-        &mut self,
-        code: *const u8,
-        answer: &State,
-        popped: u64,
-    ) -> (u64, State) {
-        // SAFETY: `self` is the only access to the records, by `LOCK`, and nothing of the previous run is on the stack any more.
-        unsafe {
-            (&raw mut ANSWER).write(answer.clone());
-            (&raw mut POPPED).write(popped);
-        }
-        let mut returned = State::ZERO;
-        // SAFETY: the caller says so of `code`; both states are live and of the type that `enter` expects.
-        unsafe { enter(code, &State::ZERO, &mut returned) };
-        // SAFETY: as above; `dump` has returned.
-        (returned.gpr[0], unsafe { (&raw const RECORDED).read() })
-    }
-}
-
-/// Calls `code` with the registers and stack of `given`. Returns the registers after the call, and in rsp its value at
-/// `code`'s entry.
+/// Calls `caller`, a function without parameters that calls [`dump`], [`dump_only`] or [`dump_popping`] once, and `callee` with the registers and stack of
+/// `given`. `memory` begins with what `before` has for each of the two. `answer` holds the result registers of the dump, and `popped` says what
+/// [`dump_popping`] pops of its arguments.
 ///
 /// # Safety
 ///
-/// `code` is the address of a function that uses nothing else of its arguments' memory, with C's callee-saved registers.
-pub(crate) unsafe fn call_in(code: *const u8, given: &State) -> State {
-    let mut returned = State::ZERO;
-    // SAFETY: the caller says so of `code`; both states are live and of the type that `enter` expects.
-    unsafe { enter(code, given, &mut returned) };
-    returned
+/// They are the addresses of such functions with C's callee-saved registers, which use `memory` and nothing else of their arguments' memory. `memory` is live.
+pub(crate) unsafe fn observe<M: Copy>(
+    memory: *mut M,
+    [caller, callee]: [*const u8; 2],
+    before: [M; 2],
+    [answer, given]: [State; 2],
+    popped: u64,
+) -> Observed<M> {
+    // The records are static, because no register is free to point to them. A panic of another test leaves nothing half written: every run overwrites both.
+    let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let [mut left, mut returned] = [State::ZERO; 2];
+    // SAFETY: the caller of this says so of the functions and `memory`. This is the only access to the records, by `LOCK`, and nothing of the previous run is
+    // on the stack any more. The states are live and of the type that `enter` expects.
+    unsafe {
+        (&raw mut ANSWER).write(answer);
+        (&raw mut POPPED).write(popped);
+        memory.write(before[0]);
+        enter(caller, &State::ZERO, &mut left);
+        let caller = memory.read();
+        memory.write(before[1]);
+        enter(callee, &given, &mut returned);
+        Observed {
+            caller,
+            dumped: (&raw const RECORDED).read(),
+            answer,
+            result: left.gpr[0],
+            callee: memory.read(),
+            given,
+            returned,
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::mem::offset_of;
 
+use clif_cabi::clif_cabi_plan::Places;
 #[cfg(feature = "cranelift-0.132")]
 use cranelift_codegen::ir::MemFlags as MemFlagsData;
 #[cfg(not(feature = "cranelift-0.132"))]
@@ -20,11 +21,10 @@ use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 
 use super::generate::{MAX_AREA, MAX_PARAMS, MAX_RESULTS, Rng};
-use super::probe::{Probe, State, call_in};
-use super::{machine, replay};
+use super::{machine, probe, replay};
 
 /// The memory that CLIF code reads its values from and writes them to. A value is in the low bytes of its 16.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 #[repr(C, align(16))]
 pub(crate) struct Exchange {
     pub(crate) params: [[u8; 16]; MAX_PARAMS],
@@ -42,33 +42,15 @@ impl Exchange {
 
     fn random(rng: &mut Rng) -> Self {
         let mut exchange = Self::ZERO;
-        exchange
-            .params
-            .iter_mut()
-            .chain(&mut exchange.results)
-            .for_each(|value| rng.fill(value));
-        exchange.areas.iter_mut().for_each(|area| rng.fill(area));
+        rng.fill(exchange.params.as_flattened_mut());
+        rng.fill(exchange.results.as_flattened_mut());
+        rng.fill(exchange.areas.as_flattened_mut());
         exchange
     }
 }
 
-/// What happened at the two calls of one signature.
-pub(crate) struct Observed {
-    /// The CLIF caller was given parameters and areas, and received results.
-    pub(crate) caller: Exchange,
-    /// What the dump saw when the CLIF caller called it.
-    pub(crate) dumped: State,
-    /// What the dump answered.
-    pub(crate) answer: State,
-    /// The end of the caller's outgoing argument area: an address.
-    pub(crate) area_end: u64,
-    /// The CLIF callee received parameters, and was given results.
-    pub(crate) callee: Exchange,
-    /// What the CLIF callee was called with.
-    pub(crate) given: State,
-    /// What the CLIF callee left, and its stack pointers.
-    pub(crate) returned: State,
-}
+/// What happened at the two calls of one signature. The caller returned the end of its outgoing argument area: an address.
+pub(crate) type Observed = probe::Observed<Exchange>;
 
 /// What can change code around a call: `opt_level`, `regalloc_algorithm`, and whether all instructions are used that the host has.
 pub(crate) type Settings = (&'static str, &'static str, bool);
@@ -97,34 +79,17 @@ pub(crate) fn observe(
         .collect();
     module.finalize_definitions().unwrap();
 
-    let mut probe = Probe::lock();
     for (index, &(caller, callee)) in code.iter().enumerate() {
-        let mut rng = Rng::new(seed ^ index as u64);
-        let (for_caller, for_callee) = (Exchange::random(&mut rng), Exchange::random(&mut rng));
-        let (answer, given) = (rng.state(), rng.state());
-
+        let (sig, mut rng) = (&sigs[index], Rng::new(seed ^ index as u64));
+        let popped = popped(sig, &replay(sig).unwrap());
+        let before = [0; 2].map(|_| Exchange::random(&mut rng));
+        let states = [0; 2].map(|_| rng.state());
+        let code = [caller, callee].map(|id| module.get_finalized_function(id));
         // SAFETY: `memory` is live, and only the compiled code touches it meanwhile, inside the arrays: a generated
-        // signature has no more than MAX_PARAMS parameters, MAX_RESULTS results and MAX_AREA bytes in an area. `caller` has the
-        // shape that `call_out` asks for, both are finalized, and the module lives on.
-        let observed = unsafe {
-            memory.write(for_caller);
-            let caller = module.get_finalized_function(caller);
-            let (area_end, dumped) = probe.call_out(caller, &answer, popped(&sigs[index]));
-            let caller = memory.read();
-            memory.write(for_callee);
-            let returned = call_in(module.get_finalized_function(callee), &given);
-            let callee = memory.read();
-            Observed {
-                caller,
-                dumped,
-                answer,
-                area_end,
-                callee,
-                given,
-                returned,
-            }
-        };
-        reference(index, observed);
+        // signature has no more than MAX_PARAMS parameters, MAX_RESULTS results and MAX_AREA bytes in an area. The functions have the
+        // shapes that `observe` asks for, both are finalized, and the module lives on.
+        let seen = unsafe { probe::observe(memory, code, before, states, popped) };
+        reference(index, seen);
     }
     // SAFETY: no function of the module runs, and no address of one is kept; `memory` came from `Box::into_raw`, and only
     // that code pointed to it.
@@ -134,10 +99,10 @@ pub(crate) fn observe(
     }
 }
 
-/// What a callee of `sig` pops. Were it wrong, the caller's frame would not be where it was after the call, and neither would `area_end`.
-pub(crate) fn popped(sig: &Signature) -> u64 {
-    match (sig.call_conv, replay(sig)) {
-        (CallConv::Tail, Ok(places)) => places.stack_bytes.into(),
+/// What a callee of `sig` pops. Were it wrong, the caller's frame would not be where it was after the call, and neither would its result.
+pub(crate) fn popped(sig: &Signature, places: &Places) -> u64 {
+    match sig.call_conv {
+        CallConv::Tail => places.stack_bytes.into(),
         _ => 0,
     }
 }
