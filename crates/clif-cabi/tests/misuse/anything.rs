@@ -4,14 +4,11 @@
 use std::cell::Cell;
 
 use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
-use clif_cabi::cranelift_codegen::ir::{FuncRef, Value};
 use clif_cabi::cranelift_codegen::verify_function;
-use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{Arg, Callee, Ret};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Building, ISA, Use};
+use super::{Building, ISA};
 
 /// Signatures with every way to pass an argument and to return a result.
 fn signatures() -> Vec<FnSig> {
@@ -32,64 +29,63 @@ fn signatures() -> Vec<FnSig> {
 
 const SIGNATURES: usize = 8;
 
-fn value() -> impl Strategy<Value = Value> {
-    prop_oneof![9 => 0_u32..12, 1 => 90_u32..99].prop_map(Value::from_u32)
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![9 => 0_u32..12, 1 => 90_u32..99].prop_map(|value| format!("v{value}"))
 }
 
-fn arg() -> impl Strategy<Value = Arg> {
+fn values(n: usize, between: &'static str) -> impl Strategy<Value = String> {
+    proptest::collection::vec(value(), 0..n).prop_map(|values| values.join(between))
+}
+
+fn arg() -> impl Strategy<Value = String> {
+    let offset = select(vec![0, 0, 8, -1, i32::MAX, i32::MIN]);
     prop_oneof![
-        4 => value().prop_map(Arg::value),
-        4 => (value(), select(vec![0, 0, 8, -1, i32::MAX, i32::MIN]))
-            .prop_map(|(base, offset)| Arg::memory_at(base, offset)),
-        2 => proptest::collection::vec(value(), 0..3).prop_map(|values| Arg::parts(&values)),
+        4 => value(),
+        4 => (value(), offset).prop_map(|(base, offset)| format!("[{base}+{offset}]")),
+        2 => values(3, " ").prop_map(|parts| format!("{{{parts}}}")),
     ]
 }
 
-fn args() -> impl Strategy<Value = Vec<Arg>> {
-    proptest::collection::vec(arg(), 0..4)
+/// Arguments, and the form of the result.
+fn args() -> impl Strategy<Value = String> {
+    let address = value().prop_map(|to| format!(" -> [{to}]"));
+    let form = select(vec!["", " -> value", " -> parts"]).prop_map(String::from);
+    let args = proptest::collection::vec(arg(), 0..4);
+    let ret = prop_oneof![3 => form, 1 => address];
+    (args, ret).prop_map(|(args, ret)| format!("({}){ret}", args.join(", ")))
 }
 
-fn ret() -> impl Strategy<Value = Ret> {
+fn callee() -> impl Strategy<Value = String> {
     prop_oneof![
-        Just(Ret::Ignore),
-        Just(Ret::Value),
-        Just(Ret::Parts),
-        value().prop_map(Ret::memory),
+        (0_u32..3).prop_map(|id| format!("f{id}")),
+        (0_u32..6).prop_map(|func| format!("r{func}")),
+        value(),
     ]
 }
 
-fn callee() -> impl Strategy<Value = Callee> {
-    prop_oneof![
-        (0_u32..3).prop_map(|id| FuncId::from_u32(id).into()),
-        (0_u32..6).prop_map(|func| FuncRef::from_u32(func).into()),
-        value().prop_map(Callee::from),
-    ]
-}
-
-fn one_use() -> impl Strategy<Value = Use> {
+fn one_use() -> impl Strategy<Value = String> {
     let sig = || 0..SIGNATURES;
-    let values = || proptest::collection::vec(value(), 0..4);
+    let of_entry = select(vec!["value", "parts", "address"]);
     prop_oneof![
-        2 => sig().prop_map(Use::Begin),
-        1 => (sig(), 0_u32..4).prop_map(|(sig, block)| Use::Enter(sig, block)),
-        1 => Just(Use::Block),
-        1 => (0_u32..4).prop_map(Use::SwitchTo),
-        1 => Just(Use::Trap),
-        6 => (sig(), callee(), args(), ret()).prop_map(|(sig, to, args, ret)| Use::Call(sig, to, args, ret)),
-        2 => (sig(), args(), ret()).prop_map(|(sig, args, ret)| Use::ValuesIn(sig, args, ret)),
-        1 => (sig(), values(), ret()).prop_map(|(sig, values, ret)| Use::ValuesOut(sig, values, ret)),
-        2 => (sig(), callee()).prop_map(|(sig, to)| Use::Callee(sig, to)),
-        2 => values().prop_map(Use::Issue),
-        2 => (0_usize..10).prop_map(Use::EntryValue),
-        2 => (0_usize..10).prop_map(Use::EntryParts),
-        2 => (0_usize..10).prop_map(Use::EntryAddress),
-        2 => (0_usize..10, value()).prop_map(|(i, to)| Use::EntryStore(i, to)),
-        2 => proptest::option::of(arg()).prop_map(Use::Return),
+        2 => sig().prop_map(|sig| format!("begin {sig}")),
+        1 => (sig(), 0_u32..4).prop_map(|(sig, block)| format!("enter {sig} {block}")),
+        1 => Just("block".into()),
+        1 => (0_u32..4).prop_map(|block| format!("switch {block}")),
+        1 => Just("trap".into()),
+        6 => (sig(), callee(), args()).prop_map(|(sig, to, args)| format!("call@{sig} {to}{args}")),
+        2 => (sig(), args()).prop_map(|(sig, args)| format!("values_in@{sig} {args}")),
+        1 => (sig(), values(4, ", ")).prop_map(|(sig, values)| format!("values_out@{sig} ({values})")),
+        2 => (sig(), callee()).prop_map(|(sig, to)| format!("callee {sig} {to}")),
+        2 => values(4, ", ").prop_map(|values| format!("issue ({values})")),
+        6 => (of_entry, 0_usize..10).prop_map(|(verb, i)| format!("{verb} {i}")),
+        2 => (0_usize..10, value()).prop_map(|(i, to)| format!("store {i} {to}")),
+        1 => arg().prop_map(|arg| format!("return {arg}")),
+        1 => Just("return".into()),
     ]
 }
 
 /// Uses that were accepted and refused.
-fn counted(uses: &[Use]) -> Result<(usize, usize), TestCaseError> {
+fn counted(uses: &[String]) -> Result<(usize, usize), TestCaseError> {
     let built = Building::new(&signatures()).build(uses);
     if built.is_one_block
         && let Err(errors) = verify_function(&built.func, ISA.flags())
@@ -110,12 +106,12 @@ fn anything() {
     // Most sequences begin a function, or nothing could be accepted.
     let uses = (0..SIGNATURES, any::<u8>(), uses).prop_map(|(sig, begun, mut uses)| {
         if begun > 20 {
-            uses.insert(0, Use::Begin(sig));
+            uses.insert(0, format!("begin {sig}"));
         }
         uses
     });
     let counts = Cell::new((0, 0));
-    let run = |uses: Vec<Use>| {
+    let run = |uses: Vec<String>| {
         let ((accepted, refused), so_far) = (counted(&uses)?, counts.get());
         counts.set((so_far.0 + accepted, so_far.1 + refused));
         Ok(())

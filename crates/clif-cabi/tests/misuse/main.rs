@@ -104,34 +104,6 @@ pub(crate) fn c(text: &str) -> FnSig {
     sig.unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// One use of a lowering. Signatures, values, blocks and functions are small numbers.
-#[derive(Clone, Debug)]
-pub(crate) enum Use {
-    Begin(usize),
-    Enter(usize, u32),
-    Block,
-    /// Makes the function being built one of the signature, and appends its parameters to the block.
-    Params(usize, u32),
-    SwitchTo(u32),
-    Trap,
-    Call(usize, Callee, Vec<Arg>, Ret),
-    CallVariadic(usize, Type, Vec<Arg>),
-    ValuesIn(usize, Vec<Arg>, Ret),
-    ValuesOut(usize, Vec<Value>, Ret),
-    Callee(usize, Callee),
-    Issue(Vec<Value>),
-    TryIssue,
-    Slot(Type),
-    EntryValue(usize),
-    EntryParts(usize),
-    EntryAddress(usize),
-    EntryStore(usize, Value),
-    Return(Option<Arg>),
-    /// Takes the entry of another function, which is of the signature.
-    Foreign(usize),
-    Stubs(Any),
-}
-
 /// What a sequence of uses has so far.
 pub(crate) struct Building {
     lower: SysVAggregateLowering,
@@ -164,24 +136,24 @@ impl Building {
         }
     }
 
-    /// The function that `uses` build. Those that are refused leave no instruction.
-    pub(crate) fn build(mut self, uses: &[Use]) -> Built {
+    /// The function that `uses` build, each as [`Building::apply`] reads it. Those that are refused leave no instruction.
+    pub(crate) fn build<U: AsRef<str>>(mut self, uses: &[U]) -> Built {
         let mut func = Function::new();
         let mut context = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut func, &mut context);
         let mut done = Vec::new();
-        for one in uses {
+        for one in uses.iter().map(AsRef::as_ref) {
             let before = instructions(builder.func);
             let result = self.apply(&mut builder, one);
             if let Err(error) = &result {
-                assert_eq!(instructions(builder.func), before, "{one:?}: {error}");
+                assert_eq!(instructions(builder.func), before, "{one}: {error}");
                 // An invalid CLIF type has a `Display` that panics.
                 assert!(!error.to_string().is_empty());
             }
             done.push(result);
         }
         let is_one_block = self.blocks == 0 && builder.func.layout.entry_block().is_some();
-        self.move_on(&mut builder, &Use::Trap);
+        self.trap(&mut builder);
         builder.seal_all_blocks();
         if is_one_block {
             builder.finalize(ISA.frontend_config());
@@ -195,101 +167,176 @@ impl Building {
         }
     }
 
-    fn apply(&mut self, builder: &mut FunctionBuilder<'_>, what: &Use) -> Result<(), LowerError> {
-        let (lower, stubs) = (&self.lower, &mut self.stubs);
-        let plan = |sig: usize| lower.call_plan(&self.sigs[sig]);
-        match what {
-            Use::Begin(sig) => self.entry = Some(lower.begin(builder, &self.sigs[*sig])?.1),
-            Use::Enter(sig, block) => {
-                let block = Block::from_u32(*block);
-                self.entry = Some(lower.enter(builder, block, &self.sigs[*sig])?);
+    /// One use of a lowering: `begin 1`, `call v0(..)`. Signatures, blocks and arguments are numbers.
+    fn apply(&mut self, builder: &mut FunctionBuilder<'_>, text: &str) -> Result<(), LowerError> {
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
+        let index = |text: &str| text.parse::<u32>().unwrap();
+        let n = || index(first) as usize;
+        let (lower, sigs) = (&self.lower, &self.sigs);
+        match verb {
+            "begin" => self.entry = Some(lower.begin(builder, &sigs[n()])?.1),
+            "enter" => {
+                let block = Block::from_u32(index(second));
+                self.entry = Some(lower.enter(builder, block, &sigs[n()])?);
             }
-            Use::Params(sig, block) => {
-                let plan = lower.entry_plan(&self.sigs[*sig])?;
+            // Makes the function being built one of the signature, and appends its parameters to the block.
+            "params" => {
+                let plan = lower.entry_plan(&sigs[n()])?;
                 builder.func.signature = plan.signature().clone();
-                builder.append_block_params_for_function_params(Block::from_u32(*block));
+                let block = Block::from_u32(index(second));
+                builder.append_block_params_for_function_params(block);
             }
-            Use::Block | Use::SwitchTo(_) | Use::Trap => self.move_on(builder, what),
-            Use::Call(sig, to, args, ret) => {
-                let sig = &self.sigs[*sig];
-                let done = lower.call_sig(stubs, builder, *to, sig, args, *ret)?;
-                assert!(*ret != Ret::Ignore || done == Returned::Nothing);
+            "block" => drop(builder.create_block()),
+            "switch" => self.switch(builder, Block::from_u32(index(first))),
+            "trap" => self.trap(builder),
+            "callee" => {
+                let plan = lower.call_plan(&sigs[n()])?;
+                let stubs = &mut self.stubs;
+                self.callable = Some(lower.callee(stubs, builder, &plan, callee(second))?);
             }
-            Use::CallVariadic(sig, ty, args) => {
-                let sig = self.sigs[*sig].clone();
-                let function = clif_cabi::Function::new(FuncId::from_u32(0), "f", sig);
-                let ret = Ret::Ignore;
-                match ty == &Type::VOID {
-                    true => lower.call(stubs, builder, &function, args, ret)?,
-                    false => {
-                        lower.call_variadic(stubs, builder, &function, [ty.clone()], args, ret)?
-                    }
-                };
-            }
-            Use::ValuesIn(sig, args, ret) => {
-                lower.values_in(builder, &*plan(*sig)?, args, *ret)?;
-            }
-            Use::ValuesOut(sig, values, ret) => {
-                lower.values_out(stubs, builder, &*plan(*sig)?, values, *ret)?;
-            }
-            Use::Callee(sig, to) => {
-                self.callable = Some(lower.callee(stubs, builder, &*plan(*sig)?, *to)?);
-            }
-            Use::Issue(values) => {
-                if let Some(callable) = &self.callable {
-                    callable.call(builder, values)?;
+            "try" => try_issue(builder, self.callable.as_ref().unwrap())?,
+            "slot" if rest.is_empty() => drop(slot(builder, sigs[0].result())?),
+            "slot" => drop(slot(builder, &ty(rest))?),
+            // Takes the entry of another function.
+            "foreign" => self.entry = Self::new(sigs).build(&[format!("begin {rest}")]).entry,
+            "stubs" => {
+                self.stubs = match rest {
+                    "refuse" => Any::Refuses,
+                    "invalid" => Any::IsInvalid,
+                    _ => Any::IsOfAnotherSignature,
                 }
             }
-            Use::TryIssue => try_issue(builder, self.callable.as_ref().unwrap())?,
-            Use::Slot(ty) => drop(slot(builder, ty)?),
-            Use::Foreign(sig) => {
-                let other = Self::new(&self.sigs).build(&[Use::Begin(*sig)]);
-                self.entry = other.entry;
+            _ if rest.contains('(') => return self.pass(builder, verb, rest),
+            _ => {
+                let (Some(entry), stubs) = (&self.entry, &mut self.stubs) else {
+                    return Ok(());
+                };
+                match verb {
+                    "value" => drop(entry.value(builder, n())?),
+                    "parts" => drop(entry.parts(builder, n())?),
+                    "address" => drop(entry.address(builder, n())?),
+                    "store" => entry.store(builder, n(), value(second))?,
+                    "return" if rest.is_empty() => entry.ret(stubs, builder, None)?,
+                    "return" => entry.ret(stubs, builder, Some(&arg(rest)))?,
+                    _ => panic!("{text}"),
+                }
             }
-            Use::Stubs(stubs) => self.stubs = *stubs,
-            _ => return self.use_entry(builder, what),
         }
         Ok(())
     }
 
-    /// What cranelift-frontend is asked for only where it does not panic itself.
-    fn move_on(&mut self, builder: &mut FunctionBuilder<'_>, what: &Use) {
-        let ends = |builder: &FunctionBuilder<'_>, block| {
-            let last = builder.func.layout.last_inst(block);
-            last.is_some_and(|inst| builder.func.dfg.insts[inst].opcode().is_terminator())
-        };
-        let here = builder.current_block().filter(|here| !ends(builder, *here));
-        match *what {
-            Use::Block => drop(builder.create_block()),
-            Use::SwitchTo(block) => {
-                let block = Block::from_u32(block);
-                if builder.func.dfg.block_is_valid(block) && here.is_none() && !ends(builder, block)
-                {
-                    builder.switch_to_block(block);
-                    self.blocks += 1;
+    /// A use with values in parentheses: `call v0(v1, [v0+8], {v1 v2}) -> parts`. It is of signature 0, or of 1 as `call@1`. A callee is `f0`, a function of the
+    /// module, or `r0`, one that is imported, or the value of its address; `call f(..)` is by its name, and `with TYPE` says the type of the argument after the
+    /// named ones.
+    fn pass(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        verb: &str,
+        text: &str,
+    ) -> Result<(), LowerError> {
+        let (verb, sig) = verb.split_once('@').unwrap_or((verb, "0"));
+        let (text, ret) = text.split_once(" -> ").unwrap_or((text, ""));
+        let (text, unnamed) = text.split_once(" with ").unwrap_or((text, ""));
+        let (name, list) = text.split_once('(').unwrap();
+        let list = list.trim_end_matches(')').split(", ");
+        let list = list.filter(|item| !item.is_empty());
+        let args = || -> Vec<Arg> { list.clone().map(arg).collect() };
+        let values = || -> Vec<Value> { list.clone().map(value).collect() };
+        let (lower, stubs, ret) = (&self.lower, &mut self.stubs, ret_of(ret));
+        let sig = &self.sigs[sig.parse::<usize>().unwrap()];
+        match verb {
+            "call" if name == "f" => {
+                let function = clif_cabi::Function::new(FuncId::from_u32(0), "f", sig.clone());
+                match unnamed {
+                    "" => lower.call(stubs, builder, &function, &args(), ret)?,
+                    unnamed => {
+                        let unnamed = [ty(unnamed)];
+                        lower.call_variadic(stubs, builder, &function, unnamed, &args(), ret)?
+                    }
+                };
+            }
+            "call" => {
+                let done = lower.call_sig(stubs, builder, callee(name), sig, &args(), ret)?;
+                assert!(ret != Ret::Ignore || done == Returned::Nothing);
+            }
+            "values_in" => {
+                lower.values_in(builder, &*lower.call_plan(sig)?, &args(), ret)?;
+            }
+            "values_out" => {
+                let plan = lower.call_plan(sig)?;
+                lower.values_out(stubs, builder, &plan, &values(), ret)?;
+            }
+            _ => {
+                if let Some(callable) = &self.callable {
+                    callable.call(builder, &values())?;
                 }
             }
-            _ if here.is_some() => drop(builder.ins().trap(TrapCode::unwrap_user(1))),
-            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Switches to `block` and traps only where cranelift-frontend does not panic itself.
+    fn switch(&mut self, builder: &mut FunctionBuilder<'_>, block: Block) {
+        let is_valid = builder.func.dfg.block_is_valid(block) && !ends(builder, block);
+        let here = builder.current_block();
+        if is_valid && here.is_none_or(|here| ends(builder, here)) {
+            builder.switch_to_block(block);
+            self.blocks += 1;
         }
     }
 
-    fn use_entry(
-        &mut self,
-        builder: &mut FunctionBuilder<'_>,
-        what: &Use,
-    ) -> Result<(), LowerError> {
-        let Some(entry) = &self.entry else {
-            return Ok(());
-        };
-        match what {
-            Use::EntryValue(i) => entry.value(builder, *i).map(drop),
-            Use::EntryParts(i) => entry.parts(builder, *i).map(drop),
-            Use::EntryAddress(i) => entry.address(builder, *i).map(drop),
-            Use::EntryStore(i, to) => entry.store(builder, *i, *to),
-            Use::Return(value) => entry.ret(&mut self.stubs, builder, value.as_ref()),
-            _ => Ok(()),
+    fn trap(&self, builder: &mut FunctionBuilder<'_>) {
+        let here = builder.current_block();
+        if here.is_some_and(|here| !ends(builder, here)) {
+            builder.ins().trap(TrapCode::unwrap_user(1));
         }
+    }
+}
+
+fn ends(builder: &FunctionBuilder<'_>, block: Block) -> bool {
+    let last = builder.func.layout.last_inst(block);
+    last.is_some_and(|inst| builder.func.dfg.insts[inst].opcode().is_terminator())
+}
+
+pub(crate) fn ty(text: &str) -> Type {
+    Type::parse(text, lowering().target().data_model()).unwrap()
+}
+
+fn value(text: &str) -> Value {
+    Value::from_u32(text.strip_prefix('v').unwrap().parse().unwrap())
+}
+
+pub(crate) fn ret_of(text: &str) -> Ret {
+    match text {
+        "" => Ret::Ignore,
+        "value" => Ret::Value,
+        "parts" => Ret::Parts,
+        address => Ret::memory(value(&address[1..address.len() - 1])),
+    }
+}
+
+fn callee(text: &str) -> Callee {
+    let number = || text[1..].parse().unwrap();
+    match text.as_bytes() {
+        [b'f', ..] => FuncId::from_u32(number()).into(),
+        [b'r', ..] => FuncRef::from_u32(number()).into(),
+        _ => value(text).into(),
+    }
+}
+
+fn arg(text: &str) -> Arg {
+    let inside = || &text[1..text.len() - 1];
+    match text.as_bytes() {
+        [b'[', ..] => {
+            let (base, offset) = inside().split_once('+').unwrap_or((inside(), "0"));
+            Arg::memory_at(value(base), offset.parse().unwrap())
+        }
+        [b'{', ..] => {
+            let words = inside().split_whitespace().map(value);
+            Arg::parts(&words.collect::<Vec<_>>())
+        }
+        _ => Arg::value(value(text)),
     }
 }
 
