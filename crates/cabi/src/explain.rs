@@ -11,7 +11,7 @@ use core::fmt;
 
 pub use self::members::{ExplainedMember, members};
 pub use self::place::{ExplainedPart, ExplainedPlace, PlaceKind};
-use crate::convention::trace::{Log, Step, Tracer, ValueLog};
+use crate::convention::trace::{Log, Step, Tracer, ValueLog, touched};
 use crate::convention::{Place, Reg, RegCounts};
 use crate::fn_abi::{FnAbi, Returns};
 use crate::policy::Policy;
@@ -97,9 +97,12 @@ const MEMBER_BITS: u64 = 512;
 pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<Explanation, Error> {
     let log = RefCell::new(Log::default());
     let abi = FnAbi::traced(sig, target, Tracer::on(&log))?;
-    let log = log.into_inner();
-    let touched = log.touched();
-    let args = sig.params().iter().zip(&abi.args).zip(log.args);
+    let mut log = log.into_inner();
+    // The arguments, then the result.
+    log.rotate_left(1);
+    let touched = touched(&log);
+    let result_log = log.pop().unwrap_or_default();
+    let args = sig.params().iter().zip(&abi.args).zip(log);
     let args = args.enumerate().map(|(i, ((param, arg), entry))| {
         // Arrays and functions are passed as pointers.
         let members = members(&target.data_model().decay(&param.ty), "", MEMBER_BITS);
@@ -110,7 +113,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
     let args = args.collect();
     let of_result = members(sig.result(), "", MEMBER_BITS);
     let place = ExplainedPlace::of_result(&abi.ret, &of_result);
-    let mut ret = Explained::new(None, sig.result(), (place, of_result), log.result);
+    let mut ret = Explained::new(None, sig.result(), (place, of_result), result_log);
     if let (Place::Ignore, Returns::Void | Returns::Never) = (&abi.ret.place, abi.ret.returns) {
         ret.classes = "-".to_string();
     }

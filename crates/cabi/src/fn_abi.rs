@@ -293,7 +293,7 @@ impl Placer<'_, '_> {
     /// Puts the result in `place`. A hidden pointer takes its register before any argument does.
     #[inline(always)]
     fn result(&mut self, lists: Lists, place: &mut Place) -> Result<(), Box<Error>> {
-        self.assigner.tracer.begin_result();
+        self.assigner.tracer.begin_value();
         let ty = &self.sig.result;
         self.target.check(ty, self.sig.features.vectors)?;
         match ty.kind() {
@@ -395,7 +395,7 @@ impl Placer<'_, '_> {
         rules: &'static [Rule],
         arg: &mut ArgAbi,
     ) -> Result<(), Box<Error>> {
-        self.assigner.tracer.begin_arg();
+        self.assigner.tracer.begin_value();
         self.target.check(&param.ty, self.sig.features.vectors)?;
         if let Some(why) = no_argument(&param.ty) {
             return Err(self.unsupported(&param.ty, why));

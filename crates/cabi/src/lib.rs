@@ -1,7 +1,7 @@
 //! Where each part of a C value is passed in a call, and why.
 //!
 //! ```text
-//! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Shape ──assign──▶ FnAbi ──▶ explain
+//! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Group ──assign──▶ FnAbi ──▶ explain
 //! ```
 //!
 //! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, by [`RecordBuilder`], or from text ([`Type::parse`]). [`FnSig`] is a

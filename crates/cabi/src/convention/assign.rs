@@ -12,7 +12,7 @@ use super::group::{ArgFlags, Group, GroupKind, Part, PartType, Role};
 use super::place::{Loc, Place, Placed, PlacedPart};
 use super::rules::{CustomFn, Given, Rule};
 use super::state::State;
-use super::trace::Tracer;
+use super::trace::{Step, Tracer};
 
 /// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
 const MAX_NESTING: u8 = 16;
@@ -349,7 +349,10 @@ impl<'t> Assigner<'t> {
                 action = then;
             };
             let taken = !matches!(outcome, Outcome::Nowhere);
-            self.tracer.rule(rule, taken);
+            self.tracer.push(|| Step::Rule {
+                rule: rule.sentence(),
+                taken,
+            });
             if taken {
                 return outcome;
             }

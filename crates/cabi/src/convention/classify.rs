@@ -2,7 +2,7 @@
 
 use super::features::{FloatLevel, VectorLevel};
 use super::group::{Group, Role};
-use super::trace::Tracer;
+use super::trace::{Step, Tracer};
 use crate::policy::Policy;
 use crate::types::Type;
 use crate::types::data_model::DataModel;
@@ -48,7 +48,10 @@ impl Classify<'_, '_> {
     /// Whether `bit` is set; explanations list it as touched.
     pub fn choose(&mut self, bit: Policy) -> bool {
         let set = self.policy.has(bit);
-        self.tracer.policy(bit, set);
+        self.tracer.push(|| Step::Policy {
+            bit: bit.names().next().unwrap_or_default(),
+            set,
+        });
         set
     }
 }

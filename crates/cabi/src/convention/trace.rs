@@ -7,9 +7,6 @@ use core::cell::RefCell;
 use core::fmt;
 
 use super::group::{Group, GroupKind};
-use super::rules::Rule;
-use crate::leaves::{Leaf, LeafKind};
-use crate::policy::Policy;
 
 /// One step of classification or assignment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,29 +98,19 @@ impl fmt::Display for Step {
     }
 }
 
-/// What a traced walk writes down.
-#[derive(Default, Debug)]
-pub(crate) struct Log {
-    /// An entry per argument.
-    pub(crate) args: Vec<ValueLog>,
-    pub(crate) result: ValueLog,
-    in_result: bool,
-}
-
-impl Log {
-    /// The policy bits that were asked for, each once, with their setting.
-    pub(crate) fn touched(&self) -> Vec<(&'static str, bool)> {
-        let mut touched = Vec::new();
-        let entries = self.args.iter().chain([&self.result]);
-        for step in entries.flat_map(|entry| &entry.steps) {
-            if let Step::Policy { bit, set } = step
-                && !touched.contains(&(*bit, *set))
-            {
-                touched.push((*bit, *set));
-            }
+/// The policy bits that were asked for, each once, with their setting.
+pub(crate) fn touched<'l>(
+    values: impl IntoIterator<Item = &'l ValueLog>,
+) -> Vec<(&'static str, bool)> {
+    let mut touched = Vec::new();
+    for step in values.into_iter().flat_map(|value| &value.steps) {
+        if let Step::Policy { bit, set } = step
+            && !touched.contains(&(*bit, *set))
+        {
+            touched.push((*bit, *set));
         }
-        touched
     }
+    touched
 }
 
 /// What was written about one value.
@@ -191,6 +178,9 @@ impl ValueLog {
     }
 }
 
+/// What is written of the result, then of each argument: the order in which they are placed.
+pub(crate) type Log = Vec<ValueLog>;
+
 /// Hears of each step; off, it costs one test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tracer<'t>(Option<&'t RefCell<Log>>);
@@ -210,17 +200,10 @@ impl<'t> Tracer<'t> {
         self.0.is_some()
     }
 
+    /// What is written from here on is of the next value.
     #[inline]
-    pub(crate) fn begin_result(self) {
-        self.in_log(|log| log.in_result = true);
-    }
-
-    #[inline]
-    pub(crate) fn begin_arg(self) {
-        self.in_log(|log| {
-            log.in_result = false;
-            log.args.push(ValueLog::default());
-        });
+    pub(crate) fn begin_value(self) {
+        self.in_log(|log| log.push(ValueLog::default()));
     }
 
     #[inline]
@@ -231,39 +214,34 @@ impl<'t> Tracer<'t> {
     }
 
     #[inline]
-    fn in_entry(self, write: impl FnOnce(&mut ValueLog)) {
+    fn in_value(self, write: impl FnOnce(&mut ValueLog)) {
         self.in_log(|log| {
-            let entry = if log.in_result {
-                Some(&mut log.result)
-            } else {
-                log.args.last_mut()
-            };
-            if let Some(entry) = entry {
-                write(entry);
+            if let Some(value) = log.last_mut() {
+                write(value);
             }
         });
     }
 
     #[inline]
-    fn push(self, step: impl FnOnce() -> Step) {
-        self.in_entry(|entry| entry.push(step()));
+    pub(crate) fn push(self, step: impl FnOnce() -> Step) {
+        self.in_value(|value| value.push(step()));
     }
 
     /// The classes of a value that may ask for registers.
     #[inline]
     pub(crate) fn classes(self, classes: impl IntoIterator<Item: Into<&'static str>>) {
-        self.in_entry(|entry| {
+        self.in_value(|value| {
             let names: Vec<&str> = classes.into_iter().map(Into::into).collect();
-            entry.classes = names.join(" ");
+            value.classes = names.join(" ");
         });
     }
 
     /// What the classifier made of the value.
     #[inline]
     pub(crate) fn group(self, group: &Group) {
-        self.in_entry(|entry| {
-            entry.name_classes(group);
-            entry.give_reason(group);
+        self.in_value(|value| {
+            value.name_classes(group);
+            value.give_reason(group);
         });
     }
 
@@ -275,56 +253,8 @@ impl<'t> Tracer<'t> {
     }
 
     #[inline]
-    pub(crate) fn merge(
-        self,
-        (leaf, eightbyte): (&Leaf, usize),
-        letter: char,
-        (before, own): (impl Into<&'static str>, impl Into<&'static str>),
-        after: impl Into<&'static str>,
-    ) {
-        self.push(|| Step::Merge {
-            leaf: match leaf.kind {
-                LeafKind::Scalar(scalar) => scalar.to_string(),
-                LeafKind::Vector(vector) => vector.to_string(),
-                LeafKind::Empty | LeafKind::FlexibleArray => String::new(),
-            },
-            offset_bits: leaf.offset_bits,
-            width_bits: leaf.width_bits,
-            eightbyte,
-            letter,
-            before: before.into(),
-            own: own.into(),
-            after: after.into(),
-        });
-    }
-
-    #[inline]
     pub(crate) fn memory(self, why: &'static str) {
         self.push(|| Step::Memory { why });
-    }
-
-    #[inline]
-    pub(crate) fn cleanup(self, rule: impl Into<&'static str>, eightbyte: Option<usize>) {
-        self.push(|| Step::Cleanup {
-            rule: rule.into(),
-            eightbyte,
-        });
-    }
-
-    #[inline]
-    pub(crate) fn rule(self, rule: &Rule, taken: bool) {
-        self.push(|| Step::Rule {
-            rule: rule.sentence(),
-            taken,
-        });
-    }
-
-    #[inline]
-    pub(crate) fn policy(self, bit: Policy, set: bool) {
-        self.push(|| Step::Policy {
-            bit: bit.names().next().unwrap_or_default(),
-            set,
-        });
     }
 
     #[inline]

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use core::fmt;
-use core::ops::Range;
 
 use crate::convention::{Bank, Classify};
 use crate::types::error::Error;
@@ -79,27 +78,12 @@ impl fmt::Display for Class {
     }
 }
 
-/// The classes that a leaf has by nature.
-pub(super) struct Natural {
-    pub(super) eightbytes: Range<usize>,
-    /// The class of the first of them.
-    pub(super) first: Class,
-    /// The class of the others.
-    pub(super) rest: Class,
-}
-
-impl Natural {
-    pub(super) const NOTHING: Self = Self {
-        eightbytes: 0..0,
-        first: Class::NoClass,
-        rest: Class::NoClass,
-    };
-}
-
 /// Why the classes of a value need no further look.
 pub(super) enum Stop {
     /// The whole of it is in memory; an explanation has been told why.
     Memory,
+    /// A vector of bools: each lane has an integer register or a stack slot.
+    PerElement { lanes: u16 },
     /// No rule says how it is passed.
     Refused(Box<Error>),
 }

@@ -4,51 +4,48 @@
 //! [`quirks::merged`] (the classes after the merge) and [`quirks::group`] (the parts). Under [`Policy::PSABI`](crate::Policy::PSABI) they decide only
 //! what the text leaves open.
 
-use super::class::{Class::ComplexX87, Stop};
-use super::classes::Classes;
+use alloc::string::{String, ToString};
+
+use super::class::Class::{self, ComplexX87, NoClass};
+use super::class::Stop;
+use super::classes::{Classes, eightbyte};
 use super::{psabi, quirks};
-use crate::convention::Classify;
-use crate::leaves::{Leaves, WalkStep, leaves};
+use crate::convention::{Classify, Step};
+use crate::leaves::{Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::scalar::Scalar;
-use crate::types::error::Error;
 use crate::types::record::has_wide_leaf;
 use crate::types::{Kind, Type};
 
-/// Gives each eightbyte of `ty` its class; `false` if the whole of it is memory.
+/// The class of each eightbyte of `ty`. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
+///
+/// # Errors
+/// Why the value has no classes.
 #[inline]
-pub(super) fn classes_of(
-    ty: &Type,
-    classes: &mut Classes,
-    cx: &mut Classify<'_, '_>,
-) -> Result<bool, Error> {
-    match classify(ty, classes, cx) {
-        Ok(()) => Ok(true),
-        Err(Stop::Memory) => Ok(false),
-        Err(Stop::Refused(error)) => Err(*error),
+pub(super) fn classes_of(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
+    if let Some(classes) = quirks::value(ty, cx)? {
+        return Ok(classes);
     }
-}
-
-/// [`classes_of`], where memory ends the walk. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
-#[inline]
-fn classify(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     let size = ty.size();
     match ty.kind() {
-        Kind::Complex(Scalar::F80) => classes.fill(size, ComplexX87, ComplexX87),
+        Kind::Complex(Scalar::F80) => {
+            cx.tracer.note("a complex long double is ComplexX87: as an argument in memory, as a result in st0 and st1");
+            return Ok(Classes::whole(size, ComplexX87, ComplexX87));
+        }
         Kind::Vector(_) => {
             let first = psabi::class_of_vector(size, cx)?;
-            classes.fill(size, first, first.goes_on());
+            return Ok(Classes::whole(size, first, first.goes_on()));
         }
         _ if psabi::is_too_large(ty) => {
             return Err(Stop::memory("rule 1: larger than eight eightbytes", cx));
         }
         // Rule 5(c) before a walk that can only lead to it. An explanation shows the walk.
         _ if size > 16 && !has_wide_leaf(ty) && !cx.tracer.is_on() => return Err(Stop::Memory),
-        _ => {
-            merge_leaves(&mut leaves(ty), ty, classes, cx)?;
-            cleanup(ty, classes, cx)?;
-        }
+        _ => {}
     }
-    Ok(())
+    let mut classes = Classes::none(size);
+    merge_leaves(&mut leaves(ty), ty, &mut classes, cx)?;
+    cleanup(ty, classes.as_mut_slice(), cx)?;
+    Ok(classes)
 }
 
 /// Merges the classes of the leaves of `ty`, or of a record inside it, into `classes` (rule 4: "each field is classified recursively").
@@ -65,12 +62,15 @@ fn merge_leaves(
             WalkStep::Leaf(leaf) => match quirks::undisputed(leaf, ty, cx) {
                 Some(class) => {
                     // The elements of an array of scalars all have the class of the first.
-                    let bytes = leaf.offset_bits / 8..walk.skip_scalars(leaf);
-                    classes.merge_bytes(class, bytes);
+                    let (start, end) = (leaf.offset_bits / 8, walk.skip_scalars(leaf));
+                    for own in classes.of_bytes(start, end - start) {
+                        *own = psabi::merge(*own, class);
+                    }
+                    classes.use_bytes(eightbyte(start), end);
                 }
                 None => {
                     let adds = quirks::leaf(leaf, walk, ty, cx)?;
-                    classes.merge_adds(&adds, leaf, cx);
+                    merge_adds(classes, &adds, leaf, cx);
                 }
             },
             // Other records inside `ty` need no cleanup: rule 5 applies to more than 16 bytes, and to leaves of more than 64 bits.
@@ -87,6 +87,33 @@ fn merge_leaves(
     Ok(())
 }
 
+/// Merges what `leaf` adds, where a compiler has a say.
+fn merge_adds(classes: &mut Classes, adds: &Classes, leaf: &Leaf, cx: &mut Classify<'_, '_>) {
+    let all = classes.as_mut_slice().iter_mut().zip(adds.as_slice());
+    for (i, (class, own)) in all.enumerate() {
+        if *own != NoClass {
+            let (after, letter) = psabi::merge_by(*class, *own);
+            let (before, own) = (class.name(), own.name());
+            cx.tracer.push(|| Step::Merge {
+                leaf: match leaf.kind {
+                    LeafKind::Scalar(scalar) => scalar.to_string(),
+                    LeafKind::Vector(vector) => vector.to_string(),
+                    LeafKind::Empty | LeafKind::FlexibleArray => String::new(),
+                },
+                offset_bits: leaf.offset_bits,
+                width_bits: leaf.width_bits,
+                eightbyte: i,
+                letter,
+                before,
+                own,
+                after: after.name(),
+            });
+            *class = after;
+        }
+    }
+    classes.use_bytes_of(adds);
+}
+
 /// Merges the classes of `record`, at byte `offset` of `ty`, after a cleanup of its own.
 #[inline(never)]
 fn merge_record(
@@ -98,19 +125,19 @@ fn merge_record(
 ) -> Result<(), Stop> {
     let mut all = Classes::none(ty.size());
     merge_leaves(walk, ty, &mut all, cx)?;
-    let mut own = all.part(offset, record.size());
-    cleanup(record, &mut own, cx)?;
-    all.set_part(offset, &own);
-    classes.merge_all(&all);
+    cleanup(record, all.of_bytes(offset, record.size()), cx)?;
+    let both = classes.as_mut_slice().iter_mut().zip(all.as_slice());
+    both.for_each(|(class, own)| *class = psabi::merge(*class, *own));
+    classes.use_bytes_of(&all);
     Ok(())
 }
 
 /// Rule 5, of `ty` or a record inside it.
 #[inline(always)]
-fn cleanup(ty: &Type, classes: &mut Classes, cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
-    if psabi::is_clean(classes.as_slice()) {
+fn cleanup(ty: &Type, classes: &mut [Class], cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
+    if psabi::is_clean(classes) {
         return Ok(());
     }
     quirks::merged(ty, classes, cx)?;
-    psabi::cleanup(classes.as_mut_slice(), cx)
+    psabi::cleanup(classes, cx)
 }

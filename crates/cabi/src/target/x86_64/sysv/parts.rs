@@ -1,14 +1,14 @@
 //! From a type to parts: what its classes make of a value (psABI 3.2.3, Passing; Returning of Values), and the parts of scalars.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
-use super::classes::{Classes, Shape};
+use super::class::Stop;
+use super::classes::Classes;
 use super::{classify, quirks};
 use crate::convention::PartType::{F16, F32, F64, F80, I64, V128, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
-use crate::scalar::Scalar;
 use crate::target::parts::{scalar_float, scalar_int};
+use crate::types::Type;
 use crate::types::error::Error;
-use crate::types::{Kind, Type};
 
 /// What `ty` asks for.
 pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
@@ -36,23 +36,15 @@ fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
 fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_passed(ty, cx.role);
     let mut group = Group::new(GroupKind::Memory, passed.size(), ty.canonical_align());
-    let mut classes = Classes::none(passed.size());
-    let in_parts = match quirks::value(passed, cx)? {
-        None => classify::classes_of(passed, &mut classes, cx)?,
-        Some(Shape::Classes(all)) => {
-            classes = all;
-            true
-        }
-        Some(Shape::Memory) => false,
-        Some(Shape::PerElement { lanes }) => {
+    let wide = match classify::classes_of(passed, cx) {
+        Ok(classes) => add_parts(&mut group, &classes, cx),
+        Err(Stop::Memory) => false,
+        Err(Stop::PerElement { lanes }) => {
             group.kind = GroupKind::PerElement { lanes };
             false
         }
+        Err(Stop::Refused(error)) => return Err(*error),
     };
-    if cx.tracer.is_on() && matches!(passed.kind(), Kind::Complex(Scalar::F80)) {
-        cx.tracer.note("a complex long double is ComplexX87: as an argument in memory, as a result in st0 and st1");
-    }
-    let wide = in_parts && add_parts(&mut group, &classes, cx);
     quirks::group(ty, passed, wide, &mut group, cx)?;
     if group.kind == GroupKind::Ignore {
         cx.tracer.classes([NoClass]);

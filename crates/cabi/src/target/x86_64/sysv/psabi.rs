@@ -4,8 +4,9 @@
 //! the leaves of a value, and asks there what compilers do otherwise.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
-use super::class::{MAX_EIGHTBYTES, Natural, Stop};
-use crate::convention::{Classify, Role};
+use super::class::{MAX_EIGHTBYTES, Stop};
+use super::classes::Classes;
+use crate::convention::{Classify, Role, Step};
 use crate::leaf::{Leaf, LeafKind};
 use crate::scalar::Scalar;
 use crate::types::Type;
@@ -19,38 +20,29 @@ pub(super) fn is_too_large(ty: &Type) -> bool {
 /// ... or it contains unaligned fields, it has class MEMORY".
 pub(super) const UNALIGNED: &str = "rule 1: an unaligned field";
 
-/// Rule 3: "the basic types are assigned their natural classes", here those that `leaf` has.
+/// Rule 3: "the basic types are assigned their natural classes", here those that `leaf` adds to its value's.
 #[inline]
-pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<Natural, Stop> {
-    match leaf.kind {
-        // Padding.
-        _ if leaf.unnamed => Ok(Natural::NOTHING),
-        // From its first to its last bit: a bit-field may straddle.
-        LeafKind::Scalar(scalar) => {
-            let first = class_of(scalar);
-            let wide = leaf.width_bits > 64;
-            Ok(Natural {
-                eightbytes: leaf.eightbytes(),
-                first,
-                rest: if wide { first.goes_on() } else { first },
-            })
-        }
+pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
+    let mut whole = *leaf;
+    let classes = match leaf.kind {
+        LeafKind::Scalar(scalar) if !leaf.unnamed => match class_of(scalar) {
+            first if leaf.width_bits > 64 => (first, first.goes_on()),
+            class => (class, class),
+        },
         LeafKind::Vector(vector) => {
             // Three lanes take the room of four.
             let room = leaf.width_bits.next_power_of_two();
             let first = class_of_vector(room / 8, cx)?;
-            let mut whole = *leaf;
             if vector.bools.is_none() {
                 whole.width_bits = room;
             }
-            Ok(Natural {
-                eightbytes: whole.eightbytes(),
-                first,
-                rest: first.goes_on(),
-            })
+            (first, first.goes_on())
         }
-        LeafKind::Empty | LeafKind::FlexibleArray => Ok(Natural::NOTHING),
-    }
+        // Padding.
+        _ => return Ok(Classes::NOTHING),
+    };
+    // From its first to its last bit: a bit-field may straddle.
+    Ok(Classes::of_leaf(leaf, whole.eightbytes(), classes))
 }
 
 /// The class of the first eightbyte of a scalar.
@@ -123,13 +115,18 @@ pub(super) fn cleanup(all: &mut [Class], cx: &mut Classify<'_, '_>) -> Result<()
         for (i, class) in all.iter_mut().enumerate() {
             if *class == SseUp && !matches!(before, Sse | SseUp) {
                 *class = Sse;
-                let rule = "5(d): SseUp without a vector before it is Sse";
-                cx.tracer.cleanup(rule, Some(i));
+                cx.tracer.push(|| Step::Cleanup {
+                    rule: "5(d): SseUp without a vector before it is Sse",
+                    eightbyte: Some(i),
+                });
             }
             before = *class;
         }
         return Ok(());
     };
-    cx.tracer.cleanup(why, None);
+    cx.tracer.push(|| Step::Cleanup {
+        rule: why,
+        eightbyte: None,
+    });
     Err(Stop::Memory)
 }

@@ -7,7 +7,7 @@ mod gcc;
 mod zig;
 
 use super::class::{Class, Stop};
-use super::classes::{Classes, Shape};
+use super::classes::Classes;
 use super::psabi;
 use crate::convention::{Classify, Group, Part, Role};
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves};
@@ -20,15 +20,15 @@ use crate::types::{Kind, Type};
 
 pub(super) const CONVENTION: &str = "x86-64 System V";
 
-/// A value as a whole, before its leaves are looked at.
+/// The classes of a value as a whole, before its leaves are looked at.
 ///
 /// # Errors
-/// What a compiler passes as no rule says.
+/// It has none, or a compiler passes it as no rule says.
 #[inline]
-pub(super) fn value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Shape>, Error> {
+pub(super) fn value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Classes>, Stop> {
     match ty.kind() {
         Kind::Vector(vector) => vector_value(*vector, ty, cx),
-        Kind::Complex(_) if ty.is_atomic() => Ok(clang::atomic_complex(cx)),
+        Kind::Complex(_) if ty.is_atomic() => clang::atomic_complex(cx).map(|()| None),
         _ => Ok(None),
     }
 }
@@ -38,28 +38,25 @@ fn vector_value(
     vector: Vector,
     ty: &Type,
     cx: &mut Classify<'_, '_>,
-) -> Result<Option<Shape>, Error> {
+) -> Result<Option<Classes>, Stop> {
     clang::refuse_vector(LeafKind::Vector(vector), ty, cx)?;
-    if let Some(shape) = zig::bools(vector, cx) {
-        return Ok(Some(shape));
-    }
+    zig::bools(vector, cx)?;
     let size = ty.size();
     if is_one_float(vector, cx) {
-        return Ok(Some(clang::double_result(vector, cx).unwrap_or_else(
-            || {
-                cx.tracer.memory("a vector of one float");
-                Shape::Memory
-            },
-        )));
+        let result = clang::double_result(vector, cx);
+        return match result {
+            None => Err(Stop::memory("a vector of one float", cx)),
+            result => Ok(result),
+        };
     }
     if is_wide_int128(vector, size, cx) {
-        return Ok(Some(Shape::Memory));
+        return Err(Stop::Memory);
     }
-    if let Some(shape) = clang::split_result(size, cx) {
-        return Ok(Some(shape));
+    if let Some(split) = clang::split_result(size, cx) {
+        return Ok(Some(split));
     }
     let class = vector_class(vector, size, cx);
-    Ok(class.map(|first| Shape::Classes(Classes::whole(size, first, first.goes_on()))))
+    Ok(class.map(|first| Classes::whole(size, first, first.goes_on())))
 }
 
 /// The class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that every compiler classifies by the psABI. For all others, and for an
@@ -154,7 +151,7 @@ fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<
     if leaf.is_unaligned() && !zig::is_exempt(cx) {
         return Err(Stop::memory(psabi::UNALIGNED, cx));
     }
-    let mut adds = Classes::of_leaf(leaf, &psabi::natural_classes(leaf, cx)?);
+    let mut adds = psabi::natural_classes(leaf, cx)?;
     if let Some(padding) = gcc::padding(leaf, walk, cx) {
         return Ok(padding);
     }
@@ -207,7 +204,7 @@ fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool
 #[inline(never)]
 pub(super) fn merged(
     ty: &Type,
-    classes: &mut Classes,
+    classes: &mut [Class],
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Stop> {
     clang::extend_first_vector(ty, classes, cx)?;

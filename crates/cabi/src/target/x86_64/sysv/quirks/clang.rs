@@ -5,8 +5,8 @@ mod pairs;
 
 use self::count::{COUNTED_AS_SSE, COUNTED_IN_MEMORY, EXHAUSTS, UNCOUNTED};
 pub(in super::super) use self::count::{adjust, va_arg};
-use super::super::class::Class;
-use super::super::classes::{Classes, Shape};
+use super::super::class::{Class, Stop};
+use super::super::classes::Classes;
 use super::super::registers::ARG_GPRS;
 use super::unsupported;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
@@ -21,12 +21,11 @@ use crate::types::{Kind, Type};
 
 /// clang's classifier, which knows no `_Atomic` type, takes a complex number for memory ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). Records are found out
 /// leaf by leaf.
-pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Option<Shape> {
-    if !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
-        return None;
+pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
+    match cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
+        true => Err(Stop::memory("an _Atomic complex number", cx)),
+        false => Ok(()),
     }
-    cx.tracer.memory("an _Atomic complex number");
-    Some(Shape::Memory)
 }
 
 /// Refuses vectors that clang takes apart as no rule says: of bools, and wide results of odd numbers of lanes
@@ -53,17 +52,17 @@ pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) ->
 }
 
 /// A vector of one `double` is returned in xmm0 ([`Policy::DOUBLE_VECTOR_RESULT_IN_SSE`]).
-pub(super) fn double_result(vector: Vector, cx: &mut Classify<'_, '_>) -> Option<Shape> {
+pub(super) fn double_result(vector: Vector, cx: &mut Classify<'_, '_>) -> Option<Classes> {
     let result = vector.lane == Scalar::F64 && cx.role == Role::Result;
     (result && cx.choose(Policy::DOUBLE_VECTOR_RESULT_IN_SSE))
-        .then(|| Shape::Classes(Classes::whole(8, Class::Sse, Class::Sse)))
+        .then(|| Classes::whole(8, Class::Sse, Class::Sse))
 }
 
 /// A vector result wider than the vector level is split over several registers ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
-pub(super) fn split_result(bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Shape> {
+pub(super) fn split_result(bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Classes> {
     let wide = bytes > 16 && bytes > cx.vectors.bytes() && cx.role == Role::Result;
     (wide && cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT))
-        .then(|| Shape::Classes(Classes::whole(bytes, Class::Sse, Class::SseUp)))
+        .then(|| Classes::whole(bytes, Class::Sse, Class::SseUp))
 }
 
 /// An `_Atomic` member ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]) or a flexible array member ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) sends its record to
@@ -131,11 +130,11 @@ pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> 
 /// ([`Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES`]).
 pub(super) fn extend_first_vector(
     ty: &Type,
-    classes: &mut Classes,
+    classes: &mut [Class],
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Error> {
     use Class::{NoClass, Sse, SseUp};
-    let [Sse, SseUp, rest @ ..] = classes.as_slice() else {
+    let [Sse, SseUp, rest @ ..] = classes else {
         return Ok(());
     };
     let padded =
@@ -152,7 +151,7 @@ pub(super) fn extend_first_vector(
         let why = "clang passes a vector in a union of a size that no register has as no rule says";
         return Err(unsupported(ty, why));
     }
-    *classes = Classes::whole(size, Sse, SseUp);
+    rest.fill(SseUp);
     Ok(())
 }
 
@@ -179,9 +178,9 @@ fn only_unions_are_padded(ty: &Type) -> bool {
 }
 
 /// `X87Up` without `X87` is kept, as `Sse`: "the extra bits" of an x87 value that shares its first eightbyte ([`Policy::LONE_X87UP_KEPT`], Darwin).
-pub(super) fn keep_lone_x87up(classes: &mut Classes, cx: &mut Classify<'_, '_>) {
+pub(super) fn keep_lone_x87up(classes: &mut [Class], cx: &mut Classify<'_, '_>) {
     let mut before = Class::NoClass;
-    for class in classes.as_mut_slice() {
+    for class in classes {
         let lone = *class == Class::X87Up && before != Class::X87;
         before = *class;
         if lone && cx.choose(Policy::LONE_X87UP_KEPT) {

@@ -1,7 +1,7 @@
 //! What Zig's own classifier of records does, and its vectors of bools.
 
 use super::super::class::Stop;
-use super::super::classes::{Classes, Shape};
+use super::super::classes::Classes;
 use crate::convention::{Classify, Role};
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves};
 use crate::policy::Policy;
@@ -9,18 +9,16 @@ use crate::scalar::{BoolVector, Scalar, Vector};
 use crate::types::{Kind, Type};
 
 /// A vector of more than 64 bools: as an argument lane by lane.
-pub(super) fn bools(vector: Vector, cx: &Classify<'_, '_>) -> Option<Shape> {
-    if vector.bools != Some(BoolVector::Zig) || vector.lanes <= 64 {
-        return None;
+pub(super) fn bools(vector: Vector, cx: &Classify<'_, '_>) -> Result<(), Stop> {
+    let Vector { lanes, bools, .. } = vector;
+    if bools != Some(BoolVector::Zig) || lanes <= 64 {
+        return Ok(());
     }
-    let fits = u64::from(vector.lanes).div_ceil(8) <= cx.vectors.bytes();
-    Some(if fits && cx.role != Role::Result {
-        Shape::PerElement {
-            lanes: vector.lanes,
-        }
-    } else {
-        Shape::Memory
-    })
+    let fits = u64::from(lanes).div_ceil(8) <= cx.vectors.bytes();
+    match fits && cx.role != Role::Result {
+        true => Err(Stop::PerElement { lanes }),
+        false => Err(Stop::Memory),
+    }
 }
 
 /// A vector of more than 64 bools as a member.
