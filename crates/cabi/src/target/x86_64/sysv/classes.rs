@@ -106,14 +106,16 @@ impl Classes {
         &mut self.classes[..len]
     }
 
-    /// The classes of the eightbytes that the `size` bytes from `offset` on are in.
-    pub(super) fn of_bytes(&mut self, offset: u64, size: u64) -> &mut [Class] {
-        let [first, end] = [offset, offset + size + 7].map(|at| eightbyte(at).min(MAX_EIGHTBYTES));
-        &mut self.classes[first..end]
+    /// The classes of eightbytes `first` to `end`, as far as there are any.
+    #[inline]
+    pub(super) fn between(&mut self, first: usize, end: usize) -> &mut [Class] {
+        let all = self.classes.get_mut(first..end.min(MAX_EIGHTBYTES));
+        all.unwrap_or_default()
     }
 }
 
 /// The eightbyte that byte `offset` is in; of a byte further away than a `usize` counts, one that no value in registers has.
+#[inline]
 pub(super) fn eightbyte(offset: u64) -> usize {
     usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)
 }

@@ -62,11 +62,11 @@ fn merge_leaves(
             WalkStep::Leaf(leaf) => match quirks::undisputed(leaf, ty, cx) {
                 Some(class) => {
                     // The elements of an array of scalars all have the class of the first.
-                    let (start, end) = (leaf.offset_bits / 8, walk.skip_scalars(leaf));
-                    for own in classes.of_bytes(start, end - start) {
+                    let (first, end) = (eightbyte(leaf.offset_bits / 8), walk.skip_scalars(leaf));
+                    for own in classes.between(first, eightbyte(end + 7)) {
                         *own = psabi::merge(*own, class);
                     }
-                    classes.use_bytes(eightbyte(start), end);
+                    classes.use_bytes(first, end);
                 }
                 None => {
                     let adds = quirks::leaf(leaf, walk, ty, cx)?;
@@ -125,7 +125,8 @@ fn merge_record(
 ) -> Result<(), Stop> {
     let mut all = Classes::none(ty.size());
     merge_leaves(walk, ty, &mut all, cx)?;
-    cleanup(record, all.of_bytes(offset, record.size()), cx)?;
+    let end = eightbyte(offset + record.size() + 7);
+    cleanup(record, all.between(eightbyte(offset), end), cx)?;
     let both = classes.as_mut_slice().iter_mut().zip(all.as_slice());
     both.for_each(|(class, own)| *class = psabi::merge(*class, *own));
     classes.use_bytes_of(&all);
