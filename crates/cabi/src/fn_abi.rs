@@ -8,7 +8,7 @@ use alloc::string::ToString;
 use smallvec::SmallVec;
 
 pub use self::values::{ArgAbi, RetAbi, Returns};
-use crate::convention::assign::{Assigner, NoPlace};
+use crate::convention::assign::{Assigner, MAX_NESTING, no_place};
 use crate::convention::state::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
@@ -231,7 +231,7 @@ impl Placer<'_, '_> {
                     self.adjust(ty, group)?;
                 }
                 let found = self.assigner.place(rules, group, role, place);
-                let found = found.map_err(|why| self.unsupported(ty, why.why()))?;
+                let found = found.map_err(|why| self.unsupported(ty, why))?;
                 // A hidden pointer will be passed.
                 if role == Role::Result && (!found || matches!(place, Place::Indirect { .. })) {
                     self.memory = group.word;
@@ -272,7 +272,9 @@ impl Placer<'_, '_> {
     /// Refuses a static chain where the convention has no rule for one: as an ordinary argument it would take another's place.
     #[cold]
     fn check_static_chain(&self, ty: &Type, rules: &[Rule]) -> Result<(), Box<Error>> {
-        match Rule::any_is_for(rules, ArgFlags::NEST, 16) {
+        let is_for_one =
+            |rule: &Rule| matches!(rule, Rule::IfFlag(flag, _) if flag.has(ArgFlags::NEST));
+        match Rule::any(rules, MAX_NESTING, &is_for_one) {
             true => Ok(()),
             false => {
                 let why = "the convention has no register for a static chain";
@@ -333,7 +335,7 @@ impl Placer<'_, '_> {
             .note("no registers for the result: the caller passes a pointer (sret)");
         let ty = &self.sig.result;
         let place = self.assigner.place_sret(rules);
-        match place.map_err(|why| self.unsupported(ty, why.why()))? {
+        match place.map_err(|why| self.unsupported(ty, why))? {
             Some(pointer) => Ok(Place::Indirect {
                 pointer,
                 size: ty.size(),
@@ -363,7 +365,7 @@ impl Placer<'_, '_> {
         // What has no bytes asks for no alignment of an area without bytes.
         if bytes > 0 {
             if bytes > MAX_AREA.max(u64::from(frame.shadow_space)) {
-                return Err(self.unsupported(&self.sig.result, NoPlace::TooMuchStack.why()));
+                return Err(self.unsupported(&self.sig.result, no_place::TOO_MUCH_STACK));
             }
             let unit = match frame.vector_align {
                 Some(_) => slot.max(align.into()),
@@ -411,9 +413,9 @@ impl Placer<'_, '_> {
         let (what, place) = ((role, param.flags), &mut arg.place);
         match passed(&param.ty, role, self.target.data_model()) {
             None if self.place(&param.ty, what, rules, place)? => Ok(()),
-            None => Err(self.unsupported(&param.ty, NoPlace::NoRule.why())),
+            None => Err(self.unsupported(&param.ty, no_place::NO_RULE)),
             Some(other) if self.place_apart(&other, what, rules, place)? => Ok(()),
-            Some(other) => Err(self.unsupported(&other, NoPlace::NoRule.why())),
+            Some(other) => Err(self.unsupported(&other, no_place::NO_RULE)),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Runs a convention's rules over groups. This is the only place where registers and stack slots are counted.
 
-mod no_place;
+pub(crate) mod no_place;
 mod registers;
 mod whole;
 
-pub(crate) use self::no_place::NoPlace;
+use self::no_place::NoPlace;
 use self::whole::{StackSlot, pointer_group};
 use super::features::Features;
 use super::frame::Frame;
@@ -15,7 +15,7 @@ use super::state::State;
 use super::trace::{Step, Tracer};
 
 /// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
-const MAX_NESTING: u8 = 16;
+pub(crate) const MAX_NESTING: u8 = 16;
 
 /// How often the rules of one value may go on with another list.
 const MAX_DELEGATIONS: u32 = 1 << 12;
@@ -66,8 +66,6 @@ enum Outcome<'r> {
     Custom,
     /// No rule placed it.
     Nowhere,
-    /// The rules cannot be run.
-    Refused(NoPlace),
 }
 
 impl<'t> Assigner<'t> {
@@ -177,17 +175,19 @@ impl<'t> Assigner<'t> {
         value: &Value<'_>,
         part: &Part,
     ) -> Result<Result<PlacedPart, Outcome<'r>>, NoPlace> {
-        let group = value.group;
-        match self.run_here(rules, value, Some(part.ty), 0) {
-            Outcome::Located(loc, ty) => {
-                let part = Part { ty, ..*part };
-                Ok(Ok(PlacedPart { part, loc }))
-            }
-            Outcome::Whole(rule, _, ty) if group.may_split && StackSlot::of(rule).is_some() => {
-                self.split_off(part, ty, group.align, rule).map(Ok)
-            }
-            outcome => Ok(Err(outcome)),
+        let outcome = self.run_here(rules, value, Some(part.ty), 0)?;
+        if let Outcome::Located(loc, ty) = outcome {
+            let part = Part { ty, ..*part };
+            return Ok(Ok(PlacedPart { part, loc }));
         }
+        if let Outcome::Whole(rule, _, ty) = outcome
+            && value.group.may_split
+            && let Some(slot) = StackSlot::of(rule)
+        {
+            let placed = self.part_on_stack(part, ty, value.group.align, slot);
+            return placed.map(Ok);
+        }
+        Ok(Err(outcome))
     }
 
     /// Places a value as a whole that asks for registers, of which one part has found none.
@@ -239,7 +239,7 @@ impl<'t> Assigner<'t> {
     ) -> Result<bool, NoPlace> {
         *place = Place::Ignore;
         let value = Value::new(group, role);
-        let outcome = self.run_here(first_for(rules, None, group.flags), &value, None, 0);
+        let outcome = self.run_here(first_for(rules, None, group.flags), &value, None, 0)?;
         self.whole(rules, outcome, &value, place)
     }
 
@@ -253,7 +253,7 @@ impl<'t> Assigner<'t> {
                     ..Value::new(group, role)
                 };
                 let outcome = assigner.run(rules, &value, Some(part.ty), 0);
-                matches!(outcome, Outcome::Located(..))
+                matches!(outcome, Ok(Outcome::Located(..)))
             })
         });
         if !finds {
@@ -298,7 +298,7 @@ impl<'t> Assigner<'t> {
         value: &Value<'_>,
         ty: Option<PartType>,
         nesting: u8,
-    ) -> Outcome<'r> {
+    ) -> Result<Outcome<'r>, NoPlace> {
         self.run_here(rules, value, ty, nesting)
     }
 
@@ -310,7 +310,7 @@ impl<'t> Assigner<'t> {
         value: &Value<'_>,
         mut ty: Option<PartType>,
         nesting: u8,
-    ) -> Outcome<'r> {
+    ) -> Result<Outcome<'r>, NoPlace> {
         'rules: while let [rule, rest @ ..] = rules {
             rules = rest;
             let (mut action, mut guards) = (rule, 0);
@@ -326,17 +326,17 @@ impl<'t> Assigner<'t> {
                         ty = ty.and(Some(*other));
                         continue 'rules;
                     }
-                    Rule::DelegateTo(list) => match self.delegate(list, value, ty, nesting) {
+                    Rule::DelegateTo(list) => match self.delegate(list, value, ty, nesting)? {
                         Outcome::Nowhere => continue 'rules,
-                        outcome => return outcome,
+                        outcome => return Ok(outcome),
                     },
-                    Rule::AssignToReg(list) => break self.register(list, &[], ty),
+                    Rule::AssignToReg(list) => break self.register(list, &[], ty)?,
                     Rule::AssignToRegWithShadow(list, shadow) => {
-                        break self.register(list, shadow, ty);
+                        break self.register(list, shadow, ty)?;
                     }
-                    Rule::AssignToBoth(pairs) => break self.both(pairs, ty),
-                    Rule::AssignToRegPair(list) => break self.pair(list, value.index, ty),
-                    Rule::Custom(_, place) => break self.custom(*place, value.group),
+                    Rule::AssignToBoth(pairs) => break self.both(pairs, ty)?,
+                    Rule::AssignToRegPair(list) => break self.pair(list, value.index, ty)?,
+                    Rule::Custom(_, place) => break self.custom(*place, value.group)?,
                     _ => break Outcome::Whole(action, rest, ty),
                 };
                 guards += 1;
@@ -344,7 +344,7 @@ impl<'t> Assigner<'t> {
                     continue 'rules;
                 }
                 if guards == MAX_NESTING {
-                    return Outcome::Refused(NoPlace::TooDeep);
+                    return Err(no_place::TOO_DEEP);
                 }
                 action = then;
             };
@@ -354,10 +354,10 @@ impl<'t> Assigner<'t> {
                 taken,
             });
             if taken {
-                return outcome;
+                return Ok(outcome);
             }
         }
-        Outcome::Nowhere
+        Ok(Outcome::Nowhere)
     }
 
     /// Goes on with another list, unless lists delegate to each other in circles.
@@ -368,10 +368,10 @@ impl<'t> Assigner<'t> {
         value: &Value<'_>,
         ty: Option<PartType>,
         nesting: u8,
-    ) -> Outcome<'r> {
+    ) -> Result<Outcome<'r>, NoPlace> {
         self.delegations += 1;
         if nesting == MAX_NESTING || self.delegations > MAX_DELEGATIONS {
-            return Outcome::Refused(NoPlace::TooDeep);
+            return Err(no_place::TOO_DEEP);
         }
         self.run(rules, value, ty, nesting + 1)
     }
@@ -379,22 +379,22 @@ impl<'t> Assigner<'t> {
     /// Calls a function of the convention, on the state as it was before the first part of the value. What it takes stays taken, also
     /// where it places nothing.
     #[inline(never)]
-    fn custom<'r>(&mut self, place: CustomFn, group: &Group) -> Outcome<'r> {
+    fn custom<'r>(&mut self, place: CustomFn, group: &Group) -> Result<Outcome<'r>, NoPlace> {
         if self.asking {
-            return Outcome::Nowhere;
+            return Ok(Outcome::Nowhere);
         }
         let mut state = self.before;
         self.custom = place(group, &mut state);
         if let Some(place) = &self.custom {
             self.state = state;
             if !place.is_inside(state.area().0, self.pointer_bytes()) {
-                return Outcome::Refused(NoPlace::OutsideOfArea);
+                return Err(no_place::OUTSIDE_OF_AREA);
             }
-            return Outcome::Custom;
+            return Ok(Outcome::Custom);
         }
         self.state.add(&self.before, &state);
         self.before = state;
-        Outcome::Nowhere
+        Ok(Outcome::Nowhere)
     }
 
     /// Asks a predicate of the convention about `value`.

@@ -127,15 +127,13 @@ pub enum Rule {
 pub type CustomFn = fn(&Group, &mut State) -> Option<Place>;
 
 impl Rule {
-    /// Whether one of `rules`, or of the lists that they go on with, is for arguments with `flag` alone. Lists are followed `depth` deep.
-    pub(crate) fn any_is_for(rules: &[Self], flag: ArgFlags, depth: u8) -> bool {
-        let inside = |rules: &[Self]| depth > 0 && Self::any_is_for(rules, flag, depth - 1);
-        rules.iter().any(|rule| match rule {
-            Self::IfFlag(guard, _) if guard.has(flag) => true,
-            Self::DelegateTo(list) => inside(list),
-            _ => rule
-                .guarded()
-                .is_some_and(|then| inside(core::slice::from_ref(then))),
+    /// Whether one of `rules`, or of what they guard and the lists that they go on with, `is` so. Rules are followed `depth` deep.
+    pub(crate) fn any(rules: &[Self], depth: u8, is: &impl Fn(&Self) -> bool) -> bool {
+        let inside = |rules: &[Self]| depth > 0 && Self::any(rules, depth - 1, is);
+        rules.iter().any(|rule| match (rule, rule.guarded()) {
+            _ if is(rule) => true,
+            (Self::DelegateTo(list), _) => inside(list),
+            (_, then) => then.is_some_and(|then| inside(core::slice::from_ref(then))),
         })
     }
 

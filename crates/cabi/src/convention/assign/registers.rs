@@ -1,6 +1,7 @@
 //! Actions that give a part registers.
 
-use super::{Assigner, NoPlace, Outcome};
+use super::no_place::{self, NoPlace};
+use super::{Assigner, Outcome};
 use crate::convention::group::PartType;
 use crate::convention::place::Loc;
 use crate::convention::registers::Reg;
@@ -28,9 +29,9 @@ impl Assigner<'_> {
         list: &[Reg],
         shadow: &[Reg],
         ty: Option<PartType>,
-    ) -> Outcome<'r> {
+    ) -> Result<Outcome<'r>, NoPlace> {
         let Some((i, reg, ty)) = self.first_free(list, ty) else {
-            return Outcome::Nowhere;
+            return Ok(Outcome::Nowhere);
         };
         if let Some(shadowed) = shadow.get(i) {
             self.state.take(*shadowed);
@@ -43,10 +44,10 @@ impl Assigner<'_> {
         &mut self,
         pairs: &'static [[Reg; 2]],
         ty: Option<PartType>,
-    ) -> Outcome<'r> {
+    ) -> Result<Outcome<'r>, NoPlace> {
         let is_free = |pair: &&[Reg; 2]| pair.iter().all(|reg| self.state.is_free(*reg));
         let (Some(pair), Some(ty)) = (pairs.iter().find(is_free), ty) else {
-            return Outcome::Nowhere;
+            return Ok(Outcome::Nowhere);
         };
         pair.iter().for_each(|reg| self.state.take(*reg));
         located(Loc::Both(pair), pair[0], ty)
@@ -69,13 +70,13 @@ impl Assigner<'_> {
         list: &[Reg],
         index: usize,
         ty: Option<PartType>,
-    ) -> Outcome<'r> {
+    ) -> Result<Outcome<'r>, NoPlace> {
         if index.is_multiple_of(2) {
             let used = list.iter().rposition(|reg| !self.state.is_free(*reg));
             let start = used.map_or(0, |used| used + 1).next_multiple_of(2);
             // The pair's registers.
             if start + 1 >= list.len() {
-                return Outcome::Nowhere;
+                return Ok(Outcome::Nowhere);
             }
             let skipped = list.get(..start).unwrap_or_default();
             skipped.iter().for_each(|reg| self.state.take(*reg));
@@ -86,11 +87,10 @@ impl Assigner<'_> {
 
 /// A part of type `ty` at `loc`, which is or starts with `reg`.
 #[inline]
-fn located<'r>(loc: Loc, reg: Reg, ty: PartType) -> Outcome<'r> {
-    if is_wide_enough(reg, ty) {
-        Outcome::Located(loc, ty)
-    } else {
-        Outcome::Refused(NoPlace::NarrowRegister)
+fn located<'r>(loc: Loc, reg: Reg, ty: PartType) -> Result<Outcome<'r>, NoPlace> {
+    match is_wide_enough(reg, ty) {
+        true => Ok(Outcome::Located(loc, ty)),
+        false => Err(no_place::NARROW_REGISTER),
     }
 }
 

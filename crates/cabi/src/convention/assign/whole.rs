@@ -1,6 +1,7 @@
 //! Actions for values as a whole, and slots of the argument area.
 
-use super::{Assigner, NoPlace, Outcome, Value};
+use super::no_place::{self, NoPlace};
+use super::{Assigner, MAX_NESTING, Outcome, Value};
 use crate::convention::group::{ArgFlags, Extension, Group, GroupKind, Part, PartType};
 use crate::convention::place::{Loc, Place, Placed, PlacedPart};
 use crate::convention::registers::Reg;
@@ -62,7 +63,6 @@ impl Assigner<'_> {
         let (rule, rest, ty) = match outcome {
             Outcome::Whole(rule, rest, ty) => (rule, rest, ty),
             Outcome::Custom => return Ok(found(place, self.custom.take())),
-            Outcome::Refused(why) => return Err(why),
             Outcome::Located(..) | Outcome::Nowhere => return Ok(false),
         };
         if let Some(slot) = StackSlot::of(rule) {
@@ -82,7 +82,7 @@ impl Assigner<'_> {
                 Ok(true)
             }
             // `run` stops at no guard.
-            _ => Err(NoPlace::TooDeep),
+            _ => Err(no_place::TOO_DEEP),
         }
     }
 
@@ -123,7 +123,7 @@ impl Assigner<'_> {
         let asks = match &group.parts[..] {
             [] => false,
             [part] => ty != Some(part.ty),
-            _ => rules.iter().any(Rule::may_convert),
+            _ => Rule::any(rules, MAX_NESTING, &may_convert),
         };
         if group.kind != GroupKind::Registers || !asks {
             return Ok(None);
@@ -138,7 +138,7 @@ impl Assigner<'_> {
         let mut placed = Placed::new();
         for part in &group.parts {
             let (slot, ty) = self.way_to_stack(rules, value, part, (slot, ty))?;
-            placed.push(self.part_on_stack(part, ty, group.align, slot)?);
+            placed.push(self.part_on_stack(part, Some(ty), group.align, slot)?);
         }
         Ok(Some(placed))
     }
@@ -159,35 +159,22 @@ impl Assigner<'_> {
             assigner.state.take_all();
             assigner.run(rules, value, Some(part.ty), 0)
         });
-        match outcome {
-            Outcome::Whole(rule, _, Some(ty)) => Ok((StackSlot::of(rule).unwrap_or(slot), ty)),
-            Outcome::Refused(why) => Err(why),
-            _ => Ok((slot, part.ty)),
-        }
+        Ok(match outcome? {
+            Outcome::Whole(rule, _, Some(ty)) => (StackSlot::of(rule).unwrap_or(slot), ty),
+            _ => (slot, part.ty),
+        })
     }
 
-    /// Places one part of a value whose parts may be in different places on the stack, where `rule` is for it.
-    #[cold]
-    pub(super) fn split_off(
-        &mut self,
-        part: &Part,
-        ty: Option<PartType>,
-        align: u32,
-        rule: &Rule,
-    ) -> Result<PlacedPart, NoPlace> {
-        let slot = StackSlot::of(rule).ok_or(NoPlace::TooDeep)?;
-        self.part_on_stack(part, ty.unwrap_or(part.ty), align, slot)
-    }
-
-    /// Places one part of a value aligned to `align` in a slot of its own, as `ty`.
+    /// Places one part of a value aligned to `align` in a slot of its own, as `ty` if it has become that.
     #[inline(never)]
     pub(super) fn part_on_stack(
         &mut self,
         part: &Part,
-        ty: PartType,
+        ty: Option<PartType>,
         align: u32,
         slot: StackSlot,
     ) -> Result<PlacedPart, NoPlace> {
+        let ty = ty.unwrap_or(part.ty);
         let own = u32::from(ty.bytes()).next_power_of_two();
         let align =
             align_at(part.offset.into(), align).max(if slot.align == 0 { own } else { slot.align });
@@ -213,12 +200,12 @@ impl Assigner<'_> {
     /// Takes `bytes` bytes of the area, aligned to `align`.
     fn stack(&mut self, bytes: u64, slot: StackSlot, align: u32) -> Result<u64, NoPlace> {
         if !is_align(align.max(1)) {
-            return Err(NoPlace::NoAlignment);
+            return Err(no_place::NO_ALIGNMENT);
         }
         slot.shadow.iter().for_each(|reg| self.state.take(*reg));
         self.state
             .take_stack(bytes, slot.size, align)
-            .ok_or(NoPlace::TooMuchStack)
+            .ok_or(no_place::TOO_MUCH_STACK)
     }
 
     /// Places the pointer to a caller's copy by the rest of the list.
@@ -238,20 +225,16 @@ impl Assigner<'_> {
         }
         let stand_in = Value::new(&pointer, value.role);
         self.before = self.state;
-        let loc = match self.run(rest, &stand_in, Some(self.pointer), 0) {
+        let loc = match self.run(rest, &stand_in, Some(self.pointer), 0)? {
             Outcome::Located(loc, _) => loc,
             Outcome::Whole(rule, _, ty) => match (StackSlot::of(rule), &pointer.parts[..]) {
-                (Some(slot), [part]) => {
-                    let ty = ty.unwrap_or(part.ty);
-                    self.part_on_stack(part, ty, pointer.align, slot)?.loc
-                }
+                (Some(slot), [part]) => self.part_on_stack(part, ty, pointer.align, slot)?.loc,
                 _ => return Ok(None),
             },
             Outcome::Custom => match self.custom.take().as_ref().and_then(Place::as_pointer) {
                 Some(loc) => loc,
                 None => return Ok(None),
             },
-            Outcome::Refused(why) => return Err(why),
             Outcome::Nowhere => return Ok(None),
         };
         Ok(Some(Place::Indirect {
@@ -264,7 +247,7 @@ impl Assigner<'_> {
     /// Gives each lane a register, all that are left of `regs`, then a slot.
     fn lanes(&mut self, lanes: u16, regs: &'static [Reg], slot: u32) -> Result<Place, NoPlace> {
         if slot == 0 {
-            return Err(NoPlace::EmptySlot);
+            return Err(no_place::EMPTY_SLOT);
         }
         let last = regs.iter().rposition(|reg| !self.state.is_free(*reg));
         let regs = regs
@@ -290,22 +273,12 @@ impl Assigner<'_> {
     }
 }
 
-impl Rule {
-    /// Whether this may change the type of a part, or lead to a rule that does.
-    fn may_convert(&self) -> bool {
-        let mut rule = self;
-        // A rule that guards itself ends in [`NoPlace::TooDeep`].
-        for _ in 0..16 {
-            rule = match rule {
-                Self::Promote(_) | Self::BitConvert(_) | Self::DelegateTo(_) => return true,
-                _ => match rule.guarded() {
-                    Some(then) => then,
-                    None => return false,
-                },
-            };
-        }
-        true
-    }
+/// Whether `rule` changes the type of a part, or goes on with a list that may.
+fn may_convert(rule: &Rule) -> bool {
+    matches!(
+        rule,
+        Rule::Promote(_) | Rule::BitConvert(_) | Rule::DelegateTo(_)
+    )
 }
 
 /// A pointer as a value: to a copy of an argument, or to the object of a result.
