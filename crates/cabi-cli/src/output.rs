@@ -122,47 +122,6 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// Where a report goes besides, or instead of, being printed as text.
-pub(crate) struct Files<'a> {
-    /// The value of --json.
-    pub(crate) json: Option<&'a Path>,
-    /// The value of --junit.
-    pub(crate) junit: Option<&'a Path>,
-}
-
-impl Files<'_> {
-    /// Refuses two files on standard output.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        match self.json.is_some_and(is_stdout) && self.junit.is_some_and(is_stdout) {
-            true => Err("--json and --junit cannot both be standard output".to_owned()),
-            false => Ok(()),
-        }
-    }
-
-    /// Writes and prints `report`. The exit code: 0 if it is clean, 1 if something fails, 2 if there was an error.
-    pub(crate) fn show(&self, report: &Report) -> Result<ExitCode, Failure> {
-        let json = || report.json();
-        let junit = || report.junit();
-        let mut named: Vec<(&Path, &dyn Fn() -> String)> = Vec::new();
-        named.extend(self.json.map(|path| (path, &json as _)));
-        named.extend(self.junit.map(|path| (path, &junit as _)));
-        // Files first: they have to be there whatever becomes of standard output, and of each other.
-        let (printed, saved): (Vec<_>, Vec<_>) =
-            named.into_iter().partition(|(path, _)| is_stdout(path));
-        let mut all = Ok(());
-        for (path, text) in saved {
-            all = all.and(save(path, &text()));
-        }
-        // Standard output then has nothing but what is written there.
-        print(&match printed.first() {
-            Some((_, text)) => text(),
-            None => report.to_string(),
-        })?;
-        all?;
-        Ok(exit_code(report))
-    }
-}
-
 /// The exit code of a run: 0 if its report is clean, 1 if something fails; 2 if there was an error, which is printed.
 pub(crate) fn exit_code(report: &Report) -> ExitCode {
     match &report.error {

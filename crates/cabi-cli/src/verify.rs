@@ -13,21 +13,35 @@ use std::process::ExitCode;
 use cabi_verify::report::Report;
 
 pub(crate) use self::options::Verify;
-use crate::output::{self, Failure};
+use crate::output::{self, Failure, is_stdout};
+
+/// A report as a text.
+type Face = fn(&Report) -> String;
 
 impl Verify {
-    /// Runs it and shows what was found.
+    /// Runs it and shows what was found, as text or in the files that options name.
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        let files = output::Files {
-            json: self.json.as_deref(),
-            junit: self.junit.as_deref(),
-        };
-        // With both on standard output there would be nothing to read.
-        files.check()?;
+        let faces: [(_, Face); 2] = [(&self.json, Report::json), (&self.junit, Report::junit)];
+        let named = { faces.into_iter() }.filter_map(|(path, face)| Some((path.as_ref()?, face)));
+        let (printed, saved): (Vec<_>, Vec<_>) = named.partition(|(path, _)| is_stdout(path));
+        // There would be nothing to read.
+        if printed.len() > 1 {
+            let why = "--json and --junit cannot both be standard output";
+            return Err(why.to_owned().into());
+        }
         // A build server that reads the files must not find those of another run, or none.
         let report = self.report();
         let report = report.unwrap_or_else(|why| Report::of_error("cabi verify", &why));
-        files.show(&report)
+        // Files first: they have to be there whatever becomes of standard output, and of each other.
+        let mut all = Ok(());
+        for (path, face) in saved {
+            all = all.and(output::save(path, &face(&report)));
+        }
+        // Standard output then has nothing but what is written there.
+        let shown = printed.first().map(|(_, face)| face(&report));
+        output::print(&shown.unwrap_or_else(|| report.to_string()))?;
+        all?;
+        Ok(output::exit_code(&report))
     }
 
     #[cfg(has_calls)]
