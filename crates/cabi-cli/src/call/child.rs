@@ -4,7 +4,7 @@
 //! a result is printed or its loss is an error.
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -76,11 +76,9 @@ impl Shared {
         Ok(Self { file, path })
     }
 
-    fn read(&mut self) -> io::Result<String> {
-        let mut text = String::new();
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.read_to_string(&mut text)?;
-        Ok(text)
+    /// What is in it; nothing where it cannot be read.
+    fn read(&mut self) -> String {
+        check::text(&mut self.file).unwrap_or_default()
     }
 }
 
@@ -89,24 +87,13 @@ impl Shared {
 /// # Errors
 /// That libclang does not come back from `header`, that the call of `function` ended the child, or what the child has said itself.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
-    let mut progress = Shared::new().map_err(|e| {
-        let folder = std::env::temp_dir();
-        format!("no temporary file can be made in {}: {e}", folder.display())
-    })?;
+    let mut progress = Shared::new().map_err(check::no_file)?;
     let mut own = own_command()?;
-    let program = own.get_program().display().to_string();
     let mut words = std::env::args_os().skip(1);
-    let child = own
-        .args(words.next())
-        .arg("--progress")
-        .arg(&progress.path)
-        .args(words)
-        .spawn();
-    let wrong = |e: io::Error| format!("{program}: {e}");
-    let mut child = child.map_err(wrong)?;
-    let has_read = || progress.read().is_ok_and(|reached| !reached.is_empty());
-    let ended = check::wait(&mut child, has_read).map_err(wrong)?;
-    let reached = progress.read().unwrap_or_default();
+    own.args(words.next()).arg("--progress").arg(&progress.path);
+    own.args(words);
+    let ended = check::run(&mut own, || !progress.read().is_empty())?;
+    let reached = progress.read();
     let Some(status) = ended else {
         return Err(check::not_read(header, None).into());
     };

@@ -34,10 +34,9 @@ pub(crate) struct ReadC {
 
 impl ReadC {
     pub(crate) fn run(&self) -> Result<String, Failure> {
-        let _ = limit_memory();
         crate::ending::end_with_parent();
         let options = Options::new().name(COMMAND_LINE).args(&self.clang);
-        match cabi_header::parse(&include(&self.header), &options) {
+        match limited(|| cabi_header::parse(&include(&self.header), &options)) {
             Ok(_) => Ok(String::new()),
             Err(error) => {
                 output::print(&message(&self.header, &error))?;
@@ -47,55 +46,31 @@ impl ReadC {
     }
 }
 
-/// Limits of this process as they were, to be restored.
+/// Reads C in this process, which is a child that its parent ends in time: with limited memory, if the system lets it, without a core file, and without
+/// what libclang prints when it crashes.
 #[cfg(unix)]
-struct Limits([(rustix::process::Resource, rustix::process::Rlimit); 2]);
-
-#[cfg(not(unix))]
-struct Limits;
-
-/// Limits the memory of this process, if the system lets it, and keeps it from leaving a core file.
-#[cfg(unix)]
-fn limit_memory() -> Limits {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    Limits(
-        [(Resource::As, MEMORY), (Resource::Core, 0)].map(|(resource, most)| {
-            let before = getrlimit(resource);
-            let limited = Rlimit {
-                current: Some(before.current.map_or(most, |own| own.min(most))),
-                maximum: before.maximum,
-            };
-            let _ = setrlimit(resource, limited);
-            (resource, before)
-        }),
-    )
-}
-
-#[cfg(not(unix))]
-fn limit_memory() -> Limits {
-    Limits
-}
-
-impl Limits {
-    /// Restores the limits that were there before, which may be lower than the system allows.
-    #[cfg(unix)]
-    fn restore(self) {
-        for (resource, before) in self.0 {
-            let _ = rustix::process::setrlimit(resource, before);
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn restore(self) {}
-}
-
-/// Reads C in this process, which is a child that its parent ends in time: with limited memory, and without what libclang prints when it
-/// crashes.
 pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
-    let limits = limit_memory();
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limits = [(Resource::As, MEMORY), (Resource::Core, 0)].map(|(resource, most)| {
+        let before = getrlimit(resource);
+        let limited = Rlimit {
+            current: Some(before.current.map_or(most, |own| own.min(most))),
+            maximum: before.maximum,
+        };
+        let _ = setrlimit(resource, limited);
+        (resource, before)
+    });
     let done = without_stderr(read);
-    limits.restore();
+    // Those that were there before may be lower than the system allows.
+    for (resource, before) in limits {
+        let _ = setrlimit(resource, before);
+    }
     done
+}
+
+#[cfg(not(unix))]
+pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
+    read()
 }
 
 #[cfg(unix)]
@@ -110,11 +85,6 @@ fn without_stderr<T>(read: impl FnOnce() -> T) -> T {
     let done = read();
     let _ = dup2_stderr(&own);
     done
-}
-
-#[cfg(not(unix))]
-fn without_stderr<T>(read: impl FnOnce() -> T) -> T {
-    read()
 }
 
 /// Tells a child of this command from its parent.
@@ -133,21 +103,13 @@ pub(crate) fn in_child(
         return work();
     }
     let mut own = own_command()?;
-    let child = own
-        .args(std::env::args_os().skip(1))
-        .env(CHILD, "1")
-        .spawn();
-    let mut child = child.map_err(|e| wrong(&own, &e))?;
-    let ended = wait(&mut child, || false).map_err(|e| wrong(&own, &e))?;
+    own.args(std::env::args_os().skip(1)).env(CHILD, "1");
+    let ended = run(&mut own, || false)?;
     match ended.and_then(|status| status.code()) {
         Some(0) => Ok(String::new()),
         Some(code) => Err(Failure::of_child(code)),
         None => Err(not_read(what, ended).into()),
     }
-}
-
-fn wrong(command: &Command, error: &io::Error) -> String {
-    format!("{}: {error}", command.get_program().display())
 }
 
 /// The message that libclang has not come back from `what` it read: it `ended` the process, or its time was up.
@@ -196,32 +158,45 @@ pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
     file(header)?;
     let mut own = own_command()?;
     own.args(["read-c", header, "--"]).args(args);
-    match ask(&mut own) {
-        Ok((Some(status), _)) if status.success() => Ok(()),
-        Ok((Some(_), said)) if !said.is_empty() => Err(said),
-        Ok((ended, _)) => Err(not_read(header, ended)),
-        Err(error) => Err(wrong(&own, &error)),
+    own.stdin(Stdio::null()).stderr(Stdio::null());
+    // A file, not a pipe, which would have to be read while the child runs.
+    let mut said = tempfile::tempfile().map_err(no_file)?;
+    own.stdout(said.try_clone().map_err(no_file)?);
+    match run(&mut own, || false)? {
+        Some(status) if status.success() => Ok(()),
+        ended => Err(match text(&mut said).map_err(no_file)? {
+            said if ended.is_some() && !said.is_empty() => said,
+            _ => not_read(header, ended),
+        }),
     }
 }
 
-/// Runs `command` as [`wait`] lets it: how it ended, and what it has printed.
-fn ask(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
-    // A file, not a pipe, which would have to be read while the child runs.
-    let mut output = tempfile::tempfile()?;
-    let command = command.stdin(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.stdout(output.try_clone()?).spawn()?;
-    let ended = wait(&mut child, || false)?;
-    let mut said = Vec::new();
-    output.rewind()?;
-    output.read_to_end(&mut said)?;
-    Ok((ended, String::from_utf8_lossy(&said).into_owned()))
+/// The message that there is no file for what a child says.
+pub(crate) fn no_file(error: io::Error) -> String {
+    let folder = std::env::temp_dir();
+    let folder = folder.display();
+    format!("no temporary file can be made in {folder}: {error}")
 }
 
-/// How the child ended. `None` when its time was up before it was `done` with reading, for which alone it has a time.
-pub(crate) fn wait(
-    child: &mut Child,
-    mut done: impl FnMut() -> bool,
-) -> std::io::Result<Option<ExitStatus>> {
+/// All of a file.
+pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Runs `command`: how it ended. `None` when its time was up before it was `done` with reading, for which alone it has a time.
+pub(crate) fn run(
+    command: &mut Command,
+    done: impl FnMut() -> bool,
+) -> Result<Option<ExitStatus>, String> {
+    let child = command.spawn();
+    let ended = child.and_then(|child| wait(child, done));
+    ended.map_err(|e| format!("{}: {e}", command.get_program().display()))
+}
+
+fn wait(mut child: Child, mut done: impl FnMut() -> bool) -> io::Result<Option<ExitStatus>> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     while start.elapsed() < Duration::from_secs(SECONDS) {
