@@ -120,27 +120,15 @@ impl Call {
         self.check(prototype, &source)?;
         let answers = questions.answers(&header);
         let mut memory = Memory::new(target.is_none());
-        let mut unnamed = Vec::new();
-        let mut values = Vec::new();
-        for (i, (init, arg)) in inits.iter().zip(&self.args).enumerate() {
-            let named = prototype.params.get(i).map(|(_, ty)| ty);
-            let filled = match init {
-                Ok(init) => check_text(init, prototype.written_params.get(i), &answers)
-                    .and_then(|()| argument((init, arg), named, &answers, &mut memory)),
-                Err(why) => Err(why.clone()),
-            };
-            let (ty, bytes) = filled.map_err(|why| blame(prototype, i, &why))?;
-            if named.is_none() {
-                unnamed.push(ty);
-            }
-            let pointee = match prototype.written_params.get(i) {
-                Some(Written::Pointer(to)) => Some(&**to),
-                _ => None,
-            };
-            memory.name(&pointee_name(prototype, i), pointee);
-            values.push(bytes);
-        }
-        let sig = self.signature(prototype, unnamed)?;
+        let args = self.args.iter().zip(inits).enumerate();
+        let args = args.map(|(i, (text, init))| {
+            let filled = init
+                .and_then(|init| argument((&init, text), (prototype, i), &answers, &mut memory));
+            filled.map_err(|why| blame(prototype, i, &why))
+        });
+        let (types, values): (Vec<Type>, Vec<_>) = args.collect::<Result<_, _>>()?;
+        let unnamed = types.into_iter().skip(prototype.params.len());
+        let sig = self.signature(prototype, unnamed.collect())?;
         // The call keeps the libraries open to which the result may point.
         let call;
         let result = match &target {
@@ -204,23 +192,30 @@ impl Call {
     }
 }
 
-/// Type and bytes of one argument, which is written as `text`; `named` is its parameter's type.
+/// Type and bytes of argument `i` of a call of `prototype`, which is written as `text`.
 fn argument(
     (init, text): (&Init, &str),
-    named: Option<&Type>,
-    answers: &Answers,
+    (prototype, i): (&Prototype, usize),
+    answers: &Answers<'_>,
     memory: &mut Memory,
 ) -> Result<(Type, Vec<u8>), String> {
-    let ty = match named {
-        Some(ty) => ty.clone(),
+    let written = prototype.written_params.get(i);
+    check_text(init, written, answers)?;
+    let ty = match prototype.params.get(i) {
+        Some((_, ty)) => ty.clone(),
         None => answers.own_type(init, text)?,
     };
     let bytes = fill::fill(init, &ty, answers, memory)?;
+    let pointee = match written {
+        Some(Written::Pointer(to)) => Some(&**to),
+        _ => None,
+    };
+    memory.name(&pointee_name(prototype, i), pointee);
     Ok((ty, bytes))
 }
 
 /// Refuses a string whose elements are not as wide as those that the parameter points to.
-fn check_text(init: &Init, written: Option<&Written>, answers: &Answers) -> Result<(), String> {
+fn check_text(init: &Init, written: Option<&Written>, answers: &Answers<'_>) -> Result<(), String> {
     let (Init::Value(Value::Text(text)), Some(Written::Pointer(to))) = (init, written) else {
         return Ok(());
     };

@@ -150,7 +150,7 @@ impl Explain {
     fn signature(
         &self,
         prototype: &Prototype,
-        answers: &Answers,
+        answers: &Answers<'_>,
         target: &Target,
     ) -> Result<FnSig, String> {
         let policy = self.asked.policy.map(|policy| policy.on(target));

@@ -45,7 +45,7 @@ impl Questions {
     }
 }
 
-impl Answers {
+impl Answers<'_> {
     /// The type that the argument `init`, written as `text`, has by itself after C's default argument promotions, where no parameter says it.
     pub(crate) fn own_type(&self, init: &Init, text: &str) -> Result<Type, String> {
         let asked = match init {

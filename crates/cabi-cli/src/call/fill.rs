@@ -24,7 +24,7 @@ use crate::reading::questions::Answers;
 pub(crate) fn fill(
     init: &Init,
     ty: &Type,
-    answers: &Answers,
+    answers: &Answers<'_>,
     memory: &mut Memory,
 ) -> Result<Vec<u8>, String> {
     // Nothing sensible is larger, and it must fit on the stack.
@@ -47,7 +47,7 @@ type Items<'i> = Peekable<Iter<'i, Item>>;
 
 struct Writer<'a> {
     bytes: Vec<u8>,
-    answers: &'a Answers,
+    answers: &'a Answers<'a>,
     memory: &'a mut Memory,
 }
 

@@ -1,10 +1,9 @@
 //! What clang is asked about types and expressions that the command line has: typedefs and enumerators after the text that is read.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
 use cabi::Type;
-use cabi_header::{Header, HeaderError, Options, SourceError};
+use cabi_header::{Header, HeaderError, NamedType, Options, SourceError};
 
 use super::OWN;
 
@@ -21,16 +20,8 @@ struct Question {
     refused: Option<String>,
 }
 
-/// What was found out, by the text of the question.
-pub(crate) struct Answers(HashMap<String, Answer>);
-
-struct Answer {
-    ty: Result<Type, String>,
-    /// The type after C's default argument promotions.
-    promoted: Option<Type>,
-    /// Of an integer constant expression.
-    value: Option<i128>,
-}
+/// What the header that was read with questions says to them.
+pub(crate) struct Answers<'a>(&'a Questions, &'a Header);
 
 impl Questions {
     /// Asks for the type of `text`, and for its value.
@@ -109,77 +100,62 @@ impl Questions {
     }
 
     /// What the header that was read with them says.
-    pub(crate) fn answers(&self, header: &Header) -> Answers {
-        let all = self.0.iter().enumerate();
-        let answers = all.map(|(i, question)| (question.text.clone(), question.answer(header, i)));
-        Answers(answers.collect())
+    pub(crate) fn answers<'a>(&'a self, header: &'a Header) -> Answers<'a> {
+        Answers(self, header)
     }
 }
 
-impl Question {
-    /// The answer to this question, the one with the index `i`.
-    fn answer(&self, header: &Header, i: usize) -> Answer {
-        let asked = &self.text;
+impl Answers<'_> {
+    /// The question `text` by its index, and the typedef that answers it.
+    fn named(&self, text: &str) -> Result<(usize, &NamedType), String> {
+        let Self(Questions(all), header) = self;
+        let i = all.iter().position(|question| question.text == text);
+        let i = i.ok_or_else(|| format!("{text}: clang was not asked"))?;
         let name = format!("{OWN}type_{i}");
         let named = header.typedefs.iter().find(|named| named.name == name);
-        let ty = match (&self.refused, named) {
+        match (&all[i].refused, named) {
             (Some(why), _) if why.starts_with("expression is not an integer constant") => {
-                Err(format!("{asked} is not an integer constant"))
+                Err(format!("{text} is not an integer constant"))
             }
             (Some(why), _) => {
                 let is_word = |c: char| c.is_alphanumeric() || c == '_';
-                let is_name = asked.chars().all(is_word) && !asked.starts_with(char::is_numeric);
-                let hint = match self.has_value && is_name {
+                let is_name = text.chars().all(is_word) && !text.starts_with(char::is_numeric);
+                let hint = match all[i].has_value && is_name {
                     true => " (a string needs its quotes: '\"text\"')",
                     false => "",
                 };
-                Err(format!("{asked}: clang says: {why}{hint}"))
+                Err(format!("{text}: clang says: {why}{hint}"))
             }
-            (None, Some(named)) => Ok(named.ty.clone()),
+            (None, Some(named)) => Ok((i, named)),
             (None, None) => Err(match header.reason(&name) {
-                Some(reason) => format!("{asked}: {reason}"),
-                None => format!("{asked} is not C"),
+                Some(reason) => format!("{text}: {reason}"),
+                None => format!("{text} is not C"),
             }),
-        };
-        let scalar = ty.as_ref().ok().and_then(Type::as_scalar);
-        let scalar = scalar.filter(|scalar| scalar.is_integer_like());
-        let value = header.constant(&format!("cabi_value_{i}"));
-        let value = value.and_then(|value| u64::try_from(value.value).ok());
-        let value = scalar
-            .zip(value)
-            .map(|(scalar, value)| match scalar.is_signed() {
-                true => value.cast_signed().into(),
-                false => value.into(),
-            });
-        Answer {
-            promoted: named.map(|named| named.written.promoted(&named.ty)),
-            ty,
-            value,
         }
-    }
-}
-
-impl Answers {
-    fn get(&self, text: &str) -> Result<&Answer, String> {
-        let unknown = || format!("{text}: clang was not asked");
-        self.0.get(text).ok_or_else(unknown)
     }
 
     /// The type written as `text`.
     pub(crate) fn ty(&self, text: &str) -> Result<Type, String> {
-        self.get(text)?.ty.clone()
+        Ok(self.named(text)?.1.ty.clone())
     }
 
     /// The type written as `text`, or that of an expression, after C's default argument promotions.
     pub(crate) fn promoted(&self, text: &str) -> Result<Type, String> {
-        let ty = self.ty(text)?;
-        Ok(self.get(text)?.promoted.clone().unwrap_or(ty))
+        let (_, named) = self.named(text)?;
+        Ok(named.written.promoted(&named.ty))
     }
 
     /// The value of the expression `text`.
     pub(crate) fn value(&self, text: &str) -> Result<i128, String> {
-        self.ty(text)?;
-        let none = || format!("{text} is not an integer constant");
-        self.get(text)?.value.ok_or_else(none)
+        let (i, named) = self.named(text)?;
+        let scalar = named.ty.as_scalar();
+        let scalar = scalar.filter(|scalar| scalar.is_integer_like());
+        let value = self.1.constant(&format!("cabi_value_{i}"));
+        let value = value.and_then(|value| u64::try_from(value.value).ok());
+        match (scalar, value) {
+            (Some(scalar), Some(value)) if scalar.is_signed() => Ok(value.cast_signed().into()),
+            (Some(_), Some(value)) => Ok(value.into()),
+            _ => Err(format!("{text} is not an integer constant")),
+        }
     }
 }
