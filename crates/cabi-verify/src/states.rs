@@ -46,7 +46,7 @@ impl State {
     /// The state that the arguments of `abi` leave. `None` if the convention has no measure.
     pub fn after(abi: &FnAbi) -> Option<Self> {
         let measure = Measure::of(abi.convention)?;
-        let slots = measure.area(abi) / measure.slot % u64::from(measure.n_phases);
+        let slots = (measure.area)(abi) / measure.slot % u64::from(measure.n_phases);
         let (gp, sse) = measure.registers;
         // The address of a result may have a register of its own.
         let is_own =

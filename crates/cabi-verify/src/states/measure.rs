@@ -21,6 +21,8 @@ pub struct Measure {
     pub n_phases: u8,
     /// Whether the address for a result in memory takes a register of arguments.
     pub result_takes_register: bool,
+    /// Bytes of the argument area that arguments take up.
+    pub(super) area: fn(&FnAbi) -> u64,
     /// What a value passed in memory asks for, as a part of [`Registers`](super::Registers).
     pub(super) memory: &'static str,
     /// Every shape that a value can have.
@@ -40,6 +42,7 @@ pub static SYSV: Measure = Measure {
     slot: 8,
     n_phases: 8,
     result_takes_register: true,
+    area: |abi| abi.area_bytes,
     memory: "X",
     shapes: LazyLock::new(sysv_shapes),
     fill: &[
@@ -68,6 +71,7 @@ pub static WIN64: Measure = Measure {
     slot: 8,
     n_phases: 8,
     result_takes_register: true,
+    area: |abi| abi.area_bytes,
     memory: "X",
     shapes: LazyLock::new(sysv_shapes),
     fill: &[],
@@ -81,6 +85,7 @@ static AAPCS64: Measure = Measure {
     slot: 8,
     n_phases: 2,
     result_takes_register: false,
+    area: |abi| abi.area_bytes,
     memory: "-",
     shapes: LazyLock::new(|| Shape::all("nothing I II II/16 S SS SSS SSSS V16 VV VVV VVVV copy")),
     fill: &[],
@@ -94,6 +99,7 @@ static APPLE_ARM64: Measure = Measure {
     slot: 1,
     n_phases: 16,
     result_takes_register: false,
+    area: end_of_arguments,
     memory: "-",
     shapes: LazyLock::new(|| {
         Shape::all(
@@ -212,27 +218,18 @@ impl Measure {
             shapes.map(move |&shape| Transition { state, shape })
         })
     }
+}
 
-    /// Whether `transition` is one of these.
-    pub(super) fn has(&self, transition: Transition) -> bool {
-        self.states().any(|state| state == transition.state)
-            && self.shapes.contains(&transition.shape)
-    }
-
-    /// Bytes of the argument area that arguments take up.
-    pub(super) fn area(&self, abi: &FnAbi) -> u64 {
-        if *self != APPLE_ARM64 {
-            return abi.area_bytes;
-        }
-        let end = |place: &Place| match place {
-            Place::Stack { offset, size, .. } => offset + size,
-            Place::Indirect {
-                pointer: Loc::Stack(offset),
-                ..
-            } => offset + 8,
-            _ => 0,
-        };
-        let ends = abi.args.iter().map(|arg| end(&arg.place));
-        ends.max().unwrap_or(0)
-    }
+/// Where the last argument on the stack ends: the area is rounded up after it.
+fn end_of_arguments(abi: &FnAbi) -> u64 {
+    let end = |place: &Place| match place {
+        Place::Stack { offset, size, .. } => offset + size,
+        Place::Indirect {
+            pointer: Loc::Stack(offset),
+            ..
+        } => offset + 8,
+        _ => 0,
+    };
+    let ends = abi.args.iter().map(|arg| end(&arg.place));
+    ends.max().unwrap_or(0)
 }
