@@ -122,9 +122,9 @@ impl Report {
                 true => "failure",
                 false => "skipped",
             };
-            let why = match &*item.kind {
-                "" => escape(&item.why),
-                kind => escape(&format!("{kind}: {}", item.why)),
+            let why = match (&*item.why, &*item.kind) {
+                ("", only) | (only, "") => escape(only),
+                (why, kind) => escape(&format!("{why} ({kind})")),
             };
             // Lines of a text stay lines.
             let detail: Vec<String> = item.detail.lines().map(escape).collect();
