@@ -7,8 +7,6 @@ use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Scalar, Target, Type, Vec
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
 use crate::case::{Case, Spelled, Subject};
-use crate::corpus::Block;
-use crate::corpus::c_text::CText;
 use crate::generate::argument_positions::{long, positions};
 
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
@@ -114,7 +112,11 @@ pub fn read(
         named.retain(|named| only(&named.name, &named.location));
     }
     Ok(FromHeader {
-        subject: subject(preamble, header, cases, target),
+        subject: Subject {
+            header,
+            target: target.clone(),
+            ..Subject::of_cases("", preamble, Vec::new(), &[], cases)
+        },
         n_prototypes,
         n_records,
         skipped,
@@ -187,19 +189,6 @@ const POINTER: &str = "typedef void (*cabi_function_pointer)(void);\n";
 fn is_type(name: &str) -> bool {
     let words = ["struct ", "union ", "enum "];
     words.iter().any(|word| name.starts_with(word))
-}
-
-/// A subject that stands in no file.
-fn subject(code: String, header: Header, cases: Vec<Case>, target: &Target) -> Subject {
-    let mut block = Block::default();
-    block.code = code;
-    Subject {
-        block,
-        header,
-        text: CText::default(),
-        target: target.clone(),
-        cases,
-    }
 }
 
 /// `case`, if libclang reads its declaration as it was meant.

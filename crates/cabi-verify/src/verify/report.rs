@@ -33,22 +33,18 @@ impl Run<'_> {
                 "policy": policy_name(asked.policy),
             })
         });
-        let coverage =
-            json!({ "of_transitions": seen.total(), "seen": seen.covered(), "set": seen.encode() });
-        let mut report = Report::new("cabi verify");
-        report.allow_self_inconsistent = allow_self_inconsistent;
-        report.data.insert("coverage".to_owned(), coverage);
-        report
-            .data
-            .insert("references".to_owned(), references.collect());
-        report.sections = self.parts.iter().map(section).collect();
-        report.totals = vec![format!("argument assignment: {seen}"), total(self, &report)];
         let differences = self.parts.iter().flat_map(Part::differences);
         let not_asked = differences.filter(|(_, one)| one.why.ends_with(NOT_ASKED));
         let not_asked = not_asked.count();
-        report
-            .data
-            .insert("not_asked_by_programs".to_owned(), not_asked.into());
+        let mut report = Report::new("cabi verify");
+        report.allow_self_inconsistent = allow_self_inconsistent;
+        report.data = members(json!({
+            "coverage": { "of_transitions": seen.total(), "seen": seen.covered(), "set": seen.encode() },
+            "references": references.collect::<Vec<_>>(),
+            "not_asked_by_programs": not_asked,
+        }));
+        report.sections = self.parts.iter().map(section).collect();
+        report.totals = vec![format!("argument assignment: {seen}"), total(self, &report)];
         if not_asked > 0 {
             let (most, fruitless) = (ProgramLimit::SHOWN, ProgramLimit::FRUITLESS);
             report.totals.push(format!(
