@@ -4,7 +4,7 @@
 //! A reference compiler writes a table of data ([`ask_data`]), which is read and not run: so compilers for other targets are asked as well, and
 //! flags may change even the calls of a program. A bit-field's bits are those that change when it is initialized with all ones in an object of zeros.
 
-use cabi::{Kind, Type};
+use cabi::{Kind, Scalar, Type};
 
 use crate::case::Subject;
 use crate::emit::c::variables;
@@ -79,39 +79,41 @@ struct Question {
     known: Vec<Type>,
 }
 
-/// A fact with the C expressions that answer it.
+/// What a probe is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    /// The size and the alignment of a type.
+    Itself,
+    /// The places of its members.
+    Places,
+    /// What compilers make of the bytes of members: which bytes an object has when a member, a number of several bytes, is 1, for a compiler may store members in
+    /// the other order; and whether a member is signed, for a compiler may have another `char`, and plain bit-fields, of the other kind.
+    Values,
+}
+
+/// A fact with the C text that answers it: an integer constant expression or, of [`Answer::Bits`], the initializer of a member.
 struct Probe {
+    about: About,
     fact: Fact,
-    how: How,
+    text: String,
 }
 
-enum How {
-    /// An integer constant expression.
-    Constant(String),
-    /// Set this member of the variable: a bit-field to all ones, another one to 1.
-    Set {
-        variable: String,
-        path: String,
-        value: i8,
-    },
-}
-
-/// What is to be asked about `subject`, in order.
+/// What is to be asked about the places of `subject`, in order.
 pub fn facts(subject: &Subject) -> Vec<Fact> {
-    let questions = questions(subject);
+    let questions = questions(subject, "");
     let probes = questions
         .iter()
-        .flat_map(|question| ask_about(&subject.block.name, question));
+        .flat_map(|question| question.probes(&subject.block.name, About::Places));
     probes.map(|probe| probe.fact).collect()
 }
 
-/// Every named type of the block, and those of its parameters and results that are none of these.
-fn questions(subject: &Subject) -> Vec<Question> {
+/// Every named type of the block, and those of its parameters and results that are none of these; the names of their variables have `own` in them.
+fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
     let mut add = |text: &str, spelled: &str, ty: &Type| {
         let is_known = |one: &Question| one.spelled == spelled && one.ty == *ty;
         if ty.is_object() && !out.iter().any(is_known) {
-            let variable = format!("{VARIABLE}{}", out.len());
+            let variable = format!("cabi_x{own}{}", out.len());
             out.push(Question {
                 declaration: format!("{text} {variable}"),
                 variable,
@@ -142,71 +144,91 @@ fn questions(subject: &Subject) -> Vec<Question> {
     out
 }
 
-/// What the variables are called whose types are asked about.
-const VARIABLE: &str = "cabi_x";
+impl Question {
+    /// What is asked about the type, of a block of this name, up to probes of `most`: those come last.
+    fn probes(&self, block: &str, most: About) -> Vec<Probe> {
+        let mut probes = self.all_probes(block);
+        probes.retain(|probe| probe.about <= most);
+        probes.sort_by_key(|probe| probe.about);
+        probes
+    }
 
-fn ask_about(block: &str, question: &Question) -> Vec<Probe> {
-    let Question {
-        variable,
-        spelled,
-        ty,
-        ..
-    } = question;
-    let typed = format!("__typeof__({variable})");
-    let constant = |what: String, expression: String, bytes: u64| Probe {
-        fact: Fact {
-            block: block.to_owned(),
-            what,
-            ours: Answer::Bytes(bytes),
-        },
-        how: How::Constant(expression),
-    };
-    let mut out = vec![
-        constant(
+    fn all_probes(&self, block: &str) -> Vec<Probe> {
+        let (spelled, ty) = (&self.spelled, &self.ty);
+        let typed = format!("__typeof__({})", self.variable);
+        let mut out = Vec::new();
+        let mut ask = |about: About, what: String, ours: Answer, text: String| {
+            let block = block.to_owned();
+            let fact = Fact { block, what, ours };
+            out.push(Probe { about, fact, text });
+        };
+        let size = format!("sizeof({typed})");
+        ask(
+            About::Itself,
             format!("sizeof({spelled})"),
-            format!("sizeof({typed})"),
-            ty.size(),
-        ),
-        constant(
+            Answer::Bytes(ty.size()),
+            size,
+        );
+        ask(
+            About::Itself,
             format!("alignment of {spelled}"),
+            Answer::Bytes(ty.align().into()),
             // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of members on i386: where a member goes is what counts.
             format!("__builtin_offsetof(struct {{ char cabi_c; {typed} cabi_t; }}, cabi_t)"),
-            u64::from(ty.align()),
-        ),
-    ];
-    let mut members = Vec::new();
-    walk(ty, "", 0, &question.known, &mut members);
-    for Member {
-        path,
-        offset_bits,
-        width,
-        ..
-    } in members
-    {
-        match width {
-            None => out.push(constant(
-                format!("offsetof({spelled}, {path})"),
-                format!("__builtin_offsetof({typed}, {path})"),
-                offset_bits / 8,
-            )),
-            Some(width) => out.push(Probe {
-                fact: Fact {
-                    block: block.to_owned(),
-                    what: format!("bits of {spelled}, {path}"),
-                    ours: Answer::Bits(ones(ty.size(), offset_bits, width)),
-                },
-                how: How::Set {
-                    variable: variable.clone(),
-                    path,
-                    value: -1,
-                },
-            }),
+        );
+        for member in self.members() {
+            let (path, at) = (&member.path, member.offset_bits);
+            match member.width {
+                None => ask(
+                    About::Places,
+                    format!("offsetof({spelled}, {path})"),
+                    Answer::Bytes(at / 8),
+                    format!("__builtin_offsetof({typed}, {path})"),
+                ),
+                Some(width) => ask(
+                    About::Places,
+                    format!("bits of {spelled}, {path}"),
+                    Answer::Bits(ones(ty.size(), at, width)),
+                    format!(".{path} = -1"),
+                ),
+            }
+            if let Some(bytes) = member.bytes_of_one(ty.size()) {
+                ask(
+                    About::Values,
+                    format!("the bytes of {spelled} with {path} = 1"),
+                    Answer::Bits(bytes),
+                    format!(".{path} = 1"),
+                );
+            }
+            if let Some(signed) = member.is_signed() {
+                ask(
+                    About::Values,
+                    format!("the sign of {spelled}, {path}"),
+                    Answer::Signed(signed),
+                    // After a comma a bit-field has a type that can be named, of as many bits to gcc.
+                    format!("(__typeof__((0, (({typed} *)0)->{path})))-1 < 0"),
+                );
+            }
         }
+        out
     }
-    out
+
+    /// The named members of the type, members of members and of first and last elements included, unless they are of known types.
+    fn members(&self) -> Vec<Member> {
+        let all = Member {
+            path: String::new(),
+            offset_bits: 0,
+            width: None,
+            ty: self.ty.clone(),
+        };
+        let mut out = Vec::new();
+        all.walk(&self.known, &mut out);
+        out
+    }
 }
 
-/// A member at some depth.
+/// A member at some depth, or the object itself, which has no path.
+#[derive(Clone)]
 struct Member {
     path: String,
     offset_bits: u64,
@@ -215,52 +237,81 @@ struct Member {
     ty: Type,
 }
 
-/// The named members of `ty`, which stands at `path`, members of members and of first and last elements included, unless they are of `known` types.
-fn walk(ty: &Type, path: &str, offset_bits: u64, known: &[Type], out: &mut Vec<Member>) {
-    match ty.kind() {
-        // Members of an atomic record cannot be named.
-        Kind::Record(record) if !ty.is_atomic() => {
-            for field in record.fields() {
-                let at = offset_bits + field.offset_bits();
-                let Some(name) = field.name() else {
-                    if field.bit_field().is_none() {
-                        walk(field.ty(), path, at, known, out);
-                    }
-                    continue;
-                };
-                let dot = if path.is_empty() { "" } else { "." };
-                let path = format!("{path}{dot}{name}");
-                let width = field.bit_field().map(|bits| bits.width);
-                out.push(Member {
-                    path: path.clone(),
-                    offset_bits: at,
-                    width,
-                    ty: field.ty().clone(),
-                });
-                if width.is_none() && !known.contains(field.ty()) {
-                    walk(field.ty(), &path, at, known, out);
+impl Member {
+    /// Adds the members of this one.
+    fn walk(&self, known: &[Type], out: &mut Vec<Self>) {
+        let mut add = |path: String, offset_bits: u64, width: Option<u16>, ty: &Type| {
+            let member = Self {
+                path,
+                offset_bits: self.offset_bits + offset_bits,
+                width,
+                ty: ty.clone(),
+            };
+            // Members of a record without a name are those of the record around it.
+            let is_named = member.path != self.path;
+            if is_named {
+                out.push(member.clone());
+            }
+            if width.is_none() && !(is_named && known.contains(ty)) {
+                member.walk(known, out);
+            }
+        };
+        match self.ty.kind() {
+            // Members of an atomic record cannot be named.
+            Kind::Record(record) if !self.ty.is_atomic() => {
+                for field in record.fields() {
+                    let width = field.bit_field().map(|bits| bits.width);
+                    let path = match field.name() {
+                        Some(name) if self.path.is_empty() => name.to_owned(),
+                        Some(name) => format!("{}.{name}", self.path),
+                        None if width.is_some() => continue,
+                        None => self.path.clone(),
+                    };
+                    add(path, field.offset_bits(), width, field.ty());
                 }
             }
-        }
-        Kind::Array(array) if !path.is_empty() => {
-            let len = array.len.unwrap_or(0);
-            let mut elements = vec![0, len.saturating_sub(1)];
-            elements.dedup();
-            for i in elements.into_iter().filter(|i| *i < len) {
-                let at = offset_bits + i * array.elem.size() * 8;
-                let path = format!("{path}[{i}]");
-                out.push(Member {
-                    path: path.clone(),
-                    offset_bits: at,
-                    width: None,
-                    ty: array.elem.clone(),
-                });
-                if !known.contains(&array.elem) {
-                    walk(&array.elem, &path, at, known, out);
+            Kind::Array(array) if !self.path.is_empty() => {
+                let len = array.len.unwrap_or(0);
+                let mut elements = vec![0, len.saturating_sub(1)];
+                elements.dedup();
+                for i in elements.into_iter().filter(|i| *i < len) {
+                    let path = format!("{}[{i}]", self.path);
+                    add(path, i * array.elem.size() * 8, None, &array.elem);
                 }
             }
+            _ => {}
         }
-        _ => {}
+    }
+
+    /// The bytes of an object of `size` bytes in which this member alone is not zero, but 1; of types whose byte order shows.
+    fn bytes_of_one(&self, size: u64) -> Option<Vec<u8>> {
+        let one = match self.ty.kind() {
+            _ if self.width.is_some() => return None,
+            Kind::Scalar(Scalar::F32) => 1_f32.to_le_bytes().to_vec(),
+            Kind::Scalar(Scalar::F64) => 1_f64.to_le_bytes().to_vec(),
+            Kind::Scalar(Scalar::Int { bits, .. }) | Kind::Enum(Scalar::Int { bits, .. })
+                if *bits > 8 =>
+            {
+                let bytes = 0..bits / 8;
+                bytes.map(|at| u8::from(at == 0)).collect()
+            }
+            _ => return None,
+        };
+        let at = usize::try_from(self.offset_bits / 8).ok()?;
+        let mut bytes = vec![0; usize::try_from(size).ok()?];
+        bytes.get_mut(at..at + one.len())?.copy_from_slice(&one);
+        Some(bytes)
+    }
+
+    /// Whether an integer is signed.
+    fn is_signed(&self) -> Option<bool> {
+        match self.ty.kind() {
+            Kind::Scalar(scalar) | Kind::Enum(scalar) => {
+                let is_integer = matches!(scalar, Scalar::Int { .. } | Scalar::BitInt { .. });
+                is_integer.then(|| scalar.is_signed())
+            }
+            _ => None,
+        }
     }
 }
 

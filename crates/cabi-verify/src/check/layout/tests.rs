@@ -29,3 +29,58 @@ fn every_member_is_asked_about() {
     ];
     assert_eq!(asked, expected);
 }
+
+/// Types of [`ASKED`] as compilers have them under flags, and how many of the facts have an answer: all; places, where a member is no number; size and alignment,
+/// where members have other names; none of a type that is not declared.
+#[cfg(has_calls)]
+const DECLARED: [(&str, &[&str], usize); 4] = [
+    (ASKED, &[], 10),
+    (
+        "enum e { A }; struct s { struct { int n; } a; unsigned b : 3; enum e c; };",
+        &[],
+        5,
+    ),
+    ("struct s { unsigned d[3]; };", &[], 2),
+    ("struct s;", &[], 0),
+];
+#[cfg(has_calls)]
+const ASKED: &str = "enum e { A }; struct s { unsigned a; unsigned b : 3; enum e c; };";
+
+#[cfg(has_calls)]
+#[test]
+fn what_a_compiler_refuses_is_asked_less() {
+    let Some(mut subject) = subject(ASKED) else {
+        return;
+    };
+    subject.header.enums.clear();
+    for reference in crate::build::Installed::find().references {
+        for (declared, flags, expected) in DECLARED {
+            let replies = ask_data(&reference, flags, declared, &subject).unwrap();
+            let answers = replies.iter();
+            let is_same = |(fact, reply): &&(Fact, Reply)| *reply == Reply::Is(fact.ours.clone());
+            let found = answers.filter(is_same).count();
+            assert_eq!(found, expected, "{reference}: {declared} {replies:?}");
+        }
+    }
+}
+
+#[test]
+fn lost_bits_are_bits_of_the_bit_field() {
+    let of = |what: &str| Fact {
+        block: String::new(),
+        what: what.to_owned(),
+        ours: Answer::Bits(vec![0, 0xf8, 0x0f]),
+    };
+    for (what, theirs, is_lost) in [
+        ("bits of struct s, b", &[0, 0xf8, 0][..], true),
+        ("bits of struct s, b", &[0; 3], true),
+        ("bits of struct s, b", &[0, 0xf8, 0x0f], false),
+        ("bits of struct s, b", &[0, 0xf8], false),
+        ("bits of struct s, b", &[0, 0xfc, 0x0f], false),
+        ("the bytes of struct s with b = 1", &[0; 3], false),
+    ] {
+        let found = of(what).is_lost(&Answer::Bits(theirs.to_vec()));
+        assert_eq!(found, is_lost, "{what} {theirs:?}");
+    }
+    assert!(!of("bits of struct s, b").is_lost(&Answer::Bytes(0)));
+}
