@@ -124,6 +124,8 @@ impl Table {
     /// Probes up to those of `most` of each question, and how many they are.
     fn about(questions: &[&Question], most: About) -> (Self, Vec<usize>) {
         let mut table = Self::default();
+        // As `TABLE` in `text`: no warnings of the initializers.
+        table.declarations.push_str("# 1 \"cabi_layout\" 3\n");
         let sizes = questions.iter().map(|one| table.ask("", one, most));
         let sizes = sizes.collect();
         (table, sizes)
@@ -163,9 +165,10 @@ impl Table {
             .iter()
             .map(|row| format!("{row},\n"))
             .collect();
-        // Never empty: C has no empty arrays. An error of its lines is not that of the last case: what it is about may have been refused above.
+        // Never empty: C has no empty arrays. An error of its lines is not that of the last case: what it is about may have been refused above. Warnings (3, a header of
+        // the system) say nothing of layout, and `-Werror` may make errors of them.
         format!(
-            "{}\n# 1 \"{TABLE}\"\nconst unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
+            "{}\n# 1 \"{TABLE}\" 3\nconst unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
             self.declarations
         )
     }

@@ -33,8 +33,10 @@ fn every_member_is_asked_about() {
 /// Types of [`ASKED`] as compilers have them under flags, and how many of the facts have an answer: all; places, where a member is no number; size and alignment,
 /// where members have other names; none of a type that is not declared.
 #[cfg(has_calls)]
-const DECLARED: [(&str, &[&str], usize); 4] = [
+const DECLARED: [(&str, &[&str], usize); 6] = [
     (ASKED, &[], 10),
+    (ASKED, &["-Wextra", "-Wc++-compat", "-Werror"], 10),
+    (ASKED, &["-Wconversion", "-Wsign-conversion", "-Werror"], 10),
     (
         "enum e { A }; struct s { struct { int n; } a; unsigned b : 3; enum e c; };",
         &[],
