@@ -1,7 +1,6 @@
 //! Programs: files of C, each compiled for itself so that none sees another's code, linked and run as a process.
 
 use std::io;
-use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -35,26 +34,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Links the files at `objects` by `linker`, without libraries that are loaded.
-    pub(crate) fn link(linker: &Reference, objects: &[&Path]) -> Result<Self, ReferenceError> {
-        let objects: Vec<_> = objects.iter().map(|path| path.to_string_lossy()).collect();
-        let mut args = vec!["-static"];
-        args.extend(objects.iter().map(|path| &**path));
-        args.extend(linker.libraries());
-        Self::linked(linker, &args, scratch()?)
-    }
-
-    fn linked(linker: &Reference, args: &[&str], folder: Scratch) -> Result<Self, ReferenceError> {
-        let path = folder.path().join("program").to_string_lossy().into_owned();
-        linker.run(&[&["-o", &path], args].concat())?;
-        Ok(Self {
-            path,
-            made_by: linker.to_string(),
-            _folder: folder,
-        })
-    }
-
-    /// Compiles `files`, and links them by the compiler of the first one with `flags`.
+    /// Compiles `files`, and links them by the compiler of the first one with `flags`, among which more objects may be.
     pub(crate) fn build(files: &[File<'_>], flags: &[&str]) -> Result<Self, ReferenceError> {
         let nothing = || ReferenceError::io("a program")(io::ErrorKind::InvalidInput.into());
         let linker = files.first().ok_or_else(nothing)?.by;
@@ -75,7 +55,13 @@ impl Program {
         if !flags.contains(&"-nostdlib") {
             args.extend(linker.libraries());
         }
-        Self::linked(linker, &args, folder)
+        let program = path("program".to_owned());
+        linker.run(&[&["-o", &program][..], &args].concat())?;
+        Ok(Self {
+            path: program,
+            made_by: linker.to_string(),
+            _folder: folder,
+        })
     }
 
     /// Runs it with `args`, under `emulator` if that is a command, for at most so many seconds of processor time.

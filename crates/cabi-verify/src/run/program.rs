@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use crate::build::program::{Program, SECONDS};
+use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, ReferenceError};
 use crate::emit::c::main_program::{ProgramCall, text};
 
@@ -30,9 +30,15 @@ impl ProgramTarget {
         objects: &[&Path],
         calls: &[ProgramCall],
     ) -> Result<Vec<Result<Written, String>>, ReferenceError> {
-        let main = self.linker.build(&text(calls), &["-w"])?;
-        let objects = [&[&*main.object], objects].concat();
-        let program = Program::link(&self.linker, &objects)?;
+        let main = File {
+            by: &self.linker,
+            source: &text(calls),
+            flags: vec!["-w"],
+        };
+        let objects: Vec<_> = objects.iter().map(|path| path.to_string_lossy()).collect();
+        let objects = objects.iter().map(|path| &**path);
+        let flags: Vec<&str> = objects.chain(["-static"]).collect();
+        let program = Program::build(&[main], &flags)?;
         calls_of(&program, &self.emulator, calls.len(), SECONDS)
     }
 }
