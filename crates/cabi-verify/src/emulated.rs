@@ -13,7 +13,8 @@ use cabi::{FnAbi, Type};
 
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError};
-use crate::pattern::{Painter, Pattern};
+use crate::emit::c::Images;
+use crate::pattern::{Painter, Pattern, Values};
 use crate::places::{Outcome, Question};
 use crate::run::program::calls_of;
 use crate::verdict::Difference;
@@ -37,10 +38,11 @@ pub struct Emulated {
 struct PlacedQuestion<'a> {
     question: &'a Question,
     abi: &'a FnAbi,
-    /// Of the arguments and the result.
+    /// Of the arguments.
     types: Vec<Type>,
-    args: Vec<Pattern>,
-    result: Pattern,
+    /// Where its variables are: those of its arguments, and that of its result.
+    images: Images,
+    values: Values,
 }
 
 impl Emulated {
@@ -129,15 +131,21 @@ impl Emulated {
         };
         let params = question.sig.params().iter();
         let mut types: Vec<Type> = params.map(|param| param.ty.clone()).collect();
-        let args = types.iter().map(&mut paint).collect();
-        types.push(question.sig.result().clone());
-        let result = paint(question.sig.result());
+        let args: Vec<Pattern> = types.iter().map(&mut paint).collect();
+        let result = question.sig.result();
+        types.push(result.clone());
+        let images = Images::of(&types);
+        types.pop();
         PlacedQuestion {
             question,
             abi,
             types,
-            args,
-            result,
+            images,
+            values: Values {
+                declared: args.clone(),
+                promoted: args,
+                result: paint(result),
+            },
         }
     }
 }

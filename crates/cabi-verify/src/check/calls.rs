@@ -6,17 +6,17 @@
 //! must preserve; the x87 stack must be empty after each call.
 
 use crate::case::Case;
-use crate::emit::c::{Images, is_widened};
+use crate::emit::c::Images;
 use crate::header::MAX_ARGUMENTS;
-use crate::pattern::{Pattern, Values, images};
+use crate::pattern::{Values, images};
 use cabi::{FnAbi, FnSig, Type};
 use clif_cabi::NotLowered;
 use clif_cabi_jit::Settings;
 
 use crate::emit::cranelift::{Mutation, VARIANTS};
-use crate::run::BUFFER;
 use crate::run::guard::{GuardedBuffers, Side};
 use crate::run::loaded::{LoadedCode, Promise};
+use crate::run::{BUFFER, Written};
 
 mod callee_objects;
 mod engine;
@@ -32,7 +32,8 @@ pub use engine::SharedEngine;
 use engine::{Ways, observed};
 pub use engine_settings::all_settings;
 pub(crate) use engine_settings::settings_without_verifier;
-use registers_at_call::{check_call, check_return, check_widened};
+pub(super) use registers_at_call::check_call;
+use registers_at_call::check_return;
 
 /// What the cases of one process share.
 #[derive(Debug)]
@@ -208,9 +209,9 @@ fn call(
     run(pointers.as_ptr().cast(), ret, through);
     loaded.check_promises("our caller", "the C callee")?;
     loaded.check_machine()?;
-    let seen = |i: usize, len| loaded.seen_bytes(plan.images.offsets[i], len);
-    check_seen(&round.values, seen, "in C")?;
-    check_widened_in(plan, &round.values, |i| loaded.widened(i))?;
+    let written = loaded.written(plan.images.size, 0);
+    check_seen(&round.values, &plan.images, &written, "in C")?;
+    plan.check_widened(&round.values, &written)?;
     objects_are_as_before(round, buffers)?;
     if keeps_result {
         let got = buffers.get(0, size, round.side).ok_or("no buffer")?;
@@ -218,7 +219,10 @@ fn call(
     }
     let beside = buffers.check_beside(0, size, round.side);
     beside.map_err(|why| format!("the caller's object of the result: {why}"))?;
-    Ok(check_call(plan, loaded)?)
+    let [at_call, _] = loaded.registers().ok_or("no call was made")?;
+    let register = |reg| at_call.general_register(reg);
+    let caller = ("our caller", false);
+    Ok(check_call(&plan.abi, caller, register, at_call.area())?)
 }
 
 /// Whether the caller's objects hold what they held: a callee has its own copies, and writes to them.
@@ -232,36 +236,18 @@ fn objects_are_as_before(round: &Round, buffers: &GuardedBuffers) -> Result<(), 
     Ok(())
 }
 
-/// Compares what a callee has written down of its arguments, of which `seen` has each with its length; `place` says in words where that was.
-pub(super) fn check_seen(
+/// Compares what a callee has written down of its arguments; `place` says in words where that was.
+pub(crate) fn check_seen(
     values: &Values,
-    seen: impl Fn(usize, usize) -> Vec<u8>,
+    images: &Images,
+    written: &Written,
     place: &str,
 ) -> Result<(), Difference> {
-    for (i, pattern) in values.promoted.iter().enumerate() {
-        let got = seen(i, pattern.bytes.len());
-        Difference::check(pattern, &got, Value::Argument(i), place)?;
+    for (i, (pattern, at)) in values.promoted.iter().zip(&images.offsets).enumerate() {
+        let got = written.seen(*at, pattern.bytes.len());
+        Difference::check(pattern, got, Value::Argument(i), place)?;
     }
     Ok(())
-}
-
-/// Compares narrow integers as a callee has widened them.
-pub(super) fn check_widened_in(
-    plan: &CallCase,
-    values: &Values,
-    widened: impl Fn(usize) -> Option<i64>,
-) -> Result<(), Difference> {
-    for (i, pattern) in values.promoted.iter().enumerate().take(plan.n_named) {
-        if is_widened(&plan.types[i]) && is_whole(pattern) {
-            check_widened(&plan.types[i], pattern, widened(i))
-                .map_err(|why| format!("argument {i} in C: {why}"))?;
-        }
-    }
-    Ok(())
-}
-
-fn is_whole(pattern: &Pattern) -> bool {
-    !pattern.bytes.is_empty() && pattern.mask.iter().all(|mask| *mask == 0xff)
 }
 
 /// Lets C call our function at `address`, whose objects are at a `guarded` side of buffers, or are C's.
@@ -315,17 +301,16 @@ fn from_c(
         loaded.check_promises("the C caller", "our callee")?;
         loaded.check_machine()?;
     }
-    let seen = |i: usize, len| match guarded {
-        Some(side) => callee_objects::seen(harness, plan, (i, len), side),
-        None => loaded.seen_bytes(plan.images.offsets[i], len),
-    };
-    check_seen(&round.values, seen, "from C")?;
+    let mut written = loaded.written(plan.images.size, given.len());
+    if let Some(side) = guarded {
+        callee_objects::copy_to(&mut written.seen, harness, plan, side);
+    }
+    check_seen(&round.values, &plan.images, &written, "from C")?;
     if let Some(side) = guarded {
         callee_objects::check_beside(harness, plan, side)?;
     }
     if plan.has_result {
-        let got = loaded.got_bytes(round.values.result.bytes.len());
-        Difference::check(&round.values.result, &got, Value::Result, "in C")?;
+        Difference::check(&round.values.result, &written.got, Value::Result, "in C")?;
     }
     Ok(())
 }

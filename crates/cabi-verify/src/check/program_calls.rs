@@ -5,13 +5,13 @@ use std::path::Path;
 
 use cabi::{Convention, FnSig, Policy, VectorLevel};
 
-use super::calls::{CallCase, Direction, check_seen, check_widened_in, needed, rounds};
+use super::calls::{CallCase, Direction, check_seen, needed, rounds};
 use crate::build::cranelift_object::{CraneliftObject, ours};
 use crate::build::{ProgramTarget, ReferenceError};
 use crate::case::Case;
 use crate::emit::c::main_program::ProgramCall;
 use crate::pattern::{Values, images};
-use crate::run::program::Written;
+use crate::run::Written;
 use crate::scratch::Scratch;
 use crate::verdict::{Difference, Fault, Value, Verdict};
 
@@ -157,22 +157,16 @@ fn check(
     written: Option<Result<Written, String>>,
 ) -> Result<(), Verdict> {
     let written = written.ok_or_else(|| Verdict::Differs("no call was made".into()))?;
-    let Written { seen, got, wide } = written.map_err(|why| Verdict::died(&why))?;
-    let seen = |i: usize, len: usize| {
-        let at = plan.images.offsets[i];
-        let bytes = seen.get(at..at.saturating_add(len));
-        bytes.unwrap_or_default().to_vec()
+    let written = written.map_err(|why| Verdict::died(&why))?;
+    let compared = || {
+        check_seen(values, &plan.images, &written, "from C")?;
+        if pair == Pair::Ours(Direction::Call) {
+            plan.check_widened(values, &written)?;
+        }
+        match plan.has_result {
+            true => Difference::check(&values.result, &written.got, Value::Result, "in C"),
+            false => Ok(()),
+        }
     };
-    check_seen(values, seen, "from C").map_err(Verdict::Differs)?;
-    if pair == Pair::Ours(Direction::Call) {
-        let wide = |i: usize| {
-            let bytes = wide.get(8 * i..8 * i + 8)?;
-            Some(i64::from_le_bytes(bytes.try_into().ok()?))
-        };
-        check_widened_in(plan, values, wide).map_err(Verdict::Differs)?;
-    }
-    if plan.has_result {
-        Difference::check(&values.result, &got, Value::Result, "in C").map_err(Verdict::Differs)?;
-    }
-    Ok(())
+    compared().map_err(Verdict::Differs)
 }

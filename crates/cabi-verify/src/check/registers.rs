@@ -9,7 +9,7 @@
 use cabi::{FnAbi, Loc, Place, VectorLevel, X86_64_SYSV};
 
 use crate::case::{Case, Direction};
-use crate::check::calls::{Difference, Value, check_seen};
+use crate::check::calls::{Difference, Value, check_call, check_seen};
 use crate::emit::c::{IMAGE_ALIGN, Images};
 use crate::image::Image;
 use crate::pattern::{self, Pattern, Values};
@@ -129,7 +129,7 @@ impl<'h> Probe<'h> {
         if !case.has_result() {
             return Ok(());
         }
-        let got = self.loaded.got_bytes(values.result.bytes.len());
+        let got = self.loaded.written(0, values.result.bytes.len()).got;
         let place = "as the caller reads it";
         let checked = Difference::check(&values.result, &got, Value::Result, place);
         checked.map_err(|found| {
@@ -143,23 +143,11 @@ impl<'h> Probe<'h> {
         })
     }
 
-    /// What a call needs besides arguments: al, addresses in the caller's frame, an aligned stack.
+    /// What a call needs besides arguments: al, an aligned stack, addresses in the caller's frame.
     fn check_call(&self, abi: &FnAbi, dump: &Image) -> Result<(), Difference> {
-        if let Some(reg) = abi.variadic_count {
-            let al = word(dump, &Loc::Reg(reg))? & 0xff;
-            let n = u64::from(abi.used.vector);
-            let is_right = match self.al_is_bound {
-                true => (n..=8).contains(&al),
-                false => al == n,
-            };
-            if !is_right {
-                let bound = if self.al_is_bound { " to 8" } else { "" };
-                let why = format!(
-                    "the C caller makes a variadic call with {al} in al, expected {n}{bound}: arguments are in {n} of the vector registers"
-                );
-                return Err(why.into());
-            }
-        }
+        let register = |reg| word(dump, &Loc::Reg(reg)).ok();
+        let caller = ("the C caller", self.al_is_bound);
+        check_call(abi, caller, register, area(dump))?;
         // The C caller offers memory of its own frame, at most a few pages above its argument area.
         let of_result = match abi.ret.place {
             Place::Indirect { pointer, .. } => Some(pointer),
@@ -174,14 +162,6 @@ impl<'h> Probe<'h> {
                 )
                 .into());
             }
-        }
-        let (area, align) = (area(dump), u64::from(abi.area_align));
-        if !area.is_multiple_of(align) {
-            return Err(format!(
-                "the C caller makes the call with the stack misaligned: arguments on the stack begin at {area:#x}, which is {} after a multiple of {align}",
-                area % align,
-            )
-            .into());
         }
         Ok(())
     }
@@ -226,8 +206,8 @@ impl<'h> Probe<'h> {
         }
         self.loaded.check_promises("our caller", "the C callee")?;
         let dump = of_dump(dumping.image(), 0);
-        let seen = |i: usize, len| self.loaded.seen_bytes(images.offsets[i], len);
-        check_seen(&values, seen, "as the callee reads it")
+        let written = self.loaded.written(images.size, 0);
+        check_seen(&values, &images, &written, "as the callee reads it")
             .map_err(|found| reads(abi, &values, found, &image))?;
         check_x87(case, abi, &dump)?;
         if !case.has_result() {

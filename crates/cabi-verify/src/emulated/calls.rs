@@ -4,10 +4,9 @@ use cabi::{FnAbi, Place};
 
 use super::program::{ALIGN, Call, MAX};
 use super::{Emulated, PlacedQuestion};
-use crate::emit::c::Images;
+use crate::check::calls::check_seen;
 use crate::image::Image;
-use crate::pattern::Pattern;
-use crate::run::program::Written;
+use crate::run::Written;
 use crate::verdict::{Difference, Value};
 
 impl Emulated {
@@ -19,11 +18,10 @@ impl Emulated {
         let PlacedQuestion {
             question,
             abi,
-            args,
-            result,
+            images,
             ..
         } = one;
-        let (images, stack) = (one.images(), area(abi)?);
+        let (args, result, stack) = (&one.values.promoted, &one.values.result, area(abi)?);
         let n = question.number;
         let globals = (0..args.len()).map(|i| format!("g{n}_{i}"));
         let globals = globals.chain([format!("out{n}")]);
@@ -53,11 +51,12 @@ impl Emulated {
 
     /// Puts values into the image of a call, and pointers to those that have copies.
     fn place(&self, one: &PlacedQuestion<'_>, call: &mut Call) -> Result<(), String> {
-        let (enters, result) = (call.enters, &one.result);
+        let (enters, result) = (call.enters, &one.values.result);
         let mut image = self.image(Vec::new(), 0);
         let size = image.file.area + if enters { call.stack } else { 0 };
         image.bytes.resize(size, 0xee);
-        let values = one.abi.args.iter().map(|arg| &arg.place).zip(&one.args);
+        let values = one.abi.args.iter().map(|arg| &arg.place);
+        let values = values.zip(&one.values.promoted);
         for (place, pattern) in values {
             if enters {
                 image.put(place, pattern)?;
@@ -104,7 +103,7 @@ impl Emulated {
         }
         let pointed = dump.bytes.split_off(size);
         let mut rest = &pointed[..];
-        for (arg, pattern) in one.abi.args.iter().zip(&one.args) {
+        for (arg, pattern) in one.abi.args.iter().zip(&one.values.promoted) {
             if let Place::Indirect { .. } = arg.place {
                 let (address, after) = rest.split_at_checked(dump.file.word).ok_or("no copy")?;
                 let copy = after.split_at_checked(pattern.bytes.len());
@@ -114,9 +113,10 @@ impl Emulated {
                 rest = after;
             }
         }
-        dump.check_arguments(one.abi, &one.types[..one.args.len()], &one.args, true)?;
-        let got = one.seen(written, one.args.len(), &one.result);
-        Difference::check(&one.result, got, Value::Result, "as it is read")?;
+        dump.check_arguments(one.abi, &one.types, &one.values.promoted, true)?;
+        let (at, result) = (one.images.offsets[one.types.len()], &one.values.result);
+        let got = written.seen(at, result.bytes.len());
+        Difference::check(result, got, Value::Result, "as it is read")?;
         Ok(one.n_values())
     }
 
@@ -126,40 +126,25 @@ impl Emulated {
         one: &PlacedQuestion<'_>,
         written: &Written,
     ) -> Result<usize, Difference> {
-        for (i, pattern) in one.args.iter().enumerate() {
-            let got = one.seen(written, i, pattern);
-            Difference::check(pattern, got, Value::Argument(i), "as it is read")?;
-        }
+        check_seen(&one.values, &one.images, written, "as it is read")?;
         let mut dump = self.image(written.got.clone(), 0);
         if dump.bytes.len() < dump.file.area {
             return Err("no dump".into());
         }
         let pointed = dump.bytes.split_off(dump.file.area);
         // The memory for the result is the last of what pointers point to.
-        let size = one.result.bytes.len();
+        let size = one.values.result.bytes.len();
         let memory = pointed.len().saturating_sub(size.next_multiple_of(ALIGN));
         let memory = pointed[memory..].get(..size).unwrap_or_default();
-        dump.check_result(one.abi, &one.result, true, memory)?;
+        dump.check_result(one.abi, &one.values.result, true, memory)?;
         Ok(one.n_values())
     }
 }
 
 impl PlacedQuestion<'_> {
     fn n_values(&self) -> usize {
-        let values = self.args.iter().chain([&self.result]);
+        let values = self.values.promoted.iter().chain([&self.values.result]);
         values.filter(|pattern| pattern.weight() > 0).count()
-    }
-
-    /// Where its variables are: those of its arguments, and that of its result.
-    fn images(&self) -> Images {
-        Images::of(&self.types)
-    }
-
-    /// What was written to variable `i`.
-    fn seen<'w>(&self, written: &'w Written, i: usize, pattern: &Pattern) -> &'w [u8] {
-        let from = written.seen.get(self.images().offsets[i]..);
-        let from = from.unwrap_or_default();
-        from.get(..pattern.bytes.len()).unwrap_or(from)
     }
 }
 

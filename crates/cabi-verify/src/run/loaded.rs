@@ -18,7 +18,7 @@ pub use super::boundary::{PHASES, Promise};
 mod load;
 use super::BUFFER;
 use super::boundary::{self, Crossing, Image, Target};
-use super::child;
+use super::{Written, child};
 
 /// The C callers and callees of many cases, compiled; loaded by each child that uses them.
 #[derive(Debug)]
@@ -143,31 +143,19 @@ impl LoadedCode {
         }
     }
 
-    /// `len` bytes of what was seen, from `at`.
-    pub fn seen_bytes(&self, at: usize, len: usize) -> Vec<u8> {
+    /// What was written down of the last call: `n_seen` bytes of what the callee saw, and a result of `n_got` bytes that a C caller got.
+    pub(crate) fn written(&self, n_seen: usize, n_got: usize) -> Written {
         let Ok(loaded) = self.loaded() else {
-            return Vec::new();
+            return Written::default();
         };
-        let at = at.min(BUFFER);
-        let len = len.min(BUFFER - at);
-        // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
-        unsafe { std::slice::from_raw_parts(loaded.at.seen.add(at), len) }.to_vec()
-    }
-
-    /// The result that a C caller got, `len` bytes.
-    pub fn got_bytes(&self, len: usize) -> Vec<u8> {
-        let Ok(loaded) = self.loaded() else {
-            return Vec::new();
-        };
-        // SAFETY: inside the buffer of BUFFER bytes; nothing runs that uses it.
-        unsafe { std::slice::from_raw_parts(loaded.at.got, len.min(BUFFER)) }.to_vec()
-    }
-
-    /// Argument `index` as the callee widened it, if it did.
-    pub fn widened(&self, index: usize) -> Option<i64> {
-        let loaded = self.loaded().ok()?;
-        // SAFETY: inside the array of 256 words.
-        (index < 256).then(|| unsafe { loaded.at.wide.add(index).read() })
+        let at = loaded.at;
+        // SAFETY: inside the buffers of BUFFER bytes, and 256 words; nothing runs that uses them.
+        let bytes = |from: *const u8, len: usize| unsafe { std::slice::from_raw_parts(from, len) };
+        Written {
+            seen: bytes(at.seen, n_seen.min(BUFFER)).to_vec(),
+            got: bytes(at.got, n_got.min(BUFFER)).to_vec(),
+            wide: bytes(at.wide.cast(), 8 * 256).to_vec(),
+        }
     }
 
     /// The registers that the thunk saw at its last call, and after it, if there was one.

@@ -5,20 +5,10 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Output;
 
+use super::Written;
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, ReferenceError};
 use crate::emit::c::main_program::{ProgramCall, text};
-
-/// What both sides of a call have written down.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Written {
-    /// The arguments, as the callee saw them.
-    pub(crate) seen: Vec<u8>,
-    /// The result, as the caller got it.
-    pub(crate) got: Vec<u8>,
-    /// Narrow integers as the callee widened them.
-    pub(crate) wide: Vec<u8>,
-}
 
 impl ProgramTarget {
     /// Links `objects`, which have all sides of `calls`, and runs them: of each call what was written down, or how the process ended.

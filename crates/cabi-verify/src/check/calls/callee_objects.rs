@@ -61,6 +61,16 @@ fn objects(plan: &CallCase) -> impl Iterator<Item = (usize, &Type)> {
         .enumerate()
 }
 
+/// Puts what the function has written down of its arguments where C's callees do, in `seen`.
+pub(super) fn copy_to(seen: &mut [u8], harness: &Harness<'_>, plan: &CallCase, side: Side) {
+    for ((buffer, ty), at) in objects(plan).skip(1).zip(&plan.images.offsets) {
+        let object = harness.buffers.get(buffer, object_bytes(ty), side);
+        let to = seen.iter_mut().skip(*at);
+        to.zip(object.unwrap_or_default())
+            .for_each(|(to, from)| *to = from);
+    }
+}
+
 /// Whether the function has written nothing beside its objects.
 pub(super) fn check_beside(
     harness: &Harness<'_>,
@@ -75,19 +85,4 @@ pub(super) fn check_beside(
         })?;
     }
     Ok(())
-}
-
-/// The first `len` bytes of what the function has written down of argument `i`.
-pub(super) fn seen(
-    harness: &Harness<'_>,
-    plan: &CallCase,
-    (i, len): (usize, usize),
-    side: Side,
-) -> Vec<u8> {
-    let param = plan.told.params().get(i);
-    let object = param.map(|param| object_bytes(&param.ty));
-    let object = object.and_then(|bytes| harness.buffers.get(i + 1, bytes, side));
-    let mut object = object.unwrap_or_default();
-    object.truncate(len);
-    object
 }

@@ -1,45 +1,68 @@
 //! What must hold around a call besides its values, and is not the same for every call: what the thunk between the two sides saw.
 
-use cabi::{Loc, Place, Scalar, Type};
+use cabi::{FnAbi, Loc, Place, Reg, Scalar};
 
 use super::CallCase;
-use crate::pattern::Pattern;
+use crate::emit::c::is_widened;
+use crate::pattern::Values;
+use crate::run::Written;
 use crate::run::loaded::LoadedCode;
 
-/// The value that C's `(long long)` makes of it.
-pub(super) fn check_widened(ty: &Type, pattern: &Pattern, got: Option<i64>) -> Result<(), String> {
-    let signed = ty.as_scalar().is_some_and(Scalar::is_signed);
-    let negative = signed && pattern.bytes.last().is_some_and(|top| *top >= 0x80);
-    let mut bytes = [if negative { 0xff } else { 0 }; 8];
-    for (to, from) in bytes.iter_mut().zip(&pattern.bytes) {
-        *to = *from;
-    }
-    let expected = i64::from_le_bytes(bytes);
-    match got {
-        Some(got) if got == expected => Ok(()),
-        got => Err(format!(
-            "widened it is {:#x}, expected {expected:#x}",
-            got.unwrap_or(0)
-        )),
+impl CallCase {
+    /// Compares narrow integers as a callee has widened them with what C's `(long long)` makes of them.
+    pub(in crate::check) fn check_widened(
+        &self,
+        values: &Values,
+        written: &Written,
+    ) -> Result<(), String> {
+        let named = values.promoted.iter().zip(&self.types).take(self.n_named);
+        for (i, (pattern, ty)) in named.enumerate() {
+            let is_whole = pattern.mask.iter().all(|mask| *mask == 0xff);
+            let Some(top) = pattern.bytes.last().filter(|_| is_widened(ty) && is_whole) else {
+                continue;
+            };
+            let is_negative = ty.as_scalar().is_some_and(Scalar::is_signed) && *top >= 0x80;
+            let mut bytes = [if is_negative { 0xff } else { 0 }; 8];
+            (bytes.iter_mut().zip(&pattern.bytes)).for_each(|(to, from)| *to = *from);
+            let expected = i64::from_le_bytes(bytes);
+            let got = written.widened(i).unwrap_or(0);
+            if written.widened(i) != Some(expected) {
+                return Err(format!(
+                    "argument {i} in C: widened it is {got:#x}, expected {expected:#x}"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
-/// What the thunk saw of a call that Cranelift made.
-pub(super) fn check_call(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
-    let [call, _] = loaded.registers().ok_or("no call was made")?;
-    if let Some(reg) = plan.abi.variadic_count {
-        let al = call.general_register(reg).unwrap_or(0) & 0xff;
-        if al != u64::from(plan.abi.used.vector) {
-            return Err(format!("al is {al}, expected {}", plan.abi.used.vector));
+/// What a call by `caller` needs besides arguments: al, which may be an upper bound where that `is_bound`, and an argument area as aligned as `abi` says.
+pub(in crate::check) fn check_call(
+    abi: &FnAbi,
+    (caller, is_bound): (&str, bool),
+    register: impl Fn(Reg) -> Option<u64>,
+    area: u64,
+) -> Result<(), String> {
+    if let Some(reg) = abi.variadic_count {
+        let al = register(reg).unwrap_or(0) & 0xff;
+        let n = u64::from(abi.used.vector);
+        let (is_right, bound) = match is_bound {
+            true => ((n..=8).contains(&al), " to 8"),
+            false => (al == n, ""),
+        };
+        if !is_right {
+            return Err(format!(
+                "{caller} makes a variadic call with {al} in al, expected {n}{bound}: arguments are in {n} of the vector registers"
+            ));
         }
     }
-    let (area, align) = (call.area(), u64::from(plan.abi.area_align));
-    if !area.is_multiple_of(align) {
-        return Err(format!(
-            "the argument area at {area:#x} is not aligned to {align}"
-        ));
+    let align = u64::from(abi.area_align);
+    match area % align {
+        0 => Ok(()),
+        after => Err(format!(
+            "{caller} makes the call with the stack misaligned: arguments on the stack begin at {area:#x}, which is {after} after a multiple of {align}"
+        )),
     }
-    Ok(())
 }
 
 /// What the thunk saw of a return that Cranelift made.
