@@ -26,7 +26,6 @@ mod kept;
 pub mod measure;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod measured;
-#[cfg(has_calls)]
 pub mod mutants;
 pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]

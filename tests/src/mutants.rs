@@ -3,7 +3,7 @@
 //! Most are broken conventions: a convention is data, so the code under test is the code that ships. The rest exchange a stub for another,
 //! or change a compiled function after it was lowered. None needs a hook in any crate.
 
-use cabi::convention::{Group, GroupKind, Role, Rule, Rules};
+use cabi::convention::{Group, GroupKind, Role, Rule};
 use cabi::{
     Bank, Convention, Extension, LeafKind, Part, PartType, Policy, Reg, Type, X86_64_SYSV, leaves,
     x86_64,
@@ -27,24 +27,95 @@ pub use win64::WIN64;
 pub struct Mutant {
     /// What `kills:` calls it.
     pub name: &'static str,
-    /// What it is.
-    pub mistake: Mistake,
+    /// What is made otherwise.
+    change: Change,
     /// The rule it breaks.
     pub breaks: &'static str,
 }
 
-macro_rules! mutants {
-    ($($name:literal: $mistake:expr, $breaks:literal;)*) => {
-        &[$(Mutant { name: $name, mistake: $mistake, breaks: $breaks }),*]
-    };
+/// What a mistake changes.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// A convention.
+    Of(&'static Convention, fn(&mut Convention)),
+    /// The stub that is asked for.
+    Stub(fn(Stub) -> Stub),
+    /// A function, before it is compiled.
+    Function(fn(&mut ir::Function)),
 }
 
-pub(crate) use mutants;
+impl Mutant {
+    /// The mistake as the runner makes it.
+    pub fn mistake(&self) -> Mistake {
+        let mut mistake = Mistake::NONE;
+        match self.change {
+            Change::Of(convention, change) => {
+                mistake.convention = Some(changed(convention, self.name, change));
+            }
+            Change::Stub(stub) => mistake.mutation.stub = Some(stub),
+            Change::Function(func) => mistake.mutation.func = Some(func),
+        }
+        mistake
+    }
+}
+
+/// `convention` with a change, under a name of its own: conventions are compared by their names.
+pub(crate) fn changed(
+    convention: &Convention,
+    name: &'static str,
+    change: impl FnOnce(&mut Convention),
+) -> &'static Convention {
+    let mut changed = *convention;
+    change(&mut changed);
+    changed.name = name;
+    Box::leak(Box::new(changed))
+}
+
+macro_rules! mutants {
+    ($($name:literal: $change:expr, $breaks:literal;)*) => {
+        &[$(Mutant { name: $name, change: $change, breaks: $breaks }),*]
+    };
+}
+use mutants;
+
+/// The classifier of a convention, whose groups are changed.
+macro_rules! groups {
+    ($base:ident, |$group:ident, $ty:ident, $role:ident| $change:block) => {
+        |$ty, cx| {
+            let mut $group = ($base.rules.classify)($ty, cx)?;
+            let $role = cx.role;
+            $change
+            Ok($group)
+        }
+    };
+}
+pub(crate) use groups;
+
+/// A convention with other groups.
+macro_rules! regrouped {
+    ($base:ident, $($change:tt)*) => {
+        Change::Of(&$base, |own| own.rules.classify = groups!($base, $($change)*))
+    };
+}
+use regrouped;
+
+/// System V whose hooks see the policy with a change.
+macro_rules! under {
+    (|$policy:ident| $change:expr) => {
+        Change::Of(&X86_64_SYSV, |own| {
+            own.rules.classify = |ty, cx| {
+                let $policy = cx.policy;
+                cx.policy = $change;
+                (X86_64_SYSV.rules.classify)(ty, cx)
+            }
+        })
+    };
+}
 
 /// A stub with other steps in place of those that match.
 macro_rules! step {
     ($($from:pat => [$($to:expr),*]),+ $(,)?) => {
-        stub(|stub| {
+        Change::Stub(|stub| {
             with_steps(stub, |step| match step {
                 $($from => vec![$($to),*],)+
                 other => vec![other],
@@ -52,46 +123,138 @@ macro_rules! step {
         })
     };
 }
-pub(crate) use step;
+use step;
 
 /// All mistakes.
 pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
     MUTANTS.iter().chain(WIN64)
 }
 
-/// Those of System V. A new one is a line here, the convention or function it names, and its name in the `kills:` of a block.
+/// The mistake of this name.
+///
+/// # Errors
+/// That there is none.
+pub fn named(name: &str) -> Result<&'static Mutant, String> {
+    let found = all().find(|mutant| mutant.name == name);
+    found.ok_or_else(|| format!("no mutant is called {name}"))
+}
+
+/// Those of System V. A new one is a row here, the function that it names, and its name in the `kills:` of a block.
 pub const MUTANTS: &[Mutant] = mutants! {
-    "swap-eightbytes": Mistake::of_convention(&SWAP), "psABI 3.2.3, Passing: eightbytes are assigned in order";
-    "rdx-before-rax": Mistake::of_convention(&RDX_FIRST), "psABI 3.2.3, Returning: the next of rax, rdx is used";
-    "no-rollback": Mistake::of_convention(&NO_ROLLBACK), "psABI 3.2.3, Passing: assignments are reverted";
-    "split-group": Mistake::of_convention(&SPLIT), "psABI 3.2.3, Passing: all eightbytes in registers or none";
-    "merge-to-sse": Mistake::of_convention(&MERGE_TO_SSE), "psABI 3.2.3, rule 4(d): Integer wins over Sse";
-    "no-cleanup": Mistake::of_convention(&NO_CLEANUP), "psABI 3.2.3, rule 5(c): more than two eightbytes are memory";
-    "ignore-unaligned": Mistake::of_convention(&UNALIGNED), "psABI 3.2.3, rule 1: unaligned fields are memory";
-    "array-is-integer": Mistake::of_convention(&ARRAYS), "psABI 3.2.3, rule 3: array elements are classed one by one";
-    "over-read-tail": Mistake::of_convention(&OVER_READ), "no byte outside the object is read";
-    "value-hook-off": Mistake::of_convention(&NO_VALUE_HOOK), "quirks::value: vectors as a whole are each compiler's";
-    "leaf-hook-off": Mistake::of_convention(&NO_LEAF_HOOK), "quirks::leaf: which leaves count is each compiler's";
-    "merged-hook-off": Mistake::of_convention(&NO_MERGED_HOOK), "quirks::merged: clang looks at two eightbytes of a union only";
-    "merged-hook-of-darwin": Mistake::of_convention(&MERGED_HOOK_OF_DARWIN), "quirks::merged: on Linux no compiler keeps X87Up without X87";
-    "group-hook-off": Mistake::of_convention(&NO_GROUP_HOOK), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
-    "no-extension": Mistake::of_convention(&NO_EXTENSION), "clang relies on extended narrow arguments";
-    "no-area-alignment": Mistake::of_convention(&UNALIGNED_AREA), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
+    "swap-eightbytes": regrouped!(X86_64_SYSV, |group, _ty, _role| {
+        if let [a, b] = group.parts.as_mut_slice()
+            && a.ty != PartType::F80
+        {
+            std::mem::swap(&mut a.offset, &mut b.offset);
+            std::mem::swap(&mut a.size, &mut b.size);
+        }
+    }), "psABI 3.2.3, Passing: eightbytes are assigned in order";
+    "rdx-before-rax": Change::Of(&X86_64_SYSV, |own| {
+        own.rules.results = &[
+            Rule::AssignToReg(&[x86_64::RDX, x86_64::RAX]),
+            Rule::DelegateTo(X86_64_SYSV.rules.results),
+        ];
+    }), "psABI 3.2.3, Returning: the next of rax, rdx is used";
+    "no-rollback": regrouped!(X86_64_SYSV, |group, _ty, role| {
+        if group.parts.len() > 1 && role != Role::Result {
+            // What it had taken stays taken: of each class it has parts of.
+            let has = |bank| group.parts.iter().any(|part| part.bank == bank);
+            let (ints, vectors) = ALL.split_at(6);
+            group.exhausts = match (has(Bank::Int), has(Bank::Vector)) {
+                (true, false) => ints,
+                (false, true) => vectors,
+                _ => ALL,
+            };
+        }
+    }), "psABI 3.2.3, Passing: assignments are reverted";
+    "split-group": regrouped!(X86_64_SYSV, |group, _ty, _role| {
+        group.may_split = true;
+    }), "psABI 3.2.3, Passing: all eightbytes in registers or none";
+    "merge-to-sse": regrouped!(X86_64_SYSV, |group, ty, _role| {
+        if ty.as_record().is_some() {
+            for part in &mut group.parts {
+                let mixed = part.bank == Bank::Int && has_float(ty, part.offset);
+                if mixed {
+                    (part.bank, part.ty) = (Bank::Vector, PartType::F64);
+                }
+            }
+        }
+    }), "psABI 3.2.3, rule 4(d): Integer wins over Sse";
+    "no-cleanup": regrouped!(X86_64_SYSV, |group, ty, role| {
+        let cleaned = (17..=32).contains(&ty.size()) && ty.as_record().is_some();
+        if group.kind == GroupKind::Memory && cleaned && role != Role::Result {
+            group = in_registers(ty, &group);
+        }
+    }), "psABI 3.2.3, rule 5(c): more than two eightbytes are memory";
+    "ignore-unaligned": regrouped!(X86_64_SYSV, |group, ty, _role| {
+        if group.kind == GroupKind::Memory && ty.size() <= 16 && ty.as_record().is_some() {
+            group = in_registers(ty, &group);
+        }
+    }), "psABI 3.2.3, rule 1: unaligned fields are memory";
+    "array-is-integer": regrouped!(X86_64_SYSV, |group, ty, _role| {
+        let arrays = ty.as_record().is_some_and(|record| {
+            let mut fields = record.fields().iter();
+            fields.any(|field| matches!(field.ty().kind(), cabi::Kind::Array(_)))
+        });
+        if arrays {
+            for part in &mut group.parts {
+                (part.bank, part.ty) = (Bank::Int, PartType::I64);
+            }
+        }
+    }), "psABI 3.2.3, rule 3: array elements are classed one by one";
+    "over-read-tail": regrouped!(X86_64_SYSV, |group, ty, _role| {
+        if ty.as_record().is_some() {
+            for part in &mut group.parts {
+                match part.bank {
+                    Bank::Int => (part.ty, part.size) = (PartType::I64, 8),
+                    Bank::Vector if part.ty.bytes() <= 8 => (part.ty, part.size) = (PartType::F64, 8),
+                    _ => {}
+                }
+            }
+            group.size = group.size.next_multiple_of(8);
+        }
+    }), "no byte outside the object is read";
+    "value-hook-off": under!(|policy| policy
+        .without(Policy::DOUBLE_VECTOR_RESULT_IN_SSE)
+        .without(Policy::HALF_PAIRS_IN_SSE)
+        .without(Policy::ONE_FLOAT_VECTORS_IN_MEMORY)
+    ), "quirks::value: vectors as a whole are each compiler's";
+    "leaf-hook-off": under!(|policy| policy
+        .without(Policy::UNNAMED_BIT_FIELDS_COUNT)
+        .without(Policy::ZERO_LENGTH_ARRAYS_COUNT)
+        .without(Policy::ARRAYS_GO_BY_FIRST_ELEMENT)
+        .without(Policy::ATOMIC_MEMBERS_IN_MEMORY)
+        .without(Policy::MEMBERS_MUST_BE_ALIGNED)
+    ), "quirks::leaf: which leaves count is each compiler's";
+    "merged-hook-off": under!(|policy| policy.without(Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES)), "quirks::merged: clang looks at two eightbytes of a union only";
+    "merged-hook-of-darwin": under!(|policy| policy | Policy::LONE_X87UP_KEPT), "quirks::merged: on Linux no compiler keeps X87Up without X87";
+    "group-hook-off": under!(|policy| policy
+        .without(Policy::ODD_PAIRS_START_IN_GPR)
+        .without(Policy::INT128_USES_UP_INTEGER_REGISTERS)
+    ), "quirks::group: LLVM's pairs, and registers that __int128 leaves unused";
+    "no-extension": regrouped!(X86_64_SYSV, |group, _ty, _role| {
+        for part in &mut group.parts {
+            part.extension = Extension::None;
+        }
+    }), "clang relies on extended narrow arguments";
+    "no-area-alignment": regrouped!(X86_64_SYSV, |group, _ty, _role| {
+        group.align = group.align.min(8);
+    }), "psABI 3.2.3, Passing: memory arguments are aligned to 16 where the type is";
     "garbage-al": step!(StubStep::SetVectorCount(n) => [StubStep::SetVectorCount(n ^ 0xa5)]), "psABI 3.2.3: al is an upper bound of the vector registers used";
     "al-zero": step!(StubStep::SetVectorCount(_) => [StubStep::SetVectorCount(0)]), "psABI 3.2.3: a callee saves no vector register if al is 0";
     "al-one-less": step!(StubStep::SetVectorCount(n) => [StubStep::SetVectorCount(n.saturating_sub(1))]), "al counts each vector register";
-    "sret-not-returned": function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
+    "sret-not-returned": Change::Function(sret_not_returned), "psABI 3.2.3, Returning: rax holds the address of a result in memory";
     "x87-not-popped": step!(StubStep::Pop(n) => [StubStep::Push(n)]), "psABI 3.2.1: the x87 stack is empty between calls";
     "al-unset": step!(StubStep::SetVectorCount(_) => []), "a stub of a variadic call sets al before it jumps";
     "address-in-other-register": step!(StubStep::JumpInt(n) => [StubStep::JumpInt((n + 2) % 6)]), "the address of a variadic function is in the first integer register without an argument";
     "x87-half-popped": step!(StubStep::Pop(2) => [StubStep::Pop(1)]), "psABI 3.2.3, Returning: class COMPLEX_X87 is in st0 and st1";
-    "padding-lost": function(padding_lost), "padding arguments take the registers before the first stack word";
-    "fields-misplaced": function(fields_misplaced), "a field is shifted to the byte where the layout has it";
-    "registers-swapped": function(registers_swapped), "each part is in the place of its register in Cranelift's order";
-    "list-gp-late": function(|func| stored_constant_grows(func, 0, 8)), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";
-    "list-fp-late": function(|func| stored_constant_grows(func, 4, 16)), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
-    "list-area-elsewhere": function(area_is_save_area), "psABI 3.5.7: overflow_arg_area is where the unnamed arguments on the stack are";
-    "list-unaligned": function(list_unaligned), "psABI 3.5.7: overflow_arg_area is aligned for a type that needs 16 bytes";
+    "padding-lost": Change::Function(padding_lost), "padding arguments take the registers before the first stack word";
+    "fields-misplaced": Change::Function(fields_misplaced), "a field is shifted to the byte where the layout has it";
+    "registers-swapped": Change::Function(registers_swapped), "each part is in the place of its register in Cranelift's order";
+    "list-gp-late": Change::Function(|func| stored_constant_grows(func, 0, 8)), "psABI 3.5.7: gp_offset is that of the first register no named argument takes";
+    "list-fp-late": Change::Function(|func| stored_constant_grows(func, 4, 16)), "psABI 3.5.7: fp_offset is that of the first register no named argument takes";
+    "list-area-elsewhere": Change::Function(area_is_save_area), "psABI 3.5.7: overflow_arg_area is where the unnamed arguments on the stack are";
+    "list-unaligned": Change::Function(list_unaligned), "psABI 3.5.7: overflow_arg_area is aligned for a type that needs 16 bytes";
     "realigned-wrongly": step!(StubStep::Align(n) => [StubStep::Align(n), StubStep::Skip(16)]), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments";
     "not-realigned": step!(StubStep::Align(_) => []), "psABI 3.2.3, Passing: the argument area is as aligned as its arguments, wherever the stack is";
     "area-copied-short": step!(StubStep::Copy(area @ 16..) => [StubStep::Copy(area - 8), StubStep::Skip(8)]), "a stub that aligns the argument area copies all of it";
@@ -104,108 +267,8 @@ pub const MUTANTS: &[Mutant] = mutants! {
     "wide-store-halved": step!(StubStep::Store(own) => [StubStep::Store(halved(own))]), "a stub stores all bytes of a wide result or argument";
     "wide-result-halved": step!(StubStep::LoadResult(own) => [StubStep::LoadResult(halved(own))]), "all bytes of a wide result are loaded before the return";
     "upper-zeroed-early": step!(StubStep::Store(own) => [StubStep::ZeroUpper, StubStep::Store(own)]), "vzeroupper follows the last wide store";
-    "pair-in-one-lane": function(pair_in_one_lane), "a vector of two words has the first one first";
+    "pair-in-one-lane": Change::Function(pair_in_one_lane), "a vector of two words has the first one first";
     "x87-not-pushed": step!(StubStep::Push(n) => [StubStep::Pop(n)]), "psABI 3.2.3, Returning: class X87 is in st0";
-};
-
-/// Another stub than the one asked for.
-const fn stub(stub: fn(Stub) -> Stub) -> Mistake {
-    let mut mistake = Mistake::NONE;
-    mistake.mutation.stub = Some(stub);
-    mistake
-}
-
-/// A function changed before it is compiled.
-const fn function(func: fn(&mut ir::Function)) -> Mistake {
-    let mut mistake = Mistake::NONE;
-    mistake.mutation.func = Some(func);
-    mistake
-}
-
-/// A convention whose classifier's groups are changed.
-macro_rules! changed {
-    ($base:ident, $name:literal, |$group:ident, $ty:ident, $role:ident| $change:block) => {
-        Convention {
-            name: $name,
-            rules: cabi::convention::Rules {
-                classify: |$ty, cx| {
-                    let mut $group = ($base.rules.classify)($ty, cx)?;
-                    let $role = cx.role;
-                    $change
-                    Ok($group)
-                },
-                ..$base.rules
-            },
-            ..$base
-        }
-    };
-}
-pub(crate) use changed;
-
-/// System V whose hooks do not see some bits of the policy.
-macro_rules! without {
-    ($name:literal, $($bit:ident)*) => {
-        Convention {
-            name: $name,
-            rules: Rules {
-                classify: |ty, cx| {
-                    $(cx.policy = cx.policy.without(Policy::$bit);)*
-                    (X86_64_SYSV.rules.classify)(ty, cx)
-                },
-                ..X86_64_SYSV.rules
-            },
-            ..X86_64_SYSV
-        }
-    };
-}
-
-static NO_VALUE_HOOK: Convention = without!(
-    "no hook for values",
-    DOUBLE_VECTOR_RESULT_IN_SSE HALF_PAIRS_IN_SSE ONE_FLOAT_VECTORS_IN_MEMORY
-);
-static NO_LEAF_HOOK: Convention = without!(
-    "no hook for leaves",
-    UNNAMED_BIT_FIELDS_COUNT ZERO_LENGTH_ARRAYS_COUNT ARRAYS_GO_BY_FIRST_ELEMENT
-        ATOMIC_MEMBERS_IN_MEMORY MEMBERS_MUST_BE_ALIGNED
-);
-static NO_MERGED_HOOK: Convention =
-    without!("no hook for merged classes", UNIONS_GO_BY_FIRST_EIGHTBYTES);
-static MERGED_HOOK_OF_DARWIN: Convention = Convention {
-    name: "merged classes as on Darwin",
-    rules: Rules {
-        classify: |ty, cx| {
-            cx.policy |= Policy::LONE_X87UP_KEPT;
-            (X86_64_SYSV.rules.classify)(ty, cx)
-        },
-        ..X86_64_SYSV.rules
-    },
-    ..X86_64_SYSV
-};
-static NO_GROUP_HOOK: Convention = without!(
-    "no hook for groups",
-    ODD_PAIRS_START_IN_GPR INT128_USES_UP_INTEGER_REGISTERS
-);
-
-static SWAP: Convention = changed!(X86_64_SYSV, "eightbytes swapped", |group, _ty, _role| {
-    if let [a, b] = group.parts.as_mut_slice()
-        && a.ty != PartType::F80
-    {
-        std::mem::swap(&mut a.offset, &mut b.offset);
-        std::mem::swap(&mut a.size, &mut b.size);
-    }
-});
-
-/// Results in rdx before rax.
-pub(crate) static RDX_FIRST: Convention = Convention {
-    name: "rdx before rax",
-    rules: Rules {
-        results: &[
-            Rule::AssignToReg(&[x86_64::RDX, x86_64::RAX]),
-            Rule::DelegateTo(X86_64_SYSV.rules.results),
-        ],
-        ..X86_64_SYSV.rules
-    },
-    ..X86_64_SYSV
 };
 
 /// All registers of arguments, integers first.
@@ -216,34 +279,6 @@ const ALL: &[Reg] = {
     ]
 };
 
-static NO_ROLLBACK: Convention = changed!(X86_64_SYSV, "no rollback", |group, _ty, role| {
-    if group.parts.len() > 1 && role != Role::Result {
-        // What it had taken stays taken: of each class it has parts of.
-        let has = |bank| group.parts.iter().any(|part| part.bank == bank);
-        let (ints, vectors) = ALL.split_at(6);
-        group.exhausts = match (has(Bank::Int), has(Bank::Vector)) {
-            (true, false) => ints,
-            (false, true) => vectors,
-            _ => ALL,
-        };
-    }
-});
-
-static SPLIT: Convention = changed!(X86_64_SYSV, "groups split", |group, _ty, _role| {
-    group.may_split = true;
-});
-
-static MERGE_TO_SSE: Convention = changed!(X86_64_SYSV, "Sse wins", |group, ty, _role| {
-    if ty.as_record().is_some() {
-        for part in &mut group.parts {
-            let mixed = part.bank == Bank::Int && has_float(ty, part.offset);
-            if mixed {
-                (part.bank, part.ty) = (Bank::Vector, PartType::F64);
-            }
-        }
-    }
-});
-
 /// Whether a float lies in the eightbyte at `offset`.
 fn has_float(ty: &Type, offset: u8) -> bool {
     leaves(ty).any(|leaf| {
@@ -251,23 +286,6 @@ fn has_float(ty: &Type, offset: u8) -> bool {
         float && leaf.eightbytes().contains(&usize::from(offset / 8))
     })
 }
-
-static NO_CLEANUP: Convention = changed!(X86_64_SYSV, "no cleanup", |group, ty, role| {
-    let cleaned = (17..=32).contains(&ty.size()) && ty.as_record().is_some();
-    if group.kind == GroupKind::Memory && cleaned && role != Role::Result {
-        group = in_registers(ty, &group);
-    }
-});
-
-static UNALIGNED: Convention = changed!(
-    X86_64_SYSV,
-    "unaligned fields ignored",
-    |group, ty, _role| {
-        if group.kind == GroupKind::Memory && ty.size() <= 16 && ty.as_record().is_some() {
-            group = in_registers(ty, &group);
-        }
-    }
-);
 
 /// One integer part per eightbyte.
 fn in_registers(ty: &Type, memory: &Group) -> Group {
@@ -283,38 +301,3 @@ fn in_registers(ty: &Type, memory: &Group) -> Group {
     }
     group
 }
-
-static ARRAYS: Convention = changed!(X86_64_SYSV, "arrays are integers", |group, ty, _role| {
-    let arrays = ty.as_record().is_some_and(|record| {
-        let mut fields = record.fields().iter();
-        fields.any(|field| matches!(field.ty().kind(), cabi::Kind::Array(_)))
-    });
-    if arrays {
-        for part in &mut group.parts {
-            (part.bank, part.ty) = (Bank::Int, PartType::I64);
-        }
-    }
-});
-
-static OVER_READ: Convention = changed!(X86_64_SYSV, "tails over-read", |group, ty, _role| {
-    if ty.as_record().is_some() {
-        for part in &mut group.parts {
-            match part.bank {
-                Bank::Int => (part.ty, part.size) = (PartType::I64, 8),
-                Bank::Vector if part.ty.bytes() <= 8 => (part.ty, part.size) = (PartType::F64, 8),
-                _ => {}
-            }
-        }
-        group.size = group.size.next_multiple_of(8);
-    }
-});
-
-static NO_EXTENSION: Convention = changed!(X86_64_SYSV, "no extension", |group, _ty, _role| {
-    for part in &mut group.parts {
-        part.extension = Extension::None;
-    }
-});
-
-static UNALIGNED_AREA: Convention = changed!(X86_64_SYSV, "area unaligned", |group, _ty, _role| {
-    group.align = group.align.min(8);
-});

@@ -133,7 +133,7 @@ fn bytes_as_signatures() {
 fn broken_conventions_are_noticed() {
     use cabi::X86_64_SYSV;
     use cabi::convention::{Convention, Frame, Rules};
-    use cabi_tests::mutants::MUTANTS;
+    use cabi_tests::mutants::named;
 
     static NO_RULES: Convention = Convention {
         rules: Rules {
@@ -149,10 +149,7 @@ fn broken_conventions_are_noticed() {
         },
         ..X86_64_SYSV
     };
-    let mutant = |name| {
-        let mutant = MUTANTS.iter().find(|mutant| mutant.name == name).unwrap();
-        mutant.mistake.convention.unwrap()
-    };
+    let mutant = |name| named(name).unwrap().mistake().convention.unwrap();
     let controls = [
         (
             mutant("rdx-before-rax"),

@@ -11,7 +11,7 @@ use cabi_verify::verify::Compiler;
 
 use super::conventions::mutations;
 use crate::compiled::compilers_of_programs;
-use crate::mutants::MUTANTS;
+use crate::mutants::named;
 use crate::suite::{Result, Suite};
 
 /// Every n-th transition is run.
@@ -99,9 +99,9 @@ fn caught(name: &str, what: &str, plan: &Exhaustive, suite: &mut Suite) -> Resul
 /// Broken conventions must show.
 fn broken(plan: &mut Exhaustive, name: &str, suite: &mut Suite) -> Result<()> {
     plan.stride = IN_CONTROLS;
-    for mutant in MUTANTS.iter().filter(|m| CONTROLS.contains(&m.name)) {
-        plan.mistake = mutant.mistake;
-        caught(name, mutant.name, plan, suite)?;
+    for mutant in CONTROLS {
+        plan.mistake = named(mutant)?.mistake();
+        caught(name, mutant, plan, suite)?;
     }
     Ok(())
 }

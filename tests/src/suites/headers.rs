@@ -17,7 +17,7 @@ use cabi_verify::verify::{
 };
 
 use super::conventions::mutations;
-use crate::mutants::MUTANTS;
+use crate::mutants::named;
 use crate::suite::{Result, Suite};
 
 /// The headers that are verified: for each its package, its name, how many functions take or return an aggregate by value (so many at least, or it is another
@@ -169,17 +169,13 @@ fn mistakes() -> Result<Vec<(&'static str, Mistake)>> {
         "padding-lost",
     ];
     if HERE == Target::X86_64_LINUX {
-        let named = |name: &&'static str| MUTANTS.iter().find(|one| one.name == *name);
-        let chosen = OF_X86_64.iter().map(|name| {
-            let mutant = named(name).ok_or_else(|| format!("no mutant is called {name}"))?;
-            Ok((mutant.name, mutant.mistake))
-        });
-        return chosen.collect();
+        let chosen = OF_X86_64.into_iter();
+        return chosen
+            .map(|name| Ok((name, named(name)?.mistake())))
+            .collect();
     }
     let convention = HERE.convention().ok_or("the target has a convention")?;
-    let dropped = mutations::dropped(convention)
-        .step_by(6)
-        .map(|rule| rule.convention);
+    let dropped = mutations::dropped(convention).step_by(6);
     let mistakes = dropped.map(|broken| (broken.name, Mistake::of_convention(broken)));
     Ok(mistakes.collect())
 }

@@ -53,8 +53,7 @@ fn names(subject: &Subject, mutant: &Mutant) -> bool {
 fn check_names(subjects: &[Subject], suite: &mut Suite) {
     for subject in subjects {
         for name in &subject.block.kills {
-            if !mutants::all().any(|mutant| mutant.name == name) {
-                let why = format!("kills: {name}, which is no mutant");
+            if let Err(why) = mutants::named(name) {
                 (suite.report).outcome("mutants", &subject.block.name, Err(why));
             }
         }
@@ -69,7 +68,7 @@ fn check_names(subjects: &[Subject], suite: &mut Suite) {
 
 /// What became of each block without a mistake, or of those that name the mutant under it.
 fn seen(files: &[File<'_>], loaded: &mut [Loaded], mutant: Option<&Mutant>) -> Result<Seen> {
-    let mistake = mutant.map_or(Mistake::NONE, |mutant| mutant.mistake);
+    let mistake = mutant.map_or(Mistake::NONE, Mutant::mistake);
     let way = match mistake.convention {
         // Invokers and closures must notice it alone, where there are any.
         Some(_) => OtherSide::AtRunTime,

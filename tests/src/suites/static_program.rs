@@ -100,10 +100,7 @@ fn control(loaded: &Loaded, one: &File<'_>, suite: &mut Suite) -> Result<()> {
     let mut n_differ = [0; 2];
     for broken in mutations::dropped(convention) {
         let programs = std::slice::from_ref(loaded);
-        let (way, mistake) = (
-            OtherSide::Cranelift,
-            Mistake::of_convention(broken.convention),
-        );
+        let (way, mistake) = (OtherSide::Cranelift, Mistake::of_convention(broken));
         for called in run_files(programs, way, &[], mistake)?.concat() {
             if matches!(called.verdict, Verdict::Differs(_)) {
                 n_differ[called.direction as usize] += 1;

@@ -28,7 +28,7 @@ enum Seen {
 
 /// A mutation and what it moves.
 struct Mutant {
-    what: String,
+    what: &'static str,
     /// Whether an outcome does not agree with it.
     notices: fn(&Outcome) -> bool,
     /// The questions whose values it has elsewhere, by their numbers, and where.
@@ -84,20 +84,20 @@ impl Engine<'_> {
 
     fn mutant(
         &self,
-        Mutation { what, convention }: Mutation,
+        mutation: Mutation,
         notices: fn(&Outcome) -> bool,
         questions: &[(&Question, &FnAbi)],
     ) -> Mutant {
         let (mut moved, mut seen) = (Vec::new(), Seen::No);
         for (n, (question, own)) in questions.iter().enumerate() {
-            match self.machine.moved(convention, (question, own)) {
+            match self.machine.moved(mutation, (question, own)) {
                 Some(Ok(broken)) => moved.push((n, broken)),
                 Some(Err(_)) => seen = Seen::Refused,
                 None => {}
             }
         }
         Mutant {
-            what,
+            what: mutation.name,
             notices,
             moved,
             seen,
@@ -117,7 +117,7 @@ impl Engine<'_> {
                 (Seen::No, Some((listed, _))) => unused.retain(|(part, _)| part != listed),
                 (Seen::No, None) => {
                     let unseen = Err("no signature shows it".to_owned());
-                    shown.controls.push((what, unseen));
+                    shown.controls.push((what.to_owned(), unseen));
                 }
             }
         }

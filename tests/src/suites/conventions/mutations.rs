@@ -1,5 +1,5 @@
 //! Each rule of a convention, broken in every way there is: dropped, its guard dropped, its first two registers swapped, its slots twice as wide; and the convention
-//! without its own check of results.
+//! without its own check of results. The name of a mutation says what is broken.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,7 @@ use cabi_verify::tally::Tally;
 use cabi_verify::verify::{Compiler, Mistake};
 
 use super::machines::Machine;
+use crate::mutants::changed;
 use crate::suite::{Result, Suite};
 
 /// Signatures at the boundaries of registers for each mutation, on which it has a value elsewhere.
@@ -21,11 +22,8 @@ const BY_BYTES: usize = 2;
 /// A prime: so far apart signatures differ in all that they are made of.
 const STRIDE: usize = 619;
 
-/// A convention with one rule broken, and what is broken.
-pub(in crate::suites) struct Mutation {
-    pub(in crate::suites) what: String,
-    pub(in crate::suites) convention: &'static Convention,
-}
+/// A convention with one rule broken, which its name says.
+pub(in crate::suites) type Mutation = &'static Convention;
 
 /// All mutations of the lists that `convention` has for `features`.
 pub(in crate::suites) fn of(convention: &'static Convention, features: Features) -> Vec<Mutation> {
@@ -44,7 +42,7 @@ pub(in crate::suites) fn of(convention: &'static Convention, features: Features)
         ..rules
     };
     let mut all = Vec::new();
-    let mut add = |what: String, rules| all.push(Mutation::new(what, rules, convention));
+    let mut add = |what: String, rules| all.push(mutation(what, rules, convention));
     for (what, args) in of_list(lists.args) {
         add(format!("arguments, {what}"), Rules { args, ..own });
     }
@@ -64,7 +62,7 @@ pub(in crate::suites) fn dropped(
     convention: &'static Convention,
 ) -> impl Iterator<Item = Mutation> {
     let all = of(convention, Features::default()).into_iter();
-    all.filter(|one| one.what.contains("without `"))
+    all.filter(|one| one.name.contains("without `"))
 }
 
 /// Drops the rules of the convention of `compiler` in turn: what is `tried` with that mistake must show some by bytes. All of them must show as fewer calls that
@@ -79,12 +77,12 @@ pub(in crate::suites) fn check_dropped(
     let convention = target.convention().ok_or("the target has a convention")?;
     let (engine, mut by_bytes) = (suite.engine("control"), 0);
     for rule in dropped(convention) {
-        let broken = tried(Mistake::of_convention(rule.convention))?;
+        let broken = tried(Mistake::of_convention(rule))?;
         by_bytes += usize::from(!broken.failures.is_empty());
         if let Some(right) = right {
             let noticed = (broken.same < right.same).then_some(());
             let noticed = noticed.ok_or_else(|| "not noticed".to_owned());
-            let name = format!("{} {}", target.name(), rule.what);
+            let name = format!("{} {}", target.name(), rule.name);
             suite.report.outcome(&engine, &name, noticed);
         } else if by_bytes == BY_BYTES {
             break;
@@ -121,7 +119,7 @@ pub(super) fn of_unnamed(convention: &'static Convention) -> Vec<Mutation> {
             "unnamed arguments on the stack".to_owned(),
             &*[&[on_stack], rules.args].concat().leak(),
         )])
-        .map(|(what, args)| Mutation::new(what, Rules { args, ..rules }, convention))
+        .map(|(what, args)| mutation(what, Rules { args, ..rules }, convention))
         .collect()
 }
 
@@ -139,7 +137,7 @@ pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
     for mutation in of_all.iter().chain(&of_unnamed(machine.convention)) {
         let moved = |i: usize| {
             let (question, own) = &all[i];
-            machine.moved(mutation.convention, (question, own))
+            machine.moved(mutation, (question, own))
         };
         // Another type or extension at the same place is not what every function shows.
         let is_elsewhere = |i: usize| {
@@ -178,13 +176,8 @@ fn choose(chosen: &mut BTreeSet<usize>, n: usize, is: impl Fn(usize) -> bool) {
     chosen.extend(more);
 }
 
-impl Mutation {
-    fn new(what: String, rules: Rules, convention: &Convention) -> Self {
-        let name = what.clone().leak();
-        let frame = convention.frame;
-        let convention = Box::leak(Box::new(Convention { name, rules, frame }));
-        Self { what, convention }
-    }
+fn mutation(what: String, rules: Rules, convention: &Convention) -> Mutation {
+    changed(convention, what.leak(), |own| own.rules = rules)
 }
 
 fn of_list(list: &'static [Rule]) -> Vec<(String, &'static [Rule])> {

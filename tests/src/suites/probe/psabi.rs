@@ -14,8 +14,11 @@ use cabi_verify::verify::Mistake;
 
 use super::{Found, Part};
 use crate::kept::held;
-use crate::mutants::RDX_FIRST;
+use crate::mutants::named;
 use crate::suite::{Result, Suite, is_blessed};
+
+/// A rule that is broken: results in rdx before rax.
+const BROKEN: &str = "rdx-before-rax";
 
 /// What each compiler passes, by its name; in the order of the names.
 #[derive(Default)]
@@ -41,7 +44,7 @@ impl Strays {
             return Ok(());
         }
         let as_psabi = part.differences(Policy::PSABI, Mistake::NONE)?;
-        let broken = part.differences(Policy::PSABI, Mistake::of_convention(&RDX_FIRST))?;
+        let broken = part.differences(Policy::PSABI, named(BROKEN)?.mistake())?;
         if self.0.last().is_none_or(|(last, _)| *last != name) {
             self.0.push((name, Stats::default()));
         }
@@ -75,7 +78,7 @@ impl Strays {
                     stats.broken
                 )),
             };
-            suite.report.outcome(&engine, RDX_FIRST.name, seen);
+            suite.report.outcome(&engine, BROKEN, seen);
             for (case, _) in stats.strays.iter().filter(|(_, bits)| bits.is_empty()) {
                 let why = Err("no bit of the profile explains it".to_owned());
                 suite.report.outcome(&engine, case, why);

@@ -6,7 +6,7 @@ use cabi::x86_64::*;
 use cabi::zig::{AUTO, AUTO_TRACED};
 use cabi::{Convention, DataModel, Reg, VectorLevel, X86_64_WIN64};
 
-use crate::mutants::changed;
+use crate::mutants::{changed, groups};
 use crate::suites::conventions::mutations::keep;
 
 const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
@@ -62,11 +62,8 @@ pub(super) fn of(
         VectorLevel::Baseline => (MUTANTS, &[]),
         _ => (MUTANTS, WIDE),
     };
-    own.iter().chain(wide).map(|(what, change)| {
-        let mut changed = *convention;
-        change(&mut changed);
-        (*what, &*Box::leak(Box::new(changed)))
-    })
+    let all = own.iter().chain(wide);
+    all.map(|(what, change)| (*what, changed(convention, what, change)))
 }
 
 #[rustfmt::skip] // a line for each
@@ -93,10 +90,10 @@ const MUTANTS: &[Mutant] = &[
     ("rsi-and-rdi-kept", |own| own.frame.callee_saved = &[RSI, RDI]),
     ("stack-aligned-to-128", |own| own.frame.stack_align = 128),
     ("a-register-is-carried", |own| own.frame.carried = Some(R8)),
-    ("alignment-at-most-8", |own| *own = changed!(AUTO, "", |group, _ty, _role| { group.align = group.align.min(8); })),
-    ("slices-are-split", |own| *own = changed!(AUTO, "", |group, _ty, _role| { group.may_split = true; })),
-    ("slices-use-up-r9", |own| *own = changed!(AUTO, "", |group, _ty, _role| { group.exhausts = &[R9]; })),
-    ("records-in-memory", |own| *own = changed!(AUTO, "", |group, ty, _role| {
+    ("alignment-at-most-8", |own| own.rules.classify = groups!(AUTO, |group, _ty, _role| { group.align = group.align.min(8); })),
+    ("slices-are-split", |own| own.rules.classify = groups!(AUTO, |group, _ty, _role| { group.may_split = true; })),
+    ("slices-use-up-r9", |own| own.rules.classify = groups!(AUTO, |group, _ty, _role| { group.exhausts = &[R9]; })),
+    ("records-in-memory", |own| own.rules.classify = groups!(AUTO, |group, ty, _role| {
         if ty.as_record().is_some() && group.kind == GroupKind::Registers {
             (group.kind, group.parts) = (GroupKind::Memory, Default::default());
         }
