@@ -1,14 +1,16 @@
 //! The list of known bugs that `cabi verify`, `cabi fuzz` and the suites carry is that of `expected.toml`: each name is one there, its predicate holds for the
 //! sample, and each bug there that calls show has a predicate.
 #![cfg(all(target_arch = "x86_64", unix))]
-
-use std::error::Error;
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
+)]
 
 use cabi_tests::conformance::bugs::subject;
 use cabi_tests::corpus::{self, Corpus};
 use cabi_verify::case::{Direction, Subject};
-use cabi_verify::report::Report;
 use cabi_verify::report::expected::{Expected, Shows};
+use cabi_verify::report::{Report, missing};
 use cabi_verify::verify::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 
 #[test]
@@ -16,7 +18,7 @@ fn each_known_bug_has_a_sample_that_meets_it() {
     let mut report = Report::new("known");
     let corpus = Corpus::read("x86-64-sysv", "known", &mut report).unwrap();
     if corpus.subjects.is_empty() {
-        return;
+        return missing("the samples of known bugs: no block of the corpus can be read");
     }
     let expected = Expected::read(&corpus::expected()).unwrap();
     let names: Vec<&str> = known_bugs().collect();
@@ -46,10 +48,13 @@ fn each_known_bug_has_a_sample_that_meets_it() {
 }
 
 /// The block that `text` is. `None` where there is no libclang.
-fn read(text: &str) -> Result<Option<Subject>, Box<dyn Error>> {
+fn read(text: &str) -> Option<Subject> {
     match Subject::parse(text) {
-        Err(error) if error.is_missing_libclang => Ok(None),
-        subject => Ok(Some(subject?)),
+        Err(error) if error.is_missing_libclang => {
+            missing(&error.why);
+            None
+        }
+        subject => Some(subject.unwrap()),
     }
 }
 
@@ -67,7 +72,7 @@ fn plain_signatures_meet_no_known_bug() {
                 struct in_memory { float x; struct empty none[1]; long n, m; };\n\
                 struct pair f(int, struct floats, struct pair *, struct no_array, struct at_end, struct at_float, struct in_second,\n\
                               struct after_int, struct with_int, struct in_memory, ...);\n";
-    let Some(subject) = read(text).unwrap() else {
+    let Some(subject) = read(text) else {
         return;
     };
     for compiler in ["gcc", "clang"] {
@@ -104,7 +109,7 @@ fn what_a_signature_meets_has_the_right_name() {
         let text = format!(
             "== one\nproves: its name\nfeatures: {features}\nunnamed: t, int\n{VECTORS}typedef {ty} t;\nvoid f(long, ...);\n"
         );
-        let Some(subject) = read(&text).unwrap() else {
+        let Some(subject) = read(&text) else {
             return;
         };
         let known = known_bug(compiler, &subject.cases[0]);
