@@ -4,7 +4,6 @@
 //! The packages are chosen for their many aggregates by value. Where one is not installed, it is `not run`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use cabi::convention::{Convention, Frame};
 use cabi::{Kind, Target, Type, X86_64_SYSV};
@@ -23,6 +22,9 @@ use crate::suite::{Result, Suite};
 /// The headers that are verified: for each its package, its name, how many functions take or return an aggregate by value (so many at least, or it is another
 /// header than was meant), and after `|` a line before it.
 const SYSTEM: &str = include_str!("headers/system.txt");
+
+/// The header in which mistakes show.
+const OURS: &str = include_str!("../../corpus/headers/aggregates.h");
 
 const STANDARD: &str = "-std=gnu17";
 
@@ -52,11 +54,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     if plan.compilers.is_empty() {
         return Ok(());
     }
-    if let Some(ours) = ours(&flags, &mut suite.report)? {
-        let plan = Verification::new(vec![ours], plan.compilers.clone(), flags.clone());
-        mutants(&plan.prepare(&|_, _, _| {})?, suite)?;
+    match read_text("aggregates.h", OURS, "headers mutants", &mut suite.report)? {
+        Some(ours) => {
+            let plan = Verification::new(vec![ours], plan.compilers.clone(), flags);
+            mutants(&plan.prepare(&|_, _, _| {})?, suite)
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The header of a line of [`SYSTEM`], if it is installed.
@@ -68,8 +72,7 @@ fn read(line: &str, report: &mut Report) -> Result<Option<Read>> {
     };
     let engine = format!("headers {package}");
     let text = format!("{before}\n#include <{header}>\n");
-    let flags = [STANDARD.to_owned()];
-    let Some(read) = read_text(header, &text, &flags, &engine, report)? else {
+    let Some(read) = read_text(header, &text, &engine, report)? else {
         return Ok(None);
     };
     let is = |ty: &Type| matches!(ty.kind(), Kind::Record(_) | Kind::Complex(_));
@@ -89,25 +92,16 @@ fn read(line: &str, report: &mut Report) -> Result<Option<Read>> {
 }
 
 /// `text` read; `None`, and a note, if the header is not installed.
-fn read_text(
-    name: &str,
-    text: &str,
-    flags: &[String],
-    engine: &str,
-    report: &mut Report,
-) -> Result<Option<Read>> {
+fn read_text(name: &str, text: &str, engine: &str, report: &mut Report) -> Result<Option<Read>> {
     let is_absent = |error: &HeaderError| match error {
         HeaderError::Source { errors } => errors
             .iter()
             .any(|error| error.message.contains("file not found")),
         _ => false,
     };
-    let options = flags
-        .iter()
-        .fold(Options::new(), |options, flag| options.arg(flag));
-    match Read::text(name, text, &options, (&HERE, HERE.convention()), |_, _| {
-        true
-    }) {
+    let options = Options::new().arg(STANDARD);
+    let all = |_: &_, _: &_| true;
+    match Read::text(name, text, &options, (&HERE, HERE.convention()), all) {
         Ok(read) => Ok(Some(read)),
         Err(VerifyError::Header { source, .. }) if is_absent(&source) => {
             report.absent(engine, &format!("not installed: {source}"));
@@ -136,15 +130,6 @@ fn left_out(part: &Part<'_>, n_settings: usize, report: &mut Report) {
         let why = format!("only {settings:?} of {n_settings} engine settings");
         report.outcome(&engine, name, Err(why));
     }
-}
-
-/// The header in which mistakes show.
-fn ours(flags: &[String], report: &mut Report) -> Result<Option<Read>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = folder.join("corpus/headers/aggregates.h");
-    let text = std::fs::read_to_string(&path);
-    let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
-    read_text("aggregates.h", &text, flags, "headers mutants", report)
 }
 
 /// A convention that no function of x86-64 is lowered under.
