@@ -56,22 +56,33 @@ impl Hand {
             }
             Self::Moves(moves) => moves,
         };
-        let mut func = Function::new();
-        func.signature = cabi_verify::emit::cranelift::shim_signature();
-        let mut fn_ctx = FunctionBuilderContext::new();
-        let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
-        let at = begin(&mut builder);
-        let sig = builder.import_signature(moves.signature());
-        moves.emit(&mut builder, sig, at);
-        builder.ins().return_(&[]);
-        builder.seal_all_blocks();
-        builder.finalize(config);
-        Ok(func)
+        build(config, |builder| {
+            let at = begin(builder);
+            let sig = builder.import_signature(moves.signature());
+            moves.emit(builder, sig, at);
+            builder.ins().return_(&[]);
+            Ok(())
+        })
     }
 }
 
-/// The first block of a shim, and its parameters: arguments, result, callee.
+/// The function whose signature and instructions `body` makes.
+pub(crate) fn build<E>(
+    config: TargetFrontendConfig,
+    body: impl FnOnce(&mut FunctionBuilder<'_>) -> Result<(), E>,
+) -> Result<Function, E> {
+    let mut func = Function::new();
+    let mut fn_ctx = FunctionBuilderContext::new();
+    let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
+    body(&mut builder)?;
+    builder.seal_all_blocks();
+    builder.finalize(config);
+    Ok(func)
+}
+
+/// The signature and the first block of a shim, and its parameters: arguments, result, callee.
 pub(crate) fn begin(builder: &mut FunctionBuilder<'_>) -> [Value; 3] {
+    builder.func.signature = cabi_verify::emit::cranelift::shim_signature();
     let block = builder.create_block();
     builder.switch_to_block(block);
     [(); 3].map(|()| builder.append_block_param(block, types::I64))

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use cabi::{FnSig, Scalar, Type};
-use cabi_verify::emit::cranelift::shim_signature;
 use clif_cabi::cranelift_codegen::ir::{self, Function, InstBuilder, MemFlagsData, Value, types};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::cranelift_frontend::FunctionBuilder;
 use clif_cabi::{Arg, CallPlan, LowerError, Lowering, Ret, Stubs, value_type};
 
-use crate::hand::begin;
+use crate::hand::{begin, build};
 use crate::measured::offsets;
 
 /// The shim of `sig`.
@@ -21,7 +20,7 @@ pub fn shim(
     sig: &FnSig,
 ) -> Result<Function, LowerError> {
     let mut site = Site::new(lower, sig)?;
-    build(config, shim_signature(), |builder| {
+    build(config, |builder| {
         let at = begin(builder);
         site.emit(stubs, lower, builder, at)?;
         builder.ins().return_(&[]);
@@ -75,8 +74,8 @@ pub fn entry(
     given: *const u8,
 ) -> Result<Function, LowerError> {
     let result = sig.result();
-    let signature = lower.entry_plan(sig)?.signature().clone();
-    build(config, signature, |builder| {
+    build(config, |builder| {
+        builder.func.signature = lower.entry_plan(sig)?.signature().clone();
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);
@@ -100,21 +99,6 @@ pub fn entry(
 pub fn first_like_result(sig: &FnSig) -> Option<usize> {
     let mut params = sig.params().iter();
     params.position(|param| param.ty == *sig.result())
-}
-
-fn build(
-    config: TargetFrontendConfig,
-    signature: ir::Signature,
-    body: impl FnOnce(&mut FunctionBuilder<'_>) -> Result<(), LowerError>,
-) -> Result<Function, LowerError> {
-    let mut func = Function::new();
-    func.signature = signature;
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
-    body(&mut builder)?;
-    builder.seal_all_blocks();
-    builder.finalize(config);
-    Ok(func)
 }
 
 /// The CLIF type of what a front end holds as one value. `__int128` is as well in memory.

@@ -175,7 +175,6 @@ fn sites(
 ) -> Result<()> {
     let mut site = shims::Site::new(lower, &measured.sig)?;
     let mut func = Function::new();
-    func.signature = cabi_verify::emit::cranelift::shim_signature();
     let mut fn_ctx = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
     let at = begin(&mut builder);

@@ -8,11 +8,11 @@ use cabi::FnSig;
 use cabi_verify::report::Report;
 use clif_cabi::cranelift_codegen::ir::{self, ExtFuncData, ExternalName};
 use clif_cabi::cranelift_codegen::isa::TargetFrontendConfig;
-use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
 use clif_cabi::{Function, LowerError, Lowering, Stub, Stubs};
 use clif_cabi_jit::{Engine, Settings};
 
+use crate::hand::build;
 use crate::kept::held;
 use crate::{shims, suite};
 
@@ -90,14 +90,10 @@ fn function(
     if sig.is_variadic() {
         return shims::shim(&mut Names, lower, config, sig);
     }
-    let mut func = ir::Function::new();
-    let mut fn_ctx = FunctionBuilderContext::new();
-    let mut builder = FunctionBuilder::new(&mut func, &mut fn_ctx);
     let callee = Function::new(FuncId::from_u32(0), "f", sig.clone());
-    lower.forward(&mut Names, &mut builder, sig, &callee)?;
-    builder.seal_all_blocks();
-    builder.finalize(config);
-    Ok(func)
+    build(config, |builder| {
+        lower.forward(&mut Names, builder, sig, &callee)
+    })
 }
 
 /// Stubs and functions by name only: what a front end without a module brings.
