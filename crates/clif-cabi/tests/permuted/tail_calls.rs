@@ -65,7 +65,35 @@ fn tail_calls_take_no_stack() {
     }
 }
 
-/// Why a tail call is refused, word for word, and that nothing was emitted.
+/// Why a function of `caller` cannot end by a call of `callee`, of whose arguments the first `n_copies` are its own last one. Nothing is emitted.
+fn refused(settings: &[&str], caller: &FnSig, callee: &FnSig, n_copies: usize) -> String {
+    let mut jit = Jit::new("none", settings);
+    let function = jit.declare("f", caller);
+    let mut words = String::new();
+    jit.define(&function, |lower, module, builder, entry| {
+        let to = builder.ins().iconst(types::I64, 0);
+        let own = match caller.params().len() {
+            0 => to,
+            n => entry.address(builder, n - 1).unwrap(),
+        };
+        let args: Vec<Arg> = (0..callee.params().len())
+            .map(|i| Arg::memory(if i < n_copies { own } else { to }))
+            .collect();
+        let before = builder.func.to_string();
+        let error = lower
+            .tail_call(module, builder, entry, to, callee, &args)
+            .unwrap_err();
+        assert_eq!(builder.func.to_string(), before);
+        words = match error.cause() {
+            LowerError::TailCall(..) | LowerError::Isa(..) => error.cause().to_string(),
+            other => panic!("{other}"),
+        };
+        entry.ret(module, builder, Some(&Arg::memory(to))).unwrap();
+    });
+    words
+}
+
+/// Why a tail call is refused, word for word.
 #[test]
 fn refused_tail_calls() {
     let large = || record("large", &[Type::array(&Type::I64, 20).unwrap()]);
@@ -77,32 +105,6 @@ fn refused_tail_calls() {
     let floats = record("floats", &[Type::F32, Type::F32, Type::F32]);
     let params = [&[Type::I64; 6][..], &[Type::F64; 8], &[floats, large()]];
     let in_area = lang(&params.concat(), Type::I64);
-    let refused = |settings: &[&str], caller: &FnSig, callee: &FnSig, n_copies: usize| {
-        let mut jit = Jit::new("none", settings);
-        let function = jit.declare("f", caller);
-        let mut words = String::new();
-        jit.define(&function, |lower, module, builder, entry| {
-            let to = builder.ins().iconst(types::I64, 0);
-            let own = match caller.params().len() {
-                0 => to,
-                n => entry.address(builder, n - 1).unwrap(),
-            };
-            let args: Vec<Arg> = (0..callee.params().len())
-                .map(|i| Arg::memory(if i < n_copies { own } else { to }))
-                .collect();
-            let before = builder.func.to_string();
-            let error = lower
-                .tail_call(module, builder, entry, to, callee, &args)
-                .unwrap_err();
-            assert_eq!(builder.func.to_string(), before);
-            words = match error.cause() {
-                LowerError::TailCall(..) | LowerError::Isa(..) => error.cause().to_string(),
-                other => panic!("{other}"),
-            };
-            entry.ret(module, builder, Some(&Arg::memory(to))).unwrap();
-        });
-        words
-    };
     let with = &["preserve_frame_pointers"][..];
     let (none, float) = (lang(&[], Type::I64), lang(&[], Type::F64));
     let byte = lang(&[], Type::I8);
