@@ -79,7 +79,7 @@ impl FnAbi {
             sig,
             target,
             convention,
-            given: sig.classify(target, Role::Result, tracer),
+            given: sig.classify((target, convention), Role::Result, tracer),
             assigner: Assigner::new(frame, stack_align, features, variadic, pointer, tracer),
             result_area: (0, 1),
             memory: 0,
@@ -130,7 +130,8 @@ impl FnAbi {
                 target: target.name().into(),
             });
         }
-        (convention.rules.classify)(ty, &mut sig.classify(target, role, Tracer::OFF))
+        let mut given = sig.classify((target, convention), role, Tracer::OFF);
+        (convention.rules.classify)(ty, &mut given)
     }
 
     /// Whether a result of `sig`'s type has a place of its own, in registers or after the arguments; otherwise it needs a hidden pointer.

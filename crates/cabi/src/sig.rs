@@ -227,7 +227,7 @@ impl FnSig {
     #[inline]
     pub(crate) fn classify<'a, 't>(
         &self,
-        target: &'a Target,
+        (target, convention): (&'a Target, &Convention),
         role: Role,
         tracer: Tracer<'t>,
     ) -> Classify<'a, 't> {
@@ -239,6 +239,7 @@ impl FnSig {
             role,
             variadic: self.variadic,
             model: target.data_model(),
+            convention: convention.name,
             tracer,
         }
     }

@@ -1,5 +1,7 @@
 //! What a classifier is asked: a value's role, and what of the signature bears on it.
 
+use alloc::string::ToString;
+
 use super::features::{FloatLevel, VectorLevel};
 use super::group::{Group, Role};
 use super::trace::{Step, Tracer};
@@ -26,6 +28,8 @@ pub struct Classify<'a, 't> {
     pub variadic: bool,
     /// The target's data model.
     pub model: &'a DataModel,
+    /// The convention's name, for refusals.
+    pub(crate) convention: &'static str,
     /// Hears of each step.
     pub(crate) tracer: Tracer<'t>,
 }
@@ -53,6 +57,42 @@ impl Classify<'_, '_> {
             set,
         });
         set
+    }
+
+    /// [`choose`](Self::choose), where compilers make different things of a value of type `ty`, as `why` says.
+    ///
+    /// # Errors
+    /// No policy is stated: one of them may be at the other side.
+    pub(crate) fn decide(
+        &mut self,
+        bit: Policy,
+        ty: &Type,
+        why: &'static str,
+    ) -> Result<bool, Error> {
+        match self.is_stated {
+            true => Ok(self.choose(bit)),
+            false => self.dispute(ty, why),
+        }
+    }
+
+    /// Refuses a value that no rule of the convention is known for.
+    #[cold]
+    pub(crate) fn refuse<T>(&self, ty: &Type, why: &'static str) -> Result<T, Error> {
+        Err(Error::Unsupported {
+            ty: ty.to_string(),
+            why,
+            target: self.convention.into(),
+        })
+    }
+
+    /// Refuses a value that compilers place in different ways.
+    #[cold]
+    pub(crate) fn dispute<T>(&self, ty: &Type, why: &'static str) -> Result<T, Error> {
+        Err(Error::NoKnownRule {
+            ty: ty.to_string(),
+            why,
+            target: self.convention.into(),
+        })
     }
 }
 

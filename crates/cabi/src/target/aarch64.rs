@@ -10,10 +10,7 @@ use smallvec::SmallVec;
 pub use self::apple::APPLE_ARM64;
 pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
 use super::machine_registers::registers;
-use super::parts::{
-    ATOMIC, NOT_COMPARED, byte, decide, disputed, has_atomic, int, is_compared, memory, one,
-    refuse, words,
-};
+use super::parts::{ATOMIC, NOT_COMPARED, byte, has_atomic, int, is_compared, memory, one, words};
 use crate::Reg;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
 use crate::convention::Rule::{
@@ -108,20 +105,20 @@ pub const AAPCS64: Convention = Convention {
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 0 && is_all_padding(ty) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
-        return Err(disputed(ty, why, AAPCS64.name));
+        return cx.dispute(ty, why);
     }
-    check_vectors(ty, AAPCS64.name)?;
+    check_vectors(ty, cx)?;
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
         return Ok(large(ty, cx));
     }
-    check_leaves(ty, AAPCS64.name)?;
+    check_leaves(ty, cx)?;
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return Ok(scalar_group(*scalar, ty, cx)),
         Kind::Vector(_) => {
             cx.tracer
                 .note("a short vector of 8 or 16 bytes (C.1), or a larger one, by its address");
-            return vector_group(ty);
+            return vector_group(ty, cx);
         }
         _ => {}
     }
@@ -130,11 +127,11 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
     if ty.size() <= 16 && has_packed_wide_bit_field(ty) {
         let why = "gcc and clang do not agree on the alignment of its bit-field of 16 bytes";
-        return Err(disputed(ty, why, AAPCS64.name));
+        return cx.dispute(ty, why);
     }
     if ty.size() == 16 && ty.is_atomic() {
         let why = "gcc and clang do not agree on the alignment of an `_Atomic` value of 16 bytes";
-        return Err(disputed(ty, why, AAPCS64.name));
+        return cx.dispute(ty, why);
     }
     Ok(match ty.size() {
         0 => Group::ignore(),
@@ -157,20 +154,20 @@ fn large(ty: &Type, cx: &Classify<'_, '_>) -> Group {
 }
 
 /// Refuses a type with vectors that [`Type::vector`] aligns otherwise than compilers do.
-fn check_vectors(ty: &Type, convention: &'static str) -> Result<(), Error> {
+fn check_vectors(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     let is_wide = |ty: &Type, _: u64| matches!(ty.kind(), Kind::Vector(_)) && ty.size() > 16;
     if ty.canonical_align() > 16 && ty.contains(&is_wide) {
         let why = "a vector of more than 16 bytes is aligned to 16 there, and not to its size";
-        return Err(refuse(ty, why, convention));
+        return cx.refuse(ty, why);
     }
     Ok(())
 }
 
 /// Refuses a type with a leaf that compilers are not asked about.
-fn check_leaves(ty: &Type, convention: &'static str) -> Result<(), Error> {
+fn check_leaves(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     match leaves(ty).all(|leaf| is_known(leaf.kind)) {
         true => Ok(()),
-        false => Err(refuse(ty, NOT_COMPARED, convention)),
+        false => cx.refuse(ty, NOT_COMPARED),
     }
 }
 
@@ -189,12 +186,12 @@ fn is_known(kind: LeafKind) -> bool {
 }
 
 /// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers.
-fn vector_group(ty: &Type) -> Result<Group, Error> {
+fn vector_group(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     match (short_vector(ty.size()), ty.size()) {
         (Some(part), _) => Ok(one(ty, part)),
         (None, 0..8) => {
             let why = "gcc and clang do not agree on the place of a vector of less than 8 bytes";
-            Err(disputed(ty, why, AAPCS64.name))
+            cx.dispute(ty, why)
         }
         _ => Ok(memory(ty)),
     }
@@ -296,12 +293,12 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
         return Ok(None);
     }
     let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
-    if has_atomic(ty) && decide(cx, bit, ty, (ATOMIC, AAPCS64.name))? {
+    if has_atomic(ty) && cx.decide(bit, ty, ATOMIC)? {
         return Ok(None);
     }
     if found.is_disputed || found.is_spoiled {
         let why = "gcc and clang do not agree on whether its members without bytes or names count as members";
-        return Err(disputed(ty, why, AAPCS64.name));
+        return cx.dispute(ty, why);
     }
     Ok(Some(found.group(ty, argument_align(ty), cx)))
 }

@@ -4,9 +4,7 @@
 //! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
 
 use super::machine_registers::registers;
-use super::parts::{
-    MAX_PART_END, TOO_LARGE, byte, extension_of, int, is_compared, one, refuse, words,
-};
+use super::parts::{MAX_PART_END, TOO_LARGE, byte, extension_of, int, is_compared, one, words};
 use crate::Reg;
 use crate::convention::PartType::{F32, F64, I8, I16, I32};
 use crate::convention::Rule::{AssignToReg, AssignToStack, BitConvert, Custom, IfType, Promote};
@@ -124,13 +122,12 @@ fn classify_soft(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
 /// A scalar, or a record of one element as that element; other values in words, some in registers and others on the stack. A result has two words at
 /// most.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let refused = |why| Err(refuse(ty, why, CSKY.name));
     let group = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
-        Kind::Vector(_) => return refused("no rule for vectors is known"),
+        Kind::Vector(_) => return cx.refuse(ty, "no rule for vectors is known"),
         // As long as a walk is short; what is larger is refused, or a result in memory.
         _ if ty.size() <= MAX_PART_END && leaves(ty).any(|leaf| !is_known(leaf.kind)) => {
-            return refused("a member is of a type that no rule is known for");
+            return cx.refuse(ty, "a member is of a type that no rule is known for");
         }
         // clang's `isEmptyRecord`: with a flexible array member it is none.
         _ if ty.size() == 0 || leaves_of_one_element(ty).all(|leaf| is_padding(&leaf)) => {
@@ -139,7 +136,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         _ if cx.role == Role::Result && ty.size() > 8 => {
             return Ok(Group::new(GroupKind::Memory, ty.size(), 4));
         }
-        _ if ty.size() > MAX_PART_END => return refused(TOO_LARGE),
+        _ if ty.size() > MAX_PART_END => return cx.refuse(ty, TOO_LARGE),
         _ => float_parts(ty, cx).unwrap_or_else(|| words(ty, 4)),
     };
     Ok(Group { align: 4, ..group })
@@ -206,8 +203,7 @@ fn is_known(kind: LeafKind) -> bool {
 
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if !is_known(LeafKind::Scalar(scalar)) {
-        let why = "clang has no such type on this machine";
-        return Err(refuse(ty, why, CSKY.name));
+        return cx.refuse(ty, "clang has no such type on this machine");
     }
     let group = scalar_part(scalar, ty, cx);
     Ok(Group { align: 4, ..group })

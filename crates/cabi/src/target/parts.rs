@@ -1,8 +1,6 @@
 //! Parts that the conventions of several machines make of values.
 
-use alloc::string::ToString;
-
-use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128};
+use crate::convention::PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
 use crate::leaf::LeafFlags;
 use crate::leaves::{LeafKind, leaves};
@@ -39,6 +37,18 @@ pub(super) fn int_of(size: u64) -> Option<PartType> {
         4 => Some(I32),
         8 => Some(I64),
         _ => None,
+    }
+}
+
+/// The floating-point number or vector that the narrowest register for `size` bytes holds.
+pub(super) const fn float_of(size: u64) -> PartType {
+    match size {
+        ..=2 => F16,
+        3..=4 => F32,
+        5..=8 => F64,
+        9..=16 => V128,
+        17..=32 => V256,
+        _ => V512,
     }
 }
 
@@ -100,16 +110,15 @@ pub(super) fn memory(ty: &Type) -> Group {
 /// bytes at most, wherever they are in the value; `in_word` may change the part of a scalar that is no more than a word.
 pub(super) fn ir_values(
     ty: &Type,
+    cx: &Classify<'_, '_>,
     (word, flen, align): (u8, u64, u32),
-    convention: &'static str,
     in_word: impl Fn(Part, Scalar) -> Part,
 ) -> Result<Group, Error> {
-    let refused = |why| Err(refuse(ty, why, convention));
     if ty.size() > MAX_PART_END {
-        return refused(TOO_LARGE);
+        return cx.refuse(ty, TOO_LARGE);
     }
     if ty.contains(&|ty, _| ty.is_union()) {
-        return refused("LLVM IR has no unions");
+        return cx.refuse(ty, "LLVM IR has no unions");
     }
     let mut group = Group::new(GroupKind::Registers, ty.size(), align);
     group.may_split = true;
@@ -120,9 +129,9 @@ pub(super) fn ir_values(
         );
         let scalar = match leaf.kind {
             LeafKind::Empty => continue,
-            _ if leaf.bit_field => return refused("LLVM IR has no bit-fields"),
+            _ if leaf.bit_field => return cx.refuse(ty, "LLVM IR has no bit-fields"),
             LeafKind::Scalar(scalar) if is_compared(leaf.kind) && bytes <= 8 => scalar,
-            _ => return refused(NOT_COMPARED),
+            _ => return cx.refuse(ty, NOT_COMPARED),
         };
         match scalar {
             Scalar::F32 if flen >= 4 => group.parts.push(Part::float(F32).at(at)),
@@ -195,41 +204,5 @@ pub(super) fn extension_of(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>)
     match ty.is_atomic() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         true => Extension::None,
         false => extension(scalar),
-    }
-}
-
-/// Whether `bit` is set, where that decides what compilers make of a value in different ways.
-///
-/// # Errors
-/// No policy is stated: one of them may be at the other side.
-pub(super) fn decide(
-    cx: &mut Classify<'_, '_>,
-    bit: Policy,
-    ty: &Type,
-    (why, convention): (&'static str, &'static str),
-) -> Result<bool, Error> {
-    match cx.is_stated {
-        true => Ok(cx.choose(bit)),
-        false => Err(disputed(ty, why, convention)),
-    }
-}
-
-/// A value that no rule of `convention` is known for.
-#[cold]
-pub(super) fn refuse(ty: &Type, why: &'static str, convention: &'static str) -> Error {
-    Error::Unsupported {
-        ty: ty.to_string(),
-        why,
-        target: convention.into(),
-    }
-}
-
-/// A value that compilers place in different ways.
-#[cold]
-pub(super) fn disputed(ty: &Type, why: &'static str, convention: &'static str) -> Error {
-    Error::NoKnownRule {
-        ty: ty.to_string(),
-        why,
-        target: convention.into(),
     }
 }

@@ -7,8 +7,7 @@ mod flatten;
 
 use super::machine_registers::registers;
 use super::parts::{
-    NOT_COMPARED, byte, disputed, extension_of, int, ir_values, is_compared, memory, one, refuse,
-    words,
+    NOT_COMPARED, byte, extension_of, int, ir_values, is_compared, memory, one, words,
 };
 use crate::Reg;
 use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
@@ -214,17 +213,17 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
     let word = cx.model.pointer;
     if cx.role != Role::Result && is_aligned_otherwise(ty, word) {
         let why = "gcc aligns it on the stack as its typedef says, clang as the record";
-        return Err(disputed(ty, why, "RISC-V"));
+        return cx.dispute(ty, why);
     }
     let integers = match ty.kind() {
-        Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", "RISC-V")),
+        Kind::Vector(_) => return cx.refuse(ty, "no rule for vectors is known"),
         _ if ty.size() > 2 * u64::from(word) => {
             cx.tracer
                 .note("more than two registers wide: in memory, found by a pointer");
             memory(ty)
         }
         _ if ty.size() > 0 && leaves(ty).any(|leaf| !is_compared(leaf.kind)) => {
-            return Err(refuse(ty, NOT_COMPARED, "RISC-V"));
+            return cx.refuse(ty, NOT_COMPARED);
         }
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, cx)?,
         _ if ty.size() == 0 => return Ok(Group::ignore()),
@@ -251,7 +250,7 @@ fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
     let size = match scalar {
         Scalar::F32 | Scalar::F64 | Scalar::F128 => return Ok(words(ty, word)),
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr => ty.size(),
-        _ => return Err(refuse(ty, NOT_COMPARED, "RISC-V")),
+        _ => return cx.refuse(ty, NOT_COMPARED),
     };
     if size > u64::from(word) {
         return Ok(words(ty, word));
@@ -280,10 +279,5 @@ fn classify_values<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Res
         let why = "a variadic function is C's: LLVM's callers of `fastcc` pass unnamed arguments where its `va_arg` does not look";
         return Err(Error::InvalidSignature { why });
     }
-    ir_values(
-        ty,
-        (cx.model.pointer, FLEN, 1),
-        "RISC-V fastcc",
-        |part, _| part,
-    )
+    ir_values(ty, cx, (cx.model.pointer, FLEN, 1), |part, _| part)
 }

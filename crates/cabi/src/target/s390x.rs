@@ -5,7 +5,7 @@
 
 use super::machine_registers::registers;
 use super::parts::{
-    ATOMIC, NOT_COMPARED, decide, extension_of, has_atomic, int, is_compared, memory, one, refuse,
+    ATOMIC, NOT_COMPARED, extension_of, has_atomic, int_of, is_compared, memory, one,
 };
 use crate::convention::PartType::{F32, F64, I8, I16, I32, I64};
 use crate::convention::Rule::{
@@ -87,25 +87,20 @@ pub const S390X: Convention = Convention {
 
 /// Scalars in a register each; a record as large as an integer in one, or as the float that it consists of; all else by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let refused = || Err(refuse(ty, NOT_COMPARED, S390X.name));
     // With the vector facility vectors have registers, records of one too, and all of them another alignment.
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {
-        return refused();
+        return cx.refuse(ty, NOT_COMPARED);
     }
-    let size = match ty.size() {
-        1 => 1,
-        2 => 2,
-        4 => 4,
-        8 => 8,
-        _ => return by_address(ty),
+    let Some(whole) = int_of(ty.size()) else {
+        return by_address(ty, cx);
     };
     if leaves(ty).any(|leaf| !is_compared(leaf.kind)) {
-        return refused();
+        return cx.refuse(ty, NOT_COMPARED);
     }
     if leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray) && cx.role != Role::Result {
         let why = "gcc passes its bytes before the flexible array member, clang its address";
         let bit = Policy::FLEXIBLE_ARRAY_IN_MEMORY;
-        if decide(cx, bit, ty, (why, S390X.name))? {
+        if cx.decide(bit, ty, why)? {
             return Ok(memory(ty));
         }
     }
@@ -113,7 +108,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         Kind::Scalar(Scalar::F32) => Ok(one(ty, Part::float(F32))),
         Kind::Scalar(Scalar::F64) => Ok(one(ty, Part::float(F64))),
         Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-            Ok(one(ty, int(size, extension_of(*scalar, ty, cx))))
+            Ok(one(ty, Part::int(whole, extension_of(*scalar, ty, cx))))
         }
         Kind::Record(_) if cx.role != Role::Result => {
             let float = float_of(ty);
@@ -121,11 +116,11 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
                 cx.tracer
                     .note("a record of one float: passed as that float");
             }
-            let bytes = int(size, Extension::None);
+            let bytes = Part::int(whole, Extension::None);
             // clang sees neither a record nor a float in what is `_Atomic`.
             let is_disputed = ty.is_atomic() || float.is_some() && has_atomic(ty);
             let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
-            let is_of_clang = is_disputed && decide(cx, bit, ty, (ATOMIC, S390X.name))?;
+            let is_of_clang = is_disputed && cx.decide(bit, ty, ATOMIC)?;
             Ok(match is_of_clang {
                 true if ty.is_atomic() => memory(ty),
                 true => one(ty, bytes),
@@ -136,10 +131,10 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-fn by_address(ty: &Type) -> Result<Group, Error> {
+fn by_address(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     let is_known = |scalar: &Scalar| matches!(scalar, Scalar::Int { .. } | Scalar::F128);
     match ty.kind() {
-        Kind::Scalar(scalar) if !is_known(scalar) => Err(refuse(ty, NOT_COMPARED, S390X.name)),
+        Kind::Scalar(scalar) if !is_known(scalar) => cx.refuse(ty, NOT_COMPARED),
         _ => Ok(memory(ty)),
     }
 }

@@ -4,7 +4,7 @@
 //! Not here: vectors, `_BitInt`, and floats that clang does not have on XCore; they are errors.
 
 use super::machine_registers::registers;
-use super::parts::{extension, extension_of, int, ir_values, memory, one, refuse, words};
+use super::parts::{extension, extension_of, int, ir_values, memory, one, words};
 use crate::Reg;
 use crate::convention::PartType::{I8, I16, I32};
 use crate::convention::Rule::{
@@ -76,18 +76,17 @@ fn can_lower_return(place: &Place, variadic: bool) -> bool {
     !(variadic && on_stack)
 }
 
-const NO_SUCH_SCALAR: &str = "clang has no such type on this machine";
-
 /// A scalar in one word or two; everything else by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let scalar = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => *scalar,
-        Kind::Vector(_) => return Err(refuse(ty, "no rule for vectors is known", XCORE.name)),
+        Kind::Vector(_) => return cx.refuse(ty, "no rule for vectors is known"),
         _ => return Ok(memory(ty)),
     };
-    let group = parts(scalar, ty, cx);
-    let group = group.ok_or_else(|| refuse(ty, NO_SUCH_SCALAR, XCORE.name))?;
-    Ok(Group { align: 4, ..group })
+    match parts(scalar, ty, cx) {
+        Some(group) => Ok(Group { align: 4, ..group }),
+        None => cx.refuse(ty, "clang has no such type on this machine"),
+    }
 }
 
 /// The parts of a scalar, alone in a value. LLVM has made results of the machine's types before it reads their table.
@@ -112,7 +111,7 @@ fn legal(part: Part, role: Role) -> Part {
 
 /// Each scalar of a value by itself.
 fn classify_values(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    ir_values(ty, (4, 0, 4), XCORE_VALUES.name, |part, scalar| {
+    ir_values(ty, cx, (4, 0, 4), |part, scalar| {
         let extension = extension(scalar);
         legal(Part { extension, ..part }, cx.role)
     })

@@ -11,9 +11,7 @@ use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, Role, Rule, Rules, VaList,
 };
 use crate::scalar::Scalar;
-use crate::target::parts::{
-    NOT_COMPARED, byte, disputed, extension, has_atomic, int, memory, one, refuse,
-};
+use crate::target::parts::{NOT_COMPARED, byte, extension, has_atomic, int, memory, one};
 use crate::types::error::Error;
 use crate::types::record::is_all_padding;
 use crate::types::{Kind, Type};
@@ -55,15 +53,15 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() {
         return Ok(Group::ignore());
     }
-    check_vectors(ty, APPLE_ARM64.name)?;
+    check_vectors(ty, cx)?;
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
         return Ok(large(ty, cx));
     }
-    check_leaves(ty, APPLE_ARM64.name)?;
+    check_leaves(ty, cx)?;
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
-        Kind::Vector(_) => return vector_group(ty),
+        Kind::Vector(_) => return vector_group(ty, cx),
         _ => {}
     }
     if let Some(group) = homogeneous(ty, cx)? {
@@ -84,7 +82,7 @@ fn check_unnamed(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     if cx.role == Role::Unnamed && is_wide(ty.align()) != is_wide(ty.canonical_align()) {
         let why =
             "clang's callers do not align an unnamed one as its typedef, which its `va_arg` does";
-        return Err(disputed(ty, why, APPLE_ARM64.name));
+        return cx.dispute(ty, why);
     }
     Ok(())
 }
@@ -98,15 +96,17 @@ fn in_words(ty: &Type, align: u32) -> Group {
 
 /// "The caller of a function is responsible for signing or zero-extending any argument with fewer than 32 bits", and a function for its result.
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
-    let refused = |why| Err(refuse(ty, why, APPLE_ARM64.name));
     match (scalar, ty.size()) {
-        (Scalar::F128, _) => refused("no C compiler of Apple has it"),
-        (Scalar::F16, _) if cx.role == Role::Unnamed => {
-            refused("clang converts an unnamed one to `double`, which no part of it is")
-        }
-        (Scalar::BitInt { bits: ..32, .. }, size) if u64::from(bits_of(scalar)) != 8 * size => {
-            refused("clang passes one of less than 32 bits as an integer of 4 bytes on the stack")
-        }
+        (Scalar::F128, _) => cx.refuse(ty, "no C compiler of Apple has it"),
+        (Scalar::F16, _) if cx.role == Role::Unnamed => cx.refuse(
+            ty,
+            "clang converts an unnamed one to `double`, which no part of it is",
+        ),
+        (Scalar::BitInt { bits: ..32, .. }, size) if u64::from(bits_of(scalar)) != 8 * size => cx
+            .refuse(
+                ty,
+                "clang passes one of less than 32 bits as an integer of 4 bytes on the stack",
+            ),
         (_, 9..) => Ok(in_words(ty, 16)),
         (_, size) => Ok(one(
             ty,
@@ -129,10 +129,10 @@ const fn bits_of(scalar: Scalar) -> u16 {
     }
 }
 
-fn vector_group(ty: &Type) -> Result<Group, Error> {
+fn vector_group(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     match short_vector(ty.size()) {
         Some(part) => Ok(one(ty, part)),
-        None if ty.size() < 8 => Err(refuse(ty, NOT_COMPARED, APPLE_ARM64.name)),
+        None if ty.size() < 8 => cx.refuse(ty, NOT_COMPARED),
         None => Ok(memory(ty)),
     }
 }
@@ -148,7 +148,7 @@ fn homogeneous(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error>
     if cx.role == Role::Unnamed && (element == 16 || ty.align() >= 16) {
         let why =
             "clang's callers do not align an unnamed homogeneous aggregate as its `va_arg` does";
-        return Err(disputed(ty, why, APPLE_ARM64.name));
+        return cx.dispute(ty, why);
     }
     Ok(Some(found.group(ty, element, cx)))
 }

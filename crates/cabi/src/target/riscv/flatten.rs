@@ -9,13 +9,12 @@ use crate::leaf::LeafFlags;
 use crate::leaves::{Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
-use crate::target::parts::{ATOMIC, NOT_COMPARED, decide, disputed, int, is_compared, refuse};
+use crate::target::parts::{ATOMIC, NOT_COMPARED, int, is_compared};
 use crate::types::data_model::Language;
 use crate::types::error::Error;
 use crate::types::record::{Record, is_all_padding};
 use crate::types::{Kind, Type};
 
-const MACHINE: &str = "RISC-V";
 const OF_ONE: &str = "gcc and clang do not agree on whether its members without bytes or without names count as fields";
 const COMPLEX: &str =
     "clang passes its complex integer as two integers, gcc as any record of its size";
@@ -32,32 +31,32 @@ pub(super) fn in_registers(
         flat.walk(&mut leaves(ty)).map(|()| flat)
     });
     let parts = |flat: &Option<Flat>| flat.as_ref().map(|flat| flat.group.parts.clone());
-    let is_of_gcc = parts(&gcc) == parts(&clang)
-        || decide(cx, Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, (OF_ONE, MACHINE))?;
+    let is_of_gcc =
+        parts(&gcc) == parts(&clang) || cx.decide(Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, OF_ONE)?;
     let Some(flat) = (if is_of_gcc { gcc } else { clang }) else {
         let is_of_clang = is_complex_integer(ty, word.into(), flen)
-            && !decide(cx, Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, (COMPLEX, MACHINE))?;
+            && !cx.decide(Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, COMPLEX)?;
         return match is_of_clang {
-            true => Err(disputed(ty, COMPLEX, MACHINE)),
+            true => cx.dispute(ty, COMPLEX),
             false => Ok(None),
         };
     };
     if flat.is_unknown {
-        return Err(refuse(ty, NOT_COMPARED, MACHINE));
+        return cx.refuse(ty, NOT_COMPARED);
     }
     // clang sees no scalar in what is `_Atomic`.
     if flat.is_atomic && ty.as_scalar().is_none() {
         let bit = Policy::ATOMIC_MEMBERS_IN_MEMORY;
-        if decide(cx, bit, ty, (ATOMIC, MACHINE))? {
+        if cx.decide(bit, ty, ATOMIC)? {
             return Ok(None);
         }
     }
     if flat.has_wide_bits {
-        return Err(disputed(ty, OF_ONE, MACHINE));
+        return cx.dispute(ty, OF_ONE);
     }
     if flat.is_overlapped || flat.end_bits > 8 * ty.size() {
         let why = "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room";
-        return Err(disputed(ty, why, MACHINE));
+        return cx.dispute(ty, why);
     }
     Ok(Some(flat.group))
 }

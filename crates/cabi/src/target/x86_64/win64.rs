@@ -22,7 +22,7 @@ use crate::convention::{
 };
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
-use crate::target::parts::{int_of, scalar_int};
+use crate::target::parts::{float_of, int_of, scalar_int};
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
@@ -86,13 +86,8 @@ pub const X86_64_WIN64: Convention = Convention {
     },
 };
 
-/// Why a number or vector has no register.
-const LARGE: &str = "a number or vector of more than 8 bytes: in memory, found by a pointer";
-
 /// What `ty` asks for.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let memory = || Group::new(GroupKind::Memory, ty.size(), ty.canonical_align());
-    let in_part = |part: Part| Group::new(GroupKind::Registers, ty.size(), 8).with(part);
     let result = cx.role == Role::Result;
     if let Some(group) = quirks::special(ty, cx)? {
         let none = group.parts.is_empty().then_some(Class::NoClass);
@@ -100,38 +95,38 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         cx.tracer.classes(classes.chain(none));
         return Ok(group);
     }
-    let part = match ty.kind() {
+    let (part, why) = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => {
-            match scalar_part(*scalar, ty.size(), result, cx) {
-                Some(part) => part,
-                None => {
-                    cx.tracer.note(LARGE);
-                    return Ok(memory());
-                }
-            }
+            (scalar_part(*scalar, ty.size(), result, cx), LARGE)
         }
-        Kind::Vector(vector) => match vector_part(*vector, ty.size(), result, cx) {
-            Some(part) => part,
-            None => {
-                cx.tracer.note(LARGE);
-                return Ok(memory());
-            }
-        },
-        _ => match int_of(ty.size()) {
-            Some(int) => Part::int(int, Extension::None),
-            None => {
-                cx.tracer
-                    .note("not of 1, 2, 4 or 8 bytes: in memory, found by a pointer");
-                return Ok(memory());
-            }
-        },
+        Kind::Vector(vector) => (vector_part(*vector, ty.size(), result, cx), LARGE),
+        _ => (
+            int(ty.size()),
+            "not of 1, 2, 4 or 8 bytes: in memory, found by a pointer",
+        ),
+    };
+    let Some(part) = part else {
+        cx.tracer.note(why);
+        return Ok(memory(ty));
     };
     cx.tracer.whole(Class::of(part.bank));
-    let mut group = in_part(part);
+    let mut group = Group::new(GroupKind::Registers, ty.size(), 8).with(part);
     if quirks::is_in_both(&part, cx) {
         group.flags = ArgFlags::IN_BOTH;
     }
     Ok(group)
+}
+
+/// Why a number or vector has no register.
+const LARGE: &str = "a number or vector of more than 8 bytes: in memory, found by a pointer";
+
+fn memory(ty: &Type) -> Group {
+    Group::new(GroupKind::Memory, ty.size(), ty.canonical_align())
+}
+
+/// The integer of `size` bytes, if there is one.
+fn int(size: u64) -> Option<Part> {
+    int_of(size).map(|int| Part::int(int, Extension::None))
 }
 
 /// The part of a scalar; `None` sends it to memory.
@@ -159,23 +154,16 @@ fn vector_part(vector: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_
     match size {
         16 if result => Some(Part::float(V128)),
         2 | 4 | 8 if cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
-            result.then_some(float_of(size))
+            result.then_some(float(size))
         }
         32 | 64 if result && cx.choose(Policy::WIN64_SMALL_VECTORS_BY_REFERENCE) => {
-            Some(float_of(size))
+            Some(float(size))
         }
-        _ => int_of(size).map(|int| Part::int(int, Extension::None)),
+        _ => int(size),
     }
 }
 
 /// The float or vector of `size` bytes.
-fn float_of(size: u64) -> Part {
-    Part::float(match size {
-        ..=2 => F16,
-        3..=4 => F32,
-        5..=8 => F64,
-        9..=16 => V128,
-        17..=32 => V256,
-        _ => V512,
-    })
+fn float(size: u64) -> Part {
+    Part::float(float_of(size))
 }

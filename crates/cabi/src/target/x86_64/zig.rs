@@ -111,7 +111,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         return Err(Error::InvalidSignature { why });
     }
     if let Some(why) = other_type(ty, cx) {
-        return Err(parts::refuse(ty, why, AUTO.name));
+        return cx.refuse(ty, why);
     }
     if ty.size() == 0 {
         return Ok(Group::ignore());
@@ -148,19 +148,10 @@ fn general(size: u64) -> Option<Part> {
 }
 
 fn vector_part(size: u64) -> Option<Part> {
-    match size {
-        ..=16 => Some(sized(Part::float(V128), size)),
-        17..=32 => Some(sized(Part::float(V256), size)),
-        _ => None,
-    }
-}
-
-/// A part with `size` bytes of its object, of which there are at most 32.
-fn sized(part: Part, size: u64) -> Part {
-    Part {
+    (size <= WIDEST.into()).then(|| Part {
         size: parts::byte(size),
-        ..part
-    }
+        ..Part::float(parts::float_of(size.max(16)))
+    })
 }
 
 /// Why `ty` is no type of Zig's, or not laid out as Zig's own back end does.
@@ -206,7 +197,9 @@ fn other_vector(vector: Vector, bytes: u64, cx: &Classify<'_, '_>) -> Option<&'s
     }
 }
 
-fn refuse(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    let why = "a function of Zig's `naked` takes no arguments and returns nothing";
-    Err(parts::refuse(ty, why, NAKED.name))
+fn refuse(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    cx.refuse(
+        ty,
+        "a function of Zig's `naked` takes no arguments and returns nothing",
+    )
 }

@@ -4,9 +4,9 @@ use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp
 use super::class::Stop;
 use super::classes::Classes;
 use super::{classify, quirks};
-use crate::convention::PartType::{F16, F32, F64, F80, I64, V128, V256, V512};
-use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, PartType, Role};
-use crate::target::parts::{scalar_float, scalar_int};
+use crate::convention::PartType::{F80, I64};
+use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
+use crate::target::parts::{float_of, scalar_float, scalar_int};
 use crate::types::Type;
 use crate::types::error::Error;
 
@@ -80,8 +80,12 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
                 while at(i + n) == Some(SseUp) && u64::from(8 * n) < cx.vectors.bytes() {
                     n += 1;
                 }
-                let (ty, bytes) = in_vector_register(n, used);
-                (Bank::Vector, ty, bytes)
+                let bytes = if n == 1 {
+                    used
+                } else {
+                    8 * n.next_power_of_two()
+                };
+                (Bank::Vector, float_of(bytes.into()), bytes)
             }
             X87 => (Bank::X87, F80, 10),
             ComplexX87 if i % 2 == 0 => (Bank::X87, F80, 10),
@@ -105,18 +109,6 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
         GroupKind::Registers
     };
     wide
-}
-
-/// How a vector of `n` eightbytes sits in its register, or what is used of a single one; and how many bytes it has.
-fn in_vector_register(n: u8, used: u8) -> (PartType, u8) {
-    match (n, used) {
-        (1, ..=2) => (F16, used),
-        (1, ..=4) => (F32, used),
-        (1, _) => (F64, used),
-        (2, _) => (V128, 16),
-        (4, _) => (V256, 32),
-        _ => (V512, 64),
-    }
 }
 
 /// The part of a scalar that is one: nothing merges in it, and rule 5 changes nothing. gcc's callees extend narrow integers again, clang's rely on the

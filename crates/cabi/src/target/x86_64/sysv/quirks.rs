@@ -13,12 +13,9 @@ use crate::convention::{Classify, Group, Part, Role};
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
-use crate::target::parts::disputed;
 use crate::types::error::Error;
 use crate::types::record::{has_wide_leaf, is_all_padding};
 use crate::types::{Kind, Type};
-
-pub(super) const CONVENTION: &str = "x86-64 System V";
 
 /// The classes of a value as a whole, before its leaves are looked at.
 ///
@@ -263,15 +260,11 @@ fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result
     let ends = |part: &Part| u64::from(part.offset) + u64::from(part.size);
     if group.parts.iter().any(|part| ends(part) > ty.size()) {
         let why = "no rule says how a vector is passed that starts inside of an eightbyte";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     clang::move_wide_vector_of_variadic(ty, group, cx);
     if cx.role == Role::Result {
         clang::note_int128_vector_result(ty, group, cx);
     }
     Ok(())
-}
-
-fn unsupported(ty: &Type, why: &'static str) -> Error {
-    disputed(ty, why, CONVENTION)
 }

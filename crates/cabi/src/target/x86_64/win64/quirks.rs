@@ -1,12 +1,12 @@
 //! What gcc and clang do on Win64 with types that Microsoft's compiler does not have, and where clang leaves the convention.
 
-use super::{X86_64_WIN64, float_of, scalar_part};
+use super::{float, int, memory, scalar_part};
 use crate::convention::PartType::{F80, I64, V128};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Part, Role};
 use crate::leaves::{LeafFlags, LeafKind, leaves_of_one_element};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
-use crate::target::parts::{disputed, int_of};
+use crate::target::parts::int_of;
 use crate::target::x86_64::sysv::Class;
 use crate::types::error::Error;
 use crate::types::record::is_all_padding;
@@ -17,7 +17,6 @@ use crate::types::{Kind, Type};
 /// # Errors
 /// What clang passes as no rule says.
 pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
-    let memory = || Group::new(GroupKind::Memory, ty.size(), ty.canonical_align());
     let result = cx.role == Role::Result;
     match ty.kind() {
         Kind::Scalar(Scalar::F128) => refuse_variadic_float128(ty, cx)?,
@@ -52,10 +51,10 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     if flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY) {
         if cx.role == Role::Unnamed && int_of(ty.size()).is_some() {
             let why = "clang's callers pass an unnamed record with a flexible array by reference, and its va_arg by its size";
-            return Err(unsupported(ty, why));
+            return cx.dispute(ty, why);
         }
         cx.tracer.memory("a flexible array member");
-        return Ok(Some(memory()));
+        return Ok(Some(memory(ty)));
     }
     // To gcc a record with a flexible array is not empty.
     let nothing = ty.size() == 0 && result && !flexible;
@@ -77,7 +76,7 @@ fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
         Role::Result => Ok(Some(Group::ignore())),
         Role::Unnamed => {
             let why = "callers pass an unnamed record of unnamed bit-fields alone, and va_arg does not skip it";
-            Err(unsupported(ty, why))
+            cx.dispute(ty, why)
         }
     }
 }
@@ -108,14 +107,13 @@ pub(super) fn one_lane_part(
     cx: &mut Classify<'_, '_>,
 ) -> Option<Part> {
     let as_lane = cx.choose(Policy::WIN64_ONE_LANE_VECTORS_AS_LANES);
-    let int = || int_of(size).map(|int| Part::int(int, Extension::None));
     match lane {
-        Scalar::F16 | Scalar::BF16 if as_lane => result.then_some(float_of(size)),
+        Scalar::F16 | Scalar::BF16 if as_lane => result.then_some(float(size)),
         lane if lane.is_float() && as_lane => scalar_part(lane, size, result, cx),
         // gcc has no vector registers for one float, and no mode but that of its bytes.
         lane if lane.is_float() && !result => None,
         Scalar::Int { bits: 128, .. } => result.then_some(Part::float(V128)),
-        _ => int(),
+        _ => int(size),
     }
 }
 
@@ -148,7 +146,7 @@ fn two_integers(ty: &Type) -> Group {
 fn refuse_variadic_float128(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     if cx.is_argument_of_variadic() && cx.policy.has(Policy::WIN64_FLOAT128_IN_SSE) {
         let why = "clang's callers pass a __float128 to variadic functions where its callees do not look for it, and over other arguments";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     Ok(())
 }
@@ -156,10 +154,7 @@ fn refuse_variadic_float128(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Erro
 /// Vectors that clang takes apart as LLVM does where no register holds them, and those that its callers and its `va_arg` disagree about.
 fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     if vector.bools.is_some() {
-        return Err(unsupported(
-            ty,
-            "no rule says how a vector of bools is passed",
-        ));
+        return cx.dispute(ty, "no rule says how a vector of bools is passed");
     }
     if vector.lane == Scalar::F128 && vector.lanes == 1 {
         return refuse_variadic_float128(ty, cx);
@@ -184,7 +179,7 @@ fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result
         _ => Policy::WIN64_SMALL_VECTORS_BY_REFERENCE,
     };
     if cx.choose(bit) {
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     Ok(())
 }
@@ -192,11 +187,7 @@ fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result
 fn refuse_atomic(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     if cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         let why = "clang takes an `_Atomic` record or complex number apart as no rule says";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     Ok(())
-}
-
-fn unsupported(ty: &Type, why: &'static str) -> Error {
-    disputed(ty, why, X86_64_WIN64.name)
 }

@@ -8,7 +8,6 @@ pub(in super::super) use self::count::{adjust, va_arg};
 use super::super::class::{Class, Stop};
 use super::super::classes::Classes;
 use super::super::registers::ARG_GPRS;
-use super::unsupported;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};
 use crate::convention::{Bank, Classify, Extension, Group, GroupKind, Role};
 use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
@@ -48,7 +47,7 @@ pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) ->
     } else {
         return Ok(());
     };
-    Err(unsupported(ty, why))
+    cx.dispute(ty, why)
 }
 
 /// A vector of one `double` is returned in xmm0 ([`Policy::DOUBLE_VECTOR_RESULT_IN_SSE`]).
@@ -149,7 +148,7 @@ pub(super) fn extend_first_vector(
     }
     if !size.is_power_of_two() {
         let why = "clang passes a vector in a union of a size that no register has as no rule says";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     rest.fill(SseUp);
     Ok(())
@@ -202,7 +201,7 @@ pub(super) fn refuse_int128_vectors(
         && cx.choose(Policy::INT128_VECTORS_IN_GPR)
     {
         let why = "clang takes its vector of __int128 apart into integers on this system, and no rule describes where they go";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     Ok(())
 }
@@ -258,7 +257,7 @@ pub(super) fn start_odd_pair_in_gpr(
     }
     if is_odd.is_none() {
         let why = "no rule says which integer clang makes of its bit-fields after 16-bit floats";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     (first.bank, first.ty) = (Bank::Int, I64);
     let classes = [Class::Integer, Class::of(second.bank)];

@@ -3,7 +3,6 @@
 use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
 use super::super::classes::{Classes, eightbyte};
 use super::super::psabi::merge;
-use super::unsupported;
 use crate::convention::{Classify, Group, GroupKind, Role};
 use crate::leaves::{
     Aggregate, Leaf, LeafFlags, LeafKind, Leaves, holds_records, leaves, leaves_of_absent,
@@ -245,7 +244,7 @@ pub(super) fn refuse_lost_half(
     };
     if leaves(ty).any(lost) {
         let why = "gcc passes only the lower half of a vector of one __int128 that is a member";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     Ok(())
 }
@@ -299,7 +298,7 @@ pub(super) fn place_flexible_array(
     let asks = group.kind == GroupKind::Memory || group.align > 8;
     if cx.role == Role::Unnamed && asks {
         let why = "callers make room for an unnamed record of no bytes, or align what is next, and va_arg does not";
-        return Err(unsupported(ty, why));
+        return cx.dispute(ty, why);
     }
     Ok(())
 }
