@@ -160,7 +160,7 @@ impl Verification {
         let mut batches = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let (reference, preamble) = (&part.compiler.reference, &part.preamble);
-            for cases in part.cases().chunks(BATCH) {
+            for cases in part.cases.chunks(BATCH) {
                 batches.push(Batch {
                     part: number,
                     compiler: part.compiler,

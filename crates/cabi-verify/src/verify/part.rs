@@ -40,8 +40,8 @@ pub struct Part<'a> {
     pub itself: Vec<Called>,
     /// What was not read, then what was not run.
     pub skipped: Vec<Omitted>,
-    /// The cases that are to be run, by their places in the header's list.
-    cases: Vec<usize>,
+    /// The cases that are to be run.
+    pub(super) cases: Vec<&'a Case>,
     /// What they are compiled after.
     pub(super) preamble: String,
 }
@@ -77,12 +77,6 @@ impl<'a> Part<'a> {
         &self.read.found.subject
     }
 
-    /// The cases that are to be run.
-    pub(super) fn cases(&self) -> Vec<&'a Case> {
-        let all = &self.subject().cases;
-        self.cases.iter().filter_map(|at| all.get(*at)).collect()
-    }
-
     /// Whether the compiler's sizes and offsets are ours.
     pub(super) fn same_layout(&self) -> bool {
         self.differing.iter().all(|one| one.kind != LAYOUT)
@@ -110,7 +104,7 @@ impl<'a> Part<'a> {
         for list in [&mut header.records, &mut header.typedefs, &mut header.enums] {
             list.retain(|one| named.contains(&one.name));
         }
-        asked.cases = self.cases().into_iter().cloned().collect();
+        asked.cases = self.cases.iter().copied().cloned().collect();
         for (fact, reply) in layout::ask_data(reference, flags, &self.preamble, &asked)? {
             self.take_fact(fact, reply);
         }
@@ -179,7 +173,7 @@ impl<'a> Part<'a> {
                 }
             }
         }
-        for (at, case) in self.subject().cases.iter().enumerate() {
+        for case in &self.subject().cases {
             let ret = &case.prototype.ret;
             let types = case.argument_types();
             let why = types
@@ -188,7 +182,7 @@ impl<'a> Part<'a> {
                 .find_map(|ty: &Type| lacking.why(ty));
             match why {
                 Some(why) => self.leave_out(&case.name, REFERENCE_LACKS, why),
-                None => self.cases.push(at),
+                None => self.cases.push(case),
             }
         }
         named
@@ -196,36 +190,32 @@ impl<'a> Part<'a> {
 
     /// Compares the prototypes of the cases with what the compiler reads, and takes those cases out that it reads otherwise or not at all.
     fn compare(&mut self, flags: &[&str], include: &str) -> Result<(), VerifyError> {
-        let (subject, mut places, mut asked) = (self.subject(), Vec::new(), Vec::new());
-        for at in &self.cases {
-            let case = subject
-                .cases
-                .get(*at)
-                .filter(|case| !case.name.contains(OF_RECORD));
-            if let Some(prototype) = case.and_then(|case| subject.header.prototype(&case.name)) {
-                places.push(*at);
-                asked.push(prototype);
-            }
-        }
+        let header = &self.subject().header;
+        let own = { self.cases.iter().copied() }.filter(|case| !case.name.contains(OF_RECORD));
+        let own = own.filter_map(|case| Some((case, header.prototype(&case.name)?)));
+        let (cases, asked): (Vec<_>, Vec<_>) = own.unzip();
         self.n_compared = asked.len();
         let readings = prototypes::compare(&self.compiler.reference, flags, include, &asked)?;
-        for ((at, prototype), reading) in places.into_iter().zip(asked).zip(readings) {
+        for ((own, prototype), reading) in cases.into_iter().zip(asked).zip(readings) {
             let spelled = &prototype.spelled;
-            let (key, why) = match reading {
+            let left = match reading {
                 Reading::Same => continue,
                 Reading::Other(theirs) => {
                     let ours = [convention_attribute(prototype.convention), spelled].concat();
-                    self.cases.retain(|case| *case != at);
                     let what = format!("prototype of {}", prototype.name);
                     self.differ(PROTOTYPE, what, &theirs, &ours);
-                    continue;
+                    None
                 }
-                Reading::Absent(why) => (REFERENCE_LACKS, why),
-                Reading::Unnamed => ("spelling", format!("{spelled} has a type without a name")),
-                Reading::Unasked(why) => (REFUSED, format!("{spelled}: {why}")),
+                Reading::Absent(why) => Some((REFERENCE_LACKS, why)),
+                Reading::Unnamed => {
+                    Some(("spelling", format!("{spelled} has a type without a name")))
+                }
+                Reading::Unasked(why) => Some((REFUSED, format!("{spelled}: {why}"))),
             };
-            self.cases.retain(|case| *case != at);
-            self.leave_out(&prototype.name, key, why);
+            self.cases.retain(|case| !std::ptr::eq(*case, own));
+            if let Some((key, why)) = left {
+                self.leave_out(&prototype.name, key, why);
+            }
         }
         Ok(())
     }
