@@ -49,8 +49,8 @@ pub fn compile<'a>(
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
     for (number, (batch, compiled)) in batches.iter().zip(compiled).enumerate() {
-        let sides = compiled?;
-        let compiled = batch.code(sides.parts)?;
+        let (compiled, missing, layout) = compiled?;
+        let compiled = batch.code(compiled)?;
         let of = |at: &usize| batch.unit.cases.get(*at).map(|one| one.case);
         let own = compiled.refused.into_iter().map(|own| Refused {
             part: batch.part,
@@ -65,8 +65,8 @@ pub fn compile<'a>(
                 part: batch.part,
                 one_setting: false,
                 same_layout: batch.same_layout,
-                missing: sides.missing,
-                layout: sides.layout,
+                missing,
+                layout,
                 ..loaded
             });
         }
@@ -74,35 +74,22 @@ pub fn compile<'a>(
     Ok((all, refused))
 }
 
-/// The two sides of the cases of a batch.
-struct Sides {
-    parts: Parts<Built>,
-    missing: Vec<[Option<String>; 2]>,
-    layout: Vec<Fact>,
-}
+/// The two sides of the cases of a batch; which are missing, and what is said of their layouts, as [`Loaded`] has it.
+type Sides = (Parts<Built>, Vec<[Option<String>; 2]>, Vec<Fact>);
 
 impl Batch<'_> {
     fn compile(&self) -> Result<Sides, ReferenceError> {
         let Some((zig, mode)) = &self.compiler.zig else {
-            let (missing, layout) = (Vec::new(), Vec::new());
-            let parts = self.unit.compile()?;
-            return Ok(Sides {
-                parts,
-                missing,
-                layout,
-            });
+            return Ok((self.unit.compile()?, Vec::new(), Vec::new()));
         };
         let all = self.unit.all();
         let compiled = zig.compile(&self.compiler.reference, *mode, &self.named(&all))?;
-        Ok(Sides {
-            parts: Parts {
-                built: Some(compiled.built),
-                cases: all,
-                refused: Vec::new(),
-            },
-            missing: compiled.missing,
-            layout: compiled.layout,
-        })
+        let parts = Parts {
+            built: Some(compiled.built),
+            cases: all,
+            refused: Vec::new(),
+        };
+        Ok((parts, compiled.missing, compiled.layout))
     }
 
     /// The cases with these indices, under the names that they have in the code, at the compiler's vector level.
@@ -128,18 +115,15 @@ impl Batch<'_> {
 
     /// What runs of `compiled`. A child tries to load it: not in a thread.
     fn code(&self, compiled: Parts<Built>) -> Result<Parts<Code>, ReferenceError> {
-        if let Some(target) = &self.compiler.programs {
-            return Ok(compiled.map(|built| Code::InPrograms(built, target.clone())));
+        let Compiler { programs, zig, .. } = self.compiler;
+        match (programs, &compiled.built) {
+            (Some(target), _) => Ok(compiled.map(|built| Code::InPrograms(built, target.clone()))),
+            (None, Some(built)) if zig.is_some() => {
+                let cases = self.named(&compiled.cases);
+                let code = LoadedCode::of_built(built, &cases.iter().collect::<Vec<_>>())?;
+                Ok(compiled.map(|_| Code::Here(code)))
+            }
+            (None, _) => Ok(LoadedCode::load(&self.unit, compiled)?.map(Code::Here)),
         }
-        let Some(built) = compiled
-            .built
-            .as_ref()
-            .filter(|_| self.compiler.zig.is_some())
-        else {
-            return Ok(LoadedCode::load(&self.unit, compiled)?.map(Code::Here));
-        };
-        let cases = self.named(&compiled.cases);
-        let code = LoadedCode::of_built(built, &cases.iter().collect::<Vec<_>>())?;
-        Ok(compiled.map(|_| Code::Here(code)))
     }
 }
