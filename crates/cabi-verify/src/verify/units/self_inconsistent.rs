@@ -200,41 +200,26 @@ fn show_with(
         Err(_) => return Ok(None),
     };
     let runs = [built.run(&[], &[], SECONDS)?, built.run(&[], &[], SECONDS)?];
-    let mut says = runs.iter().map(said);
-    let (Some(Some(first)), Some(Some(second))) = (says.next(), says.next()) else {
+    let [Some(first), Some(second)] = runs.map(|run| said(&run)) else {
         return Ok(None);
     };
-    Ok((first.value == second.value).then(|| Shown {
-        says: first.words,
+    // The bytes may come from a register that was never set.
+    let [value, again] = [&first, &second].map(|said| said.split(", byte").next());
+    Ok((value == again).then(|| Shown {
+        says: first,
         program,
         known: known_bug(reference.name(), case),
     }))
 }
 
-/// How a run of the program differs.
-struct CaseText {
-    words: String,
-    /// Without the bytes, which may come from a register that was never set.
-    value: String,
-}
-
-/// `None` of a run without a difference.
-fn said(run: &Output) -> Option<CaseText> {
+/// How a run of the program differs; `None` of one without a difference.
+fn said(run: &Output) -> Option<String> {
     let text = String::from_utf8_lossy(&run.stdout);
-    let first = text.lines().next().unwrap_or_default().to_owned();
+    let first = text.lines().next().unwrap_or_default();
     match run.status.code() {
         Some(0) if first == NO_DIFFERENCE => None,
-        Some(1) if !first.is_empty() => Some(CaseText {
-            value: first.split(", byte").next().unwrap_or_default().to_owned(),
-            words: first,
-        }),
-        _ => {
-            // With 0 too, if it has not come to its last line: a callee may end the process.
-            let words = format!("the program ends with {}", run.status);
-            Some(CaseText {
-                value: words.clone(),
-                words,
-            })
-        }
+        Some(1) if !first.is_empty() => Some(first.to_owned()),
+        // With 0 too, if it has not come to its last line: a callee may end the process.
+        _ => Some(format!("the program ends with {}", run.status)),
     }
 }
