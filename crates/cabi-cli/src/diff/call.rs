@@ -30,23 +30,15 @@ pub(super) fn places<'s>(
     if !same_convention {
         return Ok(points);
     }
-    let mut compare = |at: &str, of: &dyn Fn(&FnAbi) -> String, by| {
-        let sides = [of(&a.abi), of(&b.abi)];
-        let [first, second] = &sides;
-        if first != second {
-            points.push(Point::new(at, sides, by));
-        }
-    };
-    compare(
-        "popped by the callee",
-        &|abi| bytes(abi.callee_pops),
-        CALLER,
-    );
+    let abis = [&a.abi, &b.abi];
+    let popped = abis.map(|abi| bytes(abi.callee_pops));
+    points.extend(Point::between("popped by the callee", popped, CALLER));
     let count = |abi: &FnAbi| match abi.variadic_count {
         Some(reg) => format!("{reg} = {}", abi.used.vector),
         None => "none".to_owned(),
     };
-    compare("count of vector registers", &count, CALLEE);
+    let counts = abis.map(count);
+    points.extend(Point::between("count of vector registers", counts, CALLEE));
     Ok(points)
 }
 

@@ -65,12 +65,7 @@ fn function<'s>(
         own.map_or("none", |convention| convention.name).to_owned()
     };
     let mut points = Vec::new();
-    let mut compare = |at: &str, sides: [String; 2], by| {
-        let [first, second] = &sides;
-        if first != second {
-            points.push(Point::new(at, sides, by));
-        }
-    };
+    let mut compare = |at: &str, sides, by| points.extend(Point::between(at, sides, by));
     let own = |one: &Prototype| one.convention.is_some();
     if own(a) || own(b) {
         compare("convention", [of(left, a), of(right, b)], BOTH);

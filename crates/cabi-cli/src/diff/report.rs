@@ -115,6 +115,16 @@ impl Point {
             moved: false,
         }
     }
+
+    /// One where the sides differ.
+    pub(super) fn between(
+        at: &str,
+        sides: [String; 2],
+        noticed_by: &'static [&'static str],
+    ) -> Option<Self> {
+        let [left, right] = &sides;
+        (left != right).then(|| Self::new(at, sides, noticed_by))
+    }
 }
 
 impl Report {

@@ -60,11 +60,7 @@ fn is_tagged(name: &str) -> bool {
 /// In which size, alignment or member the layouts differ.
 fn layouts(a: &Type, b: &Type) -> Vec<Point> {
     let mut points = Vec::new();
-    let mut compare = |at: &str, a: String, b: String| {
-        if a != b {
-            points.push(Point::new(at, [a, b], BOTH));
-        }
-    };
+    let mut compare = |at: &str, a, b| points.extend(Point::between(at, [a, b], BOTH));
     compare("size", bytes(a.size()), bytes(b.size()));
     compare(
         "alignment",
