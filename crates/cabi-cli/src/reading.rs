@@ -138,7 +138,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// How it is read.
+    /// How it is read: records by the rules of the policy, without one by those of the target's own compiler.
     pub(crate) fn options(&self) -> Options {
         let mut args = self.reading.flags();
         args.extend(
@@ -148,7 +148,11 @@ impl<'a> Source<'a> {
         );
         // Last, so that a contradiction is met where the two are compared.
         args.extend(self.clang.iter().cloned());
-        with_records(Options::new().name(self.name()).args(&args), self.policy)
+        let options = Options::new().name(self.name()).args(&args);
+        match self.policy {
+            None => options.records_of_target(),
+            Some(policy) => records(policy).into_iter().fold(options, Options::records),
+        }
     }
 
     /// Reads it, in a child of this command, with its limits.
@@ -333,14 +337,6 @@ fn widths(model: &DataModel) -> String {
         "pointers of {} bytes, `long` of {}, alignments of at most {} and {} for scalars of 8 and 16 bytes",
         model.pointer, model.long, model.max_align_8, model.max_align_16
     )
-}
-
-/// `options` with the layout of records that belongs to `policy`; without one, to the target's own compiler.
-pub(crate) fn with_records(options: Options, policy: Option<Policy>) -> Options {
-    match policy {
-        None => options.records_of_target(),
-        Some(policy) => records(policy).into_iter().fold(options, Options::records),
-    }
 }
 
 /// The compiler whose layout of records belongs to `policy`: the one whose profile is part of it.

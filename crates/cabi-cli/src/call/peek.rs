@@ -40,13 +40,12 @@ pub(crate) fn string_at(address: usize) -> Option<(Vec<u8>, bool)> {
     }
 }
 
-#[cfg(unix)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "nothing is read there"))]
 struct Pipe {
     reader: std::io::PipeReader,
     writer: std::io::PipeWriter,
 }
 
-#[cfg(unix)]
 impl Pipe {
     fn new() -> Option<Pipe> {
         let (reader, writer) = std::io::pipe().ok()?;
@@ -54,6 +53,7 @@ impl Pipe {
     }
 
     /// Appends the `len` bytes at `address`, at most a page; none if they cannot be read.
+    #[cfg(unix)]
     fn copy(&mut self, address: usize, len: usize, to: &mut Vec<u8>) -> Option<()> {
         use std::ffi::{c_int, c_void};
         use std::io::Read;
@@ -71,17 +71,8 @@ impl Pipe {
         to.resize(start + len, 0);
         self.reader.read_exact(to.get_mut(start..)?).ok()
     }
-}
 
-#[cfg(not(unix))]
-struct Pipe;
-
-#[cfg(not(unix))]
-impl Pipe {
-    fn new() -> Option<Pipe> {
-        None
-    }
-
+    #[cfg(not(unix))]
     fn copy(&mut self, _: usize, _: usize, _: &mut Vec<u8>) -> Option<()> {
         None
     }
