@@ -97,14 +97,9 @@ pub fn run(
 
 /// The numbers from `first` up to `end` in units, which do not depend on where a fuzz run begins: a number has its settings for ever.
 fn unit_ranges(first: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
-    let mut next = first;
-    std::iter::from_fn(move || {
-        let range = next..(next / PER_UNIT as u64 + 1)
-            .saturating_mul(PER_UNIT as u64)
-            .min(end);
-        next = range.end;
-        (!range.is_empty()).then_some(range)
-    })
+    let size = PER_UNIT as u64;
+    let units = first / size..end.div_ceil(size);
+    units.map(move |unit| first.max(unit * size)..end.min((unit + 1).saturating_mul(size)))
 }
 
 fn dialect(asked: &Compiler, number: u64) -> Dialect {
