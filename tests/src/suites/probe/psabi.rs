@@ -114,7 +114,7 @@ fn deciding(case: &Case, profile: Policy) -> BTreeSet<&'static str> {
 }
 
 fn page(all: &[(&'static str, Stats)]) -> String {
-    let mut out = String::from(HEAD);
+    let mut out = include_str!("psabi.md").to_owned();
     for (name, stats) in all {
         let passed = stats.cases - stats.strays.len();
         let _ = writeln!(
@@ -138,16 +138,3 @@ fn page(all: &[(&'static str, Stats)]) -> String {
     }
     out
 }
-
-const HEAD: &str = "\
-# The psABI and the compilers
-
-How far each compiler strays from the psABI as it is written: the corpus of `tests/corpus/x86-64-sysv` under `Policy::PSABI`, by the register-dump
-probe, caller side and callee side, optimized or not. Counted are the cases that pass under the compiler's own profile. The tables name each case that
-the psABI has elsewhere, and the bit of `cabi::Policy` that moves it ([policy.md](policy.md)).
-
-`cargo test -p cabi-tests --test probe` holds this page to what it measures; with `CABI_BLESS=1` it writes it.
-
-| compiler | cases | as the psABI says | elsewhere |
-|---|---|---|---|
-";
