@@ -4,27 +4,21 @@ use std::fmt::Write as _;
 
 use cabi_verify::corpus::Block;
 
-use super::{Measured, escape};
+use super::{Measured, PAGE, escape};
 use crate::conformance::bugs::Seen;
-use crate::conformance::matrix::{Cell, Column, Outcome};
+use crate::conformance::matrix::{Cell, Column};
 
 impl Cell {
-    /// The page says what the signs mean; `FAILS` stands on none.
+    /// Its sign: the rows of the page's table of signs stand in the order of outcomes. What fails has none, and stands on no page.
     fn sign(&self, bugs: &[Seen]) -> String {
         let numbers = bugs.iter().enumerate();
         let numbers = numbers.filter(|(_, seen)| self.bugs.contains(&seen.bug.name));
         let numbers: Vec<String> = numbers.map(|(i, _)| (i + 1).to_string()).collect();
-        let numbers = numbers.join(", ");
-        match self.outcome {
-            Outcome::Passes => "✓".to_owned(),
-            Outcome::OneSided => "½".to_owned(),
-            Outcome::NotLowered => "○".to_owned(),
-            Outcome::Lacks => "–".to_owned(),
-            Outcome::Refused => "∅".to_owned(),
-            Outcome::SelfInconsistent => format!("✗ {numbers}"),
-            Outcome::OwnWay => format!("≠ {numbers}"),
-            Outcome::Fails => "FAILS".to_owned(),
-        }
+        let signs = PAGE.split_once("| sign | meaning |\n|---|---|\n");
+        let row = signs.and_then(|(_, rows)| rows.lines().nth(self.outcome as usize));
+        let sign = row.and_then(|row| row.strip_prefix("| ")?.split_once(" |"));
+        sign.map_or("FAILS", |(sign, _)| sign)
+            .replace('N', &numbers.join(", "))
     }
 }
 
