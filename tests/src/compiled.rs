@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cabi::Target;
 use cabi_verify::build::{ProgramTarget, Reference, ReferenceError, Unit};
 use cabi_verify::case::{Case, Entry, Subject};
+use cabi_verify::corpus::Block;
 use cabi_verify::run::{HERE, child};
 use cabi_verify::threads::at_once;
 use cabi_verify::verdict::Verdict;
@@ -35,7 +36,7 @@ pub(crate) fn entries<'a>(
     let mut levels: BTreeMap<&[String], Vec<Entry<'a>>> = BTreeMap::new();
     for subject in subjects {
         let admitted = match subject.target == target {
-            true => compiler.reference.admits(&subject.block),
+            true => admits(compiler, &subject.block),
             false => Err(format!("not a signature of {}", target.name())),
         };
         let cases = subject.cases.iter().map(|case| (subject, case));
@@ -46,6 +47,21 @@ pub(crate) fn entries<'a>(
         }
     }
     levels.into_values().collect()
+}
+
+/// Whether `compiler` can be asked about `block`.
+pub(crate) fn admits(compiler: &Compiler, block: &Block) -> std::result::Result<(), String> {
+    // Features of processors are x86-64's.
+    if compiler.target() != HERE && !block.features.is_empty() {
+        return Err(format!("no {}", block.features.join(", ")));
+    }
+    if compiler.zig.is_none() {
+        return compiler.reference.admits(block);
+    }
+    // What Zig cannot say of the text shows when it is asked.
+    let mut vectors = block.clone();
+    (vectors.code, vectors.references) = (String::new(), Vec::new());
+    compiler.reference.admits(&vectors)
 }
 
 /// Whether `engine` runs `case`: not if something is against it, which the report says, or another one is asked for.

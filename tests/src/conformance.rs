@@ -60,7 +60,7 @@ impl Measured {
     }
 }
 
-/// Measures everything. `None` where a compiler is missing on this machine for that, which the report says.
+/// Measures everything. `None` where a compiler or libclang is missing on this machine for that, which the report says.
 ///
 /// # Errors
 /// What is wrong with a list, or cannot be run.
@@ -70,6 +70,10 @@ pub(crate) fn measure(suite: &mut Suite) -> Result<Option<Measured>> {
     let (true, Ok(zig)) = (suite.every_reference, zig) else {
         return Ok(None);
     };
+    let corpus = suite.corpus(&["x86-64-sysv"])?;
+    if corpus.is_empty() {
+        return Ok(None);
+    }
     let asked = PageCompiler::all(here, zig, programs);
     let mut types = BTreeMap::new();
     for one in &asked {
@@ -81,7 +85,7 @@ pub(crate) fn measure(suite: &mut Suite) -> Result<Option<Measured>> {
     let expected = Expected::read(&corpus::expected())?;
     Ok(Some(Measured {
         matrix: matrix::run(&types, &asked, &expected)?,
-        bugs: bugs::run(&asked, &expected)?,
+        bugs: bugs::run(&asked, &expected, &corpus)?,
         groups: types.remove(HERE.name()).unwrap_or_default(),
         positions: features::position_names()?,
     }))

@@ -6,15 +6,13 @@ use cabi::Policy;
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::case::Subject;
 use cabi_verify::check::layout::{Reply, ask_data};
-use cabi_verify::report::Report;
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{Called, OtherSide};
 
 use super::compilers::{PageCompiler, run as ask};
-use crate::compiled::File;
-use crate::corpus::Corpus;
+use crate::compiled::{File, admits};
 use crate::suite::Result;
 
 /// The levels of optimization at which bugs of C compilers are looked for.
@@ -99,13 +97,11 @@ impl Seen {
     }
 }
 
-/// Looks at every bug.
-pub fn run(asked: &[PageCompiler], expected: &Expected) -> Result<Vec<Seen>> {
-    let mut report = Report::new("conformance");
-    let corpus = Corpus::read("x86-64-sysv", "conformance", &mut report)?;
+/// Looks at every bug; `corpus` has the samples of some.
+pub fn run(asked: &[PageCompiler], expected: &Expected, corpus: &[Subject]) -> Result<Vec<Seen>> {
     let mut seen = Vec::new();
     for bug in &expected.bugs {
-        let found = subject(bug, &corpus.subjects);
+        let found = subject(bug, corpus);
         seen.push(Seen {
             bug: bug.clone(),
             subject: found.map_err(|why| format!("{}: {why}", bug.name))?,
@@ -159,7 +155,7 @@ fn questions(asked: &[PageCompiler], seen: &mut [Seen]) -> Result<Vec<(usize, Lo
     {
         for one in asked.iter().filter(|one| one.is_here()) {
             // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
-            let is_c = one.is_of_c() && one.admits(&subject.block).is_ok();
+            let is_c = one.is_of_c() && admits(one.first(), &subject.block).is_ok();
             if !bug.is_of(one.name) && !is_c {
                 continue;
             }

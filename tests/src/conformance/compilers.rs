@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use cabi::{Policy, Target};
 use cabi_verify::build::zig::{Backend, Mode, Zig};
-use cabi_verify::build::{Reference, ReferenceError, first_error, needs};
+use cabi_verify::build::{Reference, ReferenceError, first_error};
 use cabi_verify::case::Case;
 use cabi_verify::check::calls::all_settings;
-use cabi_verify::corpus::Block;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{Called, Mistake, OtherSide};
 
@@ -49,7 +48,8 @@ impl PageCompiler {
         }
     }
 
-    fn first(&self) -> &Compiler {
+    /// In its first mode.
+    pub(super) fn first(&self) -> &Compiler {
         &self.modes[0]
     }
 
@@ -98,25 +98,6 @@ impl PageCompiler {
     /// Whether its code runs in this process; else in programs of another target.
     pub(super) fn is_here(&self) -> bool {
         self.first().programs.is_none()
-    }
-
-    /// Whether it can be asked about `block`. What Zig cannot say shows when it is asked.
-    pub(super) fn admits(&self, block: &Block) -> Result<(), String> {
-        let reference = &self.first().reference;
-        // Features of processors are x86-64's.
-        if !self.is_here() && !block.features.is_empty() {
-            return Err(format!("no {}", block.features.join(", ")));
-        }
-        if self.is_of_c() {
-            return reference.admits(block);
-        }
-        let mut block = block.clone();
-        block.code.clear();
-        block.references.clear();
-        for capability in needs(&block) {
-            reference.has(capability)?;
-        }
-        Ok(())
     }
 }
 

@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cabi::VectorLevel;
-use cabi_verify::case::{Case, Entry};
+use cabi_verify::case::Case;
 use cabi_verify::generate::argument_positions::N_POSITIONS;
 use cabi_verify::report::expected::Expected;
 use cabi_verify::verdict::Verdict;
@@ -15,7 +14,7 @@ use cabi_verify::verify::units::{Called, OtherSide};
 use super::compilers::{PageCompiler, first_words, in_own_words, run as ask};
 use super::features::{Feature, Group};
 use super::{LEVELS, known, without_folder};
-use crate::compiled::File;
+use crate::compiled::{File, admits, entries};
 use crate::suite::Result;
 
 /// A compiler and what became of each type with it.
@@ -38,7 +37,7 @@ pub struct Cell {
     pub whys: Vec<String>,
 }
 
-/// What there is to say of a [`Cell`].
+/// What there is to say of a [`Cell`], in the order of the rows of `page.md` that give each a sign.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Outcome {
     /// Right in both directions at every level of optimization.
@@ -142,21 +141,15 @@ pub fn run(
 
 /// What one compiler is asked: cases of one vector level, at one level of optimization.
 fn add_files<'e>(asked: &'e PageCompiler, features: &[&'e Feature], files: &mut Vec<File<'e>>) {
-    let mut by_level: BTreeMap<VectorLevel, Vec<Entry<'e>>> = BTreeMap::new();
-    for feature in features {
-        if let Ok(subject) = &feature.tried
-            && asked.admits(&feature.block).is_ok()
-        {
-            let placed = subject.cases.iter();
-            for case in placed.filter(|case| case.abi_under(asked.policy()).is_ok()) {
-                let entries = by_level.entry(case.vectors).or_default();
-                entries.push((subject, case));
-            }
-        }
-    }
+    let tried = features
+        .iter()
+        .filter_map(|feature| feature.tried.as_ref().ok());
+    let levels = entries(tried, asked.first(), |(_, case), admitted| {
+        admitted.is_ok() && case.abi_under(asked.policy()).is_ok()
+    });
     // Which functions Zig's optimizer merges depends on what is in the file.
     let n = if asked.is_of_c() { BATCH } else { usize::MAX };
-    for entries in by_level.values().flat_map(|entries| entries.chunks(n)) {
+    for entries in levels.iter().flat_map(|entries| entries.chunks(n)) {
         for (optimize, compiler) in asked.levels(&LEVELS) {
             files.push(File {
                 part: files.len(),
@@ -176,7 +169,7 @@ fn row(
     answers: &Answers,
     failures: &mut Vec<String>,
 ) -> Vec<Cell> {
-    let subject = match (asked.admits(&feature.block), &feature.tried) {
+    let subject = match (admits(asked.first(), &feature.block), &feature.tried) {
         (Err(why), _) => return vec![Cell::new(Outcome::Lacks, why); N_POSITIONS],
         (_, Err(why)) => return vec![Cell::new(Outcome::Refused, why.clone()); N_POSITIONS],
         (Ok(()), Ok(subject)) => subject,

@@ -10,17 +10,16 @@ pub(super) mod cases;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cabi::{Policy, Target, VectorLevel};
+use cabi::Policy;
+use cabi_verify::build::Reference;
 use cabi_verify::build::zig::{Fact, Mode, Zig};
-use cabi_verify::build::{Capability, Reference};
-use cabi_verify::case::{Entry, Subject};
 use cabi_verify::check::calls::{Direction, Verdict};
 use cabi_verify::report::expected::{Bug, Expected};
 use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 use cabi_verify::verify::{Compiler, known_bugs};
 use clif_cabi_jit::Settings;
 
-use crate::compiled::{File, compile_files, run_files};
+use crate::compiled::{File, add_files, compile_files, entries, run_files, takes};
 use crate::conformance::bug_of_zig;
 use crate::conformance::bugs::subject;
 use crate::corpus::expected;
@@ -35,11 +34,6 @@ pub(super) fn found(suite: &mut Suite) -> Option<(Arc<Zig>, Reference)> {
     };
     suite.report.absent("zig", &why);
     None
-}
-
-/// Whether the machine and the frame's compiler have vectors of `level`; why not.
-pub(super) fn has_level(frame: &Reference, level: VectorLevel) -> Result<(), &str> {
-    Capability::of_level(level).map_or(Ok(()), |vectors| frame.has(vectors))
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -67,9 +61,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         ));
         subjects.extend(more);
     }
-    subjects.retain(|subject| subject.target == Target::X86_64_LINUX);
+    let mut files = Vec::new();
     let compilers = Mode::ALL.map(|mode| Compiler::of_zig(&zig, mode, &frame));
-    let files = files(&compilers, &subjects, suite);
+    for compiler in &compilers {
+        let levels = entries(&subjects, compiler, |(_, case), admitted| {
+            takes(suite, "zig", case, admitted)
+        });
+        add_files(&mut files, compiler, levels);
+    }
     let loaded = compile_files(&files, |file, case, why| {
         let why = Err(why.to_string());
         suite.report.outcome(&engine(file), &case.name, why);
@@ -89,40 +88,6 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 fn of_zig(expected: &Expected) -> impl Iterator<Item = &Bug> {
     let names = known_bugs().filter(|name| name.starts_with("zig"));
     names.filter_map(|name| expected.bug(name))
-}
-
-/// All that this machine can run, by each of `compilers`.
-fn files<'a>(
-    compilers: &'a [Compiler],
-    subjects: &'a [Subject],
-    suite: &mut Suite,
-) -> Vec<File<'a>> {
-    let mut levels: BTreeMap<VectorLevel, Vec<Entry<'a>>> = BTreeMap::new();
-    let cases = |subject: &'a Subject| subject.cases.iter().map(move |case| (subject, case));
-    for (subject, case) in subjects.iter().flat_map(cases) {
-        match has_level(&compilers[0].reference, case.vectors) {
-            Ok(()) if suite.wants(&case.name) => {
-                levels
-                    .entry(case.vectors)
-                    .or_default()
-                    .push((subject, case));
-            }
-            Ok(()) => {}
-            Err(why) => suite.report.not_run("zig", &case.name, why),
-        }
-    }
-    let mut files = Vec::new();
-    for entries in levels.values() {
-        for compiler in compilers {
-            files.push(File {
-                part: files.len(),
-                compiler,
-                optimize: "",
-                entries: entries.clone(),
-            });
-        }
-    }
-    files
 }
 
 fn mode(file: &File<'_>) -> Mode {

@@ -11,6 +11,7 @@ mod mutants;
 use std::collections::BTreeMap;
 
 use cabi::{Convention, FnAbi, Policy, VectorLevel, X86_64_WIN64, zig};
+use cabi_verify::build::Capability;
 use cabi_verify::build::zig::{Backend, Mode};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::verdict::Verdict;
@@ -19,7 +20,7 @@ use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 
 use crate::compiled::{File, compile_files, run_files};
 use crate::suite::{Result, Suite, number};
-use crate::suites::zig::{found, has_level, layouts};
+use crate::suites::zig::{found, layouts};
 
 /// A compilation by Zig's own back end, and the convention that it has.
 #[derive(Clone, Copy)]
@@ -55,7 +56,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     of_win64.retain(|case| suite.wants(&case.name));
     let mut setups = Vec::new();
     for setup in SETUPS {
-        if let Err(why) = has_level(&frame, setup.level) {
+        let vectors = Capability::of_level(setup.level);
+        if let Some(Err(why)) = vectors.map(|vectors| frame.has(vectors)) {
             suite.report.not_run(&setup.name(), "all", why);
             continue;
         }
