@@ -10,9 +10,7 @@ use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use crate::case::Direction;
-use crate::emit::cranelift::{
-    self, BufferAddresses, CallVia, Mutation, ShimArgs, VARIANTS, keeps_result,
-};
+use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
 use crate::verdict::Fault;
 
 /// What a processor has to have for code with vectors of a level.
@@ -77,8 +75,8 @@ impl CraneliftObject {
         })
     }
 
-    /// Adds our side of a case that `direction` names: what calls C's `symbol`, or what C calls instead of it. The forms of its values, and how it calls,
-    /// depend on `index`.
+    /// Adds our side of a case that `direction` names: a shim that calls C's `symbol`, or what C calls instead of it, which writes arguments down at `offsets`. The forms
+    /// of its values, and how it calls, depend on `index`.
     pub(crate) fn add(
         &mut self,
         direction: Direction,
@@ -106,9 +104,8 @@ impl CraneliftObject {
             .filter(|variant| keeps_result(*variant))
             .cycle();
         let variant = variants.nth(index).unwrap_or(0);
-        let name = format!("{name}_call");
-        let given = ShimArgs::Images(&name, offsets);
-        cranelift::shim(module, lower, sig, given, via, variant, right)?;
+        let name = Some(&*format!("{name}_call"));
+        cranelift::shim(module, name, lower, sig, via, variant, right)?;
         Ok(())
     }
 

@@ -136,16 +136,18 @@ fn calls_of(pair: Pair, symbol: &str, plan: &CallCase) -> [ProgramCall; 2] {
         Pair::Ours(Direction::Call) => values.promoted.clone(),
         _ => values.declared.clone(),
     };
+    let is_ours = pair == Pair::Ours(Direction::Call);
     rounds(plan).map(|round| ProgramCall {
         caller: format!("{caller}_call"),
         callee: callee.clone(),
         images: images(&sent(&round.values), &plan.images.offsets, plan.images.size),
         given: round.values.result.bytes.clone(),
         n_seen: plan.images.size,
-        n_wide: match pair {
-            Pair::Ours(Direction::Call) => 8 * plan.n_named.min(256),
-            _ => 0,
+        n_wide: match is_ours {
+            true => 8 * plan.n_named.min(256),
+            false => 0,
         },
+        offsets: is_ours.then(|| plan.images.offsets.clone()),
     })
 }
 

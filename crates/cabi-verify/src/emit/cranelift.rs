@@ -1,7 +1,7 @@
 //! Cranelift's two sides of a call: a shim that calls C with arguments from memory, and a function that C calls.
 //!
 //! ```text
-//! shim:     void shim(const void *args[], void *ret, void *callee)    calls callee, its result goes to ret; or as C's caller sides
+//! shim:     void shim(const void *args[], void *ret, void *callee)    calls callee, its result goes to ret
 //! function: R f(A, B, ...)    writes each argument to a buffer, as C's sides do, and returns the object at an address
 //! ```
 //!
@@ -130,60 +130,30 @@ fn define(
     Ok(id)
 }
 
-/// What a shim is given.
-#[derive(Clone, Copy, Debug)]
-pub enum ShimArgs<'a> {
-    /// The addresses of its arguments, where the result goes, what it calls.
-    Addresses,
-    /// As C's caller sides ([`c::sides`](super::c)), under this name: what it calls, one buffer of its arguments, which are these bytes after its start, where the
-    /// result goes.
-    Images(&'a str, &'a [usize]),
-}
-
-impl ShimArgs<'_> {
-    /// The address of argument `i`, where what is given of arguments is at `from`.
-    fn address(self, i: usize, from: Value, builder: &mut FunctionBuilder<'_>) -> Value {
-        match self {
-            Self::Addresses => {
-                let offset = i32::try_from(8 * i).unwrap_or(0);
-                let flags = MemFlagsData::new();
-                builder.ins().load(types::I64, flags, from, offset)
-            }
-            Self::Images(_, offsets) => {
-                let offset = i64::try_from(offsets[i]).unwrap_or(0);
-                builder.ins().iadd_imm_s(from, offset)
-            }
-        }
-    }
-}
-
-/// A shim that calls `target` as `sig`; `variant` turns the forms.
+/// A shim, with a name or without, that calls `target` as `sig`; `variant` turns the forms.
 pub fn shim(
     module: &mut dyn Module,
+    name: Option<&str>,
     lower: &Lowering,
     sig: &FnSig,
-    given: ShimArgs<'_>,
     target: CallVia,
     variant: usize,
     mutation: Mutation,
 ) -> Result<FuncId, Fault> {
     let plan = lower.call_plan(sig)?;
     let own = shim_signature();
-    let declare = |module: &mut dyn Module| match given {
-        ShimArgs::Addresses => anonymous(module, &own),
-        ShimArgs::Images(name, _) => Ok(module.declare_function(name, Linkage::Export, &own)?),
+    let declare = |module: &mut dyn Module| match name {
+        Some(name) => Ok(module.declare_function(name, Linkage::Export, &own)?),
+        None => anonymous(module, &own),
     };
     define(module, declare, &own, mutation, |module, builder, block| {
-        let [first, second, third] = *builder.block_params(block) else {
+        let [pointers, ret, callee] = *builder.block_params(block) else {
             return Ok(());
-        };
-        let (from, ret, callee) = match given {
-            ShimArgs::Addresses => (first, second, third),
-            ShimArgs::Images(..) => (second, third, first),
         };
         let mut args = Vec::new();
         for (i, param) in sig.params().iter().enumerate() {
-            let at = given.address(i, from, builder);
+            let (flags, offset) = (MemFlagsData::new(), i32::try_from(8 * i).unwrap_or(0));
+            let at = builder.ins().load(types::I64, flags, pointers, offset);
             let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
             let form = if lanes { 0 } else { (i + variant) % VARIANTS };
             args.push(argument(builder, &param.ty, plan.args.parts(i), at, form));

@@ -80,11 +80,11 @@ impl OneCall<'_> {
         }
         let folder = Scratch::new().map_err(|error| error.to_string())?;
         let (object, out) = (folder.path().join("ours.o"), folder.path().join("out"));
-        let (images, offsets) = self.images(args);
-        std::fs::write(&object, self.object(&offsets)?).map_err(|error| error.to_string())?;
+        let (images, addresses) = self.images(args);
+        std::fs::write(&object, self.object()?).map_err(|error| error.to_string())?;
         let size = usize::try_from(self.sig.result().size()).unwrap_or(0);
         let macros = format!(
-            "#define CALLER {}_call\n#define START {start:#x}\n#define RESULT {}\n#define IMAGES {}\n#define MEMORY {}\n",
+            "#define CALLER {}_call\n#define START {start:#x}\n#define RESULT {}\n#define IMAGES {}\n#define ADDRESSES {{ {addresses}0 }}\n#define MEMORY {}\n",
             ours(self.symbol),
             size.max(1),
             initializer(&images),
@@ -105,16 +105,16 @@ impl OneCall<'_> {
         Ok(CallOutput { process, returned })
     }
 
-    /// The objects `args` one after the other, each as aligned as its type, and where each begins.
-    fn images(&self, args: &[Vec<u8>]) -> (Vec<u8>, Vec<usize>) {
-        let (mut images, mut offsets) = (Vec::new(), Vec::new());
+    /// The objects `args` one after the other, each as aligned as its type, and the address of each in C.
+    fn images(&self, args: &[Vec<u8>]) -> (Vec<u8>, String) {
+        let (mut images, mut addresses) = (Vec::new(), String::new());
         for (bytes, param) in args.iter().zip(self.sig.params()) {
             let align = usize::try_from(param.ty.align()).unwrap_or(1).max(1);
             images.resize(images.len().next_multiple_of(align), 0);
-            offsets.push(images.len());
+            addresses += &format!("args + {}, ", images.len());
             images.extend_from_slice(bytes);
         }
-        (images, offsets)
+        (images, addresses)
     }
 
     /// Whether the target is of another system than the one that programs are linked for.
@@ -124,10 +124,10 @@ impl OneCall<'_> {
     }
 
     /// What makes the call, by Cranelift.
-    fn object(&self, offsets: &[usize]) -> Result<Vec<u8>, String> {
+    fn object(&self) -> Result<Vec<u8>, String> {
         let target = &self.target.target;
         let mut object = CraneliftObject::new(self.vectors, target)?;
-        let added = object.add(Direction::Call, self.symbol, self.sig, offsets, 0);
+        let added = object.add(Direction::Call, self.symbol, self.sig, &[], 0);
         added.map_err(|fault| fault.to_string())?;
         object.finish()
     }

@@ -11,7 +11,7 @@ use super::run_time::{Code, Maker};
 use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES, WAYS};
 use super::{call, from_c_to, needed, round, rounds};
 use crate::case::Case;
-use crate::emit::cranelift::{self, CallVia, Mutation, ShimArgs, VARIANTS, keeps_result};
+use crate::emit::cranelift::{self, CallVia, Mutation, VARIANTS, keeps_result};
 
 /// In which of the [`WAYS`] a case is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -163,8 +163,7 @@ fn compiled(
         2 => CallVia::Ref(callee),
         _ => CallVia::OwnPointer,
     };
-    let given = ShimArgs::Addresses;
-    let id = cranelift::shim(engine, lower, &plan.told, given, via, variant, mutation)?;
+    let id = cranelift::shim(engine, None, lower, &plan.told, via, variant, mutation)?;
     Ok(Code::Shim(variant, via, id))
 }
 

@@ -7,16 +7,21 @@ int printf(const char *, ...);
 int fflush(void *);
 int atoi(const char *);
 typedef SYSTEM void caller(void (*)(void), const unsigned char *, unsigned char *);
+/* a caller that is ours */
+typedef SYSTEM void shim(unsigned char **, unsigned char *, void (*)(void));
 struct row {
   void (*callee)(void); caller *call;
   const unsigned char *image; unsigned long n_image;
   const unsigned char *given; unsigned long n_given, n_seen, n_wide;
+  /* of a shim, where the image has each argument */
+  const unsigned long *offsets; unsigned long n_offsets;
 };
 ROWS
 /* seen, got, given, image, wide, .. escape_at: those of the callers' file, and of the callees', if that is another one */
 extern void *const cabi_places[10];
 extern __attribute__((weak)) void *const cabi_callee_places[10];
 static void *cabi_home[5];
+static unsigned char *cabi_args[256];
 static SYSTEM void cabi_escape(void) { __builtin_longjmp(cabi_home, 1); }
 static void cabi_copy(unsigned char *to, const unsigned char *from, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = from[i]; }
 static void cabi_fill(unsigned char *to, unsigned long n) { for (unsigned long i = 0; i < n; i++) to[i] = 0xee; }
@@ -34,7 +39,11 @@ int main(int n, char **args) {
     cabi_fill(seen, row->n_seen);
     cabi_fill(got, row->n_given);
     *(SYSTEM void (*volatile *)(void))places[9] = cabi_escape;
-    if (__builtin_setjmp(cabi_home) == 0) row->call(row->callee, image, got);
+    for (unsigned long a = 0; a < row->n_offsets; a++) cabi_args[a] = image + row->offsets[a];
+    if (__builtin_setjmp(cabi_home) == 0) {
+      if (row->offsets) ((shim *)row->call)(cabi_args, got, row->callee);
+      else row->call(row->callee, image, got);
+    }
     printf("%lu", i);
     cabi_print(seen, row->n_seen);
     cabi_print(got, row->n_given);

@@ -20,6 +20,8 @@ pub(crate) struct ProgramCall {
     pub(crate) n_seen: usize,
     /// How many bytes of integers it writes down widened.
     pub(crate) n_wide: usize,
+    /// Where the images have each argument, if the caller is a [`shim`](crate::emit::cranelift::shim), which is given addresses.
+    pub(crate) offsets: Option<Vec<usize>>,
 }
 
 /// The program's text. Its argument is the number of the call to begin with; each call prints a line: its number, the bytes that the callee has
@@ -33,10 +35,19 @@ pub(crate) fn text(calls: &[ProgramCall]) -> String {
             "void callee{i}(void) __asm__(\"{}\"); caller call{i} __asm__(\"{}\");",
             call.callee, call.caller
         );
+        let (mut offsets, n_offsets) = ("0".to_owned(), call.offsets.iter().flatten().count());
+        if let Some(all) = &call.offsets {
+            offsets = format!("at{i}");
+            let all: String = all.iter().map(|at| format!("{at}, ")).collect();
+            let _ = writeln!(
+                declared,
+                "static const unsigned long {offsets}[] = {{{all}0}};"
+            );
+        }
         let (image, given) = (string(&call.images), string(&call.given));
         let _ = writeln!(
             rows,
-            "{{callee{i}, call{i}, {image}, {}, {given}, {}, {}, {}}},",
+            "{{callee{i}, call{i}, {image}, {}, {given}, {}, {}, {}, {offsets}, {n_offsets}}},",
             call.images.len(),
             call.given.len(),
             call.n_seen,
