@@ -3,7 +3,7 @@
 use cabi::{Convention, Target};
 
 #[allow(unsafe_code)]
-mod boundary;
+pub(crate) mod boundary;
 #[allow(unsafe_code)]
 pub mod child;
 #[allow(unsafe_code)]

@@ -14,8 +14,9 @@ use clif_cabi::NotLowered;
 use clif_cabi_jit::Settings;
 
 use crate::emit::cranelift::{Mutation, VARIANTS};
+use crate::run::boundary::{self, Crossing, Promise, Target};
 use crate::run::guard::{GuardedBuffers, Side};
-use crate::run::loaded::{LoadedCode, Promise};
+use crate::run::loaded::LoadedCode;
 use crate::run::{BUFFER, Written};
 
 mod callee_objects;
@@ -29,7 +30,7 @@ mod tests;
 pub use crate::case::Direction;
 pub use crate::verdict::{Difference, Fault, Refusal, Value, Verdict};
 pub use engine::SharedEngine;
-use engine::{Ways, observed};
+use engine::Ways;
 pub use engine_settings::all_settings;
 pub(crate) use engine_settings::settings_without_verifier;
 pub(super) use registers_at_call::check_call;
@@ -115,7 +116,9 @@ pub fn observe(
         false => Ways::All,
     };
     let plan = CallCase::new(case, sig, tell, index)?;
-    observed(harness, plan, direction, ways, mutation)
+    let plans = std::iter::once(Ok(plan));
+    let built = SharedEngine::of(harness, plans, direction, ways, mutation)?;
+    built.rounds(harness, 0, 0..SIDES.len())
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
@@ -190,7 +193,7 @@ fn call(
     plan: &CallCase,
     keeps_result: bool,
     round: &Round,
-    run: impl FnOnce(*const u8, *const u8, *const u8),
+    run: impl FnOnce([*const u8; 3], Target) -> Crossing,
 ) -> Result<(), Difference> {
     let (loaded, buffers) = (harness.loaded, harness.buffers);
     let mut pointers = Vec::new();
@@ -205,10 +208,14 @@ fn call(
     let callee = loaded
         .callee(plan.index)
         .ok_or("the C code has no callee")?;
-    let through = loaded.through(callee, Promise::of(&plan.abi));
-    run(pointers.as_ptr().cast(), ret, through);
-    loaded.check_promises("our caller", "the C callee")?;
-    loaded.check_machine()?;
+    let target = Target {
+        code: callee,
+        promise: Promise::of(&plan.abi),
+    };
+    let args = [pointers.as_ptr().cast(), ret, boundary::thunk_address()];
+    let crossing = run(args, target);
+    crossing.check("our caller", "the C callee")?;
+    crossing.check_machine()?;
     let written = loaded.written(plan.images.size, 0);
     check_seen(&round.values, &plan.images, &written, "in C")?;
     plan.check_widened(&round.values, &written)?;
@@ -219,7 +226,7 @@ fn call(
     }
     let beside = buffers.check_beside(0, size, round.side);
     beside.map_err(|why| format!("the caller's object of the result: {why}"))?;
-    let [at_call, _] = loaded.registers().ok_or("no call was made")?;
+    let [at_call, _] = crossing.images();
     let register = |reg| at_call.general_register(reg);
     let caller = ("our caller", false);
     Ok(check_call(&plan.abi, caller, register, at_call.area())?)
@@ -259,11 +266,11 @@ fn from_c_to(
     guarded: Option<Side>,
 ) -> Result<(), Difference> {
     let promise = Promise::of(&plan.abi);
-    from_c(harness, plan, address, promise, round, guarded)?;
+    let crossing = from_c(harness, plan, address, promise, round, guarded)?;
     if plan.told.is_noreturn() {
         return Ok(());
     }
-    Ok(check_return(plan, harness.loaded)?)
+    Ok(check_return(plan, &crossing)?)
 }
 
 /// Lets C call what is at `address`, which writes down the arguments as they are passed.
@@ -274,7 +281,7 @@ fn from_c(
     promise: Promise,
     round: &Round,
     guarded: Option<Side>,
-) -> Result<(), Difference> {
+) -> Result<Crossing, Difference> {
     let loaded = harness.loaded;
     let images = images(
         &round.values.declared,
@@ -291,15 +298,12 @@ fn from_c(
     if !is_believed {
         loaded.check_keeping("the C caller")?;
     }
-    let _ = loaded.through(address, promise);
+    let code = address;
     // SAFETY: the callers of this function give an address of the case's type.
-    let called = unsafe { loaded.call(plan.index, &images) };
-    if !called {
-        return Err("the C code has no caller".into());
-    }
+    let crossing = unsafe { loaded.call(plan.index, &images, Target { code, promise }) }?;
     if !is_believed {
-        loaded.check_promises("the C caller", "our callee")?;
-        loaded.check_machine()?;
+        crossing.check("the C caller", "our callee")?;
+        crossing.check_machine()?;
     }
     let mut written = loaded.written(plan.images.size, given.len());
     if let Some(side) = guarded {
@@ -312,5 +316,5 @@ fn from_c(
     if plan.has_result {
         Difference::check(&round.values.result, &written.got, Value::Result, "in C")?;
     }
-    Ok(())
+    Ok(crossing)
 }

@@ -13,7 +13,8 @@ use crate::check::calls::{Difference, Value, check_call, check_seen};
 use crate::emit::c::{IMAGE_ALIGN, Images};
 use crate::image::Image;
 use crate::pattern::{self, Pattern, Values};
-use crate::run::loaded::{LoadedCode, Promise};
+use crate::run::boundary::{self, Promise, Target};
+use crate::run::loaded::LoadedCode;
 
 mod assembly;
 mod register_file;
@@ -102,24 +103,24 @@ impl<'h> Probe<'h> {
         let images = Images::of(&case.argument_types());
         let bytes = pattern::images(&values.declared, &images.offsets, images.size);
         let escape = match case.prototype.noreturn {
-            true => self.loaded.escape(),
+            true => boundary::escape_address(),
             false => std::ptr::null_mut(),
         };
         let (returned, returning) = of_result(abi, &values.result)?;
         let stack = area_bytes(abi).saturating_add(FRAME_BYTES);
         let dumping = Dumping::begin(stack, escape, returning);
-        let callee = assembly::callee(self.level);
         self.loaded.prepare(&values.result.bytes, 0);
         self.loaded.check_keeping("the C caller")?;
-        let _ = self.loaded.through(callee, Promise::of(abi));
-        if !with_room(|| {
+        let target = Target {
+            code: assembly::callee(self.level),
+            promise: Promise::of(abi),
+        };
+        let crossing = with_room(|| {
             // SAFETY: the assembly callee may be called as any type: it writes to the dump alone, and hands a result's address back.
-            unsafe { self.loaded.call(index, &bytes) }
-        }) {
-            return Err("the C code has no caller".into());
-        }
-        self.loaded.check_promises("the C caller", "our callee")?;
-        self.loaded.check_machine()?;
+            unsafe { self.loaded.call(index, &bytes, target) }
+        })?;
+        crossing.check("the C caller", "our callee")?;
+        crossing.check_machine()?;
         let mut dump = of_dump(dumping.image(), area_bytes(abi));
         dump.copies = copies_in(&dump, abi, &values)?;
         // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 callers do not.
@@ -186,7 +187,10 @@ impl<'h> Probe<'h> {
         let callee = self.loaded.callee(index);
         let callee = callee.ok_or("the C code has no callee")?;
         self.loaded.prepare(&values.result.bytes, images.size);
-        let thunk = self.loaded.through(callee, Promise::of(abi).unfilled());
+        let target = Target {
+            code: callee,
+            promise: Promise::of(abi).unfilled(),
+        };
         let load = Load {
             image: image.bytes.as_ptr(),
             stack_bytes: abi.area_bytes.next_multiple_of(8),
@@ -196,15 +200,16 @@ impl<'h> Probe<'h> {
         let dumping = Dumping::begin(0, std::ptr::null(), Returning::NOTHING);
         // SAFETY: the caller is of this type, reads the image it is given, and calls a function that the reference compiler compiled, which reads
         // its arguments from registers and stack, and writes to its own buffers and to `memory`, which is large enough for its result.
-        unsafe {
-            self.loaded.run(
-                assembly::caller(self.level),
-                (&raw const load).cast(),
-                memory.as_mut_ptr(),
-                thunk,
-            );
-        }
-        self.loaded.check_promises("our caller", "the C callee")?;
+        let crossing = unsafe {
+            let (caller, load) = (assembly::caller(self.level), (&raw const load).cast());
+            let args = [
+                load,
+                memory.as_mut_ptr().cast_const(),
+                boundary::thunk_address(),
+            ];
+            boundary::call(caller, args, target)
+        };
+        crossing.check("our caller", "the C callee")?;
         let dump = of_dump(dumping.image(), 0);
         let written = self.loaded.written(images.size, 0);
         check_seen(&values, &images, &written, "as the callee reads it")
@@ -296,7 +301,7 @@ fn check_x87(case: &Case, abi: &FnAbi, dump: &Image) -> Result<(), Difference> {
 
 /// Calls `call` with a frame above it that a callee can look into.
 #[inline(never)]
-fn with_room(call: impl FnOnce() -> bool) -> bool {
+fn with_room<T>(call: impl FnOnce() -> T) -> T {
     let room = std::hint::black_box([0_u8; BYTES]);
     let called = call();
     std::hint::black_box(&room);

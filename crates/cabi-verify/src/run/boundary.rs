@@ -139,7 +139,7 @@ fn filling(n: usize) -> u64 {
 
 /// What a function of a signature owes its caller, and what it may change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Promise {
+pub(crate) struct Promise {
     /// The registers it leaves as they are, as the bits of [`machine::bit`].
     kept: u64,
     /// Those that could hold an argument, hold none, and are not kept.
@@ -170,7 +170,7 @@ impl Promise {
     }
 
     /// That of a function of `abi`.
-    pub fn of(abi: &FnAbi) -> Self {
+    pub(crate) fn of(abi: &FnAbi) -> Self {
         let mut promise = Self::without_result(abi.convention);
         promise.fill &= !match &abi.ret.place {
             Place::Indirect { .. } => abi.ret.sret_returned_in.map_or(0, bit),
@@ -190,7 +190,7 @@ impl Promise {
 
     /// This promise without filling registers: for a caller that is compared with its own compiler's callee, and may pass arguments in other registers than
     /// `FnAbi` says.
-    pub fn unfilled(self) -> Self {
+    pub(crate) fn unfilled(self) -> Self {
         Self {
             fill: 0,
             unpassed: 0,
@@ -266,12 +266,12 @@ unsafe extern "C" {
     fn cabi_boundary_thunk();
 }
 
-pub(super) fn thunk_address() -> *mut u8 {
+pub(crate) fn thunk_address() -> *mut u8 {
     cabi_boundary_thunk as unsafe extern "C" fn() as *mut u8
 }
 
 /// The address of the function that leaves a call which cannot return.
-pub(super) fn escape_address() -> *mut u8 {
+pub(crate) fn escape_address() -> *mut u8 {
     cabi_boundary_escape as unsafe extern "C" fn() as *mut u8
 }
 
@@ -281,13 +281,13 @@ pub(super) fn nothing_address() -> *mut u8 {
 }
 
 /// Calls in turn have the stack pointer 0, 16, 32 and 48 bytes from a multiple of 64, so that code which does not align its argument area to 64 fails.
-pub const PHASES: u64 = 4;
+pub(crate) const PHASES: u64 = 4;
 
 /// What the thunk calls, and what that keeps.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Target {
-    pub(super) code: *const u8,
-    pub(super) promise: Promise,
+pub(crate) struct Target {
+    pub(crate) code: *const u8,
+    pub(crate) promise: Promise,
 }
 
 /// Calls `function(a, b, c)`, which returns or escapes, at the next phase of the stack; the thunk calls `target` meanwhile. Returns the registers as
@@ -295,7 +295,7 @@ pub(super) struct Target {
 ///
 /// # Safety
 /// `function` is code of System V that takes these arguments, sound with them; if it calls the thunk, then as what `target` is.
-pub(super) unsafe fn call(
+pub(crate) unsafe fn call(
     function: *const u8,
     [a, b, c]: [*const u8; 3],
     Target { code, promise }: Target,
@@ -325,7 +325,7 @@ fn fill_stack() {
 }
 
 /// What was seen at one call of `enter`, and at the thunk's last one.
-pub(super) struct Crossing {
+pub(crate) struct Crossing {
     state: State,
     promise: Promise,
 }
@@ -341,12 +341,12 @@ impl std::fmt::Debug for Crossing {
 
 impl Crossing {
     /// Registers at the call, and after it.
-    pub(super) fn images(&self) -> [Image; 2] {
+    pub(crate) fn images(&self) -> [Image; 2] {
         [self.state.call, self.state.after]
     }
 
     /// What the two sides of the call, which have these names in messages, owe and have not kept.
-    pub(super) fn check(&self, caller: &str, callee: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, caller: &str, callee: &str) -> Result<(), String> {
         let State {
             call,
             after,
@@ -369,7 +369,7 @@ impl Crossing {
     }
 
     /// Whether what the machine has besides registers is as it should be after all: the x87 stack is empty.
-    pub(super) fn check_machine(&self) -> Result<(), String> {
+    pub(crate) fn check_machine(&self) -> Result<(), String> {
         machine::check_own(&self.state.own)
     }
 }

@@ -8,16 +8,14 @@
 //! What a compiler made is loaded in children only ([`child`]): its constructors are code under test too. In any other process there is
 //! nothing of it: no function, and no buffer.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::OnceCell;
 
 use crate::build::{Built, object_data};
 use libloading::Library;
 
-pub use super::boundary::{PHASES, Promise};
-
 mod load;
 use super::BUFFER;
-use super::boundary::{self, Crossing, Image, Target};
+use super::boundary::{self, Crossing, Promise, Target};
 use super::{Written, child};
 
 /// The C callers and callees of many cases, compiled; loaded by each child that uses them.
@@ -26,9 +24,6 @@ pub struct LoadedCode {
     built: Built,
     names: Vec<String>,
     loaded: OnceCell<Result<Box<Loaded>, String>>,
-    /// What the thunk calls in the next call.
-    target: Cell<Option<Target>>,
-    crossing: RefCell<Option<Box<Crossing>>>,
 }
 
 /// The library, and the buffers of FRAME in it.
@@ -105,11 +100,6 @@ impl LoadedCode {
         })
     }
 
-    /// The address of a function without parameters which leaves a call that cannot return.
-    pub fn escape(&self) -> *mut u8 {
-        boundary::escape_address()
-    }
-
     fn address(&self, name: &str) -> Option<*mut u8> {
         let library = &self.loaded().ok()?.library;
         // SAFETY: only the address is taken; its type is stated where it is called.
@@ -158,67 +148,31 @@ impl LoadedCode {
         }
     }
 
-    /// The registers that the thunk saw at its last call, and after it, if there was one.
-    pub(crate) fn registers(&self) -> Option<[Image; 2]> {
-        Some(self.crossing.borrow().as_ref()?.images())
-    }
-
-    /// Makes the thunk call `target`, and compare what `target` keeps with `promise`. Returns the thunk's address, which the caller calls.
-    pub fn through(&self, target: *const u8, promise: Promise) -> *mut u8 {
-        let code = target;
-        self.target.set(Some(Target { code, promise }));
-        self.thunk()
-    }
-
-    /// The address of the thunk, which is the same for every target.
-    pub fn thunk(&self) -> *mut u8 {
-        boundary::thunk_address()
-    }
-
-    /// Runs `shim(args, ret, callee)`, which returns or escapes.
+    /// Lets the C caller of case `index` call `target`, through the thunk, with the arguments whose images are given.
+    ///
+    /// # Errors
+    /// There is no such caller.
     ///
     /// # Safety
-    /// `shim` is code of that type, sound with these arguments; it calls what [`LoadedCode::through`] gave, if anything.
-    pub unsafe fn run(&self, shim: *const u8, args: *const u8, ret: *const u8, callee: *const u8) {
-        let Some(target) = self.target.get() else {
-            return;
-        };
-        // SAFETY: the caller's.
-        let crossing = unsafe { boundary::call(shim, [args, ret, callee], target) };
-        *self.crossing.borrow_mut() = Some(Box::new(crossing));
-    }
-
-    /// Lets the C caller of case `index` call, through the thunk, with the arguments whose images are given. Says whether there
-    /// is such a case.
-    ///
-    /// # Safety
-    /// What [`LoadedCode::through`] was given is code of the case's type.
-    pub unsafe fn call(&self, index: usize, images: &[u8]) -> bool {
+    /// `target` is code of the case's type.
+    pub(crate) unsafe fn call(
+        &self,
+        index: usize,
+        images: &[u8],
+        target: Target,
+    ) -> Result<Crossing, &'static str> {
         let name = self.names.get(index);
         let call = name.and_then(|name| self.address(&format!("{name}_call")));
-        let (Some(call), Ok(loaded)) = (call, self.loaded()) else {
-            return false;
+        let (Some(call), Ok(Loaded { at, .. })) = (call, self.loaded()) else {
+            return Err("the C code has no caller");
         };
         // SAFETY: the buffer of FRAME has BUFFER bytes; nothing runs that uses it. The function is of this type, reads `Images::of` of the case,
         // and the caller answers for the callee.
-        unsafe {
+        Ok(unsafe {
             let len = images.len().min(BUFFER);
-            std::ptr::copy_nonoverlapping(images.as_ptr(), loaded.at.images, len);
-            self.run(call, self.thunk(), loaded.at.images, loaded.at.got);
-        }
-        true
-    }
-
-    /// Whether both sides of the last call, which have these names in messages, kept what they owe each other besides values.
-    pub fn check_promises(&self, caller: &str, callee: &str) -> Result<(), String> {
-        let crossing = self.crossing.borrow();
-        (crossing.iter()).try_for_each(|crossing| crossing.check(caller, callee))
-    }
-
-    /// Whether what the machine has besides registers was as it should be after the last call: the x87 stack empty (psABI 3.2.1, Registers). It is now.
-    pub fn check_machine(&self) -> Result<(), String> {
-        let crossing = self.crossing.borrow();
-        (crossing.iter()).try_for_each(|crossing| crossing.check_machine())
+            std::ptr::copy_nonoverlapping(images.as_ptr(), at.images, len);
+            boundary::call(call, [boundary::thunk_address(), at.images, at.got], target)
+        })
     }
 
     /// Lets a C function, called so in messages, keep values during a call that changes every register it may change. After
@@ -229,11 +183,18 @@ impl LoadedCode {
     pub fn check_keeping(&self, caller: &str) -> Result<(), String> {
         let keep = self.address("cabi_keep");
         let keep = keep.ok_or("the C code is incomplete")?;
-        let thunk = self.through(boundary::nothing_address(), Promise::nothing());
-        let null = std::ptr::null();
+        let target = Target {
+            code: boundary::nothing_address(),
+            promise: Promise::nothing(),
+        };
+        let args = [
+            boundary::thunk_address(),
+            std::ptr::null(),
+            std::ptr::null(),
+        ];
         // SAFETY: FRAME has this function with this type; what the thunk calls is of the type that it calls.
-        unsafe { self.run(keep, thunk, null, null) };
-        self.check_promises(caller, "a function")?;
+        let crossing = unsafe { boundary::call(keep, args, target) };
+        crossing.check(caller, "a function")?;
         self.check_kept(caller)
     }
 

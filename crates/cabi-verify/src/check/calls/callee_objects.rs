@@ -5,6 +5,7 @@ use cabi::Type;
 
 use super::{CallCase, Difference, Harness};
 use crate::emit::cranelift::BufferAddresses;
+use crate::run::boundary::escape_address;
 use crate::run::guard::Side;
 
 /// Bytes of an object: what follows one that is aligned to more than its size is its own.
@@ -32,7 +33,7 @@ pub(super) fn addresses(
     let places = BufferAddresses::Here {
         seen: first,
         given,
-        escape: harness.loaded.escape(),
+        escape: escape_address(),
     };
     Ok((places, seen.iter().map(distance).collect()))
 }

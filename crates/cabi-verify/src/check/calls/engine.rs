@@ -9,9 +9,10 @@ use clif_cabi_jit::Engine;
 use super::callee_objects;
 use super::run_time::{Code, Maker};
 use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES, WAYS};
-use super::{call, from_c_to, needed, round, rounds};
+use super::{call, from_c_to, needed, round};
 use crate::case::Case;
 use crate::emit::cranelift::{self, CallVia, Mutation, VARIANTS, keeps_result};
+use crate::run::boundary;
 
 /// In which of the [`WAYS`] a case is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,7 +154,7 @@ fn compiled(
         None => {
             // What is called is the thunk, which calls the callee: an engine may have those of several cases.
             let name = format!("callee_{}", plan.index);
-            engine.bind(&name, harness.loaded.thunk())?;
+            engine.bind(&name, boundary::thunk_address())?;
             *import.insert(lower.declare_import(engine, &name, &plan.told)?.id)
         }
     };
@@ -177,14 +178,13 @@ impl Code {
         round: &Round,
     ) -> Result<(), Difference> {
         let code = |id| engine.code(id).map_err(|error| error.to_string());
-        let (loaded, side) = (harness.loaded, round.side.words());
+        let side = round.side.words();
         let (found, how) = match self {
             Self::Shim(variant, via, id) => {
                 let code = code(*id)?;
                 // SAFETY: the shim was compiled as such, reads one object per pointer and writes one to `ret`; the engine is alive.
-                let run = |args, ret, callee| unsafe {
-                    loaded.run(code.as_ptr().cast(), args, ret, callee);
-                };
+                let run =
+                    |args, target| unsafe { boundary::call(code.as_ptr().cast(), args, target) };
                 let keeps_result = plan.has_result && keeps_result(*variant);
                 let how = match via {
                     CallVia::Function(_) => "called directly",
@@ -203,8 +203,8 @@ impl Code {
             }
             Self::Invoker(invoker) => {
                 // SAFETY: an invoker takes the callee first; otherwise as a shim.
-                let run = |args, ret, callee| unsafe {
-                    loaded.run(invoker.code().as_ptr().cast(), callee, args, ret);
+                let run = |[args, ret, callee]: [_; 3], target| unsafe {
+                    boundary::call(invoker.code().as_ptr().cast(), [callee, args, ret], target)
                 };
                 let how = format!("by an invoker, {side}");
                 (call(harness, plan, plan.has_result, round, run), how)
@@ -219,18 +219,4 @@ impl Code {
         };
         found.map_err(|found| found.inside(&how))
     }
-}
-
-/// The two rounds of one case.
-pub(super) fn observed(
-    harness: &Harness<'_>,
-    plan: CallCase,
-    direction: Direction,
-    ways: Ways,
-    mutation: Mutation,
-) -> Result<usize, Fault> {
-    let n_rounds = rounds(&plan).len();
-    let plans = std::iter::once(Ok(plan));
-    let built = SharedEngine::of(harness, plans, direction, ways, mutation)?;
-    built.rounds(harness, 0, 0..n_rounds)
 }

@@ -6,7 +6,7 @@ use super::CallCase;
 use crate::emit::c::is_widened;
 use crate::pattern::Values;
 use crate::run::Written;
-use crate::run::loaded::LoadedCode;
+use crate::run::boundary::Crossing;
 
 impl CallCase {
     /// Compares narrow integers as a callee has widened them with what C's `(long long)` makes of them.
@@ -66,8 +66,8 @@ pub(in crate::check) fn check_call(
 }
 
 /// What the thunk saw of a return that Cranelift made.
-pub(super) fn check_return(plan: &CallCase, loaded: &LoadedCode) -> Result<(), String> {
-    let [call, after] = loaded.registers().ok_or("no call was made")?;
+pub(super) fn check_return(plan: &CallCase, crossing: &Crossing) -> Result<(), String> {
+    let [call, after] = crossing.images();
     let ret = &plan.abi.ret;
     let (Some(back), Place::Indirect { pointer, .. }) = (ret.sret_returned_in, &ret.place) else {
         return Ok(());

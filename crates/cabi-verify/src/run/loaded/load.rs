@@ -1,6 +1,6 @@
 //! Units compiled and loaded: a child tries first whether that works.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::OnceCell;
 
 use super::LoadedCode;
 use crate::build::{Built, Parts, Reference, ReferenceError, Unit};
@@ -18,7 +18,7 @@ impl LoadedCode {
         let mut first = compiled.built;
         let load = |built: &Built, cases: &[usize]| {
             let names = cases.iter().map(|at| unit.symbol(*at));
-            Self::checked(built, names.collect())
+            Self::checked(built, names.collect(), |_| true)
         };
         let mut loaded = unit.compile_and(compiled.cases, &mut first, load)?;
         loaded.refused.splice(..0, compiled.refused);
@@ -31,15 +31,11 @@ impl LoadedCode {
     /// [`ReferenceError::Unloadable`] if it cannot; [`ReferenceError::Io`] if no child can be made.
     pub fn of_built(built: &Built, cases: &[&Case]) -> Result<Self, ReferenceError> {
         let names = cases.iter().map(|case| case.function.name.clone());
-        Self::checked(built, names.collect())
-    }
-
-    fn checked(built: &Built, names: Vec<String>) -> Result<Self, ReferenceError> {
-        Self::checked_by(built, names, |_| true)
+        Self::checked(built, names.collect(), |_| true)
     }
 
     /// The code, if a child can load them and `works` there.
-    fn checked_by(
+    fn checked(
         built: &Built,
         names: Vec<String>,
         works: impl Fn(&Self) -> bool,
@@ -48,8 +44,6 @@ impl LoadedCode {
             built: built.clone(),
             names,
             loaded: OnceCell::new(),
-            target: Cell::new(None),
-            crossing: RefCell::new(None),
         };
         let what = "the compiled C code".to_owned();
         let unloadable = |why| ReferenceError::Unloadable {
@@ -75,7 +69,7 @@ impl LoadedCode {
     /// The compiler's, or what becomes of the child.
     pub(crate) fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
         let built = reference.build(FRAME, &["-w"])?;
-        match Self::checked_by(&built, Vec::new(), Self::finds_itself) {
+        match Self::checked(&built, Vec::new(), Self::finds_itself) {
             Ok(_) => Ok(()),
             Err(ReferenceError::Unloadable { why, .. }) => Err(ReferenceError::Unloadable {
                 what: format!("code by {}", reference.command()),

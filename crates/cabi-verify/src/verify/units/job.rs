@@ -13,9 +13,10 @@ use crate::check::calls::{
 };
 #[cfg(target_arch = "x86_64")]
 use crate::check::registers::Probe;
+use crate::run::boundary::PHASES;
 use crate::run::child::{self, Limits};
 use crate::run::guard::GuardedBuffers;
-use crate::run::loaded::{LoadedCode, PHASES};
+use crate::run::loaded::LoadedCode;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt};
 
 /// Bytes of code that the cases of a batch may become together.
