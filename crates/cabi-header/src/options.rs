@@ -228,25 +228,15 @@ fn search_list(listing: &str) -> Vec<PathBuf> {
 
 /// Directories with `stddef.h` and its like, searched last: clang's own come first where they are installed next to libclang.
 fn builtin_includes(library: &Path) -> Vec<PathBuf> {
-    let mut roots: Vec<PathBuf> = library
-        .parent()
-        .into_iter()
-        .map(|lib| lib.join("clang"))
-        .collect();
-    roots.extend(subdirectories(Path::new("/usr/lib/gcc")));
-    let mut found = Vec::new();
-    for root in roots {
-        let newest = subdirectories(&root)
-            .into_iter()
-            .map(|version| version.join("include"))
-            .rev();
-        found.extend(
-            newest
-                .into_iter()
-                .find(|dir| dir.join("stddef.h").is_file()),
-        );
-    }
-    found
+    let own = library.parent().map(|lib| lib.join("clang"));
+    let roots = own.into_iter();
+    let roots = roots.chain(subdirectories(Path::new("/usr/lib/gcc")));
+    let newest = |root: PathBuf| {
+        let versions = subdirectories(&root).into_iter().rev();
+        let mut dirs = versions.map(|version| version.join("include"));
+        dirs.find(|dir| dir.join("stddef.h").is_file())
+    };
+    roots.filter_map(newest).collect()
 }
 
 fn subdirectories(dir: &Path) -> Vec<PathBuf> {

@@ -131,18 +131,6 @@ impl Emitter {
         self.declarator(ty, name)
     }
 
-    /// The type as it stands in a cast or `sizeof`: `struct node`, `void *`. Arrays and pointers to functions get a typedef.
-    ///
-    /// # Errors
-    /// [`ToCError`] for types that C does not have.
-    pub fn spelling(&mut self, ty: &Type) -> Result<String, ToCError> {
-        match ty.kind() {
-            Kind::Array(_) => self.typedef(ty, "array", ""),
-            Kind::Scalar(Scalar::FnPtr) => self.typedef(ty, "function", ""),
-            _ => self.specifier(ty),
-        }
-    }
-
     /// The prototype of `name`, without semicolon; parameters are called `a0`, `a1`, ...
     ///
     /// # Errors
@@ -200,11 +188,14 @@ impl Emitter {
                 _ => {}
             }
         }
-        Ok(format!("{} {inner}", self.specifier(ty)?))
+        Ok(format!("{} {inner}", self.spelling(ty)?))
     }
 
-    /// What stands before the declarator.
-    fn specifier(&mut self, ty: &Type) -> Result<String, ToCError> {
+    /// The type as it stands in a cast or `sizeof`, and before a declarator: `struct node`, `void *`. Arrays and pointers to functions get a typedef.
+    ///
+    /// # Errors
+    /// [`ToCError`] for types that C does not have.
+    pub fn spelling(&mut self, ty: &Type) -> Result<String, ToCError> {
         if self.has_own_align(ty) {
             let natural = self.natural_align(ty);
             let plain = ty

@@ -51,7 +51,10 @@ impl<'u> Reader<'u> {
         if self.is_inline_alone(cursor) {
             return Err(Reason::Inline);
         }
-        let function = self.function_type(cursor.ty())?;
+        let ty = cursor.ty();
+        let mut resolved = [ty, ty.canonical()].into_iter();
+        let function = resolved.find(|ty| is_function(ty.kind()));
+        let function = function.ok_or_else(|| unsupported(ty, "this is no function type"))?;
         self.prototype_of(cursor, function)
     }
 
@@ -80,7 +83,8 @@ impl<'u> Reader<'u> {
             ..Prototype::new(&qualified_name(cursor), Vec::new(), Type::VOID)
         };
         self.params(cursor, function, &mut prototype)?;
-        self.result(function, &mut prototype)?;
+        let result = self.result(function, &mut prototype);
+        result.map_err(|reason| reason.inside("result".to_owned()))?;
         self.check_target(cursor, &own, &mut prototype)?;
         Ok(prototype)
     }
@@ -126,10 +130,8 @@ impl<'u> Reader<'u> {
             let declared = declared.get(n).map(|declared| declared.name());
             let name = declared.filter(|name| !name.is_empty());
             let (ty, by_reference) = self.param(function.param(i)).map_err(|reason| {
-                let part = name
-                    .as_ref()
-                    .map_or_else(String::new, |name| format!(" ({name})"));
-                reason.inside(format!("parameter {}{part}", n + 1))
+                let name = name.as_ref().map(|name| format!(" ({name})"));
+                reason.inside(format!("parameter {}{}", n + 1, name.unwrap_or_default()))
             })?;
             if by_reference {
                 prototype.by_reference.push(n);
@@ -144,9 +146,7 @@ impl<'u> Reader<'u> {
 
     fn result(&mut self, function: Ty<'u>, prototype: &mut Prototype) -> Result<(), Reason> {
         let ty = function.result();
-        let (ret, by_reference) = self
-            .passed(ty)
-            .map_err(|reason| reason.inside("result".to_owned()))?;
+        let (ret, by_reference) = self.passed(ty)?;
         prototype.ret = ret;
         if !by_reference {
             return Ok(());
@@ -154,7 +154,7 @@ impl<'u> Reader<'u> {
         if !self.facts.x86_64 {
             // Elsewhere the address has a register of its own.
             let why = "a result by invisible reference is known for x86-64 only";
-            return Err(unsupported(ty, why).inside("result".to_owned()));
+            return Err(unsupported(ty, why));
         }
         // psABI 3.2.3, Returning of Values: as if it were the first argument, and in rax on return.
         let address = Written::Pointer(Box::new(prototype.written_ret.clone()));
@@ -176,17 +176,6 @@ impl<'u> Reader<'u> {
         }
         let (declared, by_reference) = self.passed(ty)?;
         Ok((self.model.decay(&declared), by_reference))
-    }
-
-    /// The function type, typedefs resolved.
-    fn function_type(&self, ty: Ty<'u>) -> Result<Ty<'u>, Reason> {
-        [ty, ty.canonical()]
-            .into_iter()
-            .find(|ty| is_function(ty.kind()))
-            .ok_or_else(|| Reason::Unsupported {
-                ty: ty.spelling(),
-                why: "this is no function type",
-            })
     }
 }
 

@@ -23,23 +23,23 @@ pub(crate) struct Macros {
 
 /// Sorts the macros that `unit` defines, each name once, by its last definition.
 pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Macros {
-    let definitions = Definitions::new(unit);
+    let all = definitions(unit);
     let mut known = HashMap::new();
     let mut found = Macros::default();
     let mut n_tokens = 0_u64;
-    for (name, definition) in &definitions.by_name {
-        let expansion = definitions.expansion(name, &mut known, 0);
-        let refusal = if definition.takes_arguments {
+    for (name, definition @ (cursor, tokens)) in &all {
+        let expanded = expansion(&all, name, &mut known, 0);
+        let refusal = if takes_arguments(definition) {
             Some("takes arguments")
-        } else if definition.tokens.is_empty() {
+        } else if tokens.is_empty() {
             Some("is empty")
-        } else if expansion.is_harmful {
+        } else if expanded.is_harmful {
             Some(NO_INTEGER)
         } else {
-            n_tokens = n_tokens.saturating_add(expansion.n_tokens);
-            expansion.refusal(n_tokens)
+            n_tokens = n_tokens.saturating_add(expanded.n_tokens);
+            expanded.refusal(n_tokens)
         };
-        let other = |why| left_out(definition.cursor, name.clone(), Reason::Macro(why));
+        let other = |why| left_out(*cursor, name.clone(), Reason::Macro(why));
         if let Some(why) = refusal {
             found.others.push(other(why));
             continue;
@@ -55,7 +55,7 @@ pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Mac
                 value,
                 ty,
                 enumeration: String::new(),
-                location: definition.cursor.place().location(),
+                location: cursor.place().location(),
             }),
             Some(None) => found.others.push(other(NO_INTEGER)),
         }
@@ -65,87 +65,74 @@ pub(crate) fn read(unit: &Unit<'_>, model: &DataModel, answers: &Answers) -> Mac
 
 const NO_INTEGER: &str = "has no value that is an integer constant expression";
 
-struct MacroDefinition<'u> {
-    cursor: Cursor<'u>,
-    takes_arguments: bool,
-    /// After the name.
-    tokens: Vec<Token>,
+/// The last definition of each name, and its tokens after the name.
+type Definitions<'u> = BTreeMap<String, (Cursor<'u>, Vec<Token>)>;
+
+fn definitions<'u>(unit: &'u Unit<'_>) -> Definitions<'u> {
+    let is_own = |cursor: &Cursor<'_>| {
+        let file = cursor.place().file;
+        cursor.kind() == CXCursor_MacroDefinition && !file.is_empty() && file != prelude::NAME
+    };
+    let own = unit.cursor().children().into_iter().filter(is_own);
+    let definition = |cursor: Cursor<'u>| {
+        let tokens = cursor.tokens().into_iter().skip(1).collect();
+        (cursor.name(), (cursor, tokens))
+    };
+    own.map(definition).collect()
 }
 
-struct Definitions<'u> {
-    by_name: BTreeMap<String, MacroDefinition<'u>>,
+/// How far the macro `name` expands, named in the expansions of `depth` others. Each is looked at once.
+fn expansion<'d>(
+    definitions: &'d Definitions<'_>,
+    name: &'d str,
+    known: &mut HashMap<&'d str, Expansion>,
+    depth: u32,
+) -> Expansion {
+    let Some((_, tokens)) = definitions.get(name) else {
+        return Expansion::default();
+    };
+    if let Some(known) = known.get(name) {
+        return *known;
+    }
+    let mut all = Expansion {
+        is_harmful: !is_harmless(tokens),
+        ..Expansion::default()
+    };
+    // What it is while its own expansion is looked at: that of macros that name each other is not followed.
+    let unknown = Expansion {
+        is_harmful: true,
+        ..all
+    };
+    known.insert(name, unknown);
+    let (mut brackets, mut times) = (0_u64, 1_u64);
+    for token in tokens {
+        let text = token.text.as_str();
+        match text {
+            "(" | "[" => brackets += 1,
+            ")" | "]" => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        let inner = match text {
+            // A name within its own expansion is not expanded again.
+            own if own == name => Expansion::default(),
+            _ if depth == MAX_NESTING => unknown,
+            text => expansion(definitions, text, known, depth + 1),
+        };
+        all.is_harmful |= inner.is_harmful;
+        all.depth = all.depth.max(brackets.saturating_add(inner.depth));
+        all.n_tokens = all.n_tokens.saturating_add(inner.n_tokens.max(1));
+        // What is passed to a macro may come back as often as that has tokens.
+        if definitions.get(text).is_some_and(takes_arguments) {
+            times = times.saturating_mul(inner.n_tokens.max(1));
+        }
+    }
+    all.n_tokens = all.n_tokens.saturating_mul(times);
+    known.insert(name, all);
+    all
 }
 
-impl<'u> Definitions<'u> {
-    fn new(unit: &'u Unit<'_>) -> Self {
-        let mut by_name = BTreeMap::new();
-        let children = unit.cursor().children();
-        let is_macro = |cursor: &Cursor<'_>| cursor.kind() == CXCursor_MacroDefinition;
-        for cursor in children.into_iter().filter(is_macro) {
-            let file = cursor.place().file;
-            if file.is_empty() || file == prelude::NAME {
-                continue;
-            }
-            let tokens: Vec<Token> = cursor.tokens().into_iter().skip(1).collect();
-            let definition = MacroDefinition {
-                cursor,
-                takes_arguments: cursor.is_function_macro(),
-                tokens,
-            };
-            by_name.insert(cursor.name(), definition);
-        }
-        Self { by_name }
-    }
-
-    /// How far the macro `name` expands, named in the expansions of `depth` others. Each is looked at once.
-    fn expansion<'d>(
-        &'d self,
-        name: &'d str,
-        known: &mut HashMap<&'d str, Expansion>,
-        depth: u32,
-    ) -> Expansion {
-        let Some(definition) = self.by_name.get(name) else {
-            return Expansion::default();
-        };
-        if let Some(known) = known.get(name) {
-            return *known;
-        }
-        let mut all = Expansion {
-            is_harmful: !is_harmless(&definition.tokens),
-            ..Expansion::default()
-        };
-        // What it is while its own expansion is looked at: that of macros that name each other is not followed.
-        let unknown = Expansion {
-            is_harmful: true,
-            ..all
-        };
-        known.insert(name, unknown);
-        let (mut brackets, mut times) = (0_u64, 1_u64);
-        for token in &definition.tokens {
-            let text = token.text.as_str();
-            match text {
-                "(" | "[" => brackets += 1,
-                ")" | "]" => brackets = brackets.saturating_sub(1),
-                _ => {}
-            }
-            let inner = match text {
-                // A name within its own expansion is not expanded again.
-                own if own == name => Expansion::default(),
-                _ if depth == MAX_NESTING => unknown,
-                text => self.expansion(text, known, depth + 1),
-            };
-            all.is_harmful |= inner.is_harmful;
-            all.depth = all.depth.max(brackets.saturating_add(inner.depth));
-            all.n_tokens = all.n_tokens.saturating_add(inner.n_tokens.max(1));
-            // What is passed to a macro may come back as often as that has tokens.
-            if self.by_name.get(text).is_some_and(|d| d.takes_arguments) {
-                times = times.saturating_mul(inner.n_tokens.max(1));
-            }
-        }
-        all.n_tokens = all.n_tokens.saturating_mul(times);
-        known.insert(name, all);
-        all
-    }
+fn takes_arguments((cursor, _): &(Cursor<'_>, Vec<Token>)) -> bool {
+    cursor.is_function_macro()
 }
 
 /// How deep macros name others; deeper ones are not followed.

@@ -55,7 +55,7 @@ impl<'u> Reader<'u> {
             return self.as_gcc(&own?, &reference?);
         }
         let own = own?;
-        let clang = self.readings(&own, !self.is_as_clang())?;
+        let clang = self.readings(&own)?;
         let first = clang.first().cloned().ok_or_else(|| hidden(&own))?;
         if self.is_as_clang() {
             return Ok(first);
@@ -71,7 +71,7 @@ impl<'u> Reader<'u> {
     /// The record as clang has it, in each way that gives the layout stated.
     fn by_clang(&mut self, definition: Cursor<'u>) -> Result<Vec<Type>, Reason> {
         let own = self.look_at(definition)?;
-        self.readings(&own, true)
+        self.readings(&own)
     }
 
     fn look_at(&mut self, definition: Cursor<'u>) -> Result<RecordDefinition<'u>, Reason> {
@@ -106,25 +106,21 @@ impl<'u> Reader<'u> {
     }
 
     /// The record by clang's rules, without `#pragma pack` and with each of its values that may be in force: those with the layout stated, at
-    /// least one, and unless `all` not more.
-    fn readings(&mut self, own: &RecordDefinition<'u>, all: bool) -> Result<Vec<Type>, Reason> {
+    /// least one.
+    fn readings(&self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
         let declared = own.declared.iter().map(DeclaredMember::to_clang);
         let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
         let plain = self.lay_out(own, &members, None);
-        let is_done = plain.is_ok() && !all;
+        let mut found: Vec<Type> = plain.iter().cloned().collect();
         // Where nothing packs, a difference is a difference.
         let pragmas = self.pragmas;
         let may_pack = pragmas.pack_argument || (pragmas.pack && own.attributes.unnamed);
-        let is_refused = !matches!(&plain, Ok(_) | Err(Reason::Mismatch { .. }));
-        if is_done || is_refused || !may_pack {
-            return plain.map(|ty| vec![ty]);
+        if may_pack && matches!(&plain, Ok(_) | Err(Reason::Mismatch { .. })) {
+            let packs = [1, 2, 4, 8, 16].into_iter();
+            found.extend(packs.filter_map(|pack| self.lay_out(own, &members, Some(pack)).ok()));
         }
-        let packs = [1, 2, 4, 8, 16].into_iter();
-        let packed = packs.filter_map(|pack| self.lay_out(own, &members, Some(pack)).ok());
-        let mut found: Vec<Type> = plain.iter().cloned().collect();
-        found.extend(packed);
         if found.is_empty() {
-            return plain.map(|ty| vec![ty]);
+            plain?;
         }
         Ok(found)
     }
@@ -173,11 +169,16 @@ impl<'u> Reader<'u> {
     fn own_align(&mut self, own: &RecordDefinition<'u>) -> Result<u32, Reason> {
         let printed = own.stated.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
-        let mut align = None;
-        for text in aligned_expressions(head) {
-            align = align.max(Some(self.alignment(&text)?));
-        }
-        align.ok_or_else(|| hidden(own))
+        let asked = self.asked(head)?.into_iter().max();
+        asked.ok_or_else(|| hidden(own))
+    }
+
+    /// What the `aligned` of a declaration that clang has printed ask for.
+    fn asked(&mut self, printed: &str) -> Result<Vec<u32>, Reason> {
+        let texts = aligned_expressions(printed);
+        // All are looked at before one fails, so that one run evaluates each.
+        let values: Vec<_> = texts.iter().map(|text| self.alignment(text)).collect();
+        values.into_iter().collect()
     }
 
     /// The record with `pack` in force, if that gives it the layout stated.
@@ -259,15 +260,10 @@ impl<'u> Reader<'u> {
                 _ => {}
             }
         }
-        let mut asked = Vec::new();
-        if !aligned.is_empty() {
-            let texts = aligned_expressions(&field.printed());
-            let values: Vec<_> = texts.iter().map(|text| self.alignment(text)).collect();
-            asked = values
-                .into_iter()
-                .collect::<Result<_, _>>()
-                .map_err(inside)?;
-        }
+        let asked = match aligned.is_empty() {
+            true => Vec::new(),
+            false => self.asked(&field.printed()).map_err(inside)?,
+        };
         Ok(DeclaredMember {
             name,
             ty,

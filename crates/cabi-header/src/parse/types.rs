@@ -284,30 +284,22 @@ impl<'u> Reader<'u> {
             return self.aligned_as(ty, canonical);
         }
         let spelling = canonical.spelling();
-        let mut words = spelling.as_str();
-        while let Some(rest) = ["const ", "volatile ", "restrict "]
-            .iter()
-            .find_map(|qualifier| words.strip_prefix(qualifier))
-        {
-            words = rest;
-        }
-        match words {
-            "__bf16" => return Ok(Type::BF16),
-            "char8_t" => return Ok(Type::U8),
-            _ => {}
-        }
-        let (signed, rest) = words
-            .strip_prefix("unsigned ")
-            .map_or((true, words), |rest| (false, rest));
-        match rest
-            .strip_prefix("_BitInt(")
-            .and_then(|rest| rest.strip_suffix(')'))
-        {
-            Some(bits) => match bits.parse() {
+        let is_qualifier = |word: &&str| ["const", "volatile", "restrict"].contains(word);
+        let words = spelling.split(' ').filter(|word| !is_qualifier(word));
+        let (word, signed) = match words.collect::<Vec<_>>()[..] {
+            ["unsigned", word] => (word, false),
+            [word] => (word, true),
+            _ => ("", true),
+        };
+        let bits = word.strip_prefix("_BitInt(");
+        match (word, bits.and_then(|bits| bits.strip_suffix(')'))) {
+            ("__bf16", _) => Ok(Type::BF16),
+            ("char8_t", _) => Ok(Type::U8),
+            (_, Some(bits)) => match bits.parse() {
                 Ok(bits) => Ok(self.model.bit_int(bits, signed)?),
                 Err(_) => Err(unsupported(ty, "a `_BitInt` has at most 65535 bits here")),
             },
-            None => Err(unsupported(ty, "this is no type of C that is supported")),
+            (_, None) => Err(unsupported(ty, "this is no type of C that is supported")),
         }
     }
 

@@ -86,20 +86,22 @@ impl<'u> Reader<'u> {
     }
 }
 
+/// What the typedef, the keyword or the attribute that `ty` is wraps.
+fn wrapped(ty: Ty<'_>) -> Option<Ty<'_>> {
+    match ty.kind() {
+        CXType_Typedef => Some(ty.declaration().underlying()),
+        CXType_Elaborated => Some(ty.named()),
+        CXType_Attributed => Some(ty.modified()),
+        _ => None,
+    }
+}
+
 /// Whether `ty` leads to `float` by way of the typedef `_Float32`, which is what clang and glibc make of gcc's type.
 fn is_float32(ty: Ty<'_>) -> bool {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
         bare = match bare.kind() {
-            CXType_Typedef => {
-                let typedef = bare.declaration();
-                if typedef.name() == "_Float32" {
-                    return true;
-                }
-                typedef.underlying()
-            }
-            CXType_Elaborated => bare.named(),
-            CXType_Attributed => bare.modified(),
+            CXType_Typedef if bare.declaration().name() == "_Float32" => return true,
             CXType_Atomic => bare.atomic_value(),
             // `typeof (_Float32)`: libclang shows what is in the parentheses as text only.
             CXType_Unexposed => {
@@ -108,7 +110,10 @@ fn is_float32(ty: Ty<'_>) -> bool {
                 let is_other = |word: &&str| !["", "typeof", "const", "volatile"].contains(word);
                 return words.rfind(is_other) == Some("_Float32");
             }
-            _ => return false,
+            _ => match wrapped(bare) {
+                Some(inner) => inner,
+                None => return false,
+            },
         };
     }
     false
@@ -134,12 +139,10 @@ pub(crate) fn without_place(spelling: &str) -> String {
 pub(crate) fn desugared(ty: Ty<'_>) -> Ty<'_> {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
-        bare = match bare.kind() {
-            CXType_Typedef => bare.declaration().underlying(),
-            CXType_Elaborated => bare.named(),
-            CXType_Attributed => bare.modified(),
-            k if k == bare.canonical().kind() => return bare,
-            _ => break,
+        bare = match wrapped(bare) {
+            Some(inner) => inner,
+            None if bare.kind() == bare.canonical().kind() => return bare,
+            None => break,
         };
     }
     ty.canonical()

@@ -167,7 +167,7 @@ impl Emitter {
         let line = match field.name().map(|name| member_name(name, names)) {
             Some(name) if is_array => self.declarator(&unflexible(ty)?, &name)?,
             Some(name) => self.declarator(ty, &name)?,
-            None => self.specifier(ty)?,
+            None => self.spelling(ty)?,
         };
         let width = field.bit_field().map(|bits| format!(" : {}", bits.width));
         let width = width.unwrap_or_default();
