@@ -1,6 +1,6 @@
 //! Enumeration constants and macros: values and types as a C compiler has them.
 
-use crate::support::{Compiler, header_with, needs_libclang};
+use crate::support::{self, Compiler, needs_libclang};
 use cabi::Type;
 use cabi_header::{Header, Options};
 
@@ -17,7 +17,7 @@ fn compilers_agree_about_system_headers() {
     needs_libclang!();
     let includes = "#include <stdlib.h>\n#include <stdio.h>\n#include <limits.h>\n#include <stdint.h>\n#include <errno.h>\n#include <fcntl.h>\n\
         #include <math.h>\n#include <signal.h>\n#include <sys/stat.h>\n#include <locale.h>\n#include <time.h>\n";
-    let header = header_with(includes, &Options::new().arg("-std=gnu11"));
+    let header = support::header(includes, &Options::new().arg("-std=gnu11"));
     assert!(header.macros.len() > 300, "{}", header.macros.len());
     assert_eq!(constant(&header, "RAND_MAX"), (0x7fff_ffff, Type::I32));
     assert_eq!(constant(&header, "SIZE_MAX").0, i128::from(u64::MAX));

@@ -1,6 +1,6 @@
 //! Whole headers: those of the system, long ones, and errors that end the reading.
 
-use crate::support::{header_of, needs_libclang};
+use crate::support::{header, needs_libclang};
 use cabi::{Kind, Scalar, Type};
 use cabi_header::{HeaderError, Options, Reason, parse};
 
@@ -21,7 +21,7 @@ fn system_headers() {
     needs_libclang!();
     let text = "#include <complex.h>\n#include <math.h>\n#include <setjmp.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <stdio.h>\n#include <stdlib.h>\n\
         #include <string.h>\n#include <time.h>\n";
-    let header = header_of(text);
+    let header = header(text, &Options::new());
     for skipped in &header.skipped {
         let known = matches!(
             &skipped.reason,
@@ -58,7 +58,7 @@ fn a_header_of_thousands_of_typedefs_in_a_chain() {
     for i in 1..5000 {
         text += &format!("typedef t{} t{i};\n", i - 1);
     }
-    let header = header_of(&text);
+    let header = header(&text, &Options::new());
     assert_eq!(header.ty("t4999"), Some(&Type::I32));
 }
 
@@ -71,7 +71,7 @@ fn callbacks_that_take_callbacks_are_bounded() {
         text += &format!("typedef void f{i}({params} int);\n");
     }
     text += "void f(f5 *);";
-    let header = header_of(&text);
+    let header = header(&text, &Options::new());
     assert_eq!(header.prototype("f").unwrap().params[0].1, Type::FN_PTR);
 }
 

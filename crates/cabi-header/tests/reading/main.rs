@@ -10,7 +10,6 @@ mod constants;
 mod cxx;
 mod headers;
 mod parser_fuzz;
-#[path = "../support/mod.rs"]
 mod support;
 mod tables;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -1,6 +1,6 @@
 //! Functions with a target of their own, and inline ones: gcc and clang say what becomes of them.
 
-use crate::support::{Compiler, compiled, header_with, needs_libclang};
+use crate::support::{Compiler, compiled, header, needs_libclang};
 use cabi::{RecordRules, VectorLevel};
 use cabi_header::Options;
 
@@ -22,7 +22,7 @@ fn read(text: &str, arg: &str, rules: RecordRules) -> Result<VectorLevel, String
         .arg("--target=x86_64-linux-gnu")
         .records(rules);
     let options = options.args(arg.split_whitespace());
-    let header = header_with(text, &options);
+    let header = header(text, &options);
     let read = header.prototype("f").map(|f| f.vectors);
     read.ok_or_else(|| header.reason("f").unwrap().to_string())
 }

@@ -1,64 +1,43 @@
-//! What the tests of this crate share: whether libclang and compilers are here.
-#![allow(
-    unreachable_pub,
-    dead_code,
-    unused_macros,
-    unused_imports,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "each test binary uses its part of this module"
-)]
+//! Whether libclang and compilers are here, and what compilers say.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use cabi_header::{Header, HeaderError, Options, parse};
 
-/// Reads `text`; `None`, with a notice, when there is no libclang and that is allowed.
-pub fn read(text: &str) -> Option<Header> {
-    read_with(text, &Options::new())
-}
-
-/// As [`read`], with options.
-pub fn read_with(text: &str, options: &Options) -> Option<Header> {
-    match parse(text, options) {
-        Ok(header) => Some(header),
-        Err(error @ HeaderError::NoLibclang { .. }) => {
-            missing(&error.to_string());
-            None
-        }
-        Err(error) => panic!("{error}\n{text}"),
-    }
-}
-
 /// Ends a test where there is no libclang, which fails where it is required.
 macro_rules! needs_libclang {
     () => {
-        if crate::support::read("").is_none() {
+        if !crate::support::has_libclang() {
             return;
         }
     };
 }
 pub(crate) use needs_libclang;
 
-/// What is read of `text`, where libclang is here.
-pub fn header_of(text: &str) -> Header {
-    read(text).expect("libclang is here")
+pub(crate) fn has_libclang() -> bool {
+    match parse("", &Options::new()) {
+        Err(error @ HeaderError::NoLibclang { .. }) => {
+            missing(&error.to_string());
+            false
+        }
+        _ => true,
+    }
 }
 
-/// As [`header_of`], with options.
-pub fn header_with(text: &str, options: &Options) -> Header {
-    read_with(text, options).expect("libclang is here")
+/// What is read of `text`, where libclang is here.
+pub(crate) fn header(text: &str, options: &Options) -> Header {
+    parse(text, options).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Prints once what cannot run; fails where oracles are required.
-pub fn missing(what: &str) {
+pub(crate) fn missing(what: &str) {
     static SAID: std::sync::Once = std::sync::Once::new();
     // Straight to the stream: libtest hides what the print macros write when a test passes.
     let short = what.split(": install it").next().unwrap_or(what);
     let line = format!("not run: {}\n", short.trim_end());
     SAID.call_once(|| {
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+        let _ = std::io::stderr().write_all(line.as_bytes());
     });
     assert!(
         std::env::var_os("CABI_REQUIRE_ORACLES").is_none_or(|value| value != "1"),
@@ -68,27 +47,23 @@ pub fn missing(what: &str) {
 
 /// A C compiler of this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Compiler {
+pub(crate) enum Compiler {
     Gcc,
     Clang,
 }
 
 impl Compiler {
-    fn commands(self) -> &'static [&'static str] {
-        match self {
+    /// The first of its commands that runs.
+    pub(crate) fn find(self) -> Option<&'static str> {
+        let commands: &[&str] = match self {
             Self::Gcc => &["gcc"],
             Self::Clang => &["clang-19", "clang"],
-        }
-    }
-
-    /// The first command that runs.
-    pub fn find(self) -> Option<&'static str> {
-        let found = self.commands().iter().find(|name| {
-            Command::new(name)
-                .arg("--version")
-                .output()
-                .is_ok_and(|out| out.status.success())
-        });
+        };
+        let runs = |name: &&&str| {
+            let run = Command::new(name).arg("--version").output();
+            run.is_ok_and(|out| out.status.success())
+        };
+        let found = commands.iter().find(runs);
         if found.is_none() {
             missing(&format!("{self:?}: no such compiler"));
         }
@@ -96,7 +71,7 @@ impl Compiler {
     }
 
     /// What the compiler says about `text`, if it says that it is wrong. `command` may have options.
-    pub fn check(self, command: &str, text: &str) -> Result<(), String> {
+    pub(crate) fn check(self, command: &str, text: &str) -> Result<(), String> {
         let standard = ["-std=gnu11", "-fsyntax-only"];
         let quiet = ["-Wno-psabi", "-Wno-attributes"];
         compiled(command, &[standard, quiet].concat(), text).map(|_| ())
@@ -104,7 +79,7 @@ impl Compiler {
 }
 
 /// What `command`, which may have options, prints for `text` with `args`, or says where it refuses that.
-pub fn compiled(command: &str, args: &[&str], text: &str) -> Result<String, String> {
+pub(crate) fn compiled(command: &str, args: &[&str], text: &str) -> Result<String, String> {
     let mut words = command.split(' ');
     let mut child = Command::new(words.next().unwrap_or_default())
         .args(words)
