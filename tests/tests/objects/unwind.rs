@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clif_cabi::cabi::{DataModel, FnSig, Type};
 use clif_cabi::cranelift_codegen::Context;
-use clif_cabi::cranelift_codegen::ir::{ExternalName, UserExternalName};
+use clif_cabi::cranelift_codegen::ir::{ExternalName, Function, UserExternalName};
 use clif_cabi::cranelift_module::{FuncId, Linkage, Module};
 use clif_cabi::{Arg, Lowering, Ret, Stub, stub_id};
 use clif_cabi_unwind::{Personality, UnwindError, UnwindTables};
@@ -59,24 +59,7 @@ fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
         let name = func.name.to_string().trim_start_matches('%').to_owned();
         let id = module.declare_function(&name, Linkage::Export, &func.signature);
         let id = id.unwrap();
-        for callee in func.dfg.ext_funcs.keys().collect::<Vec<_>>() {
-            let data = func.dfg.ext_funcs[callee].clone();
-            let ExternalName::TestCase(name) = data.name else {
-                unreachable!("{data:?}")
-            };
-            let name = name.to_string();
-            let index = match name.trim_start_matches('%') {
-                "pass_by_stub" => pass_by_stub(&mut module),
-                name => {
-                    let signature = &func.dfg.signatures[data.signature];
-                    let callee = module.declare_function(name, Linkage::Import, signature);
-                    callee.unwrap()
-                }
-            };
-            let user = UserExternalName::new(0, index.as_u32());
-            let user = func.declare_imported_user_function(user);
-            func.dfg.ext_funcs[callee].name = ExternalName::User(user);
-        }
+        name_callees(&mut module, &mut func);
         let mut ctx = Context::for_function(func);
         module.define_function(id, &mut ctx).unwrap();
         if is_wanted(&name) {
@@ -97,6 +80,28 @@ fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
         own.write_object(&mut product)?;
     }
     Ok(product.emit().unwrap())
+}
+
+/// Has a function call what its callees are named after: functions that the module has or imports.
+fn name_callees(module: &mut ObjectModule, func: &mut Function) {
+    for callee in func.dfg.ext_funcs.keys().collect::<Vec<_>>() {
+        let data = func.dfg.ext_funcs[callee].clone();
+        let ExternalName::TestCase(name) = data.name else {
+            unreachable!("{data:?}")
+        };
+        let name = name.to_string();
+        let index = match name.trim_start_matches('%') {
+            "pass_by_stub" => pass_by_stub(module),
+            name => {
+                let signature = &func.dfg.signatures[data.signature];
+                let callee = module.declare_function(name, Linkage::Import, signature);
+                callee.unwrap()
+            }
+        };
+        let user = UserExternalName::new(0, index.as_u32());
+        let user = func.declare_imported_user_function(user);
+        func.dfg.ext_funcs[callee].name = ExternalName::User(user);
+    }
 }
 
 /// The stub that aligns the stack and calls `pass`; `pass` itself where there is no such stub.
