@@ -60,10 +60,17 @@ pub(crate) struct Form {
     catches: bool,
 }
 
-pub(crate) fn forms() -> impl Iterator<Item = Form> {
-    [(false, false), (false, true), (true, false), (true, true)]
-        .map(|(is_direct, catches)| Form { is_direct, catches })
-        .into_iter()
+/// Defines a shim of each kind and form.
+pub(crate) fn all_shims(engine: &mut Engine) -> Vec<(&'static str, FuncId, Form)> {
+    let mut shims = Vec::new();
+    for (name, sig) in kinds() {
+        for (is_direct, catches) in [(false, false), (false, true), (true, false), (true, true)] {
+            let form = Form { is_direct, catches };
+            let id = define_shim(engine, (name, &sig), form, |step| vec![step]);
+            shims.push((name, id, form));
+        }
+    }
+    shims
 }
 
 /// What a stub has in place of a step.
@@ -244,15 +251,9 @@ fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
             let mut engine = Engine::new(&settings.clone().personality(gxx())).unwrap();
             engine.add_library(&library);
             thrown_through_invokers(&engine, &settings);
-            let mut shims = Vec::new();
-            for (name, sig) in kinds() {
-                for form in forms() {
-                    let id = define_shim(&mut engine, (name, &sig), form, |step| vec![step]);
-                    shims.push((id, name, form.catches));
-                }
-            }
+            let shims = all_shims(&mut engine);
             engine.finalize().unwrap();
-            for (id, name, catches) in shims {
+            for (name, id, Form { catches, .. }) in shims {
                 let what = format!("{} {}", compiler.0, engine.code(id).unwrap().name());
                 let caught = thrown(&engine, id, name, &what);
                 assert_eq!(caught, if catches { 1 } else { 1007 }, "{what}");

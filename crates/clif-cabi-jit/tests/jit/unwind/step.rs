@@ -1,7 +1,7 @@
 //! At each instruction of a stub the unwinder finds its caller, with the registers that the caller had: on x86-64, and on AArch64, where `.ci/run` runs it under qemu.
 
 use super::cxx::{compilers, gxx};
-use super::kinds::{Room, assert_result, build, define_shim, forms, has_avx, kinds};
+use super::kinds::{Form, Room, all_shims, assert_result, build, has_avx, kinds};
 use super::nested::{Outer, nested};
 use super::unknown;
 use clif_cabi_unwind::UnwindTables;
@@ -63,8 +63,8 @@ impl Stepper {
 }
 
 /// Calls each kind of function in `engine` by a shim of its, stepped.
-fn step_kinds(stepper: &Stepper, engine: &Engine, shims: &[(&str, FuncId)]) {
-    for (name, id) in shims {
+fn step_kinds(stepper: &Stepper, engine: &Engine, shims: &[(&str, FuncId, Form)]) {
+    for (name, id, _) in shims {
         // SAFETY: the engine lives until after the call.
         let code = unsafe { engine.code(*id).unwrap().as_ptr() };
         step_kind(stepper, engine, name, code);
@@ -111,13 +111,7 @@ fn the_caller_is_found_at_each_instruction_of_a_stub() {
         let library = build("unwind_step_kinds", &compiler);
         let mut engine = Engine::new(&Settings::default().personality(gxx())).unwrap();
         engine.add_library(&library);
-        let mut shims = Vec::new();
-        for (name, sig) in kinds() {
-            for form in forms() {
-                let id = define_shim(&mut engine, (name, &sig), form, |step| vec![step]);
-                shims.push((name, id));
-            }
-        }
+        let shims = all_shims(&mut engine);
         // No other machine has such stubs.
         let results = match cfg!(target_arch = "x86_64") {
             true => with_results(&mut engine),
