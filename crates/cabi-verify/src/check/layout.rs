@@ -4,7 +4,7 @@
 //! A reference compiler writes a table of data ([`ask_data`]), which is read and not run: so compilers for other targets are asked as well, and
 //! flags may change even the calls of a program. A bit-field's bits are those that change when it is initialized with all ones in an object of zeros.
 
-use cabi::{Kind, Scalar, Type};
+use cabi::{DataModel, Kind, RecordBuilder, Scalar, Type};
 
 use crate::case::Subject;
 use crate::emit::c::variables;
@@ -75,6 +75,8 @@ struct Question {
     /// The type in messages.
     spelled: String,
     ty: Type,
+    /// Bytes from the start of a record to a member of this type after a `char`.
+    after_char: u64,
     /// Types whose own members are asked about elsewhere: of a member of such a type only the place is.
     known: Vec<Type>,
 }
@@ -119,6 +121,7 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
                 variable,
                 spelled: spelled.to_owned(),
                 ty: ty.clone(),
+                after_char: after_char(ty, &subject.header.model),
                 known: Vec::new(),
             });
         }
@@ -142,6 +145,17 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
         }
     }
     out
+}
+
+/// Where a member of type `ty` goes after a `char`. Windows' compilers align no member less than its type without attributes.
+fn after_char(ty: &Type, model: &DataModel) -> u64 {
+    let record = RecordBuilder::structure("")
+        .field("c", Type::I8)
+        .field("t", ty.clone());
+    let record = record.build(model).ok();
+    let placed = record.as_ref().and_then(Type::as_record);
+    let offset = placed.and_then(|record| record.fields().last()?.offset().into());
+    offset.unwrap_or(ty.align().into())
 }
 
 impl Question {
@@ -172,7 +186,7 @@ impl Question {
         ask(
             About::Itself,
             format!("alignment of {spelled}"),
-            Answer::Bytes(ty.align().into()),
+            Answer::Bytes(self.after_char),
             // gcc's `_Alignof` is capped by the vector level, `__alignof__` is not that of members on i386: where a member goes is what counts.
             format!("__builtin_offsetof(struct {{ char cabi_c; {typed} cabi_t; }}, cabi_t)"),
         );
