@@ -3,7 +3,7 @@
 //! The cases' functions are not the header's own, which belong to some library: each is declared again under a name of ours, in the
 //! header's words (`div_t cabi_f0(int, int);`), so that a compiler sees the header's types as its flags make them. What was declared
 //! is read back through libclang, and a case is made only where its types are those of the header.
-use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Scalar, Target, Type, VectorLevel};
+use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Policy, Scalar, Target, Type, VectorLevel};
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
 use crate::case::{Case, Spelled, Subject};
@@ -249,6 +249,7 @@ impl Declaring<'_> {
             return left("overloaded", "several functions have this name");
         }
         no_room(prototype.params.iter().map(|(_, ty)| ty), &prototype.ret)?;
+        places(prototype.signature(), self.target)?;
         let params = prototype.params.iter().zip(&prototype.written_params);
         let params = params.map(|((_, ty), written)| Ok((self.spell(ty, written)?, ty.clone())));
         let params = params.collect::<Result<_, Omission>>()?;
@@ -303,7 +304,8 @@ impl Declaring<'_> {
             (Kind::Scalar(Scalar::FnPtr), _) => Some("cabi_function_pointer".to_owned()),
             (Kind::Record(_), Written::Named(name)) => self.record(ty, name),
             (_, Written::Named(name)) => Some(name.clone()),
-            (_, Written::Char) => Some("char".to_owned()),
+            // A typedef's alignment would be lost.
+            (_, Written::Char) if ty.align() == 1 => Some("char".to_owned()),
             (Kind::Record(_), _) => None,
             _ => self.emitter.spelling(ty).ok(),
         };
@@ -334,11 +336,9 @@ impl Declaring<'_> {
     ) -> Result<(), Omission> {
         let (name, ty) = (named.name.as_str(), &named.ty);
         no_room([].into_iter(), ty)?;
-        // The profile does not matter: it is about how many registers to fill before.
         let alone = FnSig::new([ty.clone()], Type::VOID);
         let alone = convention.into_iter().fold(alone, FnSig::convention);
-        let abi = FnAbi::new(&alone, self.target);
-        let abi = &abi.map_err(|error| ("place", error.to_string()))?;
+        let abi = &places(alone, self.target)?;
         let is_own = self.target.convention() == Some(abi.convention);
         let convention = (!is_own).then_some(abi.convention);
         let positions = positions((name, ty), abi, self.target.data_model());
@@ -358,6 +358,17 @@ impl Declaring<'_> {
         }
         Ok(())
     }
+}
+
+/// Where `sig` passes its values by one profile: which one does not matter to whether there are places, and how many registers are left.
+fn places(sig: FnSig, target: &Target) -> Result<FnAbi, Omission> {
+    let abi = FnAbi::new(&sig.policy(Policy::GCC), target);
+    abi.map_err(|error| match error {
+        cabi::Error::Unsupported { .. } | cabi::Error::NoKnownRule { .. } => {
+            ("unsupported", error.to_string())
+        }
+        _ => ("place", error.to_string()),
+    })
 }
 
 /// Between a record's name and that of the position it is tried in.
