@@ -209,7 +209,7 @@ impl CallSite<'_, '_, '_> {
         }
         match all.of(arg).get(part as usize..)? {
             [own, ..] if ty.bytes() == types::I64.bytes() => {
-                Some(convert::low_bits(self.builder, *own, clif_type(ty)))
+                convert::reshape(self.builder, *own, clif_type(ty))
             }
             [low, high, ..] => Some(convert::pair(self.builder, *low, *high)),
             _ => None,

@@ -1,10 +1,15 @@
-//! Records by their fields: the scalars and vectors of a type, each one SSA value. `convert` puts them together to parts, and takes them out of parts, in registers.
+//! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to parts and taken out of them in registers. Bits are
+//! counted as little-endian machines do: bit 0 is the lowest of the first byte.
 
-use crate::cranelift::codegen::ir::Type;
+use crate::cranelift::codegen::ir::{Type, Value, types};
+use crate::cranelift::frontend::FunctionBuilder;
+use crate::cranelift::inst_builder::*;
 use cabi::{LeafKind, Scalar, leaves};
-use clif_cabi_plan::ClifPart;
+use clif_cabi_plan::{ClifPart, ClifParts, ValueType};
 use smallvec::SmallVec;
 
+use super::memory::{self, Address};
+use super::{Values, convert};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
 
@@ -23,8 +28,7 @@ pub struct FieldValue {
 }
 
 impl FieldValue {
-    /// Whether it is a bit-field of fewer bits than its type has.
-    pub(super) fn is_narrow(&self) -> bool {
+    fn is_narrow(&self) -> bool {
         self.width_bits < self.ty.bits()
     }
 }
@@ -108,6 +112,83 @@ pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     Ok(fields)
 }
 
+/// The `parts` of a value whose `fields` are `values`. `None` if a field is no integer, float or vector.
+pub(super) fn to_parts(
+    builder: &mut FunctionBuilder<'_>,
+    fields: &[FieldValue],
+    values: &[Value],
+    parts: &[ClifPart],
+) -> Option<Values> {
+    let slices = fields.iter().zip(values).map(|(field, value)| Slice {
+        value: *value,
+        first: field.offset_bits,
+        bits: field.width_bits,
+    });
+    let slices: SmallVec<[Slice; 8]> = slices.collect();
+    let part = |part: &ClifPart| {
+        let (first, bits) = (8 * part.offset, 8 * u32::from(part.size));
+        let own = overlapping(&slices, first, bits);
+        match own[..] {
+            [one] if one.first == first && one.bits == bits_of(builder, one.value) => {
+                if let Some(value) = convert::reshape(builder, one.value, clif_type(part.ty)) {
+                    return Some(value);
+                }
+            }
+            [low, high] if part.ty == ValueType::F64 && high.first == first + types::F32.bits() => {
+                let types = [low, high].map(|own| builder.func.dfg.value_type(own.value));
+                if types == [types::F32; 2] {
+                    return Some(two_floats(builder, low.value, high.value));
+                }
+            }
+            _ => {}
+        }
+        bits_as(builder, &own, (first, bits), clif_type(part.ty))
+    };
+    parts.iter().map(part).collect()
+}
+
+/// The `fields` of a value whose `parts` are `values`. `None` if a part is no integer, float or vector.
+pub(super) fn from_parts(
+    builder: &mut FunctionBuilder<'_>,
+    parts: &[ClifPart],
+    values: &[Value],
+    fields: &[FieldValue],
+) -> Option<Values> {
+    let slices = parts.iter().zip(values).map(|(part, value)| Slice {
+        value: *value,
+        first: 8 * part.offset,
+        bits: 8 * u32::from(part.size),
+    });
+    let slices: SmallVec<[Slice; 8]> = slices.collect();
+    let field = |field: &FieldValue| {
+        let (first, bits) = (field.offset_bits, field.width_bits);
+        let own = overlapping(&slices, first, bits);
+        if let ([one], false) = (&own[..], field.is_narrow()) {
+            let ty = builder.func.dfg.value_type(one.value);
+            if (ty, field.ty, first) == (types::F64, types::F32, one.first + types::F32.bits()) {
+                return Some(second_float(builder, one.value));
+            }
+            if one.first == first
+                && let Some(value) = convert::narrow(builder, one.value, field.ty)
+            {
+                return Some(value);
+            }
+        }
+        if !field.is_narrow() {
+            return bits_as(builder, &own, (first, bits), field.ty);
+        }
+        let word = word(builder, &own, (first, bits))?;
+        let unused = i64::from(64_u32.saturating_sub(bits));
+        let high = builder.ins().ishl_imm_u(word, unused);
+        let low = match field.is_signed {
+            true => builder.ins().sshr_imm_u(high, unused),
+            false => builder.ins().ushr_imm_u(high, unused),
+        };
+        Some(memory::from_word(builder, low, field.ty))
+    };
+    fields.iter().map(field).collect()
+}
+
 /// Whether each bit of `fields` is in one of `parts`: what is not passed cannot be taken.
 pub(super) fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     let in_part = |field: &FieldValue, part: &ClifPart| {
@@ -120,4 +201,124 @@ pub(super) fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
         let passed = parts.iter().map(|part| in_part(field, part));
         passed.sum::<u32>() == field.width_bits
     })
+}
+
+/// Stores a value of `size` bytes whose `fields` are `values` to the object at `to`.
+pub(super) fn store(
+    builder: &mut FunctionBuilder<'_>,
+    fields: &[FieldValue],
+    values: &[Value],
+    (size, to): (u64, Address),
+) -> Option<()> {
+    let is_whole = |field: &FieldValue| !field.is_narrow() && field.offset_bits.is_multiple_of(8);
+    if !fields.iter().all(is_whole) {
+        let parts: ClifParts = ClifPart::slots(size, ValueType::I64).collect();
+        let words = to_parts(builder, fields, values, &parts)?;
+        memory::store_all(builder, &parts, &words, to);
+        return Some(());
+    }
+    for (field, value) in fields.iter().zip(values) {
+        memory::write(builder, *value, to.plus(field.offset_bits / 8));
+    }
+    Some(())
+}
+
+/// A value that holds some bits of an object in its lowest ones; what is above them is unspecified.
+#[derive(Clone, Copy)]
+struct Slice {
+    value: Value,
+    /// The bit of the object that is its lowest.
+    first: u32,
+    bits: u32,
+}
+
+/// The slices that overlap the `bits` bits from `first` on.
+fn overlapping(slices: &[Slice], first: u32, bits: u32) -> SmallVec<[Slice; 4]> {
+    let overlaps = |own: &&Slice| own.first < first + bits && first < own.first + own.bits;
+    slices.iter().filter(overlaps).copied().collect()
+}
+
+fn bits_of(builder: &FunctionBuilder<'_>, value: Value) -> u32 {
+    builder.func.dfg.value_type(value).bits()
+}
+
+/// The bits of an object from `first` on as a value of type `ty`.
+fn bits_as(
+    builder: &mut FunctionBuilder<'_>,
+    slices: &[Slice],
+    (first, bits): (u32, u32),
+    ty: Type,
+) -> Option<Value> {
+    if ty.bits() <= 64 {
+        let word = word(builder, slices, (first, bits))?;
+        return Some(memory::from_word(builder, word, ty));
+    }
+    let low = word(builder, slices, (first, 64))?;
+    let high = word(builder, slices, (first + 64, bits.saturating_sub(64)))?;
+    let whole = builder.ins().iconcat(low, high);
+    Some(match ty {
+        types::I128 => whole,
+        ty => builder.ins().bitcast(ty, convert::flags(), whole),
+    })
+}
+
+/// At most 64 bits of an object, from `first` on. What is above them is unspecified.
+fn word(
+    builder: &mut FunctionBuilder<'_>,
+    slices: &[Slice],
+    (first, bits): (u32, u32),
+) -> Option<Value> {
+    let mut word = None;
+    for own in overlapping(&in_words(builder, slices)?, first, bits) {
+        let mut placed = memory::to_word(builder, own.value);
+        let is_below = own.first + own.bits < first + bits;
+        if is_below && own.bits < bits_of(builder, own.value) {
+            // Fewer than 64 bits.
+            let mask = i64::MAX >> 63_u32.saturating_sub(own.bits);
+            placed = builder.ins().band_imm_u(placed, mask);
+        }
+        placed = match own.first.checked_sub(first) {
+            Some(0) => placed,
+            Some(up) => builder.ins().ishl_imm_u(placed, i64::from(up)),
+            None => (builder.ins()).ushr_imm_u(placed, i64::from(first - own.first)),
+        };
+        word = Some(memory::or(builder, word, placed));
+    }
+    Some(word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0)))
+}
+
+/// These slices, those of 16 bytes in two.
+fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<SmallVec<[Slice; 8]>> {
+    let mut all = SmallVec::new();
+    for own in slices {
+        let ty = builder.func.dfg.value_type(own.value);
+        if ty.bits() <= 64 {
+            all.push(*own);
+            continue;
+        }
+        let whole = match ty {
+            types::F128 => (builder.ins()).bitcast(types::I64X2, convert::flags(), own.value),
+            _ => own.value,
+        };
+        let slice = |value, first, bits| Slice { value, first, bits };
+        let ([low, high], first) = (convert::two_words(builder, whole)?, own.first);
+        all.push(slice(low, first, own.bits.min(64)));
+        all.push(slice(high, first + 64, own.bits.saturating_sub(64)));
+    }
+    Some(all)
+}
+
+/// Two floats as the one value that a register has them in, without a way through integer registers.
+fn two_floats(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
+    let lanes = builder.ins().scalar_to_vector(types::F32X4, low);
+    let lanes = builder.ins().insertlane(lanes, high, 1);
+    let lanes = (builder.ins()).bitcast(types::F64X2, convert::flags(), lanes);
+    builder.ins().extractlane(lanes, 0)
+}
+
+/// The second of two floats.
+fn second_float(builder: &mut FunctionBuilder<'_>, both: Value) -> Value {
+    let lanes = builder.ins().scalar_to_vector(types::F64X2, both);
+    let lanes = (builder.ins()).bitcast(types::F32X4, convert::flags(), lanes);
+    builder.ins().extractlane(lanes, 1)
 }

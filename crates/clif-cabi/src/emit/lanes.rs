@@ -4,8 +4,8 @@ use crate::cranelift::codegen::ir::{Opcode, Value};
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 
+use super::Values;
 use super::memory::{self, Address};
-use super::{Values, convert};
 
 /// One integer per lane of the bit vector at `from`: its bytes are read once each.
 pub(crate) fn spread(builder: &mut FunctionBuilder<'_>, from: Address, lanes: u16) -> Values {
@@ -36,7 +36,7 @@ pub(crate) fn gather(builder: &mut FunctionBuilder<'_>, lanes: &[Value], to: Add
                 0 => lane,
                 bit => builder.ins().ishl_imm_u(lane, bit as i64),
             };
-            byte = Some(convert::or(builder, byte, placed));
+            byte = Some(memory::or(builder, byte, placed));
         }
         if let Some(byte) = byte {
             memory::store_as(builder, Opcode::Istore8, byte, to.plus(i));

@@ -7,7 +7,7 @@ use crate::cranelift::inst_builder::*;
 use crate::cranelift::{MemFlagsData, function_flags};
 use clif_cabi_plan::{ClifPart, Extension, WRITTEN_BY_FIELDS};
 
-use super::{Values, convert};
+use super::Values;
 use crate::clif_types::clif_type;
 
 /// An address in CLIF: a base and a constant offset in bytes.
@@ -89,10 +89,15 @@ pub(super) fn load(builder: &mut FunctionBuilder<'_>, part: &ClifPart, from: Add
             0 => loaded,
             at => builder.ins().ishl_imm_u(loaded, i64::from(at) * 8),
         };
-        word = Some(convert::or(builder, word, placed));
+        word = Some(or(builder, word, placed));
     }
     let word = word.unwrap_or_else(|| builder.ins().iconst(types::I64, 0));
-    convert::low_bits(builder, word, ty)
+    from_word(builder, word, ty)
+}
+
+/// `bits`, and those of `with` if there are some.
+pub(super) fn or(builder: &mut FunctionBuilder<'_>, with: Option<Value>, bits: Value) -> Value {
+    with.map_or(bits, |with| builder.ins().bor(with, bits))
 }
 
 /// Loads a part as whoever passes it does: a narrow integer is loaded and extended by one instruction.
@@ -170,7 +175,7 @@ pub(super) fn store(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: V
     if u32::from(part.size) == part.ty.bytes() {
         return write(builder, value, to);
     }
-    let word = convert::low_bits(builder, value, types::I64);
+    let word = to_word(builder, value);
     for (at, bytes) in runs(part.size) {
         let part = match at {
             0 => word,
@@ -217,6 +222,39 @@ fn runs(size: u8) -> impl Iterator<Item = (u8, u8)> {
             (here, bytes)
         })
     })
+}
+
+/// An integer of 64 bits as a part of type `ty`, at most 8 bytes.
+pub(super) fn from_word(builder: &mut FunctionBuilder<'_>, word: Value, ty: Type) -> Value {
+    let int = int_of(ty);
+    let narrow = match int == types::I64 {
+        true => word,
+        false => builder.ins().ireduce(int, word),
+    };
+    match ty == int {
+        true => narrow,
+        false => builder.ins().bitcast(ty, flags(), narrow),
+    }
+}
+
+/// A part of at most 8 bytes as an integer of 64 bits; upper bits are zero.
+pub(crate) fn to_word(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
+    let ty = builder.func.dfg.value_type(value);
+    let int = int_of(ty);
+    let value = match ty == int {
+        true => value,
+        false => builder.ins().bitcast(int, flags(), value),
+    };
+    match int == types::I64 {
+        true => value,
+        false => builder.ins().uextend(types::I64, value),
+    }
+}
+
+/// The integer of as many bytes as `ty`, at most 8, has.
+fn int_of(ty: Type) -> Type {
+    let bytes = u16::try_from(ty.bytes()).unwrap_or(8);
+    Type::int_with_byte_size(bytes).unwrap_or(types::I64)
 }
 
 /// A fresh object on the stack of the function being built; its address. Cranelift aligns slots to 16 bytes at most, so more is

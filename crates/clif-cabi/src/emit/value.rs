@@ -9,13 +9,14 @@ use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
-use super::convert::Object;
-use super::fields::FieldValue;
 use super::forms::{Arg, Ret, Returned};
 use super::memory::{self, Address};
 use super::{Values, convert, fields};
-use crate::clif_types::{clif_type, type_names, value_type};
+use crate::clif_types::{clif_type, type_name, type_names, value_type};
 use crate::error::LowerError;
+
+/// Fields of types that were checked are put together in any case.
+const NO_FIELDS: LowerError = LowerError::Stub("fields that no instruction takes apart");
 
 /// An argument or the result of a plan.
 #[derive(Clone, Copy)]
@@ -107,12 +108,13 @@ impl<'a> CValue<'a> {
                     values.push(convert::passed(builder, part, *value));
                     return Ok(());
                 }
-                &Object::of_value(builder, *value).parts(builder, parts)
+                let no_parts = || self.error("its parts".into(), type_name(found));
+                &convert::split(builder, *value, parts).ok_or_else(no_parts)?
             }
             (Arg::Parts(own), _) => own,
             (Arg::Fields(own), parts) => {
                 let fields = fields::fields(self.ty)?;
-                &Object::of_fields(&fields, own).parts(builder, parts)
+                &fields::to_parts(builder, &fields, own, parts).ok_or(NO_FIELDS)?
             }
         };
         for (part, value) in self.parts.iter().zip(own) {
@@ -139,7 +141,7 @@ impl<'a> CValue<'a> {
             Arg::Parts(values) => memory::store_all(builder, self.parts, values, to),
             Arg::Fields(values) => {
                 let fields = fields::fields(self.ty)?;
-                store_fields(builder, &fields, values, (size, to));
+                fields::store(builder, &fields, values, (size, to)).ok_or(NO_FIELDS)?;
             }
         }
         Ok(())
@@ -174,18 +176,18 @@ impl<'a> CValue<'a> {
             Ret::Parts => Returned::Parts(Values::from_slice(values)),
             Ret::Fields => {
                 let fields = fields::fields(self.ty)?;
-                Returned::Fields(Object::of_parts(parts, values).fields(builder, &fields))
+                let values = fields::from_parts(builder, parts, values, &fields);
+                Returned::Fields(values.ok_or(NO_FIELDS)?)
             }
             Ret::Memory(to) => {
                 memory::store_all(builder, parts, values, Address::at(to));
                 Returned::Nothing
             }
             Ret::Value => {
-                // Lanes of bools are no parts.
-                let whole = self.whole().filter(|_| !parts.is_empty());
+                let whole = self.whole();
+                let joined = whole.and_then(|whole| convert::join(builder, values, parts, whole));
                 let refused = || self.error(memory_or(parts, "Ret"), "Ret::Value".into());
-                let whole = whole.ok_or_else(refused)?;
-                Returned::Value(Object::of_parts(parts, values).value(builder, whole))
+                Returned::Value(joined.ok_or_else(refused)?)
             }
         })
     }
@@ -220,24 +222,6 @@ impl<'a> CValue<'a> {
         }
         let values = memory::load_all(builder, parts, from);
         CValue { parts, ..*self }.parts_to_form(builder, &values, ret)
-    }
-}
-
-/// Stores a value of `size` bytes whose `fields` are `values` to the object at `to`.
-fn store_fields(
-    builder: &mut FunctionBuilder<'_>,
-    fields: &[FieldValue],
-    values: &[Value],
-    (size, to): (u64, Address),
-) {
-    let is_whole = |field: &FieldValue| !field.is_narrow() && field.offset_bits.is_multiple_of(8);
-    if !fields.iter().all(is_whole) {
-        let parts: ClifParts = ClifPart::slots(size, ValueType::I64).collect();
-        let words = Object::of_fields(fields, values).parts(builder, &parts);
-        return memory::store_all(builder, &parts, &words, to);
-    }
-    for (field, value) in fields.iter().zip(values) {
-        memory::write(builder, *value, to.plus(field.offset_bits / 8));
     }
 }
 
