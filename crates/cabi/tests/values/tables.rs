@@ -31,7 +31,7 @@ const TABLES: [(&str, usize); 6] = [
     ("explained", 31),
     ("models", 145),
     ("own_conventions", 42),
-    ("places", 169),
+    ("places", 170),
     ("refused_types", 96),
 ];
 
@@ -154,6 +154,7 @@ fn with(sig: FnSig, words: &str, model: &DataModel) -> FnSig {
     words.split_whitespace().fold(sig, |sig, word| match word {
         "gcc" => sig.policy(Policy::GCC),
         "clang" => sig.policy(Policy::CLANG),
+        "zig" => sig.policy(Policy::ZIG),
         "uncounted-clang" => sig.policy(Policy::CLANG.without(Policy::RECORDS_GO_BY_COUNT)),
         "avx" => sig.features(VectorLevel::Avx),
         "avx512" => sig.features(VectorLevel::Avx512),

@@ -150,7 +150,9 @@ pub(super) fn extend_first_vector(
         let why = "clang passes a vector in a union of a size that no register has as no rule says";
         return cx.dispute(ty, why);
     }
-    rest.fill(SseUp);
+    // An inner union that starts inside an eightbyte is in one more than its size has.
+    let upper = usize::try_from(size / 8).unwrap_or(0).saturating_sub(2);
+    rest.iter_mut().take(upper).for_each(|class| *class = SseUp);
     Ok(())
 }
 
