@@ -169,13 +169,7 @@ impl Emitter {
 
     /// `inner` declared to be a `ty`. Declarators read from the inside out, so an array's is its element's around `inner[len]`.
     fn declarator(&mut self, ty: &Type, inner: &str) -> Result<String, ToCError> {
-        let is_pointer = matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr));
-        if is_pointer && ty.size() != u64::from(self.model.pointer) {
-            return Err(ToCError::not_c(
-                ty,
-                "pointers have another size in this data model",
-            ));
-        }
+        self.check_pointer(ty)?;
         if !self.has_own_align(ty) && !ty.is_atomic() {
             match ty.kind() {
                 Kind::Array(array) => {
@@ -191,11 +185,23 @@ impl Emitter {
         Ok(format!("{} {inner}", self.spelling(ty)?))
     }
 
+    fn check_pointer(&self, ty: &Type) -> Result<(), ToCError> {
+        let is_pointer = matches!(ty.kind(), Kind::Scalar(Scalar::Ptr | Scalar::FnPtr));
+        match is_pointer && ty.size() != u64::from(self.model.pointer) {
+            true => Err(ToCError::not_c(
+                ty,
+                "pointers have another size in this data model",
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// The type as it stands in a cast or `sizeof`, and before a declarator: `struct node`, `void *`. Arrays and pointers to functions get a typedef.
     ///
     /// # Errors
     /// [`ToCError`] for types that C does not have.
     pub fn spelling(&mut self, ty: &Type) -> Result<String, ToCError> {
+        self.check_pointer(ty)?;
         if self.has_own_align(ty) {
             let natural = self.natural_align(ty);
             let plain = ty

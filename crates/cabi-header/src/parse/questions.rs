@@ -8,7 +8,7 @@ use clang_sys::{CXCursor_EnumDecl, CXCursor_VarDecl, CXTypeKind};
 
 use crate::clang::{Cursor, Unit};
 
-/// The names of declarations that ask begin so; none in the prelude does.
+/// Prefix of the names of declarations that ask; no name in the prelude has it.
 const QUESTION: &str = "__cabi_question_";
 
 /// What a further run says of the text of a question.

@@ -123,6 +123,12 @@ fn refusals() {
             "void *: pointers have another size in this data model",
         ),
         (
+            Type::FN_PTR.atomic().unwrap(),
+            "x",
+            ilp32,
+            "_Atomic void (*)(): pointers have another size in this data model",
+        ),
+        (
             Type::F80,
             "x",
             aarch64,
