@@ -97,11 +97,10 @@ const MEMBER_BITS: u64 = 512;
 pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<Explanation, Error> {
     let log = RefCell::new(Log::default());
     let abi = FnAbi::traced(sig, target, Tracer::on(&log))?;
-    let mut log = log.into_inner();
-    // The arguments, then the result.
-    log.rotate_left(1);
-    let touched = touched(&log);
-    let result_log = log.pop().unwrap_or_default();
+    let log = log.into_inner();
+    let touched = touched(log.iter().skip(1).chain(log.first()));
+    let mut log = log.into_iter();
+    let result_log = log.next().unwrap_or_default();
     let args = sig.params().iter().zip(&abi.args).zip(log);
     let args = args.enumerate().map(|(i, ((param, arg), entry))| {
         // Arrays and functions are passed as pointers.

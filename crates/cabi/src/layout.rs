@@ -26,7 +26,7 @@ pub(crate) struct RecordLayout {
 }
 
 /// What a compiler's rules say about the members; the record's own attributes and the rounding of its size come after. All in bits. Positions stop at the
-/// greatest number, which is more than any record may have: that is looked at in the end.
+/// greatest number, which is more than any record may have: `record` compares the size with [`MAX_SIZE`].
 struct MemberLayouts {
     offsets: Vec<u64>,
     /// End of the last member.

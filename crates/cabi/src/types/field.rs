@@ -102,7 +102,7 @@ pub struct BitField {
     pub width: u16,
     /// First byte of the container: the aligned unit of the declared type that holds the first bit.
     pub container: u64,
-    /// First bit, counted from the container's first byte, least significant bit first. One that straddles (`packed`) ends after the container.
+    /// First bit, counted from the container's first byte, least significant bit first. A bit-field that straddles (`packed`) ends after the container.
     pub shift: u32,
 }
 

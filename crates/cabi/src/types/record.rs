@@ -135,7 +135,7 @@ impl Record {
         self.align
     }
 
-    /// With all that is known of it by its members, so that comparing, interning and asking need not walk them.
+    /// Computes the hash, the lookup tables and the flags from the members, so that comparing, interning and asking need not walk them.
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
         let all = || (0..=u32::MAX).zip(&self.fields);
