@@ -46,13 +46,17 @@ fn arg() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Arguments, and the form of the result.
-fn args() -> impl Strategy<Value = String> {
+/// The form of a result.
+fn ret() -> impl Strategy<Value = String> {
     let address = value().prop_map(|to| format!(" -> [{to}]"));
     let form = select(vec!["", " -> value", " -> parts"]).prop_map(String::from);
+    prop_oneof![3 => form, 1 => address]
+}
+
+/// Arguments, and the form of the result.
+fn args() -> impl Strategy<Value = String> {
     let args = proptest::collection::vec(arg(), 0..4);
-    let ret = prop_oneof![3 => form, 1 => address];
-    (args, ret).prop_map(|(args, ret)| format!("({}){ret}", args.join(", ")))
+    (args, ret()).prop_map(|(args, ret)| format!("({}){ret}", args.join(", ")))
 }
 
 fn callee() -> impl Strategy<Value = String> {
@@ -74,7 +78,7 @@ fn one_use() -> impl Strategy<Value = String> {
         1 => Just("trap".into()),
         6 => (sig(), callee(), args()).prop_map(|(sig, to, args)| format!("call@{sig} {to}{args}")),
         2 => (sig(), args()).prop_map(|(sig, args)| format!("values_in@{sig} {args}")),
-        1 => (sig(), values(4, ", ")).prop_map(|(sig, values)| format!("values_out@{sig} ({values})")),
+        1 => (sig(), values(4, ", "), ret()).prop_map(|(sig, values, ret)| format!("values_out@{sig} ({values}){ret}")),
         2 => (sig(), callee()).prop_map(|(sig, to)| format!("callee {sig} {to}")),
         2 => values(4, ", ").prop_map(|values| format!("issue ({values})")),
         6 => (of_entry, 0_usize..10).prop_map(|(verb, i)| format!("{verb} {i}")),

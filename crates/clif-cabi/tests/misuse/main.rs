@@ -267,11 +267,12 @@ impl Building {
                 let plan = lower.call_plan(sig)?;
                 lower.values_out(stubs, builder, &plan, &values(), ret)?;
             }
-            _ => {
+            "issue" => {
                 if let Some(callable) = &self.callable {
                     callable.call(builder, &values())?;
                 }
             }
+            _ => panic!("{verb}"),
         }
         Ok(())
     }

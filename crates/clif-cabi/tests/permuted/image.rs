@@ -32,10 +32,17 @@ pub(crate) fn check_passed(state: &State, place: &Place, object: &[u8]) -> Resul
 /// Whether `state` has `object` at `place`; what is wrong.
 pub(crate) fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), String> {
     match place {
-        Place::Parts(parts) => one_by_one(parts).into_iter().try_for_each(|(loc, bytes)| {
-            let found = state.at(loc, bytes.len())?;
-            equal(&loc.to_string(), &object[bytes], &found)
-        }),
+        Place::Parts(parts) => {
+            let parts = one_by_one(parts);
+            let is_in_one = |at| parts.iter().any(|(_, bytes)| bytes.contains(&at));
+            if let Some(at) = (0..object.len()).find(|at| !is_in_one(*at)) {
+                return Err(format!("byte {at} is in no part"));
+            }
+            parts.into_iter().try_for_each(|(loc, bytes)| {
+                let found = state.at(loc, bytes.len())?;
+                equal(&loc.to_string(), &object[bytes], &found)
+            })
+        }
         Place::Stack { offset, .. } => {
             let loc = Loc::Stack(*offset);
             equal(&loc.to_string(), object, &state.at(loc, object.len())?)

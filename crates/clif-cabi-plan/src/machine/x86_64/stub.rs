@@ -32,7 +32,7 @@ impl Stub {
     }
 }
 
-/// The steps without operands.
+/// Steps without operands and unwind rows.
 const FIXED: [(StubStep, &[u8]); 11] = [
     // push r10
     (StubStep::PushChain, &[0x41, 0x52]),
