@@ -48,9 +48,12 @@ pub const KEYS: [&str; 6] = [
     "overloaded",
     "spelling",
     "too large",
-    "place",
+    NO_PLACE,
     READ_OTHERWISE,
 ];
+
+/// Kind of reason: the convention of the target has no place for it, by no profile.
+pub const NO_PLACE: &str = "no place";
 
 /// Kind of reason: declared again in the header's words, it has other types. It hides a difference.
 pub const READ_OTHERWISE: &str = "read otherwise";
@@ -249,7 +252,7 @@ impl Declaring<'_> {
             return left("overloaded", "several functions have this name");
         }
         no_room(prototype.params.iter().map(|(_, ty)| ty), &prototype.ret)?;
-        places(prototype.signature(), self.target)?;
+        places(&prototype.signature(), self.target)?;
         let params = prototype.params.iter().zip(&prototype.written_params);
         let params = params.map(|((_, ty), written)| Ok((self.spell(ty, written)?, ty.clone())));
         let params = params.collect::<Result<_, Omission>>()?;
@@ -338,7 +341,7 @@ impl Declaring<'_> {
         no_room([].into_iter(), ty)?;
         let alone = FnSig::new([ty.clone()], Type::VOID);
         let alone = convention.into_iter().fold(alone, FnSig::convention);
-        let abi = &places(alone, self.target)?;
+        let abi = &places(&alone, self.target)?;
         let is_own = self.target.convention() == Some(abi.convention);
         let convention = (!is_own).then_some(abi.convention);
         let positions = positions((name, ty), abi, self.target.data_model());
@@ -360,15 +363,11 @@ impl Declaring<'_> {
     }
 }
 
-/// Where `sig` passes its values by one profile: which one does not matter to whether there are places, and how many registers are left.
-fn places(sig: FnSig, target: &Target) -> Result<FnAbi, Omission> {
-    let abi = FnAbi::new(&sig.policy(Policy::GCC), target);
-    abi.map_err(|error| match error {
-        cabi::Error::Unsupported { .. } | cabi::Error::NoKnownRule { .. } => {
-            ("unsupported", error.to_string())
-        }
-        _ => ("place", error.to_string()),
-    })
+/// Where `sig` passes its values by some profile: each compiler is asked under its own, so what one of them places is a case.
+fn places(sig: &FnSig, target: &Target) -> Result<FnAbi, Omission> {
+    let of = |policy| FnAbi::new(&sig.clone().policy(policy), target);
+    let abi = of(Policy::GCC).or_else(|_| of(Policy::CLANG));
+    abi.map_err(|error| (NO_PLACE, error.to_string()))
 }
 
 /// Between a record's name and that of the position it is tried in.

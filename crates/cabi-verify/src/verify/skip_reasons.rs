@@ -3,6 +3,7 @@
 use crate::build::{ReferenceError, first_error};
 use crate::case::Case;
 use crate::corpus::c_text::Function;
+use crate::header::NO_PLACE;
 
 /// Kind of reason: the code generator does not lower it yet, and says so.
 pub const NOT_LOWERED: &str = "not lowered";
@@ -19,7 +20,7 @@ pub const REFUSED: &str = "refused by the compiler";
 
 /// Kinds of reasons for which something of a header may be left out. Any other one is a failure: it may hide a difference, as `mismatch`
 /// (libclang's layout is not ours) and `invalid` (libclang does not understand the declaration) do.
-const MAY_BE_SKIPPED: [&str; 14] = [
+const MAY_BE_SKIPPED: [&str; 15] = [
     "static",
     "inline",
     "incomplete",
@@ -30,6 +31,7 @@ const MAY_BE_SKIPPED: [&str; 14] = [
     "overloaded",
     "spelling",
     "too large",
+    NO_PLACE,
     NOT_LOWERED,
     REFERENCE_LACKS,
     OTHER_MEMBERS,

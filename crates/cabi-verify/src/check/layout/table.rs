@@ -50,7 +50,8 @@ pub fn ask_data(
         }
     }
     let mut replies = Vec::new();
-    for (question, answers) in questions.iter().zip(answers.into_values()) {
+    let of = |(at, answers)| Some((questions.get(at)?, answers));
+    for (question, answers) in answers.into_iter().filter_map(of) {
         let probes = question.probes("", About::Values).into_iter().enumerate();
         replies.extend(probes.map(|(n, probe)| {
             let missing = || Reply::NoMember("it has other members".to_owned());
