@@ -106,6 +106,12 @@ impl Classes {
         &mut self.classes[..len]
     }
 
+    /// The class of eightbyte `i`.
+    #[inline]
+    pub(super) fn get_mut(&mut self, i: usize) -> Option<&mut Class> {
+        self.classes.get_mut(i)
+    }
+
     /// The classes of eightbytes `first` to `end`, as far as there are any.
     #[inline]
     pub(super) fn between(&mut self, first: usize, end: usize) -> &mut [Class] {

@@ -20,7 +20,7 @@ use crate::types::{Kind, Type};
 ///
 /// # Errors
 /// Why the value has no classes.
-#[inline]
+#[inline(always)]
 pub(super) fn classes_of(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
     if let Some(classes) = quirks::value(ty, cx)? {
         return Ok(classes);
@@ -63,8 +63,10 @@ fn merge_leaves(
                 Some(class) => {
                     // The elements of an array of scalars all have the class of the first.
                     let (first, end) = (eightbyte(leaf.offset_bits / 8), walk.skip_scalars(leaf));
-                    for own in classes.between(first, eightbyte(end + 7)) {
-                        *own = psabi::merge(*own, class);
+                    for i in first..eightbyte(end + 7) {
+                        if let Some(own) = classes.get_mut(i) {
+                            *own = psabi::merge(*own, class);
+                        }
                     }
                     classes.use_bytes(first, end);
                 }

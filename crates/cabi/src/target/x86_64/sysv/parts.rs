@@ -64,6 +64,7 @@ fn as_passed(ty: &Type, role: Role) -> &Type {
 }
 
 /// Adds the parts that `classes` make of a value (Passing; Returning of Values); whether one of them is more than an eightbyte.
+#[inline(always)]
 fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) -> bool {
     let all = classes.as_slice();
     cx.tracer.classes(all.iter().copied());
