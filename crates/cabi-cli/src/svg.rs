@@ -35,7 +35,8 @@ impl Picture<'_> {
         let mut canvas = Canvas::new(self.title);
         canvas.heading(self.title);
         canvas.remark(&format!("{} on {}", why.convention, why.target));
-        let (mut n_parts, mut places) = (0, Places::new(why, convention));
+        let pointer = u64::from(self.target.data_model().pointer);
+        let (mut n_parts, mut places) = (0, Places::new(why, convention, pointer));
         for (i, (param, explained)) in self.sig.params().iter().zip(&why.args).enumerate() {
             // Arrays and functions are passed as pointers.
             let ty = self.target.data_model().decay(&param.ty);

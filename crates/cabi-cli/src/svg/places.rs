@@ -1,5 +1,8 @@
 //! Registers and stack slots, and what is in them at the call and on return.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use cabi::convention::Rule;
 use cabi::{Bank, Convention, ExplainedPart, ExplainedPlace, Explanation, PlaceKind, Reg};
 
@@ -12,8 +15,10 @@ const BOX: u64 = 86;
 const STEP: u64 = 89;
 const HEIGHT: u64 = 24;
 const PER_ROW: usize = 8;
-/// Slots drawn at most.
-const MAX_SLOTS: u64 = 32;
+/// Stretches of the argument area drawn at most.
+const MAX_SLOTS: usize = 32;
+/// Bytes of a register, as far as they are drawn.
+const MAX_BYTES: u64 = 16;
 
 /// Bytes of an object somewhere; a free register has none.
 #[derive(Clone)]
@@ -34,31 +39,50 @@ struct Cell {
 pub(crate) struct Places<'a> {
     why: &'a Explanation,
     convention: &'a Convention,
+    /// Bytes of a pointer.
+    pointer: u64,
     regs: Vec<(&'static str, Content)>,
-    slots: Vec<(u64, Content)>,
+    /// By the first byte, at most a slot each.
+    slots: BTreeMap<u64, Content>,
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn new(why: &'a Explanation, convention: &'a Convention) -> Self {
+    pub(crate) fn new(why: &'a Explanation, convention: &'a Convention, pointer: u64) -> Self {
         Self {
             why,
             convention,
+            pointer,
             regs: Vec::new(),
-            slots: Vec::new(),
+            slots: BTreeMap::new(),
         }
+    }
+
+    fn slot(&self) -> u64 {
+        u64::from(self.convention.frame.slot).max(1)
+    }
+
+    /// The first byte of the slot after the one that has byte `at`.
+    fn next_slot(&self, at: u64) -> u64 {
+        (at / self.slot() + 1) * self.slot()
     }
 
     /// Puts a value where it goes.
     pub(crate) fn add(&mut self, object: &Object<'_>, place: &ExplainedPlace) {
         for (i, part) in place.parts.iter().enumerate() {
-            let content = |from| content(object, place.kind, i, part, from);
+            let content = |bytes| content(object, place.kind, (i, part), bytes);
             match (part.register, part.stack) {
-                (Some(reg), _) => self.regs.push((reg, content(part.offset))),
-                (_, Some(at)) => {
-                    let size = if part.is_address { 8 } else { part.size.max(1) };
-                    let slots = (0..size.min(8 * MAX_SLOTS)).step_by(8);
-                    let slots = slots.map(|from| (at + from, content(part.offset + from)));
-                    self.slots.extend(slots);
+                (Some(reg), _) => self.regs.push((reg, content(0..part.size))),
+                (_, Some(start)) => {
+                    let size = match part.is_address {
+                        true => self.pointer,
+                        false => part.size.max(1),
+                    };
+                    let (mut at, end) = (start, start + size);
+                    while at < end && self.slots.len() < MAX_SLOTS {
+                        let next = self.next_slot(at).min(end);
+                        self.slots.insert(at, content(at - start..next - start));
+                        at = next;
+                    }
                 }
                 _ => {}
             }
@@ -77,8 +101,10 @@ impl<'a> Places<'a> {
             let used = |name: &str| self.regs.iter().any(|(reg, _)| *reg == name);
             let usual = all.iter().filter(|reg| reg.bank() == bank);
             let usual: Vec<&str> = usual.map(|reg| reg.name()).collect();
-            let is_extra =
-                |name: &&str| self.bank(name) == bank && !all.iter().any(|reg| reg.name() == *name);
+            let is_extra = |name: &&str| {
+                self.named(name).map_or(Bank::Int, Reg::bank) == bank
+                    && !all.iter().any(|reg| reg.name() == *name)
+            };
             let extra = self.regs.iter().map(|(name, _)| *name).filter(is_extra);
             let is_used = usual.iter().any(|name| used(name));
             let names = usual.into_iter().filter(|_| is_used).chain(extra);
@@ -96,33 +122,28 @@ impl<'a> Places<'a> {
         self.draw_area(canvas);
     }
 
-    /// The bank of a register that no rule for arguments or results names holds integers: a static chain, the address of a result.
-    fn bank(&self, name: &str) -> Bank {
+    /// The register of this name, if a rule for arguments or results names it. Others have integers: a static chain, the address of a result.
+    fn named(&self, name: &str) -> Option<Reg> {
         let rules = &self.convention.rules;
         let mut all = [rules.args, rules.results].into_iter().flat_map(registers);
-        let found = all.find(|reg| reg.name() == name);
-        found.map_or(Bank::Int, Reg::bank)
+        all.find(|reg| reg.name() == name)
     }
 
     fn register(&self, name: &str, regs: &[(&str, Content)]) -> Cell {
         let found = regs.iter().find(|(reg, _)| *reg == name);
-        let free = || Content::new(String::new(), Vec::new());
+        let bytes = |reg: Reg| u64::from(reg.bits() / 8).min(MAX_BYTES);
         Cell {
             name: name.to_owned(),
-            bytes: match self.bank(name) {
-                Bank::Int => 8,
-                Bank::Vector => 16,
-                Bank::X87 => 10,
-            },
-            content: found.map_or_else(free, |(_, content)| content.clone()),
+            bytes: self.named(name).map_or(self.pointer, bytes),
+            content: found.map_or_else(Content::free, |(_, content)| content.clone()),
         }
     }
 
+    /// The argument area: what is passed in it, each from its first byte on, and slots with nothing.
     fn draw_area(&self, canvas: &mut Canvas) {
-        let frame = &self.convention.frame;
-        let (slot, bytes) = (u64::from(frame.slot).max(1), self.why.area_bytes);
-        let n_slots = bytes.div_ceil(slot);
-        if n_slots == 0 {
+        let bytes = self.why.area_bytes;
+        let end = bytes.next_multiple_of(self.slot());
+        if end == 0 {
             return;
         }
         canvas.y += 18;
@@ -132,35 +153,39 @@ impl<'a> Places<'a> {
         );
         canvas.text(LEFT, canvas.y, MUTED, &what);
         canvas.y += 6;
-        let slots: Vec<u64> = (0..n_slots.min(MAX_SLOTS)).map(|i| i * slot).collect();
-        for row in slots.chunks(PER_ROW) {
-            for (i, at) in (0..).zip(row) {
-                let area = cell(canvas.y, i);
-                let found = self.slots.iter().find(|(offset, _)| offset == at);
-                let is_shadow = *at < u64::from(frame.shadow_space);
-                match found {
-                    Some((_, content)) => draw_content(canvas, area, content, slot),
-                    None => {
-                        let fill = if is_shadow { Fill::Free } else { Fill::Hatched };
-                        canvas.fill(area, fill);
-                        canvas.frame(area, if is_shadow { "shadow" } else { "" });
-                    }
+        let mut at = 0;
+        for i in 0..MAX_SLOTS {
+            let x = (i % PER_ROW) as u64;
+            let next = self.slots.range(at + 1..).next().map(|(next, _)| *next);
+            let next = self.next_slot(at).min(next.unwrap_or(end));
+            let area = cell(canvas.y, x);
+            let is_shadow = at < u64::from(self.convention.frame.shadow_space);
+            match self.slots.get(&at) {
+                Some(content) => draw_content(canvas, area, content, next - at),
+                None => {
+                    let fill = if is_shadow { Fill::Free } else { Fill::Hatched };
+                    canvas.fill(area, fill);
+                    canvas.frame(area, if is_shadow { "shadow" } else { "" });
                 }
-                canvas.text(area.x, area.y + HEIGHT + 10, SMALL, &at.to_string());
             }
-            canvas.y += HEIGHT + 16;
+            canvas.text(area.x, area.y + HEIGHT + 10, SMALL, &at.to_string());
+            at = next;
+            if at == end || i % PER_ROW == PER_ROW - 1 {
+                canvas.y += HEIGHT + 16;
+            }
+            if at == end {
+                return;
+            }
         }
-        if n_slots > MAX_SLOTS {
-            let more = format!("and {} more", count(bytes - MAX_SLOTS * slot, "byte"));
-            canvas.text(LEFT, canvas.y + 8, SMALL, &more);
-            canvas.y += 12;
-        }
+        let more = format!("and {} more", count(bytes - at, "byte"));
+        canvas.text(LEFT, canvas.y + 8, SMALL, &more);
+        canvas.y += 12;
     }
 
     /// The registers that hold the result, or the address of it.
     pub(crate) fn draw_return(&self, canvas: &mut Canvas, object: &Object<'_>) {
         let place = &self.why.ret.place;
-        let mut own = Places::new(self.why, self.convention);
+        let mut own = Places::new(self.why, self.convention, self.pointer);
         match place.returned_in {
             Some(reg) => own.regs.push((reg, Content::address(object))),
             None if place.kind == PlaceKind::Parts => own.add(object, place),
@@ -176,18 +201,21 @@ impl Content {
         Self { label, fills }
     }
 
+    fn free() -> Self {
+        Self::new(String::new(), Vec::new())
+    }
+
     fn address(object: &Object<'_>) -> Self {
         Self::new(format!("&{}", object.name), vec![(Fill::Free, 8)])
     }
 }
 
-/// What of an object is in part `i` of its place, or in the eight bytes of that from byte `from` on.
+/// What of an object is in `bytes` of part `i` of its place.
 fn content(
     object: &Object<'_>,
     kind: PlaceKind,
-    i: usize,
-    part: &ExplainedPart,
-    from: u64,
+    (i, part): (usize, &ExplainedPart),
+    bytes: Range<u64>,
 ) -> Content {
     if part.is_address {
         return Content::address(object);
@@ -196,11 +224,7 @@ fn content(
         let fill = Fill::Part(object.first_colour);
         return Content::new(format!("{}[{i}]", object.name), vec![(fill, 1)]);
     }
-    let end = part.offset + part.size;
-    let to = match part.stack {
-        Some(_) => end.min(from + 8),
-        None => end,
-    };
+    let [from, to] = [bytes.start, bytes.end].map(|at| part.offset + at);
     let runs = object.runs(from * 8, to * 8).into_iter();
     let fills = runs.map(|(fill, bits)| (fill, (bits.end - bits.start) / 8));
     Content::new(object.label(from, to), fills.collect())
