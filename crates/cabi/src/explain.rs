@@ -97,6 +97,7 @@ const MEMBER_BITS: u64 = 512;
 pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<Explanation, Error> {
     let log = RefCell::new(Log::default());
     let abi = FnAbi::traced(sig, target, Tracer::on(&log))?;
+    let frame = &abi.convention.frame;
     let log = log.into_inner();
     let touched = touched(log.iter().skip(1).chain(log.first()));
     let mut log = log.into_iter();
@@ -105,7 +106,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
     let args = args.enumerate().map(|(i, ((param, arg), entry))| {
         // Arrays and functions are passed as pointers.
         let members = members(&target.data_model().decay(&param.ty), "", MEMBER_BITS);
-        let place = ExplainedPlace::of_argument(&arg.place, &members);
+        let place = ExplainedPlace::of_argument(&arg.place.of_own_bytes(frame), &members);
         let name = names.get(i).copied().flatten().map(ToString::to_string);
         Explained::new(name, &param.ty, (place, members), entry)
     });
@@ -126,13 +127,13 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
         ret,
         area_bytes: abi.area_bytes,
         used: abi.used,
-        vector_bank: abi.convention.frame.vector_bank,
+        vector_bank: frame.vector_bank,
         // The number is in the lowest byte.
         variadic_count: abi.variadic_count.map(|reg| match reg {
             crate::x86_64::RAX => "al",
             reg => reg.name(),
         }),
-        carried: abi.convention.frame.carried.map(Reg::name),
+        carried: frame.carried.map(Reg::name),
     };
     words::spell(&mut explanation, target.data_model());
     Ok(explanation)

@@ -121,7 +121,7 @@ impl<'a> Call<'a> {
     fn place(&self, (_, place): Value<'_>, role: Role) -> String {
         let text = match role {
             Role::Result => self.abi.ret.to_string(),
-            _ => place.to_string(),
+            _ => place.of_own_bytes(&self.abi.convention.frame).to_string(),
         };
         let Place::Parts(parts) = place else {
             return text;

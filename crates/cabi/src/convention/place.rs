@@ -4,6 +4,7 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
+use super::frame::Frame;
 use super::group::Part;
 use super::registers::Reg;
 
@@ -103,6 +104,20 @@ impl Place {
         let parts = parts.iter().map(|placed| placed.loc).chain(pointer);
         let regs = regs.iter().copied().map(Loc::Reg);
         parts.chain(regs).chain(slots.into_iter().flatten())
+    }
+
+    /// This place by the bytes of the value itself, as a person reads it: a big-endian number that is promoted on the stack has them last.
+    pub fn of_own_bytes(&self, frame: &Frame) -> Self {
+        let mut place = self.clone();
+        if let (true, Self::Parts(parts)) = (frame.big_endian, &mut place) {
+            for PlacedPart { part, loc } in parts {
+                if let Loc::Stack(offset) = loc {
+                    let promoted = u64::from(part.ty.bytes());
+                    *offset += promoted.saturating_sub(part.size.into());
+                }
+            }
+        }
+        place
     }
 
     /// Where the one part of a pointer is; `None` if this is no place for a pointer.
