@@ -13,11 +13,12 @@ use cabi::{FnAbi, Type};
 
 use crate::build::program::{File, Program};
 use crate::build::{Reference, ReferenceError};
+use crate::case::Direction;
 use crate::emit::c::Images;
+use crate::image::call::ObservedCall;
 use crate::pattern::{Painter, Pattern, Values};
 use crate::places::{Outcome, Question};
 use crate::run::program::calls_of;
-use crate::verdict::Difference;
 pub use stubs::{Assembly, Stubs};
 
 use program::{Call, text};
@@ -34,15 +35,10 @@ pub struct Emulated {
     pub stubs: Stubs,
 }
 
-/// A question with its values and their places.
+/// A question and its call, which has variables of the arguments, and one of the result.
 struct PlacedQuestion<'a> {
     question: &'a Question,
-    abi: &'a FnAbi,
-    /// Of the arguments.
-    types: Vec<Type>,
-    /// Where its variables are: those of its arguments, and that of its result.
-    images: Images,
-    values: Values,
+    call: ObservedCall<'a>,
 }
 
 impl Emulated {
@@ -68,7 +64,11 @@ impl Emulated {
             .iter()
             .map(|(question, abi)| self.asked(question, abi))
             .collect();
-        let calls = |one| Ok([self.call(one, false)?, self.call(one, true)?]);
+        let calls = |one| {
+            let [call, callee] = Direction::ALL.map(|direction| self.call(one, direction));
+            // The compiler's caller first.
+            Ok([callee?, call?])
+        };
         let planned: Vec<Result<[Call; 2], String>> = asked.iter().map(calls).collect();
         // The text of one that cannot be called is not there.
         let can = asked
@@ -103,14 +103,14 @@ impl Emulated {
         let emulator = [self.emulator.clone()];
         let mut written = calls_of(&program, &emulator, calls.len(), SECONDS)?.into_iter();
         let outcomes = asked.iter().zip(planned).map(|(one, planned)| {
-            if let Err(why) = planned {
-                return Outcome([Err(why.clone()), Err(why)]);
-            }
-            let mut next = || written.next().unwrap_or_else(|| Err("no call".to_owned()));
-            let why = |found: Difference| found.why;
-            let caller = next().and_then(|written| self.caller(one, &written).map_err(why));
-            let callee = next().and_then(|written| self.callee(one, &written).map_err(why));
-            Outcome([caller, callee])
+            let check = |call: Call| {
+                let written = written.next().ok_or("no call")??;
+                one.check(&call, &written).map_err(|found| found.why)
+            };
+            Outcome(match planned {
+                Ok(calls) => calls.map(check),
+                Err(why) => [Err(why.clone()), Err(why)],
+            })
         });
         Ok(outcomes.collect())
     }
@@ -136,15 +136,18 @@ impl Emulated {
         types.push(result.clone());
         let images = Images::of(&types);
         types.pop();
+        let values = Values {
+            declared: args.clone(),
+            promoted: args,
+            result: paint(result),
+        };
         PlacedQuestion {
             question,
-            abi,
-            types,
-            images,
-            values: Values {
-                declared: args.clone(),
-                promoted: args,
-                result: paint(result),
+            call: ObservedCall {
+                abi,
+                types,
+                images,
+                values,
             },
         }
     }

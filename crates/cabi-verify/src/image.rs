@@ -9,8 +9,10 @@ use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, Type};
 use crate::pattern::{Pattern, hex};
 use crate::verdict::{Difference, Value};
 
+pub(crate) mod call;
 mod whereabouts;
 
+use call::Given;
 use whereabouts::Action;
 
 const PASSES: Action = ["the C caller passes", "in"];
@@ -198,6 +200,41 @@ impl Image {
             bytes,
             area_bytes,
             copies: Vec::new(),
+        }
+    }
+
+    /// Registers and stack without values: each word is another one, so that a word read from there says where it was, and none is an address.
+    fn unset(file: &RegisterFile, area_bytes: usize) -> Self {
+        let word = |n: usize| {
+            let mixed = (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut bytes = (mixed ^ mixed >> 29).to_le_bytes();
+            bytes[7] = 0xa5;
+            bytes
+        };
+        let n_words = (file.area + area_bytes).div_ceil(8);
+        Self::new(
+            file.clone(),
+            (0..n_words).flat_map(word).collect(),
+            area_bytes,
+        )
+    }
+
+    /// The word at `loc`.
+    pub(crate) fn word(&self, loc: &Loc) -> Result<u64, String> {
+        let at = self.file.start(loc)?;
+        Ok(self.file.number(self.get(at..self.bytes.len())))
+    }
+
+    /// Of a call that was written down, takes the copies of what its caller was `given`; `read` gives the bytes at an address.
+    pub(crate) fn take_copies(
+        &mut self,
+        given: &Given,
+        mut read: impl FnMut(&Self, u64, usize) -> Vec<u8>,
+    ) {
+        for (at, bytes) in given.copies() {
+            let address = self.file.number(self.get(*at..self.bytes.len()));
+            let copy = read(self, address, *bytes);
+            self.copies.push((address, copy));
         }
     }
 

@@ -9,20 +9,19 @@
 use cabi::{FnAbi, Loc, Place, VectorLevel, X86_64_SYSV};
 
 use crate::case::{Case, Direction};
-use crate::check::calls::{Difference, Value, check_call, check_seen};
-use crate::emit::c::{IMAGE_ALIGN, Images};
+use crate::check::calls::{Difference, Value, check_call};
+use crate::emit::c::Images;
 use crate::image::Image;
-use crate::pattern::{self, Pattern, Values};
+use crate::image::call::{Given, ObservedCall, area_bytes};
+use crate::pattern;
 use crate::run::boundary::{self, Promise, Target};
 use crate::run::loaded::LoadedCode;
 
 mod assembly;
 mod register_file;
 
-use assembly::{BYTES, Dumping, Load, Returning, STACK};
-use register_file::{
-    area, area_bytes, n_x87, n_x87_in, of_call, of_dump, of_result, put_word, rsp, word,
-};
+use assembly::{BYTES, Dumping, STACK, Task};
+use register_file::{FILE, area, extend_slots, n_x87, n_x87_in, of_dump, put_word};
 
 /// The most bytes of the stack, or of a result in memory, that the probe looks at.
 const MAX_BYTES: usize = BYTES - STACK;
@@ -99,18 +98,28 @@ impl<'h> Probe<'h> {
 
     /// Lets the C caller of case `index` call: every argument must be where `abi` says, and so must al and the alignment of the stack.
     fn check_caller(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
-        let values = Values::of(case);
-        let images = Images::of(&case.argument_types());
-        let bytes = pattern::images(&values.declared, &images.offsets, images.size);
-        let escape = match case.prototype.noreturn {
-            true => boundary::escape_address(),
-            false => std::ptr::null_mut(),
-        };
-        let (returned, returning) = of_result(abi, &values.result)?;
-        let stack = area_bytes(abi).saturating_add(FRAME_BYTES);
-        let dumping = Dumping::begin(stack, escape, returning);
+        let call = ObservedCall::of(case, abi);
+        let (values, images) = (&call.values, &call.images);
+        let given = call.given(&FILE, Direction::Callee)?;
+        let result = given.result_pointer();
+        let dumping = Dumping::begin(
+            &given.image.bytes,
+            Task {
+                stack_bytes: (area_bytes(abi)? + FRAME_BYTES).min(MAX_BYTES) as u64,
+                align: 0,
+                n_x87: n_x87(&abi.ret.place),
+                escape: match case.prototype.noreturn {
+                    true => boundary::escape_address(),
+                    false => std::ptr::null(),
+                },
+                address_at: result.map_or(-1, |(at, _)| i64::try_from(at).unwrap_or(-1)),
+                memory_bytes: result.map_or(0, |(_, bytes)| bytes as u64),
+                memory: given.pointed.as_ptr(),
+            },
+        );
         self.loaded.prepare(&values.result.bytes, 0);
         self.loaded.check_keeping("the C caller")?;
+        let bytes = pattern::images(&values.declared, &images.offsets, images.size);
         let target = Target {
             code: assembly::callee(self.level),
             promise: Promise::of(abi),
@@ -121,34 +130,31 @@ impl<'h> Probe<'h> {
         })?;
         crossing.check("the C caller", "our callee")?;
         crossing.check_machine()?;
-        let mut dump = of_dump(dumping.image(), area_bytes(abi));
-        dump.copies = copies_in(&dump, abi, &values)?;
+        let mut dump = of_dump(dumping.image(), area_bytes(abi)?);
+        let area = area(&dump)?;
+        // The copies are in the caller's frame.
+        dump.take_copies(&given, |dump, address, bytes| {
+            let at = usize::try_from(address.wrapping_sub(area)).unwrap_or(BYTES);
+            let at = STACK.saturating_add(at);
+            dump.get(at..at.saturating_add(bytes)).to_vec()
+        });
         // Callers extend narrow integers for System V's callees, some of which rely on it; on Win64 callers do not.
         let extended = abi.convention.name == X86_64_SYSV.name;
-        dump.check_arguments(abi, &case.argument_types(), &values.promoted, extended)?;
-        self.check_call(abi, &dump)?;
-        if !case.has_result() {
-            return Ok(());
+        dump.check_arguments(abi, &call.types, &values.promoted, extended)?;
+        self.check_call(abi, &dump, area)?;
+        match case.has_result() {
+            true => {
+                let got = self.loaded.written(0, values.result.bytes.len()).got;
+                call.check_got(&given, &got)
+            }
+            false => Ok(()),
         }
-        let got = self.loaded.written(0, values.result.bytes.len()).got;
-        let place = "as the caller reads it";
-        let checked = Difference::check(&values.result, &got, Value::Result, place);
-        checked.map_err(|found| {
-            let (read, place) = (values.result.with_bytes(got), &abi.ret.place);
-            returned.locate(
-                found,
-                ["the C caller reads", "from"],
-                (Value::Result, place),
-                &read,
-            )
-        })
     }
 
     /// What a call needs besides arguments: al, an aligned stack, addresses in the caller's frame.
-    fn check_call(&self, abi: &FnAbi, dump: &Image) -> Result<(), Difference> {
-        let register = |reg| word(dump, &Loc::Reg(reg)).ok();
-        let caller = ("the C caller", self.al_is_bound);
-        check_call(abi, caller, register, area(dump))?;
+    fn check_call(&self, abi: &FnAbi, dump: &Image, area: u64) -> Result<(), Difference> {
+        let register = |reg| dump.word(&Loc::Reg(reg)).ok();
+        check_call(abi, ("the C caller", self.al_is_bound), register, area)?;
         // The C caller offers memory of its own frame, at most a few pages above its argument area.
         let of_result = match abi.ret.place {
             Place::Indirect { pointer, .. } => Some(pointer),
@@ -156,8 +162,8 @@ impl<'h> Probe<'h> {
         };
         let carried = abi.convention.frame.carried.map(Loc::Reg);
         for pointer in of_result.into_iter().chain(carried) {
-            let address = word(dump, &pointer)?;
-            if address.wrapping_sub(rsp(dump)) > 1 << 16 {
+            let address = dump.word(&pointer)?;
+            if address.wrapping_sub(area) > 1 << 16 {
                 return Err(format!(
                     "{pointer} holds {address:#x}, no address in the caller's frame"
                 )
@@ -169,124 +175,87 @@ impl<'h> Probe<'h> {
 
     /// Calls the C callee of case `index` with every argument where `abi` says: it must read each, and its result must be where `abi` says.
     fn check_callee(&self, index: usize, case: &Case, abi: &FnAbi) -> Result<(), Difference> {
-        let values = Values::of(case);
-        let size = values.result.bytes.len();
-        let align = usize::try_from(case.prototype.ret.align()).unwrap_or(usize::MAX);
-        let mut memory = vec![0xee_u8; size.saturating_add(2 * align)];
-        let at = memory.as_ptr().align_offset(align);
-        let result = memory.as_ptr() as u64 + at as u64;
-        let types = case.argument_types();
-        let images = Images::of(&types);
-        let (_copies, addresses) = copies_for(&values, &images);
-        let mut image = of_call(abi, &types, &values.promoted, (&addresses, result))?;
+        let call = ObservedCall::of(case, abi);
+        let mut given = call.given(&FILE, Direction::Call)?;
+        extend_slots(&call, &mut given.image)?;
+        let mut memory = vec![0; given.pointed.len() + given.align];
+        let first = memory.as_ptr().align_offset(given.align);
+        let pointed = first..first + given.pointed.len();
+        memory[pointed.clone()].copy_from_slice(&given.pointed);
         // A trace without room for an address: a callee may write its first word.
         let mut trace = [0_u64; 8];
-        if let Some(reg) = abi.convention.frame.carried {
-            put_word(&mut image, &Loc::Reg(reg), trace.as_mut_ptr() as u64);
+        let al = (abi.variadic_count, abi.used.vector.into());
+        let carried = (abi.convention.frame.carried, trace.as_mut_ptr() as u64);
+        for (reg, word) in [al, carried] {
+            if let Some(reg) = reg {
+                let at = FILE.start(&Loc::Reg(reg))?;
+                put_word(&mut given.image, at, word);
+            }
+        }
+        // After all values: wherever a mistake has those, a callee finds its pointers.
+        let mut address = memory.as_mut_ptr().wrapping_add(first) as u64;
+        for (at, bytes) in &given.pointers {
+            put_word(&mut given.image, *at, address);
+            address += bytes.next_multiple_of(given.align) as u64;
         }
         let callee = self.loaded.callee(index);
-        let callee = callee.ok_or("the C code has no callee")?;
-        self.loaded.prepare(&values.result.bytes, images.size);
         let target = Target {
-            code: callee,
+            code: callee.ok_or("the C code has no callee")?,
             promise: Promise::of(abi).unfilled(),
         };
-        let load = Load {
-            image: image.bytes.as_ptr(),
-            stack_bytes: abi.area_bytes.next_multiple_of(8),
-            align: u64::from(abi.area_align.max(16)),
-            n_x87: abi.args.iter().map(|arg| n_x87(&arg.place)).sum(),
-        };
-        let dumping = Dumping::begin(0, std::ptr::null(), Returning::NOTHING);
-        // SAFETY: the caller is of this type, reads the image it is given, and calls a function that the reference compiler compiled, which reads
+        self.loaded
+            .prepare(&call.values.result.bytes, call.images.size);
+        let args = abi.args.iter();
+        let dumping = Dumping::begin(
+            &given.image.bytes,
+            Task {
+                stack_bytes: abi.area_bytes.next_multiple_of(8),
+                align: u64::from(abi.area_align.max(16)),
+                n_x87: args.map(|arg| n_x87(&arg.place)).sum(),
+                escape: std::ptr::null(),
+                address_at: -1,
+                memory_bytes: 0,
+                memory: std::ptr::null(),
+            },
+        );
+        // SAFETY: the caller is of this type, and calls a function that the reference compiler compiled, which reads
         // its arguments from registers and stack, and writes to its own buffers and to `memory`, which is large enough for its result.
         let crossing = unsafe {
-            let (caller, load) = (assembly::caller(self.level), (&raw const load).cast());
-            let args = [
-                load,
-                memory.as_mut_ptr().cast_const(),
-                boundary::thunk_address(),
-            ];
-            boundary::call(caller, args, target)
+            let none = std::ptr::null();
+            let args = [boundary::thunk_address().cast_const(), none, none];
+            boundary::call(assembly::caller(self.level), args, target)
         };
         crossing.check("our caller", "the C callee")?;
         let dump = of_dump(dumping.image(), 0);
-        let written = self.loaded.written(images.size, 0);
-        check_seen(&values, &images, &written, "as the callee reads it")
-            .map_err(|found| reads(abi, &values, found, &image))?;
+        let written = self.loaded.written(call.images.size, 0);
+        call.check_seen(&given, &written)?;
         check_x87(case, abi, &dump)?;
-        if !case.has_result() {
-            return Ok(());
+        match case.has_result() {
+            true => check_returned(&call, &given, &dump, given.result_in(&memory[pointed])),
+            false => Ok(()),
         }
-        let memory = memory.get(at..at + size).unwrap_or_default();
-        check_returned(abi, &dump, &values.result, (result, memory))
     }
 }
 
-/// Compares what a C callee returns with where `abi` has it: in registers, or as the bytes of `memory` at the address that it was given, which some conventions return.
+/// Compares what a C callee returns with where it belongs: in registers, or as the bytes of `memory` at the address that it was given, which some conventions return.
 fn check_returned(
-    abi: &FnAbi,
+    call: &ObservedCall<'_>,
+    given: &Given,
     dump: &Image,
-    result: &Pattern,
-    (address, memory): (u64, &[u8]),
+    memory: &[u8],
 ) -> Result<(), Difference> {
-    if let (Place::Indirect { .. }, Some(reg)) = (&abi.ret.place, abi.ret.sret_returned_in) {
-        let returned = word(dump, &Loc::Reg(reg))?;
+    let (ret, result) = (&call.abi.ret, &call.values.result);
+    if let (Place::Indirect { pointer, .. }, Some(reg)) = (&ret.place, ret.sret_returned_in) {
+        let (returned, address) = (dump.word(&Loc::Reg(reg))?, given.image.word(pointer)?);
         if returned != address {
             let why = format!(
-                "result ({}): the C callee returns {returned:#x} in {reg}, expected the address of the result that it was given, {address:#x}",
-                abi.ret
+                "result ({ret}): the C callee returns {returned:#x} in {reg}, expected the address of the result that it was given, {address:#x}"
             );
             return Err(Difference::of(result, memory.to_vec(), Value::Result, why));
         }
     }
     // No ABI states how a narrow integer result is extended.
-    dump.check_result(abi, result, false, memory)
-}
-
-/// Copies of the arguments in one buffer, and the address of each: what arguments by reference point to is the callee's, which may write to it.
-fn copies_for(values: &Values, images: &Images) -> (Vec<u8>, Vec<u64>) {
-    let mut copies = vec![0_u8; images.size + IMAGE_ALIGN];
-    let first = copies.as_ptr().align_offset(IMAGE_ALIGN);
-    let bytes = pattern::images(&values.promoted, &images.offsets, images.size);
-    copies[first..first + images.size].copy_from_slice(&bytes);
-    let first = copies.as_mut_ptr().wrapping_add(first) as u64;
-    let addresses = images.offsets.iter().map(|at| first + *at as u64).collect();
-    (copies, addresses)
-}
-
-/// The copies that a caller has made of arguments, which it passes by their addresses.
-fn copies_in(dump: &Image, abi: &FnAbi, values: &Values) -> Result<Vec<(u64, Vec<u8>)>, String> {
-    let mut copies = Vec::new();
-    for (arg, pattern) in abi.args.iter().zip(&values.promoted) {
-        if let Place::Indirect { pointer, .. } = &arg.place {
-            let address = word(dump, pointer)?;
-            let at = usize::try_from(address.wrapping_sub(area(dump))).unwrap_or(BYTES);
-            let at = STACK.saturating_add(at);
-            let copy = dump.get(at..at.saturating_add(pattern.bytes.len()));
-            copies.push((address, copy.to_vec()));
-        }
-    }
-    Ok(copies)
-}
-
-/// What `found`, about an argument that a callee has read of `image`, tells of where it read.
-fn reads(abi: &FnAbi, values: &Values, found: Difference, image: &Image) -> Difference {
-    let Some(value @ Value::Argument(i)) = found.value else {
-        return found;
-    };
-    match (abi.args.get(i), values.promoted.get(i)) {
-        (Some(arg), Some(pattern)) => {
-            let read = pattern.with_bytes(found.got.clone());
-            image.locate(
-                found,
-                ["the C callee reads", "from"],
-                (value, &arg.place),
-                &read,
-            )
-        }
-        _ => found,
-    }
+    dump.check_result(call.abi, result, false, memory)
 }
 
 /// Whether a callee left its result on the x87 stack, and nothing else.

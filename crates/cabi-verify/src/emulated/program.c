@@ -39,8 +39,6 @@ void cabi_record(byte *sp) {
   for (word i = 0; i < now->n_pointers; i++) {
     word at = now->pointers[2 * i], n = now->pointers[2 * i + 1];
     byte *to = *(byte **)(at < registers ? cabi_dump + at : sp + (at - registers));
-    memcpy(pointed + n_pointed, &to, sizeof to);
-    n_pointed += sizeof to;
     if (now->result && i + 1 == now->n_pointers) { memcpy(to, now->pointed, n); break; }
     memcpy(pointed + n_pointed, to, n);
     n_pointed += n;

@@ -46,9 +46,9 @@ impl Values {
     }
 }
 
-/// `arguments`, each at its offset in `size` bytes.
+/// `arguments`, each at its offset in `size` bytes, which are no values between them.
 pub(crate) fn images(arguments: &[Pattern], offsets: &[usize], size: usize) -> Vec<u8> {
-    let mut images = vec![0; size];
+    let mut images = vec![0xee; size];
     for (pattern, offset) in arguments.iter().zip(offsets) {
         let to = images.iter_mut().skip(*offset);
         to.zip(&pattern.bytes).for_each(|(to, from)| *to = *from);

@@ -8,7 +8,7 @@
 //!         768  the argument area
 //! ```
 //!
-//! Caller and callee write to one static dump, because no register is left that could say where. The callee may stand for any function: it keeps what
+//! Caller and callee use one static state, because no register is left that could say where. The callee may stand for any function: it keeps what
 //! System V, Win64 and Zig's `auto` have callees save, returns what it was told to in registers and memory, and touches nothing else.
 
 use std::arch::global_asm;
@@ -27,93 +27,64 @@ pub(super) const ST0: usize = X87 + 28;
 pub(super) const STACK: usize = 768;
 pub(super) const BYTES: usize = 1 << 14;
 
-/// What both sides write to.
-#[repr(C, align(64))]
-struct Dump {
-    image: [u8; BYTES],
-    /// Bytes of the stack that a callee copies.
-    stack_bytes: u64,
-    /// Where a callee goes instead of returning; null if it returns.
-    escape: *const u8,
-    returning: Returning,
-}
-
-/// What a callee returns.
-#[repr(C, align(64))]
+/// What assembly does besides filling registers and writing them down.
+#[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Returning {
-    /// Registers, laid out as in an image.
-    pub(super) registers: [u8; STACK],
-    /// How many x87 registers of these.
+pub(super) struct Task {
+    /// Bytes of the argument area, a multiple of 8: that a caller fills, or that a callee copies.
+    pub(super) stack_bytes: u64,
+    /// Alignment of a caller's argument area in bytes, at least 16.
+    pub(super) align: u64,
+    /// How many x87 registers are filled.
     pub(super) n_x87: u64,
-    /// Which general register has the address for a result in memory, bytes from the start of an image; -1 if there is none.
+    /// Where a callee goes instead of returning; null if it returns.
+    pub(super) escape: *const u8,
+    /// Where the dump has the address for a callee's result in memory; -1 if there is none.
     pub(super) address_at: i64,
     /// Bytes of a result in memory, which are read from here.
     pub(super) memory_bytes: u64,
     pub(super) memory: *const u8,
 }
 
-impl Returning {
-    pub(super) const NOTHING: Self = Self {
-        registers: [0xee; STACK],
-        n_x87: 0,
-        address_at: -1,
-        memory_bytes: 0,
-        memory: std::ptr::null(),
-    };
+/// What both sides read and write.
+#[repr(C, align(64))]
+struct State {
+    dump: [u8; BYTES],
+    /// What a caller fills registers and stack from, and a callee the registers of its result.
+    given: [u8; BYTES],
+    task: Task,
 }
 
-struct Shared(UnsafeCell<Dump>);
+struct Shared(UnsafeCell<State>);
 
 // SAFETY: Rust reads and writes it in `Dumping` alone, which holds the lock; the assembly writes to it during calls that a `Dumping` is there for.
 unsafe impl Sync for Shared {}
 
-static DUMP: Shared = Shared(UnsafeCell::new(Dump {
-    image: [0; BYTES],
-    stack_bytes: 0,
-    escape: std::ptr::null(),
-    returning: Returning::NOTHING,
-}));
+// SAFETY: a state is numbers, and pointers that may be null.
+static STATE: Shared = Shared(UnsafeCell::new(unsafe { std::mem::zeroed() }));
 
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// The dump, for one user at a time: while it is there, assembly callees and callers may run.
+/// The state, for one user at a time: while it is there, assembly callees and callers may run.
 pub(super) struct Dumping(#[expect(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
 
 impl Dumping {
-    /// Clears the dump; callees shall copy `stack_bytes` of the stack, and return `returning`, or go to `escape` if it is not null.
-    pub(super) fn begin(stack_bytes: usize, escape: *const u8, returning: Returning) -> Self {
+    /// Clears the dump, and has callers and callees fill what they do from `given`.
+    pub(super) fn begin(given: &[u8], task: Task) -> Self {
         let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-        let stack_bytes = stack_bytes.min(BYTES - STACK) as u64;
         // SAFETY: the lock is held, and whoever holds it has not begun a call yet.
-        unsafe {
-            *DUMP.0.get() = Dump {
-                image: [0xee; BYTES],
-                stack_bytes,
-                escape,
-                returning,
-            };
-        }
+        let state = unsafe { &mut *STATE.0.get() };
+        state.dump.fill(0xee);
+        (state.given.iter_mut().zip(given)).for_each(|(to, from)| *to = *from);
+        state.task = task;
         Self(guard)
     }
 
     /// What was written down.
     pub(super) fn image(&self) -> Vec<u8> {
         // SAFETY: the lock is held, and the call that wrote has come back.
-        unsafe { (*DUMP.0.get()).image.to_vec() }
+        unsafe { (*STATE.0.get()).dump.to_vec() }
     }
-}
-
-/// What a caller fills registers and stack from.
-#[repr(C)]
-pub(super) struct Load {
-    pub(super) image: *const u8,
-    /// Bytes of the argument area, a multiple of 8.
-    pub(super) stack_bytes: u64,
-    /// Alignment of the argument area in bytes, at least 16.
-    pub(super) align: u64,
-    /// How many x87 registers hold arguments.
-    pub(super) n_x87: u64,
 }
 
 /// The callee that dumps vector registers of `level`.
@@ -126,7 +97,7 @@ pub(super) fn callee(level: VectorLevel) -> *const u8 {
     callee as *const u8
 }
 
-/// The caller that fills registers of `level`: a function of a [`Load`], of nothing, and of the callee.
+/// The caller that fills registers of `level`: a function of the callee.
 pub(super) fn caller(level: VectorLevel) -> *const u8 {
     let caller: unsafe extern "C" fn() = match level {
         VectorLevel::Avx512 => cabi_probe_load_zmm,
@@ -153,20 +124,17 @@ global_asm!(
     load_xmm = sym cabi_probe_load_xmm,
     load_ymm = sym cabi_probe_load_ymm,
     load_zmm = sym cabi_probe_load_zmm,
-    dump = sym DUMP,
+    dump = sym STATE,
     vectors = const VECTORS,
     x87 = const X87,
     st0 = const ST0,
     stack = const STACK,
-    dumped_bytes = const offset_of!(Dump, stack_bytes),
-    escape = const offset_of!(Dump, escape),
-    registers = const offset_of!(Dump, returning.registers),
-    returned_x87 = const offset_of!(Dump, returning.n_x87),
-    address_at = const offset_of!(Dump, returning.address_at),
-    memory = const offset_of!(Dump, returning.memory),
-    memory_bytes = const offset_of!(Dump, returning.memory_bytes),
-    image = const offset_of!(Load, image),
-    stack_bytes = const offset_of!(Load, stack_bytes),
-    align = const offset_of!(Load, align),
-    n_x87 = const offset_of!(Load, n_x87),
+    given = const offset_of!(State, given),
+    stack_bytes = const offset_of!(State, task.stack_bytes),
+    align = const offset_of!(State, task.align),
+    n_x87 = const offset_of!(State, task.n_x87),
+    escape = const offset_of!(State, task.escape),
+    address_at = const offset_of!(State, task.address_at),
+    memory_bytes = const offset_of!(State, task.memory_bytes),
+    memory = const offset_of!(State, task.memory),
 );

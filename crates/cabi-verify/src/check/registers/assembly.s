@@ -20,20 +20,20 @@ fnsave [rip + {dump} + {x87}]
 fldcw word ptr [rip + {dump} + {x87}]
 lea rsi, [rsp + 8]
 lea rdi, [rip + {dump} + {stack}]
-mov rcx, [rip + {dump} + {dumped_bytes}]
+mov rcx, [rip + {dump} + {stack_bytes}]
 rep movsb
 # The result.
-mov rax, [rip + {dump} + {registers}]
-mov rdx, [rip + {dump} + {registers} + 16]
+mov rax, [rip + {dump} + {given}]
+mov rdx, [rip + {dump} + {given} + 16]
 .irp i, 0, 1, 2, 3
-\move \bank\i, [rip + {dump} + {registers} + {vectors} + 64 * \i]
+\move \bank\i, [rip + {dump} + {given} + {vectors} + 64 * \i]
 .endr
-cmp qword ptr [rip + {dump} + {returned_x87}], 2
+cmp qword ptr [rip + {dump} + {n_x87}], 2
 jb 3f
-fld tbyte ptr [rip + {dump} + {registers} + {st0} + 10]
-3: cmp qword ptr [rip + {dump} + {returned_x87}], 1
+fld tbyte ptr [rip + {dump} + {given} + {st0} + 10]
+3: cmp qword ptr [rip + {dump} + {n_x87}], 1
 jb 4f
-fld tbyte ptr [rip + {dump} + {registers} + {st0}]
+fld tbyte ptr [rip + {dump} + {given} + {st0}]
 4: mov rcx, [rip + {dump} + {address_at}]
 test rcx, rcx
 js 5f
@@ -56,11 +56,11 @@ mov rbp, rsp
 push rbx
 push rcx
 fnstcw word ptr [rbp - 16]
-mov r11, rdx
-mov rbx, [rdi + {image}]
-mov rdx, [rdi + {n_x87}]
-mov rcx, [rdi + {stack_bytes}]
-mov rax, [rdi + {align}]
+mov r11, rdi
+lea rbx, [rip + {dump} + {given}]
+mov rdx, [rip + {dump} + {n_x87}]
+mov rcx, [rip + {dump} + {stack_bytes}]
+mov rax, [rip + {dump} + {align}]
 sub rsp, rcx
 # To `align` and no more.
 sub rsp, rax
