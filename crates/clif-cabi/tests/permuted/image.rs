@@ -50,11 +50,11 @@ pub(crate) fn check(state: &State, place: &Place, object: &[u8]) -> Result<(), S
         // The copy is in the caller's frame, which the image of the stack shows as far as it goes.
         Place::Indirect { pointer, .. } => {
             let pointer = u64::from_le_bytes(state.at(*pointer, 8)?.try_into().unwrap());
-            let start = pointer.wrapping_sub(state.area_address()) as usize;
-            match state.stack.get(start..start.saturating_add(object.len())) {
-                Some(found) => equal("copy", object, found),
-                None if start < 1 << 16 => Ok(()),
-                None => Err(format!("a copy {start} bytes after the argument area")),
+            let start = pointer.wrapping_sub(state.area_address());
+            match state.at(Loc::Stack(start), object.len()) {
+                Ok(found) => equal("copy", object, &found),
+                Err(_) if start < 1 << 16 => Ok(()),
+                Err(_) => Err(format!("a copy {start} bytes after the argument area")),
             }
         }
         other => panic!("{other:?}"),

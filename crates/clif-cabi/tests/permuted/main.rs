@@ -242,7 +242,7 @@ fn observe_all(
         }
         if let Some(reg) = sret(&abi) {
             let to = address(memory, MAX_VALUES + abi.args.len());
-            given.set(reg, &to.to_le_bytes());
+            given.put(Loc::Reg(reg), &to.to_le_bytes());
         }
         let popped = match sig_pops(sig) {
             true => abi.area_bytes.next_multiple_of(16),

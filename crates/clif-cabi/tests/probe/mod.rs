@@ -13,6 +13,7 @@ mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use cabi::{Bank, Loc, Reg};
@@ -25,89 +26,83 @@ use x86_64 as machine;
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_imports)] // not each test has callees that preserve all
 pub(crate) use machine::dump_only;
-use machine::{AREA, SP, SP_AFTER, enter};
-pub(crate) use machine::{dump, dump_popping};
+use machine::{AREA, SP, SP_AFTER};
+
+// Assembly, in `<machine>.s`.
+unsafe extern "C" {
+    /// Calls the code with the registers and stack of one state, and records what comes back in the other.
+    fn enter(code: *const u8, given: *const State, returned: *mut State);
+    /// Records its registers and stack, then answers in registers of results. A callee of any convention; called below [`enter`], which keeps enough stack above it
+    /// readable.
+    pub(crate) fn dump();
+    /// [`dump`] without its arguments when it returns.
+    pub(crate) fn dump_popping();
+}
 
 /// Bytes of stack that are recorded and given; more than any generated signature uses.
 pub(crate) const STACK_BYTES: usize = 1024;
 
-/// Contents of the registers and of the argument area.
+/// Where a [`State`] has vector registers, and where the argument area; general registers are before these.
+const VECTORS: usize = 128;
+const STACK: usize = 256;
+
+/// Contents of the registers and of the argument area, as the callee sees it at entry: 16 general registers by hardware encoding, the first eight vector registers,
+/// the area. General registers that no parameter or result is in have the stack pointer at the callee's entry and after the call, or nothing.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
-pub(crate) struct State {
-    /// By hardware encoding. Those that no parameter or result is in have the stack pointer at the callee's entry and after the call, or nothing.
-    pub(crate) gpr: [u64; 16],
-    /// The first eight vector registers.
-    pub(crate) vector: [[u8; 16]; 8],
-    /// The argument area, as the callee sees it at entry.
-    pub(crate) stack: [u8; STACK_BYTES],
-}
-
-const _: () = assert!(
-    std::mem::offset_of!(State, vector) == 128 && std::mem::offset_of!(State, stack) == 256
-);
+pub(crate) struct State([u8; STACK + STACK_BYTES]);
 
 impl State {
-    pub(crate) const ZERO: Self = Self {
-        gpr: [0; 16],
-        vector: [[0; 16]; 8],
-        stack: [0; STACK_BYTES],
-    };
+    pub(crate) const ZERO: Self = Self([0; STACK + STACK_BYTES]);
+
+    /// Where the bytes from `loc` on are, to the end of the register or of the area; none if it is not recorded.
+    fn range(loc: Loc) -> Option<Range<usize>> {
+        let (start, end) = match loc {
+            Loc::Reg(reg) => {
+                let (first, bytes) = match reg.bank() {
+                    Bank::Int => (0, 8),
+                    Bank::Vector => (VECTORS, 16),
+                    Bank::X87 => return None,
+                };
+                let start = first + bytes * usize::from(reg.index());
+                (start, start + bytes)
+            }
+            Loc::Stack(offset) => (STACK + usize::try_from(offset).ok()?, STACK + STACK_BYTES),
+            _ => return None,
+        };
+        Some(start..end)
+    }
 
     /// The bytes of a register: 8 or 16.
     pub(crate) fn register(&self, register: Reg) -> Vec<u8> {
-        let number = usize::from(register.index());
-        match register.bank() {
-            Bank::Int => self.gpr[number].to_le_bytes().to_vec(),
-            Bank::Vector => self.vector[number].to_vec(),
-            Bank::X87 => panic!("{register} is not recorded"),
-        }
-    }
-
-    /// Writes `bytes` to the low bytes of a register.
-    pub(crate) fn set(&mut self, register: Reg, bytes: &[u8]) {
-        let mut all = self.register(register);
-        all[..bytes.len()].copy_from_slice(bytes);
-        let number = usize::from(register.index());
-        match register.bank() {
-            Bank::Vector => self.vector[number] = all.try_into().unwrap(),
-            _ => self.gpr[number] = u64::from_le_bytes(all.try_into().unwrap()),
-        }
+        self.0[Self::range(Loc::Reg(register)).unwrap()].to_vec()
     }
 
     /// So many bytes at `loc`.
     pub(crate) fn at(&self, loc: Loc, size: usize) -> Result<Vec<u8>, String> {
-        let found = match loc {
-            Loc::Reg(register) => self.register(register).get(..size).map(Vec::from),
-            Loc::Stack(offset) => {
-                let from = self.stack.get(usize::try_from(offset).unwrap()..);
-                from.and_then(|from| from.get(..size)).map(Vec::from)
-            }
-            _ => None,
-        };
+        let found = Self::range(loc).and_then(|range| self.0.get(range)?.get(..size));
+        let found = found.map(<[u8]>::to_vec);
         found.ok_or_else(|| format!("{size} bytes in {loc}"))
     }
 
     /// Writes `bytes` to the low bytes of a register, or to the stack.
     pub(crate) fn put(&mut self, loc: Loc, bytes: &[u8]) {
-        match loc {
-            Loc::Reg(register) => self.set(register, bytes),
-            Loc::Stack(at) => {
-                let to = &mut self.stack[usize::try_from(at).unwrap()..];
-                to[..bytes.len()].copy_from_slice(bytes);
-            }
-            other => panic!("{other}"),
-        }
+        self.0[Self::range(loc).unwrap()][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// The general register of encoding `n`.
+    fn word(&self, n: usize) -> u64 {
+        u64::from_le_bytes(self.0.as_chunks().0[n])
     }
 
     /// The address of the argument area.
     pub(crate) fn area_address(&self) -> u64 {
-        self.gpr[SP] + AREA
+        self.word(SP) + AREA
     }
 
     /// The stack pointer after the call.
     pub(crate) fn sp_after(&self) -> u64 {
-        self.gpr[SP_AFTER]
+        self.word(SP_AFTER)
     }
 }
 
@@ -159,9 +154,7 @@ impl Rng {
     /// Registers and stack full of random bytes.
     pub(crate) fn state(&mut self) -> State {
         let mut state = State::ZERO;
-        state.gpr = std::array::from_fn(|_| self.next());
-        state.vector.iter_mut().for_each(|own| self.fill(own));
-        self.fill(&mut state.stack);
+        self.fill(&mut state.0);
         state
     }
 }
@@ -223,7 +216,7 @@ pub(crate) unsafe fn observe<M: Copy>(
             caller,
             dumped: (&raw const RECORDED).read(),
             answer,
-            result: left.gpr[0],
+            result: left.word(0),
             callee: memory.read(),
             given,
             returned,
