@@ -24,13 +24,13 @@ mod tail_calls;
 
 use cabi::convention::{CalleePops, Convention, FrameKind};
 use cabi::{FnAbi, FnSig, Loc, Place, Reg, Type};
-use clif_cabi::{Arg, Ret, value_type};
+use clif_cabi::{Arg, Callee, Ret, value_type};
 use clif_cabi_plan::{PassMode, PlannedArg};
 use conventions::{ALL, LAST, LAST_FLOATS, OF_THE_LANGUAGE};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
-use cranelift_module::FuncId;
+use cranelift_module::{FuncId, Module};
 use image::{check, check_passed, put};
 use jit::{Jit, bytes, record};
 use probe::{Observed, Rng, dump, dump_popping, equal, observe};
@@ -164,17 +164,26 @@ fn callee(jit: &mut Jit, sig: &FnSig, memory: Memory, values: bool) -> FuncId {
     })
 }
 
-/// A function of `sig` that ends by a call of `callee` with its own arguments, in parts where they have such.
-fn by_tail_call(jit: &mut Jit, sig: &FnSig, callee: FuncId) -> FuncId {
+/// A function of `sig` that ends by a call of `callee` with its own arguments, in parts where they have such: by its name, or by its address.
+fn by_tail_call(jit: &mut Jit, sig: &FnSig, callee: FuncId, by_address: bool) -> FuncId {
     jit.body(None, |lower, module, builder| {
-        let (_, entry) = lower.begin(builder, sig).unwrap();
+        let (block, entry) = lower.begin(builder, sig).unwrap();
         let args = (0..sig.params().len()).map(|i| match entry.parts(builder, i) {
             Ok(parts) => Arg::Parts(parts),
             Err(_) => Arg::memory(entry.address(builder, i).unwrap()),
         });
         let args: Vec<Arg> = args.collect();
-        let jump = lower.tail_call(module, builder, &entry, callee, sig, &args);
+        let mut to = Callee::from(callee);
+        if by_address {
+            let callee = module.declare_func_in_func(callee, builder.func);
+            to = builder.ins().func_addr(types::I64, callee).into();
+        }
+        let jump = lower.tail_call(module, builder, &entry, to, sig, &args);
         jump.unwrap();
+        // The frame is given up.
+        let last = builder.func.layout.last_inst(block).unwrap();
+        let opcode = builder.func.dfg.insts[last].opcode();
+        assert!(opcode.is_call() && opcode.is_return(), "{opcode}");
     })
 }
 
@@ -225,7 +234,7 @@ fn observe_all(
             let caller = caller(&mut jit, sig, memory, values);
             let mut callee = callee(&mut jit, sig, memory, values);
             if through_tail_call {
-                callee = by_tail_call(&mut jit, sig, callee);
+                callee = by_tail_call(&mut jit, sig, callee, values);
             }
             cases.push((sig, [caller, callee]));
         }
