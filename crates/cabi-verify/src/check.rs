@@ -4,8 +4,6 @@
 #[allow(unsafe_code)]
 pub mod calls;
 pub mod layout;
-#[cfg(has_calls)]
-pub mod program_calls;
 #[cfg(all(has_calls, target_arch = "x86_64"))]
 #[allow(unsafe_code)]
 pub mod registers;

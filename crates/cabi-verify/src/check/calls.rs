@@ -55,20 +55,20 @@ pub const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
 
 /// What is sent and expected in every call of a case.
 #[derive(Clone, Debug)]
-pub(super) struct CallCase {
+pub(crate) struct CallCase {
     types: Vec<Type>,
-    pub(super) images: Images,
+    pub(crate) images: Images,
     /// Where C and Cranelift have to pass each value.
     abi: FnAbi,
     /// The signature that Cranelift lowers: the case's, or a wrong one in a negative control.
-    pub(super) told: FnSig,
-    pub(super) n_named: usize,
-    pub(super) index: usize,
-    pub(super) has_result: bool,
+    pub(crate) told: FnSig,
+    pub(crate) n_named: usize,
+    index: usize,
+    pub(crate) has_result: bool,
 }
 
 impl CallCase {
-    pub(super) fn new(
+    pub(crate) fn new(
         case: &Case,
         sig: FnSig,
         tell: impl FnOnce(FnSig) -> FnSig,
@@ -94,8 +94,8 @@ impl CallCase {
 }
 
 /// What a round sends and gives back.
-pub(super) struct Round {
-    pub(super) values: Values,
+pub(crate) struct Round {
+    pub(crate) values: Values,
     side: Side,
 }
 
@@ -122,7 +122,7 @@ pub fn observe(
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
-pub(super) fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fault {
+pub(crate) fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fault {
     match fault {
         Fault::Refused(refusal) if !is_known(&refusal, &plan.abi, direction) => {
             Difference::from(format!("refused without need: {refusal}")).into()
@@ -167,7 +167,7 @@ pub fn reference_agrees(
     Ok(())
 }
 
-pub(super) fn rounds(plan: &CallCase) -> [Round; 2] {
+pub(crate) fn rounds(plan: &CallCase) -> [Round; 2] {
     [round(plan, 0), round(plan, 1)]
 }
 
@@ -175,7 +175,7 @@ pub(super) fn rounds(plan: &CallCase) -> [Round; 2] {
 const SIDES: [Side; 2] = [Side::End, Side::Start];
 
 /// The first round, or the other one.
-pub(super) fn round(plan: &CallCase, number: usize) -> Round {
+fn round(plan: &CallCase, number: usize) -> Round {
     let (first, side) = match number {
         0 => (1, SIDES[0]),
         _ => (9, SIDES[1]),

@@ -10,11 +10,7 @@ use crate::run::boundary::Crossing;
 
 impl CallCase {
     /// Compares narrow integers as a callee has widened them with what C's `(long long)` makes of them.
-    pub(in crate::check) fn check_widened(
-        &self,
-        values: &Values,
-        written: &Written,
-    ) -> Result<(), String> {
+    pub(crate) fn check_widened(&self, values: &Values, written: &Written) -> Result<(), String> {
         let named = values.promoted.iter().zip(&self.types).take(self.n_named);
         for (i, (pattern, ty)) in named.enumerate() {
             let is_whole = pattern.mask.iter().all(|mask| *mask == 0xff);
