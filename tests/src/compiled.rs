@@ -115,6 +115,7 @@ pub(crate) fn compile_files<'a>(
             flags: &[],
             unit,
             same_layout: true,
+            turn: None,
         }
     };
     let batches: Vec<Batch<'_>> = files.iter().map(batch).collect();

@@ -20,4 +20,5 @@ pub use error::{ReferenceError, first_error};
 pub use installed::Installed;
 pub use program_target::ProgramTarget;
 pub use reference::{Built, Reference, TIME_LIMIT, count_warnings};
+pub(crate) use unit::More;
 pub use unit::{Unit, UnitCase};

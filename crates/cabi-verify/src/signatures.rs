@@ -13,16 +13,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{BitFieldStyle, Error, Policy, RecordRules, Target};
 
-use crate::build::{Built, Parts, ReferenceError, Refused, Unit, first_error, needs};
+use crate::build::{More, ReferenceError, Unit, first_error, needs};
 use crate::case::{Case, Entry, Subject};
 use crate::check::layout::{Answer, Table};
 use crate::emit::c::Values;
 use crate::generate::Signature;
-use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{self, Calls, Code, Loaded};
-use crate::verify::{Compiler, OtherSide, Progress, Step, known_bug, known_initializer_bug};
+use crate::verify::units::{self, Batch, Calls, Loaded};
+use crate::verify::{Compiler, OtherSide, Progress, VerifyError, known_bug, known_initializer_bug};
 
 /// So many signatures share one file of C.
 pub(crate) const PER_UNIT: usize = 256;
@@ -76,148 +75,132 @@ pub(crate) fn run(
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Compared>>, String> {
-    let told = |done| progress(Step::Compile, done, units.len());
-    let compiled = in_threads(units, calls.at_once, SignatureUnit::compile, told);
-    let (mut all, mut loaded) = (Vec::new(), Vec::new());
-    for compiled in compiled {
-        let mut compiled = compiled?;
-        // A child tries to load it: not in a thread.
-        let code = match compiled.load() {
-            Ok(code) => code,
-            Err(error @ ReferenceError::Unloadable { .. }) => {
-                for (i, _) in std::mem::take(&mut compiled.left) {
-                    let differs = Verdict::Differs(error.to_string().into());
-                    compiled.decided.insert(i, differs.into());
-                }
-                None
-            }
-            Err(error) => return Err(error.to_string()),
-        };
-        all.push((compiled, code.is_some()));
-        loaded.extend(code);
+    let text = |error: VerifyError| error.to_string();
+    let mut all = in_threads(units, calls.at_once, Typed::new, |_| {});
+    let layouts = all.iter();
+    let layouts = layouts.map(|typed| |chosen: &[usize]| typed.table(chosen).text());
+    let layouts: Vec<_> = layouts.collect();
+    let batches = all.iter().zip(&layouts).enumerate();
+    let batches = batches.map(|(part, (typed, layouts))| typed.batch(part, layouts));
+    let batches: Vec<Batch<'_>> = batches.collect();
+    let (mut loaded, refused) = units::compile(&batches, calls.at_once, progress).map_err(text)?;
+    let mut decided: Vec<BTreeMap<usize, Compared>> = Vec::new();
+    for (part, typed) in all.iter().enumerate() {
+        let own = refused.iter().filter(|one| one.part == part);
+        decided.push(own.flat_map(|one| typed.refused(one)).collect());
     }
-    let called = units::run(&loaded, way, calls, progress);
-    let mut called = called.map_err(|error| error.to_string())?.into_iter();
-    let of_unit = |(compiled, is_loaded): (Compiled<'_>, bool)| {
-        let own = called.by_ref().take(usize::from(is_loaded)).flatten();
-        compiled.compared(&own.collect::<Vec<_>>())
-    };
-    Ok(all.into_iter().map(of_unit).collect())
+    for one in &mut loaded {
+        let differing = all[one.part].layouts_differ(one)?;
+        // Values of other sizes cannot be sent.
+        one.retain(|case| !number(&case.name).is_some_and(|i| differing.contains_key(&i)));
+        decided[one.part].extend(differing);
+    }
+    for (typed, decided) in all.iter_mut().zip(decided) {
+        typed.decided.extend(decided);
+    }
+    let called = units::run(&loaded, way, calls, progress).map_err(text)?;
+    for (one, called) in loaded.iter().zip(&called) {
+        all[one.part].take(called);
+    }
+    Ok(all.into_iter().map(Typed::compared).collect())
 }
 
-/// A unit whose C sides are compiled.
-struct Compiled<'a> {
+/// A unit with the types that `cabi` builds.
+struct Typed<'a> {
     unit: &'a SignatureUnit<'a>,
-    /// The types and the case of each signature that is still to be tried, with its place among all.
-    left: Vec<(usize, Subject)>,
-    /// What became of the others.
+    /// The types and the case of each signature that is to be tried, with its place among all.
+    subjects: Vec<(usize, Subject)>,
+    /// What became of signatures.
     decided: BTreeMap<usize, Compared>,
-    /// With nothing to run there is none.
-    built: Option<Built>,
 }
 
-impl SignatureUnit<'_> {
-    fn compile(&self) -> Result<Compiled<'_>, String> {
-        let mut compiled = Compiled {
-            unit: self,
-            left: Vec::new(),
-            decided: BTreeMap::new(),
-            built: None,
-        };
-        for (i, signature) in self.signatures.iter().enumerate() {
+/// The place of a signature whose names start with `r<i>`.
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix('r')?.parse().ok()
+}
+
+impl<'a> Typed<'a> {
+    fn new(unit: &'a SignatureUnit<'a>) -> Self {
+        let (mut subjects, mut decided) = (Vec::new(), BTreeMap::new());
+        for (i, signature) in unit.signatures.iter().enumerate() {
             let panicked = |_| Err(Verdict::Differs("panic: while it was classified".into()));
-            let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, self.compiler)));
+            let built = catch_unwind(AssertUnwindSafe(|| subject(i, signature, unit.compiler)));
             match built.unwrap_or_else(panicked) {
-                Ok(subject) => compiled.left.push((i, subject)),
-                Err(verdict) => drop(compiled.decided.insert(i, verdict.into())),
+                Ok(subject) => subjects.push((i, subject)),
+                Err(verdict) => drop(decided.insert(i, verdict.into())),
             }
         }
-        let Parts {
-            built,
-            cases,
-            refused,
-        } = {
-            let layouts = |chosen: &[usize]| compiled.table(chosen).text();
-            let unit = compiled.file(&layouts);
-            unit.compile().map_err(|error| error.to_string())?
-        };
-        let mut decided = Vec::new();
-        for Refused { cases, why } in &refused {
-            for (i, one) in compiled.chosen(cases) {
-                decided.push((i, self::refused(self.compiler, one, why)));
-            }
+        Self {
+            unit,
+            subjects,
+            decided,
         }
-        if let Some(built) = &built {
-            decided.extend(compiled.layouts_differ(&compiled.table(&cases), built)?);
-        }
-        compiled.decided.extend(decided);
-        let is_open = |(i, _): &(usize, Subject)| !compiled.decided.contains_key(i);
-        compiled.left.retain(is_open);
-        Ok(Compiled { built, ..compiled })
-    }
-}
-
-impl Compiled<'_> {
-    /// Those with these places among the ones left.
-    fn chosen<'c>(&'c self, places: &'c [usize]) -> impl Iterator<Item = (usize, &'c Subject)> {
-        let chosen = places.iter().filter_map(|at| self.left.get(*at));
-        chosen.map(|(i, one)| (*i, one))
     }
 
-    /// What is asked about the layouts of those with these places.
+    /// What is asked about the layouts of those with these places among the ones to be tried.
     fn table(&self, places: &[usize]) -> Table {
-        let chosen = self.chosen(places).map(|(_, one)| one);
-        Table::of(&chosen.collect::<Vec<_>>())
+        let chosen = places.iter().filter_map(|at| self.subjects.get(*at));
+        Table::of(&chosen.map(|(_, one)| one).collect::<Vec<_>>())
     }
 
-    /// Caller and callee of every signature that is left, and `layouts`, a text about the types of those that are in the file.
-    fn file<'a>(&'a self, layouts: &'a (dyn Fn(&[usize]) -> String + Sync)) -> Unit<'a> {
-        let entry = |(_, one): &'a (usize, Subject)| Some((one, one.cases.first()?));
-        let entries: Vec<Entry<'a>> = self.left.iter().filter_map(entry).collect();
-        let mut unit = Unit::of_entries(&self.unit.compiler.reference, "-w", &entries);
+    /// Caller and callee of every signature that is to be tried, and `layouts`, a text about the types of those that are in the file.
+    fn batch<'b>(&'b self, part: usize, layouts: &'b More<'b>) -> Batch<'b> {
+        let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
+        let entries: Vec<Entry<'b>> = self.subjects.iter().filter_map(entry).collect();
+        let SignatureUnit {
+            compiler,
+            optimize,
+            turn,
+            ..
+        } = self.unit;
+        let mut unit = Unit::of_entries(&compiler.reference, "-w", &entries);
         // What is not asked about need not be made. See `emit/c/sides.rs` for aliasing.
         let flags = [
             "-fno-asynchronous-unwind-tables",
             "-Wno-psabi",
             "-fno-strict-aliasing",
         ];
-        unit.flags
-            .extend(flags.into_iter().chain(self.unit.optimize));
+        unit.flags.extend(flags.into_iter().chain(*optimize));
         unit.values = Values::ThroughLvalues;
         unit.more = Some(layouts);
-        unit
+        Batch {
+            part,
+            compiler,
+            flags: optimize.as_slice(),
+            unit,
+            same_layout: true,
+            turn: Some(*turn),
+        }
     }
 
-    fn load(&self) -> Result<Option<Loaded>, ReferenceError> {
-        let Some(built) = &self.built else {
-            return Ok(None);
+    /// What the compiler says to signatures that it refuses.
+    fn refused(&self, refused: &units::Refused<'_>) -> Vec<(usize, Compared)> {
+        let is_refused = |(_, one): &&(usize, Subject)| {
+            let mut cases = refused.cases.iter();
+            cases.any(|case| case.name == one.block.name)
         };
-        let cases: Vec<&Case> = self.left.iter().flat_map(|(_, one)| &one.cases).collect();
-        let compiler = self.unit.compiler;
-        let code = match &compiler.programs {
-            Some(target) => Code::InPrograms(built.clone(), target.clone()),
-            None => Code::Here(LoadedCode::of_built(built, &cases)?),
-        };
-        let cases = cases.into_iter().cloned().collect();
-        let flags: Vec<&str> = self.unit.optimize.into_iter().collect();
-        let turn = self.unit.turn;
-        Ok(Some(Loaded::of_code(compiler, &flags, turn, cases, code)))
+        let own = self.subjects.iter().filter(is_refused);
+        own.map(|(i, one)| (*i, self::refused(self.unit.compiler, one, &refused.why)))
+            .collect()
     }
 
-    /// The signatures whose layouts differ: values of other sizes cannot be sent.
-    fn layouts_differ(
-        &self,
-        table: &Table,
-        built: &Built,
-    ) -> Result<Vec<(usize, Compared)>, String> {
+    /// The signatures of `loaded` whose layouts differ.
+    fn layouts_differ(&self, loaded: &Loaded) -> Result<BTreeMap<usize, Compared>, String> {
         let compiler = self.unit.compiler;
-        let answers = table.answers(built).map_err(|error| error.to_string())?;
+        let is_loaded = |at: &usize| {
+            let name = &self.subjects[*at].1.block.name;
+            loaded.cases.iter().any(|case| case.name == *name)
+        };
+        let places: Vec<usize> = (0..self.subjects.len()).filter(is_loaded).collect();
+        let table = self.table(&places);
+        let answers = table.answers(loaded.built());
+        let answers = answers.map_err(|error| error.to_string())?;
         let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
         // A member is aligned to more there than its type, where a typedef lowers that: offsets of members tell.
         let is_ms = compiler.target().data_model().bit_fields == BitFieldStyle::Ms;
         let is_asked = |what: &str| !(is_ms && what.starts_with("alignment of "));
         for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
-            if let Some(i) = fact.block.strip_prefix('r').and_then(|i| i.parse().ok())
+            if let Some(i) = number(&fact.block)
                 && theirs != fact.ours
                 && is_asked(&fact.what)
             {
@@ -241,24 +224,29 @@ impl Compiled<'_> {
             };
             Some((*i, verdict))
         };
-        Ok(self.left.iter().filter_map(verdict).collect())
+        Ok(self.subjects.iter().filter_map(verdict).collect())
     }
 
-    /// One result for each signature, of what was called of the unit: one direction stands after the other.
-    fn compared(mut self, called: &[units::Called]) -> Vec<Compared> {
+    /// Takes what was called of the unit: one direction stands after the other.
+    fn take(&mut self, called: &[units::Called]) {
         let (calls, callees) = called.split_at(called.len() / 2);
-        let mut both = calls.iter().zip(callees);
-        for (i, mut subject) in self.left {
-            let compared = match both.next() {
-                Some((call, callee)) => Compared {
-                    case: subject.cases.pop(),
-                    ..of_both([call, callee])
-                },
-                None => Verdict::Differs("nothing became of it".into()).into(),
+        for (call, callee) in calls.iter().zip(callees) {
+            let compared = Compared {
+                case: Some(call.case.clone()),
+                ..of_both([call, callee])
             };
-            self.decided.insert(i, compared);
+            let number = number(&call.case.name);
+            self.decided.extend(number.map(|i| (i, compared)));
         }
-        self.decided.into_values().collect()
+    }
+
+    /// One result for each signature.
+    fn compared(mut self) -> Vec<Compared> {
+        let all = (0..self.unit.signatures.len()).map(|i| {
+            let nothing = || Verdict::Differs("nothing became of it".into()).into();
+            self.decided.remove(&i).unwrap_or_else(nothing)
+        });
+        all.collect()
     }
 }
 

@@ -167,6 +167,7 @@ impl Verification {
                     flags: &flags,
                     unit: Unit::after_declarations(reference, &flags, preamble, cases),
                     same_layout: part.same_layout(),
+                    turn: None,
                 });
             }
         }

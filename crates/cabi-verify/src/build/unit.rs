@@ -12,7 +12,7 @@ use crate::case::{Case, Entry, Subject};
 use crate::emit::c::{self, FRAME, TRUNCATION, Values};
 
 /// Text made from the cases, by their indexes.
-type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
+pub(crate) type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
 
 /// Cases that share one translation unit.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct Unit<'a> {
     /// How both sides move values.
     pub values: Values,
     /// What else is in the file, for the cases with these indices.
-    pub more: Option<&'a More<'a>>,
+    pub(crate) more: Option<&'a More<'a>>,
 }
 
 /// A case of a unit.

@@ -72,6 +72,16 @@ impl LoadedCode {
         }
     }
 
+    /// What the compiler built.
+    pub(crate) fn built(&self) -> &Built {
+        &self.built
+    }
+
+    /// Leaves out functions: `is_kept` is asked about each, in their order.
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut() -> bool) {
+        self.names.retain(|_| is_kept());
+    }
+
     /// What the compiler warned of.
     pub fn warnings(&self) -> &str {
         &self.built.warnings

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
-use super::{Compiler, Progress, VerifyError};
+use super::{Progress, VerifyError};
 use crate::build::zig::Fact;
 use crate::build::{Built, ProgramTarget, Reference};
 use crate::case::Case;
@@ -36,16 +36,14 @@ pub struct Loaded {
     pub part: usize,
     /// Its cases, at the compiler's vector level.
     pub cases: Vec<Case>,
-    /// All its cases run under the settings of its turn; else they take turns.
-    pub one_setting: bool,
     /// The choices that its calls are compared with.
     pub policy: Policy,
     /// For each case and direction why it is not called, if it is not: the compiler's side is missing, or it is not asked for. Nothing where all are.
     pub missing: Vec<[Option<String>; 2]>,
     /// What Zig says about the layouts of the types of its cases.
     pub layout: Vec<Fact>,
-    /// Turns settings and variants where all cases share one engine.
-    turn: usize,
+    /// All its cases run under the settings of this turn, which turns the variants too where all share one engine; without one they take turns.
+    turn: Option<usize>,
     same_layout: bool,
     code: Code,
     /// Who compiled them, with which flags after its own.
@@ -148,10 +146,6 @@ pub struct Called {
     pub shown: Option<Shown>,
 }
 
-fn owned(flags: &[&str]) -> Vec<String> {
-    flags.iter().map(|&flag| flag.to_owned()).collect()
-}
-
 impl Loaded {
     /// Its code, if that runs here.
     pub fn here(&self) -> Option<&LoadedCode> {
@@ -167,28 +161,21 @@ impl Loaded {
         sides[direction as usize].as_deref()
     }
 
-    /// The code of `cases`, compiled by `compiler` with `flags` in another way than [`compile`] does. All of them run under one of the settings,
-    /// which `turn` chooses.
-    pub fn of_code(
-        compiler: &Compiler,
-        flags: &[&str],
-        turn: usize,
-        cases: Vec<Case>,
-        code: Code,
-    ) -> Self {
-        Self {
-            part: 0,
-            cases,
-            turn,
-            one_setting: true,
-            missing: Vec::new(),
-            layout: Vec::new(),
-            policy: compiler.policy,
-            same_layout: true,
-            code,
-            reference: compiler.reference.clone(),
-            flags: owned(flags),
+    /// What the compiler built.
+    pub(crate) fn built(&self) -> &Built {
+        match &self.code {
+            Code::Here(code) => code.built(),
+            Code::InPrograms(built, _) => built,
         }
+    }
+
+    /// Leaves out the cases that are not to be called.
+    pub(crate) fn retain(&mut self, is_called: impl Fn(&Case) -> bool) {
+        let mut is_kept = self.cases.iter().map(&is_called);
+        if let Code::Here(code) = &mut self.code {
+            code.retain(|| is_kept.next() == Some(true));
+        }
+        self.cases.retain(is_called);
     }
 }
 

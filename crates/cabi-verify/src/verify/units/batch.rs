@@ -21,6 +21,8 @@ pub struct Batch<'a> {
     pub unit: Unit<'a>,
     /// Whether the compiler's sizes and offsets are ours. Where not, its own two sides are not asked whether they agree about our bytes.
     pub same_layout: bool,
+    /// Which of the engine settings all its cases are called under; without, they take turns.
+    pub turn: Option<usize>,
 }
 
 /// Cases of a batch that came to nothing for one reason: usually a single one, which the compiler refuses.
@@ -48,7 +50,7 @@ pub fn compile<'a>(
     let compiled = in_threads(batches, at_once, Batch::compile, told);
     check_interrupt()?;
     let (mut all, mut refused) = (Vec::new(), Vec::new());
-    for (number, (batch, compiled)) in batches.iter().zip(compiled).enumerate() {
+    for (batch, compiled) in batches.iter().zip(compiled) {
         let (compiled, missing, layout) = compiled?;
         let compiled = batch.code(compiled)?;
         let of = |at: &usize| batch.unit.cases.get(*at).map(|one| one.case);
@@ -59,15 +61,18 @@ pub fn compile<'a>(
         });
         refused.extend(own);
         if let Some(code) = compiled.built {
-            let cases = batch.named(&compiled.cases);
-            let loaded = Loaded::of_code(batch.compiler, batch.flags, number, cases, code);
+            let flags = batch.flags.iter();
             all.push(Loaded {
                 part: batch.part,
-                one_setting: false,
-                same_layout: batch.same_layout,
+                cases: batch.named(&compiled.cases),
+                turn: batch.turn,
                 missing,
                 layout,
-                ..loaded
+                policy: batch.compiler.policy,
+                same_layout: batch.same_layout,
+                code,
+                reference: batch.compiler.reference.clone(),
+                flags: flags.map(|&flag| flag.to_owned()).collect(),
             });
         }
     }

@@ -101,11 +101,10 @@ impl Job<'_> {
             Direction::Call => 0,
             Direction::Callee => n / 2,
         };
-        let at = if calls.shared_engine || self.loaded.one_setting {
+        let at = match self.loaded.turn {
             // After the ways, which turn too.
-            self.loaded.turn / calls::WAYS
-        } else {
-            index + index / n
+            Some(turn) => turn / calls::WAYS,
+            None => index + index / n,
         };
         calls.settings.get((at + turn) % n)
     }
@@ -156,7 +155,8 @@ impl Job<'_> {
         };
         let cases = self.loaded.cases.iter();
         let cases = cases.map(|case| (case, case.sig_under(self.loaded.policy)));
-        let build = || SharedEngine::build(&harness, cases, self.direction, self.loaded.turn);
+        let turn = self.loaded.turn.unwrap_or(0);
+        let build = || SharedEngine::build(&harness, cases, self.direction, turn);
         let panicked = |_| Err(Difference::from("panicked").into());
         catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
     }
