@@ -39,7 +39,7 @@ pub struct Measured {
     /// The types, as this machine has them.
     pub groups: Vec<Group>,
     /// The names of the positions.
-    pub positions: Vec<&'static str>,
+    pub positions: Vec<String>,
     /// What passes, by compiler.
     pub matrix: Matrix,
     /// Compiler bugs.

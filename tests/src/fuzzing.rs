@@ -103,9 +103,9 @@ fn planned(sig: &FnSig, fit: bool, plain: Option<&FnAbi>) -> Result<(), String> 
         Ok(Some(error)) => Fault::from(error),
         _ => return Ok(()),
     };
-    let is_known = |abi| match &fault {
-        Fault::Refused(why) => is_known(why, abi, Direction::Call),
-        Fault::Failed(_) => false,
+    let is_known = |abi| {
+        let is_refused = !matches!(fault, Fault::Failed(_));
+        is_refused && is_known(&fault, abi, Direction::Call)
     };
     match plain.is_none_or(is_known) || is_no_c(&fault.to_string()) {
         true => Ok(()),

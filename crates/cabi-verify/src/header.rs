@@ -6,7 +6,7 @@
 use cabi::{Convention, FnAbi, FnSig, Kind, LongDouble, Policy, Scalar, Target, Type, VectorLevel};
 use cabi_header::{Emitter, Header, HeaderError, Location, NamedType, Options, Prototype, Written};
 
-use crate::case::{Case, Spelled, Subject};
+use crate::case::{Case, Subject};
 use crate::generate::argument_positions::{long, positions};
 
 /// The largest record that is sent, in bytes: larger ones are no case for a call.
@@ -274,26 +274,15 @@ impl Declaring<'_> {
         let unnamed = unnamed.map(|(text, ty)| (text.to_owned(), ty));
         let unnamed = prototype.variadic.then(|| unnamed.collect());
         let symbol = format!("cabi_f{}", self.declared.len());
-        self.declare(
-            (&prototype.name, &prototype.location, &symbol),
-            (result, prototype.ret.clone()),
-            params,
-            unnamed,
-            prototype.convention,
-        );
+        let names = (&*prototype.name, &*symbol);
+        let ret = (result, prototype.ret.clone());
+        let case = Case::of_spelled(names, prototype.convention, ret, params, unnamed);
+        self.add(case, &prototype.location);
         Ok(())
     }
 
-    /// Adds a case: its name, place and symbol; its result, its parameters, and the unnamed arguments of a variadic one.
-    fn declare(
-        &mut self,
-        (name, location, symbol): (&str, &Location, &str),
-        ret: Spelled,
-        params: Vec<Spelled>,
-        unnamed: Option<Vec<Spelled>>,
-        convention: Option<&'static Convention>,
-    ) {
-        let mut case = Case::of_spelled((name, symbol), convention, ret, params, unnamed);
+    /// Adds a case of what is declared at `location`.
+    fn add(&mut self, mut case: Case, location: &Location) {
         case.prototype.location = location.clone();
         case.target = self.target.clone();
         self.declared.push(case);
@@ -344,20 +333,11 @@ impl Declaring<'_> {
         let abi = &places(&alone, self.target)?;
         let is_own = self.target.convention() == Some(abi.convention);
         let convention = (!is_own).then_some(abi.convention);
-        let positions = positions((name, ty), abi, self.target.data_model());
-        for (i, position) in positions.into_iter().enumerate() {
-            let (name, symbol) = (
-                format!("{name}{OF_RECORD}{}", position.name),
-                format!("cabi_t{number}_{i}"),
-            );
-            let unnamed = position.unnamed;
-            self.declare(
-                (&name, &named.location, &symbol),
-                position.ret,
-                position.params,
-                (!unnamed.is_empty()).then_some(unnamed),
-                convention,
-            );
+        let positions = positions((name, ty), abi, convention, self.target.data_model());
+        for (i, mut case) in positions.into_iter().enumerate() {
+            case.name = format!("{name}{OF_RECORD}{}", case.name);
+            case.function.name = format!("cabi_t{number}_{i}");
+            self.add(case, &named.location);
         }
         Ok(())
     }

@@ -104,13 +104,21 @@ impl Difference {
     }
 }
 
-/// Why a case did not pass.
+/// Why a case did not pass: `cabi` or the lowering says that it does not support it, or something differs.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error(transparent)]
+#[non_exhaustive]
 pub enum Fault {
-    /// `cabi` or the lowering says that it does not support it.
-    Refused(#[from] Refusal),
+    /// The convention says where it goes, but this is not lowered.
+    #[error("{}", .0.why())]
+    NotLowered(NotLowered),
+    /// No rule is known by which the compiler places it.
+    #[error("{0}")]
+    NoKnownRule(&'static str),
+    /// Not tried, for this reason.
+    #[error("{0}")]
+    Untried(String),
     /// Anything else.
+    #[error(transparent)]
     Failed(#[from] Difference),
 }
 
@@ -122,17 +130,13 @@ impl From<String> for Fault {
 
 impl From<LowerError> for Fault {
     fn from(error: LowerError) -> Self {
-        let refusal = match error.cause() {
-            LowerError::Plan(PlanError::Unsupported { why: kind, .. }) => {
-                let (kind, why) = (*kind, kind.why());
-                Refusal::NotLowered { kind, why }
-            }
+        match error.cause() {
+            LowerError::Plan(PlanError::Unsupported { why, .. }) => Self::NotLowered(*why),
             LowerError::Plan(PlanError::Abi(cabi::Error::NoKnownRule { why, .. })) => {
-                Refusal::NoKnownRule(why)
+                Self::NoKnownRule(why)
             }
-            _ => return Self::Failed(error.to_string().into()),
-        };
-        Self::Refused(refusal)
+            _ => Self::Failed(error.to_string().into()),
+        }
     }
 }
 
@@ -143,26 +147,6 @@ impl From<clif_cabi_jit::Error> for Fault {
             error => Self::Failed(error.to_string().into()),
         }
     }
-}
-
-/// Why a case is not supported.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The convention says where it goes, but it is not lowered.
-    #[error("{why}")]
-    NotLowered {
-        /// Which kind of thing.
-        kind: NotLowered,
-        /// In words.
-        why: &'static str,
-    },
-    /// No rule is known by which the compiler places it.
-    #[error("{0}")]
-    NoKnownRule(&'static str),
-    /// Not tried, for this reason.
-    #[error("{0}")]
-    Untried(String),
 }
 
 /// The result of a case in one direction.
@@ -185,8 +169,8 @@ impl From<Result<usize, Fault>> for Verdict {
     fn from(made: Result<usize, Fault>) -> Self {
         match made {
             Ok(calls) => Self::Passed(calls),
-            Err(Fault::Refused(why)) => Self::NotLowered(why.to_string()),
             Err(Fault::Failed(difference)) => Self::Differs(difference),
+            Err(refused) => Self::NotLowered(refused.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! a block `proves` is the line that describes the type.
 
 use cabi::{DataModel, FnAbi, FnSig, Target, Type};
-use cabi_verify::case::{Spelled, Subject};
+use cabi_verify::case::Subject;
 use cabi_verify::corpus::{Block, CorpusError, CorpusFile, read_folder};
 pub use cabi_verify::generate::argument_positions::N_POSITIONS;
 use cabi_verify::generate::argument_positions::positions;
@@ -62,13 +62,11 @@ pub fn read_for(triple: &str) -> Result<Vec<Group>, String> {
 }
 
 /// What the positions are called.
-pub fn position_names() -> Result<Vec<&'static str>, cabi::Error> {
+pub fn position_names() -> Result<Vec<String>, cabi::Error> {
     let sig = FnSig::new([Type::I64], Type::VOID);
     let abi = FnAbi::new(&sig, &Target::X86_64_LINUX)?;
-    Ok(positions(("long", &Type::I64), &abi, &DataModel::LP64)
-        .iter()
-        .map(|position| position.name)
-        .collect())
+    let positions = positions(("long", &Type::I64), &abi, None, &DataModel::LP64);
+    Ok(positions.into_iter().map(|case| case.name).collect())
 }
 
 fn tried(block: &Block) -> Result<Subject, String> {
@@ -81,21 +79,11 @@ fn tried(block: &Block) -> Result<Subject, String> {
     let abi = FnAbi::new(&sig, &alone.target);
     let abi = abi.map_err(|error| error.to_string())?;
     let mut block = block.clone();
-    let texts = |spelled: Vec<Spelled>| -> Vec<String> {
-        spelled.into_iter().map(|(text, _)| text).collect()
-    };
-    let positions = positions((TRIED, ty), &abi, alone.target.data_model());
-    for (i, position) in positions.into_iter().enumerate() {
-        let result = position.ret.0;
-        let mut list = texts(position.params);
-        if !position.unnamed.is_empty() {
-            list.push("...".to_owned());
-            block.unnamed = Some(texts(position.unnamed).join(", "));
-        } else if list.is_empty() {
-            list.push("void".to_owned());
+    for case in positions((TRIED, ty), &abi, None, alone.target.data_model()) {
+        block.code.push_str(&case.function.prototype());
+        if case.prototype.variadic {
+            block.unnamed = Some(case.unnamed_text.join(", "));
         }
-        let function = format!("{result} p{i}({});\n", list.join(", "));
-        block.code.push_str(&function);
     }
     Subject::read(&block).map_err(unread)
 }

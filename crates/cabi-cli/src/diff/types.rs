@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use cabi::{FnSig, Type};
 use cabi_header::{NamedType, Written};
-use cabi_verify::case::Spelled;
 use cabi_verify::generate::argument_positions::positions;
 
 use super::call::{bytes, format, places};
@@ -133,11 +132,10 @@ fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
         return Vec::new();
     };
     let mut points = Vec::new();
-    for position in positions(("", ty), &abi, left.target.data_model()) {
-        let types = |spelled: Vec<Spelled>| spelled.into_iter().map(|(_, ty)| ty);
-        let mut sig = FnSig::new(types(position.params), position.ret.1);
-        if !position.unnamed.is_empty() {
-            match sig.clone().variadic().at_call(types(position.unnamed)) {
+    for case in positions(("", ty), &abi, None, left.target.data_model()) {
+        let mut sig = case.prototype.signature();
+        if sig.is_variadic() {
+            match sig.at_call(case.unnamed) {
                 Ok(call) => sig = call,
                 Err(_) => continue,
             }
@@ -146,7 +144,7 @@ fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
             continue;
         };
         points.extend(found.into_iter().map(|point| Point {
-            at: format!("{}, {}", position.name, point.at),
+            at: format!("{}, {}", case.name, point.at),
             ..point
         }));
     }

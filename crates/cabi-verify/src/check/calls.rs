@@ -28,7 +28,7 @@ mod run_time;
 mod tests;
 
 pub use crate::case::Direction;
-pub use crate::verdict::{Difference, Fault, Refusal, Value, Verdict};
+pub use crate::verdict::{Difference, Fault, Value, Verdict};
 pub use engine::SharedEngine;
 use engine::Ways;
 pub use engine_settings::all_settings;
@@ -123,42 +123,39 @@ pub fn observe(
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
 pub(crate) fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fault {
-    match fault {
-        Fault::Refused(refusal) if !is_known(&refusal, &plan.abi, direction) => {
-            Difference::from(format!("refused without need: {refusal}")).into()
-        }
-        fault => fault,
+    match is_known(&fault, &plan.abi, direction) {
+        true => fault,
+        false => Difference::from(format!("refused without need: {fault}")).into(),
     }
 }
 
-/// Whether the lowering is known to refuse this of a signature that `cabi` has places for.
-pub fn is_known(refusal: &Refusal, abi: &FnAbi, direction: Direction) -> bool {
-    match refusal {
-        Refusal::NotLowered { kind, .. } => {
+/// Whether `fault` refuses nothing of a signature that `cabi` has places for, or what the lowering is known to refuse of one.
+pub fn is_known(fault: &Fault, abi: &FnAbi, direction: Direction) -> bool {
+    match fault {
+        Fault::NotLowered(kind) => {
             let is_variadic = abi.variadic_count.is_some();
             matches!(kind, NotLowered::VaArg(_)) && direction == Direction::Callee && is_variadic
         }
         // There is one for everything in `abi`.
-        Refusal::NoKnownRule(_) => false,
-        Refusal::Untried(_) => true,
+        Fault::NoKnownRule(_) => false,
+        Fault::Untried(_) | Fault::Failed(_) => true,
     }
 }
 
 /// Whether the reference compiler's caller and callee agree with each other about case `index`, whose signature is `sig`: if not, no ABI agrees with both.
 ///
 /// # Errors
-/// [`Fault::Failed`]: the value that one of the two sides has wrong. [`Fault::Refused`]: the two could not be compiled or run.
+/// [`Fault::Failed`]: the value that one of the two sides has wrong. [`Fault::Untried`]: the two could not be compiled or run.
 pub fn reference_agrees(
     harness: &Harness<'_>,
     case: &Case,
     sig: FnSig,
     index: usize,
 ) -> Result<(), Fault> {
-    let unasked = |why: String| Fault::Refused(Refusal::Untried(why));
-    let plan =
-        CallCase::new(case, sig, |sig| sig, index).map_err(|fault| unasked(fault.to_string()))?;
+    let unasked = |fault: Fault| Fault::Untried(fault.to_string());
+    let plan = CallCase::new(case, sig, |sig| sig, index).map_err(unasked)?;
     let callee = harness.loaded.callee(index);
-    let callee = callee.ok_or_else(|| unasked("no callee".to_owned()))?;
+    let callee = callee.ok_or_else(|| Fault::Untried("no callee".to_owned()))?;
     // Values alone are compared: whether registers are preserved does not depend on the other side.
     let promise = Promise::of(&plan.abi).unfilled();
     for round in &rounds(&plan) {

@@ -46,7 +46,7 @@ impl Function {
     }
 
     /// The prototype, on a line of its own.
-    pub(crate) fn prototype(&self) -> String {
+    pub fn prototype(&self) -> String {
         let Self {
             name,
             attributes,

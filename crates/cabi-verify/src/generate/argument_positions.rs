@@ -3,23 +3,10 @@
 //! How a function is called (direct, by reference, through a pointer, by an instruction of the front end's own, from C as a callback) is no position: every
 //! case is run in all of these ways (`interop.rs`).
 
-use cabi::{DataModel, FnAbi, Type};
+use cabi::{Convention, DataModel, FnAbi, Type};
 
-use crate::case::Spelled;
+use crate::case::{Case, Spelled};
 use crate::states::Measure;
-
-/// A signature around one type.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ArgPosition {
-    /// What reports call it.
-    pub name: &'static str,
-    /// The parameters.
-    pub params: Vec<Spelled>,
-    /// The result: of the type, or `void`.
-    pub ret: Spelled,
-    /// The types after the dots: those of a call of a variadic function, if there are any.
-    pub unnamed: Vec<Spelled>,
-}
 
 /// How many positions there are.
 pub const N_POSITIONS: usize = 8;
@@ -32,12 +19,14 @@ pub fn long(model: &DataModel) -> &'static str {
     }
 }
 
-/// The positions of the type `tried` of `model`; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
+/// The positions of the type `tried` of `model`, each a function `p<i>` of `convention`, or of the target's own, under the name that reports call the
+/// position; `abi` is that of a call with one such argument alone, under any profile: it is about how many registers to fill before.
 pub fn positions(
     tried: (&str, &Type),
     abi: &FnAbi,
+    convention: Option<&'static Convention>,
     model: &DataModel,
-) -> [ArgPosition; N_POSITIONS] {
+) -> Vec<Case> {
     let other = |text: &str, ty: Type| (text.to_owned(), ty);
     let tried = || other(tried.0, tried.1.clone());
     let char = match model.char_signed {
@@ -45,11 +34,11 @@ pub fn positions(
         false => Type::U8,
     };
     let (int, long) = (other("int", Type::I32), other(long(model), Type::I64));
-    let double = other("double", Type::F64);
+    let (double, void) = (other("double", Type::F64), || other("void", Type::VOID));
     let after = |other: &Spelled, n: u8| {
         let mut params = vec![other.clone(); usize::from(n)];
         params.extend([tried(), other.clone()]);
-        params
+        (params, void())
     };
     // How many are filled before, so that one is short.
     let (gp, sse) = Measure::of(abi.convention).unwrap_or_default().registers;
@@ -62,30 +51,21 @@ pub fn positions(
         tried(),
         other("short", Type::I16),
     ];
-    let taken = |name, params| ArgPosition {
-        name,
-        params,
-        ret: other("void", Type::VOID),
-        unnamed: Vec::new(),
+    let with_arguments = vec![int.clone(), tried(), double.clone()];
+    let rows: [(&str, (Vec<Spelled>, Spelled)); N_POSITIONS] = [
+        ("alone", (vec![tried()], void())),
+        ("one integer register short", after(&long, gp)),
+        ("two integer registers short", after(&long, gp + 1)),
+        ("one vector register short", after(&double, sse)),
+        ("between neighbours", (neighbours, void())),
+        ("returned", (Vec::new(), tried())),
+        ("returned, with arguments", (with_arguments, tried())),
+        ("unnamed", (vec![int], void())),
+    ];
+    let rows = rows.into_iter().enumerate();
+    let case = |(i, (name, (params, ret)))| {
+        let unnamed = (i + 1 == N_POSITIONS).then(|| vec![tried(), double.clone(), tried()]);
+        Case::of_spelled((name, &format!("p{i}")), convention, ret, params, unnamed)
     };
-    let returned = |name, params| ArgPosition {
-        ret: tried(),
-        ..taken(name, params)
-    };
-    [
-        taken("alone", vec![tried()]),
-        taken("one integer register short", after(&long, gp)),
-        taken("two integer registers short", after(&long, gp + 1)),
-        taken("one vector register short", after(&double, sse)),
-        taken("between neighbours", neighbours),
-        returned("returned", Vec::new()),
-        returned(
-            "returned, with arguments",
-            vec![int.clone(), tried(), double.clone()],
-        ),
-        ArgPosition {
-            unnamed: vec![tried(), double, tried()],
-            ..taken("unnamed", vec![int])
-        },
-    ]
+    rows.map(case).collect()
 }

@@ -8,8 +8,8 @@ fn each_kind_is_known_of_what_has_it_only() {
     let [plain, variadic] = [sig.clone(), sig.variadic()]
         .map(|sig| FnAbi::new(&sig, &cabi::Target::X86_64_LINUX).unwrap());
     let known = |kind, abi| {
-        let refusal = Refusal::NotLowered { kind, why: "" };
-        Direction::ALL.map(|direction| is_known(&refusal, abi, direction))
+        let refused = Fault::NotLowered(kind);
+        Direction::ALL.map(|direction| is_known(&refused, abi, direction))
     };
     assert_eq!(known(NotLowered::VaArg(""), &variadic), [false, true]);
     assert_eq!(known(NotLowered::VaArg(""), &plain), [false, false]);
