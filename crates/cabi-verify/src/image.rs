@@ -219,12 +219,6 @@ impl Image {
         )
     }
 
-    /// The word at `loc`.
-    pub(crate) fn word(&self, loc: &Loc) -> Result<u64, String> {
-        let at = self.file.start(loc)?;
-        Ok(self.file.number(self.get(at..self.bytes.len())))
-    }
-
     /// Of a call that was written down, takes the copies of what its caller was `given`; `read` gives the bytes at an address.
     pub(crate) fn take_copies(
         &mut self,

@@ -13,7 +13,7 @@ use crate::check::calls::{Difference, Value, check_call};
 use crate::emit::c::Images;
 use crate::image::Image;
 use crate::image::call::{Given, ObservedCall, area_bytes};
-use crate::pattern;
+use crate::pattern::{self, Values};
 use crate::run::boundary::{self, Promise, Target};
 use crate::run::loaded::LoadedCode;
 
@@ -101,27 +101,24 @@ impl<'h> Probe<'h> {
         let call = ObservedCall::of(case, abi);
         let (values, images) = (&call.values, &call.images);
         let given = call.given(&FILE, Direction::Callee)?;
-        let result = given.result_pointer();
-        let dumping = Dumping::begin(
-            &given.image.bytes,
-            Task {
-                stack_bytes: (area_bytes(abi)? + FRAME_BYTES).min(MAX_BYTES) as u64,
-                align: 0,
-                n_x87: n_x87(&abi.ret.place),
-                escape: match case.prototype.noreturn {
-                    true => boundary::escape_address(),
-                    false => std::ptr::null(),
-                },
-                address_at: result.map_or(-1, |(at, _)| i64::try_from(at).unwrap_or(-1)),
-                memory_bytes: result.map_or(0, |(_, bytes)| bytes as u64),
-                memory: given.pointed.as_ptr(),
-            },
-        );
+        let mut task = Task {
+            stack_bytes: (area_bytes(abi)? + FRAME_BYTES).min(MAX_BYTES) as u64,
+            n_x87: n_x87(&abi.ret.place),
+            ..Task::NONE
+        };
+        if case.prototype.noreturn {
+            task.escape = boundary::escape_address();
+        }
+        if let Some((at, bytes)) = given.result_pointer() {
+            task.address_at = i64::try_from(at).unwrap_or(-1);
+            (task.memory_bytes, task.memory) = (bytes as u64, given.pointed.as_ptr());
+        }
+        let dumping = Dumping::begin(&given.image.bytes, task);
         self.loaded.prepare(&values.result.bytes, 0);
         self.loaded.check_keeping("the C caller")?;
         let bytes = pattern::images(&values.declared, &images.offsets, images.size);
         let target = Target {
-            code: assembly::callee(self.level),
+            code: assembly::sides(self.level)[0],
             promise: Promise::of(abi),
         };
         let crossing = with_room(|| {
@@ -205,25 +202,19 @@ impl<'h> Probe<'h> {
         };
         self.loaded
             .prepare(&call.values.result.bytes, call.images.size);
-        let args = abi.args.iter();
-        let dumping = Dumping::begin(
-            &given.image.bytes,
-            Task {
-                stack_bytes: abi.area_bytes.next_multiple_of(8),
-                align: u64::from(abi.area_align.max(16)),
-                n_x87: args.map(|arg| n_x87(&arg.place)).sum(),
-                escape: std::ptr::null(),
-                address_at: -1,
-                memory_bytes: 0,
-                memory: std::ptr::null(),
-            },
-        );
+        let task = Task {
+            stack_bytes: abi.area_bytes.next_multiple_of(8),
+            align: u64::from(abi.area_align.max(16)),
+            n_x87: abi.args.iter().map(|arg| n_x87(&arg.place)).sum(),
+            ..Task::NONE
+        };
+        let dumping = Dumping::begin(&given.image.bytes, task);
         // SAFETY: the caller is of this type, and calls a function that the reference compiler compiled, which reads
         // its arguments from registers and stack, and writes to its own buffers and to `memory`, which is large enough for its result.
         let crossing = unsafe {
             let none = std::ptr::null();
             let args = [boundary::thunk_address().cast_const(), none, none];
-            boundary::call(assembly::caller(self.level), args, target)
+            boundary::call(assembly::sides(self.level)[1], args, target)
         };
         crossing.check("our caller", "the C callee")?;
         let dump = of_dump(dumping.image(), 0);
@@ -233,6 +224,19 @@ impl<'h> Probe<'h> {
         match case.has_result() {
             true => check_returned(&call, &given, &dump, given.result_in(&memory[pointed])),
             false => Ok(()),
+        }
+    }
+}
+
+impl<'a> ObservedCall<'a> {
+    /// The call of `case`.
+    fn of(case: &Case, abi: &'a FnAbi) -> Self {
+        let types = case.argument_types();
+        Self {
+            abi,
+            images: Images::of(&types),
+            types,
+            values: Values::of(case),
         }
     }
 }

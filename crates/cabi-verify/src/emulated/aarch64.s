@@ -1,3 +1,17 @@
+.macro load_int r, at
+ ldr \r, [x9, #\at]
+.endm
+.macro store_int r, at
+ str \r, [x9, #\at]
+.endm
+.macro load_float r, at
+ add x11, x9, #\at
+ ld1 {\r\().16b}, [x11]
+.endm
+.macro store_float r, at
+ add x11, x9, #\at
+ st1 {\r\().16b}, [x11]
+.endm
 .globl _start, cabi_write, cabi_capture, cabi_enter
 _start:
  mov x0, sp

@@ -72,7 +72,7 @@ pub(super) fn text(stubs: &Stubs, calls: &[Call]) -> String {
     }
     let lines: String = assembly
         .lines()
-        .map(|line| format!("\"{line}\\n\"\n"))
+        .map(|line| format!("\"{}\\n\"\n", line.replace('\\', "\\\\")))
         .collect();
     let calls =
         format!("{declared}__asm__(\n{lines});\nstatic const struct row rows[] = {{\n{rows}}};");

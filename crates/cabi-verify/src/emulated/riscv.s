@@ -1,3 +1,15 @@
+.macro load_int r, at
+ l{word} \r, \at(t0)
+.endm
+.macro store_int r, at
+ s{word} \r, \at(t0)
+.endm
+.macro load_float r, at
+ fl{float} \r, \at(t0)
+.endm
+.macro store_float r, at
+ fs{float} \r, \at(t0)
+.endm
 .globl _start, cabi_write, cabi_capture, cabi_enter
 _start:
  mv a0, sp
@@ -13,18 +25,18 @@ cabi_write:
  ret
 cabi_capture:
  la t0, cabi_dump
-{store} {s} sp, {sp}(t0)
- {s} ra, {ra}(t0)
+{store} s{word} sp, {sp}(t0)
+ s{word} ra, {ra}(t0)
  mv a0, sp
  call cabi_record
  la t0, cabi_dump
- {l} ra, {ra}(t0)
+ l{word} ra, {ra}(t0)
  la t0, cabi_image
 {load results} ret
 cabi_enter: # of the image, bytes of the stack, its content, the function
  addi sp, sp, -16
- {s} ra, 0(sp)
- {s} s0, 8(sp)
+ s{word} ra, 0(sp)
+ s{word} s0, 8(sp)
  mv s0, sp
  sub sp, sp, a1
  mv t1, sp
@@ -40,7 +52,7 @@ cabi_enter: # of the image, bytes of the stack, its content, the function
 {load} jalr t1
  la t0, cabi_dump
 {store results} mv sp, s0
- {l} ra, 0(sp)
- {l} s0, 8(sp)
+ l{word} ra, 0(sp)
+ l{word} s0, 8(sp)
  addi sp, sp, 16
  ret

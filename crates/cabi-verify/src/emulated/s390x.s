@@ -1,3 +1,15 @@
+.macro load_int r, at
+ lg %\r, \at(%r1)
+.endm
+.macro store_int r, at
+ stg %\r, \at(%r1)
+.endm
+.macro load_float r, at
+ ld %\r, \at(%r1)
+.endm
+.macro store_float r, at
+ std %\r, \at(%r1)
+.endm
 .globl _start, cabi_write, cabi_capture, cabi_enter
 _start:
  lgr %r2, %r15

@@ -45,49 +45,15 @@ fn bank(register: &str) -> Bank {
 }
 
 impl Stubs {
-    /// Moves one register from or to the bytes at a distance from a base.
-    fn instruction(&self, is_load: bool, register: &str, at: usize) -> String {
-        let float = bank(register) == Bank::Vector;
-        match self.assembly {
-            Assembly::RiscV => {
-                let prefix = if float { "f" } else { "" };
-                let verb = if is_load { 'l' } else { 's' };
-                let suffix = if self.register_bytes(register) == 8 {
-                    'd'
-                } else {
-                    'w'
-                };
-                format!("{prefix}{verb}{suffix} {register}, {at}(t0)")
-            }
-            Assembly::AArch64 => {
-                let verb = if is_load { "ldr" } else { "str" };
-                format!("{verb} {}, [x9, #{at}]", register.replace('v', "q"))
-            }
-            Assembly::S390X => {
-                let verb = match (is_load, float) {
-                    (true, true) => "ld",
-                    (true, false) => "lg",
-                    (false, true) => "std",
-                    (false, false) => "stg",
-                };
-                format!("{verb} %{register}, {at}(%r1)")
-            }
-        }
-    }
-
-    /// Bytes of a register.
-    fn register_bytes(&self, name: &str) -> usize {
-        match bank(name) {
-            Bank::Vector => self.float,
-            _ => self.word,
-        }
-    }
-
     /// Where an image has the registers, and after them the argument area.
     pub(super) fn register_file(&self) -> RegisterFile {
         let cells = self.arguments.iter().enumerate();
         let cells = cells.map(|(i, name)| {
-            let (bank, bytes) = (bank(name), self.register_bytes(name));
+            let bank = bank(name);
+            let bytes = match bank {
+                Bank::Vector => self.float,
+                _ => self.word,
+            };
             Cell {
                 name,
                 bank,
@@ -108,34 +74,35 @@ impl Stubs {
         }
     }
 
-    /// The assembly, to be read by a C compiler's assembler.
+    /// The assembly, to be read by a C compiler's assembler. A machine's own text has the macros by which one register is moved from or to the cell at a distance.
     pub(super) fn text(&self) -> String {
-        let all = |registers: &[&'static str], is_load: bool| -> String {
+        let all = |registers: &[&'static str], action: &str| -> String {
             let line = |register: &&'static str| {
                 let cell = self.arguments.iter().position(|other| other == register);
                 let at = CELL * cell.unwrap_or(0);
-                format!(" {}\n", self.instruction(is_load, register, at))
+                let kind = match bank(register) {
+                    Bank::Vector => "float",
+                    _ => "int",
+                };
+                format!(" {action}_{kind} {register}, {at}\n")
             };
             registers.iter().map(line).collect()
         };
         let after = CELL * self.arguments.len();
-        let (load, store) = match self.word {
-            8 => ("ld", "sd"),
-            _ => ("lw", "sw"),
-        };
+        let width = |bytes: usize| if bytes == 8 { "d" } else { "w" };
         let template = match self.assembly {
             Assembly::RiscV => include_str!("riscv.s"),
             Assembly::AArch64 => include_str!("aarch64.s"),
             Assembly::S390X => include_str!("s390x.s"),
         };
         template
-            .replace("{store}", &all(&self.arguments, false))
-            .replace("{load}", &all(&self.arguments, true))
-            .replace("{load results}", &all(&self.results, true))
-            .replace("{store results}", &all(&self.results, false))
+            .replace("{store}", &all(&self.arguments, "store"))
+            .replace("{load}", &all(&self.arguments, "load"))
+            .replace("{load results}", &all(&self.results, "load"))
+            .replace("{store results}", &all(&self.results, "store"))
             .replace("{sp}", &after.to_string())
             .replace("{ra}", &(after + CELL).to_string())
-            .replace("{l}", load)
-            .replace("{s}", store)
+            .replace("{word}", width(self.word))
+            .replace("{float}", width(self.float))
     }
 }

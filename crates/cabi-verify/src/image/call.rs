@@ -4,7 +4,7 @@ use cabi::{FnAbi, Place, Type};
 
 use super::whereabouts::Action;
 use super::{Image, RegisterFile};
-use crate::case::{Case, Direction};
+use crate::case::Direction;
 use crate::emit::c::{IMAGE_ALIGN, Images};
 use crate::pattern::{Pattern, Values};
 use crate::run::Written;
@@ -37,18 +37,7 @@ pub(crate) struct Given {
     pub(crate) align: usize,
 }
 
-impl<'a> ObservedCall<'a> {
-    /// The call of `case`.
-    pub(crate) fn of(case: &Case, abi: &'a FnAbi) -> Self {
-        let types = case.argument_types();
-        Self {
-            abi,
-            images: Images::of(&types),
-            types,
-            values: Values::of(case),
-        }
-    }
-
+impl ObservedCall<'_> {
     /// What assembly is given that makes the call or, if that is a [`Direction::Callee`], is called.
     ///
     /// # Errors

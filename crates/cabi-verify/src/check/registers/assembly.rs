@@ -55,13 +55,29 @@ struct State {
     task: Task,
 }
 
+impl Task {
+    /// A callee's that returns nothing, and copies nothing of the stack.
+    pub(super) const NONE: Self = Self {
+        stack_bytes: 0,
+        align: 16,
+        n_x87: 0,
+        escape: std::ptr::null(),
+        address_at: -1,
+        memory_bytes: 0,
+        memory: std::ptr::null(),
+    };
+}
+
 struct Shared(UnsafeCell<State>);
 
 // SAFETY: Rust reads and writes it in `Dumping` alone, which holds the lock; the assembly writes to it during calls that a `Dumping` is there for.
 unsafe impl Sync for Shared {}
 
-// SAFETY: a state is numbers, and pointers that may be null.
-static STATE: Shared = Shared(UnsafeCell::new(unsafe { std::mem::zeroed() }));
+static STATE: Shared = Shared(UnsafeCell::new(State {
+    dump: [0; BYTES],
+    given: [0; BYTES],
+    task: Task::NONE,
+}));
 
 static LOCK: Mutex<()> = Mutex::new(());
 
@@ -87,24 +103,14 @@ impl Dumping {
     }
 }
 
-/// The callee that dumps vector registers of `level`.
-pub(super) fn callee(level: VectorLevel) -> *const u8 {
-    let callee: unsafe extern "C" fn() = match level {
-        VectorLevel::Avx512 => cabi_probe_dump_zmm,
-        VectorLevel::Avx => cabi_probe_dump_ymm,
-        VectorLevel::Baseline => cabi_probe_dump_xmm,
+/// The callee that dumps vector registers of `level`, and the caller that fills them: a function of the callee.
+pub(super) fn sides(level: VectorLevel) -> [*const u8; 2] {
+    let sides: [unsafe extern "C" fn(); 2] = match level {
+        VectorLevel::Avx512 => [cabi_probe_dump_zmm, cabi_probe_load_zmm],
+        VectorLevel::Avx => [cabi_probe_dump_ymm, cabi_probe_load_ymm],
+        VectorLevel::Baseline => [cabi_probe_dump_xmm, cabi_probe_load_xmm],
     };
-    callee as *const u8
-}
-
-/// The caller that fills registers of `level`: a function of the callee.
-pub(super) fn caller(level: VectorLevel) -> *const u8 {
-    let caller: unsafe extern "C" fn() = match level {
-        VectorLevel::Avx512 => cabi_probe_load_zmm,
-        VectorLevel::Avx => cabi_probe_load_ymm,
-        VectorLevel::Baseline => cabi_probe_load_xmm,
-    };
-    caller as *const u8
+    sides.map(|side| side as *const u8)
 }
 
 unsafe extern "C" {

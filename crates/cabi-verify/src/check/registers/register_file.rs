@@ -70,6 +70,14 @@ pub(super) fn extend_slots(call: &ObservedCall<'_>, image: &mut Image) -> Result
     Ok(())
 }
 
+impl Image {
+    /// The word at `loc`.
+    pub(super) fn word(&self, loc: &Loc) -> Result<u64, String> {
+        let at = self.file.start(loc)?;
+        Ok(self.file.number(self.get(at..self.bytes.len())))
+    }
+}
+
 /// The address of the argument area of a call that was written down.
 pub(super) fn area(dump: &Image) -> Result<u64, String> {
     Ok(dump.word(&Loc::Reg(RSP))?.wrapping_add(8))
