@@ -13,7 +13,7 @@ mod children;
 
 pub(crate) use core::ffi::{c_int, c_void};
 use core::ops::Range;
-use std::path::{Path, PathBuf};
+pub(crate) use std::path::{Path, PathBuf};
 pub(crate) use std::process::Command;
 
 pub(crate) use clif_cabi_jit::clif_cabi::cabi::{
@@ -298,6 +298,25 @@ pub(crate) fn compilers_here(names: &[&'static str]) -> Vec<&'static str> {
 /// gcc and clang 19.
 pub(crate) fn reference_compilers() -> Vec<&'static str> {
     compilers_here(&[GCC, "clang-19"])
+}
+
+/// The C++ compilers of this target that are here, with flags.
+pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
+    let (names, flags): (&[&str], &[&str]) = if GCC == "gcc" {
+        (&["g++", "clang++-19"], &[])
+    } else {
+        // No C++ library to develop with is installed for it, only the one to run.
+        let path = "-L/usr/aarch64-linux-gnu/lib";
+        (&["clang++-19"], &["-nostdlib++", "-l:libstdc++.so.6", path])
+    };
+    let here = compilers_here(names).into_iter();
+    here.map(|cxx| (cxx, [&["-x", "c++"], flags].concat()))
+        .collect()
+}
+
+/// C++'s own; handlers of tag 0 are cleanups.
+pub(crate) fn gxx() -> Personality {
+    Personality::new("__gxx_personality_v0").cleanup(0)
 }
 
 /// `CC`, or else `cc` of this target.

@@ -215,18 +215,6 @@ fn a_library_stays_open_as_long_as_code_may_call_it() {
     );
 }
 
-/// A library that lacks a symbol is refused when it is opened, not at its first call.
-#[test]
-fn a_library_that_lacks_a_symbol_is_not_opened() {
-    let text =
-        "extern int nowhere_to_be_found(int); int f(int x) { return nowhere_to_be_found(x); }";
-    let path = build_library(&cc(), &[], "incomplete", text);
-    // SAFETY: it has no routines of its own to run.
-    let error = unsafe { Library::open(&path) }.unwrap_err().to_string();
-    let named = error.contains("undefined symbol: nowhere_to_be_found");
-    assert!(named, "{error}");
-}
-
 /// A system that forbids memory to become executable: an error, where cranelift-jit's own memory would panic. A process cannot take this back.
 #[test]
 fn memory_that_may_not_be_executable_is_an_error() {

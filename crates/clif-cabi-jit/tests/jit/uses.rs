@@ -2,7 +2,7 @@
 //! `anything` draws such lines at random.
 //!
 //! ```text
-//! == NAME (MACHINE)          an engine of its own, on this machine or on each
+//! == NAME (MACHINE)          an engine of its own, on this machine or on each; `(gnu)`: with glibc, `(c++)`: once for each C++ compiler
 //! import NAME SIGNATURE      and `export`, `weak`, `hidden`, `local`; `local SIGNATURE` has no name
 //! data NAME [LINKAGE] [writable] [tls]       `local` where there is no linkage; without a name if it is `_`
 //! clif FUNCTIONS             declares and defines them by their names; lines that are indented belong to the line before
@@ -12,20 +12,26 @@
 //! bytes FUNCTION SIZE ALIGN RELOCATIONS      `OFFSET:KIND=TARGET+ADDEND`; or the bytes, `0xc3`, in place of how many there are
 //! content DATA none|zeros|bytes SIZE ALIGN ADDRESSES   `OFFSET:function=TARGET` and `OFFSET:data=TARGET+ADDEND`
 //! bind NAME ADDRESS          of a symbol, `&abs`, or a number
-//! symbol NAME, code FUNCTION, finalize
-//! engine SETTINGS            another engine: `baseline`, `memory=BYTES`, `personality=SYMBOL`, `own_unwinder`, or a flag of Cranelift with its value
+//! symbol NAME [LIBRARY], code FUNCTION, finalize
+//! open LIBRARY               by its name
+//! library COMPILER TEXT      C, or with `c++` C++, compiled and opened
+//! engine SETTINGS            another engine: `baseline`, `memory=BYTES`, `personality=SYMBOL,TAG:TYPE`, `own_unwinder`, or a flag of Cranelift with its value
 //! aligned FUNCTION BYTES     whose address is a multiple of that
 //! far FUNCTION ADDRESS BYTES whose address is further away than that
-//! call FUNCTION(1, 2) = 3    whose arguments and result are 64-bit integers; `&abs` is an address
+//! call FUNCTION(1, 2) = 3    or a symbol, whose arguments, three at most, and result are 64-bit integers; `&abs` is an address
 //! ! MESSAGE                  what the line before is refused with; `..` stands for some beginning or end
 //! ```
 //!
 //! A function or data object is a name or `#ID`; a target is one of these, `u0:ID`, `#ID+OFFSET`, or a name that Cranelift knows. An address may also be that of `?N`, which the
 //! content does not declare.
 
-use clif_cabi_jit::cranelift_codegen::ir::{GlobalValue, KnownSymbol};
+mod words;
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
 
 use crate::common::*;
+use words::{content, reloc, settings};
 
 /// The kinds of relocations that are tried.
 pub(crate) const RELOCS: [Reloc; 12] = [
@@ -43,29 +49,42 @@ pub(crate) const RELOCS: [Reloc; 12] = [
     Reloc::Aarch64Ld64GotLo12Nc,
 ];
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     include_str!("uses/calls.txt"),
     include_str!("uses/code.txt"),
     include_str!("uses/declarations.txt"),
+    include_str!("uses/exceptions.txt"),
+    include_str!("uses/libraries.txt"),
     include_str!("uses/relocations.txt"),
     include_str!("uses/settings.txt"),
 ];
 
-/// The sections for this machine: their names, and their lines without comments. What is indented belongs to the line before.
+/// Whether libraries are found, and their errors worded, as glibc does it.
+const IS_GNU: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
+
+/// The sections for this machine and its compilers: their names, and their lines without comments. What is indented belongs to the line before.
 fn sections() -> Vec<(&'static str, Vec<String>)> {
     let mut found = Vec::new();
     for section in FILES.iter().flat_map(|text| text.split("== ").skip(1)) {
         let (name, text) = section.split_once('\n').unwrap();
         let is_other =
             |arch: &&str| *arch != std::env::consts::ARCH && name.ends_with(&format!("({arch})"));
-        if ["x86_64", "aarch64"].iter().any(is_other) {
+        if ["x86_64", "aarch64"].iter().any(is_other) || name.ends_with("(gnu)") && !IS_GNU {
             continue;
         }
         let text = text.replace("\n ", "\r ").replace("\n}", "\r}");
         let lines = text
             .lines()
             .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        found.push((name, lines.map(|line| line.replace('\r', "\n")).collect()));
+        let lines: Vec<String> = lines.map(|line| line.replace('\r', "\n")).collect();
+        let compilers = match name.ends_with("(c++)") {
+            true => cxx_compilers().into_iter().map(|(cxx, _)| cxx).collect(),
+            false => vec!["c++"],
+        };
+        for cxx in compilers {
+            let own = |line: &String| line.replace("library c++", &format!("library {cxx}"));
+            found.push((name, lines.iter().map(own).collect()));
+        }
     }
     found
 }
@@ -95,20 +114,33 @@ fn follow(lines: &[String]) -> Result<usize, String> {
     Ok(refused)
 }
 
-#[test]
-fn engines_do_and_say_what_is_written() {
-    let sections = sections();
+/// Follows the sections of C++, or the others: how many there are, and how many lines are refused as they should be.
+fn followed(is_cxx: bool) -> (usize, usize) {
+    let all = sections().into_iter();
+    let chosen: Vec<_> = all
+        .filter(|(name, _)| name.ends_with("(c++)") == is_cxx)
+        .collect();
     let follow = |(name, lines): &(&str, Vec<String>)| {
         follow(lines).unwrap_or_else(|wrong| panic!("{name}: {wrong}"))
     };
-    let refused: usize = sections.iter().map(follow).sum();
-    println!("{} engines, {refused} refusals", sections.len());
+    let refused: usize = chosen.iter().map(follow).sum();
+    println!("{} engines, {refused} refusals", chosen.len());
+    (chosen.len(), refused)
+}
+
+#[test]
+fn engines_do_and_say_what_is_written() {
     // As many as are in the files: none is passed over.
-    let written = match cfg!(target_arch = "x86_64") {
-        true => (32, 93),
-        false => (31, 90),
+    let (n, n_refused, n_gnu) = match cfg!(target_arch = "x86_64") {
+        true => (32, 93, usize::from(IS_GNU)),
+        false => (31, 90, usize::from(IS_GNU)),
     };
-    assert_eq!((sections.len(), refused), written);
+    assert_eq!(followed(false), (n + 2 * n_gnu, n_refused + 6 * n_gnu));
+}
+
+#[test]
+fn exceptions_pass_and_enter_handlers() {
+    assert_eq!(followed(true), (2 * cxx_compilers().len(), 0));
 }
 
 /// The control: where a line is written to end otherwise than it does, its section fails.
@@ -142,7 +174,10 @@ fn lines_that_are_wrong_are_found() {
         true => 320,
         false => 319,
     };
-    assert_eq!(found, written);
+    assert_eq!(
+        found,
+        written + 17 * usize::from(IS_GNU) + 24 * cxx_compilers().len()
+    );
 }
 
 /// Whether that is the message.
@@ -216,7 +251,10 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
         "bind" => engine
             .bind(name, std::ptr::without_provenance(value(engine, more)))
             .map_err(text),
-        "symbol" => engine.symbol(name).map(drop).map_err(text),
+        "symbol" if more.is_empty() => engine.symbol(name).map(drop).map_err(text),
+        "symbol" => opened(more).and_then(|own| own.symbol(name).map(drop).map_err(text)),
+        "open" => opened(name).map(|own| engine.add_library(&own)),
+        "library" => built(name, more).map(|own| engine.add_library(&own)),
         "code" => engine.code(func(engine, name)).map(drop).map_err(text),
         "finalize" => engine.finalize().map_err(text),
         "engine" => Engine::new(&settings(rest))
@@ -231,6 +269,30 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
         "call" => call(engine, rest),
         _ => panic!("{line}"),
     }
+}
+
+fn opened(name: impl AsRef<Path>) -> Result<Library, String> {
+    // SAFETY: neither libraries of the system that lines open nor texts of theirs have routines of their own to run.
+    unsafe { Library::open(name.as_ref()) }.map_err(|error| error.to_string())
+}
+
+/// The library of a text, which is compiled once.
+fn built(compiler: &str, text: &str) -> Result<Library, String> {
+    static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
+    let mut built = BUILT.lock().unwrap();
+    let name = format!("uses_{}", built.len());
+    let path = built
+        .entry(format!("{compiler}\n{text}"))
+        .or_insert_with(|| {
+            let all = cxx_compilers()
+                .into_iter()
+                .find(|(cxx, _)| *cxx == compiler);
+            match all {
+                Some((cxx, flags)) => build_library(cxx, &flags, &name, text),
+                None => build_library(&cc(), &[], &name, text),
+            }
+        });
+    opened(path)
 }
 
 /// Defines functions, of which on x86-64 so many must call a library routine of Cranelift.
@@ -257,18 +319,6 @@ fn linkage(word: &str) -> Option<Linkage> {
         "local" => Linkage::Local,
         _ => return None,
     })
-}
-
-/// The settings of these words. Of a personality, handlers with tag 0 are cleanups.
-fn settings(words: &str) -> Settings {
-    let add = |settings: Settings, word: &str| match word.split_once('=').unwrap_or((word, "")) {
-        ("baseline", _) => settings.cpu(Cpu::Baseline),
-        ("memory", bytes) => settings.memory(bytes.parse().unwrap()),
-        ("personality", name) => settings.personality(Personality::new(name).cleanup(0)),
-        ("own_unwinder", _) => settings.personality(Personality::own_unwinder()),
-        (flag, value) => settings.flag(flag, value),
-    };
-    words.split_whitespace().fold(Settings::default(), add)
 }
 
 /// Code of these bytes, or of one over and over, by the engine's own way where it is aligned as a stub.
@@ -321,11 +371,17 @@ fn value(engine: &Engine, text: &str) -> usize {
     if let Some((_, own)) = own.iter().find(|own| own.0 == name) {
         return *own as usize;
     }
-    let Ok(found) = engine.symbol(name) else {
-        // SAFETY: only looked at.
-        return unsafe { engine.code(func(engine, name)).unwrap().as_ptr() }.addr();
+    let id = match engine.get_name(name) {
+        Some(FuncOrDataId::Func(id)) => engine.code(id),
+        _ if name.starts_with('#') => engine.code(func(engine, name)),
+        _ => return engine.symbol(name).unwrap().addr(),
     };
-    found.addr()
+    match id {
+        // SAFETY: only looked at.
+        Ok(code) => unsafe { code.as_ptr() }.addr(),
+        // An import.
+        Err(_) => engine.symbol(name).unwrap().addr(),
+    }
 }
 
 fn call(engine: &Engine, text: &str) -> Result<(), String> {
@@ -333,100 +389,13 @@ fn call(engine: &Engine, text: &str) -> Result<(), String> {
     let (name, args) = called.trim_end_matches(')').split_once('(').unwrap();
     let args = args.split(", ").filter(|arg| !arg.is_empty());
     let mut args: Vec<usize> = args.map(|arg| value(engine, arg)).collect();
-    args.resize(2, 0);
-    type Two = extern "C" fn(usize, usize) -> usize;
-    // SAFETY: it takes two integers, or fewer.
-    let code = unsafe { function::<Two>(engine, func(engine, name)) };
-    let (result, wanted) = (code(args[0], args[1]), value(engine, wanted));
+    args.resize(3, 0);
+    let code = value(engine, &format!("&{name}"));
+    // SAFETY: it takes three integers, or fewer, and the engine has it, or a library that is open as long.
+    let code: extern "C" fn(usize, usize, usize) -> usize = unsafe { core::mem::transmute(code) };
+    let (result, wanted) = (code(args[0], args[1], args[2]), value(engine, wanted));
     if result != wanted {
         return Err(format!("{result}, not {wanted}"));
     }
     Ok(())
-}
-
-/// A target, and what is added to it.
-fn target(engine: &Engine, text: &str) -> (ModuleRelocTarget, i64) {
-    let (name, numbers) = text.split_once('+').unwrap_or((text, "0"));
-    // The offset into a function is before the addend.
-    let (offset, addend) = match name.starts_with('#') {
-        true => numbers.split_once('+').unwrap_or((numbers, "0")),
-        false => ("0", numbers),
-    };
-    let user = name.split_once(':').map(|(space, id)| {
-        let id = id.parse().unwrap();
-        ModuleRelocTarget::user(space.trim_start_matches('u').parse().unwrap(), id)
-    });
-    let routine = || name.parse().ok().map(ModuleRelocTarget::LibCall);
-    let target = match (name, user.or_else(routine)) {
-        (_, Some(target)) => target,
-        ("CoffTlsIndex", _) => ModuleRelocTarget::KnownSymbol(KnownSymbol::CoffTlsIndex),
-        ("ElfGlobalOffsetTable", _) => {
-            ModuleRelocTarget::KnownSymbol(KnownSymbol::ElfGlobalOffsetTable)
-        }
-        (id, _) if id.starts_with('#') => {
-            ModuleRelocTarget::FunctionOffset(func(engine, id), offset.parse().unwrap())
-        }
-        _ => match engine.get_name(name) {
-            Some(FuncOrDataId::Func(id)) => id.into(),
-            Some(FuncOrDataId::Data(id)) => id.into(),
-            None => panic!("{text}"),
-        },
-    };
-    (target, addend.parse().unwrap())
-}
-
-fn reloc(engine: &Engine, text: &str) -> ModuleReloc {
-    let (place, at) = text.split_once('=').unwrap();
-    let (offset, kind) = place.split_once(':').unwrap();
-    let (name, addend) = target(engine, at);
-    let kind = RELOCS.into_iter().find(|own| format!("{own:?}") == kind);
-    ModuleReloc {
-        offset: offset.parse().unwrap(),
-        kind: kind.unwrap(),
-        name,
-        addend,
-    }
-}
-
-fn content(engine: &Engine, words: &[&str]) -> DataDescription {
-    let mut content = DataDescription::new();
-    let [kind, size, align, addresses @ ..] = words else {
-        panic!("{words:?}");
-    };
-    let size = size.parse().unwrap();
-    content.init = match *kind {
-        "none" => Init::Uninitialized,
-        "zeros" => Init::Zeros { size },
-        _ => Init::Bytes {
-            contents: vec![0; size].into(),
-        },
-    };
-    content.align = align.parse().ok();
-    for text in addresses {
-        let (place, at) = text.split_once('=').unwrap();
-        let (offset, kind) = place.split_once(':').unwrap();
-        let offset = offset.parse().unwrap();
-        let (id, addend) = at.split_once('+').unwrap_or((at, "0"));
-        let unknown = id.strip_prefix('?').map(|id| id.parse::<u32>().unwrap());
-        let (own, addend) = match unknown {
-            Some(id) => (
-                (FuncRef::from_u32(id), GlobalValue::from_u32(id)),
-                addend.parse().unwrap(),
-            ),
-            None => {
-                let (target, addend) = target(engine, at);
-                let own = (
-                    content.import_function(target.clone()),
-                    content.import_global_value(target),
-                );
-                (own, addend)
-            }
-        };
-        match kind {
-            "function" => content.write_function_addr(offset, own.0),
-            "data" => content.write_data_addr(offset, own.1, addend),
-            _ => panic!("{text}"),
-        };
-    }
-    content
 }

@@ -1,6 +1,5 @@
 //! Calls of each kind, with their stubs on the stack: what the callee throws passes, and enters a handler; where it returns, its result is right.
 
-use super::cxx::{compilers, gxx};
 use clif_cabi_jit::clif_cabi::Callable;
 
 use crate::common::*;
@@ -243,7 +242,7 @@ fn thrown_through_invokers(engine: &Engine, settings: &Settings) {
 
 #[test]
 fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
-    for compiler in compilers() {
+    for compiler in cxx_compilers() {
         let library = build("unwind_kinds", &compiler);
         // Slower by far.
         let n_settings = if told().is_some() { 1 } else { usize::MAX };

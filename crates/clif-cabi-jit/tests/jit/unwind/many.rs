@@ -1,6 +1,5 @@
 //! Many engines, one after another and side by side: what the unwinder was told is taken back, and tables of several rounds do not hide each other.
 
-use super::cxx::{compilers, gxx};
 use super::kinds::build;
 use super::nested::Outer;
 
@@ -36,7 +35,7 @@ unsafe extern "C" {
 
 /// How much more is given out after so many engines, each of which has thrown or not; libgcc allocates a record for each table. Some code is `kept` for ever.
 fn grown_by(n: usize, kept: bool) -> usize {
-    let library = build("unwind_many", &compilers().pop().unwrap());
+    let library = build("unwind_many", &cxx_compilers().pop().unwrap());
     let one = |i: usize| {
         let settings = Settings::default().memory(1 << 20).personality(gxx());
         let mut engine = Engine::new(&settings).unwrap();
@@ -67,7 +66,7 @@ fn engines_come_and_go() {
         println!("grown by {}.", grown_by(n, kept));
         return;
     }
-    if compilers().is_empty() {
+    if cxx_compilers().is_empty() {
         return;
     }
     let grown = |what: &str| -> usize {
@@ -85,7 +84,7 @@ fn engines_come_and_go() {
 /// The pages of later rounds lie between those of earlier ones: what is left of a run of pages is given out again.
 #[test]
 fn rounds_do_not_hide_each_other() {
-    let Some(compiler) = compilers().pop() else {
+    let Some(compiler) = cxx_compilers().pop() else {
         return;
     };
     let library = build("unwind_rounds", &compiler);

@@ -1,6 +1,5 @@
 //! At each instruction of a stub the unwinder finds its caller, with the registers that the caller had: on x86-64, and on AArch64, where `.ci/run` runs it under qemu.
 
-use super::cxx::{compilers, gxx};
 use super::kinds::{Form, Room, all_shims, assert_result, build, has_avx, kinds};
 use super::nested::{Outer, nested};
 use super::unknown;
@@ -106,7 +105,7 @@ fn with_results(engine: &mut Engine) -> Vec<FuncId> {
 
 #[test]
 fn the_caller_is_found_at_each_instruction_of_a_stub() {
-    for compiler in compilers() {
+    for compiler in cxx_compilers() {
         let stepper = Stepper::new("unwind_step", &compiler);
         let library = build("unwind_step_kinds", &compiler);
         let mut engine = Engine::new(&Settings::default().personality(gxx())).unwrap();
@@ -201,7 +200,7 @@ fn step_invokers(stepper: &Stepper, engine: &Engine) -> Vec<&'static str> {
 
 /// What the unwinder says about a stub with a frame of whose rows one is left out or wrong: how many rows there are, how often it was asked, and how often it was wrong.
 fn wrong_with(change: Option<(usize, &str)>) -> (usize, c_long, c_long) {
-    let compiler = compilers().pop().unwrap();
+    let compiler = cxx_compilers().pop().unwrap();
     let stepper = Stepper::new("unwind_row", &compiler);
     let mut engine = engine();
     let text = "function %body() -> i32 system_v {\nblock0:\n v0 = iconst.i32 7\n return v0\n}";
@@ -245,7 +244,7 @@ fn a_row_that_is_missing_or_wrong_is_noticed() {
         println!("rows: {n_rows}, asked {asked}, wrong: {}", wrong > 0);
         return;
     }
-    if compilers().is_empty() {
+    if cxx_compilers().is_empty() {
         return;
     }
     let test = "unwind::step::a_row_that_is_missing_or_wrong_is_noticed";

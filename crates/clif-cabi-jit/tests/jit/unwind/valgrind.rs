@@ -6,10 +6,10 @@ use crate::common::*;
 
 /// Exceptions and panics, calls of each kind, 200 engines. (Valgrind has no trap flag, so nothing is stepped.)
 const TESTS: [&str; 4] = [
-    "unwind::cxx::exceptions_pass_and_enter_handlers",
     "unwind::kinds::every_kind_of_call_lets_exceptions_through_and_catches_them",
     "unwind::many::engines_come_and_go",
     "unwind::panics::a_panic_enters_a_cleanup",
+    "uses::exceptions_pass_and_enter_handlers",
 ];
 
 unsafe extern "C" {
