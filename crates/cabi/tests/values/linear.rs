@@ -1,170 +1,80 @@
-//! Whatever a user builds within the limits on types is classified, and explained, in time and text that grow with its members only.
+//! Whatever a user builds within the limits on types is classified, and explained, in time and text that grow with its members only: the table `linear`.
 
 use std::time::{Duration, Instant};
 
-use crate::notation::ty;
-use crate::{LINUX, LP64, structure, with};
-use cabi::{FnAbi, FnSig, Policy, RecordBuilder, Step, Target, Type, explain, leaves};
+use crate::notation::{signature, ty};
+use crate::{LINUX, LP64};
+use cabi::{Convention, Error, FnAbi, FnSig, Policy, Step, Target, Type, explain, leaves, members};
 
 /// What is too slow takes longer than anybody waits; what is not takes seconds, also on a machine with other things to do.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// What conventions make of an array of no elements that are as large as an address space, of padding and of empty records without end.
-#[test]
-fn endless_elements_on_other_machines() {
-    let start = Instant::now();
-    for known in cabi::conventions() {
-        let target = Target::named(known.target).unwrap();
-        let model = target.data_model();
-        let of = |text: &str| ty(text, model).unwrap();
-        let absent = of("array(array(signed char, 1099511627776), 0)");
-        let huge = of("array(struct p(signed char :3), 536870912)");
-        // A record of C++ has a byte, and nothing in it.
-        let nothing = of("array(struct n(c++), 1099511627776)");
-        let inner = structure(std::slice::from_ref(&nothing));
-        let nested = array(&array(&nothing, 1 << 9), 2);
-        let elements = array(&inner, 1 << 10);
-        for fields in [
-            vec![absent.clone(), Type::F32],
-            vec![Type::I32, absent.clone()],
-            vec![huge],
-            vec![nothing.clone()],
-            vec![nothing.clone(), Type::F32],
-            vec![Type::F32, nothing.clone()],
-            vec![nested, Type::F32],
-            vec![elements.clone(), Type::F32],
-            vec![elements, Type::complex(&Type::I16).unwrap()],
-        ] {
-            let record = with(RecordBuilder::structure("s"), &fields);
-            let Ok(ty) = record.build(model) else {
-                continue;
-            };
-            let sig = FnSig::new([ty.clone()], ty).convention(known.convention);
-            // A place or a refusal: what counts is that there is one soon.
-            for sig in [
-                sig.clone().policy(Policy::GCC),
-                sig.clone().policy(Policy::CLANG),
-                sig,
-            ] {
-                let _ = FnAbi::new(&sig, &target);
+/// What becomes of a value that is passed and returned, or of a signature, under each profile: soon, and in a text that is no longer than one can read.
+pub(crate) fn soon(
+    text: &str,
+    target: &Target,
+    convention: Option<&'static Convention>,
+) -> Result<String, Error> {
+    let (start, model) = (Instant::now(), target.data_model());
+    let sig = match text.contains("->") {
+        true => signature(text, model)?,
+        false => {
+            let ty = ty(text, model)?;
+            FnSig::new([ty.clone()], ty)
+        }
+    };
+    let mut refused = String::new();
+    let of = |policy| sig.clone().policy(policy);
+    let mut profiles = [Policy::GCC, Policy::CLANG, Policy::ZIG].map(of).to_vec();
+    if let Some(own) = convention {
+        profiles.push(sig.clone());
+        profiles = profiles
+            .into_iter()
+            .map(|sig| sig.convention(own))
+            .collect();
+    }
+    for sig in profiles {
+        match (FnAbi::new(&sig, target), explain(&sig, &[], target)) {
+            (Ok(_), Ok(why)) => {
+                let text = why.to_string();
+                assert!(text.len() < 100_000, "{sig}: {} bytes", text.len());
+            }
+            (abi, why) => {
+                refused = abi.unwrap_err().to_string();
+                assert_eq!(refused, why.unwrap_err().to_string());
             }
         }
     }
     let took = start.elapsed();
-    assert!(took < LIMIT, "{took:?}");
+    assert!(took < LIMIT, "{sig}: {took:?}");
+    Ok(match refused.is_empty() {
+        true => "soon".into(),
+        false => refused,
+    })
 }
 
-/// Classifies and explains `ty` under each profile.
-fn is_quick(what: &str, build: impl FnOnce() -> Type) {
-    let start = Instant::now();
-    let ty = build();
-    for policy in [Policy::GCC, Policy::CLANG, Policy::ZIG] {
-        let sig = FnSig::new([ty.clone()], ty.clone()).policy(policy);
-        FnAbi::new(&sig, &LINUX).unwrap();
-        let why = explain(&sig, &[], &LINUX).unwrap();
-        let text = why.to_string();
-        assert!(text.len() < 100_000, "{what}: {} bytes", text.len());
+/// A place or a refusal by each convention, whichever it is.
+pub(crate) fn soon_everywhere(text: &str) -> String {
+    for known in cabi::conventions() {
+        let target = Target::named(known.target).unwrap();
+        let _ = soon(text, &target, Some(known.convention));
     }
-    let took = start.elapsed();
-    assert!(took < LIMIT, "{what}: {took:?}");
+    "soon".into()
 }
 
-fn many(record: RecordBuilder, n: usize, ty: &Type) -> Type {
-    let all = (0..n).fold(record, |record, i| {
-        record.field(&format!("m{i}"), ty.clone())
-    });
-    all.build(&LP64).unwrap()
-}
-
-/// `ty` in `n` types around it.
-fn nested(n: usize, ty: Type, around: impl Fn(&Type) -> Type) -> Type {
-    (0..n).fold(ty, |ty, _| around(&ty))
-}
-
-fn array(ty: &Type, len: u64) -> Type {
-    Type::array(ty, len).unwrap()
-}
-
-fn union(ty: &Type) -> Type {
-    many(RecordBuilder::union("w"), 1, ty)
-}
-
-/// Each level has twice the members, or more, were arrays of no elements walked more than once.
+/// As many elements as an address space has.
 #[test]
-fn nested_arrays_of_no_elements() {
-    for member in [Type::I8, Type::F32, Type::F16] {
-        is_quick("arrays of no elements", || {
-            let one = structure(std::slice::from_ref(&member));
-            let ty = nested(60, one, |ty| structure(&[member.clone(), array(ty, 0)]));
-            // Inside an eightbyte, where they count.
-            structure(&[Type::I8, array(&ty, 0)])
-        });
-    }
-    is_quick("arrays of arrays of no elements", || {
-        nested(120, Type::I8, |ty| array(ty, 0));
-        let none_of_eight = |ty: &Type| structure(&[array(&array(ty, 8), 0), Type::I8]);
-        nested(40, structure(&[Type::I8]), none_of_eight)
-    });
-}
-
-#[test]
-fn members_of_a_union() {
-    let pair = structure(&[Type::F32, Type::F32]);
-    for ty in [
-        Type::I32,
-        Type::F16,
-        array(&Type::I8, 3),
-        array(&Type::F32, 0),
-    ] {
-        is_quick("a union", || many(RecordBuilder::union("u"), 15_000, &ty));
-        is_quick("a structure", || {
-            many(RecordBuilder::structure("s"), 15_000, &ty)
-        });
-    }
-    is_quick("a union of structures", || {
-        many(RecordBuilder::union("u"), 20_000, &pair)
-    });
-    // Members far down: none is looked at again on each level.
-    is_quick("a deep union", || {
-        let flat = many(RecordBuilder::union("u"), 60_000, &Type::I32);
-        nested(100, flat, |ty| structure(std::slice::from_ref(ty)))
-    });
-    is_quick("a deep union of vectors", || {
-        let vector = Type::vector(&Type::F32, 4).unwrap();
-        let flat = many(RecordBuilder::union("u"), 15_000, &vector);
-        nested(60, flat, |ty| structure(&[union(ty)]))
-    });
-}
-
-/// As many elements as an address space has: one of them stands for all.
-#[test]
-fn endless_padding() {
-    is_quick("padding", || {
-        let nothing = ty("struct p(signed char :3)", &LP64).unwrap();
-        let huge = structure(&[array(&nothing, 1 << 59)]);
-        assert_eq!(leaves(&huge).take(3).count(), 3);
-        // Not as a value: it is larger than any stack. Of this size it is only a result.
-        let sig = FnSig::new([], huge);
-        FnAbi::new(&sig, &LINUX).unwrap();
-        Type::I32
-    });
-    is_quick("records", || {
-        let pair = structure(&[Type::I32, Type::I8]);
-        let huge = structure(&[array(&pair, 1 << 40)]);
-        assert_eq!(cabi::members(&huge, "", 512).len(), 16);
-        explain(&FnSig::new([], huge), &[], &LINUX).unwrap();
-        Type::I32
-    });
-    is_quick("arrays of one element", || {
-        let one = nested(120, Type::I8, |ty| array(ty, 1));
-        structure(&[array(&one, 64)])
-    });
+fn one_element_stands_for_all() {
+    let padding = "struct s(array(struct p(signed char :3), 576460752303423488))";
+    assert_eq!(leaves(&ty(padding, &LP64).unwrap()).take(3).count(), 3);
+    let pairs = "struct s(array(struct s(int, signed char), 1099511627776))";
+    assert_eq!(members(&ty(pairs, &LP64).unwrap(), "", 512).len(), 16);
 }
 
 /// What is not listed is counted.
 #[test]
 fn explanations_count_what_they_leave_out() {
-    let ty = many(RecordBuilder::union("u"), 1_000, &Type::I32);
+    let ty = ty("many(union, 1000, int)", &LP64).unwrap();
     let why = explain(&FnSig::new([ty], Type::VOID), &[], &LINUX).unwrap();
     let steps = &why.args[0].steps;
     let count = |is: fn(&Step) -> bool| steps.iter().filter(|step| is(step)).count() as u64;

@@ -28,10 +28,3 @@ fn with(record: RecordBuilder, types: &[Type]) -> RecordBuilder {
     let add = |record: RecordBuilder, ty: &Type| record.field("", ty.clone());
     types.iter().fold(record, add)
 }
-
-/// A structure of x86-64 with members of these types.
-fn structure(types: &[Type]) -> Type {
-    with(RecordBuilder::structure("s"), types)
-        .build(&LP64)
-        .unwrap()
-}

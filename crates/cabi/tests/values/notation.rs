@@ -6,6 +6,7 @@
 //! adapt(T)                                          x86-64's T as the data model has it
 //! struct s(x: T, T, b: T :3, T :3, y: T at 4, z: T bit 33, w: T aligned 8, v: T packed, anonymous T, packed, pack 2, aligned 8, c++, transparent, given 16 8)
 //!                                                   or `checked 16 8`, by `build_checked`
+//! many(union, 40, T)  nested(9, T, struct s(@))    so many members; types around T, where `@` is
 //! T, T flag byval, 5*T, ..., T -> T                 a signature
 //! ```
 
@@ -63,6 +64,23 @@ pub(crate) fn ty(text: &str, model: &DataModel) -> Result<Type, Error> {
         "array" => Type::array(&first()?, number(args[1])),
         "flexible" => Type::flexible_array(&first()?),
         "adapt" => Ok(model.adapt(&ty(args[0], &DataModel::LP64)?)),
+        "many" => {
+            let member = ty(args[2], model)?;
+            let of = match args[0] {
+                "union" => RecordBuilder::union("u"),
+                _ => RecordBuilder::structure("s"),
+            };
+            let all = (0..number(args[1])).map(|i: usize| format!("m{i}"));
+            let all = all.fold(of, |record, name| record.field(&name, member.clone()));
+            all.build(model)
+        }
+        "nested" => {
+            let around = |ty: String, _: usize| args[2].replace('@', &ty);
+            ty(
+                &(0..number(args[0])).fold(args[1].to_owned(), around),
+                model,
+            )
+        }
         "of" => ty(args[1], Target::named(args[0])?.data_model()),
         _ => match word.split_once(' ') {
             Some(("struct", tag)) => record(RecordBuilder::structure(tag), &args, model),

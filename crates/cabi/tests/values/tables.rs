@@ -14,6 +14,7 @@
 //! | `places` | a signature, as `notation.rs` has it | the places of arguments and result; bytes and alignment of the argument area, integer registers |
 //! | `parts` | a signature | type, bytes and place of each part of each argument |
 //! | `policies` | a signature | `places` without a policy, and with gcc's and clang's if these are others |
+//! | `soon` | a type, or a signature | `soon`, or why it is refused: under each profile, in little time and text; `each` in place of a target: by each convention, `soon` |
 //! | `explained` | a signature | which of the words after `has` or `lacks` its explanation has |
 //!
 //! What is refused has the words of the refusal for an answer. `CABI_BLESS=1` rewrites the answers, and nothing else.
@@ -23,9 +24,9 @@ use cabi::{
     X86_64_SYSV, explain,
 };
 
-use crate::{conventions, notation};
+use crate::{conventions, linear, notation};
 
-/// Each table with the number of its rows.
+/// Each table with the number of its rows; `linear`, which takes longest, has a test of its own.
 const TABLES: [(&str, usize); 6] = [
     ("declarations", 148),
     ("explained", 31),
@@ -40,6 +41,11 @@ fn every_row_is_answered() {
     for (name, n_rows) in TABLES {
         check(name, n_rows);
     }
+}
+
+#[test]
+fn rows_of_large_types_are_answered() {
+    check("linear", 28);
 }
 
 fn check(name: &str, n_rows: usize) {
@@ -84,6 +90,9 @@ fn answered(table: &str) -> String {
 fn answer(asked: &str, text: &str, expected: &str) -> Result<String, Error> {
     let (what, of) = asked.split_once(' ').unwrap();
     let (triple, words) = of.split_once(' ').unwrap_or((of, ""));
+    if asked == "soon each" {
+        return Ok(linear::soon_everywhere(text));
+    }
     let target = Target::named(triple)?;
     let model = target.data_model();
     let sig = || Ok(with(notation::signature(text, model)?, words, model));
@@ -96,6 +105,7 @@ fn answer(asked: &str, text: &str, expected: &str) -> Result<String, Error> {
         "declared" => FnSig::parse(&text.replace("\\n", "\n"), model).map(|sig| sig.to_string()),
         "places" => places(&sig()?, &target),
         "parts" => parts(&sig()?, &target),
+        "soon" => linear::soon(text, &target, None),
         "policies" => {
             let sig = sig()?;
             let [gcc, clang] = [Policy::GCC, Policy::CLANG].map(|own| sig.clone().policy(own));
