@@ -21,4 +21,4 @@ pub use installed::Installed;
 pub use program_target::ProgramTarget;
 pub use reference::{Built, Reference, TIME_LIMIT, count_warnings};
 pub(crate) use unit::More;
-pub use unit::{Unit, UnitCase};
+pub use unit::Unit;

@@ -17,7 +17,11 @@ pub(crate) const MAX_ARGUMENTS: usize = 255;
 
 /// A header with its cases.
 #[derive(Clone, Debug)]
-pub struct FromHeader {
+pub struct Read {
+    /// As it was named, if it was.
+    pub name: String,
+    /// The text that was read: the directive that includes it.
+    pub text: String,
     /// Types and cases. The block's text is the directive that includes the header, and what spellings of ours need; it declares no function
     /// of a case.
     pub subject: Subject,
@@ -68,7 +72,7 @@ pub fn read(
     options: &Options,
     (target, convention): (&Target, Option<&'static Convention>),
     only: impl Fn(&str, &Location) -> bool,
-) -> Result<FromHeader, HeaderError> {
+) -> Result<Read, HeaderError> {
     let mut header = cabi_header::parse(include, options)?;
     retain_records(&mut header);
     let mut declared = Declaring {
@@ -114,7 +118,9 @@ pub fn read(
     for named in [&mut header.records, &mut header.typedefs, &mut header.enums] {
         named.retain(|named| only(&named.name, &named.location));
     }
-    Ok(FromHeader {
+    Ok(Read {
+        name: String::new(),
+        text: include.to_owned(),
         subject: Subject {
             header,
             target: target.clone(),

@@ -15,7 +15,8 @@ use clif_cabi_jit::Settings;
 use crate::build::zig::{Mode, Zig};
 use crate::build::{Capability, ProgramTarget, Reference, Unit};
 use crate::check::calls::{Direction, all_settings};
-use crate::header::{self, FromHeader};
+use crate::header;
+
 use crate::process;
 use crate::run::HERE;
 use crate::run::loaded::LoadedCode;
@@ -32,6 +33,7 @@ mod skip_reasons;
 pub mod units;
 
 pub use crate::check::calls::Verdict;
+pub use crate::header::Read;
 pub use error::VerifyError;
 pub use known_bugs::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 pub use part::Part;
@@ -54,17 +56,6 @@ pub struct Verification {
     pub at_once: usize,
     /// Engine settings with their names; the cases take turns.
     pub settings: Vec<(String, Settings)>,
-}
-
-/// A header as it was read.
-#[derive(Debug)]
-pub struct Read {
-    /// As it was named.
-    pub name: String,
-    /// The text that was read: the directive that includes it.
-    pub text: String,
-    /// Its cases.
-    pub found: FromHeader,
 }
 
 /// A compiler and how it is checked.
@@ -160,12 +151,13 @@ impl Verification {
         let mut batches = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let (reference, preamble) = (&part.compiler.reference, &part.preamble);
+            let subject = &part.read.subject;
             for cases in part.cases.chunks(BATCH) {
                 batches.push(Batch {
                     part: number,
                     compiler: part.compiler,
                     flags: &flags,
-                    unit: Unit::after_declarations(reference, &flags, preamble, cases),
+                    unit: Unit::after_declarations(reference, &flags, preamble, (subject, cases)),
                     same_layout: part.same_layout(),
                     turn: None,
                 });
@@ -253,11 +245,7 @@ impl Read {
     ) -> Result<Self, VerifyError> {
         let name = name.to_owned();
         match header::read(text, options, records, only) {
-            Ok(found) => Ok(Self {
-                name,
-                text: text.to_owned(),
-                found,
-            }),
+            Ok(read) => Ok(Self { name, ..read }),
             Err(source) => Err(VerifyError::Header { name, source }),
         }
     }

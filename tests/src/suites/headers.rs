@@ -77,13 +77,13 @@ fn read(line: &str, report: &mut Report) -> Result<Option<Read>> {
         return Ok(None);
     };
     let is = |ty: &Type| matches!(ty.kind(), Kind::Record(_) | Kind::Complex(_));
-    let prototypes = read.found.subject.header.prototypes.iter();
+    let prototypes = read.subject.header.prototypes.iter();
     let aggregates = prototypes
         .filter(|prototype| is(&prototype.ret) || prototype.params.iter().any(|(_, ty)| is(ty)));
     let aggregates = aggregates.count();
     report.note(format!(
         "{header} ({package}): {aggregates} functions with aggregates by value, {} record types",
-        read.found.n_records
+        read.n_records
     ));
     if aggregates < by_value.parse()? {
         let why = format!("{aggregates} functions with aggregates by value, not {by_value}");

@@ -87,8 +87,7 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     };
     let records = (&target, convention.filter(|_| verify.types));
     // With reasons for what there is no case of, the run names them.
-    let is_empty =
-        |read: &Read| read.found.subject.cases.is_empty() && read.found.skipped.is_empty();
+    let is_empty = |read: &Read| read.subject.cases.is_empty() && read.skipped.is_empty();
     let read = verify.headers.iter().map(|name| {
         let _bar = doing(format!("making cases of {name}"));
         let folders = verify.reading.include_dirs();

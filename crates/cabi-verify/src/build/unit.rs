@@ -21,23 +21,14 @@ pub struct Unit<'a> {
     pub reference: &'a Reference,
     /// Flags after the compiler's own.
     pub flags: Vec<&'a str>,
-    /// What all cases need to be declared.
-    pub declarations: &'a str,
-    /// The cases. Functions that are not of a subject of their own have different names.
-    pub cases: Vec<UnitCase<'a>>,
+    /// What all cases need to be declared; without it each case has the text of its subject, which gets names of its own.
+    pub declarations: Option<&'a str>,
+    /// The cases. Functions after common declarations have different names.
+    pub cases: Vec<Entry<'a>>,
     /// How both sides move values.
     pub values: Values,
     /// What else is in the file, for the cases with these indices.
     pub(crate) more: Option<&'a More<'a>>,
-}
-
-/// A case of a unit.
-#[derive(Clone, Copy, Debug)]
-pub struct UnitCase<'a> {
-    /// The case.
-    pub case: &'a Case,
-    /// The subject whose text is for this case alone; what that text declares gets names of its own.
-    pub own: Option<&'a Subject>,
 }
 
 impl std::fmt::Debug for Unit<'_> {
@@ -51,13 +42,13 @@ impl std::fmt::Debug for Unit<'_> {
 }
 
 impl<'a> Unit<'a> {
-    /// A unit of `cases`, whose functions have different names, after `declarations`. It is compiled with `-O1` unless the compiler's command says
-    /// how to optimize.
+    /// A unit of cases of `subject`, whose functions have different names, after `declarations`. It is compiled with `-O1` unless the compiler's command
+    /// says how to optimize.
     pub fn after_declarations(
         reference: &'a Reference,
         flags: &[&'a str],
         declarations: &'a str,
-        cases: &[&'a Case],
+        (subject, cases): (&'a Subject, &[&'a Case]),
     ) -> Self {
         let optimize = match reference.says_how_to_optimize() {
             true => None,
@@ -66,11 +57,8 @@ impl<'a> Unit<'a> {
         Self {
             reference,
             flags: optimize.into_iter().chain(flags.iter().copied()).collect(),
-            declarations,
-            cases: cases
-                .iter()
-                .map(|&case| UnitCase { case, own: None })
-                .collect(),
+            declarations: Some(declarations),
+            cases: cases.iter().map(|&case| (subject, case)).collect(),
             values: Values::ThroughVariables,
             more: None,
         }
@@ -84,15 +72,11 @@ impl<'a> Unit<'a> {
         {
             flags.extend(feature_flags(&subject.block.features));
         }
-        let own = |&(subject, case): &Entry<'a>| UnitCase {
-            case,
-            own: Some(subject),
-        };
         Self {
             reference,
             flags,
-            declarations: "",
-            cases: entries.iter().map(own).collect(),
+            declarations: None,
+            cases: entries.to_vec(),
             values: Values::ThroughVariables,
             more: None,
         }
@@ -105,13 +89,19 @@ impl<'a> Unit<'a> {
 
     /// The name of the callee of case `at` in the compiled code; that of its caller ends in `_call`.
     pub fn symbol(&self, at: usize) -> String {
-        let name = self.cases.get(at).map(|one| &one.case.function.name);
+        let name = self.cases.get(at).map(|(_, case)| &case.function.name);
         self.prefix(at) + name.map_or("", String::as_str)
+    }
+
+    /// The subject whose text is for case `at` alone.
+    fn own(&self, at: usize) -> Option<&'a Subject> {
+        let own = self.cases.get(at).filter(|_| self.declarations.is_none());
+        own.map(|(subject, _)| *subject)
     }
 
     /// What the names of case `at` start with in the file.
     fn prefix(&self, at: usize) -> String {
-        match self.cases.get(at).and_then(|one| one.own) {
+        match self.own(at) {
             Some(own) if !own.text.names.is_empty() => format!("c{at}_"),
             _ => String::new(),
         }
@@ -119,7 +109,7 @@ impl<'a> Unit<'a> {
 
     /// The file that the lines of case `at` are of, to the compiler: so its messages name the case.
     fn file(&self, at: usize) -> Cow<'_, str> {
-        match self.cases.get(at).and_then(|one| one.own) {
+        match self.own(at) {
             Some(own) if own.text.names.is_empty() => Cow::from(&own.block.name),
             _ => Cow::from(format!("case-{at}")),
         }
@@ -127,15 +117,18 @@ impl<'a> Unit<'a> {
 
     /// The translation unit of the cases with these indices.
     pub(crate) fn text(&self, chosen: &[usize]) -> String {
-        let mut text = format!("{TRUNCATION}{FRAME}{}", self.declarations);
+        let mut text = format!(
+            "{TRUNCATION}{FRAME}{}",
+            self.declarations.unwrap_or_default()
+        );
         for &at in chosen {
-            let Some(UnitCase { case, own }) = self.cases.get(at) else {
+            let Some((_, case)) = self.cases.get(at) else {
                 continue;
             };
             let prefix = self.prefix(at);
             let body = c::sides(case, &prefix, self.values);
             let _ = writeln!(text, "\n# 1 {:?}", self.file(at));
-            match own {
+            match self.own(at) {
                 Some(own) => text.push_str(&c::scoped(own, &prefix, &body)),
                 None => text.push_str(&body),
             }

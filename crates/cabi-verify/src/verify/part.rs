@@ -67,14 +67,14 @@ impl<'a> Part<'a> {
             differing: Vec::new(),
             called: Vec::new(),
             itself: Vec::new(),
-            skipped: read.found.skipped.clone(),
+            skipped: read.skipped.clone(),
             cases: Vec::new(),
             preamble: String::new(),
         }
     }
 
     fn subject(&self) -> &'a Subject {
-        &self.read.found.subject
+        &self.read.subject
     }
 
     /// Whether the compiler's sizes and offsets are ours.

@@ -58,13 +58,13 @@ impl Run<'_> {
 
 fn section(part: &Part<'_>) -> Section {
     let (read, asked) = (part.read, part.compiler);
-    let (command, found) = (asked.reference.command(), &read.found);
+    let command = asked.reference.command();
     let (n, n_differ) = (part.called.len(), part.differences().count());
     let title = format!("{}, {}", read.name, asked.title());
     let counts = format!(
         "  {} prototypes and {} record types seen; {} prototypes, {} sizes and offsets asked, {} of {n} cases pass, both directions counted",
-        found.n_prototypes,
-        found.n_records,
+        read.n_prototypes,
+        read.n_records,
         part.n_compared,
         part.n_facts,
         n - n_differ
@@ -88,8 +88,8 @@ fn section(part: &Part<'_>) -> Section {
         data: members(json!({
             "header": read.name,
             "reference": command,
-            "prototypes_seen": found.n_prototypes,
-            "records_seen": found.n_records,
+            "prototypes_seen": read.n_prototypes,
+            "records_seen": read.n_records,
             "prototypes_compared": part.n_compared,
             "layout_facts": part.n_facts,
         })),

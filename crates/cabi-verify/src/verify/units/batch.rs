@@ -2,8 +2,8 @@
 
 use super::{Code, Loaded};
 use crate::build::zig::Fact;
-use crate::build::{Built, Parts, ReferenceError, Unit, UnitCase};
-use crate::case::Case;
+use crate::build::{Built, Parts, ReferenceError, Unit};
+use crate::case::{Case, Entry};
 use crate::run::loaded::LoadedCode;
 use crate::threads::in_threads;
 use crate::verify::{Compiler, Progress, Step, VerifyError, check_interrupt};
@@ -53,7 +53,7 @@ pub fn compile<'a>(
     for (batch, compiled) in batches.iter().zip(compiled) {
         let (compiled, missing, layout) = compiled?;
         let compiled = batch.code(compiled)?;
-        let of = |at: &usize| batch.unit.cases.get(*at).map(|one| one.case);
+        let of = |at: &usize| batch.unit.cases.get(*at).map(|(_, case)| *case);
         let own = compiled.refused.into_iter().map(|own| Refused {
             part: batch.part,
             cases: own.cases.iter().filter_map(of).collect(),
@@ -101,14 +101,14 @@ impl Batch<'_> {
     fn named(&self, chosen: &[usize]) -> Vec<Case> {
         let cases = &self.unit.cases;
         let named = |&at: &usize| {
-            let one = &cases[at];
-            let mut case = one.case.clone();
+            let (subject, case) = cases[at];
+            let mut case = case.clone();
             case.function.name = match self.compiler.zig {
                 None => self.unit.symbol(at),
                 // Functions of one block keep their order by name, on which it depends which of two Zig's optimizer merges.
                 Some(_) => {
-                    let block = |one: &UnitCase<'_>| one.own.map(std::ptr::from_ref);
-                    let first = cases.iter().position(|other| block(other) == block(one));
+                    let is_own = |(other, _): &Entry<'_>| std::ptr::eq(*other, subject);
+                    let first = cases.iter().position(is_own);
                     format!("c{}_{}", first.unwrap_or(at), case.function.name)
                 }
             };
