@@ -115,13 +115,15 @@ impl FromStr for Shard {
             return Err(wrong());
         };
         if at < of {
-            Ok(Self { at, of })
-        } else {
-            Err(format!(
+            return Ok(Self { at, of });
+        }
+        Err(match of {
+            0 => format!("{text}: a run has at least one part"),
+            _ => format!(
                 "{text}: parts are counted from 0, so the last is {}/{of}",
                 of.saturating_sub(1)
-            ))
-        }
+            ),
+        })
     }
 }
 
