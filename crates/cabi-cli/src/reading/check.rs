@@ -131,8 +131,13 @@ pub(crate) fn message(what: &str, error: &HeaderError) -> String {
     }
 }
 
-/// Refuses what is no ordinary file, and what is too large: libclang reads the whole of it, and more than once.
+/// Refuses what `#include` cannot name, what is no ordinary file, and what is too large: libclang reads the whole of it, and more than once.
 pub(crate) fn file(header: &str) -> Result<(), String> {
+    if header.contains(['"', '\n']) {
+        return Err(format!(
+            "{header:?}: no `#include` can name it, for it has a quotation mark or a line break"
+        ));
+    }
     let Ok(metadata) = Path::new(header).metadata() else {
         // Searched by clang.
         return Ok(());
