@@ -182,17 +182,18 @@ impl Unit<'_> {
                     let severity = clang_getDiagnosticSeverity(raw);
                     let is_error = severity >= CXDiagnostic_Error;
                     let location = clang_getDiagnosticLocation(raw);
+                    let option = text(clang_getDiagnosticOption(raw, ptr::null_mut()));
                     let found = Diagnostic {
                         is_error,
                         is_fatal: severity >= CXDiagnostic_Fatal,
                         message: text(clang_getDiagnosticSpelling(raw)),
-                        option: text(clang_getDiagnosticOption(raw, ptr::null_mut())),
                         place: SourcePlace::new(location),
-                        rest: if is_error {
+                        rest: if is_error || option == NO_DECLARATION {
                             after(self.raw, location).1
                         } else {
                             String::new()
                         },
+                        option,
                     };
                     clang_disposeDiagnostic(raw);
                     found
@@ -209,6 +210,9 @@ impl Drop for Unit<'_> {
     }
 }
 
+/// Of declarations that declare nothing.
+pub(crate) const NO_DECLARATION: &str = "-Wmissing-declarations";
+
 /// How many bytes of the source after an error are looked at.
 const REST: usize = 256;
 
@@ -221,7 +225,7 @@ pub(crate) struct Diagnostic {
     /// The warning's option, as `-Wunknown-attributes`.
     pub(crate) option: String,
     pub(crate) place: SourcePlace,
-    /// Of an error: the source after it, up to the next semicolon or brace.
+    /// Of an error, or of what declares nothing: the source after it, up to the next semicolon or brace.
     pub(crate) rest: String,
 }
 

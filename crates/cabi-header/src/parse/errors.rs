@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use clang_sys::{CXCursor_DeclRefExpr, CXCursor_TypeRef};
 
-use crate::clang::{Cursor, Diagnostic, SourcePlace, Unit};
+use crate::clang::{Cursor, Diagnostic, NO_DECLARATION, SourcePlace, Unit};
 use crate::header_error::{HeaderError, SourceError};
 use crate::parse::prelude;
 use crate::reason::Reason;
@@ -39,6 +39,13 @@ impl Places {
             return false;
         }
         let (start, end) = declaration.full_extent();
+        self.within(&start, &end).next().is_some()
+    }
+
+    /// As [`is_in`](Self::is_in), without the place where `declaration` starts.
+    pub(crate) fn is_inside(&self, declaration: Cursor<'_>) -> bool {
+        let (mut start, end) = declaration.full_extent();
+        start.offset = start.offset.saturating_add(1);
         self.within(&start, &end).next().is_some()
     }
 
@@ -75,6 +82,8 @@ pub(crate) struct Errors {
     pub(crate) spoilt: HashSet<String>,
     /// Where `scalar_storage_order` stands, which clang ignores although it changes the layout of records, and the declarations start that it follows.
     pub(crate) ignored_orders: Places,
+    /// Where a record or a typedef declares no member to clang, and an anonymous one to gcc for Windows, whose `-fms-extensions` is its default.
+    pub(crate) nameless_members: Places,
     /// As `ignored_orders`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
 }
@@ -102,7 +111,16 @@ impl Errors {
             let found = warnings.iter().filter(is).map(|found| found.place.clone());
             with_starts(found.collect(), declarations)
         };
+        let is_nameless = |warning: &&Diagnostic| {
+            warning.option == NO_DECLARATION && !warning.rest.starts_with("enum")
+        };
+        let nameless = warnings.iter().filter(is_nameless).map(|one| &one.place);
+        let nameless_members = match unit.triple().contains("windows-gnu") {
+            true => Places::new(nameless),
+            false => Places::default(),
+        };
         Ok(Self {
+            nameless_members,
             ignored_orders: ignored("-Wunknown-attributes", "scalar_storage_order"),
             ignored_targets: ignored("-Wignored-attributes", "'target' attribute ignored"),
             spoilt: HashSet::new(),

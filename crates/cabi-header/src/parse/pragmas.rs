@@ -12,6 +12,11 @@ pub(crate) struct Pragmas {
     pub(crate) pack_argument: bool,
     /// `#pragma options align` and `#pragma align`, which pack for clang alone.
     pub(crate) align: bool,
+    /// The name `scalar_storage_order`, and `#pragma scalar_storage_order`, which is gcc's alone.
+    storage_order: bool,
+    storage_order_pragma: bool,
+    /// A pragma by which clang may say nothing of an attribute that it does not know.
+    ignored: bool,
     /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`, with which it is the other way round.
     pub(crate) target: bool,
     /// A pragma of `target` that takes the vector registers away.
@@ -28,9 +33,17 @@ impl Pragmas {
         }
     }
 
+    /// Whether some records may have an order of bytes that clang does not show.
+    pub(crate) fn may_hide_order(self) -> bool {
+        self.storage_order_pragma || (self.storage_order && self.ignored)
+    }
+
     /// Adds the pragmas in `text`.
     pub(crate) fn look(&mut self, text: &str) {
+        self.storage_order |= text.contains("scalar_storage_order");
         for rest in after_pragma(text) {
+            self.storage_order_pragma |= words(rest, &["scalar_storage_order"]).is_some();
+            self.ignored |= rest.contains("ignored");
             self.pack |= words(rest, &["pack"]).is_some();
             self.align |= words(rest, &["options"])
                 .or(words(rest, &["align"]))

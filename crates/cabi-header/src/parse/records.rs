@@ -48,6 +48,16 @@ impl<'u> Reader<'u> {
         if self.errors.ignored_orders.is_in(definition) {
             return Err(Reason::Attribute("scalar_storage_order".to_owned()));
         }
+        if self.pragmas.may_hide_order() {
+            let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
+            return Err(unsupported(definition.ty(), why));
+        }
+        if self.records != Some(RecordRules::Clang)
+            && self.errors.nameless_members.is_inside(definition)
+        {
+            let why = "gcc for Windows takes what declares no member to clang as an anonymous member (clang's argument -fms-extensions does so)";
+            return Err(unsupported(definition.ty(), why));
+        }
         let reference = self.reference.as_mut();
         let reference = reference.map(|reference| reference.by_clang(definition));
         let own = self.look_at(definition);

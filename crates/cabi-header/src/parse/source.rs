@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::CString;
 
-use crate::clang::{Cursor, Session, SourcePlace, Unit};
+use crate::clang::{Cursor, NO_DECLARATION, Session, SourcePlace, Unit};
 use crate::header_error::HeaderError;
 use crate::options::Options;
 use crate::parse::errors::mentioned;
@@ -19,6 +19,15 @@ pub(crate) struct Source<'s> {
     args: Vec<CString>,
     given_args: &'s [String],
 }
+
+/// Warnings say what clang does not read as gcc does: also in the system's headers, whatever the other arguments are.
+const WARNINGS: [&str; 5] = [
+    "-Wsystem-headers",
+    "-Wunknown-attributes",
+    "-Wignored-attributes",
+    NO_DECLARATION,
+    "-Wno-error",
+];
 
 /// Whether the last of the arguments about it turns the x87 registers off.
 fn without_x87(args: &[String]) -> bool {
@@ -39,7 +48,8 @@ impl<'s> Source<'s> {
         let mut args = vec![format!("-x{}", options.language())];
         // Before what the options include.
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
-        args.extend(options.args.iter().cloned());
+        args.extend(options.args.iter().filter(|arg| *arg != "-w").cloned());
+        args.extend(WARNINGS.map(str::to_owned));
         // clang has no macro for it.
         args.extend(without_x87(&options.args).then(|| "-D__cabi_without_x87".to_owned()));
         // Each error costs its declaration, so all of them have to be known.
