@@ -82,27 +82,23 @@ pub fn read(
         target,
     };
     let mut skipped = Vec::new();
-    let mut skip = |name: &str, location: &Location, why: Omission| {
-        skipped.push(omitted(name, location, why));
-    };
     for one in &header.skipped {
         if only(&one.name, &one.location) {
             let left = (one.reason.key(), one.reason.to_string());
-            skip(&one.name, &one.location, left);
+            skipped.push(omitted(&one.name, &one.location, left));
         }
     }
     for prototype in &header.prototypes {
         if only(&prototype.name, &prototype.location)
             && let Err(left) = declared.prototype(prototype)
         {
-            skip(&prototype.name, &prototype.location, left);
+            skipped.push(omitted(&prototype.name, &prototype.location, left));
         }
     }
-    let records = convention.map(|_| records(&header, &only));
-    let records = records.unwrap_or_default();
+    let records = convention.map_or_else(Vec::new, |_| records(&header, &only));
     for (i, named) in records.iter().enumerate() {
         if let Err(left) = declared.positions(i + 1, named, convention) {
-            skip(&named.name, &named.location, left);
+            skipped.push(omitted(&named.name, &named.location, left));
         }
     }
     let n_records = records.len();

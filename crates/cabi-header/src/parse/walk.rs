@@ -93,13 +93,8 @@ impl<'u> Walk<'u> {
         if let Some(what) = unsupported_cxx(kind) {
             self.skip(cursor, qualified_name(cursor), Reason::Cxx(what));
             self.explain(cursor);
-            let symbol = self.reader.symbol(cursor);
-            self.note(
-                cursor,
-                DeclaredKind::Function {
-                    symbol: Some(symbol),
-                },
-            );
+            let symbol = Some(self.reader.symbol(cursor));
+            self.note(cursor, DeclaredKind::Function { symbol });
             return;
         }
         // clang bounds the nesting of the source; this bounds ours.

@@ -90,7 +90,7 @@ fn each_definition_once_under_its_own_name() {
 }
 
 #[test]
-fn refusals() {
+fn refused_declarations() {
     let empty = RecordBuilder::structure("e").language(Language::Cxx);
     let nothing = record(RecordBuilder::structure("nothing"));
     let inside = RecordBuilder::structure("inside")
@@ -140,6 +140,10 @@ fn refusals() {
         let error = declaration(&ty, name, &model).unwrap_err();
         assert_eq!(error.to_string(), why);
     }
+}
+
+#[test]
+fn refused_prototypes() {
     let array = Type::array(&Type::I32, 3).unwrap();
     for (params, ret, why) in [
         (&[][..], array, "int[3]: a function of C cannot return this"),
