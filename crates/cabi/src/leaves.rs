@@ -161,7 +161,9 @@ impl<'a> Leaves<'a> {
     /// The end of the last leaf, `leaf`, in bytes; where that is an element of an array of scalars, the end of the array, whose other elements the walk leaves out.
     #[inline]
     pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
-        let end = leaf.bytes().end;
+        // No type has so many bits that this wraps around.
+        let end_bits = leaf.offset_bits.wrapping_add(leaf.width_bits);
+        let end = end_bits.wrapping_add(7) / 8;
         if !leaf.around.any(LeafFlags::IN_ARRAY) {
             return end;
         }

@@ -70,6 +70,7 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
     cx.tracer.classes(all.iter().copied());
     let at = |i: u8| all.get(usize::from(i)).copied();
     let (mut i, mut wide) = (0, false);
+    group.kind = GroupKind::Ignore;
     while let Some(class) = at(i) {
         let offset = 8 * i;
         let used = classes.used(i);
@@ -92,8 +93,9 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
             ComplexX87 if i % 2 == 0 => (Bank::X87, F80, 10),
             ComplexX87 | X87Up | NoClass | Memory => (Bank::X87, F80, 0),
         };
-        wide |= bytes > 8;
         if bytes > 0 {
+            group.kind = GroupKind::Registers;
+            wide |= ty.bytes() > 8;
             group.parts.push(Part {
                 bank,
                 ty,
@@ -104,11 +106,6 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
         }
         i += n;
     }
-    group.kind = if group.parts.is_empty() {
-        GroupKind::Ignore
-    } else {
-        GroupKind::Registers
-    };
     wide
 }
 

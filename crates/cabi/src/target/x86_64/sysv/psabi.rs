@@ -50,9 +50,8 @@ pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<
 pub(super) fn class_of(scalar: Scalar) -> Class {
     match scalar {
         Scalar::F80 => Class::X87,
-        Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128 => Class::Sse,
-        scalar if scalar.is_float() => Class::Sse,
-        _ => Class::Integer,
+        scalar if scalar.is_integer_like() => Class::Integer,
+        _ => Class::Sse,
     }
 }
 
