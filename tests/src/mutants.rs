@@ -133,13 +133,13 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
 /// The mistake of this name.
 ///
 /// # Errors
-/// That there is none.
+/// There is no such mistake.
 pub fn named(name: &str) -> Result<&'static Mutant, String> {
     let found = all().find(|mutant| mutant.name == name);
     found.ok_or_else(|| format!("no mutant is called {name}"))
 }
 
-/// Those of System V. A new one is a row here, the function that it names, and its name in the `kills:` of a block.
+/// The mistakes in System V's rules. A new one is a row here, the function that it names, and its name in the `kills:` of a block.
 pub const MUTANTS: &[Mutant] = mutants! {
     "swap-eightbytes": regrouped!(X86_64_SYSV, |group, _ty, _role| {
         if let [a, b] = group.parts.as_mut_slice()

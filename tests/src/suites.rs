@@ -78,7 +78,7 @@ pub fn run(name: &str) -> ExitCode {
     match suites.find(|(known, _)| *known == name) {
         Some((name, body)) => suite::run(name, *body),
         None => {
-            // Those that call compiled code are known on AArch64 Linux too.
+            // Suites that call compiled code are known on AArch64 Linux too.
             println!(
                 "{name}: not run: this suite needs x86-64 with Unix (docs/testing.md has those that run on AArch64 Linux)"
             );

@@ -148,7 +148,7 @@ fn random_declarations_are_read_alike() {
                     false => text.replace("__float128", "long double"),
                 }
             });
-            // Those that are not read at all need no libclang.
+            // A text that `Declaration` refuses needs no libclang.
             let plain: Vec<String> = texts
                 .filter(|text| Declaration::parse(text, &model).is_ok())
                 .collect();

@@ -261,7 +261,7 @@ pub(crate) fn machine(target: &Target) -> String {
 /// The target whose types were read.
 ///
 /// # Errors
-/// That it is not `wanted`, by its triple or by an option that changes widths.
+/// The target is not `wanted`, by its triple or by an option that changes widths.
 pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target, String> {
     // clang adds a version to some names, `msvc19.33.0`, which those of triples do not have.
     let unversioned = header

@@ -36,7 +36,7 @@ pub struct Report {
     pub data: Map<String, Json>,
     /// Why nothing could be verified, or not all that was asked for.
     pub error: Option<String>,
-    /// That a compiler disagrees with itself is no failure where it is shown.
+    /// Whether a compiler that is shown to disagree with itself is no failure.
     pub allow_self_inconsistent: bool,
     /// Failures that are known.
     known: Expected,

@@ -202,7 +202,7 @@ impl Verdict {
         }
     }
 
-    /// That of a case that ends the process.
+    /// The verdict on a case that ends the process.
     pub fn died(why: &str) -> Self {
         Self::Differs(Difference::from(format!("it ends the process: {why}")))
     }

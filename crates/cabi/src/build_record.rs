@@ -71,7 +71,7 @@ impl RecordBuilder {
 
     /// Takes the layout from the caller: every member has its offset ([`Member::at`](crate::Member::at)), and the record the given size and alignment in bytes.
     ///
-    /// That need not be a layout of C's. A member may be in the padding at the end of another one, as in C++ and Swift: then no call may write its result to that
+    /// The layout need not be one of C's. A member may be in the padding at the end of another one, as in C++ and Swift: then no call may write its result to that
     /// other member in place, because padding is written too. The size may be no multiple of the alignment, as in Swift: such a record can be a member, and is
     /// refused by name as an argument, a result and an element of an array, of which C says nothing.
     ///

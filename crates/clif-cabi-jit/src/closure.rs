@@ -71,7 +71,7 @@ const MAX_RESULT: u32 = 64;
 /// [crate](crate#a-function-of-a-signature-known-at-run-time) has an example.
 pub struct Closures {
     compiler: Mutex<Compiler>,
-    /// That of C's own convention.
+    /// The stubs for functions of C's own convention.
     pool: Arc<Pool>,
 }
 

@@ -37,7 +37,7 @@ type Row = (u64, ir::SourceLoc);
 #[derive(Clone)]
 pub(crate) struct NewCode {
     pub(crate) id: FuncId,
-    /// That of its symbol, until it is told.
+    /// The name of its symbol, until it is given another.
     pub(crate) name: String,
     pub(crate) address: usize,
     pub(crate) size: usize,

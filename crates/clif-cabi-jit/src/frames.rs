@@ -49,7 +49,7 @@ impl NewFrames {
         personality: Option<Personality>,
     ) -> Result<Self, UnwindError> {
         let tables = match UnwindTables::new(isa, personality.clone()) {
-            // Those of Windows are for object files.
+            // The tables of Windows are for object files.
             Ok(tables) => Some(tables).filter(|_| !cfg!(windows)),
             Err(error @ UnwindError::Symbol { .. }) => return Err(error),
             // There are no such tables here.

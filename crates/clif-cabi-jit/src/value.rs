@@ -44,7 +44,7 @@ pub unsafe trait CValue: Copy {
 pub struct CallArg<'a> {
     pub(crate) bytes: *const u8,
     len: usize,
-    /// That of its Rust type.
+    /// The kind of its Rust type.
     pub(crate) kind: u32,
     /// `None`: bytes, which stand for any type of their length.
     stands_for: Option<fn(&Type) -> bool>,

@@ -34,7 +34,7 @@ pub struct Personality {
 pub(crate) const CLEANUP: i64 = 0;
 /// The filter that takes every exception.
 pub(crate) const CATCH_ALL: i64 = 1;
-/// That of the first type.
+/// The filter of the first type.
 const FIRST_TYPE: i64 = 2;
 
 impl Personality {

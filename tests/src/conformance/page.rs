@@ -67,7 +67,7 @@ fn answer(measured: &Measured) -> String {
     out
 }
 
-/// Those of other targets by the first words of their commands.
+/// The compilers that were asked; those of other targets by the first words of their commands.
 pub fn compilers(measured: &Measured) -> String {
     let mut all: Vec<(String, &str)> = Vec::new();
     for asked in measured.matrix.columns.iter().map(|column| &column.asked) {

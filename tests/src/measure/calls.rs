@@ -167,7 +167,7 @@ impl Ways<'_> {
         let is_variadic = self.measured.n_named().is_some();
         match way {
             Way::ByHand => self.by_hand.is_some(),
-            // Those of a signature that is written down below.
+            // Signatures that are written down below.
             Way::Interface => ["i32_2", "f64_2", "ptr"].contains(&self.measured.name),
             Way::FfiCall => in_libffi,
             // What is called with some arguments after the named ones: libffi has no closure of it.

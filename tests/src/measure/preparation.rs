@@ -37,14 +37,14 @@ titled! {
     Site "site";
     /// The instructions of the site emitted one by one, with a signature that is imported once.
     SiteByHand "site by hand";
-    /// Those by hand that are shorter to write, where Cranelift copies records of which the lowered call has the words.
+    /// The instructions that are shorter to write by hand, where Cranelift copies records of which the lowered call has the words.
     SiteCopied "with `sarg`";
     /// Cranelift compiles a shim at `speed`.
     Compile "compile";
 }
 
 impl Step {
-    /// Those that are held to a number.
+    /// The steps that are held to a number.
     pub const OURS: [Self; 4] = [Self::FnAbi, Self::FirstPlan, Self::CachedPlan, Self::Site];
 
     /// The most that one loop may make.

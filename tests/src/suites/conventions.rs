@@ -34,7 +34,7 @@ const PRINTED: usize = 5;
 struct Signatures {
     /// One by a seed and its number.
     random: fn(&Absent, &Target, u64, u64) -> Option<Question>,
-    /// Those at the boundaries of registers, which are always the same, with numbers from the given one.
+    /// Signatures at the boundaries of registers, which are always the same, with numbers from the given one.
     boundaries: fn(&Absent, &Target, usize) -> Vec<Question>,
 }
 

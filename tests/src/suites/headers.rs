@@ -181,7 +181,7 @@ fn mutants(prepared: &Prepared<'_>, suite: &mut Suite) -> Result<()> {
     let report = &mut suite.report;
     for (name, mistake) in mistakes()? {
         let run = prepared.run(mistake, &|_, _, _| {})?;
-        // That the callee of a variadic function is not lowered under any other convention shows nothing of this one.
+        // The callee of a variadic function is not lowered under any other convention: such a refusal shows nothing of this one.
         let is_shown = |(_, difference): &(_, &Difference)| !difference.why.contains(REFUSED);
         let differences = run.parts.iter().flat_map(Part::differences);
         let n = differences.filter(is_shown).count();

@@ -114,7 +114,7 @@ impl Setup {
         }
     }
 
-    /// Those of `asked` that the convention has places for. The rest is counted by reason.
+    /// The cases of `asked` that the convention has places for. The rest is counted by reason.
     fn cases(self, asked: &[Case], suite: &mut Suite) -> Vec<Case> {
         let (mut cases, mut refused) = (Vec::new(), BTreeMap::<String, usize>::new());
         for (i, case) in asked.iter().enumerate() {

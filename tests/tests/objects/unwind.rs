@@ -30,7 +30,7 @@ const X86_64: System<'_> = System {
 enum Tables<'a> {
     /// Cranelift's own.
     Own,
-    /// Those of `clif-cabi-unwind`, but for one function's, or the stubs'.
+    /// The tables of `clif-cabi-unwind`, but for one function's, or the stubs'.
     Without(&'a str),
     Both,
     None,

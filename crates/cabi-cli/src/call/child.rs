@@ -85,7 +85,7 @@ impl Shared {
 /// Runs this same command in a child, and gives what there is to print.
 ///
 /// # Errors
-/// That libclang does not come back from `header`, that the call of `function` ended the child, or what the child has said itself.
+/// libclang does not come back from `header`, the call of `function` ended the child, or the child's own message.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     let mut progress = Shared::new().map_err(check::no_file)?;
     let mut own = own_command()?;

@@ -61,7 +61,7 @@ pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
         (resource, before)
     });
     let done = without_stderr(read);
-    // Those that were there before may be lower than the system allows.
+    // The limits from before may be lower than the system allows.
     for (resource, before) in limits {
         let _ = setrlimit(resource, before);
     }
@@ -93,7 +93,7 @@ const CHILD: &str = "CABI_READS_C";
 /// Runs this same command again in a child with limits, which does the `work` and prints what it gives.
 ///
 /// # Errors
-/// That libclang does not come back from `what` it reads, or what the child has said itself.
+/// libclang does not come back from `what` it reads, or the child's own message.
 pub(crate) fn in_child(
     what: &str,
     work: impl FnOnce() -> Result<String, Failure>,

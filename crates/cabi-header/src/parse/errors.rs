@@ -92,7 +92,7 @@ impl Errors {
     /// Sorts what clang says about `unit`, which has these `declarations`.
     ///
     /// # Errors
-    /// Those that end the reading.
+    /// An error of clang's after which nothing can be read.
     pub(crate) fn new(unit: &Unit<'_>, declarations: &[Cursor<'_>]) -> Result<Self, HeaderError> {
         let all = unit.diagnostics();
         let fatal = all.iter().filter(|diagnostic| diagnostic.is_fatal);

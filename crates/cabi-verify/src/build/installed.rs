@@ -9,9 +9,9 @@ use super::reference::{Reference, TIME_LIMIT};
 /// The reference compilers found on this machine, and for each known reference compiler that is not, why.
 #[derive(Debug)]
 pub struct Installed {
-    /// Those that work, in the order of `KNOWN_REFERENCES`.
+    /// Compilers that work, in the order of `KNOWN_REFERENCES`.
     pub references: Vec<Reference>,
-    /// Those that do not: name and reason.
+    /// Compilers that do not: name and reason.
     pub absent: Vec<(&'static str, String)>,
 }
 

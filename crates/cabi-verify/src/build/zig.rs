@@ -51,7 +51,7 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// Those that are worth asking: Zig's own back end has no optimizer.
+    /// The modes that are worth asking: Zig's own back end has no optimizer.
     pub const ALL: [Self; 3] = [
         Self::new(Backend::Own, false),
         Self::new(Backend::Llvm, false),

@@ -33,7 +33,7 @@ pub struct Stubs {
     pub float: usize,
     /// Registers of arguments: the cells of an image, in their order.
     pub arguments: Vec<&'static str>,
-    /// Those of results, which are of them.
+    /// Registers of results; each is one of the above.
     pub results: Vec<&'static str>,
 }
 

@@ -14,7 +14,7 @@ use crate::corpus::c_text::Function;
 pub struct Declared {
     /// The types.
     pub types: String,
-    /// Those of them that have a name, as C spells it. A type that `cabi` refuses is not among them.
+    /// The types that have a name, as C spells it, but for those that `cabi` refuses.
     pub named: Vec<(String, Type)>,
     /// The function, which is not among them.
     pub function: Function,

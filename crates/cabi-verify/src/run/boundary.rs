@@ -142,14 +142,14 @@ fn filling(n: usize) -> u64 {
 pub(crate) struct Promise {
     /// The registers it leaves as they are, as the bits of [`machine::bit`].
     kept: u64,
-    /// Those that could hold an argument, hold none, and are not kept.
+    /// Registers that could hold an argument, hold none, and are not kept.
     unpassed: u64,
-    /// Those it may change.
+    /// Registers it may change.
     fill: u64,
 }
 
 impl Promise {
-    /// That of a function of C without a result.
+    /// The promise of a function of C without a result.
     pub(super) fn nothing() -> Self {
         Self::without_result(C)
     }
@@ -169,7 +169,7 @@ impl Promise {
         }
     }
 
-    /// That of a function of `abi`.
+    /// The promise of a function of `abi`.
     pub(crate) fn of(abi: &FnAbi) -> Self {
         let mut promise = Self::without_result(abi.convention);
         promise.fill &= !match &abi.ret.place {

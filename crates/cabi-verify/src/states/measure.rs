@@ -132,12 +132,12 @@ impl Default for &Measure {
 }
 
 impl Measure {
-    /// That of `convention`, if it has one.
+    /// The measure of `convention`, if it has one.
     pub fn of(convention: &Convention) -> Option<&'static Self> {
         Self::named(convention.name)
     }
 
-    /// That of the functions of `target`, or of Win64's there; System V's for a convention that has none.
+    /// The measure of the functions of `target`, or of Win64's there; System V's for a convention that has none.
     pub fn of_target(target: &Target, ms_abi: bool) -> &'static Self {
         let own = target.convention().and_then(Self::of);
         match ms_abi {
@@ -146,7 +146,7 @@ impl Measure {
         }
     }
 
-    /// That of the convention of this name.
+    /// The measure of the convention of this name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64].into_iter();
         all.find(|measure| measure.name() == name)

@@ -125,7 +125,7 @@ impl Results {
         report
     }
 
-    /// That nothing was verified, under which compiler and why.
+    /// If nothing was verified: a sentence that says so, under which compiler and why.
     fn nothing(&self) -> Option<String> {
         if self.compilers.is_empty() {
             return Some("nothing was verified: there are no results of a compiler".to_owned());

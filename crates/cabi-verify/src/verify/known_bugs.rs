@@ -71,7 +71,7 @@ const KNOWN: &[(&str, Meets)] = known! {
     };
 };
 
-/// Those that gcc has for Windows too; the others are known on x86-64 Linux alone.
+/// Bugs that gcc has for Windows too; the others are known on x86-64 Linux alone.
 const OF_WINDOWS: [&str; 1] = ["gcc-padding-record-of-variadic"];
 
 /// clang's initializers lose bit-fields, on every target. Calls are right, so no call is excused by it.

@@ -287,7 +287,7 @@ impl<'a> Part<'a> {
         self.leave_out(&name, key, why);
     }
 
-    /// That no case was run, and why.
+    /// A sentence that says that no case was run, and why.
     pub(super) fn why_nothing(&self) -> String {
         let itself = self.itself.first().map(|called| {
             let says = called.shown.as_ref().map_or("", |shown| &shown.says);

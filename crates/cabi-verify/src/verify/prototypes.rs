@@ -135,7 +135,7 @@ const KEYWORDS: [&str; 12] = [
     "float", "double",
 ];
 
-/// That the typedef `spelled` is the scalar `ty` to the compiler too; `None` of what is no typedef, and of numbers that have no constants everywhere.
+/// A check in C that the typedef `spelled` is the scalar `ty` to the compiler too; `None` of what is no typedef, and of numbers that have no constants everywhere.
 fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || " _".contains(c);
     let is_keyword = |word| KEYWORDS.contains(&word);

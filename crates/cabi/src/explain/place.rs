@@ -142,7 +142,7 @@ fn part(loc: &Loc, (offset, size): (u64, u64), members: &[ExplainedMember]) -> V
     let inside = members
         .iter()
         .filter(|one| one.offset_bits < to && one.end() > from)
-        // That of a value without members.
+        // A value without members has one without a name.
         .filter(|one| !one.name.is_empty());
     let members: Vec<String> = inside.map(|one| one.name.clone()).collect();
     let of = |register: Option<Reg>, stack| ExplainedPart {

@@ -26,7 +26,7 @@ const SLOT: usize = 16;
 pub(super) struct Pool {
     /// The register in which the stubs pass the context.
     pub(super) context: Reg,
-    /// Those of a page of stubs, wherever it is.
+    /// Unwind tables of a page of stubs, wherever it is.
     tables: Option<UnwindTables>,
     inner: Mutex<Inner>,
 }

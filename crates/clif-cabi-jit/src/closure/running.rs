@@ -20,7 +20,7 @@ const DROPPED: usize = 1;
 /// Addresses of contexts, 0 where a note has been taken back before later ones.
 struct Notes {
     len: Cell<usize>,
-    /// That of this thread, 0 until it is asked for.
+    /// The number of this thread, 0 until it is asked for.
     thread: Cell<usize>,
     first: [Cell<usize>; FIRST],
 }

@@ -17,7 +17,7 @@ struct Section {
     kind: u32,
     flags: u64,
     address: u64,
-    /// Those of the code are not in the file.
+    /// The bytes of the code are not in the file.
     size: u64,
     link: u32,
     info: u32,

@@ -19,7 +19,7 @@ fn target() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Those at the ends overflow with every address.
+/// The least and the greatest overflow with every address.
 fn addend() -> impl Strategy<Value = i64> {
     prop_oneof![6 => Just(0), 2 => any::<i64>(), 1 => select(vec![i64::MIN, i64::MAX])]
 }

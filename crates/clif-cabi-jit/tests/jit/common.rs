@@ -278,7 +278,7 @@ pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "l
     "gcc"
 };
 
-/// Those of these compilers that are here. That one is not is printed, and fails where `CABI_REQUIRE_ORACLES` asks for it.
+/// The compilers among `names` that are here. Each that is not is printed, and fails where `CABI_REQUIRE_ORACLES` asks for it.
 pub(crate) fn compilers_here(names: &[&'static str]) -> Vec<&'static str> {
     // Its status is asked too: under valgrind a child is there before its program is found missing.
     let runs = |name: &&str| {

@@ -28,7 +28,7 @@ impl Stub {
 }
 
 impl StubStep {
-    /// That `machine` has no use for the step.
+    /// The error that `machine` has no use for the step.
     pub(super) fn refused(self, machine: &'static str) -> PlanError {
         let step = self.word();
         PlanError::Step { step, machine }

@@ -92,7 +92,7 @@ impl CallPlan {
     /// no stack slot for a result that is a value.
     ///
     /// # Errors
-    /// Those of `address`.
+    /// The errors of `address`.
     pub fn ret<E>(&self, address: impl FnOnce() -> Result<Value, E>) -> Result<Ret, E> {
         let ty = self.sig.result();
         Ok(match self.result.mode(ty) {

@@ -65,7 +65,7 @@ impl<'a> CValue<'a> {
         value_type(self.ty)
     }
 
-    /// That the value is `found` where `expected` would be right.
+    /// The error that the value is `found` where `expected` would be right.
     pub(super) fn error(&self, expected: String, found: String) -> LowerError {
         LowerError::value([self, self.ty, &expected, &found])
     }

@@ -21,7 +21,7 @@ pub(crate) const REGISTERS: &[Reg] = &[
 /// Places that have a signature in `generated_signatures_cover_every_place`: a model that refuses more has fewer.
 pub(crate) const N_PLACES: usize = 388;
 
-/// Those that signatures are of, some more often.
+/// The conventions of signatures; what stands here twice is drawn more often.
 pub(crate) const CONVENTIONS: &[CallConv] = &[
     CallConv::SystemV,
     CallConv::SystemV,

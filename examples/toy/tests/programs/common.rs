@@ -39,7 +39,7 @@ impl Machine {
         }
     }
 
-    /// Those called so: `this`, `compilers` for this one once with each of its C compilers, `x86-64` for this one if it is one with Linux, or others whose
+    /// The machines called so: `this`, `compilers` for this one once with each of its C compilers, `x86-64` for this one if it is one with Linux, or others whose
     /// compiler and what runs their programs are here.
     pub(crate) fn named(name: &str) -> Vec<Machine> {
         let is_x86_64 = cfg!(all(target_os = "linux", target_arch = "x86_64"));

@@ -69,7 +69,7 @@ fn programs_print(machine: &Machine, script: &str, is_chosen: impl Fn(&Path) -> 
 #[test]
 fn programs_print_what_is_expected() {
     for (n, machine) in Machine::named("compilers").iter().enumerate() {
-        // Those without a library are the same for each compiler.
+        // Programs without a library are the same for each compiler.
         programs_print(machine, RUN, |program| n == 0 || has_library(program));
     }
 }

@@ -10,7 +10,7 @@ use crate::run::guard::Side;
 
 /// What makes the code of one direction; shared by the cases of one process as a user would share it.
 pub(super) enum Maker {
-    /// Those that users have, of which most are stubs, and those that Cranelift compiles.
+    /// Invokers as users have them, most of them stubs, and invokers that Cranelift compiles.
     Invokers(Box<[Invokers; 2]>),
     Closures(Box<Closures>),
 }

@@ -46,7 +46,7 @@ impl ProgramLimit {
     /// After so many of which no program shows anything, no other is asked about.
     pub const FRUITLESS: usize = 12;
 
-    /// That of a run that has `shown` cases already.
+    /// The state of a run that has `shown` cases already.
     pub fn after(shown: usize) -> Self {
         Self {
             shown: Cell::new(Self::SHOWN.saturating_sub(shown)),

@@ -184,7 +184,7 @@ pub(crate) type Shim =
 #[derive(PartialEq, Debug)]
 pub(crate) struct Room(pub(crate) [u8; 64]);
 
-/// That `got` is the right result of `name`.
+/// Asserts that `got` is the right result of `name`.
 pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &str) {
     let mut wanted = Room([0; 64]);
     // SAFETY: as the C++ text declares it, and room for any of its results.

@@ -6,7 +6,7 @@ use crate::machine::counting::{Counting, Registers, Sret};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// Those of all conventions.
+/// The counting of each convention.
 pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &APPLE, &TAIL];
 
 const ALL_EIGHT: Registers = Registers {

@@ -8,7 +8,7 @@ use crate::machine::counting::{Counting, Registers, Sret};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// Those of all conventions.
+/// The counting of each convention.
 pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &PRESERVE_ALL, &WINDOWS_FASTCALL, &TAIL];
 
 pub(super) const SYSTEM_V: Counting = Counting {
