@@ -26,18 +26,8 @@ use x86_64 as machine;
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_imports)] // not each test has callees that preserve all
 pub(crate) use machine::dump_only;
-use machine::{AREA, SP, SP_AFTER};
-
-// Assembly, in `<machine>.s`.
-unsafe extern "C" {
-    /// Calls the code with the registers and stack of one state, and records what comes back in the other.
-    fn enter(code: *const u8, given: *const State, returned: *mut State);
-    /// Records its registers and stack, then answers in registers of results. A callee of any convention; called below [`enter`], which keeps enough stack above it
-    /// readable.
-    pub(crate) fn dump();
-    /// [`dump`] without its arguments when it returns.
-    pub(crate) fn dump_popping();
-}
+use machine::{AREA, SP, SP_AFTER, enter};
+pub(crate) use machine::{dump, dump_popping};
 
 /// Bytes of stack that are recorded and given; more than any generated signature uses.
 pub(crate) const STACK_BYTES: usize = 1024;
@@ -59,15 +49,18 @@ impl State {
     fn range(loc: Loc) -> Option<Range<usize>> {
         let (start, end) = match loc {
             Loc::Reg(reg) => {
-                let (first, bytes) = match reg.bank() {
-                    Bank::Int => (0, 8),
-                    Bank::Vector => (VECTORS, 16),
+                let (first, bytes, end) = match reg.bank() {
+                    Bank::Int => (0, 8, VECTORS),
+                    Bank::Vector => (VECTORS, 16, STACK),
                     Bank::X87 => return None,
                 };
                 let start = first + bytes * usize::from(reg.index());
-                (start, start + bytes)
+                (start, Some(start + bytes).filter(|own| *own <= end)?)
             }
-            Loc::Stack(offset) => (STACK + usize::try_from(offset).ok()?, STACK + STACK_BYTES),
+            Loc::Stack(offset) => {
+                let start = usize::try_from(offset).ok()?.checked_add(STACK)?;
+                (start, STACK + STACK_BYTES)
+            }
             _ => return None,
         };
         Some(start..end)

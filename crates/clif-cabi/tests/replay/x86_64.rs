@@ -39,7 +39,7 @@ pub(crate) fn extends(_: CallConv) -> bool {
 }
 
 /// The dump that is a callee of `call_conv`.
-pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "C" fn() {
+pub(crate) fn dump(call_conv: CallConv) -> unsafe extern "sysv64" fn() {
     match call_conv {
         CallConv::PreserveAll => probe::dump_only,
         CallConv::Tail => probe::dump_popping,
