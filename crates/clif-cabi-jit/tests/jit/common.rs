@@ -314,7 +314,7 @@ pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
         .collect()
 }
 
-/// C++'s own; handlers of tag 0 are cleanups.
+/// The personality of C++; handlers of tag 0 are cleanups.
 pub(crate) fn gxx() -> Personality {
     Personality::new("__gxx_personality_v0").cleanup(0)
 }

@@ -1,4 +1,4 @@
-//! What is refused and no line of `uses` says: of a module that is generic; the engine goes on working afterwards.
+//! Refusals that no line of `uses` can say, because they need a generic module; the engine goes on working afterwards.
 
 use clif_cabi_jit::cranelift_codegen::ir;
 

@@ -5,21 +5,29 @@ use std::sync::OnceLock;
 
 use crate::common::*;
 
-/// Functions that read the register of the chain; the second adds al, of which AArch64 has none.
+/// Functions that read the register of the chain. One adds al, of which AArch64 has none, one its argument. The compiler that calls that one shows that the register is the chain's.
 const C: &str = r#"
 #ifdef __aarch64__
 __asm__(".pushsection .text\n"
-        ".globl read_chain, read_chain_and_al\n"
+        ".globl read_chain, read_chain_and_al, add_chain\n"
         "read_chain: mov x0, x18\n ret\n"
+        "add_chain: add x0, x18, x0\n ret\n"
         "read_chain_and_al: add x0, x18, #2\n ret\n"
         ".popsection");
 #else
 __asm__(".pushsection .text\n"
-        ".globl read_chain, read_chain_and_al\n"
+        ".globl read_chain, read_chain_and_al, add_chain\n"
         "read_chain: movq %r10, %rax\n ret\n"
+        "add_chain: leaq (%r10, %rdi), %rax\n ret\n"
         "read_chain_and_al: movzbl %al, %eax\n leaq (%r10, %rax), %rax\n ret\n"
         ".popsection");
 #endif
+long add_chain(long);
+/* By its address: what binds names lazily spoils the register. */
+long called(long n) {
+  long (*volatile to)(long) = add_chain;
+  return __builtin_call_with_static_chain(to(n), (void *)500);
+}
 "#;
 
 fn library() -> &'static Library {
@@ -31,23 +39,25 @@ fn library() -> &'static Library {
 #[test]
 fn bound_functions_bring_their_chain() {
     let closures = closures();
-    let code = library().symbol("read_chain").unwrap().cast();
+    let code = library().symbol("add_chain").unwrap().cast();
     let bind = |chain: usize| {
         // SAFETY: the library stays open, and the function takes any chain for a number.
         unsafe { closures.bind(code, core::ptr::without_provenance(chain)) }.unwrap()
     };
     let call = |code: *const c_void| {
-        // SAFETY: `long read_chain(void)`.
-        let code: extern "C" fn() -> i64 = unsafe { core::mem::transmute(code) };
-        code()
+        // SAFETY: `long add_chain(long)`, which may bring its chain.
+        let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(code) };
+        code(1)
     };
+    let called = library().symbol("called").unwrap().cast();
+    assert_eq!(call(called), 501);
     let bound = [500, 600, 700].map(bind);
     let chains = bound.each_ref().map(|bound| call(bound.code()));
-    assert_eq!(chains, [500, 600, 700]);
+    assert_eq!(chains, [501, 601, 701]);
     let last = bound[2].code();
     drop(bound);
     let again = bind(800);
-    assert_eq!((again.code(), call(again.code())), (last, 800));
+    assert_eq!((again.code(), call(again.code())), (last, 801));
 }
 
 #[test]

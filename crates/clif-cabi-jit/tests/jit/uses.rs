@@ -12,7 +12,8 @@
 //! bytes FUNCTION SIZE ALIGN RELOCATIONS      `OFFSET:KIND=TARGET+ADDEND`; or the bytes, `0xc3`, in place of how many there are
 //! content DATA none|zeros|bytes SIZE ALIGN ADDRESSES   `OFFSET:function=TARGET` and `OFFSET:data=TARGET+ADDEND`
 //! bind NAME ADDRESS          of a symbol, `&abs`, or a number
-//! symbol NAME [LIBRARY], code FUNCTION, finalize
+//! symbol NAME [LIBRARY]       of the engine, which is that of the library
+//! code FUNCTION, finalize
 //! open LIBRARY               by its name
 //! library COMPILER TEXT      C, or with `c++` C++, compiled and opened
 //! engine SETTINGS            another engine: `baseline`, `memory=BYTES`, `personality=SYMBOL,TAG:TYPE`, `own_unwinder`, or a flag of Cranelift with its value
@@ -252,7 +253,12 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
             .bind(name, std::ptr::without_provenance(value(engine, more)))
             .map_err(text),
         "symbol" if more.is_empty() => engine.symbol(name).map(drop).map_err(text),
-        "symbol" => opened(more).and_then(|own| own.symbol(name).map(drop).map_err(text)),
+        "symbol" => {
+            let own = opened(more)?.symbol(name).map_err(text)?;
+            let of_engine = engine.symbol(name).map_err(text)?;
+            assert_eq!(of_engine.addr(), own.addr(), "{line}");
+            Ok(())
+        }
         "open" => opened(name).map(|own| engine.add_library(&own)),
         "library" => built(name, more).map(|own| engine.add_library(&own)),
         "code" => engine.code(func(engine, name)).map(drop).map_err(text),
@@ -280,7 +286,8 @@ fn opened(name: impl AsRef<Path>) -> Result<Library, String> {
 fn built(compiler: &str, text: &str) -> Result<Library, String> {
     static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
     let mut built = BUILT.lock().unwrap();
-    let name = format!("uses_{}", built.len());
+    // A child under valgrind runs beside this process, and numbers otherwise.
+    let name = format!("uses_{}_{}", std::process::id(), built.len());
     let path = built
         .entry(format!("{compiler}\n{text}"))
         .or_insert_with(|| {
