@@ -82,8 +82,8 @@ pub(crate) struct Errors {
     pub(crate) spoilt: HashSet<String>,
     /// Where `scalar_storage_order` stands, which clang ignores although it changes the layout of records, and the declarations start that it follows.
     pub(crate) ignored_orders: Places,
-    /// Where a record or a typedef declares no member to clang, and an anonymous one to gcc for Windows, whose `-fms-extensions` is its default.
-    pub(crate) nameless_members: Places,
+    /// Where a record or a typedef declares no member to clang, and an anonymous one to gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
+    pub(crate) nameless_members: Option<Places>,
     /// As `ignored_orders`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
 }
@@ -111,16 +111,16 @@ impl Errors {
             let found = warnings.iter().filter(is).map(|found| found.place.clone());
             with_starts(found.collect(), declarations)
         };
-        let is_nameless = |warning: &&Diagnostic| {
-            warning.option == NO_DECLARATION && !warning.rest.starts_with("enum")
+        let is_enum = |rest: &str| {
+            let after = rest.strip_prefix("enum");
+            after.is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         };
+        let is_nameless =
+            |warning: &&Diagnostic| warning.option == NO_DECLARATION && !is_enum(&warning.rest);
         let nameless = warnings.iter().filter(is_nameless).map(|one| &one.place);
-        let nameless_members = match unit.triple().contains("windows-gnu") {
-            true => Places::new(nameless),
-            false => Places::default(),
-        };
+        let has_nameless = unit.triple().contains("windows-gnu");
         Ok(Self {
-            nameless_members,
+            nameless_members: has_nameless.then(|| Places::new(nameless)),
             ignored_orders: ignored("-Wunknown-attributes", "scalar_storage_order"),
             ignored_targets: ignored("-Wignored-attributes", "'target' attribute ignored"),
             spoilt: HashSet::new(),

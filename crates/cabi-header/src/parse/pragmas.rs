@@ -1,5 +1,7 @@
 //! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are searched, be they comments or left out by `#if`.
 
+use crate::clang::NO_DECLARATION;
+
 /// Words of a `target` attribute or pragma that take registers of the C convention away.
 pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
 
@@ -17,6 +19,8 @@ pub(crate) struct Pragmas {
     storage_order_pragma: bool,
     /// A pragma by which clang may say nothing of an attribute that it does not know.
     ignored: bool,
+    /// A pragma by which clang may say nothing of declarations in records that declare no member.
+    pub(crate) ignores_nameless: bool,
     /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`, with which it is the other way round.
     pub(crate) target: bool,
     /// A pragma of `target` that takes the vector registers away.
@@ -43,7 +47,10 @@ impl Pragmas {
         self.storage_order |= text.contains("scalar_storage_order");
         for rest in after_pragma(text) {
             self.storage_order_pragma |= words(rest, &["scalar_storage_order"]).is_some();
-            self.ignored |= rest.contains("ignored");
+            let ignored = rest.contains("ignored");
+            self.ignored |= ignored;
+            self.ignores_nameless |=
+                ignored && (rest.contains(NO_DECLARATION) || rest.contains("-Weverything"));
             self.pack |= words(rest, &["pack"]).is_some();
             self.align |= words(rest, &["options"])
                 .or(words(rest, &["align"]))

@@ -52,10 +52,16 @@ impl<'u> Reader<'u> {
             let why = "`scalar_storage_order` occurs, and a pragma hides which records have it";
             return Err(unsupported(definition.ty(), why));
         }
+        let nameless = self.errors.nameless_members.as_ref();
         if self.records != Some(RecordRules::Clang)
-            && self.errors.nameless_members.is_inside(definition)
+            && let Some(nameless) = nameless
+            && (self.pragmas.ignores_nameless || nameless.is_inside(definition))
         {
-            let why = "gcc for Windows takes what declares no member to clang as an anonymous member (clang's argument -fms-extensions does so)";
+            let why = if self.pragmas.ignores_nameless {
+                "a pragma hides which records have, to gcc for Windows, anonymous members that are none to clang"
+            } else {
+                "gcc for Windows takes what declares no member to clang as an anonymous member (clang's argument -fms-extensions does so)"
+            };
             return Err(unsupported(definition.ty(), why));
         }
         let reference = self.reference.as_mut();

@@ -20,7 +20,7 @@ pub(crate) struct Source<'s> {
     given_args: &'s [String],
 }
 
-/// Warnings say what clang does not read as gcc does: also in the system's headers, whatever the other arguments are.
+/// Warnings say what clang does not read as gcc does: also in the system's headers.
 const WARNINGS: [&str; 5] = [
     "-Wsystem-headers",
     "-Wunknown-attributes",
@@ -28,6 +28,17 @@ const WARNINGS: [&str; 5] = [
     NO_DECLARATION,
     "-Wno-error",
 ];
+
+/// Whether `arg` turns all warnings off, or some into errors, whatever comes after it. An error in a header of the system would cost a declaration.
+fn turns_warnings(arg: &str) -> bool {
+    let all = [
+        "-w",
+        "--no-warnings",
+        "-pedantic-errors",
+        "--pedantic-errors",
+    ];
+    all.contains(&arg) || arg.starts_with("-Werror=")
+}
 
 /// Whether the last of the arguments about it turns the x87 registers off.
 fn without_x87(args: &[String]) -> bool {
@@ -48,7 +59,8 @@ impl<'s> Source<'s> {
         let mut args = vec![format!("-x{}", options.language())];
         // Before what the options include.
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);
-        args.extend(options.args.iter().filter(|arg| *arg != "-w").cloned());
+        let kept = options.args.iter().filter(|arg| !turns_warnings(arg));
+        args.extend(kept.cloned());
         args.extend(WARNINGS.map(str::to_owned));
         // clang has no macro for it.
         args.extend(without_x87(&options.args).then(|| "-D__cabi_without_x87".to_owned()));
