@@ -121,7 +121,7 @@ impl FromStr for Shard {
             0 => format!("{text}: a run has at least one part"),
             _ => format!(
                 "{text}: parts are counted from 0, so the last is {}/{of}",
-                of.saturating_sub(1)
+                of - 1
             ),
         })
     }

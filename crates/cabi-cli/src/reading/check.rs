@@ -133,9 +133,9 @@ pub(crate) fn message(what: &str, error: &HeaderError) -> String {
 
 /// Refuses what `#include` cannot name, what is no ordinary file, and what is too large: libclang reads the whole of it, and more than once.
 pub(crate) fn file(header: &str) -> Result<(), String> {
-    if header.contains(['"', '\n']) {
+    if header.contains(['"', '\n', '\r']) {
         return Err(format!(
-            "{header:?}: no `#include` can name it, for it has a quotation mark or a line break"
+            "{header:?}: a name with a quotation mark or a line break cannot stand in `#include`"
         ));
     }
     let Ok(metadata) = Path::new(header).metadata() else {

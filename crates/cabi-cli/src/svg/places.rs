@@ -15,7 +15,7 @@ const BOX: u64 = 86;
 const STEP: u64 = 89;
 const HEIGHT: u64 = 24;
 const PER_ROW: usize = 8;
-/// Stretches of the argument area drawn at most.
+/// Slots of the argument area drawn at most.
 const MAX_SLOTS: usize = 32;
 /// Bytes of a register, as far as they are drawn.
 const MAX_BYTES: u64 = 16;
