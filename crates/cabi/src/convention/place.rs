@@ -106,7 +106,8 @@ impl Place {
         parts.chain(regs).chain(slots.into_iter().flatten())
     }
 
-    /// This place by the bytes of the value itself, as a person reads it: a big-endian number that is promoted on the stack has them last.
+    /// This place for display, with the offset of the value's own bytes, not of its promoted slot: of a big-endian number they are the last.
+    #[must_use]
     pub fn of_own_bytes(&self, frame: &Frame) -> Self {
         let mut place = self.clone();
         if let (true, Self::Parts(parts)) = (frame.big_endian, &mut place) {

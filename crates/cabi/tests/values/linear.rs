@@ -53,13 +53,15 @@ pub(crate) fn soon(
     })
 }
 
-/// A place or a refusal by each convention, whichever it is.
-pub(crate) fn soon_everywhere(text: &str) -> String {
-    for known in cabi::conventions() {
+/// A place or a refusal by each convention, whichever it is, and a place by one of them.
+pub(crate) fn soon_everywhere(text: &str) -> Result<String, Error> {
+    let all = cabi::conventions().iter().map(|known| {
         let target = Target::named(known.target).unwrap();
-        let _ = soon(text, &target, Some(known.convention));
-    }
-    "soon".into()
+        soon(text, &target, Some(known.convention))
+    });
+    let all: Vec<_> = all.collect();
+    let placed = all.iter().position(|one| one.as_deref() == Ok("soon"));
+    all.into_iter().nth(placed.unwrap_or(0)).unwrap()
 }
 
 /// As many elements as an address space has.
