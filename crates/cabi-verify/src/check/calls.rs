@@ -247,6 +247,10 @@ pub(crate) fn check_seen(
     written: &Written,
     place: &str,
 ) -> Result<(), Difference> {
+    let (n, n_offsets) = (values.promoted.len(), images.offsets.len());
+    if n != n_offsets {
+        return Err(format!("{n} arguments have {n_offsets} places in the image").into());
+    }
     for (i, (pattern, at)) in values.promoted.iter().zip(&images.offsets).enumerate() {
         let got = written.seen(*at, pattern.bytes.len());
         Difference::check(pattern, got, Value::Argument(i), place)?;

@@ -40,7 +40,10 @@ pub(in crate::check) fn check_call(
     area: u64,
 ) -> Result<(), String> {
     if let Some(reg) = abi.variadic_count {
-        let al = register(reg).unwrap_or(0) & 0xff;
+        let Some(word) = register(reg) else {
+            return Err(format!("{caller} makes a variadic call: {reg} was not read"));
+        };
+        let al = word & 0xff;
         let n = u64::from(abi.used.vector);
         let (is_right, bound) = match is_bound {
             true => ((n..=8).contains(&al), " to 8"),
