@@ -26,8 +26,26 @@ use x86_64 as machine;
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_imports)] // not each test has callees that preserve all
 pub(crate) use machine::dump_only;
-use machine::{AREA, SP, SP_AFTER, enter};
-pub(crate) use machine::{dump, dump_popping};
+use machine::{AREA, SP, SP_AFTER};
+
+/// Assembly, in `<machine>.s`.
+macro_rules! assembly {
+    ($abi:literal) => {
+        unsafe extern $abi {
+            /// Calls the code with the registers and stack of one state, and records what comes back in the other.
+            fn enter(code: *const u8, given: *const State, returned: *mut State);
+            /// Records its registers and stack, then answers in registers of results. A callee of any convention; called below [`enter`], which keeps enough stack
+            /// above it readable.
+            pub(crate) fn dump();
+            /// [`dump`] without its arguments when it returns.
+            pub(crate) fn dump_popping();
+        }
+    };
+}
+#[cfg(target_arch = "aarch64")]
+assembly!("C");
+#[cfg(target_arch = "x86_64")]
+assembly!("sysv64");
 
 /// Bytes of stack that are recorded and given; more than any generated signature uses.
 pub(crate) const STACK_BYTES: usize = 1024;

@@ -2,23 +2,15 @@
 
 use std::arch::global_asm;
 
-use super::{ANSWER, POPPED, RECORDED, STACK_BYTES, State};
+use super::{ANSWER, POPPED, RECORDED, STACK_BYTES, dump, dump_popping, enter};
 
-/// The words of a [`State`] that have rsp at the callee's entry, and rsp after the call, in place of rbp.
+/// The words of a [`State`](super::State) that have rsp at the callee's entry, and rsp after the call, in place of rbp.
 pub(super) const SP: usize = 4;
 pub(super) const SP_AFTER: usize = 5;
 /// From the stack pointer at a callee's entry to its argument area: the return address.
 pub(super) const AREA: u64 = 8;
 
-// In `x86_64.s`.
 unsafe extern "sysv64" {
-    /// Calls the code with the registers and stack of one state, and records what comes back in the other.
-    pub(super) fn enter(code: *const u8, given: *const State, returned: *mut State);
-    /// Records its registers and stack, then answers in registers of results. A callee of any convention; called below [`enter`], which keeps enough stack above it
-    /// readable.
-    pub(crate) fn dump();
-    /// [`dump`] without its arguments when it returns.
-    pub(crate) fn dump_popping();
     /// [`dump`] without an answer: it changes no register at all, as a `preserve_all` callee must.
     pub(crate) fn dump_only();
 }

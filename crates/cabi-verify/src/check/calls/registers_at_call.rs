@@ -41,7 +41,9 @@ pub(in crate::check) fn check_call(
 ) -> Result<(), String> {
     if let Some(reg) = abi.variadic_count {
         let Some(word) = register(reg) else {
-            return Err(format!("{caller} makes a variadic call: {reg} was not read"));
+            return Err(format!(
+                "{caller} makes a variadic call: {reg} was not read"
+            ));
         };
         let al = word & 0xff;
         let n = u64::from(abi.used.vector);
