@@ -21,6 +21,9 @@ pub(crate) struct Pragmas {
     ignored: bool,
     /// A pragma by which clang may say nothing of declarations in records that declare no member.
     pub(crate) ignores_nameless: bool,
+    /// The name of an attribute of a target, and a pragma by which clang may not say that it ignores one.
+    target_attribute: bool,
+    ignores_attributes: bool,
     /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`, with which it is the other way round.
     pub(crate) target: bool,
     /// A pragma of `target` that takes the vector registers away.
@@ -42,15 +45,23 @@ impl Pragmas {
         self.storage_order_pragma || (self.storage_order && self.ignored)
     }
 
+    /// Whether some functions may have an attribute `target` that clang ignores, and does not show.
+    pub(crate) fn may_hide_target(self) -> bool {
+        self.target_attribute && self.ignores_attributes
+    }
+
     /// Adds the pragmas in `text`.
     pub(crate) fn look(&mut self, text: &str) {
         self.storage_order |= text.contains("scalar_storage_order");
+        self.target_attribute |= text.contains("target");
         for rest in after_pragma(text) {
             self.storage_order_pragma |= words(rest, &["scalar_storage_order"]).is_some();
             let ignored = rest.contains("ignored");
             self.ignored |= ignored;
-            self.ignores_nameless |=
-                ignored && (rest.contains(NO_DECLARATION) || rest.contains("-Weverything"));
+            let ignores =
+                |option| ignored && (rest.contains(option) || rest.contains("-Weverything"));
+            self.ignores_nameless |= ignores(NO_DECLARATION);
+            self.ignores_attributes |= ignores("attributes");
             self.pack |= words(rest, &["pack"]).is_some();
             self.align |= words(rest, &["options"])
                 .or(words(rest, &["align"]))

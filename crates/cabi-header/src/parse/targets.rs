@@ -61,6 +61,10 @@ impl<'u> Reader<'u> {
             }
         }
         let pragmas = self.pragmas;
+        let is_sse_or_x87 = |ty: &Type| is_sse(ty) || is_x87(ty);
+        if pragmas.may_hide_target() && has(function, is_sse_or_x87) {
+            return refuse("target, which clang ignores where a pragma may hide that,".to_owned());
+        }
         // gcc follows the pragma, and clang does not.
         if pragmas.without_sse && has(function, is_sse) {
             return refuse("#pragma GCC target".to_owned());
