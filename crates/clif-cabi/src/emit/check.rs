@@ -190,11 +190,12 @@ pub(super) fn arguments(
     if found != expected {
         return Err(LowerError::ArgumentCount { expected, found });
     }
+    let mut copied = 0;
     for (i, arg) in args.iter().enumerate() {
         let Some(value) = CValue::argument(plan, i) else {
             continue;
         };
-        check_copy(&value)?;
+        copied = with_copy(&value, copied)?;
         value.check(dfg, arg)?;
     }
     Ok(())
@@ -203,18 +204,25 @@ pub(super) fn arguments(
 /// Refuses a plan whose calls have to make copies that no stack frame has room for, as [`arguments`] does.
 pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
     let mut values = (0..plan.args.n_args()).filter_map(|i| CValue::argument(plan, i));
-    values.try_for_each(|value| check_copy(&value))
+    values.try_fold(0, |copied, value| with_copy(&value, copied))?;
+    Ok(())
 }
 
-/// Refuses a value that is passed by a copy which no stack frame has room for.
-fn check_copy(value: &CValue<'_>) -> Result<(), LowerError> {
-    match value.mode {
-        PassMode::Indirect { size, align } if !fits_a_frame(size, align) => {
-            let expected = "an object that a stack frame has room for a copy of".into();
-            Err(value.error(expected, format!("{size} bytes aligned to {align}")))
-        }
-        _ => Ok(()),
+/// The bytes of the copies that a call makes up to this value, after `copied` bytes before it. Refuses a copy that no stack frame has room for
+/// with them: Cranelift would panic, or fail without a word about the value.
+fn with_copy(value: &CValue<'_>, copied: u64) -> Result<u64, LowerError> {
+    let PassMode::Indirect { size, align } = value.mode else {
+        return Ok(copied);
+    };
+    if fits_a_frame(copied.saturating_add(size), align) {
+        return Ok(copied + size + u64::from(align));
     }
+    let expected = "an object that a stack frame has room for a copy of".into();
+    let mut found = format!("{size} bytes aligned to {align}");
+    if copied > 0 {
+        found += &format!(" after {copied} bytes of other copies");
+    }
+    Err(value.error(expected, found))
 }
 
 /// Whether there can be such an object on the stack.

@@ -107,6 +107,17 @@ fn odd_types() {
         lowering().can_lower(&far).unwrap_err().to_string(),
         format!("void (struct s) in the convention x64 Windows: {why}")
     );
+    // Each of the copies fits a frame, and not all together.
+    let large = RecordBuilder::structure("l").field("b", Type::array(&Type::I8, 50 << 20).unwrap());
+    let large = large.build(lowering().target().data_model()).unwrap();
+    let many = void(vec![large; 3]).convention(&X86_64_WIN64);
+    let why = "argument 2, struct l: expected an object that a stack frame has room for a copy of, found 52428800 bytes aligned to 16 after 104857632 bytes of other copies";
+    let call = "call v0([v0], [v0], [v0])";
+    check(&many, &["begin 1", call], &format!("! {why}"));
+    assert_eq!(
+        lowering().can_lower(&many).unwrap_err().to_string(),
+        format!("void (struct l, struct l, struct l) in the convention x64 Windows: {why}")
+    );
     let by_memory = c(&format!("{RECORDS} struct b40 f(struct b40)"));
     assert!(lowering().can_lower(&by_memory).is_ok());
 }
