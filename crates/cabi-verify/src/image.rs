@@ -314,7 +314,8 @@ impl Image {
                 place => self.check(place, pattern, extended),
             };
             checked.map_err(|why| {
-                let why = format!("argument {i} ({place}): {why}");
+                let shown = place.of_own_bytes(&abi.convention.frame);
+                let why = format!("argument {i} ({shown}): {why}");
                 self.differs((Value::Argument(i), place), pattern, PASSES, why)
             })?;
         }
