@@ -252,13 +252,7 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
         "bind" => engine
             .bind(name, std::ptr::without_provenance(value(engine, more)))
             .map_err(text),
-        "symbol" if more.is_empty() => engine.symbol(name).map(drop).map_err(text),
-        "symbol" => {
-            let own = opened(more)?.symbol(name).map_err(text)?;
-            let of_engine = engine.symbol(name).map_err(text)?;
-            assert_eq!(of_engine.addr(), own.addr(), "{line}");
-            Ok(())
-        }
+        "symbol" => symbol(engine, name, more),
         "open" => opened(name).map(|own| engine.add_library(&own)),
         "library" => built(name, more).map(|own| engine.add_library(&own)),
         "code" => engine.code(func(engine, name)).map(drop).map_err(text),
@@ -275,6 +269,18 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
         "call" => call(engine, rest),
         _ => panic!("{line}"),
     }
+}
+
+/// Looks a symbol up, which is that of `library` where that is not empty.
+fn symbol(engine: &Engine, name: &str, library: &str) -> Result<(), String> {
+    let text = |error: Error| error.to_string();
+    if library.is_empty() {
+        return engine.symbol(name).map(drop).map_err(text);
+    }
+    let own = opened(library)?.symbol(name).map_err(text)?.addr();
+    let of_engine = engine.symbol(name).map_err(text)?.addr();
+    assert_eq!(of_engine, own, "{name}");
+    Ok(())
 }
 
 fn opened(name: impl AsRef<Path>) -> Result<Library, String> {
