@@ -29,6 +29,7 @@
 mod words;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{LazyLock, Mutex};
 
 use crate::common::*;
@@ -292,19 +293,20 @@ fn opened(name: impl AsRef<Path>) -> Result<Library, String> {
 fn built(compiler: &str, text: &str) -> Result<Library, String> {
     static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
     let mut built = BUILT.lock().unwrap();
-    // A child under valgrind runs beside this process, and numbers otherwise.
-    let name = format!("uses_{}_{}", std::process::id(), built.len());
-    let path = built
-        .entry(format!("{compiler}\n{text}"))
-        .or_insert_with(|| {
-            let all = cxx_compilers()
-                .into_iter()
-                .find(|(cxx, _)| *cxx == compiler);
-            match all {
-                Some((cxx, flags)) => build_library(cxx, &flags, &name, text),
-                None => build_library(&cc(), &[], &name, text),
-            }
-        });
+    let key = format!("{compiler}\n{text}");
+    // A child under valgrind builds them too, beside this process: one name is one text.
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    let name = format!("uses_{:x}", hasher.finish());
+    let path = built.entry(key).or_insert_with(|| {
+        let all = cxx_compilers()
+            .into_iter()
+            .find(|(cxx, _)| *cxx == compiler);
+        match all {
+            Some((cxx, flags)) => build_library(cxx, &flags, &name, text),
+            None => build_library(&cc(), &[], &name, text),
+        }
+    });
     opened(path)
 }
 
