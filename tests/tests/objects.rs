@@ -27,6 +27,8 @@ use object::{Object, ObjectSection, SectionKind};
 
 #[path = "objects/unwind.rs"]
 mod unwind;
+#[path = "objects/unwind_windows.rs"]
+mod unwind_windows;
 
 const TYPES: &str = r#"
 #include <stdarg.h>

@@ -12,6 +12,7 @@ use crate::cranelift::codegen::gimli::{AArch64, Register, X86_64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use crate::error::{OTHER_TABLES, UnwindError};
+use crate::windows;
 
 /// The rules of one function.
 #[derive(Clone, Debug)]
@@ -40,7 +41,8 @@ impl Frame {
             Some(UnwindInfo::WindowsX64(rules)) => {
                 let mut bytes = vec![0; rules.emit_size()];
                 rules.emit(&mut bytes);
-                Ok(Some(Self::Windows(bytes)))
+                let code = code.code_buffer();
+                Ok(Some(Self::Windows(windows::compiled(&bytes, code)?)))
             }
             Some(_) => Err(UnwindError::Target {
                 target: isa.triple().to_string(),
@@ -61,25 +63,6 @@ impl Frame {
         let len = u32::try_from(code.bytes.len());
         let len = len.map_err(|_| UnwindError::Table("the stub is too large".to_owned()))?;
         Ok(Self::Stub { len, instructions })
-    }
-
-    /// A stub's frame for Windows: there are stubs without a frame, and those that push rbp and copy rsp to it.
-    pub(crate) fn windows_stub(code: &StubCode) -> Result<Self, UnwindError> {
-        let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
-        let (pushed, copied) = match &*code.unwind {
-            [] | [_] => return Ok(Self::Windows(Vec::new())),
-            [_, pushed, copied, _]
-                if (copied.cfa.register.name(), copied.cfa.offset) == ("rbp", 16) =>
-            {
-                (pushed, copied)
-            }
-            _ => return Err(wrong()),
-        };
-        let [pushed, copied] = [pushed, copied].map(|row| u8::try_from(row.offset));
-        let (pushed, copied) = (pushed.map_err(|_| wrong())?, copied.map_err(|_| wrong())?);
-        // Version 1; the size of the prologue; two codes, the last one first: UWOP_SET_FPREG, UWOP_PUSH_NONVOL. rbp is register 5.
-        let bytes = vec![1, copied, 2, 5, copied, 3, pushed, 0x50];
-        Ok(Self::Windows(bytes))
     }
 
     pub(crate) fn fde(&self, address: Address) -> FrameDescriptionEntry {

@@ -12,7 +12,7 @@
 //!
 //! For code in this process [`UnwindTables::in_memory`] gives bytes to register; `clif-cabi-jit` does so by itself.
 //!
-//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`): callers are found through functions and stubs. Not here: handlers on Windows, Windows on AArch64 and Windows' tables in
+//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`): exceptions pass through functions and stubs, and callers find the registers that those saved. Not here: handlers on Windows, Windows on AArch64 and Windows' tables in
 //! memory, which are errors that name the target. Cranelift has no rules for the few instructions of a function's end, so a
 //! debugger that stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
@@ -30,6 +30,7 @@ mod object;
 mod personality;
 mod section;
 mod tables;
+mod windows;
 
 pub use debug_info::{DebugInfo, Sources};
 pub use error::UnwindError;

@@ -16,6 +16,7 @@ use crate::frame::Frame;
 use crate::lsda::Lsda;
 use crate::personality::Personality;
 use crate::section::{Section, Target};
+use crate::windows;
 
 /// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI: libgcc's or LLVM's.
 ///
@@ -110,7 +111,7 @@ impl UnwindTables {
     pub fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
         let frame = match self.cie {
             Some(_) => Frame::stub(code),
-            None => Frame::windows_stub(code),
+            None => windows::stub(code).map(Frame::Windows),
         }?;
         self.functions.push(Function {
             id,

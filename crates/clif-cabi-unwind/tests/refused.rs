@@ -6,6 +6,8 @@
 
 use clif_cabi::{Stub, stub_code};
 use clif_cabi_unwind::{Personality, UnwindTables};
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_module::FuncId;
@@ -48,6 +50,29 @@ fn windows_is_refused_where_it_has_no_tables() {
         let mut told = code.clone();
         told.unwind.remove(i);
         assert!(tables.add_stub(FuncId::from_u32(0), &told).is_err());
+    }
+}
+
+/// A frame register of Windows reaches 240 bytes. Functions that save more are `preserve_all`; Cranelift itself refuses them.
+#[test]
+fn frames_that_windows_cannot_describe_are_refused() {
+    let isa = isa("x86_64-pc-windows-msvc");
+    for (n_vectors, is_described) in [(8, true), (16, false)] {
+        let loads: String = (1..=n_vectors)
+            .map(|i| format!("v{i} = load.f64 v0+{}\n", 8 * i))
+            .collect();
+        let stores: String = (1..=n_vectors)
+            .map(|i| format!("store v{i}, v0+{}\n", 8 * i))
+            .collect();
+        let text = format!(
+            "function %f(i64) preserve_all {{\nblock0(v0: i64):\n{loads}{stores}return\n}}"
+        );
+        let func = cranelift_reader::parse_functions(&text).unwrap().remove(0);
+        let mut ctx = Context::for_function(func);
+        let code = ctx.compile(&*isa, &mut ControlPlane::default()).unwrap();
+        let mut tables = UnwindTables::new(&*isa, None).unwrap();
+        let added = tables.add_function(&*isa, FuncId::from_u32(0), code);
+        assert_eq!(added.is_ok(), is_described, "{added:?}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! Unwind tables in object files: a C++ program throws through compiled functions and stubs, and into their handlers. x86-64, and AArch64 under qemu-user.
-//! Windows walks through the functions without handlers, under wine; Mach-O is linked.
+//! Mach-O is linked; Windows is `unwind_windows`.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ const X86_64: System<'_> = System {
 
 /// The tables that an object has.
 #[derive(Clone, Copy, PartialEq)]
-enum Tables<'a> {
+pub(super) enum Tables<'a> {
     /// Cranelift's own.
     Own,
     /// The tables of `clif-cabi-unwind`, but for one function's, or the stubs'.
@@ -36,8 +36,8 @@ enum Tables<'a> {
     None,
 }
 
-/// The functions of unwind.clif, and on Linux `entered`; on Windows those without handlers, which Cranelift does not have there.
-fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
+/// The functions of unwind.clif and of `more`, and on Linux `entered`; on Windows those without handlers, which Cranelift does not have there.
+pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec<u8>, UnwindError> {
     let mut builder = builder(triple);
     if matches!(tables, Tables::Own | Tables::Both) {
         builder.unwind_info(true);
@@ -52,7 +52,7 @@ fn object(triple: &str, tables: Tables<'_>) -> Result<Vec<u8>, UnwindError> {
         true => include_str!("unwind.clif").to_owned(),
         false => include_str!("unwind.clif").replace("system_v", &convention.to_string()),
     };
-    for mut func in cranelift_reader::parse_functions(&text).unwrap() {
+    for mut func in cranelift_reader::parse_functions(&(text + more)).unwrap() {
         if !convention.supports_exceptions() && !func.dfg.exception_tables.is_empty() {
             continue;
         }
@@ -131,7 +131,7 @@ fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
 
 /// Links a library of an object with these tables; why the linker refuses it.
 fn linked(system: &System<'_>, folder: &Path, tables: Tables<'_>) -> Option<Result<(), String>> {
-    let object = object(system.triple, tables).unwrap();
+    let object = object(system.triple, tables, "").unwrap();
     std::fs::write(folder.join("own.o"), object).unwrap();
     let made = system.commands(folder, LIBRARY)?;
     Some(made.map(drop))
@@ -191,43 +191,9 @@ fn cranelifts_own_tables_are_refused() {
         let refused = linked.unwrap_err();
         assert!(refused.contains("text"), "{refused}");
     }
-    let refused = object(X86_64.triple, Tables::Both).unwrap_err();
+    let refused = object(X86_64.triple, Tables::Both, "").unwrap_err();
     let refused = refused.to_string();
     assert!(refused.contains("unwind_info off"), "{refused}");
-}
-
-/// What a program prints that walks through the functions of such an object.
-fn on_windows(tables: Tables<'_>, wine: &Path) -> Option<String> {
-    let system = System {
-        triple: "x86_64-pc-windows-gnu",
-        compiler: "x86_64-w64-mingw32-gcc -O1",
-        runner: "wine",
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let program = include_str!("unwind_windows.c");
-    std::fs::write(folder.path().join("main.c"), program).unwrap();
-    let object = object(system.triple, tables).unwrap();
-    std::fs::write(folder.path().join("own.o"), object).unwrap();
-    let made = system.commands(folder.path(), "CC main.c own.o -o main.exe");
-    made?.unwrap();
-    let ended = system.run(folder.path(), wine)?;
-    Some(String::from_utf8_lossy(&ended.stdout).into_owned())
-}
-
-/// `RtlVirtualUnwind` finds the caller of functions and of a stub with a frame, by .pdata.
-#[test]
-fn windows_finds_callers() {
-    let wine = tempfile::tempdir().unwrap();
-    let Some(found) = on_windows(Tables::Without(""), wine.path()) else {
-        return;
-    };
-    // `aligned` calls `pass` by a stub: four frames more, of two calls.
-    assert_eq!(found, "4 4 8 ");
-    // The controls: functions without tables are not found, or taken for leaves.
-    for (tables, printed) in [(Tables::None, "4 -"), (Tables::Without("stubs"), "4 4 -")] {
-        let without = on_windows(tables, wine.path()).unwrap();
-        assert!(without.starts_with(printed), "{without}");
-    }
 }
 
 /// Mach-O, linked by lld: its `__unwind_info` sends the unwinder to each function's own entry, which has landing pads where there are handlers. Nothing runs it
@@ -251,7 +217,7 @@ fn mach_o_is_linked() {
         );
         let read = |left_out: &str| -> Option<(usize, usize)> {
             let folder = tempfile::tempdir().unwrap();
-            let object = object(triple, Tables::Without(left_out)).unwrap();
+            let object = object(triple, Tables::Without(left_out), "").unwrap();
             std::fs::write(folder.path().join("own.o"), object).unwrap();
             let text = system.commands(folder.path(), &commands)?.unwrap();
             // Three functions have handlers, and the address of the personality.

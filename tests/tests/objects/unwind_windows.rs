@@ -1,0 +1,123 @@
+//! Unwind tables in COFF objects: under wine Windows walks through the functions without handlers, and a C++ program throws through them.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::System;
+use super::unwind::{Tables, object};
+
+/// A function `int NAME(int (*g)(int), int n)` which calls `g(n)`, and across the call keeps so many integers and doubles, each in a register as long as there are some.
+fn keeping(name: &str, n_integers: usize, n_doubles: usize, slot_bytes: usize) -> String {
+    let mut text = format!(
+        "function %{name}(i64, i32) -> i32 windows_fastcall {{
+            ss0 = explicit_slot {slot_bytes}
+            sig0 = (i32) -> i32 windows_fastcall
+        block0(v0: i64, v1: i32):
+            v2 = stack_addr.i64 ss0
+            store v1, v2
+            v3 = iconst.i32 3
+            v99 = imul v1, v3\n"
+    );
+    let [integers, doubles] =
+        [(100, n_integers), (200, n_doubles)].map(|(first, n)| first..first + n);
+    for i in integers.clone() {
+        writeln!(text, "v{i} = imul v{}, v3", i - 1).unwrap();
+    }
+    for i in doubles.clone() {
+        writeln!(text, "v{i} = fcvt_from_sint.f64 v99").unwrap();
+    }
+    text += "v300 = call_indirect sig0, v0(v1)\n";
+    let mut sum = 300;
+    for i in integers {
+        writeln!(text, "v{} = iadd v{sum}, v{i}", sum + 1).unwrap();
+        sum += 1;
+    }
+    for i in doubles {
+        writeln!(text, "v{} = fcvt_to_sint.i32 v{i}", sum + 1).unwrap();
+        writeln!(text, "v{} = iadd v{sum}, v{}", sum + 2, sum + 1).unwrap();
+        sum += 2;
+    }
+    text + &format!("return v{sum}\n}}\n")
+}
+
+/// Functions that save no register, one, all integer ones, all vector ones and all 17 (224 bytes), and one whose frame is larger than an allocation of 16 bits can say.
+fn saving() -> String {
+    [
+        keeping("one", 1, 0, 8),
+        keeping("integers", 7, 0, 8),
+        keeping("vectors", 0, 10, 8),
+        keeping("all", 7, 10, 8),
+        keeping("large", 7, 10, 600_000),
+    ]
+    .concat()
+}
+
+/// What a program of `compiler` prints that is linked with such an object.
+fn printed(compiler: &str, source: &str, tables: Tables<'_>, wine: &Path) -> Option<String> {
+    let system = System {
+        triple: "x86_64-pc-windows-gnu",
+        compiler,
+        runner: "wine",
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("main.txt"), source).unwrap();
+    let object = object(system.triple, tables, &saving()).unwrap();
+    std::fs::write(folder.path().join("own.o"), object).unwrap();
+    let made = system.commands(folder.path(), "CC main.txt -x none own.o -o main.exe");
+    made?.unwrap();
+    let ended = system.run(folder.path(), wine)?;
+    Some(String::from_utf8_lossy(&ended.stdout).into_owned())
+}
+
+/// `RtlVirtualUnwind` finds the caller of functions and of a stub with a frame, by .pdata.
+#[test]
+fn windows_finds_callers() {
+    let wine = tempfile::tempdir().unwrap();
+    let program = include_str!("walk_windows.c");
+    let on_windows = |tables| {
+        printed(
+            "x86_64-w64-mingw32-gcc -O1 -x c",
+            program,
+            tables,
+            wine.path(),
+        )
+    };
+    let Some(found) = on_windows(Tables::Without("")) else {
+        return;
+    };
+    // `aligned` calls `pass` by a stub: four frames more, of two calls.
+    assert_eq!(found, "4 4 8 ");
+    // The controls: functions without tables are not found, or taken for leaves.
+    for (tables, printed) in [(Tables::None, "4 -"), (Tables::Without("stubs"), "4 4 -")] {
+        let without = on_windows(tables).unwrap();
+        assert!(without.starts_with(printed), "{without}");
+    }
+}
+
+/// A C++ program that catches has its own values in all registers that calls preserve, whatever the functions have saved through which it was thrown.
+#[test]
+fn windows_restores_registers() {
+    let wine = tempfile::tempdir().unwrap();
+    let program = include_str!("catch_windows.cc");
+    let on_windows = |tables| {
+        printed(
+            "x86_64-w64-mingw32-g++ -O2 -static -x c++",
+            program,
+            tables,
+            wine.path(),
+        )
+    };
+    let Some(caught) = on_windows(Tables::Without("")) else {
+        return;
+    };
+    let kept = "11 22 33 44 55 66 77, 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5 9.5 10.5";
+    let all: String = (1..=14).map(|n| format!("{n}: {kept}\r\n")).collect();
+    assert_eq!(caught, all);
+    // The control: without its table `one` is taken for a leaf, and the registers that it has saved are lost.
+    let without = on_windows(Tables::Without("one")).unwrap();
+    let is_wrong = |(own, right): &(&str, &str)| own != right;
+    let wrong = without.lines().zip(all.lines()).filter(is_wrong);
+    let wrong: Vec<&str> = wrong.map(|(own, _)| own).collect();
+    let starts: Vec<&str> = wrong.iter().map(|own| &own[..2]).collect();
+    assert_eq!(starts, ["5:", "6:"], "{without}");
+}
