@@ -20,9 +20,9 @@ use crate::reading::{self, Source};
 const ABOUT: &str = "\
 Compares what two compilers, targets, standards or sets of flags make of a header: types, member by member, and functions, argument by argument.
 
-An option given twice is that of either side, one given once that of both; without any given twice gcc is compared with clang. What is compared is what \
-this command itself computes for either side, which `cabi verify` proves against the compilers; libclang reads the header for both. A compiler is its \
---policy, and its --flags, such as -mavx, -funsigned-char or -fshort-enums.
+A header or option given twice is that of either side, one given once that of both; without any given twice gcc is compared with clang. Several folders or \
+macros of one side go into its --flags. What is compared is what this command itself computes for either side, which `cabi verify` proves against the \
+compilers; libclang reads the headers. A compiler is its --policy, and its --flags, such as -mavx, -funsigned-char or -fshort-enums.
 
 Where both sides have one calling convention, places are compared, register by register, and each record type also in the positions in which `cabi verify` \
 passes it. Where they have two, no place is the same, and how each value is passed is compared instead: its parts, in memory, or by its address.
@@ -33,6 +33,8 @@ where nothing could be, the status is 2.";
 const EXAMPLES: &str = "\
 Examples:
   cabi diff complex.h
+  cabi diff old/lib.h new/lib.h
+  cabi diff -I old/include -I new/include lib.h
   cabi diff --policy gcc --policy clang --flags -mavx include/vec.h
   cabi diff --target x86_64-unknown-linux-gnu --target x86_64-pc-windows-gnu stdlib.h
   cabi diff --std c89 --std gnu23 stdlib.h
@@ -42,9 +44,9 @@ Examples:
 #[derive(Args)]
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
 pub(crate) struct Diff {
-    /// Header, as after `#include`, or C text, which has a semicolon or a brace.
-    #[arg(value_name = "HEADER|TEXT")]
-    source: String,
+    /// Header, as after `#include`, or C text, which has a semicolon or a brace; two for a header of each side.
+    #[arg(value_name = "HEADER|TEXT", num_args = 1..=2, required = true)]
+    source: Vec<String>,
     /// Target triple.
     #[arg(long, value_name = "TRIPLE")]
     target: Vec<String>,
@@ -74,31 +76,45 @@ pub(crate) struct Diff {
 
 impl Diff {
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
-        let reading = reading::Reading::default();
-        let source = Source::of(&self.source, &reading, &[]);
-        let what = source.what();
-        let text = reading::check::in_child(&what, || self.compare(&what))?;
+        let names = self.names();
+        let what = names.join(" and ");
+        let text = reading::check::in_child(&what, || self.compare(&names))?;
         output::print(&text).map(|()| ExitCode::SUCCESS)
     }
 
+    /// The headers by name; of two texts each by its place.
+    fn names(&self) -> Vec<String> {
+        let reading = reading::Reading::default();
+        let name = |(i, source)| match Source::of(source, &reading, &[]) {
+            text if text.headers.is_empty() && self.source.len() == 2 => {
+                if i == 0 { "first text" } else { "second text" }.to_owned()
+            }
+            source => source.what(),
+        };
+        self.source.iter().enumerate().map(name).collect()
+    }
+
     /// What is printed. Where something differs, this process ends with 1 after that.
-    fn compare(&self, name: &str) -> Result<String, Failure> {
+    fn compare(&self, names: &[String]) -> Result<String, Failure> {
         let only = self.only.as_deref().map(Regex::new).transpose();
         let only = only.map_err(|e| format!("--only: {e}"))?;
         let [left, right] = self.words()?;
-        let what = &self.source;
         // Half of the time is libclang's, which reads both at once.
         let (left, right) = reading::check::limited(|| {
             std::thread::scope(|scope| {
-                let left = scope.spawn(|| Side::read(what, &left));
-                let right = Side::read(what, &right);
+                let left = scope.spawn(|| Side::read(&left));
+                let right = Side::read(&right);
                 let lost = || Err("a thread ended without an answer".to_owned());
                 (left.join().unwrap_or_else(|_| lost()), right)
             })
         });
         let (left, right) = (left?, right?);
         let is_chosen = |name: &str| only.as_ref().is_none_or(|only| only.is_match(name));
-        let mut report = Report::new(name, &left, &right);
+        let header = match names {
+            [both] => Some(both.clone()),
+            _ => None,
+        };
+        let mut report = Report::new(header, &left, &right);
         types::compare(&left, &right, &is_chosen, &mut report);
         functions::compare(&left, &right, &is_chosen, &mut report);
         let text = output::answer(self.json, &report, ToString::to_string)?;
@@ -106,6 +122,7 @@ impl Diff {
             if !report.not_compared.is_empty() {
                 output::print(&text)?;
             }
+            let name = names.join(" and ");
             let why = format!("{name}: no function and no type to compare");
             return Err(Failure::Message(why));
         }
@@ -115,26 +132,45 @@ impl Diff {
         Err(output::differing(&text))
     }
 
-    /// The words of either side.
-    fn words(&self) -> Result<[Words; 2], String> {
-        let mut policies = self.policy.clone();
-        let names = policies.iter().map(|(name, _)| name.clone());
-        let mut given = [
-            ("--policy", names.collect::<Vec<String>>()),
+    /// Everything that can be given for either side, by its option.
+    ///
+    /// # Errors
+    /// Something is given for more sides than there are.
+    fn given(&self) -> Result<[(&'static str, Vec<String>); 7], String> {
+        let as_words = |option: &str, all: &[String]| {
+            let words = all.iter().map(|word| format!("{option}{word}"));
+            words.collect::<Vec<String>>()
+        };
+        let policies = self.policy.iter().map(|(name, _)| name.clone());
+        let given = [
+            ("--policy", policies.collect::<Vec<String>>()),
+            ("HEADER", self.names()),
             ("--target", self.target.clone()),
             ("--std", self.standard.clone()),
+            ("-I", as_words("-I", &self.include_dirs)),
+            ("-D", as_words("-D", &self.defines)),
             ("--flags", self.flags.clone()),
         ];
-        if let Some((option, all)) = given.iter().find(|(_, all)| all.len() > 2) {
-            let n = all.len();
-            return Err(format!(
-                "{option} is given {n} times, and there are two sides"
-            ));
-        }
+        let Some((option, all)) = given.iter().find(|(_, all)| all.len() > 2) else {
+            return Ok(given);
+        };
+        let hint = match *option {
+            "-I" | "-D" => format!(": several of one side go into its --flags, '{option}..'"),
+            _ => String::new(),
+        };
+        let n = all.len();
+        Err(format!(
+            "{option} is given {n} times, and there are two sides{hint}"
+        ))
+    }
+
+    /// The words of either side.
+    fn words(&self) -> Result<[Words; 2], String> {
+        let mut given = self.given()?;
+        let mut policies = self.policy.clone();
         if given.iter().all(|(_, all)| all.len() < 2) {
             if !policies.is_empty() {
-                let why =
-                    "--policy is given once, and no other option twice: both sides are the same";
+                let why = "--policy is given once, and nothing else twice: both sides are the same";
                 return Err(why.to_owned());
             }
             for name in ["gcc", "clang"] {
@@ -142,7 +178,7 @@ impl Diff {
                 given[0].1.push(name.to_owned());
             }
         }
-        // What tells the sides apart.
+        // The words that tell the sides apart.
         let differing = given.map(|(_, all)| if all.len() == 2 { all } else { Vec::new() });
         let side = |i: usize| {
             let flags = of_side(&self.flags, i).map_or("", String::as_str);
@@ -155,11 +191,12 @@ impl Diff {
             let name = Some(name.join(" ")).filter(|name| !name.is_empty());
             Ok::<_, String>(Words {
                 name: name.unwrap_or_else(|| "no flags".to_owned()),
+                source: of_side(&self.source, i).cloned().unwrap_or_default(),
                 target: of_side(&self.target, i).cloned(),
                 policy: policy.map(|(_, policy)| *policy),
                 reading: reading::Reading::new(
-                    &self.include_dirs,
-                    &self.defines,
+                    of_side(&self.include_dirs, i),
+                    of_side(&self.defines, i),
                     of_side(&self.standard, i),
                 ),
                 flags,

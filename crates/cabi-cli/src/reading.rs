@@ -32,10 +32,14 @@ pub(crate) struct Reading {
 
 impl Reading {
     /// These options, of one side of a comparison.
-    pub(crate) fn new(dirs: &[String], defines: &[String], standard: Option<&String>) -> Self {
+    pub(crate) fn new(
+        dir: Option<&String>,
+        define: Option<&String>,
+        standard: Option<&String>,
+    ) -> Self {
         Self {
-            include_dirs: dirs.to_vec(),
-            defines: defines.to_vec(),
+            include_dirs: dir.cloned().into_iter().collect(),
+            defines: define.cloned().into_iter().collect(),
             standard: standard.cloned(),
         }
     }

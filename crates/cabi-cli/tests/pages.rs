@@ -13,7 +13,7 @@ const PAGES: [(&str, usize); 11] = [
     ("README.md", 2),
     ("docs/x86-64-sysv.md", 19),
     ("docs/zig.md", 1),
-    ("docs/cabi.md", 7),
+    ("docs/cabi.md", 8),
     ("docs/questions.md", 10),
     ("docs/conventions/aarch64.md", 1),
     ("docs/conventions/csky.md", 1),

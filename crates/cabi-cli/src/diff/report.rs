@@ -11,7 +11,8 @@ use crate::output::count;
 /// The answer: what was compared, and what differs.
 #[derive(Serialize)]
 pub(super) struct Report {
-    header: String,
+    /// The header of both sides; nothing where each has its own, by which it is named.
+    header: Option<String>,
     sides: [Named; 2],
     /// Whether both sides have one convention: then places are compared, else how each value is passed.
     pub(super) one_convention: bool,
@@ -128,7 +129,7 @@ impl Point {
 }
 
 impl Report {
-    pub(super) fn new(header: &str, left: &Side, right: &Side) -> Self {
+    pub(super) fn new(header: Option<String>, left: &Side, right: &Side) -> Self {
         let (a, b) = (left.target.convention(), right.target.convention());
         let named = |side: &Side| Named {
             name: side.name.clone(),
@@ -138,7 +139,7 @@ impl Report {
             policy: side.policy(),
         };
         Self {
-            header: header.to_owned(),
+            header,
             sides: [named(left), named(right)],
             one_convention: a.map(|a| a.name) == b.map(|b| b.name),
             functions: Counts::default(),
@@ -239,7 +240,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [left, right] = &self.sides;
-        write!(f, "{}: {} | {}", self.header, left.name, right.name)?;
+        if let Some(header) = &self.header {
+            write!(f, "{header}: ")?;
+        }
+        write!(f, "{} | {}", left.name, right.name)?;
         if left.target == right.target {
             write!(f, ", {}", left.target)?;
         }

@@ -11,6 +11,8 @@ use crate::reading::{self, Reading, Source};
 pub(super) struct Words {
     /// What tells it from the other side.
     pub(super) name: String,
+    /// The header, or C text.
+    pub(super) source: String,
     pub(super) target: Option<String>,
     pub(super) policy: Option<Policy>,
     pub(super) reading: Reading,
@@ -26,13 +28,13 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn read(what: &String, words: &Words) -> Result<Self, String> {
+    pub(super) fn read(words: &Words) -> Result<Self, String> {
         let wanted = words.target.as_deref().map(Target::named).transpose();
         let wanted = wanted.map_err(|e| format!("--target {e}"))?;
         let source = Source {
             target: wanted.as_ref().map(reading::clang_name),
             policy: words.policy,
-            ..Source::of(what, &words.reading, &words.flags)
+            ..Source::of(&words.source, &words.reading, &words.flags)
         };
         let of_side = |why: String| format!("{}: {why}", words.name);
         reading::refuse_arguments(&words.flags, wanted.as_ref()).map_err(of_side)?;
