@@ -244,13 +244,13 @@ fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
     Err(format!(
         "{} takes {at_least}{all}, {}, and {given} {is} given",
         prototype.name,
-        reading::parameters(prototype)
+        prototype.parameters()
     ))
 }
 
 /// The message that argument `i` is wrong.
 fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
-    let what = match reading::parameter(prototype, i).as_str() {
+    let what = match prototype.parameter(i).as_str() {
         "" => String::new(),
         parameter => format!(" ({parameter})"),
     };

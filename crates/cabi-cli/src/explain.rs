@@ -72,7 +72,7 @@ impl Explain {
             let picture = Picture {
                 sig: &sig,
                 why: &explanation,
-                title: &reading::declaration(prototype),
+                title: &prototype.declaration(),
                 target: &target,
             };
             let drawn = picture.draw().map_err(|e| e.to_string())?;

@@ -10,6 +10,7 @@ use cabi_header::{Header, Options, Prototype};
 use clap::Args;
 
 use self::questions::Questions;
+use crate::output;
 
 const HEADING: &str = "Reading C";
 
@@ -218,7 +219,7 @@ pub(crate) fn function<'h>(
         // Nothing is chosen because it happens to be the only supported one.
         (all, _) => {
             let known = all.iter().map(|one| {
-                let (place, text) = (&one.location, declaration(one));
+                let (place, text) = (&one.location, one.declaration());
                 format!("\n{place}: {text}, with the symbol {}", one.symbol)
             });
             let left_out =
@@ -293,17 +294,23 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     if model.pointer == 4 && model.long_double == LongDouble::F64 {
         model.max_align_16 = target.data_model().max_align_16;
     }
-    let same_convention = read.convention() == target.convention();
-    if model == *target.data_model() && same_convention {
-        return Ok(target.clone());
+    let own = target.data_model();
+    if read.convention() != target.convention() {
+        let (name, read) = (target.name(), &header.target);
+        return Err(format!(
+            "clang's arguments make it read the types of another target, {read}, than {name}, whose places are asked for"
+        ));
     }
-    Err(format!(
-        "clang's arguments make it read the types of another target or data model ({}, {}) than {} has ({}), whose places are asked for",
-        header.target,
-        widths(&header.model),
-        target.name(),
-        widths(target.data_model())
-    ))
+    match widths(&model, own) {
+        None if model == *own => Ok(target.clone()),
+        found => {
+            let found = found.unwrap_or_else(|| "in another way".to_owned());
+            Err(format!(
+                "clang's arguments make it read the types of another data model than {} has: {found}",
+                target.name()
+            ))
+        }
+    }
 }
 
 /// Refuses arguments for clang that choose a convention, on the `target` once it is known: the types that are read do not show it.
@@ -322,8 +329,10 @@ pub(crate) fn refuse_arguments(clang: &[String], target: Option<&Target>) -> Res
 }
 
 /// Arguments of clang that choose another convention for functions that name none.
-const CONVENTIONS: [&str; 7] = [
+const CONVENTIONS: [&str; 9] = [
     "-mabi",
+    "-fclang-abi-compat",
+    "-fdefault-calling-conv",
     "-target-abi",
     "-mfloat-abi",
     "-mhard-float",
@@ -335,12 +344,23 @@ const CONVENTIONS: [&str; 7] = [
 /// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the convention depends on them.
 const MACHINES: [&str; 4] = ["-march", "-mcpu", "-mgeneral-regs-only", "-target-feature"];
 
-/// What of a data model its types are placed by, in words.
-fn widths(model: &DataModel) -> String {
-    format!(
-        "pointers of {} bytes, `long` of {}, alignments of at most {} and {} for scalars of 8 and 16 bytes",
-        model.pointer, model.long, model.max_align_8, model.max_align_16
-    )
+/// The first of the numbers that `read` has and `own` has not, in words.
+fn widths(read: &DataModel, own: &DataModel) -> Option<String> {
+    let numbers = |model: &DataModel| {
+        [
+            ("pointers have", model.pointer),
+            ("`long` has", model.long),
+            ("8-byte scalars are aligned to at most", model.max_align_8),
+            ("16-byte scalars are aligned to at most", model.max_align_16),
+            ("an empty record has", model.empty_record),
+        ]
+    };
+    let mut both = numbers(read).into_iter().zip(numbers(own));
+    let ((what, read), (_, own)) = both.find(|((_, read), (_, own))| read != own)?;
+    Some(format!(
+        "{what} {}, not {own}",
+        output::count(read.into(), "byte")
+    ))
 }
 
 /// The compiler whose layout of records belongs to `policy`: the one whose profile is part of it.
@@ -374,56 +394,4 @@ pub(crate) fn policy(text: &str) -> Result<Policy, String> {
 /// [`policy`] with the text it was made of.
 pub(crate) fn policy_named(text: &str) -> Result<(String, Policy), String> {
     policy(text).map(|policy| (text.to_owned(), policy))
-}
-
-/// A prototype as C declares it, near enough to be recognized.
-pub(crate) fn declaration(prototype: &Prototype) -> String {
-    let function = format!("{}{}", prototype.name, parameters(prototype));
-    declared(&prototype.spelled_ret, &function)
-}
-
-/// The parameters as C declares them, in parentheses.
-pub(crate) fn parameters(prototype: &Prototype) -> String {
-    let n = prototype.params.len();
-    let mut params: Vec<String> = (0..n).map(|i| parameter(prototype, i)).collect();
-    if prototype.variadic {
-        params.push("...".into());
-    } else if params.is_empty() {
-        params.push("void".into());
-    }
-    format!("({})", params.join(", "))
-}
-
-/// Parameter `i` as it is declared; empty if there is none.
-pub(crate) fn parameter(prototype: &Prototype, i: usize) -> String {
-    let Some((name, ty)) = prototype.params.get(i) else {
-        return String::new();
-    };
-    let ty = match prototype.spelled_params.get(i) {
-        // What C++ passes by reference is a pointer, which the declaration does not spell.
-        Some(spelled) if prototype.by_reference.contains(&i) => format!("{spelled} &"),
-        Some(spelled) => spelled.clone(),
-        None => ty.to_string(),
-    };
-    declared(&ty, name.as_deref().unwrap_or_default())
-}
-
-/// `name` as a declaration of the type `ty`: where a pointer to a function or an array is spelled, the name is inside.
-pub(crate) fn declared(ty: &str, name: &str) -> String {
-    if name.is_empty() {
-        return ty.to_owned();
-    }
-    match ty.find("(*") {
-        Some(at) => {
-            let stars = ty.get(at + 1..).unwrap_or_default();
-            let end = at + 1 + stars.len() - stars.trim_start_matches('*').len();
-            let (before, after) = ty.split_at(end);
-            format!("{before}{name}{after}")
-        }
-        None if ty.ends_with(['*', '&']) => format!("{ty}{name}"),
-        None => match ty.split_once('[') {
-            Some((element, lengths)) => format!("{} {name}[{lengths}", element.trim_end()),
-            None => format!("{ty} {name}"),
-        },
-    }
 }

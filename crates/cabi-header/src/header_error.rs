@@ -59,6 +59,13 @@ pub enum HeaderError {
         /// The arguments.
         args: Vec<String>,
     },
+    /// libclang drops an argument that clang heeds.
+    Ignored {
+        /// The argument.
+        arg: String,
+        /// What libclang does not do.
+        why: &'static str,
+    },
     /// The source is wrong outside of any declaration that could be left out.
     Source {
         /// Each of the errors.
@@ -96,6 +103,12 @@ impl fmt::Display for HeaderError {
             Self::Refused { args } => {
                 let args = args.join(" ");
                 write!(f, "clang gave up, or did not accept its arguments: {args}")
+            }
+            Self::Ignored { arg, why } => {
+                write!(
+                    f,
+                    "{arg}: libclang would ignore this argument, for it {why}"
+                )
             }
             Self::Source { errors } => {
                 for (i, error) in errors.iter().enumerate() {

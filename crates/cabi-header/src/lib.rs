@@ -38,6 +38,7 @@
 #[allow(unsafe_code)]
 #[allow(non_upper_case_globals, reason = "libclang's constants are patterns")]
 mod clang;
+mod declarator;
 mod header;
 mod header_error;
 mod location;
@@ -48,6 +49,7 @@ mod reason;
 mod to_c;
 mod written;
 
+pub use declarator::declared;
 pub use header::{
     Constant, Declared, DeclaredKind, Header, NamedType, Prototype, Skipped, Spelled,
 };

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use cabi::{BoolVector, DataModel, Kind, LongDouble, Record, RecordRules, Scalar, Type, Vector};
 
+use crate::declarator::declared;
+
 mod record;
 
 /// Why a type cannot be written in C.
@@ -176,13 +178,12 @@ impl Emitter {
                     let len = array.len.map_or_else(String::new, |len| len.to_string());
                     return self.declarator(&array.elem, &format!("{inner}[{len}]"));
                 }
-                Kind::Scalar(Scalar::FnPtr) => return Ok(format!("void (*{inner})(void)")),
-                Kind::Function => return Ok(format!("void {inner}(void)")),
-                Kind::Scalar(Scalar::Ptr) => return Ok(format!("void *{inner}")),
+                Kind::Scalar(Scalar::FnPtr) => return Ok(declared("void (*)(void)", inner)),
+                Kind::Function => return Ok(declared("void (void)", inner)),
                 _ => {}
             }
         }
-        Ok(format!("{} {inner}", self.spelling(ty)?))
+        Ok(declared(&self.spelling(ty)?, inner))
     }
 
     fn check_pointer(&self, ty: &Type) -> Result<(), ToCError> {

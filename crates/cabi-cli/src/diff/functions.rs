@@ -8,7 +8,6 @@ use cabi_header::Prototype;
 use super::call::places;
 use super::report::{BOTH, CALLER, Point, Report};
 use super::side::Side;
-use crate::reading;
 
 /// Compares the functions of both headers that are chosen.
 pub(super) fn compare(
@@ -24,13 +23,13 @@ pub(super) fn compare(
         .filter(|name| is_chosen(name))
     {
         let [a, b] = [&of_left, &of_right].map(|all| all.get(name).copied());
-        let says = |one: &Prototype| (reading::declaration(one), one.location.to_string());
+        let says = |one: &Prototype| (one.declaration(), one.location.to_string());
         let Some((a, b)) = report.both(name, (left, a), (right, b), says) else {
             continue;
         };
         match function((left, a), (right, b), report.one_convention) {
             Ok(points) => report.take((name, true), points, |found| {
-                found.declaration = reading::declaration(a);
+                found.declaration = a.declaration();
                 found.location = a.location.to_string();
             }),
             Err((side, error)) => report.leave_out(name, ("place", error.to_string()), Some(side)),

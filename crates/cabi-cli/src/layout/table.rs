@@ -3,11 +3,10 @@
 use std::fmt;
 
 use cabi::{RecordKind, Type};
-use cabi_header::{Header, NamedType, Spelled, Written};
+use cabi_header::{Header, NamedType, Spelled, Written, declared};
 use serde::Serialize;
 
 use crate::output::count;
-use crate::reading::declared;
 
 /// A type with its rows.
 #[derive(Serialize)]

@@ -9,6 +9,7 @@ use clang_sys::{
 use cabi::{Convention, Type, X86_64_SYSV, X86_64_WIN64};
 
 use crate::clang::{Cursor, Ty};
+use crate::declarator::declared;
 use crate::header::Prototype;
 use crate::parse::attributes::has_attribute;
 use crate::parse::classes::qualified_name;
@@ -39,6 +40,32 @@ fn spelled_function(ty: Ty<'_>) -> String {
     prelude::names_of_c(&text)
 }
 
+/// Number of types that a function type may be made of, typedefs resolved: clang spells each of them out, and functions that take functions that take functions
+/// grow without bound.
+const MAX_TYPES: usize = 1 << 12;
+
+/// Checks whether `function` is made of more than [`MAX_TYPES`].
+fn has_many_types(function: Ty<'_>) -> bool {
+    let mut left = vec![function.canonical()];
+    let mut n = 0;
+    while let Some(ty) = left.pop() {
+        n += 1;
+        if n + left.len() > MAX_TYPES {
+            return true;
+        }
+        match ty.kind() {
+            kind if is_function(kind) => {
+                left.push(ty.result());
+                left.extend((0..n_params(ty)).map(|i| ty.param(i).canonical()));
+            }
+            kind if is_pointer(kind) => left.push(ty.pointee()),
+            kind if is_array(kind) => left.push(ty.array_element()),
+            _ => {}
+        }
+    }
+    false
+}
+
 impl<'u> Reader<'u> {
     /// The function that `cursor` declares, if it has a symbol and follows the C convention.
     pub(crate) fn prototype(&mut self, cursor: Cursor<'u>) -> Result<Prototype, Reason> {
@@ -64,6 +91,12 @@ impl<'u> Reader<'u> {
         cursor: Cursor<'u>,
         function: Ty<'u>,
     ) -> Result<Prototype, Reason> {
+        if has_many_types(function) {
+            return Err(Reason::Unsupported {
+                ty: cursor.name(),
+                why: "its type has more than 4096 parts once typedefs are resolved",
+            });
+        }
         let printed = cursor.printed();
         let convention = convention(function, &cursor.name(), &printed)?;
         let own = OwnTarget::new(&printed, self.facts.vectors)?;
@@ -71,7 +104,7 @@ impl<'u> Reader<'u> {
         let mut prototype = Prototype {
             symbol: self.symbol(cursor),
             written_ret: self.written(function.result()),
-            spelled_ret: without_place(&function.result().spelling()),
+            spelled_ret: without_place(&prelude::names_of_c(&function.result().spelling())),
             convention,
             variadic: function.is_variadic() && !unprototyped,
             unprototyped,
@@ -160,7 +193,7 @@ impl<'u> Reader<'u> {
         let address = Written::Pointer(Box::new(prototype.written_ret.clone()));
         prototype.returns_by_reference = true;
         prototype.params.insert(0, (None, self.model.pointer()));
-        let spelled = format!("{} *", prototype.spelled_ret);
+        let spelled = declared(&prototype.spelled_ret, "*");
         prototype.spelled_params.insert(0, spelled.clone());
         prototype.spelled_ret = spelled;
         prototype.written_params.insert(0, address.clone());
@@ -208,10 +241,11 @@ fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> 
 /// How clang spells the type of a parameter; an array as the pointer it decays to.
 fn spelled(param: Ty<'_>) -> String {
     let canonical = param.canonical();
-    without_place(&match is_array(canonical.kind()) {
-        true => format!("{} *", canonical.array_element().spelling()),
+    let text = match is_array(canonical.kind()) {
+        true => declared(&desugared(param).array_element().spelling(), "*"),
         false => param.spelling(),
-    })
+    };
+    without_place(&prelude::names_of_c(&text))
 }
 
 /// The function type that `ty` is, or is a pointer to.

@@ -85,14 +85,22 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
     };
     let mut model = data_model(&byte)?;
     let triple = unit.triple();
-    model.records = if triple.contains("-msvc") || triple.contains("-uefi") {
+    let is_msvc = triple.contains("-msvc") || triple.contains("-uefi");
+    model.records = if is_msvc {
         RecordRules::Msvc
     } else {
         RecordRules::Clang
     };
+    let cxx = is("__cabi_cplusplus");
+    // The model is C's, which clang says nothing of in C++: a record without members has a byte there.
+    model.empty_record = match (cxx, is_msvc) {
+        (false, _) => byte("__cabi_empty")?,
+        (true, true) => DataModel::LLP64.empty_record,
+        (true, false) => DataModel::LP64.empty_record,
+    };
     Ok(Facts {
         model,
-        cxx: is("__cabi_cplusplus"),
+        cxx,
         knows_calls: is("__cabi_knows_calls"),
         x86_64: is("__cabi_x86_64"),
         without_x87: is("__cabi_x87_off"),
@@ -131,11 +139,6 @@ fn data_model(byte: &impl Fn(&str) -> Result<u8, String>) -> Result<DataModel, S
         byte("__cabi_align_ld")?
     } else {
         byte("__cabi_align_16").unwrap_or(16)
-    };
-    // In C++ it is 1; that is the record's language, not the model.
-    model.empty_record = match byte("__cabi_empty")? {
-        1 => 0,
-        bytes => bytes,
     };
     model.big_bit_int_align = byte("__cabi_align_bit").unwrap_or(8);
     Ok(model)

@@ -16,7 +16,7 @@ use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
 
-/// How many members a structure may have: libclang looks at all of them to give the offset of one.
+/// How many members a structure may have: libclang looks at all of them to give the offset of one, and at those that they have.
 const MAX_MEMBERS: usize = 1 << 14;
 
 struct RecordDefinition<'u> {
@@ -98,6 +98,20 @@ impl<'u> Reader<'u> {
             let why = "a structure of more than 16384 members is not supported";
             return Err(unsupported(ty, why));
         }
+        let bases = self.bases(definition)?;
+        // All members are looked at before one fails, so that one run evaluates every alignment.
+        let declared: Vec<Result<DeclaredMember, Reason>> =
+            fields.iter().map(|field| self.member(*field)).collect();
+        let declared = declared.into_iter().collect::<Result<Vec<_>, _>>()?;
+        // Known to be a bounded number only now.
+        let n_inner: usize = declared.iter().map(|member| n_members(&member.ty)).sum();
+        if !is_union
+            && (fields.len() + n_inner).saturating_mul(fields.len()) > MAX_MEMBERS * MAX_MEMBERS
+        {
+            let why =
+                "a structure with so many members, which have members in turn, is not supported";
+            return Err(unsupported(ty, why));
+        }
         let offset = |field: &Cursor<'u>| if is_union { 0 } else { field.offset_bits() };
         let stated = Stated {
             definition,
@@ -106,18 +120,11 @@ impl<'u> Reader<'u> {
             offsets: fields.iter().map(offset).collect(),
             fields,
         };
-        let bases = self.bases(definition)?;
-        // All members are looked at before one fails, so that one run evaluates every alignment.
-        let declared: Vec<Result<DeclaredMember, Reason>> = stated
-            .fields
-            .iter()
-            .map(|field| self.member(*field))
-            .collect();
         Ok(RecordDefinition {
             attributes: RecordAttributes::new(definition),
             stated,
             bases,
-            declared: declared.into_iter().collect::<Result<_, _>>()?,
+            declared,
         })
     }
 
@@ -289,6 +296,13 @@ impl<'u> Reader<'u> {
             asked,
         })
     }
+}
+
+/// How many members `ty` has that libclang finds in it: not those of the elements of arrays.
+fn n_members(ty: &Type) -> usize {
+    let fields = ty.as_record().map_or(&[][..], |record| record.fields());
+    let inner = fields.iter().map(|field| 1 + n_members(field.ty()));
+    inner.sum()
 }
 
 /// Whether a pragma stands between the braces of `definition`, or a word that expands to one.

@@ -29,6 +29,43 @@ const WARNINGS: [&str; 5] = [
     "-Wno-error",
 ];
 
+/// Arguments that libclang drops without a word, and what it does not do: a result that looks as if they had been heeded would be wrong.
+const IGNORED: [(&str, &str); 10] = [
+    ("-fplugin", "loads no plugins"),
+    ("-fpass-plugin", "loads no plugins"),
+    ("-load", "loads no plugins"),
+    ("-plugin", "loads no plugins"),
+    ("-add-plugin", "loads no plugins"),
+    ("-ast-merge", "merges no other files"),
+    ("-mllvm", "makes no code"),
+    ("-M", "reads declarations and lists no dependencies"),
+    ("-MM", "reads declarations and lists no dependencies"),
+    (
+        "--dependencies",
+        "reads declarations and lists no dependencies",
+    ),
+];
+
+/// Refuses arguments that libclang ignores.
+fn refuse_ignored(args: &[String]) -> Result<(), HeaderError> {
+    let found = args.iter().find_map(|arg| {
+        let bare = arg.strip_prefix("-Xclang=").unwrap_or(arg);
+        let is = |name: &str| {
+            let rest = bare.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['=', '-']))
+        };
+        let (_, why) = IGNORED.iter().find(|(name, _)| is(name))?;
+        Some((arg, why))
+    });
+    match found {
+        Some((arg, why)) => Err(HeaderError::Ignored {
+            arg: arg.clone(),
+            why,
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Whether `arg` turns all warnings off, or some into errors, whatever comes after it. An error in a header of the system would cost a declaration.
 fn turns_warnings(arg: &str) -> bool {
     let all = [
@@ -56,6 +93,7 @@ impl<'s> Source<'s> {
         text: &'s str,
         options: &'s Options,
     ) -> Result<Self, HeaderError> {
+        refuse_ignored(&options.args)?;
         let mut args = vec![format!("-x{}", options.language())];
         // Before what the options include.
         args.extend(["-include".to_owned(), prelude::NAME.to_owned()]);

@@ -131,7 +131,7 @@ pub(crate) fn without_place(spelling: &str) -> String {
         return spelling.to_owned();
     };
     let keyword = before.rfind(' ').and_then(|at| before.get(..=at));
-    format!("{}{{..}}{after}", keyword.unwrap_or(""))
+    format!("{}{{..}}{}", keyword.unwrap_or(""), without_place(after))
 }
 
 /// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost the alignments of its typedefs. Canonical

@@ -70,9 +70,14 @@ fn callbacks_that_take_callbacks_are_bounded() {
         let params = format!("f{} *, ", i - 1).repeat(9);
         text += &format!("typedef void f{i}({params} int);\n");
     }
-    text += "void f(f5 *);";
+    text += "void f(f3 *); void g(f5 *); struct s { f5 *at; };";
     let header = header(&text, &Options::new());
     assert_eq!(header.prototype("f").unwrap().params[0].1, Type::FN_PTR);
+    assert_eq!(header.ty("struct s").unwrap().size(), 8);
+    assert_eq!(
+        header.reason("g").unwrap().to_string(),
+        "g: its type has more than 4096 parts once typedefs are resolved"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod constants;
 mod cxx;
+mod declarators;
 mod headers;
 mod parser_fuzz;
 mod support;

@@ -1,0 +1,255 @@
+//! Declarators: what is written of a type is read as that type again, by libclang, gcc and clang. The types are drawn as chains of derivations, and declared for
+//! the compilers by a typedef each, which takes no nested declarator.
+
+use std::fmt::Write;
+
+use crate::support::{Compiler, header, needs_libclang};
+use cabi_header::{Options, Spelled, declared};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// A type without its innermost derivation, and that.
+#[derive(Clone, Debug)]
+enum Drawn {
+    Base(&'static str),
+    Pointer(Box<Drawn>, &'static str),
+    Array(Box<Drawn>, u8),
+    Function(Box<Drawn>, Vec<Drawn>, bool),
+}
+
+use Drawn::{Array, Base, Function, Pointer};
+
+const BASES: [&str; 8] = [
+    "int",
+    "unsigned char",
+    "const char",
+    "struct tag",
+    "enum word",
+    "_Complex double",
+    "_Atomic(int)",
+    "__attribute__((vector_size(16))) float",
+];
+
+const QUALIFIERS: [&str; 4] = ["", "const", "volatile", "const volatile"];
+
+impl Drawn {
+    /// Declares `inner` to have this type, in C, with `parens` around each declarator.
+    fn write(&self, inner: &str, parens: bool) -> String {
+        let wrapped = match parens || inner.starts_with('*') {
+            true if !inner.is_empty() => format!("({inner})"),
+            _ => inner.to_owned(),
+        };
+        match self {
+            Base(name) => format!("{name} {inner}"),
+            Pointer(to, qualifiers) => to.write(&format!("*{qualifiers} {inner}"), parens),
+            Array(of, len) => of.write(&format!("{wrapped}[{len}]"), parens),
+            Function(result, params, variadic) => result.write(
+                &format!(
+                    "{wrapped}{}",
+                    list(params, *variadic, |p| p.write("", false))
+                ),
+                parens,
+            ),
+        }
+    }
+
+    /// Declares the type as `typedefs`, one for each derivation. Returns its name.
+    fn chain(&self, typedefs: &mut Vec<String>) -> String {
+        let text = match self {
+            Base(name) => format!("{name} @"),
+            Pointer(to, qualifiers) => format!("{} *{qualifiers} @", to.chain(typedefs)),
+            Array(of, len) => format!("{} @[{len}]", of.chain(typedefs)),
+            Function(result, params, variadic) => {
+                let result = result.chain(typedefs);
+                let list = list(params, *variadic, |param| param.chain(typedefs));
+                format!("{result} @{list}")
+            }
+        };
+        let name = format!("t{}", typedefs.len());
+        typedefs.push(format!("typedef {};\n", text.replace('@', &name)));
+        name
+    }
+}
+
+/// A list of parameters, each as `write` has it.
+fn list(params: &[Drawn], variadic: bool, write: impl FnMut(&Drawn) -> String) -> String {
+    let mut all: Vec<String> = params.iter().map(write).collect();
+    match (variadic, all.is_empty()) {
+        (_, true) => all.push("void".to_owned()),
+        (true, false) => all.push("...".to_owned()),
+        (false, false) => {}
+    }
+    format!("({})", all.join(", "))
+}
+
+/// An object's type, up to `depth` derivations.
+fn object(depth: u32) -> BoxedStrategy<Drawn> {
+    let base = select(&BASES[..]).prop_map(Base).boxed();
+    if depth == 0 {
+        return base;
+    }
+    let qualifiers = || select(&QUALIFIERS[..]);
+    let pointer = |to: BoxedStrategy<Drawn>| {
+        (to, qualifiers()).prop_map(|(to, qualifiers)| Pointer(Box::new(to), qualifiers))
+    };
+    let array = (object(depth - 1), 1..9_u8).prop_map(|(of, len)| Array(Box::new(of), len));
+    prop_oneof![
+        1 => base,
+        3 => pointer(object(depth - 1)),
+        2 => array,
+        3 => pointer(function(depth - 1)),
+    ]
+    .boxed()
+}
+
+/// A function type. An array as a parameter or a result is a pointer to it instead.
+fn function(depth: u32) -> BoxedStrategy<Drawn> {
+    let value = |depth: u32| {
+        object(depth).prop_map(|ty| match ty {
+            array @ Array(..) => Pointer(Box::new(array), ""),
+            other => other,
+        })
+    };
+    let params = prop::collection::vec(value(depth / 2), 0..3);
+    let parts = (value(depth.saturating_sub(1)), params, any::<bool>());
+    parts
+        .prop_map(|(result, params, variadic)| Function(Box::new(result), params, variadic))
+        .boxed()
+}
+
+/// What is read of `types`: each as clang spells it as a member, and the declaration of a function that takes and returns a pointer to it.
+fn spelled(types: &[(Drawn, bool)]) -> Vec<(String, String)> {
+    let mut text = String::from(TYPES);
+    for (i, (ty, parens)) in types.iter().enumerate() {
+        let member = ty.write("m", *parens);
+        let pointer = Pointer(Box::new(ty.clone()), "");
+        let f = pointer.write(&format!("f{i}({})", pointer.write("a", *parens)), *parens);
+        let _ = writeln!(text, "struct s{i} {{ {member}; }};\n{f};");
+    }
+    let read = header(&text, &Options::new());
+    let one = |i: usize| {
+        let name = format!("struct s{i}");
+        let record = read.records.iter().find(|record| record.name == name);
+        let record = record.unwrap_or_else(|| panic!("{name}: {:?}\n{text}", read.reason(&name)));
+        let name = format!("f{i}");
+        let f = read.prototype(&name);
+        let f = f.unwrap_or_else(|| panic!("{name}: {:?}\n{text}", read.reason(&name)));
+        let [Spelled { ty, .. }] = &record.spelled[..] else {
+            panic!("one member\n{text}");
+        };
+        (ty.clone(), f.declaration())
+    };
+    (0..types.len()).map(one).collect()
+}
+
+const TYPES: &str = "struct tag { char c; }; enum word { A };\n";
+
+/// Declarations that no compiler takes unless each written one has the drawn type.
+fn compared(types: &[(Drawn, bool)], written: &[(String, String)]) -> String {
+    let (mut typedefs, mut text) = (Vec::new(), String::new());
+    for (i, ((ty, _), (member, function))) in types.iter().zip(written).enumerate() {
+        let name = ty.chain(&mut typedefs);
+        let x = format!("x{i}");
+        let _ = writeln!(text, "extern {name} {x}; extern {};", declared(member, &x));
+        let _ = writeln!(text, "{name} *f{i}({name} *); {function};");
+    }
+    format!("{TYPES}{}{text}", typedefs.concat())
+}
+
+/// Checks `text` with the compilers that are here. Returns how many there are, and the first message.
+fn check(text: &str) -> (usize, Option<String>) {
+    let found = [Compiler::Gcc, Compiler::Clang].map(|one| Some((one, one.find()?)));
+    let found: Vec<_> = found.into_iter().flatten().collect();
+    let wrong = found
+        .iter()
+        .find_map(|(compiler, command)| compiler.check(command, text).err());
+    (found.len(), wrong)
+}
+
+#[test]
+fn written_declarators_are_read_as_the_same_type() {
+    needs_libclang!();
+    let config = Config {
+        cases: 12,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..Config::default()
+    };
+    let fixed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let types = prop::collection::vec((object(6), any::<bool>()), 1..60);
+    let run = TestRunner::new_with_rng(config, fixed).run(&types, |types| {
+        let written = spelled(&types);
+        let (_, wrong) = check(&compared(&types, &written));
+        prop_assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
+        // libclang spells what was written as it spelled what was drawn.
+        let again: String = written
+            .iter()
+            .enumerate()
+            .map(|(i, (member, function))| {
+                format!(
+                    "struct s{i} {{ {}; }};\n{function};\n",
+                    declared(member, "m")
+                )
+            })
+            .collect();
+        let read = header(&format!("{TYPES}{again}"), &Options::new());
+        for (i, (member, function)) in written.iter().enumerate() {
+            let record = read
+                .records
+                .iter()
+                .find(|one| one.name == format!("struct s{i}"));
+            let spelled = record.map(|record| record.spelled[0].ty.clone());
+            prop_assert_eq!(spelled.as_ref(), Some(member));
+            let f = read.prototype(&format!("f{i}")).map(|f| f.declaration());
+            prop_assert_eq!(f.as_ref(), Some(function));
+        }
+        Ok(())
+    });
+    run.unwrap();
+}
+
+/// Controls: a declarator with the name in another place, and another type.
+#[test]
+fn another_type_is_noticed() {
+    let int = || Box::new(Base("int"));
+    let f = Pointer(Box::new(Function(int(), vec![], false)), "");
+    let function = "int (**f0(int (**)(void)))(void)".to_owned();
+    for (member, is_right) in [
+        ("int (*)(void)", true),
+        ("int (*)(int)", false),
+        ("int *(*)(void)", false),
+    ] {
+        let text = compared(
+            &[(f.clone(), false)],
+            &[(member.to_owned(), function.clone())],
+        );
+        let (n, wrong) = check(&text);
+        assert_eq!(wrong.is_none(), is_right || n == 0, "{member}");
+    }
+    let misplaced = compared(
+        &[(f, false)],
+        &[("int (*)(void)".to_owned(), function.replace("(**)", "(*)"))],
+    );
+    let (n, wrong) = check(&misplaced);
+    assert!(n == 0 || wrong.is_some());
+}
+
+/// What C++ and the placeholders of types without a name bring.
+#[test]
+fn names_beside_other_brackets() {
+    for (ty, name, expected) in [
+        ("struct {..}[2]", "x", "struct {..} x[2]"),
+        ("struct {..} *(*)[3]", "x", "struct {..} *(*x)[3]"),
+        ("Box<int (*)(int)> *", "x", "Box<int (*)(int)> *x"),
+        ("void (S::*)(int)", "x", "void (S::*x)(int)"),
+        ("int (&)[3]", "x", "int (&x)[3]"),
+        ("void (^)(int)", "x", "void (^x)(int)"),
+        ("typeof (int (*)(int))", "x", "typeof (int (*)(int)) x"),
+        ("_BitInt(7)", "x", "_BitInt(7) x"),
+        ("int (int (*)(void))", "f", "int f(int (*)(void))"),
+        ("int", "", "int"),
+    ] {
+        assert_eq!(declared(ty, name), expected);
+    }
+}
