@@ -69,7 +69,7 @@ pub(crate) struct Diff {
     /// Compare only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
     only: Option<String>,
-    /// Print every difference as JSON (docs/json.md).
+    /// Print every difference as JSON (docs/cabi.schema.json).
     #[arg(long)]
     json: bool,
 }

@@ -69,7 +69,7 @@ pub(crate) struct TargetOptions {
     /// default as the target's own compiler, gcc on Linux.
     #[arg(long, value_parser = policy)]
     pub(crate) policy: Option<Policy>,
-    /// Print it as JSON (docs/json.md).
+    /// Print it as JSON (docs/cabi.schema.json).
     #[arg(long)]
     pub(crate) json: bool,
     /// Also draw it, and the bytes of every object; `-` prints the picture instead of the text.

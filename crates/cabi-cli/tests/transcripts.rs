@@ -15,7 +15,7 @@
 //! ! text                          standard error contains this
 //! - text                          neither contains this
 //! @ out.json text                 the file contains this
-//! = Explanation                   standard output is JSON, with the fields that docs/json.md says an Explanation has
+//! = Explanation                   standard output is JSON, an Explanation of docs/cabi.schema.json
 //! ```
 //!
 //! A command that exits with 0 prints nothing to standard error, unless a line with `!` says so. `$LIB` is the library that a case has built, with its header; `$CC` and `$CLANG` are the
@@ -34,7 +34,7 @@ use std::str::Lines;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
-use support::json_page::Page;
+use support::schema::Schema;
 use support::{DOCS, cc, clang, here, libclang, missing, shell};
 
 macro_rules! transcripts {
@@ -177,7 +177,7 @@ fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
                 file.contains(text)
             }
             "=" => {
-                let what = Page::read().difference(&out, text);
+                let what = Schema::read().difference(&out, text);
                 found.extend(what.map(|what| (false, what)));
                 true
             }

@@ -1,7 +1,7 @@
 //! Running the command, and what it needs to run.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-pub(crate) mod json_page;
+pub(crate) mod schema;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
