@@ -1,4 +1,4 @@
-//! The goals, each beside its figure; and why one is missed.
+//! The goals, each beside its figure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,16 +10,11 @@ use cabi_tests::measured::{Measured, measured};
 use crate::figures::{Figures, Result};
 use crate::programs::PROGRAMS;
 
-/// Why goals are missed: `## goal: signature signature`, and a paragraph.
-const REASONS: &str = include_str!("reasons.md");
-
 /// The goals; the file says how a line is read.
 const GOALS: &str = include_str!("goals.txt");
 
 /// A goal. Its figures are quotients, or differences where the unit says so.
 struct Goal {
-    /// Its name in `reasons.md`.
-    id: &'static str,
     /// What is measured of what.
     what: &'static str,
     limit: Limit,
@@ -58,21 +53,9 @@ impl Limit {
     }
 }
 
-/// What the page says of goals.
-pub(crate) struct Goals {
-    pub(crate) table: String,
-    /// A list, with reasons.
-    pub(crate) missed: String,
-    /// What is missed without a reason.
-    pub(crate) unknown: Vec<String>,
-}
-
-/// The goals beside their figures.
-pub(crate) fn text(figures: &Figures) -> Result<Goals> {
-    let reasons = reasons()?;
+/// Returns the table of goals beside their figures.
+pub(crate) fn table(figures: &Figures) -> Result<String> {
     let mut table = String::from("| | goal | worst | met by |\n|---|---|---|---|\n");
-    let mut missed = String::new();
-    let mut unknown = Vec::new();
     for goal in goals(figures)? {
         let (limit, n) = (goal.limit, goal.figures.len());
         let mut ordered = goal.figures.clone();
@@ -86,41 +69,10 @@ pub(crate) fn text(figures: &Figures) -> Result<Goals> {
             .map_or("not measured".to_owned(), |(name, figure)| {
                 format!("{} (`{name}`)", short(*figure))
             });
-        let limit_text = limit.text;
-        writeln!(
-            table,
-            "| {} | {limit_text} | {worst} | {met} of {n} |",
-            goal.what
-        )?;
-        if n == 0 {
-            unknown.push(format!("{}: nothing was measured", goal.id));
-        }
-        let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (name, figure) in ordered.iter().filter(|one| !limit.admits(one.1)) {
-            let why = reasons
-                .get(&(goal.id, *name))
-                .or(reasons.get(&(goal.id, "*")));
-            if why.is_none() {
-                unknown.push(format!("{}: {name}: {}", goal.id, short(*figure)));
-            }
-            let why = why.copied().unwrap_or("Not looked into yet.");
-            let list = by_reason.entry(why).or_default();
-            list.push(format!("`{name}` {}", short(*figure)));
-        }
-        for (why, names) in by_reason {
-            writeln!(
-                missed,
-                "- **{}**, {limit_text}: {}. {why}",
-                goal.what,
-                names.join(", ")
-            )?;
-        }
+        let text = limit.text;
+        writeln!(table, "| {} | {text} | {worst} | {met} of {n} |", goal.what)?;
     }
-    Ok(Goals {
-        table,
-        missed,
-        unknown,
-    })
+    Ok(table)
 }
 
 /// The four numbers that open the page.
@@ -211,11 +163,10 @@ fn goals(figures: &Figures) -> Result<Vec<Goal>> {
     let goals = GOALS.lines().filter(|line| !line.starts_with('#'));
     let goal = |line: &'static str| {
         let cells: Vec<&'static str> = line.split(" | ").collect();
-        let [id, what, limit, formula, names] = cells[..] else {
+        let [what, limit, formula, names] = cells[..] else {
             return Err(format!("goals.txt: {line}").into());
         };
         Ok(Goal {
-            id,
             what,
             limit: Limit::parse(limit)?,
             figures: figures.each(formula, &group(&groups, names)?)?,
@@ -229,17 +180,4 @@ fn is_in_registers(sig: &FnSig) -> Result<bool> {
     let abi = FnAbi::new(sig, &Target::X86_64_LINUX)?;
     let by_address = matches!(abi.ret.place, Place::Indirect { .. });
     Ok(abi.area_bytes == 0 && !by_address)
-}
-
-/// By goal and signature.
-fn reasons() -> Result<BTreeMap<(&'static str, &'static str), &'static str>> {
-    let mut reasons = BTreeMap::new();
-    for section in REASONS.split("\n## ").skip(1) {
-        let (head, why) = section.split_once('\n').ok_or("a reason without text")?;
-        let (goal, names) = head.split_once(':').ok_or("a reason without signatures")?;
-        for name in names.split_whitespace() {
-            reasons.insert((goal, name), why.trim());
-        }
-    }
-    Ok(reasons)
 }

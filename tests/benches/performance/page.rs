@@ -1,4 +1,4 @@
-//! `docs/performance.md`: the text of `page.md` with tables, and charts.
+//! `docs/performance.md`: the text of `page.md` with figures, and charts.
 
 use std::fs;
 use std::path::Path;
@@ -14,41 +14,36 @@ use crate::programs::{self, PROGRAMS};
 
 const PAGE: &str = include_str!("page.md");
 
-/// The signatures in charts: the tables have all.
+/// The signatures in charts: the printed tables have all.
 const SHOWN: [&str; 16] = [
     "i32_2", "i8_2", "ptr", "i64_8", "f64_10", "s_dd", "s_ll", "s_if", "s_c3", "s_l4", "s_l9",
     "ld_2", "cplx", "i128", "mix10", "vsum4",
 ];
 
-/// Writes page and charts. An error for a goal that is missed without a reason, of those that do not depend on the moment.
+/// Prints all tables, and writes the page and its charts.
 pub(crate) fn write(figures: &Figures) -> Result<()> {
+    println!(
+        "instructions / nanoseconds\n{}",
+        calls(figures, Way::CALLS)?
+    );
+    println!("{}", calls(figures, Way::ENTERED)?);
+    println!("instructions\n{}", preparation(figures));
+    println!(
+        "millions of instructions / milliseconds\n{}",
+        of_programs(figures)
+    );
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    let goals = goals::text(figures)?;
-    let machine: Vec<String> = figures
-        .machine
-        .iter()
-        .map(|line| format!("- {line}"))
-        .collect();
+    let machine = figures.machine.iter().map(|line| format!("- {line}"));
     let page = [
-        ("machine", machine.join("\n")),
+        ("machine", machine.collect::<Vec<_>>().join("\n")),
         ("numbers", goals::numbers(figures)?),
-        ("goals", goals.table),
-        ("missed", goals.missed),
-        ("calls", calls(figures, Way::CALLS)?),
-        ("closures", calls(figures, Way::ENTERED)?),
-        ("preparation", preparation(figures)),
-        ("programs", of_programs(figures)),
+        ("goals", goals::table(figures)?),
     ];
     fs::write(docs.join("performance.md"), filled(PAGE, &page))?;
-    let folder = docs.join("performance");
-    fs::create_dir_all(&folder)?;
     for (name, svg) in charts(figures) {
-        fs::write(folder.join(format!("{name}.svg")), svg)?;
+        fs::write(docs.join(format!("performance/{name}.svg")), svg)?;
     }
     println!("docs/performance.md is written");
-    for missed in &goals.unknown {
-        eprintln!("missed, and reasons.md does not say why: {missed}");
-    }
     Ok(())
 }
 
@@ -110,43 +105,29 @@ fn of_programs(figures: &Figures) -> String {
     })
 }
 
-fn charts(figures: &Figures) -> [(&'static str, String); 4] {
-    let ways = |ways: &[Way]| -> Vec<_> {
+fn charts(figures: &Figures) -> [(&'static str, String); 2] {
+    let of_ways = |ways: &[Way]| {
         let named = ways.iter().map(|way| (way.to_string(), way.title()));
-        named.collect()
+        chart(&figures.counts, &named.collect::<Vec<_>>())
     };
-    let steps = Step::ALL.iter();
-    let steps: Vec<_> = steps.map(|step| (step.to_string(), step.title())).collect();
-    let programs = programs::WAYS.map(|(way, title)| (way.to_owned(), title));
-    let (counts, times) = (&figures.counts, &figures.times);
-    let (calls, closures) = (ways(Way::CALLS), ways(Way::ENTERED));
-    let of_call = "instructions of one call";
     [
-        ("calls", chart(counts, of_call, &calls, &SHOWN)),
-        ("closures", chart(counts, of_call, &closures, &SHOWN)),
-        (
-            "preparation",
-            chart(counts, "instructions", &steps, &PREPARED),
-        ),
-        (
-            "programs",
-            chart(times, "milliseconds", &programs, &PROGRAMS),
-        ),
+        ("calls", of_ways(Way::CALLS)),
+        ("closures", of_ways(Way::ENTERED)),
     ]
 }
 
-fn chart(costs: &Costs, unit: &str, ways: &[(String, &str)], names: &[&str]) -> String {
+fn chart(costs: &Costs, ways: &[(String, &str)]) -> String {
     let titles: Vec<_> = ways.iter().map(|(_, title)| *title).collect();
     let values = |name: &&str| {
         let of_way = |(way, _): &(String, &str)| costs.of(way, name);
         ways.iter().map(of_way).collect::<Vec<_>>()
     };
-    let rows = names.iter().map(|name| (*name, values(name)));
+    let rows = SHOWN.iter().map(|name| (*name, values(name)));
     let rows: Vec<_> = rows
         .filter(|(_, values)| values.iter().any(Option::is_some))
         .collect();
     Chart {
-        unit,
+        unit: "instructions of one call",
         ways: &titles,
         rows: &rows,
     }
