@@ -1,7 +1,7 @@
 //! A language's own convention: between functions that one compiler makes, where nothing has to agree with C.
 //!
 //! The convention has System V's registers, with every scalar of a record in one of its own, as many as there are; eight integer and eight vector registers of results;
-//! and callees that pop their arguments, so that a call can be a function's last act. `docs/lang.md` has the table. Not here: variadic functions.
+//! and callees that pop their arguments, so that a call can be a function's last act. `docs/add-a-convention.md` has the table. Not here: variadic functions.
 
 use super::registers::{
     R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3,

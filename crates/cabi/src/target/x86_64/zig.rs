@@ -1,5 +1,5 @@
 //! Zig's own calling conventions on x86-64, as its own back end has them (`-fno-llvm`, Zig 0.15.2): `auto`, which functions without another one have,
-//! and `naked`. Zig writes down no ABI: each line here is what its compiler does, and docs/zig.md says how that is measured.
+//! and `naked`. Zig writes down no ABI: each line here is what its compiler does, and docs/policy.md says how that is measured.
 //!
 //! `auto` goes by type, not by eightbyte: a float, a vector, and everything else by its size alone. Conventions of C that Zig has other
 //! names for are found by [`convention`]. Not here: what its LLVM back end does with `auto`, and `async`.
