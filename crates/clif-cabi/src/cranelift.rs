@@ -1,5 +1,5 @@
 //! The release of Cranelift that is compiled against, chosen by a feature, and what differs between releases: nothing else in this crate
-//! knows which one it is. `docs/following-cranelift.md` says what a new release needs here.
+//! knows which one it is. `docs/contributing.md` says what a new release needs here.
 
 #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
 use codegen::ir::Value;
