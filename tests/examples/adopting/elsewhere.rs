@@ -7,27 +7,13 @@ use cabi_header::{HeaderError, Options, parse};
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::types::I32;
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData};
-use clif_cabi::cranelift_codegen::isa;
-use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_module::{Linkage, Module, default_libcall_names};
 use clif_cabi::{Arg, Lowering};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
+use super::isa::isa_of;
 use super::values::values;
 use super::{Backend, Result, engine, finished, total};
-
-/// Every target that is lowered, with what it asks of Cranelift's settings.
-pub(crate) fn isa_of(triple: &str) -> Result<isa::OwnedTargetIsa> {
-    let mut flags = settings::builder();
-    flags.set("is_pic", "true")?;
-    flags.set("use_colocated_libcalls", "false")?;
-    // AArch64: functions find their stack arguments by the frame pointer. Tail calls need it anywhere.
-    flags.set("preserve_frame_pointers", "true")?;
-    // Windows: the stack grows page by page. Elsewhere it is what keeps a large frame from stepping over the guard page.
-    flags.set("enable_probestack", "true")?;
-    flags.set("probestack_strategy", "inline")?;
-    Ok(isa::lookup_by_name(triple)?.finish(settings::Flags::new(flags))?)
-}
 
 /// `total` and the functions of values.rs as an object file.
 fn object(triple: &str) -> Result<Vec<u8>> {

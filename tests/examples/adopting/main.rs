@@ -14,12 +14,16 @@ use clif_cabi::{Arg, Callee, Entry, Function, Lowering, Ret, Returned, slot, val
 use clif_cabi_jit::{Code, Engine, Settings};
 
 mod elsewhere;
+mod guess;
+#[path = "../isa.rs"]
+mod isa;
 mod values;
 use elsewhere::{run_elsewhere, run_headers, run_linked};
+use guess::run_guess;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What takes the place of a classifier.
+/// The part of the compiler that replaces its classifier.
 struct Backend<M> {
     module: M,
     lower: Lowering,
@@ -288,6 +292,7 @@ fn run_refused() -> Result<()> {
 }
 
 pub(crate) fn main() -> Result<()> {
+    run_guess()?;
     run_total()?;
     run_layouts()?;
     run_refused()?;

@@ -1,4 +1,4 @@
-/* C calls functions of docs/front-end.md: check_NAME calls the one that it is given, and returns whether something is wrong. */
+/* C calls functions of docs/front-end.md: check_NAME calls the one that it is given, and returns whether something is wrong. With MAIN a program that is linked with all of them. */
 #include <stddef.h>
 #include <string.h>
 
@@ -42,10 +42,12 @@ int check_swap(struct point (*swap)(struct point (*)(struct point), struct point
     return p.x != -3 || p.y != 0.5f;
 }
 
+#ifdef __x86_64__
 int check_ratio(double (__attribute__((ms_abi)) *ratio)(struct pair, double))
 {
     return ratio((struct pair){3, 1}, 2) != 1.5;
 }
+#endif
 
 int check_rotate(struct big (*rotate)(long, long, long, long, long, struct two, struct big))
 {
@@ -53,3 +55,22 @@ int check_rotate(struct big (*rotate)(long, long, long, long, long, struct two, 
     struct big found = rotate(0, 0, 0, 0, 0, (struct two){8, 9}, given);
     return memcmp(&found, &rotated, sizeof found) != 0;
 }
+
+static int first(void *p) { *(int *)p = 7; return *(int *)p; }
+
+int check_tidy(int (*tidy)(int (*)(void *), size_t)) { return tidy(first, sizeof(int)) != 7; }
+
+#ifdef MAIN
+void sort(int *, size_t);
+int show(char *, size_t, double, float), note(char *, size_t, const char *, ...);
+long apply(struct pair (*)(struct pair), struct pair *);
+struct point swap(struct point (*)(struct point), struct point);
+struct big rotate(long, long, long, long, long, struct two, struct big);
+int tidy(int (*)(void *), size_t);
+
+int main(void)
+{
+    return check_sort(sort) || check_show(show) || check_note(note) || check_apply(apply) || check_swap(swap)
+        || check_rotate(rotate) || check_tidy(tidy);
+}
+#endif

@@ -5,13 +5,15 @@ use std::ffi::{CStr, c_char, c_int};
 use clif_cabi::cabi::{FnSig, Member, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
 use clif_cabi::cranelift_codegen::ir::{
-    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, MemFlagsData,
+    BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, MemFlagsData, Value,
 };
-use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
+use clif_cabi::cranelift_frontend::FunctionBuilder;
+use clif_cabi::cranelift_module::{DataDescription, FuncId, Module};
+use clif_cabi::{Arg, Lowering, Ret, Returned, slot};
 use clif_cabi_jit::{Engine, Library, Personality, Settings};
 
-use super::{Define, Result, define, native};
+use super::isa::isa_of;
+use super::{Result, define};
 
 /// The language's `Event`: it puts the tag last, and C sees the same bytes.
 fn event() -> Result<Type> {
@@ -24,7 +26,7 @@ fn event() -> Result<Type> {
 }
 
 /// struct flags { unsigned kind : 3, count : 13; short level; } __attribute__((packed));
-fn flags(lower: &SysVAggregateLowering) -> Result<Type> {
+fn flags(lower: &Lowering) -> Result<Type> {
     let flags = RecordBuilder::structure("flags")
         .member(Member::bit_field("kind", Type::U32, 3))
         .member(Member::bit_field("count", Type::U32, 13))
@@ -35,7 +37,7 @@ fn flags(lower: &SysVAggregateLowering) -> Result<Type> {
 }
 
 pub(crate) fn run_layouts() -> Result<()> {
-    let lower = SysVAggregateLowering::new(&*native(false)?)?;
+    let lower = Lowering::new(&*isa_of("x86_64-unknown-linux-gnu")?)?;
     let (event, flags) = (event()?, flags(&lower)?);
     assert_eq!((event.size(), flags.size(), flags.align()), (24, 4, 1));
     assert!(
@@ -46,12 +48,23 @@ pub(crate) fn run_layouts() -> Result<()> {
     Ok(())
 }
 
+/// The address of a string constant of the module, which is read-only data in an object file.
+fn string<M: Module>(
+    module: &mut M,
+    builder: &mut FunctionBuilder<'_>,
+    text: &CStr,
+) -> Result<Value> {
+    let mut data = DataDescription::new();
+    data.define(text.to_bytes_with_nul().into());
+    let id = module.declare_anonymous_data(false, false)?;
+    module.define_data(id, &data)?;
+    let data = module.declare_data_in_func(id, builder.func);
+    let pointer = module.target_config().pointer_type();
+    Ok(builder.ins().symbol_value(pointer, data))
+}
+
 /// int show(char *to, size_t size, double x, float y) { return snprintf(to, size, "%g %g", x, y); }
-fn show(
-    module: &mut Engine,
-    lower: &SysVAggregateLowering,
-    format: &'static CStr,
-) -> Result<FuncId> {
+pub(super) fn show<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let size = lower.target().data_model().size_type();
     let named = [Type::PTR, size.clone(), Type::PTR];
     let snprintf = FnSig::new(named, Type::I32).variadic();
@@ -63,11 +76,9 @@ fn show(
         let size = entry.value(builder, 1)?;
         let x = entry.value(builder, 2)?;
         let y = entry.value(builder, 3)?;
-        // C's promotions are done to the values here, and to the types by `call_variadic`.
+        // You promote the values as C does; `call_variadic` promotes the types.
         let y = builder.ins().fpromote(F64, y);
-        let format = builder
-            .ins()
-            .iconst(I64, format.as_ptr().addr().cast_signed() as i64);
+        let format = string(module, builder, c"%g %g")?;
         let args = [to, size, format, x, y].map(Arg::value);
         let unnamed = [Type::F64, Type::F32];
         let n = lower.call_variadic(module, builder, &snprintf, unnamed, &args, Ret::Value)?;
@@ -77,7 +88,7 @@ fn show(
 }
 
 /// long apply(struct pair (*f)(struct pair), struct pair *p) { return f(*p).n; }
-fn apply(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+pub(super) fn apply<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let pair = RecordBuilder::structure("pair")
         .field("x", Type::F64)
         .field("n", Type::I64)
@@ -87,18 +98,18 @@ fn apply(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     define(module, lower, ("apply", &sig), |module, builder, entry| {
         let callee = entry.value(builder, 0)?;
         let p = entry.value(builder, 1)?;
-        // The argument from memory, the result as parts: xmm0 is x, rax is n.
-        let r = lower.call_sig(module, builder, callee, &f, &[Arg::memory(p)], Ret::Parts)?;
-        let Returned::Parts(parts) = r else {
-            return Err("struct pair has two parts".into());
-        };
-        entry.ret(module, builder, Some(&Arg::value(parts[1])))?;
+        // The argument is an object in memory, and so is the result, wherever C passes them.
+        let result = slot(builder, f.result())?;
+        let (args, ret) = ([Arg::memory(p)], Ret::memory(result));
+        lower.call_sig(module, builder, callee, &f, &args, ret)?;
+        let n = builder.ins().load(I64, MemFlagsData::new(), result, 8);
+        entry.ret(module, builder, Some(&Arg::value(n)))?;
         Ok(())
     })
 }
 
 /// struct point swap(struct point (*f)(struct point), struct point p) { return f((struct point){p.y, p.x}); }
-fn swap(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+pub(super) fn swap<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     // struct point { float x, y; };
     let point = RecordBuilder::structure("point")
         .field("x", Type::F32)
@@ -121,7 +132,7 @@ fn swap(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
 }
 
 /// int call(int (*f)(const char *, ...), const char *text, double x) { try { return f(text, x); } catch (...) { return -1; } }
-pub(super) fn call<M: Module>(module: &mut M, lower: &SysVAggregateLowering) -> Result<FuncId> {
+pub(super) fn call<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let f = FnSig::new([Type::PTR], Type::I32).variadic();
     let plan = lower.call_plan(&f.at_call([Type::F64])?)?;
     let begin_catch = FnSig::new([Type::PTR], Type::PTR);
@@ -165,7 +176,7 @@ pub(super) fn call<M: Module>(module: &mut M, lower: &SysVAggregateLowering) -> 
 }
 
 /// __attribute__((ms_abi)) double ratio(struct pair p, double x) { return p.x / x; }
-fn ratio(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+pub(super) fn ratio(module: &mut Engine, lower: &Lowering) -> Result<FuncId> {
     let pair = RecordBuilder::structure("pair")
         .field("x", Type::F64)
         .field("n", Type::I64);
@@ -200,7 +211,7 @@ fn with_handlers() -> Result<Engine> {
 
 pub(crate) fn run_call() -> Result<()> {
     let mut engine = with_handlers()?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let lower = Lowering::new(engine.isa())?;
     let id = call(&mut engine, &lower)?;
     engine.finalize()?;
     // SAFETY: compiled as `int call(int (*)(const char *, ...), const char *, double)`.
@@ -220,7 +231,7 @@ pub(crate) fn run_call() -> Result<()> {
 /// struct big { long at[5]; };
 /// struct big rotate(long, long, long, long, long, struct pair p, struct big b)
 /// { return (struct big){{p.n, b.at[0], b.at[1], b.at[2], b.at[3]}}; }
-fn rotate(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+pub(super) fn rotate<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     let model = lower.target().data_model();
     let pair = RecordBuilder::structure("pair")
         .field("m", Type::I64)
@@ -231,15 +242,16 @@ fn rotate(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> 
     let sig = FnSig::new(params, big);
     define(module, lower, ("rotate", &sig), |module, builder, entry| {
         let flags = MemFlagsData::new();
-        // `p` found no two registers and is on the stack; its parts are the same as if it had.
-        let parts = entry.parts(builder, 5)?;
+        // `p` may be on the stack or a copy of the caller's; it has an address in each case.
+        let p = entry.address(builder, 5)?;
+        let n = builder.ins().load(I64, flags, p, 8);
         // In place, where the caller has put it: the function may write there.
         let b = entry.address(builder, 6)?;
         // The caller's object for the result. Built there, it is returned without a copy.
         let sret = entry
             .sret()
             .ok_or("a structure of 40 bytes is returned in memory")?;
-        builder.ins().store(flags, parts[1], sret, 0);
+        builder.ins().store(flags, n, sret, 0);
         for at in [0, 8, 16, 24] {
             let word = builder.ins().load(I64, flags, b, at);
             builder.ins().store(flags, word, sret, at + 8);
@@ -249,11 +261,31 @@ fn rotate(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> 
     })
 }
 
-/// What called.c calls.
-pub(super) const CALLED: [(&str, Define); 5] = [
-    ("show", |engine, lower| show(engine, lower, c"%g %g")),
-    ("apply", apply),
-    ("swap", swap),
-    ("ratio", ratio),
-    ("rotate", rotate),
-];
+/// int tidy(int (*work)(void *), size_t n) { void *p = malloc(n); defer free(p); return work(p); }
+pub(super) fn tidy<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
+    let size = lower.target().data_model().size_type();
+    let sig = FnSig::new([size.clone()], Type::PTR);
+    let malloc = lower.declare_import(module, "malloc", &sig)?;
+    let sig = FnSig::new([Type::PTR], Type::VOID);
+    let free = lower.declare_import(module, "free", &sig)?;
+    let work = FnSig::new([Type::PTR], Type::I32);
+    let sig = FnSig::new([Type::FN_PTR, size], Type::I32);
+    define(module, lower, ("tidy", &sig), |module, builder, entry| {
+        // Every `return` of the body jumps to this block with its value.
+        let leave = builder.create_block();
+        let result = builder.append_block_param(leave, I32);
+
+        let callee = entry.value(builder, 0)?;
+        let n = [Arg::value(entry.value(builder, 1)?)];
+        let p = lower.call(module, builder, &malloc, &n, Ret::Value)?;
+        let p = [Arg::value(p.value().ok_or("malloc returns a pointer")?)];
+        let r = lower.call_sig(module, builder, callee, &work, &p, Ret::Value)?;
+        let r = r.value().ok_or("work returns a value")?;
+        builder.ins().jump(leave, &[BlockArg::Value(r)]);
+
+        builder.switch_to_block(leave);
+        lower.call(module, builder, &free, &p, Ret::Ignore)?;
+        entry.ret(module, builder, Some(&Arg::value(result)))?;
+        Ok(())
+    })
+}

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+use clif_cabi::{Arg, Lowering, Ret};
 use clif_cabi_jit::{Engine, Sources, symbol_at};
 
 use super::{Result, compiled, define};
@@ -23,7 +23,7 @@ extern "C" fn report() -> c_int {
 }
 
 /// int calls_report(void) { return report(); }, which is line 3 of program.lang.
-fn calls_report(engine: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+fn calls_report(engine: &mut Engine, lower: &Lowering) -> Result<FuncId> {
     let mut sources = Sources::new("/home/me", "program.lang");
     let line = sources.place(0, 3, 1);
     engine.bind("report", report as *const u8)?;

@@ -1,40 +1,73 @@
-//! Variadic functions from inside, and signatures known at run time.
+//! Variadic functions from inside, closures, and signatures known at run time.
 
 use std::ffi::c_int;
 
-use clif_cabi::cabi::{DataModel, FnSig, RecordBuilder, Type};
+use clif_cabi::cabi::{DataModel, FnSig, Kind, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
-use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
-use clif_cabi::cranelift_module::FuncId;
-use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData};
+use clif_cabi::cranelift_module::{FuncId, Module};
+use clif_cabi::{Arg, Lowering, Ret, slot};
 use clif_cabi_jit::{CallInterface, Closure, Closures, Engine, Invokers, Settings};
 
-use super::{Define, Result, define};
+use super::{Result, compiled, define};
 
-/// Writes what the format says, after an int that is added to the result: int note(char *to, size_t n, const char *format, ...);
-fn note(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
-    // A `va_list` is an array, which is passed by its address.
-    let sig = FnSig::new([Type::PTR, Type::U64, Type::PTR, Type::PTR], Type::I32);
-    let vsnprintf = lower.declare_import(module, "vsnprintf", &sig)?;
-    let sig = FnSig::new([Type::PTR, Type::U64, Type::PTR], Type::I32).variadic();
+/// int note(char *to, size_t n, const char *format, ...): vsnprintf, after an int that is added to the result.
+pub(super) fn note<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
+    let model = lower.target().data_model();
+    let va_list = lower.target().va_list()?;
+    let named = [Type::PTR, model.size_type(), Type::PTR];
+    // An array decays as a parameter, so System V passes the address of a `va_list`; elsewhere it is a value.
+    let params = named.clone().into_iter().chain([model.decay(&va_list)]);
+    let vsnprintf = lower.declare_import(module, "vsnprintf", &FnSig::new(params, Type::I32))?;
+    let sig = FnSig::new(named, Type::I32).variadic();
     define(module, lower, ("note", &sig), |module, builder, entry| {
-        let list = StackSlotData::new(StackSlotKind::ExplicitSlot, 24, 3);
-        let list = builder.create_sized_stack_slot(list);
-        let list = builder.ins().stack_addr(I64, list, 0);
+        let list = slot(builder, &va_list)?;
         entry.va_start(builder, list)?;
         // The first unnamed argument is fetched here, the others by the C library.
         let level = lower.va_arg(builder, list, &sig, &Type::I32)?;
         let level = builder.ins().load(I32, MemFlagsData::new(), level, 0);
+        let list = match va_list.kind() {
+            Kind::Array(_) => Arg::value(list),
+            _ => Arg::memory(list),
+        };
         let to = entry.value(builder, 0)?;
         let size = entry.value(builder, 1)?;
         let format = entry.value(builder, 2)?;
-        let args = [to, size, format, list].map(Arg::value);
+        let [to, size, format] = [to, size, format].map(Arg::value);
+        let args = [to, size, format, list];
         let n = lower.call(module, builder, &vsnprintf, &args, Ret::Value)?;
         let n = n.value().ok_or("vsnprintf returns a value")?;
         let sum = builder.ins().iadd(n, level);
         entry.ret(module, builder, Some(&Arg::value(sum)))?;
         Ok(())
     })
+}
+
+/// A closure of the language: long adder(long n), whose environment is a long that it adds.
+fn adder(engine: &mut Engine, lower: &Lowering) -> Result<FuncId> {
+    let sig = FnSig::new([Type::I64], Type::I64).static_chain(lower.target().data_model());
+    define(engine, lower, ("adder", &sig), |engine, builder, entry| {
+        let n = entry.value(builder, 0)?;
+        // The static chain comes after the arguments.
+        let environment = entry.value(builder, 1)?;
+        let by = builder.ins().load(I64, MemFlagsData::new(), environment, 0);
+        let sum = builder.ins().iadd(n, by);
+        entry.ret(engine, builder, Some(&Arg::value(sum)))?;
+        Ok(())
+    })
+}
+
+/// Calls `adder` as a plain C function pointer, long (*)(long), that carries its environment.
+fn run_adder() -> Result<()> {
+    let code = compiled(adder)?;
+    let closures = Closures::new(&Settings::default())?;
+    let environment = 42_i64;
+    // SAFETY: `adder` takes the address of a long as its static chain; both outlive the calls.
+    let bound = unsafe { closures.bind(code.as_ptr(), (&raw const environment).cast())? };
+    // SAFETY: a C function of this type, without the chain.
+    let add: extern "C" fn(i64) -> i64 = unsafe { std::mem::transmute(bound.code()) };
+    assert_eq!(add(-2), 40);
+    Ok(())
 }
 
 /// Calls div_t div(int, int), whose signature may have been read from a file.
@@ -71,6 +104,7 @@ fn scaled_sum(closures: &Closures, scale: f64) -> Result<Closure<'static>> {
 }
 
 pub(crate) fn run_dynamic() -> Result<()> {
+    run_adder()?;
     assert_eq!(divide(17, 5)?, [3, 0, 0, 0, 2, 0, 0, 0]);
     let closures = Closures::new(&Settings::default())?;
     let sum = scaled_sum(&closures, 10.0)?;
@@ -80,6 +114,3 @@ pub(crate) fn run_dynamic() -> Result<()> {
     assert!((sum - 40.0).abs() < f64::EPSILON);
     Ok(())
 }
-
-/// What called.c calls.
-pub(super) const CALLED: (&str, Define) = ("note", note);

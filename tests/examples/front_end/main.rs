@@ -7,29 +7,29 @@ use std::ffi::{c_int, c_void};
 use cabi_verify::build::Installed;
 use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::types::{I32, I64};
-use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
-use clif_cabi::cranelift_codegen::isa;
-use clif_cabi::cranelift_codegen::settings::{self, Configurable};
+use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module};
-use clif_cabi::{Arg, Entry, Ret, SysVAggregateLowering};
+use clif_cabi::{Arg, Entry, Lowering, Ret, slot};
 use clif_cabi_jit::{Code, Engine, Library, Settings};
 
 mod calls;
 mod debugged;
 mod dynamic;
+#[path = "../isa.rs"]
+mod isa;
 mod objects;
 use calls::{run_call, run_layouts};
 use debugged::run_report;
 use dynamic::run_dynamic;
-use objects::{run_object, run_refused, run_twice};
+use objects::{run_linked, run_object, run_refused, run_twice};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Defines `name`, a function of `sig` that C can call. `body` gets its arguments, and returns from it.
 fn define<M: Module>(
     module: &mut M,
-    lower: &SysVAggregateLowering,
+    lower: &Lowering,
     (name, sig): (&str, &FnSig),
     body: impl FnOnce(&mut M, &mut FunctionBuilder<'_>, &Entry) -> Result<()>,
 ) -> Result<FuncId> {
@@ -46,13 +46,13 @@ fn define<M: Module>(
 }
 
 /// int quotient(int a, int b) { return div(a, b).quot; }
-fn quotient<M: Module>(module: &mut M, lower: &SysVAggregateLowering) -> Result<FuncId> {
+fn quotient<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     // typedef struct { int quot, rem; } div_t;  div_t div(int, int);
     let div_t = RecordBuilder::structure("div_t")
         .field("quot", Type::I32)
         .field("rem", Type::I32)
         .build(lower.target().data_model())?;
-    let sig = FnSig::new([Type::I32, Type::I32], div_t);
+    let sig = FnSig::new([Type::I32, Type::I32], div_t.clone());
     let div = lower.declare_import(module, "div", &sig)?;
 
     let sig = FnSig::new([Type::I32, Type::I32], Type::I32);
@@ -63,9 +63,8 @@ fn quotient<M: Module>(module: &mut M, lower: &SysVAggregateLowering) -> Result<
         |module, builder, entry| {
             let a = Arg::value(entry.value(builder, 0)?);
             let b = Arg::value(entry.value(builder, 1)?);
-            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 2);
-            let slot = builder.create_sized_stack_slot(slot);
-            let result = builder.ins().stack_addr(I64, slot, 0);
+            // As large and as aligned as C writes it.
+            let result = slot(builder, &div_t)?;
             lower.call(module, builder, &div, &[a, b], Ret::memory(result))?;
             let quot = builder.ins().load(I32, MemFlagsData::new(), result, 0);
             entry.ret(module, builder, Some(&Arg::value(quot)))?;
@@ -76,7 +75,7 @@ fn quotient<M: Module>(module: &mut M, lower: &SysVAggregateLowering) -> Result<
 
 fn run_quotient() -> Result<()> {
     let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let lower = Lowering::new(engine.isa())?;
     let id = quotient(&mut engine, &lower)?;
     engine.finalize()?;
     // SAFETY: compiled as `int quotient(int, int)`.
@@ -90,18 +89,16 @@ fn run_quotient() -> Result<()> {
 }
 
 /// The code of the function that `define` adds to an engine.
-fn compiled(
-    define: impl FnOnce(&mut Engine, &SysVAggregateLowering) -> Result<FuncId>,
-) -> Result<Code> {
+fn compiled(define: impl FnOnce(&mut Engine, &Lowering) -> Result<FuncId>) -> Result<Code> {
     let mut engine = Engine::new(&Settings::default())?;
-    let lower = SysVAggregateLowering::new(engine.isa())?;
+    let lower = Lowering::new(engine.isa())?;
     let id = define(&mut engine, &lower)?;
     engine.finalize()?;
     Ok(engine.code(id)?)
 }
 
 /// void sort(int *numbers, size_t n) { qsort(numbers, n, sizeof(int), compare); }
-fn sort(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
+fn sort<M: Module>(module: &mut M, lower: &Lowering) -> Result<FuncId> {
     // int compare(const void *a, const void *b), which C calls back.
     let sig = FnSig::new([Type::PTR, Type::PTR], Type::I32);
     let compare = define(
@@ -136,20 +133,21 @@ fn sort(module: &mut Engine, lower: &SysVAggregateLowering) -> Result<FuncId> {
     })
 }
 
-/// The ISA of x86-64 Linux: for object files position-independent, as C compilers make them by default.
-fn native(pic: bool) -> Result<isa::OwnedTargetIsa> {
-    let mut flags = settings::builder();
-    flags.set("is_pic", if pic { "true" } else { "false" })?;
-    flags.set("use_colocated_libcalls", "false")?;
-    flags.set("opt_level", "speed")?;
-    // A frame of more than a page must not step over the guard page.
-    flags.set("enable_probestack", "true")?;
-    flags.set("probestack_strategy", "inline")?;
-    let isa = isa::lookup_by_name("x86_64-unknown-linux-gnu")?;
-    Ok(isa.finish(settings::Flags::new(flags))?)
-}
+/// A function that adds one to a module.
+type Define<M> = fn(&mut M, &Lowering) -> Result<FuncId>;
 
-type Define = fn(&mut Engine, &SysVAggregateLowering) -> Result<FuncId>;
+/// The functions of this page that called.c calls, on any target.
+fn called<M: Module>() -> [(&'static str, Define<M>); 7] {
+    [
+        ("sort", sort),
+        ("show", calls::show),
+        ("note", dynamic::note),
+        ("apply", calls::apply),
+        ("swap", calls::swap),
+        ("rotate", calls::rotate),
+        ("tidy", calls::tidy),
+    ]
+}
 
 /// C calls each of these by a function of called.c.
 fn run_called() -> Result<()> {
@@ -158,8 +156,8 @@ fn run_called() -> Result<()> {
     let built = cc.build(include_str!("called.c"), &["-O2"])?;
     // SAFETY: nothing in it runs when it is opened or closed.
     let library = unsafe { Library::open(&built.object) }?;
-    let all = [("sort", sort as Define), dynamic::CALLED];
-    for (name, define) in all.into_iter().chain(calls::CALLED) {
+    let win64: (_, Define<Engine>) = ("ratio", calls::ratio);
+    for (name, define) in called().into_iter().chain([win64]) {
         let code = compiled(define)?;
         let check = library.symbol(&format!("check_{name}"))?;
         // SAFETY: it takes a function of this one's signature, which is there meanwhile.
@@ -179,6 +177,7 @@ pub(crate) fn main() -> Result<()> {
     run_call()?;
     run_report()?;
     run_object()?;
+    run_linked()?;
     run_twice()?;
     run_dynamic()?;
     run_refused()

@@ -1,5 +1,7 @@
 //! Object files, and stubs without a module.
 
+use std::process::Command;
+
 use clif_cabi::cabi::convention::CalleePops;
 use clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
 use clif_cabi::cranelift_codegen::Context;
@@ -9,21 +11,23 @@ use clif_cabi::cranelift_codegen::ir::{
 };
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{FuncId, Module, default_libcall_names};
-use clif_cabi::{
-    Arg, LowerError, PlanError, Ret, Returned, Stub, Stubs, SysVAggregateLowering, stub_code,
-};
+use clif_cabi::{Arg, LowerError, Lowering, PlanError, Ret, Returned, Stub, Stubs, stub_code};
 use clif_cabi_unwind::{Personality, UnwindModule};
+use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use super::calls::call;
-use super::{Result, native, quotient};
+use super::isa::isa_of;
+use super::{Result, called, quotient};
+
+/// The target of the objects that are linked to programs of this machine.
+const LINUX: &str = "x86_64-unknown-linux-gnu";
 
 /// `quotient` and `call` as an object file.
 fn object() -> Result<Vec<u8>> {
-    use cranelift_object::{ObjectBuilder, ObjectModule};
-    let builder = ObjectBuilder::new(native(true)?, "functions", default_libcall_names())?;
+    let builder = ObjectBuilder::new(isa_of(LINUX)?, "functions", default_libcall_names())?;
     let personality = Personality::new("__gxx_personality_v0");
     let mut module = UnwindModule::new(ObjectModule::new(builder), Some(personality))?;
-    let lower = SysVAggregateLowering::new(module.isa())?;
+    let lower = Lowering::new(module.isa())?;
     quotient(&mut module, &lower)?;
     call(&mut module, &lower)?;
     Ok(module.finish()?.emit()?)
@@ -45,18 +49,13 @@ pub(crate) fn run_object() -> Result<()> {
     std::fs::write(&main, MAIN)?;
     let linked = |args: &[&std::ffi::OsStr]| -> Result<()> {
         let cxx = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-        assert!(
-            std::process::Command::new(cxx)
-                .args(args)
-                .status()?
-                .success()
-        );
+        assert!(Command::new(cxx).args(args).status()?.success());
         Ok(())
     };
     let [object_file, main, library, out] =
         [&object_file, &main, &library, &program].map(|path| path.as_os_str());
     linked(&[main, object_file, "-o".as_ref(), out])?;
-    assert!(std::process::Command::new(&program).status()?.success());
+    assert!(Command::new(&program).status()?.success());
     // Position-independent, its tables too.
     linked(&[
         "-shared".as_ref(),
@@ -65,6 +64,52 @@ pub(crate) fn run_object() -> Result<()> {
         "-o".as_ref(),
         library,
     ])?;
+    Ok(())
+}
+
+/// The functions that called.c calls as an object file of any target.
+fn called_object(triple: &str) -> Result<Vec<u8>> {
+    let builder = ObjectBuilder::new(isa_of(triple)?, "called", default_libcall_names())?;
+    let mut module = ObjectModule::new(builder);
+    let lower = Lowering::new(module.isa())?;
+    for (_, define) in called() {
+        define(&mut module, &lower)?;
+    }
+    Ok(module.finish().emit()?)
+}
+
+/// Makes the object file for every target; C calls its functions in a program of x86-64 Linux, and of AArch64 Linux where compiler and emulator are.
+pub(crate) fn run_linked() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = |name| folder.path().join(name);
+    std::fs::write(file("main.c"), include_str!("called.c"))?;
+    for (triple, cc, emulator) in [
+        (LINUX, "cc", "env"),
+        (
+            "aarch64-unknown-linux-gnu",
+            "aarch64-linux-gnu-gcc",
+            "qemu-aarch64",
+        ),
+        ("aarch64-apple-darwin", "", ""),
+        ("x86_64-pc-windows-gnu", "", ""),
+        ("x86_64-pc-windows-msvc", "", ""),
+    ] {
+        std::fs::write(file("called.o"), called_object(triple)?)?;
+        let is_here = |program: &&str| Command::new(program).arg("--version").output().is_ok();
+        if ![cc, emulator].iter().all(is_here) {
+            continue;
+        }
+        let mut cc = Command::new(cc);
+        cc.args([
+            "-O2", "-static", "-DMAIN", "main.c", "called.o", "-o", "program",
+        ]);
+        let linked = cc.current_dir(folder.path()).status()?;
+        let run = Command::new(emulator).arg(file("program")).status()?;
+        assert!(
+            linked.success() && run.success(),
+            "{triple}: {linked}, {run}"
+        );
+    }
     Ok(())
 }
 
@@ -105,7 +150,7 @@ impl Stubs for Unit {
         ))
     }
 
-    /// Only asked for by calls of a `FuncId`, which are yours to give out.
+    /// Only calls of a `FuncId` ask for this, and you give those out.
     fn function(
         &mut self,
         id: FuncId,
@@ -118,8 +163,8 @@ impl Stubs for Unit {
 
 /// long double twice(long double (*f)(long double), long double x) { return f(f(x)); }
 fn twice() -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
-    let isa = native(false)?;
-    let lower = SysVAggregateLowering::new(&*isa)?;
+    let isa = isa_of(LINUX)?;
+    let lower = Lowering::new(&*isa)?;
     let mut unit = Unit::default();
     let mut func = ir::Function::new();
     let mut fn_ctx = FunctionBuilderContext::new();
@@ -163,8 +208,8 @@ pub(crate) fn run_twice() -> Result<()> {
     Ok(())
 }
 
-/// What a refusal is about and what would do is in its message; what to match on is its cause.
-fn refused(lower: &SysVAggregateLowering) -> Result<()> {
+/// The message of a refusal is for people; its cause is for code.
+fn refused(lower: &Lowering) -> Result<()> {
     static POPS: Convention = {
         let mut pops = X86_64_SYSV;
         pops.name = "pops";
@@ -187,5 +232,5 @@ fn refused(lower: &SysVAggregateLowering) -> Result<()> {
 }
 
 pub(crate) fn run_refused() -> Result<()> {
-    refused(&SysVAggregateLowering::new(&*native(false)?)?)
+    refused(&Lowering::new(&*isa_of(LINUX)?)?)
 }
