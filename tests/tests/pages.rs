@@ -1,5 +1,4 @@
-//! Holds pages to the code: the table of `docs/policy.md`, whose examples libclang reads; the modules that `docs/architecture.md` names; files, types and paths
-//! that pages name.
+//! Holds pages to the code: the table of `docs/policy.md`, whose examples libclang reads; files, headings, types and paths that pages name. Counts pages and words.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -150,37 +149,70 @@ fn names(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Modules of the crates with a table in docs/architecture.md that their section does not name, and names of its first column that are no module.
-fn strange_modules(page: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for section in page.split("\n## `").skip(1) {
-        let (package, section) = section.split_once('`').unwrap();
-        if !section.contains("\n| module | what |\n") {
-            continue;
-        }
-        let entries = std::fs::read_dir(root().join(format!("crates/{package}/src"))).unwrap();
-        let own = entries.map(|entry| entry.unwrap().path().with_extension(""));
-        let own: BTreeSet<String> = own
-            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
-            .filter(|name| name != "lib")
-            .collect();
-        let rows = section.lines().filter(|line| line.starts_with("| `"));
-        let listed = rows.flat_map(|row| names(row.split(" | ").next().unwrap()));
-        let unknown = listed.filter(|name| !own.contains(*name));
-        found.extend(unknown.map(|name| format!("{package} has no module {name}")));
-        let named = names(section);
-        let missing = own.iter().filter(|own| !named.contains(&own.as_str()));
-        found.extend(missing.map(|module| format!("{package}: {module} is not named")));
+/// Words that begin no sentence of a page: such a sentence has to be read twice.
+const BANNED: [&str; 6] = ["What ", "Whether ", "Of ", "That ", "Where ", "By what "];
+
+/// The sentences of `page` outside code that begin with one of [`BANNED`].
+fn banned(page: &str) -> Vec<String> {
+    let prose = page.split("```").step_by(2).collect::<Vec<_>>().join("\n");
+    let mut begun = Vec::new();
+    for paragraph in prose.split("\n\n") {
+        let lines = paragraph.lines();
+        let items = lines.map(|line| match line.trim_start().strip_prefix("- ") {
+            Some(item) => format!("\u{0}{item}"),
+            None => line.replace(" | ", "\u{0}"),
+        });
+        let text = items.collect::<Vec<_>>().join(" ").replace("**", "");
+        let parts = text.split('\u{0}').flat_map(|item| item.split(". "));
+        let parts = parts.map(|part| part.trim_start_matches(['|', ' ']));
+        let is_question = |part: &&str| part.trim_end().ends_with('?') || part.contains("? ");
+        let is_banned = |part: &&str| BANNED.iter().any(|word| part.starts_with(word));
+        let found = parts.filter(|part| is_banned(part) && !is_question(part));
+        begun.extend(found.map(str::to_owned));
     }
-    found
+    begun
+}
+
+/// The pages that are written by hand, with README.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = files(&root().join("docs"), "md").unwrap();
+    pages.push(root().join("README.md"));
+    pages
 }
 
 #[test]
-fn tables_of_modules_are_complete() {
-    let page = page("architecture.md");
-    assert_eq!(strange_modules(&page), [""; 0]);
-    let without = page.replacen("| `solve` |", "| `resolve` |", 1);
-    assert_eq!(strange_modules(&without).len(), 2);
+fn pages_are_plain_and_few() {
+    let (mut wrong, mut n_words) = (Vec::new(), 0);
+    // Pages that are rewritten next.
+    let later = [
+        "conformance",
+        "fuzzing",
+        "policy",
+        "psabi-table",
+        "testing",
+        "zig",
+    ];
+    for path in pages() {
+        if later
+            .iter()
+            .any(|page| path.ends_with(format!("{page}.md")))
+        {
+            continue;
+        }
+        let page = std::fs::read_to_string(&path).unwrap();
+        n_words += page.split_whitespace().count();
+        let found = banned(&page).into_iter();
+        wrong.extend(found.map(|text| format!("{}: {text}", path.display())));
+    }
+    assert_eq!(wrong, [""; 0]);
+    let n_pages = pages().len();
+    assert!(
+        n_pages <= 20 && n_words <= 33_000,
+        "{n_pages} pages, {n_words} words"
+    );
+    let control =
+        "| a | Whether it is |\n\nRight. What is\nwrong is this.\n- Of it\n\n**Where?** Here.\n";
+    assert_eq!(banned(control).len(), 3);
 }
 
 /// All words of the workspace's sources.
@@ -207,7 +239,7 @@ fn words() -> BTreeSet<String> {
 
 /// Pages about other machines name LLVM's conventions too.
 const PAGES_OF_OUR_NAMES: &str = "README architecture contributing testing stubs glossary front-end adopting add-a-convention \
-                                  following-cranelift x86-64-sysv lang zig cabi policy";
+                                  x86-64-sysv cabi policy";
 
 /// Types, variants, constants and paths in backticks on `page` whose last word is none of `words`.
 fn strange_names<'p>(page: &'p str, words: &BTreeSet<String>) -> Vec<&'p str> {
@@ -216,9 +248,47 @@ fn strange_names<'p>(page: &'p str, words: &BTreeSet<String>) -> Vec<&'p str> {
         let is_type = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.len() > 3;
         (is_type || name.contains("::")) && name.chars().all(is_path)
     };
-    let is_known = |name: &&str| words.contains(name.rsplit("::").next().unwrap());
+    // LLVM's actions begin with CC.
+    let is_known =
+        |name: &&str| words.contains(name.rsplit("::").next().unwrap()) || name.starts_with("CC");
     let names = names(page).into_iter().filter(is_name);
     names.filter(|name| !is_known(name)).collect()
+}
+
+/// The anchors of the headings of `page`, as web sites of repositories make them.
+fn anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: char| match c {
+        ' ' => Some('-'),
+        c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c.to_ascii_lowercase()),
+        _ => None,
+    };
+    let anchor = |line: &str| {
+        line.trim_start_matches('#')
+            .trim()
+            .chars()
+            .filter_map(kept)
+            .collect()
+    };
+    headings.map(anchor).collect()
+}
+
+/// Links of `page`, which is at `path`, to headings that are not there.
+fn lost_anchors<'p>(page: &'p str, path: &Path) -> Vec<&'p str> {
+    let links = page
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let is_lost = |link: &&str| {
+        let Some((file, anchor)) = link.split_once('#').filter(|_| !link.contains("://")) else {
+            return false;
+        };
+        let other = path.with_file_name("").join(file);
+        let target = if file.is_empty() { path } else { &other };
+        let text = std::fs::read_to_string(target).unwrap_or_default();
+        !anchors(&text).iter().any(|own| own == anchor)
+    };
+    links.filter(is_lost).collect()
 }
 
 /// The paths that `page` names: targets of links within the repository, and files in backticks.
@@ -239,8 +309,8 @@ fn paths(page: &str) -> Vec<&str> {
 #[test]
 fn what_pages_name_is_there() {
     let words = words();
-    let mut pages: Vec<PathBuf> = files(&root().join("docs"), "md").unwrap();
-    pages.extend(["README.md", "examples/toy/README.md"].map(|page| root().join(page)));
+    let mut pages = pages();
+    pages.push(root().join("examples/toy/README.md"));
     let own = [
         "",
         "crates",
@@ -261,20 +331,23 @@ fn what_pages_name_is_there() {
         let mut bases = bases.iter().map(PathBuf::as_path).chain([folder]);
         !bases.any(|base| base.join(path).exists())
     };
-    let (mut checked, mut n_of_ours) = (0, 0);
+    let (mut checked, mut n_of_ours, mut wrong) = (0, 0, Vec::new());
     for path in pages {
         let page = std::fs::read_to_string(&path).unwrap();
         let (folder, title) = (path.parent().unwrap(), path.file_stem().unwrap());
         let mut unknown = paths(&page);
         checked += unknown.len();
         unknown.retain(|path| is_missing(folder, path));
+        unknown.extend(lost_anchors(&page, &path));
         let mut of_ours = PAGES_OF_OUR_NAMES.split_whitespace();
         if of_ours.any(|own| own == title) && !path.ends_with("toy/README.md") {
             unknown.extend(strange_names(&page, &words));
             n_of_ours += 1;
         }
-        assert_eq!(unknown, [""; 0], "{}", path.display());
+        let unknown = unknown.iter();
+        wrong.extend(unknown.map(|name| format!("{}: {name}", path.display())));
     }
+    assert_eq!(wrong, [""; 0]);
     assert!(checked > 50, "only {checked} paths were looked at");
     let n_named = PAGES_OF_OUR_NAMES.split_whitespace().count();
     assert_eq!(n_of_ours, n_named, "a page was renamed");
@@ -282,6 +355,9 @@ fn what_pages_name_is_there() {
     let mut unknown = paths(moved);
     unknown.retain(|path| is_missing(&root(), path));
     assert_eq!(unknown, ["no-such-page.md", "cabi/src/no_such_file.rs"]);
+    let lost = "[a](#no-such-heading), [b](docs/stubs.md#the-stubs)";
+    let lost = lost_anchors(lost, &root().join("README.md"));
+    assert_eq!(lost, ["#no-such-heading"]);
     // In two strings, because this file is among the sources.
     let gone = format!("`Lowering::no{}`", "_such_method");
     assert_eq!(strange_names(&gone, &words).len(), 1);
