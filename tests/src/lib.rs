@@ -5,6 +5,7 @@
 //! - [`conformance`]: what `docs/conformance.md` says, measured.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
+//! - [`isa`]: the flags of the guides.
 //! - [`said`]: drawn types that C has words for.
 //! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
 //! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of what prepares them.
@@ -21,6 +22,7 @@ pub mod fuzzing;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod hand;
 pub mod invariants;
+pub mod isa;
 mod kept;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub mod measure;

@@ -18,7 +18,7 @@ mod tiny;
 
 /// Sources that README.md, docs/front-end.md and docs/adopting.md quote.
 const PROGRAMS: &str = concat!(
-    include_str!("../examples/isa.rs"),
+    include_str!("../src/isa.rs"),
     include_str!("../examples/front_end/main.rs"),
     include_str!("../examples/front_end/calls.rs"),
     include_str!("../examples/front_end/debugged.rs"),

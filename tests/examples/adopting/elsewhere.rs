@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::process::Command;
 
 use cabi_header::{HeaderError, Options, parse};
+use cabi_tests::isa::isa_of;
 use clif_cabi::cabi::{FnSig, Type};
 use clif_cabi::cranelift_codegen::ir::types::I32;
 use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData};
@@ -11,7 +12,6 @@ use clif_cabi::cranelift_module::{Linkage, Module, default_libcall_names};
 use clif_cabi::{Arg, Lowering};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
-use super::isa::isa_of;
 use super::values::values;
 use super::{Backend, Result, engine, finished, total};
 

@@ -15,8 +15,6 @@ use clif_cabi_jit::{Code, Engine, Settings};
 
 mod elsewhere;
 mod guess;
-#[path = "../isa.rs"]
-mod isa;
 mod values;
 use elsewhere::{run_elsewhere, run_headers, run_linked};
 use guess::run_guess;

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
+use cabi_tests::isa::isa_of;
 use clif_cabi::cabi::{FnSig, Member, RecordBuilder, Type, X86_64_WIN64};
 use clif_cabi::cranelift_codegen::ir::types::{F64, I32, I64};
 use clif_cabi::cranelift_codegen::ir::{
@@ -12,7 +13,6 @@ use clif_cabi::cranelift_module::{DataDescription, FuncId, Module};
 use clif_cabi::{Arg, Lowering, Ret, Returned, slot};
 use clif_cabi_jit::{Engine, Library, Personality, Settings};
 
-use super::isa::isa_of;
 use super::{Result, define};
 
 /// The language's `Event`: it puts the tag last, and C sees the same bytes.

@@ -16,8 +16,6 @@ use clif_cabi_jit::{Code, Engine, Library, Settings};
 mod calls;
 mod debugged;
 mod dynamic;
-#[path = "../isa.rs"]
-mod isa;
 mod objects;
 use calls::{run_call, run_layouts};
 use debugged::run_report;

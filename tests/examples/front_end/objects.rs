@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use cabi_tests::isa::isa_of;
 use clif_cabi::cabi::convention::CalleePops;
 use clif_cabi::cabi::{Convention, FnSig, Type, X86_64_SYSV};
 use clif_cabi::cranelift_codegen::Context;
@@ -16,7 +17,6 @@ use clif_cabi_unwind::{Personality, UnwindModule};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use super::calls::call;
-use super::isa::isa_of;
 use super::{Result, called, quotient};
 
 /// The target of the objects that are linked to programs of this machine.

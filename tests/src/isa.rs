@@ -6,7 +6,7 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Returns the ISA of `triple`, with the flags that C calls need there.
-pub(crate) fn isa_of(triple: &str) -> Result<OwnedTargetIsa> {
+pub fn isa_of(triple: &str) -> Result<OwnedTargetIsa> {
     let mut flags = settings::builder();
     flags.set("opt_level", "speed")?;
     // Object files become position-independent programs. cranelift-jit takes false.
