@@ -9,10 +9,11 @@ use std::path::Path;
 use support::{libclang, shell};
 
 /// Pages, and how many commands each shows.
-const PAGES: [(&str, usize); 6] = [
+const PAGES: [(&str, usize); 7] = [
     ("README.md", 1),
     ("docs/x86-64-sysv.md", 19),
     ("docs/cabi.md", 12),
+    ("docs/policy.md", 1),
     ("docs/conventions/aarch64.md", 1),
     ("docs/conventions/other-machines.md", 1),
     ("docs/conventions/x86-64-windows.md", 1),
