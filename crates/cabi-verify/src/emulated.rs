@@ -16,7 +16,7 @@ use crate::build::{Reference, ReferenceError};
 use crate::case::Direction;
 use crate::emit::c::Images;
 use crate::image::call::ObservedCall;
-use crate::pattern::{Painter, Pattern, Values};
+use crate::pattern::{BitPlaces, Painter, Pattern, Values};
 use crate::places::{Outcome, Question};
 use crate::run::program::calls_of;
 pub use stubs::{Assembly, Stubs};
@@ -33,6 +33,8 @@ pub struct Emulated {
     pub emulator: String,
     /// How its assembly is written.
     pub stubs: Stubs,
+    /// Where bit-fields have their bits.
+    pub bits: BitPlaces,
 }
 
 /// A question and its call, which has variables of the arguments, and one of the result.
@@ -42,6 +44,26 @@ struct PlacedQuestion<'a> {
 }
 
 impl Emulated {
+    /// A machine that `emulator` runs.
+    pub fn new(emulator: &str, stubs: Stubs) -> Self {
+        let highest_first = stubs.is_big_endian();
+        Self {
+            emulator: emulator.to_owned(),
+            stubs,
+            bits: BitPlaces {
+                highest_first,
+                shift: 0,
+            },
+        }
+    }
+
+    /// Whether values of the question have bytes of which some bits count, and others do not.
+    pub fn has_partial_bytes(&self, question: &Question) -> bool {
+        let params = question.sig.params().iter().map(|param| &param.ty);
+        let mut types = params.chain([question.sig.result()]);
+        types.any(|ty| Painter::of_bits(self.bits).paint(ty).has_partial_bytes())
+    }
+
     /// Whether the emulator is here.
     pub fn is_there(&self) -> Result<(), String> {
         let asked = Command::new(&self.emulator).arg("--version").output();
@@ -116,19 +138,8 @@ impl Emulated {
     }
 
     fn asked<'a>(&self, question: &'a Question, abi: &'a FnAbi) -> PlacedQuestion<'a> {
-        let mut painter = Painter::default();
-        let mut paint = |ty: &Type| {
-            let mut pattern = painter.paint(ty);
-            if self.stubs.assembly == Assembly::S390X {
-                // Patterns have a bit-field's bits from the low end: of its last byte others count here.
-                pattern
-                    .mask
-                    .iter_mut()
-                    .filter(|mask| **mask != 0xff)
-                    .for_each(|mask| *mask = 0);
-            }
-            pattern
-        };
+        let mut painter = Painter::of_bits(self.bits);
+        let mut paint = |ty: &Type| painter.paint(ty);
         let params = question.sig.params().iter();
         let mut types: Vec<Type> = params.map(|param| param.ty.clone()).collect();
         let args: Vec<Pattern> = types.iter().map(&mut paint).collect();

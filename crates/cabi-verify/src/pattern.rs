@@ -27,7 +27,7 @@ pub struct Pattern {
 /// # Example
 /// ```
 /// use cabi::{DataModel, Member, RecordBuilder, Type};
-/// use cabi_verify::pattern::{Painter, POISON};
+/// use cabi_verify::pattern::{BitPlaces, POISON, Painter};
 ///
 /// let s = RecordBuilder::structure("s").field("c", Type::I8).field("n", Type::I32).build(&DataModel::LP64)?;
 /// let pattern = Painter::default().paint(&s);
@@ -37,11 +37,23 @@ pub struct Pattern {
 /// let bits = RecordBuilder::structure("b").member(Member::bit_field("a", Type::U32, 3))
 ///     .member(Member::unnamed_bit_field(Type::U32, 3)).member(Member::bit_field("b", Type::U32, 5)).build(&DataModel::LP64)?;
 /// assert_eq!(Painter::default().paint(&bits).mask, [0b1100_0111, 0b0000_0111, 0, 0]);
+/// let places = BitPlaces { highest_first: true, shift: 0 };
+/// assert_eq!(Painter::of_bits(places).paint(&bits).mask, [0b1110_0011, 0b1110_0000, 0, 0]);
 /// # Ok::<(), cabi::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Painter {
     painted: u8,
+    bits: BitPlaces,
+}
+
+/// Where bit-fields have their bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BitPlaces {
+    /// Whether the first bit-field of a byte has its highest bits, as on big-endian machines.
+    pub highest_first: bool,
+    /// How many bits after its place each bit-field is: in a control, else none.
+    pub shift: u64,
 }
 
 /// The largest object painted: larger ones are no case for a call.
@@ -52,6 +64,15 @@ impl Painter {
     pub fn starting_at(first: u8) -> Self {
         Self {
             painted: first.wrapping_sub(1),
+            ..Self::default()
+        }
+    }
+
+    /// A painter of bit-fields with these bits.
+    pub fn of_bits(bits: BitPlaces) -> Self {
+        Self {
+            bits,
+            ..Self::default()
         }
     }
 
@@ -70,7 +91,7 @@ impl Painter {
             }
             self.painted = self.painted.wrapping_add(1);
             let bits = leaf_bytes(leaf.kind, self.painted, leaf.width_bits);
-            pattern.write(leaf.offset_bits, leaf.width_bits, &bits);
+            pattern.write(leaf.offset_bits, leaf.width_bits, &bits, self.bits);
             if let LeafKind::Vector(vector) = leaf.kind
                 && vector.bools.is_some()
             {
@@ -104,14 +125,18 @@ fn leaf_bytes(kind: LeafKind, number: u8, width_bits: u64) -> Vec<u8> {
 
 impl Pattern {
     /// Writes `width` bits of `bits` at bit `offset`, and lets them count.
-    fn write(&mut self, offset: u64, width: u64, bits: &[u8]) {
+    fn write(&mut self, offset: u64, width: u64, bits: &[u8], places: BitPlaces) {
         if offset.is_multiple_of(8) && width == bits.len() as u64 * 8 {
             return self.write_bytes(offset / 8, bits);
         }
         for i in 0..width {
             let source = usize::try_from(i / 8).ok().and_then(|at| bits.get(at));
             let set = source.is_some_and(|byte| byte >> (i % 8) & 1 == 1);
-            self.set(offset + i, set, true);
+            let bit = match places.highest_first {
+                true => (offset + places.shift + width - 1 - i) ^ 7,
+                false => offset + places.shift + i,
+            };
+            self.set(bit, set, true);
         }
     }
 
@@ -149,6 +174,11 @@ impl Pattern {
     pub fn with_bytes(&self, bytes: Vec<u8>) -> Self {
         let mask = self.mask.clone();
         Self { bytes, mask }
+    }
+
+    /// Whether a byte has bits that count and others.
+    pub fn has_partial_bytes(&self) -> bool {
+        self.mask.iter().any(|mask| !matches!(mask, 0 | 0xff))
     }
 
     /// How many bytes hold a bit that counts.

@@ -11,5 +11,5 @@ mod question;
 mod state;
 
 pub use mir::{Function, Isa, functions};
-pub use question::{Outcome, Question};
+pub use question::{Copies, Outcome, Question};
 pub use state::{Address, AddressBase, Sources, State};

@@ -132,7 +132,7 @@ impl Engine<'_> {
             .map_err(|e| e.to_string())?;
         let placed: Vec<(&Question, &FnAbi)> = compiled.questions.iter().zip(&abis).collect();
         self.shapes(&placed, &mut shown)?;
-        let outcomes = self.observe(references, &compiled, &placed)?;
+        let outcomes = self.observe(references, &compiled, &placed, 0)?;
         let refused = (&drawn.refused[..], compiled.not_compiled);
         let agreed = self.places(&placed, &outcomes, refused, &mut shown);
         self.control(references, &compiled, &agreed, &mut shown)?;

@@ -45,6 +45,10 @@ fn bank(register: &str) -> Bank {
 }
 
 impl Stubs {
+    pub(super) fn is_big_endian(&self) -> bool {
+        self.assembly == Assembly::S390X
+    }
+
     /// Where an image has the registers, and after them the argument area.
     pub(super) fn register_file(&self) -> RegisterFile {
         let cells = self.arguments.iter().enumerate();
@@ -70,7 +74,7 @@ impl Stubs {
             area: CELL * self.arguments.len(),
             word: self.word,
             extended: self.word,
-            is_big_endian: self.assembly == Assembly::S390X,
+            is_big_endian: self.is_big_endian(),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use cabi::FnSig;
+use cabi::{FnSig, Type};
 
+use crate::case::Case;
 use crate::corpus::c_text::{Function, parameter_list};
 use crate::generate::Declared;
 
@@ -21,7 +22,7 @@ impl Question {
     /// The question `number` about what is declared; `None` if `cabi` refuses one of its types.
     ///
     /// Of a variadic function what is read is asked about the call only: where `va_arg` looks is decided as it runs.
-    pub fn new(number: usize, declared: &Declared) -> Option<Self> {
+    pub fn new(number: usize, declared: &Declared, copies: Copies) -> Option<Self> {
         let case = declared.case.as_ref().ok()?;
         let params = case.prototype.params.iter().map(|(_, ty)| ty.clone());
         let sig = FnSig::new(params, case.prototype.ret.clone());
@@ -31,7 +32,7 @@ impl Question {
         };
         Some(Self {
             number,
-            text: text(number, declared),
+            text: text(number, declared, case, copies),
             sig,
         })
     }
@@ -63,14 +64,63 @@ impl Outcome {
         self.0[0].is_ok() && self.0[1].is_err()
     }
 
+    /// Whether the caller passed its arguments and took its result where `FnAbi` says.
+    pub fn caller_agrees(&self) -> bool {
+        self.0[0].is_ok()
+    }
+
     /// Whether the callee read its arguments and returned its result where `FnAbi` says.
     pub fn callee_agrees(&self) -> bool {
         self.0[1].is_ok()
     }
 }
 
+/// How the functions of a question copy a structure with bit-fields.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Copies {
+    /// As any object.
+    Whole,
+    /// Member by member, if each member can be named: bits that are not where the compiler has them are lost, and so is padding.
+    ByMembers,
+}
+
+impl Copies {
+    /// Whether an object of `ty` is not copied as a whole.
+    fn takes_apart(self, ty: &Type) -> bool {
+        let is_bits = |ty: &Type| {
+            let fields = ty.as_record().map(cabi::Record::fields);
+            fields.is_some_and(|fields| fields.iter().any(|field| field.bit_field().is_some()))
+        };
+        self == Self::ByMembers && is_bits(ty) && !ty.is_union() && !ty.is_atomic()
+    }
+
+    /// Copies the object `from` of `ty` to `to`.
+    fn copy(self, ty: &Type, to: &str, from: &str) -> String {
+        let members = ty.as_record().filter(|_| self.takes_apart(ty));
+        let members = members.and_then(|record| {
+            let members = record.fields().iter().map(|field| {
+                let Some(name) = field.name() else {
+                    return field.bit_field().map(|_| String::new());
+                };
+                Some(match field.bit_field() {
+                    Some(_) => format!("{to}.{name} = {from}.{name}; "),
+                    None if field.ty().size() == 0 => String::new(),
+                    None => format!("__builtin_memcpy((void *)&{to}.{name}, (void *)&{from}.{name}, sizeof {to}.{name}); "),
+                })
+            });
+            members.collect::<Option<String>>()
+        });
+        members.unwrap_or_else(|| format!("{to} = {from}; "))
+    }
+}
+
+/// An object, of which no member is written yet.
+fn object(ty: &str, name: &str) -> String {
+    format!("{ty} {name}; __builtin_memset((void *)&{name}, 0xee, sizeof {name}); ")
+}
+
 /// Globals, a function that calls with them as arguments, and one that copies its arguments to them, unnamed ones by `va_arg`.
-fn text(n: usize, declared: &Declared) -> String {
+fn text(n: usize, declared: &Declared, case: &Case, copies: Copies) -> String {
     let mut text = declared.types.clone();
     for (name, ty) in &declared.named {
         let (size, align) = (ty.size(), ty.align());
@@ -85,33 +135,50 @@ fn text(n: usize, declared: &Declared) -> String {
         list,
         ..
     } = &declared.function;
-    let global = |i: usize| format!("g{n}_{i}");
     let unnamed = declared.unnamed.as_deref().unwrap_or_default();
-    for (i, ty) in params.iter().chain(unnamed).enumerate() {
-        let _ = writeln!(text, "extern {ty} {};", global(i));
-    }
-    let (mut to, mut end) = (String::new(), String::new());
-    if result != "void" {
-        let _ = writeln!(text, "extern {result} out{n};");
-        (to, end) = (format!("out{n} = "), format!("return out{n}; "));
-    }
-    let globals: Vec<String> = (0..params.len() + unnamed.len()).map(global).collect();
-    let mut copies: String = (0..params.len())
-        .map(|i| format!("{} = a{i}; ", global(i)))
-        .collect();
+    let types = case.argument_types();
+    let (mut args, mut passes, mut takes) = (Vec::new(), String::new(), String::new());
     if declared.unnamed.is_some() {
         let last = params.len().saturating_sub(1);
-        copies += &format!("__builtin_va_list ap; __builtin_va_start(ap, a{last}); ");
-        for (i, ty) in (params.len()..).zip(unnamed) {
-            copies += &format!("{} = __builtin_va_arg(ap, {ty}); ", global(i));
+        takes += &format!("__builtin_va_list ap; __builtin_va_start(ap, a{last}); ");
+    }
+    for (i, (spelled, ty)) in params.iter().chain(unnamed).zip(&types).enumerate() {
+        let (global, own) = (format!("g{n}_{i}"), format!("a{i}"));
+        let _ = writeln!(text, "extern {spelled} {global};");
+        let fetched = format!("__builtin_va_arg(ap, {spelled})");
+        match (copies.takes_apart(ty), i < params.len()) {
+            (true, false) => takes += &format!("{spelled} {own} = {fetched}; "),
+            (false, false) => takes += &format!("{global} = {fetched}; "),
+            (false, true) => takes += &format!("{global} = {own}; "),
+            (true, true) => {}
         }
-        copies += "__builtin_va_end(ap); ";
+        if copies.takes_apart(ty) {
+            takes += &copies.copy(ty, &global, &own);
+            passes += &(object(spelled, &own) + &copies.copy(ty, &own, &global));
+        }
+        args.push(if copies.takes_apart(ty) { own } else { global });
+    }
+    if declared.unnamed.is_some() {
+        takes += "__builtin_va_end(ap); ";
+    }
+    let (ret, out, call) = (&case.prototype.ret, format!("out{n}"), args.join(", "));
+    let call = format!("f{n}({call}); ");
+    if result == "void" {
+        passes += &call;
+    } else {
+        let _ = writeln!(text, "extern {result} {out};");
+        if copies.takes_apart(ret) {
+            passes += &(format!("{result} r = {call}") + &copies.copy(ret, &out, "r"));
+            takes += &(object(result, "r") + &copies.copy(ret, "r", &out) + "return r; ");
+        } else {
+            passes += &format!("{out} = {call}");
+            takes += &format!("return {out}; ");
+        }
     }
     let own = params.iter().enumerate();
     let own: Vec<String> = own.map(|(i, ty)| format!("{ty} a{i}")).collect();
     let own = parameter_list(&own, declared.unnamed.is_some());
-    let globals = globals.join(", ");
     format!(
-        "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {to}f{n}({globals}); }}\n{result} d{n}({own}) {{ {copies}{end}}}\n"
+        "{text}{result} f{n}({list});\nvoid c{n}(void) {{ {passes}}}\n{result} d{n}({own}) {{ {takes}}}\n"
     )
 }

@@ -7,7 +7,7 @@ use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::{LeafKind, Policy, Target, conventions, leaves};
 use cabi_verify::emulated::{Assembly, Emulated, Stubs};
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
-use cabi_verify::places::{Isa, Question};
+use cabi_verify::places::{Copies, Isa, Question};
 
 use super::shapes::{self, Shape};
 use super::{KnownBug, Signatures, ir};
@@ -88,25 +88,38 @@ pub(super) fn words(command: &str) -> (&str, Vec<&str>) {
     (words.next().unwrap_or_default(), words.collect())
 }
 
-/// Signatures of C.
-const C: Signatures = Signatures {
-    random: |absent, target, seed, index| {
-        let signature = signature_for_machine(seed, index, absent);
-        c(&signature, target, usize::try_from(index).ok()?)
-    },
-    boundaries: |absent, target, first| {
-        let all = boundaries_for_machine(absent);
-        let all = all.iter().zip(first..);
-        all.filter_map(|(signature, n)| c(signature, target, n))
-            .collect()
-    },
+/// Signatures of C, whose code is read.
+const C_READ: Signatures = Signatures {
+    random: |absent, target, seed, index| c(absent, target, (seed, index), Copies::Whole),
+    boundaries: |absent, target, first| c_boundaries(absent, target, first, Copies::Whole),
 };
 
-fn c(signature: &Signature, target: &Target, n: usize) -> Option<Question> {
-    Question::new(
-        n,
-        &signature.declared(&format!("p{n}_"), target.data_model()),
-    )
+/// Signatures of C, whose code runs.
+const C_RUN: Signatures = Signatures {
+    random: |absent, target, seed, index| c(absent, target, (seed, index), Copies::ByMembers),
+    boundaries: |absent, target, first| c_boundaries(absent, target, first, Copies::ByMembers),
+};
+
+fn c(
+    absent: &Absent,
+    target: &Target,
+    (seed, index): (u64, u64),
+    copies: Copies,
+) -> Option<Question> {
+    let signature = signature_for_machine(seed, index, absent);
+    question(&signature, target, usize::try_from(index).ok()?, copies)
+}
+
+fn c_boundaries(absent: &Absent, target: &Target, first: usize, copies: Copies) -> Vec<Question> {
+    let all = boundaries_for_machine(absent);
+    let all = all.iter().zip(first..);
+    all.filter_map(|(signature, n)| question(signature, target, n, copies))
+        .collect()
+}
+
+fn question(signature: &Signature, target: &Target, n: usize, copies: Copies) -> Option<Question> {
+    let declared = signature.declared(&format!("p{n}_"), target.data_model());
+    Question::new(n, &declared, copies)
 }
 
 const RISCV_BUGS: &[KnownBug] = &[KnownBug {
@@ -215,7 +228,8 @@ impl Block {
             other => return Err(format!("floats: {other}")),
         };
         let signatures = match self.required("signatures")? {
-            "C" => C,
+            "C" if self.get("read").is_some() => C_READ,
+            "C" => C_RUN,
             "values" => ir::VALUES,
             "fastcc" => ir::FASTCC,
             other => return Err(format!("signatures: {other}")),
@@ -306,10 +320,10 @@ impl Block {
             arguments: registers("arguments")?,
             results: registers("results")?,
         };
-        let emulator = self.required("run")?.to_owned();
+        let emulator = self.required("run")?;
         let link = self.expanded(self.required("link")?);
         Ok(Observed::Run(
-            Emulated { emulator, stubs },
+            Emulated::new(emulator, stubs),
             format!("{link} -fno-section-anchors"),
         ))
     }

@@ -13,6 +13,9 @@ use super::{Engine, Shown};
 /// Calls of each mutation that has not been seen, round by round: most are seen in the first, and a call of a mutation often ends its program.
 const ROUNDS: [usize; 4] = [2, 8, 64, usize::MAX];
 
+/// Signatures with bit-fields that are called with these elsewhere.
+const SHIFTED: usize = 24;
+
 /// Mutations of each convention that have to be seen by a place.
 const KINDS: [&str; 2] = ["registers swapped", "wider slots"];
 
@@ -71,7 +74,7 @@ impl Engine<'_> {
                 .collect();
             for ((i, ..), outcome) in calls
                 .iter()
-                .zip(self.observe(references, compiled, &asked)?)
+                .zip(self.observe(references, compiled, &asked, 0)?)
             {
                 if (mutants[*i].notices)(&outcome) {
                     mutants[*i].seen = Seen::Places;
@@ -79,6 +82,42 @@ impl Engine<'_> {
             }
         }
         self.report_mutants(mutants, shown);
+        self.shifted_bits(references, compiled, agreed, shown)
+    }
+
+    /// Bit-fields one bit after theirs are noticed by callers and by callees.
+    fn shifted_bits(
+        &self,
+        references: &References,
+        compiled: &Compiled,
+        agreed: &[(&Question, &FnAbi)],
+        shown: &mut Shown,
+    ) -> Result<(), String> {
+        let Observed::Run(emulated, _) = &self.machine.observed else {
+            return Ok(());
+        };
+        let agreed = agreed
+            .iter()
+            .filter(|(one, _)| emulated.has_partial_bytes(one));
+        let agreed: Vec<_> = agreed.copied().collect();
+        let most = agreed.len().min(SHIFTED);
+        let outcomes = self.observe(references, compiled, &agreed[..most], 1)?;
+        let n_of = |side: fn(&Outcome) -> bool| outcomes.iter().filter(|one| !side(one)).count();
+        let noticed = [Outcome::caller_agrees, Outcome::callee_agrees].map(n_of);
+        shown.notes.push(format!(
+            "{} signatures with bytes of which some bits are compared; of {most} callers notice {}, callees {}, where bit-fields are one bit further on",
+            agreed.len(), noticed[0], noticed[1],
+        ));
+        let is_few = !agreed.is_empty() && noticed.contains(&0);
+        let outcome = match is_few {
+            true => Err(format!(
+                "of {most} signatures callers and callees notice it in {noticed:?}"
+            )),
+            false => Ok(()),
+        };
+        shown
+            .controls
+            .push(("bit-fields one bit further on".to_owned(), outcome));
         Ok(())
     }
 

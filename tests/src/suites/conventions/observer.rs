@@ -52,12 +52,13 @@ impl Engine<'_> {
         references.get(words(linker).0).map(drop)
     }
 
-    /// What both functions of each question show about the places given with it.
+    /// What both functions of each question show about the places given with it, where code runs with bit-fields `shift` bits after theirs.
     pub(super) fn observe(
         &self,
         references: &References,
         compiled: &Compiled,
         asked: &[(&Question, &FnAbi)],
+        shift: u64,
     ) -> Result<Vec<Outcome>, String> {
         let (emulated, linker) = match &self.machine.observed {
             Observed::Run(emulated, linker) => (emulated, words(linker)),
@@ -71,6 +72,8 @@ impl Engine<'_> {
         let linker = (references.get(linker.0)?, &linker.1[..]);
         let mut outcomes = Vec::new();
         for asked in asked.chunks(PROGRAM) {
+            let mut emulated = emulated.clone();
+            emulated.bits.shift = shift;
             let run = emulated.run(asked, compiler, linker);
             outcomes.extend(run.map_err(|why| why.to_string())?);
         }
