@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
+use cabi_verify::processor;
 use cabi_verify::report::Report;
 use cabi_verify::verdict::Verdict;
 
@@ -44,9 +45,14 @@ pub(crate) fn run(name: &'static str, body: fn(&mut Suite) -> Result<()>) -> Exi
 
 impl Suite {
     fn new(name: &'static str) -> Result<Self> {
+        let mut report = Report::new(name).with_expected(&expected())?;
+        let hidden = processor::hidden()?;
+        if !hidden.is_empty() {
+            report.note(format!("hidden of this processor: {hidden}"));
+        }
         Ok(Self {
             name,
-            report: Report::new(name).with_expected(&expected())?,
+            report,
             every_reference: true,
             only: std::env::args().skip(1).find(|arg| !arg.starts_with('-')),
             n_passed: None,

@@ -16,6 +16,8 @@ mod explain;
 mod headers;
 #[cfg(has_calls)]
 mod interop;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod lacking;
 #[cfg(has_calls)]
 mod layout;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -60,6 +62,8 @@ const X86_64: &[(&str, Body)] = &[
     ("conformance", conformance::run),
     ("mutants", mutants::run),
     #[cfg(target_os = "linux")]
+    ("lacking", lacking::run),
+    #[cfg(target_os = "linux")]
     ("preparation", preparation::run),
     ("probe", probe::run),
     ("static", static_program::run),
@@ -72,10 +76,13 @@ const X86_64: &[(&str, Body)] = &[
 #[cfg(not(all(target_arch = "x86_64", unix)))]
 const X86_64: &[(&str, Body)] = &[];
 
+fn all() -> impl Iterator<Item = &'static (&'static str, Body)> {
+    ANYWHERE.iter().chain(CALLS).chain(X86_64)
+}
+
 /// Runs the suite `name`, if this machine can.
 pub fn run(name: &str) -> ExitCode {
-    let mut suites = ANYWHERE.iter().chain(CALLS).chain(X86_64);
-    match suites.find(|(known, _)| *known == name) {
+    match all().find(|(known, _)| *known == name) {
         Some((name, body)) => suite::run(name, *body),
         None => {
             // Suites that call compiled code are known on AArch64 Linux too.

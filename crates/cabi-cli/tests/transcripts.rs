@@ -134,7 +134,7 @@ fn is_here(what: &str) -> bool {
         "mingw" => runs("x86_64-w64-mingw32-gcc"),
         "gcc-11" | "clang-19" => runs(what),
         "docs" => Path::new(DOCS).is_dir(),
-        "avx" => std::arch::is_x86_feature_detected!("avx"),
+        "avx" => cabi_verify::processor::has("avx"),
         _ => panic!("nobody knows whether there is {what}"),
     }
 }

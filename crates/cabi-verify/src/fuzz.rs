@@ -58,17 +58,20 @@ pub struct Campaign {
 /// found until then, and how many signatures the round had.
 ///
 /// # Errors
-/// A compiler that cannot be started, no child processes.
+/// No compiler, one that cannot be started, no child processes.
 pub fn run(
     plan: &Campaign,
     references: &[Compiler],
     mut told: impl FnMut(&Results, u64) -> Result<(), String>,
 ) -> Result<Results, String> {
+    if references.is_empty() {
+        return Err("no compiler is here that could be asked".to_owned());
+    }
     let (start, numbers) = (Instant::now(), &plan.numbers);
     let mut results = Results::new(Vec::new(), references);
     let is_late = || plan.time.is_some_and(|time| start.elapsed() >= time);
     let n_ranges = plan.at_once.saturating_mul(UNITS_EACH);
-    let n_ranges = n_ranges.div_ceil(references.len().max(1));
+    let n_ranges = n_ranges.div_ceil(references.len());
     let mut first = numbers.start;
     while first < numbers.end && !process::was_interrupted() && !is_late() {
         let ranges: Vec<Range<u64>> = unit_ranges(first, numbers.end).take(n_ranges).collect();
@@ -87,7 +90,7 @@ pub fn run(
         }];
         let seconds = start.elapsed().as_secs_f64() * plan.at_once as f64;
         for tally in &mut results.compilers {
-            tally.seconds = seconds / references.len().max(1) as f64;
+            tally.seconds = seconds / references.len() as f64;
         }
         told(&results, end - first)?;
         first = end;

@@ -7,7 +7,7 @@
 //! | [`corpus`], [`case`], [`header`], [`generate`] | where cases come from: the `.abi` corpus, a header read through libclang, random signatures |
 //! | [`pattern`] | the values of a call: bytes that say which leaf they belong to |
 //! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
-//! | [`build`] | the reference compilers, what each can compile, and what they build |
+//! | [`build`] | the reference compilers, what each can compile, and what they build; [`processor`]: which of it runs here |
 //! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
 //! | [`places`] | where a compiler's code has the values of a call, for machines that nothing here runs |
 //! | [`emulated`] | calls of such code under an emulator |
@@ -40,6 +40,7 @@ mod image;
 pub mod pattern;
 pub mod places;
 pub mod process;
+pub mod processor;
 pub mod report;
 #[cfg(has_calls)]
 pub mod run;

@@ -13,7 +13,7 @@ use cabi_header::{Location, Options};
 use clif_cabi_jit::Settings;
 
 use crate::build::zig::{Mode, Zig};
-use crate::build::{Capability, ProgramTarget, Reference, Unit};
+use crate::build::{ProgramTarget, Reference, Unit};
 use crate::check::calls::{Direction, all_settings};
 use crate::header;
 
@@ -258,9 +258,10 @@ impl Compiler {
     /// [`VerifyError::Reference`] if it cannot be asked about its flags, [`VerifyError::Machine`] if what it makes cannot run.
     pub fn new(reference: Reference, policy: Option<Policy>) -> Result<Self, VerifyError> {
         let level = reference.vector_level()?;
-        if let Some(lacking) = Capability::of_level(level).filter(|one| !one.runs_here()) {
-            let (command, vectors) = (reference.command(), lacking.name());
-            return Err(VerifyError::Machine { command, vectors });
+        let lacking = reference.features_lacking()?;
+        if !lacking.is_empty() {
+            let (command, features) = (reference.command(), lacking.join(", "));
+            return Err(VerifyError::Machine { command, features });
         }
         // Where nothing runs, every failure would be one that the compiler has with itself.
         LoadedCode::try_out(&reference)?;

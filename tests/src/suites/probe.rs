@@ -32,7 +32,7 @@ struct Part<'a> {
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let sysv = suite.corpus(&["x86-64-sysv"])?;
     let win64 = suite.corpus(&["x86-64-win64"])?;
-    let unions = unions::subjects()?;
+    let unions = unions::subjects(suite)?;
     let compilers = compilers(suite)?;
     let mut files = Vec::new();
     for compiler in &compilers {

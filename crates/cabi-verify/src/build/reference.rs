@@ -17,6 +17,7 @@ use cabi::{Target, VectorLevel};
 use crate::corpus::capability::{Capability, KNOWN_REFERENCES, TRAITS, needs};
 use crate::corpus::{Block, Profile};
 use crate::process::{self, output};
+use crate::processor;
 use crate::scratch::Scratch;
 
 pub(super) use super::error::{ReferenceError, first_error};
@@ -187,6 +188,14 @@ impl Reference {
         } else {
             VectorLevel::Baseline
         })
+    }
+
+    /// Features of processors that its code may use under its own flags, and this processor lacks.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] if it cannot be asked.
+    pub fn features_lacking(&self) -> Result<Vec<&'static str>, ReferenceError> {
+        processor::lacking(|name| self.defines(name))
     }
 
     /// Whether it compiles under its own flags for `target`, by the macros that it defines.

@@ -7,6 +7,7 @@ use cabi::VectorLevel;
 
 use super::Block;
 use super::c_text::is_of_word;
+use crate::processor;
 
 /// The reference compilers this crate knows by name, as `compilers:` of a corpus block may restrict them.
 pub const KNOWN_REFERENCES: [&str; 2] = ["gcc", "clang"];
@@ -101,13 +102,10 @@ impl Capability {
 
     /// Whether this machine can run what needs the capability.
     pub fn runs_here(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
         match self {
-            Self::Avx => return std::arch::is_x86_feature_detected!("avx"),
-            Self::Avx512f => return std::arch::is_x86_feature_detected!("avx512f"),
-            _ => {}
+            Self::Avx | Self::Avx512f => processor::has(self.name()),
+            _ => true,
         }
-        true
     }
 }
 

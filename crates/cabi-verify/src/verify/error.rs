@@ -25,13 +25,13 @@ pub enum VerifyError {
     /// A compiler cannot be started.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
-    /// A compiler makes code for vectors that this machine has not.
-    #[error("{command} makes code for {vectors}, which this machine has not")]
+    /// A compiler makes code for features of processors that this machine has not.
+    #[error("{command} makes code for {features}, which this machine has not")]
     Machine {
         /// The command.
         command: String,
-        /// The vectors.
-        vectors: &'static str,
+        /// The features.
+        features: String,
     },
     /// The system has no memory or no process.
     #[error("child processes and guard pages: {0}")]

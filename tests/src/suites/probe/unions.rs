@@ -55,7 +55,7 @@ const ELEMENTS: [&str; 18] = [
 const LENGTHS: [&str; 7] = ["[1]", "[2]", "[3]", "[8]", "[1][2]", "[2][1]", "[2][2]"];
 
 /// Each union of both, as argument and as result. gcc aligns a vector of 64 bytes to 32 without AVX-512. None without libclang.
-pub(super) fn subjects() -> Result<Vec<Subject>> {
+pub(super) fn subjects(suite: &Suite) -> Result<Vec<Subject>> {
     let (mut text, mut n) = (String::new(), 0);
     for (level, first) in LEVELS
         .iter()
@@ -78,7 +78,7 @@ pub(super) fn subjects() -> Result<Vec<Subject>> {
     }
     let file = CorpusFile::parse("unions".as_ref(), &text)?;
     let mut subjects = Vec::new();
-    for block in &file.blocks {
+    for block in file.blocks.iter().filter(|one| suite.wants(&one.name)) {
         match Subject::read(block) {
             Err(why) if why.is_missing_libclang => return Ok(Vec::new()),
             subject => subjects.push(subject?),

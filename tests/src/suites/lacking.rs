@@ -1,0 +1,267 @@
+//! A machine that lacks a feature of processors or a tool: each by itself, and all together. Suites run in children, most of them for one case of their own; each must
+//! pass, and print that something did not run, with the reason.
+//!
+//! Negative controls: where reference compilers are required a missing one fails, and so does a feature that no processor has.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use cabi_verify::threads::{at_once, in_threads};
+use tempfile::TempDir;
+
+use crate::suite::{Result, Suite};
+
+/// Something that a machine may lack.
+struct Lacking {
+    what: &'static str,
+    /// Beginnings of the names of its programs.
+    programs: &'static [&'static str],
+    /// Variables by which it is not found.
+    variables: &'static [(&'static str, &'static str)],
+    /// Part of the reason that is printed.
+    reason: &'static str,
+    /// Suites that use it, each with a part of the names of cases.
+    suites: &'static [(&'static str, &'static str)],
+}
+
+/// A case of the corpus.
+const CASE: &str = "rollback-pair";
+
+/// A name that no case has: what else a suite does is left.
+const NONE: &str = "no case";
+
+const LACKING: [Lacking; 10] = [
+    Lacking {
+        what: "avx512f",
+        programs: &[],
+        variables: &[("CABI_HIDE", "avx512f")],
+        reason: "avx512f",
+        suites: &[
+            ("random", NONE),
+            ("probe", "wide-union-1000"),
+            ("zig_auto", NONE),
+        ],
+    },
+    Lacking {
+        what: "avx",
+        programs: &[],
+        variables: &[("CABI_HIDE", "avx")],
+        reason: "avx",
+        suites: &[("random", NONE), ("interop", "v8")],
+    },
+    Lacking {
+        what: "gcc",
+        programs: &["gcc", "cc", "c89", "c99", "x86_64-linux-gnu-gcc"],
+        variables: &[],
+        reason: "gcc",
+        suites: &[("random", NONE), ("interop", CASE)],
+    },
+    Lacking {
+        what: "clang",
+        programs: &["clang"],
+        variables: &[],
+        reason: "clang",
+        suites: &[("random", NONE), ("probe", CASE)],
+    },
+    Lacking {
+        what: "libclang",
+        programs: &[],
+        variables: &[("LIBCLANG_PATH", "")],
+        reason: "libclang",
+        suites: &[("interop", CASE), ("mutants", ""), ("headers", "")],
+    },
+    Lacking {
+        what: "Zig",
+        programs: &[],
+        variables: &[("CABI_ZIG", "none")],
+        reason: "none",
+        suites: &[("zig", ""), ("zig_auto", ""), ("conformance", "")],
+    },
+    Lacking {
+        what: "cross compilers",
+        programs: &["aarch64-", "riscv64-", "s390x-", "x86_64-w64-"],
+        variables: &[],
+        reason: "gcc",
+        suites: &[("static", CASE), ("conventions", "s390x")],
+    },
+    Lacking {
+        what: "emulators",
+        programs: &["qemu-"],
+        variables: &[],
+        reason: "qemu",
+        suites: &[("static", CASE), ("conventions", "s390x")],
+    },
+    Lacking {
+        what: "llc",
+        programs: &["rustc"],
+        variables: &[],
+        reason: "rustc",
+        suites: &[("conventions", "csky")],
+    },
+    Lacking {
+        what: "valgrind",
+        programs: &["valgrind"],
+        variables: &[],
+        reason: "valgrind",
+        suites: &[("preparation", "")],
+    },
+];
+
+/// A suite in a child that lacks something.
+struct Child {
+    name: String,
+    suite: &'static str,
+    case: &'static str,
+    /// Programs that are there.
+    path: OsString,
+    variables: Vec<(&'static str, OsString)>,
+    reason: &'static str,
+}
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut children = Vec::new();
+    for own in &LACKING {
+        let machine = Machine::new(&folder, std::slice::from_ref(own))?;
+        children.extend(
+            own.suites
+                .iter()
+                .map(|one| machine.child(own.what, *one, own.reason)),
+        );
+    }
+    let all = Machine::new(&folder, &LACKING)?;
+    let names: BTreeSet<&str> = super::all().map(|(name, _)| *name).collect();
+    let others = names.into_iter().filter(|name| *name != "lacking");
+    children.extend(others.map(|name| all.child("everything", (name, ""), "not run")));
+    children.retain(|child| suite.wants(&child.name));
+    let found = in_threads(&children, at_once(), |child| child.check(&[]), |_| ());
+    for (child, found) in children.iter().zip(found) {
+        suite.report.outcome("lacking", &child.name, found);
+    }
+    for (what, variable) in [
+        ("a required compiler", ("CABI_REQUIRE_ORACLES", "1")),
+        ("a feature of no processor", ("CABI_HIDE", "avx1024")),
+    ] {
+        let child = all.child("everything", ("random", ""), "not run");
+        let noticed = match child.check(&[variable]) {
+            Ok(()) => Err("was not noticed".to_owned()),
+            Err(_) => Ok(()),
+        };
+        suite.report.outcome("lacking control", what, noticed);
+    }
+    Ok(())
+}
+
+/// A machine that lacks some things.
+struct Machine {
+    path: OsString,
+    variables: Vec<(&'static str, OsString)>,
+}
+
+impl Machine {
+    fn new(folder: &TempDir, lacking: &[Lacking]) -> Result<Self> {
+        let names: Vec<&str> = lacking.iter().map(|one| one.what).collect();
+        let folder = folder.path().join(names.join("+"));
+        let (programs, nothing) = (folder.join("programs"), folder.join("nothing"));
+        std::fs::create_dir_all(&programs)?;
+        std::fs::create_dir_all(&nothing)?;
+        let missing: Vec<&str> = lacking
+            .iter()
+            .flat_map(|one| one.programs)
+            .copied()
+            .collect();
+        for found in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
+            link_all(&found, &programs, &missing)?;
+        }
+        let mut variables: Vec<(&str, OsString)> = Vec::new();
+        for (name, value) in lacking.iter().flat_map(|one| one.variables) {
+            variables.retain(|(other, _)| other != name);
+            let value = match value.is_empty() {
+                true => nothing.clone().into(),
+                false => (*value).into(),
+            };
+            variables.push((name, value));
+        }
+        Ok(Self {
+            path: programs.into(),
+            variables,
+        })
+    }
+
+    fn child(
+        &self,
+        what: &str,
+        (suite, case): (&'static str, &'static str),
+        reason: &'static str,
+    ) -> Child {
+        Child {
+            name: format!("{suite} without {what}"),
+            suite,
+            case,
+            path: self.path.clone(),
+            variables: self.variables.clone(),
+            reason,
+        }
+    }
+}
+
+/// Links the programs of `from` into `to` that do not begin like one of `missing`; of two with one name the first.
+fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<()> {
+    let Ok(programs) = std::fs::read_dir(from) else {
+        return Ok(());
+    };
+    for program in programs {
+        let (program, name) = program.map(|own| (own.path(), own.file_name()))?;
+        let text = name.to_string_lossy();
+        let (link, is_missing) = (
+            to.join(&name),
+            missing.iter().any(|start| text.starts_with(start)),
+        );
+        if !is_missing && link.symlink_metadata().is_err() {
+            symlink(program, link)?;
+        }
+    }
+    Ok(())
+}
+
+impl Child {
+    /// Whether the suite passes, with more `variables`, and prints why something did not run.
+    fn check(&self, variables: &[(&str, &str)]) -> std::result::Result<(), String> {
+        const UNSET: [&str; 8] = [
+            "CABI_REQUIRE_ORACLES",
+            "CABI_REPORTS",
+            "CABI_GCC",
+            "CABI_CLANG",
+            "CABI_ZIG",
+            "CABI_HIDE",
+            "CABI_BLESS",
+            "CC",
+        ];
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new(program);
+        for name in UNSET {
+            command.env_remove(name);
+        }
+        command
+            .env("PATH", &self.path)
+            .env("CABI_SUITE", self.suite)
+            .args([self.case]);
+        command
+            .env("CABI_RANDOM_COUNT", "2")
+            .env("CABI_CONVENTIONS_COUNT", "8");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let output = command.envs(variables.iter().copied()).output();
+        let output = output.map_err(|error| error.to_string())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        let is_said = |line: &str| line.contains("not run") && line.contains(self.reason);
+        match output.status.success() {
+            false => Err(format!("{}\n{out}{err}", output.status)),
+            true if out.lines().any(is_said) => Ok(()),
+            true => Err(format!("does not print why it did not run:\n{out}{err}")),
+        }
+    }
+}
