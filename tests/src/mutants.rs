@@ -59,7 +59,7 @@ impl Mutant {
     }
 }
 
-/// `convention` with a change, under a name of its own: conventions are compared by their names.
+/// `convention` with a change, under a name of its own.
 pub(crate) fn changed(
     convention: &Convention,
     name: &'static str,
@@ -150,10 +150,10 @@ pub const MUTANTS: &[Mutant] = mutants! {
         }
     }), "psABI 3.2.3, Passing: eightbytes are assigned in order";
     "rdx-before-rax": Change::Of(&X86_64_SYSV, |own| {
-        own.rules.results = &[
+        own.rules.results = const { &[
             Rule::AssignToReg(&[x86_64::RDX, x86_64::RAX]),
             Rule::DelegateTo(X86_64_SYSV.rules.results),
-        ];
+        ] };
     }), "psABI 3.2.3, Returning: the next of rax, rdx is used";
     "no-rollback": regrouped!(X86_64_SYSV, |group, _ty, role| {
         if group.parts.len() > 1 && role != Role::Result {

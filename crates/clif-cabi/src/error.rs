@@ -119,8 +119,10 @@ impl LowerError {
     ///     frame: cabi::convention::Frame { shadow_space: 64, ..cabi::X86_64_WIN64.frame },
     ///     ..cabi::X86_64_WIN64
     /// };
-    /// let callback = FnSig::new([Type::PTR], Type::I32).convention(&MINE);
-    /// let error = Lowering::new(&*isa).unwrap().entry_plan(&callback).unwrap_err();
+    /// let lower = Lowering::new(&*isa).unwrap();
+    /// let callback = FnSig::new([Type::PTR], Type::I32);
+    /// assert!(lower.entry_plan(&callback.clone().convention(&cabi::X86_64_WIN64)).is_ok());
+    /// let error = lower.entry_plan(&callback.convention(&MINE)).unwrap_err();
     /// let why = error.not_lowered().map(|kind| kind.why());
     /// assert_eq!(why, Some("shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered"));
     /// ```

@@ -19,7 +19,7 @@ const VECTORS: &[Reg] = &[x86_64::XMM0, x86_64::XMM1, x86_64::XMM2, x86_64::XMM3
 /// All of them. A stub that stores vectors moves r10 to a register as well where one is changed.
 pub const WIN64: &[Mutant] = mutants! {
     "win64-registers-swapped": Change::Of(&X86_64_WIN64, |own| {
-        own.rules.args = &[
+        own.rules.args = const { &[
             Rule::IfType(
                 INTS,
                 &Rule::AssignToRegWithShadow(
@@ -28,7 +28,7 @@ pub const WIN64: &[Mutant] = mutants! {
                 ),
             ),
             Rule::DelegateTo(X86_64_WIN64.rules.args),
-        ];
+        ] };
     }), "x64 calling convention (Microsoft), Parameter passing: rcx, rdx, r8, r9 in this order";
     "win64-slots-of-16": Change::Of(&X86_64_WIN64, |own| {
         own.rules.args = &[

@@ -139,7 +139,7 @@ const AUTO: &str = "callconv(.auto)";
 fn convention(case: &Case) -> Result<&'static str, NotExpressible> {
     match case.prototype.convention {
         None => Ok(C),
-        Some(own) if [zig::AUTO, zig::AUTO_TRACED].contains(own) => Ok(AUTO),
+        Some(own) if [&zig::AUTO, &zig::AUTO_TRACED].contains(&own) => Ok(AUTO),
         Some(own) if *own == X86_64_WIN64 => Ok("callconv(.{ .x86_64_win = .{} })"),
         Some(_) => not_expressible("a function of a convention that Zig has no name for here"),
     }

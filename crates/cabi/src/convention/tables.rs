@@ -19,6 +19,15 @@ pub type Adjust =
 pub type VaArg = fn(&Group) -> Result<(), &'static str>;
 
 /// A calling convention as data: what values ask for and where they go, and what the stack frame around them is like.
+///
+/// A convention is a `static` and equal to itself alone. A copy of it is another convention, whatever both are called: nothing compares what functions do.
+///
+/// # Example
+/// ```
+/// use cabi::{Convention, X86_64_SYSV};
+/// static COPY: Convention = X86_64_SYSV;
+/// assert!(X86_64_SYSV == X86_64_SYSV && COPY != X86_64_SYSV);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Convention {
     /// What explanations and errors call it.
@@ -94,23 +103,22 @@ impl Rules {
 }
 
 impl PartialEq for Convention {
-    /// Conventions are compared by name: two with the same name and different rules are a mistake.
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        core::ptr::eq(self, other)
     }
 }
 
 impl Eq for Convention {}
 
+impl core::hash::Hash for Convention {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        core::ptr::hash(self, state);
+    }
+}
+
 impl core::fmt::Debug for Convention {
     /// The name alone: lists of rules may refer to themselves.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("Convention").field(&self.name).finish()
-    }
-}
-
-impl core::hash::Hash for Convention {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
     }
 }

@@ -71,7 +71,7 @@ static VA_LIST: [VaField; 5] = [
 ];
 
 /// AAPCS64 on Linux. Of v8 to v15 functions preserve the low-order 8 bytes.
-pub const AAPCS64: Convention = Convention {
+pub static AAPCS64: Convention = Convention {
     name: "AAPCS64",
     rules: Rules::new(
         classify,

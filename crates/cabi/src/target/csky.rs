@@ -65,7 +65,7 @@ const HARD: Lists = Lists {
 
 /// ABIv2 with the floats of the signature's [`Features`](crate::convention::Features): none, `float` (`fpuv2_sf`, `fpuv3_sf`), or `double` too
 /// (`fpuv2_df`, `fpuv3_df`) in floating-point registers.
-pub const CSKY: Convention = Convention {
+pub static CSKY: Convention = Convention {
     name: "C-SKY ABIv2",
     rules: Rules {
         choose: Some(|features, variadic| match features.floats {
@@ -87,7 +87,7 @@ pub const CSKY: Convention = Convention {
 };
 
 /// ABIv2 with soft floats whatever a signature's features are: that of `csky-unknown-linux-gnuabiv2`.
-pub const CSKY_SOFT: Convention = Convention {
+pub static CSKY_SOFT: Convention = Convention {
     name: "C-SKY ABIv2, soft floats",
     rules: Rules::new(classify_soft, SOFT.args, SOFT.results),
     frame: Frame {

@@ -108,19 +108,19 @@ const SOFT_4: &[Rule] = &[LARGE, NEST, PAIRS, NO_PAIR_4, WORDS, slot(4)];
 const SOFT_8: &[Rule] = &[LARGE, NEST, PAIRS, NO_PAIR_8, WORDS, slot(8)];
 
 /// 32 bits, all in integer registers.
-pub const ILP32: Convention = soft(standard("RISC-V ilp32", classify::<0>, SOFT_4, 4, SAVED));
+pub static ILP32: Convention = soft(standard("RISC-V ilp32", classify::<0>, SOFT_4, 4, SAVED));
 /// 32 bits, `float` in floating-point registers.
-pub const ILP32F: Convention = standard("RISC-V ilp32f", classify::<4>, ARGS_4, 4, SAVED_F);
+pub static ILP32F: Convention = standard("RISC-V ilp32f", classify::<4>, ARGS_4, 4, SAVED_F);
 /// 32 bits, `float` and `double` in floating-point registers.
-pub const ILP32D: Convention = standard("RISC-V ilp32d", classify::<8>, ARGS_4, 4, SAVED_F);
+pub static ILP32D: Convention = standard("RISC-V ilp32d", classify::<8>, ARGS_4, 4, SAVED_F);
 /// 64 bits, all in integer registers.
-pub const LP64: Convention = soft(standard("RISC-V lp64", classify::<0>, SOFT_8, 8, SAVED));
+pub static LP64: Convention = soft(standard("RISC-V lp64", classify::<0>, SOFT_8, 8, SAVED));
 /// 64 bits, `float` in floating-point registers.
-pub const LP64F: Convention = standard("RISC-V lp64f", classify::<4>, ARGS_8, 8, SAVED_F);
+pub static LP64F: Convention = standard("RISC-V lp64f", classify::<4>, ARGS_8, 8, SAVED_F);
 /// 64 bits, `float` and `double` in floating-point registers.
-pub const LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8, SAVED_F);
+pub static LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8, SAVED_F);
 /// 32 bits with 16 registers, of which six have arguments; nothing on the stack is aligned to more than a word.
-pub const ILP32E: Convention = soft(Convention {
+pub static ILP32E: Convention = soft(Convention {
     frame: Frame {
         callee_saved: &[S0, S1],
         vector_bank: "fp",
@@ -175,20 +175,20 @@ const FAST_4D: &[Rule] = &[FAST_WORDS, FAST_FLOATS, FAST_F64, slot(4)];
 const FAST_8: &[Rule] = &[FAST_WORDS, FAST_FLOATS, FAST_F32, slot(8)];
 
 /// LLVM's `fastcc` on 32 bits with `float` and `double` in registers.
-pub const FAST_32: Convention = fast::<8>("RISC-V ilp32d fastcc", FAST_4D, ILP32D);
+pub static FAST_32: Convention = fast::<8>("RISC-V ilp32d fastcc", FAST_4D, ILP32D);
 /// LLVM's `fastcc` on 32 bits with `float` in registers.
-pub const FAST_32F: Convention = fast::<4>("RISC-V ilp32f fastcc", FAST_4, ILP32F);
+pub static FAST_32F: Convention = fast::<4>("RISC-V ilp32f fastcc", FAST_4, ILP32F);
 /// LLVM's `fastcc` on 32 bits without registers for floats.
-pub const FAST_32_SOFT: Convention =
+pub static FAST_32_SOFT: Convention =
     fast::<0>("RISC-V ilp32 fastcc", &[FAST_WORDS, slot(4)], ILP32);
 /// LLVM's `fastcc` on 32 bits with 16 registers.
-pub const FAST_32E: Convention = fast::<0>("RISC-V ilp32e fastcc", &[WORDS_E, slot(4)], ILP32E);
+pub static FAST_32E: Convention = fast::<0>("RISC-V ilp32e fastcc", &[WORDS_E, slot(4)], ILP32E);
 /// LLVM's `fastcc` on 64 bits with `float` and `double` in registers.
-pub const FAST_64: Convention = fast::<8>("RISC-V lp64d fastcc", FAST_8, LP64D);
+pub static FAST_64: Convention = fast::<8>("RISC-V lp64d fastcc", FAST_8, LP64D);
 /// LLVM's `fastcc` on 64 bits with `float` in registers.
-pub const FAST_64F: Convention = fast::<4>("RISC-V lp64f fastcc", FAST_8, LP64F);
+pub static FAST_64F: Convention = fast::<4>("RISC-V lp64f fastcc", FAST_8, LP64F);
 /// LLVM's `fastcc` on 64 bits without registers for floats.
-pub const FAST_64_SOFT: Convention = fast::<0>("RISC-V lp64 fastcc", &[FAST_WORDS, slot(8)], LP64);
+pub static FAST_64_SOFT: Convention = fast::<0>("RISC-V lp64 fastcc", &[FAST_WORDS, slot(8)], LP64);
 
 const fn soft(convention: Convention) -> Convention {
     Convention {

@@ -57,7 +57,7 @@ static VA_LIST: [VaField; 4] = [
 ];
 
 /// The ELF ABI. The first 160 bytes above the stack pointer belong to the callee, which saves registers there.
-pub const S390X: Convention = Convention {
+pub static S390X: Convention = Convention {
     name: "s390x ELF",
     rules: Rules::new(
         classify,

@@ -37,7 +37,7 @@ const WORDS: Rule = IfType(PartTypes::of(&[I32]), &AssignToReg(R));
 const SLOT: Rule = IfType(PartTypes::of(&[I32]), &AssignToStack { size: 4, align: 4 });
 
 /// C on XCore, as clang has it: `CC_XCore` and `RetCC_XCore` over scalars.
-pub const XCORE: Convention = Convention {
+pub static XCORE: Convention = Convention {
     name: "XCore",
     rules: Rules {
         return_fits: Some(can_lower_return),
@@ -56,7 +56,7 @@ pub const XCORE: Convention = Convention {
 
 /// XCore's tables over the values of LLVM IR, where a structure is its scalars: what a language with several results uses. Those that find no
 /// register are on the stack after the arguments, unless the function is variadic.
-pub const XCORE_VALUES: Convention = Convention {
+pub static XCORE_VALUES: Convention = Convention {
     name: "XCore, several values",
     rules: Rules {
         classify: classify_values,

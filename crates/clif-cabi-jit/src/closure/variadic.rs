@@ -162,7 +162,7 @@ impl VaList<'_> {
     /// Refuses what was made for lists of another kind.
     fn check_convention(&self, va_arg: &VaArg) -> Result<()> {
         let (own, other) = (self.convention, va_arg.convention);
-        if core::ptr::eq(own, other) || own == other {
+        if own == other {
             return Ok(());
         }
         let why = format!(

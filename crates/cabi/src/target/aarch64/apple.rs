@@ -26,7 +26,7 @@ const LAST_VECTORS: Rule = IfType(FLOATS, &last(0, V));
 const PACKED: Rule = AssignToStack { size: 0, align: 0 };
 
 /// AAPCS64 on Apple's systems.
-pub const APPLE_ARM64: Convention = Convention {
+pub static APPLE_ARM64: Convention = Convention {
     name: "Apple arm64",
     rules: Rules {
         classify,

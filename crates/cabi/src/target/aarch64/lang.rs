@@ -10,7 +10,7 @@ const X: &[Reg] = &[X2, X3, X4, X5, X6, X7];
 const VECTOR: PartTypes = PartTypes::of(&[V128]);
 
 /// A language's own convention on AArch64. No C compiler has it.
-pub const AARCH64_LANG: Convention = Convention {
+pub static AARCH64_LANG: Convention = Convention {
     name: "lang",
     rules: Rules {
         args: &[
@@ -42,7 +42,7 @@ pub const AARCH64_LANG: Convention = Convention {
 };
 
 /// [`AARCH64_LANG`] with a context in x21.
-pub const AARCH64_LANG_CONTEXT: Convention = Convention {
+pub static AARCH64_LANG_CONTEXT: Convention = Convention {
     name: "lang with a context",
     frame: Frame {
         context: Some(X21),

@@ -31,7 +31,7 @@ const MAX_BYTES: u64 = 128;
 const ALWAYS_SPLIT: u64 = 4;
 
 /// A language's own convention on x86-64. No C compiler has it.
-pub const X86_64_LANG: Convention = Convention {
+pub static X86_64_LANG: Convention = Convention {
     name: "lang",
     rules: Rules::new(
         classify,
@@ -64,7 +64,7 @@ pub const X86_64_LANG: Convention = Convention {
 };
 
 /// [`X86_64_LANG`] with a context in r15.
-pub const X86_64_LANG_CONTEXT: Convention = Convention {
+pub static X86_64_LANG_CONTEXT: Convention = Convention {
     name: "lang with a context",
     frame: Frame {
         context: Some(R15),

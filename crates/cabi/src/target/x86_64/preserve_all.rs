@@ -8,7 +8,7 @@ use super::sysv::X86_64_SYSV;
 use crate::convention::{Convention, Frame, FrameKind};
 
 /// clang's `__attribute__((preserve_all))`.
-pub const X86_64_PRESERVE_ALL: Convention = Convention {
+pub static X86_64_PRESERVE_ALL: Convention = Convention {
     name: "preserve_all",
     frame: Frame {
         kind: FrameKind::PreserveAll,

@@ -32,7 +32,7 @@ static VA_LIST: [VaField; 4] = [
 ];
 
 /// x86-64 System V, as Linux and the BSDs use it.
-pub const X86_64_SYSV: Convention = Convention {
+pub static X86_64_SYSV: Convention = Convention {
     name: "x86-64 System V",
     rules: Rules {
         classify: parts::classify,

@@ -33,7 +33,7 @@ const VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3];
 const FLOAT128_VECTORS: &[Reg] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
 
 /// x64 Windows.
-pub const X86_64_WIN64: Convention = Convention {
+pub static X86_64_WIN64: Convention = Convention {
     name: "x64 Windows",
     rules: Rules::new(
         classify,

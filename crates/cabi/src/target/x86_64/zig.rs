@@ -50,7 +50,7 @@ const WIDEST: u32 = 32;
 /// assert_eq!(refused.unwrap_err().to_string(), "__bf16: Zig has no such type (zig-auto)");
 /// # Ok::<(), cabi::Error>(())
 /// ```
-pub const AUTO: Convention = Convention {
+pub static AUTO: Convention = Convention {
     name: "zig-auto",
     rules: Rules::new(
         classify,
@@ -77,7 +77,7 @@ pub const AUTO: Convention = Convention {
 
 /// Zig's `auto` in a compilation with error tracing, which `-ODebug` and `-OReleaseSafe` have by default: the last register of integers holds the address
 /// of the error return trace, in functions that return no error too.
-pub const AUTO_TRACED: Convention = Convention {
+pub static AUTO_TRACED: Convention = Convention {
     name: "zig-auto-traced",
     rules: Rules {
         args: &[
@@ -95,7 +95,7 @@ pub const AUTO_TRACED: Convention = Convention {
 };
 
 /// Zig's `naked`: a function without prologue and epilogue, which Zig's code does not call. It takes no arguments and returns nothing.
-pub const NAKED: Convention = Convention {
+pub static NAKED: Convention = Convention {
     name: "zig-naked",
     rules: Rules::new(refuse, &[], &[]),
     frame: Frame::new(8, 8),
