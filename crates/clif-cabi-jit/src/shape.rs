@@ -1,5 +1,4 @@
-//! Plans as keys of tables: by their shape, so that all signatures that are passed alike share code. Code for functions that never return is its own: nothing
-//! comes after the call.
+//! Plans as keys of tables: by their shape, so that all signatures that are passed alike share code.
 
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -12,7 +11,7 @@ pub(crate) struct ByShape<P>(pub(crate) Arc<P>);
 
 /// A plan with a shape.
 pub(crate) trait Shaped {
-    /// What is compared of those that return, and of those that do not.
+    /// Its shape.
     type Shape<'a>: Eq + Hash
     where
         Self: 'a;
@@ -22,18 +21,18 @@ pub(crate) trait Shaped {
 }
 
 impl Shaped for CallPlan {
-    type Shape<'a> = (CallShape<'a>, bool);
+    type Shape<'a> = CallShape<'a>;
 
     fn shape_of(&self) -> Self::Shape<'_> {
-        (self.shape(), self.sig.is_noreturn())
+        self.shape()
     }
 }
 
 impl Shaped for EntryPlan {
-    type Shape<'a> = (EntryShape<'a>, bool);
+    type Shape<'a> = EntryShape<'a>;
 
     fn shape_of(&self) -> Self::Shape<'_> {
-        (self.shape(), self.sig.is_noreturn())
+        self.shape()
     }
 }
 

@@ -22,6 +22,8 @@ mod guard_page;
 mod interface;
 #[cfg(target_os = "linux")]
 mod lifetime;
+#[cfg(target_os = "linux")]
+mod one_cache;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preserve_all;
 #[cfg(target_os = "linux")]

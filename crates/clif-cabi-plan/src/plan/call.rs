@@ -12,9 +12,9 @@ use smallvec::SmallVec;
 
 use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan};
-use super::table::{ArgLoc, ArgTable, Content, PassMode, PlannedArg};
+use super::table::{ArgLoc, Content, PassMode, PlannedArg};
 use crate::error::PlanError;
-use crate::machine::{Machine, PerClass, RegClass, ResultPlan, Stub, StubCallee, StubStep};
+use crate::machine::{Machine, PerClass, RegClass, Stub, StubCallee, StubStep};
 use crate::parts::narrow;
 use crate::places::ClifPlace;
 use crate::signature::{Signature, ValueType};
@@ -49,9 +49,9 @@ pub struct CallPlan {
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
     /// What a stub does before it goes to the function.
-    before: SmallVec<[StubStep; 4]>,
+    pub(super) before: SmallVec<[StubStep; 4]>,
     /// What a stub does after the function has returned to it.
-    after: SmallVec<[StubStep; 4]>,
+    pub(super) after: SmallVec<[StubStep; 4]>,
 }
 
 /// How a function is called through an address by [`CallPlan::indirect_stub`], which finds the address in the last parameter: in the next integer
@@ -67,23 +67,7 @@ pub struct IndirectCall {
     stub: Stub,
 }
 
-/// What a call looks like in CLIF, whatever its C types are: signatures of one shape are called by the same instructions, with arguments from
-/// memory and the result to memory. It borrows from the plan: a table of shapes keeps plans, and hashes and compares their shapes.
-pub type CallShape<'a> = (
-    &'a Signature,
-    &'a ArgTable,
-    &'a ResultPlan,
-    [&'a [StubStep]; 2],
-);
-
 impl CallPlan {
-    /// The shape of the call.
-    #[must_use]
-    pub fn shape(&self) -> CallShape<'_> {
-        let steps = [&self.before[..], &self.after];
-        (&self.signature, &self.args, &self.result, steps)
-    }
-
     /// The plan of a call of `sig` on `target`. A call of a variadic function has a plan of its own: [`FnSig::at_call`].
     ///
     /// # Errors

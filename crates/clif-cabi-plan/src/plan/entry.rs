@@ -12,9 +12,8 @@ use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::table::{ArgTable, Content};
 use super::variadic::{SavedRegister, VariadicEntry};
 use crate::error::PlanError;
-use crate::machine::{ResultPlan, Stub, StubCallee, StubStep};
+use crate::machine::{Stub, StubCallee, StubStep};
 use crate::places::ClifPlace;
-use crate::signature::Signature;
 use args::EntryArgs;
 
 /// Where the argument area of the function is that is entered.
@@ -41,30 +40,12 @@ pub struct EntryPlan {
     /// What `va_start` needs, if the function is variadic.
     pub variadic: Option<VariadicEntry>,
     /// The offset in C's argument area that `area` is the address of.
-    shadow_bytes: u32,
+    pub(super) shadow_bytes: u32,
     /// What a stub does before it goes to the function.
-    before: SmallVec<[StubStep; 4]>,
-    /// Bytes and alignment of each argument and of the result.
-    objects: SmallVec<[(u64, u32); 8]>,
+    pub(super) before: SmallVec<[StubStep; 4]>,
 }
 
-/// What an entry looks like in CLIF, whatever its C types are: signatures of one shape are entered by the same instructions, with arguments to
-/// memory and the result from memory. It borrows from the plan, as [`CallShape`](super::CallShape) does.
-pub type EntryShape<'a> = (
-    (&'a Signature, &'a ArgTable, &'a ResultPlan),
-    (&'a Option<VariadicEntry>, &'a [StubStep], &'a [(u64, u32)]),
-);
-
 impl EntryPlan {
-    /// The shape of the entry.
-    #[must_use]
-    pub fn shape(&self) -> EntryShape<'_> {
-        (
-            (&self.signature, &self.args, &self.result),
-            (&self.variadic, &self.before, &self.objects),
-        )
-    }
-
     /// The plan of the entry of a function of `sig` on `target`.
     ///
     /// # Errors
@@ -82,9 +63,6 @@ impl EntryPlan {
         args.table.finish(&indexes);
         solver.expect.sret_returned_in = abi.ret.sret_returned_in;
         solver.check()?;
-        let types = sig.params().iter().map(|param| &param.ty);
-        let types = types.chain([sig.result()]);
-        let objects = types.map(|ty| (ty.size(), ty.align())).collect();
         (plan.signature, plan.args) = (solver.signature, args.table.table);
         let param = |content| plan.args.param(content);
         let variadic = args.variadic.map(|variadic| VariadicEntry {
@@ -99,7 +77,6 @@ impl EntryPlan {
             variadic,
             shadow_bytes: machine.counting.shadow_bytes,
             before: args.steps,
-            objects,
             plan,
         })
     }

@@ -35,7 +35,7 @@ impl CallPlan {
     #[must_use]
     pub fn invoker(&self, target: &Target) -> Option<Stub> {
         let machine = Machine::under(target, self.abi.convention).ok()?;
-        let (_, _, _, [before, after]) = self.shape();
+        let (before, after) = (&self.before, &self.after);
         // Whatever else a stub does before such a call, this one does not.
         let counts_only = before
             .iter()

@@ -1,8 +1,10 @@
 //! What the plans of a call and of an entry begin with: the signature is one that is lowered, and its results are declared.
 
 use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
+use smallvec::SmallVec;
 
 use super::result::Side;
+use super::shape::ObjectLayout;
 use super::table::ArgTable;
 use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
 use crate::error::PlanError;
@@ -26,6 +28,8 @@ pub struct SignaturePlan {
     pub args: ArgTable,
     /// What becomes of the result.
     pub result: ResultPlan,
+    /// The objects that the arguments are, and after them the one that the result is.
+    pub(super) objects: SmallVec<[ObjectLayout; 8]>,
 }
 
 impl SignaturePlan {
@@ -74,7 +78,10 @@ impl PlanDraft {
         let mut solver = Solver::new(machine);
         result.declare(&abi, &mut solver, side);
         let sret = sret(solver.machine, &abi);
+        let types = sig.params().iter().map(|param| &param.ty);
+        let objects = types.chain([sig.result()]).map(ObjectLayout::of).collect();
         let plan = SignaturePlan {
+            objects,
             sig,
             abi,
             signature: Signature::new(machine.counting.call_conv),
