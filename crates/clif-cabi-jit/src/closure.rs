@@ -17,6 +17,7 @@ mod variadic;
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -137,7 +138,8 @@ pub struct ClosureArgs<'a> {
 /// The result of one call of a closure: zero bytes until it is set.
 pub struct ClosureResult<'a> {
     sig: &'a FnSig,
-    bytes: &'a mut [u8],
+    /// Padding of a value that was set is not initialised.
+    bytes: &'a mut [MaybeUninit<u8>],
 }
 
 impl Closures {
@@ -183,7 +185,7 @@ impl Closures {
             entry,
             pool,
             convention,
-            is_c: core::ptr::eq(own, convention) || own == convention,
+            is_c: own == convention,
             n_pointers: sig.params().len() + usize::from(sig.is_variadic()),
             result_bytes: if sig.is_noreturn() { 0 } else { result_bytes },
             sig: Arc::new(sig),
@@ -345,18 +347,34 @@ impl ClosureResult<'_> {
     /// Sets the result.
     ///
     /// # Errors
-    /// [`Error::Value`](crate::Error::Value) if it is of another kind or size.
+    /// [`Error::Value`](crate::Error::Value) if it is of another kind or size, and in a function that never returns.
     #[inline]
     pub fn set<R: CValue>(&mut self, value: R) -> Result<()> {
         check::<R>(Given::Result, self.sig.result())?;
-        // SAFETY: as many bytes as `R` has; the address is aligned as C aligns the type.
+        self.check_size(size_of::<R>())?;
+        // SAFETY: there are as many bytes as `R` has.
         unsafe { self.bytes.as_mut_ptr().cast::<R>().write_unaligned(value) };
         Ok(())
     }
 
-    /// The bytes of the result, to be written.
-    pub fn bytes(&mut self) -> &mut [u8] {
-        self.bytes
+    /// Sets the bytes of the result, whatever its type is.
+    ///
+    /// # Errors
+    /// [`Error::Value`](crate::Error::Value) if `object` has another number of bytes, and in a function that never returns.
+    pub fn set_bytes(&mut self, object: &[u8]) -> Result<()> {
+        Given::Result.check_size(self.sig.result(), object.len())?;
+        self.check_size(object.len())?;
+        self.bytes.write_copy_of_slice(object);
+        Ok(())
+    }
+
+    /// Refuses a result of `size` bytes where there is no memory for one.
+    #[inline]
+    fn check_size(&self, size: usize) -> Result<()> {
+        if self.bytes.len() == size {
+            return Ok(());
+        }
+        Err(Given::Result.refused(self.sig, "the function never returns"))
     }
 }
 

@@ -58,7 +58,7 @@ unsafe fn call<F: Callable>(context: *const c_void, args: *const *const u8, ret:
         let (pointers, bytes) = unsafe {
             (
                 core::slice::from_raw_parts(args, interface.n_pointers),
-                core::slice::from_raw_parts_mut(ret, interface.result_bytes),
+                core::slice::from_raw_parts_mut(ret.cast(), interface.result_bytes),
             )
         };
         let args = ClosureArgs {

@@ -46,9 +46,11 @@ fn a_result_is_zero_until_it_is_set() {
         let bytes = 16 * n;
         for by in [0, 7] {
             let closure = interface.closure("last", move |_, result| {
-                assert_eq!(result.bytes().len(), bytes);
-                if let Some(byte) = result.bytes().last_mut() {
-                    *byte += by;
+                assert!(result.set_bytes(&vec![7; bytes + 1]).is_err());
+                let mut object = vec![0; bytes];
+                if let (7, Some(byte)) = (by, object.last_mut()) {
+                    *byte = by;
+                    result.set_bytes(&object).unwrap();
                 }
             });
             let mut result = vec![0xee; bytes + 16];

@@ -47,7 +47,7 @@ fn functions_that_never_return_share_no_code_with_others() {
     closures.interface(&returns.clone().noreturn()).unwrap();
     let closure = closures.interface(&returns).unwrap();
     let closure = closure.closure("big", |_, result| {
-        result.bytes().copy_from_slice(&[7; 32]);
+        result.set_bytes(&[7; 32]).unwrap();
     });
     let code = closure.unwrap();
     // SAFETY: as above.

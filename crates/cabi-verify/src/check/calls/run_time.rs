@@ -54,6 +54,7 @@ impl Maker {
         let (entered, va_args) = read_from_list(closures, told, plan.index)?;
         let [seen, given] = [harness.loaded.seen(), harness.loaded.given()].map(|at| at as usize);
         let offsets = plan.images.offsets.clone();
+        let n_bytes = usize::try_from(told.result().size()).map_err(|error| error.to_string())?;
         let closure = closures
             .interface(&entered)?
             .closure("verified", move |args, result| {
@@ -64,11 +65,10 @@ impl Maker {
                         bytes.as_ptr().copy_to_nonoverlapping(to, bytes.len());
                     }
                 }
-                let result = result.bytes();
                 // SAFETY: the buffer of what is given back has room for the result of the case.
-                unsafe {
-                    (given as *const u8).copy_to_nonoverlapping(result.as_mut_ptr(), result.len());
-                }
+                let given = unsafe { core::slice::from_raw_parts(given as *const u8, n_bytes) };
+                // C has compared what it was given back.
+                result.set_bytes(given).unwrap_or_default();
             })?;
         Ok(vec![Code::Closure(closure)])
     }
