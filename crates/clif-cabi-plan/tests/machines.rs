@@ -27,7 +27,8 @@ X87 | plan/machine/ plan/parts.rs plan/plan/va_arg.rs
 8 | plan/machine/ plan/parts.rs plan/signature.rs clif/
 192 | plan/machine/
 32 | plan/machine/ plan/parts.rs
-6 24 48 56 176 |
+6 | plan/machine/x86_64/stub.rs
+24 48 56 176 |
 ";
 
 /// `text` without comments and what strings say.

@@ -158,8 +158,8 @@ impl Assembler {
         let reloc = code.reloc?;
         let is_jump = matches!(stub.steps(), [.., StubStep::Jump(_)]);
         let (kind, addend) = match reloc.kind {
-            RelocKind::NearCall => self.relocs[usize::from(!is_jump)],
-            RelocKind::Address => self.relocs[2],
+            RelocKind::X86CallPLTRel4 | RelocKind::Arm64Call => self.relocs[usize::from(!is_jump)],
+            RelocKind::Abs8 => self.relocs[2],
         };
         assert_eq!(reloc.addend == -4, !addend.is_empty());
         let offset = start + reloc.offset as usize;

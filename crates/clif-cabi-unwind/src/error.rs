@@ -34,11 +34,6 @@ pub enum UnwindError {
         /// The name.
         name: String,
     },
-    /// A register of a stub that DWARF has no number for.
-    Register {
-        /// Its name.
-        name: &'static str,
-    },
     /// Cranelift cannot say how a function is unwound.
     Compile(CodegenError),
     /// What was written is no table: gimli's message, or that of the writer of object files.
@@ -63,7 +58,6 @@ impl fmt::Display for UnwindError {
             ),
             Self::Handlers { why } => write!(f, "handlers of try_call: {why}"),
             Self::Symbol { name } => write!(f, "{name} has no address"),
-            Self::Register { name } => write!(f, "{name} has no number in DWARF"),
             Self::Compile(error) => write!(f, "unwind rules: {error}"),
             Self::Table(why) => write!(f, "unwind table: {why}"),
         }

@@ -1,14 +1,13 @@
 //! How a function is unwound: Cranelift's rules for what it compiled, and the rows of stubs, as a frame description entry (FDE).
 
 use clif_cabi::StubCode;
-use clif_cabi::cabi::Reg;
 use clif_cabi::clif_cabi_plan::UnwindRow;
 
 use crate::cranelift::codegen::CompiledCode;
+use crate::cranelift::codegen::gimli::Register;
 use crate::cranelift::codegen::gimli::write::{
     Address, CallFrameInstruction, FrameDescriptionEntry,
 };
-use crate::cranelift::codegen::gimli::{AArch64, Register, X86_64};
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::isa::unwind::{CfaUnwindInfo, UnwindInfo};
 use crate::error::{OTHER_TABLES, UnwindError};
@@ -57,7 +56,7 @@ impl Frame {
         let mut instructions = Vec::new();
         for rows in code.unwind.windows(2) {
             if let [before, row] = rows {
-                step(before, row, &mut instructions)?;
+                step(before, row, &mut instructions);
             }
         }
         let len = u32::try_from(code.bytes.len());
@@ -81,13 +80,9 @@ impl Frame {
 }
 
 /// What changes from one row to the next.
-fn step(
-    before: &UnwindRow,
-    row: &UnwindRow,
-    to: &mut Vec<(u32, CallFrameInstruction)>,
-) -> Result<(), UnwindError> {
+fn step(before: &UnwindRow, row: &UnwindRow, to: &mut Vec<(u32, CallFrameInstruction)>) {
     if before.cfa != row.cfa {
-        let register = dwarf(row.cfa.register)?;
+        let register = Register(row.cfa.register);
         to.push((
             row.offset,
             CallFrameInstruction::Cfa(register, row.cfa.offset),
@@ -95,24 +90,14 @@ fn step(
     }
     for (register, at) in row.saved {
         if !before.saved.contains(&(*register, *at)) {
-            let saved = CallFrameInstruction::Offset(dwarf(*register)?, *at);
+            let saved = CallFrameInstruction::Offset(Register(*register), *at);
             to.push((row.offset, saved));
         }
     }
     for (register, _) in before.saved {
         if !row.saved.iter().any(|(other, _)| other == register) {
-            let restored = CallFrameInstruction::Restore(dwarf(*register)?);
+            let restored = CallFrameInstruction::Restore(Register(*register));
             to.push((row.offset, restored));
         }
     }
-    Ok(())
-}
-
-/// The number that DWARF has for a register: of both machines, no two have one name.
-fn dwarf(register: Reg) -> Result<Register, UnwindError> {
-    let name = register.name();
-    let x86_64 = X86_64::name_to_register(name);
-    let aarch64 = || AArch64::name_to_register(&name.to_uppercase());
-    let number = x86_64.or_else(aarch64);
-    number.ok_or(UnwindError::Register { name })
 }

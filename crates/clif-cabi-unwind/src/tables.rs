@@ -107,7 +107,7 @@ impl UnwindTables {
     /// Adds the stub `id`. Code without rows is that of a function which changes no register that is preserved, nor the stack pointer.
     ///
     /// # Errors
-    /// [`UnwindError::Register`] for a register that the machine has not.
+    /// [`UnwindError::Table`] for rows that no table of the target says.
     pub fn add_stub(&mut self, id: FuncId, code: &StubCode) -> Result<(), UnwindError> {
         let frame = match self.cie {
             Some(_) => Frame::stub(code),

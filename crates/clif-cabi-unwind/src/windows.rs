@@ -10,6 +10,7 @@
 
 use clif_cabi::StubCode;
 
+use crate::cranelift::codegen::gimli::{Register, X86_64};
 use crate::error::UnwindError;
 
 const VERSION: u8 = 1;
@@ -91,7 +92,9 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
     let (pushed, set) = match &*code.unwind {
         [] | [_] => return Ok(Vec::new()),
-        [_, pushed, set, _] if (set.cfa.register.name(), set.cfa.offset) == ("rbp", 16) => {
+        [_, pushed, set, _]
+            if (Register(set.cfa.register), set.cfa.offset) == (X86_64::RBP, 16) =>
+        {
             (pushed.offset, set.offset)
         }
         _ => return Err(wrong()),

@@ -4,7 +4,7 @@ use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{
     AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types,
 };
-use crate::cranelift::codegen::isa::{CallConv, TargetIsa};
+use crate::cranelift::codegen::isa::CallConv;
 use clif_cabi_plan as plan;
 
 macro_rules! by_name {
@@ -202,11 +202,8 @@ pub fn c_type(ty: Type) -> Option<cabi::Type> {
     scalars.into_iter().find(|own| value_type(own) == Some(ty))
 }
 
-/// The relocation of `kind` on this machine. The target of a near call or jump may be a PLT's entry.
-pub(crate) fn clif_reloc(isa: &dyn TargetIsa, kind: plan::RelocKind) -> Reloc {
-    match (kind, isa.name()) {
-        (plan::RelocKind::Address, _) => Reloc::Abs8,
-        (plan::RelocKind::NearCall, "aarch64") => Reloc::Arm64Call,
-        (plan::RelocKind::NearCall, _) => Reloc::X86CallPLTRel4,
-    }
+/// `kind` as Cranelift's.
+pub(crate) fn clif_reloc(kind: plan::RelocKind) -> Reloc {
+    use plan::RelocKind as Kind;
+    by_name!(kind, Kind -> Reloc: Abs8 X86CallPLTRel4 Arm64Call)
 }

@@ -209,7 +209,7 @@ pub(crate) fn define_stub<M: Module + ?Sized>(
     let code = stub_code(module.isa(), stub)?;
     let reloc = code.reloc.map(|reloc| ModuleReloc {
         offset: reloc.offset,
-        kind: clif_reloc(module.isa(), reloc.kind),
+        kind: clif_reloc(reloc.kind),
         name: ModuleRelocTarget::user(0, reloc.callee),
         addend: reloc.addend,
     });

@@ -223,8 +223,9 @@ fn define(module: &mut dyn Module, id: FuncId, stub: &Stub) -> Result<()> {
         let name = UserExternalName::new(0, reloc.callee);
         let name = ExternalName::user(names.declare_imported_user_function(name));
         let kind = match reloc.kind {
-            RelocKind::NearCall => Reloc::X86CallPLTRel4,
-            RelocKind::Address => Reloc::Abs8,
+            RelocKind::X86CallPLTRel4 => Reloc::X86CallPLTRel4,
+            RelocKind::Arm64Call => Reloc::Arm64Call,
+            RelocKind::Abs8 => Reloc::Abs8,
         };
         let target = FinalizedRelocTarget::ExternalName(name);
         let (offset, addend) = (reloc.offset, reloc.addend);

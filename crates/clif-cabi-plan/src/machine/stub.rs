@@ -10,7 +10,6 @@ mod step;
 
 use std::fmt;
 
-use cabi::Reg;
 use smallvec::SmallVec;
 
 use super::counting::Registers;
@@ -238,7 +237,7 @@ impl StubCode {
     }
 
     /// What holds from here on.
-    pub(super) fn row(&mut self, register: Reg, offset: i32, saved: &'static [(Reg, i32)]) {
+    pub(super) fn row(&mut self, register: u16, offset: i32, saved: &'static [(u16, i32)]) {
         self.unwind.push(UnwindRow {
             offset: self.len(),
             cfa: Cfa { register, offset },
@@ -255,16 +254,16 @@ pub struct UnwindRow {
     pub offset: u32,
     /// The rule.
     pub cfa: Cfa,
-    /// Registers of the caller's that the stub has changed, and where they are saved, in bytes from the CFA.
-    pub saved: &'static [(Reg, i32)],
+    /// Registers of the caller's that the stub has changed, by their DWARF numbers, and where they are saved, in bytes from the CFA.
+    pub saved: &'static [(u16, i32)],
 }
 
 /// The canonical frame address: the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Cfa {
-    /// The register.
-    pub register: Reg,
+    /// DWARF number of the register.
+    pub register: u16,
     /// Added to it, in bytes.
     pub offset: i32,
 }
@@ -283,14 +282,15 @@ pub struct Reloc {
     pub callee: u32,
 }
 
-/// What is written for an address. Exhaustive on purpose: an emitter that lacks a new one must not compile.
+/// What is written for an address, by Cranelift's names. Exhaustive on purpose: an emitter that lacks a new one must not compile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RelocKind {
-    /// What a near call or jump of the machine has for its target, which may be a PLT's entry: on x86-64 4 bytes relative to themselves, Cranelift's
-    /// `X86CallPLTRel4`.
-    NearCall,
-    /// The 8 bytes of the address: Cranelift's `Abs8`.
-    Address,
+    /// The 8 bytes of the address.
+    Abs8,
+    /// Operand of an x86-64 call or jump: 4 bytes relative to themselves, to the function or to an entry of the PLT.
+    X86CallPLTRel4,
+    /// Operand of AArch64's `b` and `bl`, to the function or to an entry of the PLT.
+    Arm64Call,
 }
 
 /// How a machine encodes the steps of stubs.

@@ -10,7 +10,7 @@ pub(crate) fn framed(engine: &mut Engine, callee: u32) -> (FuncId, StubCode) {
     let stub = format!("__clif_cabi_frame_pushchain_pusharea0_call{callee}_leave");
     let code = stub_code(engine.isa(), &Stub::from_name(&stub).unwrap()).unwrap();
     let reloc = code.reloc.unwrap();
-    assert_eq!(reloc.kind, RelocKind::Address);
+    assert_eq!(reloc.kind, RelocKind::Abs8);
     let reloc = ModuleReloc {
         offset: reloc.offset,
         kind: Reloc::Abs8,

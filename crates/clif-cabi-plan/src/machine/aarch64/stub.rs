@@ -3,7 +3,6 @@
 //!
 //! Memory is addressed by the stack pointer only where that is a multiple of 16: the machine may check it.
 
-use cabi::aarch64::X29;
 use cabi::{Bank, Reg, Register};
 
 use crate::error::PlanError;
@@ -16,20 +15,10 @@ pub(super) const X17: Reg = Reg(&Register {
     index: 17,
     bits: 64,
 });
-/// The link register.
-const X30: Reg = Reg(&Register {
-    name: "x30",
-    bank: Bank::Int,
-    index: 30,
-    bits: 64,
-});
-/// The stack pointer, by the number that DWARF has for it.
-const SP: Reg = Reg(&Register {
-    name: "sp",
-    bank: Bank::Int,
-    index: 31,
-    bits: 64,
-});
+/// DWARF numbers (aadwarf64, 4.1).
+const X29: u16 = 29;
+const X30: u16 = 30;
+const SP: u16 = 31;
 
 /// The canonical frame address of any function before its first instruction.
 pub(super) const ENTRY: Cfa = Cfa {
@@ -38,7 +27,7 @@ pub(super) const ENTRY: Cfa = Cfa {
 };
 
 /// The caller's x29 and x30, in bytes from the CFA.
-const SAVED: &[(Reg, i32)] = &[(X29, -16), (X30, -8)];
+const SAVED: &[(u16, i32)] = &[(X29, -16), (X30, -8)];
 /// From x29 to the argument area: the two registers.
 const AREA: u32 = 16;
 
@@ -175,14 +164,14 @@ fn close(code: &mut StubCode) {
 /// `b` or `bl` callee. In the JIT through x16, by an absolute address, because a callee may be any distance away.
 fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
     let (kind, before, after): (_, &[u32], &[u32]) = match (pic, is_call) {
-        (true, false) => (RelocKind::NearCall, &[], &[0x1400_0000]),
-        (true, true) => (RelocKind::NearCall, &[], &[0x9400_0000]),
+        (true, false) => (RelocKind::Arm64Call, &[], &[0x1400_0000]),
+        (true, true) => (RelocKind::Arm64Call, &[], &[0x9400_0000]),
         // ldr x16, 8; br x16; the address
-        (false, false) => (RelocKind::Address, &[0x5800_0050, 0xd61f_0200], &[0, 0]),
+        (false, false) => (RelocKind::Abs8, &[0x5800_0050, 0xd61f_0200], &[0, 0]),
         // ldr x16, 12; blr x16; b 12; the address
         (false, true) => {
             let before = &[0x5800_0070, 0xd63f_0200, 0x1400_0003];
-            (RelocKind::Address, before, &[0, 0])
+            (RelocKind::Abs8, before, &[0, 0])
         }
     };
     words(code, before);

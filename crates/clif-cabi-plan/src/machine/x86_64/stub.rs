@@ -4,7 +4,7 @@
 mod frame;
 mod moves;
 
-use cabi::{Reg, x86_64};
+use cabi::Reg;
 
 use super::counting::{SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
@@ -16,9 +16,13 @@ use crate::signature::{CallConv, ClifParam, Signature};
 /// The integer registers of System V's parameters, as steps number them.
 const PARAMS: &[Reg] = SYSTEM_V.params.int;
 
+/// DWARF numbers (psABI 3.6.2).
+const RBP: u16 = 6;
+const RSP: u16 = 7;
+
 /// The canonical frame address of any function before its first instruction: only the return address has been pushed.
 pub(super) const ENTRY: Cfa = Cfa {
-    register: x86_64::RSP,
+    register: RSP,
     offset: 8,
 };
 
@@ -172,16 +176,10 @@ fn x87(i: u8, modrm: u8) -> impl Iterator<Item = u8> {
 /// any distance away; `modrm` is that of the instruction with r11.
 fn to_function(callee: u32, pic: bool, (near, modrm): (u8, u8), code: &mut StubCode) {
     let (before, zeros, after, kind, addend): (&[u8], _, &[u8], _, _) = if pic {
-        (&[near], 4, &[], RelocKind::NearCall, -4)
+        (&[near], 4, &[], RelocKind::X86CallPLTRel4, -4)
     } else {
         // movabs r11, callee
-        (
-            &[0x49, 0xbb],
-            8,
-            &[0x41, 0xff, modrm],
-            RelocKind::Address,
-            0,
-        )
+        (&[0x49, 0xbb], 8, &[0x41, 0xff, modrm], RelocKind::Abs8, 0)
     };
     code.bytes.extend(before);
     code.reloc = Some(Reloc {

@@ -1,9 +1,7 @@
 //! Frames of stubs: opened, filled from the top down, and closed. Only r11 is scratch. No instruction moves rsp by a page or more without touching
 //! the memory between.
 
-use cabi::{Reg, x86_64};
-
-use super::ENTRY;
+use super::{ENTRY, RBP, RSP};
 use crate::machine::stub::StubCode;
 use crate::parts::narrow;
 
@@ -15,15 +13,15 @@ const UNROLLED: u32 = 128;
 const AREA: u32 = 16;
 
 /// The caller's rbp, in bytes from the CFA.
-const SAVED: &[(Reg, i32)] = &[(x86_64::RBP, -16)];
+const SAVED: &[(u16, i32)] = &[(RBP, -16)];
 
 pub(super) fn open(code: &mut StubCode) {
     // push rbp
     code.bytes.push(0x55);
-    code.row(x86_64::RSP, 16, SAVED);
+    code.row(RSP, 16, SAVED);
     // mov rbp, rsp
     code.bytes.extend([0x48, 0x89, 0xe5]);
-    code.row(x86_64::RBP, 16, SAVED);
+    code.row(RBP, 16, SAVED);
 }
 
 pub(super) fn align(align: u32, code: &mut StubCode) {
@@ -73,7 +71,7 @@ pub(super) fn push_area(shadow: u32, code: &mut StubCode) {
 pub(super) fn close(code: &mut StubCode) {
     // leave
     code.bytes.push(0xc9);
-    code.row(x86_64::RSP, ENTRY.offset, &[]);
+    code.row(RSP, ENTRY.offset, &[]);
     // ret
     code.bytes.push(0xc3);
 }
