@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::arena::Arena;
 use crate::debug::Told;
-use crate::frames::Frames;
+use crate::host::system::Frames;
 use crate::library::Library;
 
 /// The finalized machine code of one function. Clones are cheap; each keeps the code alive, with or without the engine.

@@ -1,44 +1,23 @@
 //! How the unwinder of the process finds its way through JIT code: tables that it is told of, until the code goes.
 
+use std::borrow::Cow;
+
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::codegen::{CompiledCode, ir};
 use crate::cranelift::module::FuncId;
 use clif_cabi::StubCode;
 use clif_cabi_unwind::{Personality, TablesInMemory, UnwindError, UnwindTables};
 
-use crate::host::system;
-
-/// Tables that the unwinder knows.
-pub(crate) struct Frames(TablesInMemory);
+/// Where the rules of [`NewFrames::with_rules`] begin after `len` bytes of code.
+pub(crate) const fn rules_offset(len: usize) -> usize {
+    len.next_multiple_of(4)
+}
 
 /// Tables of functions that are defined and not finalized.
 pub(crate) struct NewFrames {
     personality: Option<Personality>,
     /// None where there are no such tables.
     tables: Option<UnwindTables>,
-}
-
-impl Frames {
-    /// Tells the unwinder of the functions in `tables`.
-    ///
-    /// # Safety
-    /// The tables are right, and their functions stay where they are as long as this value.
-    pub(crate) unsafe fn new(tables: TablesInMemory) -> Self {
-        for frames in &tables.eh_frames {
-            // SAFETY: the caller's; the table is taken back when this value is dropped, which owns it.
-            unsafe { system::unwind_table(frames, true) };
-        }
-        Self(tables)
-    }
-}
-
-impl Drop for Frames {
-    fn drop(&mut self) {
-        for frames in &self.0.eh_frames {
-            // SAFETY: it was told of this table when it was made.
-            unsafe { system::unwind_table(frames, false) };
-        }
-    }
 }
 
 impl NewFrames {
@@ -49,8 +28,7 @@ impl NewFrames {
         personality: Option<Personality>,
     ) -> Result<Self, UnwindError> {
         let tables = match UnwindTables::new(isa, personality.clone()) {
-            // The tables of Windows are for object files.
-            Ok(tables) => Some(tables).filter(|_| !cfg!(windows)),
+            Ok(tables) => Some(tables),
             Err(error @ UnwindError::Symbol { .. }) => return Err(error),
             // There are no such tables here.
             Err(_) => None,
@@ -97,6 +75,18 @@ impl NewFrames {
         if let Some(tables) = &mut self.tables {
             tables.remove(id);
         }
+    }
+
+    /// `code`, of the function or stub `id`, and after it the rules that have to be near it: on Windows its UNWIND_INFO.
+    pub(crate) fn with_rules<'c>(&self, id: FuncId, code: &'c [u8]) -> Cow<'c, [u8]> {
+        let info = self.tables.as_ref().and_then(|own| own.unwind_info(id));
+        let Some(info) = info else {
+            return Cow::Borrowed(code);
+        };
+        let mut bytes = code.to_vec();
+        bytes.resize(rules_offset(code.len()), 0);
+        bytes.extend(info);
+        Cow::Owned(bytes)
     }
 
     /// The names that have to be found before [`take`](Self::take).

@@ -1,7 +1,7 @@
 //! What this crate knows of the host: its machine, its system, how memory becomes executable there. All else is the same everywhere.
 //!
 //! A host has three files: a machine (`x86_64`, `aarch64`), a system (`unix`, `windows`), and a way to make memory executable (`mprotect`,
-//! `map_jit`). A machine without an engine has the file `none`, which refuses what it is asked.
+//! `map_jit`, `virtual_alloc`). A machine without an engine has the file `none`, which refuses what it is asked.
 
 pub(crate) mod icache;
 mod pages;
@@ -22,8 +22,9 @@ pub(crate) mod system;
     all(target_os = "macos", target_arch = "aarch64"),
     path = "host/map_jit.rs"
 )]
+#[cfg_attr(windows, path = "host/virtual_alloc.rs")]
 #[cfg_attr(
-    not(all(target_os = "macos", target_arch = "aarch64")),
+    not(any(windows, all(target_os = "macos", target_arch = "aarch64"))),
     path = "host/mprotect.rs"
 )]
 mod protection;

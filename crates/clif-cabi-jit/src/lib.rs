@@ -122,7 +122,7 @@
 //!
 //! # What it does not do
 //!
-//! On Windows nothing may unwind through JIT code: its tables are not written.
+//! On Windows exceptions pass through JIT code, and nothing enters a handler of `try_call`: it is refused.
 //!
 //! On machines where it cannot run (other than x86-64 with Unix or Windows, and AArch64 with Unix, today) everything compiles, and
 //! [`Engine::new`] says why not.

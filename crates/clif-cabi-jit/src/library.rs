@@ -86,7 +86,8 @@ impl Library {
     }
 
     /// What the process has without opening anything: the program, what it was linked with, what was opened for all of it (`RTLD_GLOBAL`), and C's own library,
-    /// of which `libm` is a part. On Windows: the program and the C library, `ucrtbase.dll`.
+    /// of which `libm` is a part. On Windows: the program and its C library, `msvcrt.dll` for `-gnu`, else `ucrtbase.dll`. `printf` is not in the latter, `hypot` not in
+    /// the former: bind them ([`Engine::bind`](crate::Engine::bind)), because another C library has a heap and files of its own.
     ///
     /// # Example
     ///

@@ -71,8 +71,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Bytes of address space for code and data, at most 2 GiB. Memory is used as needed, except on Windows, which
-    /// counts all of it at once.
+    /// Bytes of address space for code and data, at most 2 GiB. Memory is used as needed; on Windows with Cranelift 0.132 and
+    /// 0.133 all of it counts as used.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;

@@ -64,9 +64,9 @@ impl fmt::Display for UnwindError {
     }
 }
 
-/// Why there are none in memory, and none of AArch64.
+/// Why there are none of AArch64.
 pub(crate) const OTHER_TABLES: &str =
-    "unwind tables of Windows (.pdata, .xdata) are written into COFF objects of x86-64 alone";
+    "unwind tables of Windows (.pdata, .xdata) are written for x86-64 alone";
 
 impl core::error::Error for UnwindError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {

@@ -22,10 +22,6 @@ pub(crate) enum Frame {
         instructions: Vec<(u32, CallFrameInstruction)>,
     },
     /// An UNWIND_INFO; none for a function that leaves the stack pointer and all registers that are preserved as they are.
-    #[cfg_attr(
-        not(feature = "object"),
-        allow(dead_code, reason = "written into object files")
-    )]
     Windows(Vec<u8>),
 }
 

@@ -34,7 +34,7 @@ mod windows;
 
 pub use debug_info::{DebugInfo, Sources};
 pub use error::UnwindError;
-pub use memory::TablesInMemory;
+pub use memory::{TablesInMemory, WindowsFunction};
 #[cfg(feature = "object")]
 pub use module::UnwindModule;
 pub use personality::Personality;

@@ -4,7 +4,7 @@ use crate::cranelift::codegen::gimli::constants::DW_EH_PE_absptr;
 use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
 use crate::section::{Section, Target};
-use crate::tables::{Encodings, UnwindTables};
+use crate::tables::{Encodings, Function, UnwindTables};
 
 const ENCODINGS: Encodings = Encodings {
     address: DW_EH_PE_absptr,
@@ -19,6 +19,17 @@ pub struct TablesInMemory {
     pub eh_frames: Vec<Box<[u8]>>,
     /// The landing pads of all functions (`.gcc_except_table`).
     pub landing_pads: Box<[u8]>,
+    /// On x86-64 Windows, for `RtlAddFunctionTable`: the functions of each run that have rules, in the order of their addresses. Others are leaves.
+    pub windows: Vec<Vec<WindowsFunction>>,
+}
+
+/// A function as Windows unwinds it.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowsFunction {
+    /// Its address.
+    pub start: u64,
+    /// Bytes of its code.
+    pub len: usize,
 }
 
 impl UnwindTables {
@@ -48,6 +59,9 @@ impl UnwindTables {
                 address.ok_or(UnwindError::Symbol { name })
             })
         };
+        if self.is_windows() {
+            return self.windows_in_memory(page, &function);
+        }
         let (pads, starts) = self.landing_pads(ENCODINGS)?;
         let landing_pads = resolved(&pads, 0)?.into_boxed_slice();
         let pads_at = landing_pads.as_ptr().addr() as u64;
@@ -62,6 +76,30 @@ impl UnwindTables {
         Ok(TablesInMemory {
             eh_frames,
             landing_pads,
+            windows: Vec::new(),
+        })
+    }
+
+    fn windows_in_memory(
+        &self,
+        page: u64,
+        function: &impl Fn(FuncId) -> Option<u64>,
+    ) -> Result<TablesInMemory, UnwindError> {
+        let mut windows = Vec::new();
+        for run in self.runs(page, function)? {
+            let own = run.iter().filter_map(|index| self.functions().get(*index));
+            let own = own.filter(|own| own.unwind_info().is_some());
+            let entry = |own: &Function| {
+                let (start, len) = (function(own.id)?, own.len);
+                Some(WindowsFunction { start, len })
+            };
+            windows.push(own.filter_map(entry).collect());
+        }
+        windows.retain(|run: &Vec<_>| !run.is_empty());
+        Ok(TablesInMemory {
+            eh_frames: Vec::new(),
+            landing_pads: Box::default(),
+            windows,
         })
     }
 

@@ -12,7 +12,6 @@ use crate::cranelift::object::object::{
     SymbolFlags, SymbolKind, SymbolScope, macho,
 };
 use crate::error::{OTHER_TABLES, UnwindError};
-use crate::frame::Frame;
 use crate::section::{Section, Target};
 use crate::tables::{Encodings, UnwindTables};
 
@@ -87,9 +86,8 @@ impl UnwindTables {
             object.add_section(Vec::new(), name, SectionKind::ReadOnlyData)
         });
         for own in self.functions() {
-            let rules = match &own.frame {
-                Frame::Windows(rules) if !rules.is_empty() => rules,
-                _ => continue,
+            let Some(rules) = own.unwind_info() else {
+                continue;
             };
             let (code, start) = place(product, own.id)?;
             let object = &mut product.object;

@@ -38,6 +38,16 @@ pub(crate) struct Function {
     lsda: Option<Lsda>,
 }
 
+impl Function {
+    /// Its UNWIND_INFO; none for a leaf, and none but on Windows.
+    pub(crate) fn unwind_info(&self) -> Option<&[u8]> {
+        match &self.frame {
+            Frame::Windows(info) => Some(&**info).filter(|info| !info.is_empty()),
+            _ => None,
+        }
+    }
+}
+
 /// How addresses are written.
 #[derive(Clone, Copy)]
 pub(crate) struct Encodings {
@@ -89,7 +99,7 @@ impl UnwindTables {
     ) -> Result<(), UnwindError> {
         let lsda = Lsda::new(code, self.personality.as_ref())?;
         if lsda.is_some() && self.cie.is_none() {
-            let why = "Windows has other personalities";
+            let why = "on Windows nothing enters them: no table names a personality there. Exceptions pass through functions without handlers";
             return Err(UnwindError::Handlers { why });
         }
         if let Some(frame) = Frame::compiled(isa, code)? {
@@ -156,6 +166,19 @@ impl UnwindTables {
         let personality = self.personality.as_ref().and_then(Personality::symbol);
         pads.flat_map(|lsda| lsda.types().chain(personality))
             .collect()
+    }
+
+    /// The UNWIND_INFO of the function or stub `id` on x86-64 Windows. It has to lie less than 4 GiB after the base that `RtlAddFunctionTable` is given, at a multiple of 4 bytes.
+    /// None for a leaf, which changes neither rsp nor a preserved register, and none on other systems.
+    #[must_use]
+    pub fn unwind_info(&self, id: FuncId) -> Option<&[u8]> {
+        let own = self.functions.iter().rev().find(|own| own.id == id);
+        own.and_then(Function::unwind_info)
+    }
+
+    /// Whether the tables are those of Windows.
+    pub(crate) fn is_windows(&self) -> bool {
+        self.cie.is_none()
     }
 
     /// Whether there is no function and no stub.

@@ -16,7 +16,7 @@ use region::Protection;
 use crate::cranelift::codegen::isa::TargetIsa;
 use crate::cranelift::module::FuncId;
 use crate::error::{Error, Result};
-use crate::frames::Frames;
+use crate::host::system::Frames;
 use crate::host::{self, Pages, machine};
 
 /// Bytes of a stub, and of its data: the context, then the address to jump to.
@@ -133,7 +133,7 @@ impl Inner {
         let tables = tables.and_then(|own| own.in_memory(page as u64, |_| start, |_| None).ok());
         // SAFETY: the stubs stay where they are as long as the block, which is dropped after the tables.
         let frames = tables.map(|tables| unsafe { Frames::new(tables) });
-        self.blocks.push((frames, block));
+        self.blocks.push((frames.transpose()?, block));
         let none = Error::OutOfMemory {
             wanted: SLOT,
             free: 0,

@@ -16,7 +16,7 @@ use super::{Engine, Pending, STUB_ALIGN, Stage, resolve, unknown};
 use crate::compile::compile;
 use crate::debug::NewCode;
 use crate::error::{Error, Result};
-use crate::frames::Frames;
+use crate::host::system::Frames;
 use crate::{host, reloc};
 
 impl Engine {
@@ -32,12 +32,10 @@ impl Engine {
         let Some(code) = ctx.compiled_code() else {
             return self.define_aligned(id, STUB_ALIGN, &[], relocs);
         };
+        self.check_code(&name, code.code_buffer(), &relocs)?;
         let added = self.frames.add(isa, id, &ctx.func, code);
         added.map_err(unwound(&name))?;
-        let defined = self.place(id, &name, code_align(code), code.code_buffer(), relocs);
-        if defined.is_err() {
-            self.frames.remove(id);
-        }
+        let defined = self.place(id, code_align(code), code.code_buffer(), relocs);
         if defined.is_ok() {
             let label = match &ctx.func.name {
                 UserFuncName::Testcase(own) => String::from_utf8_lossy(own.raw()).into_owned(),
@@ -49,7 +47,7 @@ impl Engine {
             };
             self.debug.add(id, &label, &ctx.func, code);
         }
-        defined.map(|_| ())
+        defined
     }
 
     pub(super) fn define_aligned(
@@ -60,11 +58,10 @@ impl Engine {
         relocs: Vec<ModuleReloc>,
     ) -> Result<()> {
         let name = self.check_definable(FuncOrDataId::Func(id))?;
-        let Some(stub) = self.place(id, &name, align, bytes, relocs)? else {
-            return Ok(());
-        };
-        let added = self.frames.add_stub(id, &stub);
-        added.map_err(unwound(&name))
+        if let Some(stub) = self.check_code(&name, bytes, &relocs)? {
+            self.frames.add_stub(id, &stub).map_err(unwound(&name))?;
+        }
+        self.place(id, align, bytes, relocs)
     }
 
     /// Defines `id`, a function that is called `name`, by the code of a stub, which the name of its symbol does not tell.
@@ -74,35 +71,51 @@ impl Engine {
         name: &'static str,
         stub: &StubCode,
     ) -> Result<()> {
-        self.define_aligned(id, STUB_ALIGN, &stub.bytes, Vec::new())?;
+        self.check_definable(FuncOrDataId::Func(id))?;
+        self.frames.add_stub(id, stub).map_err(unwound(name))?;
+        self.place(id, STUB_ALIGN, &stub.bytes, Vec::new())?;
         self.debug.add_stub(id, name);
-        self.frames.add_stub(id, stub).map_err(unwound(name))
+        Ok(())
     }
 
-    /// Writes code to the engine's memory. Returns the stub that it is, if it is one.
-    fn place(
-        &mut self,
-        id: FuncId,
+    /// Refuses code that cannot be written. Returns the stub that it is, if it is one.
+    fn check_code(
+        &self,
         name: &str,
-        align: u64,
         bytes: &[u8],
-        relocs: Vec<ModuleReloc>,
+        relocs: &[ModuleReloc],
     ) -> Result<Option<StubCode>> {
         if bytes.is_empty() {
             let (name, why) = (name.to_owned(), "it has no code");
             return Err(Error::Content { name, why });
         }
-        self.check_relocs(name, bytes.len(), &relocs)?;
-        let entering = self.stub_entering(name, &relocs);
-        let stub = resolve::check_stub(self.module.isa(), name, entering, bytes, &relocs)?;
+        self.check_relocs(name, bytes.len(), relocs)?;
+        let entering = self.stub_entering(name, relocs);
+        resolve::check_stub(self.module.isa(), name, entering, bytes, relocs)
+    }
+
+    /// Writes code to the engine's memory. If that fails, it has no unwind rules either.
+    fn place(
+        &mut self,
+        id: FuncId,
+        align: u64,
+        code: &[u8],
+        relocs: Vec<ModuleReloc>,
+    ) -> Result<()> {
+        let bytes = self.frames.with_rules(id, code);
         let module = &mut self.module;
-        host::write_code(|| Ok(module.define_function_bytes(id, align, bytes, &relocs)?))?;
+        let written =
+            host::write_code(|| Ok(module.define_function_bytes(id, align, &bytes, &relocs)?));
+        if written.is_err() {
+            self.frames.remove(id);
+        }
+        written?;
         if let Some(stage) = self.functions.get_mut(id.index()) {
-            *stage = Stage::Defined { size: bytes.len() };
+            *stage = Stage::Defined { size: code.len() };
         }
         let id = FuncOrDataId::Func(id);
         self.pending.push(Pending { id, relocs });
-        Ok(stub)
+        Ok(())
     }
 
     /// The stub that the function `name` is, if what it goes to is a body that such a stub enters.
@@ -140,7 +153,7 @@ impl Engine {
                 copy.extend(all.flatten());
             }
             // SAFETY: they are those of finalized code, which stays where it is until `shared` is dropped, and they with it.
-            let frames = unsafe { Frames::new(tables) };
+            let frames = unsafe { Frames::new(tables)? };
             self.shared.kept().frames.push(frames);
         }
         copy.extend([0; 4]);

@@ -11,8 +11,13 @@ unsafe extern "C" {
     fn pthread_jit_write_protect_np(enabled: core::ffi::c_int);
 }
 
-/// Pages that are asked for so are mapped with `MAP_JIT`; what keeps them from being both at once is the state of each thread.
-pub(super) const RESERVED: Protection = Protection::READ_WRITE_EXECUTE;
+/// A reserved range of address space.
+pub(super) type Reservation = region::Allocation;
+
+/// Reserves `bytes`, rounded up to pages. They are mapped with `MAP_JIT`; what keeps them from being both at once is the state of each thread.
+pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
+    region::alloc(bytes, Protection::READ_WRITE_EXECUTE)
+}
 
 /// Makes fresh pages writable.
 ///

@@ -4,8 +4,13 @@ use region::Protection;
 
 use crate::error::Result;
 
-/// What reserved pages are.
-pub(super) const RESERVED: Protection = Protection::NONE;
+/// A reserved range of address space.
+pub(super) type Reservation = region::Allocation;
+
+/// Reserves `bytes`, rounded up to pages.
+pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
+    region::alloc(bytes, Protection::NONE)
+}
 
 /// Makes fresh pages writable.
 ///

@@ -8,7 +8,7 @@ use super::{icache, protection};
 use crate::error::{Error, Result};
 
 /// A reserved range of address space; unmapped on drop.
-pub(crate) struct Pages(region::Allocation);
+pub(crate) struct Pages(protection::Reservation);
 
 // SAFETY: the allocation is plain memory owned by this value alone; no thread is special to it.
 unsafe impl Send for Pages {}
@@ -16,7 +16,7 @@ unsafe impl Send for Pages {}
 impl Pages {
     /// Reserves `bytes`, rounded up to pages. Nothing is committed yet.
     pub(crate) fn reserve(bytes: usize) -> Result<Self> {
-        let reserved = region::alloc(bytes, protection::RESERVED);
+        let reserved = protection::reserve(bytes);
         Ok(Self(reserved.map_err(failed("reserve memory"))?))
     }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use clif_cabi_unwind::TablesInMemory;
 use libloading::Error;
 use libloading::os::unix::{RTLD_LOCAL, RTLD_NOW};
 
@@ -55,12 +56,41 @@ const IS_LLVM: bool = cfg!(not(any(
     target_os = "illumos",
 )));
 
+/// Tables that the unwinder of the process knows, until they are dropped.
+pub(crate) struct Frames(TablesInMemory);
+
+impl Frames {
+    /// Tells the unwinder of the functions in `tables`.
+    ///
+    /// # Errors
+    /// None on these systems.
+    ///
+    /// # Safety
+    /// The tables are right, and their functions stay where they are as long as this value.
+    pub(crate) unsafe fn new(tables: TablesInMemory) -> crate::error::Result<Self> {
+        for frames in &tables.eh_frames {
+            // SAFETY: the caller's; the table is taken back when this value is dropped, which owns it.
+            unsafe { unwind_table(frames, true) };
+        }
+        Ok(Self(tables))
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        for frames in &self.0.eh_frames {
+            // SAFETY: the unwinder was told of this table when it was made.
+            unsafe { unwind_table(frames, false) };
+        }
+    }
+}
+
 /// Tells the unwinder of the process of a table, or that it goes.
 ///
 /// # Safety
 /// `table` is an `.eh_frame` that ends with four zeros, and stays where it is until it is taken back; it is taken back once, if it was told before.
 #[cfg(has_engine)]
-pub(crate) unsafe fn unwind_table(table: &[u8], is_new: bool) {
+unsafe fn unwind_table(table: &[u8], is_new: bool) {
     let tell = match is_new {
         true => __register_frame,
         false => __deregister_frame,
@@ -94,7 +124,7 @@ pub(crate) unsafe fn unwind_table(table: &[u8], is_new: bool) {
 /// # Safety
 /// None is needed.
 #[cfg(not(has_engine))]
-pub(crate) unsafe fn unwind_table(_: &[u8], _: bool) {}
+unsafe fn unwind_table(_: &[u8], _: bool) {}
 
 /// The clock that perf's records have with `-k mono`.
 #[cfg(target_os = "linux")]

@@ -1,23 +1,32 @@
-//! Shared libraries as Windows opens them.
+//! Shared libraries as Windows opens them, and its unwinder.
 
 use std::ffi::OsStr;
+use std::io;
 
-use libloading::Error;
-
+use clif_cabi_unwind::{TablesInMemory, WindowsFunction};
 pub(crate) use libloading::os::windows::Library;
+
+use crate::error::{Error, Result};
+use crate::frames::rules_offset;
 
 /// Opens a library, with all its symbols resolved.
 ///
 /// # Safety
 /// As [`libloading::Library::new`].
-pub(crate) unsafe fn open(name: &OsStr) -> Result<Library, Error> {
+pub(crate) unsafe fn open(name: &OsStr) -> Result<Library, libloading::Error> {
     // SAFETY: the caller's.
     unsafe { Library::new(name) }
 }
 
-/// Windows has no default scope: the program itself and the C library.
+/// The C library of a program: of Rust's programs for GNU tools, and of Microsoft's and LLVM's.
+const C_LIBRARY: &str = match cfg!(all(target_env = "gnu", not(target_abi = "llvm"))) {
+    true => "msvcrt.dll",
+    false => "ucrtbase.dll",
+};
+
+/// Windows has no default scope: the program itself and its C library. The other C library has a heap and files of its own.
 pub(crate) fn process() -> Vec<Library> {
-    let c_library = Library::open_already_loaded("ucrtbase.dll");
+    let c_library = Library::open_already_loaded(C_LIBRARY);
     [Library::this(), c_library].into_iter().flatten().collect()
 }
 
@@ -26,8 +35,71 @@ pub(crate) fn mathematics() -> Option<Library> {
     None
 }
 
-/// There are no such tables.
-///
-/// # Safety
-/// None is needed.
-pub(crate) unsafe fn unwind_table(_: &[u8], _: bool) {}
+/// A RUNTIME_FUNCTION: offsets from a base to a function, to its end and to its UNWIND_INFO.
+#[repr(C)]
+struct RuntimeFunction {
+    start: u32,
+    end: u32,
+    unwind_info: u32,
+}
+
+#[link(name = "kernel32")]
+unsafe extern "system" {
+    fn RtlAddFunctionTable(table: *const RuntimeFunction, count: u32, base: u64) -> u8;
+    fn RtlDeleteFunctionTable(table: *const RuntimeFunction) -> u8;
+}
+
+/// Tables that the system knows, until they are dropped: each of functions that lie next to each other.
+#[derive(Default)]
+pub(crate) struct Frames(Vec<Box<[RuntimeFunction]>>);
+
+impl Frames {
+    /// Tells the system of the functions in `tables`.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if the system has no memory for a table.
+    ///
+    /// # Safety
+    /// The tables are right, each function has its UNWIND_INFO after it (`NewFrames::with_rules`), and they stay where they are as long as this value.
+    pub(crate) unsafe fn new(tables: TablesInMemory) -> Result<Self> {
+        let mut told = Self::default();
+        for run in &tables.windows {
+            // The first one of a run: all others are within the memory of an engine after it.
+            let base = run.first().map_or(0, |first| first.start);
+            let entry = |own: &WindowsFunction| {
+                let offset = |bytes: usize| {
+                    let offset = (own.start - base).checked_add(bytes as u64);
+                    offset.and_then(|offset| u32::try_from(offset).ok())
+                };
+                Some(RuntimeFunction {
+                    start: offset(0)?,
+                    end: offset(own.len)?,
+                    unwind_info: offset(rules_offset(own.len))?,
+                })
+            };
+            let table: Option<Box<[RuntimeFunction]>> = run.iter().map(entry).collect();
+            let count = u32::try_from(run.len()).ok();
+            let refused = |source| Error::Memory {
+                action: "tell Windows of unwind tables",
+                source: region::Error::SystemCall(source),
+            };
+            let too_large = || refused(io::ErrorKind::OutOfMemory.into());
+            let (table, count) = table.zip(count).ok_or_else(too_large)?;
+            // SAFETY: the caller's; the table is taken back when this value is dropped, which owns it.
+            if unsafe { RtlAddFunctionTable(table.as_ptr(), count, base) } == 0 {
+                return Err(refused(io::Error::last_os_error()));
+            }
+            told.0.push(table);
+        }
+        Ok(told)
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        for table in &self.0 {
+            // SAFETY: the system was told of this table when it was made.
+            unsafe { RtlDeleteFunctionTable(table.as_ptr()) };
+        }
+    }
+}

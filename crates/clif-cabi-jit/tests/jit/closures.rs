@@ -155,7 +155,7 @@ fn the_unnamed_arguments_of_one_call() {
 
 /// A list of one convention is not read as one of another, nor is a function of another one C's of Rust.
 #[test]
-#[cfg(target_arch = "x86_64")] // which has two conventions
+#[cfg(all(target_arch = "x86_64", unix))] // which has two conventions
 fn another_convention_is_refused() {
     use clif_cabi_jit::clif_cabi::cabi::{X86_64_LANG, X86_64_WIN64};
     let closures = closures();
@@ -231,7 +231,7 @@ fn signatures_that_nobody_can_enter() {
     let chained = function.clone().static_chain(&DataModel::LP64);
     let huge = FnSig::new([record(&[array(1 << 40)])], Type::VOID);
     // Elsewhere it is passed by its address.
-    let huge = cfg!(target_arch = "x86_64").then_some(huge);
+    let huge = cfg!(all(target_arch = "x86_64", unix)).then_some(huge);
     let void = FnSig::new([Type::VOID], Type::VOID);
     for sig in [void, chained.clone(), chained.variadic()]
         .into_iter()

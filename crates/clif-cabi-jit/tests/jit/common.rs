@@ -72,8 +72,16 @@ pub(crate) fn all_settings() -> Vec<Settings> {
     all
 }
 
+/// CLIF text with the C convention of this system in place of System V's.
+pub(crate) fn native(clif: &str) -> String {
+    match cfg!(windows) {
+        true => clif.replace("system_v", "windows_fastcall"),
+        false => clif.to_owned(),
+    }
+}
+
 pub(crate) fn parse(clif: &str) -> Function {
-    let mut functions = cranelift_reader::parse_functions(clif).unwrap();
+    let mut functions = cranelift_reader::parse_functions(&native(clif)).unwrap();
     assert_eq!(functions.len(), 1);
     functions.remove(0)
 }
@@ -108,7 +116,7 @@ pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<usize> {
     fn plain(name: impl ToString) -> String {
         name.to_string().trim_start_matches('%').to_owned()
     }
-    let functions = cranelift_reader::parse_functions(clif).unwrap();
+    let functions = cranelift_reader::parse_functions(&native(clif)).unwrap();
     let declare = |own: &Function| engine.declare_export(&plain(&own.name), &own.signature);
     let ids: Result<Vec<FuncId>> = functions.iter().map(declare).collect();
     let mut n_with_routines = 0;
@@ -302,7 +310,10 @@ pub(crate) fn reference_compilers() -> Vec<&'static str> {
 
 /// The C++ compilers of this target that are here, with flags.
 pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
-    let (names, flags): (&[&str], &[&str]) = if GCC == "gcc" {
+    let (names, flags): (&[&str], &[&str]) = if cfg!(windows) {
+        // Those of this system make no shared objects.
+        (&[], &[])
+    } else if GCC == "gcc" {
         (&["g++", "clang++-19"], &[])
     } else {
         // No C++ library to develop with is installed for it, only the one to run.
@@ -325,13 +336,19 @@ pub(crate) fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| own.to_owned())
 }
 
-unsafe extern "C" {
-    safe fn getpagesize() -> i32;
+/// Bytes of a page.
+#[cfg(unix)]
+pub(crate) fn page() -> usize {
+    unsafe extern "C" {
+        safe fn getpagesize() -> i32;
+    }
+    usize::try_from(getpagesize()).unwrap()
 }
 
 /// Bytes of a page.
+#[cfg(windows)]
 pub(crate) fn page() -> usize {
-    usize::try_from(getpagesize()).unwrap()
+    4096
 }
 
 /// Builds C text as a shared library, in the directory cargo gives to tests. It comes into its place at once, in case the

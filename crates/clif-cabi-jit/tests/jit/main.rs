@@ -35,3 +35,5 @@ mod uses;
 mod variadic;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod wide;
+#[cfg(windows)]
+mod windows;

@@ -74,7 +74,11 @@ fn sections() -> Vec<(&'static str, Vec<String>)> {
         if ["x86_64", "aarch64"].iter().any(is_other) || name.ends_with("(gnu)") && !IS_GNU {
             continue;
         }
-        let text = text.replace("\n ", "\r ").replace("\n}", "\r}");
+        // `modules_of_other_systems` says so: Cranelift has no `try_call` of Windows' functions.
+        if cfg!(windows) && text.contains("try_call") {
+            continue;
+        }
+        let text = native(text).replace("\n ", "\r ").replace("\n}", "\r}");
         let lines = text
             .lines()
             .filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -133,14 +137,17 @@ fn followed(is_cxx: bool) -> (usize, usize) {
 #[test]
 fn engines_do_and_say_what_is_written() {
     // As many as are in the files: none is passed over.
-    let (n, n_refused, n_gnu) = match cfg!(target_arch = "x86_64") {
-        true => (32, 93, usize::from(IS_GNU)),
-        false => (31, 90, usize::from(IS_GNU)),
+    let (n, n_refused) = match (cfg!(target_arch = "x86_64"), cfg!(windows)) {
+        (true, false) => (32, 93),
+        (true, true) => (30, 89),
+        (false, _) => (31, 90),
     };
+    let n_gnu = usize::from(IS_GNU);
     assert_eq!(followed(false), (n + 2 * n_gnu, n_refused + 6 * n_gnu));
 }
 
 #[test]
+#[cfg(not(windows))] // `modules_of_other_systems` says so
 fn exceptions_pass_and_enter_handlers() {
     assert_eq!(followed(true), (2 * cxx_compilers().len(), 0));
 }
@@ -172,9 +179,10 @@ fn lines_that_are_wrong_are_found() {
         }
     }
     println!("{found} lines");
-    let written = match cfg!(target_arch = "x86_64") {
-        true => 320,
-        false => 319,
+    let written = match (cfg!(target_arch = "x86_64"), cfg!(windows)) {
+        (true, false) => 320,
+        (true, true) => 307,
+        (false, _) => 319,
     };
     assert_eq!(
         found,

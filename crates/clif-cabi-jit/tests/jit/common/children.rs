@@ -1,11 +1,10 @@
 //! Tests that run themselves again as a child, which looks at its whole process or is to end.
 
 use std::ffi::OsStr;
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 
 /// Set in a child that a test starts: what it is to do.
 pub(crate) const CHILD: &str = "CLIF_CABI_JIT_CHILD";
-const SIGABRT: i32 = 6;
 
 /// What this process is to do, if a test has started it.
 pub(crate) fn told() -> Option<String> {
@@ -45,12 +44,22 @@ pub(crate) fn alone(test: &str, body: impl FnOnce()) {
 }
 
 /// `test` as a child that is told `what` aborts with `message`, and does not come back.
-#[cfg(unix)]
 #[track_caller]
 pub(crate) fn aborts(test: &str, what: &str, message: &str) {
-    use std::os::unix::process::ExitStatusExt;
     let (child, text) = again(test, what);
-    assert_eq!(child.status.signal(), Some(SIGABRT), "{what}: {text}");
+    assert!(is_abort(child.status), "{what}: {:?} {text}", child.status);
     let is_said = text.contains(message) && !text.contains("came back");
     assert!(is_said, "{what}: {text}");
+}
+
+#[cfg(unix)]
+fn is_abort(status: ExitStatus) -> bool {
+    const SIGABRT: i32 = 6;
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGABRT)
+}
+
+/// C's `abort`, or the `__fastfail` of Rust's: STATUS_STACK_BUFFER_OVERRUN.
+#[cfg(windows)]
+fn is_abort(status: ExitStatus) -> bool {
+    matches!(status.code().map(i32::cast_unsigned), Some(3 | 0xc000_0409))
 }

@@ -1,0 +1,83 @@
+//! Windows: address space is reserved, and counts as memory from when it is made writable.
+
+use core::ptr;
+use std::io;
+
+use region::Protection;
+
+use crate::error::Result;
+
+const MEM_COMMIT: u32 = 0x1000;
+const MEM_RESERVE: u32 = 0x2000;
+const MEM_RELEASE: u32 = 0x8000;
+const PAGE_NOACCESS: u32 = 1;
+const PAGE_READWRITE: u32 = 4;
+
+#[link(name = "kernel32")]
+unsafe extern "system" {
+    fn VirtualAlloc(at: *mut u8, bytes: usize, kind: u32, protection: u32) -> *mut u8;
+    fn VirtualFree(at: *mut u8, bytes: usize, kind: u32) -> i32;
+}
+
+/// A reserved range of address space.
+pub(super) struct Reservation {
+    start: *mut u8,
+    bytes: usize,
+}
+
+/// Reserves `bytes`, rounded up to pages.
+pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
+    let bytes = bytes.next_multiple_of(region::page::size());
+    let start = allocate(ptr::null_mut(), bytes, MEM_RESERVE, PAGE_NOACCESS)?;
+    Ok(Reservation { start, bytes })
+}
+
+fn allocate(at: *mut u8, bytes: usize, kind: u32, protection: u32) -> region::Result<*mut u8> {
+    // SAFETY: the system reserves what is free, and commits what this process has reserved.
+    let start = unsafe { VirtualAlloc(at, bytes, kind, protection) };
+    if start.is_null() {
+        return Err(region::Error::SystemCall(io::Error::last_os_error()));
+    }
+    Ok(start)
+}
+
+impl Reservation {
+    /// Bytes.
+    #[cfg(not(any(feature = "cranelift-0.132", feature = "cranelift-0.133")))]
+    pub(super) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn as_mut_ptr<T>(&mut self) -> *mut T {
+        self.start.cast()
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // SAFETY: reserved by this value, which nothing uses any more.
+        unsafe { VirtualFree(self.start, 0, MEM_RELEASE) };
+    }
+}
+
+/// Makes fresh pages writable.
+///
+/// # Safety
+/// They are whole pages of a reservation that nothing uses yet.
+pub(super) unsafe fn open(start: *mut u8, bytes: usize, _last: Protection) -> region::Result<()> {
+    allocate(start, bytes, MEM_COMMIT, PAGE_READWRITE).map(drop)
+}
+
+/// Gives pages their last protection.
+///
+/// # Safety
+/// They are whole pages of a reservation that nobody writes to any more.
+pub(super) unsafe fn seal(start: *mut u8, bytes: usize, last: Protection) -> region::Result<()> {
+    // SAFETY: the caller's.
+    unsafe { region::protect(start, bytes, last) }
+}
+
+/// Calls `write`, which may write to pages of code that are not sealed; here it always may.
+pub(crate) fn write_code(write: impl FnOnce() -> Result<()>) -> Result<()> {
+    write()
+}

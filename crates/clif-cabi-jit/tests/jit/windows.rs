@@ -1,0 +1,287 @@
+//! Windows itself: its memory, its unwinder, its C library. Where a DLL is needed, `CABI_WINDOWS_DLL` names that of windows.cc, because no compiler starts under wine.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::common::*;
+
+#[link(name = "kernel32")]
+unsafe extern "system" {
+    fn VirtualQuery(at: *const c_void, to: *mut Region, bytes: usize) -> usize;
+    fn RtlLookupFunctionEntry(at: u64, base: *mut u64, history: *mut c_void) -> *const c_void;
+    fn RtlCaptureStackBackTrace(skip: u32, n: u32, to: *mut usize, hash: *mut u32) -> u16;
+}
+
+unsafe extern "C" {
+    fn _errno() -> *mut c_int;
+}
+
+/// MEMORY_BASIC_INFORMATION.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Region {
+    start: usize,
+    reservation: usize,
+    first_protection: u32,
+    partition: u32,
+    bytes: usize,
+    state: u32,
+    protection: u32,
+    kind: u32,
+}
+
+const MEM_COMMIT: u32 = 0x1000;
+const PAGE_EXECUTE_READ: u32 = 0x20;
+/// And PAGE_EXECUTE_WRITECOPY.
+const PAGE_EXECUTE_READWRITE: u32 = 0x40 | 0x80;
+
+type Four = extern "C-unwind" fn(i64, i64, i64, i64) -> i64;
+
+/// Seven integers and two doubles are alive across the call of `callback`.
+const PASS: &str = "function %pass(i64, i64, i64, i64) -> i64 windows_fastcall {
+        fn0 = %callback(i64) -> i64 windows_fastcall
+    block0(v0: i64, v1: i64, v2: i64, v3: i64):
+        v30 = iconst.i64 3
+        v4 = imul v0, v30
+        v5 = imul v1, v30
+        v6 = imul v2, v30
+        v7 = imul v3, v0
+        v20 = fcvt_from_sint.f64 v1
+        v21 = fcvt_from_sint.f64 v2
+        v8 = call fn0(v0)
+        v22 = fadd v20, v21
+        v23 = fcvt_to_sint.i64 v22
+        v9 = iadd v4, v5
+        v10 = iadd v9, v6
+        v11 = iadd v10, v7
+        v12 = iadd v11, v8
+        v13 = iadd v12, v1
+        v14 = iadd v13, v2
+        v15 = iadd v14, v3
+        v16 = iadd v15, v23
+        return v16
+    }";
+
+/// What `pass` returns where its callback returns 0.
+fn passed([a, b, c, d]: [i64; 4]) -> i64 {
+    3 * (a + b + c) + d * a + b + c + d + b + c
+}
+
+fn passing(settings: &Settings, callback: extern "C-unwind" fn(i64) -> i64) -> Engine {
+    let mut engine = Engine::new(settings).unwrap();
+    engine.bind("callback", callback as *const u8).unwrap();
+    program(&mut engine, PASS).unwrap();
+    engine.finalize().unwrap();
+    engine
+}
+
+fn pass(engine: &Engine) -> TypedCode<Four> {
+    // SAFETY: compiled so in `PASS`.
+    unsafe { named::<Four>(engine, "pass") }
+}
+
+extern "C-unwind" fn zero(_: i64) -> i64 {
+    0
+}
+
+/// The addresses to which the functions on this thread's stack return.
+fn returns() -> Vec<usize> {
+    let mut all = vec![0; 62];
+    // SAFETY: room for 62.
+    let n = unsafe { RtlCaptureStackBackTrace(0, 62, all.as_mut_ptr(), std::ptr::null_mut()) };
+    all.truncate(n.into());
+    all
+}
+
+thread_local! {
+    static SEEN: std::cell::RefCell<Vec<usize>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+extern "C-unwind" fn look(_: i64) -> i64 {
+    SEEN.set(returns());
+    0
+}
+
+/// The callers of this function are found through the engine's, up to the start of the thread.
+#[test]
+fn a_backtrace_passes_code() {
+    let engine = passing(&Settings::default(), look);
+    assert_eq!(pass(&engine)(1, 2, 3, 4), passed([1, 2, 3, 4]));
+    let (here, seen) = (returns(), SEEN.take());
+    // This function's own place differs.
+    let callers = &here[here.len() - 4..];
+    assert!(seen.ends_with(callers), "{seen:x?} {here:x?}");
+    // SAFETY: only looked at.
+    let start = unsafe { pass(&engine).code().as_ptr() }.addr();
+    let own = start..start + pass(&engine).code().size();
+    assert!(seen.iter().any(|at| own.contains(at)), "{seen:x?} {own:x?}");
+}
+
+extern "C-unwind" fn panics(_: i64) -> i64 {
+    std::panic::resume_unwind(Box::new(7))
+}
+
+/// Catches what passes through `f`, and keeps eight numbers in registers meanwhile.
+#[inline(never)]
+fn keeps(f: Four, numbers: &[i64; 8]) -> Option<[i64; 8]> {
+    let [a, b, c, d, e, g, h, i] = std::hint::black_box(*numbers);
+    let caught = catch_unwind(AssertUnwindSafe(|| f(a, b, c, d)));
+    caught.err().map(|_| [a, b, c, d, e, g, h, i])
+}
+
+#[test]
+fn panics_pass_and_registers_are_kept() {
+    for level in [OptLevel::None, OptLevel::Speed] {
+        let engine = passing(&Settings::default().opt_level(level), panics);
+        for n in 0..30 {
+            let numbers = [1, 2, 3, 4, 5, 6, 7, 8].map(|own| own << n);
+            assert_eq!(keeps(*pass(&engine), &numbers), Some(numbers), "{level:?}");
+        }
+    }
+}
+
+/// Exceptions of C++ pass too, through functions and through an invoker.
+#[test]
+fn exceptions_pass_and_registers_are_kept() {
+    let Some(dll) = std::env::var_os("CABI_WINDOWS_DLL") else {
+        return not_run(
+            "exceptions of C++",
+            "CABI_WINDOWS_DLL names no DLL of windows.cc",
+        );
+    };
+    // SAFETY: it has the C++ library's constructors alone.
+    let dll = unsafe { Library::open(dll) }.unwrap();
+    let mut engine = engine();
+    engine.add_library(&dll);
+    program(&mut engine, &PASS.replace("%callback", "%throws")).unwrap();
+    engine.finalize().unwrap();
+    let wrong = |n| {
+        type Wrong = unsafe extern "C-unwind" fn(Four, c_int) -> c_int;
+        // SAFETY: as windows.cc declares it.
+        unsafe { symbol::<Wrong>(&engine, "wrong_registers")(*pass(&engine), n) }
+    };
+    // -1 where nothing was thrown.
+    assert_eq!([0, 1, 2, 3].map(wrong), [-1, 0, 0, 0]);
+}
+
+/// The pages of one engine: most are reserved alone, and none is writable and executable. Its functions are known to the unwinder as long as it is there.
+#[test]
+fn memory_is_committed_as_it_is_used_and_tables_go_with_it() {
+    let engine = passing(&Settings::default(), zero);
+    assert_eq!(pass(&engine)(1, 2, 3, 4), passed([1, 2, 3, 4]));
+    // SAFETY: only looked at.
+    let at = unsafe { pass(&engine).code().as_ptr() };
+    let is_known = || {
+        let mut base = 0;
+        // SAFETY: looks an address up.
+        let entry = unsafe {
+            RtlLookupFunctionEntry(at.addr() as u64, &raw mut base, std::ptr::null_mut())
+        };
+        !entry.is_null()
+    };
+    let query = |at: *const c_void| {
+        let mut region = Region::default();
+        // SAFETY: room for what it writes.
+        let n = unsafe { VirtualQuery(at, &raw mut region, size_of::<Region>()) };
+        (n > 0).then_some(region)
+    };
+    let reservation = query(at).unwrap().reservation;
+    let (mut next, mut committed, mut reserved, mut executable) = (reservation, 0, 0, 0);
+    while let Some(region) =
+        query(std::ptr::without_provenance(next)).filter(|own| own.reservation == reservation)
+    {
+        let is_committed = region.state == MEM_COMMIT;
+        *if is_committed {
+            &mut committed
+        } else {
+            &mut reserved
+        } += region.bytes;
+        assert!(!is_committed || region.protection & PAGE_EXECUTE_READWRITE == 0);
+        executable += usize::from(is_committed && region.protection == PAGE_EXECUTE_READ);
+        next += region.bytes;
+    }
+    assert_eq!(committed + reserved, 64 << 20);
+    assert!(
+        (1..=256 << 10).contains(&committed) && executable == 1,
+        "{committed} {executable}"
+    );
+    assert!(is_known());
+    drop(engine);
+    assert!(!is_known());
+}
+
+/// The stack grows page by page: a large frame touches each.
+#[test]
+fn large_frames_are_probed() {
+    let mut engine = engine();
+    let text = "function %large(i64) -> i64 windows_fastcall {
+            ss0 = explicit_slot 600000
+        block0(v0: i64):
+            v1 = stack_addr.i64 ss0
+            store v0, v1
+            v2 = load.i64 v1
+            return v2
+        }";
+    program(&mut engine, text).unwrap();
+    engine.finalize().unwrap();
+    // SAFETY: compiled so just above.
+    let large = unsafe { named::<extern "C" fn(i64) -> i64>(&engine, "large") };
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let result = thread.spawn(move || large(42)).unwrap().join();
+    assert_eq!(result.unwrap(), 42);
+}
+
+/// The process has one `errno`: that of the C library that this program is linked with.
+#[test]
+fn the_c_library_is_that_of_the_program() {
+    // SAFETY: `int *_errno(void)`, in both.
+    let [own, found] = unsafe {
+        let found: unsafe extern "C" fn() -> *mut c_int = symbol(&engine(), "_errno");
+        [_errno(), found()]
+    };
+    assert_eq!(own, found);
+    assert_eq!(
+        Library::process().symbol("printf").is_ok(),
+        cfg!(target_env = "gnu")
+    );
+}
+
+fn not_run(what: &str, why: &str) {
+    assert!(!is_required(), "{what}: {why}");
+    // Straight to the stream: libtest hides what the print macros write when a test passes.
+    let line = format!("not run: {what}: {why}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+}
+
+/// Modules that are not compiled here, each with the reason.
+#[test]
+fn modules_of_other_systems() {
+    let shared_object = "it compiles shared objects of ELF while it runs";
+    for (module, why) in [
+        ("aligned", "it is about functions of System V"),
+        ("debug", "gdb's images of ELF, perf"),
+        ("examples", shared_object),
+        (
+            "guard_page",
+            "it maps guard pages and catches SIGSEGV; `large_frames_are_probed` is Windows'",
+        ),
+        (
+            "lifetime",
+            "it reads /proc/self/maps; `memory_is_committed_as_it_is_used_and_tables_go_with_it` is Windows'",
+        ),
+        ("preserve_all", shared_object),
+        ("static_chain", shared_object),
+        (
+            "unwind",
+            "handlers of `try_call` are refused on Windows; what passes is tested here",
+        ),
+        (
+            "uses/exceptions.txt",
+            "no C++ compiler starts here, and it is about handlers of `try_call`",
+        ),
+        ("variadic", "it counts registers of System V"),
+        ("wide", shared_object),
+    ] {
+        let line = format!("not run: {module}: {why}\n");
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    }
+}
