@@ -1,57 +1,54 @@
 //! `cabi call`: calls a C function from the shell.
 //!
-//! The header gives the types, the arguments are read as C's initialisers, and clif-cabi lowers the call. A child makes the call: what a
+//! The header gives the types, arguments and results are JSON, and clif-cabi lowers the call. A child makes the call: what a
 //! function does to its process stays there.
 
 mod bits;
 mod child;
-mod clang;
 mod fill;
 mod float;
 mod invoke;
-mod literal;
-mod number;
 mod parts;
 mod peek;
 mod print;
 #[cfg(has_calls)]
 mod program;
-mod quoted;
 
 use std::path::PathBuf;
 
 use cabi::{FnSig, Kind, Policy, Target, Type};
-use cabi_header::{Header, Prototype, Written};
+use cabi_header::{Header, Prototype};
 use clap::Args;
 
+use self::fill::{Arg, Filler};
 use self::invoke::Memory;
-use self::literal::{Init, Value};
+use self::print::Printer;
 use crate::output::{self, Failure};
-use crate::reading::questions::{Answers, Questions};
 use crate::reading::{self, Reading, Source};
 
 const ABOUT: &str = "\
-Calls a C function and prints its result as C would initialise it.
+Calls a C function and prints its result as JSON.
 
-Arguments are constants, strings and initialisers of C, each one word of the shell:
+Arguments are JSON, each one word of the shell:
 
-  numbers, characters  17  0xffUL  1.5L  'a'  '1 + 2i'  I
-  strings, NULL        '\"text\\n\"'  'L\"wide\"'  NULL
-  structures, arrays   '{3, 4}'  '{.x = 1}'  '{[2] = 5}'
-  integer expressions  'O_RDONLY|O_CLOEXEC'  'sizeof(int)'
-  after the `...`     '(struct vec2){1, 2}'
-  pointers to objects  '&(int){0}', which is printed after the call
+  numbers              17  1.5  true
+  constants            O_RDONLY  'O_RDONLY|O_CLOEXEC'  -INFINITY
+  strings, no pointer  '\"text\\n\"'  null
+  structures, unions   '{\"x\": 1, \"y\": [2, 3]}'
+  arrays, vectors      '[1, 2]', and complex numbers
+  pointers to objects  '[0]'  '{\"x\": 1}'  '{\"&char[32]\": null}', printed after the call
+  another type         '{\"(struct vec2)\": {\"x\": 1}}', after the `...`
 
 Exit status: 0 if the function returned, 2 if it could not be called or ended its process.";
 
 const EXAMPLES: &str = "\
 Examples:
   cabi call -i stdlib.h div 17 5
-  cabi call -i stdio.h printf '\"%d %.2f %Lg\\n\"' 1 2.5 1.5L
-  cabi call -i complex.h cexp '{0, 3.141592653589793}'
-  cabi call -i math.h frexp 12.0 '&(int){0}'
-  cabi call -l ./libvec.so -i vec.h rotate '{.x = 1}' 0.5
-  cabi call --target aarch64-apple-darwin -l vec.c -i vec.h rotate '{.x = 1}' 0.5";
+  cabi call -i stdio.h printf '\"%d %.2f\\n\"' 1 2.5
+  cabi call -i complex.h cexp '[0, 3.141592653589793]'
+  cabi call -i math.h frexp 12.0 '[0]'
+  cabi call -l ./libvec.so -i vec.h rotate '{\"x\": 1}' 0.5
+  cabi call --target aarch64-apple-darwin -l vec.c -i vec.h rotate '{\"x\": 1}' 0.5";
 
 /// Calls a C function and prints its result.
 #[derive(Args)]
@@ -102,28 +99,20 @@ impl Call {
 
     /// The call, in the child.
     fn call(&self, progress: &std::path::Path) -> Result<String, Failure> {
-        let parse = |arg: &String| Init::parse(arg).map_err(|why| format!("{arg}: {why}"));
-        let inits: Vec<_> = self.args.iter().map(parse).collect();
-        let written = self.args.iter().zip(&inits);
-        let parsed = written.filter_map(|(text, init)| Some((text, init.as_ref().ok()?)));
-        let mut questions = Questions::of(parsed);
         let target = self.other_target()?;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
         source.target = target.as_ref().map(reading::clang_name);
         source.policy = self.policy;
-        let header = reading::check::limited(|| source.parse_with(&mut questions))?;
+        let header = source.read()?;
         if target.is_some() {
             reading::target(&header, target.as_ref())?;
         }
         child::note(progress, child::Progress::Read, "")?;
         let prototype = reading::function(&header, &self.function, &source.what())?;
         self.check(prototype, &source)?;
-        let answers = questions.answers(&header);
         let mut memory = Memory::new(target.is_none());
-        let args = self.args.iter().zip(inits).enumerate();
-        let args = args.map(|(i, (text, init))| {
-            let filled = init
-                .and_then(|init| argument((&init, text), (prototype, i), &answers, &mut memory));
+        let args = self.args.iter().enumerate().map(|(i, text)| {
+            let filled = argument(text, (prototype, i), &header, &mut memory);
             filled.map_err(|why| blame(prototype, i, &why))
         });
         let (types, values): (Vec<Type>, Vec<_>) = args.collect::<Result<_, _>>()?;
@@ -192,44 +181,29 @@ impl Call {
     }
 }
 
-/// Type and bytes of argument `i` of a call of `prototype`, which is written as `text`.
+/// Returns type and bytes of argument `i` of a call of `prototype`, which is written as `text`.
 fn argument(
-    (init, text): (&Init, &str),
+    text: &str,
     (prototype, i): (&Prototype, usize),
-    answers: &Answers<'_>,
+    header: &Header,
     memory: &mut Memory,
 ) -> Result<(Type, Vec<u8>), String> {
-    let written = prototype.written_params.get(i);
-    check_text(init, written, answers)?;
+    let arg = Arg::parse(text)?;
+    let name = match prototype.params.get(i) {
+        Some((Some(name), _)) => format!("*{name}"),
+        _ => format!("*argument {}", i + 1),
+    };
+    let mut filler = Filler {
+        header,
+        memory,
+        name,
+    };
     let ty = match prototype.params.get(i) {
         Some((_, ty)) => ty.clone(),
-        None => answers.own_type(init, text)?,
+        None => filler.own_type(&arg)?,
     };
-    let bytes = fill::fill(init, &ty, answers, memory)?;
-    let pointee = match written {
-        Some(Written::Pointer(to)) => Some(&**to),
-        _ => None,
-    };
-    memory.name(&pointee_name(prototype, i), pointee);
+    let bytes = filler.argument(&arg, &ty, prototype.written_params.get(i))?;
     Ok((ty, bytes))
-}
-
-/// Refuses a string whose elements are not as wide as those that the parameter points to.
-fn check_text(init: &Init, written: Option<&Written>, answers: &Answers<'_>) -> Result<(), String> {
-    let (Init::Value(Value::Text(text)), Some(Written::Pointer(to))) = (init, written) else {
-        return Ok(());
-    };
-    let wanted = match &**to {
-        Written::Char => 8,
-        Written::Type(ty) => ty.size() * 8,
-        _ => return Ok(()),
-    };
-    match answers.text_bits(text)? {
-        found if found == wanted => Ok(()),
-        found => Err(format!(
-            "it points to elements of {wanted} bits, and the string has elements of {found} bits; wide strings are L\"..\", u\"..\", U\"..\""
-        )),
-    }
 }
 
 fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
@@ -257,31 +231,22 @@ fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
     format!("{}: argument {}{what}: {why}", prototype.name, i + 1)
 }
 
-/// What an object is called afterwards that argument `i` points to.
-fn pointee_name(prototype: &Prototype, i: usize) -> String {
-    match prototype.params.get(i) {
-        Some((Some(name), _)) => format!("*{name}"),
-        _ => format!("*argument {}", i + 1),
-    }
-}
-
-/// The result, if there is one, and the objects whose addresses were passed.
+/// Writes the result, if there is one, and the objects whose addresses were passed.
 fn results(prototype: &Prototype, header: &Header, result: &[u8], memory: &Memory) -> String {
+    let printer = Printer {
+        header,
+        bytes: result,
+        here: memory.elsewhere.is_none(),
+        follow: memory.elsewhere.is_none(),
+    };
     let mut text = String::new();
     if !matches!(prototype.ret.kind(), Kind::Void) {
-        let written = Some(&prototype.written_ret);
-        text += &print::print(
-            &prototype.ret,
-            written,
-            header,
-            result,
-            memory.elsewhere.is_none(),
-        );
-        text.push('\n');
+        text = printer.object(&prototype.ret, Some(&prototype.written_ret), 0) + "\n";
     }
-    for (name, ty, written, bytes) in memory.objects() {
-        let value = print::print(ty, written, header, &bytes, memory.elsewhere.is_none());
-        text += &format!("{name} = {value}\n");
+    for (object, bytes) in memory.objects() {
+        let bytes = &bytes;
+        let value = Printer { bytes, ..printer }.object(&object.ty, object.written.as_ref(), 0);
+        text += &format!("{} = {value}\n", object.name);
     }
     text
 }

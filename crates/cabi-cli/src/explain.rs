@@ -120,7 +120,7 @@ impl Explain {
             if ty.contains('\n') {
                 return Err(format!("--unnamed {ty}: a type has one line"));
             }
-            questions.add(ty, false);
+            questions.add(ty);
         }
         reading::check::limited(|| source.parse_with(questions))
     }

@@ -1,284 +1,441 @@
-//! From an argument as C writes it to the bytes of an object (C17 6.7.9, Initialization).
+//! From an argument in JSON to the bytes of an object.
 //!
-//! Stricter than C where C would quietly lose something: a number must fit the bits of its object, with a sign or
-//! without, and a floating constant is no integer.
+//! No number is changed silently: an integer fits the bits of its object, with a sign or without, and a number with a fraction is no integer.
 
-use std::iter::Peekable;
-use std::slice::Iter;
+use cabi::{Declaration, Kind, Record, Scalar, Type};
+use cabi_header::{Header, Written, declared};
+use serde_json::{Map, Value};
 
-use cabi::{Array, Kind, Scalar, Type};
+use super::invoke::{Memory, Object};
+use super::parts::{self, Content, elements};
+use super::{bits, float};
 
-use super::bits;
-use super::float;
-use super::invoke::Memory;
-use super::literal::{Designator, Init, Item, Value, with_unit};
-use super::number::NumberKind;
-use super::parts::{self, Content, Part};
-use crate::output::count;
-use crate::reading::questions::Answers;
-
-/// The bytes of one argument of type `ty`.
-///
-/// # Errors
-/// What does not fit, in words that stand after the parameter's name.
-pub(crate) fn fill(
-    init: &Init,
-    ty: &Type,
-    answers: &Answers<'_>,
-    memory: &mut Memory,
-) -> Result<Vec<u8>, String> {
-    // Nothing sensible is larger, and it must fit on the stack.
-    let size = usize::try_from(ty.size()).ok().filter(|n| *n <= 1 << 20);
-    let size = size.ok_or_else(|| format!("{ty} is too large to be passed from here"))?;
-    let mut writer = Writer {
-        bytes: vec![0; size],
-        answers,
-        memory,
-    };
-    writer.content(Content::Object(ty), 0, init)?;
-    Ok(writer.bytes)
+/// An argument.
+pub(crate) enum Arg {
+    Json(Value),
+    /// A word that is no JSON: the name of a constant, or several with `|` between them.
+    Word(String),
 }
 
-/// Why an initialiser does not fit, in words that follow the name of what it is for.
-type Filled = Result<(), String>;
+/// What can be given for a pointer, in messages.
+const POINTER: &str =
+    "null, a string in quotes ('\"text\"'), an object that it points to or {\"&type\": ..}";
 
-/// Items that are still to find their place.
-type Items<'i> = Peekable<Iter<'i, Item>>;
-
-struct Writer<'a> {
-    bytes: Vec<u8>,
-    answers: &'a Answers<'a>,
-    memory: &'a mut Memory,
+impl Arg {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match serde_json::from_str(text) {
+            Ok(value) => Ok(Self::Json(value)),
+            Err(why) if text.trim_start().starts_with(['{', '[', '"']) => {
+                Err(format!("{text}: {why}"))
+            }
+            Err(_) => Ok(Self::Word(text.to_owned())),
+        }
+    }
 }
 
-impl Writer<'_> {
-    /// The part that starts at bit `at`, from an initialiser of its own.
-    fn content(&mut self, content: Content<'_>, at: u64, init: &Init) -> Filled {
-        match (content, init) {
-            (Content::Object(ty), Init::List(items)) => {
-                // It takes the place of what an initialiser before it has left there.
-                self.put(at, ty.size() * 8, 0);
-                let mut left = items.iter().peekable();
-                self.take_items(ty, at, &mut left, true)?;
-                match left.next() {
-                    Some(_) => Err(format!("{ty} has fewer members than it is given")),
-                    None => Ok(()),
-                }
+/// Writes arguments of one call.
+pub(crate) struct Filler<'a> {
+    pub(crate) header: &'a Header,
+    pub(crate) memory: &'a mut Memory,
+    /// Name of the objects that the argument points to.
+    pub(crate) name: String,
+}
+
+impl Filler<'_> {
+    /// Returns the bytes of `arg` for an object of type `ty`.
+    ///
+    /// # Errors
+    /// What does not fit, in words that follow the parameter's name.
+    pub(crate) fn argument(
+        &mut self,
+        arg: &Arg,
+        ty: &Type,
+        written: Option<&Written>,
+    ) -> Result<Vec<u8>, String> {
+        match arg {
+            Arg::Json(value) => self.object(ty, written, value),
+            Arg::Word(word)
+                if ty
+                    .as_scalar()
+                    .is_some_and(|scalar| !matches!(scalar, Scalar::Ptr | Scalar::FnPtr)) =>
+            {
+                self.object(ty, written, &Value::String(word.clone()))
             }
-            (Content::Object(ty), Init::Value(value)) => self.value(ty, at, value),
-            (Content::Bits(scalar, width), Init::Value(value)) => {
-                let bits = self.scalar(scalar, width, value)?;
-                self.put(at, width, bits);
-                Ok(())
-            }
-            (Content::Bits(..), Init::List(_)) => Err("one number is expected".to_owned()),
+            Arg::Word(word) => Err(format!(
+                "{word} is neither JSON nor a number of the header's"
+            )),
         }
     }
 
-    /// The object of type `ty` that starts at bit `at`, from as many of `items` as it takes: all between its braces, or without `braces` those of the list
-    /// around it.
-    fn take_items(&mut self, ty: &Type, at: u64, items: &mut Items<'_>, braces: bool) -> Filled {
-        if braces
-            && let Kind::Array(_) = ty.kind()
-            && let Some(Item { at: none, init }) = items.peek()
-            && let (Init::Value(Value::Text(text)), []) = (init, none.as_slice())
-            && is_text(ty, self.answers.text_bits(text)?)
-        {
-            items.next();
-            return self.content(Content::Object(ty), at, init);
+    /// Returns the type that an argument after the `...` has by itself, after C's default argument promotions.
+    pub(crate) fn own_type(&self, arg: &Arg) -> Result<Type, String> {
+        let value = match arg {
+            Arg::Word(word) if float::is_name(word) => return Ok(Type::F64),
+            Arg::Word(word) => {
+                let first = word.split('|').next().unwrap_or(word).trim();
+                let ty = self
+                    .header
+                    .constant(first)
+                    .map(|constant| cabi::promote(&constant.ty));
+                return ty.ok_or_else(|| self.no_constant(first));
+            }
+            Arg::Json(value) => value,
+        };
+        match value {
+            Value::Number(number) if is_integer(&number.to_string()) => match number.as_i64() {
+                Some(n) if i32::try_from(n).is_ok() => Ok(Type::I32),
+                Some(_) => Ok(Type::I64),
+                None => Err(format!(
+                    "{number} needs its type here: {{\"(unsigned long)\": {number}}}"
+                )),
+            },
+            Value::Number(_) => Ok(Type::F64),
+            Value::Bool(_) => Ok(Type::I32),
+            Value::Null | Value::String(_) => Ok(self.header.model.pointer()),
+            value => match typed(value) {
+                Some(('&', ..)) => Ok(self.header.model.pointer()),
+                Some((_, "_Float32", _)) => Ok(Type::F32),
+                Some((_, name, _)) => Ok(cabi::promote(&self.named(name)?)),
+                None => Err("its type is needed here: {\"(struct vec2)\": {\"x\": 1}}".to_owned()),
+            },
         }
-        if parts::count(ty)?.is_none() {
-            return match items.next() {
-                Some(item) if item.at.is_empty() => {
-                    self.content(Content::Object(ty), at, &item.init)
-                }
-                Some(_) => Err(format!("{ty} has no members")),
-                // `{}` is zero.
-                None => Ok(()),
-            };
-        }
-        let mut last = None;
-        while let Some(item) = items.peek() {
-            if let [first, rest @ ..] = item.at.as_slice() {
-                if !braces {
-                    return Ok(());
-                }
-                let init = &item.init;
-                items.next();
-                let (i, part) = parts::designated(ty, first)?;
-                self.designated(&part, at, rest, init)?;
-                last = Some(i);
-            } else if let Some((i, part)) = parts::following(ty, last) {
-                let taken = self.next(part.content, at + part.at, items);
-                taken.map_err(|why| part.wrong(why))?;
-                last = Some(i);
-            } else {
+    }
+
+    fn object(
+        &mut self,
+        ty: &Type,
+        written: Option<&Written>,
+        value: &Value,
+    ) -> Result<Vec<u8>, String> {
+        let mut bytes = zeros(ty)?;
+        self.put(&mut bytes, (Content::Object(ty), written), 0, value)?;
+        Ok(bytes)
+    }
+
+    /// Writes `value` at bit `at` of `bytes`.
+    fn put(
+        &mut self,
+        bytes: &mut [u8],
+        (content, written): (Content<'_>, Option<&Written>),
+        at: u64,
+        value: &Value,
+    ) -> Result<(), String> {
+        let ty = match content {
+            Content::Bits(scalar, width) => {
+                bits::set(bytes, at, width, self.number(scalar, width, value)?);
                 return Ok(());
             }
+            Content::Object(ty) => ty,
+        };
+        if let Some(('(', name, inner)) = typed(value) {
+            return match self.named(name)? {
+                own if own == *ty || cabi::promote(&own) == *ty => {
+                    self.put(bytes, (content, written), at, inner)
+                }
+                _ => Err(format!("{name} is not {ty}")),
+            };
+        }
+        let all = ty.size() * 8;
+        match (ty.kind(), value) {
+            (Kind::Scalar(Scalar::Ptr), _) => {
+                bits::set(bytes, at, all, self.address(written, value)? as u128)
+            }
+            (Kind::Scalar(scalar) | Kind::Enum(scalar), _) => {
+                let number = self.number(*scalar, scalar.value_bits(ty.size()), value)?;
+                bits::set(bytes, at, all, number);
+            }
+            (Kind::Array(array), Value::String(text)) => {
+                let units = encode(text, character(&array.elem));
+                let units = units.ok_or_else(|| format!("{ty} has no characters"))?;
+                let n = units.len();
+                if n as u64 > ty.size() {
+                    return Err(format!("a string of {n} bytes does not fit {ty}"));
+                }
+                for (i, byte) in (0..).zip(units) {
+                    bits::set(bytes, at + i * 8, 8, byte.into());
+                }
+            }
+            (Kind::Record(record), Value::Object(members)) => {
+                self.members(bytes, (record, written), at, members)?
+            }
+            // A real number has the imaginary part 0.
+            (Kind::Complex(_), Value::Number(_) | Value::String(_)) => {
+                if let Some(parts) = elements(ty) {
+                    self.put(bytes, (parts.content, None), at, value)?;
+                }
+            }
+            (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), Value::Array(items)) => {
+                self.list(bytes, (ty, written), at, items)?
+            }
+            (Kind::Record(_), _) => {
+                return Err(format!(
+                    "{value} is no {ty}: write an object, {{\"member\": ..}}"
+                ));
+            }
+            (Kind::Array(_) | Kind::Vector(_) | Kind::Complex(_), _) => {
+                return Err(format!("{value} is no {ty}: write a list, [1, 2]"));
+            }
+            _ => return Err("no value of this type can be passed from here".to_owned()),
         }
         Ok(())
     }
 
-    /// A part from the next item, or, where that is no initialiser for it as a whole, from as many as it takes.
-    fn next(&mut self, content: Content<'_>, at: u64, items: &mut Items<'_>) -> Filled {
-        let Some(item) = items.peek() else {
-            return Ok(());
-        };
-        if let (Content::Object(ty), Init::Value(value)) = (content, &item.init) {
-            let elided = match value {
-                Value::Text(text) => {
-                    ty.is_aggregate() && !is_text(ty, self.answers.text_bits(text)?)
-                }
-                Value::Compound(..) => matches!(ty.kind(), Kind::Array(_)),
-                _ => ty.is_aggregate(),
+    fn list(
+        &mut self,
+        bytes: &mut [u8],
+        (ty, written): (&Type, Option<&Written>),
+        at: u64,
+        items: &[Value],
+    ) -> Result<(), String> {
+        let parts = elements(ty).ok_or("a flexible array member is not part of the value")?;
+        let (n, given) = (parts.n, items.len());
+        if given as u64 > n {
+            return Err(format!("{ty} has {n} elements, not {given}"));
+        }
+        let written = parts::of_element(written);
+        for (i, item) in (0..).zip(items) {
+            let put = self.put(bytes, (parts.content, written), at + i * parts.step, item);
+            put.map_err(|why| format!("[{i}]: {why}"))?;
+        }
+        Ok(())
+    }
+
+    fn members(
+        &mut self,
+        bytes: &mut [u8],
+        (record, written): (&Record, Option<&Written>),
+        at: u64,
+        members: &Map<String, Value>,
+    ) -> Result<(), String> {
+        if record.kind() == cabi::RecordKind::Union && members.len() > 1 {
+            return Err(format!("{record} has one member at a time"));
+        }
+        let all = parts::written(self.header, written, record);
+        for (name, value) in members {
+            let (field, start) = record
+                .field(name)
+                .ok_or_else(|| format!("{record} has no member {name}"))?;
+            let i = record
+                .fields()
+                .iter()
+                .position(|own| std::ptr::eq(own, field));
+            let content = parts::member(field)
+                .ok_or_else(|| format!("{name}: a flexible array is not part of the value"))?;
+            let bit_field = match content {
+                Content::Bits(_, width) => format!(", a bit-field of {width} bits"),
+                Content::Object(_) => String::new(),
             };
-            if elided {
-                return self.take_items(ty, at, items, false);
-            }
+            let put = self.put(
+                bytes,
+                (content, i.and_then(|i| all.get(i))),
+                at + start,
+                value,
+            );
+            put.map_err(|why| format!("{name}{bit_field}: {why}"))?;
         }
-        let init = &item.init;
-        items.next();
-        self.content(content, at, init)
+        Ok(())
     }
 
-    /// What the designators `rest` lead to in a part of the object that starts at bit `at`.
-    fn designated(&mut self, part: &Part<'_>, at: u64, rest: &[Designator], init: &Init) -> Filled {
-        let at = at + part.at;
-        let filled = match (rest.split_first(), part.content) {
-            (None, content) => self.content(content, at, init),
-            (Some((first, rest)), Content::Object(ty)) => parts::designated(ty, first)
-                .and_then(|(_, inner)| self.designated(&inner, at, rest, init)),
-            (Some(_), Content::Bits(..)) => Err("it has no members".to_owned()),
-        };
-        filled.map_err(|why| part.wrong(why))
-    }
-
-    fn value(&mut self, ty: &Type, at: u64, value: &Value) -> Filled {
-        let total_bits = ty.size() * 8;
-        match (ty.kind(), value) {
-            (_, Value::Compound(named, items)) => {
-                let own = self.answers.ty(named)?;
-                if own != *ty {
-                    return Err(format!("{named} is not {ty}"));
-                }
-                self.content(Content::Object(ty), at, &Init::List(items.clone()))
-            }
-            (Kind::Scalar(scalar) | Kind::Enum(scalar), _) => {
-                let bits = self.scalar(*scalar, scalar.value_bits(ty.size()), value)?;
-                self.put(at, total_bits, bits);
-                Ok(())
-            }
-            (Kind::Complex(_), Value::Other(text))
-                if self.answers.constant(text).is_err()
-                    && let Some(value) = with_unit(text) =>
-            {
-                self.value(ty, at, &value)
-            }
-            (Kind::Complex(_), _) => {
-                let (re, im) = match value {
-                    Value::Complex(re, im) => {
-                        (Value::Number(re.clone()), Some(Value::Number(im.clone())))
-                    }
-                    // A real number has the imaginary part +0.
-                    other => (other.clone(), None),
-                };
-                self.put(at, total_bits, 0);
-                for (i, number) in (0..).zip([re].into_iter().chain(im)) {
-                    if let Some(part) = parts::part(ty, i) {
-                        self.content(part.content, at + part.at, &Init::Value(number))?;
-                    }
-                }
-                Ok(())
-            }
-            (Kind::Array(_), Value::Text(text)) if is_text(ty, self.answers.text_bits(text)?) => {
-                let bytes = text.encode(self.answers.text_bits(text)?)?;
-                if bytes.len() as u64 > ty.size() {
-                    let size = count(bytes.len() as u64, "byte");
-                    return Err(format!("a string of {size} does not fit {ty}"));
-                }
-                self.put(at, total_bits, 0);
-                for (i, byte) in bytes.iter().enumerate() {
-                    self.put(at + i as u64 * 8, 8, u128::from(*byte));
-                }
-                Ok(())
-            }
-            (Kind::Record(_) | Kind::Array(_) | Kind::Vector(_), _) => {
-                Err(format!("{} cannot initialise {ty}: write {{...}}", value))
-            }
-            _ => Err("no value of this type can be passed from here".into()),
-        }
-    }
-
-    /// The bits of a scalar of which `width` count.
-    fn scalar(&mut self, scalar: Scalar, width: u64, value: &Value) -> Result<u128, String> {
-        let wrong = |expected: &str| Err(format!("{expected} is expected, not {}", value));
-        let of_clang;
-        let number = match value {
-            Value::Number(number) => number,
-            Value::Other(text) => {
-                of_clang = self.answers.constant(text)?;
-                &of_clang
-            }
-            _ if matches!(scalar, Scalar::Ptr) => return self.pointer(value),
+    /// Returns the bits of a scalar of which `width` count.
+    fn number(&self, scalar: Scalar, width: u64, value: &Value) -> Result<u128, String> {
+        let wrong = |expected: &str| Err(format!("{expected} is expected, not {value}"));
+        let text = match value {
             Value::Null if scalar == Scalar::FnPtr => return Ok(0),
-            _ if scalar == Scalar::FnPtr => return wrong("NULL"),
+            _ if scalar == Scalar::FnPtr => return wrong("null"),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(is) => u8::from(*is).to_string(),
+            Value::String(text) => text.clone(),
             _ if scalar.is_float() => return wrong("a number"),
             _ => return wrong("an integer"),
         };
-        match (&number.kind, scalar) {
-            (NumberKind::Int(0), Scalar::Ptr | Scalar::FnPtr) => Ok(0),
-            (_, Scalar::Ptr) => wrong("NULL, a string or &(type){...}"),
-            (_, Scalar::FnPtr) => wrong("NULL"),
-            (NumberKind::Float(text), _) if scalar.is_float() => {
-                let bits = float::from_text(text, number.negative, scalar);
-                bits.ok_or_else(|| format!("{} is too large", value))
+        if matches!(scalar, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128) {
+            return Err("decimal floating point is not supported".to_owned());
+        }
+        if scalar.is_float() {
+            let read = float::from_text(&text, scalar);
+            return match (read, value) {
+                (Some(bits), _) => Ok(bits),
+                (None, Value::String(name)) => {
+                    let whole = self.constant(name)?.to_string();
+                    float::from_text(&whole, scalar).ok_or_else(|| format!("{name} is too large"))
+                }
+                (None, _) => Err(format!("{text} is too large")),
+            };
+        }
+        let (magnitude, negative) = match value {
+            Value::String(names) => {
+                let whole = self.constant(names)?;
+                (whole.unsigned_abs(), whole < 0)
             }
-            (NumberKind::Int(magnitude), _) if scalar.is_float() => {
-                let bits = float::from_int(*magnitude, number.negative, scalar);
-                bits.ok_or_else(|| format!("{} is too large", value))
+            _ if !is_integer(&text) => return wrong("an integer"),
+            _ => {
+                let magnitude = text.strip_prefix('-').unwrap_or(&text).parse::<u128>();
+                let magnitude = magnitude.map_err(|_| format!("{text} does not fit"))?;
+                (magnitude, text.starts_with('-'))
             }
-            (NumberKind::Float(_), _) => wrong("an integer"),
-            (_, Scalar::Dec32 | Scalar::Dec64 | Scalar::Dec128) => {
-                Err("decimal floating point is not supported".into())
+        };
+        if scalar == Scalar::Bool {
+            return Ok(u128::from(magnitude != 0));
+        }
+        bits::fit(magnitude, negative, width).ok_or_else(|| format!("{text} does not fit"))
+    }
+
+    /// Returns the value of the constants `names`, which have `|` between them.
+    fn constant(&self, names: &str) -> Result<i128, String> {
+        names.split('|').map(str::trim).try_fold(0, |all, name| {
+            // To C a leading 0 means octal.
+            let digits = name.trim_start_matches('-');
+            let is_decimal = digits == "0" || !digits.starts_with('0');
+            let number = name.parse().ok().filter(|_| is_decimal);
+            let known = number.or_else(|| Some(self.header.constant(name)?.value));
+            Ok(all | known.ok_or_else(|| self.no_constant(name))?)
+        })
+    }
+
+    fn no_constant(&self, name: &str) -> String {
+        match self.header.reason(name) {
+            Some(reason) => format!("{name}: {reason}"),
+            None => {
+                format!("{name} is neither JSON nor an enumerator or integer macro of the header's")
             }
-            (NumberKind::Int(magnitude), Scalar::Bool) => Ok(u128::from(*magnitude != 0)),
-            (NumberKind::Int(magnitude), _) => bits::fit(*magnitude, number.negative, width)
-                .ok_or_else(|| format!("{} does not fit", value)),
         }
     }
 
-    fn pointer(&mut self, value: &Value) -> Result<u128, String> {
-        let address = match value {
-            Value::Null => 0,
-            Value::Text(text) => {
-                let bytes = text.encode(self.answers.text_bits(text)?)?;
-                // The NUL is as wide as any element.
-                self.memory
-                    .keep(None, &[bytes.as_slice(), &[0; 4]].concat())
-            }
-            Value::Address(named, items) => {
-                let ty = self.answers.ty(named)?;
-                let bytes = fill(&Init::List(items.clone()), &ty, self.answers, self.memory)
-                    .map_err(|why| format!("{named}: {why}"))?;
-                self.memory.keep(Some(ty), &bytes)
-            }
-            _ => {
-                return Err(format!(
-                    "NULL, a string or &(type){{...}} is expected, not {}",
-                    value
-                ));
-            }
+    fn address(&mut self, written: Option<&Written>, value: &Value) -> Result<usize, String> {
+        let to = match written {
+            Some(Written::Pointer(to)) => Some(&**to),
+            _ => None,
         };
-        Ok(address as u128)
+        if let Some(('&', name, inner)) = typed(value) {
+            let ty = self.named(name)?;
+            return self
+                .keep(ty, to, inner)
+                .map_err(|why| format!("{name}: {why}"));
+        }
+        match (value, to.and_then(|to| self.pointee(to))) {
+            (Value::Null, _) => Ok(0),
+            (Value::String(text), _) => {
+                let unit = match to {
+                    None | Some(Written::Void | Written::Char) => 1,
+                    Some(Written::Type(ty)) => character(ty),
+                    Some(_) => 0,
+                };
+                let units = encode(text, unit).ok_or("it points to no characters")?;
+                // The NUL is as wide as any element.
+                Ok(self.memory.keep(None, &[&units[..], &[0; 4]].concat()))
+            }
+            (Value::Array(items), Some(element)) => {
+                let array = Type::array(&element, items.len() as u64).map_err(|e| e.to_string())?;
+                let to =
+                    to.map(|to| Written::Array(Box::new(to.clone()), Some(items.len() as u64)));
+                self.keep(array, to.as_ref(), value)
+            }
+            (Value::Object(_), Some(record)) if record.as_record().is_some() => {
+                self.keep(record, to, value)
+            }
+            _ => Err(format!("{POINTER} is expected, not {value}")),
+        }
     }
 
-    fn put(&mut self, at: u64, width: u64, value: u128) {
-        bits::set(&mut self.bytes, at, width, value);
+    /// Keeps an object that an argument points to.
+    fn keep(
+        &mut self,
+        ty: Type,
+        written: Option<&Written>,
+        value: &Value,
+    ) -> Result<usize, String> {
+        let bytes = match value {
+            Value::Null => zeros(&ty)?,
+            value => self.object(&ty, written, value)?,
+        };
+        let object = Object {
+            name: self.name.clone(),
+            ty,
+            written: written.cloned(),
+        };
+        Ok(self.memory.keep(Some(object), &bytes))
+    }
+
+    /// Returns the type of an object that a pointer was written to point to.
+    fn pointee(&self, to: &Written) -> Option<Type> {
+        match to {
+            Written::Char => Some(self.header.model.char()),
+            Written::Named(name) => self.header.ty(name).cloned(),
+            Written::Type(ty) => Some(ty.clone()),
+            Written::Float32 => Some(Type::F32),
+            Written::Pointer(_) => Some(self.header.model.pointer()),
+            _ => None,
+        }
+    }
+
+    /// Returns the type that is spelled `name`: of the header, or one of C's own, also an array of such.
+    fn named(&self, name: &str) -> Result<Type, String> {
+        let (base, lengths) = name.split_once('[').unwrap_or((name, ""));
+        let base = base.trim();
+        let own = || {
+            let text = format!("void f({})", declared(base, "x"));
+            let read = Declaration::parse(&text, &self.header.model).ok()?;
+            Some(read.sig.params().first()?.ty.clone())
+        };
+        let none = || format!("{name}: the header has no type of this name");
+        let mut ty = self
+            .header
+            .ty(base)
+            .cloned()
+            .or_else(own)
+            .ok_or_else(none)?;
+        for length in lengths
+            .trim_end()
+            .trim_end_matches(']')
+            .rsplit("][")
+            .filter(|text| !text.is_empty())
+        {
+            let length = length.trim().parse().map_err(|_| none())?;
+            ty = Type::array(&ty, length).map_err(|e| e.to_string())?;
+        }
+        Ok(ty)
     }
 }
 
-/// Whether a string whose elements have so many bits can initialise it.
-fn is_text(ty: &Type, wide: u64) -> bool {
-    let of = |array: &Array| matches!(array.elem.as_scalar(), Some(Scalar::Int { bits, .. }) if u64::from(bits) == wide);
-    matches!(ty.kind(), Kind::Array(array) if of(array))
+/// Returns the type that an object with one member, `(type)` or `&type`, states, its first character, and the value.
+fn typed(value: &Value) -> Option<(char, &str, &Value)> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    let (key, inner) = members.iter().next()?;
+    match key.strip_prefix('&') {
+        Some(name) => Some(('&', name.trim(), inner)),
+        None => Some(('(', key.strip_prefix('(')?.strip_suffix(')')?.trim(), inner)),
+    }
+}
+
+fn is_integer(text: &str) -> bool {
+    !text.contains(['.', 'e', 'E'])
+}
+
+/// Returns an object of zeros.
+fn zeros(ty: &Type) -> Result<Vec<u8>, String> {
+    // Nothing sensible is larger, and it must fit on the stack.
+    let size = usize::try_from(ty.size()).ok().filter(|n| *n <= 1 << 20);
+    let size = size.ok_or_else(|| format!("{ty} is too large to be passed from here"))?;
+    Ok(vec![0; size])
+}
+
+/// Returns the size of a character, if `ty` may be the type of one, else 0.
+fn character(ty: &Type) -> u64 {
+    match ty.as_scalar() {
+        Some(Scalar::Int { .. }) => ty.size(),
+        _ => 0,
+    }
+}
+
+/// Returns `text` in elements of `size` bytes, without a NUL at the end; nothing if there are no such characters.
+fn encode(text: &str, size: u64) -> Option<Vec<u8>> {
+    match size {
+        1 => Some(text.as_bytes().to_vec()),
+        2 => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        4 => {
+            let units = text.chars().map(u32::from);
+            Some(units.flat_map(u32::to_le_bytes).collect())
+        }
+        _ => None,
+    }
 }

@@ -10,19 +10,17 @@ use clif_cabi_jit::{Invoker, Invokers, Library, Settings};
 
 /// What pointers among the arguments point to. Never freed: C may keep a pointer, and the process ends soon.
 pub(crate) struct Memory {
-    objects: Vec<Object>,
+    objects: Vec<(Object, usize)>,
     /// Of a call in another process: all of it, and where that process has it.
     pub(crate) elsewhere: Option<(usize, Vec<u8>)>,
 }
 
-/// What an argument points to.
-struct Object {
-    /// Empty until the argument it belongs to is known.
-    name: String,
-    ty: Type,
+/// Object that an argument points to, which is shown after the call.
+pub(crate) struct Object {
+    pub(crate) name: String,
+    pub(crate) ty: Type,
     /// The type as the header wrote it, where it did.
-    written: Option<Written>,
-    address: usize,
+    pub(crate) written: Option<Written>,
 }
 
 /// Memory that C can write to, aligned to 16 bytes.
@@ -67,8 +65,8 @@ impl Memory {
         }
     }
 
-    /// The address of a copy of `bytes`, aligned to 16 bytes, which [`Memory::objects`] lists afterwards if it has a type.
-    pub(crate) fn keep(&mut self, ty: Option<Type>, bytes: &[u8]) -> usize {
+    /// Copies `bytes` to an address aligned to 16 bytes; [`Memory::objects`] lists the object afterwards.
+    pub(crate) fn keep(&mut self, object: Option<Object>, bytes: &[u8]) -> usize {
         let address = match &mut self.elsewhere {
             None => Block::new(bytes).start.expose_provenance(),
             Some((start, all)) => {
@@ -80,50 +78,25 @@ impl Memory {
                 *start + at
             }
         };
-        if let Some(ty) = ty {
-            self.objects.push(Object {
-                name: String::new(),
-                ty,
-                written: None,
-                address,
-            });
-        }
+        self.objects.extend(object.map(|object| (object, address)));
         address
     }
 
-    /// Gives the objects that have none yet this name. `written` is what the parameter points to: of the last object, which the others are
-    /// inside of.
-    pub(crate) fn name(&mut self, name: &str, written: Option<&Written>) {
-        let mut written = written;
-        for object in self.objects.iter_mut().rev() {
-            if !object.name.is_empty() {
-                return;
-            }
-            name.clone_into(&mut object.name);
-            object.written = written.take().cloned();
-        }
-    }
-
-    /// The objects with a type, as they are now: name, type, the type as written, bytes.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, &Type, Option<&Written>, Vec<u8>)> {
-        self.objects.iter().map(|object| {
+    /// Returns the objects with their bytes as they are now.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Object, Vec<u8>)> {
+        self.objects.iter().map(|(object, address)| {
             let len = usize::try_from(object.ty.size()).unwrap_or(0);
             let bytes = match &self.elsewhere {
                 None => {
-                    let start = std::ptr::with_exposed_provenance_mut(object.address);
+                    let start = std::ptr::with_exposed_provenance_mut(*address);
                     Block { start, len }.read()
                 }
                 Some((start, all)) => {
-                    let at = object.address - start;
+                    let at = address - start;
                     all.get(at..at + len).unwrap_or_default().to_vec()
                 }
             };
-            (
-                object.name.as_str(),
-                &object.ty,
-                object.written.as_ref(),
-                bytes,
-            )
+            (object, bytes)
         })
     }
 }

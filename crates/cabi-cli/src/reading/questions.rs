@@ -1,4 +1,4 @@
-//! What clang is asked about types and expressions that the command line has: typedefs and enumerators after the text that is read.
+//! What clang is asked about types that the command line has: typedefs after the text that is read.
 
 use std::fmt::Write;
 
@@ -14,8 +14,6 @@ pub(crate) struct Questions(Vec<Question>);
 struct Question {
     /// A type, or an expression.
     text: String,
-    /// Whether its value is asked for too.
-    has_value: bool,
     /// What clang says about it if it is no C.
     refused: Option<String>,
 }
@@ -24,15 +22,13 @@ struct Question {
 pub(crate) struct Answers<'a>(&'a Questions, &'a Header);
 
 impl Questions {
-    /// Asks for the type of `text`, and for its value.
-    pub(crate) fn add(&mut self, text: &str, has_value: bool) {
-        match self.0.iter_mut().find(|known| known.text == text) {
-            Some(known) => known.has_value |= has_value,
-            None => self.0.push(Question {
+    /// Asks for the type of `text`.
+    pub(crate) fn add(&mut self, text: &str) {
+        if !self.0.iter().any(|known| known.text == text) {
+            self.0.push(Question {
                 text: text.to_owned(),
-                has_value,
                 refused: None,
-            }),
+            });
         }
     }
 
@@ -58,24 +54,12 @@ impl Questions {
 
     /// The declarations that ask, a line each, without those that were refused.
     fn text(&self) -> String {
-        let mut text = match self.0.is_empty() {
-            true => String::new(),
-            false => {
-                "_Pragma(\"clang diagnostic error \\\"-Wgnu-folding-constant\\\"\") ".to_owned()
-            }
-        };
+        let mut text = String::new();
         // Writing to a string cannot fail.
         for (i, question) in self.0.iter().enumerate() {
             let asked = &question.text;
             if question.refused.is_none() {
                 let _ = write!(text, "typedef __typeof__({asked}) {OWN}type_{i};");
-                // What clang folds and C leaves undefined, as `1 << 32`, is an error as an enumerator.
-                if question.has_value {
-                    let _ = write!(
-                        text,
-                        " enum {{ cabi_value_{i} = (unsigned long long)({asked}) }};"
-                    );
-                }
             }
             text.push('\n');
         }
@@ -114,18 +98,7 @@ impl Answers<'_> {
         let name = format!("{OWN}type_{i}");
         let named = header.typedefs.iter().find(|named| named.name == name);
         match (&all[i].refused, named) {
-            (Some(why), _) if why.starts_with("expression is not an integer constant") => {
-                Err(format!("{text} is not an integer constant"))
-            }
-            (Some(why), _) => {
-                let is_word = |c: char| c.is_alphanumeric() || c == '_';
-                let is_name = text.chars().all(is_word) && !text.starts_with(char::is_numeric);
-                let hint = match all[i].has_value && is_name {
-                    true => " (a string needs its quotes: '\"text\"')",
-                    false => "",
-                };
-                Err(format!("{text}: clang says: {why}{hint}"))
-            }
+            (Some(why), _) => Err(format!("{text}: clang says: {why}")),
             (None, Some(named)) => Ok((i, named)),
             (None, None) => Err(match header.reason(&name) {
                 Some(reason) => format!("{text}: {reason}"),
@@ -134,28 +107,9 @@ impl Answers<'_> {
         }
     }
 
-    /// The type written as `text`.
-    pub(crate) fn ty(&self, text: &str) -> Result<Type, String> {
-        Ok(self.named(text)?.1.ty.clone())
-    }
-
     /// The type written as `text`, or that of an expression, after C's default argument promotions.
     pub(crate) fn promoted(&self, text: &str) -> Result<Type, String> {
         let (_, named) = self.named(text)?;
         Ok(named.written.promoted(&named.ty))
-    }
-
-    /// The value of the expression `text`.
-    pub(crate) fn value(&self, text: &str) -> Result<i128, String> {
-        let (i, named) = self.named(text)?;
-        let scalar = named.ty.as_scalar();
-        let scalar = scalar.filter(|scalar| scalar.is_integer_like());
-        let value = self.1.constant(&format!("cabi_value_{i}"));
-        let value = value.and_then(|value| u64::try_from(value.value).ok());
-        match (scalar, value) {
-            (Some(scalar), Some(value)) if scalar.is_signed() => Ok(value.cast_signed().into()),
-            (Some(_), Some(value)) => Ok(value.into()),
-            _ => Err(format!("{text} is not an integer constant")),
-        }
     }
 }
