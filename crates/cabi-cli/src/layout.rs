@@ -145,6 +145,10 @@ impl Show {
         let (size, align) = (output::count(one.ty.size(), "byte"), one.ty.align());
         let remark = format!("{size}, aligned to {align}, on {target}");
         let drawn = crate::svg::layout(&one.name, &remark, &one.ty);
+        let drawn = drawn.map_err(|pixels| {
+            let name = &one.name;
+            format!("--svg: the picture of {name} would be {pixels} pixels high, more than a screen shows: draw the type of one of its members, or see the table")
+        })?;
         Ok(output::picture(self.asked.svg.as_deref(), drawn)?)
     }
 

@@ -4,8 +4,6 @@
 //! command ends without a message, with the status that a shell shows for a program that SIGPIPE ended, as it does for `cat`. Rust ignores that signal,
 //! and 0 would say that all was delivered.
 
-mod stdout_open;
-
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,9 +42,17 @@ impl Failure {
     }
 }
 
-/// Refuses a standard output that nothing can be written to.
+/// Refuses a standard output that nothing can be written to. Rust has opened `/dev/null` in the place of one that is closed, and what is written there is lost.
 pub(crate) fn check() -> Result<(), Failure> {
-    if stdout_open::was_open() {
+    #[cfg(unix)]
+    let is_open = {
+        use rustix::fs::{OFlags, fcntl_getfl};
+        let flags = fcntl_getfl(rustix::stdio::stdout());
+        flags.is_ok_and(|flags| flags.intersects(OFlags::WRONLY | OFlags::RDWR))
+    };
+    #[cfg(not(unix))]
+    let is_open = true;
+    if is_open {
         return Ok(());
     }
     let why = "standard output: not open for writing, so there is no place for an answer";

@@ -6,7 +6,7 @@ pub(crate) mod questions;
 use std::path::{Path, PathBuf};
 
 use cabi::{DataModel, LongDouble, Policy, RecordRules, Target};
-use cabi_header::{Header, Options, Prototype};
+use cabi_header::{Header, HeaderError, Options, Prototype};
 use clap::Args;
 
 use self::questions::Questions;
@@ -160,6 +160,16 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The target that is asked for, if one is.
+    fn triple(&self) -> Option<&str> {
+        let of_args = self
+            .clang
+            .iter()
+            .rev()
+            .find_map(|arg| arg.strip_prefix("--target="));
+        self.target.as_deref().or(of_args)
+    }
+
     /// Reads it, in a child of this command, with its limits.
     pub(crate) fn read(&self) -> Result<Header, String> {
         check::limited(|| self.parse())
@@ -177,11 +187,41 @@ impl<'a> Source<'a> {
             .try_for_each(|header| check::file(header))?;
         let text = format!("{}void {END}(void);\n", self.text);
         let read = questions.ask((self.name(), &text), &self.options());
-        let header = read.map_err(|e| check::message(&self.what(), &e))?;
+        let header = read.map_err(|e| {
+            let message = check::message(&self.what(), &e);
+            let is_missing =
+                matches!(e, HeaderError::Source { .. }) && message.ends_with("file not found");
+            let hint = self
+                .triple()
+                .filter(|_| is_missing)
+                .and_then(missing_headers);
+            message + &hint.unwrap_or_default()
+        })?;
         let ends = header.prototype(END).is_some();
         let why = || format!("{}: it ends inside of a function's body", self.what());
         ends.then_some(header).ok_or_else(why)
     }
+}
+
+/// Returns what to do about headers of another target that are not found, if that is known.
+fn missing_headers(triple: &str) -> Option<String> {
+    let machine = triple.split('-').next()?;
+    let (package, folder) = match (machine, triple) {
+        (_, triple) if !triple.contains("linux") && !triple.contains("windows-gnu") => return None,
+        ("x86_64", triple) if triple.contains("windows") => {
+            ("mingw-w64-x86-64-dev", "x86_64-w64-mingw32")
+        }
+        ("aarch64", _) => ("libc6-dev-arm64-cross", "aarch64-linux-gnu"),
+        ("s390x", _) => ("libc6-dev-s390x-cross", "s390x-linux-gnu"),
+        (machine, _) if machine.starts_with("riscv64") => {
+            ("libc6-dev-riscv64-cross", "riscv64-linux-gnu")
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "\nheaders of {triple} are those of its C library: install one (Debian and Ubuntu: apt-get install {package}) and name its folder, \
+         `-- -idirafter /usr/{folder}/include`"
+    ))
 }
 
 /// What a text given as an argument is called in messages.
@@ -234,8 +274,20 @@ pub(crate) fn function<'h>(
     match (with_symbol.next(), header.reason(name)) {
         (Some(one), _) => Ok(one),
         (None, Some(reason)) => Err(format!("{}{name}: {reason}", place(header, name))),
-        (None, None) => Err(format!("{source} declares no function {name}")),
+        (None, None) => {
+            let names = header.prototypes.iter().map(|one| one.name.as_str());
+            let hint = similar(name, names.filter(|known| *known != END));
+            let hint = hint.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            Err(format!("{source} declares no function {name}{hint}"))
+        }
     }
+}
+
+/// Returns the name that is the fewest edits from `name`, if these are few.
+fn similar<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let near = known.map(|known| (strsim::osa_distance(name, known), known));
+    let (n, best) = near.min_by_key(|(n, _)| *n)?;
+    (n <= name.len().div_ceil(4)).then_some(best)
 }
 
 /// Where what was left out as `name` is declared, in front of a message.

@@ -95,8 +95,14 @@ fn object<'a>(
     }
 }
 
-/// The bytes of a type, its members as rows of a table name them, each with a colour of its own.
-pub(crate) fn layout(title: &str, remark: &str, ty: &Type) -> String {
+/// Pixels from top to bottom that a screen shows.
+const SCREEN: u64 = 1080;
+
+/// Draws the bytes of a type, its members as rows of a table name them, each with a colour of its own.
+///
+/// # Errors
+/// The pixels from top to bottom, if no screen shows so many.
+pub(crate) fn layout(title: &str, remark: &str, ty: &Type) -> Result<String, u64> {
     let mut canvas = Canvas::new(title);
     canvas.heading(title);
     canvas.remark(remark);
@@ -114,5 +120,8 @@ pub(crate) fn layout(title: &str, remark: &str, ty: &Type) -> String {
         first_colour: 0,
     }
     .draw_alone(&mut canvas);
-    canvas.finish()
+    match canvas.y > SCREEN {
+        true => Err(canvas.y),
+        false => Ok(canvas.finish()),
+    }
 }

@@ -12,6 +12,9 @@ use crate::output::count;
 #[derive(Serialize)]
 pub(super) struct Layout {
     name: String,
+    /// Bytes of a cache line.
+    #[serde(skip)]
+    cache_line: u64,
     /// What it is: a structure, a union, or another type as C spells it.
     is: String,
     size: u64,
@@ -85,6 +88,7 @@ impl Layout {
         };
         Self {
             name: named.name.clone(),
+            cache_line: cache_line(&header.target),
             is,
             size: named.ty.size(),
             align: named.ty.align(),
@@ -155,7 +159,12 @@ impl fmt::Display for Layout {
             false => format!("{name}: {is} {{"),
         };
         let mut lines = vec![(head, "offset    size".to_owned())];
-        list(&self.rows, 1, &mut lines);
+        list(
+            &self.rows,
+            1,
+            &mut (self.cache_line * 8, self.cache_line * 8),
+            &mut lines,
+        );
         let gaps = |is_hole| gaps(&self.rows, is_hole);
         let mut last = format!("{bytes}, aligned to {align}");
         if let (n @ 1.., bits) = gaps(true) {
@@ -165,7 +174,8 @@ impl fmt::Display for Layout {
             last += &format!("; padding {}", amount(bits));
         }
         lines.push(("}".to_owned(), last));
-        let width = lines.iter().map(|(text, _)| text.chars().count()).max();
+        let with_notes = lines.iter().filter(|(_, note)| !note.is_empty());
+        let width = with_notes.map(|(text, _)| text.chars().count()).max();
         let width = width.unwrap_or(0).min(56);
         let write = |(text, note): &(String, String)| match note.as_str() {
             "" => writeln!(f, "{text}"),
@@ -175,11 +185,37 @@ impl fmt::Display for Layout {
     }
 }
 
-/// The lines of `rows`, each the text of C and what is said of it.
-fn list(rows: &[Row], depth: usize, lines: &mut Vec<(String, String)>) {
+/// Bytes of a cache line of most processors for `target`.
+fn cache_line(target: &str) -> u64 {
+    match target.split('-').collect::<Vec<_>>()[..] {
+        ["s390x", ..] => 256,
+        ["arm64" | "aarch64", "apple", ..] => 128,
+        _ => 64,
+    }
+}
+
+/// The lines of `rows`, each the text of C and what is said of it. A line of its own is where the `next` cache line begins, or has begun in the member before; all have
+/// `line` bits.
+fn list(
+    rows: &[Row],
+    depth: usize,
+    (next, line): &mut (u64, u64),
+    lines: &mut Vec<(String, String)>,
+) {
     let indent = "    ".repeat(depth);
     for row in rows {
         let bits = row.bits();
+        if bits.offset_bits >= *next {
+            let n = bits.offset_bits / *line;
+            let (start, ago) = (n * *line / 8, bits.offset_bits % *line);
+            let ago = match ago {
+                0 => String::new(),
+                ago => format!(", {} before this", amount(ago)),
+            };
+            let mark = format!("{indent}/* --- cache line {n} begins at {start}{ago} --- */");
+            lines.push((mark, String::new()));
+            *next = (n + 1) * *line;
+        }
         let (at, width) = (column(bits.offset_bits), bits.width_bits);
         let Row::Member(member) = row else {
             let is_hole = matches!(row, Row::Hole(_));
@@ -199,7 +235,7 @@ fn list(rows: &[Row], depth: usize, lines: &mut Vec<(String, String)>) {
         }
         let (before, after) = ty.split_once("{..}").unwrap_or((ty, ""));
         lines.push((format!("{indent}{before}{{"), String::new()));
-        list(&member.rows, depth + 1, lines);
+        list(&member.rows, depth + 1, &mut (*next, *line), lines);
         let blank = if name.is_empty() { "" } else { " " };
         lines.push((format!("{indent}}}{blank}{name}{after};"), note));
     }
