@@ -8,9 +8,12 @@ use crate::cranelift::module::FuncId;
 use clif_cabi::StubCode;
 use clif_cabi_unwind::{Personality, TablesInMemory, UnwindError, UnwindTables};
 
-/// Where the rules of [`NewFrames::with_rules`] begin after `len` bytes of code.
+/// The least alignment of code that rules come after, in bytes, and that of the rules.
+pub(crate) const RULES_ALIGN: usize = 4;
+
+/// Offset of the rules of [`NewFrames::with_rules`] from the start of `len` bytes of code.
 pub(crate) const fn rules_offset(len: usize) -> usize {
-    len.next_multiple_of(4)
+    len.next_multiple_of(RULES_ALIGN)
 }
 
 /// Tables of functions that are defined and not finalized.

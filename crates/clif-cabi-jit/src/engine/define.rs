@@ -1,5 +1,7 @@
 //! Definitions of an engine: from compiled code, from bytes, and data. Functions and stubs come with the rules by which they are unwound.
 
+use std::borrow::Cow;
+
 use crate::cranelift::code_align;
 use crate::cranelift::codegen::Context;
 use crate::cranelift::codegen::binemit::Reloc;
@@ -16,6 +18,7 @@ use super::{Engine, Pending, STUB_ALIGN, Stage, resolve, unknown};
 use crate::compile::compile;
 use crate::debug::NewCode;
 use crate::error::{Error, Result};
+use crate::frames::RULES_ALIGN;
 use crate::host::system::Frames;
 use crate::{host, reloc};
 
@@ -103,6 +106,10 @@ impl Engine {
         relocs: Vec<ModuleReloc>,
     ) -> Result<()> {
         let bytes = self.frames.with_rules(id, code);
+        let align = match bytes {
+            Cow::Owned(_) => align.max(RULES_ALIGN as u64),
+            Cow::Borrowed(_) => align,
+        };
         let module = &mut self.module;
         let written =
             host::write_code(|| Ok(module.define_function_bytes(id, align, &bytes, &relocs)?));

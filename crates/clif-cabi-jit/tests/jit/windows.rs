@@ -209,6 +209,38 @@ fn memory_is_committed_as_it_is_used_and_tables_go_with_it() {
     assert!(!is_known());
 }
 
+/// An UNWIND_INFO lies at a multiple of 4 bytes, however its code is aligned: an odd offset would name another entry.
+#[test]
+fn rules_are_aligned() {
+    let mut engine = engine();
+    let sig = engine.make_signature();
+    let odd = engine.declare_local(&sig).unwrap();
+    engine.define_function_bytes(odd, 1, &[0xc3], &[]).unwrap();
+    let name = format!("__clif_cabi_frame_align64_call{}_leave", odd.as_u32());
+    let code = stub_code(engine.isa(), &Stub::from_name(&name).unwrap()).unwrap();
+    let reloc = code.reloc.unwrap();
+    let reloc = ModuleReloc {
+        offset: reloc.offset,
+        kind: Reloc::Abs8,
+        name: ModuleRelocTarget::user(0, reloc.callee),
+        addend: reloc.addend,
+    };
+    let id = engine.declare_export(&name, &sig).unwrap();
+    engine
+        .define_function_bytes(id, 1, &code.bytes, &[reloc])
+        .unwrap();
+    engine.finalize().unwrap();
+    let mut base = 0;
+    // SAFETY: looks the address of the stub up; its entry stays as long as the engine.
+    let [start, _, info] = unsafe {
+        let at = engine.code(id).unwrap().as_ptr().addr() as u64;
+        let entry = RtlLookupFunctionEntry(at, &raw mut base, std::ptr::null_mut());
+        entry.cast::<[u32; 3]>().read()
+    };
+    let info = base + u64::from(info);
+    assert!(info.is_multiple_of(4), "{base:x} {start} {info:x}");
+}
+
 /// The stack grows page by page: a large frame touches each.
 #[test]
 fn large_frames_are_probed() {
