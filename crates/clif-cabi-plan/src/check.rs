@@ -3,64 +3,69 @@
 use std::fmt::Display;
 
 use cabi::Reg;
-use smallvec::SmallVec;
 
 use crate::error::PlanError;
-use crate::machine::Machine;
-use crate::places::{ClifPlace, Places};
+use crate::machine::Counting;
+use crate::places::ClifPlace;
 use crate::signature::Signature;
+use crate::slot::Slot;
 
-/// Where the convention has the parameters and results of a CLIF signature.
-#[derive(Default)]
-pub(crate) struct Expect {
-    /// `None`: it does not matter.
-    pub(crate) params: SmallVec<[Option<ClifPlace>; 16]>,
-    pub(crate) results: SmallVec<[Option<Reg>; 4]>,
-    /// Where a function that is entered returns the pointer to its result.
-    pub(crate) sret_returned_in: Option<Reg>,
-    /// Bytes of the argument area that a caller must reserve.
-    pub(crate) area_bytes: u64,
+/// Compares where Cranelift has parameters and results of `signature` with where `slots` and `results` are. A function that is entered returns the pointer to its
+/// result in `sret_returned_in`, and a caller has to reserve `area_bytes` of the argument area.
+pub(crate) fn check(
+    counting: &'static Counting,
+    signature: &Signature,
+    (slots, results): (&[Slot], &[Slot]),
+    sret_returned_in: Option<Reg>,
+    area_bytes: u64,
+) -> Result<(), PlanError> {
+    let found = counting.signature(signature)?;
+    let results_found = found.results.iter().map(|reg| ClifPlace::Reg(*reg));
+    first_elsewhere("parameter", slots, found.params.iter().copied())?;
+    first_elsewhere("result", results, results_found)?;
+    if let Some(expected) = sret_returned_in
+        && found.sret_returned_in != Some(expected)
+    {
+        let found = found.sret_returned_in.map_or("none", Reg::name);
+        return Err(mismatch(
+            "the returned pointer to the result".into(),
+            &expected,
+            &found,
+        ));
+    }
+    if area_bytes > u64::from(found.stack_bytes) {
+        let expected = format!("{area_bytes} bytes");
+        return Err(mismatch(
+            "the argument area".into(),
+            &expected,
+            &found.stack_bytes,
+        ));
+    }
+    Ok(())
 }
 
-impl Expect {
-    /// Compares with where Cranelift has them, which is returned.
-    pub(crate) fn check(
-        &self,
-        machine: &Machine,
-        signature: &Signature,
-    ) -> Result<Places, PlanError> {
-        let found = machine.places(signature)?;
-        let mismatch = |what: String, expected: &dyn Display, found: &dyn Display| {
-            Err(PlanError::Mismatch {
-                what,
-                expected: expected.to_string(),
-                found: found.to_string(),
-            })
-        };
-        for (i, (expected, found)) in self.params.iter().zip(&found.params).enumerate() {
-            if let Some(expected) = expected.filter(|expected| expected != found) {
-                return mismatch(format!("CLIF parameter {i}"), &expected, found);
-            }
-        }
-        for (i, (expected, found)) in self.results.iter().zip(&found.results).enumerate() {
-            if let Some(expected) = expected.filter(|expected| expected != found) {
-                return mismatch(format!("CLIF result {i}"), &expected, found);
-            }
-        }
-        if let Some(expected) = self.sret_returned_in
-            && found.sret_returned_in != Some(expected)
-        {
-            let found = found.sret_returned_in.map_or("none", Reg::name);
-            return mismatch(
-                "the returned pointer to the result".into(),
-                &expected,
-                &found,
-            );
-        }
-        if self.area_bytes > u64::from(found.stack_bytes) {
-            let expected = format!("{} bytes", self.area_bytes);
-            return mismatch("the argument area".into(), &expected, &found.stack_bytes);
-        }
-        Ok(found)
+/// The error about the first one of `slots` that is not where it is `found`.
+fn first_elsewhere(
+    what: &str,
+    slots: &[Slot],
+    found: impl Iterator<Item = ClifPlace> + Clone,
+) -> Result<(), PlanError> {
+    let found: smallvec::SmallVec<[ClifPlace; 16]> = found.collect();
+    let elsewhere = slots.iter().filter_map(|slot| {
+        let (i, found) = (slot.param?, found.get(slot.param? as usize)?);
+        (slot.place != *found).then_some((i, slot.place, found))
+    });
+    match elsewhere.min_by_key(|(i, ..)| *i) {
+        Some((i, expected, found)) => Err(mismatch(format!("CLIF {what} {i}"), &expected, found)),
+        None => Ok(()),
+    }
+}
+
+fn mismatch(what: String, expected: &dyn Display, found: &dyn Display) -> PlanError {
+    let (expected, found) = (expected.to_string(), found.to_string());
+    PlanError::Mismatch {
+        what,
+        expected,
+        found,
     }
 }

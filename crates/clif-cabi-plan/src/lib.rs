@@ -8,7 +8,7 @@
 //! # Example
 //! ```
 //! use clif_cabi_plan::cabi::{FnSig, RecordBuilder, Target, Type};
-//! use clif_cabi_plan::{CallPlan, Content};
+//! use clif_cabi_plan::{CallPlan, What};
 //!
 //! // struct pair { double x; long n; };  struct pair f(int, struct pair);
 //! let target = Target::X86_64_LINUX;
@@ -16,8 +16,8 @@
 //! let pair = pair.build(target.data_model())?;
 //! let plan = CallPlan::new(&FnSig::new([Type::I32, pair.clone()], pair), &target)?;
 //! assert_eq!(plan.signature.to_string(), "(i32, f64, i64) -> f64, i64 system_v");
-//! let second = plan.args.get(1).unwrap().locs[1];
-//! assert_eq!((second.content, second.param), (Content::Part { arg: 1, part: 1 }, Some(2)));
+//! let second = plan.args.slots(1)[1];
+//! assert_eq!((second.what, second.param), (What::Part { arg: 1, part: 1 }, Some(2)));
 //! # Ok::<(), clif_cabi_plan::PlanError>(())
 //! ```
 #![forbid(unsafe_code)]
@@ -29,6 +29,7 @@ mod parts;
 mod places;
 mod plan;
 mod signature;
+mod slot;
 mod solve;
 
 pub use error::{NotLowered, PlanError};
@@ -39,12 +40,12 @@ pub use machine::{
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
 pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
-    ArgLoc, ArgTable, CallPlan, CallShape, Content, EntryPlan, EntryShape, IncomingArea,
-    IndirectCall, NamedArguments, PaddingArg, PassMode, PlannedArg, SAVED_ALIGN, SavedRegister,
-    SignaturePlan, VaArgPlan, VaCount, VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry,
-    VariadicSignature, WRITTEN_BY_FIELDS,
+    ArgTable, CallPlan, CallShape, EntryPlan, EntryShape, IncomingArea, IndirectCall,
+    NamedArguments, PassMode, SAVED_ALIGN, SavedRegister, SignaturePlan, VaArgPlan, VaCount,
+    VaPart, VaPlace, VaRegisters, VaStart, VariadicEntry, VariadicSignature, WRITTEN_BY_FIELDS,
 };
 pub use signature::{CallConv, ClifParam, Extension, Params, Purpose, Signature, ValueType};
+pub use slot::{Slot, What};
 
 pub use cabi;
 

@@ -37,6 +37,16 @@ impl ClifPlace {
             Self::Stack { .. } | Self::Area { .. } => None,
         }
     }
+
+    /// Its first byte in the argument area, and the first one after it, where a slot of a value has `bytes` bytes. `None` for a register.
+    pub(crate) fn in_area(self, bytes: u32) -> Option<(u32, u32)> {
+        let (offset, size) = match self {
+            Self::Reg(_) => return None,
+            Self::Stack { offset } => (offset, bytes),
+            Self::Area { offset, size } => (offset, size),
+        };
+        Some((offset, offset.saturating_add(size)))
+    }
 }
 
 impl fmt::Display for ClifPlace {

@@ -13,15 +13,14 @@ use std::cmp::Reverse;
 use cabi::Reg;
 use smallvec::SmallVec;
 
-use crate::check::Expect;
-use crate::error::PlanError;
-use crate::machine::{Machine, PerClass, RegClass, Registers};
-use crate::parts::{ClifPart, WORD};
-use crate::places::{ClifPlace, MAX_STACK_BYTES, Places};
-use crate::signature::{ClifParam, Purpose, Signature, ValueType};
+use crate::machine::{Counting, PerClass, RegClass, Registers, Sret};
+use crate::parts::WORD;
+use crate::places::{ClifPlace, MAX_STACK_BYTES};
+use crate::signature::{Params, Purpose, ValueType};
+use crate::slot::{Slot, Slots, What};
 
 /// Padding arguments fill a gap between stack arguments word by word, at a cost of 8 bytes of code and some 5 microseconds each. Before an argument
-/// that is aligned to the largest page that Linux has on any machine there are so many bytes at most.
+/// that is aligned to the largest page that Linux has on any counting there are so many bytes at most.
 const MAX_GAP_BYTES: u32 = 1 << 16;
 
 const WORD_BYTES: u32 = WORD.bytes();
@@ -34,137 +33,106 @@ pub(crate) const MAX_AREA_BYTES: u64 = MAX_STACK_BYTES as u64 - 4096;
 
 const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 
-/// A CLIF parameter, and where the convention has it.
-#[derive(Clone, Copy)]
-pub(crate) struct PlacedParam {
-    pub(crate) param: ClifParam,
-    pub(crate) place: ClifPlace,
-}
-
-impl PlacedParam {
-    /// What takes `part`, whatever is above it.
-    pub(crate) fn part(part: &ClifPart, place: ClifPlace) -> Self {
-        let param = ClifParam::new(part.ty);
-        Self { param, place }
-    }
-
-    /// What passes `part`.
-    pub(crate) fn passed(part: &ClifPart, place: ClifPlace) -> Self {
-        let param = ClifParam::new(part.passed_as());
-        Self { param, place }
-    }
-
-    pub(crate) fn word(place: ClifPlace) -> Self {
-        let param = ClifParam::new(WORD);
-        Self { param, place }
-    }
-
-    /// A block of bytes in the argument area: a call copies them there, a function that is entered has their address.
-    pub(crate) fn block(offset: u32, size: u32) -> Self {
-        Self {
-            param: ClifParam::special(WORD, Purpose::StructArgument(size)),
-            place: ClifPlace::Area { offset, size },
-        }
-    }
-
-    /// Its first byte in the argument area, and the first one after it, where a slot has at least so many bytes. `None` for one in a register.
-    pub(crate) fn in_area(&self, least_slot: u32) -> Option<(u32, u32)> {
-        match self.place {
-            ClifPlace::Reg(_) => None,
-            ClifPlace::Stack { offset } => {
-                let bytes = self.param.ty.bytes().max(least_slot);
-                Some((offset, offset.saturating_add(bytes)))
-            }
-            ClifPlace::Area { offset, size } => Some((offset, offset.saturating_add(size))),
-        }
-    }
-}
-
-/// The index of each wanted parameter in the signature, in the order in which they were asked for.
-pub(crate) type Indexes = SmallVec<[usize; 16]>;
-
-/// A CLIF signature while its parameters and results are put in order.
+/// Puts slots in the order of the parameters of a CLIF signature, or of its results, and adds padding.
+#[derive(Clone)]
 pub(crate) struct Solver {
-    pub(crate) machine: &'static Machine,
-    pub(crate) signature: Signature,
-    pub(crate) expect: Expect,
-    /// How many registers of parameters are in use.
+    counting: &'static Counting,
+    registers: &'static Registers,
+    positional: bool,
+    /// Whether the values are passed by whoever has the signature: then narrow ones are declared as they are extended.
+    passes: bool,
+    /// What the address of the result is.
+    pub(crate) sret: Purpose,
+    /// How many registers are in use.
     n_used: PerClass<usize>,
+    /// What has been declared.
+    pub(crate) declared: Params,
 }
 
 impl Solver {
-    pub(crate) fn new(machine: &'static Machine) -> Self {
+    pub(crate) fn params(counting: &'static Counting, passes: bool) -> Self {
         Self {
-            machine,
-            signature: Signature::new(machine.counting.call_conv),
-            expect: Expect::default(),
+            counting,
+            registers: &counting.params,
+            positional: counting.positional,
+            passes,
+            // A pointer that nobody returns may be any word.
+            sret: match counting.sret {
+                Sret::Refused => Purpose::Normal,
+                _ => Purpose::StructReturn,
+            },
             n_used: PerClass::default(),
+            declared: Params::new(),
         }
     }
 
-    /// Appends the results `wanted`, and padding results so that each is in its register.
-    pub(crate) fn results(&mut self, wanted: &[(ClifParam, Reg)]) -> Indexes {
-        let regs = wanted.iter().map(|(_, reg)| Some(*reg));
-        let mut indexes = SmallVec::from_elem(0, wanted.len());
-        // Results are counted by their classes under every convention.
-        for turn in turns(&self.machine.counting.results, false, regs) {
-            let (param, reg) = match turn {
-                Turn::Padding(class) => (padding(class), None),
-                Turn::Param(_, i) => {
-                    let Some((param, reg)) = wanted.get(i) else {
+    /// Results are counted by their classes under every convention.
+    pub(crate) fn results(counting: &'static Counting, passes: bool) -> Self {
+        Self {
+            registers: &counting.results,
+            positional: false,
+            ..Self::params(counting, passes)
+        }
+    }
+
+    /// Finds the parameter of each of `slots` that has one, and appends padding so that each is in its place and the argument area has `area_bytes`.
+    pub(crate) fn solve(
+        &mut self,
+        slots: &mut Slots,
+        is_param: impl Fn(&Slot) -> bool,
+        area_bytes: u64,
+    ) -> Result<(), &'static str> {
+        self.in_registers(slots, &is_param);
+        self.on_stack(slots, &is_param, area_bytes)
+    }
+
+    /// In each class in the order of its registers, or in both classes in that of positions; with padding before what is not in the next one, and otherwise in the
+    /// order of `slots`. A register that Cranelift never gives out is the check's to refuse, and so are two in one position, which follow each other.
+    pub(crate) fn in_registers(&mut self, slots: &mut Slots, is_param: impl Fn(&Slot) -> bool) {
+        let mut order = PerClass::<SmallVec<[(usize, usize, RegClass); 8]>>::default();
+        let registers = self.registers;
+        let position = |slot: &Slot| registers.position(slot.place.reg()?);
+        let n = slots.len();
+        for (i, slot) in slots.iter().enumerate() {
+            if let Some((class, position)) = position(slot).filter(|_| is_param(slot)) {
+                order.of_mut(self.counted(class)).push((position, i, class));
+            }
+        }
+        for class in RegClass::ALL {
+            let order = order.of_mut(class);
+            order.sort_unstable_by_key(|(position, i, _)| Reverse((*position, *i)));
+        }
+        for i in 0..n {
+            let Some(slot) = slots.get(i).filter(|slot| is_param(slot)) else {
+                continue;
+            };
+            match (slot.place.reg(), position(slot)) {
+                (None, _) => {}
+                (Some(_), None) => self.declare(slots, i),
+                (Some(_), Some((class, _))) => {
+                    let class = self.counted(class);
+                    let Some((position, next, own)) = order.of_mut(class).pop() else {
                         continue;
                     };
-                    set(&mut indexes, i, self.signature.returns.len());
-                    (*param, Some(*reg))
-                }
-            };
-            self.signature.returns.push(param);
-            self.expect.results.push(reg);
-        }
-        indexes
-    }
-
-    /// Appends the parameters `wanted`, and padding arguments so that each is in its place and the argument area has `area_bytes`.
-    pub(crate) fn params(
-        &mut self,
-        wanted: &[PlacedParam],
-        area_bytes: u64,
-    ) -> Result<Indexes, &'static str> {
-        let mut indexes = SmallVec::from_elem(0, wanted.len());
-        self.registers(wanted, &mut indexes);
-        self.stack(wanted, area_bytes, &mut indexes)?;
-        Ok(indexes)
-    }
-
-    fn registers(&mut self, wanted: &[PlacedParam], indexes: &mut Indexes) {
-        let counting = self.machine.counting;
-        let regs = wanted.iter().map(|own| own.place.reg());
-        for turn in turns(&counting.params, counting.positional, regs) {
-            if let Turn::Padding(class) | Turn::Param(Some(class), _) = turn {
-                self.take(class);
-            }
-            match turn {
-                Turn::Padding(class) => self.push(padding(class), None),
-                Turn::Param(_, i) => {
-                    if let Some(wanted) = wanted.get(i) {
-                        self.push_wanted(wanted, i, indexes);
-                    }
+                    self.pad_registers(slots, class, position);
+                    self.declare(slots, next);
+                    self.take(own);
                 }
             }
         }
     }
 
-    fn stack(
+    fn on_stack(
         &mut self,
-        wanted: &[PlacedParam],
+        slots: &mut Slots,
+        is_param: impl Fn(&Slot) -> bool,
         area_bytes: u64,
-        indexes: &mut Indexes,
     ) -> Result<(), &'static str> {
-        let counting = self.machine.counting;
-        let (shadow_bytes, least_slot) = (counting.shadow_bytes, counting.least_slot);
-        let stack = wanted.iter().enumerate().filter_map(|(i, wanted)| {
-            let (start, end) = wanted.in_area(least_slot)?;
-            Some((start, end, i, wanted))
+        let (shadow_bytes, least_slot) = (self.counting.shadow_bytes, self.counting.least_slot);
+        let stack = slots.iter().enumerate().filter_map(|(i, slot)| {
+            let bytes = slot.ty(self.passes).bytes().max(least_slot);
+            let (start, end) = slot.place.in_area(bytes)?;
+            is_param(slot).then_some((start, end, i))
         });
         let mut stack: SmallVec<[_; 8]> = stack.collect();
         if area_bytes <= shadow_bytes.into() && stack.is_empty() {
@@ -173,62 +141,76 @@ impl Solver {
         let area_bytes = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
         stack.sort_by_key(|(start, ..)| *start);
         // Cranelift's own rounding makes the rest of the area, where slots are packed.
-        let last = stack.last().map_or(0, |(_, end, ..)| *end);
+        let last = stack.last().map_or(0, |(_, end, _)| *end);
         let area_bytes = match least_slot < WORD_BYTES
-            && last.next_multiple_of(counting.stack_align) >= area_bytes
+            && last.next_multiple_of(self.counting.stack_align) >= area_bytes
         {
             true => last,
             false => area_bytes,
         };
         let gaps = has_gaps(
             shadow_bytes,
-            stack.iter().map(|(start, end, ..)| (*start, *end)),
+            stack.iter().map(|(start, end, _)| (*start, *end)),
             (area_bytes, least_slot),
         )?;
         for class in RegClass::ALL {
-            let passed = stack.iter().any(|(.., wanted)| {
-                wanted.param.purpose == Purpose::Normal && RegClass::of(wanted.param.ty) == class
-            });
-            // A padding argument on the stack is an integer.
+            let passed = stack.iter().filter_map(|(.., i)| slots.get(*i));
+            let mut values = passed.filter(|slot| !matches!(slot.place, ClifPlace::Area { .. }));
+            let passed = values.any(|slot| RegClass::of(slot.ty(self.passes)) == class);
+            // Padding on the stack is an integer.
             if passed || class == RegClass::Int && gaps {
-                self.pad_registers(class);
+                self.pad_registers(slots, class, usize::MAX);
             }
         }
         let mut next = shadow_bytes;
-        for (start, end, i, wanted) in stack {
-            self.pad_stack(next, start);
-            self.push_wanted(wanted, i, indexes);
+        for (start, end, i) in stack {
+            self.pad_stack(slots, next, start);
+            self.declare(slots, i);
             next = end;
         }
-        self.pad_stack(next, area_bytes);
+        self.pad_stack(slots, next, area_bytes);
         Ok(())
     }
 
     /// The integer register that the next parameter of its class takes, if one is left.
     pub(crate) fn next_int(&self) -> Option<Reg> {
-        let ints = self.machine.counting.params.of(RegClass::Int);
-        ints.get(self.n_used.int).copied()
+        self.registers.int.get(self.n_used.int).copied()
     }
 
-    /// Appends a word that is in [`Solver::next_int`].
-    pub(crate) fn push_next_int(&mut self) {
-        let place = self.next_int().map(ClifPlace::Reg);
-        self.take(RegClass::Int);
-        self.push(ClifParam::new(WORD), place);
-    }
-
-    /// Appends a word that is the first one after the argument area of `area_bytes`.
-    pub(crate) fn push_after(&mut self, area_bytes: u64) -> Result<(), &'static str> {
-        let offset = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
-        self.pad_registers(RegClass::Int);
-        self.push(ClifParam::new(WORD), Some(ClifPlace::Stack { offset }));
+    /// Appends the address of the function to call: in [`Solver::next_int`], or as the first word after the argument area of `area_bytes`.
+    pub(crate) fn push_callee(
+        &mut self,
+        slots: &mut Slots,
+        register: Option<Reg>,
+        area_bytes: u64,
+    ) -> Result<(), &'static str> {
+        let place = match register {
+            Some(reg) => ClifPlace::Reg(reg),
+            None => {
+                let offset = u32::try_from(area_bytes).map_err(|_| TOO_LARGE)?;
+                self.pad_registers(slots, RegClass::Int, usize::MAX);
+                ClifPlace::Stack { offset }
+            }
+        };
+        self.push(slots, Slot::word(What::Callee, place));
         Ok(())
     }
 
-    /// Padding arguments for the registers of `class` that are left.
-    fn pad_registers(&mut self, class: RegClass) {
-        while *self.n_used.of(class) < self.machine.counting.params.of(class).len() {
-            self.push(padding(class), None);
+    /// The class by which registers of `class` are counted.
+    fn counted(&self, class: RegClass) -> RegClass {
+        if self.positional {
+            RegClass::Int
+        } else {
+            class
+        }
+    }
+
+    /// Padding for the registers of `class` that are left before the one at `end`.
+    fn pad_registers(&mut self, slots: &mut Slots, class: RegClass, end: usize) {
+        while let Some(reg) = self.registers.of(class).get(*self.n_used.of(class))
+            && *self.n_used.of(class) < end
+        {
+            self.push(slots, Slot::padding(padding(class), ClifPlace::Reg(*reg)));
             self.take(class);
         }
     }
@@ -236,50 +218,41 @@ impl Solver {
     /// Counts a register of `class`; where there are positions, that of the other class is used up with it.
     fn take(&mut self, class: RegClass) {
         for own in RegClass::ALL {
-            if own == class || self.machine.counting.positional {
+            if own == class || self.positional {
                 *self.n_used.of_mut(own) += 1;
             }
         }
     }
 
-    /// Padding arguments for the slots of the argument area from `next` to `end`.
-    fn pad_stack(&mut self, mut next: u32, end: u32) {
-        let least_slot = self.machine.counting.least_slot;
-        while next.saturating_add(least_slot) <= end {
-            let ty = gap(next, end, least_slot);
-            self.push(ClifParam::new(ty), None);
-            next += ty.bytes();
+    /// Padding for the slots of the argument area from `offset` to `end`.
+    fn pad_stack(&mut self, slots: &mut Slots, mut offset: u32, end: u32) {
+        let least_slot = self.counting.least_slot;
+        while offset.saturating_add(least_slot) <= end {
+            let ty = gap(offset, end, least_slot);
+            self.push(slots, Slot::padding(ty, ClifPlace::Stack { offset }));
+            offset += ty.bytes();
         }
     }
 
-    fn push_wanted(&mut self, wanted: &PlacedParam, i: usize, indexes: &mut Indexes) {
-        set(indexes, i, self.signature.params.len());
-        self.push(wanted.param, Some(wanted.place));
+    fn push(&mut self, slots: &mut Slots, slot: Slot) {
+        slots.push(slot);
+        self.declare(slots, slots.len() - 1);
     }
 
-    fn push(&mut self, param: ClifParam, place: Option<ClifPlace>) {
-        self.signature.params.push(param);
-        self.expect.params.push(place);
-    }
-
-    /// Compares where Cranelift puts the parameters and results with where the convention has them, and gives their places.
-    pub(crate) fn check(&self) -> Result<Places, PlanError> {
-        self.expect.check(self.machine, &self.signature)
+    /// Has slot `i` be the next parameter.
+    fn declare(&mut self, slots: &mut Slots, i: usize) {
+        let Some(slot) = slots.get_mut(i) else { return };
+        slot.param = u32::try_from(self.declared.len()).ok();
+        self.declared.push(slot.declared(self.passes, self.sret));
     }
 }
 
-fn set(indexes: &mut Indexes, i: usize, index: usize) {
-    if let Some(own) = indexes.get_mut(i) {
-        *own = index;
-    }
-}
-
-/// What keeps a register of `class` from being used.
-pub(crate) fn padding(class: RegClass) -> ClifParam {
-    ClifParam::new(match class {
+/// The type that keeps a register of `class` from being used.
+pub(crate) fn padding(class: RegClass) -> ValueType {
+    match class {
         RegClass::Int => WORD,
         RegClass::Vector => ValueType::F64,
-    })
+    }
 }
 
 /// The integer whose slot is next in a gap of the argument area from `next` to `end`: a word, or where slots have less, the largest one that is aligned.
@@ -311,71 +284,28 @@ fn has_gaps(
     Ok(gaps)
 }
 
-/// What stands next in a signature.
-#[derive(Clone, Copy)]
-enum Turn {
-    /// What is wanted at this index, in a register of the class. Without one it is in a register that Cranelift never gives out.
-    Param(Option<RegClass>, usize),
-    /// Something in a register of the class that nothing is wanted in.
-    Padding(RegClass),
-}
-
-/// The order in which what is wanted in `regs` has to stand: in each class that of `registers`, or in both classes that of positions; with padding before
-/// what is not in the next one, and otherwise as it is asked for. What is wanted in no register is left out. A register that Cranelift never gives out is the
-/// check's to refuse, and so are two in one position, which follow each other.
-fn turns(
-    registers: &Registers,
-    positional: bool,
-    regs: impl Iterator<Item = Option<Reg>> + Clone,
-) -> SmallVec<[Turn; 16]> {
-    let counted = |class| if positional { RegClass::Int } else { class };
-    let mut order = PerClass::<SmallVec<[(usize, usize, RegClass); 8]>>::default();
-    for (i, reg) in regs.clone().enumerate() {
-        if let Some((class, position)) = reg.and_then(|reg| registers.position(reg)) {
-            order.of_mut(counted(class)).push((position, i, class));
-        }
-    }
-    for class in RegClass::ALL {
-        let order = order.of_mut(class);
-        order.sort_unstable_by_key(|(position, i, _)| Reverse((*position, *i)));
-    }
-    let (mut n_used, mut turns) = (PerClass::<usize>::default(), SmallVec::new());
-    for (i, reg) in regs.enumerate() {
-        let Some(reg) = reg else { continue };
-        let Some((class, _)) = registers.position(reg) else {
-            turns.push(Turn::Param(None, i));
-            continue;
-        };
-        let class = counted(class);
-        let (next, n_used) = (order.of_mut(class).pop(), n_used.of_mut(class));
-        let Some((position, i, own)) = next else {
-            continue;
-        };
-        while *n_used < position {
-            turns.push(Turn::Padding(class));
-            *n_used += 1;
-        }
-        turns.push(Turn::Param(Some(own), i));
-        *n_used += 1;
-    }
-    turns
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::check;
+    use crate::signature::Signature;
 
     /// No signature is refused for its argument area, as padding arguments fill it to its end: what is refused is a plan without them.
     #[test]
     fn an_area_without_padding_at_its_end_is_refused() {
-        let mut solver = Solver::new(Machine::X86_64);
-        let first = PlacedParam::word(ClifPlace::Stack { offset: 0 });
-        solver.params(&[first], WORD_BYTES.into()).unwrap();
+        let counting = Counting::of(&cabi::Target::X86_64_LINUX).unwrap();
+        let mut solver = Solver::params(counting, true);
+        let mut slots = Slots::new();
+        slots.push(Slot::word(What::Callee, ClifPlace::Stack { offset: 0 }));
+        solver
+            .solve(&mut slots, |_| true, WORD_BYTES.into())
+            .unwrap();
+        let mut signature = Signature::new(counting.call_conv);
+        signature.params = solver.declared;
+        let checked = |bytes| check(counting, &signature, (&slots, &[]), None, bytes);
         // Cranelift aligns the area itself.
-        solver.expect.area_bytes = 16;
-        assert!(solver.check().is_ok());
-        solver.expect.area_bytes = 40;
+        assert!(checked(16).is_ok());
         let why = "the argument area: the convention has it in 40 bytes, Cranelift in 16";
-        assert_eq!(solver.check().unwrap_err().to_string(), why);
+        assert_eq!(checked(40).unwrap_err().to_string(), why);
     }
 }

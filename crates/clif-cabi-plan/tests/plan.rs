@@ -11,8 +11,8 @@ mod conventions;
 
 use cabi::{ArgFlags, BoolVector, FnSig, Member, Policy, RecordBuilder, Target, Type, VectorLevel};
 use clif_cabi_plan::{
-    CallPlan, Content, EntryPlan, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan,
-    VaStart,
+    CallPlan, EntryPlan, PassMode, PlanError, ResultPlan, SignaturePlan, Stub, VaArgPlan, VaStart,
+    What,
 };
 
 const LINUX: Target = Target::X86_64_LINUX;
@@ -95,20 +95,21 @@ fn signatures(row: &str) -> (FnSig, FnSig, Target) {
     (sig, call, target)
 }
 
-fn name(content: Content) -> String {
-    match content {
-        Content::Sret => "sret".into(),
-        Content::Part { arg, part } => format!("{arg}.{part}"),
-        Content::Words { arg, part, at_once } => {
+fn name(what: What) -> String {
+    match what {
+        What::Sret => "sret".into(),
+        What::Part { arg, part } => format!("{arg}.{part}"),
+        What::Words { arg, part, at_once } => {
             let kind = if at_once { "at once" } else { "pair" };
             format!("{arg}.{part}({kind})")
         }
-        Content::Object { arg } => format!("{arg}(object)"),
-        Content::Tail { arg } => format!("{arg}(tail)"),
-        Content::StubResult => "result".into(),
-        Content::Area => "area".into(),
-        Content::Saved => "saved".into(),
-        Content::Register { offset } => format!("+{offset}"),
+        What::Object { arg } => format!("{arg}(object)"),
+        What::Tail { arg } => format!("{arg}(tail)"),
+        What::StubResult => "result".into(),
+        What::Area => "area".into(),
+        What::Saved => "saved".into(),
+        What::Register { offset } => format!("+{offset}"),
+        what => format!("{what:?}"),
     }
 }
 
@@ -141,10 +142,11 @@ fn text(
     stubs: [(&str, Option<Stub>); 2],
 ) -> String {
     let mut params: Vec<String> = (0..plan.signature.params.len()).map(padding).collect();
-    for loc in &plan.args.locs {
-        match loc.param {
-            Some(param) => params[param as usize] = name(loc.content),
-            None => params.push(format!("{} at {}", name(loc.content), loc.place)),
+    let slots = plan.args.slots.iter();
+    for slot in slots.filter(|slot| slot.what != What::Padding) {
+        match slot.param {
+            Some(param) => params[param as usize] = name(slot.what),
+            None => params.push(format!("{} at {}", name(slot.what), slot.place)),
         }
     }
     let signature = plan.signature.to_string();
@@ -155,10 +157,10 @@ fn text(
     let mut text = format!("({list}){results}: {params}")
         .trim_end()
         .to_string();
-    for (i, arg) in plan.args.iter().enumerate() {
-        text += &match arg.mode {
+    for (i, mode) in plan.args.modes().enumerate() {
+        text += &match mode {
             PassMode::Stub { offset } => format!("; {i} stored at {offset}"),
-            PassMode::Area => format!("; {i} in {} parts", arg.parts.len()),
+            PassMode::Area => format!("; {i} in {} parts", plan.args.parts(i).len()),
             _ => continue,
         };
     }
@@ -180,9 +182,9 @@ fn text(
 fn call(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
     let plan = CallPlan::new(sig, target)?;
     let padding = |param| {
-        let mut own = plan.padding.iter();
-        let own = own.find(|own| own.param as usize == param);
-        let keeps = own.and_then(|own| own.keeps);
+        let mut own = plan.padding();
+        let own = own.find(|own| own.param == u32::try_from(param).ok());
+        let keeps = own.and_then(|own| own.place.reg());
         keeps.map_or("_".into(), |reg| reg.name().to_string())
     };
     let direct = ("direct", plan.direct_stub(9));

@@ -18,7 +18,7 @@ mod values;
 use std::collections::HashMap;
 
 use clif_cabi_plan::{
-    self as plan, CallPlan, ClifPart, Content, PassMode, PlannedArg, ResultPlan, ValueType,
+    self as plan, CallPlan, ClifPart, PassMode, ResultPlan, ValueType, What,
 };
 use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, cabi};
 use cranelift_codegen::binemit::Reloc;
@@ -78,29 +78,26 @@ impl Emitter<'_, '_> {
         }
         // Nothing may happen between the call and what takes its result, so all that is loaded and stored comes first.
         let mut values = Vec::new();
-        for (i, (arg, placed)) in args.iter().zip(plan.args.iter()).enumerate() {
-            let own = self.argument(placed, &sig.params()[i].ty, *arg);
+        for (i, (arg, mode)) in args.iter().zip(plan.args.modes()).enumerate() {
+            let own = self.argument((mode, plan.args.parts(i)), &sig.params()[i].ty, *arg);
             values.push(own.map_err(|why| format!("{sig}: argument {i}: {why}"))?);
         }
         let mut params = vec![None; plan.signature.params.len()];
-        for loc in &plan.args.locs {
-            let index = loc.param.ok_or("a row without parameter")? as usize;
-            params[index] = Some(match loc.content {
-                Content::Sret => to.ok_or_else(|| format!("{sig}: the result is in memory"))?,
-                Content::Part { arg, part } => values[arg as usize][part as usize],
-                Content::Words { arg, part, .. } => {
-                    let ty = plan.signature.params[index].ty;
-                    self.words(&values[arg as usize][part as usize..], ty)?
+        for slot in &plan.args.slots {
+            let index = slot.param.ok_or("a row without parameter")? as usize;
+            params[index] = Some(match slot.what {
+                What::Sret => to.ok_or_else(|| format!("{sig}: the result is in memory"))?,
+                What::Part { arg, part } => values[arg as usize][part as usize],
+                What::Words { arg, part, .. } => {
+                    self.words(&values[arg as usize][part as usize..], slot.part.ty)?
                 }
                 // What is no whole word, then the address.
-                Content::Tail { arg } => values[arg as usize][0],
-                Content::Object { arg } => values[arg as usize][values[arg as usize].len() - 1],
+                What::Tail { arg } => values[arg as usize][0],
+                What::Object { arg } => values[arg as usize][values[arg as usize].len() - 1],
+                // It only keeps a register or a word from being used: any value of the type.
+                What::Padding => self.zero(slot.part.ty)?,
                 other => return Err(format!("{sig}: {other:?} is not emitted").into()),
             });
-        }
-        // They only keep a register or a word from being used: any value of the type.
-        for own in &plan.padding {
-            params[own.param as usize] = Some(self.zero(own.ty)?);
         }
         let params: Option<Vec<Value>> = params.into_iter().collect();
         let params = params.ok_or("a parameter without value")?;
@@ -127,17 +124,17 @@ impl Emitter<'_, '_> {
     /// The values of an argument: its parts, or what of an object is no whole word and the object's address.
     fn argument(
         &mut self,
-        placed: PlannedArg<'_>,
+        (mode, parts): (PassMode, &[ClifPart]),
         ty: &cabi::Type,
         arg: Operand<'_>,
     ) -> Result<Vec<Value>> {
-        Ok(match placed.mode {
+        Ok(match mode {
             PassMode::Ignore => Vec::new(),
-            PassMode::Parts | PassMode::Words => self.operand(placed.parts, arg)?,
+            PassMode::Parts | PassMode::Words => self.operand(parts, arg)?,
             // Cranelift copies all whole words of a large record.
             PassMode::Area => {
                 let size = u32::try_from(ty.size())?;
-                let from = self.in_memory(placed.parts, arg, size, ty.align())?;
+                let from = self.in_memory(parts, arg, size, ty.align())?;
                 let mut values = self.load_all(ClifPart::tail(size).as_slice(), from)?;
                 values.push(from);
                 values

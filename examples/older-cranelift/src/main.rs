@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 
 use cabi_header::{Header, Options, parse};
 use clif_cabi_plan::cabi::{BoolVector, FnSig, Target, Type, VectorLevel, X86_64_WIN64};
-use clif_cabi_plan::{ArgLoc, CallPlan, ClifPlace, Content, EntryPlan, Purpose, ResultPlan};
+use clif_cabi_plan::{CallPlan, ClifPlace, EntryPlan, Purpose, ResultPlan, Slot, What};
 use cranelift_codegen::ir::{InstBuilder, types};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
@@ -304,9 +304,9 @@ fn break_rule(rule: &str, plan: &mut CallPlan, entry: &mut EntryPlan) {
     match rule {
         // Two parts change places.
         "order" => {
-            let is_part = |loc: &&mut ArgLoc| matches!(loc.content, Content::Part { .. });
-            let mut own: Vec<&mut ArgLoc> =
-                plan.plan.args.locs.iter_mut().filter(is_part).collect();
+            let is_part = |slot: &&mut Slot| matches!(slot.what, What::Part { .. });
+            let slots = plan.plan.args.slots.iter_mut();
+            let mut own: Vec<&mut Slot> = slots.filter(is_part).collect();
             if let [a, .., b] = &mut own[..]
                 && let (Some(at), Some(other)) = (a.param, b.param)
                 && signature.params[at as usize] == signature.params[other as usize]
@@ -316,11 +316,12 @@ fn break_rule(rule: &str, plan: &mut CallPlan, entry: &mut EntryPlan) {
         }
         // No padding arguments: what belongs on the stack is in the registers that are left.
         "padding" if plan.indirect.is_none() => {
-            for own in plan.padding.drain(..).rev() {
-                signature.params.remove(own.param as usize);
-                let params = plan.plan.args.locs.iter_mut();
-                for param in params.filter_map(|loc| loc.param.as_mut()) {
-                    *param -= u32::from(*param > own.param);
+            let slots = &mut plan.plan.args.slots;
+            while let Some(i) = slots.iter().rposition(|slot| slot.what == What::Padding) {
+                let own = slots.remove(i).param.unwrap();
+                signature.params.remove(own as usize);
+                for param in slots.iter_mut().filter_map(|slot| slot.param.as_mut()) {
+                    *param -= u32::from(*param > own);
                 }
             }
         }
@@ -342,8 +343,8 @@ fn break_rule(rule: &str, plan: &mut CallPlan, entry: &mut EntryPlan) {
             sret.for_each(|param| param.purpose = Purpose::Normal);
         }
         "area" => {
-            for loc in &mut entry.plan.args.locs {
-                if let ClifPlace::Area { offset, .. } = &mut loc.place {
+            for slot in &mut entry.plan.args.slots {
+                if let ClifPlace::Area { offset, .. } = &mut slot.place {
                     *offset += 8;
                 }
             }

@@ -3,9 +3,13 @@
 //! These are *Cranelift's* registers, not C's: nothing here knows C types, and C's conventions are computed in `cabi`. For the conventions of its tables a
 //! machine answers exactly as Cranelift does, or it refuses ([`walk`](super::walk)).
 
-use cabi::{Loc, Reg};
+use cabi::convention::CalleePops;
+use cabi::{Convention, Loc, Reg, VectorLevel};
 use smallvec::SmallVec;
 
+use super::isa::Isa;
+use super::registers::{RegClass, Registers};
+use super::va_list::VaListLayout;
 use crate::parts::{ClifPart, narrow};
 use crate::places::ClifPlace;
 use crate::signature::{CallConv, ValueType};
@@ -13,13 +17,14 @@ use crate::signature::{CallConv, ValueType};
 /// How Cranelift counts under one of its conventions: the plan orders by it, and the check counts with it.
 #[derive(Debug)]
 pub(crate) struct Counting {
+    pub(crate) isa: &'static Isa,
     pub(crate) call_conv: CallConv,
     pub(crate) params: Registers,
     pub(crate) results: Registers,
     /// Where the pointer to a result in memory is.
     pub(crate) sret: Sret,
     /// Whether a parameter can be a block of bytes in the argument area (`sarg`).
-    pub(crate) has_struct_arguments: bool,
+    pub(crate) has_sarg: bool,
     /// The n-th parameter takes the n-th register of its class, rather than the first free one.
     pub(crate) positional: bool,
     /// A stack slot has the size of its value, but at least so many bytes, and is aligned to its size.
@@ -32,6 +37,27 @@ pub(crate) struct Counting {
     pub(crate) most_stack_bytes: u32,
     /// Types that no parameter or result can have, each with the type that stands for it: the same bits in the same register.
     pub(crate) instead: &'static [(ValueType, ValueType)],
+    /// The registers that Cranelift's functions of this counting leave as they were, and which its callers rely on.
+    pub(super) callee_saved: &'static [Reg],
+    /// The widest vectors that they preserve whole, where they preserve all vector registers.
+    pub(crate) preserved_vectors: Option<VectorLevel>,
+    /// What of the argument area they pop.
+    pub(super) callee_pops: CalleePops,
+    /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change scratch registers.
+    pub(super) has_stubs: bool,
+    /// What functions of it are called by, if that is another counting.
+    pub(crate) calls: Option<&'static Counting>,
+    /// The counting by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
+    /// too few registers.
+    pub(crate) wide_calls: Option<&'static Counting>,
+    /// Whether its callees read records of the argument area 16 bytes at a time, as C compilers' functions do.
+    pub(crate) reads_wide: bool,
+    /// The register of the static chain, which Cranelift never gives out: a stub moves it.
+    pub(crate) chain: Reg,
+    /// The convention of the functions that stubs of closures enter, where C's has no register for a static chain. Theirs is the address register of stubs.
+    pub(crate) closures: Option<&'static Convention>,
+    /// How a variadic function finds its unnamed arguments.
+    pub(crate) va_list: VaListLayout,
 }
 
 /// Where the pointer to a result in memory is (`sret`), which the function also returns.
@@ -43,23 +69,6 @@ pub(crate) enum Sret {
     Own(Reg),
     /// There is none.
     Refused,
-}
-
-/// The registers that parameters or results take, each class in the order in which Cranelift gives them out.
-pub(crate) type Registers = PerClass<&'static [Reg]>;
-
-/// Something of each class.
-#[derive(Default, Debug)]
-pub(crate) struct PerClass<T> {
-    pub(crate) int: T,
-    pub(crate) vector: T,
-}
-
-/// A class of values that Cranelift counts on its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RegClass {
-    Int,
-    Vector,
 }
 
 impl Counting {
@@ -109,39 +118,5 @@ impl Counting {
         let instead = instead.find_map(|(ty, instead)| (*ty == part.ty).then_some(*instead));
         let ty = instead.unwrap_or(part.ty);
         ClifPart { ty, ..part }
-    }
-}
-
-impl RegClass {
-    pub(crate) const ALL: [Self; 2] = [Self::Int, Self::Vector];
-
-    pub(crate) fn of(ty: ValueType) -> Self {
-        if ty.is_int() { Self::Int } else { Self::Vector }
-    }
-}
-
-impl<T> PerClass<T> {
-    pub(crate) fn of(&self, class: RegClass) -> &T {
-        match class {
-            RegClass::Int => &self.int,
-            RegClass::Vector => &self.vector,
-        }
-    }
-
-    pub(crate) fn of_mut(&mut self, class: RegClass) -> &mut T {
-        match class {
-            RegClass::Int => &mut self.int,
-            RegClass::Vector => &mut self.vector,
-        }
-    }
-}
-
-impl Registers {
-    /// The class that `reg` is given out to, and how many registers of it are given out before.
-    pub(crate) fn position(&self, reg: Reg) -> Option<(RegClass, usize)> {
-        RegClass::ALL.into_iter().find_map(|class| {
-            let position = self.of(class).iter().position(|own| *own == reg);
-            position.map(|position| (class, position))
-        })
     }
 }

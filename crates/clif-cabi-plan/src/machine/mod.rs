@@ -5,11 +5,14 @@ mod aarch64;
 mod counting;
 mod description;
 mod encode;
+mod isa;
+mod registers;
 mod stub;
 mod va_list;
 mod walk;
 mod x86_64;
 
+use cabi::convention::CalleePops;
 use cabi::{Convention, Reg, Target};
 
 use crate::error::PlanError;
@@ -17,9 +20,11 @@ use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Signature, ValueType};
 
-pub(crate) use counting::{Counting, PerClass, RegClass, Registers, Sret};
+pub(crate) use counting::{Counting, Sret};
 pub(crate) use description::VectorMoves;
-pub use description::{Machine, ParamIndexes, ResultPlan};
+pub use description::{ParamIndexes, ResultPlan};
+use isa::Isa;
+pub(crate) use registers::{PerClass, RegClass, Registers};
 pub(crate) use stub::StubCallee;
 pub use stub::{
     Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Stub, StubCode, StubStep, UnwindRow,
@@ -27,13 +32,18 @@ pub use stub::{
 pub use va_list::VaCounter;
 pub(crate) use va_list::{SaveArea, SavedClass};
 
-/// What calls are planned for, each for targets whose C has the convention of its `va_list`.
-const MACHINES: [&Machine; 4] = [
-    Machine::X86_64,
-    &x86_64::WIN64,
-    Machine::AARCH64,
-    &aarch64::APPLE,
-];
+/// A machine that calls are planned for.
+#[derive(Debug)]
+pub struct Machine {
+    isa: &'static Isa,
+    /// How Cranelift counts there, under each of its conventions that has functions.
+    countings: &'static [&'static Counting],
+    /// The counting of functions of a convention, if it has frames of its kind.
+    under: fn(&Convention) -> Option<&'static Counting>,
+}
+
+/// What calls are planned for.
+const MACHINES: [&Machine; 2] = [Machine::X86_64, Machine::AARCH64];
 
 impl Machine {
     /// x86-64 with System V's convention.
@@ -57,22 +67,19 @@ impl Machine {
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
     pub fn of(target: &Target) -> Result<&'static Self, PlanError> {
-        let is_own = |own: &&Machine| target.convention() == Some(own.va_list.convention);
-        MACHINES.into_iter().find(is_own).ok_or_else(|| {
+        Ok(Self::with_c(target)?.0)
+    }
+
+    /// That of `target`, and the counting of C's functions there.
+    fn with_c(target: &Target) -> Result<(&'static Self, &'static Counting), PlanError> {
+        // The first one is that of C, where others have the same `va_list`.
+        let is_own = |own: &&&Counting| target.convention() == Some(own.va_list.convention);
+        let c = |own: &'static Self| Some((own, *own.countings.iter().find(is_own)?));
+        MACHINES.into_iter().find_map(c).ok_or_else(|| {
             let why =
                 "only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
             let target = target.name().to_string();
             PlanError::Target { target, why }
-        })
-    }
-
-    /// The machine of `target`, for functions of `convention`.
-    pub(crate) fn under(
-        target: &Target,
-        convention: &Convention,
-    ) -> Result<&'static Self, PlanError> {
-        (Self::of(target)?.under)(convention).ok_or_else(|| {
-            PlanError::convention(convention, "frames of its kind are not lowered", target)
         })
     }
 
@@ -94,21 +101,16 @@ impl Machine {
         target: &Target,
         convention: &'static Convention,
     ) -> Result<(&'static Convention, Reg), PlanError> {
-        let machine = Self::under(target, convention)?;
-        let is_c = *convention == *machine.va_list.convention;
-        let own = machine.closures.filter(|_| is_c).unwrap_or(convention);
-        Ok((own, machine.chain))
+        let counting = Counting::under(target, convention)?;
+        let is_c = *convention == *counting.va_list.convention;
+        let own = counting.closures.filter(|_| is_c).unwrap_or(convention);
+        Ok((own, counting.chain))
     }
 
     /// Whether functions find the incoming argument area by the frame pointer, which Cranelift then has to keep: its flag `preserve_frame_pointers`.
     #[must_use]
     pub fn needs_frame_pointers(&self) -> bool {
-        self.area_from_frame.is_some()
-    }
-
-    /// Whether a function can read its argument area as memory: by a parameter that points there, or by the frame pointer.
-    pub(crate) fn has_area(&self) -> bool {
-        self.has_block_copy || self.area_from_frame.is_some()
+        self.isa.area_from_frame.is_some()
     }
 
     /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering
@@ -138,20 +140,56 @@ impl Machine {
     pub fn places(&self, sig: &Signature) -> Result<Places, PlanError> {
         walk::places(self.countings, sig)
     }
+}
+
+impl Counting {
+    /// That of C's functions on `target`.
+    pub(crate) fn of(target: &Target) -> Result<&'static Self, PlanError> {
+        Ok(Machine::with_c(target)?.1)
+    }
+
+    /// That of functions of `convention` on `target`.
+    pub(crate) fn under(
+        target: &Target,
+        convention: &Convention,
+    ) -> Result<&'static Self, PlanError> {
+        (Machine::of(target)?.under)(convention).ok_or_else(|| {
+            PlanError::convention(convention, "frames of its kind are not lowered", target)
+        })
+    }
+
+    /// Bytes from the frame pointer to the incoming argument area. No fixed distance where a tail call may have enlarged that: each stack argument of such a function
+    /// is a parameter.
+    pub(crate) fn area_from_frame(&self) -> Option<u32> {
+        let is_fixed = self.callee_pops == CalleePops::Nothing;
+        self.isa.area_from_frame.filter(|_| is_fixed)
+    }
+
+    /// Whether a function can read its argument area as memory: by a parameter that points there, or by the frame pointer.
+    pub(crate) fn has_area(&self) -> bool {
+        self.has_sarg || self.area_from_frame().is_some()
+    }
+
+    /// The places of a signature of its convention.
+    pub(crate) fn signature(&'static self, sig: &Signature) -> Result<Places, PlanError> {
+        walk::places(&[self], sig)
+    }
 
     /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector registers of type `vector`. The places of all.
-    pub(crate) fn fill(&self, sig: &mut Signature, vector: ValueType) -> Result<Places, PlanError> {
-        let found = self.places(sig)?;
+    pub(crate) fn fill(
+        &'static self,
+        sig: &mut Signature,
+        vector: ValueType,
+    ) -> Result<Places, PlanError> {
+        let found = self.signature(sig)?;
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
-            let regs = self.counting.params.of(class).iter();
+            let regs = self.params.of(class).iter();
             let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
             sig.params.extend(left.map(|_| ClifParam::new(ty)));
         }
-        self.places(sig)
+        self.signature(sig)
     }
-}
 
-impl Machine {
     /// What a convention asks for that no signature of its counting says, so that the check cannot miss it.
     pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<&'static str> {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
@@ -160,7 +198,7 @@ impl Machine {
         let frame = &convention.frame;
         let objections = [
             (
-                frame.shadow_space != self.counting.shadow_bytes,
+                frame.shadow_space != self.shadow_bytes,
                 "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered",
             ),
             (
@@ -172,7 +210,7 @@ impl Machine {
                 "callees pop other arguments than Cranelift's functions do",
             ),
             (
-                !is_own(frame.context, Some(self.context)),
+                !is_own(frame.context, Some(self.isa.context)),
                 "its context is in another register than CLIF's pinned one",
             ),
             (
@@ -188,7 +226,7 @@ impl Machine {
                 "Cranelift's functions are little-endian there",
             ),
             (
-                !is_own(frame.variadic_count, self.vector_count),
+                !is_own(frame.variadic_count, self.isa.vector_count),
                 "vector registers are counted in another register than C counts them in",
             ),
         ];

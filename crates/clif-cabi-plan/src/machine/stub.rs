@@ -12,7 +12,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use super::counting::Registers;
+use super::registers::Registers;
 use crate::error::PlanError;
 use crate::parts::narrow;
 

@@ -2,7 +2,7 @@
 
 use cabi::Convention;
 
-use super::counting::PerClass;
+use super::registers::PerClass;
 
 /// How a variadic function finds its unnamed arguments.
 #[derive(Debug)]

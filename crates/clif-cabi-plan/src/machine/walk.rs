@@ -6,7 +6,8 @@ use std::fmt;
 use cabi::Reg;
 use smallvec::SmallVec;
 
-use super::counting::{Counting, PerClass, RegClass, Sret};
+use super::counting::{Counting, Sret};
+use super::registers::{PerClass, RegClass};
 use crate::error::PlanError;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
@@ -160,7 +161,7 @@ impl Walk {
                     return Ok(ClifPlace::Reg(reg));
                 }
             }
-            Purpose::StructArgument(size) if counting.has_struct_arguments => {
+            Purpose::StructArgument(size) if counting.has_sarg => {
                 // A block takes no register, and does not count as a position either.
                 return self.area(at, size);
             }

@@ -3,37 +3,25 @@
 mod args;
 mod records;
 
+pub(super) use records::Records;
 pub use records::WRITTEN_BY_FIELDS;
 
 use std::ops::Deref;
 
-use cabi::{FnAbi, FnSig, Reg, Target};
+use cabi::{FnAbi, FnSig, Target};
 use smallvec::SmallVec;
 
+use super::place::Placer;
 use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan};
-use super::table::{ArgLoc, Content, PassMode, PlannedArg};
+use super::table::PassMode;
+use crate::check::check;
 use crate::error::PlanError;
-use crate::machine::{Machine, PerClass, RegClass, Stub, StubCallee, StubStep};
+use crate::machine::{Counting, Stub, StubCallee, StubStep};
 use crate::parts::narrow;
-use crate::places::ClifPlace;
-use crate::signature::{Signature, ValueType};
+use crate::signature::Signature;
+use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
-use args::CallArgs;
-
-/// A padding argument, any value of its type.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct PaddingArg {
-    /// The CLIF parameter.
-    pub param: u32,
-    /// How many parameters of its class stand before it: integers, or the others.
-    pub nth: u32,
-    /// Its type.
-    pub ty: ValueType,
-    /// The register that it keeps from being used. `None`: it keeps a word of the argument area empty.
-    pub keeps: Option<Reg>,
-}
 
 /// What a call of a signature looks like in CLIF.
 #[derive(Clone, Debug)]
@@ -41,8 +29,6 @@ pub struct PaddingArg {
 pub struct CallPlan {
     /// What it shares with an entry's plan.
     pub plan: SignaturePlan,
-    /// The padding arguments, which no row of the table is.
-    pub padding: SmallVec<[PaddingArg; 16]>,
     /// Whether the CLIF parameters are the parts of all arguments in their order, and nothing else: then the values of the arguments, one after the
     /// other, are those of the call.
     pub is_in_order: bool,
@@ -74,47 +60,68 @@ impl CallPlan {
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
         let draft = PlanDraft::new(sig, target, Side::Caller)?;
-        let (mut plan, mut solver) = (draft.plan, draft.solver);
-        let mut args = CallArgs::of(solver.machine, &plan.sig, &plan.abi, draft.sret);
-        let after = args.result(&plan.result);
+        let PlanDraft {
+            mut plan,
+            counting,
+            results,
+            mut solver,
+        } = draft;
+        let table = std::mem::take(&mut plan.args);
+        let mut placer = Placer::new(counting, (&plan.sig, &plan.abi), Side::Caller, table);
+        placer.call();
+        let after = placer.result(&plan.result);
+        let (mut args, mut before, area_bytes) = (placer.table, placer.steps, placer.area_bytes);
         let convention = plan.abi.convention;
         let refuse = |why| PlanError::convention(convention, why, target);
-        let area_bytes = plan.abi.area_bytes.max(args.stub_area.into());
-        let indexes = solver
-            .params(&args.table.params, area_bytes)
+        solver
+            .solve(&mut args.slots, |_| true, area_bytes)
             .map_err(refuse)?;
-        solver.expect.area_bytes = area_bytes;
-        let places = solver.check()?.params;
-        args.table.finish(&indexes);
-        plan.args = args.table.table;
-        let (padding, mut before) = (padding(&solver, &places), args.before);
-        before.extend(frame(solver.machine, &plan.abi, &after));
-        solver.machine.check_steps(&before).map_err(refuse)?;
-        let indirect = match before[..] {
-            [] => {
-                plan.signature = solver.signature;
-                None
-            }
-            _ => {
-                plan.signature = solver.signature.clone();
-                Some(with_callee(solver, area_bytes, (&before, &after), refuse)?)
-            }
-        };
+        plan.signature.params.clone_from(&solver.declared);
+        check(
+            counting,
+            &plan.signature,
+            (&args.slots, &results),
+            None,
+            area_bytes,
+        )?;
+        before.extend(frame(counting, &plan.abi, &after));
+        counting.check_steps(&before).map_err(refuse)?;
+        let mut indirect = None;
+        if !before.is_empty() {
+            let (own, callee) =
+                with_callee(counting, &mut solver, &before, &args.slots, area_bytes)
+                    .map_err(refuse)?;
+            let mut signature = plan.signature.clone();
+            signature.params = solver.declared;
+            check(counting, &signature, (&own, &results), None, area_bytes)?;
+            let why = "no stub does what a call needs in this order";
+            indirect = Some(IndirectCall {
+                padding: signature.params.len() - plan.signature.params.len() - 1,
+                signature,
+                stub: Stub::to(&before, callee, &after).ok_or_else(|| refuse(why))?,
+            });
+        }
+        plan.args = args;
         Ok(Self {
-            is_in_order: padding.is_empty() && (0..).zip(&plan.args.locs).all(is_in_order),
+            is_in_order: (0..).zip(&plan.args.slots).all(is_in_order),
             plan,
-            padding,
             indirect,
             before,
             after,
         })
     }
 
+    /// The padding, in the order of its parameters.
+    pub fn padding(&self) -> impl Iterator<Item = &Slot> + Clone {
+        let slots = self.args.slots.iter();
+        slots.filter(|slot| slot.what == What::Padding)
+    }
+
     /// Whether a stub moves vectors between memory and registers that the CLIF signature does not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
-        let by_stub = |arg: PlannedArg<'_>| matches!(arg.mode, PassMode::Stub { .. });
-        self.args.iter().any(by_stub) || self.result.is_in_vectors()
+        let by_stub = |mode| matches!(mode, PassMode::Stub { .. });
+        self.args.modes().any(by_stub) || self.result.is_in_vectors()
     }
 
     /// The stub that is called instead of the function `callee`, an id of the emitter's. `None` if the function itself is called, or the stub has to
@@ -133,35 +140,15 @@ impl CallPlan {
     }
 }
 
-/// The parameters at `places` of which it does not matter where they are.
-fn padding(solver: &Solver, places: &[ClifPlace]) -> SmallVec<[PaddingArg; 16]> {
-    let (mut padding, mut n_before) = (SmallVec::new(), PerClass::<u32>::default());
-    let params = solver.expect.params.iter().zip(&solver.signature.params);
-    for (param, ((expected, own), place)) in (0..).zip(params.zip(places)) {
-        let nth = n_before.of_mut(RegClass::of(own.ty));
-        if expected.is_none() {
-            let (ty, nth, keeps) = (own.ty, *nth, place.reg());
-            padding.push(PaddingArg {
-                param,
-                nth,
-                ty,
-                keeps,
-            });
-        }
-        *nth += 1;
-    }
-    padding
-}
-
-/// Whether row `i` is a part, and CLIF parameter `i`.
-fn is_in_order((i, loc): (u32, &ArgLoc)) -> bool {
-    loc.param == Some(i) && matches!(loc.content, Content::Part { .. })
+/// Whether slot `i` is a part, and CLIF parameter `i`.
+fn is_in_order((i, slot): (u32, &Slot)) -> bool {
+    slot.param == Some(i) && matches!(slot.what, What::Part { .. })
 }
 
 /// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
 /// the call.
-fn frame(machine: &Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
-    let least = machine.counting.stack_align;
+fn frame(counting: &Counting, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
+    let least = counting.stack_align;
     let align = abi.area_align.max(least);
     if align == least && after.is_empty() {
         return SmallVec::new();
@@ -177,35 +164,22 @@ fn frame(machine: &Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubSt
     steps.into_iter().flatten().collect()
 }
 
-/// The signature with the address of the function for a stub of the steps `before` and `after` the call: in an integer register, or as the first word after the argument
-/// area, for which padding arguments use up the registers that are left. After a frame is opened it is in that word.
+/// `slots` with the address of the function for a stub of the steps `before`: in an integer register, or as the first word after the argument
+/// area, for which padding uses up the registers that are left. After a frame is opened it is in that word.
 fn with_callee(
-    mut solver: Solver,
+    counting: &Counting,
+    solver: &mut Solver,
+    before: &[StubStep],
+    slots: &Slots,
     area_bytes: u64,
-    (before, after): (&[StubStep], &[StubStep]),
-    refuse: impl Fn(&'static str) -> PlanError,
-) -> Result<IndirectCall, PlanError> {
-    let n_params = solver.signature.params.len();
-    let free = solver.next_int();
-    let in_register = free.and_then(|reg| StubCallee::in_register(solver.machine, reg));
-    let callee = match in_register.filter(|_| !before.contains(&StubStep::Frame)) {
-        Some(callee) => {
-            solver.push_next_int();
-            callee
-        }
-        None => {
-            solver.push_after(area_bytes).map_err(&refuse)?;
-            StubCallee::After(narrow(area_bytes))
-        }
-    };
-    solver.check()?;
-    let padding = solver.signature.params.len() - n_params - 1;
-    let why = "no stub does what a call needs in this order";
-    Ok(IndirectCall {
-        signature: solver.signature,
-        padding,
-        stub: Stub::to(before, callee, after).ok_or_else(|| refuse(why))?,
-    })
+) -> Result<(Slots, StubCallee), &'static str> {
+    let in_register = |reg| Some((reg, StubCallee::in_register(counting, reg)?));
+    let free = solver.next_int().and_then(in_register);
+    let free = free.filter(|_| !before.contains(&StubStep::Frame));
+    let mut slots = slots.clone();
+    solver.push_callee(&mut slots, free.map(|(reg, _)| reg), area_bytes)?;
+    let after = StubCallee::After(narrow(area_bytes));
+    Ok((slots, free.map_or(after, |(_, callee)| callee)))
 }
 
 impl Deref for CallPlan {

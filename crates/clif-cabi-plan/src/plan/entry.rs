@@ -7,14 +7,16 @@ use std::ops::Deref;
 use cabi::{FnSig, Target};
 use smallvec::SmallVec;
 
+use super::place::Placer;
 use super::result::Side;
 use super::signature_plan::{PlanDraft, SignaturePlan};
-use super::table::{ArgTable, Content};
+use super::table::ArgTable;
 use super::variadic::{SavedRegister, VariadicEntry};
+use crate::check::check;
 use crate::error::PlanError;
 use crate::machine::{Stub, StubCallee, StubStep};
 use crate::places::ClifPlace;
-use args::EntryArgs;
+use crate::slot::{Slot, What};
 
 /// Where the argument area of the function is that is entered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -52,31 +54,45 @@ impl EntryPlan {
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn new(sig: &FnSig, target: &Target) -> Result<Self, PlanError> {
         let draft = PlanDraft::new(sig, target, Side::Callee)?;
-        let (mut plan, mut solver) = (draft.plan, draft.solver);
-        let (sig, abi, machine) = (&plan.sig, &plan.abi, solver.machine);
+        let PlanDraft {
+            mut plan,
+            counting,
+            results,
+            mut solver,
+        } = draft;
+        let table = std::mem::take(&mut plan.args);
+        let (sig, abi) = (&plan.sig, &plan.abi);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let mut args = EntryArgs::of(machine, sig, abi, draft.sret);
-        machine.check_steps(&args.steps).map_err(refuse)?;
-        let indexes = solver
-            .params(&args.table.params, args.area_bytes)
+        let mut placer = Placer::new(counting, (sig, abi), Side::Callee, table);
+        let (area, has_own) = placer.entry();
+        counting.check_steps(&placer.steps).map_err(refuse)?;
+        let chain = placer.chain.map(|(arg, _)| What::Part { arg, part: 0 });
+        let is_param = |slot: &Slot| match (slot.place, slot.what) {
+            (ClifPlace::Reg(_), _) | (_, What::Area | What::Saved) => true,
+            (_, what) => has_own || Some(what) == chain,
+        };
+        let (variadic, area_bytes) = (placer.variadic(), placer.area_bytes);
+        let (mut args, before) = (placer.table, placer.steps);
+        solver
+            .solve(&mut args.slots, is_param, area_bytes)
             .map_err(refuse)?;
-        args.table.finish(&indexes);
-        solver.expect.sret_returned_in = abi.ret.sret_returned_in;
-        solver.check()?;
-        (plan.signature, plan.args) = (solver.signature, args.table.table);
-        let param = |content| plan.args.param(content);
-        let variadic = args.variadic.map(|variadic| VariadicEntry {
+        plan.signature.params = solver.declared;
+        let sret = abi.ret.sret_returned_in;
+        check(counting, &plan.signature, (&args.slots, &results), sret, 0)?;
+        plan.args = args;
+        let param = |what| plan.args.param(what);
+        let variadic = variadic.map(|variadic| VariadicEntry {
             saved: saved_registers(&plan.args),
             ..variadic
         });
-        let area = (args.area).or_else(|| param(Content::Area).map(IncomingArea::Param));
+        let area = area.or_else(|| param(What::Area).map(IncomingArea::Param));
         Ok(Self {
-            sret: param(Content::Sret),
+            sret: param(What::Sret),
             area,
-            saved: param(Content::Saved),
+            saved: param(What::Saved),
             variadic,
-            shadow_bytes: machine.counting.shadow_bytes,
-            before: args.steps,
+            shadow_bytes: counting.shadow_bytes,
+            before,
             plan,
         })
     }
@@ -108,9 +124,9 @@ impl EntryPlan {
 
 /// The parameters that `va_start` stores.
 fn saved_registers(args: &ArgTable) -> SmallVec<[SavedRegister; 16]> {
-    let saved = args.locs.iter().filter_map(|loc| match loc.content {
-        Content::Register { offset } => Some(SavedRegister {
-            param: loc.param? as usize,
+    let saved = args.slots.iter().filter_map(|slot| match slot.what {
+        What::Register { offset } => Some(SavedRegister {
+            param: slot.param? as usize,
             offset,
         }),
         _ => None,

@@ -1,16 +1,17 @@
 //! What a stub between C's call and a function stores and moves: vectors that CLIF cannot say, to memory, and the static chain, to where a parameter can be.
 
-use cabi::{Bank, Reg};
+use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;
 
-use crate::machine::{Machine, RegClass, RegisterMove, StubStep};
-use crate::places::ClifPlace;
-use crate::solve::PlacedParam;
+use super::value::wide_moves;
+use crate::machine::{Counting, RegClass, RegisterMove, StubStep};
 
 /// The vectors in registers that CLIF cannot say. A stub stores them to an object of its own.
 #[derive(Default)]
 pub(super) struct SavedVectors {
     pub(super) moves: SmallVec<[RegisterMove; 4]>,
+    /// The arguments they are, and where each is from the start of the object.
+    args: SmallVec<[(u32, u32); 4]>,
     bytes: u32,
 }
 
@@ -18,23 +19,29 @@ pub(super) struct SavedVectors {
 pub const SAVED_ALIGN: u32 = RegisterMove::MOST_BYTES;
 
 impl SavedVectors {
-    /// Adds one value, in the registers of `moves`; its bytes from the start of the object. There are at most as many values as registers.
-    pub(super) fn add(&mut self, moves: &[RegisterMove]) -> u32 {
-        let start = self.bytes;
-        for own in moves {
-            let offset = own.offset + start;
-            self.moves.push(RegisterMove { offset, ..*own });
-            let end = offset + own.width.bytes();
-            self.bytes = self.bytes.max(end.next_multiple_of(SAVED_ALIGN));
+    /// Those of `abi`. There are at most as many values as registers.
+    pub(super) fn of(counting: &Counting, abi: &FnAbi) -> Self {
+        let mut saved = Self::default();
+        for (arg, own) in (0..).zip(&abi.args) {
+            let start = saved.bytes;
+            for own in wide_moves(counting, &own.place).into_iter().flatten() {
+                let offset = own.offset + start;
+                saved.moves.push(RegisterMove { offset, ..own });
+                let end = offset + own.width.bytes();
+                saved.bytes = saved.bytes.max(end.next_multiple_of(SAVED_ALIGN));
+            }
+            if saved.bytes > start {
+                saved.args.push((arg, start));
+            }
         }
-        start
+        saved
     }
 
-    /// Whether one of them is in `reg` when the stub is entered.
-    fn is_in(&self, reg: Reg) -> bool {
-        let number = usize::from(reg.index());
-        let mut moves = self.moves.iter();
-        reg.bank() == Bank::Vector && moves.any(|own| usize::from(own.register) == number)
+    /// Bytes from the start of the object to argument `arg`.
+    pub(super) fn offset(&self, arg: u32) -> u32 {
+        let mut args = self.args.iter();
+        args.find_map(|(own, offset)| (*own == arg).then_some(*offset))
+            .unwrap_or(0)
     }
 
     /// The steps that make the object and store the registers; its address is in r11.
@@ -48,27 +55,20 @@ impl SavedVectors {
     }
 }
 
-/// A register of parameters that no argument is in, neither one that is `wanted` nor one that is `saved` after the chain has been moved, and how
-/// the static chain gets there: an integer register if there is one.
-pub(super) fn free_register(
-    machine: &Machine,
-    wanted: &[PlacedParam],
-    saved: &SavedVectors,
-) -> Option<(Reg, StubStep)> {
-    let (params, positional) = (&machine.counting.params, machine.counting.positional);
-    let is_wanted = |reg: &Reg| wanted.iter().any(|own| own.place == ClifPlace::Reg(*reg));
-    let is_taken = |reg: &Reg| is_wanted(reg) || saved.is_in(*reg);
+/// A register of parameters that is none of those `taken`, and how the static chain gets there: an integer register if there is one.
+pub(super) fn free_register(counting: &Counting, taken: &[Reg]) -> Option<(Reg, StubStep)> {
+    let (params, positional) = (&counting.params, counting.positional);
     let free = |class| {
         // By position, nothing may be in the register of the other class either.
-        let taken = |position| {
+        let is_taken = |position| {
             let mut classes = RegClass::ALL
                 .into_iter()
                 .filter(|own| *own == class || positional);
-            classes.any(|own| params.of(own).get(position).is_some_and(is_taken))
+            classes.any(|own| (params.of(own).get(position)).is_some_and(|reg| taken.contains(reg)))
         };
         let mut regs = params.of(class).iter().enumerate();
-        let (_, reg) = regs.find(|(position, _)| !taken(*position))?;
-        Some((*reg, StubStep::chain_to(machine, *reg)?))
+        let (_, reg) = regs.find(|(position, _)| !is_taken(*position))?;
+        Some((*reg, StubStep::chain_to(counting, *reg)?))
     };
     free(RegClass::Int).or_else(|| free(RegClass::Vector))
 }

@@ -6,11 +6,11 @@ use cabi::Target;
 use super::entry::IncomingArea;
 use super::variadic::{SavedRegister, VariadicEntry, left};
 use crate::error::PlanError;
-use crate::machine::Machine;
+use crate::machine::Counting;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
-use crate::signature::{Signature, ValueType};
-use crate::solve::PlacedParam;
+use crate::signature::{ClifParam, Purpose, Signature, ValueType};
+use crate::slot::{Slot, What};
 
 /// What the named arguments of a variadic function take, as C counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
@@ -64,27 +64,27 @@ impl VariadicSignature {
         taken: NamedArguments,
         target: &Target,
     ) -> Result<Self, PlanError> {
-        let machine = Machine::of(target)?;
+        let counting = Counting::of(target)?;
         let refuse = |why| {
             let what = format!("the signature {named}");
             PlanError::va_arg(what, why, target)
         };
-        if named.call_conv != machine.counting.call_conv {
+        if named.call_conv != counting.call_conv {
             return Err(refuse("it is not of the convention that C has there"));
         }
-        if machine.va_list.save_area.is_none() {
+        if counting.va_list.save_area.is_none() {
             return Err(refuse("it has no register save area"));
         }
-        let end = end_of_stack(named, &machine.places(named)?);
+        let end = end_of_stack(named, &counting.signature(named)?);
         let overflow = taken
             .area_bytes
             .checked_sub(end)
             .ok_or_else(|| refuse("it has more on the stack than the named arguments"))?;
         let mut signature = named.clone();
-        let places = machine.fill(&mut signature, ValueType::I8X16)?;
+        let places = counting.fill(&mut signature, ValueType::I8X16)?;
         let taken_registers = [taken.int_registers, taken.vector_registers].map(usize::from);
-        let mut variadic = VariadicEntry::starting_at(machine, taken_registers, overflow);
-        for own in left(machine, taken_registers) {
+        let mut variadic = VariadicEntry::starting_at(counting, taken_registers, overflow);
+        for own in left(counting, taken_registers) {
             let mut params = places.params.iter().zip(&signature.params).enumerate();
             let is_own = |place: &ClifPlace| *place == ClifPlace::Reg(own.reg);
             // `fill` has one in each register.
@@ -97,12 +97,14 @@ impl VariadicSignature {
                 _ => return Err(refuse("a padding argument is narrower than its register")),
             }
         }
-        let area = match machine.area_from_frame {
+        let area = match counting.area_from_frame() {
             Some(offset) => IncomingArea::FrameOffset(offset.saturating_add(end)),
             None => {
-                let (index, after) = (signature.params.len(), PlacedParam::block(end, 0));
-                signature.params.push(after.param);
-                if machine.places(&signature)?.params.get(index) != Some(&after.place) {
+                let (index, after) = (signature.params.len(), Slot::block(What::Area, end, 0));
+                signature
+                    .params
+                    .push(after.declared(false, Purpose::Normal));
+                if counting.signature(&signature)?.params.get(index) != Some(&after.place) {
                     return Err(refuse("what follows it on the stack is elsewhere"));
                 }
                 IncomingArea::Param(index)
@@ -119,7 +121,7 @@ impl VariadicSignature {
 /// The first byte after what is on the stack.
 fn end_of_stack(signature: &Signature, places: &Places) -> u32 {
     let params = signature.params.iter().zip(&places.params);
-    let params = params.map(|(&param, &place)| PlacedParam { param, place });
-    let ends = params.filter_map(|own| own.in_area(WORD.bytes()));
+    let bytes = |param: &ClifParam| param.ty.bytes().max(WORD.bytes());
+    let ends = params.filter_map(|(param, place)| place.in_area(bytes(param)));
     ends.map(|(_, end)| end).max().unwrap_or(0)
 }

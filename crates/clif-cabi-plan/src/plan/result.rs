@@ -1,13 +1,14 @@
 //! What becomes of a result.
 
 use cabi::{FnAbi, FnSig, Loc, Place, Returns};
-use smallvec::SmallVec;
 
 use super::table::PassMode;
 use super::value::placed_parts;
-use crate::machine::{Machine, RegClass, ResultPlan};
-use crate::parts::{ClifPart, ClifParts, WORD, objection};
-use crate::signature::ClifParam;
+use crate::machine::{Counting, RegClass, ResultPlan};
+use crate::parts::{ClifPart, ClifParts, objection};
+use crate::places::ClifPlace;
+use crate::signature::Params;
+use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
 /// Which side of a call is planned.
@@ -18,7 +19,7 @@ pub(super) enum Side {
 }
 
 impl ResultPlan {
-    pub(super) fn of(machine: &Machine, sig: &FnSig, abi: &FnAbi) -> Result<Self, &'static str> {
+    pub(super) fn of(counting: &Counting, sig: &FnSig, abi: &FnAbi) -> Result<Self, &'static str> {
         let placed = match &abi.ret.place {
             Place::Ignore if abi.ret.returns == Returns::Never => return Ok(Self::Never),
             Place::Ignore => return Ok(Self::Nothing),
@@ -33,8 +34,8 @@ impl ResultPlan {
             return Err(why);
         }
         let mut parts = ClifParts::new();
-        placed_parts(machine.counting, sig.result(), placed, &mut parts);
-        machine.result(placed, parts)
+        placed_parts(counting, sig.result(), placed, |part, _| parts.push(part));
+        counting.result(placed, parts)
     }
 
     /// Whether it is in vector registers that CLIF cannot say.
@@ -68,26 +69,35 @@ impl ResultPlan {
         }
     }
 
-    /// Appends the results to the signature.
-    pub(super) fn declare(&mut self, abi: &FnAbi, solver: &mut Solver, side: Side) {
-        if let (Self::Vectors { .. }, Side::Caller) = (&self, side) {
-            let first = solver.machine.counting.results.of(RegClass::Int).first();
-            let address = first.map(|reg| (ClifParam::new(WORD), *reg));
-            solver.results(address.as_slice());
-            return;
+    /// The slots of the results in the CLIF signature, of the side that `returns` them or of the other one, and what they are declared as.
+    pub(super) fn declare(
+        &mut self,
+        abi: &FnAbi,
+        counting: &'static Counting,
+        side: Side,
+    ) -> (Slots, Params) {
+        let mut slots = Slots::new();
+        match (&*self, &abi.ret.place) {
+            (Self::Vectors { .. }, _) if side == Side::Caller => {
+                let first = counting.results.of(RegClass::Int).first();
+                let what = What::Result { part: 0 };
+                slots.extend(first.map(|reg| Slot::word(what, ClifPlace::Reg(*reg))));
+            }
+            (Self::Parts { parts, .. }, Place::Parts(placed)) => {
+                let regs = placed.iter().flat_map(|own| counting.registers(own.loc));
+                for (part, (own, reg)) in (0..).zip(parts.iter().zip(regs)) {
+                    let what = What::Result { part };
+                    slots.push(Slot::new(what, *own, ClifPlace::Reg(reg)));
+                }
+            }
+            _ => {}
         }
-        let (Self::Parts { results, parts }, Place::Parts(placed)) = (self, &abi.ret.place) else {
-            return;
-        };
-        let counting = solver.machine.counting;
-        let regs = placed
-            .iter()
-            .flat_map(|placed| counting.registers(placed.loc));
-        let types = parts.iter().map(|part| match side {
-            Side::Caller => part.ty,
-            Side::Callee => part.passed_as(),
-        });
-        let wanted: SmallVec<[_; 4]> = types.map(ClifParam::new).zip(regs).collect();
-        *results = solver.results(&wanted).into_iter().collect();
+        let mut solver = Solver::results(counting, side == Side::Callee);
+        solver.in_registers(&mut slots, |_| true);
+        if let Self::Parts { results, parts } = self {
+            let own = slots.iter().take(parts.len());
+            *results = own.filter_map(|slot| Some(slot.param? as usize)).collect();
+        }
+        (slots, solver.declared)
     }
 }

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use cabi::FnAbi;
 
-use super::call::{CallPlan, IndirectCall, PaddingArg};
+use super::call::{CallPlan, IndirectCall};
 use super::entry::{EntryPlan, IncomingArea};
 use super::signature_plan::SignaturePlan;
 use super::table::ArgTable;
@@ -76,7 +76,6 @@ struct SignatureShape<'a> {
 
 #[derive(PartialEq, Eq, Debug)]
 struct CallRest<'a> {
-    padding: &'a [PaddingArg],
     is_in_order: bool,
     indirect: &'a Option<IndirectCall>,
     steps: [&'a [StubStep]; 2],
@@ -117,7 +116,6 @@ impl CallPlan {
     pub fn shape(&self) -> CallShape<'_> {
         let Self {
             plan,
-            padding,
             is_in_order,
             indirect,
             before,
@@ -126,7 +124,6 @@ impl CallPlan {
         CallShape {
             plan: plan.shape(),
             rest: Unhashed(CallRest {
-                padding,
                 is_in_order: *is_in_order,
                 indirect,
                 steps: [before, after],
@@ -220,7 +217,6 @@ mod tests {
             calls,
             CallPlan {
                 plan,
-                padding,
                 is_in_order,
                 indirect,
                 before,

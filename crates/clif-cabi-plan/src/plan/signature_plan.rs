@@ -8,11 +8,12 @@ use super::shape::ObjectLayout;
 use super::table::ArgTable;
 use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
 use crate::error::PlanError;
-use crate::machine::{Machine, RegClass, ResultPlan, Sret};
+use crate::machine::{Counting, RegClass, ResultPlan};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
-use crate::signature::{ClifParam, Purpose, Signature};
-use crate::solve::{MAX_AREA_BYTES, PlacedParam, Solver, TOO_LARGE, padding};
+use crate::signature::{Purpose, Signature};
+use crate::slot::{Slot, Slots, What};
+use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 
 /// What the plans of a call and of an entry share.
 #[derive(Clone, Debug)]
@@ -40,20 +41,21 @@ impl SignaturePlan {
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn filled(&self, target: &Target) -> Result<Signature, PlanError> {
         let mut signature = self.signature.clone();
-        let machine = Machine::under(target, self.abi.convention)?;
-        machine.fill(&mut signature, padding(RegClass::Vector).ty)?;
+        let counting = Counting::under(target, self.abi.convention)?;
+        counting.fill(&mut signature, padding(RegClass::Vector))?;
         Ok(signature)
     }
 }
 
 /// What a plan begins with.
 pub(super) struct PlanDraft {
-    /// Without the CLIF signature and the table.
+    /// Without the parameters of its CLIF signature; the table has the pointer to the result, if there is one.
     pub(super) plan: SignaturePlan,
-    /// Has the results.
+    pub(super) counting: &'static Counting,
+    /// The results of the CLIF signature.
+    pub(super) results: Slots,
+    /// For the parameters.
     pub(super) solver: Solver,
-    /// The pointer to the result, if there is one.
-    pub(super) sret: Option<PlacedParam>,
 }
 
 impl PlanDraft {
@@ -64,89 +66,88 @@ impl PlanDraft {
             sig = sig.at_call_unpromoted([])?;
         }
         let abi = FnAbi::new(&sig, target)?;
-        let machine = Machine::under(target, abi.convention)?;
-        check_args(machine, &sig, &abi, target)?;
-        let machine = match side {
-            Side::Caller => caller_machine(machine, &abi),
-            Side::Callee => check_callee(machine, &sig, abi.convention).map(|()| machine),
+        let counting = Counting::under(target, abi.convention)?;
+        check_args(counting, &sig, &abi, target)?;
+        let counting = match side {
+            Side::Caller => caller_machine(counting, &abi),
+            Side::Callee => check_callee(counting, &sig, abi.convention).map(|()| counting),
         };
-        let machine = machine.map_err(|why| PlanError::convention(abi.convention, why, target))?;
-        let mut result = ResultPlan::of(machine, &sig, &abi).map_err(|why| {
+        let counting =
+            counting.map_err(|why| PlanError::convention(abi.convention, why, target))?;
+        let mut result = ResultPlan::of(counting, &sig, &abi).map_err(|why| {
             let what = format!("result, {}", sig.result());
             PlanError::unsupported(what, why, target)
         })?;
-        let mut solver = Solver::new(machine);
-        result.declare(&abi, &mut solver, side);
-        let sret = sret(solver.machine, &abi);
+        let mut signature = Signature::new(counting.call_conv);
+        let (results, returns) = result.declare(&abi, counting, side);
+        signature.returns = returns;
+        let mut solver = Solver::params(counting, side == Side::Caller);
+        if abi.ret.sret_returned_in.is_some() {
+            solver.sret = Purpose::StructReturn;
+        }
+        let mut args = ArgTable::default();
+        if let Place::Indirect {
+            pointer: Loc::Reg(reg),
+            ..
+        } = abi.ret.place
+        {
+            args.slots.push(Slot::word(What::Sret, ClifPlace::Reg(reg)));
+        }
         let types = sig.params().iter().map(|param| &param.ty);
         let objects = types.chain([sig.result()]).map(ObjectLayout::of).collect();
         let plan = SignaturePlan {
             objects,
             sig,
             abi,
-            signature: Signature::new(machine.counting.call_conv),
-            args: ArgTable::default(),
+            signature,
+            args,
             result,
         };
-        Ok(Self { plan, solver, sret })
+        Ok(Self {
+            plan,
+            counting,
+            results,
+            solver,
+        })
     }
 }
 
-/// The machine by whose counting a function of `machine` is called.
+/// The counting by whose counting a function of `counting` is called.
 fn caller_machine(
-    machine: &'static Machine,
+    counting: &'static Counting,
     abi: &FnAbi,
-) -> Result<&'static Machine, &'static str> {
-    if machine.closures == Some(abi.convention) {
+) -> Result<&'static Counting, &'static str> {
+    if counting.closures == Some(abi.convention) {
         return Err("its functions are entered by the stubs of closures alone");
     }
     let is_wide = abi.args.iter().any(|arg| has_16_bytes(&arg.place));
-    let wide_calls = machine.wide_calls.filter(|_| is_wide);
-    let machine = wide_calls.unwrap_or(machine);
-    Ok(machine.calls.unwrap_or(machine))
+    let wide_calls = counting.wide_calls.filter(|_| is_wide);
+    let counting = wide_calls.unwrap_or(counting);
+    Ok(counting.calls.unwrap_or(counting))
 }
 
 /// Refuses a function that cannot be defined, though it can be called.
 fn check_callee(
-    machine: &Machine,
+    counting: &Counting,
     sig: &FnSig,
     convention: &cabi::Convention,
 ) -> Result<(), &'static str> {
-    let most = machine.preserved_vectors;
+    let most = counting.preserved_vectors;
     if most.is_some_and(|most| sig.assumed().vectors > most) {
         return Err("Cranelift's functions preserve the lower 16 bytes of a vector register");
     }
     match sig.is_variadic() {
-        true => check_va_list(machine, convention),
+        true => check_va_list(counting, convention),
         false => Ok(()),
     }
 }
 
-/// The pointer to the result, if there is one.
-fn sret(machine: &Machine, abi: &FnAbi) -> Option<PlacedParam> {
-    let Place::Indirect {
-        pointer: Loc::Reg(reg),
-        ..
-    } = abi.ret.place
-    else {
-        return None;
-    };
-    // A pointer that nobody returns may be any word.
-    let is_word = machine.counting.sret == Sret::Refused && abi.ret.sret_returned_in.is_none();
-    let param = match is_word {
-        true => ClifParam::new(WORD),
-        false => ClifParam::special(WORD, Purpose::StructReturn),
-    };
-    let place = ClifPlace::Reg(reg);
-    Some(PlacedParam { param, place })
-}
-
-/// Refuses a convention whose `va_list` is not that of `machine`.
+/// Refuses a convention whose `va_list` is not that of `counting`.
 pub(super) fn check_va_list(
-    machine: &Machine,
+    counting: &Counting,
     convention: &cabi::Convention,
 ) -> Result<(), &'static str> {
-    if *convention == *machine.va_list.convention || machine.closures == Some(convention) {
+    if *convention == *counting.va_list.convention || counting.closures == Some(convention) {
         return Ok(());
     }
     Err(
@@ -156,12 +157,12 @@ pub(super) fn check_va_list(
 
 /// Refuses what no plan can be made for.
 fn check_args(
-    machine: &Machine,
+    counting: &Counting,
     sig: &FnSig,
     abi: &FnAbi,
     target: &Target,
 ) -> Result<(), PlanError> {
-    if let Some(why) = machine.convention_objection(abi.convention) {
+    if let Some(why) = counting.convention_objection(abi.convention) {
         return Err(PlanError::convention(abi.convention, why, target));
     }
     if abi.area_bytes > MAX_AREA_BYTES {
@@ -171,10 +172,10 @@ fn check_args(
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         let is_lost = param.flags.has(cabi::ArgFlags::NEST)
             && arg.place != Place::Ignore
-            && !is_chain(machine, &arg.place);
+            && !is_chain(counting, &arg.place);
         let why = match is_lost {
             true => Some("a static chain elsewhere than in its register is not lowered"),
-            false => place_objection(machine, &arg.place),
+            false => place_objection(counting, &arg.place),
         };
         if let Some(why) = why {
             let what = format!("argument {i}, {}", param.ty);
@@ -185,28 +186,28 @@ fn check_args(
 }
 
 /// Why a part in two registers cannot be lowered, if so: by position they are a vector and an integer register of one position.
-fn both_objection(machine: &Machine, placed: &PlacedPart) -> Option<&'static str> {
-    let is_lost = machine.counting.positional
+fn both_objection(counting: &Counting, placed: &PlacedPart) -> Option<&'static str> {
+    let is_lost = counting.positional
         && matches!(placed.loc, Loc::Both(_))
-        && machine.counting.both_position(placed.loc).is_none();
+        && counting.both_position(placed.loc).is_none();
     let why = "a part in registers of two positions is not lowered";
     is_lost.then_some(why)
 }
 
 /// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's; none is outside the argument area.
-fn place_objection(machine: &Machine, place: &Place) -> Option<&'static str> {
+fn place_objection(counting: &Counting, place: &Place) -> Option<&'static str> {
     let why = match place {
         Place::Parts(parts) => {
             let wide = parts.iter().any(|placed| is_wide(&placed.part));
-            let objection = |placed| objection(placed).or_else(|| both_objection(machine, placed));
+            let objection = |placed| objection(placed).or_else(|| both_objection(counting, placed));
             match parts.iter().find_map(objection) {
-                None if wide && wide_moves(machine, place).is_none() => {
+                None if wide && wide_moves(counting, place).is_none() => {
                     "a wide vector has other parts beside it, or is in no register of parameters"
                 }
                 why => return why,
             }
         }
-        Place::Stack { size, .. } if *size > MAX_PARTS_BYTES && !machine.has_area() => {
+        Place::Stack { size, .. } if *size > MAX_PARTS_BYTES && !counting.has_area() => {
             "a value of more than 128 bytes in the argument area is not lowered for functions of its kind"
         }
         Place::PerElement {

@@ -1,9 +1,9 @@
 //! The CLIF parameters of one argument, the same for caller and callee.
 
 use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
-use smallvec::{Array, SmallVec};
+use smallvec::SmallVec;
 
-use crate::machine::{Counting, Machine, RegClass, VectorMoves};
+use crate::machine::{Counting, RegClass, VectorMoves};
 use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
@@ -13,13 +13,13 @@ use crate::signature::{Extension, ValueType};
 /// time, and the time that Cranelift takes for them grows with their square.
 pub(super) const MAX_WORDS: usize = 64;
 
-/// Appends the parts in the locations of `placed` to `to`, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two
+/// Gives `each` the parts in the locations of `placed`, with their places, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two
 /// registers is two of them.
 pub(super) fn placed_parts(
     counting: &Counting,
     ty: &cabi::Type,
     placed: &[PlacedPart],
-    to: &mut SmallVec<impl Array<Item = ClifPart>>,
+    mut each: impl FnMut(ClifPart, ClifPlace),
 ) {
     let whole = match placed {
         [_] => value_type(ty),
@@ -31,10 +31,11 @@ pub(super) fn placed_parts(
             for i in 0..n_chunks(&placed.part) {
                 let offset = own.offset + CHUNK.bytes() * i;
                 let chunk = ClifPart { offset, ..own };
-                to.push(match place {
+                let chunk = match place {
                     ClifPlace::Reg(reg) => counting.declarable(chunk.in_bank(reg.bank())),
                     _ => chunk,
-                });
+                };
+                each(chunk, place);
             }
         }
     }
@@ -42,24 +43,24 @@ pub(super) fn placed_parts(
 
 /// The registers of a value at `place` that a stub moves, because no parameter says a vector among them: a wide one, or any one where Cranelift
 /// counts by position. Such a value has no other parts than vectors, or was refused.
-pub(super) fn wide_moves(machine: &Machine, place: &Place) -> Option<VectorMoves> {
+pub(super) fn wide_moves(counting: &Counting, place: &Place) -> Option<VectorMoves> {
     match place {
         Place::Parts(parts)
             if parts.iter().any(|placed| is_wide(&placed.part))
-                || machine.counting.positional && has_16_bytes(place) =>
+                || counting.positional && has_16_bytes(place) =>
         {
-            machine.vector_moves(parts)
+            counting.vector_moves(parts)
         }
         _ => None,
     }
 }
 
 /// Whether a value at `place` is a word in the register of the static chain.
-pub(super) fn is_chain(machine: &Machine, place: &Place) -> bool {
+pub(super) fn is_chain(counting: &Counting, place: &Place) -> bool {
     match place {
         Place::Parts(parts) => matches!(
             &parts[..],
-            [one] if one.part.ty == PartType::I64 && one.loc == Loc::Reg(machine.chain)
+            [one] if one.part.ty == PartType::I64 && one.loc == Loc::Reg(counting.chain)
         ),
         _ => false,
     }
@@ -75,16 +76,15 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
 
 /// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.
-pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
+pub(super) fn own_type(counting: &Counting, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
-    let is_wide =
-        value == ValueType::I128 || machine.counting.positional && value.bytes() > WORD.bytes();
+    let is_wide = value == ValueType::I128 || counting.positional && value.bytes() > WORD.bytes();
     // A slot of less than a word has no other type, and no room to extend.
-    let is_packed = machine.counting.least_slot < WORD.bytes();
+    let is_packed = counting.least_slot < WORD.bytes();
     if is_wide
         || ty.as_record().is_some()
-        || !is_packed && !is_exhausted(machine, RegClass::of(value), abi)
+        || !is_packed && !is_exhausted(counting, RegClass::of(value), abi)
     {
         return None;
     }
@@ -96,7 +96,7 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
         _ => Extension::None,
     };
     let size = narrow(value.bytes());
-    Some(machine.counting.declarable(ClifPart {
+    Some(counting.declarable(ClifPart {
         offset: 0,
         size,
         ty: value,
@@ -105,13 +105,13 @@ pub(super) fn own_type(machine: &Machine, ty: &cabi::Type, abi: &FnAbi) -> Optio
 }
 
 /// Whether something is in the last register of `class`, so that Cranelift has no register left: padding arguments are in those before.
-pub(super) fn is_exhausted(machine: &Machine, class: RegClass, abi: &FnAbi) -> bool {
-    let Some(last) = machine.counting.params.of(class).last() else {
+pub(super) fn is_exhausted(counting: &Counting, class: RegClass, abi: &FnAbi) -> bool {
+    let Some(last) = counting.params.of(class).last() else {
         return true;
     };
     // By position what is on the stack comes after all registers.
-    if machine.counting.positional {
-        return abi.area_bytes > machine.counting.shadow_bytes.into();
+    if counting.positional {
+        return abi.area_bytes > counting.shadow_bytes.into();
     }
     registers(abi).any(|reg| reg == *last)
 }

@@ -5,7 +5,7 @@ use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::registers;
-use crate::machine::{Counting, Machine, RegClass, SaveArea, SavedClass, VaCounter};
+use crate::machine::{Counting, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{WORD, narrow};
 use crate::signature::ValueType;
 
@@ -69,9 +69,9 @@ pub struct SavedRegister {
 impl VariadicEntry {
     /// What follows so many integer and vector registers, and so many bytes from the start of the argument area. Which registers are saved is still to be
     /// found.
-    pub(super) fn starting_at(machine: &Machine, taken: [usize; 2], area_bytes: u32) -> Self {
-        let (counting, [n_int, n_vector]) = (machine.counting, taken);
-        let start = match &machine.va_list.save_area {
+    pub(super) fn starting_at(counting: &Counting, taken: [usize; 2], area_bytes: u32) -> Self {
+        let (counting, [n_int, n_vector]) = (counting, taken);
+        let start = match &counting.va_list.save_area {
             Some(save_area) => VaStart::Registers {
                 counts: [(RegClass::Int, n_int), (RegClass::Vector, n_vector)].map(|(class, n)| {
                     let own = save_area.saved.of(class);
@@ -88,7 +88,7 @@ impl VariadicEntry {
             },
             None => VaStart::Pointer {
                 first: match n_int < counting.params.of(RegClass::Int).len() {
-                    true if machine.va_list.has_home => home(counting, n_int),
+                    true if counting.va_list.has_home => home(counting, n_int),
                     _ => from_shadow(counting, area_bytes.next_multiple_of(WORD.bytes())),
                 },
             },
@@ -108,10 +108,10 @@ pub(super) struct Left {
 }
 
 /// The registers of parameters that named arguments leave, which take so many integer and vector registers.
-pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
-    let (counting, save_area) = (machine.counting, machine.va_list.save_area.as_ref());
+pub(super) fn left(counting: &Counting, taken: [usize; 2]) -> impl Iterator<Item = Left> {
+    let (counting, save_area) = (counting, counting.va_list.save_area.as_ref());
     let classes = [(RegClass::Int, WORD), (RegClass::Vector, ValueType::I8X16)];
-    let classes = classes.into_iter().zip(taken).take(n_saved(machine));
+    let classes = classes.into_iter().zip(taken).take(n_saved(counting));
     classes.flat_map(move |((class, ty), n_taken)| {
         let regs = counting.params.of(class).iter().enumerate();
         regs.skip(n_taken).map(move |(i, reg)| Left {
@@ -126,8 +126,8 @@ pub(super) fn left(machine: &Machine, taken: [usize; 2]) -> impl Iterator<Item =
 }
 
 /// How many classes of registers are saved: in the shadow space a float is in the integer register of its position too.
-fn n_saved(machine: &Machine) -> usize {
-    match (&machine.va_list.save_area, machine.va_list.has_home) {
+fn n_saved(counting: &Counting) -> usize {
+    match (&counting.va_list.save_area, counting.va_list.has_home) {
         (Some(_), _) => 2,
         (None, true) => 1,
         (None, false) => 0,
@@ -147,8 +147,8 @@ fn from_shadow(counting: &Counting, offset: u32) -> i32 {
 
 /// How many integer and vector registers of parameters the arguments of `abi` take, as [`FnAbi::used`] counts them: those up to the last one that something is
 /// in, or all where a value did not fit and left the others unused.
-pub(super) fn taken(abi: &FnAbi, machine: &Machine) -> [usize; 2] {
-    let (params, positional) = (&machine.counting.params, machine.counting.positional);
+pub(super) fn taken(abi: &FnAbi, counting: &Counting) -> [usize; 2] {
+    let (params, positional) = (&counting.params, counting.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
     // The static chain and the pointer to the result may have registers of their own.
     let is_other = |reg: &Reg| reg.bank() == Bank::Int && params.position(*reg).is_none();

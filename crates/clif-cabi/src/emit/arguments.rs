@@ -3,7 +3,7 @@
 use crate::cranelift::codegen::entity::packed_option::ReservedValue;
 use crate::cranelift::codegen::ir::{Value, types};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ArgLoc, ClifPart, Content, PassMode, ResultPlan, ValueType};
+use clif_cabi_plan::{ClifPart, PassMode, ResultPlan, Slot, ValueType, What};
 use smallvec::SmallVec;
 
 use super::call::CallSite;
@@ -74,44 +74,43 @@ impl CallSite<'_, '_, '_> {
         let mut values = SmallVec::from_elem(Value::reserved_value(), n_params);
         let params = values.as_mut_slice();
         let (mut vectors, mut floats) = (SmallVec::<[Value; 8]>::new(), SmallVec::new());
-        for loc in &plan.args.locs {
-            let value = match loc.content {
-                Content::Sret | Content::StubResult => result,
-                Content::Part { arg, part } => all.of(arg).get(part as usize).copied(),
-                Content::Words { .. } => {
-                    let words = self.words(&all, loc, &mut floats);
+        let mut padding = None;
+        for slot in &plan.args.slots {
+            let value = match slot.what {
+                What::Sret | What::StubResult => result,
+                What::Part { arg, part } => all.of(arg).get(part as usize).copied(),
+                What::Words { arg, part, at_once } => {
+                    let words = self.words(&all, slot, (arg, part as usize, at_once), &mut floats);
                     vectors.extend(words);
                     words
                 }
-                Content::Object { arg } => all.of(arg).last().copied(),
-                Content::Tail { arg } => all.of(arg).first().copied(),
-                Content::Area | Content::Saved | Content::Register { .. } => None,
+                What::Object { arg } => all.of(arg).last().copied(),
+                What::Tail { arg } => all.of(arg).first().copied(),
+                // After all others, whose values are at hand.
+                What::Padding => {
+                    let to = match ret {
+                        Ret::Memory(address) => Some(address),
+                        _ => result,
+                    };
+                    let floats = std::mem::take(&mut floats);
+                    let values = padding.get_or_insert_with(|| {
+                        self.padding(args, &[to, callee], &all, (&vectors, floats))
+                    });
+                    let (ty, value) = (slot.part.ty, values.next(slot.part.ty));
+                    // A gap of less than a word has less of it.
+                    match ty.is_int() && ty.bytes() < 8 {
+                        true => value.map(|own| self.builder.ins().ireduce(clif_type(ty), own)),
+                        false => value,
+                    }
+                }
+                _ => None,
             };
-            let to = loc.param.and_then(|param| params.get_mut(param as usize));
+            let to = slot.param.and_then(|param| params.get_mut(param as usize));
             let (Some(value), Some(to)) = (value, to) else {
                 let why = "a parameter without value";
                 return Err(LowerError::Stub(why));
             };
             *to = value;
-        }
-        if plan.padding.is_empty() {
-            return Ok(values);
-        }
-        let to = match ret {
-            Ret::Memory(address) => Some(address),
-            _ => result,
-        };
-        let mut padding = self.padding(args, &[to, callee], &all, (&vectors, floats));
-        for own in &plan.padding {
-            if let (Some(value), Some(to)) =
-                (padding.next(own.ty), params.get_mut(own.param as usize))
-            {
-                // A gap of less than a word has less of it.
-                *to = match own.ty.is_int() && own.ty.bytes() < 8 {
-                    true => self.builder.ins().ireduce(clif_type(own.ty), value),
-                    false => value,
-                };
-            }
         }
         Ok(values)
     }
@@ -181,23 +180,19 @@ impl CallSite<'_, '_, '_> {
         Ok(())
     }
 
-    /// The words that are `loc`. What is loaded for it as floats is at hand for padding.
+    /// The words that are `slot`, from `part` on. What is loaded for it as floats is at hand for padding.
     fn words(
         &mut self,
         all: &ArgValues,
-        loc: &ArgLoc,
+        slot: &Slot,
+        (arg, part, at_once): (u32, usize, bool),
         floats: &mut SmallVec<[Value; 8]>,
     ) -> Option<Value> {
-        let Content::Words { arg, part, at_once } = loc.content else {
-            return None;
-        };
-        let ty = self.plan.signature.params.get(loc.param? as usize)?.ty;
+        let own = &slot.part;
         if let Some(from) = all.object(arg) {
-            let own = self.plan.args.parts(arg as usize).get(part as usize)?;
             let builder = &mut *self.builder;
-            return Some(match ty {
-                ValueType::I64 => memory::load(builder, own, from),
-                ValueType::F64 => memory::load_float(builder, own, from),
+            return Some(match own.ty {
+                ValueType::I64 | ValueType::F64 => memory::load(builder, own, from),
                 _ if at_once => memory::read(builder, types::F64X2, from.plus(own.offset)),
                 _ => {
                     let from = from.plus(own.offset);
@@ -207,9 +202,9 @@ impl CallSite<'_, '_, '_> {
                 }
             });
         }
-        match all.of(arg).get(part as usize..)? {
-            [own, ..] if ty.bytes() == types::I64.bytes() => {
-                convert::reshape(self.builder, *own, clif_type(ty))
+        match all.of(arg).get(part..)? {
+            [word, ..] if own.ty.bytes() == types::I64.bytes() => {
+                convert::reshape(self.builder, *word, clif_type(own.ty))
             }
             [low, high, ..] => Some(convert::pair(self.builder, *low, *high)),
             _ => None,

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cranelift::codegen::ir::{Block, Type, Value, types};
+use crate::cranelift::codegen::ir::{Block, Value, types};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::{ArgLoc, ClifPart, ClifPlace, IncomingArea, PassMode, SAVED_ALIGN};
+use clif_cabi_plan::{ClifPart, ClifPlace, IncomingArea, PassMode, SAVED_ALIGN, Slot};
 use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
@@ -233,20 +233,14 @@ impl Entry {
             return arg.memory_to_form(self.config, builder, from, ret);
         }
         let mut values = Values::new();
-        for (i, loc) in self.locs(arg).iter().enumerate() {
-            let ty = (arg.parts.get(i)).map_or(types::I64, |part| clif_type(part.ty));
-            values.push(self.param_or_load(builder, loc, ty)?);
+        for slot in arg.slots {
+            values.push(self.param_or_load(builder, slot)?);
         }
         if let (PassMode::Lanes(_), Ret::Memory(to)) = (arg.mode, ret) {
             lanes::gather(builder, &values, Address::at(to));
             return Ok(Returned::Nothing);
         }
         arg.parts_to_form(builder, &values, ret)
-    }
-
-    fn locs(&self, arg: &CValue<'_>) -> &[ArgLoc] {
-        let own = arg.arg.and_then(|i| self.plan.args.get(i));
-        own.map_or(&[], |own| own.locs)
     }
 
     /// Where an argument is that has an address already.
@@ -259,45 +253,42 @@ impl Entry {
         let size = arg.ty.size();
         let is_part = |part: &ClifPart| u64::from(part.size) == size;
         let is_whole = arg.mode == PassMode::Area || arg.parts.iter().all(is_part);
-        Ok(match (arg.mode, self.locs(arg)) {
+        Ok(match (arg.mode, arg.slots) {
             (PassMode::Stub { offset }, _) => {
                 let saved = self.plan.saved.map(IncomingArea::Param);
                 Some(incoming_area(builder, &self.params, saved, offset)?)
             }
-            (PassMode::Indirect { .. }, [loc]) => {
-                let address = self.param_or_load(builder, loc, types::I64)?;
+            (PassMode::Indirect { .. }, [slot]) => {
+                let address = self.param_or_load(builder, slot)?;
                 Some(Address::at(address))
             }
             // All of it is in the argument area.
-            (PassMode::Area | PassMode::Parts, [loc]) if is_whole && loc.param.is_none() => {
-                Some(self.in_area(builder, loc.place)?)
+            (PassMode::Area | PassMode::Parts, [slot]) if is_whole && slot.param.is_none() => {
+                Some(self.in_area(builder, slot.place)?)
             }
             _ => None,
         })
     }
 
-    /// What is at `loc`, of type `ty` if it is in the argument area.
+    /// What `slot` is: a parameter, or in the argument area.
     fn param_or_load(
         &self,
         builder: &mut FunctionBuilder<'_>,
-        loc: &ArgLoc,
-        ty: Type,
+        slot: &Slot,
     ) -> Result<Value, LowerError> {
-        if let Some(param) = loc.param.and_then(|i| self.params.get(i as usize)) {
+        if let Some(param) = slot.param.and_then(|i| self.params.get(i as usize)) {
             return Ok(*param);
         }
-        let from = self.in_area(builder, loc.place)?;
-        Ok(memory::read(builder, ty, from))
+        let from = self.in_area(builder, slot.place)?;
+        Ok(memory::read(builder, clif_type(slot.part.ty), from))
     }
 
     /// The addresses of the copies that arguments are.
     pub(super) fn copies(&self) -> Values {
-        let args = self.plan.args.iter();
-        let indirect = args.filter(|arg| matches!(arg.mode, PassMode::Indirect { .. }));
-        let params = indirect
-            .flat_map(|arg| arg.locs)
-            .filter_map(|loc| loc.param);
-        let values = params.filter_map(|param| self.params.get(param as usize));
+        let args = self.plan.args.modes().enumerate();
+        let indirect = args.filter(|(_, mode)| matches!(mode, PassMode::Indirect { .. }));
+        let slots = indirect.flat_map(|(i, _)| self.plan.args.slots(i));
+        let values = slots.filter_map(|slot| self.params.get(slot.param? as usize));
         values.copied().collect()
     }
 

@@ -145,19 +145,6 @@ pub(super) fn load_pair(
     (pair, [high, low])
 }
 
-/// Loads one word of the object at `from`, all or less of 8 bytes, as a float.
-pub(super) fn load_float(
-    builder: &mut FunctionBuilder<'_>,
-    part: &ClifPart,
-    from: Address,
-) -> Value {
-    if u32::from(part.size) == types::F64.bytes() {
-        return read(builder, types::F64, from.plus(part.offset));
-    }
-    let word = load(builder, part, from);
-    builder.ins().bitcast(types::F64, flags(), word)
-}
-
 /// `bytes` bytes (1, 2, 4 or 8), zero-extended.
 pub(super) fn load_int(builder: &mut FunctionBuilder<'_>, bytes: u8, from: Address) -> Value {
     let opcode = match bytes {

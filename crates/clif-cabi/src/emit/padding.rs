@@ -6,7 +6,7 @@
 
 use crate::cranelift::codegen::ir::{Function, Type, Value, types};
 use crate::cranelift::inst_builder::*;
-use clif_cabi_plan::ValueType;
+use clif_cabi_plan::{Slot, ValueType};
 use smallvec::SmallVec;
 
 use super::arguments::ArgValues;
@@ -49,10 +49,10 @@ impl CallSite<'_, '_, '_> {
     ) -> Padding {
         let (plan, mut padding) = (self.plan, Padding::default());
         let of_class = |is_int: bool| {
-            let all = plan.padding.iter();
-            all.filter(move |own| own.ty.is_int() == is_int)
+            let own = move |slot: &&Slot| slot.part.ty.is_int() == is_int;
+            plan.padding().filter(own)
         };
-        let in_registers = |is_int| of_class(is_int).filter(|own| own.keeps.is_some());
+        let in_registers = |is_int| of_class(is_int).filter(|own| own.place.reg().is_some());
         if of_class(false).next().is_some() {
             let n = in_registers(false).count();
             for value in vectors {
@@ -68,7 +68,8 @@ impl CallSite<'_, '_, '_> {
             padding.floats = self.of_type(types::F64, n, at_hand);
         }
         if of_class(true).next().is_some() {
-            let kept: SmallVec<[u32; 8]> = in_registers(true).map(|own| own.nth).collect();
+            let kept = in_registers(true).filter_map(|own| plan.nth(own));
+            let kept: SmallVec<[usize; 8]> = kept.collect();
             let bases = args.iter().filter_map(|arg| match arg {
                 Arg::Memory { base, .. } => Some(*base),
                 _ => None,
@@ -84,8 +85,8 @@ impl CallSite<'_, '_, '_> {
     }
 
     /// Moves each of `values` that is a parameter of the function being built to the padding argument that keeps the register in which it arrived.
-    fn keep_arrived(&self, kept: &[u32], values: &mut [Value]) {
-        for (n, param) in (0..).zip(arrived(self.builder.func, true)) {
+    fn keep_arrived(&self, kept: &[usize], values: &mut [Value]) {
+        for (n, param) in arrived(self.builder.func, true).enumerate() {
             let Some(own) = values.iter().position(|value| *value == param) else {
                 continue;
             };
@@ -161,11 +162,25 @@ impl CallPlan {
     /// # Ok::<(), clif_cabi::LowerError>(())
     /// ```
     pub fn keep_arrived(&self, func: &Function, values: &mut [Value]) {
-        for own in self.padding.iter().filter(|own| own.ty.bytes() == 8) {
-            let arrived = arrived(func, own.ty.is_int()).nth(own.nth as usize);
-            if let (Some(arrived), Some(value)) = (arrived, values.get_mut(own.param as usize)) {
+        for own in self.padding().filter(|own| own.part.ty.bytes() == 8) {
+            let (nth, is_int) = (self.nth(own), own.part.ty.is_int());
+            let arrived = nth.and_then(|nth| arrived(func, is_int).nth(nth));
+            let value = own.param.and_then(|param| values.get_mut(param as usize));
+            if let (Some(arrived), Some(value)) = (arrived, value) {
                 *value = arrived;
             }
         }
+    }
+
+    /// How many parameters of its class stand before `slot`: integers, or the others.
+    fn nth(&self, slot: &Slot) -> Option<usize> {
+        let before = self.signature.params.get(..slot.param? as usize)?;
+        let is_int = slot.part.ty.is_int();
+        Some(
+            before
+                .iter()
+                .filter(|own| own.ty.is_int() == is_int)
+                .count(),
+        )
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::cranelift::codegen::ir::{Type, Value};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
+use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, Slot, ValueType};
 use smallvec::{Array, SmallVec};
 
 use super::forms::{Arg, Ret, Returned};
@@ -27,6 +27,8 @@ pub(super) struct CValue<'a> {
     pub(super) mode: PassMode,
     /// The parts that it can be given and received in.
     pub(super) parts: &'a [ClifPart],
+    /// Where an argument is.
+    pub(super) slots: &'a [Slot],
 }
 
 /// `argument 2`, `result`.
@@ -41,12 +43,12 @@ impl fmt::Display for CValue<'_> {
 
 impl<'a> CValue<'a> {
     pub(super) fn argument(plan: &'a SignaturePlan, i: usize) -> Option<Self> {
-        let (param, arg) = (plan.sig.params().get(i)?, plan.args.get(i)?);
         Some(Self {
             arg: Some(i),
-            ty: &param.ty,
-            mode: arg.mode,
-            parts: arg.parts,
+            ty: &plan.sig.params().get(i)?.ty,
+            mode: plan.args.mode(i)?,
+            parts: plan.args.parts(i),
+            slots: plan.args.slots(i),
         })
     }
 
@@ -57,6 +59,7 @@ impl<'a> CValue<'a> {
             ty,
             mode: plan.result.mode(ty),
             parts: plan.result.parts(),
+            slots: &[],
         }
     }
 

@@ -25,7 +25,7 @@ mod tail_calls;
 use cabi::convention::{CalleePops, Convention, FrameKind};
 use cabi::{FnAbi, FnSig, Loc, Place, Reg, Type};
 use clif_cabi::{Arg, Callee, Ret, value_type};
-use clif_cabi_plan::{PassMode, PlannedArg};
+use clif_cabi_plan::PassMode;
 use conventions::{ALL, LAST, LAST_FLOATS, OF_THE_LANGUAGE};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Signature, Value, types};
 use cranelift_codegen::isa::CallConv;
@@ -190,11 +190,11 @@ fn by_tail_call(jit: &mut Jit, sig: &FnSig, callee: FuncId, by_address: bool) ->
 /// Whether a function of `sig` can end by such a call: it hands copies on whose addresses are its parameters in CLIF.
 fn can_be_tail(jit: &Jit, sig: &FnSig) -> bool {
     let plan = jit.lower.entry_plan(sig).unwrap();
-    let is_read = |arg: PlannedArg<'_>| {
-        let is_copy = matches!(arg.mode, PassMode::Indirect { .. });
-        is_copy && arg.locs.iter().any(|loc| loc.param.is_none())
+    let is_read = |(arg, mode): (usize, PassMode)| {
+        let is_copy = matches!(mode, PassMode::Indirect { .. });
+        is_copy && plan.args.slots(arg).iter().any(|slot| slot.param.is_none())
     };
-    sig_pops(sig) && !plan.args.iter().any(is_read)
+    sig_pops(sig) && !plan.args.modes().enumerate().any(is_read)
 }
 
 /// Whether callees of `sig` pop their arguments.

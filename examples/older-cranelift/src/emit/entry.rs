@@ -1,7 +1,7 @@
 //! Entries: functions that C calls.
 
 use clif_cabi_plan::{
-    ClifPlace, EntryPlan, IncomingArea, PassMode, PlannedArg, ResultPlan, VaStart, cabi,
+    ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, cabi,
 };
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
@@ -50,24 +50,24 @@ impl<'p> Entry<'p> {
 
     /// Argument `i` in parts. A record of more than 128 bytes has none.
     pub fn parts(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Vec<Value>> {
-        let arg = self.arg(i)?;
-        match (arg.mode, arg.locs) {
-            (PassMode::Ignore, _) => Ok(Vec::new()),
-            (PassMode::Parts, locs) => (locs.iter().zip(arg.parts))
-                .map(|(loc, part)| {
-                    let Some(param) = loc.param else {
-                        let mut there = *part;
-                        there.offset = self.in_area(loc.place)?;
+        let parts = self.plan.args.parts(i);
+        match self.mode(i)? {
+            PassMode::Ignore => Ok(Vec::new()),
+            PassMode::Parts => (self.plan.args.slots(i).iter())
+                .map(|slot| {
+                    let Some(param) = slot.param else {
+                        let mut there = slot.part;
+                        there.offset = self.in_area(slot.place)?;
                         return e.load(&there, self.area()?);
                     };
                     Ok(self.params[param as usize])
                 })
                 .collect(),
-            (PassMode::Area, _) if !arg.parts.is_empty() => {
+            PassMode::Area if !parts.is_empty() => {
                 let from = self.address(e, i)?;
-                e.load_all(arg.parts, from)
+                e.load_all(parts, from)
             }
-            (mode, _) => {
+            mode => {
                 Err(format!("argument {i}, {}, has no parts: {mode:?}", self.ty(i)).into())
             }
         }
@@ -75,10 +75,10 @@ impl<'p> Entry<'p> {
 
     /// The address of argument `i`. What C passes in memory stays there, and is the function's to write to; the parts of others are stored.
     pub fn address(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Value> {
-        let (ty, arg) = (self.ty(i), self.arg(i)?);
-        match (arg.mode, arg.locs) {
-            (PassMode::Area, [loc]) => {
-                let (area, offset) = (self.area()?, self.in_area(loc.place)?);
+        let ty = self.ty(i);
+        match (self.mode(i)?, self.plan.args.slots(i)) {
+            (PassMode::Area, [slot]) => {
+                let (area, offset) = (self.area()?, self.in_area(slot.place)?);
                 return Ok(e.ins().iadd_imm(area, i64::from(offset)));
             }
             (PassMode::Parts | PassMode::Ignore, _) => {}
@@ -86,7 +86,7 @@ impl<'p> Entry<'p> {
         }
         let values = self.parts(e, i)?;
         let to = e.slot(u32::try_from(ty.size())?, ty.align())?;
-        e.store_all(arg.parts, &values, to)?;
+        e.store_all(self.plan.args.parts(i), &values, to)?;
         Ok(to)
     }
 
@@ -159,8 +159,8 @@ impl<'p> Entry<'p> {
         Ok(())
     }
 
-    fn arg(&self, i: usize) -> Result<PlannedArg<'_>> {
-        Ok(self.plan.args.get(i).ok_or("there is no such argument")?)
+    fn mode(&self, i: usize) -> Result<PassMode> {
+        Ok(self.plan.args.mode(i).ok_or("there is no such argument")?)
     }
 
     /// Bytes from the start of the argument area to `place`.

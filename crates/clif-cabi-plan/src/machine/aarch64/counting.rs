@@ -1,32 +1,87 @@
 //! How Cranelift's aarch64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
 
-use cabi::aarch64::{V0, V1, V2, V3, V4, V5, V6, V7, X0, X1, X2, X3, X4, X5, X6, X7, X8};
+use cabi::Convention;
+use cabi::aarch64::{
+    AAPCS64, AARCH64_LANG, APPLE_ARM64, V0, V1, V2, V3, V4, V5, V6, V7, X0, X1, X2, X3, X4, X5, X6,
+    X7, X8, X18,
+};
+use cabi::convention::{ArgFlags, CalleePops, Rule, Rules};
 
-use crate::machine::counting::{Counting, Registers, Sret};
+use super::stub::X17;
+use crate::machine::counting::{Counting, Sret};
+use crate::machine::registers::{PerClass, Registers};
+use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
 /// The counting of each convention.
 pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &APPLE, &TAIL];
 
-const ALL_EIGHT: Registers = Registers {
+pub(super) const PARAMS: Registers = Registers {
     int: &[X0, X1, X2, X3, X4, X5, X6, X7],
     vector: &[V0, V1, V2, V3, V4, V5, V6, V7],
 };
 
+/// Apple's C with a static chain.
+static APPLE_CLOSURES: Convention = Convention {
+    name: "Apple arm64, closures",
+    rules: Rules {
+        args: &[
+            Rule::IfFlag(ArgFlags::NEST, &Rule::AssignToReg(&[X17])),
+            Rule::DelegateTo(APPLE_ARM64.rules.args),
+        ],
+        ..APPLE_ARM64.rules
+    },
+    ..APPLE_ARM64
+};
+
 pub(super) const SYSTEM_V: Counting = Counting {
+    isa: &super::ISA,
     call_conv: CallConv::SystemV,
-    params: ALL_EIGHT,
-    results: ALL_EIGHT,
+    params: PARAMS,
+    results: PARAMS,
     sret: Sret::Own(X8),
     // `StructArgument` is a panic.
-    has_struct_arguments: false,
+    has_sarg: false,
     positional: false,
     least_slot: 8,
     shadow_bytes: 0,
     stack_align: 16,
     most_stack_bytes: MAX_STACK_BYTES,
     instead: &[],
+    callee_saved: AAPCS64.frame.callee_saved,
+    callee_pops: CalleePops::Nothing,
+    preserved_vectors: None,
+    has_stubs: true,
+    calls: None,
+    wide_calls: None,
+    reads_wide: false,
+    chain: X18,
+    closures: None,
+    // AAPCS64, Appendix B: Variable Argument Lists.
+    va_list: VaListLayout {
+        convention: &AAPCS64,
+        save_area: Some(SaveArea {
+            saved: PerClass {
+                int: SavedClass {
+                    slot: 8,
+                    counter: VaCounter::of(&AAPCS64, 3, 1, true),
+                    base_at: 64,
+                },
+                vector: SavedClass {
+                    slot: 16,
+                    counter: VaCounter::of(&AAPCS64, 4, 2, true),
+                    base_at: 192,
+                },
+            },
+            list_bytes: member(&AAPCS64, 5),
+            overflow: member(&AAPCS64, 0),
+            exhausts: true,
+            in_pairs: true,
+            by_reference: true,
+        }),
+        has_home: false,
+    },
 };
 
 const FAST: Counting = Counting {
@@ -34,12 +89,19 @@ const FAST: Counting = Counting {
     ..SYSTEM_V
 };
 
-/// Stack slots of 1, 2 and 4 bytes.
+/// Stack slots of 1, 2 and 4 bytes. x18 is the system's there, and C has no static chain. Closures have theirs in x17, the address register of stubs.
 pub(super) const APPLE: Counting = Counting {
     call_conv: CallConv::AppleAarch64,
     least_slot: 1,
     // A panic.
     instead: &[(ValueType::F128, ValueType::I8X16)],
+    chain: X17,
+    closures: Some(&APPLE_CLOSURES),
+    va_list: VaListLayout {
+        convention: &APPLE_ARM64,
+        save_area: None,
+        has_home: false,
+    },
     ..SYSTEM_V
 };
 
@@ -50,10 +112,13 @@ pub(super) const TAIL: Counting = Counting {
     results: FROM_X2,
     // `StructReturn` is a panic: such a pointer is an ordinary parameter.
     sret: Sret::Refused,
+    callee_saved: AARCH64_LANG.frame.callee_saved,
+    callee_pops: CalleePops::Everything,
+    has_stubs: false,
     ..SYSTEM_V
 };
 
 const FROM_X2: Registers = Registers {
     int: &[X2, X3, X4, X5, X6, X7],
-    vector: ALL_EIGHT.vector,
+    vector: PARAMS.vector,
 };

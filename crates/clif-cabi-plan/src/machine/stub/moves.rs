@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use cabi::Extension;
 
-use crate::machine::counting::RegClass;
+use crate::machine::registers::RegClass;
 
 /// A register, and the bytes of an object that it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

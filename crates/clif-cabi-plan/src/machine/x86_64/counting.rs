@@ -4,31 +4,72 @@ use cabi::x86_64::{
     R8, R9, R10, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
 };
 
-use crate::machine::counting::{Counting, Registers, Sret};
+use cabi::convention::CalleePops;
+use cabi::{VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64};
+
+use crate::machine::counting::{Counting, Sret};
+use crate::machine::registers::{PerClass, Registers};
+use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
 /// The counting of each convention.
 pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &PRESERVE_ALL, &WINDOWS_FASTCALL, &TAIL];
 
+pub(super) const PARAMS: Registers = Registers {
+    int: &[RDI, RSI, RDX, RCX, R8, R9],
+    vector: &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7],
+};
+
 pub(super) const SYSTEM_V: Counting = Counting {
+    isa: &super::ISA,
     call_conv: CallConv::SystemV,
-    params: Registers {
-        int: &[RDI, RSI, RDX, RCX, R8, R9],
-        vector: &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7],
-    },
+    params: PARAMS,
     results: Registers {
         int: &[RAX, RDX],
         vector: &[XMM0, XMM1],
     },
     sret: Sret::FirstInt,
-    has_struct_arguments: true,
+    has_sarg: true,
     positional: false,
     least_slot: 8,
     shadow_bytes: 0,
     stack_align: 16,
     most_stack_bytes: MAX_STACK_BYTES,
     instead: &[],
+    callee_saved: X86_64_SYSV.frame.callee_saved,
+    callee_pops: CalleePops::Nothing,
+    preserved_vectors: None,
+    has_stubs: true,
+    calls: None,
+    wide_calls: None,
+    reads_wide: true,
+    chain: R10,
+    closures: None,
+    // psABI 3.5.7, The Register Save Area.
+    va_list: VaListLayout {
+        convention: &X86_64_SYSV,
+        save_area: Some(SaveArea {
+            saved: PerClass {
+                int: SavedClass {
+                    slot: 8,
+                    counter: VaCounter::of(&X86_64_SYSV, 0, 3, false),
+                    base_at: 0,
+                },
+                vector: SavedClass {
+                    slot: 16,
+                    counter: VaCounter::of(&X86_64_SYSV, 1, 3, false),
+                    base_at: 0,
+                },
+            },
+            list_bytes: member(&X86_64_SYSV, 4),
+            overflow: member(&X86_64_SYSV, 2),
+            exhausts: false,
+            in_pairs: false,
+            by_reference: false,
+        }),
+        has_home: false,
+    },
 };
 
 const FAST: Counting = Counting {
@@ -36,16 +77,21 @@ const FAST: Counting = Counting {
     ..SYSTEM_V
 };
 
+/// Functions of it preserve r11 as well. C's do not, so a call of one is like any other C function's.
 pub(super) const PRESERVE_ALL: Counting = Counting {
     call_conv: CallConv::PreserveAll,
     // The pointer could not be returned.
     sret: Sret::Refused,
     // The copy would be a `memcpy` that Cranelift believes to clobber nothing.
-    has_struct_arguments: false,
+    has_sarg: false,
     results: Registers {
         int: &[],
         vector: &[],
     },
+    callee_saved: X86_64_PRESERVE_ALL.frame.callee_saved,
+    preserved_vectors: Some(VectorLevel::Baseline),
+    has_stubs: false,
+    calls: Some(&SYSTEM_V),
     ..SYSTEM_V
 };
 
@@ -69,6 +115,16 @@ pub(super) const WINDOWS_FASTCALL: Counting = Counting {
         (ValueType::F16, ValueType::F32),
         (ValueType::F128, ValueType::I8X16),
     ],
+    callee_saved: X86_64_WIN64.frame.callee_saved,
+    // Records of more than 8 bytes are passed by reference.
+    reads_wide: false,
+    // Callees of Win64 preserve all that those of System V do; the shadow space is padding.
+    wide_calls: Some(&SYSTEM_V),
+    va_list: VaListLayout {
+        convention: &X86_64_WIN64,
+        save_area: None,
+        has_home: true,
+    },
     ..SYSTEM_V
 };
 
@@ -80,5 +136,9 @@ pub(super) const TAIL: Counting = Counting {
         vector: SYSTEM_V.params.vector,
     },
     most_stack_bytes: 0xfff0,
+    callee_saved: X86_64_LANG.frame.callee_saved,
+    callee_pops: CalleePops::Everything,
+    has_stubs: false,
+    reads_wide: false,
     ..SYSTEM_V
 };

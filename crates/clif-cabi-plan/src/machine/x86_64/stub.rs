@@ -8,7 +8,7 @@ use cabi::Reg;
 
 use super::counting::{SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
-use crate::machine::counting::RegClass;
+use crate::machine::registers::RegClass;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, Stub, StubCode, StubStep};
 use crate::parts::{WORD, X87_BYTES};
 use crate::signature::{CallConv, ClifParam, Signature};

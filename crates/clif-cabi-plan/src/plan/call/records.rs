@@ -10,7 +10,7 @@ use std::ops::Range;
 use cabi::{FnAbi, FnSig, Place};
 use smallvec::{Array, SmallVec};
 
-use crate::machine::Machine;
+use crate::machine::Counting;
 use crate::parts::{ClifPart, WORD, slots};
 use crate::plan::table::PassMode;
 use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, own_type};
@@ -29,7 +29,7 @@ const MAX_WORDS_BYTES: u64 = 64;
 pub const WRITTEN_BY_FIELDS: u64 = 64;
 
 /// What is known of a call's records before and while they are placed.
-pub(super) struct Records {
+pub(in crate::plan) struct Records {
     /// Whether some record has words in vectors. Then all have: their words would need padding arguments in the integer registers as well.
     has_vectors: bool,
     /// Whether some record is copied by Cranelift. Then all larger ones are: what is in vectors would not survive the call of `memcpy`.
@@ -38,10 +38,10 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn of(machine: &Machine, sig: &FnSig, abi: &FnAbi) -> Self {
+    pub(in crate::plan) fn of(counting: &Counting, sig: &FnSig, abi: &FnAbi) -> Self {
         let args = sig.params().iter().zip(&abi.args);
         let on_stack = args.filter_map(|(param, arg)| match arg.place {
-            Place::Stack { size, .. } if machine.reads_wide && is_split(&param.ty, size) => {
+            Place::Stack { size, .. } if counting.reads_wide && is_split(&param.ty, size) => {
                 Some((size, starts_a_pair(&arg.place)))
             }
             Place::Stack { size, .. } => Some((size, false)),
@@ -60,13 +60,13 @@ impl Records {
     /// How a value of `ty` with `size` bytes in the argument area gets there. Appends its parts.
     pub(super) fn mode(
         &mut self,
-        machine: &Machine,
+        counting: &Counting,
         ty: &cabi::Type,
         (size, align): (u64, u32),
         abi: &FnAbi,
         parts: &mut SmallVec<impl Array<Item = ClifPart>>,
     ) -> PassMode {
-        if let Some(own) = own_type(machine, ty, abi) {
+        if let Some(own) = own_type(counting, ty, abi) {
             parts.push(own);
             return PassMode::Parts;
         }
@@ -74,8 +74,8 @@ impl Records {
             return PassMode::Area;
         }
         let first = parts.len();
-        slots(machine.counting.least_slot, (size, align), ty, parts);
-        if !machine.has_block_copy || crate::value_type(ty).is_some() {
+        slots(counting.least_slot, (size, align), ty, parts);
+        if !counting.has_sarg || crate::value_type(ty).is_some() {
             return PassMode::Parts;
         }
         let in_vectors = self.has_vectors && is_split(ty, size);

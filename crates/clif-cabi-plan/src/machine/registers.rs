@@ -1,0 +1,56 @@
+//! The registers of a machine, in classes that Cranelift counts on their own.
+
+use cabi::Reg;
+
+use crate::signature::ValueType;
+
+/// The registers that parameters or results take, each class in the order in which Cranelift gives them out.
+pub(crate) type Registers = PerClass<&'static [Reg]>;
+
+/// Something of each class.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct PerClass<T> {
+    pub(crate) int: T,
+    pub(crate) vector: T,
+}
+
+/// A class of values that Cranelift counts on its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RegClass {
+    Int,
+    Vector,
+}
+
+impl RegClass {
+    pub(crate) const ALL: [Self; 2] = [Self::Int, Self::Vector];
+
+    pub(crate) fn of(ty: ValueType) -> Self {
+        if ty.is_int() { Self::Int } else { Self::Vector }
+    }
+}
+
+impl<T> PerClass<T> {
+    pub(crate) fn of(&self, class: RegClass) -> &T {
+        match class {
+            RegClass::Int => &self.int,
+            RegClass::Vector => &self.vector,
+        }
+    }
+
+    pub(crate) fn of_mut(&mut self, class: RegClass) -> &mut T {
+        match class {
+            RegClass::Int => &mut self.int,
+            RegClass::Vector => &mut self.vector,
+        }
+    }
+}
+
+impl Registers {
+    /// The class that `reg` is given out to, and how many registers of it are given out before.
+    pub(crate) fn position(&self, reg: Reg) -> Option<(RegClass, usize)> {
+        RegClass::ALL.into_iter().find_map(|class| {
+            let position = self.of(class).iter().position(|own| *own == reg);
+            position.map(|position| (class, position))
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! Writes the slots of the arguments, each where the ABI has it, for calls and entries alike. What differs between the two is in `call/args.rs` and `entry/args.rs`.
+
+use cabi::{FnAbi, FnSig, Place};
+use smallvec::SmallVec;
+
+use super::call::Records;
+use super::entry_stub::SavedVectors;
+use super::result::Side;
+use super::table::{ArgTable, PassMode};
+use super::value::{is_chain, placed_parts, wide_moves};
+use crate::machine::{Counting, RegisterMove, StubStep};
+use crate::parts::{ClifPart, WORD, narrow};
+use crate::places::ClifPlace;
+use crate::slot::{Slot, What};
+
+/// The table of a plan while it is written.
+pub(super) struct Placer<'a> {
+    pub(super) counting: &'static Counting,
+    pub(super) sig: &'a FnSig,
+    pub(super) abi: &'a FnAbi,
+    pub(super) side: Side,
+    pub(super) table: ArgTable,
+    /// What a stub does before it goes to the function. Empty: there is none.
+    pub(super) steps: SmallVec<[StubStep; 4]>,
+    /// Bytes of the argument area that parameters have to fill: C's with the words for a stub, or at an entry that of a stub with a frame.
+    pub(super) area_bytes: u64,
+    /// At an entry: which argument is the static chain, and where a stub has put it.
+    pub(super) chain: Option<(u32, ClifPlace)>,
+    /// At an entry: what a stub has stored.
+    pub(super) saved: SavedVectors,
+}
+
+impl<'a> Placer<'a> {
+    pub(super) fn new(
+        counting: &'static Counting,
+        (sig, abi): (&'a FnSig, &'a FnAbi),
+        side: Side,
+        table: ArgTable,
+    ) -> Self {
+        Self {
+            counting,
+            sig,
+            abi,
+            side,
+            table,
+            steps: SmallVec::new(),
+            area_bytes: abi.area_bytes,
+            chain: None,
+            saved: SavedVectors::default(),
+        }
+    }
+
+    /// All arguments.
+    pub(super) fn arguments(&mut self) {
+        let (counting, abi) = (self.counting, self.abi);
+        let mut records = Records::of(counting, self.sig, abi);
+        for (i, (param, arg)) in (0..).zip(self.sig.params().iter().zip(&abi.args)) {
+            let (ty, word) = (&param.ty, ClifPart::WHOLE_WORD);
+            let mode = match &arg.place {
+                Place::Stack { .. } if self.side == Side::Callee => self.taken(i, ty, &arg.place),
+                Place::Stack { .. } => self.passed(&mut records, (i, ty), &arg.place),
+                Place::Parts(placed) => {
+                    let chain = is_chain(counting, &arg.place).then(|| self.chain_place(i));
+                    let (moves, table) = (wide_moves(counting, &arg.place), &mut self.table);
+                    let first = table.parts.len();
+                    placed_parts(counting, ty, placed, |own, place| {
+                        let part = narrow(table.parts.len() - first);
+                        let place = chain.unwrap_or(place);
+                        let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
+                        table.parts.push(own);
+                        if moves.is_none() {
+                            let what = What::Part { arg: i, part };
+                            table.slots.push(Slot::new(what, own, place));
+                        }
+                    });
+                    match moves {
+                        None => PassMode::Parts,
+                        Some(moves) => self.by_stub(i, &moves),
+                    }
+                }
+                Place::Indirect {
+                    pointer,
+                    size,
+                    align,
+                } => {
+                    let what = What::Part { arg: i, part: 0 };
+                    let places = counting.places(*pointer).into_iter();
+                    (self.table.slots).extend(places.map(|place| Slot::new(what, word, place)));
+                    PassMode::Indirect {
+                        size: *size,
+                        align: *align,
+                    }
+                }
+                Place::PerElement { lanes, .. } => {
+                    for (lane, loc) in arg.place.locs().enumerate() {
+                        let what = What::Part {
+                            arg: i,
+                            part: narrow(lane),
+                        };
+                        let places = counting.places(loc).into_iter();
+                        (self.table.slots).extend(places.map(|place| Slot::new(what, word, place)));
+                    }
+                    PassMode::Lanes(*lanes)
+                }
+                _ => PassMode::Ignore,
+            };
+            self.table.end_arg(mode);
+        }
+    }
+
+    /// Adds the slots of the parts of argument `arg` from `first` on, each in the argument area after `offset`.
+    pub(super) fn parts_on_stack(&mut self, arg: u32, first: usize, offset: u32) {
+        let ArgTable { slots, parts, .. } = &mut self.table;
+        for (part, own) in (0..).zip(parts.iter().skip(first)) {
+            let offset = offset.saturating_add(own.offset);
+            let what = What::Part { arg, part };
+            slots.push(Slot::new(what, *own, ClifPlace::Stack { offset }));
+        }
+    }
+
+    /// Where argument `arg` is, the static chain, for a CLIF parameter.
+    fn chain_place(&mut self, arg: u32) -> ClifPlace {
+        if let Some((_, place)) = self.chain.filter(|(own, _)| *own == arg) {
+            return place;
+        }
+        let offset = self.stub_word();
+        self.steps.push(StubStep::LoadChain(offset));
+        ClifPlace::Stack { offset }
+    }
+
+    /// Argument `arg`, whose vectors a stub moves.
+    fn by_stub(&mut self, arg: u32, moves: &[RegisterMove]) -> PassMode {
+        if self.side == Side::Callee {
+            let offset = self.saved.offset(arg);
+            return PassMode::Stub { offset };
+        }
+        let offset = self.stub_word();
+        let slot = Slot::word(What::Object { arg }, ClifPlace::Stack { offset });
+        self.table.slots.push(slot);
+        self.steps.push(StubStep::Address(offset));
+        self.steps.extend(moves.iter().copied().map(StubStep::Load));
+        PassMode::Stub { offset: 0 }
+    }
+
+    /// A word for the stub after the argument area; its offset.
+    pub(super) fn stub_word(&mut self) -> u32 {
+        let offset = narrow(self.area_bytes);
+        self.area_bytes += u64::from(WORD.bytes());
+        offset
+    }
+}

@@ -1,0 +1,121 @@
+//! Slots: the rows of a plan's table, its only one. A slot is a part of a value, where the ABI has it, and the CLIF parameter that it is.
+
+use smallvec::SmallVec;
+
+use crate::parts::ClifPart;
+use crate::places::ClifPlace;
+use crate::signature::{ClifParam, Purpose, ValueType};
+
+/// What is passed somewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum What {
+    /// The address where the result goes.
+    Sret,
+    /// Part `part` of argument `arg`. The only part of an indirect one is its address; those of [`PassMode::Lanes`](crate::PassMode::Lanes) are its lanes.
+    Part {
+        /// The argument.
+        arg: u32,
+        /// The part.
+        part: u32,
+    },
+    /// Part `part` of argument `arg`, a word, as the slot's type, a float or an integer; it is followed by the next one if that is a vector.
+    Words {
+        /// The argument.
+        arg: u32,
+        /// The part.
+        part: u32,
+        /// Whether it is best loaded at once from an object that may just have been written; otherwise a load for each word finds it sooner.
+        at_once: bool,
+    },
+    /// The object that argument `arg` is. Its CLIF parameter is an address, from which Cranelift copies the whole words, or a stub loads.
+    Object {
+        /// The argument.
+        arg: u32,
+    },
+    /// What of argument `arg`, an object that Cranelift copies, is no whole word.
+    Tail {
+        /// The argument.
+        arg: u32,
+    },
+    /// At a call: the address of an object that a stub stores the result to.
+    StubResult,
+    /// At an entry: the address of the argument area, after its shadow space.
+    Area,
+    /// At an entry: the address of what a stub has stored.
+    Saved,
+    /// At the entry of a variadic function: a register that an unnamed argument may be in.
+    Register {
+        /// Where `va_start` saves it: [`SavedRegister::offset`](crate::SavedRegister::offset).
+        offset: i32,
+    },
+    /// Part `part` of the result: the slot's parameter is a result of the CLIF signature.
+    Result {
+        /// The part.
+        part: u32,
+    },
+    /// The address of the function, for a stub that goes there.
+    Callee,
+    /// Nothing: any value of the slot's type keeps the register from being used, or the word of the argument area empty.
+    Padding,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Slot {
+    /// What is passed.
+    pub what: What,
+    /// Which bytes of the value, and as what. Of an address: all of it.
+    pub part: ClifPart,
+    /// Where. At an entry, what a stub has moved before is where the stub has put it.
+    pub place: ClifPlace,
+    /// The CLIF parameter that it is. `None`: none, the function reads its argument area.
+    pub param: Option<u32>,
+}
+
+/// The rows of a table.
+pub(crate) type Slots = SmallVec<[Slot; 16]>;
+
+impl Slot {
+    /// A slot that the solver has not seen.
+    pub(crate) fn new(what: What, part: ClifPart, place: ClifPlace) -> Self {
+        let param = None;
+        Self {
+            what,
+            part,
+            place,
+            param,
+        }
+    }
+
+    pub(crate) fn word(what: What, place: ClifPlace) -> Self {
+        Self::new(what, ClifPart::WHOLE_WORD, place)
+    }
+
+    /// A block of bytes in the argument area: a call copies them there, a function that is entered has their address.
+    pub(crate) fn block(what: What, offset: u32, size: u32) -> Self {
+        Self::word(what, ClifPlace::Area { offset, size })
+    }
+
+    pub(crate) fn padding(ty: ValueType, place: ClifPlace) -> Self {
+        Self::new(What::Padding, ClifPart::new(0, 0, ty), place)
+    }
+
+    /// The type of the parameter or result: of the side that `passes` it as it is extended, of the other one what counts.
+    pub(crate) fn ty(&self, passes: bool) -> ValueType {
+        match passes {
+            true => self.part.passed_as(),
+            false => self.part.ty,
+        }
+    }
+
+    /// The parameter or result, where the address of the result is `sret`.
+    pub(crate) fn declared(&self, passes: bool, sret: Purpose) -> ClifParam {
+        let purpose = match (self.what, self.place) {
+            (_, ClifPlace::Area { size, .. }) => Purpose::StructArgument(size),
+            (What::Sret, _) => sret,
+            _ => Purpose::Normal,
+        };
+        ClifParam::special(self.ty(passes), purpose)
+    }
+}
