@@ -5,7 +5,7 @@ use std::fmt::Display;
 use cabi::Reg;
 
 use crate::error::PlanError;
-use crate::machine::Counting;
+use crate::machine::Machine;
 use crate::places::ClifPlace;
 use crate::signature::Signature;
 use crate::slot::Slot;
@@ -13,13 +13,13 @@ use crate::slot::Slot;
 /// Compares where Cranelift has parameters and results of `signature` with where `slots` and `results` are. A function that is entered returns the pointer to its
 /// result in `sret_returned_in`, and a caller has to reserve `area_bytes` of the argument area.
 pub(crate) fn check(
-    counting: &'static Counting,
+    machine: Machine,
     signature: &Signature,
     (slots, results): (&[Slot], &[Slot]),
     sret_returned_in: Option<Reg>,
     area_bytes: u64,
 ) -> Result<(), PlanError> {
-    let found = counting.signature(signature)?;
+    let found = machine.signature(signature)?;
     let results_found = found.results.iter().map(|reg| ClifPlace::Reg(*reg));
     first_elsewhere("parameter", slots, found.params.iter().copied())?;
     first_elsewhere("result", results, results_found)?;

@@ -2,7 +2,7 @@
 //!
 //! [`CallPlan`] and [`EntryPlan`] say it in words of their own: the CLIF [`Signature`], which part of which argument goes into each parameter,
 //! which padding arguments stand between them, and which [`Stub`]s are needed. Every plan has been checked against a model of Cranelift's own
-//! counting ([`Machine::places`]): a signature whose parameters Cranelift would place elsewhere than C is an error. An emitter maps the words to the types of its
+//! machine ([`Machine::places`]): a signature whose parameters Cranelift would place elsewhere than C is an error. An emitter maps the words to the types of its
 //! `cranelift-codegen` and moves the values: `clif-cabi` does so for the newest release, `examples/older-cranelift` for 0.108.
 //!
 //! # Example

@@ -5,7 +5,7 @@
 //! entry: sret and the parts in registers, then the whole argument area as one `sarg`
 //! ```
 //!
-//! The solver (`solve.rs`) brings both into the order of Cranelift's counting. Stack arguments that are scalars keep their own type where their
+//! The solver (`solve.rs`) brings both into the order of Cranelift's machine. Stack arguments that are scalars keep their own type where their
 //! class is exhausted anyway: then nothing differs from what a person would write. The check has the last word: a plan that Cranelift would
 //! place differently is an error.
 

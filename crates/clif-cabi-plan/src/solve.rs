@@ -13,14 +13,14 @@ use std::cmp::Reverse;
 use cabi::Reg;
 use smallvec::SmallVec;
 
-use crate::machine::{Counting, PerClass, RegClass, Registers, Sret};
+use crate::machine::{Machine, PerClass, RegClass, Registers, Sret};
 use crate::parts::WORD;
 use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{Params, Purpose, ValueType};
 use crate::slot::{Slot, Slots, What};
 
 /// Padding arguments fill a gap between stack arguments word by word, at a cost of 8 bytes of code and some 5 microseconds each. Before an argument
-/// that is aligned to the largest page that Linux has on any counting there are so many bytes at most.
+/// that is aligned to the largest page that Linux has on any machine there are so many bytes at most.
 const MAX_GAP_BYTES: u32 = 1 << 16;
 
 const WORD_BYTES: u32 = WORD.bytes();
@@ -36,7 +36,7 @@ const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
 /// Puts slots in the order of the parameters of a CLIF signature, or of its results, and adds padding.
 #[derive(Clone)]
 pub(crate) struct Solver {
-    counting: &'static Counting,
+    machine: Machine,
     registers: &'static Registers,
     positional: bool,
     /// Whether the values are passed by whoever has the signature: then narrow ones are declared as they are extended.
@@ -50,14 +50,14 @@ pub(crate) struct Solver {
 }
 
 impl Solver {
-    pub(crate) fn params(counting: &'static Counting, passes: bool) -> Self {
+    pub(crate) fn params(machine: Machine, passes: bool) -> Self {
         Self {
-            counting,
-            registers: &counting.params,
-            positional: counting.positional,
+            machine,
+            registers: &machine.convention.params,
+            positional: machine.convention.positional,
             passes,
             // A pointer that nobody returns may be any word.
-            sret: match counting.sret {
+            sret: match machine.convention.sret {
                 Sret::Refused => Purpose::Normal,
                 _ => Purpose::StructReturn,
             },
@@ -67,11 +67,11 @@ impl Solver {
     }
 
     /// Results are counted by their classes under every convention.
-    pub(crate) fn results(counting: &'static Counting, passes: bool) -> Self {
+    pub(crate) fn results(machine: Machine, passes: bool) -> Self {
         Self {
-            registers: &counting.results,
+            registers: &machine.convention.results,
             positional: false,
-            ..Self::params(counting, passes)
+            ..Self::params(machine, passes)
         }
     }
 
@@ -128,7 +128,10 @@ impl Solver {
         is_param: impl Fn(&Slot) -> bool,
         area_bytes: u64,
     ) -> Result<(), &'static str> {
-        let (shadow_bytes, least_slot) = (self.counting.shadow_bytes, self.counting.least_slot);
+        let (shadow_bytes, least_slot) = (
+            self.machine.convention.shadow_bytes,
+            self.machine.convention.least_slot,
+        );
         let stack = slots.iter().enumerate().filter_map(|(i, slot)| {
             let bytes = slot.ty(self.passes).bytes().max(least_slot);
             let (start, end) = slot.place.in_area(bytes)?;
@@ -143,7 +146,7 @@ impl Solver {
         // Cranelift's own rounding makes the rest of the area, where slots are packed.
         let last = stack.last().map_or(0, |(_, end, _)| *end);
         let area_bytes = match least_slot < WORD_BYTES
-            && last.next_multiple_of(self.counting.stack_align) >= area_bytes
+            && last.next_multiple_of(self.machine.convention.stack_align) >= area_bytes
         {
             true => last,
             false => area_bytes,
@@ -226,7 +229,7 @@ impl Solver {
 
     /// Padding for the slots of the argument area from `offset` to `end`.
     fn pad_stack(&mut self, slots: &mut Slots, mut offset: u32, end: u32) {
-        let least_slot = self.counting.least_slot;
+        let least_slot = self.machine.convention.least_slot;
         while offset.saturating_add(least_slot) <= end {
             let ty = gap(offset, end, least_slot);
             self.push(slots, Slot::padding(ty, ClifPlace::Stack { offset }));
@@ -293,16 +296,16 @@ mod tests {
     /// No signature is refused for its argument area, as padding arguments fill it to its end: what is refused is a plan without them.
     #[test]
     fn an_area_without_padding_at_its_end_is_refused() {
-        let counting = Counting::of(&cabi::Target::X86_64_LINUX).unwrap();
-        let mut solver = Solver::params(counting, true);
+        let machine = Machine::of(&cabi::Target::X86_64_LINUX).unwrap();
+        let mut solver = Solver::params(machine, true);
         let mut slots = Slots::new();
         slots.push(Slot::word(What::Callee, ClifPlace::Stack { offset: 0 }));
         solver
             .solve(&mut slots, |_| true, WORD_BYTES.into())
             .unwrap();
-        let mut signature = Signature::new(counting.call_conv);
+        let mut signature = Signature::new(machine.convention.call_conv);
         signature.params = solver.declared;
-        let checked = |bytes| check(counting, &signature, (&slots, &[]), None, bytes);
+        let checked = |bytes| check(machine, &signature, (&slots, &[]), None, bytes);
         // Cranelift aligns the area itself.
         assert!(checked(16).is_ok());
         let why = "the argument area: the convention has it in 40 bytes, Cranelift in 16";

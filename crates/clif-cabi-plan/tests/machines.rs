@@ -15,7 +15,7 @@ X86_64_SYSV | plan/machine/x86_64/ clif/sysv.rs
 WindowsFastcall | plan/machine/x86_64/ plan/signature.rs clif/clif_types.rs
 SystemV PreserveAll | plan/machine/ plan/signature.rs clif/clif_types.rs
 AppleAarch64 Arm64Call X86Call | plan/machine/ plan/signature.rs clif/clif_types.rs
-CallConv:: | plan/machine/aarch64/counting.rs plan/machine/x86_64/ clif/clif_types.rs clif/lowering/flags.rs
+CallConv:: | plan/machine/aarch64/conventions.rs plan/machine/x86_64/ clif/clif_types.rs clif/lowering/flags.rs
 StructArgument | plan/machine/walk.rs plan/signature.rs plan/slot.rs clif/clif_types.rs
 MoveWidth | plan/lib.rs plan/machine/ clif/lib.rs clif/stubs.rs
 RelocKind | plan/lib.rs plan/machine/ clif/clif_types.rs

@@ -16,7 +16,7 @@ use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, StubStep};
 
 /// How a machine's stubs are written as assembly text, and the tools that read it.
 struct Assembler {
-    machine: &'static Machine,
+    machine: Machine,
     /// Words of steps, their operands, and the instructions of each, in which N is the operand and INT the register of parameters of that number.
     rows: &'static str,
     /// What the names of the tools begin with.

@@ -3,7 +3,7 @@
 use cabi::{Bank, Loc, PartType, PlacedPart};
 use smallvec::SmallVec;
 
-use super::counting::Counting;
+use super::Machine;
 use super::registers::RegClass;
 use super::stub::{MoveWidth, RegisterMove, Stub, StubStep};
 use crate::parts::{ClifParts, X87_BYTES, is_wide, x87_parts};
@@ -57,14 +57,14 @@ pub enum ResultPlan {
     Sret,
 }
 
-impl Counting {
+impl Machine {
     /// How a result in these places, and parts, is taken.
     pub(crate) fn result(
         &self,
         placed: &[PlacedPart],
         parts: ClifParts,
     ) -> Result<ResultPlan, &'static str> {
-        let declarable = self.results.of(RegClass::Vector);
+        let declarable = self.convention.results.of(RegClass::Vector);
         let beyond = |part: &PlacedPart| matches!(part.loc, Loc::Reg(reg) if reg.bank() == Bank::Vector && !declarable.contains(&reg));
         if (placed.iter()).any(|placed| is_wide(&placed.part) || beyond(placed)) {
             let why = "a vector result that CLIF cannot say has other parts beside it, or is in no register of parameters";
@@ -78,7 +78,7 @@ impl Counting {
             });
         }
         let first = placed.first().map(|part| part.loc);
-        if first != self.isa.x87.map(Loc::Reg) || first.is_none() {
+        if first != self.processor().x87.map(Loc::Reg) || first.is_none() {
             // Which of the CLIF results they are is still to be found.
             let results = ParamIndexes::new();
             return Ok(ResultPlan::Parts { results, parts });
@@ -108,7 +108,7 @@ impl Counting {
             let Loc::Reg(reg) = placed.loc else {
                 return None;
             };
-            let movable = self.isa.moved_vectors.contains(&reg);
+            let movable = self.processor().moved_vectors.contains(&reg);
             (movable && size == ty.bytes()).then_some(RegisterMove {
                 width,
                 register: reg.index(),

@@ -3,8 +3,8 @@
 use cabi::{FnAbi, Loc, Place, PlacedPart, Reg};
 
 use super::Machine;
-use super::counting::{Counting, Sret};
-use super::isa::Isa;
+use super::convention::Sret;
+use super::processor::Processor;
 use super::registers::{RegClass, Registers};
 use super::stub::{MoveWidth, RegisterMove, Stub, StubCallee, StubCode, StubStep};
 use crate::error::PlanError;
@@ -18,8 +18,8 @@ impl Stub {
     ///
     /// # Errors
     /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the argument area is too large to be jumped over.
-    pub fn code(&self, machine: &Machine, pic: bool) -> Result<StubCode, PlanError> {
-        let (mut code, steps) = (StubCode::default(), machine.isa.steps);
+    pub fn code(&self, machine: Machine, pic: bool) -> Result<StubCode, PlanError> {
+        let (mut code, steps) = (StubCode::default(), machine.processor().steps);
         code.bytes.reserve(STEP_BYTES * self.steps().len());
         code.row(steps.entry.register, steps.entry.offset, &[]);
         for step in self.steps() {
@@ -37,13 +37,18 @@ impl StubStep {
     }
 
     /// Moves the static chain to `reg`, if that is one of the machine's registers of parameters.
-    pub(crate) fn chain_to(counting: &Counting, reg: Reg) -> Option<Self> {
-        Some(match (counting.isa.numbered(reg)?, counting.closures) {
-            ((RegClass::Int, n), None) => Self::ChainToInt(n),
-            ((RegClass::Vector, n), None) => Self::ChainToVector(n),
-            ((RegClass::Int, n), Some(_)) => Self::AddressToInt(n),
-            ((RegClass::Vector, n), Some(_)) => Self::AddressToVector(n),
-        })
+    pub(crate) fn chain_to(machine: Machine, reg: Reg) -> Option<Self> {
+        Some(
+            match (
+                machine.processor().numbered(reg)?,
+                machine.convention.closures,
+            ) {
+                ((RegClass::Int, n), None) => Self::ChainToInt(n),
+                ((RegClass::Vector, n), None) => Self::ChainToVector(n),
+                ((RegClass::Int, n), Some(_)) => Self::AddressToInt(n),
+                ((RegClass::Vector, n), Some(_)) => Self::AddressToVector(n),
+            },
+        )
     }
 
     /// Tells the callee of a variadic call how many vector registers it uses, where callees ask.
@@ -53,13 +58,13 @@ impl StubStep {
     }
 
     /// Copies what is passed in a vector and in an integer register, and is a parameter in the first alone, to the second.
-    pub(crate) fn copies(counting: &Counting, abi: &FnAbi) -> Option<Self> {
+    pub(crate) fn copies(machine: Machine, abi: &FnAbi) -> Option<Self> {
         let parts = abi.args.iter().filter_map(|arg| match &arg.place {
             Place::Parts(parts) => Some(parts),
             _ => None,
         });
         let positions = parts.flatten();
-        let positions = positions.filter_map(|own| counting.both_position(own.loc));
+        let positions = positions.filter_map(|own| machine.convention.both_position(own.loc));
         let all = positions.fold(0, |all, position| all | 1 << position);
         (all != 0).then_some(Self::VectorsToInts(all))
     }
@@ -72,13 +77,13 @@ impl StubStep {
     }
 
     /// Loads `placed`, part of an argument, from the object at the address, if one move can.
-    pub(crate) fn loads_part(counting: &Counting, placed: &PlacedPart) -> Option<Self> {
-        part_move(counting.isa.steps.numbered, placed).map(Self::Load)
+    pub(crate) fn loads_part(machine: Machine, placed: &PlacedPart) -> Option<Self> {
+        part_move(machine.processor().steps.numbered, placed).map(Self::Load)
     }
 
     /// Stores `placed`, part of a result, to the object at the address, if one move can.
-    pub(crate) fn stores_part(counting: &Counting, placed: &PlacedPart) -> Option<Self> {
-        part_move(&counting.results, placed).map(Self::Store)
+    pub(crate) fn stores_part(machine: Machine, placed: &PlacedPart) -> Option<Self> {
+        part_move(&machine.convention.results, placed).map(Self::Store)
     }
 
     /// Loads `word` from the object at the address to the first integer register of parameters, if one move can.
@@ -91,8 +96,8 @@ impl StubStep {
     }
 
     /// Pushes the static chain.
-    pub(crate) fn push_chain(counting: &Counting) -> Self {
-        match counting.closures {
+    pub(crate) fn push_chain(machine: Machine) -> Self {
+        match machine.convention.closures {
             None => Self::PushChain,
             Some(_) => Self::PushAddress,
         }
@@ -114,22 +119,23 @@ fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove>
 
 impl StubCallee {
     /// To the address in `reg`, if that is an integer register of the machine's parameters.
-    pub(crate) fn in_register(counting: &Counting, reg: Reg) -> Option<Self> {
-        match counting.isa.numbered(reg)? {
+    pub(crate) fn in_register(machine: Machine, reg: Reg) -> Option<Self> {
+        match machine.processor().numbered(reg)? {
             (RegClass::Int, n) => Some(Self::In(n)),
             (RegClass::Vector, _) => None,
         }
     }
 }
 
-impl Counting {
+impl Machine {
     /// Refuses steps that no stub of this machine has.
     pub(crate) fn check_steps(&self, steps: &[StubStep]) -> Result<(), &'static str> {
         let code = &mut StubCode::default();
         let is_refused = |error| matches!(error, Err(PlanError::Step { .. }));
-        let mut encoded = (steps.iter()).map(|step| (self.isa.steps.encode)(*step, true, code));
-        let mut has_all = || self.isa.steps.has_all || !encoded.any(is_refused);
-        match steps.is_empty() || self.has_stubs && has_all() {
+        let mut encoded =
+            (steps.iter()).map(|step| (self.processor().steps.encode)(*step, true, code));
+        let mut has_all = || self.processor().steps.has_all || !encoded.any(is_refused);
+        match steps.is_empty() || self.convention.has_stubs && has_all() {
             true => Ok(()),
             false => Err(
                 "what only a stub can pass (a static chain, wide vectors, arguments aligned to more than 16 bytes) is not lowered for functions of its kind",
@@ -139,9 +145,11 @@ impl Counting {
 
     /// Whether an invoker can be a stub for functions with these places, as far as their convention goes.
     pub(crate) fn invokes(&self, abi: &FnAbi) -> bool {
-        let is_usual = self.has_stubs && !self.positional && self.closures.is_none();
-        let address = match self.sret {
-            Sret::FirstInt => self.params.int.first().copied(),
+        let is_usual = self.convention.has_stubs
+            && !self.convention.positional
+            && self.convention.closures.is_none();
+        let address = match self.convention.sret {
+            Sret::FirstInt => self.convention.params.int.first().copied(),
             Sret::Own(reg) => Some(reg),
             Sret::Refused => None,
         };
@@ -150,12 +158,12 @@ impl Counting {
             Place::Parts(_) | Place::Ignore => true,
             _ => false,
         };
-        let is_aligned = abi.area_align <= self.stack_align;
+        let is_aligned = abi.area_align <= self.convention.stack_align;
         is_usual && has_address && is_aligned && abi.callee_pops == 0
     }
 }
 
-impl Isa {
+impl Processor {
     /// Which register of parameters `reg` is, as steps number them.
     fn numbered(&self, reg: Reg) -> Option<(RegClass, u8)> {
         let (class, n) = self.steps.numbered.position(reg)?;

@@ -1,11 +1,11 @@
-//! What one machine has of its own: Cranelift's counting, which results only a stub can take, what cannot be lowered. Each machine is a
-//! folder here and lines of `MACHINES`; nothing outside this folder names a register or a calling convention.
+//! Machines in two halves that do not know each other: a processor, and Cranelift's conventions on it as tables. Each processor is a folder here and a line of
+//! `ARCHITECTURES`; nothing outside this folder names a register or a calling convention.
 
 mod aarch64;
-mod counting;
+mod convention;
 mod description;
 mod encode;
-mod isa;
+mod processor;
 mod registers;
 mod stub;
 mod va_list;
@@ -20,10 +20,11 @@ use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Signature, ValueType};
 
-pub(crate) use counting::{Counting, Sret};
+use convention::ClifConvention;
+pub(crate) use convention::Sret;
 pub(crate) use description::VectorMoves;
 pub use description::{ParamIndexes, ResultPlan};
-use isa::Isa;
+use processor::Processor;
 pub(crate) use registers::{PerClass, RegClass, Registers};
 pub(crate) use stub::StubCallee;
 pub use stub::{
@@ -32,25 +33,37 @@ pub use stub::{
 pub use va_list::VaCounter;
 pub(crate) use va_list::{SaveArea, SavedClass};
 
-/// A machine that calls are planned for.
+/// A processor, and Cranelift's conventions on it.
 #[derive(Debug)]
-pub struct Machine {
-    isa: &'static Isa,
-    /// How Cranelift counts there, under each of its conventions that has functions.
-    countings: &'static [&'static Counting],
-    /// The counting of functions of a convention, if it has frames of its kind.
-    under: fn(&Convention) -> Option<&'static Counting>,
+struct Architecture {
+    processor: &'static Processor,
+    conventions: &'static [&'static ClifConvention],
+    /// The convention of Cranelift's by which functions of a convention are called, if it has frames of its kind.
+    under: fn(&Convention) -> Option<&'static ClifConvention>,
 }
 
 /// What calls are planned for.
-const MACHINES: [&Machine; 2] = [Machine::X86_64, Machine::AARCH64];
+const ARCHITECTURES: [&Architecture; 2] = [&x86_64::ARCHITECTURE, &aarch64::ARCHITECTURE];
+
+/// A machine that calls are planned for: a processor, and a convention of Cranelift's on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    architecture: &'static Architecture,
+    pub(crate) convention: &'static ClifConvention,
+}
 
 impl Machine {
     /// x86-64 with System V's convention.
-    pub const X86_64: &'static Self = &x86_64::MACHINE;
+    pub const X86_64: Self = Self {
+        architecture: &x86_64::ARCHITECTURE,
+        convention: x86_64::C,
+    };
 
     /// AArch64 with AAPCS64, as Linux has it.
-    pub const AARCH64: &'static Self = &aarch64::MACHINE;
+    pub const AARCH64: Self = Self {
+        architecture: &aarch64::ARCHITECTURE,
+        convention: aarch64::C,
+    };
 
     /// The machine of `target`.
     ///
@@ -66,21 +79,40 @@ impl Machine {
     /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
-    pub fn of(target: &Target) -> Result<&'static Self, PlanError> {
-        Ok(Self::with_c(target)?.0)
-    }
-
-    /// That of `target`, and the counting of C's functions there.
-    fn with_c(target: &Target) -> Result<(&'static Self, &'static Counting), PlanError> {
-        // The first one is that of C, where others have the same `va_list`.
-        let is_own = |own: &&&Counting| target.convention() == Some(own.va_list.convention);
-        let c = |own: &'static Self| Some((own, *own.countings.iter().find(is_own)?));
-        MACHINES.into_iter().find_map(c).ok_or_else(|| {
+    pub fn of(target: &Target) -> Result<Self, PlanError> {
+        // The first convention is that of C, where others have the same `va_list`.
+        let is_own = |own: &&&ClifConvention| target.convention() == Some(own.va_list.convention);
+        let c = |architecture: &'static Architecture| {
+            let convention = *architecture.conventions.iter().find(is_own)?;
+            Some(Self {
+                architecture,
+                convention,
+            })
+        };
+        ARCHITECTURES.into_iter().find_map(c).ok_or_else(|| {
             let why =
                 "only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
             let target = target.name().to_string();
             PlanError::Target { target, why }
         })
+    }
+
+    /// The machine of `target`, with the convention of Cranelift's for functions of `convention`.
+    pub(crate) fn under(target: &Target, convention: &Convention) -> Result<Self, PlanError> {
+        let c = Self::of(target)?;
+        let own = (c.architecture.under)(convention).ok_or_else(|| {
+            PlanError::convention(convention, "frames of its kind are not lowered", target)
+        });
+        Ok(c.with(own?))
+    }
+
+    /// The machine with another convention of Cranelift's.
+    pub(crate) fn with(self, convention: &'static ClifConvention) -> Self {
+        Self { convention, ..self }
+    }
+
+    pub(crate) fn processor(&self) -> &'static Processor {
+        self.architecture.processor
     }
 
     /// How a stub that brings a context enters functions of `convention` on `target`: as functions of this convention with a static chain, which is
@@ -101,16 +133,20 @@ impl Machine {
         target: &Target,
         convention: &'static Convention,
     ) -> Result<(&'static Convention, Reg), PlanError> {
-        let counting = Counting::under(target, convention)?;
-        let is_c = *convention == *counting.va_list.convention;
-        let own = counting.closures.filter(|_| is_c).unwrap_or(convention);
-        Ok((own, counting.chain))
+        let machine = Self::under(target, convention)?;
+        let is_c = *convention == *machine.convention.va_list.convention;
+        let own = machine
+            .convention
+            .closures
+            .filter(|_| is_c)
+            .unwrap_or(convention);
+        Ok((own, machine.convention.chain))
     }
 
     /// Whether functions find the incoming argument area by the frame pointer, which Cranelift then has to keep: its flag `preserve_frame_pointers`.
     #[must_use]
     pub fn needs_frame_pointers(&self) -> bool {
-        self.isa.area_from_frame.is_some()
+        self.processor().area_from_frame.is_some()
     }
 
     /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering
@@ -138,67 +174,48 @@ impl Machine {
     /// # Ok::<(), clif_cabi_plan::PlanError>(())
     /// ```
     pub fn places(&self, sig: &Signature) -> Result<Places, PlanError> {
-        walk::places(self.countings, sig)
+        walk::places(self.architecture.conventions, sig)
     }
 }
 
-impl Counting {
-    /// That of C's functions on `target`.
-    pub(crate) fn of(target: &Target) -> Result<&'static Self, PlanError> {
-        Ok(Machine::with_c(target)?.1)
-    }
-
-    /// That of functions of `convention` on `target`.
-    pub(crate) fn under(
-        target: &Target,
-        convention: &Convention,
-    ) -> Result<&'static Self, PlanError> {
-        (Machine::of(target)?.under)(convention).ok_or_else(|| {
-            PlanError::convention(convention, "frames of its kind are not lowered", target)
-        })
-    }
-
+impl Machine {
     /// Bytes from the frame pointer to the incoming argument area. No fixed distance where a tail call may have enlarged that: each stack argument of such a function
     /// is a parameter.
     pub(crate) fn area_from_frame(&self) -> Option<u32> {
-        let is_fixed = self.callee_pops == CalleePops::Nothing;
-        self.isa.area_from_frame.filter(|_| is_fixed)
+        let is_fixed = self.convention.callee_pops == CalleePops::Nothing;
+        self.processor().area_from_frame.filter(|_| is_fixed)
     }
 
     /// Whether a function can read its argument area as memory: by a parameter that points there, or by the frame pointer.
     pub(crate) fn has_area(&self) -> bool {
-        self.has_sarg || self.area_from_frame().is_some()
+        self.convention.has_sarg || self.area_from_frame().is_some()
     }
 
     /// The places of a signature of its convention.
-    pub(crate) fn signature(&'static self, sig: &Signature) -> Result<Places, PlanError> {
-        walk::places(&[self], sig)
+    pub(crate) fn signature(&self, sig: &Signature) -> Result<Places, PlanError> {
+        walk::places(&[self.convention], sig)
     }
 
     /// Appends to `sig` a parameter in each register of parameters that it leaves, in vector registers of type `vector`. The places of all.
-    pub(crate) fn fill(
-        &'static self,
-        sig: &mut Signature,
-        vector: ValueType,
-    ) -> Result<Places, PlanError> {
+    pub(crate) fn fill(&self, sig: &mut Signature, vector: ValueType) -> Result<Places, PlanError> {
         let found = self.signature(sig)?;
         for (class, ty) in [(RegClass::Int, WORD), (RegClass::Vector, vector)] {
-            let regs = self.params.of(class).iter();
+            let regs = self.convention.params.of(class).iter();
             let left = regs.filter(|reg| !found.params.contains(&ClifPlace::Reg(**reg)));
             sig.params.extend(left.map(|_| ClifParam::new(ty)));
         }
         self.signature(sig)
     }
 
-    /// What a convention asks for that no signature of its counting says, so that the check cannot miss it.
+    /// What a convention asks for that no signature of Cranelift says, so that the check cannot miss it.
     pub(crate) fn convention_objection(&self, convention: &Convention) -> Option<&'static str> {
         let is_own = |reg: Option<Reg>, own: Option<Reg>| reg.is_none() || reg == own;
         let has_all = |own: &[Reg], regs: &[Reg]| regs.iter().all(|reg| own.contains(reg));
-        let (saved, own_saved) = (convention.frame.callee_saved, self.callee_saved);
+        let (saved, own_saved) = (convention.frame.callee_saved, self.convention.callee_saved);
         let frame = &convention.frame;
         let objections = [
             (
-                frame.shadow_space != self.shadow_bytes,
+                frame.shadow_space != self.convention.shadow_bytes,
                 "shadow space of other than 32 bytes, or in a frame that is not Win64's, is not lowered",
             ),
             (
@@ -206,11 +223,11 @@ impl Counting {
                 "callees preserve other registers than Cranelift's functions do",
             ),
             (
-                frame.callee_pops != self.callee_pops,
+                frame.callee_pops != self.convention.callee_pops,
                 "callees pop other arguments than Cranelift's functions do",
             ),
             (
-                !is_own(frame.context, Some(self.isa.context)),
+                !is_own(frame.context, self.processor().context),
                 "its context is in another register than CLIF's pinned one",
             ),
             (
@@ -222,11 +239,11 @@ impl Counting {
                 "Cranelift leaves no room after the argument area for arguments in registers",
             ),
             (
-                frame.big_endian,
-                "Cranelift's functions are little-endian there",
+                frame.big_endian != self.processor().big_endian,
+                "Cranelift's functions have the other byte order there",
             ),
             (
-                !is_own(frame.variadic_count, self.isa.vector_count),
+                !is_own(frame.variadic_count, self.processor().vector_count),
                 "vector registers are counted in another register than C counts them in",
             ),
         ];

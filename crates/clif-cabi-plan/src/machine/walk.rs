@@ -6,49 +6,49 @@ use std::fmt;
 use cabi::Reg;
 use smallvec::SmallVec;
 
-use super::counting::{Counting, Sret};
+use super::convention::{ClifConvention, Sret};
 use super::registers::{PerClass, RegClass};
 use crate::error::PlanError;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Extension, Purpose, Signature, ValueType};
 
-/// The places of `sig`, if its convention is one of `countings`.
+/// The places of `sig`, if its convention is one of `conventions`.
 pub(super) fn places(
-    countings: &[&'static Counting],
+    conventions: &[&'static ClifConvention],
     sig: &Signature,
 ) -> Result<Places, PlanError> {
     let call_conv = sig.call_conv;
-    let mut countings = countings.iter();
-    let counting = countings.find(|own| own.call_conv == call_conv);
-    let counting = counting.ok_or_else(|| {
+    let mut conventions = conventions.iter();
+    let convention = conventions.find(|own| own.call_conv == call_conv);
+    let convention = convention.ok_or_else(|| {
         let why = format!("`{call_conv}` is not a convention that is lowered on this machine");
         PlanError::Check(why)
     })?;
-    let sret = checked_sret(counting, sig)?;
+    let sret = checked_sret(convention, sig)?;
 
-    let mut count = Walk::of(counting);
+    let mut count = Walk::of(convention);
     let mut results = SmallVec::new();
     for (index, result) in sig.returns.iter().enumerate() {
         let at = Position::Result(index);
         if result.purpose != Purpose::Normal {
-            return Err(counting.misplaced(at, result));
+            return Err(convention.misplaced(at, result));
         }
         results.push(count.result(at, result)?);
     }
-    let sret_returned_in = match (sret, counting.sret) {
+    let sret_returned_in = match (sret, convention.sret) {
         (None, _) | (_, Sret::Refused) => None,
         (Some(_), Sret::Own(reg)) => Some(reg),
         (Some((at, param)), Sret::FirstInt) => Some(count.result(at, param)?),
     };
 
-    let mut count = Walk::of(counting);
+    let mut count = Walk::of(convention);
     let mut params = SmallVec::with_capacity(sig.params.len());
     for (index, param) in sig.params.iter().enumerate() {
         params.push(count.param(Position::Param(index), param)?);
     }
-    // No larger than MAX_STACK_BYTES, itself a multiple of 16: `Walk::stack` has checked.
-    let stack_bytes = count.next_offset.next_multiple_of(16);
+    // No larger than MAX_STACK_BYTES, itself a multiple of it: `Walk::stack` has checked.
+    let stack_bytes = count.next_offset.next_multiple_of(convention.stack_align);
     Ok(Places {
         params,
         results,
@@ -59,19 +59,19 @@ pub(super) fn places(
 
 /// The `sret` parameter of `sig`, where it has one.
 fn checked_sret<'a>(
-    counting: &Counting,
+    convention: &ClifConvention,
     sig: &'a Signature,
 ) -> Result<Option<(Position, &'a ClifParam)>, PlanError> {
     let mut srets = (sig.params.iter().enumerate())
         .filter(|(_, param)| param.purpose == Purpose::StructReturn)
         .map(|(index, param)| (Position::Param(index), param));
     let sret = srets.next();
-    let misplaced = match counting.sret {
+    let misplaced = match convention.sret {
         Sret::Refused => sret,
         _ => srets.next(),
     };
     if let Some((at, param)) = misplaced {
-        return Err(counting.misplaced(at, param));
+        return Err(convention.misplaced(at, param));
     }
     if sret.is_some() && !sig.returns.is_empty() {
         let results = sig.returns.len();
@@ -81,7 +81,7 @@ fn checked_sret<'a>(
     Ok(sret)
 }
 
-impl Counting {
+impl ClifConvention {
     fn misplaced(&self, at: Position, param: &ClifParam) -> PlanError {
         let (purpose, of) = (param.purpose, self.call_conv);
         refused(
@@ -130,7 +130,7 @@ impl fmt::Display for Position {
 
 /// What has been given out so far.
 struct Walk {
-    counting: &'static Counting,
+    convention: &'static ClifConvention,
     n_used: PerClass<usize>,
     /// Of parameters that are not `sarg`.
     n_params: usize,
@@ -138,17 +138,17 @@ struct Walk {
 }
 
 impl Walk {
-    fn of(counting: &'static Counting) -> Self {
+    fn of(convention: &'static ClifConvention) -> Self {
         Self {
-            counting,
+            convention,
             n_used: PerClass::default(),
             n_params: 0,
-            next_offset: counting.shadow_bytes,
+            next_offset: convention.shadow_bytes,
         }
     }
 
     fn param(&mut self, at: Position, param: &ClifParam) -> Result<ClifPlace, PlanError> {
-        let counting = self.counting;
+        let convention = self.convention;
         let ClifParam { ty, purpose, .. } = *param;
         match purpose {
             Purpose::Normal => {}
@@ -157,35 +157,35 @@ impl Walk {
                 return Err(refused(at, why));
             }
             Purpose::StructReturn => {
-                if let Sret::Own(reg) = counting.sret {
+                if let Sret::Own(reg) = convention.sret {
                     return Ok(ClifPlace::Reg(reg));
                 }
             }
-            Purpose::StructArgument(size) if counting.has_sarg => {
+            Purpose::StructArgument(size) if convention.has_sarg => {
                 // A block takes no register, and does not count as a position either.
                 return self.area(at, size);
             }
-            Purpose::StructArgument(_) => return Err(counting.misplaced(at, param)),
+            Purpose::StructArgument(_) => return Err(convention.misplaced(at, param)),
         }
         check_extension(at, param)?;
-        let class = counting.class(at, ty)?;
-        let index = if counting.positional {
+        let class = convention.class(at, ty)?;
+        let index = if convention.positional {
             self.n_params
         } else {
             *self.n_used.of(class)
         };
         self.n_params += 1;
-        match counting.params.of(class).get(index) {
+        match convention.params.of(class).get(index) {
             Some(&register) => {
                 *self.n_used.of_mut(class) += 1;
                 Ok(ClifPlace::Reg(register))
             }
             // The value would be extended over what follows a slot of fewer bytes than a register's.
-            None if param.extension != Extension::None && counting.least_slot < WORD.bytes() => {
+            None if param.extension != Extension::None && convention.least_slot < WORD.bytes() => {
                 Err(not_extended(at, ty))
             }
             None => {
-                let bytes = ty.bytes().max(counting.least_slot);
+                let bytes = ty.bytes().max(convention.least_slot);
                 let offset = self.stack(at, (bytes, bytes))?;
                 Ok(ClifPlace::Stack { offset })
             }
@@ -206,7 +206,7 @@ impl Walk {
 
     /// The offset of the next `size` bytes aligned to `align`, now taken.
     fn stack(&mut self, at: Position, (size, align): (u32, u32)) -> Result<u32, PlanError> {
-        let most = self.counting.most_stack_bytes;
+        let most = self.convention.most_stack_bytes;
         // Cannot overflow: `next_offset` never exceeds MAX_STACK_BYTES.
         let offset = self.next_offset.next_multiple_of(align);
         match offset.checked_add(size) {
@@ -223,12 +223,12 @@ impl Walk {
 
     /// The classes count separately, also where parameters are counted by position.
     fn result(&mut self, at: Position, result: &ClifParam) -> Result<Reg, PlanError> {
-        let (counting, ty) = (self.counting, result.ty);
+        let (convention, ty) = (self.convention, result.ty);
         check_extension(at, result)?;
-        let class = counting.class(at, ty)?;
+        let class = convention.class(at, ty)?;
         let n_used = self.n_used.of_mut(class);
-        let Some(&register) = counting.results.of(class).get(*n_used) else {
-            let of = counting.call_conv;
+        let Some(&register) = convention.results.of(class).get(*n_used) else {
+            let of = convention.call_conv;
             let why = format!("no register is left for a `{ty}` under `{of}`");
             return Err(refused(at, why));
         };

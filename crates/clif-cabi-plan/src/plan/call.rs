@@ -17,7 +17,7 @@ use super::signature_plan::{PlanDraft, SignaturePlan};
 use super::table::PassMode;
 use crate::check::check;
 use crate::error::PlanError;
-use crate::machine::{Counting, Stub, StubCallee, StubStep};
+use crate::machine::{Machine, Stub, StubCallee, StubStep};
 use crate::parts::narrow;
 use crate::signature::Signature;
 use crate::slot::{Slot, Slots, What};
@@ -62,12 +62,12 @@ impl CallPlan {
         let draft = PlanDraft::new(sig, target, Side::Caller)?;
         let PlanDraft {
             mut plan,
-            counting,
+            machine,
             results,
             mut solver,
         } = draft;
         let table = std::mem::take(&mut plan.args);
-        let mut placer = Placer::new(counting, (&plan.sig, &plan.abi), Side::Caller, table);
+        let mut placer = Placer::new(machine, (&plan.sig, &plan.abi), Side::Caller, table);
         placer.call();
         let after = placer.result(&plan.result);
         let (mut args, mut before, area_bytes) = (placer.table, placer.steps, placer.area_bytes);
@@ -78,22 +78,21 @@ impl CallPlan {
             .map_err(refuse)?;
         plan.signature.params.clone_from(&solver.declared);
         check(
-            counting,
+            machine,
             &plan.signature,
             (&args.slots, &results),
             None,
             area_bytes,
         )?;
-        before.extend(frame(counting, &plan.abi, &after));
-        counting.check_steps(&before).map_err(refuse)?;
+        before.extend(frame(machine, &plan.abi, &after));
+        machine.check_steps(&before).map_err(refuse)?;
         let mut indirect = None;
         if !before.is_empty() {
-            let (own, callee) =
-                with_callee(counting, &mut solver, &before, &args.slots, area_bytes)
-                    .map_err(refuse)?;
+            let (own, callee) = with_callee(machine, &mut solver, &before, &args.slots, area_bytes)
+                .map_err(refuse)?;
             let mut signature = plan.signature.clone();
             signature.params = solver.declared;
-            check(counting, &signature, (&own, &results), None, area_bytes)?;
+            check(machine, &signature, (&own, &results), None, area_bytes)?;
             let why = "no stub does what a call needs in this order";
             indirect = Some(IndirectCall {
                 padding: signature.params.len() - plan.signature.params.len() - 1,
@@ -147,8 +146,8 @@ fn is_in_order((i, slot): (u32, &Slot)) -> bool {
 
 /// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
 /// the call.
-fn frame(counting: &Counting, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
-    let least = counting.stack_align;
+fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
+    let least = machine.convention.stack_align;
     let align = abi.area_align.max(least);
     if align == least && after.is_empty() {
         return SmallVec::new();
@@ -167,13 +166,13 @@ fn frame(counting: &Counting, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[Stub
 /// `slots` with the address of the function for a stub of the steps `before`: in an integer register, or as the first word after the argument
 /// area, for which padding uses up the registers that are left. After a frame is opened it is in that word.
 fn with_callee(
-    counting: &Counting,
+    machine: Machine,
     solver: &mut Solver,
     before: &[StubStep],
     slots: &Slots,
     area_bytes: u64,
 ) -> Result<(Slots, StubCallee), &'static str> {
-    let in_register = |reg| Some((reg, StubCallee::in_register(counting, reg)?));
+    let in_register = |reg| Some((reg, StubCallee::in_register(machine, reg)?));
     let free = solver.next_int().and_then(in_register);
     let free = free.filter(|_| !before.contains(&StubStep::Frame));
     let mut slots = slots.clone();

@@ -56,16 +56,16 @@ impl EntryPlan {
         let draft = PlanDraft::new(sig, target, Side::Callee)?;
         let PlanDraft {
             mut plan,
-            counting,
+            machine,
             results,
             mut solver,
         } = draft;
         let table = std::mem::take(&mut plan.args);
         let (sig, abi) = (&plan.sig, &plan.abi);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let mut placer = Placer::new(counting, (sig, abi), Side::Callee, table);
+        let mut placer = Placer::new(machine, (sig, abi), Side::Callee, table);
         let (area, has_own) = placer.entry();
-        counting.check_steps(&placer.steps).map_err(refuse)?;
+        machine.check_steps(&placer.steps).map_err(refuse)?;
         let chain = placer.chain.map(|(arg, _)| What::Part { arg, part: 0 });
         let is_param = |slot: &Slot| match (slot.place, slot.what) {
             (ClifPlace::Reg(_), _) | (_, What::Area | What::Saved) => true,
@@ -78,7 +78,7 @@ impl EntryPlan {
             .map_err(refuse)?;
         plan.signature.params = solver.declared;
         let sret = abi.ret.sret_returned_in;
-        check(counting, &plan.signature, (&args.slots, &results), sret, 0)?;
+        check(machine, &plan.signature, (&args.slots, &results), sret, 0)?;
         plan.args = args;
         let param = |what| plan.args.param(what);
         let variadic = variadic.map(|variadic| VariadicEntry {
@@ -91,7 +91,7 @@ impl EntryPlan {
             area,
             saved: param(What::Saved),
             variadic,
-            shadow_bytes: counting.shadow_bytes,
+            shadow_bytes: machine.convention.shadow_bytes,
             before,
             plan,
         })

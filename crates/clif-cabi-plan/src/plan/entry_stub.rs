@@ -4,7 +4,7 @@ use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::wide_moves;
-use crate::machine::{Counting, RegClass, RegisterMove, StubStep};
+use crate::machine::{Machine, RegClass, RegisterMove, StubStep};
 
 /// The vectors in registers that CLIF cannot say. A stub stores them to an object of its own.
 #[derive(Default)]
@@ -20,11 +20,11 @@ pub const SAVED_ALIGN: u32 = RegisterMove::MOST_BYTES;
 
 impl SavedVectors {
     /// Those of `abi`. There are at most as many values as registers.
-    pub(super) fn of(counting: &Counting, abi: &FnAbi) -> Self {
+    pub(super) fn of(machine: Machine, abi: &FnAbi) -> Self {
         let mut saved = Self::default();
         for (arg, own) in (0..).zip(&abi.args) {
             let start = saved.bytes;
-            for own in wide_moves(counting, &own.place).into_iter().flatten() {
+            for own in wide_moves(machine, &own.place).into_iter().flatten() {
                 let offset = own.offset + start;
                 saved.moves.push(RegisterMove { offset, ..own });
                 let end = offset + own.width.bytes();
@@ -56,8 +56,8 @@ impl SavedVectors {
 }
 
 /// A register of parameters that is none of those `taken`, and how the static chain gets there: an integer register if there is one.
-pub(super) fn free_register(counting: &Counting, taken: &[Reg]) -> Option<(Reg, StubStep)> {
-    let (params, positional) = (&counting.params, counting.positional);
+pub(super) fn free_register(machine: Machine, taken: &[Reg]) -> Option<(Reg, StubStep)> {
+    let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let free = |class| {
         // By position, nothing may be in the register of the other class either.
         let is_taken = |position| {
@@ -68,7 +68,7 @@ pub(super) fn free_register(counting: &Counting, taken: &[Reg]) -> Option<(Reg, 
         };
         let mut regs = params.of(class).iter().enumerate();
         let (_, reg) = regs.find(|(position, _)| !is_taken(*position))?;
-        Some((*reg, StubStep::chain_to(counting, *reg)?))
+        Some((*reg, StubStep::chain_to(machine, *reg)?))
     };
     free(RegClass::Int).or_else(|| free(RegClass::Vector))
 }

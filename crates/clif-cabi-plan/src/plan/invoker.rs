@@ -5,7 +5,7 @@ use cabi::{Place, Target};
 use smallvec::SmallVec;
 
 use super::call::CallPlan;
-use crate::machine::{Counting, Stub, StubStep};
+use crate::machine::{Machine, Stub, StubStep};
 use crate::parts::{ClifPart, WORD, narrow};
 
 type Steps = SmallVec<[StubStep; 32]>;
@@ -34,14 +34,14 @@ impl CallPlan {
     /// ```
     #[must_use]
     pub fn invoker(&self, target: &Target) -> Option<Stub> {
-        let counting = Counting::under(target, self.abi.convention).ok()?;
+        let machine = Machine::under(target, self.abi.convention).ok()?;
         let (before, after) = (&self.before, &self.after);
         // Whatever else a stub does before such a call, this one does not.
         let counts_only = before
             .iter()
             .copied()
             .eq(StubStep::count_vectors(&self.abi));
-        let is_usual = counting.invokes(&self.abi) && counts_only && after.is_empty();
+        let is_usual = machine.invokes(&self.abi) && counts_only && after.is_empty();
         if !is_usual || self.sig.is_noreturn() {
             return None;
         }
@@ -52,17 +52,17 @@ impl CallPlan {
         let mut steps = Steps::from_slice(&[StubStep::Frame, StubStep::KeepInvocation]);
         steps.extend((*result != Place::Ignore).then_some(StubStep::KeepRet));
         // Words for the stack are loaded to a register of parameters first, and the address of the result takes one.
-        self.stack_words(counting, &mut steps)?;
+        self.stack_words(machine, &mut steps)?;
         if let Place::Indirect { .. } = result {
             steps.push(StubStep::PassRet);
         }
-        self.registers(counting, &mut steps)?;
+        self.registers(machine, &mut steps)?;
         steps.extend_from_slice(before);
         steps.push(StubStep::CallTarget);
         if let Place::Parts(parts) = result {
             steps.push(StubStep::RetAddress);
             for placed in parts {
-                steps.push(StubStep::stores_part(counting, placed)?);
+                steps.push(StubStep::stores_part(machine, placed)?);
             }
         }
         steps.push(StubStep::Leave);
@@ -70,9 +70,9 @@ impl CallPlan {
     }
 
     /// The arguments in the argument area.
-    fn stack_words(&self, counting: &Counting, steps: &mut Steps) -> Option<()> {
+    fn stack_words(&self, machine: Machine, steps: &mut Steps) -> Option<()> {
         let area = narrow::<u32, _>(self.abi.area_bytes);
-        let area = area.next_multiple_of(counting.stack_align);
+        let area = area.next_multiple_of(machine.convention.stack_align);
         steps.extend((area > 0).then_some(StubStep::Skip(area)));
         for (i, arg) in (0..).zip(&self.abi.args) {
             let Place::Stack { offset, .. } = arg.place else {
@@ -102,14 +102,14 @@ impl CallPlan {
     }
 
     /// The arguments in registers.
-    fn registers(&self, counting: &Counting, steps: &mut Steps) -> Option<()> {
+    fn registers(&self, machine: Machine, steps: &mut Steps) -> Option<()> {
         for (i, arg) in (0..).zip(&self.abi.args) {
             match &arg.place {
                 Place::Ignore | Place::Stack { .. } => {}
                 Place::Parts(parts) => {
                     steps.push(StubStep::ArgAddress(i));
                     for placed in parts {
-                        steps.push(StubStep::loads_part(counting, placed)?);
+                        steps.push(StubStep::loads_part(machine, placed)?);
                     }
                 }
                 _ => return None,

@@ -6,7 +6,7 @@ use cabi::Target;
 use super::entry::IncomingArea;
 use super::variadic::{SavedRegister, VariadicEntry, left};
 use crate::error::PlanError;
-use crate::machine::Counting;
+use crate::machine::Machine;
 use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Purpose, Signature, ValueType};
@@ -64,27 +64,27 @@ impl VariadicSignature {
         taken: NamedArguments,
         target: &Target,
     ) -> Result<Self, PlanError> {
-        let counting = Counting::of(target)?;
+        let machine = Machine::of(target)?;
         let refuse = |why| {
             let what = format!("the signature {named}");
             PlanError::va_arg(what, why, target)
         };
-        if named.call_conv != counting.call_conv {
+        if named.call_conv != machine.convention.call_conv {
             return Err(refuse("it is not of the convention that C has there"));
         }
-        if counting.va_list.save_area.is_none() {
+        if machine.convention.va_list.save_area.is_none() {
             return Err(refuse("it has no register save area"));
         }
-        let end = end_of_stack(named, &counting.signature(named)?);
+        let end = end_of_stack(named, &machine.signature(named)?);
         let overflow = taken
             .area_bytes
             .checked_sub(end)
             .ok_or_else(|| refuse("it has more on the stack than the named arguments"))?;
         let mut signature = named.clone();
-        let places = counting.fill(&mut signature, ValueType::I8X16)?;
+        let places = machine.fill(&mut signature, ValueType::I8X16)?;
         let taken_registers = [taken.int_registers, taken.vector_registers].map(usize::from);
-        let mut variadic = VariadicEntry::starting_at(counting, taken_registers, overflow);
-        for own in left(counting, taken_registers) {
+        let mut variadic = VariadicEntry::starting_at(machine, taken_registers, overflow);
+        for own in left(machine, taken_registers) {
             let mut params = places.params.iter().zip(&signature.params).enumerate();
             let is_own = |place: &ClifPlace| *place == ClifPlace::Reg(own.reg);
             // `fill` has one in each register.
@@ -97,14 +97,14 @@ impl VariadicSignature {
                 _ => return Err(refuse("a padding argument is narrower than its register")),
             }
         }
-        let area = match counting.area_from_frame() {
+        let area = match machine.area_from_frame() {
             Some(offset) => IncomingArea::FrameOffset(offset.saturating_add(end)),
             None => {
                 let (index, after) = (signature.params.len(), Slot::block(What::Area, end, 0));
                 signature
                     .params
                     .push(after.declared(false, Purpose::Normal));
-                if counting.signature(&signature)?.params.get(index) != Some(&after.place) {
+                if machine.signature(&signature)?.params.get(index) != Some(&after.place) {
                     return Err(refuse("what follows it on the stack is elsewhere"));
                 }
                 IncomingArea::Param(index)

@@ -8,14 +8,14 @@ use super::entry_stub::SavedVectors;
 use super::result::Side;
 use super::table::{ArgTable, PassMode};
 use super::value::{is_chain, placed_parts, wide_moves};
-use crate::machine::{Counting, RegisterMove, StubStep};
+use crate::machine::{Machine, RegisterMove, StubStep};
 use crate::parts::{ClifPart, WORD, narrow};
 use crate::places::ClifPlace;
 use crate::slot::{Slot, What};
 
 /// The table of a plan while it is written.
 pub(super) struct Placer<'a> {
-    pub(super) counting: &'static Counting,
+    pub(super) machine: Machine,
     pub(super) sig: &'a FnSig,
     pub(super) abi: &'a FnAbi,
     pub(super) side: Side,
@@ -32,13 +32,13 @@ pub(super) struct Placer<'a> {
 
 impl<'a> Placer<'a> {
     pub(super) fn new(
-        counting: &'static Counting,
+        machine: Machine,
         (sig, abi): (&'a FnSig, &'a FnAbi),
         side: Side,
         table: ArgTable,
     ) -> Self {
         Self {
-            counting,
+            machine,
             sig,
             abi,
             side,
@@ -52,18 +52,18 @@ impl<'a> Placer<'a> {
 
     /// All arguments.
     pub(super) fn arguments(&mut self) {
-        let (counting, abi) = (self.counting, self.abi);
-        let mut records = Records::of(counting, self.sig, abi);
+        let (machine, abi) = (self.machine, self.abi);
+        let mut records = Records::of(machine, self.sig, abi);
         for (i, (param, arg)) in (0..).zip(self.sig.params().iter().zip(&abi.args)) {
             let (ty, word) = (&param.ty, ClifPart::WHOLE_WORD);
             let mode = match &arg.place {
                 Place::Stack { .. } if self.side == Side::Callee => self.taken(i, ty, &arg.place),
                 Place::Stack { .. } => self.passed(&mut records, (i, ty), &arg.place),
                 Place::Parts(placed) => {
-                    let chain = is_chain(counting, &arg.place).then(|| self.chain_place(i));
-                    let (moves, table) = (wide_moves(counting, &arg.place), &mut self.table);
+                    let chain = is_chain(machine, &arg.place).then(|| self.chain_place(i));
+                    let (moves, table) = (wide_moves(machine, &arg.place), &mut self.table);
                     let first = table.parts.len();
-                    placed_parts(counting, ty, placed, |own, place| {
+                    placed_parts(machine, ty, placed, |own, place| {
                         let part = narrow(table.parts.len() - first);
                         let place = chain.unwrap_or(place);
                         let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
@@ -84,7 +84,7 @@ impl<'a> Placer<'a> {
                     align,
                 } => {
                     let what = What::Part { arg: i, part: 0 };
-                    let places = counting.places(*pointer).into_iter();
+                    let places = machine.convention.params_at(*pointer).into_iter();
                     (self.table.slots).extend(places.map(|place| Slot::new(what, word, place)));
                     PassMode::Indirect {
                         size: *size,
@@ -97,7 +97,7 @@ impl<'a> Placer<'a> {
                             arg: i,
                             part: narrow(lane),
                         };
-                        let places = counting.places(loc).into_iter();
+                        let places = machine.convention.params_at(loc).into_iter();
                         (self.table.slots).extend(places.map(|place| Slot::new(what, word, place)));
                     }
                     PassMode::Lanes(*lanes)

@@ -4,7 +4,7 @@ use cabi::{FnAbi, FnSig, Loc, Place, Returns};
 
 use super::table::PassMode;
 use super::value::placed_parts;
-use crate::machine::{Counting, RegClass, ResultPlan};
+use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{ClifPart, ClifParts, objection};
 use crate::places::ClifPlace;
 use crate::signature::Params;
@@ -19,7 +19,7 @@ pub(super) enum Side {
 }
 
 impl ResultPlan {
-    pub(super) fn of(counting: &Counting, sig: &FnSig, abi: &FnAbi) -> Result<Self, &'static str> {
+    pub(super) fn of(machine: Machine, sig: &FnSig, abi: &FnAbi) -> Result<Self, &'static str> {
         let placed = match &abi.ret.place {
             Place::Ignore if abi.ret.returns == Returns::Never => return Ok(Self::Never),
             Place::Ignore => return Ok(Self::Nothing),
@@ -34,8 +34,8 @@ impl ResultPlan {
             return Err(why);
         }
         let mut parts = ClifParts::new();
-        placed_parts(counting, sig.result(), placed, |part, _| parts.push(part));
-        counting.result(placed, parts)
+        placed_parts(machine, sig.result(), placed, |part, _| parts.push(part));
+        machine.result(placed, parts)
     }
 
     /// Whether it is in vector registers that CLIF cannot say.
@@ -70,21 +70,18 @@ impl ResultPlan {
     }
 
     /// The slots of the results in the CLIF signature, of the side that `returns` them or of the other one, and what they are declared as.
-    pub(super) fn declare(
-        &mut self,
-        abi: &FnAbi,
-        counting: &'static Counting,
-        side: Side,
-    ) -> (Slots, Params) {
+    pub(super) fn declare(&mut self, abi: &FnAbi, machine: Machine, side: Side) -> (Slots, Params) {
         let mut slots = Slots::new();
         match (&*self, &abi.ret.place) {
             (Self::Vectors { .. }, _) if side == Side::Caller => {
-                let first = counting.results.of(RegClass::Int).first();
+                let first = machine.convention.results.of(RegClass::Int).first();
                 let what = What::Result { part: 0 };
                 slots.extend(first.map(|reg| Slot::word(what, ClifPlace::Reg(*reg))));
             }
             (Self::Parts { parts, .. }, Place::Parts(placed)) => {
-                let regs = placed.iter().flat_map(|own| counting.registers(own.loc));
+                let regs = placed
+                    .iter()
+                    .flat_map(|own| machine.convention.registers(own.loc));
                 for (part, (own, reg)) in (0..).zip(parts.iter().zip(regs)) {
                     let what = What::Result { part };
                     slots.push(Slot::new(what, *own, ClifPlace::Reg(reg)));
@@ -92,7 +89,7 @@ impl ResultPlan {
             }
             _ => {}
         }
-        let mut solver = Solver::results(counting, side == Side::Callee);
+        let mut solver = Solver::results(machine, side == Side::Callee);
         solver.in_registers(&mut slots, |_| true);
         if let Self::Parts { results, parts } = self {
             let own = slots.iter().take(parts.len());

@@ -8,7 +8,7 @@ use super::shape::ObjectLayout;
 use super::table::ArgTable;
 use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
 use crate::error::PlanError;
-use crate::machine::{Counting, RegClass, ResultPlan};
+use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{WORD, is_wide, objection};
 use crate::places::ClifPlace;
 use crate::signature::{Purpose, Signature};
@@ -41,8 +41,8 @@ impl SignaturePlan {
     /// [`PlanError`] for what cannot be lowered; see its variants.
     pub fn filled(&self, target: &Target) -> Result<Signature, PlanError> {
         let mut signature = self.signature.clone();
-        let counting = Counting::under(target, self.abi.convention)?;
-        counting.fill(&mut signature, padding(RegClass::Vector))?;
+        let machine = Machine::under(target, self.abi.convention)?;
+        machine.fill(&mut signature, padding(RegClass::Vector))?;
         Ok(signature)
     }
 }
@@ -51,7 +51,7 @@ impl SignaturePlan {
 pub(super) struct PlanDraft {
     /// Without the parameters of its CLIF signature; the table has the pointer to the result, if there is one.
     pub(super) plan: SignaturePlan,
-    pub(super) counting: &'static Counting,
+    pub(super) machine: Machine,
     /// The results of the CLIF signature.
     pub(super) results: Slots,
     /// For the parameters.
@@ -66,22 +66,21 @@ impl PlanDraft {
             sig = sig.at_call_unpromoted([])?;
         }
         let abi = FnAbi::new(&sig, target)?;
-        let counting = Counting::under(target, abi.convention)?;
-        check_args(counting, &sig, &abi, target)?;
-        let counting = match side {
-            Side::Caller => caller_machine(counting, &abi),
-            Side::Callee => check_callee(counting, &sig, abi.convention).map(|()| counting),
+        let machine = Machine::under(target, abi.convention)?;
+        check_args(machine, &sig, &abi, target)?;
+        let machine = match side {
+            Side::Caller => caller_machine(machine, &abi),
+            Side::Callee => check_callee(machine, &sig, abi.convention).map(|()| machine),
         };
-        let counting =
-            counting.map_err(|why| PlanError::convention(abi.convention, why, target))?;
-        let mut result = ResultPlan::of(counting, &sig, &abi).map_err(|why| {
+        let machine = machine.map_err(|why| PlanError::convention(abi.convention, why, target))?;
+        let mut result = ResultPlan::of(machine, &sig, &abi).map_err(|why| {
             let what = format!("result, {}", sig.result());
             PlanError::unsupported(what, why, target)
         })?;
-        let mut signature = Signature::new(counting.call_conv);
-        let (results, returns) = result.declare(&abi, counting, side);
+        let mut signature = Signature::new(machine.convention.call_conv);
+        let (results, returns) = result.declare(&abi, machine, side);
         signature.returns = returns;
-        let mut solver = Solver::params(counting, side == Side::Caller);
+        let mut solver = Solver::params(machine, side == Side::Caller);
         if abi.ret.sret_returned_in.is_some() {
             solver.sret = Purpose::StructReturn;
         }
@@ -105,49 +104,51 @@ impl PlanDraft {
         };
         Ok(Self {
             plan,
-            counting,
+            machine,
             results,
             solver,
         })
     }
 }
 
-/// The counting by whose counting a function of `counting` is called.
-fn caller_machine(
-    counting: &'static Counting,
-    abi: &FnAbi,
-) -> Result<&'static Counting, &'static str> {
-    if counting.closures == Some(abi.convention) {
+/// The machine by whose convention a function of `machine` is called.
+fn caller_machine(machine: Machine, abi: &FnAbi) -> Result<Machine, &'static str> {
+    if machine.convention.closures == Some(abi.convention) {
         return Err("its functions are entered by the stubs of closures alone");
     }
     let is_wide = abi.args.iter().any(|arg| has_16_bytes(&arg.place));
-    let wide_calls = counting.wide_calls.filter(|_| is_wide);
-    let counting = wide_calls.unwrap_or(counting);
-    Ok(counting.calls.unwrap_or(counting))
+    let wide_calls = machine.convention.wide_calls.filter(|_| is_wide);
+    let machine = wide_calls.map_or(machine, |own| machine.with(own));
+    Ok(machine
+        .convention
+        .calls
+        .map_or(machine, |own| machine.with(own)))
 }
 
 /// Refuses a function that cannot be defined, though it can be called.
 fn check_callee(
-    counting: &Counting,
+    machine: Machine,
     sig: &FnSig,
     convention: &cabi::Convention,
 ) -> Result<(), &'static str> {
-    let most = counting.preserved_vectors;
+    let most = machine.convention.preserved_vectors;
     if most.is_some_and(|most| sig.assumed().vectors > most) {
         return Err("Cranelift's functions preserve the lower 16 bytes of a vector register");
     }
     match sig.is_variadic() {
-        true => check_va_list(counting, convention),
+        true => check_va_list(machine, convention),
         false => Ok(()),
     }
 }
 
-/// Refuses a convention whose `va_list` is not that of `counting`.
+/// Refuses a convention whose `va_list` is not that of `machine`.
 pub(super) fn check_va_list(
-    counting: &Counting,
+    machine: Machine,
     convention: &cabi::Convention,
 ) -> Result<(), &'static str> {
-    if *convention == *counting.va_list.convention || counting.closures == Some(convention) {
+    if *convention == *machine.convention.va_list.convention
+        || machine.convention.closures == Some(convention)
+    {
         return Ok(());
     }
     Err(
@@ -157,12 +158,12 @@ pub(super) fn check_va_list(
 
 /// Refuses what no plan can be made for.
 fn check_args(
-    counting: &Counting,
+    machine: Machine,
     sig: &FnSig,
     abi: &FnAbi,
     target: &Target,
 ) -> Result<(), PlanError> {
-    if let Some(why) = counting.convention_objection(abi.convention) {
+    if let Some(why) = machine.convention_objection(abi.convention) {
         return Err(PlanError::convention(abi.convention, why, target));
     }
     if abi.area_bytes > MAX_AREA_BYTES {
@@ -172,10 +173,10 @@ fn check_args(
     for (i, (param, arg)) in sig.params().iter().zip(&abi.args).enumerate() {
         let is_lost = param.flags.has(cabi::ArgFlags::NEST)
             && arg.place != Place::Ignore
-            && !is_chain(counting, &arg.place);
+            && !is_chain(machine, &arg.place);
         let why = match is_lost {
             true => Some("a static chain elsewhere than in its register is not lowered"),
-            false => place_objection(counting, &arg.place),
+            false => place_objection(machine, &arg.place),
         };
         if let Some(why) = why {
             let what = format!("argument {i}, {}", param.ty);
@@ -186,28 +187,28 @@ fn check_args(
 }
 
 /// Why a part in two registers cannot be lowered, if so: by position they are a vector and an integer register of one position.
-fn both_objection(counting: &Counting, placed: &PlacedPart) -> Option<&'static str> {
-    let is_lost = counting.positional
+fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str> {
+    let is_lost = machine.convention.positional
         && matches!(placed.loc, Loc::Both(_))
-        && counting.both_position(placed.loc).is_none();
+        && machine.convention.both_position(placed.loc).is_none();
     let why = "a part in registers of two positions is not lowered";
     is_lost.then_some(why)
 }
 
 /// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's; none is outside the argument area.
-fn place_objection(counting: &Counting, place: &Place) -> Option<&'static str> {
+fn place_objection(machine: Machine, place: &Place) -> Option<&'static str> {
     let why = match place {
         Place::Parts(parts) => {
             let wide = parts.iter().any(|placed| is_wide(&placed.part));
-            let objection = |placed| objection(placed).or_else(|| both_objection(counting, placed));
+            let objection = |placed| objection(placed).or_else(|| both_objection(machine, placed));
             match parts.iter().find_map(objection) {
-                None if wide && wide_moves(counting, place).is_none() => {
+                None if wide && wide_moves(machine, place).is_none() => {
                     "a wide vector has other parts beside it, or is in no register of parameters"
                 }
                 why => return why,
             }
         }
-        Place::Stack { size, .. } if *size > MAX_PARTS_BYTES && !counting.has_area() => {
+        Place::Stack { size, .. } if *size > MAX_PARTS_BYTES && !machine.has_area() => {
             "a value of more than 128 bytes in the argument area is not lowered for functions of its kind"
         }
         Place::PerElement {

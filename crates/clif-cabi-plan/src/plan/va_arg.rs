@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
 use crate::error::PlanError;
-use crate::machine::{Counting, PerClass, RegClass, SaveArea, VaCounter};
+use crate::machine::{Machine, PerClass, RegClass, SaveArea, VaCounter};
 use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
 
@@ -101,22 +101,22 @@ impl VaArgPlan {
     /// ```
     pub fn new(sig: &FnSig, ty: &Type, target: &Target) -> Result<Self, PlanError> {
         let convention = FnAbi::convention_of(sig, target)?;
-        let counting = Counting::under(target, convention)?;
+        let machine = Machine::under(target, convention)?;
         let refuse = |why| PlanError::convention(convention, why, target);
-        check_va_list(counting, convention).map_err(refuse)?;
+        check_va_list(machine, convention).map_err(refuse)?;
         let group = FnAbi::classify(sig, ty, Role::Unnamed, target)?;
         let ty = target.data_model().decay(ty).non_atomic();
         let refuse = |why| PlanError::va_arg(ty.to_string(), why, target);
         let (size, align) = (ty.size(), ty.align());
-        let Some(save_area) = &counting.va_list.save_area else {
-            return Ok(Self::by_pointer(counting, &group, (size, align)));
+        let Some(save_area) = &machine.convention.va_list.save_area else {
+            return Ok(Self::by_pointer(machine, &group, (size, align)));
         };
         let found = convention.rules.va_arg.map_or(Ok(()), |asks| asks(&group));
         found.map_err(refuse)?;
         if save_area.by_reference && group.kind == GroupKind::Memory {
             let word = (WORD.bytes().into(), WORD.bytes());
             let pointer = [(ClifPart::WHOLE_WORD, RegClass::Int)];
-            let place = in_registers(counting, save_area, pointer, word.1, |_| false);
+            let place = in_registers(machine, save_area, pointer, word.1, |_| false);
             return Ok(Self {
                 size,
                 align,
@@ -125,7 +125,7 @@ impl VaArgPlan {
                 ..Self::at(save_area, place, word, word)
             });
         }
-        let place = place(counting, save_area, &group).map_err(refuse)?;
+        let place = place(machine, save_area, &group).map_err(refuse)?;
         Ok(Self::at(
             save_area,
             place,
@@ -159,13 +159,13 @@ impl VaArgPlan {
         align: u32,
         target: &Target,
     ) -> Result<Self, PlanError> {
-        let counting = Counting::of(target)?;
+        let machine = Machine::of(target)?;
         let refuse = |why| {
             let n = parts.len();
             let what = format!("an object of {size} bytes aligned to {align} in {n} parts");
             PlanError::va_arg(what, why, target)
         };
-        let save_area = counting.va_list.save_area.as_ref();
+        let save_area = machine.convention.va_list.save_area.as_ref();
         let save_area =
             save_area.ok_or_else(|| refuse("the va_list there counts no saved registers"))?;
         let mut own: SmallVec<[(ClifPart, RegClass); 4]> = SmallVec::new();
@@ -184,17 +184,17 @@ impl VaArgPlan {
         }
         let place = match own.is_empty() {
             true => VaPlace::Overflow,
-            false => in_registers(counting, save_area, own, align, |_| false),
+            false => in_registers(machine, save_area, own, align, |_| false),
         };
         Ok(Self::at(save_area, place, (size, align), (size, align)))
     }
 
     /// The plan for an object of `size` bytes, aligned to `align`, of a `va_list` that is an address.
-    fn by_pointer(counting: &Counting, group: &Group, (size, align): (u64, u32)) -> Self {
+    fn by_pointer(machine: Machine, group: &Group, (size, align): (u64, u32)) -> Self {
         let word = WORD.bytes();
         let by_reference = group.kind == GroupKind::Memory;
         // In the shadow space each is a word.
-        let is_word = by_reference || counting.va_list.has_home;
+        let is_word = by_reference || machine.convention.va_list.has_home;
         let (overflow_align, overflow_bytes) = match is_word {
             true => (word, word.into()),
             false => (group.align.max(word), size.next_multiple_of(word.into())),
@@ -248,11 +248,7 @@ impl VaArgPlan {
 }
 
 /// Where a value of `group` is.
-fn place(
-    counting: &Counting,
-    save_area: &SaveArea,
-    group: &Group,
-) -> Result<VaPlace, &'static str> {
+fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlace, &'static str> {
     if group.may_split || group.otherwise.is_some() {
         let why = "an argument of which some parts may be in memory is not fetched by va_arg";
         return Err(why);
@@ -279,12 +275,12 @@ fn place(
         _ => (unplaced(part), RegClass::Int),
     });
     let align = group.align;
-    Ok(in_registers(counting, save_area, parts, align, exhausts))
+    Ok(in_registers(machine, save_area, parts, align, exhausts))
 }
 
 /// A value of `parts`, each in a register of its class, that is aligned to `align`. `exhausts`: where it is not, no later value finds a register of the bank.
 fn in_registers(
-    counting: &Counting,
+    machine: Machine,
     save_area: &SaveArea,
     all: impl IntoIterator<Item = (ClifPart, RegClass)>,
     align: u32,
@@ -304,7 +300,7 @@ fn in_registers(
     }
     let takes = |class, bank| {
         let bytes = *bytes.of(class);
-        let (own, end) = (save_area.saved.of(class), end(counting, save_area, class));
+        let (own, end) = (save_area.saved.of(class), end(machine, save_area, class));
         let is_last = exhausts(bank) || save_area.exhausts && bytes > 0;
         let otherwise = is_last.then_some(count(own, end));
         let in_pairs = save_area.in_pairs && class == RegClass::Int && align >= 2 * own.slot;

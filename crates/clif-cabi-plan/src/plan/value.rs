@@ -3,7 +3,7 @@
 use cabi::{FnAbi, Loc, PartType, Place, PlacedPart, Reg, Scalar};
 use smallvec::SmallVec;
 
-use crate::machine::{Counting, RegClass, VectorMoves};
+use crate::machine::{Machine, RegClass, VectorMoves};
 use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, value_type};
 use crate::places::ClifPlace;
 use crate::signature::{Extension, ValueType};
@@ -16,7 +16,7 @@ pub(super) const MAX_WORDS: usize = 64;
 /// Gives `each` the parts in the locations of `placed`, with their places, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two
 /// registers is two of them.
 pub(super) fn placed_parts(
-    counting: &Counting,
+    machine: Machine,
     ty: &cabi::Type,
     placed: &[PlacedPart],
     mut each: impl FnMut(ClifPart, ClifPlace),
@@ -27,12 +27,12 @@ pub(super) fn placed_parts(
     };
     for placed in placed {
         let own = part(&placed.part, whole);
-        for place in counting.places(placed.loc) {
+        for place in machine.convention.params_at(placed.loc) {
             for i in 0..n_chunks(&placed.part) {
                 let offset = own.offset + CHUNK.bytes() * i;
                 let chunk = ClifPart { offset, ..own };
                 let chunk = match place {
-                    ClifPlace::Reg(reg) => counting.declarable(chunk.in_bank(reg.bank())),
+                    ClifPlace::Reg(reg) => machine.convention.declarable(chunk.in_bank(reg.bank())),
                     _ => chunk,
                 };
                 each(chunk, place);
@@ -43,24 +43,24 @@ pub(super) fn placed_parts(
 
 /// The registers of a value at `place` that a stub moves, because no parameter says a vector among them: a wide one, or any one where Cranelift
 /// counts by position. Such a value has no other parts than vectors, or was refused.
-pub(super) fn wide_moves(counting: &Counting, place: &Place) -> Option<VectorMoves> {
+pub(super) fn wide_moves(machine: Machine, place: &Place) -> Option<VectorMoves> {
     match place {
         Place::Parts(parts)
             if parts.iter().any(|placed| is_wide(&placed.part))
-                || counting.positional && has_16_bytes(place) =>
+                || machine.convention.positional && has_16_bytes(place) =>
         {
-            counting.vector_moves(parts)
+            machine.vector_moves(parts)
         }
         _ => None,
     }
 }
 
 /// Whether a value at `place` is a word in the register of the static chain.
-pub(super) fn is_chain(counting: &Counting, place: &Place) -> bool {
+pub(super) fn is_chain(machine: Machine, place: &Place) -> bool {
     match place {
         Place::Parts(parts) => matches!(
             &parts[..],
-            [one] if one.part.ty == PartType::I64 && one.loc == Loc::Reg(counting.chain)
+            [one] if one.part.ty == PartType::I64 && one.loc == Loc::Reg(machine.convention.chain)
         ),
         _ => false,
     }
@@ -76,15 +76,16 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
 
 /// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.
-pub(super) fn own_type(counting: &Counting, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
+pub(super) fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
-    let is_wide = value == ValueType::I128 || counting.positional && value.bytes() > WORD.bytes();
+    let is_wide =
+        value == ValueType::I128 || machine.convention.positional && value.bytes() > WORD.bytes();
     // A slot of less than a word has no other type, and no room to extend.
-    let is_packed = counting.least_slot < WORD.bytes();
+    let is_packed = machine.convention.least_slot < WORD.bytes();
     if is_wide
         || ty.as_record().is_some()
-        || !is_packed && !is_exhausted(counting, RegClass::of(value), abi)
+        || !is_packed && !is_exhausted(machine, RegClass::of(value), abi)
     {
         return None;
     }
@@ -96,7 +97,7 @@ pub(super) fn own_type(counting: &Counting, ty: &cabi::Type, abi: &FnAbi) -> Opt
         _ => Extension::None,
     };
     let size = narrow(value.bytes());
-    Some(counting.declarable(ClifPart {
+    Some(machine.convention.declarable(ClifPart {
         offset: 0,
         size,
         ty: value,
@@ -105,13 +106,13 @@ pub(super) fn own_type(counting: &Counting, ty: &cabi::Type, abi: &FnAbi) -> Opt
 }
 
 /// Whether something is in the last register of `class`, so that Cranelift has no register left: padding arguments are in those before.
-pub(super) fn is_exhausted(counting: &Counting, class: RegClass, abi: &FnAbi) -> bool {
-    let Some(last) = counting.params.of(class).last() else {
+pub(super) fn is_exhausted(machine: Machine, class: RegClass, abi: &FnAbi) -> bool {
+    let Some(last) = machine.convention.params.of(class).last() else {
         return true;
     };
     // By position what is on the stack comes after all registers.
-    if counting.positional {
-        return abi.area_bytes > counting.shadow_bytes.into();
+    if machine.convention.positional {
+        return abi.area_bytes > machine.convention.shadow_bytes.into();
     }
     registers(abi).any(|reg| reg == *last)
 }

@@ -5,7 +5,7 @@ use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::registers;
-use crate::machine::{Counting, RegClass, SaveArea, SavedClass, VaCounter};
+use crate::machine::{Machine, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{WORD, narrow};
 use crate::signature::ValueType;
 
@@ -69,27 +69,27 @@ pub struct SavedRegister {
 impl VariadicEntry {
     /// What follows so many integer and vector registers, and so many bytes from the start of the argument area. Which registers are saved is still to be
     /// found.
-    pub(super) fn starting_at(counting: &Counting, taken: [usize; 2], area_bytes: u32) -> Self {
-        let (counting, [n_int, n_vector]) = (counting, taken);
-        let start = match &counting.va_list.save_area {
+    pub(super) fn starting_at(machine: Machine, taken: [usize; 2], area_bytes: u32) -> Self {
+        let (machine, [n_int, n_vector]) = (machine, taken);
+        let start = match &machine.convention.va_list.save_area {
             Some(save_area) => VaStart::Registers {
                 counts: [(RegClass::Int, n_int), (RegClass::Vector, n_vector)].map(|(class, n)| {
                     let own = save_area.saved.of(class);
                     VaCount {
                         counter: own.counter,
-                        count: count(own, slot(counting, save_area, class, n)),
+                        count: count(own, slot(machine, save_area, class, n)),
                         base_at: own.base_at,
                     }
                 }),
-                overflow: area_bytes.saturating_sub(counting.shadow_bytes),
+                overflow: area_bytes.saturating_sub(machine.convention.shadow_bytes),
                 overflow_at: save_area.overflow,
-                save_bytes: end(counting, save_area, RegClass::Vector),
+                save_bytes: end(machine, save_area, RegClass::Vector),
                 save_align: save_area.saved.vector.slot,
             },
             None => VaStart::Pointer {
-                first: match n_int < counting.params.of(RegClass::Int).len() {
-                    true if counting.va_list.has_home => home(counting, n_int),
-                    _ => from_shadow(counting, area_bytes.next_multiple_of(WORD.bytes())),
+                first: match n_int < machine.convention.params.of(RegClass::Int).len() {
+                    true if machine.convention.va_list.has_home => home(machine, n_int),
+                    _ => from_shadow(machine, area_bytes.next_multiple_of(WORD.bytes())),
                 },
             },
         };
@@ -108,26 +108,29 @@ pub(super) struct Left {
 }
 
 /// The registers of parameters that named arguments leave, which take so many integer and vector registers.
-pub(super) fn left(counting: &Counting, taken: [usize; 2]) -> impl Iterator<Item = Left> {
-    let (counting, save_area) = (counting, counting.va_list.save_area.as_ref());
+pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
+    let save_area = machine.convention.va_list.save_area.as_ref();
     let classes = [(RegClass::Int, WORD), (RegClass::Vector, ValueType::I8X16)];
-    let classes = classes.into_iter().zip(taken).take(n_saved(counting));
+    let classes = classes.into_iter().zip(taken).take(n_saved(machine));
     classes.flat_map(move |((class, ty), n_taken)| {
-        let regs = counting.params.of(class).iter().enumerate();
+        let regs = machine.convention.params.of(class).iter().enumerate();
         regs.skip(n_taken).map(move |(i, reg)| Left {
             reg: *reg,
             ty,
             offset: match save_area {
-                Some(own) => narrow(slot(counting, own, class, i)),
-                None => home(counting, i),
+                Some(own) => narrow(slot(machine, own, class, i)),
+                None => home(machine, i),
             },
         })
     })
 }
 
 /// How many classes of registers are saved: in the shadow space a float is in the integer register of its position too.
-fn n_saved(counting: &Counting) -> usize {
-    match (&counting.va_list.save_area, counting.va_list.has_home) {
+fn n_saved(machine: Machine) -> usize {
+    match (
+        &machine.convention.va_list.save_area,
+        machine.convention.va_list.has_home,
+    ) {
         (Some(_), _) => 2,
         (None, true) => 1,
         (None, false) => 0,
@@ -135,20 +138,20 @@ fn n_saved(counting: &Counting) -> usize {
 }
 
 /// From the first byte after the shadow space to the slot in it that is of position `i`.
-fn home(counting: &Counting, i: usize) -> i32 {
-    from_shadow(counting, WORD.bytes() * narrow::<u32, _>(i))
+fn home(machine: Machine, i: usize) -> i32 {
+    from_shadow(machine, WORD.bytes() * narrow::<u32, _>(i))
 }
 
 /// From the first byte after the shadow space to `offset` in the argument area.
-fn from_shadow(counting: &Counting, offset: u32) -> i32 {
-    let from = i64::from(offset) - i64::from(counting.shadow_bytes);
+fn from_shadow(machine: Machine, offset: u32) -> i32 {
+    let from = i64::from(offset) - i64::from(machine.convention.shadow_bytes);
     narrow(from)
 }
 
 /// How many integer and vector registers of parameters the arguments of `abi` take, as [`FnAbi::used`] counts them: those up to the last one that something is
 /// in, or all where a value did not fit and left the others unused.
-pub(super) fn taken(abi: &FnAbi, counting: &Counting) -> [usize; 2] {
-    let (params, positional) = (&counting.params, counting.positional);
+pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
+    let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
     // The static chain and the pointer to the result may have registers of their own.
     let is_other = |reg: &Reg| reg.bank() == Bank::Int && params.position(*reg).is_none();
@@ -179,19 +182,19 @@ pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
 }
 
 /// From the start of the register save area to the slot of register `i` of `class`.
-pub(super) fn slot(counting: &Counting, save_area: &SaveArea, class: RegClass, i: usize) -> u32 {
+pub(super) fn slot(machine: Machine, save_area: &SaveArea, class: RegClass, i: usize) -> u32 {
     let (start, bytes) = match class {
         RegClass::Int => (0, save_area.saved.int.slot),
         RegClass::Vector => (
-            end(counting, save_area, RegClass::Int),
+            end(machine, save_area, RegClass::Int),
             save_area.saved.vector.slot,
         ),
     };
-    let i = i.min(counting.params.of(class).len());
+    let i = i.min(machine.convention.params.of(class).len());
     start + bytes * narrow::<u32, _>(i)
 }
 
 /// From the start of the register save area to the first byte after the slots of `class`.
-pub(super) fn end(counting: &Counting, save_area: &SaveArea, class: RegClass) -> u32 {
-    slot(counting, save_area, class, usize::MAX)
+pub(super) fn end(machine: Machine, save_area: &SaveArea, class: RegClass) -> u32 {
+    slot(machine, save_area, class, usize::MAX)
 }

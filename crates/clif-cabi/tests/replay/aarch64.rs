@@ -8,7 +8,7 @@ use cranelift_codegen::isa::CallConv;
 
 use super::probe;
 
-pub(crate) const MACHINE: &Machine = Machine::AARCH64;
+pub(crate) const MACHINE: Machine = Machine::AARCH64;
 
 /// Whether Cranelift has vectors there whose size the machine decides.
 pub(crate) const HAS_SCALABLE_VECTORS: bool = true;

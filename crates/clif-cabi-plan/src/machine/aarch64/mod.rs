@@ -1,33 +1,37 @@
-//! AArch64, little-endian: Cranelift's counting ([`counting`]) for functions of AAPCS64 and of Apple's variant, and the stubs ([`stub`]).
+//! AArch64, little-endian: Cranelift's conventions ([`conventions`]) for functions of AAPCS64 and of Apple's variant, and the stubs ([`stub`]).
 
-mod counting;
+mod conventions;
 mod stub;
 
 use cabi::Convention;
 use cabi::aarch64::{self, APPLE_ARM64};
 use cabi::convention::FrameKind;
 
-use super::Machine;
-use super::counting::Counting;
-use super::isa::Isa;
+use super::Architecture;
+use super::convention::ClifConvention;
+use super::processor::Processor;
 use super::stub::Steps;
-use counting::{APPLE, SYSTEM_V, TAIL};
+use conventions::{APPLE, SYSTEM_V, TAIL};
 
 static STEPS: Steps = Steps {
-    numbered: &counting::PARAMS,
+    numbered: &conventions::PARAMS,
     entry: stub::ENTRY,
     has_all: false,
     encode: stub::encode,
 };
 
-pub(super) static MACHINE: Machine = Machine {
-    isa: &ISA,
-    countings: counting::ALL,
+/// AAPCS64's functions.
+pub(super) const C: &ClifConvention = &SYSTEM_V;
+
+pub(super) static ARCHITECTURE: Architecture = Architecture {
+    processor: &PROCESSOR,
+    conventions: conventions::ALL,
     under,
 };
 
-static ISA: Isa = Isa {
-    context: aarch64::X21,
+static PROCESSOR: Processor = Processor {
+    big_endian: false,
+    context: Some(aarch64::X21),
     vector_count: None,
     steps: &STEPS,
     area_from_frame: Some(16),
@@ -35,7 +39,7 @@ static ISA: Isa = Isa {
     x87: None,
 };
 
-fn under(convention: &Convention) -> Option<&'static Counting> {
+fn under(convention: &Convention) -> Option<&'static ClifConvention> {
     match convention.frame.kind {
         FrameKind::Tail => Some(&TAIL),
         FrameKind::Unix if convention.frame.va_list == APPLE_ARM64.frame.va_list => Some(&APPLE),

@@ -6,7 +6,7 @@ mod moves;
 
 use cabi::Reg;
 
-use super::counting::{SYSTEM_V, WINDOWS_FASTCALL};
+use super::conventions::{SYSTEM_V, WINDOWS_FASTCALL};
 use crate::error::PlanError;
 use crate::machine::registers::RegClass;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, Stub, StubCode, StubStep};

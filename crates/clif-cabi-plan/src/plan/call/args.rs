@@ -17,7 +17,7 @@ impl Placer<'_> {
         self.arguments();
         self.tails_in_ints();
         self.steps.extend(StubStep::count_vectors(self.abi));
-        self.steps.extend(StubStep::copies(self.counting, self.abi));
+        self.steps.extend(StubStep::copies(self.machine, self.abi));
     }
 
     /// Has the last bytes of records, which are put together in an integer register, passed as integers, where the integer registers are used up in any
@@ -66,7 +66,7 @@ impl Placer<'_> {
             return PassMode::Ignore;
         };
         let (first, own) = (self.table.parts.len(), (size, align));
-        let mode = records.mode(self.counting, ty, own, self.abi, &mut self.table.parts);
+        let mode = records.mode(self.machine, ty, own, self.abi, &mut self.table.parts);
         match mode {
             PassMode::Words => self.words((arg, ty), first, offset),
             PassMode::Area => self.block(arg, narrow(offset), narrow(size)),

@@ -10,7 +10,7 @@ use std::ops::Range;
 use cabi::{FnAbi, FnSig, Place};
 use smallvec::{Array, SmallVec};
 
-use crate::machine::Counting;
+use crate::machine::Machine;
 use crate::parts::{ClifPart, WORD, slots};
 use crate::plan::table::PassMode;
 use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, own_type};
@@ -38,10 +38,12 @@ pub(in crate::plan) struct Records {
 }
 
 impl Records {
-    pub(in crate::plan) fn of(counting: &Counting, sig: &FnSig, abi: &FnAbi) -> Self {
+    pub(in crate::plan) fn of(machine: Machine, sig: &FnSig, abi: &FnAbi) -> Self {
         let args = sig.params().iter().zip(&abi.args);
         let on_stack = args.filter_map(|(param, arg)| match arg.place {
-            Place::Stack { size, .. } if counting.reads_wide && is_split(&param.ty, size) => {
+            Place::Stack { size, .. }
+                if machine.convention.reads_wide && is_split(&param.ty, size) =>
+            {
                 Some((size, starts_a_pair(&arg.place)))
             }
             Place::Stack { size, .. } => Some((size, false)),
@@ -60,13 +62,13 @@ impl Records {
     /// How a value of `ty` with `size` bytes in the argument area gets there. Appends its parts.
     pub(super) fn mode(
         &mut self,
-        counting: &Counting,
+        machine: Machine,
         ty: &cabi::Type,
         (size, align): (u64, u32),
         abi: &FnAbi,
         parts: &mut SmallVec<impl Array<Item = ClifPart>>,
     ) -> PassMode {
-        if let Some(own) = own_type(counting, ty, abi) {
+        if let Some(own) = own_type(machine, ty, abi) {
             parts.push(own);
             return PassMode::Parts;
         }
@@ -74,8 +76,8 @@ impl Records {
             return PassMode::Area;
         }
         let first = parts.len();
-        slots(counting.least_slot, (size, align), ty, parts);
-        if !counting.has_sarg || crate::value_type(ty).is_some() {
+        slots(machine.convention.least_slot, (size, align), ty, parts);
+        if !machine.convention.has_sarg || crate::value_type(ty).is_some() {
             return PassMode::Parts;
         }
         let in_vectors = self.has_vectors && is_split(ty, size);

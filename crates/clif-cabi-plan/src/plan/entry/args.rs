@@ -20,12 +20,12 @@ use crate::slot::{Slot, What};
 impl Placer<'_> {
     /// All arguments of an entry. The argument area where no parameter points there, and whether what is in it is parameters.
     pub(in crate::plan) fn entry(&mut self) -> (Option<IncomingArea>, bool) {
-        self.saved = SavedVectors::of(self.counting, self.abi);
+        self.saved = SavedVectors::of(self.machine, self.abi);
         let words = self.stub();
         self.arguments();
         if self.sig.is_variadic() {
             // What no named argument takes may have an unnamed one.
-            for own in left(self.counting, taken(self.abi, self.counting)) {
+            for own in left(self.machine, taken(self.abi, self.machine)) {
                 let what = What::Register { offset: own.offset };
                 let part = ClifPart::new(0, narrow(own.ty.bytes()), own.ty);
                 let place = ClifPlace::Reg(own.reg);
@@ -43,9 +43,9 @@ impl Placer<'_> {
 
     /// What `va_start` needs, but for the indexes of its parameters.
     pub(in crate::plan) fn variadic(&self) -> Option<VariadicEntry> {
-        let (abi, counting) = (self.abi, self.counting);
+        let (abi, machine) = (self.abi, self.machine);
         let own =
-            || VariadicEntry::starting_at(counting, taken(abi, counting), narrow(abi.area_bytes));
+            || VariadicEntry::starting_at(machine, taken(abi, machine), narrow(abi.area_bytes));
         self.sig.is_variadic().then(own)
     }
 
@@ -59,15 +59,15 @@ impl Placer<'_> {
         else {
             return PassMode::Ignore;
         };
-        let (counting, parts) = (self.counting, &mut self.table.parts);
+        let (machine, parts) = (self.machine, &mut self.table.parts);
         let (first, offset) = (parts.len(), narrow(offset));
-        let own = own_type(counting, ty, self.abi);
+        let own = own_type(machine, ty, self.abi);
         match own {
             Some(own) => parts.push(own),
             None if size > MAX_PARTS_BYTES => {}
-            None => slots(counting.least_slot, (size, align), ty, parts),
+            None => slots(machine.convention.least_slot, (size, align), ty, parts),
         }
-        if own.is_some() || !counting.has_area() {
+        if own.is_some() || !machine.has_area() {
             self.parts_on_stack(arg, first, offset);
             return PassMode::Parts;
         }
@@ -79,22 +79,22 @@ impl Placer<'_> {
     /// Moves the static chain, and opens a frame if something has to be pushed: the vectors that are saved, a chain that finds no register, C's argument area
     /// where it is aligned to less than Cranelift's functions expect. What is pushed, if there is a frame.
     fn stub(&mut self) -> Option<SmallVec<[Slot; 2]>> {
-        let (counting, abi) = (self.counting, self.abi);
+        let (machine, abi) = (self.machine, self.abi);
         let mut args = (0..).zip(&abi.args);
-        let chain = args.find_map(|(i, arg)| is_chain(counting, &arg.place).then_some(i));
+        let chain = args.find_map(|(i, arg)| is_chain(machine, &arg.place).then_some(i));
         let mut is_pushed = chain.is_some();
         if let Some(arg) = chain {
             let mut regs: SmallVec<[Reg; 16]> = registers(abi).collect();
             if self.sig.is_variadic() {
-                regs.extend(left(counting, taken(abi, counting)).map(|own| own.reg));
+                regs.extend(left(machine, taken(abi, machine)).map(|own| own.reg));
             }
-            if let Some((reg, step)) = free_register(counting, &regs) {
+            if let Some((reg, step)) = free_register(machine, &regs) {
                 self.steps.push(step);
                 self.chain = Some((arg, ClifPlace::Reg(reg)));
                 is_pushed = false;
             }
         }
-        let is_aligned = abi.area_align >= counting.stack_align;
+        let is_aligned = abi.area_align >= machine.convention.stack_align;
         let has_saved = !self.saved.moves.is_empty();
         if is_aligned && !is_pushed && !has_saved {
             return None;
@@ -103,14 +103,15 @@ impl Placer<'_> {
         if has_saved {
             self.steps.extend(self.saved.steps());
         } else if !is_aligned {
-            self.steps.push(StubStep::Align(counting.stack_align));
+            self.steps
+                .push(StubStep::Align(machine.convention.stack_align));
         }
         // From the top: the chain, the two addresses, the function's own shadow space.
-        let shadow = counting.shadow_bytes;
+        let shadow = machine.convention.shadow_bytes;
         let in_area = abi.area_bytes > shadow.into() || self.sig.is_variadic();
         let n_words = [in_area, has_saved, is_pushed].map(u32::from);
         let bytes = shadow + WORD.bytes() * n_words.into_iter().sum::<u32>();
-        let unused = bytes.next_multiple_of(counting.stack_align) - bytes;
+        let unused = bytes.next_multiple_of(machine.convention.stack_align) - bytes;
         if let Some(arg) = chain.filter(|_| is_pushed) {
             // Pushed first, it is the last word.
             let offset = bytes - WORD.bytes();
@@ -118,7 +119,7 @@ impl Placer<'_> {
         }
         let steps = [
             (unused > 0).then_some(StubStep::Skip(unused)),
-            is_pushed.then(|| StubStep::push_chain(counting)),
+            is_pushed.then(|| StubStep::push_chain(machine)),
             has_saved.then_some(StubStep::PushAddress),
             in_area.then_some(StubStep::PushArea(shadow)),
             (shadow > 0).then_some(StubStep::Skip(shadow)),
@@ -137,20 +138,20 @@ impl Placer<'_> {
 
     /// C's argument area: stack arguments are parameters of their own types, which need no pointer to it, if each has one.
     fn area(&mut self) -> (Option<IncomingArea>, bool) {
-        let counting = self.counting;
+        let machine = self.machine;
         // Slots of less than a word are not filled one by one.
-        let is_packed = counting.least_slot < WORD.bytes() && self.area_bytes > 0;
+        let is_packed = machine.convention.least_slot < WORD.bytes() && self.area_bytes > 0;
         // What follows the named ones is in the area as well.
         if !self.sig.is_variadic() && !is_packed && self.fills_area() {
             return (None, true);
         }
-        if let Some(offset) = self.counting.area_from_frame() {
+        if let Some(offset) = self.machine.area_from_frame() {
             // Without parameters in it, none has to fill it.
             self.area_bytes = 0;
             return (Some(IncomingArea::FrameOffset(offset)), false);
         }
         // A multiple of 8 bytes, which was checked when it was assigned.
-        let (start, end): (_, u32) = (counting.shadow_bytes, narrow(self.area_bytes));
+        let (start, end): (_, u32) = (machine.convention.shadow_bytes, narrow(self.area_bytes));
         let area = Slot::block(What::Area, start, end.saturating_sub(start));
         self.table.slots.push(area);
         (None, false)
@@ -158,8 +159,8 @@ impl Placer<'_> {
 
     /// Whether the slots in the argument area, as parameters of their own types, fill it, and are not too many.
     fn fills_area(&self) -> bool {
-        let (counting, abi) = (self.counting, self.abi);
-        let (mut n, mut next) = (0, counting.shadow_bytes);
+        let (machine, abi) = (self.machine, self.abi);
+        let (mut n, mut next) = (0, machine.convention.shadow_bytes);
         for slot in &self.table.slots {
             let (arg, offset) = match (slot.what, slot.place) {
                 (_, ClifPlace::Reg(_)) => continue,
@@ -170,18 +171,18 @@ impl Placer<'_> {
                 return false;
             };
             let is_own = matches!(own.place, Place::Stack { .. });
-            let is_word = is_exhausted(counting, RegClass::Int, abi) && in_words(&own.place);
+            let is_word = is_exhausted(machine, RegClass::Int, abi) && in_words(&own.place);
             let is_lane = matches!(own.place, Place::PerElement { .. });
             // Otherwise a gap that no parameter fills.
             let is_next = offset == next && n < MAX_WORDS;
-            if counting.has_area() && (!is_own && !is_word || is_lane || !is_next) {
+            if machine.has_area() && (!is_own && !is_word || is_lane || !is_next) {
                 return false;
             }
             next = offset.saturating_add(slot.part.ty.bytes().max(WORD.bytes()));
             n += 1;
         }
         // Slots at the end that nothing is in make it more.
-        u64::from(next) >= abi.area_bytes || !counting.has_area()
+        u64::from(next) >= abi.area_bytes || !machine.has_area()
     }
 }
 

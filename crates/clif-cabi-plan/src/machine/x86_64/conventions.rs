@@ -7,22 +7,22 @@ use cabi::x86_64::{
 use cabi::convention::CalleePops;
 use cabi::{VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WIN64};
 
-use crate::machine::counting::{Counting, Sret};
+use crate::machine::convention::{ClifConvention, Sret};
 use crate::machine::registers::{PerClass, Registers};
 use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// The counting of each convention.
-pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &PRESERVE_ALL, &WINDOWS_FASTCALL, &TAIL];
+/// All of them.
+pub(super) const ALL: &[&ClifConvention] =
+    &[&SYSTEM_V, &FAST, &PRESERVE_ALL, &WINDOWS_FASTCALL, &TAIL];
 
 pub(super) const PARAMS: Registers = Registers {
     int: &[RDI, RSI, RDX, RCX, R8, R9],
     vector: &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7],
 };
 
-pub(super) const SYSTEM_V: Counting = Counting {
-    isa: &super::ISA,
+pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     call_conv: CallConv::SystemV,
     params: PARAMS,
     results: Registers {
@@ -72,13 +72,13 @@ pub(super) const SYSTEM_V: Counting = Counting {
     },
 };
 
-const FAST: Counting = Counting {
+const FAST: ClifConvention = ClifConvention {
     call_conv: CallConv::Fast,
     ..SYSTEM_V
 };
 
 /// Functions of it preserve r11 as well. C's do not, so a call of one is like any other C function's.
-pub(super) const PRESERVE_ALL: Counting = Counting {
+pub(super) const PRESERVE_ALL: ClifConvention = ClifConvention {
     call_conv: CallConv::PreserveAll,
     // The pointer could not be returned.
     sret: Sret::Refused,
@@ -95,7 +95,7 @@ pub(super) const PRESERVE_ALL: Counting = Counting {
     ..SYSTEM_V
 };
 
-pub(super) const WINDOWS_FASTCALL: Counting = Counting {
+pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     call_conv: CallConv::WindowsFastcall,
     params: Registers {
         int: &[RCX, RDX, R8, R9],
@@ -129,7 +129,7 @@ pub(super) const WINDOWS_FASTCALL: Counting = Counting {
 };
 
 /// Cranelift's own: results in more registers than any C function has them in, and callees pop their arguments, at most what `ret imm16` pops.
-pub(super) const TAIL: Counting = Counting {
+pub(super) const TAIL: ClifConvention = ClifConvention {
     call_conv: CallConv::Tail,
     results: Registers {
         int: &[RAX, RCX, RDX, RSI, RDI, R8, R9, R10],

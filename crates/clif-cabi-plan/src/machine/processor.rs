@@ -1,14 +1,15 @@
-//! What of a machine is the same under all conventions: its registers, and the code of stubs.
+//! Processors: registers with a task of their own, and the code of stubs. Nothing here depends on a convention.
 
 use cabi::Reg;
 
 use super::stub::Steps;
 
-/// What of a machine is the same under all conventions.
+/// A processor.
 #[derive(Debug)]
-pub(crate) struct Isa {
-    /// The register of a context: what CLIF's `get_pinned_reg` and `set_pinned_reg` are about.
-    pub(super) context: Reg,
+pub(crate) struct Processor {
+    pub(super) big_endian: bool,
+    /// The register of a context, which CLIF's `get_pinned_reg` and `set_pinned_reg` access, where Cranelift has one.
+    pub(super) context: Option<Reg>,
     /// The register with the count of vector registers of a variadic call, where there is one.
     pub(super) vector_count: Option<Reg>,
     /// The steps of stubs.

@@ -8,14 +8,14 @@ use cabi::aarch64::{
 use cabi::convention::{ArgFlags, CalleePops, Rule, Rules};
 
 use super::stub::X17;
-use crate::machine::counting::{Counting, Sret};
+use crate::machine::convention::{ClifConvention, Sret};
 use crate::machine::registers::{PerClass, Registers};
 use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// The counting of each convention.
-pub(super) const ALL: &[&Counting] = &[&SYSTEM_V, &FAST, &APPLE, &TAIL];
+/// All of them.
+pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V, &FAST, &APPLE, &TAIL];
 
 pub(super) const PARAMS: Registers = Registers {
     int: &[X0, X1, X2, X3, X4, X5, X6, X7],
@@ -35,8 +35,7 @@ static APPLE_CLOSURES: Convention = Convention {
     ..APPLE_ARM64
 };
 
-pub(super) const SYSTEM_V: Counting = Counting {
-    isa: &super::ISA,
+pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     call_conv: CallConv::SystemV,
     params: PARAMS,
     results: PARAMS,
@@ -84,13 +83,13 @@ pub(super) const SYSTEM_V: Counting = Counting {
     },
 };
 
-const FAST: Counting = Counting {
+const FAST: ClifConvention = ClifConvention {
     call_conv: CallConv::Fast,
     ..SYSTEM_V
 };
 
 /// Stack slots of 1, 2 and 4 bytes. x18 is the system's there, and C has no static chain. Closures have theirs in x17, the address register of stubs.
-pub(super) const APPLE: Counting = Counting {
+pub(super) const APPLE: ClifConvention = ClifConvention {
     call_conv: CallConv::AppleAarch64,
     least_slot: 1,
     // A panic.
@@ -106,7 +105,7 @@ pub(super) const APPLE: Counting = Counting {
 };
 
 /// Cranelift's own: x0 is kept for its own pointer to results, x1 for the address of a function that is called, and callees pop their arguments.
-pub(super) const TAIL: Counting = Counting {
+pub(super) const TAIL: ClifConvention = ClifConvention {
     call_conv: CallConv::Tail,
     params: FROM_X2,
     results: FROM_X2,

@@ -7,17 +7,15 @@ use cabi::convention::CalleePops;
 use cabi::{Convention, Loc, Reg, VectorLevel};
 use smallvec::SmallVec;
 
-use super::isa::Isa;
 use super::registers::{RegClass, Registers};
 use super::va_list::VaListLayout;
 use crate::parts::{ClifPart, narrow};
 use crate::places::ClifPlace;
 use crate::signature::{CallConv, ValueType};
 
-/// How Cranelift counts under one of its conventions: the plan orders by it, and the check counts with it.
+/// A convention of Cranelift: the plan orders parameters by it, and the check counts with it.
 #[derive(Debug)]
-pub(crate) struct Counting {
-    pub(crate) isa: &'static Isa,
+pub(crate) struct ClifConvention {
     pub(crate) call_conv: CallConv,
     pub(crate) params: Registers,
     pub(crate) results: Registers,
@@ -37,7 +35,7 @@ pub(crate) struct Counting {
     pub(crate) most_stack_bytes: u32,
     /// Types that no parameter or result can have, each with the type that stands for it: the same bits in the same register.
     pub(crate) instead: &'static [(ValueType, ValueType)],
-    /// The registers that Cranelift's functions of this counting leave as they were, and which its callers rely on.
+    /// The registers that Cranelift's functions of this convention leave as they were, and which its callers rely on.
     pub(super) callee_saved: &'static [Reg],
     /// The widest vectors that they preserve whole, where they preserve all vector registers.
     pub(crate) preserved_vectors: Option<VectorLevel>,
@@ -45,11 +43,11 @@ pub(crate) struct Counting {
     pub(super) callee_pops: CalleePops,
     /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change scratch registers.
     pub(super) has_stubs: bool,
-    /// What functions of it are called by, if that is another counting.
-    pub(crate) calls: Option<&'static Counting>,
-    /// The counting by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
+    /// What functions of it are called by, if that is another convention.
+    pub(crate) calls: Option<&'static ClifConvention>,
+    /// The convention by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
     /// too few registers.
-    pub(crate) wide_calls: Option<&'static Counting>,
+    pub(crate) wide_calls: Option<&'static ClifConvention>,
     /// Whether its callees read records of the argument area 16 bytes at a time, as C compilers' functions do.
     pub(crate) reads_wide: bool,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
@@ -71,7 +69,7 @@ pub(crate) enum Sret {
     Refused,
 }
 
-impl Counting {
+impl ClifConvention {
     /// The registers of a location that CLIF parameters are in. By position there is one parameter for both registers of a value: a stub
     /// copies from the first to the second.
     pub(crate) fn registers(&self, loc: Loc) -> SmallVec<[Reg; 2]> {
@@ -84,7 +82,7 @@ impl Counting {
     }
 
     /// The places of the CLIF parameters at `loc`.
-    pub(crate) fn places(&self, loc: Loc) -> SmallVec<[ClifPlace; 2]> {
+    pub(crate) fn params_at(&self, loc: Loc) -> SmallVec<[ClifPlace; 2]> {
         match loc {
             Loc::Stack(offset) => {
                 let offset = narrow(offset);
