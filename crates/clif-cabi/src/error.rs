@@ -83,6 +83,8 @@ pub enum LowerError {
     StubName(String),
     /// The stubs cannot do this.
     Stub(&'static str),
+    /// A mistake of this crate: a plan and its emission disagree.
+    Internal(&'static str),
 }
 
 impl LowerError {
@@ -199,6 +201,9 @@ impl fmt::Display for LowerError {
             Self::TailCall(why) => write!(f, "a tail call: {why}"),
             Self::Module(error) => write!(f, "module: {error}"),
             Self::Stub(why) => f.write_str(why),
+            Self::Internal(why) => {
+                write!(f, "internal error of clif-cabi: {why}, please report it")
+            }
             Self::StubName(name) => write!(
                 f,
                 "{name} is the name of a stub, and the module has declared it as something else"

@@ -26,7 +26,7 @@ use crate::clif_types::{type_name, value_type};
 use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values, check};
 use crate::error::LowerError;
 use crate::plan::{CallPlan, EntryPlan, Planned};
-use crate::stubs::Stubs;
+use crate::stubs::{ByRef, Stubs};
 
 pub use declare::Function;
 pub use own_signature::VariadicFunction;
@@ -147,13 +147,14 @@ impl Lowering {
     /// [`LowerError`] for what cannot be lowered, and for arguments that do not fit the signature.
     pub fn call_sig(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         callee: impl Into<Callee>,
         sig: &FnSig,
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
+        let stubs = &mut ByRef(stubs);
         self.emit_call(stubs, builder, (callee.into(), None), sig, (args, ret))
     }
 
@@ -164,7 +165,7 @@ impl Lowering {
     /// [`LowerError`] for arguments that do not fit the signature.
     pub fn call_planned(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         callee: impl Into<Callee>,
         plan: &CallPlan,
@@ -172,7 +173,7 @@ impl Lowering {
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         self.site(plan, builder)
-            .emit(stubs, callee.into(), args, ret)
+            .emit(&mut ByRef(stubs), callee.into(), args, ret)
             .map_err(|error| error.of(None, &plan.sig))
     }
 
@@ -196,13 +197,14 @@ impl Lowering {
     /// As [`Lowering::call_sig`], and [`LowerError::Unnamed`] for more arguments than a variadic function has named ones.
     pub fn call(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         function: &Function,
         args: &[Arg],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         let callee = (function.id.into(), Some(&*function.name));
+        let stubs = &mut ByRef(stubs);
         self.emit_call(stubs, builder, callee, &function.sig, (args, ret))
     }
 
@@ -214,7 +216,7 @@ impl Lowering {
     /// As [`Lowering::call_sig`].
     pub fn call_variadic(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         function: &Function,
         unnamed: impl IntoIterator<Item = cabi::Type>,
@@ -225,7 +227,7 @@ impl Lowering {
         let dfg = &builder.func.dfg;
         let call = at_call(dfg, sig, unnamed, args).map_err(|error| error.of(Some(name), sig))?;
         let callee = ((*id).into(), Some(&**name));
-        self.emit_call(stubs, builder, callee, &call, (args, ret))
+        self.emit_call(&mut ByRef(stubs), builder, callee, &call, (args, ret))
     }
 
     /// The level below [`Lowering::call_sig`]: the values for a `call`, `call_indirect` or `try_call` of one's own with
@@ -267,13 +269,13 @@ impl Lowering {
     /// [`LowerError`] for a callee that neither `builder`'s function nor the module knows.
     pub fn callee(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         plan: &CallPlan,
         callee: impl Into<Callee>,
     ) -> Result<Callable, LowerError> {
         self.site(plan, builder)
-            .callee(stubs, callee.into())
+            .callee(&mut ByRef(stubs), callee.into())
             .map_err(|error| error.of(None, &plan.sig))
     }
 
@@ -284,14 +286,14 @@ impl Lowering {
     /// [`LowerError`] if the result does not have the form asked for, or `results` are not those of the call.
     pub fn values_out(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         plan: &CallPlan,
         results: &[Value],
         ret: Ret,
     ) -> Result<Returned, LowerError> {
         self.site(plan, builder)
-            .values_out(stubs, results, ret)
+            .values_out(&mut ByRef(stubs), results, ret)
             .map_err(|error| error.of(None, &plan.sig))
     }
 }

@@ -21,6 +21,32 @@ use crate::import;
 pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 
 /// Gives stubs and functions to lowering. Every [`Module`] implements it; a front end on bare cranelift-codegen implements it itself.
+///
+/// # Example
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+/// use clif_cabi::cabi::{FnSig, Type};
+/// use clif_cabi::{LowerError, Lowering, Ret};
+///
+/// /// Defines `void own(void)`, which calls `abort`, in a module of any type.
+/// fn define(module: &mut dyn Module) -> Result<(), LowerError> {
+///     let lower = Lowering::new(module.isa())?;
+///     let sig = FnSig::new([], Type::VOID);
+///     let abort = lower.declare_import(module, "abort", &sig)?;
+///     let own = lower.declare_export(module, "own", &sig)?;
+///     let (mut ctx, mut fctx) = (module.make_context(), FunctionBuilderContext::new());
+///     let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fctx);
+///     let (_, entry) = lower.begin(&mut builder, &sig)?;
+///     lower.call(module, &mut builder, &abort, &[], Ret::Ignore)?;
+///     lower.call_sig(module, &mut builder, abort.id, &sig, &[], Ret::Ignore)?;
+///     entry.ret(module, &mut builder, None)?;
+///     builder.finalize(module.target_config());
+///     module.define_function(own.id, &mut ctx)?;
+///     Ok(())
+/// }
+/// define(&mut jit(&[]))?;
+/// # Ok::<(), LowerError>(())
+/// ```
 pub trait Stubs {
     /// A reference to `stub` in `func`, called with `signature`. The stub is made when it is asked for the first time.
     ///
@@ -43,6 +69,29 @@ pub trait Stubs {
         signature: SigRef,
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError>;
+}
+
+/// [`Stubs`] of any type as `dyn Stubs`, which `dyn Module` does not coerce to.
+pub(crate) struct ByRef<'a, S: ?Sized>(pub(crate) &'a mut S);
+
+impl<S: Stubs + ?Sized> Stubs for ByRef<'_, S> {
+    fn stub(
+        &mut self,
+        stub: Stub,
+        signature: SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError> {
+        self.0.stub(stub, signature, func)
+    }
+
+    fn function(
+        &mut self,
+        id: FuncId,
+        signature: SigRef,
+        func: &mut ir::Function,
+    ) -> Result<FuncRef, LowerError> {
+        self.0.function(id, signature, func)
+    }
 }
 
 impl<M: Module + ?Sized> Stubs for M {

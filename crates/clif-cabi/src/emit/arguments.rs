@@ -108,7 +108,7 @@ impl CallSite<'_, '_, '_> {
             let to = slot.param.and_then(|param| params.get_mut(param as usize));
             let (Some(value), Some(to)) = (value, to) else {
                 let why = "a parameter without value";
-                return Err(LowerError::Stub(why));
+                return Err(LowerError::Internal(why));
             };
             *to = value;
         }

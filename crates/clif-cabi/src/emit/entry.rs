@@ -333,7 +333,7 @@ fn refused(arg: &CValue<'_>, found: &str) -> LowerError {
     arg.error("Entry::address or Entry::store".into(), found.into())
 }
 
-const NO_AREA: LowerError = LowerError::Stub("the function has no argument area");
+const NO_AREA: LowerError = LowerError::Internal("the function has no argument area");
 
 /// What is `offset` bytes after the start of `area`, in a function with these parameters.
 pub(crate) fn incoming_area(

@@ -12,7 +12,7 @@ use super::value::{CValue, memory_or};
 use super::{Values, zero};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
-use crate::stubs::{Stubs, import_stub};
+use crate::stubs::{ByRef, Stubs, import_stub};
 
 impl Entry {
     /// Returns from the function: `value` is its result, `None` for a function without. Ends the block. A result that is returned in memory is
@@ -22,11 +22,11 @@ impl Entry {
     /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if `builder` builds another function.
     pub fn ret(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
-        self.about(self.return_(stubs, builder, value))
+        self.about(self.return_(&mut ByRef(stubs), builder, value))
     }
 
     fn return_(
@@ -72,7 +72,7 @@ impl Entry {
                 builder.ins().call(push, &[from]);
             }
             ResultPlan::Sret => {
-                let no_sret = LowerError::Stub("the function has no address of its result");
+                let no_sret = LowerError::Internal("the function has no address of its result");
                 let to = self.sret().ok_or(no_sret)?;
                 let is_in_place = matches!(value, Arg::Memory { base, offset: 0 } if *base == to);
                 if !is_in_place {

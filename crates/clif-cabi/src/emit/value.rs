@@ -16,7 +16,7 @@ use crate::clif_types::{clif_type, type_name, type_names, value_type};
 use crate::error::LowerError;
 
 /// Fields of types that were checked are put together in any case.
-const NO_FIELDS: LowerError = LowerError::Stub("fields that no instruction takes apart");
+const NO_FIELDS: LowerError = LowerError::Internal("fields that no instruction takes apart");
 
 /// An argument or the result of a plan.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use super::{Function, Lowering};
 use crate::clif_types::value_type;
 use crate::emit::{Arg, Callee, Entry, Ret, Returned, check, slot};
 use crate::error::LowerError;
-use crate::stubs::Stubs;
+use crate::stubs::{ByRef, Stubs};
 
 impl Lowering {
     /// Ends the function of `entry` by a call of `callee`, whose signature is `sig`: `return_call` or `return_call_indirect`. The callee takes the place of the
@@ -62,7 +62,7 @@ impl Lowering {
     /// in the frame; [`LowerError::Isa`] without the setting `preserve_frame_pointers`; as [`Lowering::call_sig`].
     pub fn tail_call(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         entry: &Entry,
         callee: impl Into<Callee>,
@@ -75,7 +75,7 @@ impl Lowering {
             if !self.has_tail_calls {
                 return Err(self.needs("preserve_frame_pointers", "a tail call"));
             }
-            site.tail(stubs, entry, callee.into(), args)
+            site.tail(&mut ByRef(stubs), entry, callee.into(), args)
         });
         call.map_err(|error| error.of(None, sig))
     }
@@ -152,7 +152,7 @@ impl Lowering {
     /// [`LowerError::Function`] for signatures that differ in more than that; as [`Lowering::begin`] and [`Lowering::call`].
     pub fn forward(
         &self,
-        stubs: &mut dyn Stubs,
+        stubs: &mut (impl Stubs + ?Sized),
         builder: &mut FunctionBuilder<'_>,
         sig: &FnSig,
         function: &Function,
