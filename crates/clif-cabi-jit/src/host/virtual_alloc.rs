@@ -22,6 +22,10 @@ unsafe extern "system" {
 /// A reserved range of address space.
 pub(super) struct Reservation {
     start: *mut u8,
+    #[cfg_attr(
+        any(feature = "cranelift-0.132", feature = "cranelift-0.133"),
+        expect(dead_code, reason = "cranelift-jit's own arena knows its size")
+    )]
     bytes: usize,
 }
 
