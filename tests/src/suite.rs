@@ -70,14 +70,21 @@ impl Suite {
 
     /// gcc and clang, as far as they are here. One that is not is a line of the report.
     pub(crate) fn references(&mut self) -> Vec<Reference> {
-        let bench = Installed::find();
+        self.found(Installed::find())
+    }
+
+    /// The other versions of clang that have profiles, as far as they are here. One that is not is a line of the report.
+    pub(crate) fn other_clangs(&mut self) -> Vec<Reference> {
+        self.found(Installed::other_clangs())
+    }
+
+    fn found(&mut self, bench: Installed) -> Vec<Reference> {
         for (name, why) in &bench.absent {
             self.every_reference = false;
             self.report.absent(&self.engine(name), why);
         }
         for reference in &bench.references {
-            let profile = reference.profile();
-            let note = format!("reference: {reference}, profile {profile:?}");
+            let note = format!("reference: {reference}, profile {}", reference.profile());
             self.report.note(note);
         }
         bench.references

@@ -33,6 +33,8 @@ mod runner;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod static_program;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod versions;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod zig_auto;
@@ -67,6 +69,8 @@ const X86_64: &[(&str, Body)] = &[
     ("preparation", preparation::run),
     ("probe", probe::run),
     ("static", static_program::run),
+    #[cfg(target_os = "linux")]
+    ("versions", versions::run),
     #[cfg(target_os = "linux")]
     ("zig", zig::run),
     #[cfg(target_os = "linux")]

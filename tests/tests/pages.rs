@@ -5,7 +5,7 @@
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
-use cabi::{Error, FnAbi, FnSig, Policy, Target, VectorLevel, X86_64_WIN64};
+use cabi::{Error, FnAbi, FnSig, Policy, Profile, Target, VectorLevel, X86_64_WIN64};
 use cabi_header::{Header, HeaderError, Options, parse};
 use cabi_tests::corpus::files;
 use cabi_verify::report::missing;
@@ -59,7 +59,7 @@ fn signature(example: &str) -> Option<(FnSig, Policy)> {
     let (c, kind) = example.trim_start_matches('`').split_once('`').unwrap();
     let sig = read(c)?.prototype("f").unwrap().signature();
     if let Some(beside) = kind.trim().strip_prefix("beside ") {
-        return Some((sig, Policy::from_name(beside.trim_matches('`')).unwrap()));
+        return Some((sig, Policy::named(beside.trim_matches('`')).unwrap()));
     }
     let sig = match kind.trim() {
         "" => sig,
@@ -87,12 +87,18 @@ fn right(row: &str) -> Option<String> {
     let [name, what, example, ..] = row.split(" | ").collect::<Vec<_>>()[..] else {
         panic!("{row}: too few cells");
     };
-    let bit = Policy::from_name(names(name)[0]).unwrap_or_else(|| panic!("{name} is no bit"));
+    let bit = Policy::named(names(name)[0]).unwrap_or_else(|| panic!("{name} is no bit"));
     let (sig, beside) = signature(example)?;
     let [set, not_set] = [bit | beside, beside].map(|policy| place(&sig, policy));
-    let profiles = [Policy::GCC, Policy::CLANG, Policy::ZIG];
-    let profiles = profiles.map(|policy| if policy.has(bit) { "yes" } else { "no" });
-    let profiles = profiles.join(" | ");
+    let profiles = Profile::MEASURED.iter().skip(1);
+    let has = |profile: &Profile| {
+        if profile.policy().has(bit) {
+            "yes"
+        } else {
+            "no"
+        }
+    };
+    let profiles = profiles.map(has).collect::<Vec<_>>().join(" | ");
     Some(format!(
         "{name} | {what} | {example} | {set} | {not_set} | {profiles} |"
     ))
@@ -101,6 +107,12 @@ fn right(row: &str) -> Option<String> {
 /// What is wrong with the table: a bit without a row, a row that is not as the code has it.
 fn objections(page: &str) -> Option<Vec<String>> {
     let has_row = |bit: &str| rows(page).any(|row| row.starts_with(&format!("| `{bit}` ")));
+    let profiles = Profile::MEASURED.iter().skip(1).map(ToString::to_string);
+    let profiles = profiles.collect::<Vec<_>>().join(" | ");
+    let head = format!("| bit | what it decides | example | set | not set | {profiles} |");
+    if !page.lines().any(|line| line == head) {
+        return Some(vec![format!("the table does not begin with {head}")]);
+    }
     let without = Policy::NAMES.iter().filter(|(_, bit)| !has_row(bit));
     let mut found: Vec<String> = without
         .map(|(_, bit)| format!("{bit} has no row"))

@@ -16,7 +16,7 @@ mod program;
 
 use std::path::PathBuf;
 
-use cabi::{FnSig, Kind, Policy, Target, Type};
+use cabi::{FnSig, Kind, Target, Type};
 use cabi_header::{Header, Prototype};
 use clap::Args;
 
@@ -24,7 +24,7 @@ use self::fill::{Arg, Filler};
 use self::invoke::Memory;
 use self::print::Printer;
 use crate::output::{self, Failure};
-use crate::reading::{self, Reading, Source};
+use crate::reading::{self, PolicyOption, Reading, Source};
 
 const ABOUT: &str = "\
 Calls a C function and prints its result as JSON.
@@ -61,10 +61,11 @@ pub(crate) struct Call {
     /// file or a static library.
     #[arg(short, long = "library", value_name = "LIB")]
     libraries: Vec<String>,
-    /// What to do where compilers disagree: as psabi, gcc, clang or zig, with names of policy bits added after commas; by default as the system's own
+    /// What to do where compilers disagree: as psabi, gcc, clang or zig, or one with its version (clang-22), and after commas policy bits that are added
+    /// (+BIT) or taken away (-BIT); by default as the system's own
     /// compiler, gcc on Linux.
-    #[arg(long, value_parser = reading::policy)]
-    policy: Option<Policy>,
+    #[arg(long)]
+    policy: Option<PolicyOption>,
     /// Target of the function, which is called in a program of its own, under an emulator where this machine cannot run it:
     /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
     #[cfg(has_calls)]
@@ -117,7 +118,7 @@ impl Call {
         });
         let (types, values): (Vec<Type>, Vec<_>) = args.collect::<Result<_, _>>()?;
         let unnamed = types.into_iter().skip(prototype.params.len());
-        let sig = self.signature(prototype, unnamed.collect())?;
+        let sig = self.signature(prototype, unnamed.collect(), target.as_ref())?;
         // The call keeps the libraries open to which the result may point.
         let call;
         let result = match &target {
@@ -172,8 +173,17 @@ impl Call {
         Ok(None)
     }
 
-    fn signature(&self, prototype: &Prototype, unnamed: Vec<Type>) -> Result<FnSig, String> {
-        let sig = { self.policy.into_iter() }.fold(prototype.signature(), FnSig::policy);
+    fn signature(
+        &self,
+        prototype: &Prototype,
+        unnamed: Vec<Type>,
+        target: Option<&Target>,
+    ) -> Result<FnSig, String> {
+        let here = Target::X86_64_LINUX;
+        let policy = self.policy.map(|policy| policy.on(target.unwrap_or(&here)));
+        let sig = policy
+            .into_iter()
+            .fold(prototype.signature(), FnSig::policy);
         if !sig.is_variadic() {
             return Ok(sig);
         }

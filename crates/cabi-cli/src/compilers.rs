@@ -1,6 +1,6 @@
 //! The options that name compilers to compare with, and the compilers found.
 
-use cabi::{Policy, Target};
+use cabi::Target;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use cabi_verify::threads::at_once;
 use cabi_verify::verify::Compiler;
 use clap::Args;
 
-use crate::reading;
+use crate::reading::PolicyOption;
 
 /// Which compilers, how each is checked, and how many processes work at once.
 #[derive(Args)]
@@ -19,10 +19,10 @@ pub(crate) struct Compilers {
     /// Compiler to compare with, and its flags; by default every gcc and clang found.
     #[arg(long, value_name = "CMD")]
     cc: Vec<String>,
-    /// What to expect where compilers disagree: the choices of psabi, gcc, clang or zig, with names of policy bits added after commas; by default
-    /// each compiler's own.
-    #[arg(long, value_parser = reading::policy)]
-    policy: Option<Policy>,
+    /// What to expect where compilers disagree: the choices of psabi, gcc, clang or zig, or one with its version (clang-22), and after commas policy bits
+    /// that are added (+BIT) or taken away (-BIT); by default those of each compiler's own version, or of the measured one nearest to it.
+    #[arg(long)]
+    policy: Option<PolicyOption>,
     /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. A header's record types are tried in such; its own
     /// functions are called as they are declared.
     #[arg(long)]
@@ -78,13 +78,14 @@ impl Compilers {
             let what = if found.is_empty() { "no" } else { "not every" };
             return Err(format!("{what} compiler {of}: {}", absent.join("; ")));
         }
+        let policy = self.policy.map(|policy| policy.on(&target));
         let compilers = found.into_iter().map(|reference| match &programs {
             Some((programs, _)) => {
                 let programs = programs.clone();
-                Ok(Compiler::of_programs(reference, programs, self.policy))
+                Ok(Compiler::of_programs(reference, programs, policy))
             }
             None => {
-                let compiler = Compiler::new(reference, self.policy);
+                let compiler = Compiler::new(reference, policy);
                 let mut compiler = compiler.map_err(|e| e.to_string())?;
                 compiler.ms_abi = self.ms_abi;
                 Ok(compiler)

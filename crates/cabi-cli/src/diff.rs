@@ -8,14 +8,14 @@ mod types;
 
 use std::process::ExitCode;
 
-use cabi::Policy;
+use cabi::Profile;
 use clap::Args;
 use regex_lite::Regex;
 
 use self::report::Report;
 use self::side::{Side, Words};
 use crate::output::{self, Failure};
-use crate::reading::{self, Source};
+use crate::reading::{self, PolicyOption, Source};
 
 const ABOUT: &str = "\
 Compares what two compilers, targets, standards or sets of flags make of a header: types, member by member, and functions, argument by argument.
@@ -50,10 +50,10 @@ pub(crate) struct Diff {
     /// Target triple.
     #[arg(long, value_name = "TRIPLE")]
     target: Vec<String>,
-    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, with names of policy bits after commas; by default as the
-    /// target's own compiler.
-    #[arg(long, value_name = "POLICY", value_parser = reading::policy_named)]
-    policy: Vec<(String, Policy)>,
+    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, or one with its version (clang-22), and after commas
+    /// policy bits that are added (+BIT) or taken away (-BIT); by default as the target's own compiler.
+    #[arg(long, value_name = "POLICY")]
+    policy: Vec<PolicyOption>,
     /// Standard of C, such as c11 or gnu23.
     #[arg(long = "std", value_name = "STANDARD")]
     standard: Vec<String>,
@@ -141,7 +141,7 @@ impl Diff {
             let words = all.iter().map(|word| format!("{option}{word}"));
             words.collect::<Vec<String>>()
         };
-        let policies = self.policy.iter().map(|(name, _)| name.clone());
+        let policies = self.policy.iter().map(ToString::to_string);
         let given = [
             ("--policy", policies.collect::<Vec<String>>()),
             ("HEADER", self.names()),
@@ -173,9 +173,9 @@ impl Diff {
                 let why = "--policy is given once, and nothing else twice: both sides are the same";
                 return Err(why.to_owned());
             }
-            for name in ["gcc", "clang"] {
-                policies.push((name.to_owned(), reading::policy(name)?));
-                given[0].1.push(name.to_owned());
+            for profile in [Profile::GCC, Profile::CLANG] {
+                policies.push(profile.into());
+                given[0].1.push(profile.to_string());
             }
         }
         // The words that tell the sides apart.
@@ -193,7 +193,7 @@ impl Diff {
                 name: name.unwrap_or_else(|| "no flags".to_owned()),
                 source: of_side(&self.source, i).cloned().unwrap_or_default(),
                 target: of_side(&self.target, i).cloned(),
-                policy: policy.map(|(_, policy)| *policy),
+                policy: policy.copied(),
                 reading: reading::Reading::new(
                     of_side(&self.include_dirs, i),
                     of_side(&self.defines, i),

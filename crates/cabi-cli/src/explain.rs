@@ -81,7 +81,7 @@ impl Explain {
             }
         }
         let text = |why: &Explanation| match self.summary {
-            true => why.summary(),
+            true => format!("{}policy {}\n", why.summary(), why.profile),
             false => why.to_string(),
         };
         Ok(output::answer(self.asked.json, &explanation, text)?)

@@ -234,8 +234,10 @@ impl Show {
             |name, _| names.contains(&name),
         );
         let subject = read.map_err(|e| e.to_string())?.subject;
-        let flags = self.asked.reading.flags();
-        let flags: Vec<&str> = { flags.iter().map(String::as_str) }.collect();
+        let own = self.asked.reading.flags();
+        // The file that includes the header is in another folder.
+        let mut flags = vec!["-iquote", "."];
+        flags.extend(own.iter().map(String::as_str));
         let mut checks = Vec::new();
         for reference in compilers {
             let mut check = Check {

@@ -1,14 +1,16 @@
 //! Options of all subcommands that read C: the header, the flags for clang, the policy.
 
 pub(crate) mod check;
+mod policy;
 pub(crate) mod questions;
 
 use std::path::{Path, PathBuf};
 
-use cabi::{DataModel, LongDouble, Policy, RecordRules, Target};
+use cabi::{DataModel, LongDouble, Target};
 use cabi_header::{Header, HeaderError, Options, Prototype};
 use clap::Args;
 
+pub(crate) use self::policy::PolicyOption;
 use self::questions::Questions;
 use crate::output;
 
@@ -65,10 +67,10 @@ pub(crate) struct TargetOptions {
     /// Target triple; by default the target that clang reads for, which is the host unless `--` names another.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
-    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, with names of policy bits added after commas; by
-    /// default as the target's own compiler, gcc on Linux.
-    #[arg(long, value_parser = policy)]
-    pub(crate) policy: Option<Policy>,
+    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, or one with its version (clang-22), and after commas
+    /// policy bits that are added (+BIT) or taken away (-BIT); by default as the target's own compiler, gcc on Linux.
+    #[arg(long)]
+    pub(crate) policy: Option<PolicyOption>,
     /// Print it as JSON (docs/cabi.schema.json).
     #[arg(long)]
     pub(crate) json: bool,
@@ -90,7 +92,7 @@ pub(crate) struct Source<'a> {
     pub(crate) reading: &'a Reading,
     /// The triple for clang.
     pub(crate) target: Option<String>,
-    pub(crate) policy: Option<Policy>,
+    pub(crate) policy: Option<PolicyOption>,
     /// Further arguments for clang.
     pub(crate) clang: &'a [String],
 }
@@ -156,7 +158,7 @@ impl<'a> Source<'a> {
         let options = Options::new().name(self.name()).args(&args);
         match self.policy {
             None => options.records_of_target(),
-            Some(policy) => records(policy).into_iter().fold(options, Options::records),
+            Some(policy) => policy.records().into_iter().fold(options, Options::records),
         }
     }
 
@@ -413,37 +415,4 @@ fn widths(read: &DataModel, own: &DataModel) -> Option<String> {
         "{what} {}, not {own}",
         output::count(read.into(), "byte")
     ))
-}
-
-/// The compiler whose layout of records belongs to `policy`: the one whose profile is part of it.
-fn records(policy: Policy) -> Option<RecordRules> {
-    let is_clang = policy.has(Policy::CLANG) || policy.has(Policy::ZIG);
-    match (policy.has(Policy::GCC), is_clang) {
-        (true, false) => Some(RecordRules::Gcc),
-        (false, true) => Some(RecordRules::Clang),
-        _ => None,
-    }
-}
-
-/// A profile, names of bits, or both, as `--policy` takes them.
-pub(crate) fn policy(text: &str) -> Result<Policy, String> {
-    let mut policy = Policy::NONE;
-    let mut profile = None;
-    for name in text.split(',') {
-        policy |= Policy::from_name(name)
-            .ok_or_else(|| format!("{name} is neither psabi, gcc, clang, zig nor a policy bit"))?;
-        if matches!(name, "psabi" | "gcc" | "clang" | "zig")
-            && let Some(first) = profile.replace(name)
-        {
-            return Err(format!(
-                "{first} and {name} are two profiles, of which a call follows one: ask about each alone"
-            ));
-        }
-    }
-    Ok(policy)
-}
-
-/// [`policy`] with the text it was made of.
-pub(crate) fn policy_named(text: &str) -> Result<(String, Policy), String> {
-    policy(text).map(|policy| (text.to_owned(), policy))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! == title
 //! needs gcc                       the rest of the case is not run without it: libclang, cc, gcc, clang (libclang too), gcc-11, clang-19,
-//!                                 avx, aarch64 (its gcc, and qemu), mingw (its gcc), docs (the repository's)
+//!                                 zig, avx, aarch64 (its gcc, and qemu), mingw (its gcc), docs (the repository's)
 //! copy own.h                      files of `transcripts/files` in the folder of the case, which is the current one
 //! write more.h                    a file with the lines that follow
 //! | int f(int);
@@ -129,10 +129,16 @@ fn is_here(what: &str) -> bool {
         "gcc" => *GCC,
         "clang" => *CLANG,
         "cc" => *CC,
-        // None of these is required; the suite `random` requires the first.
+        // None of these is required; the suite `random` requires the first, and `versions` zig.
         "aarch64" => runs("aarch64-linux-gnu-gcc") && runs("qemu-aarch64"),
         "mingw" => runs("x86_64-w64-mingw32-gcc"),
         "gcc-11" | "clang-19" => runs(what),
+        "zig" => {
+            let version = Command::new("python3")
+                .args(["-m", "ziglang", "version"])
+                .output();
+            version.is_ok_and(|output| output.status.success())
+        }
         "docs" => Path::new(DOCS).is_dir(),
         "avx" => cabi_verify::processor::has("avx"),
         _ => panic!("nobody knows whether there is {what}"),

@@ -3,13 +3,11 @@
 //! A case is what engines run: the explain snapshot, the register-dump probe, calls in both directions. It carries the types that `cabi`
 //! works on and the C text that compilers are asked with.
 
-use cabi::{
-    Convention, DataModel, FnAbi, FnSig, Kind, Policy, RecordRules, Target, Type, VectorLevel,
-};
+use cabi::{Convention, DataModel, FnAbi, FnSig, Kind, Policy, Profile, Target, Type, VectorLevel};
 use cabi_header::{Header, NamedType, Prototype};
 
 use crate::corpus::c_text::{CText, Function};
-use crate::corpus::{Block, DEFAULT_TARGET, Profile};
+use crate::corpus::{Block, DEFAULT_TARGET};
 
 mod read;
 
@@ -143,27 +141,6 @@ impl Subject {
     }
 }
 
-impl Profile {
-    /// Whose layout of records a block of the profile is about; without, what gcc and clang agree on.
-    fn records(self) -> Option<RecordRules> {
-        match self {
-            Self::Default => None,
-            Self::Gcc => Some(RecordRules::Gcc),
-            Self::Clang | Self::Zig => Some(RecordRules::Clang),
-        }
-    }
-
-    /// The policy bits of the profile.
-    pub fn policy(self) -> Policy {
-        match self {
-            // Cases are of x86-64 Linux.
-            Self::Default | Self::Gcc => Policy::GCC,
-            Self::Clang => Policy::CLANG,
-            Self::Zig => Policy::ZIG,
-        }
-    }
-}
-
 impl Case {
     /// The case `name` of the function `symbol`, of `convention` if that is not the target's own, on x86-64 Linux; of a variadic one a call with `unnamed`.
     pub fn of_spelled(
@@ -190,15 +167,15 @@ impl Case {
         }
     }
 
-    /// The signature, of a variadic function that of the call, under a profile.
+    /// The signature, of a variadic function that of the call, under a profile; without one, under gcc's: cases are of x86-64 Linux.
     ///
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.
-    pub fn sig(&self, profile: Profile) -> Result<FnSig, cabi::Error> {
-        self.sig_under(profile.policy())
+    pub fn sig(&self, profile: Option<Profile>) -> Result<FnSig, cabi::Error> {
+        self.sig_under(profile.unwrap_or(Profile::GCC).policy())
     }
 
-    /// The signature under single policy bits.
+    /// The signature under a policy.
     ///
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.
@@ -233,7 +210,7 @@ impl Case {
     ///
     /// # Errors
     /// [`cabi::Error`] for what the convention has no place for.
-    pub fn summary(&self, profile: Profile) -> Result<Vec<String>, cabi::Error> {
+    pub fn summary(&self, profile: Option<Profile>) -> Result<Vec<String>, cabi::Error> {
         let names: Vec<Option<&str>> = self
             .prototype
             .params

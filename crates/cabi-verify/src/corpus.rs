@@ -32,6 +32,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use cabi::Profile;
 use thiserror::Error;
 
 pub mod c_text;
@@ -72,8 +73,8 @@ pub struct Block {
     pub references: Vec<String>,
     /// Why it is restricted.
     pub references_reason: Option<String>,
-    /// The profile of the expected lines.
-    pub policy: Profile,
+    /// The profile of the expected lines; without one, what the target's compilers agree on, and gcc's way where they do not.
+    pub policy: Option<Profile>,
     /// Vector levels of its signatures.
     pub features: Vec<String>,
     /// The types of the unnamed arguments, as C spells them.
@@ -86,21 +87,6 @@ pub struct Block {
     pub expected: Vec<String>,
     /// Which lines of the file, from 0, hold the expected text, or the place where it would stand.
     span: Range<usize>,
-}
-
-/// A policy profile by its name in the corpus.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum Profile {
-    /// What the target's compilers agree on, and gcc's way where they do not.
-    #[default]
-    Default,
-    /// gcc's.
-    Gcc,
-    /// clang's.
-    Clang,
-    /// Zig's.
-    Zig,
 }
 
 /// Why a file or a block could not be read or written.

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cabi::{BitFieldStyle, Error, Policy, RecordRules, Target};
+use cabi::{BitFieldStyle, Error, RecordRules, Target};
 
 use crate::build::{More, ReferenceError, Unit, first_error, needs};
 use crate::case::{Case, Entry, Subject};
@@ -260,7 +260,7 @@ pub fn subject(
     let target = compiler.target();
     let mut model = *target.data_model();
     if target != Target::X86_64_LINUX
-        && compiler.policy == Policy::CLANG
+        && compiler.reference.name() == "clang"
         && model.records == RecordRules::Gcc
     {
         model = model.with_records(RecordRules::Clang);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cabi::{Policy, Target, VectorLevel};
+use cabi::{Policy, Profile, Target, VectorLevel};
 use serde::{Deserialize, Serialize};
 
 use crate::build::Capability;
@@ -34,6 +34,9 @@ pub struct Tally {
     pub version: String,
     /// The target that it compiles for.
     pub target: String,
+    /// The profile it was checked under.
+    #[serde(default)]
+    pub profile: String,
     /// The policy bits it was checked under.
     pub policy: Vec<String>,
     /// `baseline`, `avx` or `avx512`: the widest vectors in registers.
@@ -96,6 +99,7 @@ impl Tally {
             command: asked.reference.command(),
             version: asked.reference.version().to_owned(),
             target: asked.target().name().to_owned(),
+            profile: asked.policy_name(),
             policy: asked.policy.names().map(str::to_owned).collect(),
             vectors: match asked.level {
                 VectorLevel::Baseline => "baseline",
@@ -235,11 +239,12 @@ impl Tally {
             command,
             version,
             vectors,
+            profile,
             ..
         } = self;
         let mut lines = vec![
             String::new(),
-            format!("{command} ({version}), vectors {vectors}"),
+            format!("{command} ({version}), vectors {vectors}, policy {profile}"),
         ];
         let number = |n: u64, what: &str| format!("{n:>9}  {what}");
         let of = |reasons: &Reasons, what: &str| -> Vec<String> {
@@ -289,10 +294,10 @@ impl Found {
         why: &str,
     ) -> Self {
         let mut keys = Vec::new();
-        if asked.policy == Policy::CLANG {
-            keys.push("policy: clang".to_owned());
-        }
         let target = asked.target();
+        let profile = Profile::named(&asked.policy.name_on(&target));
+        let profile = profile.filter(|own| own.on(&target) != Policy::of(&target));
+        keys.extend(profile.map(|profile| format!("policy: {profile}")));
         if target != Target::X86_64_LINUX {
             keys.push(format!("target: {}", target.name()));
         }

@@ -272,7 +272,7 @@ impl Compiler {
     /// `reference` at the baseline of vectors, whose code is loaded here.
     fn plain(reference: Reference, policy: Option<Policy>) -> Self {
         Self {
-            policy: policy.unwrap_or(reference.profile().policy()),
+            policy: policy.unwrap_or(reference.profile().on(&HERE)),
             level: VectorLevel::Baseline,
             ms_abi: false,
             programs: None,
@@ -295,9 +295,10 @@ impl Compiler {
         programs: Arc<ProgramTarget>,
         policy: Option<Policy>,
     ) -> Self {
+        let policy = policy.unwrap_or(reference.profile().on(&programs.target));
         Self {
             programs: Some(programs),
-            ..Self::plain(reference.for_programs(), policy)
+            ..Self::plain(reference.for_programs(), Some(policy))
         }
     }
 
@@ -313,8 +314,18 @@ impl Compiler {
         let ms_abi = if self.ms_abi { ", ms_abi" } else { "" };
         format!(
             "{command} ({version}), policy {}{ms_abi}",
-            report::policy_name(self.policy)
+            self.policy_name()
         )
+    }
+
+    /// The name of its policy; if that is the compiler's own and its version was not measured, this too.
+    pub(crate) fn policy_name(&self) -> String {
+        let (target, reference) = (self.target(), &self.reference);
+        let note = match self.policy == reference.profile().on(&target) {
+            true => reference.unmeasured(),
+            false => String::new(),
+        };
+        self.policy.name_on(&target) + &note
     }
 }
 

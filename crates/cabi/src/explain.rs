@@ -50,6 +50,8 @@ pub struct Explanation {
     pub target: String,
     /// The convention's name.
     pub convention: String,
+    /// The compiler and version whose choices were made ([`Policy::name_on`]).
+    pub profile: String,
     /// The policy bits that are set.
     pub policy: Policy,
     /// The policy bits that mattered, with their setting.
@@ -120,6 +122,7 @@ pub fn explain(sig: &FnSig, names: &[Option<&str>], target: &Target) -> Result<E
     let mut explanation = Explanation {
         target: target.name().to_string(),
         convention: abi.convention.name.to_string(),
+        profile: sig.policy_on(target).name_on(target),
         policy: sig.policy_on(target),
         touched,
         deciding: words::deciding(sig, target, &abi),
@@ -240,6 +243,7 @@ impl fmt::Display for Explanation {
         if let Some(reg) = self.carried {
             write!(f, "; {reg} holds an address of the language's")?;
         }
+        write!(f, "\npolicy {}", self.profile)?;
         for (bit, set) in &self.deciding {
             let is = if *set {
                 "set; without"

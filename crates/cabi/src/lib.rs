@@ -61,7 +61,7 @@ pub use explain::{
 };
 pub use fn_abi::{ArgAbi, FnAbi, RetAbi, Returns};
 pub use leaves::{Leaf, LeafKind, Leaves, leaves};
-pub use policy::Policy;
+pub use policy::{Policy, Profile};
 pub use record_builder::RecordBuilder;
 pub use scalar::{BoolVector, Scalar, Vector};
 pub use sig::{FnSig, Param, promote};

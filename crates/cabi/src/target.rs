@@ -12,12 +12,13 @@ pub(crate) mod x86_64;
 pub mod xcore;
 
 use alloc::borrow::Cow;
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 
 use target_lexicon::{Architecture, Environment, OperatingSystem, PointerWidth, Triple};
 
 use crate::convention::{Convention, VaField, VaList, VectorLevel};
-use crate::policy::Policy;
+use crate::policy::{Policy, Profile};
 use crate::record_builder::RecordBuilder;
 use crate::types::data_model::{DataModel, LongDouble, RecordRules};
 use crate::types::error::Error;
@@ -362,23 +363,50 @@ impl Policy {
         target.policy
     }
 
-    /// These choices for `target`, if those of [`Policy::CLANG`] are among them: what clang does for that system in place of what it does for Linux. All
-    /// others are as they are.
+    /// The profile with the fewest other choices on `target`, with the bits that are added or taken away: `gcc-12`, `clang-19,-RECORDS_GO_BY_COUNT`.
     ///
     /// # Example
     /// ```
     /// use cabi::{Policy, Target};
     ///
+    /// let linux = Target::X86_64_LINUX;
+    /// let other = Policy::GCC.without(Policy::HALF_PAIRS_IN_SSE);
+    /// assert_eq!(Policy::of(&linux).name_on(&linux), "gcc-12");
+    /// assert_eq!(other.name_on(&linux), "gcc-12,-HALF_PAIRS_IN_SSE");
+    /// ```
+    #[must_use]
+    pub fn name_on(self, target: &Target) -> String {
+        let measured = Profile::MEASURED.iter();
+        let nearest = measured.min_by_key(|profile| profile.on(target).distance(self));
+        let profile = *nearest.unwrap_or(&Profile::PSABI);
+        let own = profile.on(target);
+        let mut name = profile.to_string();
+        for (sign, bits) in [('+', self.without(own)), ('-', own.without(self))] {
+            bits.names()
+                .for_each(|bit| name += &format!(",{sign}{bit}"));
+        }
+        name
+    }
+}
+
+impl Profile {
+    /// The compiler's choices on `target`: what clang does for the system in place of what it does for Linux; the others do the same everywhere.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{Policy, Profile, Target};
+    ///
     /// let freebsd = Target::named("x86_64-unknown-freebsd")?;
-    /// assert!(Policy::CLANG.on(&freebsd).has(Policy::INTEGER_VECTORS_IN_GPR));
-    /// assert_eq!(Policy::GCC.on(&freebsd), Policy::GCC);
+    /// assert!(Profile::CLANG.on(&freebsd).has(Policy::INTEGER_VECTORS_IN_GPR));
+    /// assert_eq!(Profile::GCC.on(&freebsd), Policy::GCC);
     /// # Ok::<(), cabi::Error>(())
     /// ```
     #[must_use]
-    pub fn on(self, target: &Target) -> Self {
-        match self.has(Self::CLANG) {
-            true => self.without(Self::CLANG) | target.clang,
-            false => self,
+    pub fn on(self, target: &Target) -> Policy {
+        let (own, there) = (Policy::CLANG, target.clang);
+        match self.is_clang() {
+            true => self.policy().without(own.without(there)) | there.without(own),
+            false => self.policy(),
         }
     }
 }

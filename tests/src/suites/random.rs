@@ -1,6 +1,6 @@
 //! Random signatures: layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
-//! The compilers of this machine are asked at `-O0` and `-O2` and every vector level; on x86-64 a register file and a stack of our own are on the other
+//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level; on x86-64 a register file and a stack of our own are on the other
 //! side in place of Cranelift, so that what is not lowered is checked too; and then Cranelift. Those of the targets whose code runs in programs of its own (`cabi fuzz
 //! --target`) have Cranelift there, as an object file. A difference is minimized and printed as a block of the corpus; where the compiler's own caller and callee
 //! disagree, it is self-inconsistent.
@@ -57,9 +57,10 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         true => (plan(OtherSide::RegisterFile, 60)?, &VECTORS[..]),
         false => (by_cranelift.clone(), &VECTORS[..1]),
     };
+    let every = [references.clone(), suite.other_clangs()].concat();
     for features in levels {
         for optimize in ["-O0", "-O2"] {
-            let compilers = compilers(&references, features, optimize, suite)?;
+            let compilers = compilers(&every, features, optimize, suite)?;
             take(&here, &compilers, suite)?;
         }
     }

@@ -29,6 +29,7 @@ struct Named {
     convention: Option<&'static str>,
     /// Nothing where the order of bytes is not known.
     big_endian: Option<bool>,
+    profile: String,
     policy: Vec<&'static str>,
 }
 
@@ -136,7 +137,8 @@ impl Report {
             target: side.target.name().to_owned(),
             convention: side.target.convention().map(|convention| convention.name),
             big_endian: side.is_big_endian(),
-            policy: side.policy(),
+            profile: side.policy().name_on(&side.target),
+            policy: side.policy().names().collect(),
         };
         Self {
             header,
@@ -246,6 +248,14 @@ impl fmt::Display for Report {
         write!(f, "{} | {}", left.name, right.name)?;
         if left.target == right.target {
             write!(f, ", {}", left.target)?;
+        }
+        if left.profile == right.profile {
+            write!(f, ", policy {}", left.profile)?;
+        } else if [left, right]
+            .iter()
+            .any(|side| !side.name.contains(&side.profile))
+        {
+            write!(f, ", policies {} | {}", left.profile, right.profile)?;
         }
         writeln!(f)?;
         match [left, right].map(|side| side.convention) {

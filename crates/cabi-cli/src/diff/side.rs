@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cabi::{Error, FnAbi, FnSig, Policy, Target};
 use cabi_header::{Header, NamedType, Prototype};
 
-use crate::reading::{self, Reading, Source};
+use crate::reading::{self, PolicyOption, Reading, Source};
 
 /// What is asked for of one side.
 pub(super) struct Words {
@@ -14,7 +14,7 @@ pub(super) struct Words {
     /// The header, or C text.
     pub(super) source: String,
     pub(super) target: Option<String>,
-    pub(super) policy: Option<Policy>,
+    pub(super) policy: Option<PolicyOption>,
     pub(super) reading: Reading,
     pub(super) flags: Vec<String>,
 }
@@ -63,10 +63,9 @@ impl Side {
         Some(triple.endianness().ok()? == target_lexicon::Endianness::Big)
     }
 
-    /// The policy bits that are set.
-    pub(super) fn policy(&self) -> Vec<&'static str> {
-        let policy = self.policy.unwrap_or_else(|| Policy::of(&self.target));
-        policy.names().collect()
+    /// The choices where compilers disagree.
+    pub(super) fn policy(&self) -> Policy {
+        self.policy.unwrap_or_else(|| Policy::of(&self.target))
     }
 
     /// Types by their names: records first, for a typedef may have the same one.

@@ -6,6 +6,12 @@ use std::time::Duration;
 use super::program_target::AARCH64_CLANG;
 use super::reference::{Reference, TIME_LIMIT};
 
+/// clang 20 of Zig 0.15, which takes the registers of 512 bits away by itself.
+const ZIG_15: &str = "python3 -m ziglang cc -target x86_64-linux-gnu -mevex512";
+
+/// clang 22 of Zig 0.17.
+const ZIG_17: &str = "python3 -m ziglang cc -target x86_64-linux-gnu";
+
 /// The reference compilers found on this machine, and for each known reference compiler that is not, why.
 #[derive(Debug)]
 pub struct Installed {
@@ -35,16 +41,38 @@ impl Installed {
     /// The compilers that are here, which may take `limit` for one file.
     pub fn find_within(limit: Duration) -> Self {
         // Under an emulator this machine's own compilers are those that compile for another.
-        let usual: [(&'static str, &str, &[&str]); 2] = match cfg!(target_arch = "aarch64") {
-            true => [
-                ("gcc", "CABI_GCC", &["aarch64-linux-gnu-gcc", "gcc", "cc"]),
-                ("clang", "CABI_CLANG", &[AARCH64_CLANG, "clang"]),
-            ],
-            false => [
-                ("gcc", "CABI_GCC", &["gcc", "cc"]),
-                ("clang", "CABI_CLANG", &["clang-19", "clang"]),
-            ],
-        };
+        Self::among(
+            limit,
+            match cfg!(target_arch = "aarch64") {
+                true => &[
+                    ("gcc", "CABI_GCC", &["aarch64-linux-gnu-gcc", "gcc", "cc"]),
+                    ("clang", "CABI_CLANG", &[AARCH64_CLANG, "clang"]),
+                ],
+                false => &[
+                    ("gcc", "CABI_GCC", &["gcc", "cc"]),
+                    ("clang", "CABI_CLANG", &["clang-19", "clang"]),
+                ],
+            },
+        )
+    }
+
+    /// The versions of clang that were measured beside the one that `clang` means: `CABI_CLANG_20` and `CABI_CLANG_22` name commands, else the usual names
+    /// are tried.
+    pub fn other_clangs() -> Self {
+        Self::among(
+            TIME_LIMIT,
+            match cfg!(target_arch = "x86_64") {
+                true => &[
+                    ("clang-20", "CABI_CLANG_20", &["clang-20", ZIG_15]),
+                    ("clang-22", "CABI_CLANG_22", &["clang-22", ZIG_17]),
+                ],
+                false => &[],
+            },
+        )
+    }
+
+    /// The compilers of `usual`: the name, with the version if that matters, the variable, and the usual commands.
+    fn among(limit: Duration, usual: &[(&'static str, &str, &[&str])]) -> Self {
         let mut bench = Self {
             references: Vec::new(),
             absent: Vec::new(),
@@ -57,9 +85,11 @@ impl Installed {
             let mut why = String::new();
             let found = commands.iter().find_map(|command| {
                 let reference = Reference::within(limit, command);
-                let reference = reference.and_then(|found| match found.name() == name {
-                    true => Ok(found),
-                    false => Err(format!("`{command}` is not {name}")),
+                let reference = reference.and_then(|found| {
+                    let is_it = found.name() == *name || found.versioned_name() == *name;
+                    is_it
+                        .then_some(found)
+                        .ok_or_else(|| format!("`{command}` is not {name}"))
                 });
                 reference.map_err(|reason| why = reason).ok()
             });

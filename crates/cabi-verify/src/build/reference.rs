@@ -12,10 +12,10 @@ use std::process::Output;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cabi::{Target, VectorLevel};
+use cabi::{Profile, Target, VectorLevel};
 
+use crate::corpus::Block;
 use crate::corpus::capability::{Capability, KNOWN_REFERENCES, TRAITS, needs};
-use crate::corpus::{Block, Profile};
 use crate::process::{self, output};
 use crate::processor;
 use crate::scratch::Scratch;
@@ -37,14 +37,18 @@ pub struct Reference {
     text: String,
     command: Vec<String>,
     version: String,
+    /// The first number of its version.
+    major: u16,
     missing: BTreeMap<Capability, String>,
     limit: Duration,
     /// The libraries that a program of its needs besides those it links by itself, as options of its own; asked when first needed.
     libraries: Arc<OnceLock<Vec<&'static str>>>,
     /// Whether what it builds is linked into programs, not loaded.
     for_programs: bool,
-    /// The names of the macros it defines by itself; asked when first needed.
-    macros: Arc<OnceLock<Vec<String>>>,
+    /// Whether it has `-fsyntax-only`, which `zig cc` has not.
+    has_syntax_only: bool,
+    /// The macros it defines by itself, with their text; asked when first needed.
+    macros: Arc<OnceLock<BTreeMap<String, String>>>,
 }
 
 /// A shared object made of C code, or an object file of a program; its folder vanishes with the last clone.
@@ -82,10 +86,12 @@ impl Reference {
             text: command.trim().to_owned(),
             command: words,
             version: String::new(),
+            major: 0,
             missing: BTreeMap::new(),
             limit,
             libraries: Arc::default(),
             for_programs: false,
+            has_syntax_only: true,
             macros: Arc::default(),
         };
         let output = reference.start(&["--version"]).map_err(|e| e.to_string())?;
@@ -95,7 +101,14 @@ impl Reference {
         }
         reference.version = text.lines().next().unwrap_or_default().trim().to_owned();
         reference.check_language()?;
+        reference.has_syntax_only = reference.check("int nothing;\n", &[]).is_ok();
+        let is_sanitizer = |word: &String| word.starts_with("-fsanitize");
+        if !reference.has_syntax_only && !reference.command.iter().any(is_sanitizer) {
+            // `zig cc` by itself has code at -O0 call a sanitizer between a call and the use of its result.
+            reference = reference.with_flags(&["-fno-sanitize=undefined"]);
+        }
         reference.check_that_it_refuses()?;
+        reference.major = reference.major_version().map_err(|e| e.to_string())?;
         for row in TRAITS {
             if !row.capability.runs_here() {
                 reference
@@ -165,6 +178,17 @@ impl Reference {
         }
     }
 
+    /// The first number of its version, by the macro that gcc and clang each define.
+    fn major_version(&self) -> Result<u16, ReferenceError> {
+        let name = match self.name {
+            "clang" => "__clang_major__",
+            _ => "__GNUC__",
+        };
+        let value = self.macros()?.get(name).and_then(|text| text.parse().ok());
+        let none = || io::Error::other(format!("it defines no number {name}"));
+        value.ok_or_else(|| ReferenceError::io(&self.text)(none()))
+    }
+
     /// The command it is started with, its own flags included, as it was written.
     pub fn command(&self) -> String {
         self.text.clone()
@@ -179,9 +203,15 @@ impl Reference {
     /// The widest vectors that are passed in registers under its own flags: a matter of the macros it defines.
     ///
     /// # Errors
-    /// [`ReferenceError`] if it cannot be asked.
+    /// [`ReferenceError`] if it cannot be asked, or has AVX-512 without registers of 512 bits.
     pub fn vector_level(&self) -> Result<VectorLevel, ReferenceError> {
         Ok(if self.defines("__AVX512F__")? {
+            // The macro is in clang 18 to 21 alone, of which `zig cc` 0.15 has `-mno-evex512` by itself.
+            let has_macro = self.name == "clang" && (18..22).contains(&self.major);
+            if has_macro && !self.defines("__EVEX512__")? {
+                let why = "it has AVX-512 without registers of 512 bits: add -mevex512";
+                return Err(ReferenceError::io(&self.text)(io::Error::other(why)));
+            }
             VectorLevel::Avx512
         } else if self.defines("__AVX__")? {
             VectorLevel::Avx
@@ -230,16 +260,23 @@ impl Reference {
 
     /// Whether it defines the macro `name` by itself.
     fn defines(&self, name: &str) -> Result<bool, ReferenceError> {
-        let is_it = |defined: &String| defined == name;
+        Ok(self.macros()?.contains_key(name))
+    }
+
+    /// The macros that it defines by itself, with their text.
+    fn macros(&self) -> Result<&BTreeMap<String, String>, ReferenceError> {
         if let Some(macros) = self.macros.get() {
-            return Ok(macros.iter().any(is_it));
+            return Ok(macros);
         }
         let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let names = text.lines().filter_map(|line| line.split(' ').nth(1));
-        let names = names.map(|name| name.split('(').next().unwrap_or(name).to_owned());
-        let macros = self.macros.get_or_init(|| names.collect());
-        Ok(macros.iter().any(is_it))
+        let defined = text.lines().filter_map(|line| {
+            let line = line.strip_prefix("#define ")?;
+            let (name, text) = line.split_once(' ').unwrap_or((line, ""));
+            let name = name.split('(').next().unwrap_or(name);
+            Some((name.to_owned(), text.to_owned()))
+        });
+        Ok(self.macros.get_or_init(|| defined.collect()))
     }
 
     /// `gcc` or `clang`.
@@ -247,17 +284,27 @@ impl Reference {
         self.name
     }
 
+    /// The name with the first number of its version: `clang-20`.
+    pub fn versioned_name(&self) -> String {
+        format!("{}-{}", self.name, self.major)
+    }
+
     /// The first line of its `--version`.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The policy profile it is checked under.
+    /// The profile of the measured version that is nearest to its own.
     pub fn profile(&self) -> Profile {
-        if self.name == "clang" {
-            Profile::Clang
-        } else {
-            Profile::Gcc
+        Profile::nearest(self.name, self.major).unwrap_or(Profile::GCC)
+    }
+
+    /// What to say of [`profile`](Self::profile) if its version was not measured; else nothing.
+    pub(crate) fn unmeasured(&self) -> String {
+        let (own, nearest) = (self.versioned_name(), self.profile());
+        match nearest.has_version(self.major) {
+            true => String::new(),
+            false => format!(" ({own} was not measured, {nearest} is the nearest)"),
         }
     }
 
@@ -348,15 +395,17 @@ impl Reference {
         })
     }
 
-    /// Has `source` checked without making code of it. Returns the warnings.
+    /// Has `source` checked, without making code of it if the compiler can do that. Returns the warnings.
     pub fn check(&self, source: &str, flags: &[&str]) -> Result<String, ReferenceError> {
         let folder = scratch()?;
-        let file = folder.path().join("unit.c");
+        let [file, object] = ["unit.c", "unit.o"].map(|name| folder.path().join(name));
         write(&file, source)?;
-        let file_name = file.to_string_lossy();
-        let mut args = vec!["-std=gnu2x", "-fsyntax-only", file_name.as_ref()];
-        args.extend(flags);
-        self.run(&args)
+        let [file, object] = [file, object].map(|path| path.to_string_lossy().into_owned());
+        let how: &[&str] = match self.has_syntax_only {
+            true => &["-fsyntax-only"],
+            false => &["-c", "-o", &object],
+        };
+        self.run(&[&["-std=gnu2x"], how, &[&file], flags].concat())
     }
 
     /// Its messages, if it refuses nothing.

@@ -1,6 +1,6 @@
 //! A block of the corpus read through libclang.
 
-use cabi::{Target, Type};
+use cabi::{Profile, Target, Type};
 use cabi_header::{Header, HeaderError, Options};
 
 use super::{Case, Subject};
@@ -37,7 +37,7 @@ impl Subject {
     ///     Err(error) if error.is_missing_libclang => println!("{error}"),
     ///     subject => {
     ///         let subject = subject.unwrap();
-    ///         assert_eq!(subject.cases[0].summary(Default::default()).unwrap()[0], "arg 0 p         Integer Sse      rdi xmm0");
+    ///         assert_eq!(subject.cases[0].summary(None).unwrap()[0], "arg 0 p         Integer Sse      rdi xmm0");
     ///     }
     /// }
     /// ```
@@ -53,7 +53,7 @@ impl Subject {
             .name(&block.file)
             .arg("-std=gnu2x")
             .arg(format!("--target={}", block.target));
-        let records = block.policy.records().into_iter();
+        let records = block.policy.and_then(Profile::records).into_iter();
         let options = records.fold(options, Options::records);
         let options = options.args(feature_flags(&block.features));
         let header = cabi_header::parse(&code, &options).map_err(|error| CorpusError {

@@ -69,7 +69,11 @@ capabilities! {
     /// AVX, in the compiler and in this machine.
     Avx "avx", [], ["-mavx"], "typedef float v __attribute__((vector_size(32))); v f(v x) { return x; }";
     /// AVX-512F, in the compiler and in this machine.
-    Avx512f "avx512f", [], ["-mavx512f"], "typedef float v __attribute__((vector_size(64))); v f(v x) { return x; }";
+    Avx512f "avx512f", [], ["-mavx512f"],
+        "#if defined __clang__ && __clang_major__ > 17 && __clang_major__ < 22 && !defined __EVEX512__\n\
+         #error AVX-512 without registers of 512 bits: add -mevex512\n\
+         #endif\n\
+         typedef float v __attribute__((vector_size(64))); v f(v x) { return x; }";
 }
 
 impl Capability {

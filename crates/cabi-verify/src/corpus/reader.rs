@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use cabi::Profile;
+
 use super::capability::{Capability, KNOWN_REFERENCES};
-use super::{Block, CorpusError, DEFAULT_TARGET, Profile};
+use super::{Block, CorpusError, DEFAULT_TARGET};
 
 const KEYS: [&str; 7] = [
     "proves",
@@ -84,16 +86,14 @@ impl Block {
             "compilers" => self.take_references(text)?,
             "unnamed" => self.unnamed = Some(text.to_owned()),
             "policy" => {
-                self.policy = match text {
-                    "default" => Profile::Default,
-                    "gcc" => Profile::Gcc,
-                    "clang" => Profile::Clang,
-                    "zig" => Profile::Zig,
-                    other => {
-                        return Err(format!(
-                            "no profile is called `{other}`: default, gcc, clang, zig"
-                        ));
+                self.policy = match Profile::named(text) {
+                    None if text != "default" => {
+                        let known: Vec<String> =
+                            Profile::MEASURED.iter().map(ToString::to_string).collect();
+                        let known = known.join(", ");
+                        return Err(format!("no profile is called `{text}`: default, {known}"));
                     }
+                    own => own,
                 }
             }
             "features" => {

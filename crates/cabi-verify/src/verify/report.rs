@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use cabi::{FnAbi, FnSig, Policy, Target};
+use cabi::{FnAbi, FnSig, Target};
 use serde_json::{Value as Json, json};
 
 use super::part::{LAYOUT, PROTOTYPE};
@@ -30,7 +30,7 @@ impl Run<'_> {
             json!({
                 "command": asked.reference.command(),
                 "version": asked.reference.version(),
-                "policy": policy_name(asked.policy),
+                "policy": asked.policy_name(),
             })
         });
         let differences = self.parts.iter().flat_map(Part::differences);
@@ -243,18 +243,6 @@ fn words(direction: Direction) -> &'static str {
         Direction::Call => "our code calls C",
         Direction::Callee => "C calls our code",
     }
-}
-
-/// The profile's name, or its bits.
-pub(crate) fn policy_name(policy: Policy) -> String {
-    let profiles = [
-        (Policy::PSABI, "psabi"),
-        (Policy::GCC, "gcc"),
-        (Policy::CLANG, "clang"),
-        (Policy::ZIG, "zig"),
-    ];
-    let profile = profiles.iter().find(|(profile, _)| *profile == policy);
-    profile.map_or_else(|| format!("{policy:?}"), |(_, name)| (*name).to_owned())
 }
 
 /// The case's declaration, under its name in the header where it has one.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use cabi::{FnAbi, FnSig, Policy, RecordRules, Target, VectorLevel};
+use cabi::{FnAbi, FnSig, Policy, Profile, RecordRules, Target, VectorLevel};
 use cabi_header::{Options, parse};
 use cabi_verify::places::{Isa, Question, functions};
 use cabi_verify::threads::{at_once, in_threads};
@@ -44,7 +44,7 @@ pub(super) fn run(suite: &mut Suite) {
 fn compare(row: &str) -> Result<(), String> {
     let triple = row.split(' ').next().unwrap_or_default();
     let target = Target::named(triple).map_err(|why| why.to_string())?;
-    let clang = Policy::CLANG.on(&target);
+    let clang = Profile::CLANG.on(&target);
     let default = match Policy::of(&target) {
         Policy::GCC => "gcc",
         own if own == clang => "clang",

@@ -17,7 +17,11 @@ impl Reference {
     pub(super) fn check_that_it_refuses(&self) -> Result<(), String> {
         let checked = self.check(FALSE, &[]).map(drop);
         let built = self.build(FALSE, &[]).map(drop);
-        for (how, answer) in [("-fsyntax-only", checked), ("-shared", built)] {
+        let check = match self.has_syntax_only {
+            true => "-fsyntax-only",
+            false => "-c",
+        };
+        for (how, answer) in [(check, checked), ("-shared", built)] {
             match answer {
                 Err(ReferenceError::Io { what, source }) => {
                     return Err(format!("{what}: {source}"));

@@ -1,0 +1,97 @@
+//! The option `--policy`: a profile, and policy bits after commas, added or taken away.
+
+use std::fmt;
+use std::str::FromStr;
+
+use cabi::{Policy, Profile, RecordRules, Target};
+
+/// What to do where compilers disagree.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PolicyOption {
+    profile: Option<Profile>,
+    with: Policy,
+    without: Policy,
+}
+
+impl PolicyOption {
+    /// The choices on `target`.
+    pub(crate) fn on(self, target: &Target) -> Policy {
+        let profile = self.profile.unwrap_or(Profile::PSABI).on(target);
+        profile.without(self.without) | self.with
+    }
+
+    /// The compiler whose layout of records belongs to it.
+    pub(crate) fn records(self) -> Option<RecordRules> {
+        self.profile.and_then(Profile::records)
+    }
+}
+
+impl From<Profile> for PolicyOption {
+    fn from(profile: Profile) -> Self {
+        Self {
+            profile: Some(profile),
+            with: Policy::NONE,
+            without: Policy::NONE,
+        }
+    }
+}
+
+impl FromStr for PolicyOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut own = Self {
+            profile: None,
+            ..Profile::PSABI.into()
+        };
+        for item in text.split(',') {
+            if let Some(profile) = Profile::named(item) {
+                if let Some(first) = own.profile.replace(profile) {
+                    return Err(format!(
+                        "{first} and {profile} are two profiles, of which a call follows one: ask about each alone"
+                    ));
+                }
+                continue;
+            }
+            let name = item.strip_prefix(['+', '-']).unwrap_or(item);
+            let bit = Policy::named(name).filter(|_| Profile::named(name).is_none());
+            let bit = bit.ok_or_else(|| unknown(item))?;
+            match item.starts_with('-') {
+                true => own.without |= bit,
+                false => own.with |= bit,
+            }
+        }
+        match own.without != Policy::NONE && own.profile.is_none() {
+            true => Err(format!(
+                "{text}: a bit is taken away from a profile, which the text names none of"
+            )),
+            false => Ok(own),
+        }
+    }
+}
+
+/// Why `item` is no part of a policy.
+fn unknown(item: &str) -> String {
+    let version = item.rsplit_once('-');
+    let nearest = version.and_then(|(name, version)| {
+        let profile = Profile::nearest(name, version.parse().ok()?)?;
+        Some(format!("{item} was not measured; {profile} is the nearest"))
+    });
+    nearest.unwrap_or_else(|| {
+        let known: Vec<String> = Profile::MEASURED.iter().map(ToString::to_string).collect();
+        let known = known.join(", ");
+        format!("{item} is no policy bit, and none of the profiles {known}, gcc, clang, zig")
+    })
+}
+
+/// The profile with its version, and the bits.
+impl fmt::Display for PolicyOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let profile = self.profile.unwrap_or(Profile::PSABI);
+        write!(f, "{profile}")?;
+        for (sign, bits) in [('+', self.with), ('-', self.without)] {
+            bits.names().try_for_each(|bit| write!(f, ",{sign}{bit}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Versions of clang that have a profile beside the one that `clang` means: the corpus in images of registers, as `probe` has it for the others, each version
+//! under its own profile. Where two profiles differ, each version must fail under the other's. `random` draws signatures for them too.
+
+use std::collections::BTreeMap;
+
+use cabi::{Policy, Profile};
+use cabi_verify::build::Reference;
+use cabi_verify::run::HERE;
+use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
+use cabi_verify::verify::{Compiler, known_bug};
+
+use crate::compiled::{File, compile_files, entries, run_files, takes};
+use crate::suite::{Result, Suite};
+
+/// Of each case, by its name, the first difference, or else nothing.
+type Found = BTreeMap<String, Option<String>>;
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let corpus = suite.corpus(&["x86-64-sysv", "x86-64-win64"])?;
+    for reference in suite.other_clangs() {
+        let engine = suite.engine(&reference.versioned_name());
+        let compiler = Compiler::new(reference, None)?;
+        let is_placed = |expects_refusal| match expects_refusal {
+            true => Err("the convention has no place for it, as the block says".to_owned()),
+            false => Ok(()),
+        };
+        let all = entries(&corpus, &compiler, |(subject, case), admitted| {
+            let placed = is_placed(subject.expects_refusal());
+            takes(suite, &engine, case, admitted.and(placed))
+        });
+        let files: Vec<File<'_>> = { all.into_iter().enumerate() }
+            .map(|(part, entries)| File {
+                part,
+                compiler: &compiler,
+                optimize: "-O1",
+                entries,
+            })
+            .collect();
+        let mut loaded = compile_files(&files, |_, case, error| {
+            (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
+        })?;
+        let found = differences(&mut loaded, compiler.policy)?;
+        for case in loaded.iter().flat_map(|one| &one.cases) {
+            match found.get(&case.name).cloned().flatten() {
+                Some(_) if known_bug("clang", case).is_some() => {}
+                differs => (suite.report).outcome(&engine, &case.name, differs.map_or(Ok(()), Err)),
+            }
+        }
+        for bits in others(&compiler.reference, compiler.policy) {
+            let broken = differences(&mut loaded, flipped(compiler.policy, bits))?;
+            let mut pairs = broken.values().zip(found.values());
+            let noticed = pairs.any(|(broken, found)| broken.is_some() && found.is_none());
+            let what = format!("without a difference of {bits:?}");
+            let noticed = noticed.then_some(()).ok_or("nothing differs".to_owned());
+            let engine = format!("{engine} control");
+            suite.report.outcome(&engine, &what, noticed);
+        }
+    }
+    Ok(())
+}
+
+/// What differs from where each case is under `policy`.
+fn differences(loaded: &mut [Loaded], policy: Policy) -> Result<Found> {
+    loaded.iter_mut().for_each(|one| one.policy = policy);
+    let all = run_files(loaded, OtherSide::RegisterFile, &[], Mistake::NONE)?;
+    let mut found = Found::new();
+    for called in all.into_iter().flatten() {
+        let first = found.entry(called.case.name).or_default();
+        *first = first.take().or(called.verdict.passed().err());
+    }
+    Ok(found)
+}
+
+/// The bits by which each other profile of clang differs from `own`.
+fn others(reference: &Reference, own: Policy) -> Vec<Policy> {
+    let all = Profile::MEASURED.iter();
+    let clangs = all.filter(|one| one.to_string().starts_with(reference.name()));
+    let bits = clangs.map(|one| flipped(one.on(&HERE), own));
+    bits.filter(|bits| *bits != Policy::NONE).collect()
+}
+
+/// `policy` with each of `bits` the other way.
+fn flipped(policy: Policy, bits: Policy) -> Policy {
+    policy.without(bits) | bits.without(policy)
+}
