@@ -20,12 +20,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for reference in suite.other_clangs() {
         let engine = suite.engine(&reference.versioned_name());
         let compiler = Compiler::new(reference, None)?;
-        let is_placed = |expects_refusal| match expects_refusal {
-            true => Err("the convention has no place for it, as the block says".to_owned()),
-            false => Ok(()),
-        };
-        let all = entries(&corpus, &compiler, |(subject, case), admitted| {
-            let placed = is_placed(subject.expects_refusal());
+        let all = entries(&corpus, &compiler, |(_, case), admitted| {
+            let placed = case.abi_under(compiler.policy);
+            let placed = placed.map(drop).map_err(|why| why.to_string());
             takes(suite, &engine, case, admitted.and(placed))
         });
         let files: Vec<File<'_>> = { all.into_iter().enumerate() }

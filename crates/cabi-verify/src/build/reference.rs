@@ -302,7 +302,7 @@ impl Reference {
     /// What to say of [`profile`](Self::profile) if its version was not measured; else nothing.
     pub(crate) fn unmeasured(&self) -> String {
         let (own, nearest) = (self.versioned_name(), self.profile());
-        match nearest.has_version(self.major) {
+        match nearest.to_string() == own {
             true => String::new(),
             false => format!(" ({own} was not measured, {nearest} is the nearest)"),
         }

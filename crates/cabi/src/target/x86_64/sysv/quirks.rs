@@ -242,6 +242,9 @@ pub(super) fn group(
     if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR) {
         clang::start_odd_pair_in_gpr(ty, group, cx)?;
     }
+    if group.parts.len() == 1 && ty.size() > 8 {
+        clang::refuse_wide_bit_fields(ty, group, cx)?;
+    }
     if ty.size() == 0 || is_all_padding(ty) {
         gcc::place_flexible_array(ty, group, cx)?;
         gcc::count_padding(ty, group, cx);

@@ -208,6 +208,26 @@ pub(super) fn refuse_int128_vectors(
     Ok(())
 }
 
+/// Refuses a record with one part for two eightbytes, over which bit-fields go on that clang makes an `__int128` of
+/// ([`Policy::WIDE_BIT_FIELDS_AS_INT128`]).
+pub(super) fn refuse_wide_bit_fields(
+    ty: &Type,
+    group: &Group,
+    cx: &mut Classify<'_, '_>,
+) -> Result<(), Error> {
+    let goes_on = |leaf: Leaf| leaf.bit_field && leaf.eightbytes() == (0..2);
+    let is_integer = group.parts.iter().all(|part| part.bank == Bank::Int);
+    if ty.as_record().is_some()
+        && is_integer
+        && leaves(ty).any(goes_on)
+        && cx.choose(Policy::WIDE_BIT_FIELDS_AS_INT128)
+    {
+        let why = "clang 22 makes an __int128 of its bit-fields, and passes it in two registers of which it counts one";
+        return cx.dispute(ty, why);
+    }
+    Ok(())
+}
+
 /// Narrow integers, and no `_Bool`, are extended in results too ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
 pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if let (Some(scalar), [part]) = (ty.as_scalar(), group.parts.as_mut_slice())
