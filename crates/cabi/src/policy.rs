@@ -143,9 +143,12 @@ bits! {
     /// Where clang counts other registers than it uses, a value goes by that count: each of its parts has the next register or a slot of its own, or all of
     /// it is on the stack although registers are free (clang). An unnamed argument is refused then. Otherwise the registers in use decide.
     RECORDS_GO_BY_COUNT = 35: Clang;
-    /// Of a record whose bit-fields go on from the first eightbyte into the second without a boundary of bytes, and of which one eightbyte has no class, clang
-    /// makes an `__int128`, in two registers of which it counts one (clang 22): it is refused.
-    WIDE_BIT_FIELDS_AS_INT128 = 36: Clang from 22;
+    /// clang's front end leaves an `__int128` one integer (clang 22): where it counts registers that are not free, the value is whole on the stack. It
+    /// makes one too of bit-fields that go on from the first eightbyte into the second without a boundary of bytes; where one eightbyte has no class, it
+    /// counts one of two registers, and the record is refused.
+    INT128_STAYS_WHOLE = 36: Clang from 22;
+    /// On Win64, `__float128` is passed by reference beside [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang 22).
+    WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE = 37: Clang from 22;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.

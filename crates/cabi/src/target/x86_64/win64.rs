@@ -139,7 +139,12 @@ fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_
         Scalar::F32 => Some(Part::float(F32)),
         Scalar::F64 => Some(Part::float(F64)),
         Scalar::Int { bits: 128, .. } if result => Some(Part::float(V128)),
-        Scalar::F128 if cx.choose(Policy::WIN64_FLOAT128_IN_SSE) => Some(Part::float(V128)),
+        Scalar::F128
+            if cx.choose(Policy::WIN64_FLOAT128_IN_SSE)
+                && (result || !cx.choose(Policy::WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE)) =>
+        {
+            Some(Part::float(V128))
+        }
         Scalar::F80 | Scalar::F128 | Scalar::Dec128 => None,
         // gcc's callers extend to 32 bits, clang's do not, so no callee relies on it.
         _ => scalar_int(scalar, size, cx.role),

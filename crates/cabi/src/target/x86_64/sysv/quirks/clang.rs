@@ -209,7 +209,7 @@ pub(super) fn refuse_int128_vectors(
 }
 
 /// Refuses a record with one part for two eightbytes, over which bit-fields go on that clang makes an `__int128` of
-/// ([`Policy::WIDE_BIT_FIELDS_AS_INT128`]).
+/// ([`Policy::INT128_STAYS_WHOLE`]).
 pub(super) fn refuse_wide_bit_fields(
     ty: &Type,
     group: &Group,
@@ -220,7 +220,7 @@ pub(super) fn refuse_wide_bit_fields(
     if ty.as_record().is_some()
         && is_integer
         && leaves(ty).any(goes_on)
-        && cx.choose(Policy::WIDE_BIT_FIELDS_AS_INT128)
+        && cx.choose(Policy::INT128_STAYS_WHOLE)
     {
         let why = "clang 22 makes an __int128 of its bit-fields, and passes it in two registers of which it counts one";
         return cx.dispute(ty, why);

@@ -57,7 +57,7 @@ pub(in super::super::super) fn adjust(
             let is_counted = count.take([ints - own, vectors + own]);
             let found = free(before, ARG_GPRS) >= ints && free(before, ARG_VECTORS) >= vectors;
             match (is_counted, found) {
-                (true, false) => take_apart(before, group, cx)?,
+                (true, false) if !stays_whole(ty, cx) => take_apart(before, group, cx)?,
                 (false, true) if !is_left_to_llvm(ty, cx) && follows(cx)? => {
                     group.kind = GroupKind::Memory;
                     cx.tracer.memory("clang counts no register as free");
@@ -89,6 +89,11 @@ fn follows(cx: &mut Classify<'_, '_>) -> Result<bool, &'static str> {
         true if cx.role == Role::Unnamed => Err(WHY),
         by_count => Ok(by_count),
     }
+}
+
+/// Whether LLVM sees one integer, which it does not take apart ([`Policy::INT128_STAYS_WHOLE`]).
+fn stays_whole(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
+    ty.as_scalar().is_some_and(Scalar::is_int128) && cx.choose(Policy::INT128_STAYS_WHOLE)
 }
 
 /// Gives each part of a value that the front end counts registers for, and for which there are not enough, the next register or a slot of its own.
