@@ -14,7 +14,7 @@ use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{self, Batch, Called, Calls, Loaded, Mistake, OtherSide};
 use clif_cabi_jit::Settings;
 
-use crate::suite::{Result, Suite};
+use crate::suite::{Result, Suite, order};
 
 /// Entries that a compiler is to compile for the runner, all in one file.
 pub(crate) struct File<'a> {
@@ -142,6 +142,7 @@ pub(crate) fn run_files(
         mistake,
         shared_engine: false,
         at_once: at_once(),
+        order: order(),
         to_show: None,
     };
     Ok(units::run(loaded, way, &calls, &|_, _, _| {})?)

@@ -3,7 +3,8 @@
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use cabi_verify::build::{Installed, Reference};
 use cabi_verify::case::Subject;
@@ -20,6 +21,7 @@ pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 pub(crate) struct Suite {
     name: &'static str,
     pub(crate) report: Report,
+    order: u64,
     /// Whether every reference compiler is here that was asked for.
     pub(crate) every_reference: bool,
     /// An argument of the command line: only cases whose names contain it are run.
@@ -50,9 +52,12 @@ impl Suite {
         if !hidden.is_empty() {
             report.note(format!("hidden of this processor: {hidden}"));
         }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos();
+        let order = number("CABI_ORDER", now.into())?;
         Ok(Self {
             name,
             report,
+            order: *ORDER.get_or_init(|| order),
             every_reference: true,
             only: std::env::args().skip(1).find(|arg| !arg.starts_with('-')),
             n_passed: None,
@@ -145,6 +150,8 @@ impl Suite {
     fn finish(mut self) -> ExitCode {
         let complete = self.is_complete();
         self.report
+            .note(format!("order of cases: CABI_ORDER={}", self.order));
+        self.report
             .note(format!("{:.1?} in all", self.start.elapsed()));
         let n_failed = self.report.failures().len();
         let passed = self.n_passed.unwrap_or_else(|| self.report.n_passed());
@@ -163,6 +170,13 @@ impl Suite {
 /// Whether expected text is to be rewritten: `CABI_BLESS=1`.
 pub(crate) fn is_blessed() -> bool {
     std::env::var("CABI_BLESS").is_ok_and(|value| value == "1")
+}
+
+static ORDER: OnceLock<u64> = OnceLock::new();
+
+/// Seed of the order in which cases run: another one each time, if `CABI_ORDER` does not say which.
+pub(crate) fn order() -> Option<u64> {
+    ORDER.get().copied()
 }
 
 /// A number that the environment may set.

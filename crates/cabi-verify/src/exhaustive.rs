@@ -230,6 +230,7 @@ impl Exhaustive {
             mistake: self.mistake,
             shared_engine: self.mistake.convention.is_none(),
             at_once: self.at_once,
+            order: None,
             to_show: Some(&limit),
         };
         let ran = signatures::run(&units, OtherSide::Both, &calls, progress)?;

@@ -203,6 +203,7 @@ fn round(
         shared_engine: plan.numbers.end - plan.numbers.start > FEW
             && plan.mistake.convention.is_none(),
         at_once: plan.at_once,
+        order: None,
         to_show: Some(&limit),
     };
     let ran = signatures::run(&units, plan.way, &calls, &|_, _, _| {})?;

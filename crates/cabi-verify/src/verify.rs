@@ -54,6 +54,8 @@ pub struct Verification {
     pub flags: Vec<String>,
     /// Compilers and child processes at once.
     pub at_once: usize,
+    /// Seed of the order in which each child runs its cases; without one they run as they stand.
+    pub order: Option<u64>,
     /// Engine settings with their names; the cases take turns.
     pub settings: Vec<(String, Settings)>,
 }
@@ -107,6 +109,7 @@ impl Verification {
             compilers,
             flags,
             at_once: at_once(),
+            order: None,
             settings: all_settings(),
         }
     }
@@ -197,6 +200,7 @@ impl<'a> Prepared<'a> {
             mistake,
             shared_engine: false,
             at_once: self.plan.at_once,
+            order: self.plan.order,
             to_show: Some(&ProgramLimit::after(0)),
         };
         // A mistake is to be seen by the code that has it.

@@ -18,7 +18,7 @@ use cabi_verify::verify::{
 
 use super::conventions::mutations;
 use crate::mutants::named;
-use crate::suite::{Result, Suite};
+use crate::suite::{Result, Suite, order};
 
 /// The headers that are verified: for each its package, its name, how many functions take or return an aggregate by value (so many at least, or it is another
 /// header than was meant), and after `|` a line before it.
@@ -43,7 +43,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     for line in SYSTEM.lines() {
         headers.extend(read(line, &mut suite.report)?);
     }
-    let plan = Verification::new(headers, compilers, flags.clone());
+    let mut plan = Verification::new(headers, compilers, flags.clone());
+    plan.order = order();
     if !plan.compilers.is_empty() && !plan.headers.is_empty() {
         let run = plan.run(&|_, _, _| {})?;
         suite.take("headers", "", &run.report(false));
@@ -57,7 +58,8 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     match read_text("aggregates.h", OURS, "headers mutants", &mut suite.report)? {
         Some(ours) => {
-            let plan = Verification::new(vec![ours], plan.compilers.clone(), flags);
+            let mut plan = Verification::new(vec![ours], plan.compilers.clone(), flags);
+            plan.order = order();
             mutants(&plan.prepare(&|_, _, _| {})?, suite)
         }
         None => Ok(()),

@@ -5,11 +5,14 @@
 //!
 //! After the corpus come signatures of so many parameters that words of the argument area are read. Random ones are the suite `random`'s.
 //!
-//! Negative controls: a load and a store of one byte before and after an object that lies against a guard page must kill their child.
+//! The cases of a child share plans, invokers and closures, in a random order (`CABI_ORDER`).
+//!
+//! Negative controls: a load and a store of one byte before and after an object that lies against a guard page must kill their child. Plans, invokers and closures
+//! that are found without the sizes of arguments on the stack must be noticed, each alone.
 
 use std::collections::BTreeMap;
 
-use cabi::Target;
+use cabi::{FnAbi, FnSig, Place, Target};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, Verdict, all_settings};
 use cabi_verify::fuzz;
@@ -25,6 +28,9 @@ use crate::compiled::{
     File, add_files, compile_files, compilers, each_in_child, entries, run_files, takes,
 };
 use crate::suite::{Result, Suite};
+
+/// Beginning of the names of records of many sizes.
+const SIZES: &str = "sizes-";
 
 /// What is counted, one setting and direction of a case at a time.
 const COUNTED: [&str; 4] = [
@@ -80,12 +86,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         });
         add_files(&mut files, compiler, levels);
     }
-    let loaded = compile_files(&files, |file, case, error| {
+    let mut loaded = compile_files(&files, |file, case, error| {
         let engine = suite.engine(file.compiler.reference.name());
         (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
     })?;
     let settings = all_settings();
     let counts = run_all(&files, &loaded, &settings, suite)?;
+    key_controls(&mut loaded, &settings[..1], suite)?;
     let n_many: usize = many.iter().map(Vec::len).sum();
     let n_signatures: usize = subjects.iter().map(|s| s.cases.len()).sum();
     let counted = COUNTED.iter().zip(counts);
@@ -177,6 +184,65 @@ fn run_all(
         }
     }
     Ok(counts)
+}
+
+/// Where arguments are, but of those in the argument area how many bytes they have.
+fn key_without_sizes(sig: &FnSig) -> String {
+    let abi = FnAbi::new(sig, &HERE).ok();
+    let places = abi.map(|abi| {
+        let args = abi.args.iter().map(|arg| match arg.place {
+            Place::Stack { .. } => "stack".to_owned(),
+            ref place => format!("{place:?}"),
+        });
+        let size = match abi.ret.place {
+            Place::Indirect { .. } => 0,
+            _ => sig.result().size(),
+        };
+        (args.collect::<Vec<_>>(), abi.ret.place, size)
+    });
+    let flags = (sig.is_variadic(), sig.is_noreturn(), sig.n_named());
+    format!("{places:?} {flags:?}")
+}
+
+/// Records of many sizes under a key without these: calls and functions that are compiled, invokers, and closures must each be noticed.
+fn key_controls(
+    loaded: &mut Vec<Loaded>,
+    settings: &[(String, Settings)],
+    suite: &mut Suite,
+) -> Result<()> {
+    loaded.retain(|one| one.cases.iter().any(|case| case.name.starts_with(SIZES)));
+    if loaded.is_empty() {
+        return Ok(());
+    }
+    for (case, missing) in loaded
+        .iter_mut()
+        .flat_map(|one| one.cases.iter().zip(&mut one.missing))
+    {
+        if !case.name.starts_with(SIZES) {
+            *missing = Direction::ALL.map(|_| Some("not asked".to_owned()));
+        }
+    }
+    let mistake = Mistake {
+        key: Some(key_without_sizes),
+        ..Mistake::NONE
+    };
+    for (way, words) in [
+        (OtherSide::Cranelift, "compiled"),
+        (OtherSide::AtRunTime, "made at run time"),
+    ] {
+        let called = run_files(loaded, way, settings, mistake)?;
+        for direction in Direction::ALL {
+            let mut own = called
+                .iter()
+                .flatten()
+                .filter(|one| one.direction == direction);
+            let noticed = own.any(|one| one.difference().is_some()).then_some(());
+            let noticed = noticed.ok_or_else(|| "was not noticed".to_owned());
+            let what = format!("a key without sizes, {words}, {}", direction.name());
+            suite.report.outcome("key control", &what, noticed);
+        }
+    }
+    Ok(())
 }
 
 /// One byte too many, read and written, after and before an object: each must end its child. Returns how many did.

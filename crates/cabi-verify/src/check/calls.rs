@@ -29,8 +29,8 @@ mod tests;
 
 pub use crate::case::Direction;
 pub use crate::verdict::{Difference, Fault, Value, Verdict};
-pub use engine::SharedEngine;
 use engine::Ways;
+pub use engine::{Caches, Key, SharedEngine};
 pub use engine_settings::all_settings;
 pub(crate) use engine_settings::settings_without_verifier;
 pub(super) use registers_at_call::check_call;
@@ -50,6 +50,9 @@ pub struct Harness<'a> {
 /// How many ways there are to make a call: the variants of what is compiled for one signature, and by what is made at run time for any.
 pub const WAYS: usize = VARIANTS + 1;
 
+/// Bytes of code that the cases of a process may become together.
+pub(crate) const MEMORY: usize = 1 << 24;
+
 /// The buffers that any case needs: its arguments, and the result.
 pub const N_BUFFERS: usize = MAX_ARGUMENTS + 1;
 
@@ -60,6 +63,7 @@ pub(crate) struct CallCase {
     pub(crate) images: Images,
     /// Where C and Cranelift have to pass each value.
     abi: FnAbi,
+    sig: FnSig,
     /// The signature that Cranelift lowers: the case's, or a wrong one in a negative control.
     pub(crate) told: FnSig,
     pub(crate) n_named: usize,
@@ -80,12 +84,13 @@ impl CallCase {
             images: Images::of(&types),
             types,
             abi,
-            told: tell(sig),
+            told: tell(sig.clone()),
+            sig,
             n_named: case.prototype.params.len(),
             index,
             has_result: case.has_result(),
         };
-        let large = plan.told.result().size() > BUFFER as u64;
+        let large = plan.sig.result().size() > BUFFER as u64;
         if plan.images.size > BUFFER || large || plan.types.len() >= N_BUFFERS {
             return Err(Difference::from("too large for the buffers").into());
         }
@@ -102,7 +107,7 @@ pub(crate) struct Round {
 /// Runs case `index` of the loaded code, whose signature is `sig`; `tell` gives the signature that Cranelift lowers. Of what is compiled and of what is made at run
 /// time it runs the latter alone if it is to be `at_run_time`, as far as there is such. Returns the number of calls made.
 pub fn observe(
-    harness: &Harness<'_>,
+    (harness, caches): (&Harness<'_>, &mut Caches),
     case: &Case,
     sig: FnSig,
     index: usize,
@@ -117,7 +122,7 @@ pub fn observe(
     };
     let plan = CallCase::new(case, sig, tell, index)?;
     let plans = std::iter::once(Ok(plan));
-    let built = SharedEngine::of(harness, plans, direction, ways, mutation)?;
+    let built = SharedEngine::of(harness, caches, plans, direction, ways, mutation)?;
     built.rounds(harness, 0, 0..SIDES.len())
 }
 
@@ -177,7 +182,7 @@ fn round(plan: &CallCase, number: usize) -> Round {
         0 => (1, SIDES[0]),
         _ => (9, SIDES[1]),
     };
-    let ret = plan.told.result();
+    let ret = plan.sig.result();
     Round {
         values: Values::new(&plan.types, plan.n_named, ret, (first, first + 6)),
         side,
@@ -199,7 +204,7 @@ fn call(
         pointers.push(at.ok_or("too large for a buffer")?);
     }
     // A callee may count on the alignment of where its result goes, which a typedef can make larger than the size.
-    let size = callee_objects::object_bytes(plan.told.result());
+    let size = callee_objects::object_bytes(plan.sig.result());
     let ret = buffers.poison(0, size, round.side).ok_or("no buffer")?;
     loaded.prepare(&round.values.result.bytes, plan.images.size);
     let callee = loaded
@@ -268,7 +273,7 @@ fn from_c_to(
 ) -> Result<(), Difference> {
     let promise = Promise::of(&plan.abi);
     let crossing = from_c(harness, plan, address, promise, round, guarded)?;
-    if plan.told.is_noreturn() {
+    if plan.sig.is_noreturn() {
         return Ok(());
     }
     Ok(check_return(plan, &crossing)?)

@@ -11,7 +11,7 @@ use super::{Progress, VerifyError};
 use crate::build::zig::Fact;
 use crate::build::{Built, ProgramTarget, Reference};
 use crate::case::Case;
-use crate::check::calls::{Direction, Verdict};
+use crate::check::calls::{Direction, Key, Verdict};
 use crate::emit::cranelift::Mutation;
 use crate::run::loaded::LoadedCode;
 
@@ -21,7 +21,7 @@ mod programs;
 mod self_inconsistent;
 
 pub use batch::{Batch, Refused, compile};
-use job::{Job, buffers, in_children};
+use job::{Job, Made, buffers, in_children};
 use self_inconsistent::settle;
 pub(crate) use self_inconsistent::{NOT_ASKED, is_inconsistent_here};
 pub use self_inconsistent::{ProgramLimit, Shown};
@@ -72,6 +72,8 @@ pub struct Calls<'a> {
     pub shared_engine: bool,
     /// Child processes at once.
     pub at_once: usize,
+    /// Seed of the order in which each child runs its cases; without one they run as they stand.
+    pub order: Option<u64>,
     /// How many cases may still be asked about by programs, in which a compiler seems to disagree with itself. With none, nothing is shown, and such a
     /// case is what it seems.
     pub to_show: Option<&'a ProgramLimit>,
@@ -84,6 +86,8 @@ pub struct Mistake {
     pub convention: Option<&'static Convention>,
     /// Made otherwise in the code.
     pub mutation: Mutation,
+    /// What plans, invokers and closures are found by.
+    pub key: Option<Key>,
     /// What the runner itself does wrong with the verdicts of a unit: it must notice.
     pub runner: Option<fn(&mut Vec<Called>)>,
 }
@@ -96,6 +100,7 @@ impl Mistake {
             stub: None,
             func: None,
         },
+        key: None,
         runner: None,
     };
 
@@ -202,8 +207,8 @@ pub fn run(
     let here: Vec<(&Loaded, &LoadedCode)> = here.collect();
     let buffers = buffers()?;
     // Filled in children only, each of which runs one job.
-    let engine = RefCell::new(None);
-    let call = |job: &Job<'_>, index| job.call(index, calls, way, &buffers, &engine);
+    let made = RefCell::new(Made::default());
+    let call = |job: &Job<'_>, index| job.call(index, calls, way, &buffers, &made);
     let one = |job: &Job<'_>, index: usize| match way {
         OtherSide::Cranelift | OtherSide::AtRunTime => call(job, index),
         OtherSide::RegisterFile => job.probe(index, calls.mistake).into(),
@@ -218,7 +223,8 @@ pub fn run(
         (_, Some((name, _))) => name.clone(),
         (_, None) => String::new(),
     };
-    let mut called = in_children(&here, calls.at_once, one, setting, progress)?;
+    let children = (calls.at_once, calls.order);
+    let mut called = in_children(&here, children, one, setting, progress)?;
     if let Some(limit) = calls.to_show {
         for ((loaded, _), called) in here.iter().zip(&mut called) {
             settle(loaded, called, limit, calls.at_once)?;

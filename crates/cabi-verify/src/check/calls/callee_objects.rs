@@ -24,10 +24,10 @@ pub(super) fn addresses(
         let object = harness.buffers.object(buffer, object_bytes(ty), side);
         object.ok_or("too large for a buffer")
     };
-    let params = plan.told.params().iter().enumerate();
+    let params = plan.sig.params().iter().enumerate();
     let seen = params.map(|(i, param)| object(i + 1, &param.ty));
     let seen: Vec<*mut u8> = seen.collect::<Result<_, _>>()?;
-    let given = object(0, plan.told.result())?;
+    let given = object(0, plan.sig.result())?;
     let first = seen.first().copied().unwrap_or(given);
     let distance = |at: &*mut u8| (*at as usize).wrapping_sub(first as usize);
     let places = BufferAddresses::Here {
@@ -49,17 +49,15 @@ pub(super) fn prepare(
         object.ok_or("too large for a buffer")?;
     }
     let mut result = given.to_vec();
-    result.resize(object_bytes(plan.told.result()), 0);
+    result.resize(object_bytes(plan.sig.result()), 0);
     let at = harness.buffers.put(0, &result, side);
     Ok(at.map(drop).ok_or("too large for a buffer")?)
 }
 
 /// The buffers of the result and of the arguments, with the types of what they hold.
 fn objects(plan: &CallCase) -> impl Iterator<Item = (usize, &Type)> {
-    let params = plan.told.params().iter().map(|param| &param.ty);
-    std::iter::once(plan.told.result())
-        .chain(params)
-        .enumerate()
+    let params = plan.sig.params().iter().map(|param| &param.ty);
+    std::iter::once(plan.sig.result()).chain(params).enumerate()
 }
 
 /// Puts what the function has written down of its arguments where C's callees do, in `seen`.

@@ -1,5 +1,7 @@
 //! Cranelift's sides of cases in one engine: of one case in every way, or of many, each in one way that depends on its index, so that together they cover all.
 
+use std::collections::HashMap;
+
 use cabi::FnSig;
 use clif_cabi::Lowering;
 use clif_cabi::cranelift_codegen::settings::RegallocAlgorithm;
@@ -26,6 +28,26 @@ pub(super) enum Ways {
     Turning(usize),
 }
 
+/// What cases of one process share under one engine setting, as the functions of a front end do: plans, invokers and closures are found again by their keys, so
+/// that a key without something that its value is made from gives a case the code of another one.
+#[derive(Default)]
+pub struct Caches {
+    lower: Option<Lowering>,
+    maker: Option<Maker>,
+    /// Signatures by the keys of [`Key`].
+    by_key: HashMap<String, FnSig>,
+}
+
+/// What a signature is found by, if not by itself: a mistake, since signatures that differ are equal then.
+pub type Key = fn(&FnSig) -> String;
+
+impl Caches {
+    /// The first of the signatures with the key of `sig`.
+    pub fn first(&mut self, key: Key, sig: FnSig) -> FnSig {
+        self.by_key.entry(key(&sig)).or_insert(sig).clone()
+    }
+}
+
 /// Cases of one library with their Cranelift sides for one direction, compiled.
 pub struct SharedEngine {
     engine: Engine,
@@ -47,20 +69,31 @@ impl SharedEngine {
             let sig = sig.map_err(clif_cabi::LowerError::from)?;
             CallCase::new(case, sig, |sig| sig, index)
         });
-        let right = Mutation::default();
-        Self::of(harness, cases, direction, Ways::Turning(turn), right)
+        let (right, mut own) = (Mutation::default(), Caches::default());
+        Self::of(
+            harness,
+            &mut own,
+            cases,
+            direction,
+            Ways::Turning(turn),
+            right,
+        )
     }
 
     pub(super) fn of(
         harness: &Harness<'_>,
+        caches: &mut Caches,
         cases: impl Iterator<Item = Result<CallCase, Fault>>,
         direction: Direction,
         ways: Ways,
         mutation: Mutation,
     ) -> Result<Self, Fault> {
         let mut engine = Engine::new(harness.settings)?;
-        let lower = Lowering::new(engine.isa())?;
-        let mut maker = None;
+        let Caches { lower, maker, .. } = caches;
+        let lower = match lower {
+            Some(lower) => lower,
+            none => none.insert(Lowering::new(engine.isa())?),
+        };
         let mut codes = |plan: &CallCase| {
             let (mut codes, mut import) = (Vec::new(), None);
             let is_turn = |way: &usize| match ways {
@@ -71,7 +104,7 @@ impl SharedEngine {
             };
             for way in (0..WAYS).filter(is_turn) {
                 if way == VARIANTS {
-                    let maker = match &mut maker {
+                    let maker = match &mut *maker {
                         Some(maker) => maker,
                         none => none.insert(Maker::new(harness, direction)?),
                     };
@@ -86,7 +119,7 @@ impl SharedEngine {
                 let with = (harness, plan, direction, mutation);
                 codes.push(compiled(
                     with,
-                    (&mut engine, &lower),
+                    (&mut engine, lower),
                     &mut import,
                     way % VARIANTS,
                 )?);

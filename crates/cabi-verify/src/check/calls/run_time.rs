@@ -4,7 +4,7 @@ use cabi::{FnSig, promote};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi_jit::{Closure, ClosureArgs, Closures, Invoker, Invokers, VaArg};
 
-use super::{CallCase, Direction, Fault, Harness};
+use super::{CallCase, Direction, Fault, Harness, MEMORY};
 use crate::emit::cranelift::CallVia;
 use crate::run::guard::Side;
 
@@ -27,12 +27,13 @@ pub(super) enum Code {
 
 impl Maker {
     pub(super) fn new(harness: &Harness<'_>, direction: Direction) -> Result<Self, Fault> {
+        let settings = harness.settings.clone().memory(MEMORY);
         Ok(match direction {
             Direction::Call => Self::Invokers(Box::new([
-                Invokers::new(harness.settings)?,
-                Invokers::new(harness.settings)?.without_stubs(),
+                Invokers::new(&settings)?,
+                Invokers::new(&settings)?.without_stubs(),
             ])),
-            Direction::Callee => Self::Closures(Box::new(Closures::new(harness.settings)?)),
+            Direction::Callee => Self::Closures(Box::new(Closures::new(&settings)?)),
         })
     }
 

@@ -1,35 +1,43 @@
 //! The calls of a unit in one direction, made in a child process.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cabi::{FnAbi, FnSig};
+use cabi::FnAbi;
 use clif_cabi_jit::Settings;
 
 use super::{Called, Calls, Loaded, Mistake, OtherSide};
 use crate::case::Case;
 use crate::check::calls::{
-    self, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
+    self, Caches, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
 };
 #[cfg(target_arch = "x86_64")]
 use crate::check::registers::Probe;
+use crate::generate::Random;
 use crate::run::boundary::PHASES;
 use crate::run::child::{self, Limits};
 use crate::run::guard::GuardedBuffers;
 use crate::run::loaded::LoadedCode;
 use crate::verify::{Progress, Step, VerifyError, check_interrupt};
 
-/// Bytes of code that the cases of a batch may become together.
-const MEMORY: usize = 1 << 24;
+/// What a child has made for the cases of its job.
+#[derive(Default)]
+pub(super) struct Made {
+    /// All of them in one engine.
+    together: Option<Result<SharedEngine, Fault>>,
+    /// By the names of engine settings.
+    caches: BTreeMap<String, Caches>,
+}
 
 pub(super) fn buffers() -> Result<GuardedBuffers, VerifyError> {
     GuardedBuffers::new(N_BUFFERS, 1 << 16).map_err(VerifyError::System)
 }
 
-/// Does `one` for every case in both directions; where that fails, the compiler's own two sides are asked whether they agree.
+/// Does `one` for every case in both directions, in an order for each child; where that fails, the compiler's own two sides are asked whether they agree.
 pub(super) fn in_children(
     loaded: &[(&Loaded, &LoadedCode)],
-    at_once: usize,
+    (at_once, order): (usize, Option<u64>),
     one: impl Fn(&Job<'_>, usize) -> Verdict,
     setting: impl Fn(&Job<'_>, usize) -> String,
     progress: Progress<'_>,
@@ -51,13 +59,23 @@ pub(super) fn in_children(
         done += n;
         progress(Step::Call, done, all);
     };
-    let one = |job: usize, index: usize| match jobs[job].missing(index) {
-        Some(why) => Verdict::NotRun(why.to_owned()),
-        None => one(&jobs[job], index),
+    let orders = sizes.iter().enumerate();
+    let orders: Vec<Vec<usize>> = orders.map(|(job, n)| in_order(order, job, *n)).collect();
+    let one = |job: usize, at: usize| {
+        let index = orders[job][at];
+        match jobs[job].missing(index) {
+            Some(why) => Verdict::NotRun(why.to_owned()),
+            None => one(&jobs[job], index),
+        }
     };
     let verdicts = child::run_telling(&sizes, at_once, Limits::default(), one, told);
     check_interrupt()?;
     let mut verdicts = verdicts.map_err(VerifyError::System)?;
+    for (verdicts, order) in verdicts.iter_mut().zip(&orders) {
+        let mut sorted: Vec<_> = order.iter().zip(std::mem::take(verdicts)).collect();
+        sorted.sort_by_key(|(index, _)| **index);
+        verdicts.extend(sorted.into_iter().map(|(_, verdict)| verdict));
+    }
     ask_themselves(&jobs, at_once, &mut verdicts)?;
     let mut called: Vec<Vec<Called>> = loaded.iter().map(|_| Vec::new()).collect();
     for (number, (job, verdicts)) in jobs.iter().zip(verdicts).enumerate() {
@@ -75,6 +93,16 @@ pub(super) fn in_children(
         }
     }
     Ok(called)
+}
+
+/// The numbers below `n` in the order of a seed and of child `job`; without a seed as they are.
+fn in_order(seed: Option<u64>, job: usize, n: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..n).collect();
+    let random = seed.map(|seed| Random::new(seed, job as u64));
+    if let Some(mut random) = random {
+        all.sort_by_cached_key(|_| random.any());
+    }
+    all
 }
 
 /// A batch in one direction.
@@ -115,14 +143,14 @@ impl Job<'_> {
         calls: &Calls<'_>,
         way: OtherSide,
         buffers: &GuardedBuffers,
-        engine: &RefCell<Option<Result<SharedEngine, Fault>>>,
+        made: &RefCell<Made>,
     ) -> Verdict {
         let case = &self.loaded.cases[index];
         let sig = match case.sig_under(self.loaded.policy) {
             Ok(sig) => sig,
             Err(error) => return Verdict::Differs(error.to_string().into()),
         };
-        let Some((_, settings)) = self.setting(index, calls) else {
+        let Some((name, settings)) = self.setting(index, calls) else {
             return Verdict::Differs("there are no engine settings".into());
         };
         let harness = Harness {
@@ -130,25 +158,27 @@ impl Job<'_> {
             settings,
             buffers,
         };
-        let tell = |sig: FnSig| calls.mistake.told(sig);
-        let made = (way == OtherSide::AtRunTime, calls.mistake.mutation);
-        let apart = || calls::observe(&harness, case, sig, index, self.direction, tell, made);
-        let result = if calls.shared_engine {
-            let mut engine = engine.borrow_mut();
-            match engine.get_or_insert_with(|| self.all(&harness)) {
-                Ok(together) => together.execute(&harness, index).map(|()| 1),
-                // Which of the cases is to blame, only each alone can tell.
-                Err(_) => apart(),
-            }
-        } else {
-            apart()
-        };
-        result.into()
+        let mut made = made.borrow_mut();
+        let Made { together, caches } = &mut *made;
+        if calls.shared_engine
+            && let Ok(together) = together.get_or_insert_with(|| self.all(&harness))
+        {
+            return together.execute(&harness, index).map(|()| 1).into();
+        }
+        // Where they cannot be together: which of the cases is to blame, only each alone can tell.
+        let caches = caches.entry(name.clone()).or_default();
+        let mut told = calls.mistake.told(sig.clone());
+        if let Some(key) = calls.mistake.key {
+            told = caches.first(key, told);
+        }
+        let how = (way == OtherSide::AtRunTime, calls.mistake.mutation);
+        let with = (&harness, caches);
+        calls::observe(with, case, sig, index, self.direction, |_| told, how).into()
     }
 
     /// All cases in one engine.
     fn all(&self, harness: &Harness<'_>) -> Result<SharedEngine, Fault> {
-        let settings = harness.settings.clone().memory(MEMORY);
+        let settings = harness.settings.clone().memory(calls::MEMORY);
         let harness = Harness {
             settings: &settings,
             ..*harness
