@@ -205,7 +205,7 @@ fn list(
     let indent = "    ".repeat(depth);
     for row in rows {
         let bits = row.bits();
-        if bits.offset_bits >= *next {
+        if bits.offset_bits >= *next && bits.width_bits > 0 {
             let n = bits.offset_bits / *line;
             let (start, ago) = (n * *line / 8, bits.offset_bits % *line);
             let ago = match ago {
