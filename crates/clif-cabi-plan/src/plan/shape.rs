@@ -11,27 +11,10 @@ use super::call::{CallPlan, IndirectCall};
 use super::entry::{EntryPlan, IncomingArea};
 use super::signature_plan::SignaturePlan;
 use super::table::ArgTable;
+use super::value::ObjectLayout;
 use super::variadic::VariadicEntry;
 use crate::machine::{ResultPlan, StubStep};
 use crate::signature::Signature;
-
-/// The layout of an argument or a result, in bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct ObjectLayout {
-    size: u64,
-    align: u32,
-    canonical_align: u32,
-}
-
-impl ObjectLayout {
-    pub(super) fn of(ty: &cabi::Type) -> Self {
-        Self {
-            size: ty.size(),
-            align: ty.align(),
-            canonical_align: ty.canonical_align(),
-        }
-    }
-}
 
 /// The shape of a call. Signatures of one shape are called by the same instructions, with arguments from memory and the result to memory. It borrows from the plan:
 /// a table of shapes keeps plans, and hashes and compares their shapes.

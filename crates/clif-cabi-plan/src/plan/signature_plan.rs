@@ -4,9 +4,8 @@ use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 use smallvec::SmallVec;
 
 use super::result::Side;
-use super::shape::ObjectLayout;
 use super::table::ArgTable;
-use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
+use super::value::{MAX_PARTS_BYTES, ObjectLayout, has_16_bytes, is_chain, wide_moves};
 use crate::error::PlanError;
 use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{WORD, is_wide, objection};
