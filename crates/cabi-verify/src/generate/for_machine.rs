@@ -38,6 +38,11 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
     // The drawn ones fill registers of x86-64 first: the last are the odd ones.
     let kept = drawn.params.len().saturating_sub(5);
     params.extend(drawn.params.split_off(kept));
+    if random.chance(20) {
+        let mut ty = around_nothing(&mut random);
+        absent.replace(&mut ty);
+        params.push(ty);
+    }
     let promote = |unnamed: Vec<CType>| -> Vec<_> { unnamed.into_iter().map(promoted).collect() };
     let mut unnamed = drawn.unnamed.map(promote);
     if unnamed.is_some() || random.chance(15) {
@@ -113,6 +118,102 @@ fn floats_and_nothing() -> [CType; 2] {
     [beside, CType::Record(Box::new(union))]
 }
 
+/// One value or two, however deep in structures and arrays of one element, and members around them that have no bytes or no names.
+fn around_nothing(random: &mut Random) -> CType {
+    const VALUES: [&[&str]; 9] = [
+        &["float"],
+        &["double"],
+        &["_Complex float"],
+        &["_Complex double"],
+        &["_Complex char"],
+        &["_Complex unsigned short"],
+        &["float", "int"],
+        &["char", "double"],
+        &["float", "float"],
+    ];
+    let mut members = Vec::new();
+    for value in random.one_or(&VALUES, &["float"]) {
+        members.push(match random.chance(20) {
+            true => array(CType::Name(value), &[1]),
+            false => Form::plain(CType::Name(value)),
+        });
+    }
+    for _ in 0..1 + random.below(2) {
+        let n = u32::try_from(members.len()).unwrap_or(0);
+        let at = usize::try_from(random.below(n + 1)).unwrap_or(0);
+        let nothing = nothing(random, 2);
+        members.insert(at, nothing);
+    }
+    if random.chance(5) {
+        members.push(Form::Flexible(CType::Name("long")));
+    }
+    let mut ty = CType::structure(members);
+    while random.chance(25) {
+        let inner = match random.chance(30) {
+            true => array(ty, &[1]),
+            false => Form::plain(ty),
+        };
+        ty = CType::structure([inner]);
+        if let (CType::Record(record), true) = (&mut ty, random.chance(30)) {
+            record.members.push(CMember::of(nothing(random, 1)));
+        }
+    }
+    if let (CType::Record(record), true) = (&mut ty, random.chance(10)) {
+        record.packed = true;
+        record.aligned = random.chance(50).then_some(8);
+    }
+    ty
+}
+
+/// A member without bytes, or without a name, with `levels` of records in it.
+fn nothing(random: &mut Random, levels: u32) -> Form {
+    let bits = |width| Form::Bits {
+        ty: CType::Name("unsigned long"),
+        width,
+        named: false,
+    };
+    let record = |members: Vec<Form>, is_union| {
+        CType::Record(Box::new(CRecord {
+            is_union,
+            members: members.into_iter().map(CMember::of).collect(),
+            ..CRecord::default()
+        }))
+    };
+    match random.below(8) {
+        0 => array(
+            CType::Name(random.one_or(&["int", "float", "void *"], "int")),
+            &[0],
+        ),
+        1 => array(
+            CType::Name("char"),
+            random.one_or(&[&[0, 2], &[2, 0]], &[0]),
+        ),
+        2 => bits(0),
+        3 => Form::plain(record(vec![bits(1)], random.chance(30))),
+        n => {
+            let inner = match levels > 0 && random.chance(50) {
+                true => vec![nothing(random, levels - 1)],
+                false => Vec::new(),
+            };
+            let ty = record(inner, random.chance(30));
+            match n {
+                4 => array(ty, &[0]),
+                5 => array(ty, &[2]),
+                6 if random.chance(5) => {
+                    let beside = [Form::plain(ty), Form::Flexible(CType::Name("long"))];
+                    Form::plain(record(beside.into(), false))
+                }
+                _ => Form::plain(ty),
+            }
+        }
+    }
+}
+
+fn array(ty: CType, lengths: &[u32]) -> Form {
+    let lengths = lengths.to_vec();
+    Form::Plain { ty, lengths }
+}
+
 /// Each kind of value at each boundary of the machine's registers: after none, one, two integers or floats, until all are filled, as a named argument
 /// and as an unnamed one, and as the result: always the same signatures.
 pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
@@ -120,10 +221,7 @@ pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
         lane: "float",
         bytes: 16,
     };
-    let plain = |(name, lengths): &(&'static str, &[u32])| Form::Plain {
-        ty: CType::Name(name),
-        lengths: lengths.to_vec(),
-    };
+    let plain = |(name, lengths): &(&'static str, &[u32])| array(CType::Name(name), lengths);
     let structures = STRUCTURES.map(|members| CType::structure(members.iter().map(plain)));
     // Bytes in which there is no value.
     let unnamed_bits = CType::structure([Form::Bits {

@@ -16,10 +16,11 @@ use crate::convention::Rule::{
     IfUnnamed, IfWants, PassIndirect,
 };
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, PartTypes, Place,
-    Role, Rule, Rules, VaList, Want,
+    ArgFlags, Classify, Convention, Extension, Frame, Given, Group, GroupKind, Part, PartTypes,
+    Place, Role, Rule, Rules, VaList, Want,
 };
-use crate::leaves::leaves;
+use crate::leaves::{LeafKind, leaves};
+use crate::policy::Policy;
 use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
@@ -226,7 +227,7 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
             return cx.refuse(ty, NOT_COMPARED);
         }
         Kind::Scalar(scalar) | Kind::Enum(scalar) => scalar_words(*scalar, ty, cx)?,
-        _ if ty.size() == 0 => return Ok(Group::ignore()),
+        _ if ty.size() == 0 => return no_bytes(ty, cx),
         _ => words(ty, word),
     };
     if FLEN == 0 || cx.role == Role::Unnamed {
@@ -235,13 +236,41 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
     Ok(match flatten::in_registers(ty, word, FLEN, cx)? {
         Some(floats) => {
             if ty.is_aggregate() {
-                let why = "one or two members, a float among them: each in a register";
-                cx.tracer.note(why);
+                cx.tracer.note(match floats.parts.iter().all(|part| part.ty.is_int()) {
+                    true => "clang takes a complex integer for one of two floats: each half in a register",
+                    false => "one or two members, a float among them: each in a register",
+                });
             }
             floats.or(integers)
         }
         None => integers,
     })
+}
+
+/// A record without bytes is not passed. To clang one with a flexible array member is not empty: an argument has a word, in which nothing is.
+fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let is_flexible = leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray);
+    let why = "clang passes a word in which nothing is, gcc nothing";
+    if !is_flexible
+        || cx.role == Role::Result
+        || !cx.decide(Policy::FLEXIBLE_ARRAY_IN_MEMORY, ty, why)?
+    {
+        return Ok(Group::ignore());
+    }
+    if cx.role == Role::Unnamed {
+        return cx.dispute(
+            ty,
+            "clang's callers pass a word, which its `va_arg` does not skip",
+        );
+    }
+    let word = cx.model.pointer;
+    let nothing = Part {
+        size: 0,
+        ..int(word, Extension::None)
+    };
+    let mut group = Group::new(GroupKind::Registers, 0, word.into()).with(nothing);
+    group.may_split = true;
+    Ok(group)
 }
 
 /// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their type up to 32 bits, then sign-extended".

@@ -24,6 +24,9 @@ const ALL: &[Shape] = shapes! {
     "bit-fields" |sig, _| {
         any_record(sig, |record| record.fields().iter().any(|field| field.bit_field().is_some()))
     };
+    "arrays of no elements" |sig, _| {
+        any_type(sig, |ty| matches!(ty.kind(), Kind::Array(array) if array.len == Some(0)))
+    };
     "packed records" |sig, _| any_record(sig, |record| record.attributes().packed);
     "atomic types" |sig, _| any_type(sig, Type::is_atomic);
     "complex numbers" |sig, _| any_type(sig, |ty| matches!(ty.kind(), Kind::Complex(_)));

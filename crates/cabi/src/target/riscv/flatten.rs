@@ -9,10 +9,10 @@ use crate::leaf::LeafFlags;
 use crate::leaves::{Leaf, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::Scalar;
-use crate::target::parts::{ATOMIC, NOT_COMPARED, int, is_compared};
+use crate::target::parts::{ATOMIC, NOT_COMPARED, has_atomic, int, is_compared};
 use crate::types::data_model::Language;
 use crate::types::error::Error;
-use crate::types::record::{Record, is_all_padding};
+use crate::types::record::{Field, Record, is_all_padding};
 use crate::types::{Kind, Type};
 
 const OF_ONE: &str = "gcc and clang do not agree on whether its members without bytes or without names count as fields";
@@ -28,18 +28,20 @@ pub(super) fn in_registers(
 ) -> Result<Option<Group>, Error> {
     let [gcc, clang] = [Compiler::Gcc, Compiler::Clang].map(|compiler| {
         let mut flat = Flat::new(ty, compiler, (word, flen));
-        flat.walk(&mut leaves(ty)).map(|()| flat)
+        match flat.walk(&mut leaves(ty)) {
+            None if compiler == Compiler::Gcc => flat.of_mode(ty),
+            found => found.map(|()| flat),
+        }
     });
     let parts = |flat: &Option<Flat>| flat.as_ref().map(|flat| flat.group.parts.clone());
+    let why = match &clang {
+        Some(flat) if flat.is_complex_integer => COMPLEX,
+        _ => OF_ONE,
+    };
     let is_of_gcc =
-        parts(&gcc) == parts(&clang) || cx.decide(Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, OF_ONE)?;
+        parts(&gcc) == parts(&clang) || cx.decide(Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, why)?;
     let Some(flat) = (if is_of_gcc { gcc } else { clang }) else {
-        let is_of_clang = is_complex_integer(ty, word.into(), flen)
-            && !cx.decide(Policy::ZERO_LENGTH_ARRAYS_COUNT, ty, COMPLEX)?;
-        return match is_of_clang {
-            true => cx.dispute(ty, COMPLEX),
-            false => Ok(None),
-        };
+        return Ok(None);
     };
     if flat.is_unknown {
         return cx.refuse(ty, NOT_COMPARED);
@@ -52,7 +54,7 @@ pub(super) fn in_registers(
         }
     }
     if flat.has_wide_bits {
-        return cx.dispute(ty, OF_ONE);
+        return cx.dispute(ty, why);
     }
     if flat.is_overlapped || flat.end_bits > 8 * ty.size() {
         let why = "clang takes its bit-field for a whole object of the bit-field's type, for which the record has no room";
@@ -76,8 +78,10 @@ struct Flat {
     /// Whether a part is of a type that no compiler was asked about, or is too far from the start.
     is_unknown: bool,
     is_atomic: bool,
-    /// Whether a bit-field is of a type that is wider than a register: a field to one compiler only.
+    /// Whether an integer is of a type that is wider than a register: a field to one compiler only.
     has_wide_bits: bool,
+    /// Whether it is the two halves of a complex integer in a structure.
+    is_complex_integer: bool,
     /// The end of the type of the bit-field before, in bits, and whether a float starts before it: `long n : 32; float x;`.
     end_bits: u64,
     is_overlapped: bool,
@@ -101,6 +105,7 @@ impl Flat {
             is_unknown: false,
             is_atomic: false,
             has_wide_bits: false,
+            is_complex_integer: false,
             end_bits: 0,
             is_overlapped: false,
         }
@@ -147,8 +152,17 @@ impl Flat {
             }
         }
         let is_float = |part: &Part| !part.ty.is_int();
-        // Two at most: one of them is no integer.
-        self.group.parts.iter().any(is_float).then_some(())
+        // Two at most: one of them is no integer, but for clang, which takes any complex number for one of two floats.
+        (self.is_complex_integer || self.group.parts.iter().any(is_float)).then_some(())
+    }
+
+    /// Of a structure that gcc does not flatten, the float or complex number that it is as large as: it has the mode of that (`compute_record_mode`).
+    fn of_mode(self, ty: &Type) -> Option<Self> {
+        let mut flat = Self::new(ty, self.compiler, (self.word, self.flen));
+        // A scalar is flattened, so nothing here is one.
+        flat.walk(&mut leaves(float_mode(ty)?))?;
+        flat.is_atomic = has_atomic(ty);
+        Some(flat)
     }
 
     /// Whether `ty` is a union, of which clang does not see one that carries nothing.
@@ -179,7 +193,7 @@ impl Flat {
                 Part::float(F16)
             }
             // A pointer is no integer here, and in this gcc and clang agree.
-            Scalar::Bool | Scalar::Int { .. } if size <= u64::from(self.word) => {
+            Scalar::Bool | Scalar::Int { .. } if size <= self.integer_bytes(leaf, walk) => {
                 let whole = int(self.word, Extension::None);
                 Part {
                     size: u8::try_from(size).ok()?,
@@ -196,6 +210,19 @@ impl Flat {
         self.is_unknown |= at.is_err();
         self.group.parts.push(part.at(at.unwrap_or_default()));
         Some(())
+    }
+
+    /// The most bytes of an integer that is a field: of a half of a complex number as many as of a float.
+    fn integer_bytes(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
+        if !matches!(walk.own_type().kind(), Kind::Complex(_)) {
+            return self.word.into();
+        }
+        let half = leaf.width_bits / 8;
+        let is_two_words = half == self.word.into() && self.group.size == 2 * half;
+        let is_alone = walk.path().next().is_none();
+        self.is_complex_integer = self.compiler == Compiler::Clang && !is_two_words && !is_alone;
+        self.has_wide_bits |= self.is_complex_integer && half > self.word.into();
+        self.flen
     }
 
     /// Whether what has no bytes stops gcc: an array, or a union.
@@ -219,37 +246,29 @@ impl Flat {
     }
 }
 
-/// Whether `ty` is a record of one complex integer that is not simply two words: clang takes any complex number for one of two floats.
-fn is_complex_integer(ty: &Type, word: u64, flen: u64) -> bool {
-    let Some((first, second)) = two_leaves(ty) else {
-        return false;
+/// The float or complex number that a structure has the mode of: of its size, through structures and arrays of one element, whose other members have no bytes,
+/// and which are aligned like it.
+fn float_mode(ty: &Type) -> Option<&Type> {
+    let whole = match ty.kind() {
+        Kind::Scalar(Scalar::F32 | Scalar::F64) | Kind::Complex(Scalar::F32 | Scalar::F64) => {
+            return Some(ty);
+        }
+        Kind::Array(array) if array.len == Some(1) => &array.elem,
+        Kind::Record(record) if !ty.is_union() => {
+            let fields = record.fields().iter();
+            let mut fields = fields
+                .filter(|field| field.bit_field().is_none())
+                .map(Field::ty);
+            if fields.clone().any(|field| !field.is_object()) {
+                return None;
+            }
+            fields.find(|field| field.size() == ty.size())?
+        }
+        _ => return None,
     };
-    let size = first.width_bits / 8;
-    let is_words = size == word && ty.size() == 2 * word;
-    matches!(first.kind, LeafKind::Scalar(Scalar::Int { .. }))
-        && size <= flen
-        && !is_words
-        && second.around.any(LeafFlags::IMAGINARY)
-        && ty.as_record().is_some()
-        && !ty.contains(&|ty, _| ty.is_union() && !is_all_padding(ty))
-}
-
-/// The leaves with bits, if there are two.
-fn two_leaves(ty: &Type) -> Option<(Leaf, Leaf)> {
-    let (mut walk, mut found) = (leaves(ty), SmallVec::<[Leaf; 2]>::new());
-    while let Some(step) = walk.step() {
-        match step {
-            WalkStep::Leaf(leaf) if leaf.width_bits > 0 => found.push(leaf),
-            WalkStep::Leave(inner) if !is_all_padding(inner) => {}
-            WalkStep::Enter(..) => {}
-            _ => drop(walk.skip_elements()),
-        }
-        if found.len() > 2 {
-            return None;
-        }
-    }
-    match found.into_inner() {
-        Ok([first, second]) => Some((first, second)),
-        Err(_) => None,
-    }
+    let align = match ty.kind() {
+        Kind::Array(_) => ty.align(),
+        _ => ty.canonical_align(),
+    };
+    float_mode(whole).filter(|float| align >= float.canonical_align())
 }
