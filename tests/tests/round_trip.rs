@@ -127,7 +127,7 @@ fn layouts_of_no_data_model_are_spelled_out() {
 }
 
 /// Targets, and what may be said about types there.
-fn other_data_models() -> [(&'static str, Said); 5] {
+fn other_data_models() -> [(&'static str, Said); 7] {
     let no_bf16 = Dialect {
         bf16: false,
         ..ALL.dialect
@@ -153,9 +153,16 @@ fn other_data_models() -> [(&'static str, Said); 5] {
             ..no_bf16
         },
         unknown: &["_Float16", "__float128"],
-        largest_vector: 16,
         widest: 128,
         ..ALL
+    };
+    let riscv64 = Said {
+        model: DataModel::RISCV64,
+        ..aarch64
+    };
+    let s390x = Said {
+        model: DataModel::S390X,
+        ..aarch64
     };
     // Attributes under Microsoft's rules: clang's two Windows targets differ from each other.
     // A record that the reader builds by clang's rules first may have a size there that no `_Atomic` has.
@@ -182,6 +189,8 @@ fn other_data_models() -> [(&'static str, Said); 5] {
         ("i686-linux-gnu", ilp32),
         ("x86_64-linux-gnux32", x32),
         ("aarch64-linux-gnu", aarch64),
+        ("riscv64-linux-gnu", riscv64),
+        ("s390x-linux-gnu", s390x),
         ("x86_64-pc-windows-msvc", msvc),
         ("x86_64-w64-windows-gnu", mingw),
     ]

@@ -149,6 +149,11 @@ bits! {
     INT128_STAYS_WHOLE = 36: Clang from 22;
     /// On Win64, `__float128` is passed by reference beside [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang 22).
     WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE = 37: Clang from 22;
+    /// On AArch64 Linux, `__bf16` members make a homogeneous aggregate as other floats do (clang); to gcc 12 they are bytes. Apple's are floats either way.
+    BF16_MEMBERS_ARE_FLOATS = 38: Clang, Zig;
+    /// On AArch64, a homogeneous aggregate of `__bf16` that finds too few vector registers has those that are left, and a slot for each other member (clang
+    /// through version 20); like others it is on the stack as a whole otherwise.
+    BF16_AGGREGATES_SPLIT = 39: Clang ..=20, Zig;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.

@@ -53,12 +53,13 @@ fn has_system(triple: &Triple) -> bool {
     )
 }
 
-/// AAPCS64 where its places are compared: little-endian Linux.
+/// AAPCS64 where its places are compared: little-endian Linux and FreeBSD.
 fn aarch64_convention(triple: &Triple) -> Option<&'static Convention> {
+    use OperatingSystem::{Freebsd, Linux};
     use target_lexicon::Aarch64Architecture::Aarch64;
-    let is_linux = triple.operating_system == OperatingSystem::Linux;
+    let is_compared = matches!(triple.operating_system, Freebsd | Linux);
     let is_little = triple.architecture == Architecture::Aarch64(Aarch64);
-    (is_linux && is_little).then_some(&aarch64::AAPCS64)
+    (is_compared && is_little).then_some(&aarch64::AAPCS64)
 }
 
 /// Apple's systems on 64-bit Arm: macOS, iOS and the others. Not watchOS's code with pointers of 4 bytes, for which target-lexicon has no name.
@@ -191,12 +192,21 @@ impl Target {
         use OperatingSystem::{Cygwin, Uefi, Windows};
         let os = triple.operating_system;
         let apple = os.is_like_darwin();
-        // UEFI and Cygwin call as Windows does and are laid out otherwise: no model here is theirs.
+        // UEFI and Cygwin call as Windows does.
         let unix = !matches!(os, Windows | Uefi | Cygwin);
         let mobile = matches!(triple.environment, Environment::Android | Environment::Ohos);
         let (data_model, convention) = match triple.architecture {
-            Architecture::X86_64 if os == Windows && triple.environment == Environment::Msvc => {
+            Architecture::X86_64
+                if os == Uefi || os == Windows && triple.environment == Environment::Msvc =>
+            {
                 (DataModel::LLP64, Some(&x86_64::win64::X86_64_WIN64))
+            }
+            Architecture::X86_64 if os == Cygwin => {
+                let model = DataModel {
+                    wchar: 2,
+                    ..DataModel::LP64
+                };
+                (model, Some(&x86_64::win64::X86_64_WIN64))
             }
             Architecture::X86_64 if os == Windows => {
                 (DataModel::LLP64_GNU, Some(&x86_64::win64::X86_64_WIN64))

@@ -332,7 +332,11 @@ impl Type {
             // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most the vector's own.
             Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
             Kind::Complex(_) | Kind::Slice => self.scalar_align(self.size / 2),
-            Kind::Vector(_) => u32::try_from(self.size).unwrap_or(self.align),
+            Kind::Vector(_) => match u32::try_from(self.size) {
+                Ok(size @ 17..) => size.min(self.facts.vector_align()),
+                Ok(size) => size,
+                Err(_) => self.align,
+            },
             Kind::Void | Kind::Function => 1,
         }
     }

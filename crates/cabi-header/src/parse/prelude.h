@@ -70,3 +70,8 @@ struct __cabi_struct_empty {};
 enum { __cabi_empty = sizeof(struct __cabi_struct_empty) };
 struct __cabi_struct_bit { char a; _BitInt(128) b; };
 enum { __cabi_align_bit = __builtin_offsetof(struct __cabi_struct_bit, b) };
+#ifdef __aarch64__
+typedef char __cabi_vector __attribute__((vector_size(64)));
+struct __cabi_struct_vector { char a; __cabi_vector b; };
+enum { __cabi_align_vector = __builtin_offsetof(struct __cabi_struct_vector, b) };
+#endif

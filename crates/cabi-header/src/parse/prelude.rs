@@ -141,5 +141,6 @@ fn data_model(byte: &impl Fn(&str) -> Result<u8, String>) -> Result<DataModel, S
         byte("__cabi_align_16").unwrap_or(16)
     };
     model.big_bit_int_align = byte("__cabi_align_bit").unwrap_or(8);
+    model.max_vector_align = byte("__cabi_align_vector").unwrap_or(64);
     Ok(model)
 }

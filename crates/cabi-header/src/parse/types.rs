@@ -268,13 +268,14 @@ impl<'u> Reader<'u> {
             .map_err(|_| unsupported(ty, "a vector of this many lanes is not supported"))?;
         let lane = self.ty(ty.element())?;
         if lane == Type::BOOL {
-            return Ok(Type::bool_vector(lanes, BoolVector::Clang)?);
+            let vector = Type::bool_vector(lanes, BoolVector::Clang)?;
+            return Ok(self.model.adapt(&vector));
         }
         if lane.size() * u64::from(lanes) > 64 {
             let why = "a vector of more than 64 bytes is not supported";
             return Err(unsupported(ty, why));
         }
-        Ok(Type::vector(&lane, lanes)?)
+        Ok(self.model.adapt(&Type::vector(&lane, lanes)?))
     }
 
     /// Types that libclang knows by their spelling only: `_BitInt(N)`, `__bf16`, and wrappers such as `typeof`.

@@ -9,7 +9,8 @@ use crate::case::Case;
 use crate::emit::c::Images;
 use crate::header::MAX_ARGUMENTS;
 use crate::pattern::{Values, images};
-use cabi::{FnAbi, FnSig, Type};
+use cabi::convention::{PartType, PlacedPart};
+use cabi::{FnAbi, FnSig, Place, Type};
 use clif_cabi::NotLowered;
 use clif_cabi_jit::Settings;
 
@@ -140,11 +141,26 @@ pub fn is_known(fault: &Fault, abi: &FnAbi, direction: Direction) -> bool {
         Fault::NotLowered(kind) => {
             let is_variadic = abi.variadic_count.is_some();
             matches!(kind, NotLowered::VaArg(_)) && direction == Direction::Callee && is_variadic
+                || has_partial_vector(abi)
         }
         // There is one for everything in `abi`.
         Fault::NoKnownRule(_) => false,
         Fault::Untried(_) | Fault::Failed(_) => true,
     }
+}
+
+/// Whether a value is part of a wide vector register: of a union that is no power of two of bytes.
+fn has_partial_vector(abi: &FnAbi) -> bool {
+    let is_partial = |placed: &PlacedPart| {
+        matches!(placed.part.ty, PartType::V256 | PartType::V512)
+            && placed.part.size < placed.part.ty.bytes()
+    };
+    let mut places = abi
+        .args
+        .iter()
+        .map(|arg| &arg.place)
+        .chain([&abi.ret.place]);
+    places.any(|place| matches!(place, Place::Parts(parts) if parts.iter().any(is_partial)))
 }
 
 /// Whether the reference compiler's caller and callee agree with each other about case `index`, whose signature is `sig`: if not, no ABI agrees with both.

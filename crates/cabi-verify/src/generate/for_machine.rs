@@ -23,6 +23,7 @@ pub struct Absent {
 pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signature {
     let dialect = Dialect {
         bit_int: !absent.bit_int,
+        bf16: true,
         ..Dialect::COMMON
     };
     let mut drawn = signature(seed, index, dialect);
@@ -75,7 +76,7 @@ pub fn signature_for_machine(seed: u64, index: u64, absent: &Absent) -> Signatur
 }
 
 /// Scalars, each of which is a value at every boundary.
-const SCALARS: [&str; 10] = [
+const SCALARS: [&str; 11] = [
     "char",
     "int",
     "long long",
@@ -84,18 +85,20 @@ const SCALARS: [&str; 10] = [
     "long double",
     "__int128",
     "_Float16",
+    "__bf16",
     "_Complex float",
     "_Complex double",
 ];
 
 /// Members of structures, each of which is one: on all machines some of them are in words, of two kinds of registers, and in memory. An array of no elements
 /// is beside a float.
-const STRUCTURES: [&[(&str, &[u32])]; 6] = [
+const STRUCTURES: [&[(&str, &[u32])]; 7] = [
     &[("int", &[]), ("float", &[])],
     &[("double", &[]), ("long", &[])],
     &[("void *", &[]), ("void *", &[])],
     &[("char", &[3])],
     &[("short", &[20])],
+    &[("__bf16", &[2])],
     &[("float", &[]), ("int", &[0])],
 ];
 

@@ -21,14 +21,16 @@ impl Types<'_> {
             CType::Vector { lane, bytes } => {
                 let lane = Type::parse(lane, self.model)?;
                 let lanes = u64::from(*bytes) / lane.size().max(1);
-                Type::vector(&lane, u16::try_from(lanes).unwrap_or(u16::MAX))
+                let vector = Type::vector(&lane, u16::try_from(lanes).unwrap_or(u16::MAX))?;
+                Ok(self.model.adapt(&vector))
             }
             CType::ExtVector { lane, lanes } => {
                 let lanes = u16::try_from(*lanes).unwrap_or(u16::MAX);
-                match *lane {
+                let vector = match *lane {
                     "_Bool" => Type::bool_vector(lanes, BoolVector::Clang),
                     lane => Type::vector(&Type::parse(lane, self.model)?, lanes),
-                }
+                };
+                Ok(self.model.adapt(&vector?))
             }
             CType::Atomic(inner) => self.build(inner)?.atomic(),
             CType::Aligned(inner, align) => self.build(inner)?.with_align(*align),

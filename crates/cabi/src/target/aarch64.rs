@@ -1,6 +1,6 @@
 //! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it; Apple's variant of it is in `apple`.
 //!
-//! Not here: big-endian machines, ILP32, scalable vectors, `__bf16`, vectors of bools, `_BitInt` of more than 128 bits: errors.
+//! Not here: big-endian machines, ILP32, scalable vectors, vectors of bools, `_BitInt` of more than 128 bits: errors.
 
 mod apple;
 mod lang;
@@ -10,7 +10,9 @@ use smallvec::SmallVec;
 pub use self::apple::APPLE_ARM64;
 pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
 use super::machine_registers::registers;
-use super::parts::{ATOMIC, NOT_COMPARED, byte, has_atomic, int, is_compared, memory, one, words};
+use super::parts::{
+    ATOMIC, NOT_COMPARED, byte, float_of, has_atomic, int, is_compared, memory, one, words,
+};
 use crate::Reg;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I32, I64, V128};
 use crate::convention::Rule::{
@@ -18,7 +20,7 @@ use crate::convention::Rule::{
 };
 use crate::convention::{
     ArgFlags, Classify, Convention, Extension, Frame, Group, GroupKind, Part, PartTypes, Parts,
-    Rule, Rules, VaField, VaList, Want,
+    Role, Rule, Rules, VaField, VaList, Want,
 };
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
@@ -107,7 +109,6 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
         return cx.dispute(ty, why);
     }
-    check_vectors(ty, cx)?;
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
         return Ok(large(ty, cx));
@@ -115,11 +116,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     check_leaves(ty, cx)?;
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return Ok(scalar_group(*scalar, ty, cx)),
-        Kind::Vector(_) => {
-            cx.tracer
-                .note("a short vector of 8 or 16 bytes (C.1), or a larger one, by its address");
-            return vector_group(ty, cx);
-        }
+        Kind::Vector(vector) => return vector_group(*vector, ty, cx),
         _ => {}
     }
     if let Some(group) = homogeneous(ty, cx)? {
@@ -153,16 +150,6 @@ fn large(ty: &Type, cx: &Classify<'_, '_>) -> Group {
     memory(ty)
 }
 
-/// Refuses a type with vectors that [`Type::vector`] aligns otherwise than compilers do.
-fn check_vectors(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
-    let is_wide = |ty: &Type, _: u64| matches!(ty.kind(), Kind::Vector(_)) && ty.size() > 16;
-    if ty.canonical_align() > 16 && ty.contains(&is_wide) {
-        let why = "a vector of more than 16 bytes is aligned to 16 there, and not to its size";
-        return cx.refuse(ty, why);
-    }
-    Ok(())
-}
-
 /// Refuses a type with a leaf that compilers are not asked about.
 fn check_leaves(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     match leaves(ty).all(|leaf| is_known(leaf.kind)) {
@@ -175,25 +162,56 @@ fn check_leaves(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
 fn is_known(kind: LeafKind) -> bool {
     match kind {
         // gcc 12 has no `_BitInt`, clang up to 128 bits.
-        LeafKind::Scalar(Scalar::F16 | Scalar::BitInt { bits: ..=128, .. }) => true,
+        LeafKind::Scalar(Scalar::F16 | Scalar::BF16 | Scalar::BitInt { bits: ..=128, .. }) => true,
         // clang returns one of `__int128` in integer registers.
-        LeafKind::Vector(Vector { lane, lanes, bools }) => {
-            let is_wide = matches!(lane, Scalar::Int { bits: 128, .. });
-            bools.is_none() && lanes.is_power_of_two() && !is_wide
+        LeafKind::Vector(Vector { lane, bools, .. }) => {
+            bools.is_none() && !matches!(lane, Scalar::Int { bits: 128, .. })
         }
         kind => is_compared(kind),
     }
 }
 
-/// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers.
-fn vector_group(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
-    match (short_vector(ty.size()), ty.size()) {
-        (Some(part), _) => Ok(one(ty, part)),
-        (None, 0..8) => {
-            let why = "gcc and clang do not agree on the place of a vector of less than 8 bytes";
-            cx.dispute(ty, why)
+/// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers, smaller ones as arguments integers.
+fn vector_group(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    if let Some(part) = short_vector(ty.size()) {
+        cx.tracer.note("a short vector of 8 or 16 bytes (C.1)");
+        return Ok(one(ty, part));
+    }
+    if ty.size() > 16 {
+        cx.tracer
+            .note("a vector of more than 16 bytes: by its address");
+        return Ok(memory(ty));
+    }
+    if cx.role == Role::Result {
+        let why = "gcc returns a vector of less than 8 bytes in x0, clang in v0";
+        if cx.decide(Policy::DOUBLE_VECTOR_RESULT_IN_SSE, ty, why)? {
+            return small_result(vector, ty, cx);
         }
-        _ => Ok(memory(ty)),
+    } else if float(vector.lane).is_some() {
+        let bit = match vector.lanes {
+            1 => Policy::ONE_FLOAT_VECTORS_IN_MEMORY,
+            _ => Policy::HALF_PAIRS_IN_SSE,
+        };
+        let why = "gcc passes a vector of floats of less than 8 bytes on the stack, clang in an integer register";
+        if cx.decide(bit, ty, why)? {
+            let why = "gcc passes it on the stack and leaves later arguments no integer register: a structure of it is in a register";
+            return cx.refuse(ty, why);
+        }
+    }
+    cx.tracer
+        .note("a vector of less than 8 bytes: an integer of its size");
+    Ok(one(ty, int(byte(ty.size()), Extension::None)))
+}
+
+/// A vector of less than 8 bytes as LLVM returns it: its lanes may be further apart in the register.
+fn small_result(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
+    let is_whole = vector.lanes == 1 || float(vector.lane).is_some();
+    match (ty.size(), is_whole) {
+        (2 | 4, true) => Ok(one(ty, Part::float(float_of(ty.size())))),
+        _ => {
+            let why = "clang returns its lanes further apart than they are in memory: a structure of it is returned as it is";
+            cx.refuse(ty, why)
+        }
     }
 }
 
@@ -244,7 +262,7 @@ fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Group {
 
 fn float(scalar: Scalar) -> Option<Part> {
     Some(Part::float(match scalar {
-        Scalar::F16 => F16,
+        Scalar::F16 | Scalar::BF16 => F16,
         Scalar::F32 => F32,
         Scalar::F64 => F64,
         Scalar::F128 => V128,
@@ -284,6 +302,10 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
     let Some(found) = members(ty) else {
         return Ok(None);
     };
+    let why = "clang takes `__bf16` for a float like others, gcc 12 for no float in a structure";
+    if found.has_bf16 && !cx.decide(Policy::BF16_MEMBERS_ARE_FLOATS, ty, why)? {
+        return Ok(None);
+    }
     // gcc takes a structure of one vector or complex number for that, whatever is beside it.
     let is_one_value = match found.parts.len() {
         1 => found.of_vectors == Some(true),
@@ -300,7 +322,7 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
         let why = "gcc and clang do not agree on whether its members without bytes or names count as members";
         return cx.dispute(ty, why);
     }
-    Ok(Some(found.group(ty, argument_align(ty), cx)))
+    found.group(ty, argument_align(ty), cx).map(Some)
 }
 
 /// What has been found of a homogeneous aggregate.
@@ -310,6 +332,8 @@ struct Homogeneous {
     of_vectors: Option<bool>,
     /// Whether a part of a complex number is among them.
     is_complex: bool,
+    /// Whether a `__bf16` is among them, outside of vectors.
+    has_bf16: bool,
     /// Whether something is beside them that [spoils](Counts::Spoils) the aggregate.
     is_spoiled: bool,
     is_disputed: bool,
@@ -319,7 +343,16 @@ struct Homogeneous {
 
 impl Homogeneous {
     /// A register for each member, for all of them or none.
-    fn group(self, ty: &Type, align: u32, cx: &Classify<'_, '_>) -> Group {
+    ///
+    /// # Errors
+    /// Unnamed, clang's `va_arg` may look elsewhere than its callers put it.
+    fn group(self, ty: &Type, align: u32, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+        let may_split =
+            self.has_bf16 && self.parts.len() > 1 && cx.choose(Policy::BF16_AGGREGATES_SPLIT);
+        if may_split && cx.role == Role::Unnamed {
+            let why = "clang's callers split an unnamed aggregate of `__bf16`, which its `va_arg` takes as a whole";
+            return cx.dispute(ty, why);
+        }
         let (name, why) = match self.of_vectors {
             Some(true) => (
                 "HVA",
@@ -332,8 +365,11 @@ impl Homogeneous {
         };
         cx.tracer.note(why);
         cx.tracer.classes([name]);
-        let group = Group::new(GroupKind::Registers, ty.size(), align);
-        self.parts.into_iter().fold(group, Group::with)
+        let group = Group {
+            may_split,
+            ..Group::new(GroupKind::Registers, ty.size(), align)
+        };
+        Ok(self.parts.into_iter().fold(group, Group::with))
     }
 
     /// Adds a leaf; `false` if the aggregate is not homogeneous.
@@ -353,15 +389,17 @@ impl Homogeneous {
         let is_vector = matches!(leaf.kind, LeafKind::Vector(_));
         let part = match leaf.kind {
             LeafKind::Scalar(scalar) => float(scalar),
-            LeafKind::Vector(_) => short_vector(leaf.width_bits / 8),
+            // Of three lanes it has the bytes of four.
+            LeafKind::Vector(_) => short_vector((leaf.width_bits / 8).next_power_of_two()),
             _ => None,
         };
         let (Some(part), Ok(at)) = (part, u8::try_from(leaf.offset_bits / 8)) else {
             return false;
         };
         self.is_complex |= leaf.around.any(LeafFlags::IMAGINARY);
+        self.has_bf16 |= leaf.kind == LeafKind::Scalar(Scalar::BF16);
         // At most 64 bytes.
-        leaf.bytes().for_each(|byte| self.bytes |= 1 << (byte % 64));
+        (at..at + part.size).for_each(|byte| self.bytes |= 1 << (byte % 64));
         let is_new = self.parts.iter().all(|other| other.offset != at);
         if is_new {
             self.parts.push(part.at(at));

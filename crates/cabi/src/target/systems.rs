@@ -7,10 +7,10 @@ use crate::policy::Policy;
 /// Whether the libraries of the system of `triple` are clang's; else they are gcc's.
 pub(super) fn has_clang(triple: &Triple) -> bool {
     use Environment::{Android, Msvc, Ohos};
-    use OperatingSystem::{Freebsd, Fuchsia, Openbsd};
+    use OperatingSystem::{Freebsd, Fuchsia, Openbsd, Uefi};
     let os = triple.operating_system;
     os.is_like_darwin()
-        || matches!(os, Freebsd | Fuchsia | Openbsd)
+        || matches!(os, Freebsd | Fuchsia | Openbsd | Uefi)
         || matches!(triple.environment, Android | Msvc | Ohos)
 }
 

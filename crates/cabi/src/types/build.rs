@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use super::{ASKS_ALIGN, ATOMIC, Array, Kind, MAX_ALIGN, MAX_DEPTH, Type};
 use crate::scalar::{BoolVector, Scalar, Vector};
+use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
 
@@ -63,8 +64,12 @@ impl Type {
                     bools: None,
                 };
                 // Aligned to its size, whatever its lanes are.
-                let facts = ModelFacts::NONE;
-                Ok(Self::new(Kind::Vector(vector), size, align, facts))
+                Ok(DataModel::LP64.adapt(&Self::new(
+                    Kind::Vector(vector),
+                    size,
+                    align,
+                    ModelFacts::NONE,
+                )))
             }
             _ => Err(Error::invalid_type(lane, "a vector has 1 to 64 bytes")),
         }
@@ -87,8 +92,9 @@ impl Type {
             lanes,
             bools: Some(flavour),
         };
-        let (kind, facts) = (Kind::Vector(vector), ModelFacts::NONE);
-        Ok(Self::new(kind, u64::from(align), align, facts))
+        let kind = Kind::Vector(vector);
+        let plain = Self::new(kind, u64::from(align), align, ModelFacts::NONE);
+        Ok(DataModel::LP64.adapt(&plain))
     }
 
     /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost dimension first built.

@@ -90,6 +90,8 @@ pub struct DataModel {
     pub unnamed_bit_fields_align: bool,
     /// The alignment of a `_BitInt` wider than 64 bits (16 on AArch64).
     pub big_bit_int_align: u8,
+    /// The greatest alignment of a vector (16 on AArch64); else it is its size.
+    pub max_vector_align: u8,
     /// Size of a record without bytes in C: 0, and 4 with Microsoft's compilers.
     pub empty_record: u8,
 }
@@ -108,6 +110,7 @@ impl DataModel {
         max_align_16: 16,
         unnamed_bit_fields_align: false,
         big_bit_int_align: 8,
+        max_vector_align: 64,
         empty_record: 0,
     };
     /// 64-bit Windows as Microsoft's compilers have it.
@@ -148,6 +151,7 @@ impl DataModel {
         long_double: LongDouble::F128,
         unnamed_bit_fields_align: true,
         big_bit_int_align: 16,
+        max_vector_align: 16,
         ..Self::LP64
     };
     /// AArch64 on Apple's systems.
@@ -155,13 +159,13 @@ impl DataModel {
         long_double: LongDouble::F64,
         records: RecordRules::Clang,
         big_bit_int_align: 16,
+        max_vector_align: 16,
         ..Self::LP64
     };
     /// RISC-V 64.
     pub const RISCV64: Self = Self {
         char_signed: false,
         long_double: LongDouble::F128,
-        big_bit_int_align: 16,
         ..Self::LP64
     };
 
@@ -169,7 +173,6 @@ impl DataModel {
     pub const RISCV32: Self = Self {
         long: 4,
         pointer: 4,
-        big_bit_int_align: 8,
         ..Self::RISCV64
     };
     /// s390x Linux.

@@ -11,73 +11,96 @@ use crate::types::error::Error;
 
 /// One bit for each answer to a question about a data model. A model has one answer to each question; a type has the answers that its layout depends on,
 /// and a type made of types of different models has several to one question.
+///
+/// In three bytes: a [`Type`] has no room for four.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct ModelFacts(u16);
+pub(crate) struct ModelFacts([u8; 3]);
 
 impl ModelFacts {
     /// Every model lays it out alike.
-    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const NONE: Self = Self::new(0);
     /// An answer that none of the models known here gives.
-    pub(crate) const OTHER: Self = Self(1 << 15);
+    pub(crate) const OTHER: Self = Self::new(1 << 23);
     /// Bytes of a pointer: 4, 8.
-    pub(crate) const POINTER: Self = Self(0b11 | Self::OTHER.0);
+    pub(crate) const POINTER: Self = Self::new(0b11).and(Self::OTHER);
     /// The alignment of scalars of 8 bytes: 4, 8.
-    pub(crate) const EIGHT: Self = Self(0b11 << 2 | Self::OTHER.0);
+    pub(crate) const EIGHT: Self = Self::new(0b11 << 2).and(Self::OTHER);
     /// Bytes of the x87 format: 12, 16.
-    pub(crate) const X87: Self = Self(0b11 << 4 | Self::OTHER.0);
+    pub(crate) const X87: Self = Self::new(0b11 << 4).and(Self::OTHER);
     /// How bit-fields share bytes: System V, Microsoft.
-    pub(crate) const BIT_FIELDS: Self = Self(0b11 << 6);
+    pub(crate) const BIT_FIELDS: Self = Self::new(0b11 << 6);
     /// Whether unnamed bit-fields raise the alignment: no, yes.
-    pub(crate) const UNNAMED_BIT_FIELDS: Self = Self(0b11 << 8);
+    pub(crate) const UNNAMED_BIT_FIELDS: Self = Self::new(0b11 << 8);
     /// The alignment of a `_BitInt` of more than 64 bits: 4, 8, 16.
-    pub(crate) const BIG_BIT_INT: Self = Self(0b111 << 10 | Self::OTHER.0);
+    pub(crate) const BIG_BIT_INT: Self = Self::new(0b111 << 10).and(Self::OTHER);
     /// Bytes of a record without bytes: 0, 4.
-    pub(crate) const EMPTY_RECORD: Self = Self(0b11 << 13 | Self::OTHER.0);
+    pub(crate) const EMPTY_RECORD: Self = Self::new(0b11 << 13).and(Self::OTHER);
+    /// The greatest alignment of vectors: 16, 64.
+    pub(crate) const WIDE_VECTORS: Self = Self::new(0b11 << 15).and(Self::OTHER);
 
     /// No model covers it: what a record has whose size is no multiple of its alignment.
-    pub(crate) const NO_MODEL: Self = Self(u16::MAX);
+    pub(crate) const NO_MODEL: Self = Self([u8::MAX; 3]);
 
     /// Whether Microsoft's rules are in force, whose records without bytes alone have some.
     pub(crate) const MSVC: Self = Self::EMPTY_RECORD;
 
+    const fn new(bits: u32) -> Self {
+        let [a, b, c, _] = bits.to_le_bytes();
+        Self([a, b, c])
+    }
+
+    const fn bits(self) -> u32 {
+        let [a, b, c] = self.0;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+
     pub(crate) const fn of(model: &DataModel) -> Self {
         /// The bit of `answer` among those of a question that begin at bit `at`.
-        const fn bit(at: u8, answer: u8, known: [u8; 3]) -> u16 {
+        const fn bit(at: u8, answer: u8, known: [u8; 3]) -> u32 {
             let [a, b, c] = known;
             match answer {
                 _ if answer == a => 1 << at,
                 _ if answer == b => 2 << at,
                 _ if answer == c => 4 << at,
-                _ => ModelFacts::OTHER.0,
+                _ => ModelFacts::OTHER.bits(),
             }
         }
         const NONE: u8 = u8::MAX - 1;
         let is_ms = matches!(model.bit_fields, BitFieldStyle::Ms);
-        Self(
+        Self::new(
             bit(0, model.pointer, [4, 8, NONE])
                 | bit(2, model.max_align_8, [4, 8, NONE])
                 | bit(4, model.max_align_16, [4, 16, NONE])
                 | bit(6, is_ms as u8, [0, 1, NONE])
                 | bit(8, model.unnamed_bit_fields_align as u8, [0, 1, NONE])
                 | bit(10, model.big_bit_int_align, [4, 8, 16])
-                | bit(13, model.empty_record, [0, 4, NONE]),
+                | bit(13, model.empty_record, [0, 4, NONE])
+                | bit(15, model.max_vector_align, [16, 64, NONE]),
         )
     }
 
     /// The answers of `self` and of `other`.
     pub(crate) const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self::new(self.bits() | other.bits())
     }
 
     /// The answers to `questions`.
     pub(crate) const fn only(self, questions: Self) -> Self {
-        Self(self.0 & questions.0)
+        Self::new(self.bits() & questions.bits())
     }
 
     /// Whether what depends on `these` is laid out by a model of this kind as it is.
     #[inline]
     pub(crate) const fn cover(self, these: Self) -> bool {
-        these.0 & !self.0 == 0
+        these.bits() & !self.bits() == 0
+    }
+
+    /// The greatest alignment of a vector, of those that have an answer to that.
+    pub(crate) const fn vector_align(self) -> u32 {
+        match self.bits() >> 15 & 0b11 {
+            0b01 => 16,
+            _ => 64,
+        }
     }
 
     /// The names of the models that have all of these answers.

@@ -98,10 +98,25 @@ impl DataModel {
         Ok(Type::new(Kind::Scalar(scalar), size, align, facts))
     }
 
-    /// The scalar `ty` as this model aligns and sizes it: pointers, and scalars of 8 and more bytes, differ between models. Other types are
-    /// returned as they are.
+    /// The scalar or vector `ty` as this model aligns and sizes it: pointers, scalars of 8 and more bytes, and vectors of more than 16, differ between
+    /// models. Other types are returned as they are.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi::{DataModel, RecordBuilder, Type};
+    ///
+    /// let (model, v8f) = (DataModel::AARCH64, Type::vector(&Type::F32, 8)?);
+    /// let s = RecordBuilder::structure("s").field("c", Type::I8).field("v", model.adapt(&v8f)).build(&model)?;
+    /// assert_eq!((s.size(), s.align()), (48, 16));
+    /// # Ok::<(), cabi::Error>(())
+    /// ```
     #[must_use]
     pub fn adapt(&self, ty: &Type) -> Type {
+        if let (Kind::Vector(_), size @ 17..) = (ty.kind(), ty.size()) {
+            let align = align_of(self.max_vector_align).min(u32::try_from(size).unwrap_or(1));
+            let facts = ModelFacts::of(self).only(ModelFacts::WIDE_VECTORS);
+            return Type::new(ty.kind().clone(), size, align, facts);
+        }
         let Some(scalar) = ty.as_scalar() else {
             return ty.clone();
         };

@@ -51,7 +51,7 @@ pub(crate) fn ty(text: &str, model: &DataModel) -> Result<Type, Error> {
     let args = list(inner);
     let first = || ty(args[0], model);
     match word {
-        "vector" => Type::vector(&first()?, number(args[1])),
+        "vector" => Ok(model.adapt(&Type::vector(&first()?, number(args[1]))?)),
         "bools" => {
             let of = [BoolVector::Clang, BoolVector::Zig];
             Type::bool_vector(number(args[0]), of[usize::from(args[1] == "zig")])

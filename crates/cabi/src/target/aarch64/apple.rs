@@ -3,15 +3,15 @@
 //! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. What its own callers and callees do not agree on is refused.
 
 use super::{
-    AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, check_vectors,
-    float, large, last, members, short_vector,
+    AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, float, large,
+    last, members, short_vector, small_result,
 };
 use crate::convention::Rule::{AssignToStack, IfFlag, IfType, IfUnnamed};
 use crate::convention::{
-    ArgFlags, Classify, Convention, Extension, Frame, Group, Role, Rule, Rules, VaList,
+    ArgFlags, Classify, Convention, Extension, Frame, Group, Part, Role, Rule, Rules, VaList,
 };
-use crate::scalar::Scalar;
-use crate::target::parts::{NOT_COMPARED, byte, extension, has_atomic, int, memory, one};
+use crate::scalar::{Scalar, Vector};
+use crate::target::parts::{byte, extension, has_atomic, int, memory, one};
 use crate::types::error::Error;
 use crate::types::record::is_all_padding;
 use crate::types::{Kind, Type};
@@ -53,7 +53,6 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() {
         return Ok(Group::ignore());
     }
-    check_vectors(ty, cx)?;
     // No HFA is larger, and no walk over an array is longer.
     if ty.size() > 64 {
         return Ok(large(ty, cx));
@@ -61,7 +60,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     check_leaves(ty, cx)?;
     match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
-        Kind::Vector(_) => return vector_group(ty, cx),
+        Kind::Vector(vector) => return vector_group(*vector, ty, cx),
         _ => {}
     }
     if let Some(group) = homogeneous(ty, cx)? {
@@ -98,7 +97,7 @@ fn in_words(ty: &Type, align: u32) -> Group {
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     match (scalar, ty.size()) {
         (Scalar::F128, _) => cx.refuse(ty, "no C compiler of Apple has it"),
-        (Scalar::F16, _) if cx.role == Role::Unnamed => cx.refuse(
+        (Scalar::F16 | Scalar::BF16, _) if cx.role == Role::Unnamed => cx.refuse(
             ty,
             "clang converts an unnamed one to `double`, which no part of it is",
         ),
@@ -129,16 +128,28 @@ const fn bits_of(scalar: Scalar) -> u16 {
     }
 }
 
-fn vector_group(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
+fn vector_group(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     match short_vector(ty.size()) {
         Some(part) => Ok(one(ty, part)),
-        None if ty.size() < 8 => cx.refuse(ty, NOT_COMPARED),
-        None => Ok(memory(ty)),
+        None if ty.size() > 16 => Ok(memory(ty)),
+        None if cx.role == Role::Result => small_result(vector, ty, cx),
+        // An integer of 4 bytes, on the stack too.
+        None => {
+            let mut group = one(
+                ty,
+                Part {
+                    size: byte(ty.size()),
+                    ..int(4, Extension::None)
+                },
+            );
+            group.may_split = true;
+            Ok(group)
+        }
     }
 }
 
 /// A homogeneous aggregate. One with something `_Atomic` in it is none to clang.
-fn homogeneous(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
+fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let found = members(ty).filter(|found| !found.is_spoiled && !has_atomic(ty));
     let Some(found) = found else {
         return Ok(None);
@@ -150,5 +161,5 @@ fn homogeneous(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error>
             "clang's callers do not align an unnamed homogeneous aggregate as its `va_arg` does";
         return cx.dispute(ty, why);
     }
-    Ok(Some(found.group(ty, element, cx)))
+    found.group(ty, element, cx).map(Some)
 }

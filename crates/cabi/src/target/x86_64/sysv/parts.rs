@@ -82,11 +82,7 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
                 while at(i + n) == Some(SseUp) && u64::from(8 * n) < cx.vectors.bytes() {
                     n += 1;
                 }
-                let bytes = if n == 1 {
-                    used
-                } else {
-                    8 * n.next_power_of_two()
-                };
+                let bytes = if n == 1 { used } else { 8 * n };
                 (Bank::Vector, float_of(bytes.into()), bytes)
             }
             X87 => (Bank::X87, F80, 10),

@@ -9,8 +9,8 @@ mod zig;
 use super::class::{Class, Stop};
 use super::classes::Classes;
 use super::psabi;
-use crate::convention::{Classify, Group, Part, Role};
-use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves};
+use crate::convention::{Classify, Group, Role};
+use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
@@ -49,7 +49,7 @@ fn vector_value(
     if is_wide_int128(vector, size, cx) {
         return Err(Stop::Memory);
     }
-    if let Some(split) = clang::split_result(size, cx) {
+    if let Some(split) = clang::split_result(vector, size, cx) {
         return Ok(Some(split));
     }
     let class = vector_class(vector, size, cx);
@@ -260,14 +260,14 @@ pub(super) fn group(
 fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     gcc::refuse_lost_half(ty, group, cx)?;
     clang::refuse_int128_vectors(ty, group, cx)?;
-    let ends = |part: &Part| u64::from(part.offset) + u64::from(part.size);
-    if group.parts.iter().any(|part| ends(part) > ty.size()) {
+    let straddles = |leaf: Leaf| leaf.width_bits > 64 && leaf.offset_bits % 64 != 0;
+    if group.parts.iter().any(|part| part.ty.bytes() > 8) && leaves(ty).any(straddles) {
         let why = "no rule says how a vector is passed that starts inside of an eightbyte";
         return cx.dispute(ty, why);
     }
     clang::move_wide_vector_of_variadic(ty, group, cx);
     if cx.role == Role::Result {
-        clang::note_int128_vector_result(ty, group, cx);
+        clang::note_vector_result(ty, group, cx);
     }
     Ok(())
 }

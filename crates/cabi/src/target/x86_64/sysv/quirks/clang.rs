@@ -27,8 +27,7 @@ pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-/// Refuses vectors that clang takes apart as no rule says: of bools, and wide results of odd numbers of lanes
-/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+/// Refuses vectors that clang takes apart as no rule says: of bools, and results of three lanes of 8 bytes ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     let LeafKind::Vector(vector) = kind else {
         return Ok(());
@@ -39,11 +38,11 @@ pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) ->
     let why = if vector.bools == Some(BoolVector::Clang) && vector.lanes > 64 {
         "clang passes its vectors of more than 64 bools as no rule says"
     } else if vector.bools.is_none()
-        && !vector.lanes.is_power_of_two()
+        && vector.lanes == 3
         && wide_result
         && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
     {
-        "clang returns a wide vector whose lanes are no power of two as no rule says"
+        "clang returns three lanes of 8 bytes in rax, rdx and rcx, or xmm0, xmm1 and st0, as no rule says: a structure of it is returned in memory"
     } else {
         return Ok(());
     };
@@ -57,10 +56,15 @@ pub(super) fn double_result(vector: Vector, cx: &mut Classify<'_, '_>) -> Option
         .then(|| Classes::whole(8, Class::Sse, Class::Sse))
 }
 
-/// A vector result wider than the vector level is split over several registers ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
-pub(super) fn split_result(bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Classes> {
+/// A vector result wider than the vector level is split over several registers ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]), unless its lanes are no power of two: then
+/// LLVM returns it in memory.
+pub(super) fn split_result(
+    vector: Vector,
+    bytes: u64,
+    cx: &mut Classify<'_, '_>,
+) -> Option<Classes> {
     let wide = bytes > 16 && bytes > cx.vectors.bytes() && cx.role == Role::Result;
-    (wide && cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT))
+    (wide && is_split(vector) && cx.choose(Policy::WIDE_VECTOR_RESULTS_SPLIT))
         .then(|| Classes::whole(bytes, Class::Sse, Class::SseUp))
 }
 
@@ -146,8 +150,9 @@ pub(super) fn extend_first_vector(
     {
         return Ok(());
     }
-    if !size.is_power_of_two() {
-        let why = "clang passes a vector in a union of a size that no register has as no rule says";
+    // LLVM's type has whole doubles, and the register is the next that holds them.
+    if !size.is_multiple_of(8) {
+        let why = "clang passes less than all of a union with a vector whose size is no multiple of 8: an alignment of 8 gives it one";
         return cx.dispute(ty, why);
     }
     // An inner union that starts inside an eightbyte is in one more than its size has.
@@ -317,11 +322,18 @@ pub(super) fn move_wide_vector_of_variadic(
     }
 }
 
-/// clang's front end takes a wide vector of `__int128` for a result in registers, its back end for one in memory
+const fn is_split(vector: Vector) -> bool {
+    vector.bools.is_some() || vector.lanes.is_power_of_two()
+}
+
+/// clang's front end takes a wide vector of `__int128`, or one whose lanes are no power of two, for a result in registers, its back end for one in memory
 /// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
-pub(super) fn note_int128_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
-    let int128 = matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128());
-    if int128 && group.kind == GroupKind::Memory && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
+pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
+    let is_in_memory =
+        matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128() || !is_split(*vector));
+    if is_in_memory
+        && group.kind == GroupKind::Memory
+        && cx.policy.has(Policy::WIDE_VECTOR_RESULTS_SPLIT)
     {
         group.word |= COUNTED_AS_SSE;
     }
