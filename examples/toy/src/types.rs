@@ -192,7 +192,8 @@ impl Types {
 
     pub(crate) fn vector(&mut self, lane: Scalar, lanes: u16) -> Result<Ty, String> {
         let lane_ty = self.scalar(lane)?;
-        let layout = self.layout(lane_ty).map(|lane| Type::vector(lane, lanes));
+        let vector = |lane: &Type| Ok(self.model().adapt(&Type::vector(lane, lanes)?));
+        let layout = self.layout(lane_ty).map(vector);
         self.made_of(Ty::Vector(lane, lanes), layout)
     }
 

@@ -203,11 +203,15 @@ impl Draw {
                 let lanes = self.number_of(u16::MAX);
                 let kinds = [BoolVector::Clang, BoolVector::Zig];
                 let kind = self.random.one_or(&kinds, BoolVector::Clang);
-                Type::bool_vector(lanes, kind).ok()
+                let vector = Type::bool_vector(lanes, kind).ok()?;
+                Some(self.model.adapt(&vector))
             }
             1 => Type::complex(&ty).ok(),
             2 => Type::enumeration(&ty).ok(),
-            3 => Type::vector(&ty, self.number_of(u16::MAX)).ok(),
+            3 => {
+                let vector = Type::vector(&ty, self.number_of(u16::MAX)).ok()?;
+                Some(self.model.adapt(&vector))
+            }
             4 | 5 => Type::array(&ty, self.number()).ok(),
             6 => Type::flexible_array(&ty).ok(),
             7 => ty.with_align(self.align()).ok(),
