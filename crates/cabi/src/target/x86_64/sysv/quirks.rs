@@ -260,7 +260,7 @@ pub(super) fn group(
 fn wide_group(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     gcc::refuse_lost_half(ty, group, cx)?;
     clang::refuse_int128_vectors(ty, group, cx)?;
-    let straddles = |leaf: Leaf| leaf.width_bits > 64 && leaf.offset_bits % 64 != 0;
+    let straddles = |leaf: Leaf| leaf.width_bits > 64 && !leaf.offset_bits.is_multiple_of(64);
     if group.parts.iter().any(|part| part.ty.bytes() > 8) && leaves(ty).any(straddles) {
         let why = "no rule says how a vector is passed that starts inside of an eightbyte";
         return cx.dispute(ty, why);
