@@ -153,7 +153,7 @@ bits! {
     BF16_MEMBERS_ARE_FLOATS = 38: Clang, Zig;
     /// On AArch64, a homogeneous aggregate of `__bf16` that finds too few vector registers has those that are left, and a slot for each other member (clang
     /// through version 20); like others it is on the stack as a whole otherwise.
-    BF16_AGGREGATES_SPLIT = 39: Clang ..=20, Zig;
+    BF16_AGGREGATES_SPLIT = 39: Clang to 20, Zig;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.
