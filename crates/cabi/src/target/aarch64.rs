@@ -2,11 +2,13 @@
 //!
 //! Not here: big-endian machines, ILP32, scalable vectors, vectors of bools, `_BitInt` of more than 128 bits: errors.
 
+mod align;
 mod apple;
 mod lang;
 
 use smallvec::SmallVec;
 
+use self::align::argument_align;
 pub use self::apple::APPLE_ARM64;
 pub use self::lang::{AARCH64_LANG, AARCH64_LANG_CONTEXT};
 use super::machine_registers::registers;
@@ -26,7 +28,7 @@ use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, WalkStep, leaves};
 use crate::policy::Policy;
 use crate::scalar::{Scalar, Vector};
 use crate::types::error::Error;
-use crate::types::record::{Attributes, Field, is_all_padding};
+use crate::types::record::{Attributes, is_all_padding};
 use crate::types::{Kind, Type};
 
 registers! {
@@ -435,28 +437,4 @@ impl Counts {
             _ => Self::Member,
         }
     }
-}
-
-/// The alignment of an argument, 8 or 16: that of its members, to which an attribute on the record itself adds nothing ("natural alignment").
-fn argument_align(ty: &Type) -> u32 {
-    let natural = match ty.kind() {
-        Kind::Record(record) => {
-            let fields = record.fields().iter();
-            let fields = fields.map(|field| field_align(field, record.attributes()));
-            fields.max().unwrap_or(1).min(record.align())
-        }
-        _ => ty.canonical_align(),
-    };
-    if natural >= 16 { 16 } else { 8 }
-}
-
-fn field_align(field: &Field, record: Attributes) -> u32 {
-    let (own, asked) = (field.ty().align(), field.asked_align().unwrap_or(1));
-    // Nothing packs a bit-field of no bits.
-    if field.bit_field().is_some_and(|bits| bits.width == 0) {
-        return own.max(asked);
-    }
-    let packed = field.is_packed() || record.packed;
-    let align = if packed { asked } else { own.max(asked) };
-    align.min(record.pack.unwrap_or(align))
 }

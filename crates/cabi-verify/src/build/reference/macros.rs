@@ -1,0 +1,101 @@
+//! Macros that a reference compiler defines by itself: its version, and the target and the features it compiles for under its own flags.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use cabi::{Target, VectorLevel};
+
+use super::{Reference, ReferenceError};
+use crate::processor;
+
+impl Reference {
+    /// The first number of its version, by the macro that gcc and clang each define.
+    pub(super) fn major_version(&self) -> Result<u16, ReferenceError> {
+        let name = match self.name {
+            "clang" => "__clang_major__",
+            _ => "__GNUC__",
+        };
+        let value = self.macros()?.get(name).and_then(|text| text.parse().ok());
+        let none = || io::Error::other(format!("it defines no number {name}"));
+        value.ok_or_else(|| ReferenceError::io(&self.text)(none()))
+    }
+
+    /// The widest vectors that are passed in registers under its own flags: a matter of the macros it defines.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] if it cannot be asked, or has AVX-512 without registers of 512 bits.
+    pub fn vector_level(&self) -> Result<VectorLevel, ReferenceError> {
+        Ok(if self.defines("__AVX512F__")? {
+            // The macro is in clang 18 to 21 alone, of which `zig cc` 0.15 has `-mno-evex512` by itself.
+            let has_macro = self.name == "clang" && (18..22).contains(&self.major);
+            if has_macro && !self.defines("__EVEX512__")? {
+                let why = "it has AVX-512 without registers of 512 bits: add -mevex512";
+                return Err(ReferenceError::io(&self.text)(io::Error::other(why)));
+            }
+            VectorLevel::Avx512
+        } else if self.defines("__AVX__")? {
+            VectorLevel::Avx
+        } else {
+            VectorLevel::Baseline
+        })
+    }
+
+    /// Features of processors that its code may use under its own flags, and this processor lacks.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] if it cannot be asked.
+    pub fn features_lacking(&self) -> Result<Vec<&'static str>, ReferenceError> {
+        processor::lacking(|name| self.defines(name))
+    }
+
+    /// Whether it compiles under its own flags for `target`, by the macros that it defines.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] if it cannot be asked.
+    pub fn is_for(&self, target: &Target) -> Result<bool, ReferenceError> {
+        let name = target.name();
+        let is_windows = name.contains("windows");
+        // On macOS the host's own compilers stand in for those of Linux: System V is the same.
+        let is_apple = name.contains("apple") || (!is_windows && cfg!(target_vendor = "apple"));
+        let macros = [
+            ("__x86_64__", name.starts_with("x86_64")),
+            ("__aarch64__", !name.starts_with("x86_64")),
+            ("__APPLE__", is_apple),
+            ("_WIN32", is_windows),
+            ("__MINGW32__", is_windows && name.ends_with("gnu")),
+            ("__LP64__", !is_windows),
+        ];
+        for (name, expected) in macros {
+            if self.defines(name)? != expected {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether its object files are those of Windows.
+    pub(super) fn writes_coff(&self) -> Result<bool, ReferenceError> {
+        Ok(self.defines("_WIN32")? && !self.defines("__ELF__")?)
+    }
+
+    /// Whether it defines the macro `name` by itself.
+    fn defines(&self, name: &str) -> Result<bool, ReferenceError> {
+        Ok(self.macros()?.contains_key(name))
+    }
+
+    /// The macros that it defines by itself, with their text.
+    fn macros(&self) -> Result<&BTreeMap<String, String>, ReferenceError> {
+        if let Some(macros) = self.macros.get() {
+            return Ok(macros);
+        }
+        let output = self.finish(&["-dM", "-E", "-x", "c", "/dev/null"])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let defined = text.lines().filter_map(|line| {
+            let line = line.strip_prefix("#define ")?;
+            let (name, text) = line.split_once(' ').unwrap_or((line, ""));
+            let name = name.split('(').next().unwrap_or(name);
+            Some((name.to_owned(), text.to_owned()))
+        });
+        Ok(self.macros.get_or_init(|| defined.collect()))
+    }
+}
