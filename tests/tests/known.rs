@@ -1,15 +1,18 @@
 //! The list of known bugs that `cabi verify`, `cabi fuzz` and the suites carry is that of `expected.toml`: each name is one there, its predicate holds for the
-//! sample, and each bug there that calls show has a predicate.
+//! sample, and each bug there that calls show has a predicate. What can be sent upstream shows its bug.
 #![cfg(all(target_arch = "x86_64", unix))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
 )]
 
+use std::process::Command;
+
 use cabi_tests::conformance::bugs::subject;
 use cabi_tests::corpus::{self, Corpus};
+use cabi_verify::build::{Installed, ReferenceError};
 use cabi_verify::case::{Direction, Subject};
-use cabi_verify::report::expected::{Expected, Shows};
+use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::report::{Report, missing};
 use cabi_verify::verify::{bugs_of_zig, known_bug, known_bugs, known_initializer_bug};
 
@@ -114,5 +117,86 @@ fn what_a_signature_meets_has_the_right_name() {
         };
         let known = known_bug(compiler, &subject.cases[0]);
         assert_eq!(known.unwrap_or_default(), bug, "{row}");
+    }
+}
+
+/// Compilers as they were when the bugs were measured.
+const MEASURED: [&str; 2] = ["gcc-12", "clang-19"];
+
+/// What keeps the bug from showing in its reproduction in C, if something does; `None` where it was not asked.
+fn reproduced(bug: &Bug, text: &str, installed: &Installed) -> Option<Result<(), String>> {
+    let mut references = installed.references.iter();
+    let Some(reference) = references.find(|reference| reference.name() == bug.compiler) else {
+        missing(&format!("reproductions by {}", bug.compiler));
+        return None;
+    };
+    let options = text
+        .strip_prefix("// ")
+        .and_then(|rest| rest.lines().next());
+    let options: Vec<&str> = options.unwrap_or_default().split_whitespace().collect();
+    let flags = [&["-O2", "-w"], &options[..]].concat();
+    if options.contains(&"-mavx") && !std::is_x86_feature_detected!("avx") {
+        missing("reproductions with AVX: this machine has no AVX");
+        return None;
+    }
+    if bug.shows == Shows::Compilation {
+        let crashed = match reference.build(text, &flags) {
+            Err(ReferenceError::Crashed { .. }) => Ok(()),
+            Err(why) => Err(why.to_string()),
+            Ok(_) => Err("it compiles".to_owned()),
+        };
+        return Some(crashed);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("unit.c"), text).unwrap();
+    let command = reference.command();
+    let compile = format!("{command} {} unit.c -o unit", flags.join(" "));
+    let shell = |script: &str| {
+        let mut command = Command::new("sh");
+        command.current_dir(&folder).args(["-c", script]);
+        command.output().unwrap()
+    };
+    let made = shell(&compile);
+    if !made.status.success() {
+        return Some(Err(String::from_utf8_lossy(&made.stderr).into_owned()));
+    }
+    let ended = shell("ulimit -c 0; ulimit -t 10; exec ./unit").status;
+    Some(match ended.success() {
+        true => Err("its program ends well".to_owned()),
+        false => Ok(()),
+    })
+}
+
+/// What is to be sent upstream shows the bug, by the compiler that was measured; later ones may have it fixed. The bugs without a reproduction become fewer.
+#[test]
+fn each_reproduction_in_c_shows_its_bug() {
+    let expected = Expected::read(&corpus::expected()).unwrap();
+    let unreduced = expected.bugs.iter().filter(|bug| bug.unreduced.is_some());
+    let unreduced: Vec<&str> = unreduced.map(|bug| &*bug.name).collect();
+    assert_eq!(unreduced, ["zig-over-aligned-result"]);
+    let mut installed = Installed::find();
+    for reference in &installed.references {
+        if !MEASURED.contains(&&*reference.versioned_name()) {
+            missing(&format!("reproductions: {reference} was not measured"));
+        }
+    }
+    installed
+        .references
+        .retain(|one| MEASURED.contains(&&*one.versioned_name()));
+    let in_c = expected
+        .bugs
+        .iter()
+        .filter(|bug| !bug.compiler.starts_with("zig"));
+    for bug in in_c {
+        let text = bug.reproduction.as_deref();
+        let text = text.unwrap_or_else(|| panic!("{}: no reproduction in C", bug.name));
+        if let Some(shown) = reproduced(bug, text, &installed) {
+            assert_eq!(shown, Ok(()), "{}", bug.name);
+        }
+    }
+    // The control: a program in which all is well is no reproduction.
+    if let Some(bug) = expected.bug("clang-lone-float") {
+        let shown = reproduced(bug, "int main(void) { return 0; }\n", &installed);
+        assert!(shown.is_none_or(|shown| shown.is_err()));
     }
 }

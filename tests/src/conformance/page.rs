@@ -110,9 +110,11 @@ fn bugs(measured: &Measured) -> String {
         );
         let numbered = measured.bugs.iter().enumerate();
         for (i, seen) in numbered.filter(|(_, seen)| is_of(seen, name)) {
+            let report = seen.bug.report.iter();
+            let reported: String = report.map(|at| format!(" Reported: {at}.")).collect();
             let _ = writeln!(
                 out,
-                "| {} | `{}` | {} {} | `{}`<br>{} |",
+                "| {} | `{}` | {} {} | `{}`<br>{}{reported} |",
                 i + 1,
                 seen.bug.name,
                 seen.bug.compiler,

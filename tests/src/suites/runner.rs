@@ -105,7 +105,7 @@ const OF_LISTS: [Control; 3] = [
         let folder = tempfile::tempdir();
         let Ok(folder) = folder else { return false };
         let path = folder.path().join("expected.toml");
-        let known = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\n\
+        let known = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\nreport = 'gcc PR 1'\n\
                 [[failure]]\ncase = 'bad'\nengine = 'runner gcc'\nbug = 'b'\n";
         let failures = |engine: &str, case: &str, outcome| {
             std::fs::write(&path, known).ok()?;

@@ -8,6 +8,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+/// As many lines a reproduction may have.
+pub const LINES: usize = 10;
+
 /// The whole list.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +39,13 @@ pub struct Bug {
     pub case: Option<String>,
     /// The rest of a block: keys, and the declaration in C.
     pub code: Option<String>,
+    /// Reports of it upstream, such as `llvm #83388` and `gcc PR 12345`.
+    pub report: Option<String>,
+    /// A text of at most [`LINES`] lines that shows it, in C or Zig, to be sent upstream. One in C is a program that ends well at `-O2` if the bug is
+    /// gone, or a text that stops the compiler; a comment in its first line is more options. One in Zig begins with what its assembly shows.
+    pub reproduction: Option<String>,
+    /// Why there is neither yet.
+    pub unreduced: Option<String>,
     /// Whether the bug shows in some runs only, so that a run without it does not fail.
     #[serde(default)]
     pub by_chance: bool,
@@ -48,12 +58,36 @@ impl Bug {
     /// ```
     /// use cabi_verify::report::expected::Expected;
     ///
-    /// let text = "[[bug]]\nname = 'b'\ncompiler = 'zig'\nshows = 'calls'\ncase = 'c'\nwhat = 'half is lost'\n";
+    /// let text = "[[bug]]\nname = 'b'\ncompiler = 'zig'\nshows = 'calls'\ncase = 'c'\nwhat = 'half is lost'\nreport = 'zig #1'\n";
     /// let bug = &Expected::parse(text).unwrap().bugs[0];
     /// assert!(bug.is_of("zig own") && bug.is_of("zig llvm") && !bug.is_of("gcc"));
     /// ```
     pub fn is_of(&self, name: &str) -> bool {
         name == self.compiler || name.split(' ').next() == Some(&self.compiler)
+    }
+
+    /// Checks that it is reported, or can be.
+    fn check_report(&self) -> Result<(), String> {
+        let texts = [&self.report, &self.reproduction, &self.unreduced];
+        let mut texts = texts.into_iter().flatten();
+        if !texts.any(|text| !text.trim().is_empty()) {
+            let name = &self.name;
+            return Err(format!(
+                "{name}: it needs a `report`, a `reproduction` or, as `unreduced`, why it has neither"
+            ));
+        }
+        let lines = self
+            .reproduction
+            .iter()
+            .flat_map(|text| text.lines())
+            .count();
+        match lines > LINES {
+            true => Err(format!(
+                "{}: its reproduction has {lines} lines, {LINES} are the most",
+                self.name
+            )),
+            false => Ok(()),
+        }
     }
 }
 
@@ -125,6 +159,7 @@ impl Expected {
             if bug.case.is_some() == bug.code.is_some() {
                 return Err(format!("{}: it needs a `case` or `code`", bug.name));
             }
+            bug.check_report()?;
         }
         for Failure { case, engine, bug } in &list.failures {
             if list.bug(bug).is_none() {
@@ -149,7 +184,32 @@ mod tests {
         let why = |text: &str| Expected::parse(text).unwrap_err();
         let bug = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'half is lost'\nshows = 'calls'\n";
         assert_eq!(why(bug), "b: it needs a `case` or `code`");
-        let bug = format!("{bug}case = 'c'\n");
+        let bug = format!("{bug}case = 'c'\nreport = 'gcc PR 1'\n");
         assert_eq!(why(&format!("{bug}{bug}")), "two bugs are called `b`");
+    }
+
+    #[test]
+    fn a_bug_is_reported_or_can_be() {
+        let with = |rest: &str| {
+            let bug =
+                "name = 'b'\ncompiler = 'gcc'\nwhat = 'half is lost'\nshows = 'calls'\ncase = 'c'";
+            Expected::parse(&format!("[[bug]]\n{bug}\n{rest}"))
+        };
+        let reproduction =
+            |lines| with(&format!("reproduction = \"{}\"", "int n;\\n".repeat(lines)));
+        let none =
+            "b: it needs a `report`, a `reproduction` or, as `unreduced`, why it has neither";
+        for bug in [with(""), with("report = ''"), reproduction(0)] {
+            assert_eq!(bug.unwrap_err(), none);
+        }
+        for bug in [
+            with("report = 'gcc PR 1'"),
+            with("unreduced = 'why'"),
+            reproduction(10),
+        ] {
+            assert!(bug.is_ok());
+        }
+        let long = "b: its reproduction has 11 lines, 10 are the most";
+        assert_eq!(reproduction(11).unwrap_err(), long);
     }
 }

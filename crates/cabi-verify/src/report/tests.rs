@@ -3,7 +3,7 @@ use super::*;
 fn report(outcomes: &[(&str, Result<(), String>)]) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("expected.toml");
-    let text = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\n\
+    let text = "[[bug]]\nname = 'b'\ncompiler = 'gcc'\nwhat = 'a bug'\nshows = 'calls'\ncase = 'bad'\nreport = 'gcc PR 1'\n\
                 [[failure]]\ncase = 'bad'\nengine = 'probe gcc'\nbug = 'b'\n";
     std::fs::write(&path, text).unwrap();
     let mut report = Report::new("probe").with_expected(&path).unwrap();
