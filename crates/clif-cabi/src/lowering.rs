@@ -67,7 +67,7 @@ impl Lowering {
     /// Lowering for the C ABI of `isa`'s target.
     ///
     /// # Errors
-    /// [`LowerError::Machine`] if this crate does not lower for it, or if its flags change what signatures mean, or could: a flag that this crate does
+    /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what signatures mean, or could: a flag that this crate does
     /// not know has to have its default value. On AArch64 `preserve_frame_pointers` has to be on, on Windows `enable_probestack`.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         Self::of_parts(isa.triple(), isa.flags(), isa.frontend_config())

@@ -243,7 +243,7 @@ impl fmt::Write for Name {
 /// The machine code of `stub` for the target of `isa`.
 ///
 /// # Errors
-/// [`LowerError::Machine`] for a target that calls are not lowered for, and for a step that none of its calls needs.
+/// [`LowerError::Isa`] for a target that calls are not lowered for, and for a step that none of its calls needs.
 pub fn stub_code(isa: &dyn TargetIsa, stub: &Stub) -> Result<StubCode, LowerError> {
     let target = Target::new(isa.triple())?;
     Ok(stub.code(Machine::of(&target)?, isa.flags().is_pic())?)
