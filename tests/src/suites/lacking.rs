@@ -76,7 +76,11 @@ const LACKING: [Lacking; 10] = [
     Lacking {
         what: "Zig",
         programs: &[],
-        variables: &[("CABI_ZIG", "none")],
+        variables: &[
+            ("CABI_ZIG", "none"),
+            ("CABI_CLANG_20", "none"),
+            ("CABI_CLANG_22", "none"),
+        ],
         reason: "none",
         suites: &[("zig", ""), ("zig_auto", ""), ("conformance", "")],
     },
