@@ -17,9 +17,7 @@ mod values;
 
 use std::collections::HashMap;
 
-use clif_cabi_plan::{
-    self as plan, CallPlan, ClifPart, PassMode, ResultPlan, ValueType, What,
-};
+use clif_cabi_plan::{self as plan, CallPlan, ClifPart, PassMode, ResultPlan, ValueType, What};
 use clif_cabi_plan::{Machine, RelocKind, Stub, StubCode, cabi};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{AbiParam, ArgumentPurpose, ExternalName, Function, Inst, InstBuilder};

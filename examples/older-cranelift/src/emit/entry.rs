@@ -1,8 +1,6 @@
 //! Entries: functions that C calls.
 
-use clif_cabi_plan::{
-    ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, cabi,
-};
+use clif_cabi_plan::{ClifPlace, EntryPlan, IncomingArea, PassMode, ResultPlan, VaStart, cabi};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 
@@ -67,9 +65,7 @@ impl<'p> Entry<'p> {
                 let from = self.address(e, i)?;
                 e.load_all(parts, from)
             }
-            mode => {
-                Err(format!("argument {i}, {}, has no parts: {mode:?}", self.ty(i)).into())
-            }
+            mode => Err(format!("argument {i}, {}, has no parts: {mode:?}", self.ty(i)).into()),
         }
     }
 
