@@ -182,7 +182,7 @@ fn text(
 fn call(sig: &FnSig, target: &Target) -> Result<String, PlanError> {
     let plan = CallPlan::new(sig, target)?;
     let padding = |param| {
-        let mut own = plan.padding();
+        let mut own = plan.args.padding().iter();
         let own = own.find(|own| own.param == u32::try_from(param).ok());
         let keeps = own.and_then(|own| own.place.reg());
         keeps.map_or("_".into(), |reg| reg.name().to_string())

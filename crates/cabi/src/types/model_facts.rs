@@ -13,8 +13,14 @@ use crate::types::error::Error;
 /// and a type made of types of different models has several to one question.
 ///
 /// In three bytes: a [`Type`] has no room for four.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct ModelFacts([u8; 3]);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(Rust, packed)]
+pub(crate) struct ModelFacts(u16, u8);
+
+impl core::hash::Hash for ModelFacts {
+    /// Nothing: few types differ from another one in them alone.
+    fn hash<H: core::hash::Hasher>(&self, _: &mut H) {}
+}
 
 impl ModelFacts {
     /// Every model lays it out alike.
@@ -39,19 +45,18 @@ impl ModelFacts {
     pub(crate) const WIDE_VECTORS: Self = Self::new(0b11 << 15).and(Self::OTHER);
 
     /// No model covers it: what a record has whose size is no multiple of its alignment.
-    pub(crate) const NO_MODEL: Self = Self([u8::MAX; 3]);
+    pub(crate) const NO_MODEL: Self = Self(u16::MAX, u8::MAX);
 
     /// Whether Microsoft's rules are in force, whose records without bytes alone have some.
     pub(crate) const MSVC: Self = Self::EMPTY_RECORD;
 
     const fn new(bits: u32) -> Self {
-        let [a, b, c, _] = bits.to_le_bytes();
-        Self([a, b, c])
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        Self(bits as u16, (bits >> 16) as u8)
     }
 
     const fn bits(self) -> u32 {
-        let [a, b, c] = self.0;
-        u32::from_le_bytes([a, b, c, 0])
+        self.0 as u32 | (self.1 as u32) << 16
     }
 
     pub(crate) const fn of(model: &DataModel) -> Self {

@@ -110,12 +110,6 @@ impl CallPlan {
         })
     }
 
-    /// The padding, in the order of its parameters.
-    pub fn padding(&self) -> impl Iterator<Item = &Slot> + Clone {
-        let slots = self.args.slots.iter();
-        slots.filter(|slot| slot.what == What::Padding)
-    }
-
     /// Whether a stub moves vectors between memory and registers that the CLIF signature does not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {

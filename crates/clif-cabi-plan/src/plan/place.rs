@@ -56,15 +56,16 @@ impl<'a> Placer<'a> {
         let mut records = Records::of(machine, self.sig, abi);
         for (i, (param, arg)) in (0..).zip(self.sig.params().iter().zip(&abi.args)) {
             let (ty, word) = (&param.ty, ClifPart::WHOLE_WORD);
+            let first = self.table.next_arg();
             let mode = match &arg.place {
                 Place::Stack { .. } if self.side == Side::Callee => self.taken(i, ty, &arg.place),
                 Place::Stack { .. } => self.passed(&mut records, (i, ty), &arg.place),
                 Place::Parts(placed) => {
                     let chain = is_chain(machine, &arg.place).then(|| self.chain_place(i));
                     let (moves, table) = (wide_moves(machine, &arg.place), &mut self.table);
-                    let first = table.parts.len();
+                    let mut parts = 0..;
                     placed_parts(machine, ty, placed, |own, place| {
-                        let part = narrow(table.parts.len() - first);
+                        let part = parts.next().unwrap_or_default();
                         let place = chain.unwrap_or(place);
                         let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
                         table.parts.push(own);
@@ -104,7 +105,7 @@ impl<'a> Placer<'a> {
                 }
                 _ => PassMode::Ignore,
             };
-            self.table.end_arg(mode);
+            self.table.end_arg(mode, first);
         }
     }
 

@@ -5,13 +5,12 @@
 
 use std::hash::{Hash, Hasher};
 
-use cabi::FnAbi;
+use cabi::{FnAbi, FnSig};
 
 use super::call::{CallPlan, IndirectCall};
 use super::entry::{EntryPlan, IncomingArea};
 use super::signature_plan::SignaturePlan;
 use super::table::ArgTable;
-use super::value::ObjectLayout;
 use super::variadic::VariadicEntry;
 use crate::machine::{ResultPlan, StubStep};
 use crate::signature::Signature;
@@ -49,10 +48,36 @@ impl<T> Hash for Unhashed<T> {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
+/// The objects that the arguments of a signature and its result are: their layouts.
+#[derive(Debug)]
+struct Objects<'a>(&'a FnSig);
+
+impl Objects<'_> {
+    fn layouts(&self) -> impl Iterator<Item = (u64, u32, u32)> {
+        let types = self.0.params().iter().map(|param| &param.ty);
+        let types = types.chain([self.0.result()]);
+        types.map(|ty| (ty.size(), ty.align(), ty.canonical_align()))
+    }
+}
+
+impl PartialEq for Objects<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.layouts().eq(other.layouts())
+    }
+}
+
+impl Eq for Objects<'_> {}
+
+impl Hash for Objects<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.layouts().for_each(|layout| layout.hash(state));
+    }
+}
+
 #[derive(PartialEq, Eq, Hash, Debug)]
 struct SignatureShape<'a> {
     is_noreturn: bool,
-    objects: &'a [ObjectLayout],
+    objects: Objects<'a>,
     signature: &'a Signature,
     rest: Unhashed<(&'a FnAbi, &'a ArgTable, &'a ResultPlan)>,
 }
@@ -82,11 +107,10 @@ impl SignaturePlan {
             signature,
             args,
             result,
-            objects,
         } = self;
         SignatureShape {
             is_noreturn: sig.is_noreturn(),
-            objects,
+            objects: Objects(sig),
             signature,
             rest: Unhashed((abi, args, result)),
         }
@@ -144,7 +168,7 @@ impl EntryPlan {
 
 #[cfg(test)]
 mod tests {
-    use cabi::{FnSig, RecordBuilder, Target, Type, VectorLevel, X86_64_WIN64};
+    use cabi::{RecordBuilder, Target, Type, VectorLevel, X86_64_WIN64};
 
     use super::*;
 
@@ -225,8 +249,7 @@ mod tests {
                 abi,
                 signature,
                 args,
-                result,
-                objects
+                result
             }
         );
     }

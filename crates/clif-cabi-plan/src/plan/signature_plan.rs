@@ -1,11 +1,10 @@
 //! What the plans of a call and of an entry begin with: the signature is one that is lowered, and its results are declared.
 
 use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
-use smallvec::SmallVec;
 
 use super::result::Side;
 use super::table::ArgTable;
-use super::value::{MAX_PARTS_BYTES, ObjectLayout, has_16_bytes, is_chain, wide_moves};
+use super::value::{MAX_PARTS_BYTES, has_16_bytes, is_chain, wide_moves};
 use crate::error::PlanError;
 use crate::machine::{Machine, RegClass, ResultPlan};
 use crate::parts::{WORD, is_wide, objection};
@@ -28,8 +27,6 @@ pub struct SignaturePlan {
     pub args: ArgTable,
     /// What becomes of the result.
     pub result: ResultPlan,
-    /// The objects that the arguments are, and after them the one that the result is.
-    pub(super) objects: SmallVec<[ObjectLayout; 8]>,
 }
 
 impl SignaturePlan {
@@ -91,10 +88,7 @@ impl PlanDraft {
         {
             args.slots.push(Slot::word(What::Sret, ClifPlace::Reg(reg)));
         }
-        let types = sig.params().iter().map(|param| &param.ty);
-        let objects = types.chain([sig.result()]).map(ObjectLayout::of).collect();
         let plan = SignaturePlan {
-            objects,
             sig,
             abi,
             signature,

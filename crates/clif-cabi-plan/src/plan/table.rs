@@ -1,5 +1,7 @@
 //! The table of a signature, one for calls and one for entries: its slots, and how each argument is passed.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::parts::{ClifPart, narrow};
@@ -41,8 +43,15 @@ pub struct ArgTable {
     pub slots: Slots,
     /// The parts of one argument after the other.
     pub(super) parts: SmallVec<[ClifPart; 16]>,
-    /// How each argument is passed, and the first part and slot after its own.
-    args: SmallVec<[(PassMode, u32, u32); 10]>,
+    args: SmallVec<[Passed; 10]>,
+}
+
+/// How an argument is passed, and its own parts and slots: the first of each, and the first after it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Passed {
+    mode: PassMode,
+    parts: (u32, u32),
+    slots: (u32, u32),
 }
 
 impl ArgTable {
@@ -55,12 +64,12 @@ impl ArgTable {
     /// How argument `arg` is passed.
     #[must_use]
     pub fn mode(&self, arg: usize) -> Option<PassMode> {
-        self.args.get(arg).map(|(mode, ..)| *mode)
+        self.args.get(arg).map(|own| own.mode)
     }
 
     /// How each argument is passed.
     pub fn modes(&self) -> impl Iterator<Item = PassMode> {
-        self.args.iter().map(|(mode, ..)| *mode)
+        self.args.iter().map(|own| own.mode)
     }
 
     /// The parts of argument `arg`, in which it can be given to a call and taken at an entry, wherever it is passed. None for a value of more than 128
@@ -68,31 +77,24 @@ impl ArgTable {
     #[must_use]
     #[inline]
     pub fn parts(&self, arg: usize) -> &[ClifPart] {
-        let (start, end) = (self.starts(arg).0, self.starts(arg + 1).0);
-        self.parts.get(start..end).unwrap_or_default()
+        let own = self.args.get(arg).map(|own| range(own.parts));
+        own.and_then(|own| self.parts.get(own)).unwrap_or_default()
     }
 
     /// The slots of argument `arg`.
     #[must_use]
     #[inline]
     pub fn slots(&self, arg: usize) -> &[Slot] {
-        let (start, end) = (self.starts(arg).1, self.starts(arg + 1).1);
-        self.slots.get(start..end).unwrap_or_default()
+        let own = self.args.get(arg).map(|own| range(own.slots));
+        own.and_then(|own| self.slots.get(own)).unwrap_or_default()
     }
 
-    /// The first part and slot of argument `arg`.
-    fn starts(&self, arg: usize) -> (usize, usize) {
-        let has_sret = self
-            .slots
-            .first()
-            .is_some_and(|slot| slot.what == What::Sret);
-        match arg.checked_sub(1) {
-            None => (0, has_sret.into()),
-            Some(before) => match self.args.get(before) {
-                Some((_, parts, slots)) => (*parts as usize, *slots as usize),
-                None => (usize::MAX, usize::MAX),
-            },
-        }
+    /// The padding, in the order of its parameters: the last slots.
+    pub fn padding(&self) -> &[Slot] {
+        let mut slots = self.slots.iter();
+        let before = slots.rposition(|slot| slot.what != What::Padding);
+        let first = before.map_or(0, |before| before + 1);
+        self.slots.get(first..).unwrap_or_default()
     }
 
     /// The CLIF parameter that is `what`.
@@ -101,9 +103,22 @@ impl ArgTable {
         Some(slots.find(|slot| slot.what == what)?.param? as usize)
     }
 
-    /// Ends the slots of an argument.
-    pub(super) fn end_arg(&mut self, mode: PassMode) {
-        let ends = (narrow(self.parts.len()), narrow(self.slots.len()));
-        self.args.push((mode, ends.0, ends.1));
+    /// Where the next argument begins: its first part and slot.
+    pub(super) fn next_arg(&self) -> (u32, u32) {
+        (narrow(self.parts.len()), narrow(self.slots.len()))
     }
+
+    /// Ends the argument that began at `first`.
+    pub(super) fn end_arg(&mut self, mode: PassMode, first: (u32, u32)) {
+        let end = self.next_arg();
+        self.args.push(Passed {
+            mode,
+            parts: (first.0, end.0),
+            slots: (first.1, end.1),
+        });
+    }
+}
+
+fn range((start, end): (u32, u32)) -> Range<usize> {
+    start as usize..end as usize
 }

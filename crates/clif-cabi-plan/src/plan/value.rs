@@ -66,24 +66,6 @@ pub(super) fn is_chain(machine: Machine, place: &Place) -> bool {
     }
 }
 
-/// The layout of an argument or a result, in bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct ObjectLayout {
-    size: u64,
-    align: u32,
-    canonical_align: u32,
-}
-
-impl ObjectLayout {
-    pub(super) fn of(ty: &cabi::Type) -> Self {
-        Self {
-            size: ty.size(),
-            align: ty.align(),
-            canonical_align: ty.canonical_align(),
-        }
-    }
-}
-
 /// Whether part of an argument at `place` is 16 bytes in one register, which no parameter can say where Cranelift counts by position.
 pub(super) fn has_16_bytes(place: &Place) -> bool {
     let wide = |placed: &PlacedPart| placed.part.ty == PartType::V128;

@@ -233,7 +233,7 @@ impl Entry {
             return arg.memory_to_form(self.config, builder, from, ret);
         }
         let mut values = Values::new();
-        for slot in arg.slots {
+        for slot in self.slots(arg) {
             values.push(self.param_or_load(builder, slot)?);
         }
         if let (PassMode::Lanes(_), Ret::Memory(to)) = (arg.mode, ret) {
@@ -253,7 +253,7 @@ impl Entry {
         let size = arg.ty.size();
         let is_part = |part: &ClifPart| u64::from(part.size) == size;
         let is_whole = arg.mode == PassMode::Area || arg.parts.iter().all(is_part);
-        Ok(match (arg.mode, arg.slots) {
+        Ok(match (arg.mode, self.slots(arg)) {
             (PassMode::Stub { offset }, _) => {
                 let saved = self.plan.saved.map(IncomingArea::Param);
                 Some(incoming_area(builder, &self.params, saved, offset)?)
@@ -281,6 +281,12 @@ impl Entry {
         }
         let from = self.in_area(builder, slot.place)?;
         Ok(memory::read(builder, clif_type(slot.part.ty), from))
+    }
+
+    /// Where argument `arg` is.
+    fn slots(&self, arg: &CValue<'_>) -> &[Slot] {
+        let slots = arg.arg.map(|arg| self.plan.args.slots(arg));
+        slots.unwrap_or_default()
     }
 
     /// The addresses of the copies that arguments are.

@@ -48,13 +48,12 @@ impl CallSite<'_, '_, '_> {
         (vectors, mut floats): (&[Value], SmallVec<[Value; 8]>),
     ) -> Padding {
         let (plan, mut padding) = (self.plan, Padding::default());
-        let of_class = |is_int: bool| {
-            let own = move |slot: &&Slot| slot.part.ty.is_int() == is_int;
-            plan.padding().filter(own)
-        };
-        let in_registers = |is_int| of_class(is_int).filter(|own| own.place.reg().is_some());
-        if of_class(false).next().is_some() {
-            let n = in_registers(false).count();
+        let in_register = |own: &Slot| own.place.reg().is_some();
+        let is_int = |own: &Slot| own.part.ty.is_int();
+        let own = plan.args.padding();
+        if !own.iter().all(is_int) {
+            let n = own.iter().filter(|own| !is_int(own) && in_register(own));
+            let n = n.count();
             for value in vectors {
                 match self.builder.func.dfg.value_type(*value) {
                     types::F64 => floats.push(*value),
@@ -67,9 +66,9 @@ impl CallSite<'_, '_, '_> {
             let at_hand = floats.into_iter().chain(all.values.iter().copied());
             padding.floats = self.of_type(types::F64, n, at_hand);
         }
-        if of_class(true).next().is_some() {
-            let kept = in_registers(true).filter_map(|own| plan.nth(own));
-            let kept: SmallVec<[usize; 8]> = kept.collect();
+        if own.iter().any(is_int) {
+            let kept = plan.padding_of(true).filter(|(_, own)| in_register(own));
+            let kept: SmallVec<[usize; 8]> = kept.map(|(nth, _)| nth).collect();
             let bases = args.iter().filter_map(|arg| match arg {
                 Arg::Memory { base, .. } => Some(*base),
                 _ => None,
@@ -162,25 +161,28 @@ impl CallPlan {
     /// # Ok::<(), clif_cabi::LowerError>(())
     /// ```
     pub fn keep_arrived(&self, func: &Function, values: &mut [Value]) {
-        for own in self.padding().filter(|own| own.part.ty.bytes() == 8) {
-            let (nth, is_int) = (self.nth(own), own.part.ty.is_int());
-            let arrived = nth.and_then(|nth| arrived(func, is_int).nth(nth));
-            let value = own.param.and_then(|param| values.get_mut(param as usize));
-            if let (Some(arrived), Some(value)) = (arrived, value) {
-                *value = arrived;
+        for is_int in [true, false] {
+            let words = (self.padding_of(is_int)).filter(|(_, own)| own.part.ty.bytes() == 8);
+            for (nth, own) in words {
+                let value = own.param.and_then(|param| values.get_mut(param as usize));
+                if let (Some(arrived), Some(value)) = (arrived(func, is_int).nth(nth), value) {
+                    *value = arrived;
+                }
             }
         }
     }
 
-    /// How many parameters of its class stand before `slot`: integers, or the others.
-    fn nth(&self, slot: &Slot) -> Option<usize> {
-        let before = self.signature.params.get(..slot.param? as usize)?;
-        let is_int = slot.part.ty.is_int();
-        Some(
-            before
-                .iter()
-                .filter(|own| own.ty.is_int() == is_int)
-                .count(),
-        )
+    /// The padding of a class, integers or the others, each with how many parameters of its class stand before it.
+    fn padding_of(&self, is_int: bool) -> impl Iterator<Item = (usize, &Slot)> {
+        let own = self.args.padding().iter();
+        let mut own = own
+            .filter(move |own| own.part.ty.is_int() == is_int)
+            .peekable();
+        let params = (0..).zip(&self.signature.params);
+        let params = params.filter(move |(_, param)| param.ty.is_int() == is_int);
+        params.enumerate().filter_map(move |(nth, (param, _))| {
+            let own = own.next_if(|own| own.param == Some(param))?;
+            Some((nth, own))
+        })
     }
 }

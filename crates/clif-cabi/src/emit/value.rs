@@ -6,7 +6,7 @@ use std::fmt;
 use crate::cranelift::codegen::ir::{Type, Value};
 use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
-use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, Slot, ValueType};
+use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
 use super::forms::{Arg, Ret, Returned};
@@ -27,8 +27,6 @@ pub(super) struct CValue<'a> {
     pub(super) mode: PassMode,
     /// The parts that it can be given and received in.
     pub(super) parts: &'a [ClifPart],
-    /// Where an argument is.
-    pub(super) slots: &'a [Slot],
 }
 
 /// `argument 2`, `result`.
@@ -48,7 +46,6 @@ impl<'a> CValue<'a> {
             ty: &plan.sig.params().get(i)?.ty,
             mode: plan.args.mode(i)?,
             parts: plan.args.parts(i),
-            slots: plan.args.slots(i),
         })
     }
 
@@ -59,7 +56,6 @@ impl<'a> CValue<'a> {
             ty,
             mode: plan.result.mode(ty),
             parts: plan.result.parts(),
-            slots: &[],
         }
     }
 
