@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cabi_verify::report::Report;
+pub(crate) use cabi_verify::report::escape;
 
 /// The exit status of a command whose reader has gone away: 128 and the number of SIGPIPE.
 const READER_GONE: u8 = 128 + 13;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use cabi_verify::report::escape;
+use crate::output::escape;
 
 /// Of the picture.
 pub(crate) const WIDTH: u64 = 760;
