@@ -1,6 +1,5 @@
 //! The registers and the argument area of one call as bytes: filled with values where an [`FnAbi`] places them, and compared with it. Which registers a machine has, and
-//! where an image has them, is data ([`RegisterFile`]); what writes an image down and loads it is the assembly of the two observers, [`check`](crate::check) in
-//! this process and [`emulated`](crate::emulated) under an emulator.
+//! where an image has them, is data ([`RegisterFile`]); what writes an image down and loads it is the assembly of [`check`](crate::check). Images are of little-endian machines.
 
 use std::ops::Range;
 
@@ -44,8 +43,6 @@ pub(crate) struct RegisterFile {
     pub(crate) word: usize,
     /// How many bytes of a slot a narrow number is extended to fill.
     pub(crate) extended: usize,
-    /// Whether the low-order byte of a number is the last one in memory. Registers of integers then have numbers in their last bytes, those of floats in their first.
-    pub(crate) is_big_endian: bool,
 }
 
 /// Registers and argument area.
@@ -96,11 +93,7 @@ impl RegisterFile {
     /// The number in the word at the beginning of `bytes`.
     pub(crate) fn number(&self, bytes: &[u8]) -> u64 {
         let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-        let word = bytes.iter().take(self.word);
-        match self.is_big_endian {
-            true => word.fold(0, add),
-            false => word.rev().fold(0, add),
-        }
+        bytes.iter().take(self.word).rev().fold(0, add)
     }
 
     /// Where a value of `size` bytes is at `place`; nothing of one that is passed by its address.
@@ -139,7 +132,7 @@ impl RegisterFile {
         let own = own..size.min(own + usize::from(part.size));
         let width = usize::from(part.ty.bytes());
         let word = width.max(self.word);
-        let (extended, bytes, number) = match loc {
+        let (extended, bytes) = match loc {
             Loc::Reg(reg) => {
                 let cell = self.cell(reg)?;
                 if own.len() > cell.bytes {
@@ -149,26 +142,14 @@ impl RegisterFile {
                         own.len()
                     ));
                 }
-                let number = if cell.bank == Bank::Int {
-                    cell.bytes
-                } else {
-                    0
-                };
-                (cell.extended, word.min(cell.bytes), number)
+                (cell.extended, word.min(cell.bytes))
             }
-            _ => (self.extended.max(width), word, width),
+            _ => (self.extended.max(width), word),
         };
-        let before = match self.is_big_endian {
-            true => number.saturating_sub(own.len()),
-            false => 0,
-        };
-        let at = start + before..start + before + own.len();
+        let at = start..start + own.len();
         Ok(Held {
             loc,
-            above: match self.is_big_endian {
-                true => start..at.start,
-                false => at.end..at.end.max(start + extended),
-            },
+            above: at.end..at.end.max(start + extended),
             own,
             at,
             whole: start..start + bytes,
@@ -178,14 +159,9 @@ impl RegisterFile {
     }
 
     /// What is above `value`, which is `held`.
-    fn above(&self, held: &Held, value: &[u8]) -> Option<u8> {
-        let top = match self.is_big_endian {
-            true => value.first(),
-            false => value.last(),
-        };
+    fn above(held: &Held, value: &[u8]) -> Option<u8> {
+        let top = value.last();
         match held.extension {
-            // NaN-boxed: the upper bytes of a float's register are all ones.
-            Extension::None if !held.is_int && matches!(held.loc, Loc::Reg(_)) => Some(0xff),
             Extension::None => None,
             Extension::Sign if top.is_some_and(|top| *top >= 0x80) => Some(0xff),
             _ => Some(0),
@@ -243,7 +219,7 @@ impl Image {
         for held in self.file.held(place, pattern.bytes.len())? {
             let value = pattern.bytes.get(held.own.clone()).unwrap_or_default();
             self.write(held.at.start, value);
-            if let Some(fill) = self.file.above(&held, value) {
+            if let Some(fill) = RegisterFile::above(&held, value) {
                 self.write(held.above.start, &vec![fill; held.above.len()]);
             }
         }
@@ -275,7 +251,7 @@ impl Image {
             for (at, byte) in held.own.clone().zip(value) {
                 pattern.check(at, *byte).map_err(|why| holds(&why))?;
             }
-            let fill = self.file.above(&held, value);
+            let fill = RegisterFile::above(&held, value);
             let fill = fill.filter(|_| extended && held.is_int);
             let above = self.get(held.above.clone());
             let is_all = above.len() == held.above.len();

@@ -9,8 +9,8 @@
 //! | [`emit`] | the caller side and the callee side of a case as source text: C, Zig, Cranelift IR |
 //! | [`build`] | the reference compilers, what each can compile, and what they build; [`processor`]: which of it runs here |
 //! | [`run`] | compiled code at work: child processes, guarded buffers, the thunk between the two sides of a call |
-//! | [`places`] | where a compiler's code has the values of a call, for machines that nothing here runs |
-//! | [`emulated`] | calls of such code under an emulator |
+//! | [`probe`], [`facts`], [`compare`] | where a compiler's code has the values of a call as it runs, here or under an emulator; compared with `FnAbi` later, without a compiler |
+//! | [`places`] | the same for machines that nothing here runs, from its machine code |
 //! | [`check`], [`verdict`] | what a call did, compared with `FnAbi`: through Cranelift, through registers and stack, through layouts |
 //! | [`report`] | what ran, what did not and why; known failures |
 //!
@@ -25,12 +25,13 @@
 pub mod build;
 pub mod case;
 pub mod check;
+#[cfg(has_calls)]
+pub mod compare;
 pub mod corpus;
 pub mod emit;
 #[cfg(has_calls)]
-pub mod emulated;
-#[cfg(has_calls)]
 pub mod exhaustive;
+pub mod facts;
 #[cfg(has_calls)]
 pub mod fuzz;
 pub mod generate;
@@ -39,6 +40,8 @@ pub mod header;
 mod image;
 pub mod pattern;
 pub mod places;
+#[cfg(has_calls)]
+pub mod probe;
 pub mod process;
 pub mod processor;
 pub mod report;

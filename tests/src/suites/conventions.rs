@@ -1,5 +1,5 @@
 //! Conventions of other machines, against their own compilers: random signatures, each argument and result compared with where the compiler's code has it, on both sides
-//! of the call: as it runs under an emulator (`cabi_verify::emulated`), or, where nothing runs it, as its machine code says (`cabi_verify::places`). Of each convention
+//! of the call: as it runs under an emulator (`cabi_verify::probe`), or, where nothing runs it, as its machine code says (`cabi_verify::places`). Of each convention
 //! mutations must be seen.
 
 mod ir;
@@ -124,7 +124,10 @@ impl Engine<'_> {
         drawn
             .questions
             .extend(directed.map(|question| self.compiler.asked(question)));
-        let compiled = Compiled::new(&drawn.questions, self.machine, self.compiler);
+        let mut compiled = Compiled::new(&drawn.questions, self.machine, self.compiler);
+        if let Some(facts) = self.facts(references, &compiled.questions, 0)? {
+            compiled.take(facts);
+        }
         let abis = compiled.questions.iter();
         let abis = abis.map(|question| self.machine.abi(self.machine.convention, question));
         let abis = abis
@@ -132,7 +135,8 @@ impl Engine<'_> {
             .map_err(|e| e.to_string())?;
         let placed: Vec<(&Question, &FnAbi)> = compiled.questions.iter().zip(&abis).collect();
         self.shapes(&placed, &mut shown)?;
-        let outcomes = self.observe(references, &compiled, &placed, 0)?;
+        let check = |(question, abi): &(&Question, &FnAbi)| compiled.check(question, abi);
+        let outcomes: Vec<Outcome> = placed.iter().map(check).collect();
         let refused = (&drawn.refused[..], compiled.not_compiled);
         let agreed = self.places(&placed, &outcomes, refused, &mut shown);
         self.control(references, &compiled, &agreed, &mut shown)?;

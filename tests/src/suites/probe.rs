@@ -1,84 +1,94 @@
-//! The register-dump probe: each reference compiler calls and is called, and every byte must be where `FnAbi` says under the compiler's profile: over the
-//! corpus, and over unions of a vector and an array in wide registers (`unions`). For each case that passes, an `FnAbi` with one part moved must fail, as
-//! caller and as callee: the probe sees what it claims to see. Then the corpus under `Policy::PSABI`, for a page (`psabi`).
+//! The probe over the corpus: where each reference compiler's code has every byte of arguments and results, as it is called and as it calls, is observed without an
+//! expectation (`cabi_verify::probe`) and then compared with `FnAbi` under the compiler's profile. So are unions of a vector and an array in wide registers (`unions`). For
+//! each case that passes, an `FnAbi` with a part moved must differ from the same facts. Then the corpus under `Policy::PSABI`, for a page (`psabi`).
 
+mod controls;
 mod psabi;
 mod unions;
 
 use std::collections::BTreeMap;
 
-use cabi::{Bank, FnAbi, Loc, Place, PlacedPart, Policy, Reg, Type, x86_64};
-use cabi_verify::build::{Reference, count_warnings};
-use cabi_verify::case::{Case, Subject};
-use cabi_verify::check::calls::{Direction, Verdict};
-use cabi_verify::check::registers::Probe;
-use cabi_verify::pattern::Painter;
-use cabi_verify::run::loaded::LoadedCode;
-use cabi_verify::verify::units::{Loaded, Mistake, OtherSide};
+use cabi::{Convention, FnAbi, Policy};
+use cabi_verify::build::{Reference, Unit};
+use cabi_verify::case::{Case, Entry, Subject};
+use cabi_verify::compare::compare;
+use cabi_verify::facts::Facts;
+use cabi_verify::probe::{Observed, X86_64};
+use cabi_verify::run::HERE;
+use cabi_verify::threads::{at_once, in_threads};
+use cabi_verify::verify::Compiler;
 
-use crate::compiled::{File, compile_files, compilers, each_in_child, entries, run_files, takes};
+use crate::compiled::{compilers, entries, takes};
 use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite};
 
 /// Of each case, by its name, what differs: nothing if it passes.
 type Found = BTreeMap<String, Vec<String>>;
 
-/// Cases of one vector level, and what a reference compiler made of them at each level of optimization.
+/// Cases that one program holds at most.
+const CHUNK: usize = 256;
+
+/// Cases of one vector level, and what a reference compiler's code does with them at each level of optimization.
 struct Part<'a> {
-    file: &'a File<'a>,
-    levels: &'a mut [Loaded],
+    compiler: &'a Compiler,
+    cases: Vec<&'a Case>,
+    facts: Vec<Vec<Observed>>,
+}
+
+/// Entries that a compiler compiles to one program.
+struct File<'a> {
+    part: usize,
+    compiler: &'a Compiler,
+    optimize: &'static str,
+    entries: Vec<Entry<'a>>,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    if HERE != cabi::Target::X86_64_LINUX {
+        suite
+            .report
+            .absent("probe", "this machine is not x86-64 Linux");
+        return Ok(());
+    }
     let sysv = suite.corpus(&["x86-64-sysv"])?;
     let win64 = suite.corpus(&["x86-64-win64"])?;
     let unions = unions::subjects(suite)?;
     let compilers = compilers(suite)?;
     let mut files = Vec::new();
+    let mut kinds = Vec::new();
     for compiler in &compilers {
-        let reference = &compiler.reference;
-        let engine = suite.engine(reference.name());
+        let engine = suite.engine(compiler.reference.name());
         for (subjects, levels) in [(&sysv, &LEVELS[..]), (&win64, &LEVELS), (&unions, &["-O2"])] {
             let all = entries(subjects, compiler, |(subject, case), admitted| {
-                let has_place = match unions::refused(reference, case) {
-                    _ if subject.expects_refusal() => {
-                        Err("the convention has no place for it, as the block says".to_owned())
-                    }
-                    refused => refused.map_or(Ok(()), Err),
-                };
-                takes(suite, &engine, case, admitted.and(has_place))
+                let admitted = admitted.and_then(|()| has_places(compiler, subject, case));
+                takes(suite, &engine, case, admitted)
             });
             for entries in all {
-                let part = files.len();
-                files.extend(levels.iter().map(|&optimize| File {
-                    part,
+                kinds.push(subjects.as_ptr_range());
+                let chunks = levels.iter().flat_map(|&one| {
+                    let chunks = entries.chunks(CHUNK);
+                    chunks.map(move |entries| (one, entries))
+                });
+                files.extend(chunks.map(|(optimize, entries)| File {
+                    part: kinds.len() - 1,
                     compiler,
                     optimize,
-                    entries: entries.clone(),
+                    entries: entries.to_vec(),
                 }));
             }
         }
     }
-    let mut loaded = compile_files(&files, |file, case, error| {
-        let engine = suite.engine(file.compiler.reference.name());
-        (suite.report).outcome(&engine, &case.name, Err(error.to_string()));
-    })?;
+    let parts = observe(&files, suite)?;
     let mut strays = psabi::Strays::default();
-    for levels in loaded.chunk_by_mut(|one, next| one.part == next.part) {
-        let file = &files[levels[0].part];
-        let is_in = |subjects: &[Subject]| {
-            let (first, _) = file.entries[0];
-            subjects.as_ptr_range().contains(&std::ptr::from_ref(first))
-        };
-        let mut part = Part { file, levels };
-        let found = part.check(suite)?;
-        if is_in(&unions) {
-            unions::report(&mut part, &found, suite)?;
+    for (part, kind) in parts.iter().zip(kinds) {
+        let found = part.differences(part.compiler.policy, None);
+        if kind == unions.as_ptr_range() {
+            unions::report(part, &found, suite);
             continue;
         }
-        part.report(&found, suite)?;
-        if is_in(&sysv) {
-            strays.measure(&mut part, &found)?;
+        part.report(&found, suite);
+        if kind == sysv.as_ptr_range() {
+            strays.measure(part, &found)?;
         }
     }
     match sysv.is_empty() {
@@ -88,199 +98,144 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
 }
 
-impl Part<'_> {
-    fn reference(&self) -> &Reference {
-        &self.file.compiler.reference
+/// Whether the probe can look at a case.
+fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(), String> {
+    if subject.expects_refusal() {
+        return Err("the convention has no place for it, as the block says".to_owned());
     }
+    X86_64.has_room(case)?;
+    unions::refused(&compiler.reference, case).map_or(Ok(()), Err)
+}
 
-    /// What differs of each case, in both directions and at every level of optimization, from where it is under `policy` with `mistake`.
-    fn differences(&mut self, policy: Policy, mistake: Mistake) -> Result<Found> {
-        self.levels.iter_mut().for_each(|one| one.policy = policy);
-        let mut found = Found::new();
-        let all = run_files(self.levels, OtherSide::RegisterFile, &[], mistake)?;
-        for called in all.into_iter().flatten() {
-            let differs = called.verdict.passed().err();
-            found.entry(called.case.name).or_default().extend(differs);
+/// Compiles and runs all files. What is refused is reported.
+fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
+    let one = |file: &File<'a>| {
+        let reference = file.compiler.reference.clone().for_programs();
+        let unit = Unit::of_entries(&reference, file.optimize, &file.entries).for_probe();
+        X86_64.observe(&unit, &file.compiler.reference)
+    };
+    let mut parts: Vec<Part<'a>> = Vec::new();
+    let all = in_threads(files, at_once(), one, |_| ());
+    let mut last = None;
+    for (file, observed) in files.iter().zip(all) {
+        let observed = observed?;
+        let engine = suite.engine(file.compiler.reference.name());
+        for refused in &observed.refused {
+            for &at in &refused.cases {
+                let name = &file.entries[at].1.name;
+                (suite.report).outcome(&engine, name, Err(refused.why.to_string()));
+            }
         }
-        Ok(found)
+        if last.replace(file.part) != Some(file.part) {
+            parts.push(Part {
+                compiler: file.compiler,
+                cases: Vec::new(),
+                facts: Vec::new(),
+            });
+        }
+        let facts = observed.built.unwrap_or_default();
+        let Some(part) = parts.last_mut() else {
+            continue;
+        };
+        for (&at, facts) in observed.cases.iter().zip(facts) {
+            let case = file.entries[at].1;
+            match part.cases.iter().position(|own| own.name == case.name) {
+                Some(i) => part.facts[i].push(facts),
+                None => {
+                    part.cases.push(case);
+                    part.facts.push(vec![facts]);
+                }
+            }
+        }
+    }
+    Ok(parts)
+}
+
+impl<'a> Part<'a> {
+    fn reference(&self) -> &Reference {
+        &self.compiler.reference
     }
 
-    /// What differs from where the compiler's own profile has values.
-    fn check(&mut self, suite: &mut Suite) -> Result<Found> {
-        let engine = suite.engine(self.reference().name());
-        let codes: Vec<&LoadedCode> = self.levels.iter().filter_map(Loaded::here).collect();
-        let warnings: String = codes.iter().map(|code| code.warnings()).collect();
-        // What a compiler made is loaded in children, as all that follows does, and here not.
-        let is_here = |code: &&LoadedCode| code.callee(0).is_some() || !code.seen().is_null();
-        let is_loaded = match codes.iter().any(is_here) {
-            true => Err("it is".to_owned()),
-            false => Ok(()),
-        };
-        let what = "compiled code is not loaded in this process";
-        suite.report.outcome(&engine, what, is_loaded);
-        let found = self.differences(self.file.compiler.policy, Mistake::NONE)?;
-        let (n, warnings) = (found.len(), count_warnings(&warnings));
-        (suite.report).note(format!("{engine}: {n} cases, {warnings}"));
-        Ok(found)
+    /// Each case with its facts, as far as its process did not end.
+    fn observed(&self) -> impl Iterator<Item = (&'a Case, &Facts)> {
+        let all = self.cases.iter().zip(&self.facts);
+        all.flat_map(|(case, facts)| facts.iter().flatten().map(|facts| (*case, facts)))
+    }
+
+    /// What differs of each case, on both sides and at every level of optimization, from where it is under `policy`, or under a broken convention.
+    fn differences(&self, policy: Policy, broken: Option<&'static Convention>) -> Found {
+        let mut found = Found::new();
+        for (case, facts) in self.cases.iter().zip(&self.facts) {
+            let differs = found.entry(case.name.clone()).or_default();
+            let abi = match placed(case, policy, broken) {
+                Ok(abi) => abi,
+                Err(why) => {
+                    differs.push(why.to_string());
+                    continue;
+                }
+            };
+            for facts in facts {
+                match facts {
+                    Ok(facts) => differs.extend(differences(self.reference(), facts, case, &abi)),
+                    Err(ending) => differs.push(format!("it ends the process: {ending}")),
+                }
+            }
+        }
+        found
     }
 
     /// Reports what was `found`, and the controls of what passed.
-    fn report(&self, found: &Found, suite: &mut Suite) -> Result<()> {
+    fn report(&self, found: &Found, suite: &mut Suite) {
         let engine = suite.engine(self.reference().name());
         for (case, differs) in found {
             suite.report.outcome(&engine, case, outcome(differs));
         }
-        let Some((last, code)) = self.levels.last().and_then(|one| Some((one, one.here()?))) else {
-            return Ok(());
-        };
-        let mut all = Vec::new();
-        for (index, case) in last.cases.iter().enumerate() {
-            if found.get(&case.name).is_some_and(Vec::is_empty)
-                && let Ok(abi) = case.abi_under(last.policy)
-            {
-                all.extend(controls(index, case, &abi));
+        suite
+            .report
+            .note(format!("{engine}: {} cases", found.len()));
+        let policy = self.compiler.policy;
+        let mut seen = std::collections::BTreeSet::new();
+        for (case, facts) in self.observed() {
+            if !found[&case.name].is_empty() || !seen.insert(&case.name) {
+                continue;
+            }
+            let Ok(abi) = case.abi_under(policy) else {
+                continue;
+            };
+            for control in controls::controls(case, &abi) {
+                let engine = format!("probe control {}", control.what);
+                let is_noticed = control.is_noticed(self.reference(), facts, case);
+                let noticed = match is_noticed {
+                    true => Ok(()),
+                    false => Err("a part in the wrong place was not noticed".to_owned()),
+                };
+                suite.report.outcome(&engine, &case.name, noticed);
             }
         }
-        let noticed = each_in_child(all.len(), |i| all[i].run(code))?;
-        for (control, found) in all.iter().zip(noticed) {
-            let engine = format!("probe control {}", control.what);
-            suite.verdict(&engine, &control.case.name, found);
-        }
-        Ok(())
     }
+}
+
+/// Where a case's values are under `policy`, or under a broken convention.
+fn placed(
+    case: &Case,
+    policy: Policy,
+    broken: Option<&'static Convention>,
+) -> Result<FnAbi, cabi::Error> {
+    let mut sig = case.sig_under(policy)?;
+    if let Some(broken) = broken {
+        sig = sig.convention(broken);
+    }
+    FnAbi::new(&sig, &case.target)
+}
+
+/// What differs, in words.
+fn differences(reference: &Reference, facts: &Facts, case: &Case, abi: &FnAbi) -> Vec<String> {
+    let all = compare(reference.name(), facts, &case.argument_types(), abi);
+    let all = all.into_iter().flatten();
+    all.map(|difference| difference.why).collect()
 }
 
 /// The first of what differs.
 fn outcome(differs: &[String]) -> Result<(), String> {
     differs.first().cloned().map_or(Ok(()), Err)
-}
-
-/// Wrong places for a case that the probe has seen in the right ones. It must see it: code that copies a value leaves its bytes in places of its own, so of
-/// several wrong places one may hold the right bytes by chance, but not all.
-struct Control<'a> {
-    index: usize,
-    case: &'a Case,
-    what: &'static str,
-    direction: Direction,
-    wrong: Vec<FnAbi>,
-}
-
-impl Control<'_> {
-    fn run(&self, loaded: &LoadedCode) -> Verdict {
-        let probe = Probe::new(loaded, self.case.vectors);
-        let (direction, index) = (self.direction, self.index);
-        let fails = |wrong| (probe.check_in(direction, index, self.case, wrong)).is_err();
-        match self.wrong.iter().any(fails) {
-            true => Verdict::Passed(1),
-            false => Verdict::Differs("a part in the wrong place was not noticed".into()),
-        }
-    }
-}
-
-/// An argument, and the result, in other places.
-fn controls<'a>(index: usize, case: &'a Case, abi: &FnAbi) -> Vec<Control<'a>> {
-    use Direction::{Call, Callee};
-    let mut all = Vec::new();
-    let mut add = |what, direction, wrong: Vec<FnAbi>| {
-        if !wrong.is_empty() {
-            all.push(Control {
-                index,
-                case,
-                what,
-                direction,
-                wrong,
-            });
-        }
-    };
-    let types = case.argument_types();
-    if let Some(at) = types.iter().position(is_recognized) {
-        let wrong = five_times(abi, |wrong, n| moved(&mut wrong.args[at].place, n));
-        add("parameter", Call, wrong.clone());
-        add("argument", Callee, wrong);
-    }
-    let is_copy = |at: &usize| matches!(abi.args[*at].place, Place::Indirect { .. });
-    let mut copies = (0..types.len()).filter(is_copy);
-    if let Some(at) = copies.find(|at| is_recognized(&types[*at])) {
-        let wrong = five_times(abi, |wrong, n| match &mut wrong.args[at].place {
-            Place::Indirect { pointer, .. } => {
-                match pointer {
-                    Loc::Stack(offset) => *offset += 8 * u64::from(n),
-                    Loc::Reg(reg) => *reg = other_register(*reg, n.into()),
-                    _ => return false,
-                }
-                true
-            }
-            _ => false,
-        });
-        add("copy", Callee, wrong);
-    }
-    if abi.variadic_count.is_some() {
-        let mut wrong = abi.clone();
-        wrong.used.vector += 1;
-        add("al", Callee, vec![wrong]);
-    }
-    if case.has_result() && is_recognized(&case.prototype.ret) {
-        let wrong = five_times(abi, |wrong, n| {
-            match &mut wrong.ret.place {
-                Place::Parts(parts) => move_parts(parts, n),
-                Place::Indirect { .. } => wrong.ret.sret_returned_in = Some(x86_64::RDX),
-                _ => {}
-            }
-            true
-        });
-        add("result", Call, wrong);
-    }
-    all
-}
-
-/// `abi` with each of five changes, if there are such.
-fn five_times(abi: &FnAbi, change: impl Fn(&mut FnAbi, u8) -> bool) -> Vec<FnAbi> {
-    let changed = |n| {
-        let mut wrong = abi.clone();
-        change(&mut wrong, n).then_some(wrong)
-    };
-    (1..6).filter_map(changed).collect()
-}
-
-/// Whether values have so many bits that they are not found in five wrong places by chance.
-fn is_recognized(ty: &Type) -> bool {
-    let mask = Painter::default().paint(ty).mask;
-    mask.iter().map(|mask| mask.count_ones()).sum::<u32>() >= 16
-}
-
-/// Moves the parts of an argument `n` places on; false if it has none.
-fn moved(place: &mut Place, n: u8) -> bool {
-    match place {
-        Place::Parts(parts) => move_parts(parts, n),
-        Place::Stack { offset, .. } => *offset += 8 * u64::from(n),
-        _ => return false,
-    }
-    true
-}
-
-fn move_parts(parts: &mut [PlacedPart], n: u8) {
-    for part in parts {
-        part.loc = match part.loc {
-            Loc::Reg(reg) | Loc::Both(&[reg, _]) => Loc::Reg(other_register(reg, usize::from(n))),
-            Loc::Stack(offset) => Loc::Stack(offset + 8 * u64::from(n)),
-            other => other,
-        };
-    }
-}
-
-fn other_register(reg: Reg, n: usize) -> Reg {
-    use cabi::x86_64::*;
-    const INT: [Reg; 6] = [RDI, RSI, RDX, RCX, R8, R9];
-    const VECTOR: [Reg; 8] = [XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
-    let next = |order: &[Reg]| {
-        let at = order.iter().position(|known| *known == reg).unwrap_or(0);
-        order[(at + n) % order.len()]
-    };
-    match (reg, reg.bank()) {
-        (RAX, _) if n == 1 => RDX,
-        (ST0, _) => ST1,
-        (ST1, _) => ST0,
-        (_, Bank::Int) => next(&INT),
-        _ => next(&VECTOR),
-    }
 }

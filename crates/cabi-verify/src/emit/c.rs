@@ -128,5 +128,9 @@ pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 /// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
 pub const FRAME: &str = concat!(
     include_str!("c/memory_functions.c"),
+    include_str!("c/shared.c"),
     include_str!("c/frame.c")
 );
+
+/// What both sides have of the probe, which is linked with them.
+pub(crate) const PROBE_FRAME: &str = concat!(include_str!("c/shared.c"), include_str!("c/probe.c"));

@@ -37,6 +37,11 @@ impl Question {
         })
     }
 
+    /// Its number.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
     /// The question `number` about a signature, whose functions and globals have the names that those of [`Question::new`] have.
     pub fn of_text(number: usize, text: String, sig: FnSig) -> Self {
         Self { number, text, sig }

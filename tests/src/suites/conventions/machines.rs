@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 use cabi::convention::{Convention, Features, FloatLevel};
 use cabi::{LeafKind, Policy, Target, conventions, leaves};
-use cabi_verify::emulated::{Assembly, Emulated, Stubs};
 use cabi_verify::generate::{Absent, Signature, boundaries_for_machine, signature_for_machine};
 use cabi_verify::places::{Copies, Isa, Question};
+use cabi_verify::probe::{self, AARCH64, RISCV, S390X};
 
 use super::shapes::{self, Shape};
 use super::{KnownBug, Signatures, ir};
@@ -17,7 +17,7 @@ pub(super) enum Observed {
     /// Its machine code is read, before registers are assigned to it.
     Read(Isa),
     /// It runs, compiled and linked with the rest of a program by this command.
-    Run(Emulated, String),
+    Run(probe::Machine, String),
 }
 
 /// A convention, and the compilers that are asked about it.
@@ -138,8 +138,8 @@ const RISCV_BUGS: &[KnownBug] = &[KnownBug {
 }];
 
 /// The keys that blocks may have, and those that commands have for themselves.
-const KEYS: &str = "convention target floats signatures absent align fill shapes read run assembly word fpr arguments results link gcc clang llc \
-                    bit_int bugs equivalent mir abi unit units arch triple ints arguments_f results_f llvm";
+const KEYS: &str = "convention target floats signatures absent align fill shapes read run probe link gcc clang llc \
+                    bit_int bugs equivalent mir abi unit units arch triple llvm";
 
 /// A block of the table: its keys, those of others first.
 struct Block {
@@ -303,28 +303,14 @@ impl Block {
             Some(other) => return Err(format!("read: {other}")),
             None => {}
         }
-        let assembly = match self.required("assembly")? {
-            "aarch64" => Assembly::AArch64,
-            "s390x" => Assembly::S390X,
-            "riscv" => Assembly::RiscV,
-            other => return Err(format!("assembly: {other}")),
+        let mut probe = match self.required("probe")? {
+            "aarch64" => AARCH64,
+            "s390x" => S390X,
+            "riscv" => RISCV,
+            other => return Err(format!("probe: {other}")),
         };
-        let registers = |key| {
-            let all: &'static str = self.expanded(self.required(key)?).leak();
-            Ok::<_, String>(all.split_whitespace().collect())
-        };
-        let stubs = Stubs {
-            assembly,
-            word: self.number("word")?,
-            float: self.number("fpr")?,
-            arguments: registers("arguments")?,
-            results: registers("results")?,
-        };
-        let emulator = self.required("run")?;
+        probe.emulator = vec![self.required("run")?].leak();
         let link = self.expanded(self.required("link")?);
-        Ok(Observed::Run(
-            Emulated::new(emulator, stubs),
-            format!("{link} -fno-section-anchors"),
-        ))
+        Ok(Observed::Run(probe, format!("{link} -fno-section-anchors")))
     }
 }

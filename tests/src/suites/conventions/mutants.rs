@@ -1,17 +1,13 @@
 //! Each mutation of a convention has to be seen by a compiler's code.
 
-use std::collections::HashSet;
-
 use cabi::FnAbi;
 use cabi_verify::places::{Outcome, Question};
+use cabi_verify::probe::{self, has_partial_bytes};
 
 use super::machines::Observed;
 use super::mutations::{self, Mutation};
 use super::observer::{Compiled, References};
 use super::{Engine, Shown};
-
-/// Calls of each mutation that has not been seen, round by round: most are seen in the first, and a call of a mutation often ends its program.
-const ROUNDS: [usize; 4] = [2, 8, 64, usize::MAX];
 
 /// Signatures with bit-fields that are called with these elsewhere.
 const SHIFTED: usize = 24;
@@ -32,10 +28,6 @@ enum Seen {
 /// A mutation and what it moves.
 struct Mutant {
     what: &'static str,
-    /// Whether an outcome does not agree with it.
-    notices: fn(&Outcome) -> bool,
-    /// The questions whose values it has elsewhere, by their numbers, and where.
-    moved: Vec<(usize, FnAbi)>,
     seen: Seen,
 }
 
@@ -49,59 +41,48 @@ impl Engine<'_> {
         shown: &mut Shown,
     ) -> Result<(), String> {
         let convention = self.machine.convention;
-        let of_all = mutations::of(convention, self.machine.features).into_iter();
-        let of_all = of_all.map(|one| {
-            let notices: fn(&Outcome) -> bool = |outcome| outcome.n_values().is_err();
-            self.mutant(one, notices, agreed)
-        });
+        let all = mutations::of(convention, self.machine.features).into_iter();
+        let is_noticed = |outcome: &Outcome| outcome.n_values().is_err();
+        let mut mutants: Vec<Mutant> = all
+            .map(|mutation| self.mutant(mutation, is_noticed, compiled, agreed))
+            .collect();
         // Callees of variadic functions show something as they run.
         let runs = matches!(self.machine.observed, Observed::Run(..));
-        let of_unnamed = match runs && agreed.iter().any(|(one, _)| one.sig.is_variadic()) {
-            true => mutations::of_unnamed(convention),
-            false => Vec::new(),
-        };
-        let of_unnamed = of_unnamed.into_iter();
-        let of_unnamed =
-            of_unnamed.map(|one| self.mutant(one, |outcome| !outcome.callee_agrees(), agreed));
-        let mut mutants: Vec<Mutant> = of_all.chain(of_unnamed).collect();
-        // What few signatures show chooses first.
-        mutants.sort_by_key(|mutant| mutant.moved.len());
-        for most in ROUNDS {
-            let calls = chosen(&mut mutants, most);
-            let asked: Vec<_> = calls
-                .iter()
-                .map(|(_, n, abi)| (agreed[*n].0, abi))
-                .collect();
-            for ((i, ..), outcome) in calls
-                .iter()
-                .zip(self.observe(references, compiled, &asked, 0)?)
-            {
-                if (mutants[*i].notices)(&outcome) {
-                    mutants[*i].seen = Seen::Places;
-                }
+        if runs && agreed.iter().any(|(one, _)| one.sig.is_variadic()) {
+            let is_noticed = |outcome: &Outcome| !outcome.callee_agrees();
+            for mutation in mutations::of_unnamed(convention) {
+                mutants.push(self.mutant(mutation, is_noticed, compiled, agreed));
             }
         }
         self.report_mutants(mutants, shown);
-        self.shifted_bits(references, compiled, agreed, shown)
+        self.shifted_bits(references, agreed, shown)
     }
 
     /// Bit-fields one bit after theirs are noticed by callers and by callees.
     fn shifted_bits(
         &self,
         references: &References,
-        compiled: &Compiled,
         agreed: &[(&Question, &FnAbi)],
         shown: &mut Shown,
     ) -> Result<(), String> {
-        let Observed::Run(emulated, _) = &self.machine.observed else {
-            return Ok(());
-        };
+        let convention = self.machine.convention;
         let agreed = agreed
             .iter()
-            .filter(|(one, _)| emulated.has_partial_bytes(one));
-        let agreed: Vec<_> = agreed.copied().collect();
+            .filter(|(one, _)| has_partial_bytes(one, convention));
+        let agreed: Vec<_> = agreed.collect();
         let most = agreed.len().min(SHIFTED);
-        let outcomes = self.observe(references, compiled, &agreed[..most], 1)?;
+        let asked: Vec<Question> = agreed[..most]
+            .iter()
+            .map(|(one, _)| (*one).clone())
+            .collect();
+        let Some(facts) = self.facts(references, &asked, 1)? else {
+            return Ok(());
+        };
+        let outcomes = agreed.iter().zip(&facts);
+        let outcomes = outcomes.map(|((question, abi), facts)| {
+            probe::outcome("the compiler", facts, &question.sig, abi)
+        });
+        let outcomes: Vec<Outcome> = outcomes.collect();
         let n_of = |side: fn(&Outcome) -> bool| outcomes.iter().filter(|one| !side(one)).count();
         let noticed = [Outcome::caller_agrees, Outcome::callee_agrees].map(n_of);
         shown.notes.push(format!(
@@ -124,21 +105,23 @@ impl Engine<'_> {
     fn mutant(
         &self,
         mutation: Mutation,
-        notices: fn(&Outcome) -> bool,
+        is_noticed: impl Fn(&Outcome) -> bool,
+        compiled: &Compiled,
         questions: &[(&Question, &FnAbi)],
     ) -> Mutant {
-        let (mut moved, mut seen) = (Vec::new(), Seen::No);
-        for (n, (question, own)) in questions.iter().enumerate() {
+        let mut seen = Seen::No;
+        for (question, own) in questions {
             match self.machine.moved(mutation, (question, own)) {
-                Some(Ok(broken)) => moved.push((n, broken)),
+                Some(Ok(broken)) if is_noticed(&compiled.check(question, &broken)) => {
+                    seen = Seen::Places;
+                    break;
+                }
                 Some(Err(_)) => seen = Seen::Refused,
-                None => {}
+                _ => {}
             }
         }
         Mutant {
             what: mutation.name,
-            notices,
-            moved,
             seen,
         }
     }
@@ -148,7 +131,7 @@ impl Engine<'_> {
         let equivalent = &self.machine.equivalent;
         let (mut by_places, mut n_refused) = (Vec::new(), 0);
         let mut unused = equivalent.clone();
-        for Mutant { what, seen, .. } in mutants {
+        for Mutant { what, seen } in mutants {
             let listed = equivalent.iter().find(|(part, _)| what.contains(part));
             match (seen, listed) {
                 (Seen::Places, _) => by_places.push(what),
@@ -177,25 +160,4 @@ impl Engine<'_> {
         };
         shown.controls.push(("mutations".to_owned(), outcome));
     }
-}
-
-/// At most so many questions for each mutation that has not been seen, no question twice: a program has each function once.
-fn chosen(mutants: &mut [Mutant], most: usize) -> Vec<(usize, usize, FnAbi)> {
-    let (mut calls, mut taken) = (Vec::new(), HashSet::new());
-    for _ in 0..most {
-        let n_calls = calls.len();
-        for (i, mutant) in mutants.iter_mut().enumerate() {
-            let mut moved = mutant.moved.iter();
-            let free = moved.position(|(n, _)| !taken.contains(n));
-            if let (false, Some(at)) = (matches!(mutant.seen, Seen::Places), free) {
-                let (n, abi) = mutant.moved.remove(at);
-                taken.insert(n);
-                calls.push((i, n, abi));
-            }
-        }
-        if calls.len() == n_calls {
-            break;
-        }
-    }
-    calls
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use cabi::FnAbi;
 use cabi_verify::build::Reference;
 use cabi_verify::places::{Function, Outcome, Question, functions};
+use cabi_verify::probe::{self, Observed as Facts};
 
 use super::Engine;
 use super::machines::{Compiler, Machine, Observed, words};
@@ -44,40 +45,35 @@ impl Engine<'_> {
     /// What is missing.
     pub(super) fn is_here(&self, references: &References) -> Result<(), String> {
         self.compiler.compile("\n")?;
-        let Observed::Run(emulated, linker) = &self.machine.observed else {
+        let Observed::Run(probe, linker) = &self.machine.observed else {
             return Ok(());
         };
-        emulated.is_there()?;
+        probe.is_there()?;
         references.get(self.compiler.words().0)?;
         references.get(words(linker).0).map(drop)
     }
 
-    /// What both functions of each question show about the places given with it, where code runs with bit-fields `shift` bits after theirs.
-    pub(super) fn observe(
+    /// What the code of both functions of each question does, where it runs, with bit-fields looked for `shift` bits after theirs.
+    pub(super) fn facts(
         &self,
         references: &References,
-        compiled: &Compiled,
-        asked: &[(&Question, &FnAbi)],
+        questions: &[Question],
         shift: u64,
-    ) -> Result<Vec<Outcome>, String> {
-        let (emulated, linker) = match &self.machine.observed {
-            Observed::Run(emulated, linker) => (emulated, words(linker)),
-            Observed::Read(_) => {
-                let check = |(one, abi): &(&Question, &FnAbi)| one.check(abi, &compiled.code);
-                return Ok(asked.iter().map(check).collect());
-            }
+    ) -> Result<Option<Vec<Facts>>, String> {
+        let Observed::Run(probe, linker) = &self.machine.observed else {
+            return Ok(None);
         };
         let (program, flags) = self.compiler.told();
         let compiler = (references.get(program)?, &flags[..]);
+        let linker = words(linker);
         let linker = (references.get(linker.0)?, &linker.1[..]);
-        let mut outcomes = Vec::new();
-        for asked in asked.chunks(PROGRAM) {
-            let mut emulated = emulated.clone();
-            emulated.bits.shift = shift;
-            let run = emulated.run(asked, compiler, linker);
-            outcomes.extend(run.map_err(|why| why.to_string())?);
+        let probe = probe::Machine { shift, ..*probe };
+        let mut all = Vec::new();
+        for questions in questions.chunks(PROGRAM) {
+            let facts = probe.answers(questions, self.machine.convention, compiler, linker);
+            all.extend(facts.map_err(|why| why.to_string())?);
         }
-        Ok(outcomes)
+        Ok(Some(all))
     }
 }
 
@@ -85,6 +81,7 @@ impl Engine<'_> {
 pub(super) struct Compiled {
     pub(super) questions: Vec<Question>,
     code: HashMap<String, Function>,
+    facts: HashMap<usize, Facts>,
     /// How many it refuses.
     pub(super) not_compiled: usize,
 }
@@ -94,12 +91,27 @@ impl Compiled {
         let mut compiled = Self {
             questions: Vec::new(),
             code: HashMap::new(),
+            facts: HashMap::new(),
             not_compiled: 0,
         };
         for questions in questions.chunks(FILE) {
             compiled.compile(questions, machine, compiler);
         }
         compiled
+    }
+
+    /// Takes what the code of all questions does.
+    pub(super) fn take(&mut self, facts: Vec<Facts>) {
+        let numbers = self.questions.iter().map(Question::number);
+        self.facts.extend(numbers.zip(facts));
+    }
+
+    /// What both functions of a question show about the places of `abi`.
+    pub(super) fn check(&self, question: &Question, abi: &FnAbi) -> Outcome {
+        match self.facts.get(&question.number()) {
+            Some(facts) => probe::outcome("the compiler", facts, &question.sig, abi),
+            None => question.check(abi, &self.code),
+        }
     }
 
     /// Compiles questions, fewer at a time where the compiler refuses one of them.

@@ -10,7 +10,6 @@ use std::path::Path;
 
 use cabi::{Policy, VectorLevel, explain};
 use cabi_verify::case::Case;
-use cabi_verify::verify::Mistake;
 
 use super::{Found, Part};
 use crate::kept::held;
@@ -37,26 +36,27 @@ struct Stats {
 
 impl Strays {
     /// Adds those of `part` in which nothing was `found` to differ under the compiler's own profile.
-    pub(super) fn measure(&mut self, part: &mut Part<'_>, found: &Found) -> Result<()> {
+    pub(super) fn measure(&mut self, part: &Part<'_>, found: &Found) -> Result<()> {
         let name = part.reference().name();
         // What AVX-512 is needed for is left out: the page is to be the same on a machine without it.
-        if part.levels[0].cases[0].vectors >= VectorLevel::Avx512 {
+        let level = part.cases.iter().map(|case| case.vectors).max();
+        if level.is_none_or(|level| level >= VectorLevel::Avx512) {
             return Ok(());
         }
-        let as_psabi = part.differences(Policy::PSABI, Mistake::NONE)?;
-        let broken = part.differences(Policy::PSABI, named(BROKEN)?.mistake())?;
+        let as_psabi = part.differences(Policy::PSABI, None);
+        let broken = part.differences(Policy::PSABI, named(BROKEN)?.mistake().convention);
         if self.0.last().is_none_or(|(last, _)| *last != name) {
             self.0.push((name, Stats::default()));
         }
         let Some((_, stats)) = self.0.last_mut() else {
             return Ok(());
         };
-        let cases = part.levels[0].cases.iter();
+        let cases = part.cases.iter();
         for case in cases.filter(|case| found[&case.name].is_empty()) {
             stats.cases += 1;
             stats.broken += usize::from(broken[&case.name].is_empty());
             if !as_psabi[&case.name].is_empty() {
-                let bits = deciding(case, part.file.compiler.policy);
+                let bits = deciding(case, part.compiler.policy);
                 stats.strays.insert(case.name.clone(), bits);
             }
         }

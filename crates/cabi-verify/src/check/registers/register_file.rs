@@ -35,7 +35,6 @@ pub(super) static FILE: LazyLock<RegisterFile> = LazyLock::new(|| {
         area: STACK,
         word: 8,
         extended: 4,
-        is_big_endian: false,
     }
 });
 

@@ -1,8 +1,3 @@
-#ifdef __x86_64__
-#define CABI_SYSV __attribute__((sysv_abi))
-#else
-#define CABI_SYSV
-#endif
 static unsigned char cabi_seen_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
@@ -18,23 +13,17 @@ CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
 CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
 CABI_SYSV void *cabi_wide(void) { return cabi_wide_values; }
 CABI_SYSV __attribute__((noreturn)) void cabi_escape(void) { cabi_escape_at(); __builtin_unreachable(); }
-/* uses what every function of System V must leave as it was, so that it has to be saved and brought back */
-#ifdef __x86_64__
-#define CABI_SPOIL __asm__ volatile("{notq %%rbx|not rbx} \n\t{notq %%r12|not r12} \n\t{notq %%r13|not r13} \n\t{notq %%r14|not r14} \n\t{notq %%r15|not r15}" : : : "rbx", "r12", "r13", "r14", "r15", "cc")
-#else
-#define CABI_SPOIL
-#endif
 /* A caller's own variables, and copies of what it passes by reference, do not lie right after its argument area: va_arg at a wrong place does not
    find a value by chance. */
 static volatile unsigned long cabi_gap_bytes = 256;
 #define CABI_GAP __asm__ volatile("" : : "r"(__builtin_memset(__builtin_alloca(cabi_gap_bytes), 0x5b, 256)) : "memory")
-/* What is passed by reference is a copy of the callee's own: it may write to it. */
-#define CABI_OVERWRITE(x) do { __builtin_memset((void *)&x, 0x5b, sizeof x); __asm__ volatile("" : : "r"(&x) : "memory"); } while (0)
 /* Fills the stack below its caller, where the caller's next callee has its frame: what nobody passes is not there by chance. */
 static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
   volatile unsigned long words[128];
   for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
 }
+#define CABI_FILL_STACK cabi_fill_stack()
+#define CABI_AFTER_CALL
 /* keeps values of its own during a call without arguments, so that any register may be thought to keep one */
 CABI_SYSV void cabi_keep(void (CABI_SYSV *opaque)(void)) {
   unsigned long k0 = cabi_live_values[0], k1 = cabi_live_values[1], k2 = cabi_live_values[2], k3 = cabi_live_values[3], k4 = cabi_live_values[4], k5 = cabi_live_values[5], k6 = cabi_live_values[6], k7 = cabi_live_values[7];

@@ -146,7 +146,7 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
     }
     // In a fuzz run only `boundary` fills it, before the caller is entered: one call less to compile.
     if values == Values::ThroughVariables {
-        body.push_str("  cabi_fill_stack();\n");
+        body.push_str("  CABI_FILL_STACK;\n");
     }
     if case.prototype.variadic {
         body.push_str("  CABI_GAP;\n");
@@ -162,15 +162,16 @@ pub(super) fn caller(case: &Case, prefix: &str, values: Values) -> String {
             writeln!(body, "  {} = {call};", object(result, "cabi_got_bytes", 0))
         }
     };
-    let (rest, used) = match values {
+    let (rest, used, after) = match values {
         Values::ThroughVariables => (
             ", const unsigned char *cabi_image, unsigned char *cabi_out",
             "  (void)cabi_out;\n  (void)cabi_image;\n",
+            "  CABI_AFTER_CALL;\n",
         ),
-        Values::ThroughLvalues => ("", ""),
+        Values::ThroughLvalues => ("", "", ""),
     };
     format!(
-        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void){rest}) {{\n{used}{body}  CABI_SPOIL;\n}}\n"
+        "CABI_SYSV void {prefix}{name}_call(void (*cabi_f)(void){rest}) {{\n{used}{body}{after}  CABI_SPOIL;\n}}\n"
     )
 }
 

@@ -1,0 +1,71 @@
+/* The program: `first` is the number of the case to begin with. Of each case its number, and its lines. */
+
+#ifdef __linux__
+long SHARED cabi_system(long number, long, long, long, long);
+LINUX_CALLS;
+static void print(void) { cabi_system(WRITE, 1, (long)text, n_text, 0); n_text = 0; }
+static void end(int code) { cabi_system(EXIT, code, 0, 0, 0); }
+#ifdef FORK_ARGUMENTS
+/* Whether a call of the callee ends a process. */
+static int ends(void) {
+  int status = 0;
+  long child = cabi_system(FORK, FORK_ARGUMENTS);
+  if (child == 0) { for (now = 0; now < 4; now++) call_callee(0); end(0); }
+  cabi_system(WAIT, child, (long)&status, 0, 0);
+  return status != 0;
+}
+/* Whether this is the process of the case; the other one waits for it. */
+static int is_own(void) {
+  int status = 0, stopped = 2;
+  print();
+  long child = cabi_system(FORK, FORK_ARGUMENTS);
+  if (child == 0) return 1;
+  cabi_system(WAIT, child, (long)&status, stopped, 0);
+  if ((status & 255) == 127) { cabi_system(KILL, child, 9, 0, 0); cabi_system(WAIT, child, (long)&status, 0, 0); say("died stopped\n"); }
+  else if (status) { say("died "); number((unsigned long)status & 127); say("\n"); }
+  return 0;
+}
+#endif
+#else
+__declspec(dllimport) void *GetStdHandle(unsigned);
+__declspec(dllimport) int WriteFile(void *, const void *, unsigned, unsigned *, void *);
+__declspec(dllimport) void ExitProcess(unsigned);
+__declspec(dllimport) char *GetCommandLineA(void);
+static void print(void) { unsigned n; WriteFile(GetStdHandle(-11u), text, n_text, &n, 0); n_text = 0; }
+static void end(int code) { ExitProcess((unsigned)code); }
+#endif
+
+static void run(unsigned first) {
+  char here = 0;
+  stack_end = address(&here);
+  CHOOSE(fill_with, dump);
+  for (unsigned k = first; k < sizeof rows / sizeof *rows; k++) {
+    row = &rows[k];
+    say("= "); number(k); say("\n");
+#ifdef FORK_ARGUMENTS
+    if (!is_own()) continue;
+#endif
+    print();
+    state = 88172645463325252ull + k;
+    observe_callee();
+    observe_caller();
+    say(".\n");
+    print();
+#ifdef FORK_ARGUMENTS
+    end(0);
+#endif
+  }
+  print();
+  end(0);
+}
+
+static unsigned number_in(const char *at) { unsigned n = 0; while (*at >= '0' && *at <= '9') n = 10 * n + (unsigned)(*at++ - '0'); return n; }
+#ifdef __linux__
+void SHARED cabi_start(long *stack) { run(stack[0] > 1 ? number_in((const char *)stack[2]) : 0); }
+#else
+void cabi_start(void) {
+  const char *at = GetCommandLineA(), *last = at;
+  for (; *at; at++) if (*at == ' ') last = at + 1;
+  run(number_in(last));
+}
+#endif

@@ -1,0 +1,481 @@
+/* The rounds of the probe: each case's callee is called with random registers and stack, and each case's caller calls a function that writes them down. The place that
+   holds a byte of a value in every round is where the compiler passes that byte; nothing here knows where it should be. One line of text for each value.
+
+   The machine's own file has `cabi_fill_*`, `cabi_dump_*`, `cabi_escape`, `_start` and `cabi_system`; the generated text has the table of registers and the cases. No
+   header and no library of C is needed. */
+typedef unsigned char byte;
+typedef unsigned long long word;
+#ifdef __x86_64__
+#define SHARED __attribute__((sysv_abi))
+#else
+#define SHARED
+#endif
+
+#include MACHINE
+
+/* P rounds: a byte of which one bit counts is elsewhere by chance once in 2^24. */
+enum { P = 24, IMAGE = STACK + WINDOW, VALUES = 1 << 14, BLOCK = 1 << 14, SMALL = 64, SLOTS = 64, WORDS = GENERAL + SLOTS, MANY = 32 };
+
+struct base { const char *name; unsigned at, size; byte argument, result; };
+enum { SAME, FLOAT, SIGNED, UNSIGNED };
+/* A value: where both sides' buffers have it; bytes as it is declared and as it is passed; bits that count, bits that may be set; how it is promoted; how a narrow integer is
+   extended, and whether the callee says what it makes of it in 64 bits. */
+struct value { unsigned at, declared, size; const byte *mask, *may; byte promotion, narrow, is_wide; };
+/* A case; the value after the arguments is the result. */
+struct row { void (*callee)(void), (*caller)(void); const struct value *values; unsigned n, align, shadow; byte has_result, is_variadic, escapes; const char *kept; };
+
+/* with what a function is called, how it returns; with what a callee is called, what it returns */
+#define ALIGNED __attribute__((aligned(64)))
+byte cabi_call[IMAGE] ALIGNED, cabi_return[IMAGE] ALIGNED, cabi_entry[IMAGE] ALIGNED, cabi_result[IMAGE] ALIGNED;
+word cabi_align;
+int cabi_x87, cabi_escapes;
+/* where both sides have the arguments and the result */
+byte cabi_argument_bytes[VALUES] ALIGNED, cabi_result_bytes[VALUES] ALIGNED;
+long long cabi_wide_values[256];
+int cabi_gap_is_lost;
+
+void SHARED cabi_record(void);
+void SHARED cabi_escape(void);
+
+FREESTANDING
+CASES
+
+static const struct base registers[] = { REGISTERS };
+enum { N_REGISTERS = sizeof registers / sizeof *registers, ON_STACK = N_REGISTERS, BEHIND };
+
+/* text */
+static char text[1 << 18];
+static unsigned n_text;
+static void say(const char *words) { while (*words && n_text < sizeof text) text[n_text++] = *words++; }
+static void number(unsigned long n) { if (n >= 10) number(n / 10); char digit[2] = {(char)('0' + n % 10), 0}; say(digit); }
+
+static word state;
+static byte draw(void) { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return (byte)(state >> 24); }
+static void fill(byte *to, unsigned n) { while (n-- > 0) *to++ = draw(); }
+static void put(byte *to, word w) { __UINTPTR_TYPE__ p = (__UINTPTR_TYPE__)w; memcpy(to, &p, sizeof p); }
+static word get(const byte *from) { __UINTPTR_TYPE__ p; memcpy(&p, from, sizeof p); return p; }
+static word address(const void *of) { return (word)(__UINTPTR_TYPE__)of; }
+
+/* Of each round: registers and stack with arguments, registers with a result, the values, and what is pointed to. */
+static byte image[2][P][IMAGE] ALIGNED, value[P][VALUES] ALIGNED, blocks[P][2 * VALUES] ALIGNED;
+static byte memory[WORDS][BLOCK] __attribute__((aligned(4096)));
+static const struct row *row;
+static unsigned now; /* the round */
+/* A word of an image that holds an address: how many bytes are looked at there, where `blocks` has them, and all bits of its values. */
+struct pointer { unsigned word, size, at; word bits; };
+static struct pointer pointers[WORDS];
+static unsigned n_pointers;
+enum use { NOT, COPY, RESULT, TRIED };
+static byte uses[WORDS];
+
+static unsigned word_at(unsigned w) { return w < GENERAL ? w * WORD : STACK + (w - GENERAL) * WORD; }
+/* Whether an argument's address may be there. */
+static int may_point(unsigned w) {
+  for (unsigned r = 0; r < N_REGISTERS; r++) if (registers[r].argument && registers[r].at == w * WORD) return 1;
+  return w >= GENERAL;
+}
+static void point_at(unsigned w, unsigned size) {
+  if (!may_point(w)) return;
+  unsigned at = n_pointers ? pointers[n_pointers - 1].at + pointers[n_pointers - 1].size : 0;
+  if (at + size <= sizeof *blocks) pointers[n_pointers++] = (struct pointer){w, size, at, 0};
+}
+static byte mask_of(const struct value *v, unsigned i, int is_exact) {
+  byte mask = v->mask ? v->mask[i] : 255;
+  return is_exact || !v->may ? mask : mask & v->may[i];
+}
+static const struct value *result(void) { return row->has_result ? &row->values[row->n] : 0; }
+
+/* A place: a register, the stack, or behind a pointer; and a byte of it. */
+struct place { unsigned base, byte; };
+
+/* Where an image, or `blocks`, has the bytes of a base in the first round; `step` bytes further on in the next. */
+static const byte *bytes_of(unsigned base, int is_result, unsigned *size, unsigned *step) {
+  *step = IMAGE;
+  if (base < ON_STACK) { *size = registers[base].size; return image[is_result][0] + registers[base].at; }
+  if (base == ON_STACK) { *size = WINDOW; return image[is_result][0] + STACK; }
+  *size = pointers[base - BEHIND].size; *step = sizeof *blocks;
+  return blocks[0] + pointers[base - BEHIND].at;
+}
+
+static int is_at(unsigned at, byte mask, const byte *of, unsigned step) {
+  unsigned p = 0;
+  while (p < P && !((of[p * step] ^ value[p][at]) & mask)) p++;
+  return p == P;
+}
+
+/* Where byte `at` of the values is in every round: a result in memory if there is a pointer to it, else in registers. */
+static unsigned look(unsigned at, byte mask, int is_result, struct place *found) {
+  unsigned n = 0, size, step, has_memory = 0;
+  for (unsigned p = 0; p < n_pointers; p++) has_memory |= uses[pointers[p].word] == RESULT;
+  for (unsigned base = 0; base < BEHIND + n_pointers; base++) {
+    enum use use = base < BEHIND ? NOT : uses[pointers[base - BEHIND].word];
+    int is_wanted = base >= BEHIND ? (is_result ? use == RESULT : use != RESULT)
+      : base == ON_STACK ? !is_result : is_result ? registers[base].result && !has_memory : registers[base].argument;
+    if (!is_wanted) continue;
+    const byte *of = bytes_of(base, is_result, &size, &step);
+    for (unsigned i = 0; i < size; i++) if (!((of[i] ^ value[0][at]) & mask) && is_at(at, mask, of + i, step) && n < MANY) found[n++] = (struct place){base, i};
+  }
+  return n;
+}
+
+/* Of several bytes of a register that are right, copies of a sign for one, keeps the one that goes on from the places of the bytes before. */
+static unsigned keep_those_that_go_on(struct place *found, unsigned n, const struct place *run, unsigned n_run, unsigned length) {
+  struct place kept[MANY];
+  unsigned n_kept = 0;
+  for (unsigned i = 0; i < n; i++) {
+    int goes_on = 0, has_other = 0;
+    for (unsigned k = 0; k < n_run; k++) if (run[k].base == found[i].base && run[k].base < ON_STACK) {
+      goes_on |= found[i].byte == run[k].byte + length;
+      for (unsigned j = 0; j < n; j++) has_other |= found[j].base == run[k].base && found[j].byte == run[k].byte + length;
+    }
+    if (goes_on || !has_other) kept[n_kept++] = found[i];
+  }
+  for (unsigned i = 0; i < n_kept; i++) found[i] = kept[i];
+  return n_kept;
+}
+
+static void say_word(unsigned w) {
+  if (w >= GENERAL) { say("sp+"); number((w - GENERAL) * WORD); return; }
+  for (unsigned r = 0; r < N_REGISTERS; r++) if (registers[r].at == w * WORD) say(registers[r].name);
+}
+static void say_place(struct place at) {
+  if (at.base < ON_STACK) say(registers[at.base].name);
+  else if (at.base == ON_STACK) { say("sp+"); number(at.byte); return; }
+  else { say("["); say_word(pointers[at.base - BEHIND].word); say("]"); }
+  if (at.byte) { say("+"); number(at.byte); }
+}
+
+/* Where the bytes of a value are: runs of bytes that go on in the same places. Returns the place of the byte at its high end. */
+static struct place say_runs(const struct value *v, int is_exact, int is_result) {
+  struct place run[MANY], found[MANY], high = {~0u, 0};
+  unsigned n_run = 0, length = 0;
+  enum { NONE, PADDING, NOWHERE, SOMEWHERE } kind = NONE, own;
+  for (unsigned i = 0; i <= v->size; i++) {
+    unsigned n = 0;
+    own = NONE;
+    if (i < v->size) {
+      byte mask = mask_of(v, i, is_exact);
+      n = mask ? look(v->at + i, mask, is_result, found) : 0;
+      if (kind == SOMEWHERE) n = keep_those_that_go_on(found, n, run, n_run, length);
+      own = !mask ? PADDING : n ? SOMEWHERE : NOWHERE;
+      if (n && i == (BIG_ENDIAN ? 0 : v->size - 1)) high = found[0];
+    }
+    int goes_on = own == kind && n == n_run;
+    for (unsigned k = 0; goes_on && k < n; k++) goes_on = found[k].base == run[k].base && found[k].byte == run[k].byte + length;
+    if (!goes_on) {
+      if (kind != NONE) { say(" "); number(length); say(kind == PADDING ? ":-" : kind == NOWHERE ? ":?" : ":"); }
+      for (unsigned k = 0; kind == SOMEWHERE && k < n_run; k++) { if (k) say("|"); say_place(run[k]); }
+      kind = own; n_run = n; length = 0;
+      for (unsigned k = 0; k < n; k++) run[k] = found[k];
+    }
+    length++;
+  }
+  return high;
+}
+
+static byte sign_of(const struct value *v, byte top) { return v->narrow == SIGNED && top >> 7 ? 255 : 0; }
+
+/* How many bytes above the one at `at` are zero, or copies of its sign, in every round. */
+static unsigned bytes_above(unsigned at, unsigned most, int is_signed, int is_result) {
+  for (unsigned n = 0; n < most; n++) for (unsigned p = 0; p < P; p++) {
+    const byte *own = image[is_result][p];
+    if (own[BIG_ENDIAN ? at - n - 1 : at + n + 1] != (is_signed && own[at] >> 7 ? 255 : 0)) return n;
+  }
+  return most;
+}
+
+/* How many bits a narrow integer is extended to, whose byte at the high end is at `high`. */
+static void say_extension(const struct value *v, struct place high, int is_result) {
+  if (v->narrow == SAME || high.base > ON_STACK || v->size >= WORD) return;
+  unsigned at = high.base == ON_STACK ? STACK + high.byte : registers[high.base].at + high.byte, most = WORD - v->size;
+  for (int is_signed = 0; is_signed < 2; is_signed++) {
+    unsigned n = bytes_above(at, most, is_signed, is_result);
+    if (n) { say(is_signed ? " signed:" : " zeroed:"); number(8 * (v->size + n)); return; }
+  }
+}
+
+static void say_alignment(word bits) { word lowest = bits & -bits; say(" aligned:"); number(lowest && lowest < 4096 ? (unsigned long)lowest : 4096); }
+
+/* What is unusual about the state after a callee, or at a call. */
+static unsigned depth, seen_conditions;
+static void look_at_state(const byte *at) {
+  unsigned own = depth_of(at);
+  if (own > depth) depth = own;
+  seen_conditions |= conditions_of(at);
+}
+static void say_state(void) {
+  if (depth) { say(" x87:"); number(depth); }
+  for (unsigned i = 0; i < sizeof conditions / sizeof *conditions; i++) if (seen_conditions >> i & 1) { say(" "); say(conditions[i]); }
+}
+
+static int is_word(const char *list, const char *name) {
+  while (*list) {
+    const char *own = name;
+    while (*own && *list == *own) { list++; own++; }
+    if (!*own && (!*list || *list == ' ')) return 1;
+    while (*list && *list++ != ' ') {}
+  }
+  return 0;
+}
+
+static void (SHARED *fill_with)(void (*)(void));
+static void (*dump)(void);
+
+/* -- the callee */
+
+static byte is_boxed[N_REGISTERS];
+
+/* Puts ones above the floats of those registers that have one. */
+static void box(byte *to, int is_all) {
+  for (unsigned r = 0; BOXES && r < N_REGISTERS; r++)
+    if (registers[r].name[0] == 'f' && (is_all || is_boxed[r])) memset(to + registers[r].at + 4, 255, 4);
+}
+
+static void call_callee(int is_trial) {
+  fill(cabi_call, sizeof cabi_call);
+  for (unsigned w = 0; w < WORDS; w++) {
+    if (is_trial ? !may_point(w) : !uses[w]) continue;
+    put(cabi_call + word_at(w), address(memory[w]));
+    fill(memory[w], is_trial ? SMALL : BLOCK);
+  }
+  if (row->is_variadic) { PUT_COUNT(cabi_call); }
+  box(cabi_call, is_trial);
+  memcpy(image[0][now], cabi_call, IMAGE);
+  for (unsigned p = 0; p < n_pointers; p++) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
+  const struct value *v = result();
+  for (unsigned i = 0; v && i < v->size; i++) value[now][v->at + i] = cabi_result_bytes[i] = draw() & (v->may ? v->may[i] : 255);
+  memset(cabi_argument_bytes, 0, v ? v->at : sizeof cabi_argument_bytes);
+  cabi_align = row->align;
+  fill_with(row->callee);
+  for (unsigned i = 0; i < row->n; i++) memcpy(value[now] + row->values[i].at, cabi_argument_bytes + row->values[i].at, row->values[i].size);
+  memcpy(image[1][now], cabi_return, IMAGE);
+  for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
+}
+
+/* A value of padding alone shows no pointer to it; nor is one found where the callee would end this process. */
+static int has_nothing(const struct value *v) {
+  unsigned n = 0;
+  for (unsigned i = 0; i < v->size; i++) n |= mask_of(v, i, 1);
+  return v->size > 0 && !n;
+}
+#ifdef FORK_ARGUMENTS
+static int ends(void);
+static void find_pointers_to_padding(void) {
+  int has = result() && has_nothing(result()), has_result = 0;
+  for (unsigned i = 0; i < row->n; i++) has |= has_nothing(&row->values[i]);
+  for (unsigned w = 0; has && w < WORDS; w++) if (may_point(w) && !uses[w]) {
+    for (unsigned other = 0; other < WORDS; other++) if (other != w && !uses[other]) uses[other] = TRIED;
+    int is_needed = ends();
+    for (unsigned other = 0; other < WORDS; other++) if (uses[other] == TRIED) uses[other] = NOT;
+    if (is_needed) { uses[w] = result() && has_nothing(result()) && !has_result ? RESULT : COPY; has_result |= uses[w] == RESULT; }
+  }
+}
+#endif
+
+/* A register of eight bytes has a float of four below ones: which of those that were so are no doubles? */
+static void find_boxes(void) {
+  for (unsigned r = 0; r < N_REGISTERS; r++) {
+    is_boxed[r] = 0;
+    if (!BOXES || registers[r].name[0] != 'f') continue;
+    for (unsigned i = 0; i < row->n; i++) for (unsigned b = 0; b + 4 <= row->values[i].size; b++) {
+      unsigned at = row->values[i].at + b, is_float = 1, is_double = b + 8 <= row->values[i].size;
+      for (unsigned k = 0; is_float && k < 4; k++) is_float = is_at(at + k, 255, image[0][0] + registers[r].at + k, IMAGE);
+      for (unsigned k = 4; is_double && k < 8; k++) is_double = is_at(at + k, 255, image[0][0] + registers[r].at + k, IMAGE);
+      if (is_float && !is_double) is_boxed[r] = 1;
+    }
+  }
+}
+
+/* With the address of a block in every word: which blocks does the callee read a value from, and to which does it write its result? */
+static void find_pointers(void) {
+  static byte is_written[WORDS];
+  unsigned sizes[WORDS];
+  const struct value *r = result();
+  n_pointers = 0;
+  for (unsigned w = 0; w < WORDS; w++) { point_at(w, SMALL); is_written[w] = r && !row->escapes; uses[w] = NOT; sizes[w] = 0; }
+  for (now = 0; now < P; now++) {
+    call_callee(1);
+    for (unsigned w = 0; r && w < WORDS; w++) {
+      unsigned n = 0;
+      is_written[w] &= may_point(w);
+      for (unsigned i = 0; i < r->size; i++) { byte mask = mask_of(r, i, 1); n |= mask; if ((memory[w][i] ^ cabi_result_bytes[i]) & mask) is_written[w] = 0; }
+      if (!n) is_written[w] = 0;
+    }
+  }
+  find_boxes();
+  for (unsigned k = 0; k < n_pointers; k++) {
+    unsigned w = pointers[k].word;
+    for (unsigned i = 0; i < row->n; i++) {
+      const struct value *v = &row->values[i];
+      unsigned n = 0, is_there = 1;
+      for (unsigned b = 0; is_there && b < v->size && b < SMALL; b++) {
+        byte mask = mask_of(v, b, 0);
+        n |= mask;
+        is_there = is_at(v->at + b, mask, blocks[0] + pointers[k].at + b, sizeof *blocks);
+      }
+      if (n && is_there) { uses[w] = COPY; sizes[w] = v->size; }
+    }
+    if (r && is_written[w]) { uses[w] = RESULT; sizes[w] = r->size; }
+  }
+  n_pointers = 0;
+#ifdef FORK_ARGUMENTS
+  find_pointers_to_padding();
+#endif
+  for (unsigned w = 0; w < WORDS; w++) if (uses[w]) point_at(w, sizes[w]);
+}
+
+/* Whether a callee reads more of a register than a narrow argument has. */
+static int relies_on_more(const struct value *v, unsigned i) {
+  const byte *seen = cabi_argument_bytes + v->at, *wide = (const byte *)&cabi_wide_values[i];
+  byte top = seen[BIG_ENDIAN ? 0 : v->size - 1];
+  for (unsigned b = 0; b < 8; b++) {
+    unsigned at = BIG_ENDIAN ? 7 - b : b;
+    byte expected = b >= v->size ? sign_of(v, top) : seen[BIG_ENDIAN ? v->size - 1 - b : b];
+    if ((wide[at] ^ expected) & (b < v->size && v->may ? v->may[b] : 255)) return 1;
+  }
+  return 0;
+}
+
+/* Registers that hold the address of a result in memory when a callee returns. */
+static byte is_address[N_REGISTERS];
+
+static void observe_callee(void) {
+  static byte relies[256], is_lost[N_REGISTERS];
+  long popped = 0;
+  find_pointers();
+  memset(relies, 0, sizeof relies); memset(is_lost, 0, sizeof is_lost); memset(is_address, 1, sizeof is_address);
+  depth = seen_conditions = 0;
+  for (now = 0; now < P; now++) {
+    call_callee(0);
+    for (unsigned i = 0; i < row->n && i < sizeof relies; i++)
+      if (row->values[i].is_wide) relies[i] |= relies_on_more(&row->values[i], i);
+    if (row->escapes) continue;
+    for (unsigned r = 0; r < N_REGISTERS; r++) {
+      unsigned at = registers[r].at, size = registers[r].size > WORD ? KEPT_VECTOR : registers[r].size;
+      for (unsigned i = 0; i < size; i++) is_lost[r] |= cabi_return[at + i] != cabi_call[at + i];
+      for (unsigned p = 0; p < n_pointers; p++)
+        if (uses[pointers[p].word] == RESULT && (size > WORD || get(cabi_return + at) != address(memory[pointers[p].word]))) is_address[r] = 0;
+    }
+    popped = (long)(get(cabi_return + SP) - get(cabi_call + SP));
+    look_at_state(cabi_return);
+  }
+  for (unsigned i = 0; i < row->n; i++) {
+    say("callee "); number(i);
+    say_runs(&row->values[i], 0, 0);
+    say(i < sizeof relies && relies[i] ? " relies\n" : "\n");
+  }
+  if (row->escapes) return;
+  const struct value *r = result();
+  if (r) {
+    say("callee result");
+    say_extension(r, say_runs(r, 1, 1), 1);
+    for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT)
+      for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) { say(" returned:"); say(registers[k].name); }
+    say("\n");
+  }
+  unsigned n = n_text, start;
+  say("callee state");
+  start = n_text;
+  say_state();
+  if (popped) { say(" popped:"); number((unsigned long)popped); }
+  for (unsigned k = 0; k < N_REGISTERS; k++) if (is_lost[k] && is_word(row->kept, registers[k].name)) { say(" lost:"); say(registers[k].name); }
+  if (n_text == start) n_text = n; else say("\n");
+}
+
+/* -- the caller */
+
+static void make_value(const struct value *v) {
+  byte *passed = value[now] + v->at, *declared = cabi_argument_bytes + v->at;
+  for (unsigned i = 0; i < v->size; i++) passed[i] = draw() & (v->may ? v->may[i] : 255);
+  unsigned low = BIG_ENDIAN ? v->size - v->declared : 0;
+  if (v->promotion == FLOAT) {
+    /* By hand: not every machine has the instruction. */
+    unsigned f; word d;
+    memcpy(&f, passed, sizeof f);
+    if (!(f >> 23 & 255)) f |= 1u << 23;
+    d = (word)(f >> 31) << 63 | ((word)(f >> 23 & 255) + 896) << 52 | (word)(f & 0x7fffff) << 29;
+    memcpy(passed, &d, sizeof d); memcpy(declared, &f, sizeof f);
+    return;
+  }
+  if (v->promotion != SAME) {
+    byte top = passed[BIG_ENDIAN ? low : v->declared - 1], with = v->promotion == SIGNED && top >> 7 ? 255 : 0;
+    for (unsigned i = 0; i < v->size; i++) if (i - low >= v->declared) passed[i] = with;
+  }
+  memcpy(declared, passed + low, v->declared);
+}
+
+static unsigned n_calls;
+static word stack_end; /* Above are frames of nobody. */
+static word area_bits, count;
+static int is_other_count;
+
+/* At a call: what it passes is in `cabi_entry`. */
+void SHARED cabi_record(void) {
+  word sp = get(cabi_entry + SP), own;
+  byte *area = (byte *)(__UINTPTR_TYPE__)(sp + AREA);
+  n_calls++;
+  memcpy(image[0][now], cabi_entry, IMAGE);
+  area_bits |= address(area);
+  look_at_state(cabi_entry);
+  if (HAS_COUNT) { if (now == 0) count = COUNT(cabi_entry); is_other_count |= count != COUNT(cabi_entry); }
+  for (unsigned p = 0; p < n_pointers; p++) {
+    struct pointer *one = &pointers[p];
+    own = get(cabi_entry + word_at(one->word));
+    one->bits |= own;
+    byte *at = (byte *)(__UINTPTR_TYPE__)own;
+    if (own < sp || own > stack_end || stack_end - own < one->size) fill(blocks[now] + one->at, one->size);
+    else {
+      if (uses[one->word] == RESULT) {
+        memcpy(at, value[now] + result()->at, one->size);
+        for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) put(cabi_result + registers[k].at, own);
+      }
+      memcpy(blocks[now] + one->at, at, one->size);
+    }
+  }
+  fill(area, row->shadow);
+}
+
+static void observe_caller(void) {
+  const struct value *r = result();
+  for (unsigned w = 0; w < WORDS; w++) if (!uses[w]) point_at(w, SMALL);
+  for (unsigned p = 0; p < n_pointers; p++) pointers[p].bits = 0;
+  cabi_x87 = (int)depth;
+  cabi_escapes = row->escapes;
+  depth = seen_conditions = cabi_gap_is_lost = is_other_count = n_calls = 0;
+  /* A callee has returned a float so. */
+  for (unsigned k = 0; BOXES && k < N_REGISTERS; k++) {
+    is_boxed[k] = registers[k].result;
+    for (unsigned p = 0; p < P; p++) for (unsigned i = 4; i < 8; i++) if (image[1][p][registers[k].at + i] != 255) is_boxed[k] = 0;
+  }
+  area_bits = 0;
+  for (now = 0; now < P; now++) {
+    for (unsigned i = 0; i < row->n; i++) make_value(&row->values[i]);
+    fill(cabi_result, STACK);
+    box(cabi_result, 0);
+    if (r) fill(value[now] + r->at, r->size);
+    memcpy(image[1][now], cabi_result, IMAGE);
+    fill(cabi_call, sizeof cabi_call);
+    put_arguments(cabi_call, address((void *)(__UINTPTR_TYPE__)dump), address(cabi_argument_bytes), address(cabi_result_bytes));
+    cabi_align = 16 << now % 3;
+    fill_with(row->caller);
+    if (r) memcpy(value[now] + r->at, cabi_result_bytes, r->size);
+  }
+  for (unsigned i = 0; i < row->n; i++) {
+    const struct value *v = &row->values[i];
+    say("caller "); number(i);
+    struct place high = say_runs(v, 1, 0);
+    say_extension(v, high, 0);
+    if (high.base >= BEHIND && high.base != ~0u) say_alignment(pointers[high.base - BEHIND].bits);
+    say("\n");
+  }
+  if (r && !row->escapes) { say("caller result"); say_runs(r, 0, 1); say("\n"); }
+  say("caller state");
+  say_alignment(area_bits);
+  if (row->is_variadic && HAS_COUNT) { say(" count:"); if (is_other_count) say("?"); else number((unsigned long)count); }
+  say_state();
+  if (n_calls != P) { say(" calls:"); number(n_calls); }
+  if (cabi_gap_is_lost) say(" overwritten");
+  say("\n");
+}
+
+PROGRAM

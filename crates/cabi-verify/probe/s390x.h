@@ -1,0 +1,26 @@
+/* s390x: where an image has the registers (s390x.S). */
+enum { WORD = 8, GENERAL = 16, SP = 120, AREA = 0, STACK = 264, BIG_ENDIAN = 1, BOXES = 0, KEPT_VECTOR = 8 };
+
+#define R(n, argument, result) {"r" #n, 8 * n, 8, argument, result}
+#define F(n, argument, result) {"f" #n, 128 + 8 * n, 8, argument, result}
+#define REGISTERS \
+  R(2, 1, 1), R(3, 1, 0), R(4, 1, 0), R(5, 1, 0), R(6, 1, 0), R(7, 0, 0), R(8, 0, 0), R(9, 0, 0), R(10, 0, 0), R(11, 0, 0), R(12, 0, 0), R(13, 0, 0), \
+  F(0, 1, 1), F(2, 1, 0), F(4, 1, 0), F(6, 1, 0), F(8, 0, 0), F(9, 0, 0), F(10, 0, 0), F(11, 0, 0), F(12, 0, 0), F(13, 0, 0), F(14, 0, 0), F(15, 0, 0)
+
+#define LINUX_CALLS enum { WRITE = 4, FORK = 2, WAIT = 114, KILL = 37, EXIT = 248 }
+#define FORK_ARGUMENTS 0, 0, 0, 0
+
+extern void cabi_fill(void (*)(void)), cabi_dump(void);
+#define CHOOSE(fill, dump) (fill = cabi_fill, dump = cabi_dump)
+
+enum { HAS_COUNT = 0 };
+#define COUNT(image) 0
+#define PUT_COUNT(image)
+
+static void put(byte *, word);
+static void put_arguments(byte *image, word a, word b, word c) { put(image + 16, a); put(image + 24, b); put(image + 32, c); }
+
+static unsigned depth_of(const byte *image) { (void)image; return 0; }
+/* masks of exceptions, and how results are rounded */
+static const char *const conditions[] = {"fpc"};
+static unsigned conditions_of(const byte *image) { return (image[256] | (image[259] & 7)) != 0; }

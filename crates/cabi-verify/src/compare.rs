@@ -1,0 +1,437 @@
+//! Facts about a compiler's code compared with where an [`FnAbi`] has the values of a call. Pure: no compiler is asked, and nothing runs.
+
+use std::fmt::Write as _;
+
+use cabi::convention::FrameKind;
+use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Reg, Returns, Type, X86_64_SYSV};
+
+#[cfg(test)]
+mod tests;
+
+use crate::case::Direction;
+use crate::facts::{At, Facts, Found, Side, Spot};
+use crate::verdict::{Difference, Value};
+
+/// A compiler, as differences call it.
+struct Compared<'a> {
+    compiler: &'a str,
+    abi: &'a FnAbi,
+    direction: Direction,
+}
+
+/// Where each byte of a value is to be: in all of these places.
+type Expected = Vec<Vec<Spot>>;
+
+/// What differs between the code of `compiler` and `abi`, which places values of these types: on the side that is called, and on the side that calls.
+pub fn compare(compiler: &str, facts: &Facts, types: &[Type], abi: &FnAbi) -> [Vec<Difference>; 2] {
+    let of = |direction, side: &Side| {
+        let compared = Compared {
+            compiler,
+            abi,
+            direction,
+        };
+        compared.side(side, types)
+    };
+    [
+        of(Direction::Call, &facts.callee),
+        of(Direction::Callee, &facts.caller),
+    ]
+}
+
+/// How many values each side shows: the callee's, and the caller's.
+pub fn n_values(facts: &Facts) -> [usize; 2] {
+    [&facts.callee, &facts.caller].map(|side| {
+        let all = side.args.iter().chain(&side.result);
+        let has_bytes = |found: &&Found| found.runs.iter().any(|run| run.at != At::Padding);
+        all.filter(has_bytes).count()
+    })
+}
+
+impl Compared<'_> {
+    fn is_callee(&self) -> bool {
+        self.direction == Direction::Call
+    }
+
+    fn side(&self, side: &Side, types: &[Type]) -> Vec<Difference> {
+        let mut all = Vec::new();
+        let args = self.abi.args.iter().zip(&side.args).zip(types);
+        for (i, ((arg, found), ty)) in args.enumerate() {
+            let action = match self.is_callee() {
+                true => "reads",
+                false => "passes",
+            };
+            let name = format!("argument {i} ({ty})");
+            let checked = self.value((&name, action), &arg.place, found);
+            let checked = checked.and_then(|()| match self.is_callee() {
+                true => self.relies(&name, &arg.place, found),
+                false => {
+                    self.extended(&name, &arg.place, found)?;
+                    self.copy(&name, &arg.place, ty, found)
+                }
+            });
+            all.extend(checked.err().map(|why| of_value(Value::Argument(i), why)));
+        }
+        if side.args.len() != self.abi.args.len() {
+            all.push(format!("{} arguments were looked at", side.args.len()).into());
+        }
+        let checked = self.result(side.result.as_ref());
+        all.extend(checked.err().map(|why| of_value(Value::Result, why)));
+        let checked = match self.is_callee() {
+            true => self.after(side),
+            false => self.at_call(side),
+        };
+        all.extend(checked.err().map(Difference::from));
+        all
+    }
+
+    /// Compares the bytes of a value with `place`; the first ones that are elsewhere are the difference.
+    fn value(
+        &self,
+        (name, action): (&str, &str),
+        place: &Place,
+        found: &Found,
+    ) -> Result<(), String> {
+        let size = found.runs.iter().map(|run| run.bytes).sum();
+        let expected = self.expected(place, size)?;
+        let is_there = |at: &At, i: usize, spots: &[Spot]| match at {
+            At::Padding => true,
+            At::Nowhere => false,
+            At::Spots(found) => {
+                let is_found = |spot: &Spot| found.iter().any(|one| one.after(i) == *spot);
+                match self.is_callee() {
+                    true => spots.iter().any(is_found),
+                    false => !spots.is_empty() && spots.iter().all(is_found),
+                }
+            }
+        };
+        let mut bytes = found.bytes().zip(&expected).enumerate();
+        let wrong = bytes.find(|(_, ((run, i), spots))| !is_there(&run.at, *i, spots));
+        let Some((first, ((run, i), spots))) = wrong else {
+            return Ok(());
+        };
+        let goes_on = |after: usize| {
+            expected[first..].get(after).is_some_and(|next| {
+                next.iter().eq(spots
+                    .iter()
+                    .map(|spot| spot.after(after))
+                    .collect::<Vec<_>>()
+                    .iter())
+            })
+        };
+        let n = (1..run.bytes - i)
+            .find(|n| !goes_on(*n))
+            .unwrap_or(run.bytes - i);
+        let mut why = format!("{name}: {} {action} ", self.compiler);
+        let _ = match n {
+            1 => write!(why, "byte {first} "),
+            n => write!(why, "bytes {first} to {} ", first + n - 1),
+        };
+        let from = match action {
+            "passes" | "returns" => "in",
+            _ => "from",
+        };
+        let _ = match &run.at {
+            At::Spots(found) => write!(
+                why,
+                "{from} {}",
+                listed(found.iter().map(|one| one.after(i)))
+            ),
+            _ => write!(why, "{from} no place that was looked at"),
+        };
+        let _ = match spots.is_empty() {
+            true => write!(why, "; expected nowhere"),
+            false => write!(why, "; expected {}", listed(spots.iter().cloned())),
+        };
+        Err(why)
+    }
+
+    /// Where `place` has each byte of a value of so many bytes.
+    fn expected(&self, place: &Place, size: usize) -> Result<Expected, String> {
+        let mut all = vec![Vec::new(); size];
+        let mut put = |i: usize, spot: Spot| {
+            if let Some(own) = all.get_mut(i) {
+                own.push(spot);
+            }
+        };
+        match place {
+            Place::Ignore => {}
+            Place::Parts(parts) => {
+                for placed in parts {
+                    for (from, start) in self.part(placed, size) {
+                        let bytes = usize::from(placed.part.size);
+                        (0..bytes).for_each(|i| put(from + i, start.after(i)));
+                    }
+                }
+            }
+            Place::Stack { offset, .. } => {
+                let start = stack(*offset);
+                (0..size).for_each(|i| put(i, start.after(i)));
+            }
+            Place::Indirect { pointer, .. } => {
+                let start = Spot {
+                    base: behind(pointer)?,
+                    byte: 0,
+                };
+                (0..size).for_each(|i| put(i, start.after(i)));
+            }
+            other => return Err(format!("{other} is not compared")),
+        }
+        Ok(all)
+    }
+
+    /// Which byte of the value a part begins with, and where that is.
+    fn part(&self, placed: &PlacedPart, size: usize) -> Vec<(usize, Spot)> {
+        let part = placed.part;
+        let own = usize::from(part.size).min(size.saturating_sub(part.offset.into()));
+        let before = |bytes: usize| match self.abi.convention.frame.big_endian {
+            true => bytes.saturating_sub(own) as u64,
+            false => 0,
+        };
+        let regs = placed.loc.regs().iter().map(|reg| Spot {
+            base: reg.name().to_owned(),
+            byte: match reg.bank() {
+                Bank::Int => before(register_bytes(*reg, self.abi)),
+                _ => 0,
+            },
+        });
+        let slot = match placed.loc {
+            Loc::Stack(offset) => Some(stack(offset + before(part.ty.bytes().into()))),
+            _ => None,
+        };
+        let all = regs.chain(slot);
+        all.map(|spot| (part.offset.into(), spot)).collect()
+    }
+
+    /// Whether the side that gives a value extends it as `place` says.
+    fn extended(&self, name: &str, place: &Place, found: &Found) -> Result<(), String> {
+        let Place::Parts(parts) = place else {
+            return Ok(());
+        };
+        let is_narrow = |placed: &&PlacedPart| {
+            placed.part.extension != Extension::None && placed.part.ty.is_int()
+        };
+        let Some(placed) = parts.iter().find(is_narrow) else {
+            return Ok(());
+        };
+        let (own, expected) = (8 * u32::from(placed.part.size), self.extended_bits(placed));
+        let note = match placed.part.extension {
+            Extension::Sign => "signed",
+            _ => "zeroed",
+        };
+        let bits = found.note(note).and_then(|bits| bits.parse().ok());
+        let bits: u32 = bits.unwrap_or(own);
+        match bits >= expected {
+            true => Ok(()),
+            false => Err(format!(
+                "{name}: {} does not extend it in {} to {expected} bits",
+                self.compiler, placed.loc
+            )),
+        }
+    }
+
+    /// How many bits a part that is extended fills: 32 of a register of x86-64 and AArch64, otherwise all.
+    fn extended_bits(&self, placed: &PlacedPart) -> u32 {
+        let convention = self.abi.convention;
+        let slot = 8 * convention.frame.slot;
+        match placed.loc {
+            // On Win64 callers do not.
+            _ if convention.frame.kind == FrameKind::Win64 => 0,
+            Loc::Reg(reg) if is_of_64_bits_by_halves(reg) => 32,
+            // Callers of System V do, for callees some of which rely on it.
+            _ if convention.name == X86_64_SYSV.name => 32,
+            _ => slot,
+        }
+    }
+
+    /// Whether a callee reads bits that `place` does not say are there.
+    fn relies(&self, name: &str, place: &Place, found: &Found) -> Result<(), String> {
+        let is_extended = match place {
+            Place::Parts(parts) => parts
+                .iter()
+                .any(|one| one.part.extension != Extension::None),
+            // System V's callers extend on the stack too, and clang's callees rely on it for `_Bool`.
+            Place::Stack { .. } => self.abi.convention.name == X86_64_SYSV.name,
+            _ => false,
+        };
+        match found.note("relies") {
+            Some(_) if !is_extended => Err(format!(
+                "{name}: {} reads bits above it, which nobody extends",
+                self.compiler
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a copy is as aligned as a callee may rely on: no more than the type says, and not every compiler aligns more than the stack is.
+    fn copy(&self, name: &str, place: &Place, ty: &Type, found: &Found) -> Result<(), String> {
+        let Place::Indirect { align, .. } = place else {
+            return Ok(());
+        };
+        let own = ty.as_record().map_or(ty.align(), cabi::Record::align);
+        let own = own.min(ty.canonical_align());
+        let align = own.min(self.abi.convention.frame.stack_align).min(*align);
+        let aligned: u32 = found
+            .note("aligned")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(4096);
+        match aligned >= align.min(4096) {
+            true => Ok(()),
+            false => Err(format!(
+                "{name}: {} aligns its copy to {aligned} bytes; expected {align}",
+                self.compiler
+            )),
+        }
+    }
+
+    fn result(&self, found: Option<&Found>) -> Result<(), String> {
+        let ret = &self.abi.ret;
+        let Some(found) = found else {
+            return match ret.returns {
+                Returns::Value => Err("the result was not looked at".to_owned()),
+                _ => Ok(()),
+            };
+        };
+        let action = match self.is_callee() {
+            true => "returns",
+            false => "reads",
+        };
+        self.value(("result", action), &ret.place, found)?;
+        // No ABI of x86-64 states how a narrow integer result is extended.
+        if self.is_callee() && !is_of_x86_64(self.abi) {
+            self.extended("result", &ret.place, found)?;
+        }
+        match (&ret.place, ret.sret_returned_in) {
+            (Place::Indirect { .. }, Some(reg)) if self.is_callee() && !found.runs.is_empty() => {
+                let mut returned = found.notes.iter().filter(|note| note.name == "returned");
+                match returned.any(|note| note.value == reg.name()) {
+                    true => Ok(()),
+                    false => Err(format!(
+                        "result: {} does not return the address of the result in {reg}",
+                        self.compiler
+                    )),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The state of the machine after a callee.
+    fn after(&self, side: &Side) -> Result<(), String> {
+        let expected = match self.abi.ret.returns {
+            Returns::Never => return Ok(()),
+            _ => n_x87(&self.abi.ret.place),
+        };
+        let (used, popped) = (number(side, "x87"), number(side, "popped"));
+        if used != expected {
+            return Err(format!(
+                "{used} registers of the x87 stack are in use after it, expected {expected}"
+            ));
+        }
+        if popped != self.abi.callee_pops {
+            let expected = self.abi.callee_pops;
+            return Err(format!("it pops {popped} bytes, expected {expected}"));
+        }
+        unusual(self.compiler, side, &["x87", "popped"])
+    }
+
+    /// The state of the machine at a call: the alignment of the argument area, and how many vector registers al says are used.
+    fn at_call(&self, side: &Side) -> Result<(), String> {
+        let (abi, compiler) = (self.abi, self.compiler);
+        if abi.variadic_count.is_some() {
+            let (count, expected) = (side.state("count").unwrap_or("?"), abi.used.vector);
+            if count != expected.to_string() {
+                return Err(format!(
+                    "{compiler} makes a variadic call with {count} in al, expected {expected}"
+                ));
+            }
+        }
+        let (aligned, align) = (number(side, "aligned"), u64::from(abi.area_align));
+        if aligned < align.min(4096) {
+            return Err(format!(
+                "{compiler} aligns the argument area to {aligned} bytes, expected {align}"
+            ));
+        }
+        unusual(compiler, side, &["aligned", "count"])
+    }
+}
+
+/// Whether the state has nothing besides what is `usual`.
+fn unusual(compiler: &str, side: &Side, usual: &[&str]) -> Result<(), String> {
+    let mut odd = side.state.iter();
+    match odd.find(|note| !usual.contains(&&*note.name)) {
+        None => Ok(()),
+        Some(note) => Err(format!("{compiler}: {}", in_words(&note.name, &note.value))),
+    }
+}
+
+fn in_words(name: &str, value: &str) -> String {
+    match name {
+        "lost" => format!("{value}, which callees keep, is changed"),
+        "backwards" => "the direction flag is set".to_owned(),
+        "mxcsr" => "control bits of MXCSR are changed".to_owned(),
+        "x87-control" => "the x87 control word is changed".to_owned(),
+        "x87" => format!("{value} registers of the x87 stack are in use at the call"),
+        "calls" => format!("{value} calls were made in 24 rounds"),
+        "overwritten" => {
+            "a callee's part of the caller's frame has variables of the caller".to_owned()
+        }
+        other => format!("{other} {value}"),
+    }
+}
+
+fn of_value(value: Value, why: String) -> Difference {
+    Difference {
+        value: Some(value),
+        why,
+        ..Difference::default()
+    }
+}
+
+fn number(side: &Side, name: &str) -> u64 {
+    side.state(name).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+fn listed(spots: impl Iterator<Item = Spot>) -> String {
+    let spots: Vec<String> = spots.map(|spot| spot.to_string()).collect();
+    spots.join(" and ")
+}
+
+fn stack(offset: u64) -> Spot {
+    Spot {
+        base: "sp".to_owned(),
+        byte: offset,
+    }
+}
+
+fn behind(pointer: &Loc) -> Result<String, String> {
+    match pointer {
+        Loc::Reg(reg) | Loc::Both([reg, _]) => Ok(format!("[{reg}]")),
+        Loc::Stack(offset) => Ok(format!("[{}]", stack(*offset))),
+        other => Err(format!("{other} is not compared")),
+    }
+}
+
+/// Whether values of 32 bits are in the lower half of `reg`, and what is above is nobody's: of AArch64.
+fn is_of_64_bits_by_halves(reg: Reg) -> bool {
+    reg.name().starts_with('x') && reg.bank() == Bank::Int
+}
+
+fn is_of_x86_64(abi: &FnAbi) -> bool {
+    let of = abi.convention.frame.callee_saved;
+    of.iter().any(|reg| reg.name() == "rbx")
+}
+
+/// Bytes of an integer register.
+fn register_bytes(_reg: Reg, abi: &FnAbi) -> usize {
+    usize::try_from(abi.convention.frame.slot).unwrap_or(8)
+}
+
+/// How many x87 registers a value at `place` is in.
+fn n_x87(place: &Place) -> u64 {
+    let in_x87 =
+        |placed: &&PlacedPart| matches!(placed.loc, Loc::Reg(reg) if reg.bank() == Bank::X87);
+    match place {
+        Place::Parts(parts) => parts.iter().filter(in_x87).count() as u64,
+        _ => 0,
+    }
+}

@@ -1,0 +1,86 @@
+//! Facts that are right, and each kind of difference in words.
+
+use super::*;
+use cabi::{DataModel, FnSig, RecordBuilder, Target};
+
+/// What differs between facts about `void f(struct p { long a; double b; }, char)` and the ABI.
+fn differs(facts: &str) -> Vec<String> {
+    let record = RecordBuilder::structure("p");
+    let record = record.field("a", Type::I64).field("b", Type::F64);
+    let types = [record.build(&DataModel::LP64).unwrap(), Type::I8];
+    let abi = FnAbi::new(
+        &FnSig::new(types.clone(), Type::VOID),
+        &Target::X86_64_LINUX,
+    )
+    .unwrap();
+    let all = compare("gcc", &Facts::parse(facts).unwrap(), &types, &abi);
+    let all = all.into_iter().flatten();
+    all.map(|one| one.why).collect()
+}
+
+#[test]
+fn what_differs_is_said_in_words() {
+    let callee = "callee 0 8:rdi 8:xmm0\ncallee 1 1:rsi\n";
+    let caller = "caller 0 8:rdi|xmm2 8:xmm0\ncaller 1 1:rsi signed:32\ncaller state aligned:16\n";
+    assert!(differs(&format!("{callee}{caller}")).is_empty());
+    let changed = |from: &str, to: &str| {
+        let text = format!("{callee}{caller}");
+        assert!(text.contains(from), "{from}");
+        differs(&text.replace(from, to)).join("; ")
+    };
+    let rows = [
+        (
+            "8:rdi 8",
+            "8:rsi 8",
+            "argument 0 (struct p): gcc reads bytes 0 to 7 from rsi; expected rdi",
+        ),
+        (
+            "8:rdi 8",
+            "6:rdi 2:? 8",
+            "argument 0 (struct p): gcc reads bytes 6 to 7 from no place that was looked at; expected rdi+6",
+        ),
+        (
+            "8:rdi|xmm2",
+            "8:xmm2",
+            "argument 0 (struct p): gcc passes bytes 0 to 7 in xmm2; expected rdi",
+        ),
+        (
+            "callee 1 1:rsi",
+            "callee 1 1:[rsi]",
+            "argument 1 (signed char): gcc reads byte 0 from [rsi]; expected rsi",
+        ),
+        (
+            "signed:32",
+            "signed:16",
+            "argument 1 (signed char): gcc does not extend it in rsi to 32 bits",
+        ),
+        (
+            "aligned:16",
+            "aligned:8",
+            "gcc aligns the argument area to 8 bytes, expected 16",
+        ),
+        (
+            "aligned:16",
+            "aligned:16 x87:1",
+            "gcc: 1 registers of the x87 stack are in use at the call",
+        ),
+        (
+            "aligned:16",
+            "aligned:16 calls:48",
+            "gcc: 48 calls were made in 24 rounds",
+        ),
+        (
+            "1:rsi\n",
+            "1:rsi\ncallee state lost:rbx\n",
+            "gcc: rbx, which callees keep, is changed",
+        ),
+        (
+            "1:rsi\n",
+            "1:rsi\ncallee state popped:16\n",
+            "it pops 16 bytes, expected 0",
+        ),
+    ];
+    for (from, to, expected) in rows {
+        assert_eq!(changed(from, to), expected);
+    }
+}

@@ -1,0 +1,276 @@
+//! Facts: where a compiler's code has each byte of the values of a call, and the state of the machine beside them, as text.
+//!
+//! ```text
+//! callee 0 8:rdi                        bytes 0 to 7 of argument 0 are read from rdi
+//! callee 1 4:rsi 4:- 8:sp+0             bytes 8 to 15 from the argument area, bytes 4 to 7 are padding
+//! callee 2 40:[rdx]                     behind the pointer in rdx
+//! callee 3 1:rcx relies                 the callee looks at more of the register
+//! callee result 16:[rdi] returned:rax   written where rdi points to, and the address is returned
+//! callee state x87:1 lost:rbx           unusual: a register of the x87 stack in use, a callee-saved register changed
+//! caller 0 8:rdi|xmm1+8                 in both places
+//! caller 1 1:rsi signed:32            sign-extended to so many bits; `zeroed`: with zeros
+//! caller result 8:rax
+//! caller state aligned:16 count:3       alignment of the argument area; al
+//! ```
+//!
+//! A `?` stands for bytes that are nowhere. Nothing in facts says where values should be: that is [`compare`](crate::compare)'s.
+
+use std::fmt;
+
+/// Both sides of a call.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// The function that is called.
+    pub callee: Side,
+    /// The function that calls.
+    pub caller: Side,
+}
+
+/// One side of a call.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Side {
+    /// The arguments.
+    pub args: Vec<Found>,
+    /// The result, if there is one and the call returns.
+    pub result: Option<Found>,
+    /// The state of the machine: after a callee, or at a caller's call.
+    pub state: Vec<Note>,
+}
+
+/// Where a value is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    /// Its bytes in order.
+    pub runs: Vec<Run>,
+    /// What else there is to say.
+    pub notes: Vec<Note>,
+}
+
+/// Bytes of a value that go on in the same places.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// How many.
+    pub bytes: usize,
+    /// Where they are.
+    pub at: At,
+}
+
+/// Where bytes are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum At {
+    /// They are padding.
+    Padding,
+    /// Nowhere.
+    Nowhere,
+    /// In each of these places.
+    Spots(Vec<Spot>),
+}
+
+/// A byte's place: a register, the argument area (`sp`), or memory behind a pointer (`[rdi]`, `[sp+8]`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Spot {
+    /// Which.
+    pub base: String,
+    /// Bytes from its start.
+    pub byte: u64,
+}
+
+/// A word, and after a colon what it says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// The word.
+    pub name: String,
+    /// What stands after the colon.
+    pub value: String,
+}
+
+impl Spot {
+    /// The place so many bytes further on.
+    #[must_use]
+    pub fn after(&self, bytes: usize) -> Self {
+        Self {
+            base: self.base.clone(),
+            byte: self.byte + bytes as u64,
+        }
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.base)?;
+        match self.byte {
+            0 if self.base != "sp" => Ok(()),
+            byte => write!(f, "+{byte}"),
+        }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.bytes)?;
+        match &self.at {
+            At::Padding => f.write_str("-"),
+            At::Nowhere => f.write_str("?"),
+            At::Spots(spots) => {
+                let spots: Vec<String> = spots.iter().map(Spot::to_string).collect();
+                f.write_str(&spots.join("|"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match self.value.is_empty() {
+            true => Ok(()),
+            false => write!(f, ":{}", self.value),
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.runs.iter().try_for_each(|run| write!(f, " {run}"))?;
+        self.notes.iter().try_for_each(|note| write!(f, " {note}"))
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, side) in [("callee", &self.callee), ("caller", &self.caller)] {
+            for (i, arg) in side.args.iter().enumerate() {
+                writeln!(f, "{name} {i}{arg}")?;
+            }
+            if let Some(result) = &side.result {
+                writeln!(f, "{name} result{result}")?;
+            }
+            if !side.state.is_empty() {
+                let state: Vec<String> = side.state.iter().map(Note::to_string).collect();
+                writeln!(f, "{name} state {}", state.join(" "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Facts {
+    /// Reads the lines of a case.
+    ///
+    /// # Errors
+    /// A line that is not in the format.
+    ///
+    /// # Example
+    /// ```
+    /// use cabi_verify::facts::Facts;
+    ///
+    /// let text = "callee 0 8:rdi 4:sp+8 4:-\ncaller 0 8:rdi|xmm0 4:sp+8 4:-\ncaller state aligned:16\n";
+    /// let facts = Facts::parse(text)?;
+    /// assert_eq!(facts.callee.args[0].runs.len(), 3);
+    /// assert_eq!(facts.to_string(), text);
+    /// assert!(Facts::parse("callee 0 rdi\n").is_err());
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut facts = Self::default();
+        for line in text.lines() {
+            facts
+                .read(line)
+                .ok_or_else(|| format!("no line of facts: {line}"))?;
+        }
+        Ok(facts)
+    }
+
+    fn read(&mut self, line: &str) -> Option<()> {
+        let mut words = line.split(' ');
+        let side = match words.next()? {
+            "callee" => &mut self.callee,
+            "caller" => &mut self.caller,
+            _ => return None,
+        };
+        match words.next()? {
+            "state" => side.state = words.map(Note::read).collect::<Option<_>>()?,
+            "result" => side.result = Some(Found::read(words)?),
+            index => {
+                (index.parse() == Ok(side.args.len())).then_some(())?;
+                side.args.push(Found::read(words)?);
+            }
+        }
+        Some(())
+    }
+}
+
+impl Side {
+    /// What the state says of `name`.
+    pub fn state(&self, name: &str) -> Option<&str> {
+        note(&self.state, name)
+    }
+}
+
+impl Found {
+    fn read<'w>(words: impl Iterator<Item = &'w str>) -> Option<Self> {
+        let mut found = Self::default();
+        for word in words {
+            match word.starts_with(|c: char| c.is_ascii_digit()) {
+                true => found.runs.push(Run::read(word)?),
+                false => found.notes.push(Note::read(word)?),
+            }
+        }
+        Some(found)
+    }
+
+    /// What is said of it under `name`.
+    pub fn note(&self, name: &str) -> Option<&str> {
+        note(&self.notes, name)
+    }
+
+    /// Where each byte is: the run, and the number of the byte in it.
+    pub fn bytes(&self) -> impl Iterator<Item = (&Run, usize)> {
+        let each = |run| (0..).map(move |i| (run, i));
+        (self.runs.iter()).flat_map(move |run: &Run| each(run).take(run.bytes))
+    }
+}
+
+impl Run {
+    fn read(word: &str) -> Option<Self> {
+        let (bytes, at) = word.split_once(':')?;
+        let at = match at {
+            "-" => At::Padding,
+            "?" => At::Nowhere,
+            spots => At::Spots(spots.split('|').map(Spot::read).collect::<Option<_>>()?),
+        };
+        Some(Self {
+            bytes: bytes.parse().ok()?,
+            at,
+        })
+    }
+}
+
+impl Spot {
+    fn read(text: &str) -> Option<Self> {
+        let end = text.rfind(']').map_or(0, |end| end + 1);
+        let (base, byte) = match text[end..].split_once('+') {
+            Some((base, byte)) => (&text[..end + base.len()], byte.parse().ok()?),
+            None => (text, 0),
+        };
+        (!base.is_empty()).then(|| Self {
+            base: base.to_owned(),
+            byte,
+        })
+    }
+}
+
+impl Note {
+    fn read(word: &str) -> Option<Self> {
+        let (name, value) = word.split_once(':').unwrap_or((word, ""));
+        (!name.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+fn note<'n>(notes: &'n [Note], name: &str) -> Option<&'n str> {
+    let found = notes.iter().find(|note| note.name == name);
+    found.map(|note| note.value.as_str())
+}

@@ -1,0 +1,217 @@
+//! The values of a call, as the probe's table of cases has them.
+
+use std::fmt::Write as _;
+
+use cabi::{Convention, Kind, Leaf, LeafKind, Scalar, Type, leaves};
+
+use crate::case::Case;
+use crate::emit::c::{Images, is_widened, string};
+use crate::pattern::{BitPlaces, Painter};
+use crate::places::Question;
+
+/// The values of a call.
+pub(super) struct Values {
+    types: Vec<Type>,
+    n_named: usize,
+    ret: Option<Type>,
+    /// Whether a callee says what it makes of narrow arguments in 64 bits.
+    is_wide: bool,
+    convention: Option<&'static Convention>,
+    /// How many bits after its place each bit-field is.
+    pub(super) shift: u64,
+}
+
+/// How many bytes of the stack have room for the arguments of each call, as a number that instructions of every machine have.
+pub(super) fn window(values: impl Iterator<Item = Values>) -> usize {
+    const USUAL: usize = 2048;
+    let of_call = |values: Values| {
+        values.types.iter().fold(256, |end: usize, ty| {
+            let align = usize::try_from(alignment(ty)).unwrap_or(1);
+            end.next_multiple_of(align.max(8)) + size_of(ty)
+        })
+    };
+    match values.map(of_call).max() {
+        Some(bytes) if bytes > USUAL => bytes.next_multiple_of(4096),
+        _ => USUAL,
+    }
+}
+
+/// Whether values of the question have bytes of which some bits count, and others do not.
+pub fn has_partial_bytes(question: &Question, convention: &'static Convention) -> bool {
+    let values = Values::of_question(question, convention);
+    let all = values.all();
+    all.iter()
+        .any(|ty| values.painter().paint(ty).has_partial_bytes())
+}
+
+impl Values {
+    pub(super) fn of_case(case: &Case) -> Self {
+        Self {
+            types: case.argument_types(),
+            n_named: case.prototype.params.len(),
+            ret: case.has_result().then(|| case.prototype.ret.clone()),
+            is_wide: true,
+            convention: case.prototype.convention.or(case.target.convention()),
+            shift: 0,
+        }
+    }
+
+    /// Of a question, whose unnamed arguments are promoted.
+    pub(super) fn of_question(question: &Question, convention: &'static Convention) -> Self {
+        let sig = &question.sig;
+        Self {
+            types: sig.params().iter().map(|param| param.ty.clone()).collect(),
+            n_named: sig.params().len(),
+            ret: (*sig.result().kind() != Kind::Void).then(|| sig.result().clone()),
+            is_wide: false,
+            convention: Some(convention),
+            shift: 0,
+        }
+    }
+
+    /// The rows of question `n`, and the names that the compiler's text has for what the probe has.
+    pub(super) fn of_globals(&self, n: usize) -> String {
+        let mut symbols = format!(".globl out{n}\\n.set out{n}, cabi_result_bytes\\n");
+        for (i, at) in self.offsets().iter().enumerate().take(self.types.len()) {
+            let name = format!("g{n}_{i}");
+            let _ = write!(
+                symbols,
+                ".globl {name}\\n.set {name}, cabi_argument_bytes + {at}\\n"
+            );
+        }
+        format!(
+            "extern void d{n}(void), c{n}(void);\nstatic const struct value v{n}[] = {{{}{{0}}}};\n__asm__(\"{symbols}\");\n",
+            self.text()
+        )
+    }
+
+    fn all(&self) -> Vec<Type> {
+        self.types.iter().chain(&self.ret).cloned().collect()
+    }
+
+    fn offsets(&self) -> Vec<usize> {
+        Images::of(&self.all()).offsets
+    }
+
+    fn painter(&self) -> Painter {
+        Painter::of_bits(BitPlaces {
+            highest_first: self.is_big_endian(),
+            shift: self.shift,
+        })
+    }
+
+    fn is_big_endian(&self) -> bool {
+        self.convention.is_some_and(|own| own.frame.big_endian)
+    }
+
+    /// How many arguments there are, and what the probe is told of a case besides.
+    pub(super) fn row(&self, (variadic, noreturn): (bool, bool)) -> String {
+        let align = self.types.iter().map(alignment).max();
+        let frame = self.convention.map(|own| own.frame);
+        let kept = frame.map_or(&[][..], |frame| frame.callee_saved);
+        let kept: Vec<&str> = kept.iter().map(|reg| reg.name()).collect();
+        format!(
+            "{}, {}, {}, {}, {}, {}, {:?}",
+            self.types.len(),
+            align.unwrap_or(1).max(16),
+            frame.map_or(0, |frame| frame.shadow_space),
+            u8::from(self.ret.is_some()),
+            u8::from(variadic),
+            u8::from(noreturn),
+            kept.join(" ")
+        )
+    }
+
+    /// Rows of C, the result's last.
+    pub(super) fn text(&self) -> String {
+        let all = self.all().into_iter().zip(self.offsets()).enumerate();
+        all.map(|(i, (ty, at))| self.value(i, &ty, at)).collect()
+    }
+
+    fn value(&self, i: usize, ty: &Type, at: usize) -> String {
+        let is_unnamed = (self.n_named..self.types.len()).contains(&i);
+        let passed = if is_unnamed {
+            cabi::promote(ty)
+        } else {
+            ty.clone()
+        };
+        let promotion = match passed.as_scalar() {
+            _ if passed == *ty => "SAME",
+            Some(Scalar::F64) => "FLOAT",
+            _ => sign(ty),
+        };
+        let is_int = matches!(
+            passed.as_scalar(),
+            Some(Scalar::Bool | Scalar::Int { .. } | Scalar::BitInt { .. })
+        );
+        let narrow = match is_int && passed.size() < 8 {
+            true => sign(&passed),
+            false => "SAME",
+        };
+        let mut mask = match promotion {
+            // The low bits of a double that was a float are 0.
+            "FLOAT" => vec![0, 0, 0, 0xe0, 0xff, 0xff, 0xff, 0xff],
+            // The upper bytes of a number that is never negative are 0, which is everywhere.
+            "UNSIGNED" => vec![0xff; size_of(ty)],
+            _ => self.painter().paint(&passed).mask,
+        };
+        // Of a promoted number only the low bytes are drawn.
+        let mut may = may_be_set(ty, self.is_big_endian());
+        mask.resize(size_of(&passed), 0);
+        may.resize(mask.len(), 0xff);
+        let bytes = |bytes: &[u8]| match bytes.iter().all(|byte| *byte == 0xff) {
+            true => "0".to_owned(),
+            false => string(bytes),
+        };
+        let is_wide = self.is_wide && narrow != "SAME" && i < self.n_named && is_widened(ty);
+        format!(
+            "{{{at}, {}, {}, {}, {}, {promotion}, {narrow}, {}}}, ",
+            ty.size(),
+            mask.len(),
+            bytes(&mask),
+            bytes(&may),
+            u8::from(is_wide)
+        )
+    }
+}
+
+/// The largest alignment that any convention gives a value on the stack: that of a vector is its size, whatever its record's is.
+fn alignment(ty: &Type) -> u64 {
+    let is_vector = |leaf: &Leaf| matches!(leaf.kind, LeafKind::Vector(_));
+    let vectors = leaves(ty).filter(is_vector);
+    let vectors = vectors.map(|leaf| (leaf.width_bits / 8).next_power_of_two());
+    vectors.max().unwrap_or(1).max(ty.align().into())
+}
+
+fn size_of(ty: &Type) -> usize {
+    usize::try_from(ty.size()).unwrap_or(0)
+}
+
+/// The bits of a value that a compiler may find set: a bool is 0 or 1, and no float is a NaN, which a conversion changes.
+fn may_be_set(ty: &Type, is_big_endian: bool) -> Vec<u8> {
+    let mut may = vec![0xff; size_of(ty)];
+    for leaf in leaves(ty).filter(|leaf| leaf.offset_bits.is_multiple_of(8)) {
+        let first = usize::try_from(leaf.offset_bits / 8).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(leaf.width_bits / 8).unwrap_or(0);
+        let (at, bits) = match leaf.kind {
+            LeafKind::Scalar(Scalar::Bool) if leaf.width_bits == 8 => (first, 1),
+            LeafKind::Scalar(scalar) if scalar.is_float() && bytes > 0 => match is_big_endian {
+                true => (first, 0xbf),
+                false => (first + bytes - 1, 0xbf),
+            },
+            _ => continue,
+        };
+        if let Some(byte) = may.get_mut(at) {
+            *byte &= bits;
+        }
+    }
+    may
+}
+
+/// How a narrow integer is extended.
+fn sign(ty: &Type) -> &'static str {
+    match ty.as_scalar().is_some_and(Scalar::is_signed) {
+        true => "SIGNED",
+        false => "UNSIGNED",
+    }
+}
