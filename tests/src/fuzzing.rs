@@ -142,7 +142,8 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
         true => of_call.args.starts_with(&of_entry.args) && of_call.ret == of_entry.ret,
         false => of_call == of_entry,
     };
-    let [returned, returns] = [call.signature(), entry.signature()].map(|sig| &sig.returns);
+    let [returned, returns] =
+        [call.clif_signature(), entry.clif_signature()].map(|sig| &sig.returns);
     // A function returns what is extended as the wider integer, which its caller does not look at.
     let is_alike = |(one, other): (&AbiParam, &AbiParam)| {
         let [narrow, wide] = [one, other].map(|param| param.value_type);

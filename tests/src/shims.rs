@@ -75,7 +75,7 @@ pub fn entry(
 ) -> Result<Function, LowerError> {
     let result = sig.result();
     build(config, |builder| {
-        builder.func.signature = lower.entry_plan(sig)?.signature().clone();
+        builder.func.signature = lower.entry_plan(sig)?.clif_signature().clone();
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);

@@ -27,6 +27,7 @@ const PROGRAMS: &str = concat!(
     include_str!("../examples/adopting/main.rs"),
     include_str!("../examples/adopting/elsewhere.rs"),
     include_str!("../examples/adopting/guess.rs"),
+    include_str!("../examples/adopting/owned.rs"),
     include_str!("../examples/adopting/values.rs")
 );
 /// Sources that docs/architecture.md quotes.

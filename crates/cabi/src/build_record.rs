@@ -30,7 +30,7 @@ impl RecordBuilder {
     }
 
     /// Lays the record out as [`RecordBuilder::build`] does, and compares that with what the caller has: the offsets of the members that have one
-    /// ([`Member::at`](crate::Member::at)), and the size and alignment in bytes.
+    /// ([`Member::at`](crate::Member::at)), the size, and the alignment if the caller has one, in bytes.
     ///
     /// # Example
     /// ```
@@ -39,7 +39,7 @@ impl RecordBuilder {
     /// let wrong = RecordBuilder::structure("s")
     ///     .member(Member::named("a", Type::I8).at(0))
     ///     .member(Member::named("b", Type::I32).at(1))
-    ///     .build_checked(&DataModel::LP64, 8, 4);
+    ///     .build_checked(&DataModel::LP64, 8, Some(4));
     /// assert_eq!(wrong.unwrap_err().to_string(), "struct s, field b: offset 1 is given, and C makes it 4");
     /// ```
     ///
@@ -49,7 +49,7 @@ impl RecordBuilder {
         mut self,
         model: &DataModel,
         size: u64,
-        align: u32,
+        align: Option<u32>,
     ) -> Result<Type, Error> {
         let members = self.members.iter_mut();
         let given: Vec<_> = members.map(|member| member.offset_bits.take()).collect();
@@ -65,6 +65,7 @@ impl RecordBuilder {
         }
         let what = || ty.to_string();
         alike(what, "size", size, ty.size())?;
+        let align = align.unwrap_or(ty.align());
         alike(what, "alignment", align.into(), ty.align().into())?;
         Ok(ty)
     }

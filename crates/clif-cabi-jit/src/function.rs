@@ -14,7 +14,7 @@ use crate::value::{CValue, Given};
 
 /// A C function that was found by its declaration: its [`CallInterface`], and where it is. The library that has it stays open.
 #[derive(Clone, Debug)]
-pub struct Function {
+pub struct DeclaredFunction {
     interface: CallInterface,
     code: Address,
 }
@@ -47,18 +47,18 @@ impl Invokers {
     /// assert!(wrong.to_string().starts_with("byte 21, `number`: no type of this name is known"));
     /// # Ok::<(), clif_cabi_jit::Error>(())
     /// ```
-    pub fn function(&mut self, declaration: &str) -> Result<Function> {
+    pub fn function(&mut self, declaration: &str) -> Result<DeclaredFunction> {
         let read = Declaration::parse(declaration, self.data_model()).map_err(LowerError::from)?;
         let nameless = || Given::Declaration.refused(&read.sig, "it has no name");
         let name = read.name.ok_or_else(nameless)?;
         // Before anything is compiled: a missing symbol is the likelier mistake.
         let code = Address(self.engine().symbol(&name)?);
         let interface = CallInterface::new(self, &read.sig)?;
-        Ok(Function { interface, code })
+        Ok(DeclaredFunction { interface, code })
     }
 }
 
-impl Function {
+impl DeclaredFunction {
     /// Calls it: [`CallInterface::call`].
     ///
     /// # Errors
@@ -75,10 +75,10 @@ impl Function {
     /// Calls it: [`CallInterface::call_bytes`].
     ///
     /// # Errors
-    /// As [`Function::call`]; `ret` has as many bytes as the result.
+    /// As [`DeclaredFunction::call`]; `ret` has as many bytes as the result.
     ///
     /// # Safety
-    /// As [`Function::call`].
+    /// As [`DeclaredFunction::call`].
     pub unsafe fn call_bytes(&self, args: impl CallArgs, ret: &mut [u8]) -> Result<()> {
         // SAFETY: the caller's.
         unsafe { self.interface.call_bytes(self.code(), args, ret) }

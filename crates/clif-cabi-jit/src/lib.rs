@@ -189,7 +189,7 @@ pub use code::{Code, TypedCode};
 pub use debug::{CodeSymbol, symbol_at};
 pub use engine::Engine;
 pub use error::{Error, MissingSymbol, Result};
-pub use function::Function;
+pub use function::DeclaredFunction;
 pub use interface::CallInterface;
 pub use invoke::{Invoker, Invokers};
 pub use library::Library;

@@ -17,13 +17,13 @@ use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
 use clif_cabi::cranelift_codegen::ir::{AbiParam, Function, InstBuilder, types};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::{Module, default_libcall_names};
-use clif_cabi::{Arg, Ret, Returned, SysVAggregateLowering};
+use clif_cabi::{Arg, Lowering, Ret, Returned};
 use cranelift_jit::{JITBuilder, JITModule};
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let flags = [("is_pic", "false"), ("use_colocated_libcalls", "false")];
     let mut module = JITModule::new(JITBuilder::with_flags(&flags, default_libcall_names())?);
-    let lower = SysVAggregateLowering::new(module.isa())?;
+    let lower = Lowering::new(module.isa())?;
 
     // ldiv_t ldiv(long, long);
     let ldiv_t = RecordBuilder::structure("ldiv_t")

@@ -11,6 +11,7 @@ mod fields;
 mod forms;
 mod lanes;
 mod memory;
+mod owned;
 mod padding;
 mod ret;
 mod tail;
@@ -19,7 +20,7 @@ pub(crate) mod variadic;
 
 pub(crate) use call::CallSite;
 
-pub use callable::{Callable, Code};
+pub use callable::{CallCode, Callable};
 pub use entry::Entry;
 pub use fields::{FieldValue, Fields, fields};
 pub use forms::{Arg, Callee, Ret, Returned};

@@ -6,7 +6,7 @@
 //! 1. [`cabi::FnAbi`]: where everything goes, without Cranelift.
 //! 2. [`CallPlan`] and [`EntryPlan`]: the CLIF signature, [what to call](Lowering::callee), the values in and the values out, for a front end
 //!    that issues its own `call`, `call_indirect` or `try_call`.
-//! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`SysVAggregateLowering`] is the entry point.
+//! 3. [`Lowering::call`], [`Lowering::begin`], [`Entry::ret`]: one line each. [`Lowering`] is the entry point.
 //!
 //! What Cranelift cannot say (AL, the x87 stack) is a few bytes of machine code each, see [`Stub`].
 //! Nothing is emitted that was not checked: [`Machine::places`](clif_cabi_plan::Machine::places) proves that Cranelift places each part where C has it.
@@ -25,7 +25,7 @@ mod sysv;
 
 pub use clif_types::{c_type, clif_type, plan_signature, value_type};
 pub use emit::{
-    Arg, Callable, Callee, Code, Entry, FieldValue, Fields, Ret, Returned, Values, fields, slot,
+    Arg, CallCode, Callable, Callee, Entry, FieldValue, Fields, Ret, Returned, Values, fields, slot,
 };
 pub use error::{LowerError, NotLowered, PlanError};
 pub use lowering::{Function, Lowering, VariadicFunction};

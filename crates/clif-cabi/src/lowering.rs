@@ -118,15 +118,22 @@ impl Lowering {
         cached(&self.cached.entries, sig, plan)
     }
 
-    /// Whether functions of `sig` can be called and defined, the variadic ones with named arguments: what calls and entries would say, from the plans that they
-    /// use afterwards.
+    /// Whether functions of `sig` can be called and defined: what calls and entries would say, from the plans that they use afterwards. Of a variadic function
+    /// that is the call with named arguments alone. A call with others has a signature of its own ([`FnSig::at_call`]), and of that it is also whether the function
+    /// finds them by `va_arg`.
     ///
     /// # Errors
     /// What calls or entries are refused with.
     pub fn can_lower(&self, sig: &FnSig) -> Result<(), LowerError> {
+        let unnamed = sig.params().iter().skip(match sig.is_variadic() {
+            true => sig.n_named(),
+            false => sig.params().len(),
+        });
+        let mut unnamed = unnamed.map(|param| &param.ty);
         let call = self.call_plan(sig);
         (call.and_then(|plan| check::copies(&plan)))
             .and_then(|()| self.entry_plan(sig).map(|_| ()))
+            .and_then(|()| unnamed.try_for_each(|ty| self.va_arg_plan(sig, ty).map(|_| ())))
             .map_err(|error| error.of(None, sig))
     }
 
@@ -231,7 +238,7 @@ impl Lowering {
     }
 
     /// The level below [`Lowering::call_sig`]: the values for a `call`, `call_indirect` or `try_call` of one's own with
-    /// [`CallPlan::signature`], and the address of the result if the callee writes it.
+    /// [`CallPlan::clif_signature`], and the address of the result if the callee writes it.
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.

@@ -22,14 +22,14 @@ pub struct Planned<P> {
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
 /// # let isa = linux_isa();
 /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
-/// use clif_cabi::SysVAggregateLowering;
+/// use clif_cabi::Lowering;
 ///
-/// let lower = SysVAggregateLowering::new(&*isa)?;
+/// let lower = Lowering::new(&*isa)?;
 /// // struct pair { double x; long n; };  struct pair f(int, struct pair);
 /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
 /// let pair = pair.build(lower.target().data_model())?;
 /// let plan = lower.call_plan(&FnSig::new([Type::I32, pair.clone()], pair))?;
-/// assert_eq!(plan.signature().to_string(), "(i32, f64, i64) -> f64, i64 system_v");
+/// assert_eq!(plan.clif_signature().to_string(), "(i32, f64, i64) -> f64, i64 system_v");
 /// // Bytes from the start of the structure.
 /// assert_eq!(plan.args.parts(1).iter().map(|part| part.offset).collect::<Vec<_>>(), [0, 8]);
 /// assert_eq!(plan.result.parts(), plan.args.parts(1));
@@ -53,7 +53,7 @@ impl<P: Deref<Target = clif_cabi_plan::SignaturePlan>> Planned<P> {
     /// The CLIF signature to call or define the function with, in this Cranelift's types. A call of a variadic function also needs AL, or floats
     /// in two registers, which [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) set.
     #[must_use]
-    pub fn signature(&self) -> &Signature {
+    pub fn clif_signature(&self) -> &Signature {
         let own = || clif_signature(&self.inner.signature);
         self.signature.get_or_init(own)
     }

@@ -163,9 +163,9 @@ fn is_stub(function: &FunctionDeclaration) -> bool {
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
 /// # let mut module = jit(&[]);
 /// use clif_cabi::cabi::{FnSig, Type};
-/// use clif_cabi::{SysVAggregateLowering, stub_id, stubs_of};
+/// use clif_cabi::{Lowering, stub_id, stubs_of};
 ///
-/// let lower = SysVAggregateLowering::new(module.isa())?;
+/// let lower = Lowering::new(module.isa())?;
 /// let sig = FnSig::new([Type::I64], Type::VOID).static_chain(lower.target().data_model());
 /// // C enters this one by a stub, which has its name.
 /// let nested = lower.declare_export(&mut module, "nested", &sig)?;

@@ -1,4 +1,4 @@
-//! The entry point for x86-64 System V.
+//! Lowering for x86-64 System V alone.
 
 use std::ops::Deref;
 
@@ -7,7 +7,8 @@ use crate::cranelift::codegen::isa::TargetIsa;
 use crate::error::LowerError;
 use crate::lowering::Lowering;
 
-/// [`Lowering`] for x86-64 System V, checked when it is made.
+/// [`Lowering`] for x86-64 System V, checked when it is made: for a front end that knows no other ABI, and whose code depends on this one. Others take
+/// [`Lowering::new`], which is for each target that is lowered.
 #[derive(Clone, Debug)]
 pub struct SysVAggregateLowering(Lowering);
 

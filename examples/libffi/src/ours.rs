@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use clif_cabi_jit::{Closures, Function, Invokers, Library, Settings};
+use clif_cabi_jit::{Closures, DeclaredFunction, Invokers, Library, Settings};
 
 /// `hypot` of libm, found and prepared.
-pub fn hypot() -> Result<Function, Box<dyn Error>> {
+pub fn hypot() -> Result<DeclaredFunction, Box<dyn Error>> {
     let mut invokers = Invokers::new(&Settings::default())?;
     // SAFETY: the mathematics of the C library.
     invokers
@@ -15,7 +15,7 @@ pub fn hypot() -> Result<Function, Box<dyn Error>> {
 }
 
 /// One call of it.
-pub fn call(hypot: &Function, x: f64, y: f64) -> Result<f64, Box<dyn Error>> {
+pub fn call(hypot: &DeclaredFunction, x: f64, y: f64) -> Result<f64, Box<dyn Error>> {
     // SAFETY: C's function, which takes any numbers.
     Ok(unsafe { hypot.call((x, y))? })
 }

@@ -12,6 +12,7 @@ use clif_cabi::cranelift_module::{Linkage, Module, default_libcall_names};
 use clif_cabi::{Arg, Lowering};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
+use super::owned::owned;
 use super::values::values;
 use super::{Backend, Result, engine, finished, total};
 
@@ -21,6 +22,7 @@ fn object(triple: &str) -> Result<Vec<u8>> {
     let mut backend = Backend::new(ObjectModule::new(builder))?;
     total(&mut backend)?;
     values(&mut backend)?;
+    owned(&mut backend)?;
     Ok(backend.module.finish().emit()?)
 }
 

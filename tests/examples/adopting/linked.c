@@ -5,6 +5,7 @@
 struct longs { long a, b; };
 struct array { double at[3]; };
 struct point { float x, y; };
+struct triple { long n[3]; };
 
 long after5(long a, long b, long c, long d, long e, struct longs p)
 {
@@ -13,6 +14,8 @@ long after5(long a, long b, long c, long d, long e, struct longs p)
 int widen(signed char c) { return c; }
 double norm(struct array a) { return a.at[0] * a.at[0] + a.at[1] * a.at[1] + a.at[2] * a.at[2]; }
 struct point mirror(struct point p) { return (struct point){p.y, p.x}; }
+long sum(struct triple t) { return t.n[0] + t.n[1] + t.n[2]; }
+void clear(struct longs *p) { *p = (struct longs){0, 0}; }
 static long difference(struct longs p) { return p.a - p.b; }
 
 long total(struct longs *p);
@@ -22,6 +25,8 @@ float first(float x, float y);
 int show(char *to, size_t size, const char *format, float x);
 long apply(long (*f)(struct longs), struct longs *p);
 long rounded(void);
+long fresh(long n);
+struct longs taken(struct longs *p);
 
 int main(void)
 {
@@ -35,5 +40,8 @@ int main(void)
     wrong += show(text, sizeof text, "%g", 2.5f) != 3 || strcmp(text, "2.5") != 0;
     wrong += apply(difference, &longs) != -1;
     wrong += rounded() != 2;
+    wrong += fresh(5) != 15;
+    struct longs taken_from = taken(&longs);
+    wrong += difference(taken_from) != -1 || taken_from.b != 7 || longs.a != 0 || longs.b != 0;
     return wrong;
 }

@@ -15,9 +15,11 @@ use clif_cabi_jit::{Code, Engine, Settings};
 
 mod elsewhere;
 mod guess;
+mod owned;
 mod values;
 use elsewhere::{run_elsewhere, run_headers, run_linked};
 use guess::run_guess;
+use owned::run_owned;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -96,7 +98,7 @@ impl<M: Module> Backend<M> {
             _ => {
                 let plan = self.lower.entry_plan(&sig)?;
                 let module = &mut self.module;
-                let id = module.declare_function(name, linkage, plan.signature())?;
+                let id = module.declare_function(name, linkage, plan.clif_signature())?;
                 Function::new(id, name, sig)
             }
         };
@@ -115,7 +117,11 @@ impl<M: Module> Backend<M> {
         let mut fn_ctx = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
         let (_block, entry) = self.lower.begin(&mut builder, &function.sig)?;
-        body(self, &mut builder, &entry)?;
+        if let Err(error) = body(self, &mut builder, &entry) {
+            // Others may call it already, and a module has to define what it exports.
+            self.lower.define_trap(&mut self.module, &function)?;
+            return Err(error);
+        }
         builder.seal_all_blocks();
         builder.finalize(self.module.target_config());
         self.module.define_function(function.body, &mut ctx)?;
@@ -252,7 +258,7 @@ fn known(model: &DataModel) -> Result<Type> {
     let event = RecordBuilder::structure("event")
         .member(Member::named("code", Type::U8).at(0))
         .member(Member::named("time", Type::F64).at(8))
-        .build_checked(model, 16, 8)?;
+        .build_checked(model, 16, Some(8))?;
     Ok(event)
 }
 
@@ -263,7 +269,7 @@ fn run_layouts() -> Result<()> {
     let packed = RecordBuilder::structure("event")
         .member(Member::named("code", Type::U8).at(0))
         .member(Member::named("time", Type::F64).at(1));
-    let Err(error) = packed.build_checked(model, 9, 1) else {
+    let Err(error) = packed.build_checked(model, 9, None) else {
         return Err("C aligns a double".into());
     };
     let message = "struct event, field time: offset 1 is given, and C makes it 8";
@@ -294,6 +300,7 @@ pub(crate) fn main() -> Result<()> {
     run_total()?;
     run_layouts()?;
     run_refused()?;
+    run_owned()?;
     run_elsewhere()?;
     run_linked()?;
     run_headers()

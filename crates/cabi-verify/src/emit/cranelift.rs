@@ -254,7 +254,7 @@ pub fn function(
 ) -> Result<FuncId, Fault> {
     let plan = lower.entry_plan(sig)?;
     let config = module.isa().frontend_config();
-    let own = plan.signature();
+    let own = plan.clif_signature();
     let declare = |module: &mut dyn Module| match name {
         // Where C enters by a stub, that has the name.
         Some(name) => Ok(lower.declare_export(module, name, sig)?.body),

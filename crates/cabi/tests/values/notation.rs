@@ -114,7 +114,7 @@ fn record(mut record: RecordBuilder, args: &[&str], model: &DataModel) -> Result
     }
     match (given, checked) {
         (Some((size, align)), _) => record.build_at(size, align),
-        (_, Some((size, align))) => record.build_checked(model, size, align),
+        (_, Some((size, align))) => record.build_checked(model, size, Some(align)),
         _ => record.build(model),
     }
 }

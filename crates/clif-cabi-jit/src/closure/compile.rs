@@ -45,7 +45,7 @@ impl Compiler {
             return Ok((code.clone(), pool, convention));
         }
         vectors::check_signature(&plan.sig, &plan.abi)?;
-        let body = self.engine.declare_local(plan.signature())?;
+        let body = self.engine.declare_local(plan.clif_signature())?;
         let lower = &self.lower;
         (self.engine).build(body, "closure", |engine, builder| {
             emit(engine, lower, builder, &with_chain, &shape.1)

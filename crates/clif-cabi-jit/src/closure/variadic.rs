@@ -93,7 +93,7 @@ impl Compiler {
             return Ok(va_arg(read.clone()));
         }
         let own = FnSig::new([Type::PTR, Type::PTR], Type::VOID);
-        let id = engine.declare_local(lower.entry_plan(&own)?.signature())?;
+        let id = engine.declare_local(lower.entry_plan(&own)?.clif_signature())?;
         engine.build(id, "va_arg", |engine, builder| {
             let (_, entry) = lower.begin(builder, &own)?;
             let [list, to] = [entry.value(builder, 0)?, entry.value(builder, 1)?];

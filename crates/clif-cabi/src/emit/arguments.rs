@@ -10,7 +10,7 @@ use super::call::CallSite;
 use super::forms::{Arg, Ret};
 use super::memory::{self, Address, PairFor};
 use super::value::CValue;
-use super::{convert, lanes, slot_of};
+use super::{convert, lanes, owned, slot_of};
 use crate::clif_types::clif_type;
 use crate::error::LowerError;
 
@@ -148,7 +148,7 @@ impl CallSite<'_, '_, '_> {
         let (builder, values) = (&mut *self.builder, &mut all.values);
         match (value.mode, arg) {
             (PassMode::Ignore, _) => {}
-            (PassMode::Words, Arg::Memory { base, offset }) => {
+            (PassMode::Words, Arg::Memory { base, offset, .. }) => {
                 all.objects.push((i, value.given(builder, *base, *offset)));
             }
             (PassMode::Parts | PassMode::Words, _) => value.form_to_parts(builder, arg, values)?,
@@ -156,6 +156,17 @@ impl CallSite<'_, '_, '_> {
                 if is_forwarded(&self.forwarded, arg) =>
             {
                 values.push(*base);
+            }
+            (
+                PassMode::Indirect { align, .. },
+                &Arg::Memory {
+                    base,
+                    offset,
+                    owned: true,
+                },
+            ) => {
+                owned::align(builder, Address { base, offset }, align);
+                values.push(value.given(builder, base, offset).value(builder));
             }
             (PassMode::Indirect { size, align }, _) => {
                 let copy = memory::slot(builder, size, align);
@@ -214,5 +225,5 @@ impl CallSite<'_, '_, '_> {
 
 /// Whether `arg` is an object that is given as it is: one of the addresses `forwarded`.
 pub(super) fn is_forwarded(forwarded: &[Value], arg: &Arg) -> bool {
-    matches!(arg, Arg::Memory { base, offset: 0 } if forwarded.contains(base))
+    matches!(arg, Arg::Memory { base, offset: 0, .. } if forwarded.contains(base))
 }

@@ -9,7 +9,7 @@ use clif_cabi_plan::{ResultPlan, Stub};
 use super::forms::{Arg, Callee, Ret, Returned};
 use super::memory::{self, Address};
 use super::value::CValue;
-use super::{Values, check};
+use super::{Values, check, owned};
 use crate::error::LowerError;
 use crate::plan::CallPlan;
 use crate::stubs::{Stubs, import_stub};
@@ -52,7 +52,8 @@ impl CallSite<'_, '_, '_> {
         check::position(self.builder)?;
         let dfg = &self.builder.func.dfg;
         check::result_form(dfg, self.plan, ret)?;
-        check::arguments(dfg, self.plan, args)
+        check::arguments(dfg, self.plan, args)?;
+        owned::check(dfg, self.plan, args, ret)
     }
 
     /// The result of a call whose CLIF results are `results`.

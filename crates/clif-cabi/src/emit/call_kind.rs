@@ -4,7 +4,7 @@ use crate::cranelift::codegen::ir::types;
 use crate::cranelift::inst_builder::*;
 
 use super::call::CallSite;
-use super::callable::{Callable, Code};
+use super::callable::{CallCode, Callable};
 use super::forms::Callee;
 use super::{Values, check};
 use crate::clif_types::is_planned;
@@ -34,7 +34,7 @@ impl CallSite<'_, '_, '_> {
                 if by_stub.is_none() {
                     return Ok(Callable::function(function, signature));
                 }
-                Code::Function(function)
+                CallCode::Function(function)
             }
             Callee::Ref(function) => {
                 let signature = check::imported(&func.dfg, function)?;
@@ -42,11 +42,11 @@ impl CallSite<'_, '_, '_> {
                 if by_stub.is_none() && is_planned {
                     return Ok(Callable::function(function, signature));
                 }
-                Code::Function(function)
+                CallCode::Function(function)
             }
             Callee::Address(address) => {
                 check::address(&func.dfg, address, &"callee", &cabi::Type::FN_PTR)?;
-                Code::Address(address)
+                CallCode::Address(address)
             }
         };
         let (stub, signature, n_extra) = match by_stub {
@@ -58,15 +58,15 @@ impl CallSite<'_, '_, '_> {
             None => (None, import::planned_signature(func, &plan.signature), 0),
         };
         let address = match code {
-            Code::Address(address) => address,
-            Code::Function(own) => {
+            CallCode::Address(address) => address,
+            CallCode::Function(own) => {
                 // What else may be refused, before the first instruction.
                 self.pop_stub(stubs)?;
                 self.builder.ins().func_addr(types::I64, own)
             }
         };
         let extra = Values::from_elem(address, n_extra);
-        let code = stub.map_or(Code::Address(address), Code::Function);
+        let code = stub.map_or(CallCode::Address(address), CallCode::Function);
         Ok(Callable {
             code,
             signature,

@@ -17,7 +17,7 @@ use crate::error::LowerError;
 #[non_exhaustive]
 pub struct Callable {
     /// What the instruction names.
-    pub code: Code,
+    pub code: CallCode,
     /// The CLIF signature of the instruction, imported: the plan's, unless [`Callable::extra`] has values.
     pub signature: SigRef,
     /// Values that follow those of [`Lowering::values_in`](crate::Lowering::values_in): arguments of a stub that goes to the callee.
@@ -27,7 +27,7 @@ pub struct Callable {
 /// What a call instruction names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Code {
+pub enum CallCode {
     /// A function, for `call` and `try_call`.
     Function(FuncRef),
     /// An address, for `call_indirect` and `try_call_indirect`.
@@ -37,7 +37,7 @@ pub enum Code {
 impl Callable {
     /// What `call` names for `function`.
     pub(super) fn function(function: FuncRef, signature: SigRef) -> Self {
-        let (code, extra) = (Code::Function(function), Values::new());
+        let (code, extra) = (CallCode::Function(function), Values::new());
         Self {
             code,
             signature,
@@ -77,8 +77,10 @@ impl Callable {
 
     fn insert(&self, builder: &mut FunctionBuilder<'_>, args: &[Value]) -> Inst {
         match self.code {
-            Code::Function(func) => builder.ins().call(func, args),
-            Code::Address(address) => builder.ins().call_indirect(self.signature, address, args),
+            CallCode::Function(func) => builder.ins().call(func, args),
+            CallCode::Address(address) => {
+                builder.ins().call_indirect(self.signature, address, args)
+            }
         }
     }
 
@@ -100,8 +102,8 @@ impl Callable {
             return Err(LowerError::Function(why));
         }
         Ok(match self.code {
-            Code::Function(func) => builder.ins().try_call(func, &args, table),
-            Code::Address(address) => builder.ins().try_call_indirect(address, &args, table),
+            CallCode::Function(func) => builder.ins().try_call(func, &args, table),
+            CallCode::Address(address) => builder.ins().try_call_indirect(address, &args, table),
         })
     }
 
@@ -112,8 +114,8 @@ impl Callable {
         args: &[Value],
     ) -> Result<&'a Signature, LowerError> {
         let signature = match self.code {
-            Code::Function(func) => check::imported(dfg, func)?,
-            Code::Address(to) => {
+            CallCode::Function(func) => check::imported(dfg, func)?,
+            CallCode::Address(to) => {
                 check::address(dfg, to, &"callee", &cabi::Type::FN_PTR)?;
                 self.signature
             }

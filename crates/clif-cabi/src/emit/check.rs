@@ -195,7 +195,9 @@ pub(super) fn arguments(
         let Some(value) = CValue::argument(plan, i) else {
             continue;
         };
-        copied = with_copy(&value, copied)?;
+        if !matches!(arg, Arg::Memory { owned: true, .. }) {
+            copied = with_copy(&value, copied)?;
+        }
         value.check(dfg, arg)?;
     }
     Ok(())

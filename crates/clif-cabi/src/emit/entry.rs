@@ -33,9 +33,9 @@ use crate::plan::EntryPlan;
 /// # let mut context = FunctionBuilderContext::new();
 /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
 /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
-/// use clif_cabi::{Arg, SysVAggregateLowering};
+/// use clif_cabi::{Arg, Lowering};
 ///
-/// let lower = SysVAggregateLowering::new(&*isa)?;
+/// let lower = Lowering::new(&*isa)?;
 /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
 /// let pair = pair.build(lower.target().data_model())?;
 /// // struct pair f(struct pair *p, struct pair q) { p[0] = q; return p[1]; }
@@ -71,7 +71,7 @@ impl Entry {
         block: Block,
         config: TargetFrontendConfig,
     ) -> Result<Self, LowerError> {
-        let params = check::params(builder, plan.signature(), block)?;
+        let params = check::params(builder, plan.clif_signature(), block)?;
         Ok(Self {
             plan,
             block,

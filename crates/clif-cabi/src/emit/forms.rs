@@ -20,6 +20,8 @@ pub enum Arg {
         base: Value,
         /// Bytes added to it.
         offset: i32,
+        /// Whether the callee may have the object itself, where it is passed by the address of a copy: [`Arg::owned_memory`].
+        owned: bool,
     },
     /// Already in parts, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts).
     Parts(Values),
@@ -37,16 +39,66 @@ impl Arg {
     /// An object at `address`.
     #[must_use]
     pub fn memory(address: Value) -> Self {
-        Self::Memory {
-            base: address,
-            offset: 0,
-        }
+        Self::memory_at(address, 0)
     }
 
     /// An object `offset` bytes after `base`.
     #[must_use]
     pub fn memory_at(base: Value, offset: i32) -> Self {
-        Self::Memory { base, offset }
+        Self::Memory {
+            base,
+            offset,
+            owned: false,
+        }
+    }
+
+    /// An object at `address` that the caller gives away: where the ABI passes the address of a copy, the callee gets this object, which is not copied.
+    /// Elsewhere it is [`Arg::memory`].
+    ///
+    /// The caller promises that nobody else reads or writes the object until the call has returned, that nothing which the callee can reach points to it, and that
+    /// nobody counts on its contents afterwards: the callee may write to it. It is as aligned as the copy would be ([`PassMode::Indirect`]; to
+    /// 16 bytes under Windows' convention). A stack slot of the function being built need not be: the call aligns it.
+    ///
+    /// An object that another argument or the result of the call names as well, by the same CLIF value or the same stack slot, is refused. What the callee
+    /// reaches by other ways is not seen.
+    ///
+    /// # Example
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let stubs = &mut NoStubs;
+    /// # let isa = linux_isa();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type, X86_64_WIN64};
+    /// use clif_cabi::{Arg, Lowering, Ret, slot};
+    ///
+    /// let lower = Lowering::new(&*isa)?;
+    /// let three = RecordBuilder::structure("three").field("n", Type::array(&Type::I64, 3)?);
+    /// let three = three.build(lower.target().data_model())?;
+    /// let sig = FnSig::new([Type::FN_PTR, three.clone()], Type::VOID).convention(&X86_64_WIN64);
+    /// let plan = lower.call_plan(&sig)?;
+    /// # let (_, entry) = lower.begin(&mut builder, &FnSig::new([Type::FN_PTR], Type::VOID))?;
+    /// # let f = entry.value(&mut builder, 0)?;
+    /// let own = slot(&mut builder, &three)?;
+    /// // .. which is filled, and not used after the call
+    /// let given = [Arg::value(f), Arg::owned_memory(own)];
+    /// let values = lower.values_in(&mut builder, &plan, &given, Ret::Ignore)?;
+    /// assert_eq!(values[..], [f, own]);
+    /// let reached = [Arg::value(own), Arg::owned_memory(own)];
+    /// let refused = lower.values_in(&mut builder, &plan, &reached, Ret::Ignore);
+    /// assert!(refused.unwrap_err().to_string().ends_with("found one that argument 0 names"));
+    /// # entry.ret(stubs, &mut builder, None)?;
+    /// # builder.finalize(isa.frontend_config());
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    #[must_use]
+    pub fn owned_memory(address: Value) -> Self {
+        Self::Memory {
+            base: address,
+            offset: 0,
+            owned: true,
+        }
     }
 
     /// Parts in their order.

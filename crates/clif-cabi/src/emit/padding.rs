@@ -142,9 +142,9 @@ impl CallPlan {
     /// # let mut context = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
     /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::{Arg, Ret, SysVAggregateLowering};
+    /// use clif_cabi::{Arg, Ret, Lowering};
     ///
-    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// let lower = Lowering::new(&*isa)?;
     /// // void f(const long double *);
     /// builder.func.signature = lower.filled_signature(&FnSig::new([Type::PTR], Type::VOID))?;
     /// let block = builder.create_block();

@@ -7,7 +7,7 @@ use clif_cabi_plan::{PassMode, ResultPlan, Stub};
 
 use super::entry::Entry;
 use super::forms::Arg;
-use super::memory::Address;
+use super::memory::{self, Address};
 use super::value::{CValue, memory_or};
 use super::{Values, zero};
 use crate::clif_types::clif_type;
@@ -27,6 +27,84 @@ impl Entry {
         value: Option<&Arg>,
     ) -> Result<(), LowerError> {
         self.about(self.return_(&mut ByRef(stubs), builder, value))
+    }
+
+    /// The result `value` as CLIF values, for a function that does more before it returns: [`Entry::ret`] of what this gives reads no memory but where the
+    /// result goes itself ([`Entry::sret`]). So a front end can drop and free objects, or run what `defer` put off, after it has computed the result. What is no
+    /// object in memory is given back as it is.
+    ///
+    /// # Example
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
+    /// # let stubs = &mut NoStubs;
+    /// # let isa = linux_isa();
+    /// # let mut func = ir::Function::new();
+    /// # let mut context = FunctionBuilderContext::new();
+    /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
+    /// use clif_cabi::{Arg, Lowering, Ret};
+    ///
+    /// let lower = Lowering::new(&*isa)?;
+    /// // struct pair take(struct pair *p, void (*drop)(struct pair *)) { struct pair q = *p; drop(p); return q; }
+    /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
+    /// let pair = pair.build(lower.target().data_model())?;
+    /// let (_, entry) = lower.begin(&mut builder, &FnSig::new([Type::PTR, Type::FN_PTR], pair))?;
+    /// let (p, drop) = (entry.value(&mut builder, 0)?, entry.value(&mut builder, 1)?);
+    /// let result = entry.return_values(&mut builder, &Arg::memory(p))?;
+    /// let sig = FnSig::new([Type::PTR], Type::VOID);
+    /// lower.call_sig(stubs, &mut builder, drop, &sig, &[Arg::value(p)], Ret::Ignore)?;
+    /// entry.ret(stubs, &mut builder, Some(&result))?;
+    /// # builder.finalize(isa.frontend_config());
+    /// let clif = func.to_string();
+    /// assert!(clif.rfind("load.i64") < clif.find("call_indirect"));
+    /// # Ok::<(), clif_cabi::LowerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Entry::ret`].
+    pub fn return_values(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        value: &Arg,
+    ) -> Result<Arg, LowerError> {
+        self.about(self.read_result(builder, value))
+    }
+
+    fn read_result(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        value: &Arg,
+    ) -> Result<Arg, LowerError> {
+        self.check(builder)?;
+        let result = CValue::result(&self.plan);
+        result.check(&builder.func.dfg, value)?;
+        let &Arg::Memory { base, offset, .. } = value else {
+            return Ok(value.clone());
+        };
+        Ok(match (&self.plan.result, self.sret()) {
+            (ResultPlan::Sret, Some(to)) => {
+                self.result_in_place(builder, value, to)?;
+                Arg::memory(to)
+            }
+            _ => {
+                let from = result.given(builder, base, offset);
+                Arg::Parts(memory::load_all(builder, result.parts, from))
+            }
+        })
+    }
+
+    /// Copies the result to where it goes, unless it is there.
+    fn result_in_place(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        value: &Arg,
+        to: Value,
+    ) -> Result<(), LowerError> {
+        if matches!(value, Arg::Memory { base, offset: 0, .. } if *base == to) {
+            return Ok(());
+        }
+        let result = CValue::result(&self.plan);
+        result.form_to_memory(self.config, builder, value, Address::at(to))
     }
 
     fn return_(
@@ -74,10 +152,7 @@ impl Entry {
             ResultPlan::Sret => {
                 let no_sret = LowerError::Internal("the function has no address of its result");
                 let to = self.sret().ok_or(no_sret)?;
-                let is_in_place = matches!(value, Arg::Memory { base, offset: 0 } if *base == to);
-                if !is_in_place {
-                    result.form_to_memory(self.config, builder, value, Address::at(to))?;
-                }
+                self.result_in_place(builder, value, to)?;
             }
         }
         builder.ins().return_(&values);

@@ -6,7 +6,7 @@ use clif_cabi_plan::{PassMode, ResultPlan};
 
 use super::arguments::is_forwarded;
 use super::call::CallSite;
-use super::callable::{Callable, Code};
+use super::callable::{CallCode, Callable};
 use super::entry::Entry;
 use super::forms::{Arg, Callee, Ret};
 use super::value::CValue;
@@ -37,8 +37,8 @@ impl CallSite<'_, '_, '_> {
         self.return_as(entry, &mut callable);
         let values = callable.args(&self.values(args, ret, None)?);
         match callable.code {
-            Code::Function(func) => self.builder.ins().return_call(func, &values),
-            Code::Address(to) => {
+            CallCode::Function(func) => self.builder.ins().return_call(func, &values),
+            CallCode::Address(to) => {
                 let signature = callable.signature;
                 (self.builder.ins()).return_call_indirect(signature, to, &values)
             }
@@ -50,7 +50,7 @@ impl CallSite<'_, '_, '_> {
     /// extended has a wider type where it is returned than where it is received; the register has the same bits.
     fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
         let func = &mut self.builder.func;
-        let own = &entry.plan.signature().returns;
+        let own = &entry.plan.clif_signature().returns;
         let signature = &func.dfg.signatures[callable.signature];
         if signature.returns == *own {
             return;
@@ -60,7 +60,7 @@ impl CallSite<'_, '_, '_> {
             ..signature.clone()
         };
         callable.signature = func.import_signature(signature);
-        if let Code::Function(callee) = &mut callable.code {
+        if let CallCode::Function(callee) = &mut callable.code {
             let callable = ExtFuncData {
                 signature: callable.signature,
                 ..func.dfg.ext_funcs[*callee].clone()
@@ -78,8 +78,12 @@ impl CallSite<'_, '_, '_> {
             if !matches!(value.mode, PassMode::Indirect { .. }) {
                 continue;
             }
+            let same = |own: &Arg| match (own, arg) {
+                (Arg::Memory { base: own, .. }, Arg::Memory { base, .. }) => own == base,
+                _ => false,
+            };
             let why = match is_forwarded(&self.forwarded, arg) {
-                true if !args.get(..i).is_some_and(|before| before.contains(arg)) => continue,
+                true if !args.iter().take(i).any(same) => continue,
                 true => "the copy it is passed by is another argument's as well",
                 false => {
                     "it is passed by the address of a copy, which would be in the frame that is given up"
@@ -97,13 +101,13 @@ fn refuse(why: String) -> Result<(), LowerError> {
 
 /// Refuses functions that do not pop their arguments: Cranelift's verifier would, without a reason.
 fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
-    if !entry.signature().call_conv.supports_tail_calls() {
+    if !entry.clif_signature().call_conv.supports_tail_calls() {
         let own = entry.abi.convention.name;
         return refuse(format!(
             "the function being built is of the convention {own}, whose callers pop the arguments: its frame cannot become another function's"
         ));
     }
-    if !call.signature().call_conv.supports_tail_calls() {
+    if !call.clif_signature().call_conv.supports_tail_calls() {
         let own = call.abi.convention.name;
         return refuse(format!(
             "what is called is of the convention {own}, which leaves its arguments to its caller, so that one has to stay"
@@ -124,7 +128,7 @@ fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
         _ => entry.abi.ret.place == call.abi.ret.place,
     };
     // What only stubs can return is a result of the call's signature, and none of the entry's.
-    let is_by_stub = entry.signature().returns.len() != call.signature().returns.len();
+    let is_by_stub = entry.clif_signature().returns.len() != call.clif_signature().returns.len();
     let alike = entry.result == call.result && is_in_place && !is_by_stub;
     if alike {
         return Ok(());

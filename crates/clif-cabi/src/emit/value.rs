@@ -92,7 +92,7 @@ impl<'a> CValue<'a> {
         values: &mut SmallVec<impl Array<Item = Value>>,
     ) -> Result<(), LowerError> {
         let own = match (arg, self.parts) {
-            (Arg::Memory { base, offset }, parts) => {
+            (Arg::Memory { base, offset, .. }, parts) => {
                 let from = self.given(builder, *base, *offset);
                 for part in parts {
                     values.push(memory::load_passed(builder, part, from));
@@ -132,7 +132,7 @@ impl<'a> CValue<'a> {
     ) -> Result<(), LowerError> {
         let size = self.ty.size();
         match arg {
-            Arg::Memory { base, offset } => {
+            Arg::Memory { base, offset, .. } => {
                 let from = self.given(builder, *base, *offset);
                 memory::copy(config, builder, size, from, to);
             }
@@ -154,7 +154,7 @@ impl<'a> CValue<'a> {
         arg: &Arg,
         bytes: u64,
     ) -> Result<Address, LowerError> {
-        if let Arg::Memory { base, offset } = arg {
+        if let Arg::Memory { base, offset, .. } = arg {
             return Ok(self.given(builder, *base, *offset));
         }
         let to = memory::slot(builder, bytes, 16);

@@ -32,9 +32,9 @@ impl Entry {
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
     /// use clif_cabi::cabi::{FnSig, Type};
     /// use clif_cabi::cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind};
-    /// use clif_cabi::{Arg, SysVAggregateLowering};
+    /// use clif_cabi::{Arg, Lowering};
     ///
-    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// let lower = Lowering::new(&*isa)?;
     /// // double second(int, ...), after a `_Float32`, which C does not promote, and with the list copied
     /// let sig = FnSig::new([Type::I32], Type::F64).variadic();
     /// let (_, entry) = lower.begin(&mut builder, &sig)?;

@@ -1,12 +1,18 @@
 //! Functions of a module: declared with their C signatures.
 
-use crate::cranelift::codegen::ir::Signature;
+use crate::cranelift::codegen::ir::{Signature, TrapCode};
+use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
+use crate::cranelift::inst_builder::*;
 use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module};
 use cabi::FnSig;
 
 use super::Lowering;
+use crate::emit::Callee;
 use crate::error::LowerError;
 use crate::stubs::{define_stub, stub_id};
+
+/// The trap that stands for a body that was refused.
+const REFUSED: TrapCode = TrapCode::unwrap_user(0x7d);
 
 /// A function of a module together with its C signature.
 #[derive(Clone, Debug)]
@@ -37,6 +43,12 @@ impl Function {
     }
 }
 
+impl From<&Function> for Callee {
+    fn from(function: &Function) -> Self {
+        Self::Function(function.id)
+    }
+}
+
 impl Lowering {
     /// Declares a function that is defined elsewhere.
     ///
@@ -50,7 +62,7 @@ impl Lowering {
     ) -> Result<Function, LowerError> {
         let plan = self.call_plan(sig).map_err(|e| e.of(Some(name), sig))?;
         // Calls bring their own signature along; the declared one only has to be the same each time.
-        self.declare(module, name, sig, (Linkage::Import, plan.signature()))
+        self.declare(module, name, sig, (Linkage::Import, plan.clif_signature()))
     }
 
     /// Declares a function that this module defines, as [`Function::body`], and others may call.
@@ -65,13 +77,13 @@ impl Lowering {
     ) -> Result<Function, LowerError> {
         let about = |error: LowerError| error.of(Some(name), sig);
         let plan = self.entry_plan(sig).map_err(about)?;
-        let function = self.declare(module, name, sig, (Linkage::Export, plan.signature()))?;
+        let function = self.declare(module, name, sig, (Linkage::Export, plan.clif_signature()))?;
         let Some(stub) = plan.entry_stub(function.id.as_u32()) else {
             return Ok(function);
         };
         let body = stub.entered_name(name);
         let is_first = module.declarations().get_name(&body).is_none();
-        let local = (Linkage::Local, plan.signature());
+        let local = (Linkage::Local, plan.clif_signature());
         let body = self.declare(module, &body, sig, local)?.id;
         if let Some(stub) = plan.entry_stub(body.as_u32()) {
             match define_stub(module, function.id, &stub) {
@@ -81,6 +93,27 @@ impl Lowering {
             }
         }
         Ok(Function { body, ..function })
+    }
+
+    /// Defines [`Function::body`] as a trap: for a function whose own body was refused halfway, as a module has to define what it exports
+    /// (`ObjectModule::finish` panics otherwise).
+    ///
+    /// # Errors
+    /// [`LowerError`] for what the module refuses: a function that it has defined already.
+    pub fn define_trap(
+        &self,
+        module: &mut dyn Module,
+        function: &Function,
+    ) -> Result<(), LowerError> {
+        let about = |error: LowerError| error.of(Some(&function.name), &function.sig);
+        let mut ctx = module.make_context();
+        let mut fn_ctx = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
+        self.begin(&mut builder, &function.sig)?;
+        builder.ins().trap(REFUSED);
+        builder.finalize(module.target_config());
+        let defined = module.define_function(function.body, &mut ctx);
+        defined.map_err(|error| about(error.into()))
     }
 
     /// The function whose address C calls: `function` itself, or a stub that enters it, where a static chain is to be moved (`ArgFlags::NEST`), wide
@@ -94,9 +127,9 @@ impl Lowering {
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); } use doc::*;
     /// # let mut module = jit(&[]);
     /// use clif_cabi::cabi::{FnSig, Type};
-    /// use clif_cabi::{Function, SysVAggregateLowering, stub_id};
+    /// use clif_cabi::{Function, Lowering, stub_id};
     ///
-    /// let lower = SysVAggregateLowering::new(module.isa())?;
+    /// let lower = Lowering::new(module.isa())?;
     /// let plain = lower.declare_export(&mut module, "plain", &FnSig::new([Type::I64], Type::VOID))?;
     /// assert_eq!(plain.id, plain.body);
     /// // A nested function gets the frame around it in r10; its body gets it in the next free register of parameters.
@@ -107,7 +140,7 @@ impl Lowering {
     ///
     /// // A function without name, which was declared otherwise.
     /// let plan = lower.entry_plan(&sig)?;
-    /// let body = module.declare_anonymous_function(plan.signature())?;
+    /// let body = module.declare_anonymous_function(plan.clif_signature())?;
     /// let entry = lower.entry_point(&mut module, &Function::new(body, "", sig))?;
     /// assert_ne!(entry, body);
     /// let stub = plan.entry_stub(body.as_u32()).unwrap();
@@ -175,8 +208,8 @@ impl Lowering {
         let known = declared.get(name).filter(|known| {
             let call = self.call_plan(known);
             let entry = self.entry_plan(known);
-            call.is_ok_and(|plan| plan.signature() == first)
-                || entry.is_ok_and(|plan| plan.signature() == first)
+            call.is_ok_and(|plan| plan.clif_signature() == first)
+                || entry.is_ok_and(|plan| plan.clif_signature() == first)
         });
         let (first, now) = match known {
             Some(known) => (known.to_string(), sig.to_string()),

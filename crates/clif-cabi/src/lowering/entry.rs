@@ -22,9 +22,9 @@ impl Lowering {
     /// # let mut context = FunctionBuilderContext::new();
     /// # let mut builder = FunctionBuilder::new(&mut func, &mut context);
     /// use clif_cabi::cabi::{FnSig, RecordBuilder, Type};
-    /// use clif_cabi::{Arg, SysVAggregateLowering};
+    /// use clif_cabi::{Arg, Lowering};
     ///
-    /// let lower = SysVAggregateLowering::new(&*isa)?;
+    /// let lower = Lowering::new(&*isa)?;
     /// // struct pair { double x; long n; };  struct pair same(struct pair p) { return p; }
     /// let pair = RecordBuilder::structure("pair").field("x", Type::F64).field("n", Type::I64);
     /// let pair = pair.build(lower.target().data_model())?;
@@ -46,8 +46,8 @@ impl Lowering {
     ) -> Result<(Block, Entry), LowerError> {
         let about = |error: LowerError| error.of(None, sig);
         let plan = self.entry_plan(sig).map_err(about)?;
-        check::unbegun(builder, plan.signature()).map_err(about)?;
-        builder.func.signature = plan.signature().clone();
+        check::unbegun(builder, plan.clif_signature()).map_err(about)?;
+        builder.func.signature = plan.clif_signature().clone();
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);
@@ -58,7 +58,7 @@ impl Lowering {
     }
 
     /// The CLIF signature of a function of `sig`, with a parameter in each register of arguments that it leaves: those of
-    /// [`Planned::signature`](crate::Planned::signature), which callers know, come first. What is in the others is nobody's: [`CallPlan::keep_arrived`](crate::CallPlan::keep_arrived)
+    /// [`Planned::clif_signature`](crate::Planned::clif_signature), which callers know, come first. What is in the others is nobody's: [`CallPlan::keep_arrived`](crate::CallPlan::keep_arrived)
     /// passes it on.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Lowering {
         Ok(clif_signature(&filled))
     }
 
-    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::signature`](crate::EntryPlan::signature), and its parameters have
+    /// Takes the arguments of a function of `sig` that `builder` builds: its signature is [`EntryPlan::clif_signature`](crate::EntryPlan::clif_signature), and its parameters have
     /// been appended to `block`, its first.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ impl Lowering {
             .map_err(|error| error.of(None, sig))
     }
 
-    /// As [`va_arg`](Self::va_arg), of what a plan says: for a front end that has types of its own ([`VaArgPlan::of_parts`]).
+    /// As [`va_arg`](Self::va_arg), of what a plan says: [`Lowering::va_arg_plan`]'s, or that of a front end which has types of its own ([`VaArgPlan::of_parts`]).
     ///
     /// # Errors
     /// [`LowerError::Value`] for an object that no stack frame has room for, and if `list` is no address.
@@ -93,7 +93,11 @@ impl Lowering {
         variadic::va_copy(self.config, builder, to, from, plan.list_bytes.into())
     }
 
-    fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {
+    /// The plan of [`va_arg`](Self::va_arg): where the next argument of type `ty` is, and what a `va_list` is like.
+    ///
+    /// # Errors
+    /// [`LowerError::Plan`] for what cannot be fetched.
+    pub fn va_arg_plan(&self, sig: &FnSig, ty: &cabi::Type) -> Result<Arc<VaArgPlan>, LowerError> {
         let plan = || Ok(VaArgPlan::new(sig, ty, &self.target)?);
         cached(&self.cached.va_args, &(sig.clone(), ty.clone()), plan)
     }

@@ -16,6 +16,7 @@ mod anything;
 #[path = "../common/doc.rs"]
 mod doc;
 mod modules;
+mod owned;
 mod rows;
 
 use std::sync::{Arc, LazyLock};
@@ -30,8 +31,7 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable};
 use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use clif_cabi::cranelift_module::FuncId;
 use clif_cabi::{
-    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs,
-    SysVAggregateLowering, slot,
+    Arg, Callable, Callee, Entry, LowerError, Lowering, Ret, Returned, Stub, StubStep, Stubs, slot,
 };
 
 /// Imports one name for everything, refuses, or hands out what is no function or one with another signature.
@@ -94,8 +94,8 @@ pub(crate) fn isa_of(target: &str, flags: &[(&str, &str)]) -> OwnedTargetIsa {
 pub(crate) static ISA: LazyLock<OwnedTargetIsa> =
     LazyLock::new(|| isa_of("x86_64-unknown-linux-gnu", &[]));
 
-pub(crate) fn lowering() -> SysVAggregateLowering {
-    SysVAggregateLowering::new(&**ISA).unwrap()
+pub(crate) fn lowering() -> Lowering {
+    Lowering::new(&**ISA).unwrap()
 }
 
 /// The signature that C text declares.
@@ -106,7 +106,7 @@ pub(crate) fn c(text: &str) -> FnSig {
 
 /// What a sequence of uses has so far.
 pub(crate) struct Building {
-    lower: SysVAggregateLowering,
+    lower: Lowering,
     sigs: Vec<FnSig>,
     stubs: Any,
     entry: Option<Entry>,
@@ -183,7 +183,7 @@ impl Building {
             // Makes the function being built one of the signature, and appends its parameters to the block.
             "params" => {
                 let plan = lower.entry_plan(&sigs[n()])?;
-                builder.func.signature = plan.signature().clone();
+                builder.func.signature = plan.clif_signature().clone();
                 let block = Block::from_u32(index(second));
                 builder.append_block_params_for_function_params(block);
             }
@@ -363,7 +363,7 @@ pub(crate) fn instructions(func: &Function) -> usize {
 #[test]
 fn shared_between_threads() {
     fn send_sync<T: Send + Sync>() {}
-    send_sync::<SysVAggregateLowering>();
+    send_sync::<Lowering>();
     send_sync::<LowerError>();
     send_sync::<Entry>();
 }

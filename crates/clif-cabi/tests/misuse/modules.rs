@@ -144,7 +144,7 @@ fn a_body_that_was_declared_before() {
     let plan = lower.entry_plan(&sig).unwrap();
     // The name that the body will have, where `nested` is the function 1.
     let name = plan.entry_stub(1).unwrap().entered_name("nested");
-    let body = module.declare_function(&name, Linkage::Local, plan.signature());
+    let body = module.declare_function(&name, Linkage::Local, plan.clif_signature());
     let body = body.unwrap();
     for _ in 0..2 {
         let nested = lower.declare_export(&mut module, "nested", &sig).unwrap();

@@ -36,7 +36,7 @@ impl Session<'_> {
                 let plan = self.lowering.entry_plan(&sig).at(span)?;
                 // Dots keep the program's names apart from those of C. A function may have several closures.
                 let symbol = format!("toy.{name}.{id}");
-                let (module, signature) = (&mut self.module, plan.signature());
+                let (module, signature) = (&mut self.module, plan.clif_signature());
                 let func = module.declare_function(&symbol, Linking::Local, signature);
                 clif_cabi::Function::new(func.at(span)?, &name, sig)
             }

@@ -1,0 +1,116 @@
+//! Objects that a caller gives away ([`Arg::owned_memory`]): the callee gets the object itself instead of a copy, so nothing else of the call may name it.
+
+use crate::cranelift::codegen::ir::{DataFlowGraph, Opcode, StackSlot, Value};
+use crate::cranelift::frontend::FunctionBuilder;
+use clif_cabi_plan::PassMode;
+
+use super::forms::{Arg, Ret};
+use super::memory::Address;
+use super::value::CValue;
+use crate::error::LowerError;
+use crate::plan::CallPlan;
+
+/// The greatest alignment that Cranelift gives a stack slot.
+pub(super) const MAX_SLOT_ALIGN: u32 = 16;
+
+/// What an address counts from.
+#[derive(PartialEq)]
+enum Start {
+    Slot(StackSlot),
+    /// No more is known of it.
+    Value(Value),
+}
+
+/// Where an object is: bytes after a start, the first one and the first after it.
+struct Object(Start, i64, i64);
+
+impl Object {
+    fn new(dfg: &DataFlowGraph, at: Address, size: u64) -> Self {
+        let (start, first) = start_of(dfg, at);
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        Self(start, first, first.saturating_add(size))
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.0 == other.0 && self.1 < other.2 && other.1 < self.2
+    }
+}
+
+fn start_of(dfg: &DataFlowGraph, at: Address) -> (Start, i64) {
+    let offset = i64::from(at.offset);
+    let is_known = dfg.value_is_valid(at.base);
+    let inst = is_known.then(|| dfg.value_def(at.base).inst()).flatten();
+    let data = inst.map(|inst| &dfg.insts[inst]);
+    let data = data.filter(|data| data.opcode() == Opcode::StackAddr);
+    match data.and_then(|data| Some((data.stack_slot()?, data.load_store_offset()?))) {
+        Some((slot, first)) => (Start::Slot(slot), i64::from(first) + offset),
+        None => (Start::Value(at.base), offset),
+    }
+}
+
+/// The object that `arg` is, if it is given away, and what it has to be aligned to.
+fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<(Object, u32)> {
+    match (value.mode, arg) {
+        (
+            PassMode::Indirect { size, align },
+            &Arg::Memory {
+                base,
+                offset,
+                owned: true,
+            },
+        ) => Some((Object::new(dfg, Address { base, offset }, size), align)),
+        _ => None,
+    }
+}
+
+/// Refuses an object that is given away, if the callee can reach it by another argument or the address of its result, or it can not be aligned.
+pub(super) fn check(
+    dfg: &DataFlowGraph,
+    plan: &CallPlan,
+    args: &[Arg],
+    ret: Ret,
+) -> Result<(), LowerError> {
+    let given_at = |i: usize| given(dfg, &CValue::argument(plan, i)?, args.get(i)?);
+    for i in 0..args.len() {
+        let Some(((own, align), value)) = given_at(i).zip(CValue::argument(plan, i)) else {
+            continue;
+        };
+        if matches!(own.0, Start::Slot(_))
+            && (align > MAX_SLOT_ALIGN || own.1 % i64::from(align) != 0)
+        {
+            let expected = format!("an object that is aligned to {align}");
+            return Err(value.error(expected, "an offset or slot that is not".into()));
+        }
+        let points = |value: &Value| Object::new(dfg, Address::at(*value), 1).overlaps(&own);
+        let names = |(other, arg): (usize, &Arg)| match arg {
+            _ if other == i => false,
+            // Read before the call, or given away as well.
+            Arg::Memory { .. } => given_at(other).is_some_and(|(other, _)| other.overlaps(&own)),
+            Arg::Value(value) => points(value),
+            Arg::Parts(values) | Arg::Fields(values) => values.iter().any(points),
+        };
+        let result = CValue::result(plan);
+        let (ty, by_address) = (result.ty, matches!(result.mode, PassMode::Indirect { .. }));
+        let who = match (args.iter().enumerate().position(names), ret) {
+            (Some(other), _) => format!("argument {other}"),
+            (None, Ret::Memory(to))
+                if by_address && Object::new(dfg, Address::at(to), ty.size()).overlaps(&own) =>
+            {
+                "the result".into()
+            }
+            _ => continue,
+        };
+        let expected = "an object that nothing else of the call names".into();
+        return Err(value.error(expected, format!("one that {who} names")));
+    }
+    Ok(())
+}
+
+/// Has the stack slot that `at` is in, if it is one, aligned as `check` has found that it can be.
+pub(super) fn align(builder: &mut FunctionBuilder<'_>, at: Address, align: u32) {
+    if let (Start::Slot(slot), _) = start_of(&builder.func.dfg, at) {
+        let shift = u8::try_from(align.ilog2()).unwrap_or_default();
+        let slot = &mut builder.func.sized_stack_slots[slot];
+        slot.align_shift = slot.align_shift.max(shift);
+    }
+}

@@ -1,0 +1,79 @@
+//! Objects that are given away to a call are named by nothing else of it; unnamed arguments that no function could fetch are refused at the declaration.
+
+use clif_cabi::cabi::{BoolVector, FnSig, RecordBuilder, Type, X86_64_WIN64};
+use clif_cabi::cranelift_codegen::ir::{
+    Function, InstBuilder, StackSlotData, StackSlotKind, Value, types::I64,
+};
+use clif_cabi::cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use clif_cabi::{Arg, Ret};
+
+use super::{c, lowering};
+
+/// A `struct three` of 24 bytes, which Win64 passes by the address of a copy.
+fn three() -> Type {
+    let three = RecordBuilder::structure("three").field("n", Type::array(&Type::I64, 3).unwrap());
+    three.build(lowering().target().data_model()).unwrap()
+}
+
+/// What Win64's `struct three f(struct three, struct three, void *)` is refused with where it is given these arguments and room for its result, of the address
+/// of a stack slot of 96 bytes aligned to 8, and addresses 24, 32 and 64 bytes after it, each by an instruction of its own; and what the slot is aligned to afterwards.
+fn given(args: impl Fn([Value; 4]) -> ([Arg; 3], Value)) -> (String, u8) {
+    let (lower, mut func, mut context) =
+        (lowering(), Function::new(), FunctionBuilderContext::new());
+    let mut builder = FunctionBuilder::new(&mut func, &mut context);
+    lower.begin(&mut builder, &c("void f(void)")).unwrap();
+    let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 96, 3);
+    let slot = builder.create_sized_stack_slot(slot);
+    let at = [0, 24, 32, 64].map(|at| builder.ins().stack_addr(I64, slot, at));
+    let sig = FnSig::new([three(), three(), Type::PTR], three()).convention(&X86_64_WIN64);
+    let plan = lower.call_plan(&sig).unwrap();
+    let (args, result) = args(at);
+    let given = lower.values_in(&mut builder, &plan, &args, Ret::Memory(result));
+    let said = given.map_or_else(|error| error.cause().to_string(), |_| String::new());
+    (said, builder.func.sized_stack_slots[slot].align_shift)
+}
+
+#[test]
+fn objects_with_other_names() {
+    let own = Arg::owned_memory;
+    let refused = |said: String, arg: &str, who: &str| {
+        let expected = format!(
+            "{arg}, struct three: expected an object that nothing else of the call names, found one that {who} names"
+        );
+        assert_eq!(said, expected);
+    };
+    let (said, align) = given(|[a, _, b, c]| ([own(a), Arg::memory(a), Arg::value(b)], c));
+    assert_eq!(
+        (&*said, align),
+        ("", 4),
+        "read before the call, and disjoint"
+    );
+    let (said, _) = given(|[a, _, b, c]| ([own(a), own(b), Arg::value(c)], c));
+    assert_eq!(said, "");
+
+    let (said, align) = given(|[a, b, _, c]| ([Arg::memory(b), own(a), Arg::value(a)], c));
+    assert_eq!(align, 3, "nothing has changed");
+    refused(said, "argument 1", "argument 2");
+    let (said, _) = given(|[a, ..]| ([own(a), own(a), Arg::value(a)], a));
+    refused(said, "argument 0", "argument 1");
+    let (said, _) = given(|[_, a, b, c]| ([own(b), Arg::memory(a), Arg::value(c)], a));
+    refused(said, "argument 0", "the result");
+    let (said, _) = given(|[_, a, b, c]| ([own(a), Arg::memory(b), Arg::value(c)], c));
+    let unaligned = "argument 0, struct three: expected an object that is aligned to 16, found an offset or slot that is not";
+    assert_eq!(said, unaligned);
+}
+
+#[test]
+fn unnamed_arguments() {
+    let (lower, sig) = (lowering(), c("void f(int, ...)"));
+    let can_lower = |ty| {
+        let call = sig.at_call([ty]).unwrap();
+        lower.call_plan(&call).unwrap();
+        lower.can_lower(&call)
+    };
+    can_lower(Type::F80).unwrap();
+    let lanes = Type::bool_vector(128, BoolVector::Zig).unwrap();
+    let error = can_lower(lanes).unwrap_err().to_string();
+    let why = "an argument that is passed lane by lane is not fetched by va_arg";
+    assert!(error.contains(why), "{error}");
+}
