@@ -144,8 +144,8 @@ bits! {
     /// it is on the stack although registers are free (clang). An unnamed argument is refused then. Otherwise the registers in use decide.
     RECORDS_GO_BY_COUNT = 35: Clang;
     /// clang's front end leaves an `__int128` one integer (clang 22): where it counts registers that are not free, the value is whole on the stack. It
-    /// makes one too of bit-fields that go on from the first eightbyte into the second without a boundary of bytes; where one eightbyte has no class, it
-    /// counts one of two registers, and the record is refused.
+    /// makes one too of bit-fields that go on from the first eightbyte into the second without a boundary of bytes, also of those without a name; where
+    /// the first eightbyte alone is an integer, it counts one of two registers, and the record is refused.
     INT128_STAYS_WHOLE = 36: Clang from 22;
     /// On Win64, `__float128` is passed by reference beside [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang 22).
     WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE = 37: Clang from 22;

@@ -242,7 +242,7 @@ pub(super) fn group(
     if cx.may_touch(Policy::ODD_PAIRS_START_IN_GPR) {
         clang::start_odd_pair_in_gpr(ty, group, cx)?;
     }
-    if group.parts.len() == 1 && ty.size() > 8 {
+    if ty.size() > 8 && cx.may_touch(Policy::INT128_STAYS_WHOLE) {
         clang::refuse_wide_bit_fields(ty, group, cx)?;
     }
     if ty.size() == 0 || is_all_padding(ty) {

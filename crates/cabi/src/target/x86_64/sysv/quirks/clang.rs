@@ -213,17 +213,18 @@ pub(super) fn refuse_int128_vectors(
     Ok(())
 }
 
-/// Refuses a record with one part for two eightbytes, over which bit-fields go on that clang makes an `__int128` of
-/// ([`Policy::INT128_STAYS_WHOLE`]).
+/// Refuses a record whose first eightbyte alone is in an integer register, with a bit-field over both, which need not have a name: clang makes an
+/// `__int128` of it ([`Policy::INT128_STAYS_WHOLE`]).
 pub(super) fn refuse_wide_bit_fields(
     ty: &Type,
     group: &Group,
     cx: &mut Classify<'_, '_>,
 ) -> Result<(), Error> {
     let goes_on = |leaf: Leaf| leaf.bit_field && leaf.eightbytes() == (0..2);
-    let is_integer = group.parts.iter().all(|part| part.bank == Bank::Int);
+    let mut banks = group.parts.iter().map(|part| part.bank);
+    let is_first_alone = banks.next() == Some(Bank::Int) && banks.all(|bank| bank != Bank::Int);
     if ty.as_record().is_some()
-        && is_integer
+        && is_first_alone
         && leaves(ty).any(goes_on)
         && cx.choose(Policy::INT128_STAYS_WHOLE)
     {
