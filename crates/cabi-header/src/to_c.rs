@@ -236,11 +236,10 @@ impl Emitter {
         }
     }
 
-    /// Whether the alignment of `ty` comes from a typedef's attribute. Microsoft's compilers heed one that asks for the natural alignment.
+    /// Whether the alignment of `ty` comes from a typedef's attribute, which may ask for the natural alignment.
     fn has_own_align(&self, ty: &Type) -> bool {
-        let is_asked = self.is_msvc() && ty.asks_align();
         !matches!(ty.kind(), Kind::Void | Kind::Function)
-            && (is_asked || ty.align() != self.natural_align(ty))
+            && (ty.asks_align() || ty.align() != self.natural_align(ty))
     }
 
     fn is_msvc(&self) -> bool {

@@ -42,7 +42,7 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
     use std::os::unix::process::CommandExt;
     use std::time::Instant;
 
-    use signals::{die_with_parent_in, end_group};
+    use signals::{die_with_parent_in, end_group, is_stopped};
 
     // Files, not pipes, which would have to be read while it runs.
     let (mut out, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
@@ -57,16 +57,19 @@ fn run(mut command: Command, limit: Duration) -> io::Result<Output> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        let late = start.elapsed() >= limit;
-        if late || was_interrupted() {
+        let why = if start.elapsed() >= limit {
+            let why = format!("hangs: it was ended after {} seconds", limit.as_secs());
+            Some(io::Error::new(io::ErrorKind::TimedOut, why))
+        } else if is_stopped(&child) {
+            Some(io::Error::new(io::ErrorKind::TimedOut, "it stops itself"))
+        } else {
+            let why = || io::Error::new(io::ErrorKind::Interrupted, "interrupted");
+            was_interrupted().then(why)
+        };
+        if let Some(why) = why {
             end_group(&child);
             child.wait()?;
-            return Err(if late {
-                let why = format!("hangs: it was ended after {} seconds", limit.as_secs());
-                io::Error::new(io::ErrorKind::TimedOut, why)
-            } else {
-                io::Error::new(io::ErrorKind::Interrupted, "interrupted")
-            });
+            return Err(why);
         }
         // A large file is waited for in longer steps: a thousand looks a second are work too.
         let step = start.elapsed() / 16;

@@ -43,6 +43,12 @@ fn check_language(verify: &Verify) -> Result<(), String> {
 /// The arguments for libclang and for compilers.
 fn flags(verify: &Verify) -> Vec<String> {
     let mut flags = verify.reading.flags();
+    // All compilers know C23 by the name that it had before.
+    for flag in &mut flags {
+        if matches!(&**flag, "-std=gnu23" | "-std=c23") {
+            flag.replace_range(flag.len() - 1.., "x");
+        }
+    }
     // Usually the standard is each compiler's own choice; here all must read the same language.
     if !flags.iter().any(|flag| flag.starts_with("-std=")) {
         flags.push("-std=gnu17".into());

@@ -82,3 +82,13 @@ pub(super) fn end_group(leader: &std::process::Child) {
         unsafe { libc::kill(group, libc::SIGKILL) };
     }
 }
+
+/// Whether a child waits for the signal that lets it go on.
+pub(super) fn is_stopped(child: &std::process::Child) -> bool {
+    // SAFETY: zeros are such a value; asks about a child that nobody has waited for, which it leaves as it is.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let how = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
+        libc::waitid(libc::P_PID, child.id(), &raw mut info, how) == 0 && info.si_pid() != 0
+    }
+}

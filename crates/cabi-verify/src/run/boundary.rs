@@ -359,6 +359,10 @@ impl Crossing {
         {
             return Err(format!("{caller} {why}"));
         }
+        if self.state.calls > 1 {
+            let calls = self.state.calls;
+            return Err(format!("{caller} calls its callee {calls} times"));
+        }
         if self.state.returns > 0 {
             compare(callee, call, after, self.promise.kept)?;
         }

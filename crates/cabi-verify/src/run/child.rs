@@ -160,10 +160,11 @@ fn start(
             // What becomes of a case is in the report: Rust's own words about a stack that overflows would be nobody's.
             set_signals(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGPROF], libc::SIG_DFL);
             die_with(parent);
+            let own = std::process::id();
             for index in cases {
                 limits.start();
-                let verdict =
-                    catch_unwind(AssertUnwindSafe(|| case(job, index))).unwrap_or_else(|cause| {
+                let mut verdict = catch_unwind(AssertUnwindSafe(|| case(job, index)))
+                    .unwrap_or_else(|cause| {
                         let text = cause
                             .downcast_ref::<String>()
                             .cloned()
@@ -171,6 +172,13 @@ fn start(
                         let text = text.unwrap_or_default();
                         Verdict::Differs(format!("panicked: {text}").into())
                     });
+                if std::process::id() != own {
+                    // A copy that the compiled code has made.
+                    break;
+                }
+                if has_children() {
+                    verdict = Verdict::Differs("it starts another process".into());
+                }
                 // Lines of text in it are escaped.
                 let written = serde_json::to_writer(&file, &verdict).map_err(io::Error::from);
                 if written.and_then(|()| file.write_all(b"\n")).is_err() {
@@ -187,6 +195,12 @@ fn start(
             file,
         }),
     }
+}
+
+/// Whether this process has a child, which has ended or works.
+fn has_children() -> bool {
+    // SAFETY: asks, and reaps one that has ended; null is no place for its status.
+    unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) != -1 }
 }
 
 impl Limits {
@@ -233,7 +247,12 @@ impl Running {
             // SAFETY: waits without reaping, and says only whether to look; null is no place for more.
             let waited = unsafe {
                 let mut info: libc::siginfo_t = std::mem::zeroed();
-                libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOWAIT)
+                libc::waitid(
+                    libc::P_ALL,
+                    0,
+                    &raw mut info,
+                    libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT,
+                )
             };
             if waited == -1 {
                 let error = io::Error::last_os_error();
@@ -266,24 +285,43 @@ impl Running {
         Ok(Some((child.job, verdicts)))
     }
 
-    /// The place of one that has ended, which is reaped, and its status.
+    /// The place of one that has ended, which is reaped, and its status; one that has stopped itself is ended.
     fn ended(&self) -> io::Result<Option<(usize, libc::c_int)>> {
         for (at, child) in self.0.iter().enumerate() {
-            let mut status = 0;
-            // SAFETY: `status` is a valid place for the result; nobody else waits for this child.
-            match unsafe { libc::waitpid(child.pid, &raw mut status, libc::WNOHANG) } {
-                0 => {}
-                -1 => return Err(io::Error::last_os_error()),
-                _ => return Ok(Some((at, status))),
+            let wait = |how| {
+                let mut status = 0;
+                // SAFETY: `status` is a valid place for the result; nobody else waits for this child.
+                match unsafe { libc::waitpid(child.pid, &raw mut status, how) } {
+                    0 => Ok(None),
+                    -1 => Err(io::Error::last_os_error()),
+                    _ => Ok(Some(status)),
+                }
+            };
+            match wait(libc::WNOHANG | libc::WUNTRACED)? {
+                // What a terminal stops, it lets go on.
+                Some(status) if is_stopped(status) => {
+                    // SAFETY: the child has not been waited for to its end, so the number is still its own.
+                    unsafe { libc::kill(child.pid, libc::SIGKILL) };
+                    wait(0)?;
+                    return Ok(Some((at, status)));
+                }
+                Some(status) if !libc::WIFSTOPPED(status) => return Ok(Some((at, status))),
+                _ => {}
             }
         }
         Ok(None)
     }
 }
 
+fn is_stopped(status: libc::c_int) -> bool {
+    libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGSTOP
+}
+
 /// How a child ended that has not done all of its cases.
 fn ending(status: libc::c_int, limits: Limits) -> String {
-    if libc::WIFSIGNALED(status) {
+    if is_stopped(status) {
+        "it stops itself".to_owned()
+    } else if libc::WIFSIGNALED(status) {
         match libc::WTERMSIG(status) {
             libc::SIGSEGV => "SIGSEGV".to_owned(),
             libc::SIGBUS => "SIGBUS".to_owned(),

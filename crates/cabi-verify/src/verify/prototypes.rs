@@ -98,9 +98,12 @@ fn text(include: &str, prototypes: &[&Prototype], chosen: &[usize]) -> String {
         "__builtin_types_compatible_p",
     ];
     let words = words.map(|word| format!("\n#undef {word}"));
-    let mut text = format!("{include}{}", words.concat());
+    // As libclang spells it in C23, and not every compiler that has taken up a part of C23 knows.
+    let bool = "\n#if __STDC_VERSION__ > 201710\n#define bool _Bool\n#endif";
+    let mut text = format!("{include}{}{bool}", words.concat());
     for (i, prototype) in chosen.iter().map(|at| (at, prototypes[*at])) {
-        let Prototype { name, spelled, .. } = prototype;
+        let name = &prototype.name;
+        let spelled = without_bounds(&prototype.spelled);
         let attribute = convention_attribute(prototype.convention);
         // A macro of the same name hides the function.
         let _ = write!(
@@ -161,6 +164,24 @@ fn scalar(spelled: &str, ty: &Type, written: &Written) -> Option<String> {
         text += &format!(" && (({spelled})-1 < 0) == {}", u8::from(signed));
     }
     Some(text)
+}
+
+/// `spelled` with `[*]` for each bound of an array that is an expression: its names are those of parameters, which no type has.
+fn without_bounds(spelled: &str) -> String {
+    let (mut text, mut depth) = (String::new(), 0);
+    for (at, c) in spelled.char_indices() {
+        depth = u32::saturating_sub(depth, u32::from(c == ']'));
+        if depth == 0 {
+            text.push(c);
+        }
+        if c == '[' && depth == 0 {
+            let bound = spelled[at + 1..].split(']').next().unwrap_or_default();
+            let is_number = bound.bytes().all(|c| c.is_ascii_digit());
+            text += if is_number { bound } else { "*" };
+        }
+        depth += u32::from(c == '[');
+    }
+    text
 }
 
 /// Whether clang spells a type by the place of its declaration, `struct (unnamed struct at header.h:1:9)`.
