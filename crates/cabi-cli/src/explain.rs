@@ -1,9 +1,12 @@
 //! `cabi explain`: reads a declaration with libclang and prints, or draws, the explanation.
 
-use cabi::{Explanation, FnSig, Kind, KnownConvention, Target};
+mod terminal;
+
+use cabi::{Explanation, FnAbi, FnSig, Kind, KnownConvention, Target};
 use cabi_header::{Declared, DeclaredKind, Header, Prototype};
 use clap::Args;
 
+use self::terminal::Terminal;
 use crate::output::{self, Failure};
 use crate::reading::questions::{Answers, Questions};
 use crate::reading::{self, Source, TargetOptions};
@@ -84,7 +87,14 @@ impl Explain {
             true => format!("{}policy {}\n", why.summary(), why.profile),
             false => why.to_string(),
         };
-        Ok(output::answer(self.asked.json, &explanation, text)?)
+        let answer = output::answer(self.asked.json, &explanation, text)?;
+        match Terminal::of_stdout().filter(|_| !self.asked.json) {
+            Some(terminal) => {
+                let abi = FnAbi::new(&sig, &target).map_err(|e| e.to_string())?;
+                Ok(terminal.show(&answer, &abi))
+            }
+            None => Ok(answer),
+        }
     }
 
     /// The target that `--target` names.

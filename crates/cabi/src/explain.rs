@@ -1,4 +1,5 @@
-//! Why each part of a call goes where it goes: an [`FnAbi`] with the steps that led to it, as data and as text.
+//! Why each part of a call goes where it goes: an [`FnAbi`] with the steps that led to it, as data
+//! and as text.
 
 mod members;
 mod place;
@@ -33,15 +34,16 @@ pub struct Explained {
     pub size: u64,
     /// The classes of its eightbytes on x86-64 System V; elsewhere what its parts are.
     pub classes: String,
-    /// Where it is passed.
+    /// Place in which it is passed.
     pub place: ExplainedPlace,
     /// Its members, those that start within the first 64 bytes.
     pub members: Vec<ExplainedMember>,
-    /// What led there.
+    /// Steps that led to the place.
     pub steps: Vec<Step>,
 }
 
-/// An [`FnAbi`] with its reasons. `Display` writes all of it; [`Explanation::summary`] only the outcome.
+/// An [`FnAbi`] with its reasons. `Display` writes all of it; [`Explanation::summary`] only the
+/// outcome.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -56,7 +58,8 @@ pub struct Explanation {
     pub policy: Policy,
     /// The policy bits that mattered, with their setting.
     pub touched: Vec<(&'static str, bool)>,
-    /// The policy bits any of which, changed alone, would give this signature other places, with their setting.
+    /// The policy bits any of which, changed alone, would give this signature other places, with
+    /// their setting.
     pub deciding: Vec<(&'static str, bool)>,
     /// The arguments.
     pub args: Vec<Explained>,
@@ -66,18 +69,21 @@ pub struct Explanation {
     pub area_bytes: u64,
     /// Registers used.
     pub used: RegCounts,
-    /// What the machine calls its floating-point and vector registers.
+    /// The machine's name for its floating-point and vector registers.
     pub vector_bank: &'static str,
-    /// The register that holds the number of vector registers used at the call, if it is one of a variadic function.
+    /// The register that holds the number of vector registers used at the call, if it is one of a
+    /// variadic function.
     pub variadic_count: Option<&'static str>,
-    /// The register that holds an address of the language's through the call ([`Frame::carried`](crate::convention::Frame::carried)), if one does.
+    /// The register that holds an address of the language's through the call
+    /// ([`Frame::carried`](crate::convention::Frame::carried)), if one does.
     pub carried: Option<&'static str>,
 }
 
 /// How many bits of a value have their members listed: what is larger is passed in memory.
 const MEMBER_BITS: u64 = 512;
 
-/// Explains where everything in a call of `sig` goes. `names` are the parameters' names, as many as are known.
+/// Explains where everything in a call of `sig` goes. `names` are the parameters' names, as many as
+/// are known.
 ///
 /// # Errors
 /// As [`FnAbi::new`].
@@ -147,8 +153,9 @@ impl Explained {
         name: Option<String>,
         ty: &Type,
         (place, members): (ExplainedPlace, Vec<ExplainedMember>),
-        log: ValueLog,
+        mut log: ValueLog,
     ) -> Self {
+        words::name_leaves(&mut log.steps, ty);
         Self {
             name,
             ty: ty.to_string(),
@@ -162,7 +169,8 @@ impl Explained {
 }
 
 impl Explanation {
-    /// One line per argument and for the result, then the totals. Equal neighbours without names share a line.
+    /// One line per argument and for the result, then the totals. Equal neighbours without names
+    /// share a line.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut text = String::new();
@@ -193,7 +201,8 @@ impl Explanation {
         text
     }
 
-    /// The arguments from `i` on that can share a line: unnamed, of one class, each in one register.
+    /// The arguments from `i` on that can share a line: unnamed, of one class, each in one
+    /// register.
     fn run_from(&self, i: usize) -> &[Explained] {
         let rest = self.args.get(i..).unwrap_or_default();
         let simple = |arg: &&Explained| arg.name.is_none() && !arg.place.text.contains(' ');

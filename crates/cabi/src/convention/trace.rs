@@ -17,10 +17,14 @@ use super::group::{Group, GroupKind};
 pub enum Step {
     /// The whole value is one part, of this class.
     Whole { class: &'static str },
-    /// A leaf met an eightbyte of x86-64 System V (psABI 3.2.3, rule 4, of which it says the letter).
+    /// A leaf met an eightbyte of x86-64 System V (psABI 3.2.3, rule 4, of which it says the
+    /// letter).
     Merge {
-        /// The leaf, as C spells its type.
+        /// The leaf's type, as C spells it.
         leaf: String,
+        /// Name of the leaf in the value, as in [`ExplainedMember`](crate::ExplainedMember); empty
+        /// where it has none.
+        member: String,
         offset_bits: u64,
         width_bits: u64,
         eightbyte: usize,
@@ -42,12 +46,13 @@ pub enum Step {
     /// A rule of the convention was tried.
     Rule {
         rule: String,
-        /// Whether it placed the part.
+        /// `true` if it placed the part.
         taken: bool,
     },
     /// A choice between compilers mattered.
     Policy { bit: &'static str, set: bool },
-    /// Merges and choices that are not listed, so that a value of thousands of leaves has a bounded explanation.
+    /// Merges and choices that are not listed, so that a value of thousands of leaves has a bounded
+    /// explanation.
     More { steps: u64 },
     /// Anything else.
     Note { text: &'static str },
@@ -59,6 +64,7 @@ impl fmt::Display for Step {
             Self::Whole { class } => write!(f, "one part: {class}"),
             Self::Merge {
                 leaf,
+                member,
                 offset_bits,
                 width_bits,
                 eightbyte,
@@ -67,6 +73,9 @@ impl fmt::Display for Step {
                 own,
                 after,
             } => {
+                if !member.is_empty() {
+                    write!(f, "{member}: ")?;
+                }
                 let end = offset_bits.saturating_add(*width_bits);
                 if offset_bits % 8 == 0 && end % 8 == 0 {
                     write!(f, "{leaf}, bytes {}..{}: ", offset_bits / 8, end / 8)?;
@@ -113,18 +122,19 @@ pub(crate) fn touched<'l>(
     touched
 }
 
-/// What was written about one value.
+/// Log of one value.
 #[derive(Default, Debug)]
 pub(crate) struct ValueLog {
     /// Its classes, or what its parts are.
     pub(crate) classes: String,
-    /// What led to its place.
+    /// Steps that led to its place.
     pub(crate) steps: Vec<Step>,
     /// How many of the steps are of single leaves.
     of_leaves: usize,
 }
 
-/// How many merges and choices of one value are listed. The others are counted; a choice is listed once in any case.
+/// How many merges and choices of one value are listed. The others are counted; a choice is listed
+/// once in any case.
 const MAX_LEAF_STEPS: usize = 256;
 
 impl ValueLog {
@@ -178,7 +188,7 @@ impl ValueLog {
     }
 }
 
-/// What is written of the result, then of each argument: the order in which they are placed.
+/// Log of the result, then of each argument, in the order in which they are placed.
 pub(crate) type Log = Vec<ValueLog>;
 
 /// Hears of each step; off, it costs one test.
@@ -194,13 +204,13 @@ impl<'t> Tracer<'t> {
         Self(Some(log))
     }
 
-    /// Whether steps are written down.
+    /// Returns whether steps are written down.
     #[inline]
     pub(crate) fn is_on(self) -> bool {
         self.0.is_some()
     }
 
-    /// What is written from here on is of the next value.
+    /// Starts the log of the next value.
     #[inline]
     pub(crate) fn begin_value(self) {
         self.in_log(|log| log.push(ValueLog::default()));
@@ -236,7 +246,7 @@ impl<'t> Tracer<'t> {
         });
     }
 
-    /// What the classifier made of the value.
+    /// Adds the classifier's group of the value.
     #[inline]
     pub(crate) fn group(self, group: &Group) {
         self.in_value(|value| {

@@ -1,4 +1,5 @@
-//! The scalars of an object with the names C has for them, up to a limit: an array may have more than anybody counts.
+//! The scalars of an object with the names C has for them, up to a limit: an array may have more
+//! than anybody counts.
 
 use alloc::format;
 use alloc::string::String;
@@ -30,8 +31,8 @@ impl ExplainedMember {
     }
 }
 
-/// The members of `ty` that start within its first `limit` bits; `name` is what a value without members is called. Unnamed bit-fields are padding, and not
-/// among them.
+/// The members of `ty` that start within its first `limit` bits; `name` is what a value without
+/// members is called. Unnamed bit-fields are padding, and not among them.
 ///
 /// # Example
 /// ```
@@ -45,28 +46,45 @@ impl ExplainedMember {
 /// ```
 #[must_use]
 pub fn members(ty: &Type, name: &str, limit: u64) -> Vec<ExplainedMember> {
+    let all = members_and_padding(ty, name, limit).into_iter();
+    all.filter_map(|(member, is_padding)| (!is_padding).then_some(member))
+        .collect()
+}
+
+/// Returns the members of `ty` as [`members`] does, and among them, marked by `true`, unnamed
+/// bit-fields without a name.
+pub(super) fn members_and_padding(
+    ty: &Type,
+    name: &str,
+    limit: u64,
+) -> Vec<(ExplainedMember, bool)> {
     let (mut found, mut walk) = (Vec::new(), leaves(ty));
     while let Some(leaf) = walk.next() {
         if leaf.offset_bits >= limit {
             walk.skip_all_elements();
-        } else if leaf.width_bits > 0 && !leaf.unnamed {
-            let name = name_of(name, &leaf, &walk);
+        } else if leaf.width_bits > 0 {
+            let name = match leaf.unnamed {
+                true => String::new(),
+                false => name_of(name, &leaf, &walk),
+            };
             // Characters are too narrow for names of their own.
             let width_bits = match narrow_array(&walk) {
                 Some(_) => 8 * walk.skip_scalars(&leaf) - leaf.offset_bits,
                 None => leaf.width_bits,
             };
-            found.push(ExplainedMember {
+            let member = ExplainedMember {
                 name,
                 offset_bits: leaf.offset_bits,
                 width_bits,
-            });
+            };
+            found.push((member, leaf.unnamed));
         }
     }
     found
 }
 
-/// The number of elements of the array of characters, or of other narrow scalars, that the last leaf is in.
+/// The number of elements of the array of characters, or of other narrow scalars, that the last
+/// leaf is in.
 fn narrow_array(walk: &Leaves<'_>) -> Option<u64> {
     match walk.innermost()?.ty.kind() {
         Kind::Array(array) if array.elem.size() <= 2 => array.elem.as_scalar().and(array.len),
@@ -74,7 +92,7 @@ fn narrow_array(walk: &Leaves<'_>) -> Option<u64> {
     }
 }
 
-/// What C calls the last leaf of `walk` in an object called `name`.
+/// Returns C's name of the last leaf of `walk` in an object called `name`.
 fn name_of(name: &str, leaf: &Leaf, walk: &Leaves<'_>) -> String {
     let mut all = String::from(name);
     let mut add = |inner: &str| {

@@ -8,12 +8,12 @@ use super::members::ExplainedMember;
 use crate::convention::{Extension, Loc, Place, Reg};
 use crate::fn_abi::{RetAbi, Returns};
 
-/// Where a value is. `Display` writes it in words.
+/// Place of a value. `Display` writes it in words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ExplainedPlace {
-    /// What kind of place it is.
+    /// Kind of the place.
     pub kind: PlaceKind,
     /// In words: `xmm0 rdi`, `stack 0..16 align 8`.
     pub text: String,
@@ -25,7 +25,7 @@ pub struct ExplainedPlace {
     pub returned_in: Option<&'static str>,
 }
 
-/// What kind of place a value has.
+/// Kind of a value's place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -39,7 +39,8 @@ pub enum PlaceKind {
     Parts,
     /// The stack, as a whole.
     Stack,
-    /// A copy of the caller's, whose address is passed; of a result, the object that the callee writes.
+    /// A copy of the caller's, whose address is passed; of a result, the object that the callee
+    /// writes.
     Pointer,
     /// One register or slot for each lane of a vector.
     Lanes,
@@ -54,7 +55,7 @@ pub struct ExplainedPart {
     pub register: Option<&'static str>,
     /// Otherwise the first byte in the argument area.
     pub stack: Option<u64>,
-    /// Whether the address of the value is there, and not bytes of it.
+    /// `true` if the address of the value is there, and not bytes of it.
     pub is_address: bool,
     /// The first byte of the value that is there.
     pub offset: u64,
@@ -133,7 +134,7 @@ impl ExplainedPlace {
     }
 }
 
-/// What is at `loc`: in both registers of a pair the same.
+/// Returns the part at `loc`, once for each register of a pair that hold the same.
 fn part(loc: &Loc, (offset, size): (u64, u64), members: &[ExplainedMember]) -> Vec<ExplainedPart> {
     let (from, to) = (
         offset.saturating_mul(8),

@@ -3,15 +3,18 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::Explanation;
+use super::members::members_and_padding;
+use super::{Explanation, MEMBER_BITS};
 use crate::convention::trace::Step;
 use crate::fn_abi::FnAbi;
 use crate::policy::Policy;
 use crate::sig::FnSig;
 use crate::target::Target;
+use crate::types::Type;
 use crate::types::data_model::{DataModel, LongDouble};
 
-/// The policy bits any of which, changed alone, would give this signature other places, with their setting.
+/// The policy bits any of which, changed alone, would give this signature other places, with their
+/// setting.
 pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'static str, bool)> {
     let (mut found, policy) = (Vec::new(), sig.policy_on(target));
     for (bit, name) in Policy::NAMES {
@@ -33,7 +36,8 @@ pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'stat
     found
 }
 
-/// Spells integers as C does most often: those of `long`'s size as `long` where it is 8 bytes, and the one that `char` is as `char`. A type knows its width only.
+/// Spells integers as C does most often: those of `long`'s size as `long` where it is 8 bytes, and
+/// the one that `char` is as `char`. A type knows its width only.
 pub(super) fn spell(explanation: &mut Explanation, model: &DataModel) {
     let spell = |ty: &mut String| match ty.as_str() {
         "long long" if model.long == 8 => *ty = "long".to_string(),
@@ -54,7 +58,41 @@ pub(super) fn spell(explanation: &mut Explanation, model: &DataModel) {
     }
 }
 
-/// Where the rules of a convention stand, and what its steps cite.
+/// Names the leaves of the merges among `steps` after the members of `ty`; both are in the order of
+/// the walk over the value.
+pub(super) fn name_leaves(steps: &mut [Step], ty: &Type) {
+    let members = members_and_padding(ty, "", MEMBER_BITS);
+    let (mut index, mut latest) = (0, None);
+    for step in steps {
+        let Step::Merge {
+            member,
+            offset_bits: start,
+            width_bits,
+            eightbyte,
+            ..
+        } = step
+        else {
+            continue;
+        };
+        // An array of narrow elements is one member of many leaves, and a leaf of two eightbytes
+        // has two merges.
+        let is_after = latest.is_none_or(|before| before < (*start, *eightbyte));
+        index += usize::from(!is_after);
+        let end = start.saturating_add(*width_bits);
+        let mut rest = members.iter().skip(index);
+        let Some(i) = rest.position(|(one, _)| one.offset_bits <= *start && end <= one.end())
+        else {
+            continue;
+        };
+        index += i;
+        if let Some((found, _)) = members.get(index) {
+            member.clone_from(&found.name);
+        }
+        latest = Some((*start, *eightbyte));
+    }
+}
+
+/// Returns the document with the rules of a convention, which its steps cite.
 pub(super) fn document(convention: &str) -> Option<&'static str> {
     Some(match convention {
         "x86-64 System V" => "psABI 3.2.3, Parameter Passing",

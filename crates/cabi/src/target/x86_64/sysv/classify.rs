@@ -1,8 +1,9 @@
 //! From a type to the classes of its eightbytes: the rules of [`psabi`] over its leaves.
 //!
-//! What compilers do otherwise enters through four hooks: [`quirks::value`] (a value as a whole), [`quirks::leaf`] (which leaves count, and as what),
-//! [`quirks::merged`] (the classes after the merge) and [`quirks::group`] (the parts). Under [`Policy::PSABI`](crate::Policy::PSABI) they decide only
-//! what the text leaves open.
+//! Deviations of compilers enter through four hooks: [`quirks::value`] (a value as a whole),
+//! [`quirks::leaf`] (which leaves count, and as what), [`quirks::merged`] (the classes after the
+//! merge) and [`quirks::group`] (the parts). Under [`Policy::PSABI`](crate::Policy::PSABI) they
+//! decide only what the text leaves open.
 
 use alloc::string::{String, ToString};
 
@@ -16,7 +17,8 @@ use crate::scalar::Scalar;
 use crate::types::record::has_wide_leaf;
 use crate::types::{Kind, Type};
 
-/// The class of each eightbyte of `ty`. Rule 3: before, "each eightbyte gets initialized to class NO_CLASS".
+/// The class of each eightbyte of `ty`. Rule 3: before, "each eightbyte gets initialized to class
+/// NO_CLASS".
 ///
 /// # Errors
 /// Why the value has no classes.
@@ -48,7 +50,8 @@ pub(super) fn classes_of(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Classes
     Ok(classes)
 }
 
-/// Merges the classes of the leaves of `ty`, or of a record inside it, into `classes` (rule 4: "each field is classified recursively").
+/// Merges the classes of the leaves of `ty`, or of a record inside it, into `classes` (rule 4:
+/// "each field is classified recursively").
 #[inline(always)]
 fn merge_leaves(
     walk: &mut Leaves<'_>,
@@ -75,7 +78,8 @@ fn merge_leaves(
                     merge_adds(classes, &adds, leaf, cx);
                 }
             },
-            // Other records inside `ty` need no cleanup: rule 5 applies to more than 16 bytes, and to leaves of more than 64 bits.
+            // Other records inside `ty` need no cleanup: rule 5 applies to more than 16 bytes, and
+            // to leaves of more than 64 bits.
             WalkStep::Enter(record, offset)
                 if (record.size() > 16 || has_wide_leaf(ty)) && !quirks::skips(walk, cx) =>
             {
@@ -102,6 +106,7 @@ fn merge_adds(classes: &mut Classes, adds: &Classes, leaf: &Leaf, cx: &mut Class
                     LeafKind::Vector(vector) => vector.to_string(),
                     LeafKind::Empty | LeafKind::FlexibleArray => String::new(),
                 },
+                member: String::new(),
                 offset_bits: leaf.offset_bits,
                 width_bits: leaf.width_bits,
                 eightbyte: i,
