@@ -18,7 +18,8 @@ impl RecordBuilder {
     /// Lays the record out by the rules of `model`.
     ///
     /// # Errors
-    /// [`Error::InvalidField`] for a member C does not allow there, [`Error::InvalidAlign`], [`Error::TooLarge`], [`Error::TooComplex`].
+    /// [`Error::InvalidField`] for a member C does not allow there, [`Error::InvalidAlign`],
+    /// [`Error::TooLarge`], [`Error::TooComplex`].
     pub fn build(self, model: &DataModel) -> Result<Type, Error> {
         self.check_members()?;
         if let Some(placed) = self.members.iter().find(|m| m.offset_bits.is_some()) {
@@ -29,8 +30,9 @@ impl RecordBuilder {
         self.finish(placed, Some(model))
     }
 
-    /// Lays the record out as [`RecordBuilder::build`] does, and compares that with what the caller has: the offsets of the members that have one
-    /// ([`Member::at`](crate::Member::at)), the size, and the alignment if the caller has one, in bytes.
+    /// Lays the record out as [`RecordBuilder::build`] does, and compares that with what the caller
+    /// has: the offsets of the members that have one ([`Member::at`](crate::Member::at)), the size,
+    /// and the alignment if the caller has one, in bytes.
     ///
     /// # Example
     /// ```
@@ -70,11 +72,14 @@ impl RecordBuilder {
         Ok(ty)
     }
 
-    /// Takes the layout from the caller: every member has its offset ([`Member::at`](crate::Member::at)), and the record the given size and alignment in bytes.
+    /// Takes the layout from the caller: every member has its offset
+    /// ([`Member::at`](crate::Member::at)), and the record the given size and alignment in bytes.
     ///
-    /// The layout need not be one of C's. A member may be in the padding at the end of another one, as in C++ and Swift: then no call may write its result to that
-    /// other member in place, because padding is written too. The size may be no multiple of the alignment, as in Swift: such a record can be a member, and is
-    /// refused by name as an argument, a result and an element of an array, of which C says nothing.
+    /// The layout need not be one of C's. A member may be in the padding at the end of another one,
+    /// as in C++ and Swift: then no call may write its result to that other member in place,
+    /// because padding is written too. The size may be no multiple of the alignment, as in Swift:
+    /// such a record can be a member, and is refused by name as an argument, a result and an
+    /// element of an array, of which C says nothing.
     ///
     /// # Example
     /// ```
@@ -98,8 +103,9 @@ impl RecordBuilder {
     /// ```
     ///
     /// # Errors
-    /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for a member without offset, one that ends after the record, and structure
-    /// members that overlap in more than padding at an end.
+    /// As [`RecordBuilder::build`], and [`Error::InvalidField`] for a member without offset, one
+    /// that ends after the record, and structure members that overlap in more than padding at an
+    /// end.
     pub fn build_at(self, size: u64, align: u32) -> Result<Type, Error> {
         self.check_members()?;
         let placed = layout::given(&self, size, check_align(align)?)?;
@@ -174,7 +180,8 @@ impl RecordBuilder {
         asked.unwrap_or(1).max(self.attributes.align.unwrap_or(1))
     }
 
-    /// What of a data model the layout depends on, by the rules of `model` unless it was given.
+    /// Returns the facts of a data model that the layout depends on, by the rules of `model` unless
+    /// the layout was given.
     fn facts(&self, model: Option<&DataModel>) -> ModelFacts {
         let of_members = self.members.iter().map(|member| of_member(&member.ty));
         let of_members = of_members.fold(ModelFacts::NONE, ModelFacts::and);
@@ -207,7 +214,8 @@ impl RecordBuilder {
     }
 }
 
-/// What of a data model a member of type `ty` brings along: of a record that no model lays out, its members'.
+/// Returns the facts of a data model that a member of type `ty` adds; a record that no model lays
+/// out adds its members'.
 fn of_member(ty: &Type) -> ModelFacts {
     match ty.as_record() {
         Some(record) if ty.facts() == ModelFacts::NO_MODEL => {

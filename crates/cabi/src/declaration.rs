@@ -1,8 +1,11 @@
-//! Signatures from text: C's plain language of declarations, `double hypot(double, double)`, without a preprocessor and without libclang.
+//! Signatures from text: C's plain language of declarations, `double hypot(double, double)`,
+//! without a preprocessor and without libclang.
 //!
-//! C17 6.7, of which this reads: the names of scalar types and those of `stdint.h` and `stddef.h`; pointers; arrays; functions with a prototype; structures and
-//! unions with their members and bit-fields; typedefs of the text itself. What else C has (attributes, enumerations, `_Atomic`, `_Alignas`, expressions, names of
-//! other headers) is refused by its name, so that no text is understood otherwise than by a compiler: for that there is `cabi-header`.
+//! C17 6.7, of which this reads: the names of scalar types and those of `stdint.h` and `stddef.h`;
+//! pointers; arrays; functions with a prototype; structures and unions with their members and
+//! bit-fields; typedefs of the text itself. What else C has (attributes, enumerations, `_Atomic`,
+//! `_Alignas`, expressions, names of other headers) is refused by its name, so that no text is
+//! understood otherwise than by a compiler: for that there is `cabi-header`.
 
 mod declarator;
 mod lex;
@@ -54,11 +57,12 @@ pub struct Declaration {
 impl Declaration {
     /// The function that `text` declares, its types laid out as `model` says.
     ///
-    /// Definitions of structures and unions, and typedefs, may come before it: `typedef struct { int quot, rem; } div_t; div_t div(int, int);`. Parameters need
-    /// no names.
+    /// Definitions of structures and unions, and typedefs, may come before it:
+    /// `typedef struct { int quot, rem; } div_t; div_t div(int, int);`. Parameters need no names.
     ///
     /// # Errors
-    /// [`Error::Text`] with the byte at which the text is not what is read here, what is found there, and what is read instead.
+    /// [`Error::Text`] with the byte at which the text is not what is read here, what is found
+    /// there, and what is read instead.
     pub fn parse(text: &str, model: &DataModel) -> Result<Self, Error> {
         let mut parser = Parser::new(text, model);
         loop {
@@ -113,10 +117,12 @@ impl FnSig {
 }
 
 impl Type {
-    /// The type that C calls `text`: `unsigned long`, `const char *`, `struct { int a; double b[3]; }`.
+    /// The type that C calls `text`: `unsigned long`, `const char *`,
+    /// `struct { int a; double b[3]; }`.
     ///
     /// # Errors
-    /// As [`Declaration::parse`]; [`Error::Text`] also for a function, and for an object that has a name.
+    /// As [`Declaration::parse`]; [`Error::Text`] also for a function, and for an object that has a
+    /// name.
     ///
     /// # Example
     /// ```
@@ -142,7 +148,7 @@ impl Type {
     }
 }
 
-/// What a declarator makes.
+/// Result of a declarator.
 #[derive(Clone)]
 enum Built<'t> {
     /// An object, or `void`.
@@ -155,11 +161,11 @@ enum Built<'t> {
 /// One step of a declarator from its name outwards.
 enum Derived {
     Pointer {
-        /// Where `restrict` is, if there is one.
+        /// Position of `restrict`, if there is one.
         restrict: Option<usize>,
     },
     Array {
-        /// Where `[` is.
+        /// Position of `[`.
         at: usize,
         len: Option<u64>,
         /// `[static 3]`, `[const]`, `[*]`: a parameter's.
@@ -175,14 +181,15 @@ enum Derived {
 struct Parser<'t> {
     tokens: Tokens<'t>,
     model: &'t DataModel,
-    /// Structures and unions by their tags: `struct` or `union`, and the type, `None` until it has members.
+    /// Structures and unions by their tags: `struct` or `union`, and the type, `None` until it has
+    /// members.
     tags: BTreeMap<&'t str, (&'t str, Option<Type>)>,
     typedefs: BTreeMap<&'t str, Built<'t>>,
     nesting: u32,
     in_typedef: bool,
-    /// Whether `_Noreturn` was read.
+    /// `true` if `_Noreturn` was read.
     noreturn: bool,
-    /// Whether a qualifier is among the specifiers that were read last.
+    /// `true` if a qualifier is among the specifiers that were read last.
     qualified: bool,
 }
 
@@ -277,7 +284,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What `derived` makes of `base`, read from `start` on.
+    /// Applies `derived` to `base`, read from `start` on.
     fn derive(
         &self,
         base: Built<'t>,

@@ -1,4 +1,5 @@
-//! A signature in, the place of every part out. [`FnAbi`] is computed once and then only read: by callers, callees, explanations, tests.
+//! A signature in, the place of every part out. [`FnAbi`] is computed once and then only read: by
+//! callers, callees, explanations, tests.
 
 mod values;
 
@@ -20,7 +21,7 @@ use crate::target::Target;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
-/// Where everything in a call is.
+/// Places of everything in a call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct FnAbi {
@@ -28,7 +29,8 @@ pub struct FnAbi {
     pub args: SmallVec<[ArgAbi; 10]>,
     /// The result.
     pub ret: RetAbi,
-    /// Bytes of the argument area, shadow space and a result on the stack included; a multiple of the slot.
+    /// Bytes of the argument area, shadow space and a result on the stack included; a multiple of
+    /// the slot.
     pub area_bytes: u64,
     /// Alignment of the argument area, in bytes: the stack pointer's where the call is made.
     pub area_align: u32,
@@ -36,21 +38,23 @@ pub struct FnAbi {
     pub callee_pops: u64,
     /// How many registers of each bank the arguments use up, those taken as shadows included.
     pub used: RegCounts,
-    /// The register in which the caller states how many vector registers are used, if this is a call of a variadic function.
+    /// The register in which the caller states how many vector registers are used, if this is a
+    /// call of a variadic function.
     pub variadic_count: Option<Reg>,
     /// The convention.
     pub convention: &'static Convention,
 }
 
 impl FnAbi {
-    /// Where everything in a call of `sig` is, on `target`. Does not allocate for up to ten arguments, if a convention
-    /// makes at most two parts of each.
+    /// Returns the places of everything in a call of `sig` on `target`. Does not allocate for up to
+    /// ten arguments, if a convention makes at most two parts of each.
     ///
     /// # Errors
-    /// [`Error::DataModel`] for a type that was laid out for another data model than the target's and would be laid out otherwise for it,
-    /// [`Error::Unsupported`] for a type the convention has no place for, [`Error::NoKnownRule`] for one the policy's compiler places by none,
-    /// [`Error::InvalidSignature`] for what is no signature of C, [`Error::InvalidAlign`] for a stack alignment that is none, [`Error::StackAlign`] for one
-    /// below the convention's.
+    /// [`Error::DataModel`] for a type that was laid out for another data model than the target's
+    /// and would be laid out otherwise for it, [`Error::Unsupported`] for a type the convention has
+    /// no place for, [`Error::NoKnownRule`] for one the policy's compiler places by none,
+    /// [`Error::InvalidSignature`] for what is no signature of C, [`Error::InvalidAlign`] for a
+    /// stack alignment that is none, [`Error::StackAlign`] for one below the convention's.
     ///
     /// # Example
     /// ```
@@ -98,11 +102,13 @@ impl FnAbi {
         sig.convention.or(target.convention()).ok_or_else(unknown)
     }
 
-    /// The parts of a value of type `ty` in a function like `sig`, before any register is counted: what `va_arg` asks, for one.
-    /// A function is classified as the pointer that it is as an argument.
+    /// The parts of a value of type `ty` in a function like `sig`, before any register is counted:
+    /// what `va_arg` asks, for one. A function is classified as the pointer that it is as an
+    /// argument.
     ///
     /// # Errors
-    /// [`Error`] for what the convention has no place for, `void`, arrays and types of another data model.
+    /// [`Error`] for what the convention has no place for, `void`, arrays and types of another data
+    /// model.
     ///
     /// # Example
     /// ```
@@ -134,7 +140,8 @@ impl FnAbi {
         (convention.rules.classify)(ty, &mut given)
     }
 
-    /// Whether a result of `sig`'s type has a place of its own, in registers or after the arguments; otherwise it needs a hidden pointer.
+    /// Returns whether a result of `sig`'s type has a place of its own, in registers or after the
+    /// arguments; otherwise it needs a hidden pointer.
     ///
     /// # Errors
     /// As [`FnAbi::new`].
@@ -157,11 +164,11 @@ struct Placer<'a, 't> {
     target: &'a Target,
     convention: &'static Convention,
     assigner: Assigner<'t>,
-    /// What a classifier is given, with the role of the value at hand.
+    /// Input of a classifier, with the role of the value at hand.
     given: Classify<'a, 't>,
     /// Bytes and alignment of what the result takes of the stack.
     result_area: (u64, u32),
-    /// What the convention's [`adjust`](crate::convention::Rules::adjust) remembers.
+    /// Number that the convention's [`adjust`](crate::convention::Rules::adjust) keeps.
     memory: u32,
 }
 
@@ -211,7 +218,8 @@ impl Placer<'_, '_> {
         self.close(abi)
     }
 
-    /// Classifies a value and places it by `rules`, in `place`; `false` if none of them has a place for it.
+    /// Classifies a value and places it by `rules`, in `place`; `false` if none of them has a place
+    /// for it.
     #[inline(always)]
     fn place(
         &mut self,
@@ -270,7 +278,8 @@ impl Placer<'_, '_> {
         Ok(())
     }
 
-    /// Refuses a static chain where the convention has no rule for one: as an ordinary argument it would take another's place.
+    /// Refuses a static chain where the convention has no rule for one: as an ordinary argument it
+    /// would take another's place.
     #[cold]
     fn check_static_chain(&self, ty: &Type, rules: &[Rule]) -> Result<(), Box<Error>> {
         let is_for_one =
@@ -349,7 +358,8 @@ impl Placer<'_, '_> {
         }
     }
 
-    /// What `abi` says of all places together. What of the result is on the stack is moved to where it lies, after the arguments.
+    /// Sets the totals of `abi`. Moves parts of the result on the stack to their place after the
+    /// arguments.
     #[inline(always)]
     fn close(&self, abi: &mut FnAbi) -> Result<(), Box<Error>> {
         let frame = &self.convention.frame;
@@ -363,7 +373,7 @@ impl Placer<'_, '_> {
             bytes = start + result_bytes;
             align = align.max(result_align);
         }
-        // What has no bytes asks for no alignment of an area without bytes.
+        // An area without bytes has no alignment.
         if bytes > 0 {
             if bytes > MAX_AREA.max(u64::from(frame.shadow_space)) {
                 return Err(self.unsupported(&self.sig.result, no_place::TOO_MUCH_STACK));

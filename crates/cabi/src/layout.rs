@@ -1,7 +1,8 @@
 //! Layout of records: the offset of every member, as gcc and clang compute it.
 //!
-//! System V psABI 3.1.2 (Aggregates and Unions, Bit-Fields) is silent about `packed`, `#pragma pack`, `aligned` and types whose alignment a
-//! typedef changed. There each compiler's own rules are followed ([`RecordRules`]), one file each.
+//! System V psABI 3.1.2 (Aggregates and Unions, Bit-Fields) is silent about `packed`,
+//! `#pragma pack`, `aligned` and types whose alignment a typedef changed. There each compiler's own
+//! rules are followed ([`RecordRules`]), one file each.
 
 mod clang;
 mod gcc;
@@ -15,9 +16,9 @@ use crate::types::error::Error;
 use crate::types::record::RecordKind;
 use crate::types::{Kind, MAX_ALIGN, MAX_SIZE, Type};
 
-/// What laying out a record gives.
+/// Layout of a record.
 pub(crate) struct RecordLayout {
-    /// Of each member, in bits.
+    /// Offset of each member, in bits.
     pub(crate) offsets: Vec<u64>,
     /// Bytes.
     pub(crate) size: u64,
@@ -25,8 +26,9 @@ pub(crate) struct RecordLayout {
     pub(crate) align: u32,
 }
 
-/// What a compiler's rules say about the members; the record's own attributes and the rounding of its size come after. All in bits. Positions stop at the
-/// greatest number, which is more than any record may have: `record` compares the size with [`MAX_SIZE`].
+/// Layout of the members by a compiler's rules; the record's own attributes and the rounding of its
+/// size come after. All in bits. Positions stop at the greatest number, which is more than any
+/// record may have: `record` compares the size with [`MAX_SIZE`].
 struct MemberLayouts {
     offsets: Vec<u64>,
     /// End of the last member.
@@ -85,7 +87,8 @@ fn too_large(b: &RecordBuilder) -> Error {
     Error::TooLarge { ty: b.spelling() }
 }
 
-/// Whether the size of a record without bytes is a multiple of its alignment. One that `aligned` made has as many bytes.
+/// Returns whether the size of a record without bytes is a multiple of its alignment. One that
+/// `aligned` made has as many bytes.
 fn is_round(b: &RecordBuilder, size: u64, align: u32) -> bool {
     size.is_multiple_of(u64::from(align)) || b.required_align() == align
 }

@@ -1,10 +1,11 @@
-//! What a walk over a type finds: a scalar with its place, and what is around it as far as that is cheap to know.
+//! Leaves of a walk over a type: a scalar with its place, and flags of the types around it that are
+//! cheap to know.
 
 use core::ops::Range;
 
 use crate::scalar::{Scalar, Vector};
 
-/// What a leaf is.
+/// Kind of a leaf.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LeafKind {
@@ -22,15 +23,16 @@ pub enum LeafKind {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Leaf {
-    /// What it is.
+    /// Kind of the leaf.
     pub kind: LeafKind,
     /// First bit, counted from the start of the type.
     pub offset_bits: u64,
-    /// Bits that carry the value: 80 for x87's format, the declared width of a bit-field, 0 for what is empty.
+    /// Bits that carry the value: 80 for x87's format, the declared width of a bit-field, 0 for
+    /// what is empty.
     pub width_bits: u64,
-    /// Whether it is a bit-field.
+    /// `true` if it is a bit-field.
     pub bit_field: bool,
-    /// Whether it is an unnamed bit-field, which is padding to C.
+    /// `true` if it is an unnamed bit-field, which is padding to C.
     pub unnamed: bool,
     pub(crate) around: LeafFlags,
 }
@@ -49,7 +51,8 @@ impl Leaf {
         index(self.offset_bits / 64)..index(last) + 1
     }
 
-    /// Whether the leaf is at no multiple of its size, whatever a typedef says. Bit-fields are exempt.
+    /// Returns whether the leaf is at no multiple of its size, whatever a typedef says. Bit-fields
+    /// are exempt.
     #[inline]
     pub(crate) fn is_unaligned(&self) -> bool {
         let align_bits = match self.kind {
@@ -81,7 +84,7 @@ impl Leaf {
     }
 }
 
-/// What is around a leaf, one bit each.
+/// Properties of the types around a leaf, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct LeafFlags(u8);
 
@@ -97,12 +100,13 @@ impl LeafFlags {
     pub(crate) const LATER: Self = Self(8);
     /// The leaf is a member of a union; an element of such a member is not.
     pub(crate) const IN_UNION: Self = Self(16);
-    /// The leaf, if it is no scalar, or a member around it, starts at no multiple of its type's alignment.
+    /// The leaf, if it is no scalar, or a member around it, starts at no multiple of its type's
+    /// alignment.
     pub(crate) const MISALIGNED: Self = Self(32);
     /// The leaf is the second half of a complex number.
     pub(crate) const IMAGINARY: Self = Self(64);
 
-    /// Whether one of `bits` is set.
+    /// Returns whether one of `bits` is set.
     #[inline]
     pub(crate) const fn any(self, bits: Self) -> bool {
         self.0 & bits.0 != 0
@@ -121,7 +125,8 @@ impl LeafFlags {
         Self(self.0 & !bits.0)
     }
 
-    /// What is around the inside of a value at byte `offset` that is by nature aligned to `align` bytes.
+    /// Returns the flags inside of a value at byte `offset` that is by nature aligned to `align`
+    /// bytes.
     #[inline]
     pub(crate) fn at(self, offset: u64, align: u32) -> Self {
         // Alignments are powers of two.

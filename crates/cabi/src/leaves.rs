@@ -1,7 +1,8 @@
 //! The one walk over a type: its scalars in memory order, each with its place.
 //!
-//! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks inside a type to find out what is where. What is
-//! around a leaf is not copied into it: [`Leaves`] knows the path that led to it, for the few that ask.
+//! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks
+//! inside a type to find out what is where. What is around a leaf is not copied into it: [`Leaves`]
+//! knows the path that led to it, for the few that ask.
 
 use smallvec::SmallVec;
 
@@ -11,8 +12,9 @@ use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Array, Kind, Type};
 
-/// The leaves of `ty` in the order of their declaration, which for structures is the order of their offsets. Members of a
-/// union all appear. Zero-width bit-fields appear with width 0, arrays of no elements as empty.
+/// The leaves of `ty` in the order of their declaration, which for structures is the order of their
+/// offsets. Members of a union all appear. Zero-width bit-fields appear with width 0, arrays of no
+/// elements as empty.
 ///
 /// # Example
 /// ```
@@ -36,7 +38,8 @@ pub fn leaves(ty: &Type) -> Leaves<'_> {
     }
 }
 
-/// The [`leaves`] of `ty`, but of each array those of one element only: as many as the type has members, however many elements there are.
+/// The [`leaves`] of `ty`, but of each array those of one element only: as many as the type has
+/// members, however many elements there are.
 pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
     Leaves {
         one_element: true,
@@ -58,19 +61,20 @@ pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
 pub struct Leaves<'a> {
     /// The record or array that the walk is in, apart from those around it: each step looks at it.
     inner: Option<Aggregate<'a>>,
-    /// The records and arrays around `inner`, the outermost first, at most [`MAX_DEPTH`](crate::MAX_DEPTH).
+    /// The records and arrays around `inner`, the outermost first, at most
+    /// [`MAX_DEPTH`](crate::MAX_DEPTH).
     outer: SmallVec<[Aggregate<'a>; 2]>,
     /// The type of the leaf given last, or of the record entered last.
     own: &'a Type,
-    /// Of the outermost type, if it has yet to be entered: its first byte, and what is around it.
+    /// First byte of the outermost type, if it has yet to be entered, and the flags around it.
     start: Option<(u64, LeafFlags)>,
     /// The second half of a complex number or slice, whose first half has just been given.
     second: Option<Leaf>,
-    /// Whether one element of an array stands for all.
+    /// `true` if one element of an array stands for all.
     one_element: bool,
 }
 
-/// What a walk comes by.
+/// Step of a walk.
 #[derive(Debug)]
 pub(crate) enum WalkStep<'a> {
     Leaf(Leaf),
@@ -86,12 +90,12 @@ pub(crate) struct Aggregate<'a> {
     pub(crate) ty: &'a Type,
     /// Its first byte.
     pub(crate) offset: u64,
-    /// What is around its members or elements.
+    /// Flags around its members or elements.
     pub(crate) around: LeafFlags,
     rest: Rest<'a>,
 }
 
-/// What is left of a record or array.
+/// Rest of a record or array.
 #[derive(Debug)]
 enum Rest<'a> {
     Fields(core::slice::Iter<'a, Field>),
@@ -137,7 +141,8 @@ impl<'a> Leaves<'a> {
         self.own
     }
 
-    /// Leaves out the elements that are left of the arrays that the last leaf, or the record left last, is an element of; `false` if there is none.
+    /// Leaves out the elements that are left of the arrays that the last leaf, or the record left
+    /// last, is an element of; `false` if there is none.
     pub(crate) fn skip_elements(&mut self) -> bool {
         let mut is_element = false;
         for frame in self.inner.iter_mut().chain(self.outer.iter_mut().rev()) {
@@ -149,7 +154,8 @@ impl<'a> Leaves<'a> {
         is_element
     }
 
-    /// Leaves out the elements that are left of all arrays around the last leaf, which begin after it.
+    /// Leaves out the elements that are left of all arrays around the last leaf, which begin after
+    /// it.
     pub(crate) fn skip_all_elements(&mut self) {
         for frame in self.inner.iter_mut().chain(&mut self.outer) {
             if let Rest::Elements(_, _, left) = &mut frame.rest {
@@ -158,7 +164,8 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// The end of the last leaf, `leaf`, in bytes; where that is an element of an array of scalars, the end of the array, whose other elements the walk leaves out.
+    /// The end of the last leaf, `leaf`, in bytes; where that is an element of an array of scalars,
+    /// the end of the array, whose other elements the walk leaves out.
     #[inline]
     pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
         // No type has so many bits that this wraps around.
@@ -393,7 +400,7 @@ fn bit_field<'a>(field: &Field, offset: u64, around: LeafFlags) -> Option<WalkSt
     }))
 }
 
-/// Whether `ty` is a record, or an array of records however deep.
+/// Returns whether `ty` is a record, or an array of records however deep.
 pub(crate) fn holds_records(ty: &Type) -> bool {
     match ty.kind() {
         Kind::Array(array) => array.of_records,

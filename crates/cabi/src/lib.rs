@@ -1,12 +1,15 @@
-//! Where each part of a C value is passed in a call, and why.
+//! Places of the parts of C values in a call, with the reasons.
 //!
 //! ```text
 //! Type ──layout──▶ size, offsets ──leaves──▶ scalars ──classify──▶ Group ──assign──▶ FnAbi ──▶ explain
 //! ```
 //!
-//! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, by [`RecordBuilder`], or from text ([`Type::parse`]). [`FnSig`] is a
-//! signature of such types, from text too: [`FnSig::parse`] and [`Declaration`] read `double hypot(double, double)`. [`FnAbi::new`] says where everything is: registers, offsets in the argument area, hidden pointers; [`explain`] says
-//! why. Conventions are tables ([`convention`]), and a language can write its own. Nothing here knows a code generator.
+//! [`Type`] is a C type with its layout, made by constants, by [`DataModel`]'s methods, by
+//! [`RecordBuilder`], or from text ([`Type::parse`]). [`FnSig`] is a signature of such types, from
+//! text too: [`FnSig::parse`] and [`Declaration`] read `double hypot(double, double)`.
+//! [`FnAbi::new`] says where everything is: registers, offsets in the argument area, hidden
+//! pointers; [`explain`] says why. Conventions are tables ([`convention`]), and a language can
+//! write its own. Nothing here knows a code generator.
 //!
 //! ```
 //! use cabi::{DataModel, FnAbi, FnSig, RecordBuilder, Target, Type, explain};
@@ -29,8 +32,9 @@
 //!
 //! # Features
 //!
-//! `serde` (not by default): `Serialize` for everything that [`explain`] returns, [`Explanation`] with its [`Step`]s, registers, classes and
-//! [`Policy`], so that an explanation can be written as JSON. Types and signatures are not serialized, and nothing is read back.
+//! `serde` (not by default): `Serialize` for everything that [`explain`] returns, [`Explanation`]
+//! with its [`Step`]s, registers, classes and [`Policy`], so that an explanation can be written as
+//! JSON. Types and signatures are not serialized, and nothing is read back.
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;

@@ -1,14 +1,16 @@
-//! Where compilers disagree and each is consistent with itself: one named bit per corner, and the profiles of the compilers by version.
+//! Corners in which compilers disagree and each is consistent with itself: one named bit per
+//! corner, and the profiles of the compilers by version.
 //!
-//! A bit says what the behaviour is. The table below is the one authority on which versions of which compiler have it; `docs/policy.md` explains each, and
-//! a test holds the page to the table.
+//! A bit says what the behaviour is. The table below is the one authority on which versions of
+//! which compiler have it; `docs/policy.md` explains each, and a test holds the page to the table.
 
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};
 
 use crate::types::data_model::RecordRules;
 
-/// A set of choices. A signature that states none has those of its target's own compiler ([`Policy::of`]).
+/// A set of choices. A signature that states none has those of its target's own compiler
+/// ([`Policy::of`]).
 ///
 /// # Example
 /// ```
@@ -57,102 +59,129 @@ macro_rules! version {
 }
 
 bits! {
-    /// A record with a flexible array member is passed in memory (clang), on Win64 by reference; gcc ignores the member. If the record has no bytes, it
-    /// has a slot in memory nevertheless; gcc only aligns what is next on the stack.
+    /// A record with a flexible array member is passed in memory (clang), on Win64 by reference;
+    /// gcc ignores the member. If the record has no bytes, it has a slot in memory nevertheless;
+    /// gcc only aligns what is next on the stack.
     FLEXIBLE_ARRAY_IN_MEMORY = 0: Clang, Zig;
     /// Unnamed bit-fields of non-zero width are `Integer` (gcc); clang ignores them as padding.
     UNNAMED_BIT_FIELDS_COUNT = 1: Gcc;
-    /// A member of record or array type at an offset its type's alignment forbids sends the value to memory (clang); gcc looks
-    /// at the scalars only.
+    /// A member of record or array type at an offset its type's alignment forbids sends the value
+    /// to memory (clang); gcc looks at the scalars only.
     MEMBERS_MUST_BE_ALIGNED = 2: Clang;
-    /// A vector result wider than the vector level is split over up to four vector registers (clang, Zig); gcc returns it in memory.
+    /// A vector result wider than the vector level is split over up to four vector registers
+    /// (clang, Zig); gcc returns it in memory.
     WIDE_VECTOR_RESULTS_SPLIT = 3: Clang, Zig;
     /// A vector of two 16-bit floats is `Sse` (gcc); clang classifies by size only: `Integer`.
     HALF_PAIRS_IN_SSE = 4: Gcc;
-    /// A result that is a vector of one `double` returns in xmm0 (clang); gcc uses memory as it does for the argument.
+    /// A result that is a vector of one `double` returns in xmm0 (clang); gcc uses memory as it
+    /// does for the argument.
     DOUBLE_VECTOR_RESULT_IN_SSE = 5: Clang, Zig;
-    /// A record with an `_Atomic` member, or an `_Atomic` record or complex number, is passed in memory (clang). An `_Atomic` scalar is passed in the
-    /// registers of the plain one, but clang does not count these ([`RECORDS_GO_BY_COUNT`](Self::RECORDS_GO_BY_COUNT)).
+    /// A record with an `_Atomic` member, or an `_Atomic` record or complex number, is passed in
+    /// memory (clang). An `_Atomic` scalar is passed in the registers of the plain one, but clang
+    /// does not count these ([`RECORDS_GO_BY_COUNT`](Self::RECORDS_GO_BY_COUNT)).
     ATOMIC_MEMBERS_IN_MEMORY = 6: Clang, Zig;
-    /// An `__int128` that finds one integer register free leaves it unused by later arguments too (clang through version 19).
+    /// An `__int128` that finds one integer register free leaves it unused by later arguments too
+    /// (clang through version 19).
     INT128_USES_UP_INTEGER_REGISTERS = 7: Clang to 19;
-    /// Vectors of one 8-byte integer are `Integer` (clang on Darwin, FreeBSD and PlayStation); elsewhere `Sse`.
+    /// Vectors of one 8-byte integer are `Integer` (clang on Darwin, FreeBSD and PlayStation);
+    /// elsewhere `Sse`.
     INTEGER_VECTORS_IN_GPR = 8;
     /// `char`, `short` and their unsigned kin are extended to 32 bits in results too (Darwin).
     NARROW_RESULTS_EXTENDED = 9;
-    /// `X87Up` that lost its `X87` is `Sse` instead of sending the value to memory (revisions before 0.98; Darwin).
+    /// `X87Up` that lost its `X87` is `Sse` instead of sending the value to memory (revisions
+    /// before 0.98; Darwin).
     LONE_X87UP_KEPT = 10;
     /// Vectors of `__int128` wider than 16 bytes are passed in memory (gcc, and clang on Linux).
     WIDE_INT128_VECTORS_IN_MEMORY = 11: Gcc, Clang, Zig;
-    /// A structure of more than 16 bytes with an empty member is passed in memory, also when the other member is a vector (clang).
+    /// A structure of more than 16 bytes with an empty member is passed in memory, also when the
+    /// other member is a vector (clang).
     EMPTY_MEMBERS_BAR_WIDE_VECTORS = 12: Clang, Zig;
-    /// On Win64, bare vectors of 8, 4 and 2 bytes of more than one lane are passed by reference and returned in xmm0 (clang); gcc passes them as
-    /// integers.
+    /// On Win64, bare vectors of 8, 4 and 2 bytes of more than one lane are passed by reference and
+    /// returned in xmm0 (clang); gcc passes them as integers.
     WIN64_SMALL_VECTORS_BY_REFERENCE = 13: Clang, Zig;
-    /// On Win64, `__float128` is passed in the first free of eight vector registers (clang); gcc passes it by reference and returns it through memory.
+    /// On Win64, `__float128` is passed in the first free of eight vector registers (clang); gcc
+    /// passes it by reference and returns it through memory.
     WIN64_FLOAT128_IN_SSE = 14: Clang, Zig;
-    /// Vectors wider than 16 bytes that are named arguments of a variadic function are passed in memory like unnamed ones (clang).
+    /// Vectors wider than 16 bytes that are named arguments of a variadic function are passed in
+    /// memory like unnamed ones (clang).
     WIDE_VECTORS_OF_VARIADICS_IN_MEMORY = 15: Clang, Zig;
-    /// An array of more than 16 bytes and more than one element adds no class to the union it is a member of (clang): a wide vector beside it stays in
-    /// its register.
+    /// An array of more than 16 bytes and more than one element adds no class to the union it is a
+    /// member of (clang): a wide vector beside it stays in its register.
     WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS = 16: Clang;
     /// On Win64, `_Float16` is passed in a vector register (clang); gcc passes it as an integer.
     WIN64_HALF_IN_SSE = 17: Clang, Zig;
-    /// An array of records is classified by its first element alone, whose eightbytes' classes are repeated (gcc): later elements may be
-    /// unaligned, or have other classes in their eightbytes. It means nothing beside [`ARRAYS_ARE_INTEGER`](Self::ARRAYS_ARE_INTEGER).
+    /// An array of records is classified by its first element alone, whose eightbytes' classes are
+    /// repeated (gcc): later elements may be unaligned, or have other classes in their eightbytes.
+    /// It means nothing beside [`ARRAYS_ARE_INTEGER`](Self::ARRAYS_ARE_INTEGER).
     ARRAYS_GO_BY_FIRST_ELEMENT = 18: Gcc;
-    /// An array of no elements that starts inside an eightbyte gives that eightbyte its element's class (gcc).
+    /// An array of no elements that starts inside an eightbyte gives that eightbyte its element's
+    /// class (gcc).
     ZERO_LENGTH_ARRAYS_COUNT = 19: Gcc;
     /// Unnamed bit-fields of a union are `Integer`, those of width 0 too (gcc).
     UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT = 20: Gcc;
     /// On Win64, an empty record is returned through a hidden pointer (clang); gcc returns nothing.
     WIN64_EMPTY_RESULTS_IN_MEMORY = 21: Clang, Zig;
-    /// A vector of one `float`, `__float128` or 16-bit float is passed in memory (gcc), as one of one `double` is everywhere; clang classifies by size.
+    /// A vector of one `float`, `__float128` or 16-bit float is passed in memory (gcc), as one of
+    /// one `double` is everywhere; clang classifies by size.
     ONE_FLOAT_VECTORS_IN_MEMORY = 22: Gcc;
     /// A bit-field that could be an ordinary integer as well must be aligned like one (gcc); to
     /// clang no bit-field is unaligned.
     WHOLE_BIT_FIELDS_MUST_BE_ALIGNED = 23: Gcc;
-    /// A union of more than 16 bytes whose first 16 are a vector's is passed in one vector register, if padding and arrays are all that follows and
-    /// the vector level has such a register (clang).
+    /// A union of more than 16 bytes whose first 16 are a vector's is passed in one vector
+    /// register, if padding and arrays are all that follows and the vector level has such a
+    /// register (clang).
     UNIONS_GO_BY_FIRST_EIGHTBYTES = 24: Clang, Zig;
-    /// The first of two `Sse` eightbytes is passed in an integer register if it is half of a `__float128` whose other half is not `SseUp`, or
-    /// a lone `__bf16` or two 16-bit floats before a second eightbyte that LLVM's type for it lets start at byte 2 or 4 (clang).
+    /// The first of two `Sse` eightbytes is passed in an integer register if it is half of a
+    /// `__float128` whose other half is not `SseUp`, or a lone `__bf16` or two 16-bit floats before
+    /// a second eightbyte that LLVM's type for it lets start at byte 2 or 4 (clang).
     ODD_PAIRS_START_IN_GPR = 25: Clang, Zig;
-    /// An array member is `Integer`, whatever its elements, also one of no elements; of more than 16 bytes it sends its record to memory (Zig).
+    /// An array member is `Integer`, whatever its elements, also one of no elements; of more than
+    /// 16 bytes it sends its record to memory (Zig).
     ARRAYS_ARE_INTEGER = 26: Zig;
     /// A `_Float16` member sends its record to memory (Zig).
     HALF_MEMBERS_IN_MEMORY = 27: Zig;
     /// Unaligned members have classes like others (Zig); psABI rule 1 sends their record to memory.
     UNALIGNED_MEMBERS_IN_REGISTERS = 28: Zig;
-    /// A `_Complex _Float16` that does not start its eightbyte makes the next one `Sse` too, if the record or array it is in has a next one (gcc).
+    /// A `_Complex _Float16` that does not start its eightbyte makes the next one `Sse` too, if the
+    /// record or array it is in has a next one (gcc).
     COMPLEX_HALVES_REACH_ON = 29: Gcc;
-    /// A vector of one `__int128` in a record has a class in its first eightbyte alone (gcc). Its upper half is lost, unless another member of a union
-    /// has it: such a record is refused.
+    /// A vector of one `__int128` in a record has a class in its first eightbyte alone (gcc). Its
+    /// upper half is lost, unless another member of a union has it: such a record is refused.
     INT128_VECTOR_MEMBERS_LOSE_HALF = 30: Gcc;
-    /// On Win64, a vector of one lane is passed as that lane alone would be, one `__int128` in two registers or slots, 16-bit floats by reference
-    /// (clang); gcc passes integers as integers and floats by reference, and returns these in rax.
+    /// On Win64, a vector of one lane is passed as that lane alone would be, one `__int128` in two
+    /// registers or slots, 16-bit floats by reference (clang); gcc passes integers as integers and
+    /// floats by reference, and returns these in rax.
     WIN64_ONE_LANE_VECTORS_AS_LANES = 31: Clang, Zig;
-    /// On Win64, a named floating-point argument of a variadic function is in the integer register of its position too, as an unnamed one is with
-    /// every compiler (clang).
+    /// On Win64, a named floating-point argument of a variadic function is in the integer register
+    /// of its position too, as an unnamed one is with every compiler (clang).
     WIN64_NAMED_FLOATS_IN_BOTH = 32: Clang, Zig;
-    /// In Win64 functions of System V machines (`ms_abi`), `long double` is returned in st0 (clang).
+    /// In Win64 functions of System V machines (`ms_abi`), `long double` is returned in st0
+    /// (clang).
     WIN64_X87_RESULT_IN_ST0 = 33: Clang, Zig;
-    /// Vectors of `__int128` are taken apart into integers (clang on other systems than Linux and NetBSD): a value with one that is not passed in memory
-    /// is refused.
+    /// Vectors of `__int128` are taken apart into integers (clang on other systems than Linux and
+    /// NetBSD): a value with one that is not passed in memory is refused.
     INT128_VECTORS_IN_GPR = 34;
-    /// Where clang counts other registers than it uses, a value goes by that count: each of its parts has the next register or a slot of its own, or all of
-    /// it is on the stack although registers are free (clang). An unnamed argument is refused then. Otherwise the registers in use decide.
+    /// A value for which clang counts other registers than it uses goes by that count: each of its
+    /// parts has the next register or a slot of its own, or all of it is on the stack although
+    /// registers are free (clang). An unnamed argument is refused then. Otherwise the registers in
+    /// use decide.
     RECORDS_GO_BY_COUNT = 35: Clang;
-    /// clang's front end leaves an `__int128` one integer (clang 22): where it counts registers that are not free, the value is whole on the stack. It
-    /// makes one too of bit-fields that go on from the first eightbyte into the second without a boundary of bytes, also of those without a name; where
-    /// the first eightbyte alone is an integer, it counts one of two registers, and the record is refused.
+    /// clang's front end leaves an `__int128` one integer (clang 22): where it counts registers
+    /// that are not free, the value is whole on the stack. It makes one too of bit-fields that go
+    /// on from the first eightbyte into the second without a boundary of bytes, also of those
+    /// without a name; where the first eightbyte alone is an integer, it counts one of two
+    /// registers, and the record is refused.
     INT128_STAYS_WHOLE = 36: Clang from 22;
-    /// On Win64, `__float128` is passed by reference beside [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang 22).
+    /// On Win64, `__float128` is passed by reference beside
+    /// [`WIN64_FLOAT128_IN_SSE`](Self::WIN64_FLOAT128_IN_SSE), which is about results then (clang
+    /// 22).
     WIN64_FLOAT128_ARGUMENTS_BY_REFERENCE = 37: Clang from 22;
-    /// On AArch64 Linux, `__bf16` members make a homogeneous aggregate as other floats do (clang); to gcc 12 they are bytes. Apple's are floats either way.
+    /// On AArch64 Linux, `__bf16` members make a homogeneous aggregate as other floats do (clang);
+    /// to gcc 12 they are bytes. Apple's are floats either way.
     BF16_MEMBERS_ARE_FLOATS = 38: Clang, Zig;
-    /// On AArch64, a homogeneous aggregate of `__bf16` that finds too few vector registers has those that are left, and a slot for each other member (clang
-    /// through version 20); like others it is on the stack as a whole otherwise.
+    /// On AArch64, a homogeneous aggregate of `__bf16` that finds too few vector registers has
+    /// those that are left, and a slot for each other member (clang through version 20); like
+    /// others it is on the stack as a whole otherwise.
     BF16_AGGREGATES_SPLIT = 39: Clang to 20, Zig;
 }
 
@@ -185,7 +214,8 @@ impl Profile {
     /// Zig's C calling convention, the version that `zig` means.
     pub const ZIG: Self = Self::new(Family::Zig, 15);
 
-    /// All that were measured. Of each compiler the first is the one that its name without a version means.
+    /// All that were measured. Of each compiler the first is the one that its name without a
+    /// version means.
     pub const MEASURED: &'static [Self] = &[
         Self::PSABI,
         Self::GCC,
@@ -199,7 +229,8 @@ impl Profile {
         Self { family, version }
     }
 
-    /// The profile of the compiler `name`, with or without a version: `psabi`, `gcc`, `gcc-12`, `clang-20`, `zig-0.15`.
+    /// The profile of the compiler `name`, with or without a version: `psabi`, `gcc`, `gcc-12`,
+    /// `clang-20`, `zig-0.15`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let is_it = |profile: &&Self| {
@@ -210,7 +241,8 @@ impl Profile {
         Self::MEASURED.iter().find(is_it).copied()
     }
 
-    /// The profile of the measured version of `compiler` (`gcc` or `clang`) that is nearest to `version`.
+    /// The profile of the measured version of `compiler` (`gcc` or `clang`) that is nearest to
+    /// `version`.
     ///
     /// # Example
     /// ```
@@ -232,7 +264,7 @@ impl Profile {
         Policy::of_version(self.family, self.version)
     }
 
-    /// Whether it is clang's.
+    /// Returns whether it is clang's.
     pub(crate) fn is_clang(self) -> bool {
         self.family == Family::Clang
     }
@@ -280,7 +312,8 @@ impl Policy {
     /// No bit set.
     pub const NONE: Self = Self(0);
 
-    /// The psABI as it is written, and no compiler's way: every bit off. `docs/psabi-table.md` shows how far each compiler strays from it.
+    /// The psABI as it is written, and no compiler's way: every bit off. `docs/psabi-table.md`
+    /// shows how far each compiler strays from it.
     pub const PSABI: Self = Profile::PSABI.policy();
 
     /// gcc on Linux, the version of [`Profile::GCC`].
@@ -289,8 +322,9 @@ impl Policy {
     /// clang on Linux, the version of [`Profile::CLANG`].
     pub const CLANG: Self = Profile::CLANG.policy();
 
-    /// Zig's C calling convention as both back ends of the version of [`Profile::ZIG`] have it: clang's but for Zig's own classifier of records, and an
-    /// `__int128` leaves a register it could not use to later arguments (LLVM 20).
+    /// Zig's C calling convention as both back ends of the version of [`Profile::ZIG`] have it:
+    /// clang's but for Zig's own classifier of records, and an `__int128` leaves a register it
+    /// could not use to later arguments (LLVM 20).
     pub const ZIG: Self = Profile::ZIG.policy();
 
     /// The bits that `version` of a compiler has.
@@ -310,7 +344,7 @@ impl Policy {
         Self(bits)
     }
 
-    /// Whether all of `bits` are set.
+    /// Returns whether all of `bits` are set.
     #[must_use]
     pub const fn has(self, bits: Self) -> bool {
         self.0 & bits.0 == bits.0
@@ -322,7 +356,8 @@ impl Policy {
         Self(self.0 & !bits.0)
     }
 
-    /// The choices of the profile, or the single bit, called `name`: as [`Profile::named`] takes it, or a bit's name in any case.
+    /// The choices of the profile, or the single bit, called `name`: as [`Profile::named`] takes
+    /// it, or a bit's name in any case.
     ///
     /// # Example
     /// ```

@@ -191,7 +191,8 @@ impl RecordBuilder {
     }
 }
 
-/// The declaration of a record, as it would be built again: by C's rules, also where the layout was given.
+/// The declaration of a record, as it would be built again: by C's rules, also where the layout was
+/// given.
 impl From<&Record> for RecordBuilder {
     fn from(record: &Record) -> Self {
         let fields = record.fields.iter();
@@ -205,7 +206,8 @@ impl From<&Record> for RecordBuilder {
     }
 }
 
-/// Adds the names by which C reaches a member of `ty`: its own, or those of an anonymous record's members. An empty name is none of C's.
+/// Adds the names by which C reaches a member of `ty`: its own, or those of an anonymous record's
+/// members. An empty name is none of C's.
 fn add_names<'a>(name: Option<&'a str>, ty: &'a Type, names: &mut Vec<&'a str>) {
     match (name, ty.as_record()) {
         (Some(""), _) => {}

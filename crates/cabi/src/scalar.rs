@@ -47,7 +47,8 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// Whether values are in an integer's format: integers, `_Bool`, `_BitInt` and pointers.
+    /// Returns whether values are in an integer's format: integers, `_Bool`, `_BitInt` and
+    /// pointers.
     #[must_use]
     pub fn is_integer_like(self) -> bool {
         matches!(
@@ -56,7 +57,7 @@ impl Scalar {
         )
     }
 
-    /// Whether this is a binary floating-point format, of any width.
+    /// Returns whether this is a binary floating-point format, of any width.
     #[must_use]
     pub fn is_float(self) -> bool {
         matches!(
@@ -65,7 +66,7 @@ impl Scalar {
         )
     }
 
-    /// Whether a value can be negative because its format is a signed integer.
+    /// Returns whether a value can be negative because its format is a signed integer.
     #[must_use]
     pub fn is_signed(self) -> bool {
         matches!(
@@ -78,7 +79,8 @@ impl Scalar {
         matches!(self, Self::Int { bits: 128, .. })
     }
 
-    /// The bits that carry the value; the rest of the object is padding. Pointers count what `size` (bytes) holds.
+    /// The bits that carry the value; the rest of the object is padding. Pointers count what `size`
+    /// (bytes) holds.
     #[must_use]
     pub fn value_bits(self, size: u64) -> u64 {
         match self {
@@ -93,9 +95,11 @@ impl Scalar {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum BoolVector {
-    /// clang's `ext_vector_type(N)` of `_Bool`: an integer of N bits, rounded up to a power of two bytes.
+    /// clang's `ext_vector_type(N)` of `_Bool`: an integer of N bits, rounded up to a power of two
+    /// bytes.
     Clang,
-    /// Zig's `@Vector(N, bool)`: as an argument one integer register or stack slot per lane when it is wide.
+    /// Zig's `@Vector(N, bool)`: as an argument one integer register or stack slot per lane when it
+    /// is wide.
     Zig,
 }
 
@@ -103,7 +107,7 @@ pub enum BoolVector {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Vector {
-    /// What one lane holds.
+    /// Type of a lane.
     pub lane: Scalar,
     /// How many lanes.
     pub lanes: u16,
@@ -112,7 +116,8 @@ pub struct Vector {
 }
 
 impl Vector {
-    /// The bits of a vector of `size` bytes that carry lanes: three lanes take the place of four, and only three have a value.
+    /// The bits of a vector of `size` bytes that carry lanes: three lanes take the place of four,
+    /// and only three have a value.
     #[must_use]
     pub fn value_bits(self, size: u64) -> u64 {
         let lanes = u64::from(self.lanes);
@@ -154,7 +159,7 @@ impl fmt::Display for Scalar {
     }
 }
 
-/// What C calls the integer of `bits` bits.
+/// Returns C's name of the integer of `bits` bits.
 fn int_name(bits: u8, signed: bool) -> Option<&'static str> {
     Some(match (bits, signed) {
         (8, true) => "signed char",

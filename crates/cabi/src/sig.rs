@@ -17,9 +17,10 @@ use crate::types::{Kind, Type, check_align};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Param {
-    /// Its type. A function is taken as the pointer it decays to; an array is an error of [`FnAbi::new`](crate::FnAbi::new).
+    /// Its type. A function is taken as the pointer it decays to; an array is an error of
+    /// [`FnAbi::new`](crate::FnAbi::new).
     pub ty: Type,
-    /// What else is known of it.
+    /// Its other properties.
     pub flags: ArgFlags,
 }
 
@@ -81,7 +82,8 @@ impl FnSig {
         self
     }
 
-    /// The function never returns: its result has no place. A hidden pointer to the result is passed nevertheless.
+    /// The function never returns: its result has no place. A hidden pointer to the result is
+    /// passed nevertheless.
     #[must_use]
     pub fn noreturn(mut self) -> Self {
         self.noreturn = true;
@@ -95,16 +97,18 @@ impl FnSig {
         self
     }
 
-    /// What to do where compilers disagree, if that is not what the target's own compiler does ([`Policy::of`]). Without it, conventions of other machines
-    /// than x86-64 refuse values that their compilers pass differently.
+    /// Sets the policy where compilers disagree, in place of that of the target's own compiler
+    /// ([`Policy::of`]). Without one, conventions of other machines than x86-64 refuse values that
+    /// their compilers pass differently.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
         self
     }
 
-    /// What this signature assumes of the machine, which is what the other side was compiled for: a [`VectorLevel`](crate::VectorLevel), a
-    /// [`FloatLevel`](crate::convention::FloatLevel), or [`Features`] with both.
+    /// Sets the assumptions about the machine, which are those that the other side was compiled
+    /// for: a [`VectorLevel`](crate::VectorLevel), a [`FloatLevel`](crate::convention::FloatLevel),
+    /// or [`Features`] with both.
     #[must_use]
     pub fn features(mut self, features: impl Into<Features>) -> Self {
         self.features = features.into();
@@ -117,16 +121,19 @@ impl FnSig {
         self.features
     }
 
-    /// The alignment of the stack at calls, in bytes, where it is not the convention's: what aligned arguments need is added. Less than the
-    /// convention's [`least_align`](crate::convention::Frame::least_align) is an error of [`FnAbi::new`](crate::FnAbi::new).
+    /// The alignment of the stack at calls, in bytes, where it is not the convention's: what
+    /// aligned arguments need is added. Less than the convention's
+    /// [`least_align`](crate::convention::Frame::least_align) is an error of
+    /// [`FnAbi::new`](crate::FnAbi::new).
     #[must_use]
     pub fn incoming_stack_align(mut self, align: u32) -> Self {
         self.stack_align = Some(align);
         self
     }
 
-    /// With a static chain: one more named parameter, after the others, that is a pointer of `model` in the register for it ([`ArgFlags::NEST`]). It takes
-    /// the place of no other argument.
+    /// With a static chain: one more named parameter, after the others, that is a pointer of
+    /// `model` in the register for it ([`ArgFlags::NEST`]). It takes the place of no other
+    /// argument.
     ///
     /// # Example
     /// ```
@@ -158,8 +165,9 @@ impl FnSig {
         self
     }
 
-    /// The signature of one call of this variadic function, with `unnamed` arguments after the named ones, after C's default
-    /// argument promotions. A promoted `float` is the `double` of 64-bit models: for others, pass what [`DataModel::promote`] makes of it.
+    /// The signature of one call of this variadic function, with `unnamed` arguments after the
+    /// named ones, after C's default argument promotions. A promoted `float` is the `double` of
+    /// 64-bit models: for others, pass what [`DataModel::promote`] makes of it.
     ///
     /// # Errors
     /// [`Error::InvalidSignature`] if the function is not variadic.
@@ -167,8 +175,9 @@ impl FnSig {
         self.at_call_unpromoted(unnamed.into_iter().map(|ty| promote(&ty)))
     }
 
-    /// As [`at_call`](Self::at_call), with `unnamed` as they are: promoted already, or of a type that C does not promote though its
-    /// format is that of one it does. `_Float32` is one: C23 and gcc pass it as it is, `float` as a `double`.
+    /// As [`at_call`](Self::at_call), with `unnamed` as they are: promoted already, or of a type
+    /// that C does not promote though its format is that of one it does. `_Float32` is one: C23 and
+    /// gcc pass it as it is, `float` as a `double`.
     ///
     /// # Errors
     /// As [`at_call`](Self::at_call).
@@ -200,8 +209,9 @@ impl FnSig {
         Ok(call)
     }
 
-    /// This signature, with each parameter of the type that it is passed as: functions are the pointers they decay to (C17 6.7.6.3), unnamed
-    /// arguments are not `_Atomic`. [`FnAbi::new`](crate::FnAbi::new) takes them so without being told.
+    /// This signature, with each parameter of the type that it is passed as: functions are the
+    /// pointers they decay to (C17 6.7.6.3), unnamed arguments are not `_Atomic`.
+    /// [`FnAbi::new`](crate::FnAbi::new) takes them so without being told.
     #[must_use]
     pub fn decayed(mut self, model: &DataModel) -> Self {
         for (i, param) in self.params.iter_mut().enumerate() {
@@ -264,21 +274,21 @@ impl FnSig {
         self.n_named
     }
 
-    /// Whether the function is declared with `...`.
+    /// Returns whether the function is declared with `...`.
     #[must_use]
     pub fn is_variadic(&self) -> bool {
         self.variadic
     }
 
-    /// Whether the function never returns.
+    /// Returns whether the function never returns.
     #[must_use]
     pub fn is_noreturn(&self) -> bool {
         self.noreturn
     }
 }
 
-/// The type that a value is passed as, where it is another than its own: a function decays to a pointer as an argument; an argument without a parameter is a
-/// value, and no value is atomic.
+/// The type that a value is passed as, where it is another than its own: a function decays to a
+/// pointer as an argument; an argument without a parameter is a value, and no value is atomic.
 #[inline]
 pub(crate) fn passed(ty: &Type, role: Role, model: &DataModel) -> Option<Type> {
     match (role, ty.kind()) {
@@ -288,8 +298,8 @@ pub(crate) fn passed(ty: &Type, role: Role, model: &DataModel) -> Option<Type> {
     }
 }
 
-/// As C writes a function's type: `int (void *, ...)`. The unnamed arguments of one call follow the dots: `int (void *, ..., double)`.
-/// Policy, vector level and flags are not shown.
+/// As C writes a function's type: `int (void *, ...)`. The unnamed arguments of one call follow the
+/// dots: `int (void *, ..., double)`. Policy, vector level and flags are not shown.
 ///
 /// # Example
 /// ```
@@ -332,8 +342,8 @@ impl DataModel {
     }
 }
 
-/// C's default argument promotions (C17 6.5.2.2): `float` to `double`, what is narrower than `int` to `int`.
-/// `_Float16`, `__bf16`, `_BitInt` and everything else stay as they are.
+/// C's default argument promotions (C17 6.5.2.2): `float` to `double`, what is narrower than `int`
+/// to `int`. `_Float16`, `__bf16`, `_BitInt` and everything else stay as they are.
 #[must_use]
 pub fn promote(ty: &Type) -> Type {
     match ty.as_scalar() {
@@ -353,7 +363,8 @@ pub(crate) fn no_argument(ty: &Type) -> Option<&'static str> {
     }
 }
 
-/// Why an array is no value. That C decays one in a parameter's declaration is a matter of its front end.
+/// Why an array is no value. That C decays one in a parameter's declaration is a matter of its
+/// front end.
 pub(crate) const NO_ARRAY: &str = "C passes and returns no array: write a pointer (`DataModel::pointer`), or a structure with the array as its one member";
 
 /// The alignment of the stack at calls of `sig`, in bytes.

@@ -1,4 +1,5 @@
-//! Targets: a data model and the convention C uses there. Each convention is a file of its own below this one.
+//! Targets: a data model and the convention C uses there. Each convention is a file of its own
+//! below this one.
 
 pub mod aarch64;
 pub mod csky;
@@ -25,8 +26,9 @@ use crate::types::error::Error;
 use crate::types::model_facts::{ModelFacts, of_another_model};
 use crate::types::{Kind, Type};
 
-/// RISC-V: the ABI that compilers take for the extensions in a triple. One that names none is that of a system with floats in registers, as gcc and clang
-/// have it; without a system they do not agree.
+/// RISC-V: the ABI that compilers take for the extensions in a triple. One that names none is that
+/// of a system with floats in registers, as gcc and clang have it; without a system they do not
+/// agree.
 fn riscv_convention(triple: &Triple) -> Option<&'static Convention> {
     use target_lexicon::Riscv32Architecture::{
         Riscv32, Riscv32gc, Riscv32i, Riscv32im, Riscv32ima, Riscv32imac, Riscv32imafc, Riscv32imc,
@@ -62,7 +64,8 @@ fn aarch64_convention(triple: &Triple) -> Option<&'static Convention> {
     (is_compared && is_little).then_some(&aarch64::AAPCS64)
 }
 
-/// Apple's systems on 64-bit Arm: macOS, iOS and the others. Not watchOS's code with pointers of 4 bytes, for which target-lexicon has no name.
+/// Apple's systems on 64-bit Arm: macOS, iOS and the others. Not watchOS's code with pointers of 4
+/// bytes, for which target-lexicon has no name.
 fn is_apple_arm64(triple: &Triple) -> bool {
     use target_lexicon::Aarch64Architecture::Aarch64;
     triple.operating_system.is_like_darwin()
@@ -78,11 +81,12 @@ pub struct Target {
     /// The data model's, for types to be compared with.
     facts: ModelFacts,
     convention: Option<&'static Convention>,
-    /// What the system's own compiler does.
+    /// Policy of the system's own compiler.
     policy: Policy,
-    /// What clang does there.
+    /// Policy of clang.
     clang: Policy,
-    /// Whether a vector is aligned to the widest vector register at most, of those that its unit is compiled for: clang on x86-64 Darwin.
+    /// `true` if a vector is aligned to the widest vector register at most, of those that its unit
+    /// is compiled for: clang on x86-64 Darwin.
     aligns_vectors_to_registers: bool,
 }
 
@@ -147,7 +151,8 @@ impl Target {
         }
     }
 
-    /// The target called `name`: a triple, or the name of a target that target-lexicon has no triple for.
+    /// The target called `name`: a triple, or the name of a target that target-lexicon has no
+    /// triple for.
     ///
     /// # Errors
     /// As [`Target::new`].
@@ -162,7 +167,8 @@ impl Target {
     pub fn named(name: &str) -> Result<Self, Error> {
         match name {
             "xcore" | "xcore-unknown-unknown" => Ok(Self::XCORE),
-            // Today's compilers have ABI version 2 alone, and soft floats where they are told nothing.
+            // Today's compilers have ABI version 2 alone, and soft floats where they are told
+            // nothing.
             "csky" | "csky-linux-gnu" | "csky-unknown-linux-gnu" => Ok(Self::CSKY_LINUX),
             "csky-linux-gnuabiv2" | "csky-unknown-linux-gnuabiv2" => Ok(Self::CSKY_LINUX),
             "csky-linux-gnuabiv2hf" | "csky-unknown-linux-gnuabiv2hf" => Ok(Self::CSKY_LINUX_HF),
@@ -183,8 +189,8 @@ impl Target {
         Self::new(&target_lexicon::HOST)
     }
 
-    /// The target of a triple. For some targets only the data model is known; asking for an [`FnAbi`](crate::FnAbi) is then an error
-    /// unless the signature brings its convention along.
+    /// The target of a triple. For some targets only the data model is known; asking for an
+    /// [`FnAbi`](crate::FnAbi) is then an error unless the signature brings its convention along.
     ///
     /// # Errors
     /// [`Error::UnknownTarget`] where not even the data model is known.
@@ -284,7 +290,8 @@ impl Target {
         &self.data_model
     }
 
-    /// Refuses `ty` if it was laid out for another data model, or has a vector that its own compiler aligns otherwise in a unit for vectors of `level`.
+    /// Refuses `ty` if it was laid out for another data model, or has a vector that its own
+    /// compiler aligns otherwise in a unit for vectors of `level`.
     #[inline]
     pub(crate) fn check(&self, ty: &Type, level: VectorLevel) -> Result<(), Error> {
         if !self.facts.cover(ty.facts()) {
@@ -316,7 +323,8 @@ impl Target {
         self.convention
     }
 
-    /// `va_list` as a declaration names it. On System V it is an array, which decays as a parameter; on Windows a pointer.
+    /// `va_list` as a declaration names it. On System V it is an array, which decays as a
+    /// parameter; on Windows a pointer.
     ///
     /// # Errors
     /// [`Error::UnknownTarget`] where it is not known.
@@ -348,7 +356,8 @@ impl Target {
         }
     }
 
-    /// This target's data model with another convention: `ms_abi` on Linux is Linux's layout with Win64's passing.
+    /// This target's data model with another convention: `ms_abi` on Linux is Linux's layout with
+    /// Win64's passing.
     #[must_use]
     pub fn with_convention(mut self, convention: &'static Convention) -> Self {
         self.convention = Some(convention);
@@ -357,7 +366,8 @@ impl Target {
 }
 
 impl Policy {
-    /// The choices of the compiler that a target's own libraries are built with: gcc on Linux, clang on Darwin, FreeBSD and others.
+    /// The choices of the compiler that a target's own libraries are built with: gcc on Linux,
+    /// clang on Darwin, FreeBSD and others.
     ///
     /// # Example
     /// ```
@@ -373,7 +383,8 @@ impl Policy {
         target.policy
     }
 
-    /// The profile with the fewest other choices on `target`, with the bits that are added or taken away: `gcc-12`, `clang-19,-RECORDS_GO_BY_COUNT`.
+    /// The profile with the fewest other choices on `target`, with the bits that are added or taken
+    /// away: `gcc-12`, `clang-19,-RECORDS_GO_BY_COUNT`.
     ///
     /// # Example
     /// ```
@@ -400,7 +411,8 @@ impl Policy {
 }
 
 impl Profile {
-    /// The compiler's choices on `target`: what clang does for the system in place of what it does for Linux; the others do the same everywhere.
+    /// The compiler's choices on `target`: what clang does for the system in place of what it does
+    /// for Linux; the others do the same everywhere.
     ///
     /// # Example
     /// ```

@@ -1,11 +1,12 @@
 //! C types as the ABI sees them: what a value is made of, its size and its alignment.
 //!
-//! A [`Type`] already knows its layout. Scalars carry their size and alignment, composites are laid out when they are built
-//! (`layout.rs`), for the [`DataModel`](crate::DataModel) given then; so everything after this file only reads. Pointers are opaque: a type is a
-//! finite tree, which builders keep shallow ([`MAX_DEPTH`]) and small ([`MAX_NODES`]).
+//! A [`Type`] already knows its layout. Scalars carry their size and alignment, composites are laid
+//! out when they are built (`layout.rs`), for the [`DataModel`](crate::DataModel) given then; so
+//! everything after this file only reads. Pointers are opaque: a type is a finite tree, which
+//! builders keep shallow ([`MAX_DEPTH`]) and small ([`MAX_NODES`]).
 //!
-//! Not here: names of typedefs (they are not passed), qualifiers, and C++ classes that are not trivial for calls (the front end
-//! passes a pointer instead).
+//! Not here: names of typedefs (they are not passed), qualifiers, and C++ classes that are not
+//! trivial for calls (the front end passes a pointer instead).
 
 mod build;
 pub(crate) mod data_model;
@@ -24,13 +25,16 @@ use crate::types::data_model::DataModel;
 use crate::types::model_facts::ModelFacts;
 use crate::types::record::{Field, Record, RecordKind};
 
-/// The largest object, in bytes: what `ptrdiff_t` can count on a 64-bit machine, and in bits still fits 64 bits.
+/// The largest object, in bytes: what `ptrdiff_t` can count on a 64-bit machine, and in bits still
+/// fits 64 bits.
 pub(crate) const MAX_SIZE: u64 = 1 << 60;
 
-/// How deep types may nest: a record in an array in a record counts three. Deeper is an error, never a stack overflow.
+/// How deep types may nest: a record in an array in a record counts three. Deeper is an error,
+/// never a stack overflow.
 pub const MAX_DEPTH: u16 = 128;
 
-/// How many members a type may have, those of nested types counted each time they occur (elements of an array count once).
+/// How many members a type may have, those of nested types counted each time they occur (elements
+/// of an array count once).
 pub const MAX_NODES: u32 = 1 << 16;
 
 /// The greatest alignment a type or member may ask for, in bytes: gcc's limit.
@@ -46,13 +50,13 @@ pub struct Array {
     pub len: Option<u64>,
     pub(crate) depth: u16,
     pub(crate) nodes: u32,
-    /// Whether its elements are records, or arrays of records however deep.
+    /// `true` if its elements are records, or arrays of records however deep.
     pub(crate) of_records: bool,
     /// The alignment its elements have by nature.
     canonical_align: u32,
 }
 
-/// What kind of thing a [`Type`] is. `Type`'s constructors make these; they are public to be matched on.
+/// Kind of a [`Type`]. `Type`'s constructors make these; they are public to be matched on.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Kind {
@@ -76,11 +80,13 @@ pub enum Kind {
     Record(Arc<Record>),
 }
 
-/// A C type with its size and alignment, both in bytes. Cheap to clone (at most one reference count) and to compare.
+/// A C type with its size and alignment, both in bytes. Cheap to clone (at most one reference
+/// count) and to compare.
 ///
-/// The constants are the types that look alike under every LP64 data model; what depends on the model (`long`, pointers of 4 bytes,
-/// `long double`) is made by [`DataModel`](crate::DataModel)'s methods. A type knows what of a data model its layout depends on: a signature
-/// that has it on a target of another model is an error ([`Error::DataModel`](crate::Error::DataModel)).
+/// The constants are the types that look alike under every LP64 data model; what depends on the
+/// model (`long`, pointers of 4 bytes, `long double`) is made by [`DataModel`](crate::DataModel)'s
+/// methods. A type knows what of a data model its layout depends on: a signature that has it on a
+/// target of another model is an error ([`Error::DataModel`](crate::Error::DataModel)).
 ///
 /// # Example
 /// ```
@@ -102,7 +108,7 @@ pub struct Type {
     align: u32,
     /// [`ATOMIC`], [`ASKS_ALIGN`].
     qualifiers: u8,
-    /// What of a data model the layout depends on.
+    /// Facts of a data model that the layout depends on.
     facts: ModelFacts,
 }
 
@@ -120,7 +126,7 @@ const fn scalar(scalar: Scalar, size: u64) -> Type {
     Type::new(Kind::Scalar(scalar), size, align, facts)
 }
 
-/// What the layout of a scalar of `size` bytes depends on.
+/// Returns the facts that the layout of a scalar of `size` bytes depends on.
 pub(crate) const fn questions(scalar: Scalar, size: u64) -> ModelFacts {
     let eight = match size {
         8 => ModelFacts::EIGHT,
@@ -199,13 +205,13 @@ impl Type {
         }
     }
 
-    /// What of a data model the layout depends on.
+    /// Returns the facts of a data model that the layout depends on.
     #[inline]
     pub(crate) const fn facts(&self) -> ModelFacts {
         self.facts
     }
 
-    /// What kind of type this is.
+    /// Returns the kind of the type.
     #[must_use]
     #[inline]
     pub fn kind(&self) -> &Kind {
@@ -218,13 +224,14 @@ impl Type {
         self.size
     }
 
-    /// Bytes that `_Alignof` states, a power of two. Includes what a typedef's `aligned` attribute asked for.
+    /// Bytes that `_Alignof` states, a power of two. Includes what a typedef's `aligned` attribute
+    /// asked for.
     #[must_use]
     pub fn align(&self) -> u32 {
         self.align
     }
 
-    /// Whether the type is `_Atomic`.
+    /// Returns whether the type is `_Atomic`.
     #[must_use]
     pub fn is_atomic(&self) -> bool {
         self.qualifiers & ATOMIC != 0
@@ -249,15 +256,16 @@ impl Type {
         }
     }
 
-    /// Whether this is a union.
+    /// Returns whether this is a union.
     #[must_use]
     pub fn is_union(&self) -> bool {
         self.as_record().map(Record::kind) == Some(RecordKind::Union)
     }
 
-    /// Whether `is` holds for this type, or for one that it is made of, however deep; it is given each with its first bit, counted from the start of this type.
-    /// The type of an array's elements counts once, where the first one is, even if there are none: what a value has where is what
-    /// [`leaves`](crate::leaves()) say.
+    /// Returns whether `is` holds for this type, or for one that it is made of, however deep; `is`
+    /// gets each with its first bit, counted from the start of this type. The type of an array's
+    /// elements counts once, where the first one is, even if there are none: what a value has where
+    /// is what [`leaves`](crate::leaves()) say.
     ///
     /// # Example
     /// ```
@@ -284,13 +292,15 @@ impl Type {
             }
     }
 
-    /// Whether C calls this an aggregate or union: arrays and records. Vectors and complex numbers are neither.
+    /// Returns whether C calls this an aggregate or union: arrays and records. Vectors and complex
+    /// numbers are neither.
     #[must_use]
     pub fn is_aggregate(&self) -> bool {
         matches!(self.kind, Kind::Array(_) | Kind::Record(_))
     }
 
-    /// Whether an object can have this type: not `void`, not a function, not an incomplete array.
+    /// Returns whether an object can have this type: not `void`, not a function, not an incomplete
+    /// array.
     #[must_use]
     pub fn is_object(&self) -> bool {
         match &self.kind {
@@ -300,7 +310,8 @@ impl Type {
         }
     }
 
-    /// The type of a value that is read from an object of this type: without `_Atomic`, and without the alignment it brought.
+    /// The type of a value that is read from an object of this type: without `_Atomic`, and without
+    /// the alignment it brought.
     #[must_use]
     pub fn non_atomic(&self) -> Self {
         let mut plain = self.clone();
@@ -311,14 +322,15 @@ impl Type {
         plain
     }
 
-    /// Whether a typedef asks for the type's alignment ([`Type::with_align`]): Microsoft's compilers lower that for no `packed`.
+    /// Returns whether a typedef asks for the type's alignment ([`Type::with_align`]): Microsoft's
+    /// compilers lower that for no `packed`.
     #[must_use]
     pub const fn asks_align(&self) -> bool {
         self.qualifiers & ASKS_ALIGN != 0
     }
 
-    /// The alignment the type has by nature, in bytes, without what an `aligned` typedef did to it. A record's own
-    /// attributes are part of its nature.
+    /// The alignment the type has by nature, in bytes, without what an `aligned` typedef did to it.
+    /// A record's own attributes are part of its nature.
     #[must_use]
     #[inline]
     pub fn canonical_align(&self) -> u32 {
@@ -329,7 +341,8 @@ impl Type {
                     .max(if self.is_atomic() { self.align } else { 1 })
             }
             Kind::Array(array) => array.canonical_align,
-            // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most the vector's own.
+            // Scalars, complex numbers and vectors: the alignment of one unit is its size, at most
+            // the vector's own.
             Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
             Kind::Complex(_) | Kind::Slice => self.scalar_align(self.size / 2),
             Kind::Vector(_) => match u32::try_from(self.size) {

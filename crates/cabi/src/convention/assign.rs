@@ -1,4 +1,5 @@
-//! Runs a convention's rules over groups. This is the only place where registers and stack slots are counted.
+//! Runs a convention's rules over groups. This is the only place where registers and stack slots
+//! are counted.
 
 pub(crate) mod no_place;
 mod registers;
@@ -14,7 +15,8 @@ use super::rules::{CustomFn, Given, Rule};
 use super::state::State;
 use super::trace::{Step, Tracer};
 
-/// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed forever.
+/// How deep lists may delegate, and guards nest: a convention that refers to itself is not followed
+/// forever.
 pub(crate) const MAX_NESTING: u8 = 16;
 
 /// How often the rules of one value may go on with another list.
@@ -29,13 +31,14 @@ pub(crate) struct Assigner<'t> {
     frame: &'static Frame,
     /// A pointer of the target, as a part.
     pointer: PartType,
-    /// The state in which the value that is being placed found it: where a group that does not fit goes back to.
+    /// The state in which the value that is being placed found it: where a group that does not fit
+    /// goes back to.
     before: State,
-    /// What a custom rule decided.
+    /// Place that a custom rule decided on.
     custom: Option<Place>,
     /// How often rules of this value went on with another list.
     delegations: u32,
-    /// Whether rules are only asked where a part would go: functions are not called.
+    /// `true` while rules are only asked for a part's place: their functions are not called.
     asking: bool,
 }
 
@@ -56,11 +59,12 @@ impl<'g> Value<'g> {
     }
 }
 
-/// What running a list for one part gave.
+/// Outcome of a list for one part.
 enum Outcome<'r> {
     /// A register, or two that hold the same; the part sits there as this type.
     Located(Loc, PartType),
-    /// This rule places the value as a whole; the rules after it may place a pointer to it. The part that came here has become this type.
+    /// This rule places the value as a whole; the rules after it may place a pointer to it. The
+    /// part that came here has become this type.
     Whole(&'r Rule, &'r [Rule], Option<PartType>),
     /// A custom rule placed the value.
     Custom,
@@ -243,7 +247,7 @@ impl<'t> Assigner<'t> {
         self.whole(rules, outcome, &value, place)
     }
 
-    /// Whether every part of `group` finds a register. Only asked: nothing is taken.
+    /// Returns whether every part of `group` finds a register, and takes none.
     #[cold]
     fn fits(&mut self, rules: &'static [Rule], group: &Group, role: Role) -> bool {
         let finds = self.ask(|assigner| {
@@ -275,8 +279,8 @@ impl<'t> Assigner<'t> {
         answer
     }
 
-    /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get reverted"), or uses up the rest of its
-    /// registers where the convention says so.
+    /// Gives back what a group took that does not fit (psABI 3.2.3, Passing: "assignments get
+    /// reverted"), or uses up the rest of its registers where the convention says so.
     fn revert(&mut self, group: &Group, took_some: bool) {
         if took_some {
             self.state = self.before;
@@ -290,7 +294,8 @@ impl<'t> Assigner<'t> {
         }
     }
 
-    /// Runs `rules` for one part of `value`, of type `ty`, or for the whole of it, until one places it.
+    /// Runs `rules` for one part of `value`, of type `ty`, or for the whole of it, until one places
+    /// it.
     #[inline(never)]
     fn run<'r>(
         &mut self,
@@ -376,8 +381,8 @@ impl<'t> Assigner<'t> {
         self.run(rules, value, ty, nesting + 1)
     }
 
-    /// Calls a function of the convention, on the state as it was before the first part of the value. What it takes stays taken, also
-    /// where it places nothing.
+    /// Calls a function of the convention, on the state as it was before the first part of the
+    /// value. What it takes stays taken, also where it places nothing.
     #[inline(never)]
     fn custom<'r>(&mut self, place: CustomFn, group: &Group) -> Result<Outcome<'r>, NoPlace> {
         if self.asking {
@@ -410,7 +415,8 @@ impl<'t> Assigner<'t> {
     }
 }
 
-/// `rules` without the first ones that are not for a part of type `ty` of a value with `flags`: by these two most rules of most conventions begin.
+/// `rules` without the first ones that are not for a part of type `ty` of a value with `flags`: by
+/// these two most rules of most conventions begin.
 #[inline(always)]
 fn first_for(mut rules: &[Rule], ty: Option<PartType>, flags: ArgFlags) -> &[Rule] {
     while let [rule, rest @ ..] = rules {

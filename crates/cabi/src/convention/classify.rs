@@ -1,4 +1,4 @@
-//! What a classifier is asked: a value's role, and what of the signature bears on it.
+//! Input of a classifier: a value's role, and the properties of the signature that matter for it.
 
 use alloc::string::ToString;
 
@@ -16,15 +16,15 @@ use crate::types::error::Error;
 pub struct Classify<'a, 't> {
     /// Choices where compilers disagree.
     pub policy: Policy,
-    /// Whether the signature states the policy; else it is the target's own.
+    /// `true` if the signature states the policy; otherwise it is the target's own.
     pub(crate) is_stated: bool,
     /// Widest vectors the ABI of this signature passes in registers.
     pub vectors: VectorLevel,
     /// Which floating-point numbers the ABI of this signature passes in registers of their own.
     pub floats: FloatLevel,
-    /// What the value is.
+    /// Role of the value.
     pub role: Role,
-    /// Whether the function is variadic.
+    /// `true` if the function is variadic.
     pub variadic: bool,
     /// The target's data model.
     pub model: &'a DataModel,
@@ -35,12 +35,13 @@ pub struct Classify<'a, 't> {
 }
 
 impl Classify<'_, '_> {
-    /// Whether asking if `bit` matters is worth a walk: it is set, or an explanation is being written.
+    /// Returns whether a walk to find out if `bit` matters is worthwhile: the bit is set, or an
+    /// explanation is being written.
     pub(crate) fn may_touch(&self, bit: Policy) -> bool {
         self.policy.has(bit) || self.tracer.is_on()
     }
 
-    /// Whether the value is an argument of a variadic function, named or not.
+    /// Returns whether the value is an argument of a variadic function, named or not.
     pub(crate) fn is_argument_of_variadic(&self) -> bool {
         match self.role {
             Role::Named => self.variadic,
@@ -49,7 +50,7 @@ impl Classify<'_, '_> {
         }
     }
 
-    /// Whether `bit` is set; explanations list it as touched.
+    /// Returns whether `bit` is set; explanations list it as touched.
     pub fn choose(&mut self, bit: Policy) -> bool {
         let set = self.policy.has(bit);
         self.tracer.push(|| Step::Policy {
@@ -59,7 +60,8 @@ impl Classify<'_, '_> {
         set
     }
 
-    /// [`choose`](Self::choose), where compilers make different things of a value of type `ty`, as `why` says.
+    /// [`choose`](Self::choose), where compilers make different things of a value of type `ty`, as
+    /// `why` says.
     ///
     /// # Errors
     /// No policy is stated: one of them may be at the other side.

@@ -1,6 +1,7 @@
-//! What a signature assumes of the machine: never asked of the host.
+//! Assumptions of a signature about the machine. The host is never asked.
 
-/// The widest vectors that are passed in one register: a property of the signature, never of the host.
+/// The widest vectors that are passed in one register: a property of the signature, never of the
+/// host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum VectorLevel {
@@ -25,7 +26,8 @@ impl VectorLevel {
     }
 }
 
-/// Which floating-point numbers are passed in registers of their own: what targets call the float ABI.
+/// Which floating-point numbers are passed in registers of their own: what targets call the float
+/// ABI.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum FloatLevel {
     /// None: a soft-float ABI.
@@ -37,7 +39,8 @@ pub enum FloatLevel {
     Double,
 }
 
-/// What a signature assumes of the machine. [`Rules::choose`](super::Rules::choose) makes its choice by it.
+/// Assumptions of a signature about the machine. [`Rules::choose`](super::Rules::choose) makes its
+/// choice by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub struct Features {

@@ -1,4 +1,4 @@
-//! What a convention says of the stack, and of registers with a task of their own.
+//! Properties of a convention's stack, and registers with a task of their own.
 
 use super::registers::Reg;
 use crate::types::Type;
@@ -10,43 +10,48 @@ pub struct Frame {
     pub kind: FrameKind,
     /// Size of a stack slot, in bytes.
     pub slot: u32,
-    /// Whether the machine is big-endian: a part smaller than its slot is at the end of it.
+    /// `true` if the machine is big-endian: a part smaller than its slot is at the end of it.
     pub big_endian: bool,
     /// Alignment of the stack pointer where a call is made, in bytes.
     pub stack_align: u32,
-    /// The least alignment that a signature may ask for, in bytes, where it is less than `stack_align`: that of callers which follow an older
-    /// rule (i386), or which say so (Zig's `incoming_stack_alignment`).
+    /// The least alignment that a signature may ask for, in bytes, where it is less than
+    /// `stack_align`: that of callers which follow an older rule (i386), or which say so (Zig's
+    /// `incoming_stack_alignment`).
     pub least_align: u32,
-    /// Where the stack pointer is aligned to the widest vector register that the signature assumes, if that is more, and the area is a multiple of its
-    /// own alignment: the greatest alignment that this gives, in bytes (Zig's own conventions).
+    /// Limit, in bytes, of the stack pointer's alignment by vectors. If it is set, the stack
+    /// pointer is aligned to the widest vector register that the signature assumes, and the area is
+    /// a multiple of its own alignment: the greatest alignment that this gives, in bytes (Zig's own
+    /// conventions).
     pub vector_align: Option<u32>,
     /// Bytes at the start of the argument area that belong to the callee.
     pub shadow_space: u32,
-    /// Whether callers leave room after the argument area for each argument that is in registers, in their order, each as large and aligned as its type, which the
-    /// callee may store them in (Go): [`FnAbi::spill_area`](crate::FnAbi::spill_area).
+    /// `true` if callers leave room after the argument area for each argument that is in registers,
+    /// in their order, each as large and aligned as its type, which the callee may store them in
+    /// (Go): [`FnAbi::spill_area`](crate::FnAbi::spill_area).
     pub spills: bool,
-    /// What of the argument area a callee pops.
+    /// Bytes of the argument area that a callee pops.
     pub callee_pops: CalleePops,
     /// The registers that a callee leaves as they were.
     pub callee_saved: &'static [Reg],
-    /// A register that holds an address of the program's own at every call and is left as it is by every callee: no argument is passed in it, and a
-    /// caller without that address makes one (Zig: the error return trace).
+    /// A register that holds an address of the program's own at every call and is left as it is by
+    /// every callee: no argument is passed in it, and a caller without that address makes one (Zig:
+    /// the error return trace).
     pub carried: Option<Reg>,
-    /// A register that holds the same for all functions of a program, or of a thread, until one of them changes it: no argument is in it, and it stays
-    /// live across calls.
+    /// A register that holds the same for all functions of a program, or of a thread, until one of
+    /// them changes it: no argument is in it, and it stays live across calls.
     pub context: Option<Reg>,
     /// The register in which a callee returns the sret pointer.
     pub sret_returned_in: Option<Reg>,
     /// The register in which the caller of a variadic function counts the vector registers used.
     pub variadic_count: Option<Reg>,
-    /// What the machine calls its floating-point and vector registers, of which an explanation says how many are used.
+    /// The machine's name for its floating-point and vector registers, which explanations count.
     pub vector_bank: &'static str,
-    /// What `va_list` is.
+    /// Type of `va_list`.
     pub va_list: VaList,
 }
 
-/// How functions are entered and left: by it a back end with several kinds of functions on one machine chooses among them. Where values are is for
-/// the rules to say.
+/// How functions are entered and left: by it a back end with several kinds of functions on one
+/// machine chooses among them. Where values are is for the rules to say.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum FrameKind {
@@ -54,14 +59,15 @@ pub enum FrameKind {
     Unix,
     /// As x64 Windows has it.
     Win64,
-    /// Callees pop their arguments, so that a call at the end of a function can take the place of its frame, and the function's results are in all
-    /// registers that a result can be in. Between functions of one compiler.
+    /// Callees pop their arguments, so that a call at the end of a function can take the place of
+    /// its frame, and the function's results are in all registers that a result can be in. Between
+    /// functions of one compiler.
     Tail,
     /// Callees preserve the registers that hold arguments too (clang's `preserve_all`).
     PreserveAll,
 }
 
-/// What of the argument area a callee pops.
+/// Bytes of the argument area that a callee pops.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CalleePops {
     /// Nothing.
@@ -72,7 +78,7 @@ pub enum CalleePops {
     Everything,
 }
 
-/// What `va_list` is.
+/// Type of `va_list`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum VaList {
@@ -87,8 +93,8 @@ pub enum VaList {
 }
 
 impl VaList {
-    /// Bytes from the start of a structure to member `n`, each member aligned to its size; for as many as it has members, the bytes of all. 0 for a
-    /// pointer.
+    /// Bytes from the start of a structure to member `n`, each member aligned to its size; for as
+    /// many as it has members, the bytes of all. 0 for a pointer.
     ///
     /// # Example
     /// ```
@@ -118,8 +124,8 @@ impl VaList {
 pub type VaField = (&'static str, Type);
 
 impl Frame {
-    /// A little-endian frame of slots of `slot` bytes, with the stack aligned to `stack_align` bytes at calls, of the kind [`FrameKind::Unix`], and nothing
-    /// else.
+    /// A little-endian frame of slots of `slot` bytes, with the stack aligned to `stack_align`
+    /// bytes at calls, of the kind [`FrameKind::Unix`], and nothing else.
     #[must_use]
     pub const fn new(slot: u32, stack_align: u32) -> Self {
         Self {

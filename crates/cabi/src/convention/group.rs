@@ -51,7 +51,7 @@ impl PartType {
         }
     }
 
-    /// Whether it is an integer.
+    /// Returns whether it is an integer.
     #[must_use]
     pub const fn is_int(self) -> bool {
         matches!(self, Self::I8 | Self::I16 | Self::I32 | Self::I64)
@@ -82,7 +82,7 @@ impl PartTypes {
         Self(bits)
     }
 
-    /// Whether `ty` is one of them.
+    /// Returns whether `ty` is one of them.
     #[must_use]
     #[inline]
     pub const fn has(self, ty: PartType) -> bool {
@@ -123,15 +123,16 @@ pub struct Part {
     pub bank: Bank,
     /// How it sits in its location.
     pub ty: PartType,
-    /// Where it starts in the object, in bytes.
+    /// First byte of the object that the part holds.
     pub offset: u8,
-    /// How many bytes of the object it holds: the low-order ones of its location. If its type has more, the rest is unspecified.
+    /// How many bytes of the object it holds: the low-order ones of its location. If its type has
+    /// more, the rest is unspecified.
     pub size: u8,
     /// How a narrow integer is extended.
     pub extension: Extension,
 }
 
-/// What an argument is besides its type; LLVM's `ArgFlagsTy`.
+/// Properties of an argument besides its type; LLVM's `ArgFlagsTy`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ArgFlags(u8);
 
@@ -151,7 +152,7 @@ impl ArgFlags {
     /// In a vector register and a copy in an integer register. Set by classifiers.
     pub(crate) const IN_BOTH: Self = Self(32);
 
-    /// Whether all of `flags` are set.
+    /// Returns whether all of `flags` are set.
     #[must_use]
     pub const fn has(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
@@ -164,13 +165,14 @@ impl ArgFlags {
     }
 }
 
-/// A list of up to four parts without the heap: the most any convention known here makes of one value.
+/// A list of up to four parts without the heap: the most any convention known here makes of one
+/// value.
 pub type Parts = SmallVec<[Part; 4]>;
 
 /// The parts of one C value, as the classifier of a convention makes them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Group {
-    /// What kind of place the value asks for.
+    /// Kind of place that the value asks for.
     pub kind: GroupKind,
     /// Its parts, if it asks for registers.
     pub parts: Parts,
@@ -180,18 +182,21 @@ pub struct Group {
     pub align: u32,
     /// Flags of the argument.
     pub flags: ArgFlags,
-    /// Whether some parts may be in registers and others on the stack, where each part is as aligned as it is in the value.
+    /// `true` if some parts may be in registers and others on the stack, where each part is as
+    /// aligned as it is in the value.
     pub may_split: bool,
     /// The registers that later values do not find free either, where some part finds none.
     pub exhausts: &'static [Reg],
-    /// What the value asks for instead where not every part finds a register (RISC-V: integers instead of floats).
+    /// Group that is used instead if a part finds no register (RISC-V: integers instead of floats).
     pub otherwise: Option<Box<Group>>,
-    /// What the convention's classifier tells its [`Rules::adjust`](crate::convention::Rules::adjust) and [`Rules::va_arg`](crate::convention::Rules::va_arg) of the
-    /// value; 0 for nothing. Nobody else reads it.
+    /// Number that the convention's classifier passes to its
+    /// [`Rules::adjust`](crate::convention::Rules::adjust) and
+    /// [`Rules::va_arg`](crate::convention::Rules::va_arg) of the value; 0 for nothing. Nobody else
+    /// reads it.
     pub word: u32,
 }
 
-/// What a value is to a function.
+/// Role of a value in a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Role {
@@ -203,7 +208,7 @@ pub enum Role {
     Result,
 }
 
-/// What kind of place a value asks for.
+/// Kind of place that a value asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum GroupKind {
@@ -270,7 +275,8 @@ impl Group {
         self
     }
 
-    /// Gives the value, and what it asks for instead, the flags of its argument. A `byval` one asks for memory alone.
+    /// Gives the value, and what it asks for instead, the flags of its argument. A `byval` one asks
+    /// for memory alone.
     pub(crate) fn flag(&mut self, flags: ArgFlags) {
         self.flags = self.flags.and(flags);
         if self.flags.has(ArgFlags::BYVAL) && self.kind != GroupKind::Ignore {

@@ -1,4 +1,4 @@
-//! Where values are: registers, slots of the argument area, objects whose address is passed.
+//! Places of values: registers, slots of the argument area, objects whose address is passed.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::group::Part;
 use super::registers::Reg;
 
-/// Where a part is.
+/// Location of a part.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Loc {
@@ -25,14 +25,14 @@ pub enum Loc {
 pub struct PlacedPart {
     /// Which bytes of the object it holds, and how.
     pub part: Part,
-    /// Where it is.
+    /// Location of the part.
     pub loc: Loc,
 }
 
 /// The parts of one value with their places.
 pub type Placed = SmallVec<[PlacedPart; 2]>;
 
-/// Where a value is passed.
+/// Place of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Place {
@@ -51,7 +51,7 @@ pub enum Place {
     },
     /// In a copy of the caller's, whose address is passed.
     Indirect {
-        /// Where the address is.
+        /// Location of the address.
         pointer: Loc,
         /// Bytes of the copy.
         size: u64,
@@ -84,7 +84,8 @@ impl Loc {
 }
 
 impl Place {
-    /// Where its parts are, or its lanes, or the address of a copy; nothing for a value that is in the argument area as a whole.
+    /// Returns the locations of its parts, or of its lanes, or of the address of a copy; none for a
+    /// value that is in the argument area as a whole.
     pub fn locs(&self) -> impl Iterator<Item = Loc> + use<'_> {
         let (parts, pointer, regs, slots) = match self {
             Self::Parts(parts) => (&parts[..], None, &[][..], None),
@@ -106,7 +107,8 @@ impl Place {
         parts.chain(regs).chain(slots.into_iter().flatten())
     }
 
-    /// This place for display, with the offset of the value's own bytes, not of its promoted slot: of a big-endian number they are the last.
+    /// This place for display, with the offset of the value's own bytes, not of its promoted slot:
+    /// of a big-endian number they are the last.
     #[must_use]
     pub fn of_own_bytes(&self, frame: &Frame) -> Self {
         let mut place = self.clone();
@@ -121,7 +123,8 @@ impl Place {
         place
     }
 
-    /// Where the one part of a pointer is; `None` if this is no place for a pointer.
+    /// Returns the location of a pointer, which has one part; `None` if this is no place for a
+    /// pointer.
     pub(crate) fn as_pointer(&self) -> Option<Loc> {
         match self {
             Self::Parts(parts) => match &parts[..] {
@@ -148,7 +151,8 @@ impl Place {
         }
     }
 
-    /// Whether all of it that is on the stack lies in an argument area of `area` bytes; an address has `pointer_bytes`.
+    /// Returns whether all of it that is on the stack lies in an argument area of `area` bytes; an
+    /// address has `pointer_bytes`.
     pub(crate) fn is_inside(&self, area: u64, pointer_bytes: u64) -> bool {
         let ends_inside = |offset: u64, bytes: u64| {
             let end = offset.checked_add(bytes);

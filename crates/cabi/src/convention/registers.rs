@@ -1,4 +1,5 @@
-//! Machine registers that values are passed in, as data: each machine has a file of constants such as [`x86_64::RDI`](crate::x86_64::RDI).
+//! Machine registers that values are passed in, as data: each machine has a file of constants such
+//! as [`x86_64::RDI`](crate::x86_64::RDI).
 
 use core::fmt;
 
@@ -15,7 +16,7 @@ pub enum Bank {
     X87 = 2,
 }
 
-/// What is known of a register.
+/// Properties of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Register {
     /// Its name in assembly text.
@@ -94,11 +95,11 @@ impl serde::Serialize for Reg {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RegCounts {
-    /// Of [`Bank::Int`].
+    /// Number in [`Bank::Int`].
     pub int: u8,
-    /// Of [`Bank::Vector`].
+    /// Number in [`Bank::Vector`].
     pub vector: u8,
-    /// Of [`Bank::X87`].
+    /// Number in [`Bank::X87`].
     pub x87: u8,
 }
 
@@ -114,7 +115,8 @@ impl RegSet {
         banks: [u32::MAX; 3],
     };
 
-    /// Whether `reg` is in the set. A register whose index is out of bounds is in every set: it is never free.
+    /// Returns whether `reg` is in the set. A register whose index is out of bounds is in every
+    /// set: it is never free.
     #[inline]
     pub(crate) fn contains(&self, reg: Reg) -> bool {
         let index = u32::from(reg.0.index);

@@ -1,4 +1,5 @@
-//! The words that a convention's lists are written in: LLVM's `CallingConv` actions, over groups instead of single scalars.
+//! The words that a convention's lists are written in: LLVM's `CallingConv` actions, over groups
+//! instead of single scalars.
 
 mod display;
 
@@ -27,23 +28,24 @@ impl Want {
     }
 }
 
-/// What a predicate of a convention is given.
+/// Input of a convention's predicate.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Given<'a> {
-    /// What the value asks for.
+    /// Group of the value.
     pub group: &'a Group,
-    /// What the value is to the function.
+    /// Role of the value in the call.
     pub role: Role,
-    /// What values before it, and parts of it, have taken.
+    /// Registers and stack that values before it, and parts of it, have taken.
     pub state: &'a State,
-    /// Whether the function is variadic.
+    /// `true` if the function is variadic.
     pub variadic: bool,
-    /// What the signature assumes of the machine.
+    /// Assumptions of the signature about the machine.
     pub features: Features,
 }
 
-/// One rule. The first action in a list that places the part, or the whole value, wins. `Display` writes it in words.
+/// One rule. The first action in a list that places the part, or the whole value, wins. `Display`
+/// writes it in words.
 ///
 /// # Example
 /// ```
@@ -69,16 +71,19 @@ pub enum Rule {
     IfUnnamed(&'static Rule),
     /// Widen the part and go on (`CCPromoteToType`), to a register or to the stack.
     Promote(PartType),
-    /// Take the part's bits as another type and go on (`CCBitConvertToType`), to a register or to the stack.
+    /// Take the part's bits as another type and go on (`CCBitConvertToType`), to a register or to
+    /// the stack.
     BitConvert(PartType),
     /// First free register of the list (`CCAssignToReg`).
     AssignToReg(&'static [Reg]),
-    /// First free register of the list, and the register at the same position of the second list, which is taken too (`CCAssignToRegWithShadow`).
+    /// First free register of the list, and the register at the same position of the second list,
+    /// which is taken too (`CCAssignToRegWithShadow`).
     AssignToRegWithShadow(&'static [Reg], &'static [Reg]),
     /// The first pair of registers that are both free: the value is in both.
     AssignToBoth(&'static [[Reg; 2]]),
-    /// For the first, third and so on part of a value: the first free register of the list at an even position, if the one after it is free too;
-    /// the registers before it are taken as well. For the other parts: the first free register. So two parts are in an aligned pair.
+    /// For the first, third and so on part of a value: the first free register of the list at an
+    /// even position, if the one after it is free too; the registers before it are taken as well.
+    /// For the other parts: the first free register. So two parts are in an aligned pair.
     AssignToRegPair(&'static [Reg]),
     /// Next slot of the argument area (`CCAssignToStack`). Size and alignment in bytes.
     AssignToStack {
@@ -96,21 +101,24 @@ pub enum Rule {
         /// The registers.
         shadow: &'static [Reg],
     },
-    /// A copy of the whole value in the argument area, its own size and alignment but at least these (`CCPassByVal`).
+    /// A copy of the whole value in the argument area, its own size and alignment but at least
+    /// these (`CCPassByVal`).
     PassByVal {
         /// The size is a multiple of this.
         size: u32,
         /// At least.
         align: u32,
     },
-    /// Pass a pointer to a copy of the caller's, of the target's width, and go on with the pointer (`CCPassIndirect`).
+    /// Pass a pointer to a copy of the caller's, of the target's width, and go on with the pointer
+    /// (`CCPassIndirect`).
     PassIndirect {
         /// The copy's alignment, at least.
         align: u32,
     },
     /// Go on with another list; what it places stands (`CCDelegateTo`).
     DelegateTo(&'static [Rule]),
-    /// One integer register of the list per lane, all that are left after the last one used, then one slot per lane.
+    /// One integer register of the list per lane, all that are left after the last one used, then
+    /// one slot per lane.
     AssignLanes {
         /// The registers.
         regs: &'static [Reg],
@@ -121,13 +129,15 @@ pub enum Rule {
     Custom(&'static str, CustomFn),
 }
 
-/// What a [`Rule::Custom`] does. It is given the whole value, and the state in which the value found it: registers that other parts of the value
-/// had found are free in it. The place it returns is final, and so is what it takes of the state, also where it returns `None` and the list
-/// goes on. A place outside the argument area that it has taken so far is refused.
+/// Function of a [`Rule::Custom`]. Its arguments are the whole value, and the state in which the
+/// value found it: registers that other parts of the value had found are free in it. The place it
+/// returns is final, and so is what it takes of the state, also where it returns `None` and the
+/// list goes on. A place outside the argument area that it has taken so far is refused.
 pub type CustomFn = fn(&Group, &mut State) -> Option<Place>;
 
 impl Rule {
-    /// Whether one of `rules`, or of what they guard and the lists that they go on with, `is` so. Rules are followed `depth` deep.
+    /// Returns whether `is` holds for one of `rules`, for one that they guard, or for one in the
+    /// lists that they go on with, `depth` deep.
     pub(crate) fn any(rules: &[Self], depth: u8, is: &impl Fn(&Self) -> bool) -> bool {
         let inside = |rules: &[Self]| depth > 0 && Self::any(rules, depth - 1, is);
         rules.iter().any(|rule| match (rule, rule.guarded()) {

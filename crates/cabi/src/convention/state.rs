@@ -1,8 +1,8 @@
-//! What a signature has used up: registers and bytes of the argument area.
+//! Registers and bytes of the argument area that a signature has used up.
 
 use super::registers::{Reg, RegCounts, RegSet};
 
-/// What is used up so far. `Copy`: trying a group and going back is an assignment.
+/// Registers and bytes used up so far. `Copy`: trying a group and going back is an assignment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct State {
     /// Registers in use.
@@ -26,7 +26,8 @@ impl State {
         }
     }
 
-    /// The state that a result is placed in: all registers as they are, and an area of its own, which lies after the arguments.
+    /// The state that a result is placed in: all registers as they are, and an area of its own,
+    /// which lies after the arguments.
     pub(crate) fn for_result(self) -> Self {
         Self {
             stack: 0,
@@ -35,7 +36,7 @@ impl State {
         }
     }
 
-    /// Whether `reg` is free.
+    /// Returns whether `reg` is free.
     #[must_use]
     #[inline]
     pub fn is_free(&self, reg: Reg) -> bool {
@@ -48,8 +49,9 @@ impl State {
         self.used.insert(reg);
     }
 
-    /// Takes the next `bytes` bytes of the area at a multiple of `align`, rounded up to a multiple of `size`; returns their offset. A `size` or
-    /// `align` of 0 counts as 1. `None` if the area grows out of bounds, or if `align` is no power of two.
+    /// Takes the next `bytes` bytes of the area at a multiple of `align`, rounded up to a multiple
+    /// of `size`; returns their offset. A `size` or `align` of 0 counts as 1. `None` if the area
+    /// grows out of bounds, or if `align` is no power of two.
     pub fn take_stack(&mut self, bytes: u64, size: u32, align: u32) -> Option<u64> {
         let align = align.max(1);
         if !align.is_power_of_two() {

@@ -9,18 +9,22 @@ use super::rules::Rule;
 use super::state::State;
 use crate::types::Type;
 
-/// Changes what an argument asks for by what stands before it in the signature, or refuses it, saying why. Given are what this function returned for the
-/// argument before (at first the [`Group::word`] of a result that is returned through a hidden pointer, otherwise 0), the state in which the argument
-/// will be placed, its type, and what it asks for.
+/// Changes what an argument asks for by what stands before it in the signature, or refuses it,
+/// saying why. Given are what this function returned for the argument before (at first the
+/// [`Group::word`] of a result that is returned through a hidden pointer, otherwise 0), the state
+/// in which the argument will be placed, its type, and what it asks for.
 pub type Adjust =
     fn(u32, &State, &Type, &mut Group, &mut Classify<'_, '_>) -> Result<u32, &'static str>;
 
-/// Refuses a group of an unnamed argument, saying why, where the `va_arg` of the policy's compiler looks elsewhere than its callers put it.
+/// Refuses a group of an unnamed argument, saying why, where the `va_arg` of the policy's compiler
+/// looks elsewhere than its callers put it.
 pub type VaArg = fn(&Group) -> Result<(), &'static str>;
 
-/// A calling convention as data: what values ask for and where they go, and what the stack frame around them is like.
+/// A calling convention as data: what values ask for and where they go, and what the stack frame
+/// around them is like.
 ///
-/// A convention is a `static` and equal to itself alone. A copy of it is another convention, whatever both are called: nothing compares what functions do.
+/// A convention is a `static` and equal to itself alone. A copy of it is another convention,
+/// whatever both are called: nothing compares what functions do.
 ///
 /// # Example
 /// ```
@@ -30,37 +34,39 @@ pub type VaArg = fn(&Group) -> Result<(), &'static str>;
 /// ```
 #[derive(Clone, Copy)]
 pub struct Convention {
-    /// What explanations and errors call it.
+    /// Name in explanations and errors.
     pub name: &'static str,
-    /// Where values go.
+    /// Rules that place values.
     pub rules: Rules,
     /// The stack, and registers with a task of their own.
     pub frame: Frame,
 }
 
-/// Where the values of a convention go.
+/// Rules of a convention that place values.
 #[derive(Clone, Copy)]
 pub struct Rules {
-    /// What values ask for.
+    /// Function that makes the group of a value.
     pub classify: Classifier,
-    /// Where arguments go, unless [`choose`](Self::choose) has another list.
+    /// Rules for arguments, unless [`choose`](Self::choose) has another list.
     pub args: &'static [Rule],
-    /// Where results go: in registers, or, by a stack action, in the argument area after the arguments. What finds no place is returned
-    /// through a hidden pointer (sret demotion).
+    /// Rules for results: in registers, or, by a stack action, in the argument area after the
+    /// arguments. A result without a place is returned through a hidden pointer (sret demotion).
     pub results: &'static [Rule],
-    /// The lists of a signature that assumes these features of the machine, and is variadic or not; `None`: always `args` and `results`.
+    /// The lists of a signature that assumes these features of the machine, and is variadic or not;
+    /// `None`: always `args` and `results`.
     pub choose: Option<fn(Features, bool) -> Lists>,
-    /// Whether a result may be at the place that the list of results has for it (LLVM's `CanLowerReturn`); if not, it is returned through a hidden
-    /// pointer; its second argument is whether the function is variadic. `None`: it always may.
+    /// Decides whether a result may have the place from the list of results (LLVM's
+    /// `CanLowerReturn`); if not, it is returned through a hidden pointer; its second argument is
+    /// whether the function is variadic. `None`: it always may.
     pub return_fits: Option<fn(&Place, bool) -> bool>,
-    /// Called for each argument before it is placed, from the first one with a [`Group::word`] on: it sees all of a call, where a classifier sees one
-    /// value.
+    /// Called for each argument before it is placed, from the first one with a [`Group::word`] on:
+    /// it sees all of a call, where a classifier sees one value.
     pub adjust: Option<Adjust>,
     /// Asked by who fetches an unnamed argument. `None`: each is found where its group says.
     pub va_arg: Option<VaArg>,
 }
 
-/// Where the values of some signatures of a convention go.
+/// Rules for some signatures of a convention.
 #[derive(Clone, Copy, Debug)]
 pub struct Lists {
     /// Arguments.

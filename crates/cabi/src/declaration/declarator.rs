@@ -63,7 +63,7 @@ impl<'t> Parser<'t> {
         Some(name)
     }
 
-    /// Whether a parenthesis is around a declarator, not around parameters.
+    /// Returns whether a parenthesis is around a declarator, not around parameters.
     fn opens_declarator(&self) -> bool {
         let mut ahead = self.tokens;
         ahead.eat("(")
@@ -79,7 +79,7 @@ impl<'t> Parser<'t> {
             || self.typedefs.contains_key(word)
     }
 
-    /// What is between the brackets of an array, and the second one.
+    /// Reads the length between the brackets of an array, and the second bracket.
     fn array_len(&mut self) -> Result<(Option<u64>, bool), Error> {
         let mut only_param = false;
         while self.tokens.eat("static") || self.tokens.eat_if(specifiers::is_qualifier) {
@@ -124,7 +124,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What is between the parentheses of parameters, and the second one.
+    /// Reads the parameters between parentheses, and the second parenthesis.
     fn params(&mut self) -> Result<(Vec<Type>, bool), Error> {
         let mut params = Vec::new();
         loop {

@@ -4,9 +4,10 @@
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'t> {
     text: &'t str,
-    /// Where the next token starts, in bytes.
+    /// Position of the next token, in bytes.
     at: usize,
-    /// A name or keyword, a number with what stands against it, `...`, or any other character; empty at the end.
+    /// A name or keyword, a number with what stands against it, `...`, or any other character;
+    /// empty at the end.
     next: &'t str,
 }
 
@@ -92,8 +93,9 @@ fn token(rest: &str) -> &str {
     rest.get(..len).unwrap_or("")
 }
 
-/// What is after spaces and comments. A comment that does not end is left, and so is one with a backslash at the end of a line, where C joins two, or
-/// a lone carriage return, which ends a line for some compilers.
+/// Returns the text after spaces and comments. A comment that does not end is left, and so is one
+/// with a backslash at the end of a line, where C joins two, or a lone carriage return, which ends
+/// a line for some compilers.
 fn after_space(mut rest: &str) -> &str {
     loop {
         rest = rest.trim_ascii_start();

@@ -87,7 +87,7 @@ impl<'t> Parser<'t> {
         Ok(builder)
     }
 
-    /// Whether `struct` or `union` is next, but for qualifiers.
+    /// Returns whether `struct` or `union` is next, but for qualifiers.
     fn is_record_next(&self) -> bool {
         let mut ahead = self.tokens;
         while ahead.eat_if(is_qualifier) {}

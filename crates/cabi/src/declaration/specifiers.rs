@@ -1,4 +1,5 @@
-//! Declaration specifiers: the names of types in all the orders that C allows (C17 6.7.2), and the words that are not read here.
+//! Declaration specifiers: the names of types in all the orders that C allows (C17 6.7.2), and the
+//! words that are not read here.
 
 use alloc::vec::Vec;
 
@@ -8,7 +9,8 @@ use crate::types::Type;
 use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 
-/// The word that stands for `word` among those that name scalar types together; `None` for any other.
+/// The word that stands for `word` among those that name scalar types together; `None` for any
+/// other.
 fn type_word(word: &str) -> Option<&str> {
     Some(match word {
         "_Complex" | "__complex__" | "__complex" => "complex",
@@ -79,7 +81,7 @@ pub(super) fn is_restrict(word: &str) -> bool {
     matches!(word, "restrict" | "__restrict" | "__restrict__")
 }
 
-/// Whether `word` is no name: a type's, a qualifier, or one that is not read.
+/// Returns whether `word` is no name: a type's, a qualifier, or one that is not read.
 pub(super) fn is_reserved(word: &str) -> bool {
     type_word(word).is_some()
         || is_qualifier(word)
@@ -126,7 +128,8 @@ pub(super) fn not_read(word: &str) -> Option<&'static str> {
     })
 }
 
-/// The type that a name of `stdint.h` or `stddef.h`, or one that compilers bring along, stands for, if all agree about it.
+/// The type that a name of `stdint.h` or `stddef.h`, or one that compilers bring along, stands for,
+/// if all agree about it.
 pub(super) fn header_type(word: &str, model: &DataModel) -> Option<Type> {
     let signed_of_pointer = match model.pointer {
         8 => Type::I64,
@@ -204,7 +207,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What a typedef of the text, or of the standard headers, calls `word`.
+    /// Returns the type that a typedef of the text, or of the standard headers, calls `word`.
     fn named(&self, word: &str) -> Option<Built<'t>> {
         match self.typedefs.get(word) {
             // The structure may have got its members since.

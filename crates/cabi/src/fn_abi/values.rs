@@ -12,9 +12,9 @@ use crate::sig::FnSig;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ArgAbi {
-    /// Where it is passed.
+    /// Place in which it is passed.
     pub place: Place,
-    /// Whether a parameter names it.
+    /// `true` if a parameter names it.
     pub named: bool,
 }
 
@@ -22,16 +22,17 @@ pub struct ArgAbi {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RetAbi {
-    /// Where it is returned: [`Place::Ignore`] if nothing is. [`Place::Indirect`] is the hidden pointer to an object of the caller's (sret);
-    /// it is passed even to a function that never returns, because the arguments after it are where they would be otherwise.
+    /// Place in which it is returned: [`Place::Ignore`] if nothing is. [`Place::Indirect`] is the
+    /// hidden pointer to an object of the caller's (sret); it is passed even to a function that
+    /// never returns, because the arguments after it are where they would be otherwise.
     pub place: Place,
     /// The register in which the callee returns the sret pointer, if it does.
     pub sret_returned_in: Option<Reg>,
-    /// Whether there is a result.
+    /// State of the result: present, absent, or never returned.
     pub returns: Returns,
 }
 
-/// Whether a call has a result.
+/// State of a call's result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Returns {
     /// A value.
@@ -58,9 +59,10 @@ impl fmt::Display for RetAbi {
 }
 
 impl FnAbi {
-    /// Where after the argument area a callee finds room for each argument that it has in registers, bytes from the area's start; and where that room
-    /// ends, which is what a caller reserves. Without such room ([`Frame::spills`](crate::convention::Frame::spills)) that is
-    /// [`FnAbi::area_bytes`]. `sig` is the signature that this is of.
+    /// Returns the room after the argument area for each argument in registers, in bytes from the
+    /// area's start; and the end of that room, up to which a caller reserves it. Without such room
+    /// ([`Frame::spills`](crate::convention::Frame::spills)) the end is [`FnAbi::area_bytes`].
+    /// `sig` is the signature that this is of.
     ///
     /// # Example
     /// ```

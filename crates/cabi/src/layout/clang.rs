@@ -1,6 +1,7 @@
-//! The members of a record as clang places them: `ItaniumRecordLayoutBuilder` in its `RecordLayoutBuilder.cpp`, `LayoutField` and
-//! `LayoutBitField`, for C on targets that honour the types of bit-fields. With Microsoft's style of bit-fields it is what clang calls
-//! `ms_struct`, for that attribute and for Windows with GNU tools.
+//! The members of a record as clang places them: `ItaniumRecordLayoutBuilder` in its
+//! `RecordLayoutBuilder.cpp`, `LayoutField` and `LayoutBitField`, for C on targets that honour the
+//! types of bit-fields. With Microsoft's style of bit-fields it is what clang calls `ms_struct`,
+//! for that attribute and for Windows with GNU tools.
 
 use alloc::vec::Vec;
 
@@ -30,7 +31,8 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
             Some(width) => cursor.place_bits(member, u64::from(width)),
         };
         if cursor.ms && member.bits == Some(0) && at < end && !cursor.is_union() {
-            // The next bit-field starts here for `offsetof`, and at the end of the container for clang's code.
+            // The next bit-field starts here for `offsetof`, and at the end of the container for
+            // clang's code.
             let why = "clang contradicts itself about what follows it";
             return Err(b.bad_field(member.label(), why));
         }
@@ -43,7 +45,7 @@ pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayo
     })
 }
 
-/// What is laid out so far. All in bits.
+/// Layout so far. All in bits.
 struct ClangLayout<'a> {
     b: &'a RecordBuilder,
     model: &'a DataModel,
@@ -136,7 +138,8 @@ impl ClangLayout<'_> {
         at
     }
 
-    /// The alignment of a bit-field: that of its type, without which it has 1 bit, and what was asked for, which `#pragma pack` limits.
+    /// The alignment of a bit-field: that of its type, without which it has 1 bit, and what was
+    /// asked for, which `#pragma pack` limits.
     fn bits_align(&self, member: &Member, width: u64, of_type: u64) -> u64 {
         if self.ms && self.is_union() {
             return 1;
@@ -163,7 +166,8 @@ impl ClangLayout<'_> {
         round_up(start, align)
     }
 
-    /// A bit-field may not reach beyond a unit of its type from an aligned place, unless any `#pragma pack` is in force.
+    /// A bit-field may not reach beyond a unit of its type from an aligned place, unless any
+    /// `#pragma pack` is in force.
     fn start(&self, member: &Member, start: u64, width: u64, align: u64) -> u64 {
         let pack = self.b.attributes.pack;
         let straddles = start % align + width > bits_of(&member.ty);
@@ -202,7 +206,7 @@ impl ClangLayout<'_> {
     }
 }
 
-/// What `aligned` on the member asks for, in bits; 1 without it.
+/// Returns the alignment that `aligned` on the member asks for, in bits; 1 without it.
 fn asked(member: &Member) -> u64 {
     member.align.map_or(1, |align| u64::from(align) * 8)
 }

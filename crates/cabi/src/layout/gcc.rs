@@ -1,6 +1,7 @@
-//! The members of a record as gcc places them: `layout_decl`, `update_alignment_for_field`, `place_field` and `place_union_field` in its
-//! `stor-layout.cc`, for targets where the types of bit-fields matter (`PCC_BITFIELD_TYPE_MATTERS`). With Microsoft's style of bit-fields
-//! it is `ms_struct`, and what gcc does for Windows.
+//! The members of a record as gcc places them: `layout_decl`, `update_alignment_for_field`,
+//! `place_field` and `place_union_field` in its `stor-layout.cc`, for targets where the types of
+//! bit-fields matter (`PCC_BITFIELD_TYPE_MATTERS`). With Microsoft's style of bit-fields it is
+//! `ms_struct`, and what gcc does for Windows.
 
 use alloc::vec::Vec;
 
@@ -11,8 +12,9 @@ use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
 use crate::types::record::{Member, RecordKind};
 
-/// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a multiple of it and a rest, and only the rest is rounded up for the
-/// type of a bit-field. No machine mode is aligned to more.
+/// gcc's `BIGGEST_ALIGNMENT` in bits, without vector extensions. A position is kept as a multiple
+/// of it and a rest, and only the rest is rounded up for the type of a bit-field. No machine mode
+/// is aligned to more.
 fn biggest(model: &DataModel) -> u64 {
     match (model.max_align_8, model.max_align_16) {
         // s390x.
@@ -26,7 +28,8 @@ const WIDER: [u64; 2] = [256, 512];
 
 pub(super) fn members(b: &RecordBuilder, model: &DataModel) -> Result<MemberLayouts, Error> {
     let members = place_all(b, model, biggest(model));
-    // The rest is less than 16 bytes, so the flags for wider vectors matter for greater alignments only.
+    // The rest is less than 16 bytes, so the flags for wider vectors matter for greater alignments
+    // only.
     let is_wide = |member: &&Member| member.bits.is_some() && member.ty.align() > 16;
     if let Some(wide) = b.members.iter().find(is_wide) {
         let differs = |biggest| {
@@ -76,7 +79,7 @@ fn place_all(b: &RecordBuilder, model: &DataModel, biggest: u64) -> MemberLayout
 /// A member as `layout_decl` leaves it. All in bits.
 #[derive(Clone, Copy)]
 struct Decl {
-    /// Of a bit-field its width.
+    /// Size; the width for a bit-field.
     size: u64,
     is_bit_field: bool,
     /// A bit-field that is not as wide as a machine mode, or not where such an integer could be.
@@ -89,12 +92,12 @@ struct Decl {
     type_align: u64,
 }
 
-/// Where the next member goes. All in bits.
+/// Position of the next member. All in bits.
 struct GccLayout<'a> {
     b: &'a RecordBuilder,
     model: &'a DataModel,
     ms: bool,
-    /// What `at` is a multiple of.
+    /// Number that `at` is a multiple of.
     step: u64,
     at: u64,
     /// How far after `at`.
@@ -225,7 +228,8 @@ impl GccLayout<'_> {
         at
     }
 
-    /// The part of `place_field` for Microsoft's style: the container that is open is continued or closed.
+    /// The part of `place_field` for Microsoft's style: the container that is open is continued or
+    /// closed.
     fn start_ms(&mut self, decl: &Decl, must_align: bool) {
         let mut before = self.run;
         if let Some(run) = self.run {
@@ -285,7 +289,7 @@ impl GccLayout<'_> {
     }
 }
 
-/// Whether an integer of a machine mode has `width` bits, and `ty` has such a mode too.
+/// Returns whether an integer of a machine mode has `width` bits, and `ty` has such a mode too.
 fn is_mode(width: u64, ty: &Type) -> bool {
     let has_mode = ty.size().is_power_of_two() && ty.size() <= 16;
     has_mode && [8, 16, 32, 64, 128].contains(&width)

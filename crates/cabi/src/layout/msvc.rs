@@ -1,5 +1,5 @@
-//! The members of a record as Microsoft's compilers place them: MSVC's documentation (`#pragma pack`, `__declspec(align)`, C bit fields) and
-//! clang's `MicrosoftRecordLayoutBuilder`.
+//! The members of a record as Microsoft's compilers place them: MSVC's documentation
+//! (`#pragma pack`, `__declspec(align)`, C bit fields) and clang's `MicrosoftRecordLayoutBuilder`.
 
 use super::{MemberLayouts, bits_of, round_up};
 use crate::record_builder::RecordBuilder;
@@ -25,7 +25,7 @@ pub(super) fn members(b: &RecordBuilder) -> MemberLayouts {
     }
 }
 
-/// Where the next member goes. All in bits.
+/// Position of the next member. All in bits.
 struct MsvcLayout<'a> {
     b: &'a RecordBuilder,
     next: u64,
@@ -41,7 +41,8 @@ impl MsvcLayout<'_> {
         self.b.kind == RecordKind::Union
     }
 
-    /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a declaration asked for with `aligned`. A typedef lowers nothing.
+    /// `packed` lowers the alignment to 1, `#pragma pack` limits it; neither lowers what a
+    /// declaration asked for with `aligned`. A typedef lowers nothing.
     fn member_align(&self, member: &Member) -> u64 {
         let packed = self.b.attributes.packed || member.packed;
         let own = if packed { 1 } else { natural_align(&member.ty) };
@@ -58,8 +59,8 @@ impl MsvcLayout<'_> {
         self.take(align, bits_of(&member.ty))
     }
 
-    /// Consecutive bit-fields share a container while their types have the same size and the bits suffice; width 0 closes the container and means
-    /// nothing without one.
+    /// Consecutive bit-fields share a container while their types have the same size and the bits
+    /// suffice; width 0 closes the container and means nothing without one.
     fn place_bits(&mut self, member: &Member, width: u64) -> u64 {
         let size = bits_of(&member.ty);
         let align = self.member_align(member);
@@ -103,7 +104,8 @@ impl MsvcLayout<'_> {
     }
 }
 
-/// The alignment of a type without what a typedef asks for; of an array, that of its elements with it.
+/// The alignment of a type without what a typedef asks for; of an array, that of its elements with
+/// it.
 fn natural_align(ty: &Type) -> u32 {
     match ty.kind() {
         Kind::Array(array) => array.elem.align(),
@@ -112,7 +114,8 @@ fn natural_align(ty: &Type) -> u32 {
     }
 }
 
-/// The alignment that declarations insist on: the member's, its outermost typedef's or else its record's, and those of what is inside a record.
+/// The alignment that declarations insist on: the member's, its outermost typedef's or else its
+/// record's, and those of what is inside a record.
 pub(crate) fn required_align(member: &Member) -> u32 {
     let (mut ty, mut of_type) = (&member.ty, None);
     let of_record = loop {

@@ -1,6 +1,8 @@
-//! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it; Apple's variant of it is in `apple`.
+//! AArch64: AAPCS64, stages B and C of "Parameter passing", as Linux has it; Apple's variant of it
+//! is in `apple`.
 //!
-//! Not here: big-endian machines, ILP32, scalable vectors, vectors of bools, `_BitInt` of more than 128 bits: errors.
+//! Not here: big-endian machines, ILP32, scalable vectors, vectors of bools, `_BitInt` of more than
+//! 128 bits: errors.
 
 mod align;
 mod apple;
@@ -55,7 +57,8 @@ const PAIRS: Rule = IfFlag(ArgFlags::SPLIT, &AssignToRegPair(X));
 const WORDS: Rule = IfType(INTS, &AssignToReg(X));
 /// C.1, C.2.
 const VECTORS: Rule = IfType(FLOATS, &AssignToReg(V));
-/// C.3, C.13: what does not fit leaves no register to later arguments. A size of 0 is the type's own.
+/// C.3, C.13: what does not fit leaves no register to later arguments. A size of 0 is the type's
+/// own.
 const fn last(size: u32, shadow: &'static [Reg]) -> Rule {
     AssignToStackWithShadow {
         size,
@@ -105,7 +108,7 @@ pub static AAPCS64: Convention = Convention {
     },
 };
 
-/// What `ty` asks for (stage B).
+/// Returns the group of `ty` (stage B).
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 0 && is_all_padding(ty) {
         let why = "gcc and clang do not agree on whether a record without named bits is passed";
@@ -160,7 +163,7 @@ fn check_leaves(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     }
 }
 
-/// Whether compilers are asked about values of such a leaf, and agree.
+/// Returns whether compilers are asked about values of such a leaf, and agree.
 fn is_known(kind: LeafKind) -> bool {
     match kind {
         // gcc 12 has no `_BitInt`, clang up to 128 bits.
@@ -173,7 +176,8 @@ fn is_known(kind: LeafKind) -> bool {
     }
 }
 
-/// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers, smaller ones as arguments integers.
+/// "Short Vectors", of 8 or 16 bytes. Larger ones are aggregates to compilers, smaller ones as
+/// arguments integers.
 fn vector_group(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if let Some(part) = short_vector(ty.size()) {
         cx.tracer.note("a short vector of 8 or 16 bytes (C.1)");
@@ -205,7 +209,8 @@ fn vector_group(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
     Ok(one(ty, int(byte(ty.size()), Extension::None)))
 }
 
-/// A vector of less than 8 bytes as LLVM returns it: its lanes may be further apart in the register.
+/// A vector of less than 8 bytes as LLVM returns it: its lanes may be further apart in the
+/// register.
 fn small_result(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     let is_whole = vector.lanes == 1 || float(vector.lane).is_some();
     match (ty.size(), is_whole) {
@@ -257,7 +262,7 @@ fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Group {
     match (float, ty.size()) {
         (Some(part), _) => one(ty, part),
         (None, 9..=16) => all_words(ty, 16),
-        // What is above a narrow integer is anything.
+        // The bits above a narrow integer are unspecified.
         (None, size) => one(ty, int(byte(size), Extension::None)),
     }
 }
@@ -272,8 +277,9 @@ fn float(scalar: Scalar) -> Option<Part> {
     }))
 }
 
-/// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA ("Homogeneous Aggregates"). Homogeneous of a union count
-/// once where they overlap, and none of them has padding. What spoils the aggregate is up to compilers.
+/// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA
+/// ("Homogeneous Aggregates"). Homogeneous of a union count once where they overlap, and none of
+/// them has padding. What spoils the aggregate is up to compilers.
 fn members(ty: &Type) -> Option<Homogeneous> {
     let mut found = Homogeneous::default();
     let mut walk = leaves(ty);
@@ -327,16 +333,16 @@ fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Er
     found.group(ty, argument_align(ty), cx).map(Some)
 }
 
-/// What has been found of a homogeneous aggregate.
+/// Findings about a possible homogeneous aggregate.
 #[derive(Default)]
 struct Homogeneous {
     parts: Parts,
     of_vectors: Option<bool>,
-    /// Whether a part of a complex number is among them.
+    /// `true` if a part of a complex number is among them.
     is_complex: bool,
-    /// Whether a `__bf16` is among them, outside of vectors.
+    /// `true` if a `__bf16` is among them, outside of vectors.
     has_bf16: bool,
-    /// Whether something is beside them that [spoils](Counts::Spoils) the aggregate.
+    /// `true` if something is beside them that [spoils](Counts::Spoils) the aggregate.
     is_spoiled: bool,
     is_disputed: bool,
     /// A bit for each byte of the record that the walk is in that a member has.
@@ -391,7 +397,7 @@ impl Homogeneous {
         let is_vector = matches!(leaf.kind, LeafKind::Vector(_));
         let part = match leaf.kind {
             LeafKind::Scalar(scalar) => float(scalar),
-            // Of three lanes it has the bytes of four.
+            // A vector of three lanes has the bytes of four.
             LeafKind::Vector(_) => short_vector((leaf.width_bits / 8).next_power_of_two()),
             _ => None,
         };
@@ -411,7 +417,7 @@ impl Homogeneous {
     }
 }
 
-/// What a leaf is to compilers that look for a homogeneous aggregate.
+/// Role of a leaf for compilers that look for a homogeneous aggregate.
 enum Counts {
     /// A member.
     Member,
@@ -419,12 +425,13 @@ enum Counts {
     Nothing,
     /// None, and none of its neighbours is one either: an array of no elements.
     Spoils,
-    /// gcc and clang disagree: clang sees nothing in a record of padding, and no bit-field of no bits in a union.
+    /// gcc and clang disagree: clang sees nothing in a record of padding, and no bit-field of no
+    /// bits in a union.
     Disputed,
 }
 
 impl Counts {
-    /// What the last leaf of `walk` is.
+    /// Returns the role of the last leaf of `walk`.
     fn of(leaf: &Leaf, walk: &Leaves<'_>) -> Self {
         let mut inside = walk.path().skip(1);
         let in_padding = inside.any(|frame| is_all_padding(frame.ty));

@@ -1,5 +1,6 @@
-//! C-SKY ABIv2: LLVM's `CSKYCallingConv.td` and `CSKYTargetLowering::CCAssignFnForCall`, and what clang makes of C (`CSKYABIInfo`): one list for soft
-//! floats and variadic functions, another for hard floats.
+//! C-SKY ABIv2: LLVM's `CSKYCallingConv.td` and `CSKYTargetLowering::CCAssignFnForCall`, and what
+//! clang makes of C (`CSKYABIInfo`): one list for soft floats and variadic functions, another for
+//! hard floats.
 //!
 //! Not here: vectors, `_BitInt`, values of more than 252 bytes: errors.
 
@@ -63,8 +64,9 @@ const HARD: Lists = Lists {
     results: &[NARROW, WORD_RESULTS, FLOAT_RESULTS],
 };
 
-/// ABIv2 with the floats of the signature's [`Features`](crate::convention::Features): none, `float` (`fpuv2_sf`, `fpuv3_sf`), or `double` too
-/// (`fpuv2_df`, `fpuv3_df`) in floating-point registers.
+/// ABIv2 with the floats of the signature's [`Features`](crate::convention::Features): none,
+/// `float` (`fpuv2_sf`, `fpuv3_sf`), or `double` too (`fpuv2_df`, `fpuv3_df`) in floating-point
+/// registers.
 pub static CSKY: Convention = Convention {
     name: "C-SKY ABIv2",
     rules: Rules {
@@ -86,7 +88,8 @@ pub static CSKY: Convention = Convention {
     },
 };
 
-/// ABIv2 with soft floats whatever a signature's features are: that of `csky-unknown-linux-gnuabiv2`.
+/// ABIv2 with soft floats whatever a signature's features are: that of
+/// `csky-unknown-linux-gnuabiv2`.
 pub static CSKY_SOFT: Convention = Convention {
     name: "C-SKY ABIv2, soft floats",
     rules: Rules::new(classify_soft, SOFT.args, SOFT.results),
@@ -119,8 +122,8 @@ fn classify_soft(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     classify(ty, cx)
 }
 
-/// A scalar, or a record of one element as that element; other values in words, some in registers and others on the stack. A result has two words at
-/// most.
+/// A scalar, or a record of one element as that element; other values in words, some in registers
+/// and others on the stack. A result has two words at most.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let group = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
@@ -146,7 +149,8 @@ fn is_padding(leaf: &Leaf) -> bool {
     leaf.kind != LeafKind::FlexibleArray && (leaf.width_bits == 0 || leaf.unnamed)
 }
 
-/// A record of one float is the float; a complex number that is an argument is its two parts, where they have registers.
+/// A record of one float is the float; a complex number that is an argument is its two parts, where
+/// they have registers.
 fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     if let Kind::Complex(scalar) = ty.kind() {
         let part = match (scalar, cx.floats) {
@@ -166,8 +170,8 @@ fn float_parts(ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     }
 }
 
-/// clang's `isSingleElementStruct`: the scalar that a record of no other member with bytes consists of, through records, unions and arrays of one, none of them
-/// larger than it.
+/// clang's `isSingleElementStruct`: the scalar that a record of no other member with bytes consists
+/// of, through records, unions and arrays of one, none of them larger than it.
 fn single_element(ty: &Type) -> Option<Scalar> {
     let record = ty.as_record().filter(|_| !ty.is_atomic())?;
     let mut found = None;
@@ -192,7 +196,7 @@ fn is_empty(field: &Field) -> bool {
     unnamed || field.ty().size() == 0 && field.ty().is_object() && field.ty().is_aggregate()
 }
 
-/// Whether clang has such members on this machine, and they are no vectors.
+/// Returns whether clang has such members on this machine, and they are no vectors.
 fn is_known(kind: LeafKind) -> bool {
     let is_wide = |scalar| match scalar {
         Scalar::Int { bits, .. } => bits > 64,

@@ -11,7 +11,8 @@ pub struct KnownConvention {
     pub name: &'static str,
     /// The convention.
     pub convention: &'static Convention,
-    /// The name of a target whose types it is for, as [`Target::named`](crate::Target::named) takes it.
+    /// The name of a target whose types it is for, as [`Target::named`](crate::Target::named) takes
+    /// it.
     pub target: &'static str,
 }
 

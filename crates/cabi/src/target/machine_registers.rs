@@ -1,6 +1,7 @@
 //! Register files as constants.
 
-/// Constants for the registers of a machine: bank and bits, then names with their texts and numbers.
+/// Constants for the registers of a machine: bank and bits, then names with their texts and
+/// numbers.
 macro_rules! registers {
     ($($bank:ident $bits:literal: $($name:ident $text:literal $index:literal)*;)*) => {
         $($(

@@ -68,7 +68,8 @@ pub(super) fn scalar_float(scalar: Scalar) -> Option<Part> {
     })
 }
 
-/// A scalar as the integer of its size, on x86-64: callers extend one of less than 32 bits, functions their results not.
+/// A scalar as the integer of its size, on x86-64: callers extend one of less than 32 bits,
+/// functions their results not.
 #[inline(always)]
 pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
     let extension = if size < 4 && role != Role::Result {
@@ -79,7 +80,8 @@ pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> 
     Some(Part::int(int_of(size)?, extension))
 }
 
-/// A value in words of `word` bytes, of which the last may hold fewer. Some may be in registers and others on the stack.
+/// A value in words of `word` bytes, of which the last may hold fewer. Some may be in registers and
+/// others on the stack.
 pub(super) fn words(ty: &Type, word: u8) -> Group {
     let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
     let size = byte(ty.size());
@@ -106,8 +108,9 @@ pub(super) fn memory(ty: &Type) -> Group {
     Group::new(GroupKind::Memory, ty.size(), align)
 }
 
-/// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR. Floats of up to `flen` bytes are floats; parts on the stack are aligned to `align`
-/// bytes at most, wherever they are in the value; `in_word` may change the part of a scalar that is no more than a word.
+/// Each scalar of a value by itself, in words: what LLVM makes of a structure in its IR. Floats of
+/// up to `flen` bytes are floats; parts on the stack are aligned to `align` bytes at most, wherever
+/// they are in the value; `in_word` may change the part of a scalar that is no more than a word.
 pub(super) fn ir_values(
     ty: &Type,
     cx: &Classify<'_, '_>,
@@ -157,10 +160,10 @@ pub(super) fn ir_values(
 /// Most bytes of a value in parts whose offsets are counted in bytes of 8 bits.
 pub(super) const MAX_PART_END: u64 = 252;
 
-/// What a convention says of a larger one.
+/// Message for a value that is too large.
 pub(super) const TOO_LARGE: &str = "a value has at most 252 bytes";
 
-/// Whether compilers of these machines are compared about values with such leaves.
+/// Returns whether compilers of these machines are compared about values with such leaves.
 pub(super) fn is_compared(kind: LeafKind) -> bool {
     match kind {
         LeafKind::Scalar(scalar) => matches!(
@@ -178,19 +181,21 @@ pub(super) fn is_compared(kind: LeafKind) -> bool {
     }
 }
 
-/// Whether something in `ty`, or `ty` itself, is `_Atomic`. To gcc that changes nothing; clang sees no scalar in it, and takes it for bytes.
+/// Returns whether something in `ty`, or `ty` itself, is `_Atomic`. To gcc that changes nothing;
+/// clang sees no scalar in it, and takes it for bytes.
 pub(super) fn has_atomic(ty: &Type) -> bool {
     leaves(ty).any(|leaf| leaf.around.any(LeafFlags::ATOMIC))
 }
 
-/// What a convention says of a type that is placed by its members where one of them is `_Atomic`.
+/// Message for a type that is placed by its members, one of which is `_Atomic`.
 pub(super) const ATOMIC: &str = "gcc and clang do not agree on what is `_Atomic` in it";
 
-/// What a convention says of a type whose place no compiler was asked about.
+/// Message for a type whose place no compiler was asked about.
 pub(super) const NOT_COMPARED: &str =
     "its place, or that of a member, is compared with no compiler yet";
 
-/// How compilers fill what is above an integer. The unused bits of a `_BitInt` are unspecified, and its container is extended all the same.
+/// How compilers fill what is above an integer. The unused bits of a `_BitInt` are unspecified, and
+/// its container is extended all the same.
 pub(super) fn extension(scalar: Scalar) -> Extension {
     if scalar.is_signed() {
         Extension::Sign
@@ -199,7 +204,8 @@ pub(super) fn extension(scalar: Scalar) -> Extension {
     }
 }
 
-/// How a narrow scalar is extended: clang sees no integer in one that is `_Atomic` ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
+/// How a narrow scalar is extended: clang sees no integer in one that is `_Atomic`
+/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
 pub(super) fn extension_of(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Extension {
     match ty.is_atomic() && cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         true => Extension::None,

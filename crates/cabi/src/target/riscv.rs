@@ -1,5 +1,5 @@
-//! RISC-V: the psABI's integer and hardware floating-point calling conventions, `ilp32` to `lp64d`, and `ilp32e`; which values are in floating-point registers
-//! is in `flatten`.
+//! RISC-V: the psABI's integer and hardware floating-point calling conventions, `ilp32` to `lp64d`,
+//! and `ilp32e`; which values are in floating-point registers is in `flatten`.
 //!
 //! Not here: `lp64e`, `_BitInt`, floats of two bytes, vectors: errors.
 
@@ -62,7 +62,8 @@ const fn slot(word: u32) -> Rule {
     }
 }
 
-/// "Variadic arguments with 2×XLEN-bit alignment and size at most 2×XLEN bits are passed in an aligned register pair".
+/// "Variadic arguments with 2×XLEN-bit alignment and size at most 2×XLEN bits are passed in an
+/// aligned register pair".
 const PAIRS: Rule = IfUnnamed(&If(ALIGNED, is_pair, &IfType(INTS, &AssignToRegPair(A))));
 const ALIGNED: &str = "aligned to two words";
 
@@ -72,7 +73,8 @@ fn is_pair(given: &Given<'_>) -> bool {
     given.group.parts.len() == 2 && given.group.align >= 2 * u32::from(word)
 }
 
-/// Where no pair is left: on the stack, and no later argument finds the last register.
+/// Rule for a value that finds no pair: it is on the stack, and no later argument finds the last
+/// register.
 const fn no_pair(word: u32) -> Rule {
     AssignToStackWithShadow {
         size: word,
@@ -120,7 +122,8 @@ pub static LP64: Convention = soft(standard("RISC-V lp64", classify::<0>, SOFT_8
 pub static LP64F: Convention = standard("RISC-V lp64f", classify::<4>, ARGS_8, 8, SAVED_F);
 /// 64 bits, `float` and `double` in floating-point registers.
 pub static LP64D: Convention = standard("RISC-V lp64d", classify::<8>, ARGS_8, 8, SAVED_F);
-/// 32 bits with 16 registers, of which six have arguments; nothing on the stack is aligned to more than a word.
+/// 32 bits with 16 registers, of which six have arguments; nothing on the stack is aligned to more
+/// than a word.
 pub static ILP32E: Convention = soft(Convention {
     frame: Frame {
         callee_saved: &[S0, S1],
@@ -152,9 +155,11 @@ const FAST_FLOATS: Rule = IfType(
 const FAST_F64: Rule = IfType(PartTypes::of(&[F64]), &slot(8));
 const FAST_F32: Rule = IfType(PartTypes::of(&[F32]), &slot(4));
 
-/// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR, where a structure is its scalars, and an integer of
-/// more than a word is several: between functions of one compiler. Each part has a place by itself, and no float is in an integer register. Which floats
-/// have registers decide the machine's instructions: here those that the ABI has registers for.
+/// LLVM's `fastcc` (`CC_RISCV_FastCC`; results as in C, by `standard`), over the values of LLVM IR,
+/// where a structure is its scalars, and an integer of more than a word is several: between
+/// functions of one compiler. Each part has a place by itself, and no float is in an integer
+/// register. Which floats have registers decide the machine's instructions: here those that the ABI
+/// has registers for.
 const fn fast<const FLEN: u64>(
     name: &'static str,
     args: &'static [Rule],
@@ -163,7 +168,8 @@ const fn fast<const FLEN: u64>(
     Convention {
         name,
         rules: Rules {
-            // "Any return value split in to more than two values can't be returned directly" (`CC_RISCV`).
+            // "Any return value split in to more than two values can't be returned directly"
+            // (`CC_RISCV`).
             return_fits: Some(|place, _| !matches!(place, Place::Parts(parts) if parts.len() > 2)),
             ..Rules::new(classify_values::<FLEN>, args, standard.rules.results)
         },
@@ -209,7 +215,7 @@ fn classify_e(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// What `ty` asks for, where floats of up to `FLEN` bytes have registers of their own.
+/// Returns the group of `ty`, where floats of up to `FLEN` bytes have registers of their own.
 fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let word = cx.model.pointer;
     if cx.role != Role::Result && is_aligned_otherwise(ty, word) {
@@ -247,7 +253,8 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
     })
 }
 
-/// A record without bytes is not passed. To clang one with a flexible array member is not empty: an argument has a word, in which nothing is.
+/// A record without bytes is not passed. To clang one with a flexible array member is not empty: an
+/// argument has a word, in which nothing is.
 fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let is_flexible = leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray);
     let why = "clang passes a word in which nothing is, gcc nothing";
@@ -273,7 +280,8 @@ fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their type up to 32 bits, then sign-extended".
+/// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their
+/// type up to 32 bits, then sign-extended".
 fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let word = cx.model.pointer;
     let size = match scalar {
@@ -295,7 +303,8 @@ fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
     Ok(group)
 }
 
-/// Whether a record in words is aligned to two of them by its typedef alone, or without its typedef alone.
+/// Returns whether a record in words is aligned to two of them by its typedef alone, or without its
+/// typedef alone.
 fn is_aligned_otherwise(ty: &Type, word: u8) -> bool {
     let two = 2 * u32::from(word);
     let is_in_words = (1..=u64::from(two)).contains(&ty.size()) && ty.as_record().is_some();

@@ -1,7 +1,9 @@
-//! s390x: the "zSeries ELF Application Binary Interface Supplement", Parameter Passing and Return Values, as Linux has it. Big-endian: what is smaller than
-//! its slot of the argument area is at the end of it.
+//! s390x: the "zSeries ELF Application Binary Interface Supplement", Parameter Passing and Return
+//! Values, as Linux has it. Big-endian: what is smaller than its slot of the argument area is at
+//! the end of it.
 //!
-//! Not here: vectors (with and without the vector facility they have different places), `_BitInt`, floats of two bytes: errors.
+//! Not here: vectors (with and without the vector facility they have different places), `_BitInt`,
+//! floats of two bytes: errors.
 
 use super::machine_registers::registers;
 use super::parts::{
@@ -32,10 +34,10 @@ registers! {
 const INTS: PartTypes = PartTypes::of(&[I8, I16, I32, I64]);
 const FLOATS: PartTypes = PartTypes::of(&[F32, F64]);
 
-/// What is no integer or float of up to eight bytes: the address of a copy.
+/// Values other than integers and floats of up to eight bytes: the address of a copy.
 const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 8 });
-/// Integers are extended to a doubleword by the caller, on the stack too: `CCIfType<[i32], CCIfExtend<CCPromoteToType<i64>>>`. What is above a record is
-/// anything.
+/// Integers are extended to a doubleword by the caller, on the stack too:
+/// `CCIfType<[i32], CCIfExtend<CCPromoteToType<i64>>>`. What is above a record is anything.
 const EXTENDED: Rule = If(
     "extended",
     is_extended,
@@ -56,7 +58,8 @@ static VA_LIST: [VaField; 4] = [
     ("__reg_save_area", Type::PTR),
 ];
 
-/// The ELF ABI. The first 160 bytes above the stack pointer belong to the callee, which saves registers there.
+/// The ELF ABI. The first 160 bytes above the stack pointer belong to the callee, which saves
+/// registers there.
 pub static S390X: Convention = Convention {
     name: "s390x ELF",
     rules: Rules::new(
@@ -85,9 +88,11 @@ pub static S390X: Convention = Convention {
     },
 };
 
-/// Scalars in a register each; a record as large as an integer in one, or as the float that it consists of; all else by its address.
+/// Scalars in a register each; a record as large as an integer in one, or as the float that it
+/// consists of; all else by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
-    // With the vector facility vectors have registers, records of one too, and all of them another alignment.
+    // With the vector facility vectors have registers, records of one too, and all of them another
+    // alignment.
     if ty.contains(&|ty, _| matches!(ty.kind(), Kind::Vector(_))) {
         return cx.refuse(ty, NOT_COMPARED);
     }
@@ -150,7 +155,8 @@ fn float_of(ty: &Type) -> Option<Part> {
             return None;
         }
         (LeafKind::Scalar(Scalar::F32), 4) => F32,
-        // A `float` aligned to eight bytes is the left half of the register, as it is of the record.
+        // A `float` aligned to eight bytes is the left half of the register, as it is of the
+        // record.
         (LeafKind::Scalar(Scalar::F32 | Scalar::F64), 8) => F64,
         _ => return None,
     };

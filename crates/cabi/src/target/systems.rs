@@ -1,10 +1,11 @@
-//! What the C compilers of systems do: which one a system's own libraries are built with, and where clang goes by the system.
+//! C compilers of systems: the one that a system's own libraries are built with, and clang's
+//! behaviour that depends on the system.
 
 use target_lexicon::{Environment, OperatingSystem, Triple};
 
 use crate::policy::Policy;
 
-/// Whether the libraries of the system of `triple` are clang's; else they are gcc's.
+/// Returns whether the libraries of the system of `triple` are clang's; else they are gcc's.
 pub(super) fn has_clang(triple: &Triple) -> bool {
     use Environment::{Android, Msvc, Ohos};
     use OperatingSystem::{Freebsd, Fuchsia, Openbsd, Uefi};
@@ -14,7 +15,8 @@ pub(super) fn has_clang(triple: &Triple) -> bool {
         || matches!(triple.environment, Android | Msvc | Ohos)
 }
 
-/// What clang does on the system of `triple`: `X86_64ABIInfo` in its `X86.cpp`, and for results of Darwin LLVM's `getTypeForExtReturn`.
+/// Returns clang's policy on the system of `triple`: `X86_64ABIInfo` in its `X86.cpp`, and for
+/// results of Darwin LLVM's `getTypeForExtReturn`.
 pub(super) fn clang_policy(triple: &Triple) -> Policy {
     use OperatingSystem::{Freebsd, Linux, Netbsd};
     let os = triple.operating_system;

@@ -1,5 +1,5 @@
-//! XCore: LLVM's `XCoreCallingConv.td` and `XCoreTargetLowering::CanLowerReturn`, and what clang makes of C (`DefaultABIInfo`): scalars in
-//! words, every aggregate by its address.
+//! XCore: LLVM's `XCoreCallingConv.td` and `XCoreTargetLowering::CanLowerReturn`, and what clang
+//! makes of C (`DefaultABIInfo`): scalars in words, every aggregate by its address.
 //!
 //! Not here: vectors, `_BitInt`, and floats that clang does not have on XCore; they are errors.
 
@@ -25,7 +25,7 @@ registers! {
 
 const R: &[Reg] = &[R0, R1, R2, R3];
 
-/// What C passes otherwise than LLVM's table has values: by the address of a copy.
+/// Aggregates, for which LLVM's table has values, and C the address of a copy.
 const AGGREGATES: Rule = IfWants(Want::Memory, &PassIndirect { align: 4 });
 /// `CCIfType<[i8, i16], CCPromoteToType<i32>>`.
 const NARROW: Rule = IfType(PartTypes::of(&[I8, I16]), &Promote(I32));
@@ -54,8 +54,9 @@ pub static XCORE: Convention = Convention {
     },
 };
 
-/// XCore's tables over the values of LLVM IR, where a structure is its scalars: what a language with several results uses. Those that find no
-/// register are on the stack after the arguments, unless the function is variadic.
+/// XCore's tables over the values of LLVM IR, where a structure is its scalars: what a language
+/// with several results uses. Those that find no register are on the stack after the arguments,
+/// unless the function is variadic.
 pub static XCORE_VALUES: Convention = Convention {
     name: "XCore, several values",
     rules: Rules {
@@ -65,7 +66,8 @@ pub static XCORE_VALUES: Convention = Convention {
     ..XCORE
 };
 
-/// `XCoreTargetLowering::CanLowerReturn`: a variadic function, whose arguments have no known end, has no results on the stack.
+/// `XCoreTargetLowering::CanLowerReturn`: a variadic function, whose arguments have no known end,
+/// has no results on the stack.
 fn can_lower_return(place: &Place, variadic: bool) -> bool {
     let is_slot = |placed: &PlacedPart| matches!(placed.loc, Loc::Stack(_));
     let on_stack = match place {
@@ -89,7 +91,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-/// The parts of a scalar, alone in a value. LLVM has made results of the machine's types before it reads their table.
+/// The parts of a scalar, alone in a value. LLVM has made results of the machine's types before it
+/// reads their table.
 fn parts(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     match scalar {
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr if ty.size() <= 4 => {

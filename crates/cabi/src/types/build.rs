@@ -44,11 +44,12 @@ impl Type {
         }
     }
 
-    /// A vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes` is no power of two it has the size and
-    /// alignment of the next that is (`ext_vector_type`).
+    /// A vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes` is no
+    /// power of two it has the size and alignment of the next that is (`ext_vector_type`).
     ///
     /// # Errors
-    /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C compiler makes a vector of.
+    /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C
+    /// compiler makes a vector of.
     pub fn vector(lane: &Self, lanes: u16) -> Result<Self, Error> {
         use Scalar::{BF16, F16, F32, F64, F128, Int};
         let Kind::Scalar(scalar @ (Int { .. } | F16 | BF16 | F32 | F64 | F128)) = lane.kind else {
@@ -97,11 +98,12 @@ impl Type {
         Ok(DataModel::LP64.adapt(&plain))
     }
 
-    /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost dimension first built.
+    /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost
+    /// dimension first built.
     ///
     /// # Errors
-    /// [`Error::InvalidType`] for elements that cannot stand in an array, [`Error::TooLarge`] when the size overflows,
-    /// [`Error::TooComplex`] when types nest too deep.
+    /// [`Error::InvalidType`] for elements that cannot stand in an array, [`Error::TooLarge`] when
+    /// the size overflows, [`Error::TooComplex`] when types nest too deep.
     pub fn array(elem: &Self, len: u64) -> Result<Self, Error> {
         let size = elem
             .size
@@ -153,7 +155,8 @@ impl Type {
         Ok(Self::new(kind, size, elem.align, elem.facts))
     }
 
-    /// The type that `typedef ... __attribute__((aligned(align)))` makes: same object, other alignment, lower or higher.
+    /// The type that `typedef ... __attribute__((aligned(align)))` makes: same object, other
+    /// alignment, lower or higher.
     ///
     /// # Errors
     /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
@@ -166,7 +169,8 @@ impl Type {
         })
     }
 
-    /// The type without what a typedef asks for ([`Type::with_align`]), whose compiler aligns it to `align` bytes by itself.
+    /// The type without what a typedef asks for ([`Type::with_align`]), whose compiler aligns it to
+    /// `align` bytes by itself.
     ///
     /// # Errors
     /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
@@ -179,8 +183,8 @@ impl Type {
     /// `_Atomic` of this type.
     ///
     /// # Errors
-    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records whose size is not a power of two up to 16 (there the compilers
-    /// add padding, each its own).
+    /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records whose size is not a
+    /// power of two up to 16 (there the compilers add padding, each its own).
     pub fn atomic(&self) -> Result<Self, Error> {
         let is_natural = self.size.is_power_of_two() && self.size <= 16;
         match self.kind {
@@ -191,7 +195,8 @@ impl Type {
                 return Err(Error::InvalidAtomic { ty });
             }
         }
-        // An atomic object of 1 to 16 bytes is aligned to its size, also where the plain type is not (`long long` on i386).
+        // An atomic object of 1 to 16 bytes is aligned to its size, also where the plain type is
+        // not (`long long` on i386).
         let align = match u32::try_from(self.size) {
             Ok(size) if is_natural => size,
             _ => self.align,
@@ -204,7 +209,7 @@ impl Type {
     }
 }
 
-/// Whether C allows `align` as an alignment.
+/// Returns whether C allows `align` as an alignment.
 pub(crate) const fn is_align(align: u32) -> bool {
     align.is_power_of_two() && align <= MAX_ALIGN
 }

@@ -1,18 +1,21 @@
-//! Data models: how wide C's types are and how records are laid out, independent of how values are passed. `ms_abi` on Linux is
-//! LP64 layout with Win64 passing; a 32-bit program on a 64-bit machine is ILP32.
+//! Data models: how wide C's types are and how records are laid out, independent of how values are
+//! passed. `ms_abi` on Linux is LP64 layout with Win64 passing; a 32-bit program on a 64-bit
+//! machine is ILP32.
 
 /// How adjacent bit-fields share bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum BitFieldStyle {
-    /// System V: a bit-field starts at the next free bit unless it would straddle more of its type's alignment units than the type has.
+    /// System V: a bit-field starts at the next free bit unless it would straddle more of its
+    /// type's alignment units than the type has.
     SysV,
     /// Microsoft: bit-fields share a container only with neighbours whose type has the same size.
     Ms,
 }
 
-/// Whose rules place the members of a record. They agree about records as most programs declare them. They differ about bit-fields whose type
-/// a typedef gave another alignment, `aligned` on bit-fields, Microsoft's style with any attribute, and `#pragma pack` with `aligned`.
+/// Whose rules place the members of a record. They agree about records as most programs declare
+/// them. They differ about bit-fields whose type a typedef gave another alignment, `aligned` on
+/// bit-fields, Microsoft's style with any attribute, and `#pragma pack` with `aligned`.
 ///
 /// # Example
 /// ```
@@ -42,7 +45,7 @@ pub enum RecordRules {
     Msvc,
 }
 
-/// What `long double` is.
+/// Format of `long double`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum LongDouble {
@@ -72,11 +75,11 @@ pub struct DataModel {
     pub long: u8,
     /// Size of a pointer.
     pub pointer: u8,
-    /// Whether plain `char` is signed.
+    /// `true` if plain `char` is signed.
     pub char_signed: bool,
     /// Size of `wchar_t`.
     pub wchar: u8,
-    /// What `long double` is.
+    /// Format of `long double`.
     pub long_double: LongDouble,
     /// How bit-fields share bytes.
     pub bit_fields: BitFieldStyle,
@@ -86,7 +89,7 @@ pub struct DataModel {
     pub max_align_8: u8,
     /// The greatest alignment of a scalar of 16 bytes (8 on s390x, 4 for i386's `long double`).
     pub max_align_16: u8,
-    /// Whether unnamed bit-fields raise the alignment of their record (AArch64).
+    /// `true` if unnamed bit-fields raise the alignment of their record (AArch64).
     pub unnamed_bit_fields_align: bool,
     /// The alignment of a `_BitInt` wider than 64 bits (16 on AArch64).
     pub big_bit_int_align: u8,

@@ -1,4 +1,5 @@
-//! What can be wrong with a type or a signature. Every message names the type, the member and the target it knows of.
+//! Errors in types and signatures. Every message names the type, the member and the target it knows
+//! of.
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
@@ -14,7 +15,7 @@ pub enum Error {
     InvalidType {
         /// The type, as C spells it.
         ty: String,
-        /// What is wrong with it.
+        /// Description of the fault.
         why: &'static str,
     },
     /// A member that its record cannot have.
@@ -23,14 +24,15 @@ pub enum Error {
         record: String,
         /// The member's name, or `<anonymous>`.
         field: String,
-        /// What is wrong with it.
+        /// Description of the fault.
         why: Cow<'static, str>,
     },
-    /// A layout that is not what C makes of the members ([`RecordBuilder::build_checked`](crate::RecordBuilder::build_checked)).
+    /// A layout that is not what C makes of the members
+    /// ([`RecordBuilder::build_checked`](crate::RecordBuilder::build_checked)).
     Layout {
         /// The record, as C spells it, and the member if it is about one.
         what: String,
-        /// What differs: `offset`, `offset in bits`, `size` or `alignment`.
+        /// Name of the number that differs: `offset`, `offset in bits`, `size` or `alignment`.
         quantity: &'static str,
         /// As it was given, in bytes but for `offset in bits`.
         given: u64,
@@ -68,11 +70,12 @@ pub enum Error {
         /// The type, as C spells it.
         ty: String,
     },
-    /// A type that the policy's compiler places as no rule says that is known: passing it needs that compiler.
+    /// A type that the policy's compiler places as no rule says that is known: passing it needs
+    /// that compiler.
     NoKnownRule {
         /// The type, as C spells it.
         ty: String,
-        /// What the compiler does.
+        /// The compiler's behaviour.
         why: &'static str,
         /// The target or convention.
         target: String,
@@ -81,21 +84,21 @@ pub enum Error {
     Unsupported {
         /// The type, as C spells it.
         ty: String,
-        /// What the convention has no place for.
+        /// The value without a place.
         why: &'static str,
         /// The target or convention.
         target: String,
     },
     /// A signature that cannot be.
     InvalidSignature {
-        /// What is wrong with it.
+        /// Description of the fault.
         why: &'static str,
     },
     /// A stack that is to be aligned less than its convention aligns it.
     StackAlign {
-        /// What the signature asks for, in bytes.
+        /// Alignment that the signature asks for, in bytes.
         align: u32,
-        /// What the convention promises, in bytes.
+        /// Alignment that the convention promises, in bytes.
         least: u32,
         /// The convention's name.
         convention: &'static str,
@@ -112,13 +115,14 @@ pub enum Error {
         /// The triple.
         target: String,
     },
-    /// A text that is no declaration of C, or more than is read of it ([`Declaration`](crate::Declaration)).
+    /// A text that is no declaration of C, or more than is read of it
+    /// ([`Declaration`](crate::Declaration)).
     Text {
-        /// Where, in bytes from the start.
+        /// Position in bytes from the start.
         at: usize,
-        /// What is found there.
+        /// Text at that position.
         found: String,
-        /// What is wrong with it, and what is read instead.
+        /// Description of the fault, and the text that is accepted instead.
         why: String,
     },
 }
@@ -205,7 +209,7 @@ impl fmt::Display for Error {
 
 const UNKNOWN: &str = "no C calling convention is known for it";
 
-/// What to write for a target, where only its spelling says too little.
+/// Returns the spelling to use for a target whose triple is ambiguous.
 fn hint(target: &str) -> &'static str {
     match target.split_once('-') {
         Some(("riscv32" | "riscv64", _)) => {

@@ -14,7 +14,7 @@ pub struct Member {
     pub(crate) bits: Option<u16>,
     pub(crate) align: Option<u32>,
     pub(crate) packed: bool,
-    /// Where the caller wants it.
+    /// Offset that the caller asks for, in bits.
     pub(crate) offset_bits: Option<u64>,
 }
 
@@ -30,13 +30,15 @@ impl Member {
         }
     }
 
-    /// An ordinary member. No two members have one name, but several may have the empty one (a tuple's).
+    /// An ordinary member. No two members have one name, but several may have the empty one (a
+    /// tuple's).
     #[must_use]
     pub fn named(name: &str, ty: Type) -> Self {
         Self::new(Some(name), ty)
     }
 
-    /// An anonymous structure or union, whose members are reached as if they were the outer record's.
+    /// An anonymous structure or union, whose members are reached as if they were the outer
+    /// record's.
     #[must_use]
     pub fn anonymous(ty: Type) -> Self {
         Self::new(None, ty)
@@ -102,7 +104,8 @@ pub struct BitField {
     pub width: u16,
     /// First byte of the container: the aligned unit of the declared type that holds the first bit.
     pub container: u64,
-    /// First bit, counted from the container's first byte, least significant bit first. A bit-field that straddles (`packed`) ends after the container.
+    /// First bit, counted from the container's first byte, least significant bit first. A bit-field
+    /// that straddles (`packed`) ends after the container.
     pub shift: u32,
 }
 
@@ -127,13 +130,14 @@ impl Field {
         &self.declared.ty
     }
 
-    /// Where the member starts, in bytes from the start of the record. Of a bit-field, the byte its first bit is in.
+    /// Returns the offset of the member in bytes from the start of the record; for a bit-field,
+    /// that of the byte with its first bit.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset_bits / 8
     }
 
-    /// Where the member starts, in bits.
+    /// Returns the offset of the member in bits.
     #[must_use]
     pub fn offset_bits(&self) -> u64 {
         self.offset_bits
@@ -156,7 +160,7 @@ impl Field {
         })
     }
 
-    /// Whether the member itself was declared `packed`.
+    /// Returns whether the member itself was declared `packed`.
     #[must_use]
     pub fn is_packed(&self) -> bool {
         self.declared.packed

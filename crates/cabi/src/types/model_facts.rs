@@ -1,6 +1,8 @@
-//! What of a data model a type's layout depends on: a type that was laid out for one is refused where another is in force.
+//! Facts of a data model that a type's layout depends on. A type that was laid out for one is
+//! refused where another is in force.
 //!
-//! Not the model itself: `struct { int n; }` is the same under all of them, and a type that would be laid out alike is no error.
+//! Not the model itself: `struct { int n; }` is the same under all of them, and a type that would
+//! be laid out alike is no error.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -9,8 +11,9 @@ use crate::types::Type;
 use crate::types::data_model::{BitFieldStyle, DataModel};
 use crate::types::error::Error;
 
-/// One bit for each answer to a question about a data model. A model has one answer to each question; a type has the answers that its layout depends on,
-/// and a type made of types of different models has several to one question.
+/// One bit for each answer to a question about a data model. A model has one answer to each
+/// question; a type has the answers that its layout depends on, and a type made of types of
+/// different models has several to one question.
 ///
 /// In three bytes: a [`Type`] has no room for four.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +38,7 @@ impl ModelFacts {
     pub(crate) const X87: Self = Self::new(0b11 << 4).and(Self::OTHER);
     /// How bit-fields share bytes: System V, Microsoft.
     pub(crate) const BIT_FIELDS: Self = Self::new(0b11 << 6);
-    /// Whether unnamed bit-fields raise the alignment: no, yes.
+    /// Unnamed bit-fields raise the alignment: no, yes.
     pub(crate) const UNNAMED_BIT_FIELDS: Self = Self::new(0b11 << 8);
     /// The alignment of a `_BitInt` of more than 64 bits: 4, 8, 16.
     pub(crate) const BIG_BIT_INT: Self = Self::new(0b111 << 10).and(Self::OTHER);
@@ -47,7 +50,7 @@ impl ModelFacts {
     /// No model covers it: what a record has whose size is no multiple of its alignment.
     pub(crate) const NO_MODEL: Self = Self(u16::MAX, u8::MAX);
 
-    /// Whether Microsoft's rules are in force, whose records without bytes alone have some.
+    /// Microsoft's rules, under which records that are empty alone have bytes.
     pub(crate) const MSVC: Self = Self::EMPTY_RECORD;
 
     const fn new(bits: u32) -> Self {
@@ -94,7 +97,8 @@ impl ModelFacts {
         Self::new(self.bits() & questions.bits())
     }
 
-    /// Whether what depends on `these` is laid out by a model of this kind as it is.
+    /// Returns whether a layout that depends on `these` is laid out by a model of this kind as it
+    /// is.
     #[inline]
     pub(crate) const fn cover(self, these: Self) -> bool {
         these.bits() & !self.bits() == 0
@@ -139,7 +143,8 @@ impl ModelFacts {
 }
 
 impl DataModel {
-    /// Whether `ty` is laid out as this model lays it out. Scalars count too: the constants of [`Type`] are those of 64-bit models.
+    /// Returns whether `ty` is laid out as this model lays it out. Scalars count too: the constants
+    /// of [`Type`] are those of 64-bit models.
     ///
     /// # Errors
     /// [`Error::DataModel`] if it was laid out for another one that lays it out differently.
@@ -161,7 +166,8 @@ impl DataModel {
     }
 }
 
-/// Refuses `ty`, which was laid out for another model than the one with the answers `wanted`, that of `target`.
+/// Refuses `ty`, which was laid out for another model than the one with the answers `wanted`, that
+/// of `target`.
 #[cold]
 pub(crate) fn of_another_model(ty: &Type, wanted: ModelFacts, target: Option<&str>) -> Error {
     if ty.facts() == ModelFacts::NO_MODEL {

@@ -98,8 +98,9 @@ impl DataModel {
         Ok(Type::new(Kind::Scalar(scalar), size, align, facts))
     }
 
-    /// The scalar or vector `ty` as this model aligns and sizes it: pointers, scalars of 8 and more bytes, and vectors of more than 16, differ between
-    /// models. Other types are returned as they are.
+    /// The scalar or vector `ty` as this model aligns and sizes it: pointers, scalars of 8 and more
+    /// bytes, and vectors of more than 16, differ between models. Other types are returned as they
+    /// are.
     ///
     /// # Example
     /// ```
@@ -139,7 +140,8 @@ impl DataModel {
         Type::new(ty.kind().clone(), size, align, facts)
     }
 
-    /// The type a parameter declared as `ty` has: arrays and functions become pointers (C 6.7.6.3), and so does a `va_list` that is an array.
+    /// The type a parameter declared as `ty` has: arrays and functions become pointers (C 6.7.6.3),
+    /// and so does a `va_list` that is an array.
     #[must_use]
     pub fn decay(&self, ty: &Type) -> Type {
         match ty.kind() {

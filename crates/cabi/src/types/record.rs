@@ -10,7 +10,7 @@ use crate::types::data_model::Language;
 pub use crate::types::field::{BitField, Field, Member};
 use crate::types::{Kind, Type};
 
-/// Whether members follow each other or share their place.
+/// Arrangement of members: one after the other, or all at the start.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum RecordKind {
@@ -29,7 +29,8 @@ impl fmt::Display for RecordKind {
     }
 }
 
-/// What a record's declaration says besides its members. The layout already follows it; printing C needs to know it.
+/// Attributes of a record's declaration. The layout already follows it; printing C needs to know
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Attributes {
@@ -41,7 +42,8 @@ pub struct Attributes {
     pub align: Option<u32>,
     /// The language of the declaration.
     pub language: Language,
-    /// Whether the layout was given ([`RecordBuilder::build_at`](crate::RecordBuilder::build_at)) instead of computed.
+    /// `true` if the layout was given ([`RecordBuilder::build_at`](crate::RecordBuilder::build_at))
+    /// instead of computed.
     pub given: bool,
 }
 
@@ -63,7 +65,8 @@ pub struct Record {
     pub(crate) fields: Box<[Field]>,
     pub(crate) size: u64,
     pub(crate) align: u32,
-    /// The alignment that `aligned` asks for somewhere in it: Microsoft's compilers lower that for no `packed`.
+    /// The alignment that `aligned` asks for somewhere in it: Microsoft's compilers lower that for
+    /// no `packed`.
     pub(crate) required_align: u32,
     pub(crate) transparent: bool,
     pub(crate) attributes: Attributes,
@@ -74,9 +77,9 @@ pub struct Record {
     pub(crate) by_name: Box<[u32]>,
     /// The members without, apart from bit-fields.
     pub(crate) anonymous: Box<[u32]>,
-    /// Whether a leaf has more than 64 bits.
+    /// `true` if a leaf has more than 64 bits.
     pub(crate) wide_leaf: bool,
-    /// Whether it has no bits but those of unnamed bit-fields, and no flexible array.
+    /// `true` if it has no bits but those of unnamed bit-fields, and no flexible array.
     pub(crate) all_padding: bool,
 }
 
@@ -99,11 +102,12 @@ impl Record {
         &self.fields
     }
 
-    /// The member called `name`, also inside anonymous members; with its offset in bits from the start of this record.
+    /// The member called `name`, also inside anonymous members; with its offset in bits from the
+    /// start of this record.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&Field, u64)> {
         let own = |i: &u32| self.fields.get(usize::try_from(*i).ok()?);
-        // Of members with the empty name the first; no others have one name.
+        // The first of the members with an empty name; all other names are unique.
         let start = self
             .by_name
             .partition_point(|i| own(i).and_then(Field::name) < Some(name));
@@ -117,25 +121,28 @@ impl Record {
         })
     }
 
-    /// Whether arguments of this union are passed as its first member (`transparent_union`).
+    /// Returns whether arguments of this union are passed as its first member
+    /// (`transparent_union`).
     #[must_use]
     pub fn is_transparent(&self) -> bool {
         self.transparent
     }
 
-    /// What the declaration says besides the members.
+    /// Returns the attributes of the declaration.
     #[must_use]
     pub fn attributes(&self) -> Attributes {
         self.attributes
     }
 
-    /// The alignment of the record as it was declared, in bytes; of the type, `_Atomic` and a typedef's attribute may make another.
+    /// The alignment of the record as it was declared, in bytes; of the type, `_Atomic` and a
+    /// typedef's attribute may make another.
     #[must_use]
     pub fn align(&self) -> u32 {
         self.align
     }
 
-    /// Computes the hash, the lookup tables and the flags from the members, so that comparing, interning and asking need not walk them.
+    /// Computes the hash, the lookup tables and the flags from the members, so that comparing,
+    /// interning and asking need not walk them.
     pub(crate) fn sealed(mut self) -> Self {
         self.hash = hash_of(&self);
         let all = || (0..=u32::MAX).zip(&self.fields);
@@ -192,7 +199,8 @@ impl fmt::Display for Record {
     }
 }
 
-/// Whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that asking does not walk it.
+/// Returns whether one of the leaves of `ty` has more than 64 bits. Known of each record, so that
+/// asking does not walk it.
 #[inline]
 pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
     if let Kind::Record(record) = ty.kind() {
@@ -214,7 +222,8 @@ pub(crate) fn has_wide_leaf(ty: &Type) -> bool {
     }
 }
 
-/// Whether the leaves of `ty` have no bits but those of unnamed bit-fields, and none is a flexible array. Known of each record.
+/// Returns whether the leaves of `ty` have no bits but those of unnamed bit-fields, and none is a
+/// flexible array. Known of each record.
 #[inline]
 pub(crate) fn is_all_padding(ty: &Type) -> bool {
     match ty.kind() {

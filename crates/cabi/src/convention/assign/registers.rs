@@ -8,7 +8,8 @@ use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
 
 impl Assigner<'_> {
-    /// The register of a part of type `ty`, whose type the first rule is for: where most parts are. `None` is no answer: rules have to be run.
+    /// The register of a part of type `ty`, whose type the first rule is for: where most parts are.
+    /// `None` is no answer: rules have to be run.
     #[inline(always)]
     pub(super) fn first_register(&mut self, rules: &[Rule], ty: PartType) -> Option<Loc> {
         let [Rule::IfType(_, Rule::AssignToReg(list)), ..] = rules else {
@@ -22,7 +23,8 @@ impl Assigner<'_> {
         Some(Loc::Reg(reg))
     }
 
-    /// The first free register of `list`, for a part; the one at its position in `shadow` is used up with it.
+    /// The first free register of `list`, for a part; the one at its position in `shadow` is used
+    /// up with it.
     #[inline]
     pub(super) fn register<'r>(
         &mut self,
@@ -53,7 +55,8 @@ impl Assigner<'_> {
         located(Loc::Both(pair), pair[0], ty)
     }
 
-    /// The first free register of `list`, now taken, with its position; none for a value without parts.
+    /// The first free register of `list`, now taken, with its position; none for a value without
+    /// parts.
     #[inline]
     fn first_free(&mut self, list: &[Reg], ty: Option<PartType>) -> Option<(usize, Reg, PartType)> {
         let ty = ty?;

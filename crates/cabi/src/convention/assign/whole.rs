@@ -8,7 +8,7 @@ use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
 use crate::types::is_align;
 
-/// What a stack action asks for.
+/// Slot that a stack action asks for.
 #[derive(Clone, Copy)]
 pub(super) struct StackSlot {
     /// Bytes that the value takes a multiple of; 0 for its own.
@@ -93,7 +93,7 @@ impl Assigner<'_> {
             return Ok(Place::Ignore);
         }
         let align = group.align.max(slot.align);
-        // What asks for memory has a slot, even if it has no bytes.
+        // A value in memory has a slot, even if it has no bytes.
         let bytes = group.size.max(u64::from(group.kind == GroupKind::Memory));
         let mut offset = self.stack(bytes, slot, align)?;
         if group.size == 0 {
@@ -110,8 +110,9 @@ impl Assigner<'_> {
         })
     }
 
-    /// Places the parts of a value on the stack one by one if a rule converts one of them on its way there: a promotion holds on the stack too.
-    /// `ty` is what the part that came here has become.
+    /// Places the parts of a value on the stack one by one if a rule converts one of them on its
+    /// way there: a promotion holds on the stack too. `ty` is what the part that came here has
+    /// become.
     fn converted(
         &mut self,
         rules: &'static [Rule],
@@ -143,8 +144,8 @@ impl Assigner<'_> {
         Ok(Some(placed))
     }
 
-    /// The slot that the list has for `part` where no register is free, and what the part has become on its way there; for the only part of a
-    /// value this is known.
+    /// The slot that the list has for `part` where no register is free, and what the part has
+    /// become on its way there; for the only part of a value this is known.
     fn way_to_stack(
         &mut self,
         rules: &'static [Rule],
@@ -165,7 +166,8 @@ impl Assigner<'_> {
         })
     }
 
-    /// Places one part of a value aligned to `align` in a slot of its own, as `ty` if it has become that.
+    /// Places one part of a value aligned to `align` in a slot of its own, as `ty` if it has become
+    /// that.
     #[inline(never)]
     pub(super) fn part_on_stack(
         &mut self,
@@ -218,7 +220,7 @@ impl Assigner<'_> {
     ) -> Result<Option<Place>, NoPlace> {
         let align = value.group.align.max(align);
         let mut pointer = pointer_group(self.pointer);
-        // Of the value's flags, those that say how to pass it: the pointer is neither split nor by value.
+        // The pointer keeps the flags that say how it is passed: it is neither split nor by value.
         let kept = [ArgFlags::IN_REG, ArgFlags::NEST];
         for flag in kept.into_iter().filter(|flag| value.group.flags.has(*flag)) {
             pointer.flags = pointer.flags.and(flag);
@@ -273,7 +275,7 @@ impl Assigner<'_> {
     }
 }
 
-/// Whether `rule` changes the type of a part, or goes on with a list that may.
+/// Returns whether `rule` changes the type of a part, or goes on with a list that may.
 fn may_convert(rule: &Rule) -> bool {
     matches!(
         rule,

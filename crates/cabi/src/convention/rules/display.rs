@@ -37,7 +37,8 @@ impl fmt::Display for Rule {
 }
 
 impl Rule {
-    /// What the rule does, for which parts, and under which conditions: `first free of rax rdx for integers`.
+    /// Returns the rule in words, with its parts and conditions:
+    /// `first free of rax rdx for integers`.
     pub(crate) fn sentence(&self) -> String {
         let (mut action, mut types, mut conditions) = (self, String::new(), String::new());
         for _ in 0..MAX_GUARDS {
@@ -46,7 +47,7 @@ impl Rule {
                 Self::If(name, ..) => conditions += &format!(", if {name}"),
                 Self::IfNotVariadic(_) => conditions += ", if the function is not variadic",
                 Self::IfUnnamed(_) => conditions += ", if the argument is unnamed",
-                // What it wants is what a step before this one says.
+                // A step before this one says it.
                 Self::IfWants(..) => {}
                 _ => break,
             }
@@ -114,7 +115,8 @@ fn write_regs(f: &mut fmt::Formatter<'_>, before: &str, regs: &[Reg]) -> fmt::Re
     })
 }
 
-/// What parts of `types` are: integers, or floating point and vectors where all of a kind are among them.
+/// Returns the name of parts of `types`: integers, or floating point and vectors where all of a
+/// kind are among them.
 fn of_types(types: PartTypes) -> String {
     use PartType::{F16, F32, F64, F80, I8, I16, I32, I64, V128, V256, V512};
     let kinds = [

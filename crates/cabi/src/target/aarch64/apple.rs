@@ -1,6 +1,8 @@
-//! Apple's variant of AAPCS64: "Writing ARM64 code for Apple platforms", and clang's `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
+//! Apple's variant of AAPCS64: "Writing ARM64 code for Apple platforms", and clang's
+//! `AArch64ABIInfo` where that is silent (`isDarwinPCS`).
 //!
-//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. What its own callers and callees do not agree on is refused.
+//! clang alone is the reference: nothing is disputed, and `_Atomic` is what it is to clang. What
+//! its own callers and callees do not agree on is refused.
 
 use super::{
     AAPCS64, FLOATS, LARGE, SRET, V, VECTORS, WORDS, X, all_words, check_leaves, float, large,
@@ -48,7 +50,7 @@ pub static APPLE_ARM64: Convention = Convention {
     },
 };
 
-/// What `ty` asks for.
+/// Returns the group of `ty`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() == 0 || is_all_padding(ty) && !ty.is_atomic() {
         return Ok(Group::ignore());
@@ -93,7 +95,8 @@ fn in_words(ty: &Type, align: u32) -> Group {
     group
 }
 
-/// "The caller of a function is responsible for signing or zero-extending any argument with fewer than 32 bits", and a function for its result.
+/// "The caller of a function is responsible for signing or zero-extending any argument with fewer
+/// than 32 bits", and a function for its result.
 fn scalar_group(scalar: Scalar, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     match (scalar, ty.size()) {
         (Scalar::F128, _) => cx.refuse(ty, "no C compiler of Apple has it"),

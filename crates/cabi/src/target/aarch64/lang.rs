@@ -1,4 +1,5 @@
-//! A language's own convention, between functions that one compiler makes: as [`X86_64_LANG`], in the registers that Cranelift's `tail` has.
+//! A language's own convention, between functions that one compiler makes: as [`X86_64_LANG`], in
+//! the registers that Cranelift's `tail` has.
 
 use super::{AAPCS64, FLOATS, INTS, V, X2, X3, X4, X5, X6, X7, X21};
 use crate::convention::PartType::V128;

@@ -1,5 +1,6 @@
-//! Values in floating-point registers: psABI, "Hardware Floating-point Calling Convention", and where gcc and clang do not flatten a record alike: each has
-//! its own reading of members without bytes or names (`riscv_flatten_aggregate_field`, `detectFPCCEligibleStructHelper`).
+//! Values in floating-point registers: psABI, "Hardware Floating-point Calling Convention", and
+//! where gcc and clang do not flatten a record alike: each has its own reading of members without
+//! bytes or names (`riscv_flatten_aggregate_field`, `detectFPCCEligibleStructHelper`).
 
 use smallvec::{SmallVec, smallvec};
 
@@ -19,7 +20,8 @@ const OF_ONE: &str = "gcc and clang do not agree on whether its members without 
 const COMPLEX: &str =
     "clang passes its complex integer as two integers, gcc as any record of its size";
 
-/// The parts of `ty` where floats of up to `flen` bytes have registers of their own; `None` where it is passed as integers are.
+/// The parts of `ty` where floats of up to `flen` bytes have registers of their own; `None` where
+/// it is passed as integers are.
 pub(super) fn in_registers(
     ty: &Type,
     word: u8,
@@ -69,20 +71,24 @@ enum Compiler {
     Clang,
 }
 
-/// What a compiler has flattened of a value: one or two floats, or a float and an integer, of any size.
+/// Result of a compiler's flattening of a value: one or two floats, or a float and an integer, of
+/// any size.
 struct Flat {
     compiler: Compiler,
     word: u8,
     flen: u64,
     group: Group,
-    /// Whether a part is of a type that no compiler was asked about, or is too far from the start.
+    /// `true` if a part is of a type that no compiler was asked about, or is too far from the
+    /// start.
     is_unknown: bool,
     is_atomic: bool,
-    /// Whether an integer is of a type that is wider than a register: a field to one compiler only.
+    /// `true` if an integer is of a type that is wider than a register: a field to one compiler
+    /// only.
     has_wide_bits: bool,
-    /// Whether it is the two halves of a complex integer in a structure.
+    /// `true` if it is the two halves of a complex integer in a structure.
     is_complex_integer: bool,
-    /// The end of the type of the bit-field before, in bits, and whether a float starts before it: `long n : 32; float x;`.
+    /// The end of the type of the bit-field before, in bits, and whether a float starts before it:
+    /// `long n : 32; float x;`.
     end_bits: u64,
     is_overlapped: bool,
 }
@@ -91,7 +97,7 @@ struct Flat {
 struct Inside {
     /// Parts before it.
     n_before: usize,
-    /// Whether a bit-field of no bits has been met in it.
+    /// `true` if a bit-field of no bits has been met in it.
     has_none: bool,
 }
 
@@ -111,7 +117,8 @@ impl Flat {
         }
     }
 
-    /// "The struct is flattened", arrays too; `None` if that gives more than two parts, or no float.
+    /// "The struct is flattened", arrays too; `None` if that gives more than two parts, or no
+    /// float.
     fn walk(&mut self, walk: &mut Leaves<'_>) -> Option<()> {
         let start = |n_before| Inside {
             n_before,
@@ -145,18 +152,21 @@ impl Flat {
             if n_parts == n_before && walk.skip_elements() && self.stops_at_elements(element) {
                 return None;
             }
-            // "As a quirk of the ABI, zero-width bitfields aren't ignored for fp+fp structs" (clang).
+            // "As a quirk of the ABI, zero-width bitfields aren't ignored for fp+fp structs"
+            // (clang).
             let after_none = records.last().is_some_and(|inside| inside.has_none);
             if self.compiler == Compiler::Clang && n_parts == 2 && after_none {
                 return None;
             }
         }
         let is_float = |part: &Part| !part.ty.is_int();
-        // Two at most: one of them is no integer, but for clang, which takes any complex number for one of two floats.
+        // Two at most: one of them is no integer, but for clang, which takes any complex number for
+        // one of two floats.
         (self.is_complex_integer || self.group.parts.iter().any(is_float)).then_some(())
     }
 
-    /// Of a structure that gcc does not flatten, the float or complex number that it is as large as: it has the mode of that (`compute_record_mode`).
+    /// Returns, for a structure that gcc does not flatten, the float or complex number of the same
+    /// size: it has the mode of that (`compute_record_mode`).
     fn of_mode(self, ty: &Type) -> Option<Self> {
         let mut flat = Self::new(ty, self.compiler, (self.word, self.flen));
         // A scalar is flattened, so nothing here is one.
@@ -165,7 +175,7 @@ impl Flat {
         Some(flat)
     }
 
-    /// Whether `ty` is a union, of which clang does not see one that carries nothing.
+    /// Returns whether `ty` is a union, of which clang does not see one that carries nothing.
     fn is_union(&self, ty: &Type) -> bool {
         ty.is_union() && (self.compiler == Compiler::Gcc || !is_all_padding(ty))
     }
@@ -212,7 +222,8 @@ impl Flat {
         Some(())
     }
 
-    /// The most bytes of an integer that is a field: of a half of a complex number as many as of a float.
+    /// The most bytes of an integer that is a field: of a half of a complex number as many as of a
+    /// float.
     fn integer_bytes(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
         if !matches!(walk.own_type().kind(), Kind::Complex(_)) {
             return self.word.into();
@@ -225,13 +236,14 @@ impl Flat {
         self.flen
     }
 
-    /// Whether what has no bytes stops gcc: an array, or a union.
+    /// Returns whether `ty`, which has no bytes, stops gcc: an array, or a union.
     fn is_counted_empty(&self, ty: &Type) -> bool {
         let is_array = matches!(ty.kind(), Kind::Array(_));
         self.compiler == Compiler::Gcc && (is_array || ty.is_union())
     }
 
-    /// Whether an array of elements of which nothing counts is not flattened: by gcc, and in C++ by clang.
+    /// Returns whether an array of elements of which nothing counts is not flattened: by gcc, and
+    /// in C++ by clang.
     fn stops_at_elements(&self, element: &Type) -> bool {
         let is_cxx = |record: &Record| record.attributes().language == Language::Cxx;
         self.compiler == Compiler::Gcc || element.as_record().is_some_and(is_cxx)
@@ -246,8 +258,8 @@ impl Flat {
     }
 }
 
-/// The float or complex number that a structure has the mode of: of its size, through structures and arrays of one element, whose other members have no bytes,
-/// and which are aligned like it.
+/// The float or complex number that a structure has the mode of: of its size, through structures
+/// and arrays of one element, whose other members have no bytes, and which are aligned like it.
 fn float_mode(ty: &Type) -> Option<&Type> {
     let whole = match ty.kind() {
         Kind::Scalar(Scalar::F32 | Scalar::F64) | Kind::Complex(Scalar::F32 | Scalar::F64) => {

@@ -1,7 +1,10 @@
-//! A language's own convention: between functions that one compiler makes, where nothing has to agree with C.
+//! A language's own convention: between functions that one compiler makes, where nothing has to
+//! agree with C.
 //!
-//! The convention has System V's registers, with every scalar of a record in one of its own, as many as there are; eight integer and eight vector registers of results;
-//! and callees that pop their arguments, so that a call can be a function's last act. `docs/add-a-convention.md` has the table. Not here: variadic functions.
+//! The convention has System V's registers, with every scalar of a record in one of its own, as
+//! many as there are; eight integer and eight vector registers of results; and callees that pop
+//! their arguments, so that a call can be a function's last act. `docs/add-a-convention.md` has the
+//! table. Not here: variadic functions.
 
 use super::registers::{
     R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3,
@@ -73,7 +76,7 @@ pub static X86_64_LANG_CONTEXT: Convention = Convention {
     ..X86_64_LANG
 };
 
-/// What `ty` asks for: a part for each of its scalars, or for each of its words, or memory.
+/// Returns the group of `ty`: a part for each of its scalars, or for each of its words, or memory.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
         let why = "a variadic function is C's: callees of `lang` pop their arguments, whose bytes they have to know";
@@ -95,7 +98,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// A part for each scalar of `ty`; `false` if they overlap, are no whole bytes at a multiple of their size, or are many more than words.
+/// A part for each scalar of `ty`; `false` if they overlap, are no whole bytes at a multiple of
+/// their size, or are many more than words.
 fn split(ty: &Type, group: &mut Group) -> bool {
     let mut end = 0;
     for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0) {

@@ -1,4 +1,5 @@
-//! clang's `preserve_all` on x86-64: System V's places, with callees that leave every register but r11 as it was. For functions without a result.
+//! clang's `preserve_all` on x86-64: System V's places, with callees that leave every register but
+//! r11 as it was. For functions without a result.
 
 use super::registers::{
     R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3,

@@ -47,7 +47,8 @@ pub static X86_64_SYSV: Convention = Convention {
                     slot: 8,
                 },
             ),
-            // Memory, x87, and groups that do not fit. The end of Passing: each argument takes a multiple of 8 bytes.
+            // Memory, x87, and groups that do not fit. The end of Passing: each argument takes a
+            // multiple of 8 bytes.
             PassByVal { size: 8, align: 8 },
         ],
         results: &[

@@ -1,8 +1,10 @@
-//! x64 Windows: Microsoft's "x64 calling convention", with the GNU compilers' additions for types MSVC does not have.
+//! x64 Windows: Microsoft's "x64 calling convention", with the GNU compilers' additions for types
+//! MSVC does not have.
 //!
-//! Every argument owns one of four positions, each an integer and a vector register, then 8-byte slots after 32 bytes of shadow space. Values
-//! of 1, 2, 4 or 8 bytes are passed in it, everything else as the address of a copy. Not here: `__vectorcall`, and C++ classes returned
-//! through memory because of their constructors (the front end asks for a hidden pointer).
+//! Every argument owns one of four positions, each an integer and a vector register, then 8-byte
+//! slots after 32 bytes of shadow space. Values of 1, 2, 4 or 8 bytes are passed in it, everything
+//! else as the address of a copy. Not here: `__vectorcall`, and C++ classes returned through memory
+//! because of their constructors (the front end asks for a hidden pointer).
 
 mod quirks;
 
@@ -39,11 +41,12 @@ pub static X86_64_WIN64: Convention = Convention {
         classify,
         &[
             IfFlag(ArgFlags::NEST, &AssignToReg(&[R10])),
-            // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an integer.
+            // gcc aligns copies to 16, clang to their type: 16 satisfies both. The pointer is an
+            // integer.
             IfWants(Want::Memory, &PassIndirect { align: 16 }),
             IfType(INTS, &AssignToRegWithShadow(GPRS, VECTORS)),
-            // `__float128`, where it is passed in a register at all: LLVM takes it for one of System V, and the integer register of its position
-            // stays free.
+            // `__float128`, where it is passed in a register at all: LLVM takes it for one of
+            // System V, and the integer register of its position stays free.
             IfType(PartTypes::of(&[V128]), &AssignToReg(FLOAT128_VECTORS)),
             IfType(
                 PartTypes::of(&[V128]),
@@ -86,7 +89,7 @@ pub static X86_64_WIN64: Convention = Convention {
     },
 };
 
-/// What `ty` asks for.
+/// Returns the group of `ty`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let result = cx.role == Role::Result;
     if let Some(group) = quirks::special(ty, cx)? {

@@ -1,8 +1,10 @@
-//! Zig's own calling conventions on x86-64, as its own back end has them (`-fno-llvm`, Zig 0.15.2): `auto`, which functions without another one have,
-//! and `naked`. Zig writes down no ABI: each line here is what its compiler does, and docs/policy.md says how that is measured.
+//! Zig's own calling conventions on x86-64, as its own back end has them (`-fno-llvm`, Zig 0.15.2):
+//! `auto`, which functions without another one have, and `naked`. Zig writes down no ABI: each line
+//! here is what its compiler does, and docs/policy.md says how that is measured.
 //!
-//! `auto` goes by type, not by eightbyte: a float, a vector, and everything else by its size alone. Conventions of C that Zig has other
-//! names for are found by [`convention`]. Not here: what its LLVM back end does with `auto`, and `async`.
+//! `auto` goes by type, not by eightbyte: a float, a vector, and everything else by its size alone.
+//! Conventions of C that Zig has other names for are found by [`convention`]. Not here: what its
+//! LLVM back end does with `auto`, and `async`.
 
 mod names;
 
@@ -75,8 +77,9 @@ pub static AUTO: Convention = Convention {
     },
 };
 
-/// Zig's `auto` in a compilation with error tracing, which `-ODebug` and `-OReleaseSafe` have by default: the last register of integers holds the address
-/// of the error return trace, in functions that return no error too.
+/// Zig's `auto` in a compilation with error tracing, which `-ODebug` and `-OReleaseSafe` have by
+/// default: the last register of integers holds the address of the error return trace, in functions
+/// that return no error too.
 pub static AUTO_TRACED: Convention = Convention {
     name: "zig-auto-traced",
     rules: Rules {
@@ -94,7 +97,8 @@ pub static AUTO_TRACED: Convention = Convention {
     },
 };
 
-/// Zig's `naked`: a function without prologue and epilogue, which Zig's code does not call. It takes no arguments and returns nothing.
+/// Zig's `naked`: a function without prologue and epilogue, which Zig's code does not call. It
+/// takes no arguments and returns nothing.
 pub static NAKED: Convention = Convention {
     name: "zig-naked",
     rules: Rules::new(refuse, &[], &[]),
@@ -104,7 +108,7 @@ pub static NAKED: Convention = Convention {
 /// The type's own size and alignment: what follows may start at the next byte.
 const OWN_SLOT: Rule = AssignToStack { size: 0, align: 0 };
 
-/// What `ty` asks for in `auto`.
+/// Returns the group of `ty` in `auto`.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if cx.variadic {
         let why = "a variadic function has a convention of C, not Zig's `auto`";
@@ -141,7 +145,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-/// What is no integer register's by its type, in one if it is not larger than that: records, enumerations and vectors of bools too.
+/// Returns an integer register's part for a value of up to 8 bytes whose type has no part of its
+/// own: records, enumerations and vectors of bools too.
 fn general(size: u64) -> Option<Part> {
     let size = u8::try_from(size).ok().filter(|size| *size <= 8)?;
     Some(parts::int(size, Extension::None))

@@ -9,7 +9,8 @@ use crate::leaf::Leaf;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Classes {
     classes: [Class; MAX_EIGHTBYTES],
-    /// A bit for each byte: those of each eightbyte up to the last that some leaf uses. The rest is padding, and may not even be there.
+    /// A bit for each byte: those of each eightbyte up to the last that some leaf uses. The rest is
+    /// padding, and may not even be there.
     used: u64,
     len: u8,
 }
@@ -42,7 +43,7 @@ impl Classes {
         all
     }
 
-    /// What `leaf` adds: `first`, then `rest`, in `eightbytes`.
+    /// Returns the classes that `leaf` adds: `first`, then `rest`, in `eightbytes`.
     pub(super) fn of_leaf(
         leaf: &Leaf,
         eightbytes: Range<usize>,
@@ -72,7 +73,8 @@ impl Classes {
         adds
     }
 
-    /// Marks the bytes from eightbyte `first` on, and before byte `end`, as used. Only after a vector of 64 bytes, all used, is there no such eightbyte.
+    /// Marks the bytes from eightbyte `first` on, and before byte `end`, as used. Only after a
+    /// vector of 64 bytes, all used, is there no such eightbyte.
     #[inline]
     pub(super) fn use_bytes(&mut self, first: usize, end: u64) {
         let before_end = if end < 64 { (1 << end) - 1 } else { u64::MAX };
@@ -85,7 +87,8 @@ impl Classes {
         self.used |= other.used;
     }
 
-    /// How many bytes of eightbyte `i` are used, or are padding before one that is; 1 for an array of no elements, which has a class here and there.
+    /// How many bytes of eightbyte `i` are used, or are padding before one that is; 1 for an array
+    /// of no elements, which has a class here and there.
     #[inline]
     pub(super) fn used(&self, i: u8) -> u8 {
         let byte = self.used.checked_shr(8 * u32::from(i)).unwrap_or(0) & 0xff;
@@ -120,7 +123,8 @@ impl Classes {
     }
 }
 
-/// The eightbyte that byte `offset` is in; of a byte further away than a `usize` counts, one that no value in registers has.
+/// The eightbyte that byte `offset` is in; of a byte further away than a `usize` counts, one that
+/// no value in registers has.
 #[inline]
 pub(super) fn eightbyte(offset: u64) -> usize {
     usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)

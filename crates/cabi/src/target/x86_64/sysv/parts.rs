@@ -1,4 +1,5 @@
-//! From a type to parts: what its classes make of a value (psABI 3.2.3, Passing; Returning of Values), and the parts of scalars.
+//! From a type to parts: what its classes make of a value (psABI 3.2.3, Passing; Returning of
+//! Values), and the parts of scalars.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
 use super::class::Stop;
@@ -10,7 +11,7 @@ use crate::target::parts::{float_of, scalar_float, scalar_int};
 use crate::types::Type;
 use crate::types::error::Error;
 
-/// What `ty` asks for.
+/// Returns the group of `ty`.
 pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     match one_part(ty, cx.role) {
         Some(part) if !cx.tracer.is_on() && !quirks::has_say_of_scalar(ty, cx) => {
@@ -22,7 +23,8 @@ pub(super) fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Er
     }
 }
 
-/// What a scalar asks for that is `part`, where a compiler has a say, or an explanation is written.
+/// Returns the group of a scalar that is `part`, where a compiler has a say, or an explanation is
+/// written.
 #[inline(never)]
 fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
     cx.tracer.whole(Class::of(part.bank));
@@ -31,7 +33,7 @@ fn scalar(ty: &Type, part: Part, cx: &mut Classify<'_, '_>) -> Group {
     group
 }
 
-/// What any other value asks for.
+/// Returns the group of any other value.
 #[inline(never)]
 fn classify_other(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let passed = as_passed(ty, cx.role);
@@ -63,7 +65,8 @@ fn as_passed(ty: &Type, role: Role) -> &Type {
     }
 }
 
-/// Adds the parts that `classes` make of a value (Passing; Returning of Values); whether one of them is more than an eightbyte.
+/// Adds the parts that `classes` make of a value (Passing; Returning of Values); whether one of
+/// them is more than an eightbyte.
 #[inline(always)]
 fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) -> bool {
     let all = classes.as_slice();
@@ -77,7 +80,8 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
         let mut n = 1_u8;
         let (bank, ty, bytes) = match class {
             Integer => (Bank::Int, I64, used),
-            // An `SseUp` that starts a part: a vector wider than its registers goes on in the next one.
+            // An `SseUp` that starts a part: a vector wider than its registers goes on in the next
+            // one.
             Sse | SseUp => {
                 while at(i + n) == Some(SseUp) && u64::from(8 * n) < cx.vectors.bytes() {
                     n += 1;
@@ -105,8 +109,8 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
     wide
 }
 
-/// The part of a scalar that is one: nothing merges in it, and rule 5 changes nothing. gcc's callees extend narrow integers again, clang's rely on the
-/// caller.
+/// The part of a scalar that is one: nothing merges in it, and rule 5 changes nothing. gcc's
+/// callees extend narrow integers again, clang's rely on the caller.
 #[inline(always)]
 fn one_part(ty: &Type, role: Role) -> Option<Part> {
     let scalar = ty.as_scalar()?;
@@ -116,7 +120,8 @@ fn one_part(ty: &Type, role: Role) -> Option<Part> {
     }
 }
 
-/// What a scalar `ty` asks for that is `part`. Size and alignment of a `long double` are the data model's.
+/// Returns the group of a scalar `ty` that is `part`. Size and alignment of a `long double` are the
+/// data model's.
 #[inline(always)]
 fn alone(ty: &Type, part: Part) -> Group {
     let mut group = Group::of_part(part);

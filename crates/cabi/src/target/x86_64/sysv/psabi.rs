@@ -1,7 +1,9 @@
-//! Classification of x86-64 System V: psABI 3.2.3, Classification, rules 1 and 3 to 5, as functions of classes and leaves.
+//! Classification of x86-64 System V: psABI 3.2.3, Classification, rules 1 and 3 to 5, as functions
+//! of classes and leaves.
 //!
-//! Rule 2 (C++ objects that are not trivial for calls) is not here: the front end passes a pointer. [`classify`](super::classify) applies the rules to
-//! the leaves of a value, and asks there what compilers do otherwise.
+//! Rule 2 (C++ objects that are not trivial for calls) is not here: the front end passes a pointer.
+//! [`classify`](super::classify) applies the rules to the leaves of a value, and asks there what
+//! compilers do otherwise.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
 use super::class::{MAX_EIGHTBYTES, Stop};
@@ -20,7 +22,8 @@ pub(super) fn is_too_large(ty: &Type) -> bool {
 /// ... or it contains unaligned fields, it has class MEMORY".
 pub(super) const UNALIGNED: &str = "rule 1: an unaligned field";
 
-/// Rule 3: "the basic types are assigned their natural classes", here those that `leaf` adds to its value's.
+/// Rule 3: "the basic types are assigned their natural classes", here those that `leaf` adds to its
+/// value's.
 #[inline]
 pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
     let mut whole = *leaf;
@@ -55,8 +58,9 @@ pub(super) fn class_of(scalar: Scalar) -> Class {
     }
 }
 
-/// The class of the first eightbyte of a vector of `bytes`. It is in memory if its registers are too narrow, or (the text on `__m256` and `__m512`)
-/// nothing names it. Of vectors of less than 8 bytes the text says nothing, and compilers go by the size.
+/// The class of the first eightbyte of a vector of `bytes`. It is in memory if its registers are
+/// too narrow, or (the text on `__m256` and `__m512`) nothing names it. Of vectors of less than 8
+/// bytes the text says nothing, and compilers go by the size.
 pub(super) fn class_of_vector(bytes: u64, cx: &mut Classify<'_, '_>) -> Result<Class, Stop> {
     let why = if bytes > 16 && cx.role == Role::Unnamed {
         "unnamed vectors wider than 16 bytes are always in memory"
@@ -91,7 +95,7 @@ pub(super) fn merge(a: Class, b: Class) -> Class {
     merge_by(a, b).0
 }
 
-/// Whether rule 5 changes nothing: so it is for most values.
+/// Returns whether rule 5 changes nothing, as for most values.
 #[inline]
 pub(super) fn is_clean(all: &[Class]) -> bool {
     matches!(

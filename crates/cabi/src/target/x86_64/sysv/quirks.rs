@@ -1,6 +1,8 @@
-//! What gcc, clang and Zig do otherwise than the psABI, and where it is silent: the hooks of [`classify`](super::classify).
+//! Behaviour of gcc, clang and Zig that differs from the psABI, or about which it is silent: the
+//! hooks of [`classify`](super::classify).
 //!
-//! Each hook asks the compilers' files in a fixed order. Every function there names the bit of [`Policy`] that it is for.
+//! Each hook asks the compilers' files in a fixed order. Every function there names the bit of
+//! [`Policy`] that it is for.
 
 pub(super) mod clang;
 mod gcc;
@@ -56,8 +58,9 @@ fn vector_value(
     Ok(class.map(|first| Classes::whole(size, first, first.goes_on())))
 }
 
-/// The class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that every compiler classifies by the psABI. For all others, and for an
-/// explanation, [`leaf`] is asked, and must answer the same for these.
+/// The class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that every
+/// compiler classifies by the psABI. For all others, and for an explanation, [`leaf`] is asked, and
+/// must answer the same for these.
 #[inline]
 pub(super) fn undisputed(leaf: &Leaf, ty: &Type, cx: &Classify<'_, '_>) -> Option<Class> {
     const ODD: LeafFlags = LeafFlags::ATOMIC
@@ -74,7 +77,8 @@ pub(super) fn undisputed(leaf: &Leaf, ty: &Type, cx: &Classify<'_, '_>) -> Optio
     (!is_asked && !cx.tracer.is_on()).then(|| psabi::class_of(scalar))
 }
 
-/// What a leaf of `ty` adds to its classes, where a compiler may have a say. The last step of `walk` is the leaf.
+/// Returns the classes that a leaf of `ty` adds, where a compiler may have a say. The last step of
+/// `walk` is the leaf.
 ///
 /// # Errors
 /// The whole of `ty` is memory, or a compiler passes it as no rule says.
@@ -108,7 +112,8 @@ pub(super) fn leaf(
     Ok(gcc::reached_on(adds, leaf, walk, cx))
 }
 
-/// Whether a compiler skips the last step of `walk`, a leaf or a record inside the value, because it does not look into what is around it.
+/// Returns whether a compiler skips the last step of `walk`, a leaf or a record inside the value,
+/// because it does not look into what is around it.
 #[inline]
 pub(super) fn skips(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     clang::is_in_wide_array(walk, cx)
@@ -143,7 +148,7 @@ fn objection(
     is_one_float(vector, cx).then_some("a vector of one float")
 }
 
-/// What `leaf` adds where it does not send its value to memory.
+/// Returns the classes that `leaf` adds, unless it sends its value to memory.
 fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<Classes, Stop> {
     if leaf.is_unaligned() && !zig::is_exempt(cx) {
         return Err(Stop::memory(psabi::UNALIGNED, cx));
@@ -164,8 +169,9 @@ fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<
     Ok(adds)
 }
 
-/// The class of a vector of at most 8 bytes, where it is not as its size says ([`Policy::HALF_PAIRS_IN_SSE`], gcc;
-/// [`Policy::INTEGER_VECTORS_IN_GPR`], clang outside of Linux).
+/// The class of a vector of at most 8 bytes, where it is not as its size says
+/// ([`Policy::HALF_PAIRS_IN_SSE`], gcc; [`Policy::INTEGER_VECTORS_IN_GPR`], clang outside of
+/// Linux).
 fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Class> {
     let half = matches!(vector.lane, Scalar::F16 | Scalar::BF16);
     let (class, bit) = match bytes {
@@ -176,8 +182,8 @@ fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> Option
     cx.choose(bit).then_some(class)
 }
 
-/// Whether this is a vector of one float that is passed in memory: of one `double` with every compiler, of others with gcc
-/// ([`Policy::ONE_FLOAT_VECTORS_IN_MEMORY`]).
+/// Returns whether this is a vector of one float that is passed in memory: of one `double` with
+/// every compiler, of others with gcc ([`Policy::ONE_FLOAT_VECTORS_IN_MEMORY`]).
 fn is_one_float(vector: Vector, cx: &mut Classify<'_, '_>) -> bool {
     match (vector.lanes, vector.lane) {
         (1, Scalar::F64) => true,
@@ -188,13 +194,14 @@ fn is_one_float(vector: Vector, cx: &mut Classify<'_, '_>) -> bool {
     }
 }
 
-/// Whether this is a vector of `__int128` that is passed in memory for its size ([`Policy::WIDE_INT128_VECTORS_IN_MEMORY`], gcc and clang).
+/// Returns whether this is a vector of `__int128` that is passed in memory for its size
+/// ([`Policy::WIDE_INT128_VECTORS_IN_MEMORY`], gcc and clang).
 fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool {
     bytes > 16 && vector.lane.is_int128() && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY)
 }
 
-/// The merged classes of `ty`, a value or a record inside one, before the cleanup; not asked of one or two eightbytes that are `Integer`, `Sse` or
-/// nothing.
+/// The merged classes of `ty`, a value or a record inside one, before the cleanup; not asked of one
+/// or two eightbytes that are `Integer`, `Sse` or nothing.
 ///
 /// # Errors
 /// A compiler passes it as no rule says.
@@ -209,7 +216,7 @@ pub(super) fn merged(
     Ok(())
 }
 
-/// Whether [`scalar`] may change what a scalar of one part asks for.
+/// Returns whether [`scalar`] may change what a scalar of one part asks for.
 #[inline(always)]
 pub(super) fn has_say_of_scalar(ty: &Type, cx: &Classify<'_, '_>) -> bool {
     ty.is_atomic() || (cx.role == Role::Result && cx.policy.has(Policy::NARROW_RESULTS_EXTENDED))
@@ -224,7 +231,8 @@ pub(super) fn scalar(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     clang::leave_atomic_uncounted(ty, group, cx);
 }
 
-/// What the value `declared` asks for, which is passed as `ty`; `wide` is whether a part of it is more than an eightbyte.
+/// Returns the group of the value `declared`, which is passed as `ty`; `wide` is set for a value
+/// with a part of more than an eightbyte.
 ///
 /// # Errors
 /// A compiler passes it as no rule says.

@@ -1,4 +1,5 @@
-//! What gcc and clang do on Win64 with types that Microsoft's compiler does not have, and where clang leaves the convention.
+//! Types on Win64 that Microsoft's compiler does not have, as gcc and clang pass them, and types
+//! for which clang leaves the convention.
 
 use super::{float, int, memory, scalar_part};
 use crate::convention::PartType::{F80, I64, V128};
@@ -12,10 +13,10 @@ use crate::types::error::Error;
 use crate::types::record::is_all_padding;
 use crate::types::{Kind, Type};
 
-/// What `ty` asks for where it is not what its size says.
+/// Returns the group of `ty`, if it is not the one for its size.
 ///
 /// # Errors
-/// What clang passes as no rule says.
+/// Values that clang passes by no rule.
 pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let result = cx.role == Role::Result;
     match ty.kind() {
@@ -64,8 +65,9 @@ pub(super) fn special(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Gro
     Ok(None)
 }
 
-/// A record of unnamed bit-fields alone, as gcc has it on both conventions ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]): it has a position of a register, but no
-/// slot of the stack, unless it is passed by reference; as a result it is nothing.
+/// A record of unnamed bit-fields alone, as gcc has it on both conventions
+/// ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]): it has a position of a register, but no slot of the
+/// stack, unless it is passed by reference; as a result it is nothing.
 ///
 /// # Errors
 /// A record without a parameter: callers give it a position, and `va_arg` skips none.
@@ -81,13 +83,14 @@ fn padding(ty: &Type, cx: &Classify<'_, '_>) -> Result<Option<Group>, Error> {
     }
 }
 
-/// Whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of arrays do not count.
+/// Returns whether `ty`, or a record that is a member of it, ends in a flexible array. Elements of
+/// arrays do not count.
 fn has_flexible_array(ty: &Type) -> bool {
     let mut leaves = leaves_of_one_element(ty);
     leaves.any(|leaf| leaf.kind == LeafKind::FlexibleArray && !leaf.around.any(LeafFlags::IN_ARRAY))
 }
 
-/// Whether a float in `part` is in the integer register of its position as well.
+/// Returns whether a float in `part` is in the integer register of its position as well.
 pub(super) fn is_in_both(part: &Part, cx: &mut Classify<'_, '_>) -> bool {
     if part.bank != Bank::Vector || part.ty == V128 {
         return false;
@@ -99,7 +102,8 @@ pub(super) fn is_in_both(part: &Part, cx: &mut Classify<'_, '_>) -> bool {
     }
 }
 
-/// The part of a vector of one `lane`, of `size` bytes; `None` sends it to memory. One `__int128` is [`is_two_integers`]'s.
+/// The part of a vector of one `lane`, of `size` bytes; `None` sends it to memory. One `__int128`
+/// is [`is_two_integers`]'s.
 pub(super) fn one_lane_part(
     lane: Scalar,
     size: u64,
@@ -117,7 +121,8 @@ pub(super) fn one_lane_part(
     }
 }
 
-/// Whether `ty` is an integer of 16 bytes that LLVM takes apart: clang passes `__int128` by reference, but not what it does not take for that.
+/// Returns whether `ty` is an integer of 16 bytes that LLVM takes apart: clang passes `__int128` by
+/// reference, but no other type of 16 bytes.
 fn is_two_integers(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
     match ty.kind() {
         Kind::Vector(vector) if vector.lanes == 1 && vector.lane.is_int128() => {
@@ -141,8 +146,8 @@ fn two_integers(ty: &Type) -> Group {
     group
 }
 
-/// clang's callers pass `__float128` in a vector register, and half of it in an integer register that may be another argument's; its `va_arg`
-/// looks for an address.
+/// clang's callers pass `__float128` in a vector register, and half of it in an integer register
+/// that may be another argument's; its `va_arg` looks for an address.
 fn refuse_variadic_float128(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     if cx.is_argument_of_variadic() && cx.policy.has(Policy::WIN64_FLOAT128_IN_SSE) {
         let why = "clang's callers pass a __float128 to variadic functions where its callees do not look for it, and over other arguments";
@@ -151,7 +156,8 @@ fn refuse_variadic_float128(ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Erro
     Ok(())
 }
 
-/// Vectors that clang takes apart as LLVM does where no register holds them, and those that its callers and its `va_arg` disagree about.
+/// Vectors that clang takes apart as LLVM does where no register holds them, and those that its
+/// callers and its `va_arg` disagree about.
 fn refuse_vector(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<(), Error> {
     if vector.bools.is_some() {
         return cx.dispute(ty, "no rule says how a vector of bools is passed");

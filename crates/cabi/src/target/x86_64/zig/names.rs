@@ -1,4 +1,5 @@
-//! Zig's calling conventions by the names they have in `std.builtin.CallingConvention` (Zig 0.15.2).
+//! Zig's calling conventions by the names they have in `std.builtin.CallingConvention` (Zig
+//! 0.15.2).
 
 use alloc::string::ToString;
 
@@ -26,13 +27,15 @@ const NAMES: &str = "\
     amdgcn_kernel amdgcn_cs nvptx_device nvptx_kernel spirv_device spirv_kernel spirv_fragment \
     spirv_vertex";
 
-/// The names of all calling conventions that Zig has, in the order of `std.builtin.CallingConvention`.
+/// The names of all calling conventions that Zig has, in the order of
+/// `std.builtin.CallingConvention`.
 pub fn conventions() -> impl Iterator<Item = &'static str> {
     NAMES.split(' ')
 }
 
-/// The convention that Zig calls `name`: `auto`, `naked`, `x86_64_sysv` and `x86_64_win`. In a compilation with error tracing `auto` is
-/// [`AUTO_TRACED`](super::AUTO_TRACED), which no name tells.
+/// The convention that Zig calls `name`: `auto`, `naked`, `x86_64_sysv` and `x86_64_win`. In a
+/// compilation with error tracing `auto` is [`AUTO_TRACED`](super::AUTO_TRACED), which no name
+/// tells.
 ///
 /// # Errors
 /// [`Error::UnknownConvention`] for every other of [`conventions`], and for what is none of them.
@@ -67,8 +70,9 @@ pub fn convention(name: &str) -> Result<&'static Convention, Error> {
     })
 }
 
-/// What Zig passes an unnamed argument of type `ty` of a variadic function as. Its promotions are C's, and an `f16` becomes an `f64` too, where C passes
-/// a `_Float16` as it is. For [`FnSig::at_call_unpromoted`](crate::FnSig::at_call_unpromoted).
+/// Returns the type as which Zig passes an unnamed argument of type `ty` of a variadic function.
+/// Its promotions are C's, and an `f16` becomes an `f64` too, where C passes a `_Float16` as it is.
+/// For [`FnSig::at_call_unpromoted`](crate::FnSig::at_call_unpromoted).
 #[must_use]
 pub fn promote(ty: &Type) -> Type {
     match ty.as_scalar() {

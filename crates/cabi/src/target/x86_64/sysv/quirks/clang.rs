@@ -1,4 +1,5 @@
-//! What clang does besides the psABI, on Linux and elsewhere: `_Atomic`, alignment of members, wide vectors, unions; and what LLVM makes of pairs.
+//! Behaviour of clang beyond the psABI, on Linux and elsewhere: `_Atomic`, alignment of members,
+//! wide vectors, unions; and LLVM's treatment of pairs.
 
 mod count;
 mod pairs;
@@ -18,8 +19,8 @@ use crate::types::error::Error;
 use crate::types::record::Field;
 use crate::types::{Kind, Type};
 
-/// clang's classifier, which knows no `_Atomic` type, takes a complex number for memory ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). Records are found out
-/// leaf by leaf.
+/// clang's classifier, which knows no `_Atomic` type, takes a complex number for memory
+/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]). Records are found out leaf by leaf.
 pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     match cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
         true => Err(Stop::memory("an _Atomic complex number", cx)),
@@ -27,7 +28,8 @@ pub(super) fn atomic_complex(cx: &mut Classify<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-/// Refuses vectors that clang takes apart as no rule says: of bools, and results of three lanes of 8 bytes ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+/// Refuses vectors that clang takes apart as no rule says: of bools, and results of three lanes of
+/// 8 bytes ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn refuse_vector(kind: LeafKind, ty: &Type, cx: &Classify<'_, '_>) -> Result<(), Error> {
     let LeafKind::Vector(vector) = kind else {
         return Ok(());
@@ -56,8 +58,9 @@ pub(super) fn double_result(vector: Vector, cx: &mut Classify<'_, '_>) -> Option
         .then(|| Classes::whole(8, Class::Sse, Class::Sse))
 }
 
-/// A vector result wider than the vector level is split over several registers ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]), unless its lanes are no power of two: then
-/// LLVM returns it in memory.
+/// A vector result wider than the vector level is split over several registers
+/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]), unless its lanes are no power of two: then LLVM returns
+/// it in memory.
 pub(super) fn split_result(
     vector: Vector,
     bytes: u64,
@@ -68,8 +71,8 @@ pub(super) fn split_result(
         .then(|| Classes::whole(bytes, Class::Sse, Class::SseUp))
 }
 
-/// An `_Atomic` member ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]) or a flexible array member ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) sends its record to
-/// memory.
+/// An `_Atomic` member ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]) or a flexible array member
+/// ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) sends its record to memory.
 pub(super) fn atomic_or_flexible(
     leaf: &Leaf,
     ty: &Type,
@@ -83,7 +86,8 @@ pub(super) fn atomic_or_flexible(
     (flexible && cx.choose(Policy::FLEXIBLE_ARRAY_IN_MEMORY)).then_some("a flexible array member")
 }
 
-/// A member at an offset its type's alignment forbids ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or an empty one of a wide structure, however deep that is
+/// A member at an offset its type's alignment forbids ([`Policy::MEMBERS_MUST_BE_ALIGNED`]), or an
+/// empty one of a wide structure, however deep that is
 /// ([`Policy::EMPTY_MEMBERS_BAR_WIDE_VECTORS`]), sends its record to memory.
 pub(super) fn member(
     leaf: &Leaf,
@@ -97,7 +101,7 @@ pub(super) fn member(
     if leaf.width_bits > 0 {
         return None;
     }
-    // What has no bytes itself is the member, or inside it; an unnamed bit-field is none.
+    // A leaf without bytes is the member, or inside it; an unnamed bit-field is none.
     let wide = walk.path().rfind(|frame| frame.ty.size() > 0)?;
     let innermost = walk.innermost()?;
     let is_member = leaf.kind == LeafKind::Empty || innermost.ty.size() == 0;
@@ -110,9 +114,10 @@ fn is_wide_structure(ty: &Type) -> bool {
     ty.size() > 16 && ty.as_record().is_some() && !ty.is_union()
 }
 
-/// Whether the last step of `walk` is inside an array of more than 16 bytes and more than one element that is a member of a union
-/// ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang does not look into the array, so neither leaves nor records in it have a class, whatever
-/// they are. What sends the array to memory from outside still does.
+/// Returns whether the last step of `walk` is inside an array of more than 16 bytes and more than
+/// one element that is a member of a union ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang
+/// does not look into the array, so neither leaves nor records in it have a class, whatever they
+/// are. What sends the array to memory from outside still does.
 pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     let is_wide = |ty: &Type| match ty.kind() {
         Kind::Array(array) => ty.size() > 16 && array.len > Some(1),
@@ -129,8 +134,8 @@ pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> 
         && cx.choose(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS)
 }
 
-/// Lets the vector in the first two eightbytes of a wider union go on to its end: clang looks no further than these two
-/// ([`Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES`]).
+/// Lets the vector in the first two eightbytes of a wider union go on to its end: clang looks no
+/// further than these two ([`Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES`]).
 pub(super) fn extend_first_vector(
     ty: &Type,
     classes: &mut [Class],
@@ -161,8 +166,8 @@ pub(super) fn extend_first_vector(
     Ok(())
 }
 
-/// Whether no structure of more than 16 bytes in `ty` has padding, or more than one member: only unions may. Arrays of several elements are not looked
-/// into.
+/// Returns whether no structure of more than 16 bytes in `ty` has padding, or more than one member:
+/// only unions may. Arrays of several elements are not looked into.
 fn only_unions_are_padded(ty: &Type) -> bool {
     let is_padding = |field: &Field| field.declared.bits.is_some() && field.name().is_none();
     let fills = |ty: &Type| match ty.as_record() {
@@ -183,7 +188,8 @@ fn only_unions_are_padded(ty: &Type) -> bool {
     all
 }
 
-/// `X87Up` without `X87` is kept, as `Sse`: "the extra bits" of an x87 value that shares its first eightbyte ([`Policy::LONE_X87UP_KEPT`], Darwin).
+/// `X87Up` without `X87` is kept, as `Sse`: "the extra bits" of an x87 value that shares its first
+/// eightbyte ([`Policy::LONE_X87UP_KEPT`], Darwin).
 pub(super) fn keep_lone_x87up(classes: &mut [Class], cx: &mut Classify<'_, '_>) {
     let mut before = Class::NoClass;
     for class in classes {
@@ -195,8 +201,8 @@ pub(super) fn keep_lone_x87up(classes: &mut [Class], cx: &mut Classify<'_, '_>) 
     }
 }
 
-/// Refuses a value in registers with a vector of `__int128`, which LLVM takes apart where clang does not hide the lanes from it
-/// ([`Policy::INT128_VECTORS_IN_GPR`]).
+/// Refuses a value in registers with a vector of `__int128`, which LLVM takes apart where clang
+/// does not hide the lanes from it ([`Policy::INT128_VECTORS_IN_GPR`]).
 pub(super) fn refuse_int128_vectors(
     ty: &Type,
     group: &Group,
@@ -213,8 +219,9 @@ pub(super) fn refuse_int128_vectors(
     Ok(())
 }
 
-/// Refuses a record whose first eightbyte alone is in an integer register, with a bit-field over both, which need not have a name: clang makes an
-/// `__int128` of it ([`Policy::INT128_STAYS_WHOLE`]).
+/// Refuses a record whose first eightbyte alone is in an integer register, with a bit-field over
+/// both, which need not have a name: clang makes an `__int128` of it
+/// ([`Policy::INT128_STAYS_WHOLE`]).
 pub(super) fn refuse_wide_bit_fields(
     ty: &Type,
     group: &Group,
@@ -234,7 +241,8 @@ pub(super) fn refuse_wide_bit_fields(
     Ok(())
 }
 
-/// Narrow integers, and no `_Bool`, are extended in results too ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
+/// Narrow integers, and no `_Bool`, are extended in results too
+/// ([`Policy::NARROW_RESULTS_EXTENDED`], Darwin).
 pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if let (Some(scalar), [part]) = (ty.as_scalar(), group.parts.as_mut_slice())
         && matches!(part.ty, I8 | I16)
@@ -245,8 +253,9 @@ pub(super) fn extend_narrow_result(ty: &Type, group: &mut Group, cx: &mut Classi
     }
 }
 
-/// An `_Atomic` scalar is memory to clang's classifier and is passed in registers all the same, because nothing makes memory of a scalar: they are
-/// not counted, and no caller extends it ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
+/// An `_Atomic` scalar is memory to clang's classifier and is passed in registers all the same,
+/// because nothing makes memory of a scalar: they are not counted, and no caller extends it
+/// ([`Policy::ATOMIC_MEMBERS_IN_MEMORY`]).
 #[inline]
 pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if !ty.is_atomic() || ty.as_scalar().is_none() || !cx.choose(Policy::ATOMIC_MEMBERS_IN_MEMORY) {
@@ -260,10 +269,11 @@ pub(super) fn leave_atomic_uncounted(ty: &Type, group: &mut Group, cx: &mut Clas
     }
 }
 
-/// LLVM's types for some pairs of eightbytes start with an `i64`, whatever the class of the first ([`Policy::ODD_PAIRS_START_IN_GPR`]).
+/// LLVM's types for some pairs of eightbytes start with an `i64`, whatever the class of the first
+/// ([`Policy::ODD_PAIRS_START_IN_GPR`]).
 ///
 /// # Errors
-/// Where no rule says whether it is one.
+/// Refuses a value about which no rule says whether it is an odd pair.
 pub(super) fn start_odd_pair_in_gpr(
     ty: &Type,
     group: &mut Group,
@@ -294,7 +304,8 @@ pub(super) fn start_odd_pair_in_gpr(
     Ok(())
 }
 
-/// Vectors wider than 16 bytes are in memory as named arguments of a variadic function too ([`Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY`]).
+/// Vectors wider than 16 bytes are in memory as named arguments of a variadic function too
+/// ([`Policy::WIDE_VECTORS_OF_VARIADICS_IN_MEMORY`]).
 pub(super) fn move_wide_vector_of_variadic(
     ty: &Type,
     group: &mut Group,
@@ -308,7 +319,7 @@ pub(super) fn move_wide_vector_of_variadic(
     {
         cx.tracer
             .memory("variadic functions take vectors wider than 16 bytes in memory");
-        // What stays a vector to LLVM is aligned to its size.
+        // A value that stays a vector to LLVM is aligned to its size.
         let align = match ty.as_record() {
             Some(_) => group.align,
             None => group
@@ -327,8 +338,8 @@ const fn is_split(vector: Vector) -> bool {
     vector.bools.is_some() || vector.lanes.is_power_of_two()
 }
 
-/// clang's front end takes a wide vector of `__int128`, or one whose lanes are no power of two, for a result in registers, its back end for one in memory
-/// ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
+/// clang's front end takes a wide vector of `__int128`, or one whose lanes are no power of two, for
+/// a result in registers, its back end for one in memory ([`Policy::WIDE_VECTOR_RESULTS_SPLIT`]).
 pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_, '_>) {
     let is_in_memory =
         matches!(ty.kind(), Kind::Vector(vector) if vector.lane.is_int128() || !is_split(*vector));
@@ -340,8 +351,9 @@ pub(super) fn note_vector_result(ty: &Type, group: &mut Group, cx: &Classify<'_,
     }
 }
 
-/// An `__int128` that finds one register free leaves it unused by later arguments too ([`Policy::INT128_USES_UP_INTEGER_REGISTERS`]). clang passes a
-/// transparent union that finds no registers as a record in memory, whatever its first member is.
+/// An `__int128` that finds one register free leaves it unused by later arguments too
+/// ([`Policy::INT128_USES_UP_INTEGER_REGISTERS`]). clang passes a transparent union that finds no
+/// registers as a record in memory, whatever its first member is.
 pub(super) fn exhaust_registers(declared: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     let int128 = declared.as_scalar().is_some_and(Scalar::is_int128);
     if int128 && cx.choose(Policy::INT128_USES_UP_INTEGER_REGISTERS) {

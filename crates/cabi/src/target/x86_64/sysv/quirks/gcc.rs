@@ -1,4 +1,5 @@
-//! What gcc does besides the psABI: arrays by their first element, arrays of no elements, unnamed bit-fields, parts of vectors and complex numbers.
+//! Behaviour of gcc beyond the psABI: arrays by their first element, arrays of no elements, unnamed
+//! bit-fields, parts of vectors and complex numbers.
 
 use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
 use super::super::classes::{Classes, eightbyte};
@@ -13,7 +14,8 @@ use crate::types::error::Error;
 use crate::types::record::{RecordKind, is_all_padding};
 use crate::types::{Kind, Type};
 
-/// A leaf of a later element of an array of records adds bytes and no class ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
+/// A leaf of a later element of an array of records adds bytes and no class
+/// ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
 pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Classes> {
     let later = leaf.around.any(LeafFlags::LATER) && go_by_first_element(cx);
     later.then(|| match leaf.width_bits {
@@ -22,8 +24,9 @@ pub(super) fn later_element(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Option<Cl
     })
 }
 
-/// A leaf of the first element of an array of records adds its classes for the other elements too: eightbyte by eightbyte the first element's again,
-/// whatever is there ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
+/// A leaf of the first element of an array of records adds its classes for the other elements too:
+/// eightbyte by eightbyte the first element's again, whatever is there
+/// ([`Policy::ARRAYS_GO_BY_FIRST_ELEMENT`]).
 pub(super) fn repeated(
     mut adds: Classes,
     leaf: &Leaf,
@@ -65,7 +68,7 @@ pub(super) fn repeated(
     adds
 }
 
-/// Where arrays are `Integer` whatever their elements, they do not go by the first one.
+/// Returns whether arrays go by their first element. They do not where all arrays are `Integer`.
 fn go_by_first_element(cx: &mut Classify<'_, '_>) -> bool {
     !cx.policy.has(Policy::ARRAYS_ARE_INTEGER) && cx.choose(Policy::ARRAYS_GO_BY_FIRST_ELEMENT)
 }
@@ -104,8 +107,8 @@ impl RecordArray {
     }
 }
 
-/// An array of no elements that starts inside an eightbyte counts as one element, as far as that eightbyte
-/// ([`Policy::ZERO_LENGTH_ARRAYS_COUNT`]).
+/// An array of no elements that starts inside an eightbyte counts as one element, as far as that
+/// eightbyte ([`Policy::ZERO_LENGTH_ARRAYS_COUNT`]).
 pub(super) fn zero_length_array(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -141,8 +144,8 @@ pub(super) fn zero_length_array(
     Ok(Some(adds))
 }
 
-/// Whether `leaf` is a bit-field that could be an ordinary integer as well, and is not aligned like one
-/// ([`Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED`]).
+/// Returns whether `leaf` is a bit-field that could be an ordinary integer as well, and is not
+/// aligned like one ([`Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED`]).
 pub(super) fn is_unaligned_bit_field(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -156,8 +159,8 @@ pub(super) fn is_unaligned_bit_field(
     !leaf.offset_bits.is_multiple_of(unit) && cx.choose(Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED)
 }
 
-/// The bits of the ordinary integer that gcc may take a bit-field for, otherwise 1: it fills one, starts at a multiple of its width in a record and is
-/// not packed, or it is the member of a union.
+/// The bits of the ordinary integer that gcc may take a bit-field for, otherwise 1: it fills one,
+/// starts at a multiple of its width in a record and is not packed, or it is the member of a union.
 fn integer_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     let Some((record, field)) = walk.field() else {
         return 1;
@@ -174,8 +177,9 @@ fn integer_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     }
 }
 
-/// Unnamed bit-fields are `Integer`, those of width 0 not ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]); as members of a union they all are, but a union
-/// without bytes at the start of an eightbyte is nothing ([`Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT`]).
+/// Unnamed bit-fields are `Integer`, those of width 0 not ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]);
+/// as members of a union they all are, but a union without bytes at the start of an eightbyte is
+/// nothing ([`Policy::UNNAMED_BIT_FIELDS_OF_UNIONS_COUNT`]).
 pub(super) fn padding(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -206,8 +210,9 @@ fn end_of_aggregate(walk: &Leaves<'_>) -> u64 {
     innermost.map_or(0, |frame| frame.offset.saturating_add(frame.ty.size()))
 }
 
-/// A vector of one `__int128` has a class in its first eightbyte alone ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]); as the element of an array it has
-/// this class in both. Its bytes in the second are passed all the same, if that has a class.
+/// A vector of one `__int128` has a class in its first eightbyte alone
+/// ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]); as the element of an array it has this class in
+/// both. Its bytes in the second are passed all the same, if that has a class.
 pub(super) fn lose_half(
     adds: &mut Classes,
     leaf: &Leaf,
@@ -224,8 +229,8 @@ pub(super) fn lose_half(
     }
 }
 
-/// Refuses a record in registers in which nothing else has the upper half of a vector of one `__int128`
-/// ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]).
+/// Refuses a record in registers in which nothing else has the upper half of a vector of one
+/// `__int128` ([`Policy::INT128_VECTOR_MEMBERS_LOSE_HALF`]).
 pub(super) fn refuse_lost_half(
     ty: &Type,
     group: &Group,
@@ -253,8 +258,8 @@ fn is_one_int128(kind: LeafKind) -> bool {
     matches!(kind, LeafKind::Vector(Vector { lane, lanes: 1, .. }) if lane.is_int128())
 }
 
-/// A `_Complex _Float16` that does not start its eightbyte has a class in the next one too, if the record or array it is in has a next one
-/// ([`Policy::COMPLEX_HALVES_REACH_ON`]).
+/// A `_Complex _Float16` that does not start its eightbyte has a class in the next one too, if the
+/// record or array it is in has a next one ([`Policy::COMPLEX_HALVES_REACH_ON`]).
 pub(super) fn reached_on(
     mut adds: Classes,
     leaf: &Leaf,
@@ -277,11 +282,13 @@ pub(super) fn reached_on(
     adds
 }
 
-/// A record of no bytes is nothing, unless a flexible array is in it: gcc gives that no place, but aligns what is next on the stack. Where it is
-/// memory ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) it has a slot.
+/// A record of no bytes is nothing, unless a flexible array is in it: gcc gives that no place, but
+/// aligns what is next on the stack. Where it is memory ([`Policy::FLEXIBLE_ARRAY_IN_MEMORY`]) it
+/// has a slot.
 ///
 /// # Errors
-/// An unnamed one with a slot, or aligned to more than a slot: compilers' callers and their `va_arg` disagree.
+/// An unnamed one with a slot, or aligned to more than a slot: compilers' callers and their
+/// `va_arg` disagree.
 pub(super) fn place_flexible_array(
     ty: &Type,
     group: &mut Group,
@@ -303,7 +310,8 @@ pub(super) fn place_flexible_array(
     Ok(())
 }
 
-/// A record of unnamed bit-fields alone has a register, but no place in memory; as a result it is nothing ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]).
+/// A record of unnamed bit-fields alone has a register, but no place in memory; as a result it is
+/// nothing ([`Policy::UNNAMED_BIT_FIELDS_COUNT`]).
 pub(super) fn count_padding(ty: &Type, group: &mut Group, cx: &mut Classify<'_, '_>) {
     if group.kind == GroupKind::Ignore
         || ty.as_record().is_none()

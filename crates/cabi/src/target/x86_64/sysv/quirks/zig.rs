@@ -1,4 +1,4 @@
-//! What Zig's own classifier of records does, and its vectors of bools.
+//! Zig's own classifier of records, and its vectors of bools.
 
 use super::super::class::Stop;
 use super::super::classes::Classes;
@@ -27,7 +27,8 @@ pub(super) fn bool_member(vector: Vector) -> Option<&'static str> {
     wide.then_some("a vector of more than 64 bools as a member")
 }
 
-/// A leaf of an array, or an array of no elements, is `Integer` whatever it is ([`Policy::ARRAYS_ARE_INTEGER`]).
+/// A leaf of an array, or an array of no elements, is `Integer` whatever it is
+/// ([`Policy::ARRAYS_ARE_INTEGER`]).
 pub(super) fn array(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -48,7 +49,7 @@ pub(super) fn array(
     Ok(Some(Classes::integers(leaf)))
 }
 
-/// Whether members need no alignment ([`Policy::UNALIGNED_MEMBERS_IN_REGISTERS`]).
+/// Returns whether members need no alignment ([`Policy::UNALIGNED_MEMBERS_IN_REGISTERS`]).
 pub(super) fn is_exempt(cx: &mut Classify<'_, '_>) -> bool {
     cx.choose(Policy::UNALIGNED_MEMBERS_IN_REGISTERS)
 }

@@ -1,9 +1,11 @@
-//! Where clang counts other registers than it uses.
+//! Values for which clang counts other registers than it uses.
 //!
-//! clang's front end counts the registers of each argument, and by that count decides whether a record is in registers or as a whole on the stack. LLVM
-//! then gives each part of what is in registers the next register, or a slot of its own. Where the two counts differ, a record may be taken apart, or be
-//! on the stack though registers are free ([`Policy::RECORDS_GO_BY_COUNT`]). clang's caller and callee count alike; its `va_arg` counts as LLVM does, so
-//! an unnamed argument on which the counts disagree is refused.
+//! clang's front end counts the registers of each argument, and by that count decides whether a
+//! record is in registers or as a whole on the stack. LLVM then gives each part of what is in
+//! registers the next register, or a slot of its own. Where the two counts differ, a record may be
+//! taken apart, or be on the stack though registers are free ([`Policy::RECORDS_GO_BY_COUNT`]).
+//! clang's caller and callee count alike; its `va_arg` counts as LLVM does, so an unnamed argument
+//! on which the counts disagree is refused.
 
 use super::super::super::registers::{ARG_GPRS, ARG_VECTORS};
 use crate::convention::{ArgFlags, Bank, Classify, Group, GroupKind, Part, Reg, Role, State};
@@ -31,8 +33,8 @@ struct Count {
     vectors: u8,
 }
 
-/// The [`Rules::adjust`](crate::convention::Rules::adjust) of System V: follows the front end's count, and has a value that the counts disagree about go
-/// where clang puts it.
+/// The [`Rules::adjust`](crate::convention::Rules::adjust) of System V: follows the front end's
+/// count, and has a value that the counts disagree about go where clang puts it.
 pub(in super::super::super) fn adjust(
     memory: u32,
     before: &State,
@@ -42,7 +44,8 @@ pub(in super::super::super) fn adjust(
 ) -> Result<u32, &'static str> {
     let mut count = Count::of(memory, before);
     if has(group, COUNTED_IN_MEMORY) {
-        // A record that the front end finds a register for is a vector to LLVM, aligned to its size.
+        // A record that the front end finds a register for is a vector to LLVM, aligned to its
+        // size.
         let size = u32::try_from(group.size).unwrap_or(group.align);
         if count.take([0, 1]) || group.align < size && !follows(cx)? {
             group.align = group.align.max(size);
@@ -70,7 +73,8 @@ pub(in super::super::super) fn adjust(
     Ok(count.word())
 }
 
-/// The [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V: clang's reads the register save area by its own count.
+/// The [`Rules::va_arg`](crate::convention::Rules::va_arg) of System V: clang's reads the register
+/// save area by its own count.
 pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str> {
     match has(group, COUNTED_AS_SSE) {
         true => {
@@ -80,7 +84,7 @@ pub(in super::super::super) fn va_arg(group: &Group) -> Result<(), &'static str>
     }
 }
 
-/// Whether a value on which the counts disagree goes by that of the front end.
+/// Returns whether a value on which the counts disagree goes by that of the front end.
 ///
 /// # Errors
 /// The value goes by the front end's count in clang's callers, and not in its `va_arg`.
@@ -91,12 +95,14 @@ fn follows(cx: &mut Classify<'_, '_>) -> Result<bool, &'static str> {
     }
 }
 
-/// Whether LLVM sees one integer, which it does not take apart ([`Policy::INT128_STAYS_WHOLE`]).
+/// Returns whether LLVM sees one integer, which it does not take apart
+/// ([`Policy::INT128_STAYS_WHOLE`]).
 fn stays_whole(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
     ty.as_scalar().is_some_and(Scalar::is_int128) && cx.choose(Policy::INT128_STAYS_WHOLE)
 }
 
-/// Gives each part of a value that the front end counts registers for, and for which there are not enough, the next register or a slot of its own.
+/// Gives each part of a value that the front end counts registers for, and for which there are not
+/// enough, the next register or a slot of its own.
 fn take_apart(
     before: &State,
     group: &mut Group,
@@ -126,7 +132,8 @@ impl Count {
     /// Set in the word of a count: what is 0, or the [`Group::word`] of a result, is none yet.
     const STARTED: u8 = 1;
 
-    /// What an argument before has left, or else what is free in `state`: until a word is met, both counts are the same.
+    /// Returns the counts that an argument before has left, or else those of `state`: until a word
+    /// is met, both counts are the same.
     fn of(memory: u32, state: &State) -> Self {
         let [word, ints, vectors, started] = memory.to_le_bytes();
         if started == Self::STARTED {
@@ -156,7 +163,8 @@ impl Count {
     }
 }
 
-/// Whether clang leaves a value to LLVM for which its count has no register: then it has the register that LLVM has.
+/// Returns whether clang leaves a value to LLVM for which its count has no register: then it has
+/// the register that LLVM has.
 fn is_left_to_llvm(ty: &Type, cx: &Classify<'_, '_>) -> bool {
     match ty.kind() {
         Kind::Vector(vector) => {
@@ -187,7 +195,7 @@ fn slot(part: &Part) -> u32 {
     u32::from(part.ty.bytes().max(8))
 }
 
-/// Whether the parts of `group`, each in a slot of its own, are where the whole would be.
+/// Returns whether the parts of `group`, each in a slot of its own, are where the whole would be.
 fn is_same_in_slots(group: &Group) -> bool {
     let bytes: u32 = group.parts.iter().map(slot).sum();
     let align = group.parts.first().map_or(8, slot);

@@ -1,7 +1,8 @@
-//! What LLVM's types for two eightbytes do to the first of them (clang).
+//! Effect of LLVM's types for two eightbytes on the first of them (clang).
 //!
-//! clang gives each eightbyte an LLVM type, and the second must start at byte 8. If the first is smaller, and the second aligned so
-//! little that it would start before, the first becomes an `i64`, whatever its class was.
+//! clang gives each eightbyte an LLVM type, and the second must start at byte 8. If the first is
+//! smaller, and the second aligned so little that it would start before, the first becomes an
+//! `i64`, whatever its class was.
 
 use crate::convention::Bank;
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, leaves};
@@ -9,8 +10,9 @@ use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Kind, Type};
 
-/// Whether the first of two eightbytes of `ty`, which is `Sse`, is an `i64` to LLVM: half of a `__float128` that is no more because something else is in
-/// the second eightbyte, or one or two 16-bit floats before something aligned to at most 4. The second eightbyte is in `bank`.
+/// Returns whether the first of two eightbytes of `ty`, which is `Sse`, is an `i64` to LLVM: half
+/// of a `__float128` that is no more because something else is in the second eightbyte, or one or
+/// two 16-bit floats before something aligned to at most 4. The second eightbyte is in `bank`.
 /// `None` where no rule says.
 pub(super) fn is_odd(ty: &Type, bank: Bank) -> Option<bool> {
     if float_at(ty, 0) == Some(Scalar::F128) {
@@ -35,7 +37,8 @@ enum SseType {
     Whole,
 }
 
-/// The type that clang finds for the `Sse` eightbyte at byte `at`: from the floats at its start, 2 and 4 bytes after it.
+/// The type that clang finds for the `Sse` eightbyte at byte `at`: from the floats at its start, 2
+/// and 4 bytes after it.
 fn sse_type(ty: &Type, at: u64) -> SseType {
     let third = float_at(ty, at + 4);
     match (float_at(ty, at), float_at(ty, at + 2)) {
@@ -48,9 +51,10 @@ fn sse_type(ty: &Type, at: u64) -> SseType {
     }
 }
 
-/// The float of 2, 4 or 16 bytes that clang finds `at` bytes after the start of `ty`, in the LLVM type it has for it. Padding that LLVM's own layout makes
-/// belongs to the element before it, and an array goes on there. This is no fold over leaves: of a union LLVM has one member, and in padding the last
-/// element, so what is found need not be a leaf that starts there.
+/// The float of 2, 4 or 16 bytes that clang finds `at` bytes after the start of `ty`, in the LLVM
+/// type it has for it. Padding that LLVM's own layout makes belongs to the element before it, and
+/// an array goes on there. This is no fold over leaves: of a union LLVM has one member, and in
+/// padding the last element, so what is found need not be a leaf that starts there.
 fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     match ty.kind() {
         Kind::Scalar(scalar) if at == 0 => known_float(*scalar),
@@ -63,7 +67,7 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
             let fields = record.fields().iter();
             let fields = fields.filter(|field| field.bit_field().is_none());
             if record.kind() == RecordKind::Union {
-                // What is after the member that LLVM has are bytes.
+                // The bytes after the member that LLVM has are bytes to it.
                 let chosen = member_of_union(record)?;
                 return (at < chosen.size()).then(|| float_at(chosen, at))?;
             }
@@ -84,8 +88,8 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     }
 }
 
-/// The member of a union that LLVM has: the most aligned and of these the largest, and the first of those; also an array of no elements, but no empty
-/// record.
+/// The member of a union that LLVM has: the most aligned and of these the largest, and the first of
+/// those; also an array of no elements, but no empty record.
 fn member_of_union(record: &Record) -> Option<&Type> {
     let types = record
         .fields()
@@ -95,8 +99,8 @@ fn member_of_union(record: &Record) -> Option<&Type> {
     members.rev().max_by_key(|ty| (llvm_align(ty), ty.size()))
 }
 
-/// The alignment in bytes of LLVM's type for `ty`, which knows no alignment that C states: of a record the greatest of its elements', or 1 where one of them is
-/// not aligned in it.
+/// The alignment in bytes of LLVM's type for `ty`, which knows no alignment that C states: of a
+/// record the greatest of its elements', or 1 where one of them is not aligned in it.
 fn llvm_align(ty: &Type) -> u64 {
     let align = match ty.kind() {
         Kind::Array(array) => return llvm_align(&array.elem),
@@ -126,7 +130,7 @@ fn llvm_align(ty: &Type) -> u64 {
     }
 }
 
-/// Whether `ty` is a record without bytes, or an array of them.
+/// Returns whether `ty` is a record without bytes, or an array of them.
 fn is_empty(ty: &Type) -> bool {
     match ty.kind() {
         Kind::Array(array) => is_empty(&array.elem),
@@ -142,8 +146,10 @@ fn known_float(scalar: Scalar) -> Option<Scalar> {
     .then_some(scalar)
 }
 
-/// Whether the integer that the second eightbyte is to LLVM has at most four bytes: the one there if no member reaches over its end, otherwise all bytes up to
-/// the end. Bit-fields side by side are one integer, if the record has room for it. `None`: no rule says which integer bit-fields of a union are.
+/// Returns whether the integer that the second eightbyte is to LLVM has at most four bytes: the one
+/// there if no member reaches over its end, otherwise all bytes up to the end. Bit-fields side by
+/// side are one integer, if the record has room for it. `None`: no rule says which integer
+/// bit-fields of a union are.
 fn is_short_integer(ty: &Type) -> Option<bool> {
     if ty.size() <= 12 {
         return Some(true);
@@ -167,19 +173,20 @@ fn is_short_integer(ty: &Type) -> Option<bool> {
     }
 }
 
-/// What is in the second eightbyte of a value whose first one is floats.
+/// Contents of the second eightbyte of a value whose first one is floats.
 #[derive(Default)]
 struct SecondEightbyte {
-    /// The bits of the scalar that starts it, of members of a union the greatest, and of these the first; and those of the integer that it is, or 0. `None`:
-    /// there are bit-fields alone.
+    /// The bits of the scalar that starts it, of members of a union the greatest, and of these the
+    /// first; and those of the integer that it is, or 0. `None`: there are bit-fields alone.
     scalar: Option<(u64, u64)>,
-    /// Where the last bit-field ends, the last that has a name, and the record of all of them.
+    /// Ends of the last bit-field and of the last named one, and the record of all of them.
     bit_fields_end: u64,
     named_end: u64,
     record_end: u64,
-    /// Whether a bit-field of no bits was the last.
+    /// `true` if a bit-field of no bits was the last.
     is_closed: bool,
-    /// Whether bit-fields are in a record of a union, in several records, or on both sides of one of no bits.
+    /// `true` if bit-fields are in a record of a union, in several records, or on both sides of one
+    /// of no bits.
     is_unknown: bool,
 }
 
@@ -200,7 +207,8 @@ impl SecondEightbyte {
                 self.named_end = self.bit_fields_end;
             }
         } else {
-            // A bit-field of a union is an integer of its own, as wide as it is in bytes: three are none that is looked for.
+            // A bit-field of a union is an integer of its own, as wide as it is in bytes: three are
+            // none that is looked for.
             let is_whole = leaf.width_bits.div_ceil(8).is_power_of_two();
             let is_integer = match leaf.kind {
                 LeafKind::Scalar(scalar) => {
@@ -217,7 +225,8 @@ impl SecondEightbyte {
     }
 }
 
-/// Where the last leaf of `walk` ends to clang, in bits: a bit-field reaches as far as its declared type does, but not out of the records around it.
+/// Returns the end of the last leaf of `walk` as clang sees it, in bits: a bit-field reaches as far
+/// as its declared type does, but not out of the records around it.
 fn end_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     let bits = match walk.field() {
         Some((_, field)) if leaf.bit_field => 8 * field.ty().size(),
