@@ -1,7 +1,7 @@
 //! `cabi call`: calls a C function from the shell.
 //!
-//! The header gives the types, arguments and results are JSON, and clif-cabi lowers the call. A child makes the call: what a
-//! function does to its process stays there.
+//! The header gives the types, arguments and results are JSON, and clif-cabi lowers the call. A
+//! child makes the call: what a function does to its process stays there.
 
 mod bits;
 mod child;
@@ -57,17 +57,19 @@ pub(crate) struct Call {
     /// Header that declares the function, as after `#include`: `stdlib.h`, or a path.
     #[arg(short, long, value_name = "HEADER", required = true)]
     include: Vec<String>,
-    /// Library that defines the function, by file name or soname; searched before the C library. With --target of another machine or system: a file of C (`.c`); for Linux also an object
+    /// Library that defines the function, by file name or soname; searched before the C library.
+    /// With --target of another machine or system: a file of C (`.c`); for Linux also an object
     /// file or a static library.
     #[arg(short, long = "library", value_name = "LIB")]
     libraries: Vec<String>,
-    /// What to do where compilers disagree: as psabi, gcc, clang or zig, or one with its version (clang-22), and after commas policy bits that are added
-    /// (+BIT) or taken away (-BIT); by default as the system's own
-    /// compiler, gcc on Linux.
+    /// Choices where compilers disagree: those of psabi, gcc, clang or zig, or one with its version
+    /// (clang-22), and after commas policy bits that are added (+BIT) or taken away (-BIT); by
+    /// default as the system's own compiler, gcc on Linux.
     #[arg(long)]
     policy: Option<PolicyOption>,
-    /// Target of the function, which is called in a program of its own, under an emulator where this machine cannot run it:
-    /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    /// Target of the function, which is called in a program of its own, under an emulator where
+    /// this machine cannot run it: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
+    /// x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
     #[cfg(has_calls)]
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
@@ -144,8 +146,8 @@ impl Call {
         Ok(String::new())
     }
 
-    /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would write it: nothing else looks at a format. What is no expression
-    /// of C is not shown to it.
+    /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would
+    /// write it: nothing else looks at a format. What is no expression of C is not shown to it.
     fn check(&self, prototype: &Prototype, source: &Source<'_>) -> Result<(), String> {
         check_count(prototype, self.args.len())?;
         if !prototype.variadic {
@@ -156,7 +158,7 @@ impl Call {
         let text = format!("{includes}typedef __typeof__({function}({args})) cabi_call;\n");
         let options = source.options();
         let found = reading::check::limited(|| cabi_header::warnings(&text, &options));
-        // Of pointers this command takes more than C does.
+        // This command takes more for a pointer than C does.
         let found = found.unwrap_or_default().into_iter();
         for warning in found.filter(|one| one.contains("[-Wformat")) {
             output::warn(&format!("{function}: {warning}"));

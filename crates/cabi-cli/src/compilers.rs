@@ -19,16 +19,19 @@ pub(crate) struct Compilers {
     /// Compiler to compare with, and its flags; by default every gcc and clang found.
     #[arg(long, value_name = "CMD")]
     cc: Vec<String>,
-    /// What to expect where compilers disagree: the choices of psabi, gcc, clang or zig, or one with its version (clang-22), and after commas policy bits
-    /// that are added (+BIT) or taken away (-BIT); by default those of each compiler's own version, or of the measured one nearest to it.
+    /// Choices to expect where compilers disagree: those of psabi, gcc, clang or zig, or one with
+    /// its version (clang-22), and after commas policy bits that are added (+BIT) or taken away
+    /// (-BIT); by default those of each compiler's own version, or of the measured one nearest to
+    /// it.
     #[arg(long)]
     policy: Option<PolicyOption>,
-    /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. A header's record types are tried in such; its own
-    /// functions are called as they are declared.
+    /// Make functions of Win64: those that gcc and clang on Linux call `__attribute__((ms_abi))`. A
+    /// header's record types are tried in such; its own functions are called as they are declared.
     #[arg(long)]
     pub(crate) ms_abi: bool,
-    /// Target whose code runs in programs of its own, under an emulator where it is another machine's, instead of the host:
-    /// aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
+    /// Target whose code runs in programs of its own, under an emulator where it is another
+    /// machine's, instead of the host: aarch64-unknown-linux-gnu, aarch64-apple-darwin,
+    /// x86_64-pc-windows-msvc or x86_64-pc-windows-gnu.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
     /// Processes at once, 1 to 1024; by default one per processor.
@@ -40,8 +43,8 @@ pub(crate) struct Compilers {
 }
 
 impl Compilers {
-    /// The compilers named, or all that are found (for a target whose code runs in programs of its own, of those that are known for it); and a line for
-    /// each known one that is not found.
+    /// The compilers named, or all that are found (for a target whose code runs in programs of its
+    /// own, of those that are known for it); and a line for each known one that is not found.
     ///
     /// # Errors
     /// Why there is none, or why one that was named cannot be used.
@@ -142,7 +145,7 @@ pub(crate) fn asked(cc: &[String], target: &Target) -> Result<Vec<Reference>, St
     Ok(compilers.map(|compiler| compiler.reference).collect())
 }
 
-/// Whether `triple` is the target whose calls are made in processes of this machine.
+/// Returns whether `triple` is the target whose calls are made in processes of this machine.
 fn is_here(triple: &str) -> bool {
     Target::named(triple).is_ok_and(|target| target == HERE)
 }

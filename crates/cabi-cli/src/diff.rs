@@ -1,4 +1,5 @@
-//! `cabi diff`: what of a header two compilers, targets, standards or sets of flags have otherwise, and who would notice.
+//! `cabi diff`: what of a header two compilers, targets, standards or sets of flags have otherwise,
+//! and who would notice.
 
 mod call;
 mod functions;
@@ -44,14 +45,16 @@ Examples:
 #[derive(Args)]
 #[command(long_about = ABOUT, after_help = EXAMPLES)]
 pub(crate) struct Diff {
-    /// Header, as after `#include`, or C text, which has a semicolon or a brace; two for a header of each side.
+    /// Header, as after `#include`, or C text, which has a semicolon or a brace; two for a header
+    /// of each side.
     #[arg(value_name = "HEADER|TEXT", num_args = 1..=2, required = true)]
     source: Vec<String>,
     /// Target triple.
     #[arg(long, value_name = "TRIPLE")]
     target: Vec<String>,
-    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, or one with its version (clang-22), and after commas
-    /// policy bits that are added (+BIT) or taken away (-BIT); by default as the target's own compiler.
+    /// Choices where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig,
+    /// or one with its version (clang-22), and after commas policy bits that are added (+BIT) or
+    /// taken away (-BIT); by default as the target's own compiler.
     #[arg(long, value_name = "POLICY")]
     policy: Vec<PolicyOption>,
     /// Standard of C, such as c11 or gnu23.
@@ -94,7 +97,7 @@ impl Diff {
         self.source.iter().enumerate().map(name).collect()
     }
 
-    /// What is printed. Where something differs, this process ends with 1 after that.
+    /// Returns the text to print. If something differs, this process ends with 1 after that.
     fn compare(&self, names: &[String]) -> Result<String, Failure> {
         let only = self.only.as_deref().map(Regex::new).transpose();
         let only = only.map_err(|e| format!("--only: {e}"))?;
@@ -206,7 +209,7 @@ impl Diff {
     }
 }
 
-/// What is given for side `i`, or for both.
+/// Returns the option for side `i`, or for both.
 fn of_side<T>(given: &[T], i: usize) -> Option<&T> {
     given.get(i).or(given.first())
 }

@@ -5,7 +5,8 @@ use std::process::{Command, ExitStatus};
 /// Tells a child of this command which process is its parent.
 const PARENT: &str = "CABI_PARENT";
 
-/// Starts this command again. A build for AArch64 is started by the emulator that the variable `CABI_RUNNER` names, if it is set.
+/// Starts this command again. A build for AArch64 is started by the emulator that the variable
+/// `CABI_RUNNER` names, if it is set.
 ///
 /// # Errors
 /// The system does not say where this command is.

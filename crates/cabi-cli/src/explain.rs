@@ -24,24 +24,28 @@ Examples:
   cabi explain --convention zig-auto 'long double f(char, short, struct { double x; });'
   cabi explain 'long f(long a, double b);' -- --target=x86_64-linux-gnu -mavx";
 
-/// Explains where each argument and the result of a function are passed, and the steps that led there.
+/// Explains where each argument and the result of a function are passed, and the steps that led
+/// there.
 ///
-/// With C text, explains its last declaration. With -i, explains a declaration of the header by its name: a function, or a typedef or
-/// variable of a function type or of a pointer to one.
+/// With C text, explains its last declaration. With -i, explains a declaration of the header by its
+/// name: a function, or a typedef or variable of a function type or of a pointer to one.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
-    /// C text whose last declaration is explained; with -i, the name of a declaration of the header.
+    /// C text whose last declaration is explained; with -i, the name of a declaration of the
+    /// header.
     declaration: String,
     /// Header to look the function up in, as after `#include`: `stdlib.h`, or a path.
     #[arg(short, long, value_name = "HEADER")]
     include: Option<String>,
     #[command(flatten)]
     asked: TargetOptions,
-    /// Another convention than C's on the target, by its name, see `cabi rules`. Without --target the types are those of the target that it is for.
+    /// Another convention than C's on the target, by its name, see `cabi rules`. Without --target
+    /// the types are those of the target that it is for.
     #[arg(long, value_name = "NAME", value_parser = rules::named)]
     convention: Option<&'static KnownConvention>,
-    /// Type of an argument after the `...` of a variadic function, as C spells it: `double`; an expression stands for its type.
+    /// Type of an argument after the `...` of a variadic function, as C spells it: `double`; an
+    /// expression stands for its type.
     #[arg(long, value_name = "TYPE")]
     unnamed: Vec<String>,
     /// Print only where each value is passed, without the reasons.
@@ -192,7 +196,8 @@ impl Explain {
     }
 }
 
-/// Names the types as the declaration does. What C++ passes by reference is a pointer, which the declaration does not spell.
+/// Names the types as the declaration does. What C++ passes by reference is a pointer, which the
+/// declaration does not spell.
 fn spell(explanation: &mut Explanation, prototype: &Prototype) {
     let by_reference = &prototype.by_reference;
     let params = prototype.spelled_params.iter().enumerate();

@@ -1,6 +1,8 @@
-//! `cabi fuzz`: random signatures against real compilers, by the hundred thousand; and `cabi merge`, which joins the results of shards.
+//! `cabi fuzz`: random signatures against real compilers, by the hundred thousand; and
+//! `cabi merge`, which joins the results of shards.
 //!
-//! `cabi_verify::fuzz` does the work; here are the options, the progress bar, and the results (`fuzz/results.rs`).
+//! `cabi_verify::fuzz` does the work; here are the options, the progress bar, and the results
+//! (`fuzz/results.rs`).
 
 #[cfg(has_calls)]
 mod results;
@@ -198,7 +200,8 @@ impl Fuzz {
         Ok(output::exit_code(&report))
     }
 
-    /// Writes why there are no results where they were to be. The reason comes back, with what is wrong with writing it.
+    /// Writes why there are no results where they were to be. The reason comes back, with what is
+    /// wrong with writing it.
     #[cfg(has_calls)]
     fn ended(&self, why: String) -> String {
         let folder = self.out.as_deref();

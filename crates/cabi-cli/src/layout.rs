@@ -33,7 +33,8 @@ pub(crate) struct Show {
     /// Header, as after `#include`, or C text, which has a semicolon or a brace.
     #[arg(value_name = "HEADER|TEXT")]
     source: String,
-    /// Type, as C spells it; `struct` may be left out. By default every structure and union that has a name.
+    /// Type, as C spells it; `struct` may be left out. By default every structure and union that
+    /// has a name.
     #[arg(value_name = "TYPE")]
     ty: Option<String>,
     #[command(flatten)]
@@ -43,7 +44,7 @@ pub(crate) struct Show {
     cc: Vec<String>,
 }
 
-/// What is said of a header or text.
+/// Layouts of the types of a header or text.
 #[derive(Serialize)]
 struct Answer {
     /// The target, as clang spells it.
@@ -62,14 +63,14 @@ struct LeftOut {
     reason: String,
 }
 
-/// What a compiler has said.
+/// Answers of a compiler.
 #[derive(Default, Serialize)]
 struct Check {
     compiler: String,
     /// Sizes, alignments, offsets, bits, bytes and signs that it was asked for.
     asked: usize,
     differences: Vec<Differing>,
-    /// What it could not be asked: its messages.
+    /// Questions that it could not be asked: its messages.
     refused: Vec<String>,
 }
 
@@ -99,7 +100,7 @@ impl Show {
         }
     }
 
-    /// What is printed. Where a compiler differs, this process ends with 1 after that.
+    /// Returns the text to print. If a compiler differs, this process ends with 1 after that.
     fn show(&self, source: &Source<'_>) -> Result<String, Failure> {
         let header = source.read()?;
         let types = self.types(&header, source)?;
@@ -211,7 +212,7 @@ impl Show {
         }
     }
 
-    /// What the compilers named say of the types `names`.
+    /// Asks the compilers about the types `names`.
     #[cfg(has_calls)]
     fn checks(
         &self,
@@ -310,7 +311,7 @@ impl Answer {
     }
 }
 
-/// Whether it is a structure or union, which in C++ has no word for that in its name.
+/// Returns whether `one` is a structure or union, which in C++ has no word for that in its name.
 fn is_record(one: &Skipped) -> bool {
     fn is_class(reason: &Reason) -> bool {
         match reason {

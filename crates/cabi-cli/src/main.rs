@@ -1,6 +1,8 @@
-//! The command `cabi`: what the C ABI does with a declaration, and why; calls of C functions from the shell; headers against compilers.
+//! The command `cabi`: what the C ABI does with a declaration, and why; calls of C functions from
+//! the shell; headers against compilers.
 //!
-//! Exit codes: 0 fine, 1 a difference was found, 2 could not do what was asked, 141 the reader of the output has gone away.
+//! Exit codes: 0 fine, 1 a difference was found, 2 could not do what was asked, 141 the reader of
+//! the output has gone away.
 #![deny(unsafe_code)]
 
 mod call;
@@ -40,7 +42,7 @@ Examples:
 
 Exit status: 0 fine, 1 a difference was found, 2 could not do what was asked.";
 
-/// What the C ABI does with a declaration, and why.
+/// Explains what the C ABI does with a declaration.
 #[derive(Parser)]
 #[command(name = "cabi", version, about = ABOUT, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {

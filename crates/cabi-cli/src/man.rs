@@ -31,7 +31,7 @@ impl Man {
             .render(&mut page)
             .map_err(|e| e.to_string())?;
         let page = String::from_utf8(page).map_err(|e| e.to_string())?;
-        // What clap calls the text after the options.
+        // clap's name of the text after the options.
         Ok(page.replace(".SH EXTRA\n", ".SH EXAMPLES\n"))
     }
 }

@@ -1,8 +1,10 @@
-//! Where results go: to standard output, or to the file that an option names. Errors go to standard error.
+//! Output of results: to standard output, or to the file that an option names. Errors go to
+//! standard error.
 //!
-//! An answer that could not be written is no answer: the exit status is 2. Where the reader of a pipe has gone away (`| head`) nobody misses it: the
-//! command ends without a message, with the status that a shell shows for a program that SIGPIPE ended, as it does for `cat`. Rust ignores that signal,
-//! and 0 would say that all was delivered.
+//! An answer that could not be written is no answer: the exit status is 2. Where the reader of a
+//! pipe has gone away (`| head`) nobody misses it: the command ends without a message, with the
+//! status that a shell shows for a program that SIGPIPE ended, as it does for `cat`. Rust ignores
+//! that signal, and 0 would say that all was delivered.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -16,7 +18,7 @@ const READER_GONE: u8 = 128 + 13;
 
 /// Why this process ends without having done all that was asked.
 pub(crate) enum Failure {
-    /// What is still to be said.
+    /// The message that is still to be printed.
     Message(String),
     /// Nothing is to be said any more, or nobody listens; the exit status.
     Silent(u8),
@@ -29,7 +31,7 @@ impl From<String> for Failure {
 }
 
 impl Failure {
-    /// What a child ended with that printed for this process, `code` being no success.
+    /// Returns the failure of a child that printed for this process and ended with `code`.
     pub(crate) fn of_child(code: i32) -> Self {
         Self::Silent(u8::try_from(code).unwrap_or(2))
     }
@@ -43,7 +45,8 @@ impl Failure {
     }
 }
 
-/// Refuses a standard output that nothing can be written to. Rust has opened `/dev/null` in the place of one that is closed, and what is written there is lost.
+/// Refuses a standard output that nothing can be written to. Rust has opened `/dev/null` in the
+/// place of one that is closed, and what is written there is lost.
 pub(crate) fn check() -> Result<(), Failure> {
     #[cfg(unix)]
     let is_open = {
@@ -60,7 +63,8 @@ pub(crate) fn check() -> Result<(), Failure> {
     Err(Failure::Message(why.to_owned()))
 }
 
-/// Prints what clap makes of arguments that name no work: help and the version on standard output, what is wrong with them on standard error.
+/// Prints what clap makes of arguments that name no work: help and the version on standard output,
+/// what is wrong with them on standard error.
 pub(crate) fn of_arguments(error: &clap::Error) -> Result<ExitCode, Failure> {
     let printed = error.print();
     if error.use_stderr() {
@@ -111,7 +115,7 @@ pub(crate) fn count(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// What came of writing to standard output.
+/// Returns the outcome of writing to standard output.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::Silent(READER_GONE),
@@ -124,12 +128,13 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// Whether an option names standard output.
+/// Returns whether an option names standard output.
 pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The exit code of a run: 0 if its report is clean, 1 if something fails; 2 if there was an error, which is printed.
+/// The exit code of a run: 0 if its report is clean, 1 if something fails; 2 if there was an error,
+/// which is printed.
 pub(crate) fn exit_code(report: &Report) -> ExitCode {
     match &report.error {
         Some(why) => failed(why),

@@ -16,7 +16,7 @@ use crate::output;
 
 const HEADING: &str = "Reading C";
 
-/// What the text is called in messages that the command makes of its arguments.
+/// Name of the text in messages that the command makes of its arguments.
 pub(crate) const COMMAND_LINE: &str = "<command line>";
 
 /// How C is read.
@@ -47,12 +47,12 @@ impl Reading {
         }
     }
 
-    /// Where headers are searched first.
+    /// Returns the folders in which headers are searched first.
     pub(crate) fn include_dirs(&self) -> &[String] {
         &self.include_dirs
     }
 
-    /// What these options tell clang, as words that other compilers understand too.
+    /// Returns the options as arguments for clang, in words that other compilers understand too.
     pub(crate) fn flags(&self) -> Vec<String> {
         let dirs = self.include_dirs.iter().map(|dir| format!("-I{dir}"));
         let defines = self.defines.iter().map(|define| format!("-D{define}"));
@@ -64,11 +64,13 @@ impl Reading {
 /// Options that `explain` and `layout` share.
 #[derive(Args)]
 pub(crate) struct TargetOptions {
-    /// Target triple; by default the target that clang reads for, which is the host unless `--` names another.
+    /// Target triple; by default the target that clang reads for, which is the host unless `--`
+    /// names another.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
-    /// What to do where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig, or one with its version (clang-22), and after commas
-    /// policy bits that are added (+BIT) or taken away (-BIT); by default as the target's own compiler, gcc on Linux.
+    /// Choices where compilers disagree, and whose rules lay out records: psabi, gcc, clang or zig,
+    /// or one with its version (clang-22), and after commas policy bits that are added (+BIT) or
+    /// taken away (-BIT); by default as the target's own compiler, gcc on Linux.
     #[arg(long)]
     pub(crate) policy: Option<PolicyOption>,
     /// Print it as JSON (docs/cabi.schema.json).
@@ -84,7 +86,8 @@ pub(crate) struct TargetOptions {
     pub(crate) clang: Vec<String>,
 }
 
-/// What is read: C text of the command line, or headers by their names, and for which target and compiler.
+/// Source of declarations: C text of the command line, or headers by their names, and for which
+/// target and compiler.
 pub(crate) struct Source<'a> {
     /// The headers that `text` includes; none for text of the command line.
     pub(crate) headers: &'a [String],
@@ -118,7 +121,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The header or text that the argument `what` is: text has a semicolon or a brace, and is no file.
+    /// The header or text that the argument `what` is: text has a semicolon or a brace, and is no
+    /// file.
     pub(crate) fn of(what: &'a String, reading: &'a Reading, clang: &'a [String]) -> Self {
         let is_text = what.contains([';', '{']) && !Path::new(what).is_file();
         let headers = if is_text {
@@ -129,7 +133,7 @@ impl<'a> Source<'a> {
         Self::new(headers, what, reading, clang)
     }
 
-    /// What it is called in messages about the whole of it.
+    /// Returns its name in messages about the whole of it.
     pub(crate) fn what(&self) -> String {
         match self.headers {
             [] => DECLARATION.to_owned(),
@@ -137,7 +141,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// What its own text is called in messages and locations.
+    /// Returns the name of its own text in messages and locations.
     pub(crate) fn name(&self) -> &'static str {
         match self.headers {
             [] => DECLARATION,
@@ -145,7 +149,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// How it is read: records by the rules of the policy, without one by those of the target's own compiler.
+    /// How it is read: records by the rules of the policy, without one by those of the target's own
+    /// compiler.
     pub(crate) fn options(&self) -> Options {
         let mut args = self.reading.flags();
         args.extend(
@@ -226,10 +231,10 @@ fn missing_headers(triple: &str) -> Option<String> {
     ))
 }
 
-/// What a text given as an argument is called in messages.
+/// Name of a text given as an argument in messages.
 pub(crate) const DECLARATION: &str = "<declaration>";
 
-/// What the names of declarations begin with that are added to a text.
+/// Start of the names of declarations that are added to a text.
 pub(crate) const OWN: &str = "cabi_unnamed_";
 
 /// A declaration that is added after each text: what has swallowed this has swallowed more.
@@ -292,14 +297,15 @@ fn similar<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n s
     (n <= name.len().div_ceil(4)).then_some(best)
 }
 
-/// Where what was left out as `name` is declared, in front of a message.
+/// Returns the location of the declaration that was left out as `name`, in front of a message.
 fn place(header: &Header, name: &str) -> String {
     let mut skipped = header.skipped.iter();
     let skipped = skipped.find(|skipped| skipped.name == name);
     skipped.map_or_else(String::new, |skipped| format!("{}: ", skipped.location))
 }
 
-/// What clang calls `target`: names of RISC-V say nothing of extensions there, and those of C-SKY nothing of an ABI.
+/// Returns clang's name of `target`: names of RISC-V say nothing of extensions there, and those of
+/// C-SKY nothing of an ABI.
 pub(crate) fn clang_name(target: &Target) -> String {
     let name = target.name();
     let machines = ["riscv32", "riscv64", "csky"];
@@ -337,7 +343,7 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     let read = read.map_err(|e| format!("clang reads for {}: {e}", header.target))?;
     let target = wanted.unwrap_or(&read);
     let mut model = header.model;
-    // What these are is part of each type; it changes no place of another.
+    // The kinds of these are part of each type; they change no place of another.
     model.char_signed = target.data_model().char_signed;
     model.wchar = target.data_model().wchar;
     model.long_double = target.data_model().long_double;
@@ -367,7 +373,8 @@ pub(crate) fn target(header: &Header, wanted: Option<&Target>) -> Result<Target,
     }
 }
 
-/// Refuses arguments for clang that choose a convention, on the `target` once it is known: the types that are read do not show it.
+/// Refuses arguments for clang that choose a convention, on the `target` once it is known: the
+/// types that are read do not show it.
 pub(crate) fn refuse_arguments(clang: &[String], target: Option<&Target>) -> Result<(), String> {
     let others = target.is_some_and(|target| !target.name().starts_with("x86_64"));
     let names = CONVENTIONS.iter().chain(MACHINES.iter().filter(|_| others));
@@ -395,7 +402,8 @@ const CONVENTIONS: [&str; 9] = [
     "-mrtd",
 ];
 
-/// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the convention depends on them.
+/// Arguments of clang that add registers to a machine, or take some away: outside of x86-64 the
+/// convention depends on them.
 const MACHINES: [&str; 4] = ["-march", "-mcpu", "-mgeneral-regs-only", "-target-feature"];
 
 /// The first of the numbers that `read` has and `own` has not, in words.

@@ -1,8 +1,9 @@
-//! `cabi verify`: headers against real compilers. Every prototype, and every record type in many positions, is called in both directions
-//! between code of ours and code of a compiler, and every byte is compared.
+//! `cabi verify`: headers against real compilers. Every prototype, and every record type in many
+//! positions, is called in both directions between code of ours and code of a compiler, and every
+//! byte is compared.
 //!
-//! The course of a run is `cabi_verify::verify`'s, its results `cabi_verify::report`'s; here are the options, and the bar that shows progress
-//! (`verify/plan.rs`).
+//! The course of a run is `cabi_verify::verify`'s, its results `cabi_verify::report`'s; here are
+//! the options, and the bar that shows progress (`verify/plan.rs`).
 
 mod options;
 #[cfg(has_calls)]
@@ -32,7 +33,8 @@ impl Verify {
         // A build server that reads the files must not find those of another run, or none.
         let report = self.report();
         let report = report.unwrap_or_else(|why| Report::of_error("cabi verify", &why));
-        // Files first: they have to be there whatever becomes of standard output, and of each other.
+        // Files first: they have to be there whatever becomes of standard output, and of each
+        // other.
         let mut all = Ok(());
         for (path, face) in saved {
             all = all.and(output::save(path, &face(&report)));

@@ -1,5 +1,5 @@
-//! Holds README.md and pages of `docs` to the command: what a page shows after `$ cabi explain` or `$ cabi call` is what that prints. `CABI_BLESS=1`
-//! rewrites it.
+//! Holds README.md and pages of `docs` to the command: what a page shows after `$ cabi explain` or
+//! `$ cabi call` is what that prints. `CABI_BLESS=1` rewrites it.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
 mod support;

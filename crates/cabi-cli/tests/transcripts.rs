@@ -1,4 +1,5 @@
-//! The command as a user types it. A file of `tests/transcripts` is cases: commands of a shell, with what they must print.
+//! The command as a user types it. A file of `tests/transcripts` is cases: commands of a shell,
+//! with what they must print.
 //!
 //! ```text
 //! == title
@@ -18,8 +19,10 @@
 //! = Explanation                   standard output is JSON, an Explanation of docs/cabi.schema.json
 //! ```
 //!
-//! A command that exits with 0 prints nothing to standard error, unless a line with `!` says so. `$LIB` is the library that a case has built, with its header; `$CC` and `$CLANG` are the
-//! compilers, `$DOCS` is the folder of the documentation. `CABI_CASE=text` runs the cases whose titles contain the text.
+//! A command that exits with 0 prints nothing to standard error, unless a line with `!` says so.
+//! `$LIB` is the library that a case has built, with its header; `$CC` and `$CLANG` are the
+//! compilers, `$DOCS` is the folder of the documentation. `CABI_CASE=text` runs the cases whose
+//! titles contain the text.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![allow(clippy::panic, reason = "a file that cannot be read fails its test")]
 
@@ -58,7 +61,7 @@ fn run_file(text: &str) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// What is wrong with one case.
+/// Returns the failures of one case.
 fn run_case(title: &str, body: &str) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
@@ -112,7 +115,8 @@ fn copy(name: &str, folder: &Path) {
     fs::copy(files.join(name), folder.join(name)).expect("a file that is there");
 }
 
-/// Whether there is what a case needs. What is not there is said once, and fails where it is required.
+/// Returns whether `what`, which a case needs, is here. A missing thing is printed once, and fails
+/// where it is required.
 fn is_here(what: &str) -> bool {
     static LIBCLANG: LazyLock<bool> = LazyLock::new(libclang);
     static GCC: LazyLock<bool> = LazyLock::new(|| here("gcc"));
@@ -196,7 +200,7 @@ fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
     wrong.map(what).collect()
 }
 
-/// Whether `line` is `expected`, in which `[..]` stands for anything.
+/// Returns whether `line` is `expected`, in which `[..]` stands for anything.
 fn matches(line: &str, expected: &str) -> bool {
     let parts: Vec<String> = expected.split("[..]").map(regex_lite::escape).collect();
     let pattern = Regex::new(&format!("^{}$", parts.join(".*"))).expect("a pattern");

@@ -1,8 +1,10 @@
-//! The only module that calls C: libclang through `clang-sys`, wrapped in owners that dispose and borrows that cannot outlive them. Here are
-//! the library, its sessions and units; declarations and types are in `cursor.rs`.
+//! The only module that calls C: libclang through `clang-sys`, wrapped in owners that dispose and
+//! borrows that cannot outlive them. Here are the library, its sessions and units; declarations and
+//! types are in `cursor.rs`.
 //!
-//! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a thread-local variable, so a [`Session`] has a thread of
-//! its own. What no C header needs (modules, completion) is not wrapped.
+//! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a
+//! thread-local variable, so a [`Session`] has a thread of its own. What no C header needs
+//! (modules, completion) is not wrapped.
 
 mod cursor;
 
@@ -23,10 +25,12 @@ fn library() -> Result<Arc<SharedLibrary>, HeaderError> {
     static LIBRARY: OnceLock<Result<Arc<SharedLibrary>, HeaderError>> = OnceLock::new();
     LIBRARY
         .get_or_init(|| {
-            // Searches LIBCLANG_PATH, `llvm-config`, the loader's directories and /usr/lib/llvm-*/lib, also for versioned names.
+            // Searches LIBCLANG_PATH, `llvm-config`, the loader's directories and
+            // /usr/lib/llvm-*/lib, also for versioned names.
             let loaded =
                 load_manually().map_err(|searched| HeaderError::NoLibclang { searched })?;
-            // What is called here, version 11 has; `clang-sys` panics where a function is missing.
+            // Version 11 has all functions that are called here; `clang-sys` panics where a
+            // function is missing.
             if loaded.version() < Some(Version::V11_0) {
                 let path = loaded.path().to_owned();
                 return Err(HeaderError::OldLibclang { path });
@@ -36,7 +40,8 @@ fn library() -> Result<Arc<SharedLibrary>, HeaderError> {
         .clone()
 }
 
-/// How deep the stack of a [`Session`]'s thread is, in bytes: libclang's and our recursions follow the nesting of the source.
+/// How deep the stack of a [`Session`]'s thread is, in bytes: libclang's and our recursions follow
+/// the nesting of the source.
 const STACK: usize = 64 << 20;
 
 /// libclang set up for the thread it was made on.
@@ -71,12 +76,13 @@ impl Session {
         Ok(Self { index, library })
     }
 
-    /// Where libclang was found.
+    /// Returns the path of libclang.
     pub(crate) fn library_path(&self) -> &Path {
         self.library.path()
     }
 
-    /// Parses `main`, a file that may exist only in `unsaved` (names and texts). `None` when libclang gives up without diagnostics.
+    /// Parses `main`, a file that may exist only in `unsaved` (names and texts). `None` when
+    /// libclang gives up without diagnostics.
     pub(crate) fn parse(
         &self,
         main: &CStr,
@@ -104,8 +110,9 @@ impl Session {
             | CXTranslationUnit_DetailedPreprocessingRecord
             // `#pragma pack` is one: see `parse/records.rs`.
             | CXTranslationUnit_VisitImplicitAttributes;
-        // SAFETY: the index lives as long as `self`; every pointer is to a NUL-terminated string or an array of the length given, all of
-        // which outlive the call; libclang copies what it keeps.
+        // SAFETY: the index lives as long as `self`; every pointer is to a NUL-terminated string or
+        // an array of the length given, all of which outlive the call; libclang copies what it
+        // keeps.
         let code = unsafe {
             clang_parseTranslationUnit2(
                 self.index,
@@ -163,18 +170,20 @@ impl Unit<'_> {
             _: c_uint,
             found: CXClientData,
         ) {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this; the file belongs to a live unit.
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls
+            // this; the file belongs to a live unit.
             unsafe { (*found.cast::<Vec<String>>()).push(text(clang_getFileName(file))) };
         }
         let mut found: Vec<String> = Vec::new();
-        // SAFETY: `raw` is a live unit; `visit` casts the pointer back to what it points to, during this call only.
+        // SAFETY: `raw` is a live unit; `visit` casts the pointer back to what it points to, during
+        // this call only.
         unsafe { clang_getInclusions(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
         found
     }
 
     pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
-        // SAFETY: `raw` is a live unit, indices stay below the count, each diagnostic is read before it is disposed of; a null option
-        // pointer is allowed.
+        // SAFETY: `raw` is a live unit, indices stay below the count, each diagnostic is read
+        // before it is disposed of; a null option pointer is allowed.
         unsafe {
             (0..clang_getNumDiagnostics(self.raw))
                 .map(|i| {
@@ -210,13 +219,13 @@ impl Drop for Unit<'_> {
     }
 }
 
-/// Of declarations that declare nothing.
+/// Warning about declarations that declare nothing.
 pub(crate) const NO_DECLARATION: &str = "-Wmissing-declarations";
 
 /// How many bytes of the source after an error are looked at.
 const REST: usize = 256;
 
-/// What clang had to say about the source.
+/// Message of clang about the source.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnostic {
     pub(crate) is_error: bool,
@@ -225,7 +234,8 @@ pub(crate) struct Diagnostic {
     /// The warning's option, as `-Wunknown-attributes`.
     pub(crate) option: String,
     pub(crate) place: SourcePlace,
-    /// Of an error, or of what declares nothing: the source after it, up to the next semicolon or brace.
+    /// Source after an error, or after a declaration that declares nothing, up to the next
+    /// semicolon or brace.
     pub(crate) rest: String,
 }
 
@@ -262,7 +272,8 @@ impl SourcePlace {
     /// `location` belongs to a live unit.
     unsafe fn new(location: CXSourceLocation) -> Self {
         let (mut file, mut line, mut column, mut offset) = (ptr::null_mut(), 0, 0, 0);
-        // SAFETY: the location is live (above), the results are written to our variables; a null file gives an empty name.
+        // SAFETY: the location is live (above), the results are written to our variables; a null
+        // file gives an empty name.
         let file = unsafe {
             clang_getExpansionLocation(location, &mut file, &mut line, &mut column, &mut offset);
             if file.is_null() {
@@ -280,13 +291,15 @@ impl SourcePlace {
     }
 }
 
-/// The byte before `location`, and the source from there up to the next semicolon or brace, or as much of it as [`REST`] allows.
+/// The byte before `location`, and the source from there up to the next semicolon or brace, or as
+/// much of it as [`REST`] allows.
 ///
 /// # Safety
 /// `unit` is live, and `location` belongs to it.
 unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<u8>, String) {
     let mut size = 0;
-    // SAFETY: the location and the unit are live; the contents, `size` bytes unless null, live as long as the unit.
+    // SAFETY: the location and the unit are live; the contents, `size` bytes unless null, live as
+    // long as the unit.
     let (contents, offset) = unsafe {
         let (file, offset) = expansion(location);
         if file.is_null() {
@@ -331,7 +344,8 @@ unsafe fn expanded(unit: CXTranslationUnit, range: CXSourceRange) -> Option<CXSo
 unsafe fn expansion(location: CXSourceLocation) -> (CXFile, u32) {
     let (mut file, mut offset) = (ptr::null_mut(), 0);
     let (line, column) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the location is live (above), the results are written to our variables, line and column are not asked for.
+    // SAFETY: the location is live (above), the results are written to our variables, line and
+    // column are not asked for.
     unsafe { clang_getExpansionLocation(location, &mut file, line, column, &mut offset) };
     (file, offset)
 }

@@ -1,4 +1,5 @@
-//! C's declarators: the place of a name in a type as C spells it (C17 6.7.6 and 6.7.7). Every declaration that this crate writes is made here.
+//! C's declarators: the place of a name in a type as C spells it (C17 6.7.6 and 6.7.7). Every
+//! declaration that this crate writes is made here.
 
 use crate::header::Prototype;
 
@@ -24,9 +25,11 @@ const WITH_PARENTHESES: [&str; 18] = [
     "class",
 ];
 
-/// Declares `name` to have the type that C spells `ty`: `int (*)(void)` and `f` give `int (*f)(void)`. Without a name, the type itself.
+/// Declares `name` to have the type that C spells `ty`: `int (*)(void)` and `f` give
+/// `int (*f)(void)`. Without a name, the type itself.
 ///
-/// The name may be a declarator in turn, such as `*`, `f[3]` or `f(int)`, which then derives from `ty`.
+/// The name may be a declarator in turn, such as `*`, `f[3]` or `f(int)`, which then derives from
+/// `ty`.
 ///
 /// # Example
 /// ```
@@ -84,7 +87,7 @@ fn place(ty: &str) -> usize {
     at
 }
 
-/// Whether `text`, which follows a parenthesis, is a declarator and no list of parameters.
+/// Returns whether `text`, which follows a parenthesis, is a declarator and no list of parameters.
 fn is_declarator(text: &str) -> bool {
     let of_member = text
         .split_once('*')

@@ -1,5 +1,5 @@
-//! What reading a header gives. What can go wrong with the whole of it is in `header_error.rs`, reasons for leaving single declarations out
-//! are in `reason.rs`.
+//! Results of reading a header. Errors of a whole header are in `header_error.rs`, reasons for
+//! leaving single declarations out are in `reason.rs`.
 
 use cabi::{Convention, DataModel, FnSig, Type, VectorLevel};
 
@@ -15,7 +15,8 @@ pub struct Header {
     pub target: String,
     /// Widths and layout rules of C under the arguments given.
     pub model: DataModel,
-    /// Functions in the order of their first declaration, each name once, or each symbol where several may have one name.
+    /// Functions in the order of their first declaration, each name once, or each symbol where
+    /// several may have one name.
     pub prototypes: Vec<Prototype>,
     /// Structures and unions that have a name, in the order in which their definitions end.
     pub records: Vec<NamedType>,
@@ -23,23 +24,26 @@ pub struct Header {
     pub typedefs: Vec<NamedType>,
     /// Enumerations that have a tag.
     pub enums: Vec<NamedType>,
-    /// Structures and unions that are declared and never defined, as C spells them: only pointers to them can be had.
+    /// Structures and unions that are declared and never defined, as C spells them: only pointers
+    /// to them can be had.
     pub incomplete: Vec<String>,
     /// Enumeration constants in order, those of enumerations without a tag among them.
     pub constants: Vec<Constant>,
     /// Macros without parameters whose value is an integer constant expression, by name.
     pub macros: Vec<Constant>,
-    /// What was not understood, or has no place in a table of C functions, and why: variables, constants and what is not C first, then types, then functions.
+    /// Declarations that were not understood, or have no place in a table of C functions, with the
+    /// reasons: variables, constants and what is not C first, then types, then functions.
     pub skipped: Vec<Skipped>,
     /// Macros of the header and what it includes that are no integers.
     pub other_macros: Vec<Skipped>,
-    /// What the text itself declares, not what it includes, in order, and whether it was understood or not; and of what it includes the
-    /// function types that have a name.
+    /// Declarations of the text itself in order, understood or not; and from the files that it
+    /// includes the function types that have a name.
     pub declared: Vec<Declared>,
 }
 
 impl Header {
-    /// A header without declarations, to put some into: for functions and types that a program makes.
+    /// A header without declarations, to put some into: for functions and types that a program
+    /// makes.
     #[must_use]
     pub fn empty(target: &str, model: DataModel) -> Self {
         Self {
@@ -58,7 +62,8 @@ impl Header {
         }
     }
 
-    /// The prototype of the function `name`; none where several have the name, those left out among them: see [`overloads`](Self::overloads).
+    /// The prototype of the function `name`; none where several have the name, those left out among
+    /// them: see [`overloads`](Self::overloads).
     #[must_use]
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
         let mut all = self.overloads(name);
@@ -68,7 +73,8 @@ impl Header {
         is_only.then_some(first)
     }
 
-    /// The prototypes of all functions `name`: of several in C++, and in C where clang's attribute `overloadable` allows it. Their symbols differ.
+    /// The prototypes of all functions `name`: of several in C++, and in C where clang's attribute
+    /// `overloadable` allows it. Their symbols differ.
     ///
     /// # Example
     /// ```
@@ -124,7 +130,8 @@ impl Header {
         }
     }
 
-    /// The type that C spells `name`: `struct node`, `union word`, `enum color`, or a typedef's name.
+    /// The type that C spells `name`: `struct node`, `union word`, `enum color`, or a typedef's
+    /// name.
     #[must_use]
     pub fn ty(&self, name: &str) -> Option<&Type> {
         let named = [&self.typedefs, &self.records, &self.enums];
@@ -151,16 +158,18 @@ impl Header {
     }
 }
 
-/// A declared function. Parameters have decayed: an array is a pointer. What a C++ compiler passes by invisible reference is the pointer
-/// that is passed.
+/// A declared function. Parameters have decayed: an array is a pointer. What a C++ compiler passes
+/// by invisible reference is the pointer that is passed.
 ///
-/// Of the ABI, the types alone say too little: call through [`signature`](Self::signature), which brings convention and vectors along.
+/// The types alone do not determine the ABI: call through [`signature`](Self::signature), which
+/// brings convention and vectors along.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Prototype {
     /// The name in C; in C++ with its namespaces, `space::name`.
     pub name: String,
-    /// The name the linker knows, which an assembler label (`__asm__("name")`) changes, and which C++ mangles.
+    /// The name the linker knows, which an assembler label (`__asm__("name")`) changes, and which
+    /// C++ mangles.
     pub symbol: String,
     /// Name, if it has one, and type of each parameter.
     pub params: Vec<(Option<String>, Type)>,
@@ -170,37 +179,44 @@ pub struct Prototype {
     pub written_params: Vec<Written>,
     /// The result as it was written.
     pub written_ret: Written,
-    /// The type of each parameter as clang spells it, typedefs and qualifiers included: `const char *`, `size_t`.
+    /// The type of each parameter as clang spells it, typedefs and qualifiers included:
+    /// `const char *`, `size_t`.
     pub spelled_params: Vec<String>,
     /// The result's type as clang spells it.
     pub spelled_ret: String,
-    /// Of C++: indices of parameters that are pointers because their class is passed by invisible reference. The caller makes the copy, and
-    /// destroys it after the call (Itanium C++ ABI 3.1.2).
+    /// Indices of C++ parameters that are pointers because their class is passed by invisible
+    /// reference. The caller makes the copy, and destroys it after the call (Itanium C++ ABI
+    /// 3.1.2).
     pub by_reference: Vec<usize>,
-    /// Of C++: the result is a class returned by invisible reference. The first of the parameters here is the address it is made at,
-    /// and [`ret`](Self::ret) is that address.
+    /// `true` if the result is a C++ class returned by invisible reference. The first of the
+    /// parameters here is the address it is made at, and [`ret`](Self::ret) is that address.
     pub returns_by_reference: bool,
     /// A convention other than the target's own, which `ms_abi` and `sysv_abi` ask for.
     pub convention: Option<&'static Convention>,
-    /// Whether the parameters end with `...`.
+    /// `true` if the parameters end with `...`.
     pub variadic: bool,
-    /// Whether nothing is said about the parameters, `int f();` before C23: callers promote arguments as for `...`.
+    /// `true` if the declaration has no parameters, `int f();` before C23: callers promote
+    /// arguments as for `...`.
     pub unprototyped: bool,
-    /// Whether the function never returns.
+    /// `true` if the function never returns.
     pub noreturn: bool,
-    /// What a `target("avx2")` attribute says, empty without one: it decides how wide vectors are passed.
+    /// Features of a `target("avx2")` attribute, empty without one: it decides how wide vectors are
+    /// passed.
     pub target_features: String,
-    /// The widest vectors that are passed in registers, by that attribute and by the arguments given to clang.
+    /// The widest vectors that are passed in registers, by that attribute and by the arguments
+    /// given to clang.
     pub vectors: VectorLevel,
-    /// The function's type as clang spells it, `int (size_t, const char *)`, for a C compiler that has read the same header. Typedefs keep their
-    /// names, attributes of the function are left out. Empty where no header was read.
+    /// The function's type as clang spells it, `int (size_t, const char *)`, for a C compiler that
+    /// has read the same header. Typedefs keep their names, attributes of the function are left
+    /// out. Empty where no header was read.
     pub spelled: String,
-    /// Where it is declared.
+    /// Location of the declaration.
     pub location: Location,
 }
 
 impl Prototype {
-    /// `ret name(params)` as a program makes it: of the target's own convention, without attributes and names of parameters.
+    /// `ret name(params)` as a program makes it: of the target's own convention, without attributes
+    /// and names of parameters.
     #[must_use]
     pub fn new(name: &str, params: Vec<Type>, ret: Type) -> Self {
         Self {
@@ -262,24 +278,25 @@ impl Prototype {
 pub struct Declared {
     /// The name, a type's as C spells it.
     pub name: String,
-    /// What it declares.
+    /// Kind of the declaration.
     pub kind: DeclaredKind,
-    /// Whether the text itself declares it, not a file it includes.
+    /// `true` if the text itself declares it, not a file it includes.
     pub(crate) in_text: bool,
-    /// Where.
+    /// Location of the declaration.
     pub location: Location,
 }
 
-/// What a declaration declares.
+/// Kind of a declaration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DeclaredKind {
     /// A function, which is among [`Header::prototypes`] or [`Header::skipped`].
     Function {
-        /// Where several functions may have one name, as in C++: the name the linker knows.
+        /// Name that the linker knows, where several functions may have one name, as in C++.
         symbol: Option<String>,
     },
-    /// A typedef or a variable of a function type, or of a pointer to one: that function type, with the declared name.
+    /// A typedef or a variable of a function type, or of a pointer to one: that function type, with
+    /// the declared name.
     FunctionType(Result<Box<Prototype>, Reason>),
     /// Anything else: its type as clang spells it.
     Other(String),
@@ -293,13 +310,15 @@ pub struct NamedType {
     pub name: String,
     /// The type.
     pub ty: Type,
-    /// Of a typedef: what it was written to be. Of an enumeration: its integer type.
+    /// Type as a typedef's declaration has it; for an enumeration, its integer type.
     pub written: Written,
-    /// Of a record: its members as they were written, in the order of [`Record::fields`](cabi::Record::fields).
+    /// Members of a record as they were written, in the order of
+    /// [`Record::fields`](cabi::Record::fields).
     pub members: Vec<Written>,
-    /// Of a record: the types of its members as clang spells them, in the same order. Of a typedef: the type it names, alone.
+    /// Types of a record's members as clang spells them, in the same order; for a typedef, the type
+    /// that it names, alone.
     pub spelled: Vec<Spelled>,
-    /// Where it is declared.
+    /// Location of the declaration.
     pub location: Location,
 }
 
@@ -307,7 +326,8 @@ pub struct NamedType {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Spelled {
-    /// The type: `const char *`, `size_t`; of a record without a name `struct {..}`, also as the element of an array.
+    /// The type: `const char *`, `size_t`; of a record without a name `struct {..}`, also as the
+    /// element of an array.
     pub ty: String,
     /// The members of that record without a name.
     pub members: Vec<Spelled>,
@@ -338,9 +358,10 @@ pub struct Constant {
     pub value: i128,
     /// The integer type that the expression `name` has.
     pub ty: Type,
-    /// Of an enumeration constant: the enumeration as [`Header::enums`] names it, empty if it has no tag. Empty for a macro.
+    /// Enumeration of the constant, as [`Header::enums`] names it, empty if it has no tag. Empty
+    /// for a macro.
     pub enumeration: String,
-    /// Where it is declared.
+    /// Location of the declaration.
     pub location: Location,
 }
 
@@ -352,6 +373,6 @@ pub struct Skipped {
     pub name: String,
     /// Why.
     pub reason: Reason,
-    /// Where it is declared.
+    /// Location of the declaration.
     pub location: Location,
 }

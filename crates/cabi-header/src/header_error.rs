@@ -1,4 +1,4 @@
-//! What can go wrong with a whole header.
+//! Errors of a whole header.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use crate::location::Location;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SourceError {
-    /// Where, if it is anywhere in the source.
+    /// Location, if the error is anywhere in the source.
     pub location: Option<Location>,
     /// Bytes from the start of the line, counted from 1.
     pub column: u32,
-    /// What clang says.
+    /// Message of clang.
     pub message: String,
 }
 
@@ -37,7 +37,7 @@ pub enum HeaderError {
     },
     /// The libclang found is too old.
     OldLibclang {
-        /// Where it was found.
+        /// Path of the library.
         path: PathBuf,
     },
     /// The system has no thread for libclang.
@@ -63,7 +63,7 @@ pub enum HeaderError {
     Ignored {
         /// The argument.
         arg: String,
-        /// What libclang does not do.
+        /// The missing ability.
         why: &'static str,
     },
     /// The source is wrong outside of any declaration that could be left out.
@@ -75,7 +75,7 @@ pub enum HeaderError {
     Unsupported {
         /// The target.
         target: String,
-        /// What is not supported.
+        /// Description of the unsupported argument.
         why: String,
     },
 }

@@ -8,8 +8,9 @@ use cabi::{RecordRules, Target};
 
 /// How a header is read.
 ///
-/// Headers are searched in the directories given, then where clang looks by itself, then, for the host's own target, where the system's
-/// compiler looks: `cc -E -v` is run once for that. `-nostdinc` leaves it at the directories given.
+/// Headers are searched in the directories given, then where clang looks by itself, then, for the
+/// host's own target, where the system's compiler looks: `cc -E -v` is run once for that.
+/// `-nostdinc` leaves it at the directories given.
 ///
 /// # Example
 /// ```
@@ -46,7 +47,8 @@ impl Records {
     }
 }
 
-/// The rules of the compiler that `triple` has its libraries from; of a target that `cabi` does not know, gcc's.
+/// The rules of the compiler that `triple` has its libraries from; of a target that `cabi` does not
+/// know, gcc's.
 pub(crate) fn of_target(triple: &str) -> RecordRules {
     let target = Target::named(triple);
     target.map_or(RecordRules::Gcc, |target| target.data_model().records)
@@ -69,7 +71,8 @@ impl Options {
         Self::default()
     }
 
-    /// What text in memory is called in messages and locations; quoted includes are searched next to it.
+    /// Sets the name of text in memory in messages and locations; quoted includes are searched next
+    /// to it.
     #[must_use]
     pub fn name(mut self, name: impl Into<PathBuf>) -> Self {
         self.name = name.into();
@@ -90,9 +93,10 @@ impl Options {
         self
     }
 
-    /// Whose rules lay out records. Without, only records that gcc and clang lay out alike are read, and others left out as
-    /// [`Reason::Compilers`](crate::Reason::Compilers). [`RecordRules::Msvc`] is that of Microsoft's targets alone, which have no other. Of C++, gcc's
-    /// rules are used where they are clang's too.
+    /// Whose rules lay out records. Without, only records that gcc and clang lay out alike are
+    /// read, and others left out as [`Reason::Compilers`](crate::Reason::Compilers).
+    /// [`RecordRules::Msvc`] is that of Microsoft's targets alone, which have no other. Of C++,
+    /// gcc's rules are used where they are clang's too.
     ///
     /// # Example
     /// ```
@@ -118,8 +122,8 @@ impl Options {
         self
     }
 
-    /// As [`records`](Self::records), by the rules of the compiler that the target's own libraries are built with: gcc's on Linux, clang's on Darwin and
-    /// FreeBSD.
+    /// As [`records`](Self::records), by the rules of the compiler that the target's own libraries
+    /// are built with: gcc's on Linux, clang's on Darwin and FreeBSD.
     ///
     /// # Example
     /// ```
@@ -142,7 +146,8 @@ impl Options {
         self
     }
 
-    /// The language that clang reads, `c` or `c++` with its variants: what the last `-x` says, else C++ for the names that C++ headers have.
+    /// The language that clang reads, `c` or `c++` with its variants: what the last `-x` says, else
+    /// C++ for the names that C++ headers have.
     #[must_use]
     pub fn language(&self) -> &str {
         let mut args = self.args.iter();
@@ -159,7 +164,8 @@ impl Options {
         said.unwrap_or(if is_cxx { "c++" } else { "c" })
     }
 
-    /// Where headers are searched after the directories given and those that clang knows: what its installation may lack.
+    /// Returns arguments for folders that are searched after the given ones and those that clang
+    /// knows, which its installation may lack.
     pub(crate) fn system_includes(&self, library: &Path) -> Vec<String> {
         let is = |names: &[&str]| {
             let mut args = self.args.iter();
@@ -189,7 +195,8 @@ impl Options {
 /// Endings of files that are C++ to gcc and clang.
 const CXX_EXTENSIONS: [&str; 9] = ["hpp", "hxx", "hh", "H", "h++", "cpp", "cxx", "cc", "C"];
 
-/// The directories that `cc -E -v` lists for the language, without those of the compiler's own headers: clang has its own. Asked once.
+/// The directories that `cc -E -v` lists for the language, without those of the compiler's own
+/// headers: clang has its own. Asked once.
 fn compiler_includes(language: &str) -> &'static [PathBuf] {
     static C: OnceLock<Vec<PathBuf>> = OnceLock::new();
     static CXX: OnceLock<Vec<PathBuf>> = OnceLock::new();
@@ -226,7 +233,8 @@ fn search_list(listing: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Directories with `stddef.h` and its like, searched last: clang's own come first where they are installed next to libclang.
+/// Directories with `stddef.h` and its like, searched last: clang's own come first where they are
+/// installed next to libclang.
 fn builtin_includes(library: &Path) -> Vec<PathBuf> {
     let own = library.parent().map(|lib| lib.join("clang"));
     let roots = own.into_iter();

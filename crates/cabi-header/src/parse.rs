@@ -1,7 +1,7 @@
 //! From the text of a header to a [`Header`].
 //!
-//! Clang is run in `parse/source.rs`, the declarations are walked in `parse/walk.rs`; functions are in `parse/functions.rs`, types in
-//! `parse/types.rs`, records in `parse/records.rs`.
+//! Clang is run in `parse/source.rs`, the declarations are walked in `parse/walk.rs`; functions are
+//! in `parse/functions.rs`, types in `parse/types.rs`, records in `parse/records.rs`.
 
 mod attributes;
 mod classes;
@@ -47,11 +47,13 @@ pub fn parse_file(path: &Path, options: &Options) -> Result<Header, HeaderError>
 
 /// Reads declarations from C text, everything it includes among them.
 ///
-/// libclang follows the nesting of the source with its own stack, and overflows it where that is some ten thousand deep, which ends the
-/// process; it has no bound on memory or time either. A program that reads headers it does not trust reads them in a child first, as the
-/// command `cabi` does.
+/// libclang follows the nesting of the source with its own stack, and overflows it where that is
+/// some ten thousand deep, which ends the process; it has no bound on memory or time either. A
+/// program that reads headers it does not trust reads them in a child first, as the command `cabi`
+/// does.
 ///
-/// Declarations that cannot be had are in [`Header::skipped`], each with its [`Reason`](crate::Reason).
+/// Declarations that cannot be had are in [`Header::skipped`], each with its
+/// [`Reason`](crate::Reason).
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, arguments clang does not take, a missing include file, and errors in the text outside of any declaration.
@@ -74,8 +76,9 @@ pub fn parse(text: &str, options: &Options) -> Result<Header, HeaderError> {
     Session::run(|session| read_in(session, text, options))
 }
 
-/// What clang warns of in `text` itself, not in what it includes, each warning with its option; nothing where the text has errors. Bodies of functions are not
-/// looked at: an expression is put into `__typeof__`.
+/// Returns clang's warnings about `text` itself, not about included files, each with its option;
+/// none if the text has errors. Bodies of functions are not looked at: an expression is put into
+/// `__typeof__`.
 ///
 /// # Errors
 /// [`HeaderError`]: no libclang, and arguments clang does not take.

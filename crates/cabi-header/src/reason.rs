@@ -22,7 +22,7 @@ pub enum Reason {
     Unsupported {
         /// The type, as clang spells it.
         ty: String,
-        /// What about it.
+        /// Description of the reason.
         why: &'static str,
     },
     /// A part of C++ that is no function and no class of C's kind.

@@ -1,7 +1,9 @@
-//! From [`Type`]s to C that gcc and clang give the same layout: declarations, prototypes, and the definitions they need.
+//! From [`Type`]s to C that gcc and clang give the same layout: declarations, prototypes, and the
+//! definitions they need.
 //!
-//! Records become definitions with a tag, once each; vectors, enumerations and types with an alignment of their own become typedefs,
-//! since C has no other place for their attributes. Record bodies are in `to_c/record.rs`. What C has no word for is an error.
+//! Records become definitions with a tag, once each; vectors, enumerations and types with an
+//! alignment of their own become typedefs, since C has no other place for their attributes. Record
+//! bodies are in `to_c/record.rs`. What C has no word for is an error.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -21,7 +23,7 @@ pub enum ToCError {
     NotC {
         /// The type, as `cabi` prints it.
         ty: String,
-        /// What C lacks.
+        /// Description of what C lacks.
         why: &'static str,
     },
     /// A name that is no identifier of C.
@@ -136,7 +138,8 @@ impl Emitter {
     /// The prototype of `name`, without semicolon; parameters are called `a0`, `a1`, ...
     ///
     /// # Errors
-    /// [`ToCError`] for types that C does not have or does not return, and for `...` without a parameter before it.
+    /// [`ToCError`] for types that C does not have or does not return, and for `...` without a
+    /// parameter before it.
     pub fn prototype(
         &mut self,
         name: &str,
@@ -169,7 +172,8 @@ impl Emitter {
         self.declarator(ret, &format!("{name}({})", list.join(", ")))
     }
 
-    /// `inner` declared to be a `ty`. Declarators read from the inside out, so an array's is its element's around `inner[len]`.
+    /// `inner` declared to be a `ty`. Declarators read from the inside out, so an array's is its
+    /// element's around `inner[len]`.
     fn declarator(&mut self, ty: &Type, inner: &str) -> Result<String, ToCError> {
         self.check_pointer(ty)?;
         if !self.has_own_align(ty) && !ty.is_atomic() {
@@ -197,7 +201,8 @@ impl Emitter {
         }
     }
 
-    /// The type as it stands in a cast or `sizeof`, and before a declarator: `struct node`, `void *`. Arrays and pointers to functions get a typedef.
+    /// The type as it stands in a cast or `sizeof`, and before a declarator: `struct node`,
+    /// `void *`. Arrays and pointers to functions get a typedef.
     ///
     /// # Errors
     /// [`ToCError`] for types that C does not have.
@@ -236,7 +241,8 @@ impl Emitter {
         }
     }
 
-    /// Whether the alignment of `ty` comes from a typedef's attribute, which may ask for the natural alignment.
+    /// Returns whether the alignment of `ty` comes from a typedef's attribute, which may ask for
+    /// the natural alignment.
     fn has_own_align(&self, ty: &Type) -> bool {
         !matches!(ty.kind(), Kind::Void | Kind::Function)
             && (ty.asks_align() || ty.align() != self.natural_align(ty))
@@ -289,8 +295,8 @@ impl Emitter {
         Ok(spelled)
     }
 
-    /// An enumeration made of `scalar`: C chooses the integer by the values, so values are chosen that leave no choice. To Microsoft's compilers it is `int`
-    /// unless it names another.
+    /// An enumeration made of `scalar`: C chooses the integer by the values, so values are chosen
+    /// that leave no choice. To Microsoft's compilers it is `int` unless it names another.
     fn enumeration(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
         let Scalar::Int {
             bits: bits @ (8 | 16 | 32 | 64),
@@ -409,7 +415,8 @@ fn check_identifier(name: &str) -> Result<(), ToCError> {
     }
 }
 
-/// Whether `name` can name something in C, up to C23 and with the extensions this module uses.
+/// Returns whether `name` can name something in C, up to C23 and with the extensions this module
+/// uses.
 fn is_identifier(name: &str) -> bool {
     const KEYWORDS: &str = "
         alignas alignof asm auto bool break case char const constexpr continue default do double

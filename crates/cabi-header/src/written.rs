@@ -1,8 +1,10 @@
-//! Types as declarations write them: what a [`Type`] leaves out because no ABI depends on it, for front ends that check types.
+//! Types as declarations write them: what a [`Type`] leaves out because no ABI depends on it, for
+//! front ends that check types.
 
 use cabi::Type;
 
-/// A type as it was written: what pointers point to, and which record or enumeration it is. Typedefs are resolved, qualifiers dropped.
+/// A type as it was written: what pointers point to, and which record or enumeration it is.
+/// Typedefs are resolved, qualifiers dropped.
 ///
 /// # Example
 /// ```
@@ -24,7 +26,8 @@ pub enum Written {
     Void,
     /// Plain `char`, which is neither of the two integers of its size.
     Char,
-    /// A record or enumeration that has a name, as [`Header::ty`](crate::Header::ty) takes it. It may be incomplete or left out.
+    /// A record or enumeration that has a name, as [`Header::ty`](crate::Header::ty) takes it. It
+    /// may be incomplete or left out.
     Named(String),
     /// A pointer to an object, or to something incomplete.
     Pointer(Box<Written>),
@@ -34,17 +37,18 @@ pub enum Written {
         params: Vec<Written>,
         /// The result.
         ret: Box<Written>,
-        /// Whether more arguments may follow.
+        /// `true` if more arguments may follow.
         variadic: bool,
     },
-    /// `_Float32`, which has the format of `float`. To C23 and gcc it is a type of its own, which no default argument promotion makes a
-    /// `double` after a `...`.
+    /// `_Float32`, which has the format of `float`. To C23 and gcc it is a type of its own, which
+    /// no default argument promotion makes a `double` after a `...`.
     Float32,
     /// An array of so many elements; flexible without a number.
     Array(Box<Written>, Option<u64>),
     /// Everything else; the type says it all.
     Type(Type),
-    /// After a pointer, what has no [`Type`], and a function of another convention than the target's own: as clang spells it.
+    /// After a pointer, what has no [`Type`], and a function of another convention than the
+    /// target's own: as clang spells it.
     Other(String),
 }
 

@@ -1,6 +1,8 @@
-//! Numbers of any width at any bit of an object: little-endian, as the machines are whose code runs here.
+//! Numbers of any width at any bit of an object: little-endian, as the machines are whose code runs
+//! here.
 
-/// Writes the lowest `width` bits of `value` at bit `at` of `bytes`; bits outside are left out, bits above 128 are zero.
+/// Writes the lowest `width` bits of `value` at bit `at` of `bytes`; bits outside are left out,
+/// bits above 128 are zero.
 pub(crate) fn set(bytes: &mut [u8], at: u64, width: u64, value: u128) {
     for i in 0..width {
         let bit = at + i;
@@ -33,7 +35,8 @@ pub(crate) fn get_signed(bytes: &[u8], at: u64, width: u64) -> i128 {
     (get(bytes, at, width) << unused).cast_signed() >> unused
 }
 
-/// A number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a signed one `0xffffffff`.
+/// A number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a signed
+/// one `0xffffffff`.
 pub(crate) fn fit(magnitude: u128, negative: bool, width: u64) -> Option<u128> {
     // Above 128 bits there is no sign to extend with.
     if width > 128 {

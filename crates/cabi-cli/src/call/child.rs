@@ -1,7 +1,7 @@
 //! The child in which the function is called, and the parent that says how it ended.
 //!
-//! What there is to print the child leaves in a file, and the parent prints it: whatever the function does to the descriptors of its process,
-//! a result is printed or its loss is an error.
+//! The child writes its result to a file, and the parent prints it: whatever the function does to
+//! the descriptors of its process, a result is printed or its loss is an error.
 
 use std::fs;
 use std::io;
@@ -33,8 +33,8 @@ impl Progress {
     }
 }
 
-/// Writes down, in the child, how far it is, and what is to be printed. A child whose parent has ended ends in silence: nobody waits for what it
-/// would say.
+/// Writes down, in the child, how far it is, and what is to be printed. A child whose parent has
+/// ended ends in silence: nobody waits for what it would say.
 pub(crate) fn note(path: &Path, progress: Progress, text: &str) -> Result<(), String> {
     fs::write(path, format!("{}{text}", progress.word())).map_err(|e| {
         if parent_has_ended(&e) {
@@ -44,13 +44,15 @@ pub(crate) fn note(path: &Path, progress: Progress, text: &str) -> Result<(), St
     })
 }
 
-/// Whether `error` is of a descriptor of a parent that has ended: its descriptors are closed before the signal comes that ends the child.
+/// Returns whether `error` is of a descriptor of a parent that has ended: its descriptors are
+/// closed before the signal comes that ends the child.
 fn parent_has_ended(error: &io::Error) -> bool {
     cfg!(target_os = "linux") && error.kind() == io::ErrorKind::NotFound
 }
 
-/// The file that the child writes and the parent reads. On Linux it has no name, so that it is gone with its readers, whatever ends them;
-/// the child reaches it through a descriptor of the parent, which the function called cannot close.
+/// The file that the child writes and the parent reads. On Linux it has no name, so that it is gone
+/// with its readers, whatever ends them; the child reaches it through a descriptor of the parent,
+/// which the function called cannot close.
 struct Shared {
     #[cfg(target_os = "linux")]
     file: fs::File,
@@ -76,7 +78,7 @@ impl Shared {
         Ok(Self { file, path })
     }
 
-    /// What is in it; nothing where it cannot be read.
+    /// Returns the contents of the file; nothing if it cannot be read.
     fn read(&mut self) -> String {
         check::text(&mut self.file).unwrap_or_default()
     }
@@ -85,7 +87,8 @@ impl Shared {
 /// Runs this same command in a child, and gives what there is to print.
 ///
 /// # Errors
-/// libclang does not come back from `header`, the call of `function` ended the child, or the child's own message.
+/// libclang does not come back from `header`, the call of `function` ended the child, or the
+/// child's own message.
 pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
     let mut progress = Shared::new().map_err(check::no_file)?;
     let mut own = own_command()?;
@@ -126,7 +129,7 @@ pub(crate) fn run(function: &str, header: &str) -> Result<String, Failure> {
 
 fn not_returned(status: ExitStatus) -> String {
     match status.code() {
-        // What this command exits with when it cannot keep the result.
+        // Status of this command when it cannot keep the result.
         Some(2) => format!(
             "did not return, or left no way to say so: its process {}",
             ending(status)

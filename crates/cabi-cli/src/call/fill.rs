@@ -1,6 +1,7 @@
 //! From an argument in JSON to the bytes of an object.
 //!
-//! No number is changed silently: an integer fits the bits of its object, with a sign or without, and a number with a fraction is no integer.
+//! No number is changed silently: an integer fits the bits of its object, with a sign or without,
+//! and a number with a fraction is no integer.
 
 use cabi::{Declaration, Kind, Record, Scalar, Type};
 use cabi_header::{Header, Written, declared};
@@ -17,7 +18,7 @@ pub(crate) enum Arg {
     Word(String),
 }
 
-/// What can be given for a pointer, in messages.
+/// Arguments that are accepted for a pointer, in messages.
 const POINTER: &str =
     "null, a string in quotes ('\"text\"'), an object that it points to or {\"&type\": ..}";
 
@@ -45,7 +46,7 @@ impl Filler<'_> {
     /// Returns the bytes of `arg` for an object of type `ty`.
     ///
     /// # Errors
-    /// What does not fit, in words that follow the parameter's name.
+    /// Values that do not fit, in words that follow the parameter's name.
     pub(crate) fn argument(
         &mut self,
         arg: &Arg,
@@ -67,7 +68,8 @@ impl Filler<'_> {
         }
     }
 
-    /// Returns the type that an argument after the `...` has by itself, after C's default argument promotions.
+    /// Returns the type that an argument after the `...` has by itself, after C's default argument
+    /// promotions.
     pub(crate) fn own_type(&self, arg: &Arg) -> Result<Type, String> {
         let value = match arg {
             Arg::Word(word) if float::is_name(word) => return Ok(Type::F64),
@@ -368,7 +370,8 @@ impl Filler<'_> {
         }
     }
 
-    /// Returns the type that is spelled `name`: of the header, or one of C's own, also an array of such.
+    /// Returns the type that is spelled `name`: of the header, or one of C's own, also an array of
+    /// such.
     fn named(&self, name: &str) -> Result<Type, String> {
         let (base, lengths) = name.split_once('[').unwrap_or((name, ""));
         let base = base.trim();
@@ -397,7 +400,8 @@ impl Filler<'_> {
     }
 }
 
-/// Returns the type that an object with one member, `(type)` or `&type`, states, its first character, and the value.
+/// Returns the type that an object with one member, `(type)` or `&type`, states, its first
+/// character, and the value.
 fn typed(value: &Value) -> Option<(char, &str, &Value)> {
     let members = value.as_object().filter(|members| members.len() == 1)?;
     let (key, inner) = members.iter().next()?;
@@ -427,7 +431,8 @@ fn character(ty: &Type) -> u64 {
     }
 }
 
-/// Returns `text` in elements of `size` bytes, without a NUL at the end; nothing if there are no such characters.
+/// Returns `text` in elements of `size` bytes, without a NUL at the end; nothing if there are no
+/// such characters.
 fn encode(text: &str, size: u64) -> Option<Vec<u8>> {
     match size {
         1 => Some(text.as_bytes().to_vec()),

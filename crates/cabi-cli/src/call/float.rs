@@ -1,4 +1,5 @@
-//! Numbers of every binary floating-point format of C, rounded to nearest; a result has the fewest digits that read back as the same bits.
+//! Numbers of every binary floating-point format of C, rounded to nearest; a result has the fewest
+//! digits that read back as the same bits.
 
 use std::fmt::Display;
 
@@ -26,7 +27,8 @@ pub(crate) fn is_name(text: &str) -> bool {
     ["INFINITY", "NAN", "HUGE_VAL"].contains(&text.strip_prefix('-').unwrap_or(text))
 }
 
-/// Returns the bits of the number `text`, decimal or as `0x1.8p3`; `None` if it is none, or too large.
+/// Returns the bits of the number `text`, decimal or as `0x1.8p3`; `None` if it is none, or too
+/// large.
 pub(crate) fn from_text(text: &str, scalar: Scalar) -> Option<u128> {
     // More digits than any format needs would only cost time.
     let exponent = text.rsplit_once(['e', 'E', 'p', 'P']);

@@ -8,10 +8,11 @@ use cabi::{FnSig, Type};
 use cabi_header::Written;
 use clif_cabi_jit::{Invoker, Invokers, Library, Settings};
 
-/// What pointers among the arguments point to. Never freed: C may keep a pointer, and the process ends soon.
+/// Objects that pointers among the arguments point to. Never freed: C may keep a pointer, and the
+/// process ends soon.
 pub(crate) struct Memory {
     objects: Vec<(Object, usize)>,
-    /// Of a call in another process: all of it, and where that process has it.
+    /// For a call in another process, its address there and all of its bytes.
     pub(crate) elsewhere: Option<(usize, Vec<u8>)>,
 }
 
@@ -48,7 +49,8 @@ impl Block {
     }
 
     fn read(&self) -> Vec<u8> {
-        // SAFETY: `new` has leaked at least `len` bytes there, all of them initialized, and no reference to them exists.
+        // SAFETY: `new` has leaked at least `len` bytes there, all of them initialized, and no
+        // reference to them exists.
         unsafe { std::slice::from_raw_parts(self.start.cast::<u8>(), self.len) }.to_vec()
     }
 }
@@ -57,7 +59,7 @@ impl Block {
 const ELSEWHERE: usize = 1 << 36;
 
 impl Memory {
-    /// Of this process if the call is `here`.
+    /// Makes empty memory, of this process if the call is `here`.
     pub(crate) fn new(here: bool) -> Self {
         Self {
             objects: Vec::new(),
@@ -65,7 +67,8 @@ impl Memory {
         }
     }
 
-    /// Copies `bytes` to an address aligned to 16 bytes; [`Memory::objects`] lists the object afterwards.
+    /// Copies `bytes` to an address aligned to 16 bytes; [`Memory::objects`] lists the object
+    /// afterwards.
     pub(crate) fn keep(&mut self, object: Option<Object>, bytes: &[u8]) -> usize {
         let address = match &mut self.elsewhere {
             None => Block::new(bytes).start.expose_provenance(),
@@ -112,10 +115,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of the function `symbol`, searched in `libraries`, then in the process and the C library's mathematics.
+    /// A call of the function `symbol`, searched in `libraries`, then in the process and the C
+    /// library's mathematics.
     ///
     /// # Errors
-    /// What clif-cabi refuses, a library that cannot be opened, a symbol that is nowhere.
+    /// Signatures that clif-cabi refuses, a library that cannot be opened, a symbol that is
+    /// nowhere.
     pub(crate) fn new(
         symbol: &str,
         sig: &FnSig,
@@ -143,15 +148,15 @@ impl Call {
         })
     }
 
-    /// Calls, and gives the bytes of the result; none in a process that the function has forked off, which returns from it too. What the
-    /// function has printed is written out before.
+    /// Calls, and gives the bytes of the result; none in a process that the function has forked
+    /// off, which returns from it too. What the function has printed is written out before.
     pub(crate) fn run(&self) -> Option<Vec<u8>> {
         let own = std::process::id();
         let args: Vec<*const u8> = (self.args.iter())
             .map(|arg| arg.start.cast_const().cast())
             .collect();
-        // SAFETY: each argument is an object of its type; what the C function does with them is what the user asked for, and happens in a
-        // process of its own.
+        // SAFETY: each argument is an object of its type; what the C function does with them is
+        // what the user asked for, and happens in a process of its own.
         unsafe {
             self.invoker
                 .call(self.target, &args, self.result.start.cast())

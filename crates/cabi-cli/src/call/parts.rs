@@ -1,4 +1,5 @@
-//! Values inside of values: members of records, elements of arrays, lanes of vectors, the two numbers of a complex one.
+//! Values inside of values: members of records, elements of arrays, lanes of vectors, the two
+//! numbers of a complex one.
 
 use cabi::{Field, Kind, Record, Scalar, Type};
 use cabi_header::{Header, Written};
@@ -19,7 +20,8 @@ pub(crate) struct Elements<'t> {
     pub(crate) content: Content<'t>,
 }
 
-/// Returns the elements of an array, vector or complex number; nothing for other types and for flexible arrays.
+/// Returns the elements of an array, vector or complex number; nothing for other types and for
+/// flexible arrays.
 pub(crate) fn elements(ty: &Type) -> Option<Elements<'_>> {
     let bits = ty.size() * 8;
     let (n, step, content) = match ty.kind() {
@@ -46,7 +48,8 @@ pub(crate) fn elements(ty: &Type) -> Option<Elements<'_>> {
     Some(Elements { n, step, content })
 }
 
-/// Returns the content of a member; nothing for a flexible array, which is not part of the record's value.
+/// Returns the content of a member; nothing for a flexible array, which is not part of the record's
+/// value.
 pub(crate) fn member(field: &Field) -> Option<Content<'_>> {
     match (field.bit_field(), field.ty().kind()) {
         (Some(bits), _) => Some(Content::Bits(field.ty().as_scalar()?, bits.width.into())),

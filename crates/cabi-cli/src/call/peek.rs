@@ -1,5 +1,6 @@
-//! Memory that a pointer of C's points to, which may be no memory at all: the kernel reads it, and refuses where a read of our own would end the process. On
-//! systems without `/proc` nothing can be read.
+//! Memory that a pointer of C's points to, which may be no memory at all: the kernel reads it, and
+//! refuses where a read of our own would end the process. On systems without `/proc` nothing can be
+//! read.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -20,7 +21,8 @@ pub(crate) fn bytes_at(address: usize, len: usize) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Returns the string at `address` without its NUL, and whether it was cut off; none where it cannot be read up to its end.
+/// Returns the string at `address` without its NUL, and whether it was cut off; none where it
+/// cannot be read up to its end.
 pub(crate) fn string_at(address: usize) -> Option<(Vec<u8>, bool)> {
     let mut memory = memory_at(address)?;
     let mut bytes = Vec::new();

@@ -14,15 +14,16 @@ const MAX_POINTEE: u64 = 1 << 16;
 pub(crate) struct Printer<'a> {
     pub(crate) header: &'a Header,
     pub(crate) bytes: &'a [u8],
-    /// Whether pointers point into this process.
+    /// `true` if pointers point into this process.
     pub(crate) here: bool,
-    /// Whether the records that pointers point to are shown, not those in them.
+    /// `true` if the records that pointers point to are shown, not those in them.
     pub(crate) follow: bool,
 }
 
 impl Printer<'_> {
-    /// Writes the object of type `ty` at bit `at`. Of a union every member is written. Where the header says, as `written` and in its records, that a pointer is to
-    /// characters or to a record, the pointee is shown with its address.
+    /// Writes the object of type `ty` at bit `at`. Of a union every member is written. Where the
+    /// header says, as `written` and in its records, that a pointer is to characters or to a
+    /// record, the pointee is shown with its address.
     pub(crate) fn object(&self, ty: &Type, written: Option<&Written>, at: u64) -> String {
         let bits = ty.size() * 8;
         match ty.kind() {
@@ -88,7 +89,8 @@ impl Printer<'_> {
         }
     }
 
-    /// Writes what is at `address`: null where that cannot be read, nothing where the header does not say what it is.
+    /// Writes what is at `address`: null where that cannot be read, nothing where the header does
+    /// not say what it is.
     fn pointee(&self, to: &Written, address: usize) -> Option<String> {
         let unread = || Some("null".to_owned());
         match to {
@@ -118,7 +120,8 @@ impl Printer<'_> {
         }
     }
 
-    /// Writes an array of `len` characters as a string, if it has printable characters and nothing after them.
+    /// Writes an array of `len` characters as a string, if it has printable characters and nothing
+    /// after them.
     fn text(&self, at: u64, len: Option<u64>) -> Option<String> {
         let start = usize::try_from(at / 8).ok()?;
         let all = self

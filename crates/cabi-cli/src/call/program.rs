@@ -1,4 +1,5 @@
-//! A call of a function of another target: a program of `cabi-verify`, under an emulator where this machine cannot run it.
+//! A call of a function of another target: a program of `cabi-verify`, under an emulator where this
+//! machine cannot run it.
 
 use std::path::Path;
 
@@ -21,8 +22,9 @@ pub(crate) fn other_target(triple: &str) -> Result<Option<Target>, String> {
     Ok((!is_here).then_some(target))
 }
 
-/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts, those of C compiled by clang if the header was read as it does, and
-/// prints what it prints. Returns the result; `memory` is as the call has left it.
+/// Calls `prototype` as `sig` with `args` in a program of `target`, of which `files` are parts,
+/// those of C compiled by clang if the header was read as it does, and prints what it prints.
+/// Returns the result; `memory` is as the call has left it.
 ///
 /// # Errors
 /// Why there is no such program, or how it ended.

@@ -7,7 +7,8 @@ use super::report::{BOTH, CALLEE, CALLER, Point};
 use super::side::Side;
 use crate::output::count;
 
-/// Where the values of a call are elsewhere, or, of two conventions, are passed otherwise.
+/// Returns the values of a call that have other places, or, under two conventions, are passed
+/// differently.
 pub(super) fn places<'s>(
     (left, a): (&'s Side, &FnSig),
     (right, b): (&'s Side, &FnSig),
@@ -117,7 +118,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Where it is.
+    /// Returns the place in words.
     fn place(&self, (_, place): Value<'_>, role: Role) -> String {
         let text = match role {
             Role::Result => self.abi.ret.to_string(),
@@ -147,7 +148,7 @@ impl<'a> Call<'a> {
                 return "through a pointer of the caller's".to_owned();
             }
             Place::Indirect { .. } => return "a pointer to a copy".to_owned(),
-            // Of those that are named, it only says that the registers are used up.
+            // For named values it only says that the registers are used up.
             _ if role == Role::Unnamed && is_on_stack(place) => return "on the stack".to_owned(),
             _ => self.group(ty, role),
         };
@@ -160,7 +161,8 @@ impl<'a> Call<'a> {
         let mut runs: Vec<((Bank, u64), usize)> = Vec::new();
         let ends = group.parts.iter().skip(1).map(|next| next.offset.into());
         for (part, end) in group.parts.iter().zip(ends.chain([ty.size()])) {
-            // An integer register has the padding too, which some conventions name and others do not.
+            // An integer register has the padding too, which some conventions name and others do
+            // not.
             let size = match part.bank {
                 Bank::Int => end - u64::from(part.offset),
                 _ => part.size.into(),
@@ -203,7 +205,8 @@ pub(super) fn bytes(n: u64) -> String {
     count(n, "byte")
 }
 
-/// What the bits of a number mean, or of the elements of an array or vector, by words that are no machine's.
+/// Returns the format of a number, or of the elements of an array or vector, in words that belong
+/// to no machine.
 pub(super) fn format(ty: &Type) -> Option<String> {
     let scalar = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) | Kind::Complex(scalar) => scalar,

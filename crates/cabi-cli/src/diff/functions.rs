@@ -98,7 +98,8 @@ fn function<'s>(
     Ok(points)
 }
 
-/// How what stands after the `...` is passed otherwise, by functions of the same conventions that have registers left for it.
+/// How what stands after the `...` is passed otherwise, by functions of the same conventions that
+/// have registers left for it.
 fn unnamed<'s>(
     (left, a): (&'s Side, &Prototype),
     (right, b): (&'s Side, &Prototype),

@@ -1,4 +1,4 @@
-//! What differs, what could not be compared, and how both are printed.
+//! Differences, declarations that could not be compared, and the printing of both.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,8 @@ pub(super) struct Report {
     /// The header of both sides; nothing where each has its own, by which it is named.
     header: Option<String>,
     sides: [Named; 2],
-    /// Whether both sides have one convention: then places are compared, else how each value is passed.
+    /// `true` if both sides have one convention: then places are compared, otherwise the way in
+    /// which each value is passed.
     pub(super) one_convention: bool,
     pub(super) functions: Counts,
     pub(super) types: Counts,
@@ -56,7 +57,7 @@ pub(super) struct Difference {
     pub(super) by_pointer: Vec<String>,
 }
 
-/// Where they differ.
+/// Points in which they differ.
 #[derive(PartialEq, Serialize)]
 pub(super) struct Point {
     /// `member x`, `argument 0 (a)`, `result`.
@@ -65,11 +66,11 @@ pub(super) struct Point {
     pub(super) right: String,
     /// Who finds something else than was meant: `caller`, `callee`, or both.
     pub(super) noticed_by: &'static [&'static str],
-    /// Whether only values before it are passed otherwise.
+    /// `true` if only values before it are passed otherwise.
     pub(super) moved: bool,
 }
 
-/// What one side, or neither, has an answer for.
+/// Declaration for which one side, or neither, has an answer.
 #[derive(Serialize)]
 pub(super) struct NotCompared {
     pub(super) name: String,
@@ -151,8 +152,9 @@ impl Report {
         }
     }
 
-    /// What both sides have under `name`. What one alone has is a difference, unless the other has left it out, as `says` its declaration and location; what is left
-    /// out is not compared.
+    /// Returns the declarations of both sides under `name`. A declaration of one side is a
+    /// difference, unless the other has left it out, as `says` its declaration and location; one
+    /// that is left out is not compared.
     pub(super) fn both<'t, T>(
         &mut self,
         name: &str,
@@ -219,7 +221,7 @@ impl Report {
         }
     }
 
-    /// Whether there is an answer: what is not compared has none.
+    /// Returns whether there is no answer: what is not compared has none.
     pub(super) fn is_empty(&self) -> bool {
         self.functions.compared + self.types.compared == 0
     }
@@ -302,7 +304,8 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What both sides declare, functions that differ in the same points together.
+    /// Returns the differences between declarations of both sides, those in the same points
+    /// together.
     fn alike(&self) -> Vec<Vec<&Difference>> {
         let mut all: Vec<Vec<&Difference>> = Vec::new();
         for one in self.differences.iter().filter(|one| one.only.is_none()) {

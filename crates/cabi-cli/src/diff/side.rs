@@ -7,9 +7,9 @@ use cabi_header::{Header, NamedType, Prototype};
 
 use crate::reading::{self, PolicyOption, Reading, Source};
 
-/// What is asked for of one side.
+/// Options for one side.
 pub(super) struct Words {
-    /// What tells it from the other side.
+    /// Property that distinguishes it from the other side.
     pub(super) name: String,
     /// The header, or C text.
     pub(super) source: String,

@@ -1,4 +1,5 @@
-//! Types of both sides: size, alignment and members; and where records are passed, alone and beside other values.
+//! Types of both sides: size, alignment and members; and where records are passed, alone and beside
+//! other values.
 
 use std::collections::HashSet;
 
@@ -88,7 +89,8 @@ fn layouts(a: &Type, b: &Type) -> Vec<Point> {
     points
 }
 
-/// The members of `ty`, which starts at bit `at`, those of members without names among them; each with its place, and its format.
+/// The members of `ty`, which starts at bit `at`, those of members without names among them; each
+/// with its place, and its format.
 fn members(ty: &Type, path: &str, at: u64, found: &mut Vec<(String, String, String)>) {
     let Some(record) = ty.as_record() else {
         return;
@@ -122,7 +124,8 @@ fn members(ty: &Type, path: &str, at: u64, found: &mut Vec<(String, String, Stri
     }
 }
 
-/// Where records of `ty`, which both sides lay out alike, are passed in other places: in the positions in which `cabi verify` passes each.
+/// Returns the positions in which records of `ty`, which both sides lay out alike, have other
+/// places, among the positions in which `cabi verify` passes each.
 fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
     if ty.as_record().is_none() {
         return Vec::new();
@@ -166,7 +169,7 @@ fn users(name: &str, side: &Side) -> [Vec<String>; 2] {
     [by_value, by_pointer]
 }
 
-/// What pointers and arrays lead to.
+/// Returns the type at the end of pointers and arrays.
 fn pointee(written: &Written) -> &Written {
     match written {
         Written::Pointer(inner) | Written::Array(inner, _) => pointee(inner),

@@ -1,4 +1,5 @@
-//! Explanations on a terminal: lines broken at words, and places coloured by the class of their register.
+//! Explanations on a terminal: lines broken at words, and places coloured by the class of their
+//! register.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
@@ -21,7 +22,8 @@ impl Terminal {
         Some(Self { columns, colours })
     }
 
-    /// Breaks the lines of `text` at blanks, and colours the registers and stack slots in which `abi` passes something.
+    /// Breaks the lines of `text` at blanks, and colours the registers and stack slots in which
+    /// `abi` passes something.
     pub(crate) fn show(&self, text: &str, abi: &FnAbi) -> String {
         let places = match self.colours {
             true => styles(abi),

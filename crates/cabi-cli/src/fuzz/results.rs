@@ -1,4 +1,5 @@
-//! Results of fuzz runs: printed, and in a folder as JSON, JUnit's XML, and a block for each difference.
+//! Results of fuzz runs: printed, and in a folder as JSON, JUnit's XML, and a block for each
+//! difference.
 
 use std::collections::BTreeSet;
 use std::path::Path;

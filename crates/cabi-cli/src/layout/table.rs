@@ -15,7 +15,7 @@ pub(super) struct Layout {
     /// Bytes of a cache line.
     #[serde(skip)]
     cache_line: u64,
-    /// What it is: a structure, a union, or another type as C spells it.
+    /// Kind of the type: a structure, a union, or another type as C spells it.
     is: String,
     size: u64,
     align: u32,
@@ -48,7 +48,7 @@ struct Member {
     #[serde(flatten)]
     bits: Bits,
     bit_field: bool,
-    /// Of a record without a name.
+    /// Rows of a record without a name.
     rows: Vec<Row>,
 }
 
@@ -131,7 +131,7 @@ fn rows(ty: &Type, spelled: &[Spelled], at: u64) -> Vec<Row> {
     rows
 }
 
-/// What an array has as elements, of arrays as elements too.
+/// Returns the innermost element type of an array.
 fn element(ty: &Type) -> &Type {
     match ty.kind() {
         cabi::Kind::Array(array) => element(&array.elem),
@@ -146,7 +146,8 @@ fn keyword(kind: RecordKind) -> &'static str {
     }
 }
 
-/// As C declares it, each member with its offset and size in bytes. Of a bit-field the byte its first bit is in, that bit, and the bits it has.
+/// As C declares it, each member with its offset and size in bytes. Of a bit-field the byte its
+/// first bit is in, that bit, and the bits it has.
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, is, size, align) = (&self.name, &self.is, self.size, self.align);
@@ -194,8 +195,8 @@ fn cache_line(target: &str) -> u64 {
     }
 }
 
-/// The lines of `rows`, each the text of C and what is said of it. A line of its own is where the `next` cache line begins, or has begun in the member before; all have
-/// `line` bits.
+/// The lines of `rows`, each the text of C and what is said of it. A line of its own is where the
+/// `next` cache line begins, or has begun in the member before; all have `line` bits.
 fn list(
     rows: &[Row],
     depth: usize,
@@ -256,7 +257,8 @@ fn amount(bits: u64) -> String {
     }
 }
 
-/// How many holes, or stretches of padding, there are, and their bits. Of an array of records those of each element: a flexible one has none.
+/// How many holes, or stretches of padding, there are, and their bits. Of an array of records those
+/// of each element: a flexible one has none.
 fn gaps(rows: &[Row], of_holes: bool) -> (u64, u64) {
     let own = rows.iter().map(|row| match row {
         Row::Hole(bits) if of_holes => (1, bits.width_bits),

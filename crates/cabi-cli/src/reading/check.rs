@@ -1,6 +1,8 @@
-//! Reads C in a child: what overflows libclang's stack, fills the memory or never ends is an error message.
+//! Reads C in a child: what overflows libclang's stack, fills the memory or never ends is an error
+//! message.
 //!
-//! `explain` and `call` read and work in the child; `verify`, which has children of its own, first asks one whether reading ends.
+//! `explain` and `call` read and work in the child; `verify`, which has children of its own, first
+//! asks one whether reading ends.
 
 use std::io::{self, Read, Seek};
 use std::path::Path;
@@ -21,7 +23,8 @@ const SECONDS: u64 = 60;
 /// How many bytes a header may have.
 const FILE_SIZE: u64 = 64 << 20;
 
-/// Reads a header, and says what is wrong with it: whether that ends is what the parent wants to know.
+/// Reads a header, and says what is wrong with it: whether that ends is what the parent wants to
+/// know.
 #[derive(Args)]
 #[command(hide = true)]
 pub(crate) struct ReadC {
@@ -46,8 +49,8 @@ impl ReadC {
     }
 }
 
-/// Reads C in this process, which is a child that its parent ends in time: with limited memory, if the system lets it, without a core file, and without
-/// what libclang prints when it crashes.
+/// Reads C in this process, which is a child that its parent ends in time: with limited memory, if
+/// the system lets it, without a core file, and without what libclang prints when it crashes.
 #[cfg(unix)]
 pub(crate) fn limited<T>(read: impl FnOnce() -> T) -> T {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -90,7 +93,8 @@ fn without_stderr<T>(read: impl FnOnce() -> T) -> T {
 /// Tells a child of this command from its parent.
 const CHILD: &str = "CABI_READS_C";
 
-/// Runs this same command again in a child with limits, which does the `work` and prints what it gives.
+/// Runs this same command again in a child with limits, which does the `work` and prints what it
+/// gives.
 ///
 /// # Errors
 /// libclang does not come back from `what` it reads, or the child's own message.
@@ -112,7 +116,8 @@ pub(crate) fn in_child(
     }
 }
 
-/// The message that libclang has not come back from `what` it read: it `ended` the process, or its time was up.
+/// The message that libclang has not come back from `what` it read: it `ended` the process, or its
+/// time was up.
 pub(crate) fn not_read(what: &str, ended: Option<ExitStatus>) -> String {
     match ended {
         Some(status) => format!("{what}: libclang {} while it read this", ending(status)),
@@ -120,7 +125,7 @@ pub(crate) fn not_read(what: &str, ended: Option<ExitStatus>) -> String {
     }
 }
 
-/// What is wrong with the text called `what`, a line for each error.
+/// Returns the errors of the text called `what`, a line for each.
 pub(crate) fn message(what: &str, error: &HeaderError) -> String {
     let most = MEMORY >> 30;
     match error {
@@ -131,7 +136,8 @@ pub(crate) fn message(what: &str, error: &HeaderError) -> String {
     }
 }
 
-/// Refuses what `#include` cannot name, what is no ordinary file, and what is too large: libclang reads the whole of it, and more than once.
+/// Refuses what `#include` cannot name, what is no ordinary file, and what is too large: libclang
+/// reads the whole of it, and more than once.
 pub(crate) fn file(header: &str) -> Result<(), String> {
     if header.contains(['"', '\n', '\r']) {
         return Err(format!(
@@ -158,7 +164,8 @@ pub(crate) fn file(header: &str) -> Result<(), String> {
 
 /// Refuses a header that is wrong as a whole, or that libclang does not come back from.
 ///
-/// The child says what is wrong, a line for each error: without its limits the same header may take all memory there is.
+/// The child says what is wrong, a line for each error: without its limits the same header may take
+/// all memory there is.
 pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
     file(header)?;
     let mut own = own_command()?;
@@ -191,7 +198,8 @@ pub(crate) fn text(file: &mut (impl Read + Seek)) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Runs `command`: how it ended. `None` when its time was up before it was `done` with reading, for which alone it has a time.
+/// Runs `command`: how it ended. `None` when its time was up before it was `done` with reading, for
+/// which alone it has a time.
 pub(crate) fn run(
     command: &mut Command,
     done: impl FnMut() -> bool,

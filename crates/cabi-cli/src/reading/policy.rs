@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use cabi::{Policy, Profile, RecordRules, Target};
 
-/// What to do where compilers disagree.
+/// Choices where compilers disagree.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PolicyOption {
     profile: Option<Profile>,

@@ -1,4 +1,4 @@
-//! What clang is asked about types that the command line has: typedefs after the text that is read.
+//! Questions for clang about types of the command line: typedefs after the text that is read.
 
 use std::fmt::Write;
 
@@ -7,18 +7,18 @@ use cabi_header::{Header, HeaderError, NamedType, Options, SourceError};
 
 use super::OWN;
 
-/// What is to be found out, each once.
+/// Types of the command line, each once.
 #[derive(Default)]
 pub(crate) struct Questions(Vec<Question>);
 
 struct Question {
     /// A type, or an expression.
     text: String,
-    /// What clang says about it if it is no C.
+    /// clang's message if the type is no C.
     refused: Option<String>,
 }
 
-/// What the header that was read with questions says to them.
+/// Answers of a header that was read with questions.
 pub(crate) struct Answers<'a>(&'a Questions, &'a Header);
 
 impl Questions {
@@ -35,7 +35,7 @@ impl Questions {
     /// Reads `source`, lines of a text called `name`, with the questions after them.
     ///
     /// # Errors
-    /// What is wrong with the text. What is wrong with a question is its answer.
+    /// Errors of the text. An error of a question is its answer.
     pub(crate) fn ask(
         &mut self,
         (name, source): (&str, &str),
@@ -66,7 +66,8 @@ impl Questions {
         text
     }
 
-    /// Takes out the questions that `errors` are about, if there are any: errors in lines after the first `n` of the text `name`.
+    /// Takes out the questions that `errors` are about, if there are any: errors in lines after the
+    /// first `n` of the text `name`.
     fn refuse(&mut self, (name, n): (&str, usize), errors: &[SourceError]) -> bool {
         let mut is_any = false;
         for error in errors {
@@ -83,7 +84,7 @@ impl Questions {
         is_any
     }
 
-    /// What the header that was read with them says.
+    /// Returns the answers of the header that was read with the questions.
     pub(crate) fn answers<'a>(&'a self, header: &'a Header) -> Answers<'a> {
         Answers(self, header)
     }

@@ -7,7 +7,8 @@ use cabi::convention::{CalleePops, Features, FloatLevel, Frame, Lists, Rule, VaL
 
 use super::tablegen;
 
-/// The lists of a convention, for each choice of features, in the manner of LLVM's TableGen files; then its frame.
+/// The lists of a convention, for each choice of features, in the manner of LLVM's TableGen files;
+/// then its frame.
 pub(super) struct Tables(pub(super) &'static Convention);
 
 impl fmt::Display for Tables {
@@ -66,7 +67,7 @@ fn list(f: &mut fmt::Formatter<'_>, name: &str, when: &str, rules: &[Rule]) -> f
     f.write_str("]>;\n")
 }
 
-/// What is said of the stack and of registers with a purpose of their own.
+/// Returns notes on the stack and on registers with a purpose of their own.
 fn notes(frame: &Frame) -> Vec<String> {
     let Frame {
         shadow_space,

@@ -1,14 +1,15 @@
-//! What pictures are drawn on: boxes, stripes and text from top to bottom, as SVG 1.1. All lengths in pixels.
+//! Canvas of pictures: boxes, stripes and text from top to bottom, as SVG 1.1. All lengths in
+//! pixels.
 
 use std::fmt::Write;
 
 use crate::output::escape;
 
-/// Of the picture.
+/// Width of the picture.
 pub(crate) const WIDTH: u64 = 760;
-/// Where everything starts.
+/// Left margin.
 pub(crate) const LEFT: u64 = 24;
-/// Of one monospaced character, generously.
+/// Width of one monospaced character, generously.
 const CHAR: u64 = 7;
 /// How many characters of the title fit on a line.
 const TITLE_CHARS: usize = 82;
@@ -33,7 +34,7 @@ text{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','
 @media (prefers-color-scheme:dark){.card{fill:#161b22;stroke:#3d444d}.title,.label{fill:#f0f6fc}.muted,.small{fill:#9198a1}.rule{stroke:#3d444d}}
 ";
 
-/// What a box is filled with.
+/// Fill of a box.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fill {
     /// The colour of the part with this index in the picture.
@@ -62,7 +63,7 @@ pub(crate) struct Area {
 pub(crate) struct Canvas {
     title: String,
     body: String,
-    /// Where the next thing goes.
+    /// Position of the next thing from the top.
     pub(crate) y: u64,
 }
 
@@ -174,7 +175,7 @@ impl Canvas {
     }
 }
 
-/// Whether all of `text` can be read in a frame so wide.
+/// Returns whether all of `text` can be read in a frame so wide.
 pub(crate) fn fits(text: &str, width: u64) -> bool {
     text.chars().count() as u64 * CHAR + 2 <= width
 }

@@ -1,7 +1,9 @@
-//! A picture of a call: the bytes of every argument and of the result, and the registers and stack slots they are passed in.
+//! A picture of a call: the bytes of every argument and of the result, and the registers and stack
+//! slots they are passed in.
 //!
-//! Each part of a value has one colour, in the object and wherever it is passed; a value that is passed as a whole is one part. The picture brings its own
-//! background, light or dark as the reader's system is, and asks for no font but a monospaced one.
+//! Each part of a value has one colour, in the object and wherever it is passed; a value that is
+//! passed as a whole is one part. The picture brings its own background, light or dark as the
+//! reader's system is, and asks for no font but a monospaced one.
 
 mod canvas;
 mod object;
@@ -15,11 +17,11 @@ use self::canvas::Canvas;
 use self::object::Object;
 use self::places::Places;
 
-/// What is drawn: a signature, and what is said of it.
+/// Subject of a picture: a signature with its explanation.
 pub(crate) struct Picture<'a> {
     pub(crate) sig: &'a FnSig,
     pub(crate) why: &'a Explanation,
-    /// What is written above it.
+    /// Title above the picture.
     pub(crate) title: &'a str,
     pub(crate) target: &'a Target,
 }
@@ -84,7 +86,7 @@ fn object<'a>(
         PlaceKind::Parts => parts.collect(),
         _ => std::iter::once(0..ty.size() * 8).collect(),
     };
-    // What is in two registers at once.
+    // A part in two registers at once is drawn once.
     parts.dedup();
     Object {
         name,
@@ -98,7 +100,8 @@ fn object<'a>(
 /// Pixels from top to bottom that a screen shows.
 const SCREEN: u64 = 1080;
 
-/// Draws the bytes of a type, its members as rows of a table name them, each with a colour of its own.
+/// Draws the bytes of a type, its members as rows of a table name them, each with a colour of its
+/// own.
 ///
 /// # Errors
 /// The pixels from top to bottom, if no screen shows so many.

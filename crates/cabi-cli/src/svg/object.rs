@@ -1,4 +1,5 @@
-//! The bytes of one value: members side by side, those of a union below each other, padding hatched.
+//! The bytes of one value: members side by side, those of a union below each other, padding
+//! hatched.
 
 use std::ops::Range;
 
@@ -44,7 +45,7 @@ impl Object<'_> {
         all.map(|(part, bits)| (fill(part), bits)).collect()
     }
 
-    /// What a place is labelled with that holds bytes `from` to `to`.
+    /// Returns the label of a place that holds bytes `from` to `to`.
     pub(crate) fn label(&self, from: u64, to: u64) -> String {
         if is_one_scalar(self.ty) || (from == 0 && to >= self.ty.size()) {
             return self.name.to_owned();
@@ -228,7 +229,8 @@ fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
     lanes
 }
 
-/// Bits `from` to `to`, cut wherever one of `ranges` starts or ends, each with the first of these that has it.
+/// Bits `from` to `to`, cut wherever one of `ranges` starts or ends, each with the first of these
+/// that has it.
 fn stretches(ranges: &[Range<u64>], from: u64, to: u64) -> Vec<(Option<usize>, Range<u64>)> {
     let ends = ranges.iter().flat_map(|range| [range.start, range.end]);
     let mut cuts: Vec<u64> = ends.filter(|at| (from..to).contains(at)).collect();
@@ -240,7 +242,7 @@ fn stretches(ranges: &[Range<u64>], from: u64, to: u64) -> Vec<(Option<usize>, R
     starts.map(|(at, end)| (has(*at), *at..*end)).collect()
 }
 
-/// Whether a value is a single scalar, which its name alone describes.
+/// Returns whether a value is a single scalar, which its name alone describes.
 fn is_one_scalar(ty: &Type) -> bool {
     matches!(ty.kind(), Kind::Scalar(_) | Kind::Enum(_)) && ty.size() <= 8
 }

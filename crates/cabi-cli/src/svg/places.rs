@@ -35,7 +35,8 @@ struct Cell {
     content: Content,
 }
 
-/// What is where at the call: by the register's name, or by the offset in the argument area.
+/// Contents of the places at the call: by the register's name, or by the offset in the argument
+/// area.
 pub(crate) struct Places<'a> {
     why: &'a Explanation,
     convention: &'a Convention,
@@ -122,7 +123,8 @@ impl<'a> Places<'a> {
         self.draw_area(canvas);
     }
 
-    /// The register of this name, if a rule for arguments or results names it. Others have integers: a static chain, the address of a result.
+    /// The register of this name, if a rule for arguments or results names it. Others have
+    /// integers: a static chain, the address of a result.
     fn named(&self, name: &str) -> Option<Reg> {
         let rules = &self.convention.rules;
         let mut all = [rules.args, rules.results].into_iter().flat_map(registers);
@@ -139,7 +141,8 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The argument area: what is passed in it, each from its first byte on, and slots with nothing.
+    /// The argument area: what is passed in it, each from its first byte on, and slots with
+    /// nothing.
     fn draw_area(&self, canvas: &mut Canvas) {
         let bytes = self.why.area_bytes;
         let end = bytes.next_multiple_of(self.slot());
@@ -210,7 +213,7 @@ impl Content {
     }
 }
 
-/// What of an object is in `bytes` of part `i` of its place.
+/// Returns the bits of an object in `bytes` of part `i` of its place.
 fn content(
     object: &Object<'_>,
     kind: PlaceKind,

@@ -43,8 +43,8 @@ pub(crate) struct Verify {
     /// Headers, as after `#include`: `stdlib.h`, or a path.
     #[arg(required_unless_present = "exhaustive", value_name = "HEADER")]
     pub(super) headers: Vec<String>,
-    /// Instead of a header, verify every transition of argument assignment: from registers left and stack slot, by the shape of the next
-    /// value.
+    /// Instead of a header, verify every transition of argument assignment: from registers left and
+    /// stack slot, by the shape of the next value.
     #[arg(long, conflicts_with_all = ["headers", "only", "Reading"])]
     pub(super) exhaustive: bool,
     #[cfg(has_calls)]
@@ -53,7 +53,9 @@ pub(crate) struct Verify {
     /// Verify only functions and types whose name matches.
     #[arg(long, value_name = "REGEX")]
     pub(super) only: Option<String>,
-    /// Verify only what the headers declare themselves, not what they include; with `folder`, also what headers in their folders declare; of a header that has nothing there, what it includes from the folders that -I names.
+    /// Verify only what the headers declare themselves, not what they include; with `folder`, also
+    /// what headers in their folders declare; of a header that has nothing there, what it includes
+    /// from the folders that -I names.
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "file")]
     pub(super) own: Option<Own>,
     /// Count cases in which a compiler is self-inconsistent, instead of failing on them.

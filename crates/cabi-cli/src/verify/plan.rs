@@ -14,10 +14,11 @@ use regex_lite::Regex;
 use super::options::{Own, Verify};
 use crate::reading;
 
-/// What the options ask for.
+/// Makes the plan that the options ask for.
 ///
 /// # Errors
-/// Why it cannot be done: no compiler, no libclang, a header that cannot be read, nothing to verify.
+/// Why it cannot be done: no compiler, no libclang, a header that cannot be read, nothing to
+/// verify.
 pub(super) fn plan(verify: &Verify, compilers: Vec<Compiler>) -> Result<Verification, String> {
     check_language(verify)?;
     let flags = flags(verify);
@@ -56,7 +57,8 @@ fn flags(verify: &Verify) -> Vec<String> {
     flags
 }
 
-/// Whose layout of records is verified: that of the only kind of compiler there is, else what gcc and clang agree on.
+/// Whose layout of records is verified: that of the only kind of compiler there is, else what gcc
+/// and clang agree on.
 fn records(compilers: &[Compiler]) -> Option<RecordRules> {
     let is = |name: &str| {
         compilers
@@ -128,14 +130,15 @@ fn headers(verify: &Verify, flags: &[String], compilers: &[Compiler]) -> Result<
     Ok(read)
 }
 
-/// What is verified of a header.
+/// Part of a header that is verified.
 struct Chosen {
     own: Own,
     /// As it was asked for.
     name: String,
-    /// Where clang finds it, if not in folders of its own: those asked for come first.
+    /// Path at which clang finds it, if not in folders of its own: those asked for come first.
     path: Option<PathBuf>,
-    /// Folders that -I names, for a header that declares nothing but by including headers from there.
+    /// Folders that -I names, for a header that declares nothing but by including headers from
+    /// there.
     folders: Vec<PathBuf>,
 }
 
@@ -152,14 +155,14 @@ impl Chosen {
         }
     }
 
-    /// What stands in `folders` too.
+    /// Adds the declarations in `folders`.
     fn of_folders(mut self, folders: &[String]) -> Self {
         let folders = folders.iter().map(Path::new);
         self.folders = folders.map(canonical).collect();
         self
     }
 
-    /// Whether `file`, where clang found a declaration, is the header, or in its folder.
+    /// Returns whether `file`, where clang found a declaration, is the header, or in its folder.
     fn has(&self, file: &str) -> bool {
         let file = Path::new(file);
         let is_below = |folder: &PathBuf| canonical(file).starts_with(folder);
@@ -173,7 +176,8 @@ impl Chosen {
                 Own::Folder => path.parent().is_some_and(|folder| file.starts_with(folder)),
             };
         }
-        // What clang finds in its folders ends with what was asked for.
+        // The path of a header that clang finds in its folders ends with the name that was asked
+        // for.
         let folder = Path::new(&self.name).parent();
         match folder.filter(|folder| self.own == Own::Folder && *folder != Path::new("")) {
             None => file.ends_with(&self.name),
@@ -190,7 +194,8 @@ fn canonical(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Says what is being done until it is dropped, on a terminal. Elsewhere nothing is computed: the flags of its arithmetic would be those of the code under test.
+/// Says what is being done until it is dropped, on a terminal. Elsewhere nothing is computed: the
+/// flags of its arithmetic would be those of the code under test.
 pub(super) fn doing(what: String) -> impl Drop {
     struct Shown(Option<ProgressBar>);
     impl Drop for Shown {

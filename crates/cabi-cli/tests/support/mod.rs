@@ -23,7 +23,8 @@ fn cabi_in(folder: &Path, args: &[&str]) -> Output {
         .expect("the command was built")
 }
 
-/// Whether headers can be read. Without libclang the tests that need it say so, and fail where it is required.
+/// Returns whether headers can be read. Without libclang the tests that need it say so, and fail
+/// where it is required.
 pub(crate) fn libclang() -> bool {
     let output = cabi(&["explain", "int f(void)"]);
     let absent = String::from_utf8_lossy(&output.stderr).contains("not installed or not found");
@@ -33,8 +34,8 @@ pub(crate) fn libclang() -> bool {
     !absent
 }
 
-/// Whether libclang and the compiler `program` are here. Without them the tests say so, and fail where they are required; any other reason that it does not
-/// run is a failure.
+/// Returns whether libclang and the compiler `program` are here. Without them the tests say so, and
+/// fail where they are required; any other reason that it does not run is a failure.
 pub(crate) fn here(program: &str) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("own.h"), "int f(int);\n").expect("a file");
@@ -64,7 +65,7 @@ pub(crate) fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| "cc".into())
 }
 
-/// What a shell does with `command`.
+/// Runs `command` in a shell.
 pub(crate) fn shell(command: &str, folder: &Path) -> Output {
     let cabi = PathBuf::from(env!("CARGO_BIN_EXE_cabi"));
     let mut path = cabi.parent().expect("a folder").as_os_str().to_owned();

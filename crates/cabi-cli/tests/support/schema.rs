@@ -1,4 +1,5 @@
-//! Holds the output of `--json` to docs/cabi.schema.json: the words of JSON Schema that this file uses, and no other.
+//! Holds the output of `--json` to docs/cabi.schema.json: the words of JSON Schema that this file
+//! uses, and no other.
 
 use std::path::Path;
 

@@ -46,7 +46,8 @@ macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident = $function:ident -> $result:ty, $convert:expr;)*) => {
         $($(#[$doc])*
         pub(crate) fn $name(self) -> $result {
-            // SAFETY: a `Cursor` or `Ty` borrows its live unit, which is all these functions require of it.
+            // SAFETY: a `Cursor` or `Ty` borrows its live unit, which is all these functions
+            // require of it.
             let raw = unsafe { $function(self.raw) };
             #[allow(clippy::redundant_closure_call)]
             ($convert)(raw)
@@ -69,18 +70,18 @@ impl<'u> Cursor<'u> {
         ty = clang_getCursorType -> Ty<'u>, Ty::new;
         storage = clang_Cursor_getStorageClass -> CX_StorageClass, |class| class;
         is_inline = clang_Cursor_isFunctionInlined -> bool, is_true;
-        /// Where the entity is defined, if it is.
+        /// Definition of the entity, if it has one.
         definition_or_null = clang_getCursorDefinition -> Cursor<'u>, Cursor::new;
         is_null = clang_Cursor_isNull -> bool, |is: c_int| is != 0;
-        /// Whether clang marked the declaration as wrong.
+        /// `true` if clang marked the declaration as wrong.
         is_invalid = clang_isInvalidDeclaration -> bool, is_true;
-        /// Of a typedef: the type it names.
+        /// Type that a typedef names.
         underlying = clang_getTypedefDeclUnderlyingType -> Ty<'u>, Ty::new;
-        /// Of an enumeration: its integer type.
+        /// Integer type of an enumeration.
         integer_type = clang_getEnumDeclIntegerType -> Ty<'u>, Ty::new;
-        /// Of an enumerator.
+        /// Value of an enumerator.
         enum_value = clang_getEnumConstantDeclValue -> c_longlong, |value| value;
-        /// Of an enumerator of an unsigned type.
+        /// Value of an enumerator of an unsigned type.
         enum_unsigned_value = clang_getEnumConstantDeclUnsignedValue -> c_ulonglong, |value| value;
         /// The name the linker knows, as the target's C++ ABI makes it.
         mangled = clang_Cursor_getMangling -> String, owned;
@@ -92,11 +93,11 @@ impl<'u> Cursor<'u> {
         is_function_macro = clang_Cursor_isMacroFunctionLike -> bool, is_true;
         is_bit_field = clang_Cursor_isBitField -> bool, is_true;
         bit_width = clang_getFieldDeclBitWidth -> c_int, |width| width;
-        /// Of a member: bits from the start of its record; negative for an error.
+        /// Offset of a member in bits from the start of its record; negative for an error.
         offset_bits = clang_Cursor_getOffsetOfField -> c_longlong, |at| at;
     }
 
-    /// Of an enumeration: its constants and their values.
+    /// Returns the constants of an enumeration with their values.
     pub(crate) fn enumerators(self) -> Vec<(Cursor<'u>, i128)> {
         let kind = self.integer_type().canonical().kind();
         // clang extends the value by a sign whatever the type.
@@ -125,7 +126,7 @@ impl<'u> Cursor<'u> {
         unsafe { clang_isExpression(self.kind()) != 0 }
     }
 
-    /// Of a function: the declaration of parameter `i`.
+    /// Returns the declaration of parameter `i` of a function.
     pub(crate) fn arg(self, i: u32) -> Cursor<'u> {
         // SAFETY: the cursor's unit is live; an index too large gives a null cursor.
         Cursor::new(unsafe { clang_Cursor_getArgument(self.raw, i) })
@@ -137,8 +138,8 @@ impl<'u> Cursor<'u> {
         unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
     }
 
-    /// The tokens of the source text that the cursor covers, comments left out; from or to a macro's name where its extent starts or ends in the macro's
-    /// expansion; none across files.
+    /// The tokens of the source text that the cursor covers, comments left out; from or to a
+    /// macro's name where its extent starts or ends in the macro's expansion; none across files.
     pub(crate) fn tokens(self) -> Vec<Token> {
         // SAFETY: the cursor's unit, and so its extent, is live.
         unsafe {
@@ -165,7 +166,8 @@ impl<'u> Cursor<'u> {
         }
     }
 
-    /// The extent, up to the semicolon that ends the declaration: where a declarator is wrong, clang's extent ends before the error.
+    /// The extent, up to the semicolon that ends the declaration: where a declarator is wrong,
+    /// clang's extent ends before the error.
     pub(crate) fn full_extent(self) -> (SourcePlace, SourcePlace) {
         let (start, mut end) = self.extent();
         // SAFETY: the cursor's unit is live, and the location belongs to it.
@@ -188,12 +190,14 @@ impl<'u> Cursor<'u> {
             _: CXCursor,
             found: CXClientData,
         ) -> CXChildVisitResult {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls
+            // this.
             unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(cursor);
             CXChildVisit_Continue
         }
         let mut found: Vec<CXCursor> = Vec::new();
-        // SAFETY: the cursor's unit is live; `visit` casts the pointer back to what it points to, during this call only.
+        // SAFETY: the cursor's unit is live; `visit` casts the pointer back to what it points to,
+        // during this call only.
         unsafe { clang_visitChildren(self.raw, visit, ptr::from_mut(&mut found).cast::<c_void>()) };
         found.into_iter().map(Cursor::new).collect()
     }
@@ -205,7 +209,8 @@ impl<'u> Cursor<'u> {
 /// `unit` is live, and `range` belongs to it.
 unsafe fn tokens(unit: CXTranslationUnit, range: CXSourceRange) -> Vec<Token> {
     let (mut raw, mut n): (*mut CXToken, c_uint) = (ptr::null_mut(), 0);
-    // SAFETY: the unit is live; the tokens, `n` of them unless null, are ours until they are disposed of here, with the unit they came from.
+    // SAFETY: the unit is live; the tokens, `n` of them unless null, are ours until they are
+    // disposed of here, with the unit they came from.
     unsafe {
         clang_tokenize(unit, range, &mut raw, &mut n);
         if raw.is_null() {
@@ -254,14 +259,14 @@ impl<'u> Ty<'u> {
         /// Bytes; negative for an error.
         align = clang_Type_getAlignOf -> c_longlong, |align| align;
         pointee = clang_getPointeeType -> Ty<'u>, Ty::new;
-        /// Of a vector or complex type.
+        /// Element of a vector or complex type.
         element = clang_getElementType -> Ty<'u>, Ty::new;
         n_elements = clang_getNumElements -> c_longlong, |n| n;
         array_element = clang_getArrayElementType -> Ty<'u>, Ty::new;
         array_len = clang_getArraySize -> c_longlong, |n| n;
         named = clang_Type_getNamedType -> Ty<'u>, Ty::new;
         modified = clang_Type_getModifiedType -> Ty<'u>, Ty::new;
-        /// What `_Atomic` was applied to.
+        /// Type that `_Atomic` was applied to.
         atomic_value = clang_Type_getValueType -> Ty<'u>, Ty::new;
         result = clang_getResultType -> Ty<'u>, Ty::new;
         n_params = clang_getNumArgTypes -> c_int, |n| n;
@@ -287,7 +292,8 @@ impl<'u> Ty<'u> {
     /// The members of a record, unnamed bit-fields and anonymous records among them.
     pub(crate) fn fields(self) -> Vec<Cursor<'u>> {
         extern "C" fn visit(field: CXCursor, found: CXClientData) -> CXVisitorResult {
-            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls this.
+            // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls
+            // this.
             unsafe { &mut *found.cast::<Vec<CXCursor>>() }.push(field);
             CXVisit_Continue
         }

@@ -1,16 +1,18 @@
-//! Where in a declaration an `aligned` or `packed` attribute stands, and what gcc makes of it there.
+//! Positions of `aligned` and `packed` attributes in a declaration, and their meaning to gcc.
 //!
-//! To clang each of them belongs to what is declared. gcc gives an attribute that stands after a `*` or inside of parentheses to the type that is built
-//! there: in `char *__attribute__((aligned(1))) p` to the pointer, which is then aligned to 1; in `char *__attribute__((aligned(16))) *p` to what
-//! `p` points to; and it ignores `packed` there. libclang shows no places in a declarator, so the tokens are read. Where a
-//! macro hides them the place is not known.
+//! To clang each of them belongs to what is declared. gcc gives an attribute that stands after a
+//! `*` or inside of parentheses to the type that is built there: in
+//! `char *__attribute__((aligned(1))) p` to the pointer, which is then aligned to 1; in
+//! `char *__attribute__((aligned(16))) *p` to what `p` points to; and it ignores `packed` there.
+//! libclang shows no places in a declarator, so the tokens are read. Where a macro hides them the
+//! place is not known.
 
 use clang_sys::*;
 
 use crate::clang::{Cursor, Token, Ty};
 use crate::parse::kinds::is_array;
 
-/// Whether a declaration that clang has printed as `printed` has the attribute `name`.
+/// Returns whether a declaration that clang has printed as `printed` has the attribute `name`.
 pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
     let spellings = ["__attribute__((", "[[gnu::", "[[clang::"];
     spellings
@@ -18,7 +20,7 @@ pub(crate) fn has_attribute(printed: &str, name: &str) -> bool {
         .any(|start| printed.contains(&format!("{start}{name}")))
 }
 
-/// Where an attribute stands.
+/// Position of an attribute.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Position {
     /// Among the specifiers or after the declarator: it belongs to what is declared.
@@ -63,7 +65,8 @@ pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_
     }
 }
 
-/// Whether `ty` was declared as a pointer, or as an array of pointers, with a declarator. libclang does not show parentheses.
+/// Returns whether `ty` was declared as a pointer, or as an array of pointers, with a declarator.
+/// libclang does not show parentheses.
 fn is_pointer(mut ty: Ty<'_>) -> bool {
     while is_array(ty.kind()) {
         ty = ty.array_element();
@@ -71,7 +74,8 @@ fn is_pointer(mut ty: Ty<'_>) -> bool {
     [CXType_Pointer, CXType_BlockPointer].contains(&ty.kind())
 }
 
-/// The stars of the declarator that byte `offset` is in before it, and the parentheses of declarators that are open there.
+/// The stars of the declarator that byte `offset` is in before it, and the parentheses of
+/// declarators that are open there.
 fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
     let is_before = |token: &&Token| token.offset as usize + token.text.len() <= offset as usize;
     let (mut stars, mut open) = (0, 0_u32);

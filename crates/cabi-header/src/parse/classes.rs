@@ -1,7 +1,9 @@
-//! Classes of C++: which are passed as C's records do, and which by invisible reference (Itanium C++ ABI 3.1.1 and 3.1.2).
+//! Classes of C++: which are passed as C's records do, and which by invisible reference (Itanium
+//! C++ ABI 3.1.1 and 3.1.2).
 //!
-//! A class is passed by value unless it is non-trivial for the purposes of calls. Clang keeps that as one bit, and shows it as the value
-//! of `__is_trivially_relocatable`; the prelude checks that it does. Methods, templates and virtual functions are not read.
+//! A class is passed by value unless it is non-trivial for the purposes of calls. Clang keeps that
+//! as one bit, and shows it as the value of `__is_trivially_relocatable`; the prelude checks that
+//! it does. Methods, templates and virtual functions are not read.
 
 use cabi::{Member, Type};
 use clang_sys::{
@@ -15,7 +17,7 @@ use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
 
 impl<'u> Reader<'u> {
-    /// Whether objects of type `ty` are passed by invisible reference.
+    /// Returns whether objects of type `ty` are passed by invisible reference.
     pub(crate) fn is_by_reference(&mut self, ty: Ty<'u>) -> Result<bool, Reason> {
         let class = ty.canonical();
         if !self.facts.cxx || class.kind() != CXType_Record {
@@ -85,7 +87,8 @@ impl<'u> Reader<'u> {
         Ok(bases)
     }
 
-    /// What is passed for an object of type `ty`: itself, or a pointer where that is `true`.
+    /// Returns the type that is passed for an object of type `ty`, and `true` if that is a pointer
+    /// to it.
     pub(crate) fn passed(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
         if self.is_by_reference(ty)? {
             Ok((self.model.pointer(), true))

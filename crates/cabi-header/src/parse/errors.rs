@@ -1,9 +1,10 @@
-//! What clang says about the whole text: errors that end the reading, attributes that it ignores, and errors by their place: which declarations they stand
-//! in, and what those declarations take with them.
+//! clang's messages about the whole text: errors that end the reading, attributes that it ignores,
+//! and errors by their place: which declarations they stand in, and what those declarations take
+//! with them.
 //!
-//! clang recovers from an error and goes on with something else than was written: a member is missing, a constant is 0, a declaration
-//! ends early. So an error costs the declaration it stands in, and what depends on it. An error that no named declaration accounts for
-//! costs the header.
+//! clang recovers from an error and goes on with something else than was written: a member is
+//! missing, a constant is 0, a declaration ends early. So an error costs the declaration it stands
+//! in, and what depends on it. An error that no named declaration accounts for costs the header.
 
 use std::collections::HashSet;
 
@@ -14,10 +15,12 @@ use crate::header_error::{HeaderError, SourceError};
 use crate::parse::prelude;
 use crate::reason::Reason;
 
-/// How deep expressions are looked into; clang bounds the nesting of brackets, not that of operators.
+/// How deep expressions are looked into; clang bounds the nesting of brackets, not that of
+/// operators.
 const MAX_NESTING: u32 = 512;
 
-/// Places of one kind, ordered, so that those within a declaration are found without looking at the others.
+/// Places of one kind, ordered, so that those within a declaration are found without looking at the
+/// others.
 #[derive(Default)]
 pub(crate) struct Places {
     /// File, offset and index.
@@ -33,7 +36,7 @@ impl Places {
         Self { all }
     }
 
-    /// Whether one is in the text of `declaration`.
+    /// Returns whether one is in the text of `declaration`.
     pub(crate) fn is_in(&self, declaration: Cursor<'_>) -> bool {
         if self.all.is_empty() {
             return false;
@@ -72,17 +75,20 @@ impl Places {
     }
 }
 
-/// What clang says about one unit.
+/// clang's messages about one unit.
 #[derive(Default)]
 pub(crate) struct Errors {
     /// Each with whether a declaration was left out for it, and is named among those left out.
     all: Vec<(Diagnostic, bool)>,
     places: Places,
-    /// What was left out for an error, as expressions refer to it: `A` of an enumeration, `struct s`.
+    /// Names of declarations that were left out for an error, as expressions refer to it: `A` of an
+    /// enumeration, `struct s`.
     pub(crate) spoilt: HashSet<String>,
-    /// Where `scalar_storage_order` stands, which clang ignores although it changes the layout of records, and the declarations start that it follows.
+    /// Places of `scalar_storage_order`, which clang ignores although it changes the layout of
+    /// records, and the starts of the declarations that it follows.
     pub(crate) ignored_orders: Places,
-    /// Where a record or a typedef declares no member to clang, and an anonymous one to gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
+    /// Places in which a record or a typedef declares no member to clang, and an anonymous one to
+    /// gcc for Windows, whose `-fms-extensions` is its default; `None` for other compilers.
     pub(crate) nameless_members: Option<Places>,
     /// As `ignored_orders`, for ignored `target` attributes of functions.
     pub(crate) ignored_targets: Places,
@@ -129,8 +135,8 @@ impl Errors {
         })
     }
 
-    /// Why the declaration `cursor` is not what was written: an error in its text, or an expression that refers to what was left out
-    /// for an error.
+    /// Why the declaration `cursor` is not what was written: an error in its text, or an expression
+    /// that refers to what was left out for an error.
     pub(crate) fn reason(&self, cursor: Cursor<'_>) -> Option<Reason> {
         if self.all.is_empty() {
             return None;
@@ -144,7 +150,8 @@ impl Errors {
         Some(Reason::Invalid(format!("{name} is not validly declared")))
     }
 
-    /// The errors in the text of `cursor` are accounted for: it is left out by name. Returns the names of what clang skipped after it.
+    /// The errors in the text of `cursor` are accounted for: it is left out by name. Returns the
+    /// names of what clang skipped after it.
     pub(crate) fn explain(&mut self, cursor: Cursor<'_>) -> Vec<(String, String)> {
         let (start, end) = cursor.full_extent();
         let own_end = cursor.extent().1;
@@ -153,7 +160,8 @@ impl Errors {
             let Some((error, explained)) = self.all.get_mut(i) else {
                 continue;
             };
-            // clang goes on after the next semicolon: a declaration that starts at the error has no cursor.
+            // clang goes on after the next semicolon: a declaration that starts at the error has no
+            // cursor.
             if !*explained
                 && error.place.offset >= own_end.offset
                 && let Some(name) = declared(&error.rest)
@@ -179,8 +187,8 @@ impl Errors {
     }
 }
 
-/// The places, and those where the declarations start that they belong to: an attribute after the closing brace, or in brackets at the start, is
-/// outside of the declaration's own text.
+/// The places, and those where the declarations start that they belong to: an attribute after the
+/// closing brace, or in brackets at the start, is outside of the declaration's own text.
 fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Places {
     if found.is_empty() {
         return Places::default();
@@ -204,7 +212,7 @@ fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Plac
     Places::new(&found)
 }
 
-/// What an expression within `cursor` refers to, of the names in `spoilt`.
+/// Returns the first name in `spoilt` that an expression within `cursor` refers to.
 pub(crate) fn mentioned(cursor: Cursor<'_>, spoilt: &HashSet<String>) -> Option<String> {
     match spoilt.is_empty() {
         true => None,
@@ -232,8 +240,8 @@ fn mentioned_at(
     children.find_map(|child| mentioned_at(child, spoilt, is_inside, depth + 1))
 }
 
-/// The name that `text`, the rest of a declaration, declares: the first that parameters follow, else the last before what ends a
-/// declarator.
+/// The name that `text`, the rest of a declaration, declares: the first that parameters follow,
+/// else the last before what ends a declarator.
 fn declared(text: &str) -> Option<&str> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut last = None;

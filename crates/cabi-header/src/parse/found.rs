@@ -18,7 +18,7 @@ pub(crate) fn left_out(cursor: Cursor<'_>, name: String, reason: Reason) -> Skip
     }
 }
 
-/// What the declarations seen so far say.
+/// Contents of the declarations seen so far.
 pub(crate) struct Found {
     /// All but types and functions, of which a later declaration may say more.
     pub(crate) header: Header,
@@ -149,7 +149,7 @@ fn join(known: &mut Result<Prototype, Skipped>, new: Result<Prototype, Skipped>)
     }
 }
 
-/// What is said where `new`, another declaration of the function `known`, says something else about its target.
+/// Returns the entry for a function whose declarations `known` and `new` have different targets.
 fn other_target(known: &Prototype, new: &Prototype) -> Option<Skipped> {
     let (ours, theirs) = (&known.target_features, &new.target_features);
     if ours.is_empty() || theirs.is_empty() || ours == theirs {

@@ -22,8 +22,9 @@ use crate::parse::written::{desugared, without_place};
 use crate::reason::Reason;
 use crate::written::Written;
 
-/// The type of a function in C that other compilers read too: clang prints attributes of the function after it, where gcc takes none, knows
-/// qualifiers that gcc does not, and shows the prelude's names for what it lacks.
+/// The type of a function in C that other compilers read too: clang prints attributes of the
+/// function after it, where gcc takes none, knows qualifiers that gcc does not, and shows the
+/// prelude's names for what it lacks.
 fn spelled_function(ty: Ty<'_>) -> String {
     let mut text = ty.spelling();
     while let Some(at) = text.rfind(" __attribute__((")
@@ -35,13 +36,14 @@ fn spelled_function(ty: Ty<'_>) -> String {
     for word in [" _Nonnull", " _Nullable", " _Null_unspecified"] {
         text = text.replace(word, "");
     }
-    // A `va_list` has decayed to a pointer to clang's record, whose tag other compilers do not know; as a parameter it decays again.
+    // A `va_list` has decayed to a pointer to clang's record, whose tag other compilers do not
+    // know; as a parameter it decays again.
     let text = text.replace("struct __va_list_tag *", "__builtin_va_list");
     prelude::names_of_c(&text)
 }
 
-/// Number of types that a function type may be made of, typedefs resolved: clang spells each of them out, and functions that take functions that take functions
-/// grow without bound.
+/// Number of types that a function type may be made of, typedefs resolved: clang spells each of
+/// them out, and functions that take functions that take functions grow without bound.
 const MAX_TYPES: usize = 1 << 12;
 
 /// Checks whether `function` is made of more than [`MAX_TYPES`].
@@ -85,7 +87,8 @@ impl<'u> Reader<'u> {
         self.prototype_of(cursor, function)
     }
 
-    /// The function type `function` as `cursor` declares it: a function, or something whose type leads to it.
+    /// The function type `function` as `cursor` declares it: a function, or something whose type
+    /// leads to it.
     pub(crate) fn prototype_of(
         &mut self,
         cursor: Cursor<'u>,
@@ -122,8 +125,8 @@ impl<'u> Reader<'u> {
         Ok(prototype)
     }
 
-    /// Whether the declaration has an `inline` that gives the function no symbol: in C without `extern` (C17 6.7.4), in GNU's older C with it. In C++ it never
-    /// does.
+    /// Returns whether the declaration has an `inline` that gives the function no symbol: in C
+    /// without `extern` (C17 6.7.4), in GNU's older C with it. In C++ it never does.
     fn is_inline_alone(&self, cursor: Cursor<'u>) -> bool {
         if !cursor.is_inline() || self.facts.cxx {
             return cursor.is_inline();
@@ -145,7 +148,8 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Whether other functions may have the name of `cursor`: in C++, and with clang's attribute.
+    /// Returns whether other functions may have the name of `cursor`: in C++, and with clang's
+    /// attribute.
     pub(crate) fn is_overloadable(&self, cursor: Cursor<'u>) -> bool {
         let has_attributes = || cursor.children().into_iter().any(Cursor::is_attribute);
         self.facts.cxx || (has_attributes() && has_attribute(&cursor.printed(), "overloadable"))
@@ -202,7 +206,8 @@ impl<'u> Reader<'u> {
         Ok(())
     }
 
-    /// The type a parameter has after decay. The elements of an array do not matter then, and may be of a length known at run time only.
+    /// The type a parameter has after decay. The elements of an array do not matter then, and may
+    /// be of a length known at run time only.
     fn param(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
         if is_array(ty.canonical().kind()) {
             return Ok((self.model.pointer(), false));
@@ -221,8 +226,8 @@ fn n_params(function: Ty<'_>) -> u32 {
     u32::try_from(function.n_params()).unwrap_or(0)
 }
 
-/// The declarations of the parameters of `function`, which is the type of `cursor` or what that leads to; none where the source has
-/// others too.
+/// The declarations of the parameters of `function`, which is the type of `cursor` or what that
+/// leads to; none where the source has others too.
 fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> {
     if cursor.kind() == CXCursor_FunctionDecl {
         let all = (0..n_params(function)).map(|i| cursor.arg(i));
@@ -273,7 +278,8 @@ fn convention(
     if RETURN_TWICE.split(' ').any(|known| known == name) {
         return Err(Reason::Attribute("returns_twice".to_owned()));
     }
-    // No conventions to clang, but calls with them are others: some add a hidden argument, some change which registers a callee keeps.
+    // No conventions to clang, but calls with them are others: some add a hidden argument, some
+    // change which registers a callee keeps.
     const CHANGE_CALLS: [&str; 5] = [
         "returns_twice",
         "interrupt",
@@ -295,7 +301,8 @@ fn convention(
         CXCallingConv_X86_64Win64 => Ok(Some(&X86_64_WIN64)),
         CXCallingConv_X86_64SysV => Ok(Some(&X86_64_SYSV)),
         number => {
-            // As clang prints it after the function type, after those of parameters: `int (int) __attribute__((swiftcall))`.
+            // As clang prints it after the function type, after those of parameters:
+            // `int (int) __attribute__((swiftcall))`.
             let spelling = function.spelling();
             let attributes = spelling.split("__attribute__((").skip(1);
             let names = attributes.filter_map(|rest| rest.split(')').next());
@@ -312,7 +319,8 @@ fn is_noreturn(function: Ty<'_>, printed: &str) -> bool {
     if words.any(|word| ["_Noreturn", "[[noreturn]]", "[[_Noreturn]]"].contains(&word)) {
         return true;
     }
-    // As part of the type it is printed last, unless it belongs to the function that a returned pointer points to.
+    // As part of the type it is printed last, unless it belongs to the function that a returned
+    // pointer points to.
     let is_last = |ty: Ty<'_>| ty.canonical().spelling().ends_with(ATTRIBUTE);
     is_last(function) && !is_last(function.result())
 }

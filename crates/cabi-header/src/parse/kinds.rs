@@ -1,4 +1,5 @@
-//! Kinds of declarations: which are types, which are walked into, and which C++ has and this crate does not read.
+//! Kinds of declarations: which are types, which are walked into, and which C++ has and this crate
+//! does not read.
 
 use clang_sys::*;
 
@@ -32,10 +33,10 @@ pub(crate) fn is_array(kind: CXTypeKind) -> bool {
     )
 }
 
-/// Whether a declaration of kind `child` is looked at inside of `outer`.
+/// Returns whether a declaration of kind `child` is looked at inside of `outer`.
 pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
     match outer.kind() {
-        // What is in an unnamed namespace has no symbol others can refer to.
+        // Declarations in an unnamed namespace have no symbol that others can refer to.
         CXCursor_Namespace => !outer.name().is_empty(),
         CXCursor_LinkageSpec => true,
         k if RECORDS.contains(&k) => is_type(child) || METHODS.contains(&child),
@@ -43,7 +44,7 @@ pub(crate) fn is_walked(outer: Cursor<'_>, child: CXCursorKind) -> bool {
     }
 }
 
-/// What a declaration is that is left out for its kind.
+/// Returns the name of a declaration's kind, if it is left out for its kind.
 pub(crate) fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
     match kind {
         k if METHODS.contains(&k) => Some("a member function"),
@@ -55,7 +56,8 @@ pub(crate) fn unsupported_cxx(kind: CXCursorKind) -> Option<&'static str> {
     }
 }
 
-/// Directives and macros, which are kept next to the declarations. An error within them costs the whole header.
+/// Directives and macros, which are kept next to the declarations. An error within them costs the
+/// whole header.
 pub(crate) fn is_preprocessing(kind: CXCursorKind) -> bool {
     (CXCursor_PreprocessingDirective..=CXCursor_InclusionDirective).contains(&kind)
 }

@@ -1,4 +1,5 @@
-//! Macros whose value is an integer. libclang keeps each definition as tokens; values and types are asked for (`questions.rs`).
+//! Macros whose value is an integer. libclang keeps each definition as tokens; values and types are
+//! asked for (`questions.rs`).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -81,7 +82,8 @@ fn definitions<'u>(unit: &'u Unit<'_>) -> Definitions<'u> {
     own.map(definition).collect()
 }
 
-/// How far the macro `name` expands, named in the expansions of `depth` others. Each is looked at once.
+/// How far the macro `name` expands, named in the expansions of `depth` others. Each is looked at
+/// once.
 fn expansion<'d>(
     definitions: &'d Definitions<'_>,
     name: &'d str,
@@ -98,7 +100,8 @@ fn expansion<'d>(
         is_harmful: !is_harmless(tokens),
         ..Expansion::default()
     };
-    // What it is while its own expansion is looked at: that of macros that name each other is not followed.
+    // Result while the macro's own expansion is looked at: that of macros that name each other is
+    // not followed.
     let unknown = Expansion {
         is_harmful: true,
         ..all
@@ -121,7 +124,7 @@ fn expansion<'d>(
         all.is_harmful |= inner.is_harmful;
         all.depth = all.depth.max(brackets.saturating_add(inner.depth));
         all.n_tokens = all.n_tokens.saturating_add(inner.n_tokens.max(1));
-        // What is passed to a macro may come back as often as that has tokens.
+        // An argument can be expanded once per token of the macro.
         if definitions.get(text).is_some_and(takes_arguments) {
             times = times.saturating_mul(inner.n_tokens.max(1));
         }
@@ -143,14 +146,17 @@ const MAX_NESTING: u32 = 1 << 10;
 struct Expansion {
     n_tokens: u64,
     depth: u64,
-    /// Whether it can, in parentheses, end the declaration it stands in: an error in it may cost something else.
+    /// `true` if it can, in parentheses, end the declaration it stands in: an error in it may cost
+    /// something else.
     is_harmful: bool,
 }
 
 impl Expansion {
-    /// Why clang is not asked about a macro of this expansion; the macros so far expand to `total` tokens, its own included.
+    /// Why clang is not asked about a macro of this expansion; the macros so far expand to `total`
+    /// tokens, its own included.
     fn refusal(self, total: u64) -> Option<&'static str> {
-        // clang gives up the rest of the text where brackets nest deeper than 256; some are around the macro.
+        // clang gives up the rest of the text where brackets nest deeper than 256; some are around
+        // the macro.
         if self.depth > 200 {
             Some("has brackets that nest too deep to ask for its value")
         } else if self.n_tokens > 1 << 16 {
@@ -163,7 +169,8 @@ impl Expansion {
     }
 }
 
-/// Whether `tokens`, in parentheses, cannot end the declaration they stand in, as far as they are no macros themselves.
+/// Returns whether `tokens`, in parentheses, cannot end the declaration they stand in, as far as
+/// they are no macros themselves.
 fn is_harmless(tokens: &[Token]) -> bool {
     let mut depth = 0_u32;
     for Token {
@@ -182,7 +189,8 @@ fn is_harmless(tokens: &[Token]) -> bool {
     depth == 0
 }
 
-/// The type of an enumeration constant or of an expression: that of a C++ enumeration's constant is its underlying type.
+/// The type of an enumeration constant or of an expression: that of a C++ enumeration's constant is
+/// its underlying type.
 pub(crate) fn integer_type(model: &DataModel, ty: Ty<'_>) -> Option<Type> {
     integer(model, ty.integer_kind())
 }

@@ -8,11 +8,11 @@ pub(crate) struct DeclaredMember {
     pub(crate) name: Option<String>,
     pub(crate) ty: Type,
     pub(crate) width: Option<u16>,
-    /// Where each `packed` stands.
+    /// Positions of each `packed`.
     pub(crate) packed: Vec<Position>,
-    /// Where each `aligned` and `_Alignas` stands.
+    /// Positions of each `aligned` and `_Alignas`.
     pub(crate) aligned: Vec<Position>,
-    /// What they ask for; not always in the order of `aligned`.
+    /// Alignments that these ask for; not always in the order of `aligned`.
     pub(crate) asked: Vec<u32>,
 }
 
@@ -21,7 +21,8 @@ impl DeclaredMember {
         self.member(self.ty.clone(), !self.packed.is_empty(), &self.asked)
     }
 
-    /// The member to gcc, with `place` for the places that are not known; none if of several attributes it cannot be said which stands where.
+    /// The member to gcc, with `place` for the places that are not known; none if of several
+    /// attributes it cannot be said which stands where.
     pub(crate) fn to_gcc(&self, place: Position) -> Option<Member> {
         let known = |at: &Position| match at {
             Position::Unknown => place,
@@ -71,8 +72,8 @@ pub(crate) fn places(declared: &[DeclaredMember]) -> &'static [Position] {
     }
 }
 
-/// The expressions of the `aligned` attributes and `_Alignas` specifiers of a member as clang prints it, `int x _Alignas(8)`;
-/// empty for `aligned` alone.
+/// The expressions of the `aligned` attributes and `_Alignas` specifiers of a member as clang
+/// prints it, `int x _Alignas(8)`; empty for `aligned` alone.
 pub(crate) fn aligned_expressions(printed: &str) -> Vec<String> {
     // A record defined in the member's own declaration is printed in front of them.
     let tail = printed.rsplit('}').next().unwrap_or(printed);
@@ -95,7 +96,7 @@ pub(crate) fn aligned_expressions(printed: &str) -> Vec<String> {
     found
 }
 
-/// What stands between the first parenthesis of `text`, if it starts with one, and its counterpart.
+/// Returns the text between the parenthesis that starts `text`, if one does, and its counterpart.
 pub(crate) fn parenthesized(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('(')?;
     let mut depth = 1_u32;

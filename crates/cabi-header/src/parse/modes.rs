@@ -1,9 +1,10 @@
-//! gcc's machine modes, as far as `transparent_union` depends on them: gcc applies it where the union has the mode of its first member, and
-//! ignores it elsewhere (gcc 12, `handle_transparent_union_attribute`; modes by `compute_record_mode` and `layout_type`).
+//! gcc's machine modes, as far as `transparent_union` depends on them: gcc applies it where the
+//! union has the mode of its first member, and ignores it elsewhere (gcc 12,
+//! `handle_transparent_union_attribute`; modes by `compute_record_mode` and `layout_type`).
 
 use cabi::{Kind, RecordKind, Type};
 
-/// What a type is to gcc's back end; modes of the same kind and size are the same.
+/// Mode of a type in gcc's back end; modes of the same kind and size are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Mode {
     Int(u64),
@@ -12,7 +13,7 @@ enum Mode {
     Block,
 }
 
-/// Whether gcc passes the union of `members`, which has `size` bytes, as the first of them.
+/// Returns whether gcc passes the union of `members`, which has `size` bytes, as the first of them.
 pub(crate) fn is_transparent_to_gcc<'t>(
     members: impl Iterator<Item = &'t Type> + Clone,
     size: u64,

@@ -1,11 +1,12 @@
-//! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are searched, be they comments or left out by `#if`.
+//! Pragmas that change layouts and calls: libclang shows none, so the texts that were read are
+//! searched, be they comments or left out by `#if`.
 
 use crate::clang::NO_DECLARATION;
 
 /// Words of a `target` attribute or pragma that take registers of the C convention away.
 pub(crate) const WITHOUT_SSE: [&str; 4] = ["no-sse", "no-sse2", "general-regs-only", "soft-float"];
 
-/// What occurs anywhere.
+/// Pragmas and attributes that occur anywhere.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Pragmas {
     /// `#pragma pack`.
@@ -21,10 +22,12 @@ pub(crate) struct Pragmas {
     ignored: bool,
     /// A pragma by which clang may say nothing of declarations in records that declare no member.
     pub(crate) ignores_nameless: bool,
-    /// The name of an attribute of a target, and a pragma by which clang may not say that it ignores one.
+    /// The name of an attribute of a target, and a pragma by which clang may not say that it
+    /// ignores one.
     target_attribute: bool,
     ignores_attributes: bool,
-    /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`, with which it is the other way round.
+    /// `#pragma GCC target`, which gcc follows and clang ignores, or `#pragma clang attribute`,
+    /// with which it is the other way round.
     pub(crate) target: bool,
     /// A pragma of `target` that takes the vector registers away.
     pub(crate) without_sse: bool,
@@ -40,12 +43,13 @@ impl Pragmas {
         }
     }
 
-    /// Whether some records may have an order of bytes that clang does not show.
+    /// Returns whether some records may have an order of bytes that clang does not show.
     pub(crate) fn may_hide_order(self) -> bool {
         self.storage_order_pragma || (self.storage_order && self.ignored)
     }
 
-    /// Whether some functions may have an attribute `target` that clang ignores, and does not show.
+    /// Returns whether some functions may have an attribute `target` that clang ignores, and does
+    /// not show.
     pub(crate) fn may_hide_target(self) -> bool {
         self.target_attribute && self.ignores_attributes
     }
@@ -78,7 +82,7 @@ impl Pragmas {
     }
 }
 
-/// What follows each `#pragma` and `_Pragma` of `text` on its line.
+/// Returns the text after each `#pragma` and `_Pragma` of `text` on its line.
 fn after_pragma(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("ragma").map(|(at, word)| {
         let rest = text.get(at + word.len()..).unwrap_or("");
@@ -86,7 +90,7 @@ fn after_pragma(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What follows `words` at the start of `rest`, which `_Pragma` has in a string.
+/// Returns the text after `words` at the start of `rest`, which `_Pragma` has in a string.
 fn words<'t>(mut rest: &'t str, words: &[&str]) -> Option<&'t str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     for word in words {

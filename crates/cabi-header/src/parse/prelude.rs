@@ -1,10 +1,15 @@
-//! Text that clang reads before every header: constants from which the data model is known, and stand-ins for types clang lacks.
+//! Text that clang reads before every header: constants from which the data model is known, and
+//! stand-ins for types clang lacks.
 //!
-//! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`, `-funsigned-char` or `-mlong-double-64` need no
-//! table here. clang has no decimal floating point on most targets; structures of the same size and alignment take its place, and are
-//! known by their tags when types are read: unlike the name of a typedef, a tag is part of the type whatever the type is reached through. In C++ the three classes at its start find out whether clang's `__is_trivially_relocatable`
-//! tells what its calls go by (not with Microsoft's C++ ABI; Itanium C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither a
-//! destructor nor deleted copies may count as trivial, and an assignment operator may not matter. The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
+//! The compiler is asked for the widths and layout rules of C, so `--target`, `-m32`,
+//! `-funsigned-char` or `-mlong-double-64` need no table here. clang has no decimal floating point
+//! on most targets; structures of the same size and alignment take its place, and are known by
+//! their tags when types are read: unlike the name of a typedef, a tag is part of the type whatever
+//! the type is reached through. In C++ the three classes at its start find out whether clang's
+//! `__is_trivially_relocatable` tells what its calls go by (not with Microsoft's C++ ABI; Itanium
+//! C++ ABI 3.1.1, non-trivial for the purposes of calls), as it does in the versions known: neither
+//! a destructor nor deleted copies may count as trivial, and an assignment operator may not matter.
+//! The names of TS 18661-3 (`_Float128`), which are gcc's keywords, are typedefs as in glibc.
 
 use std::collections::HashMap;
 
@@ -35,19 +40,20 @@ pub(crate) fn names_of_c(text: &str) -> String {
     })
 }
 
-/// What the constants say.
+/// Facts that the constants state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) model: DataModel,
     pub(crate) cxx: bool,
-    /// Of C++: `__is_trivially_relocatable` is what calls go by.
+    /// `true` in C++ if calls go by `__is_trivially_relocatable`.
     pub(crate) knows_calls: bool,
     pub(crate) x86_64: bool,
     /// The arguments turn the x87 registers off.
     pub(crate) without_x87: bool,
-    /// `inline` means what GNU's older C made of it: with `extern` there is no symbol, without it there is.
+    /// `inline` means what GNU's older C made of it: with `extern` there is no symbol, without it
+    /// there is.
     pub(crate) gnu_inline: bool,
-    /// Of C++, where it is a type of its own.
+    /// Signedness of `wchar_t` in C++, where it is a type of its own.
     pub(crate) wchar_signed: bool,
     /// The widest vectors that the arguments enable.
     pub(crate) vectors: VectorLevel,
@@ -92,7 +98,8 @@ pub(crate) fn facts(unit: &Unit<'_>) -> Result<Facts, String> {
         RecordRules::Clang
     };
     let cxx = is("__cabi_cplusplus");
-    // The model is C's, which clang says nothing of in C++: a record without members has a byte there.
+    // The model is C's, which clang says nothing of in C++: a record without members has a byte
+    // there.
     model.empty_record = match (cxx, is_msvc) {
         (false, _) => byte("__cabi_empty")?,
         (true, true) => DataModel::LLP64.empty_record,

@@ -1,5 +1,6 @@
-//! What declarations do not say themselves, and a further run of clang over the header finds out: values of expressions, as in `aligned`
-//! attributes, of which libclang shows the text alone, and values and types of macros, which it keeps as tokens (C17 6.10.3, object-like macros; 6.6,
+//! Facts that declarations do not state, and that a further run of clang over the header finds out:
+//! values of expressions, as in `aligned` attributes, of which libclang shows the text alone, and
+//! values and types of macros, which it keeps as tokens (C17 6.10.3, object-like macros; 6.6,
 //! integer constant expressions).
 
 use std::collections::{HashMap, HashSet};
@@ -11,26 +12,27 @@ use crate::clang::{Cursor, Unit};
 /// Prefix of the names of declarations that ask; no name in the prelude has it.
 const QUESTION: &str = "__cabi_question_";
 
-/// What a further run says of the text of a question.
+/// Answer of a further run to a question.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Answer {
-    /// Of an integer constant expression.
+    /// Value of an integer constant expression.
     pub(crate) value: Option<i128>,
-    /// Of a macro that is one, the kind of its type.
+    /// Kind of the type of a macro that is a constant expression.
     pub(crate) kind: Option<CXTypeKind>,
-    /// Of a type, which may stand where the value of an expression is asked for.
+    /// Alignment of a type, which may stand where the value of an expression is asked for.
     pub(crate) align: Option<i128>,
 }
 
 /// The answers to what was asked, by the text of the question.
 pub(crate) type Answers = HashMap<String, Answer>;
 
-/// What reading the declarations needs to know beyond them.
+/// Questions that arise from reading the declarations.
 #[derive(Default, Debug)]
 pub(crate) struct Questions {
     pub(crate) values: Vec<String>,
     pub(crate) macros: Vec<String>,
-    /// What was left out for errors: an expression that refers to it has no value.
+    /// Names of declarations that were left out for errors: an expression that refers to it has no
+    /// value.
     pub(crate) spoilt: HashSet<String>,
 }
 
@@ -39,8 +41,8 @@ impl Questions {
         self.values.is_empty() && self.macros.is_empty()
     }
 
-    /// The declarations that ask, each on a line of its own: what is no answer is an error there. Nothing for a name that is no macro at the end of the
-    /// header.
+    /// The declarations that ask, each on a line of its own: what is no answer is an error there.
+    /// Nothing for a name that is no macro at the end of the header.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("\n");
         for (i, asked) in self.values.iter().enumerate() {
@@ -61,7 +63,8 @@ impl Questions {
         text
     }
 
-    /// Adds the answers in `unit`, which ends with the text of the questions, except what is `wrong`.
+    /// Adds the answers in `unit`, which ends with the text of the questions, except what is
+    /// `wrong`.
     pub(crate) fn answer(
         &self,
         unit: &Unit<'_>,

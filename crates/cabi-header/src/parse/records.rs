@@ -1,7 +1,9 @@
-//! Structures and unions: members and attributes from clang's declarations, and the comparison of every offset.
+//! Structures and unions: members and attributes from clang's declarations, and the comparison of
+//! every offset.
 //!
-//! Of a `#pragma pack` that is in force libclang shows an attribute without a name, which others may be too. Its value is found by trying until the
-//! layout fits; when none does, the record is refused with both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
+//! For a `#pragma pack` in force, libclang shows an attribute without a name, as it may for others.
+//! Its value is found by trying until the layout fits; when none does, the record is refused with
+//! both numbers. clang goes by the pragma in force where the record begins, gcc by the one where it
 //! ends.
 
 use cabi::{BitFieldStyle, DataModel, Language, Member, RecordBuilder, RecordRules, Type};
@@ -16,13 +18,14 @@ use crate::parse::stated::{Stated, difference, mismatch};
 use crate::parse::types::{Reader, is_unnamed, unsupported};
 use crate::reason::Reason;
 
-/// How many members a structure may have: libclang looks at all of them to give the offset of one, and at those that they have.
+/// How many members a structure may have: libclang looks at all of them to give the offset of one,
+/// and at those that they have.
 const MAX_MEMBERS: usize = 1 << 14;
 
 struct RecordDefinition<'u> {
     stated: Stated<'u>,
     attributes: RecordAttributes,
-    /// Of C++.
+    /// Bases of a C++ class.
     bases: Vec<Member>,
     declared: Vec<DeclaredMember>,
 }
@@ -44,7 +47,8 @@ impl<'u> Reader<'u> {
                 definition.ty().spelling()
             )));
         }
-        // clang warns about attributes of gcc's that it does not implement, and goes on with another layout than gcc.
+        // clang warns about attributes of gcc's that it does not implement, and goes on with
+        // another layout than gcc.
         if self.errors.ignored_orders.is_in(definition) {
             return Err(Reason::Attribute("scalar_storage_order".to_owned()));
         }
@@ -128,14 +132,14 @@ impl<'u> Reader<'u> {
         })
     }
 
-    /// The record by clang's rules, without `#pragma pack` and with each of its values that may be in force: those with the layout stated, at
-    /// least one.
+    /// The record by clang's rules, without `#pragma pack` and with each of its values that may be
+    /// in force: those with the layout stated, at least one.
     fn readings(&self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
         let declared = own.declared.iter().map(DeclaredMember::to_clang);
         let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
         let plain = self.lay_out(own, &members, None);
         let mut found: Vec<Type> = plain.iter().cloned().collect();
-        // Where nothing packs, a difference is a difference.
+        // Without packing, a difference is a difference.
         let pragmas = self.pragmas;
         let may_pack = pragmas.pack_argument || (pragmas.pack && own.attributes.unnamed);
         if may_pack && matches!(&plain, Ok(_) | Err(Reason::Mismatch { .. })) {
@@ -172,7 +176,8 @@ impl<'u> Reader<'u> {
                 let known = clang.as_record().map(|record| record.attributes());
                 let (pack, align) = known.map_or((None, None), |known| (known.pack, known.align));
                 let mut ty = self.builder(own, &members, pack, align).build(&model)?;
-                // An alignment of the record's own that does not show in clang's layout may in this one.
+                // An alignment of the record's own that does not show in clang's layout may in this
+                // one.
                 if own.attributes.aligned && align.is_none() && ty.align() < clang.align() {
                     let align = Some(self.own_align(own)?);
                     ty = self.builder(own, &members, pack, align).build(&model)?;
@@ -188,7 +193,7 @@ impl<'u> Reader<'u> {
         found.ok_or_else(|| hidden(own))
     }
 
-    /// What the record's own `aligned` asks for.
+    /// Returns the alignment that the record's own `aligned` asks for.
     fn own_align(&mut self, own: &RecordDefinition<'u>) -> Result<u32, Reason> {
         let printed = own.stated.definition.printed();
         let head = printed.split('{').next().unwrap_or("");
@@ -196,7 +201,7 @@ impl<'u> Reader<'u> {
         asked.ok_or_else(|| hidden(own))
     }
 
-    /// What the `aligned` of a declaration that clang has printed ask for.
+    /// Returns the alignments that the `aligned` of a declaration, printed by clang, ask for.
     fn asked(&mut self, printed: &str) -> Result<Vec<u32>, Reason> {
         let texts = aligned_expressions(printed);
         // All are looked at before one fails, so that one run evaluates each.
@@ -214,7 +219,8 @@ impl<'u> Reader<'u> {
         let model = own.attributes.model(&self.model);
         let build = |align| self.builder(own, members, pack, align).build(&model);
         let mut ty = build(None)?;
-        // The value of the record's own `aligned` is the alignment it has, if the members alone would give it less.
+        // The value of the record's own `aligned` is the alignment it has, if the members alone
+        // would give it less.
         if own.attributes.aligned
             && let Ok(align) = u32::try_from(own.stated.align)
             && align > ty.align()
@@ -305,7 +311,8 @@ fn n_members(ty: &Type) -> usize {
     inner.sum()
 }
 
-/// Whether a pragma stands between the braces of `definition`, or a word that expands to one.
+/// Returns whether a pragma stands between the braces of `definition`, or a word that expands to
+/// one.
 fn has_pragma(definition: Cursor<'_>) -> bool {
     let tokens = definition.tokens();
     let is_pragma = |text: &str| ["pragma", "_Pragma", "__pragma"].contains(&text);
@@ -324,7 +331,7 @@ impl RecordDefinition<'_> {
 struct RecordAttributes {
     packed: bool,
     aligned: bool,
-    /// Whether libclang does not name the record.
+    /// `true` if libclang does not name the record.
     unnamed: bool,
     transparent: bool,
     ms_struct: bool,

@@ -1,4 +1,5 @@
-//! How clang is run: its arguments, the text in memory, and the further runs that answer what declarations do not say.
+//! How clang is run: its arguments, the text in memory, and the further runs that answer what
+//! declarations do not say.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -29,7 +30,8 @@ const WARNINGS: [&str; 5] = [
     "-Wno-error",
 ];
 
-/// Arguments that libclang drops without a word, and what it does not do: a result that looks as if they had been heeded would be wrong.
+/// Arguments that libclang drops without a word, and what it does not do: a result that looks as if
+/// they had been heeded would be wrong.
 const IGNORED: [(&str, &str); 10] = [
     ("-fplugin", "loads no plugins"),
     ("-fpass-plugin", "loads no plugins"),
@@ -66,7 +68,8 @@ fn refuse_ignored(args: &[String]) -> Result<(), HeaderError> {
     }
 }
 
-/// Whether `arg` turns all warnings off, or some into errors, whatever comes after it. An error in a header of the system would cost a declaration.
+/// Returns whether `arg` turns all warnings off, or some into errors, whatever comes after it. An
+/// error in a header of the system would cost a declaration.
 fn turns_warnings(arg: &str) -> bool {
     let all = [
         "-w",
@@ -77,7 +80,7 @@ fn turns_warnings(arg: &str) -> bool {
     all.contains(&arg) || arg.starts_with("-Werror=")
 }
 
-/// Whether the last of the arguments about it turns the x87 registers off.
+/// Returns whether the last of the arguments about it turns the x87 registers off.
 fn without_x87(args: &[String]) -> bool {
     let off = |arg: &String| match arg.as_str() {
         "-mno-80387" | "-mno-x87" => Some(true),
@@ -168,7 +171,7 @@ impl<'s> Source<'s> {
         let mut found = Pragmas::of_args(self.given_args);
         found.look(self.text);
         for file in unit.files().iter().filter(|file| **file != main) {
-            // What cannot be read was in memory: the prelude, which has none.
+            // A file that cannot be read was in memory: the prelude, which has none.
             if let Ok(bytes) = std::fs::read(file) {
                 found.look(&String::from_utf8_lossy(&bytes));
             }

@@ -5,7 +5,7 @@ use cabi::{Field, Kind, Type};
 use crate::clang::{Cursor, Ty};
 use crate::reason::Reason;
 
-/// What clang says about a record's layout, to compare with.
+/// clang's layout of a record, for comparison.
 pub(crate) struct Stated<'u> {
     pub(crate) definition: Cursor<'u>,
     pub(crate) fields: Vec<Cursor<'u>>,
@@ -54,7 +54,7 @@ fn first_mismatch(
 /// The first difference between gcc's layout of a record and clang's.
 pub(crate) fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Option<Reason> {
     let fields = gcc.as_record()?.fields();
-    // Where one of width 0 stands matters by what follows it only.
+    // The place of one of width 0 matters only by its effect on the next member.
     let counts = |i: usize| {
         let bits = fields.get(i).and_then(Field::bit_field);
         bits.is_none_or(|bits| bits.width != 0)
@@ -72,7 +72,8 @@ pub(crate) fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Optio
     })
 }
 
-/// The offsets of the members of `ty` after the first `n_bases`, then its size and alignment, each with its name.
+/// The offsets of the members of `ty` after the first `n_bases`, then its size and alignment, each
+/// with its name.
 fn numbers(ty: &Type, n_bases: usize) -> Vec<(String, u64)> {
     let fields = ty.as_record().map_or(&[][..], |record| record.fields());
     let offsets = fields.iter().skip(n_bases).map(|field| {

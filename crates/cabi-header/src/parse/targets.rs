@@ -1,8 +1,10 @@
-//! Functions for another machine than the rest of the text: `target` attributes, and the pragmas that stand for them.
+//! Functions for another machine than the rest of the text: `target` attributes, and the pragmas
+//! that stand for them.
 //!
-//! Attributes and pragmas decide which registers pass floats and vectors. gcc passes by the function's own target, clang by that of the command line: what they would
-//! pass differently is read as one of them does only where it is said which. What takes the vector registers away is refused, as it is among the
-//! arguments for clang.
+//! Attributes and pragmas decide which registers pass floats and vectors. gcc passes by the
+//! function's own target, clang by that of the command line: what they would pass differently is
+//! read as one of them does only where it is said which. What takes the vector registers away is
+//! refused, as it is among the arguments for clang.
 
 use cabi::{Kind, Scalar, Type, VectorLevel};
 
@@ -13,7 +15,7 @@ use crate::parse::pragmas::WITHOUT_SSE;
 use crate::parse::types::Reader;
 use crate::reason::Reason;
 
-/// What the `target` attributes of a function say.
+/// `target` attributes of a function.
 pub(crate) struct OwnTarget {
     /// The attributes' words, empty without one.
     pub(crate) features: String,
@@ -24,7 +26,8 @@ pub(crate) struct OwnTarget {
 }
 
 impl OwnTarget {
-    /// Of a function that clang has printed as `printed`; `base` are the vectors of the arguments for clang.
+    /// Reads the attributes of a function that clang has printed as `printed`; `base` are the
+    /// vectors of the arguments for clang.
     pub(crate) fn new(printed: &str, base: VectorLevel) -> Result<Self, Reason> {
         let after = printed.split("target(\"").skip(1);
         let words = after.filter_map(|rest| rest.split('"').next());
@@ -43,7 +46,8 @@ impl OwnTarget {
 }
 
 impl<'u> Reader<'u> {
-    /// Refuses what is not passed as the types alone say, or not by all compilers alike; `function` is what `cursor` declares, with `own` target.
+    /// Refuses what is not passed as the types alone say, or not by all compilers alike; `function`
+    /// is what `cursor` declares, with `own` target.
     pub(crate) fn check_target(
         &mut self,
         cursor: Cursor<'u>,
@@ -82,7 +86,8 @@ impl<'u> Reader<'u> {
             return Ok(());
         }
         let base = self.facts.vectors;
-        // LLVM has other dependencies between features than gcc; without one that it needs a vector is split.
+        // LLVM has other dependencies between features than gcc; without one that it needs a vector
+        // is split.
         let takes_away = |word: &str| word.starts_with("no-") || word.starts_with("arch=");
         let may_split = base > VectorLevel::Baseline && own.words().any(takes_away);
         let what = match self.is_as_clang() {
@@ -99,7 +104,7 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// Whether an argument or the result of `function` has a part that `is`.
+/// Returns whether an argument or the result of `function` has a part that `is`.
 fn has(function: &Prototype, is: fn(&Type) -> bool) -> bool {
     let params = function.params.iter().map(|(_, ty)| ty);
     let mut all = params.chain([&function.ret]);
@@ -118,7 +123,7 @@ fn is_x87(ty: &Type) -> bool {
     )
 }
 
-/// What is passed in vector registers, or may be.
+/// Returns whether `ty` is passed in vector registers, or may be.
 fn is_sse(ty: &Type) -> bool {
     match ty.kind() {
         Kind::Scalar(scalar) => !scalar.is_integer_like() && !is_x87(ty),
@@ -127,7 +132,8 @@ fn is_sse(ty: &Type) -> bool {
     }
 }
 
-/// The widest vectors in registers, by what `target` attributes add to `base`. Names whose meaning is not known are refused.
+/// The widest vectors in registers, by what `target` attributes add to `base`. Names whose meaning
+/// is not known are refused.
 fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
     let unknown = |feature: &str| Err(Reason::Attribute(format!("target(\"{feature}\")")));
     let mut level = base;
@@ -154,7 +160,7 @@ fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
             "fma" | "fma4" | "f16c" | "xop" | "vaes" | "vpclmulqdq" | "sha512" | "sm3" | "sm4" => {
                 VectorLevel::Avx
             }
-            // What AVX is built on.
+            // Features that AVX is built on.
             "sse3" | "ssse3" | "sse4" | "sse4.1" | "sse4.2" | "xsave" => VectorLevel::Baseline,
             _ => continue,
         };
@@ -169,7 +175,7 @@ fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
     Ok(level)
 }
 
-/// What `target("arch=..")` brings, of processors that are asked for by name.
+/// Vectors that `target("arch=..")` enables, for processors by name.
 const CPUS: [(VectorLevel, &str); 3] = [
     (
         VectorLevel::Baseline,

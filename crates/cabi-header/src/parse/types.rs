@@ -1,6 +1,7 @@
 //! From clang's types to [`Type`]s. Each type's size and alignment are compared with clang's.
 //!
-//! Types are followed as they were written, not in their canonical form: clang drops the alignment of a typedef inside an array there.
+//! Types are followed as they were written, not in their canonical form: clang drops the alignment
+//! of a typedef inside an array there.
 
 use std::collections::HashMap;
 
@@ -26,11 +27,12 @@ pub(crate) struct Reader<'u> {
     pub(crate) facts: Facts,
     /// Whose layout is wanted; without, only what gcc and clang lay out alike.
     pub(crate) records: Option<RecordRules>,
-    /// Where records are laid out as gcc does: a reader by clang's rules, whose numbers are compared with clang's in place of ours.
+    /// Reader by clang's rules, if records are laid out as gcc does: its numbers are compared with
+    /// clang's in place of ours.
     pub(crate) reference: Option<Box<Self>>,
     answers: Answers,
     questions: Questions,
-    /// What the declarations of records and typedefs were read as.
+    /// Types of the declarations of records and typedefs that were read.
     known: HashMap<Cursor<'u>, Result<Type, Reason>>,
     /// Which pragmas occur in what was read.
     pub(crate) pragmas: Pragmas,
@@ -40,7 +42,7 @@ pub(crate) struct Reader<'u> {
     pub(crate) n_written: u32,
 }
 
-/// Whether clang's spelling of a record or enumeration means that it has no name.
+/// Returns whether clang's spelling of a record or enumeration means that it has no name.
 pub(crate) fn is_unnamed(spelling: &str) -> bool {
     spelling.contains('(')
 }
@@ -57,7 +59,7 @@ impl<'u> Reader<'u> {
         let stated = facts.model.records;
         let as_gcc =
             records == Some(RecordRules::Gcc) && stated == RecordRules::Clang && !facts.cxx;
-        // What is wrong, the reader that it belongs to refuses.
+        // The reader that a mistake belongs to refuses it.
         let reference = as_gcc.then(|| {
             let none = Errors::default();
             Box::new(Self::new(facts, answers, none, pragmas, Some(stated)))
@@ -78,7 +80,7 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// What was asked for and not answered.
+    /// Returns the questions that were asked and not answered.
     pub(crate) fn questions(&mut self) -> Questions {
         let mut questions = std::mem::take(&mut self.questions);
         if let Some(reference) = &mut self.reference {
@@ -121,7 +123,7 @@ impl<'u> Reader<'u> {
                 why: "its declaration nests too deep",
             });
         }
-        // Of a reference clang gives the size of what it refers to.
+        // For a reference, clang gives the size of the type that it refers to.
         if [CXType_LValueReference, CXType_RValueReference].contains(&ty.canonical().kind()) {
             return Ok(self.pointer(ty.canonical().pointee()));
         }
@@ -216,10 +218,12 @@ impl<'u> Reader<'u> {
         })
     }
 
-    /// The type `inner` that the typedef or other wrapper `outer` names, with the alignment that `outer` has.
+    /// The type `inner` that the typedef or other wrapper `outer` names, with the alignment that
+    /// `outer` has.
     fn aligned_as(&mut self, outer: Ty<'u>, inner: Ty<'u>) -> Result<Type, Reason> {
         let read = self.ty(inner)?;
-        // Where `read` agrees with clang about `inner`, a difference comes from an attribute of the wrapper.
+        // If `read` agrees with clang about `inner`, a difference comes from an attribute of the
+        // wrapper.
         let is_changed = |align: u32| match self.reference {
             // Microsoft's compilers heed one that changes nothing too, in packed records.
             None if self.model.records == RecordRules::Msvc => {
@@ -238,7 +242,8 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// Refuses what clang made of the type that `declaration` declares where there is an error in it.
+    /// Refuses what clang made of the type that `declaration` declares where there is an error in
+    /// it.
     pub(crate) fn check_errors(&self, declaration: Cursor<'u>) -> Result<(), Reason> {
         let name = || declaration.ty().spelling();
         let reason = self.errors.reason(declaration);
@@ -278,7 +283,8 @@ impl<'u> Reader<'u> {
         Ok(self.model.adapt(&Type::vector(&lane, lanes)?))
     }
 
-    /// Types that libclang knows by their spelling only: `_BitInt(N)`, `__bf16`, and wrappers such as `typeof`.
+    /// Types that libclang knows by their spelling only: `_BitInt(N)`, `__bf16`, and wrappers such
+    /// as `typeof`.
     fn unexposed(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         let canonical = ty.canonical();
         if canonical.kind() != CXType_Unexposed {
@@ -315,7 +321,7 @@ impl<'u> Reader<'u> {
         self.once(definition, |reader| reader.define(definition))
     }
 
-    /// What `declaration` was read as, or is by `read`.
+    /// Returns the type that `declaration` was read as, or reads it by `read`.
     fn once(
         &mut self,
         declaration: Cursor<'u>,
@@ -355,18 +361,18 @@ impl<'u> Reader<'u> {
         self.aligned_as(ty, underlying)
     }
 
-    /// Whether gcc's layout and calls are wanted, whatever clang does.
+    /// Returns whether gcc's layout and calls are wanted, whatever clang does.
     pub(crate) fn is_as_gcc(&self) -> bool {
         self.model.records == RecordRules::Gcc
     }
 
-    /// Whether what clang says about layout is what is wanted, whatever gcc does.
+    /// Returns whether clang's layout is wanted, whatever gcc does.
     pub(crate) fn is_as_clang(&self) -> bool {
         self.facts.model.records != RecordRules::Clang || self.records == Some(RecordRules::Clang)
     }
 }
 
-/// Whether the typedef `ty`, if it is one, asks for an alignment.
+/// Returns whether the typedef `ty`, if it is one, asks for an alignment.
 fn has_alignment(ty: Ty<'_>) -> bool {
     let is_aligned = |child: &Cursor<'_>| child.kind() == CXCursor_AlignedAttr;
     ty.kind() == CXType_Typedef && ty.declaration().children().iter().any(is_aligned)

@@ -146,7 +146,8 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// A variable, an assertion, and whatever else a header declares that has no place in a table of functions and types.
+    /// A variable, an assertion, and whatever else a header declares that has no place in a table
+    /// of functions and types.
     fn other(&mut self, cursor: Cursor<'u>, error: Option<Reason>) {
         let name = qualified_name(cursor);
         if name.is_empty() {
@@ -159,7 +160,7 @@ impl<'u> Walk<'u> {
         }
     }
 
-    /// What `read` makes of the declaration, unless there is an `error` in it.
+    /// Returns the result of `read` for the declaration, unless there is an `error` in it.
     fn unless_wrong<T>(
         &mut self,
         cursor: Cursor<'u>,
@@ -185,7 +186,8 @@ impl<'u> Walk<'u> {
         self.found.header.skipped.push(skipped);
     }
 
-    /// The errors in `cursor` need no other explanation. What clang skipped after them is left out by its own name.
+    /// The errors in `cursor` need no other explanation. What clang skipped after them is left out
+    /// by its own name.
     fn explain(&mut self, cursor: Cursor<'u>) {
         for (name, message) in self.reader.errors.explain(cursor) {
             let reason = Reason::Invalid(message);
@@ -279,7 +281,8 @@ impl<'u> Walk<'u> {
         self.found.add_type(cursor.kind(), read);
     }
 
-    /// The symbol that tells the function from others of its name. In C without overloads a label may come with a later declaration.
+    /// The symbol that tells the function from others of its name. In C without overloads a label
+    /// may come with a later declaration.
     fn overload(&self, function: Cursor<'u>) -> Option<String> {
         let is_overloadable = self.reader.is_overloadable(function);
         is_overloadable.then(|| self.reader.symbol(function))
@@ -313,7 +316,8 @@ fn members<'u>(reader: &mut Reader<'u>, record: Cursor<'u>, named: &mut NamedTyp
     }
 }
 
-/// `ty` as clang spells it, and the members of a record without a name that it is, or has as elements.
+/// `ty` as clang spells it, and the members of a record without a name that it is, or has as
+/// elements.
 fn spelled(ty: Ty<'_>, depth: u16) -> Spelled {
     let text = prelude::names_of_c(&ty.spelling());
     let bare = without_place(&text);
@@ -340,7 +344,8 @@ fn spelled(ty: Ty<'_>, depth: u16) -> Spelled {
     }
 }
 
-/// What expressions call the declared: a tagged type by its tag, all else by its name.
+/// Returns the name of the declared entity in expressions: a tagged type by its tag, all else by
+/// its name.
 fn type_or_name(cursor: Cursor<'_>) -> String {
     if is_type(cursor.kind()) {
         cursor.ty().canonical().spelling()

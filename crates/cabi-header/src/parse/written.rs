@@ -11,11 +11,13 @@ use crate::written::Written;
 /// How deep pointers, arrays and functions are followed.
 const MAX_NESTING: u32 = 16;
 
-/// How many nodes a type may have: functions that take functions that take functions grow without bound.
+/// How many nodes a type may have: functions that take functions that take functions grow without
+/// bound.
 const MAX_NODES: u32 = 4096;
 
 impl<'u> Reader<'u> {
-    /// `ty` as it was written. Never wrong, at worst silent: what is too deep or has no type is [`Written::Other`].
+    /// `ty` as it was written. Never wrong, at worst silent: what is too deep or has no type is
+    /// [`Written::Other`].
     pub(crate) fn written(&mut self, ty: Ty<'u>) -> Written {
         self.n_written = 0;
         self.written_at(ty, 0)
@@ -86,7 +88,7 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// What the typedef, the keyword or the attribute that `ty` is wraps.
+/// Returns the type inside one typedef, keyword or attribute.
 fn wrapped(ty: Ty<'_>) -> Option<Ty<'_>> {
     match ty.kind() {
         CXType_Typedef => Some(ty.declaration().underlying()),
@@ -96,7 +98,8 @@ fn wrapped(ty: Ty<'_>) -> Option<Ty<'_>> {
     }
 }
 
-/// Whether `ty` leads to `float` by way of the typedef `_Float32`, which is what clang and glibc make of gcc's type.
+/// Returns whether `ty` leads to `float` by way of the typedef `_Float32`, which is what clang and
+/// glibc make of gcc's type.
 fn is_float32(ty: Ty<'_>) -> bool {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {
@@ -119,7 +122,8 @@ fn is_float32(ty: Ty<'_>) -> bool {
     false
 }
 
-/// `spelling` with `{..}` for where clang says that a type without a name is declared: `struct (unnamed struct at header.h:1:2)`, in a record with a name
+/// `spelling` with `{..}` for where clang says that a type without a name is declared:
+/// `struct (unnamed struct at header.h:1:2)`, in a record with a name
 /// `struct outer::(anonymous at header.h:1:2)`.
 pub(crate) fn without_place(spelling: &str) -> String {
     let marks = ["(unnamed ", "(anonymous "].iter();
@@ -134,8 +138,9 @@ pub(crate) fn without_place(spelling: &str) -> String {
     format!("{}{{..}}{}", keyword.unwrap_or(""), without_place(after))
 }
 
-/// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost the alignments of its typedefs. Canonical
-/// all the same where there is something else around it, or too much.
+/// `ty` without the typedefs and attributes around it: what a canonical type consists of has lost
+/// the alignments of its typedefs. Canonical all the same where there is something else around it,
+/// or too much.
 pub(crate) fn desugared(ty: Ty<'_>) -> Ty<'_> {
     let mut bare = ty;
     for _ in 0..MAX_NESTING {

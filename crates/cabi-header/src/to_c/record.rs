@@ -1,7 +1,9 @@
 //! Definitions of structures and unions.
 //!
-//! Attributes are written as they were declared. A layout that C's rules do not give under the data model (offsets set by a front end,
-//! Microsoft's bit-fields elsewhere), or that gcc's and clang's rules do not both give, is spelled out: packed, with unnamed bit-fields as padding, which no classification looks at.
+//! Attributes are written as they were declared. A layout that C's rules do not give under the data
+//! model (offsets set by a front end, Microsoft's bit-fields elsewhere), or that gcc's and clang's
+//! rules do not both give, is spelled out: packed, with unnamed bit-fields as padding, which no
+//! classification looks at.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -29,7 +31,8 @@ impl Emitter {
         Ok(spelling)
     }
 
-    /// The members in braces, one a line, and the attributes. `names` are those taken in the scope of the outermost record.
+    /// The members in braces, one a line, and the attributes. `names` are those taken in the scope
+    /// of the outermost record.
     fn body(
         &mut self,
         record: &Record,
@@ -53,7 +56,8 @@ impl Emitter {
         Ok(format!("{{\n{members}{indent}}}{attributes};\n"))
     }
 
-    /// Whether the rules of every compiler for the target, with the declared attributes, give the record its layout.
+    /// Returns whether the rules of every compiler for the target, with the declared attributes,
+    /// give the record its layout.
     fn follows_rules(&self, record: &Record, ty: &Type) -> bool {
         let pack = record.attributes().pack;
         let has_pragma = pack.is_none_or(|pack| [1, 2, 4, 8, 16].contains(&pack));
@@ -63,7 +67,8 @@ impl Emitter {
                 && field.bit_field().is_none()
                 && (field.is_packed() || field.asked_align().is_some())
         };
-        // In Microsoft's style a record that is spelled out is no more alike: there the text is for the compiler whose rules the model has.
+        // In Microsoft's style a record that is spelled out is no more alike: there the text is for
+        // the compiler whose rules the model has.
         let rules: &[RecordRules] = match (self.model.bit_fields, &self.model.records) {
             (BitFieldStyle::SysV, _) => &[RecordRules::Gcc, RecordRules::Clang],
             (_, own) => std::slice::from_ref(own),
@@ -142,8 +147,8 @@ impl Emitter {
         Ok(lines)
     }
 
-    /// The line of a member of `outer` with `attributes`, a flexible array with a length where `is_array`. The definition of an anonymous member has to stand
-    /// in its place.
+    /// The line of a member of `outer` with `attributes`, a flexible array with a length where
+    /// `is_array`. The definition of an anonymous member has to stand in its place.
     fn member(
         &mut self,
         field: &Field,
@@ -181,7 +186,8 @@ fn n_bits(field: &Field) -> u64 {
     bits.unwrap_or_else(|| field.ty().size() * 8)
 }
 
-/// A flexible array member as an array of length 0, which has the same layout and may stand anywhere.
+/// A flexible array member as an array of length 0, which has the same layout and may stand
+/// anywhere.
 fn unflexible(ty: &Type) -> Result<Type, ToCError> {
     match ty.kind() {
         Kind::Array(array) if array.len.is_none() => Type::array(&array.elem, 0)
@@ -214,8 +220,8 @@ fn attributes(packed: bool, align: Option<u32>, is_transparent: bool) -> String 
     }
 }
 
-/// Lines before and after a definition that give it its `#pragma pack`, also inside of `outer`. clang reads the value at the opening
-/// brace, gcc at the closing one.
+/// Lines before and after a definition that give it its `#pragma pack`, also inside of `outer`.
+/// clang reads the value at the opening brace, gcc at the closing one.
 fn pragmas(record: &Record, outer: Option<&Record>) -> (String, &'static str) {
     let own = record.attributes().pack;
     if own == outer.and_then(|outer| outer.attributes().pack) {

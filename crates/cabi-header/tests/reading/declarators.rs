@@ -1,5 +1,6 @@
-//! Declarators: what is written of a type is read as that type again, by libclang, gcc and clang. The types are drawn as chains of derivations, and declared for
-//! the compilers by a typedef each, which takes no nested declarator.
+//! Declarators: what is written of a type is read as that type again, by libclang, gcc and clang.
+//! The types are drawn as chains of derivations, and declared for the compilers by a typedef each,
+//! which takes no nested declarator.
 
 use std::fmt::Write;
 
@@ -118,7 +119,8 @@ fn function(depth: u32) -> BoxedStrategy<Drawn> {
         .boxed()
 }
 
-/// What is read of `types`: each as clang spells it as a member, and the declaration of a function that takes and returns a pointer to it.
+/// Returns `types` as they are read: each as clang spells it as a member, and the declaration of a
+/// function that takes and returns a pointer to it.
 fn spelled(types: &[(Drawn, bool)]) -> Vec<(String, String)> {
     let mut text = String::from(TYPES);
     for (i, (ty, parens)) in types.iter().enumerate() {
@@ -157,7 +159,8 @@ fn compared(types: &[(Drawn, bool)], written: &[(String, String)]) -> String {
     format!("{TYPES}{}{text}", typedefs.concat())
 }
 
-/// Checks `text` with the compilers that are here. Returns how many there are, and the first message.
+/// Checks `text` with the compilers that are here. Returns how many there are, and the first
+/// message.
 fn check(text: &str) -> (usize, Option<String>) {
     let found = [Compiler::Gcc, Compiler::Clang].map(|one| Some((one, one.find()?)));
     let found: Vec<_> = found.into_iter().flatten().collect();
@@ -235,7 +238,7 @@ fn another_type_is_noticed() {
     assert!(n == 0 || wrong.is_some());
 }
 
-/// What C++ and the placeholders of types without a name bring.
+/// Tests names of C++ and placeholders of types without a name.
 #[test]
 fn names_beside_other_brackets() {
     for (ty, name, expected) in [

@@ -4,7 +4,7 @@ use crate::support::{header, needs_libclang};
 use cabi::{Kind, Scalar, Type};
 use cabi_header::{HeaderError, Options, Reason, parse};
 
-/// What the table `errors_of_headers` has no words for.
+/// Tests errors that the table `errors_of_headers` has no words for.
 #[test]
 fn errors_of_the_whole_header() {
     needs_libclang!();

@@ -1,4 +1,4 @@
-//! What is read of C and C++, and what is written as C.
+//! Reading C and C++, and writing C.
 
 #![allow(
     clippy::unwrap_used,

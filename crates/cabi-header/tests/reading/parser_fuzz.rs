@@ -1,4 +1,5 @@
-//! Nothing a header contains makes this crate panic: random sequences of C's words, and real declarations cut and shuffled.
+//! Nothing a header contains makes this crate panic: random sequences of C's words, and real
+//! declarations cut and shuffled.
 
 use crate::support::needs_libclang;
 use crate::tables::lines_of_c;
@@ -6,7 +7,8 @@ use cabi_header::{Options, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Reads `text` as C and as C++; that it returns is the property, and that what it returns makes sense.
+/// Reads `text` as C and as C++; that it returns is the property, and that what it returns makes
+/// sense.
 fn survives(text: &str) {
     for name in ["a.h", "a.hpp"] {
         let Ok(header) = parse(text, &Options::new().name(name)) else {
@@ -30,7 +32,8 @@ fn survives(text: &str) {
     }
 }
 
-/// 300 of `texts`, the same each time: clang 19's own parser does not come back from one in some ten thousand.
+/// 300 of `texts`, the same each time: clang 19's own parser does not come back from one in some
+/// ten thousand.
 fn all_survive(texts: &impl Strategy<Value = String>) {
     let config = Config {
         cases: 300,
@@ -61,7 +64,8 @@ fn random_words() {
     needs_libclang!();
     let all = lines_of_c();
     let all = all.iter().flat_map(|line| {
-        // What stands between blanks is one word too: an attribute with its parentheses. A directive begins a line.
+        // Text between blanks is one word too: an attribute with its parentheses. A directive
+        // begins a line.
         let between_blanks = line.split(' ').map(str::to_owned);
         let pieces = words(line).chain(between_blanks).chain(["\n".to_owned()]);
         pieces.map(|word| word.replace('#', "\n#"))

@@ -1,4 +1,4 @@
-//! Whether libclang and compilers are here, and what compilers say.
+//! Presence of libclang and compilers, and messages of compilers.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -25,7 +25,7 @@ pub(crate) fn has_libclang() -> bool {
     }
 }
 
-/// What is read of `text`, where libclang is here.
+/// Reads `text`, where libclang is here.
 pub(crate) fn header(text: &str, options: &Options) -> Header {
     parse(text, options).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
@@ -70,7 +70,7 @@ impl Compiler {
         found.copied()
     }
 
-    /// What the compiler says about `text`, if it says that it is wrong. `command` may have options.
+    /// Returns the compiler's message about `text`, if it refuses it. `command` may have options.
     pub(crate) fn check(self, command: &str, text: &str) -> Result<(), String> {
         let standard = ["-std=gnu11", "-fsyntax-only"];
         let quiet = ["-Wno-psabi", "-Wno-attributes"];
@@ -78,7 +78,8 @@ impl Compiler {
     }
 }
 
-/// What `command`, which may have options, prints for `text` with `args`, or says where it refuses that.
+/// Returns the output of `command`, which may have options, for `text` with `args`, or its message
+/// if it refuses that.
 pub(crate) fn compiled(command: &str, args: &[&str], text: &str) -> Result<String, String> {
     let mut words = command.split(' ');
     let mut child = Command::new(words.next().unwrap_or_default())

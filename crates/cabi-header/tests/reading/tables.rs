@@ -1,4 +1,5 @@
-//! What is read of C and C++, and what is left out and why: the cases of `tests/tables`, a text each with what is read of it.
+//! Results of reading C and C++, with reasons for what is left out: the cases of `tests/tables`, a
+//! text each with what is read of it.
 //!
 //! ```text
 //! # a comment
@@ -8,7 +9,8 @@
 //! = f: void (void *to)               what is read of a name, or why it is left out: `described` below has the words
 //! ```
 //!
-//! What is left out has to be named. `CABI_BLESS=1` rewrites what stands after the names, and nothing else.
+//! Declarations that are left out have to be named. `CABI_BLESS=1` rewrites the text after the
+//! names, and nothing else.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -73,7 +75,8 @@ fn check(name: &str, n_lines: usize) {
     assert_eq!(said.count(), n_lines, "{name}.txt");
 }
 
-/// A declaration after each text that is not read alone: it is there whatever is left out before it.
+/// A declaration after each text that is not read alone: it is there whatever is left out before
+/// it.
 const REST: &str = "\nint cabi_rest(int);\n";
 
 /// `table` with what is read today after each name.
@@ -146,7 +149,8 @@ fn parse(text: &str, args: &str) -> Read {
     read
 }
 
-/// Has the compiler by whose rules records were read for x86-64 Linux say their sizes and alignments.
+/// Has the compiler by whose rules records were read for x86-64 Linux say their sizes and
+/// alignments.
 fn check_records(compiler: Compiler, text: &str, header: &Header) -> Result<(), String> {
     let mut asserted = text.to_owned();
     for NamedType { name, ty, .. } in &header.records {
@@ -165,7 +169,8 @@ fn check_records(compiler: Compiler, text: &str, header: &Header) -> Result<(), 
     }
 }
 
-/// Lines for what is left out and was not `named`, and for the declaration that is there in any case.
+/// Lines for what is left out and was not `named`, and for the declaration that is there in any
+/// case.
 fn left_out(read: Option<&Read>, named: &mut Vec<&str>) -> String {
     let Some(Ok(header)) = read else {
         return String::new();
@@ -194,7 +199,7 @@ fn found(read: &Read, what: &str) -> String {
     }
 }
 
-/// What is known of a name, or of it as the word before it says.
+/// Returns the description of a name, or of its kind that the word before it states.
 fn described(header: &Header, what: &str) -> String {
     let none = || "nothing".to_owned();
     let types = [&header.typedefs, &header.records, &header.enums];
@@ -292,7 +297,8 @@ fn prototype(f: &Prototype) -> String {
     text
 }
 
-/// The C that is written for `ty`, to which the target's compilers give its size, its alignment and its sign, and no other size.
+/// The C that is written for `ty`, to which the target's compilers give its size, its alignment and
+/// its sign, and no other size.
 fn emitted(header: &Header, ty: &Type) -> String {
     let text = match cabi_header::declaration(ty, "x", &header.model) {
         Ok(text) => text,
@@ -321,7 +327,8 @@ fn emitted(header: &Header, ty: &Type) -> String {
     text.trim_end().replace('\n', " ")
 }
 
-/// Size and alignment; of a record its attributes, and each member with its type, its first bit and its attributes.
+/// Size and alignment; of a record its attributes, and each member with its type, its first bit and
+/// its attributes.
 fn layout(ty: &Type) -> String {
     let words = |packed: bool, pack: Option<u32>, align: Option<u32>| {
         let packed = packed.then(|| " packed".to_owned());
@@ -392,7 +399,8 @@ fn written(ty: &Written) -> String {
     }
 }
 
-/// Controls: another type, a name that is not left out, one that is and is not named, a text of which the rest is gone.
+/// Controls: another type, a name that is not left out, one that is and is not named, a text of
+/// which the rest is gone.
 #[test]
 fn what_is_wrong_is_noticed() {
     needs_libclang!();

@@ -16,7 +16,7 @@ fn rules(compiler: Compiler) -> RecordRules {
     }
 }
 
-/// What `parse` knows of `f` in `text`: its vectors, or why it was left out.
+/// Returns the vectors of `f` in `text`, or the reason that it was left out.
 fn read(text: &str, arg: &str, rules: RecordRules) -> Result<VectorLevel, String> {
     let options = Options::new()
         .arg("--target=x86_64-linux-gnu")

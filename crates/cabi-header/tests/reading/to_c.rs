@@ -1,5 +1,5 @@
-//! The text of types that no header has, and what C has no word for. What of a header is written is in the table `to_c`; what `tests/tests/round_trip.rs`
-//! draws, libclang and compilers read back.
+//! The text of types that no header has, and what C has no word for. What of a header is written is
+//! in the table `to_c`; what `tests/tests/round_trip.rs` draws, libclang and compilers read back.
 
 use crate::support::Compiler;
 use cabi::{BoolVector, DataModel, Error, Language, Member, RecordBuilder, Type};
@@ -24,7 +24,8 @@ fn compiles(text: &str) {
     is_read(text, "x86_64-unknown-linux-gnu").unwrap();
 }
 
-/// What a compiler for `target` that is here says about `text`, if it says that it is wrong: gcc and clang for this system, elsewhere clang.
+/// Returns the message about `text` of a compiler for `target` that is here, if it refuses it: gcc
+/// and clang for this system, elsewhere clang.
 pub(crate) fn is_read(text: &str, target: &str) -> Result<(), String> {
     let is_linux = target == "x86_64-unknown-linux-gnu";
     let asked = [Compiler::Gcc, Compiler::Clang].into_iter();
@@ -41,7 +42,8 @@ pub(crate) fn is_read(text: &str, target: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A union that is larger than its members is spelled out with padding. Where unnamed bit-fields align their record, that of the padding is packed.
+/// A union that is larger than its members is spelled out with padding. Where unnamed bit-fields
+/// align their record, that of the padding is packed.
 #[test]
 fn unions_of_a_given_size() {
     let model = DataModel::AARCH64;

@@ -1,7 +1,10 @@
-//! A convention in miniature that is not shipped, i386 System V (psABI 2.2): it has words of the rules that no shipped convention has. Its places are held against
-//! clang's code: each instruction that reads an argument or a result names the place. A mutated convention for each word must differ from that code.
+//! A convention in miniature that is not shipped, i386 System V (psABI 2.2): it has words of the
+//! rules that no shipped convention has. Its places are held against clang's code: each instruction
+//! that reads an argument or a result names the place. A mutated convention for each word must
+//! differ from that code.
 //!
-//! Without `clang-19` nothing is compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes that a failure.
+//! Without `clang-19` nothing is compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes
+//! that a failure.
 
 #![allow(
     clippy::unwrap_used,
@@ -136,7 +139,8 @@ const MIXED: &str = "int a, long long b, double c, signed char d, int e";
 const REGPARM: &str = "int a, int b, int c, int d";
 const UNNAMED: &str = "int a, ...";
 
-/// Parameters, what a function with them stores, the argument that this is and its first byte, and the instruction that reads it, with `@` for its place.
+/// Parameters, what a function with them stores, the argument that this is and its first byte, and
+/// the instruction that reads it, with `@` for its place.
 const STORES: [(&str, &str, usize, u64, &str); 11] = [
     (MIXED, "n = a", 0, 0, "movl\t@, %eax"),
     (MIXED, "n = b", 1, 0, "movl\t@, %eax"),
@@ -274,7 +278,8 @@ fn what_a_callee_pops() {
     }
 }
 
-/// What `va_list` is on each machine, to clang: its size, its alignment, and its size as a parameter, where an array is a pointer.
+/// Compares `va_list` on each machine with clang's: its size, its alignment, and its size as a
+/// parameter, where an array is a pointer.
 #[test]
 fn lists_of_unnamed_arguments() {
     for (option, target) in [

@@ -1,4 +1,5 @@
-//! The table of `docs/add-a-convention.md` names every rule, and the conventions it names contain the rules of their lines.
+//! The table of `docs/add-a-convention.md` names every rule, and the conventions it names contain
+//! the rules of their lines.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -46,7 +47,8 @@ fn flag_word(flag: ArgFlags) -> &'static str {
     }
 }
 
-/// The rules of a list, those inside others too, as their names and, of a flag's guard, LLVM's word for it.
+/// The rules of a list, those inside others too, as their names and, of a flag's guard, LLVM's word
+/// for it.
 fn walk(list: &[Rule], found: &mut BTreeSet<String>) {
     for rule in list {
         found.insert(name(rule).to_owned());
@@ -94,7 +96,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// What is wrong with the page, and the rules it names.
+/// Returns the mistakes of the page, and the rules it names.
 fn compare(page: &str) -> (Vec<String>, BTreeSet<String>) {
     let (mut wrong, mut named_rules) = (Vec::new(), BTreeSet::new());
     let section = page.split_once("\n## The rules\n").unwrap().1;
@@ -152,7 +154,8 @@ fn every_rule_has_its_line_and_its_conventions() {
     let (wrong, named_rules) = compare(&page);
     assert_eq!(wrong, [""; 0]);
     assert_eq!(named_rules, variants());
-    // Controls: a convention without the rule, a line that is missing, a rule that is somewhere after all.
+    // Controls: a convention without the rule, a line that is missing, a rule that is somewhere
+    // after all.
     for (from, to) in [
         ("| `win64` |", "| `sysv` |"),
         ("| `i386` |", "| `i387` |"),

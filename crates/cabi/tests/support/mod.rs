@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// What the compiler of `command` makes of `c` with `options`, or what it says; `None`, with a notice, where there is no such compiler, which is a failure with
-/// `CABI_REQUIRE_ORACLES=1`.
+/// Compiles `c` with `command` and `options`, and returns the output or the message; `None`, with a
+/// notice, where there is no such compiler, which is a failure with `CABI_REQUIRE_ORACLES=1`.
 pub(crate) fn compile(command: &str, options: &[&str], c: &str) -> Option<Result<String, String>> {
     let mut compiler = Command::new(command);
     compiler.args(options).args(["-w", "-xc", "-o-", "-"]);

@@ -1,4 +1,5 @@
-//! Conventions of a user's own, for `tests/tables/own_conventions.txt`: each has some action of a list.
+//! Conventions of a user's own, for `tests/tables/own_conventions.txt`: each has some action of a
+//! list.
 
 use cabi::convention::PartType::{F64, F80, I8, I16, I32, I64, V128};
 use cabi::convention::Rule::{
@@ -48,7 +49,8 @@ const fn words(name: &'static str, args: &'static [Rule]) -> Convention {
     convention(name, classify, args, &[])
 }
 
-/// A value as words: integers of 8 bytes, the last with the bytes that are left; more than 64 bytes are in memory.
+/// A value as words: integers of 8 bytes, the last with the bytes that are left; more than 64 bytes
+/// are in memory.
 fn classify(ty: &Type, _: &mut Classify<'_, '_>) -> Result<Group, Error> {
     if ty.size() > 64 {
         return Ok(Group::new(GroupKind::Memory, ty.size(), ty.align()));

@@ -1,4 +1,5 @@
-//! Corners of types, signatures and targets that are no rows of a table: models of a caller's own, limits, members by name.
+//! Corners of types, signatures and targets that are no rows of a table: models of a caller's own,
+//! limits, members by name.
 
 use crate::notation::ty;
 use crate::{LINUX, LP64, with};
@@ -89,7 +90,8 @@ fn models_that_no_machine_has() {
                 .field("c", Type::U8)
                 .field("x", ty.clone())
                 .member(Member::bit_field("b", model.adapt(&Type::I64), 3));
-            // A type whose size its alignment does not divide may be refused, and nothing may panic.
+            // A type whose size its alignment does not divide may be refused, and nothing may
+            // panic.
             let Ok(record) = record.build(&model) else {
                 continue;
             };

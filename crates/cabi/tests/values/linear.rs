@@ -1,4 +1,5 @@
-//! Whatever a user builds within the limits on types is classified, and explained, in time and text that grow with its members only: the table `linear`.
+//! Whatever a user builds within the limits on types is classified, and explained, in time and text
+//! that grow with its members only: the table `linear`.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +7,12 @@ use crate::notation::{signature, ty};
 use crate::{LINUX, LP64};
 use cabi::{Convention, Error, FnAbi, FnSig, Policy, Step, Target, Type, explain, leaves, members};
 
-/// What is too slow takes longer than anybody waits; what is not takes seconds, also on a machine with other things to do.
+/// Limit for each case. A superlinear one takes far longer, the others seconds, also on a busy
+/// machine.
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// What becomes of a value that is passed and returned, or of a signature, under each profile: soon, and in a text that is no longer than one can read.
+/// Tests that a value that is passed and returned, or a signature, is explained under each profile
+/// soon, and in a text of readable length.
 pub(crate) fn soon(
     text: &str,
     target: &Target,
@@ -73,7 +76,7 @@ fn one_element_stands_for_all() {
     assert_eq!(members(&ty(pairs, &LP64).unwrap(), "", 512).len(), 16);
 }
 
-/// What is not listed is counted.
+/// Tests that steps that are not listed are counted.
 #[test]
 fn explanations_count_what_they_leave_out() {
     let ty = ty("many(union, 1000, int)", &LP64).unwrap();

@@ -1,4 +1,5 @@
-//! Types, and values of them that are easy to place wrong, or not at all; what is refused. Most are rows of `tests/tables`.
+//! Types, and values of them that are easy to place wrong, or not at all; what is refused. Most are
+//! rows of `tests/tables`.
 
 #![allow(
     clippy::unwrap_used,

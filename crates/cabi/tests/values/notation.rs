@@ -1,4 +1,5 @@
-//! Types and signatures as the tables of `tests/tables` write them: what C text says in C, and words for the rest.
+//! Types and signatures as the tables of `tests/tables` write them: what C text says in C, and
+//! words for the rest.
 //!
 //! ```text
 //! vector(float, 8)  bools(100, zig)  bitint(40)  unsigned-bitint(40)  complex(T)  enum(T)  atomic(T)  aligned(T, 16)  array(T, 4)  flexible(T)
@@ -124,7 +125,7 @@ fn member(text: &str, model: &DataModel) -> Result<Member, Error> {
         Some((name, text)) if !name.contains(' ') => (Some(name), text),
         _ => (None, text),
     };
-    // What stands after the type, the last first.
+    // The suffixes of the type, the last first.
     let (mut text, mut after) = (text, Vec::new());
     while let Some((before, last)) = text.rsplit_once(' ') {
         let (before, word) = match last.parse::<u64>() {

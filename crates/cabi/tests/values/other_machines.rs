@@ -1,11 +1,13 @@
-//! Facts of clang's on other machines than x86-64: where it has floats by a name without extensions, and which integers it extends.
+//! Facts of clang's on other machines than x86-64: where it has floats by a name without
+//! extensions, and which integers it extends.
 //!
-//! Without `clang-19` nothing is compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes that a failure.
+//! Without `clang-19` nothing is compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes
+//! that a failure.
 
 use crate::support::compile;
 use cabi::{FnAbi, FnSig, Policy, Target, Type};
 
-/// What clang makes of `c`; `None` if there is no compiler, and else what it says.
+/// Compiles `c` with clang, and returns the output or the message; `None` if there is no compiler.
 fn clang(c: &str, triple: &str, options: &str) -> Option<Result<String, String>> {
     let target = format!("--target={triple}");
     let options = options.split_whitespace();
@@ -15,7 +17,8 @@ fn clang(c: &str, triple: &str, options: &str) -> Option<Result<String, String>>
     compile("clang-19", &options, c)
 }
 
-/// A name of RISC-V that names no extensions: gcc and clang have registers for floats on systems, and none is known where there is no system.
+/// A name of RISC-V that names no extensions: gcc and clang have registers for floats on systems,
+/// and none is known where there is no system.
 #[test]
 fn risc_v_without_extensions() {
     for (triple, is_placed) in [

@@ -1,6 +1,8 @@
-//! Records of s390x with bit-fields of `__int128`, which is aligned to 8 bytes there, against gcc's and clang's sizes and alignments.
+//! Records of s390x with bit-fields of `__int128`, which is aligned to 8 bytes there, against gcc's
+//! and clang's sizes and alignments.
 //!
-//! Without a compiler nothing is compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes that a failure.
+//! Without a compiler nothing is compared, and the test says so; `CABI_REQUIRE_ORACLES=1` makes
+//! that a failure.
 
 use std::fmt::Write as _;
 

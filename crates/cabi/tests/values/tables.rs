@@ -17,7 +17,7 @@
 //! | `soon` | a type, or a signature | `soon`, or why it is refused: under each profile, in little time and text; `each` in place of a target: by each convention, `soon` |
 //! | `explained` | a signature | which of the words after `has` or `lacks` its explanation has |
 //!
-//! What is refused has the words of the refusal for an answer. `CABI_BLESS=1` rewrites the answers, and nothing else.
+//! A refusal is its own answer. `CABI_BLESS=1` rewrites the answers, and nothing else.
 
 use cabi::{
     DataModel, Error, FnAbi, FnSig, Place, Policy, RecordBuilder, Target, Type, VectorLevel,
@@ -132,7 +132,8 @@ fn answer(asked: &str, text: &str, expected: &str) -> Result<String, Error> {
     }
 }
 
-/// What a signature with `ty` is refused for: as argument, after the `...`, as a member and as result.
+/// Returns the reasons for which signatures with `ty` are refused: as argument, after the `...`, as
+/// a member and as result.
 fn of_model(ty: &Type, target: &Target) -> String {
     let model = target.data_model();
     let inside = RecordBuilder::structure("around").field("m", ty.clone());
@@ -159,7 +160,8 @@ fn of_model(ty: &Type, target: &Target) -> String {
         .map_or("fits".into(), ToString::to_string)
 }
 
-/// `sig` as `words` say: a policy, a vector level, `chain`, `noreturn`, `stack=8`, or the name of a convention.
+/// `sig` as `words` say: a policy, a vector level, `chain`, `noreturn`, `stack=8`, or the name of a
+/// convention.
 fn with(sig: FnSig, words: &str, model: &DataModel) -> FnSig {
     words.split_whitespace().fold(sig, |sig, word| match word {
         "gcc" => sig.policy(Policy::GCC),
@@ -177,7 +179,7 @@ fn with(sig: FnSig, words: &str, model: &DataModel) -> FnSig {
     })
 }
 
-/// What is placed, and explained with the same places; or why it is not.
+/// Returns the places, which the explanation has too, or the reason that there are none.
 fn abi(sig: &FnSig, target: &Target) -> Result<FnAbi, Error> {
     let (abi, why) = (FnAbi::new(sig, target), explain(sig, &[], target));
     assert_eq!(abi.as_ref().err(), why.as_ref().err(), "{sig}");
@@ -210,7 +212,8 @@ fn parts(sig: &FnSig, target: &Target) -> Result<String, Error> {
     Ok(args.collect::<Vec<_>>().join(", "))
 }
 
-/// Controls: another answer, a row without one, another signature; words that an explanation has not.
+/// Controls: another answer, a row without one, another signature; words that an explanation has
+/// not.
 #[test]
 fn what_is_wrong_is_noticed() {
     let row =
