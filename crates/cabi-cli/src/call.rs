@@ -100,7 +100,7 @@ impl Call {
         }
     }
 
-    /// The call, in the child.
+    /// Makes the call, in the child.
     fn call(&self, progress: &std::path::Path) -> Result<String, Failure> {
         let target = self.other_target()?;
         let mut source = Source::new(&self.include, "", &self.reading, &[]);
@@ -147,7 +147,8 @@ impl Call {
     }
 
     /// Refuses a wrong number of arguments, and shows what clang warns of in the call as C would
-    /// write it: nothing else looks at a format. What is no expression of C is not shown to it.
+    /// write it: nothing else looks at a format. Arguments that are no expressions of C are not
+    /// shown to it.
     fn check(&self, prototype: &Prototype, source: &Source<'_>) -> Result<(), String> {
         check_count(prototype, self.args.len())?;
         if !prototype.variadic {
@@ -166,7 +167,7 @@ impl Call {
         Ok(())
     }
 
-    /// The target that `--target` names, if its functions cannot be called in this process.
+    /// Returns the target that `--target` names, if its functions cannot be called in this process.
     fn other_target(&self) -> Result<Option<Target>, String> {
         #[cfg(has_calls)]
         if let Some(triple) = &self.target {
@@ -234,7 +235,7 @@ fn check_count(prototype: &Prototype, given: usize) -> Result<(), String> {
     ))
 }
 
-/// The message that argument `i` is wrong.
+/// Returns the message that argument `i` is wrong.
 fn blame(prototype: &Prototype, i: usize, why: &str) -> String {
     let what = match prototype.parameter(i).as_str() {
         "" => String::new(),

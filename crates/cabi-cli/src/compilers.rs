@@ -43,8 +43,9 @@ pub(crate) struct Compilers {
 }
 
 impl Compilers {
-    /// The compilers named, or all that are found (for a target whose code runs in programs of its
-    /// own, of those that are known for it); and a line for each known one that is not found.
+    /// Returns the compilers named, or all that are found (for a target whose code runs in programs
+    /// of its own, of those that are known for it); and a line for each known one that is not
+    /// found.
     ///
     /// # Errors
     /// Why there is none, or why one that was named cannot be used.
@@ -98,7 +99,7 @@ impl Compilers {
         Ok((compilers.collect::<Result<_, String>>()?, absent.collect()))
     }
 
-    /// The compiler that the option at `at` names, which must be one for `target`.
+    /// Returns the compiler that the option at `at` names, which must be one for `target`.
     fn named(&self, at: usize, limit: Duration, target: &Target) -> Result<Reference, String> {
         let (before, rest) = self.cc.split_at(at);
         let command = rest.first().map_or("", String::as_str);
@@ -123,7 +124,7 @@ impl Compilers {
     }
 }
 
-/// The compilers that `cc` names for `target`: to be asked for layouts alone.
+/// Returns the compilers that `cc` names for `target`: to be asked for layouts alone.
 ///
 /// # Errors
 /// Why one cannot be used.

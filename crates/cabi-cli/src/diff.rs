@@ -85,7 +85,7 @@ impl Diff {
         output::print(&text).map(|()| ExitCode::SUCCESS)
     }
 
-    /// The headers by name; of two texts each by its place.
+    /// Returns the headers by name; of two texts each by its place.
     fn names(&self) -> Vec<String> {
         let reading = reading::Reading::default();
         let name = |(i, source)| match Source::of(source, &reading, &[]) {
@@ -167,7 +167,7 @@ impl Diff {
         ))
     }
 
-    /// The words of either side.
+    /// Returns the words of either side.
     fn words(&self) -> Result<[Words; 2], String> {
         let mut given = self.given()?;
         let mut policies = self.policy.clone();

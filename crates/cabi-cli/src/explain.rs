@@ -59,7 +59,7 @@ impl Explain {
         reading::check::in_child(&source.what(), || self.explain())
     }
 
-    /// The explanation of what is read here.
+    /// Returns the explanation of what is read here.
     fn explain(&self) -> Result<String, Failure> {
         let wanted = self.wanted()?;
         let mut questions = Questions::default();
@@ -101,7 +101,7 @@ impl Explain {
         }
     }
 
-    /// The target that `--target` names.
+    /// Returns the target that `--target` names.
     fn wanted(&self) -> Result<Option<Target>, String> {
         let Some(triple) = &self.asked.target else {
             let known = self.convention.map(|known| Target::named(known.target));
@@ -144,7 +144,7 @@ impl Explain {
         Source::new(headers, &self.declaration, &asked.reading, &asked.clang)
     }
 
-    /// The function of the header that is named, or the last declaration of the text.
+    /// Returns the function of the header that is named, or the last declaration of the text.
     fn prototype<'h>(&self, header: &'h Header) -> Result<&'h Prototype, String> {
         if let Some(include) = &self.include {
             let name = |declared: &&Declared| declared.name == self.declaration;
@@ -196,8 +196,8 @@ impl Explain {
     }
 }
 
-/// Names the types as the declaration does. What C++ passes by reference is a pointer, which the
-/// declaration does not spell.
+/// Names the types as the declaration does. An argument that C++ passes by reference is a pointer,
+/// which the declaration does not spell.
 fn spell(explanation: &mut Explanation, prototype: &Prototype) {
     let by_reference = &prototype.by_reference;
     let params = prototype.spelled_params.iter().enumerate();

@@ -130,7 +130,7 @@ impl FromStr for Shard {
 }
 
 impl Shard {
-    /// Its part of `count` signatures from `first`.
+    /// Returns its part of `count` signatures from `first`.
     fn part(self, first: u64, count: u64) -> std::ops::Range<u64> {
         let at = |n: u64| {
             let share = u128::from(count) * u128::from(n) / u128::from(self.of);

@@ -153,7 +153,7 @@ impl Show {
         Ok(output::picture(self.asked.svg.as_deref(), drawn)?)
     }
 
-    /// The types that are shown.
+    /// Returns the types that are shown.
     fn types(&self, header: &Header, source: &Source<'_>) -> Result<Vec<NamedType>, String> {
         let what = source.what();
         if let Some(name) = &self.ty {

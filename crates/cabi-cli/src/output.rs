@@ -79,7 +79,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// An answer as JSON where that is asked for, else as text.
+/// Returns an answer as JSON where that is asked for, else as text.
 pub(crate) fn answer<T: serde::Serialize>(
     json: bool,
     answer: &T,
@@ -133,8 +133,8 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The exit code of a run: 0 if its report is clean, 1 if something fails; 2 if there was an error,
-/// which is printed.
+/// Returns the exit code of a run: 0 if its report is clean, 1 if something fails; 2 if there was
+/// an error, which is printed.
 pub(crate) fn exit_code(report: &Report) -> ExitCode {
     match &report.error {
         Some(why) => failed(why),

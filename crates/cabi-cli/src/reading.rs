@@ -101,7 +101,8 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The `headers`, or the `text` where there are none, as the target's own compiler reads them.
+    /// Returns the `headers`, or the `text` where there are none, as the target's own compiler
+    /// reads them.
     pub(crate) fn new(
         headers: &'a [String],
         text: &str,
@@ -121,8 +122,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The header or text that the argument `what` is: text has a semicolon or a brace, and is no
-    /// file.
+    /// Returns the header or text that the argument `what` is: text has a semicolon or a brace, and
+    /// is no file.
     pub(crate) fn of(what: &'a String, reading: &'a Reading, clang: &'a [String]) -> Self {
         let is_text = what.contains([';', '{']) && !Path::new(what).is_file();
         let headers = if is_text {
@@ -167,7 +168,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The target that is asked for, if one is.
+    /// Returns the target that is asked for, if one is.
     fn triple(&self) -> Option<&str> {
         let of_args = self
             .clang
@@ -182,7 +183,7 @@ impl<'a> Source<'a> {
         check::limited(|| self.parse())
     }
 
-    /// Reads it, in a child of this command. What something has swallowed the end of is refused.
+    /// Reads it, in a child of this command. A text whose end something has swallowed is refused.
     pub(crate) fn parse(&self) -> Result<Header, String> {
         self.parse_with(&mut Questions::default())
     }
@@ -240,7 +241,7 @@ pub(crate) const OWN: &str = "cabi_unnamed_";
 /// A declaration that is added after each text: what has swallowed this has swallowed more.
 pub(crate) const END: &str = "cabi_unnamed_end";
 
-/// The directive that includes `header`: a file here, or one that clang finds.
+/// Returns the directive that includes `header`: a file here, or one that clang finds.
 pub(crate) fn include(header: &str) -> String {
     if Path::new(header).is_file() {
         format!("#include \"{header}\"\n")
@@ -249,7 +250,7 @@ pub(crate) fn include(header: &str) -> String {
     }
 }
 
-/// The function `name`, or with the symbol `name`, of what was read from `source`.
+/// Returns the function `name`, or with the symbol `name`, of what was read from `source`.
 ///
 /// # Errors
 /// Why it was left out, that it is not declared there, or that several have the name.
@@ -317,13 +318,13 @@ pub(crate) fn clang_name(target: &Target) -> String {
     }
 }
 
-/// The machine in clang's name for `target`.
+/// Returns the machine in clang's name for `target`.
 pub(crate) fn machine(target: &Target) -> String {
     let name = clang_name(target);
     name.split('-').next().unwrap_or(&name).into()
 }
 
-/// The target whose types were read.
+/// Returns the target whose types were read.
 ///
 /// # Errors
 /// The target is not `wanted`, by its triple or by an option that changes widths.
@@ -406,7 +407,7 @@ const CONVENTIONS: [&str; 9] = [
 /// convention depends on them.
 const MACHINES: [&str; 4] = ["-march", "-mcpu", "-mgeneral-regs-only", "-target-feature"];
 
-/// The first of the numbers that `read` has and `own` has not, in words.
+/// Returns the first of the numbers that `read` has and `own` has not, in words.
 fn widths(read: &DataModel, own: &DataModel) -> Option<String> {
     let numbers = |model: &DataModel| {
         [

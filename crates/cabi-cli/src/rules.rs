@@ -20,7 +20,7 @@ pub(crate) struct Rules {
     target: Option<String>,
 }
 
-/// The convention called `name`, by its short name or its long one.
+/// Returns the convention called `name`, by its short name or its long one.
 pub(crate) fn known(name: &str) -> Option<&'static KnownConvention> {
     let is_it = |known: &&KnownConvention| {
         let names = [known.name, known.convention.name];
@@ -37,7 +37,7 @@ pub(crate) fn named(name: &str) -> Result<&'static KnownConvention, String> {
     known(name).ok_or_else(|| format!("known are {}", names()))
 }
 
-/// The names of all conventions.
+/// Returns the names of all conventions.
 pub(crate) fn names() -> String {
     let names: Vec<&str> = conventions().iter().map(|known| known.name).collect();
     names.join(", ")

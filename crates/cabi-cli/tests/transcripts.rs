@@ -153,7 +153,7 @@ fn runs(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
-/// Runs one command. What is wrong, in a line each.
+/// Runs one command, and returns its failures, a line each.
 fn run(command: &str, checks: &[(&str, &str)], folder: &Path) -> Vec<String> {
     let output = shell(command, folder);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -151,7 +151,7 @@ impl Unit<'_> {
         Cursor::new(unsafe { clang_getTranslationUnitCursor(self.raw) })
     }
 
-    /// The target's triple, as clang spells it.
+    /// Returns the target's triple, as clang spells it.
     pub(crate) fn triple(&self) -> String {
         // SAFETY: `raw` is a live unit; the target record is ours until it is disposed of here.
         unsafe {
@@ -162,7 +162,7 @@ impl Unit<'_> {
         }
     }
 
-    /// The names of all files that were read, the main one among them.
+    /// Returns the names of all files that were read, the main one among them.
     pub(crate) fn files(&self) -> Vec<String> {
         extern "C" fn visit(
             file: CXFile,
@@ -291,8 +291,8 @@ impl SourcePlace {
     }
 }
 
-/// The byte before `location`, and the source from there up to the next semicolon or brace, or as
-/// much of it as [`REST`] allows.
+/// Returns the byte before `location`, and the source from there up to the next semicolon or brace,
+/// or as much of it as [`REST`] allows.
 ///
 /// # Safety
 /// `unit` is live, and `location` belongs to it.
@@ -320,7 +320,8 @@ unsafe fn after(unit: CXTranslationUnit, location: CXSourceLocation) -> (Option<
     (before.copied(), String::from_utf8_lossy(rest).into_owned())
 }
 
-/// The range of `range` as it stands in the source, where macros are expanded; none across files.
+/// Returns the range of `range` as it stands in the source, where macros are expanded; none across
+/// files.
 ///
 /// # Safety
 /// `unit` is live, and `range` belongs to it.
@@ -337,7 +338,7 @@ unsafe fn expanded(unit: CXTranslationUnit, range: CXSourceRange) -> Option<CXSo
     }
 }
 
-/// The file of a location, where macros are expanded, and its bytes from the start of that.
+/// Returns the file of a location, where macros are expanded, and its bytes from the start of that.
 ///
 /// # Safety
 /// `location` belongs to a live unit.

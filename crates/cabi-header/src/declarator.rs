@@ -60,7 +60,7 @@ pub fn declared(ty: &str, name: &str) -> String {
     format!("{before}{blank}{open}{name}{close}{after}")
 }
 
-/// The byte at which the name of a declaration of the type `ty` stands.
+/// Returns the byte at which the name of a declaration of the type `ty` stands.
 fn place(ty: &str) -> usize {
     let rest = |at: usize| ty.get(at..).unwrap_or("");
     let mut at = 0;
@@ -95,7 +95,7 @@ fn is_declarator(text: &str) -> bool {
     text.trim_start().starts_with(['*', '&', '^', '(', '[']) || of_member
 }
 
-/// The bytes of `text` up to the bracket that closes the one it begins with.
+/// Returns the bytes of `text` up to the bracket that closes the one it begins with.
 fn balanced(text: &str, (open, close): (char, char)) -> usize {
     let mut depth = 0_u32;
     let end = text.char_indices().find(|(_, c)| {

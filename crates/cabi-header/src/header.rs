@@ -42,8 +42,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// A header without declarations, to put some into: for functions and types that a program
-    /// makes.
+    /// Returns a header without declarations, to put some into: for functions and types that a
+    /// program makes.
     #[must_use]
     pub fn empty(target: &str, model: DataModel) -> Self {
         Self {
@@ -62,8 +62,8 @@ impl Header {
         }
     }
 
-    /// The prototype of the function `name`; none where several have the name, those left out among
-    /// them: see [`overloads`](Self::overloads).
+    /// Returns the prototype of the function `name`; none where several have the name, those left
+    /// out among them: see [`overloads`](Self::overloads).
     #[must_use]
     pub fn prototype(&self, name: &str) -> Option<&Prototype> {
         let mut all = self.overloads(name);
@@ -73,8 +73,8 @@ impl Header {
         is_only.then_some(first)
     }
 
-    /// The prototypes of all functions `name`: of several in C++, and in C where clang's attribute
-    /// `overloadable` allows it. Their symbols differ.
+    /// Returns the prototypes of all functions `name`: of several in C++, and in C where clang's
+    /// attribute `overloadable` allows it. Their symbols differ.
     ///
     /// # Example
     /// ```
@@ -95,13 +95,14 @@ impl Header {
         all.filter(move |prototype| prototype.name == name)
     }
 
-    /// The last declaration of the text itself that `is_asked`, not one of what it includes.
+    /// Returns the last declaration of the text itself that `is_asked`, not one of what it
+    /// includes.
     pub fn last_declared(&self, is_asked: impl Fn(&Declared) -> bool) -> Option<&Declared> {
         let mut all = self.declared.iter().rev();
         all.find(|declared| declared.in_text && is_asked(declared))
     }
 
-    /// The prototype of what `declared` declares: a function, or a function type.
+    /// Returns the prototype of what `declared` declares: a function, or a function type.
     ///
     /// # Errors
     /// Why it is none, or was left out.
@@ -130,8 +131,8 @@ impl Header {
         }
     }
 
-    /// The type that C spells `name`: `struct node`, `union word`, `enum color`, or a typedef's
-    /// name.
+    /// Returns the type that C spells `name`: `struct node`, `union word`, `enum color`, or a
+    /// typedef's name.
     #[must_use]
     pub fn ty(&self, name: &str) -> Option<&Type> {
         let named = [&self.typedefs, &self.records, &self.enums];
@@ -142,14 +143,14 @@ impl Header {
             .map(|named| &named.ty)
     }
 
-    /// The enumeration constant or integer macro `name`.
+    /// Returns the enumeration constant or integer macro `name`.
     #[must_use]
     pub fn constant(&self, name: &str) -> Option<&Constant> {
         let mut all = self.constants.iter().chain(&self.macros);
         all.find(|constant| constant.name == name)
     }
 
-    /// Why the declaration or macro `name` is missing.
+    /// Returns why the declaration or macro `name` is missing.
     #[must_use]
     pub fn reason(&self, name: &str) -> Option<&Reason> {
         let mut all = self.skipped.iter().chain(&self.other_macros);
@@ -158,8 +159,8 @@ impl Header {
     }
 }
 
-/// A declared function. Parameters have decayed: an array is a pointer. What a C++ compiler passes
-/// by invisible reference is the pointer that is passed.
+/// A declared function. Parameters have decayed: an array is a pointer. An object that a C++
+/// compiler passes by invisible reference is the pointer that is passed.
 ///
 /// The types alone do not determine the ABI: call through [`signature`](Self::signature), which
 /// brings convention and vectors along.
@@ -241,7 +242,7 @@ impl Prototype {
         }
     }
 
-    /// The signature, of a variadic function without unnamed arguments.
+    /// Returns the signature, of a variadic function without unnamed arguments.
     ///
     /// # Example
     /// ```

@@ -37,7 +37,7 @@ pub(crate) enum Records {
 }
 
 impl Records {
-    /// The rules for `triple`, if not only what compilers lay out alike is read.
+    /// Returns the rules for `triple`, if not only what compilers lay out alike is read.
     pub(crate) fn rules(self, triple: &str) -> Option<RecordRules> {
         match self {
             Self::Alike => None,
@@ -47,8 +47,8 @@ impl Records {
     }
 }
 
-/// The rules of the compiler that `triple` has its libraries from; of a target that `cabi` does not
-/// know, gcc's.
+/// Returns the rules of the compiler that `triple` has its libraries from; of a target that `cabi`
+/// does not know, gcc's.
 pub(crate) fn of_target(triple: &str) -> RecordRules {
     let target = Target::named(triple);
     target.map_or(RecordRules::Gcc, |target| target.data_model().records)
@@ -93,8 +93,8 @@ impl Options {
         self
     }
 
-    /// Whose rules lay out records. Without, only records that gcc and clang lay out alike are
-    /// read, and others left out as [`Reason::Compilers`](crate::Reason::Compilers).
+    /// Returns whose rules lay out records. Without, only records that gcc and clang lay out alike
+    /// are read, and others left out as [`Reason::Compilers`](crate::Reason::Compilers).
     /// [`RecordRules::Msvc`] is that of Microsoft's targets alone, which have no other. Of C++,
     /// gcc's rules are used where they are clang's too.
     ///
@@ -146,8 +146,8 @@ impl Options {
         self
     }
 
-    /// The language that clang reads, `c` or `c++` with its variants: what the last `-x` says, else
-    /// C++ for the names that C++ headers have.
+    /// Returns the language that clang reads, `c` or `c++` with its variants: what the last `-x`
+    /// says, else C++ for the names that C++ headers have.
     #[must_use]
     pub fn language(&self) -> &str {
         let mut args = self.args.iter();
@@ -195,8 +195,8 @@ impl Options {
 /// Endings of files that are C++ to gcc and clang.
 const CXX_EXTENSIONS: [&str; 9] = ["hpp", "hxx", "hh", "H", "h++", "cpp", "cxx", "cc", "C"];
 
-/// The directories that `cc -E -v` lists for the language, without those of the compiler's own
-/// headers: clang has its own. Asked once.
+/// Returns the directories that `cc -E -v` lists for the language, without those of the compiler's
+/// own headers: clang has its own. Asked once.
 fn compiler_includes(language: &str) -> &'static [PathBuf] {
     static C: OnceLock<Vec<PathBuf>> = OnceLock::new();
     static CXX: OnceLock<Vec<PathBuf>> = OnceLock::new();
@@ -220,7 +220,7 @@ fn compiler_includes(language: &str) -> &'static [PathBuf] {
     })
 }
 
-/// The directories between the two lines that gcc and clang put around them.
+/// Returns the directories between the two lines that gcc and clang put around them.
 fn search_list(listing: &str) -> Vec<PathBuf> {
     listing
         .lines()

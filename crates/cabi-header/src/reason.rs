@@ -64,7 +64,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// A word for the kind of reason that stays the same from version to version, for reports.
+    /// Returns a word for the kind of reason that stays the same from version to version, for
+    /// reports.
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self {

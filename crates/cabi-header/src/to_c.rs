@@ -3,7 +3,7 @@
 //!
 //! Records become definitions with a tag, once each; vectors, enumerations and types with an
 //! alignment of their own become typedefs, since C has no other place for their attributes. Record
-//! bodies are in `to_c/record.rs`. What C has no word for is an error.
+//! bodies are in `to_c/record.rs`. A type for which C has no word is an error.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -53,7 +53,7 @@ impl fmt::Display for ToCError {
 
 impl std::error::Error for ToCError {}
 
-/// The definitions that `ty` needs, and a declaration of `name`, ended by a semicolon.
+/// Returns the definitions that `ty` needs, and a declaration of `name`, ended by a semicolon.
 ///
 /// # Errors
 /// [`ToCError`] for types that C does not have.
@@ -126,7 +126,8 @@ impl Emitter {
         &self.definitions
     }
 
-    /// The declaration of `name` as a `ty`, without semicolon: `double x[3]`, `void (*f)(void)`.
+    /// Returns the declaration of `name` as a `ty`, without semicolon: `double x[3]`,
+    /// `void (*f)(void)`.
     ///
     /// # Errors
     /// [`ToCError`] for types that C does not have, and names that are no identifiers.
@@ -135,7 +136,7 @@ impl Emitter {
         self.declarator(ty, name)
     }
 
-    /// The prototype of `name`, without semicolon; parameters are called `a0`, `a1`, ...
+    /// Returns the prototype of `name`, without semicolon; parameters are called `a0`, `a1`, ...
     ///
     /// # Errors
     /// [`ToCError`] for types that C does not have or does not return, and for `...` without a
@@ -201,7 +202,7 @@ impl Emitter {
         }
     }
 
-    /// The type as it stands in a cast or `sizeof`, and before a declarator: `struct node`,
+    /// Returns the type as it stands in a cast or `sizeof`, and before a declarator: `struct node`,
     /// `void *`. Arrays and pointers to functions get a typedef.
     ///
     /// # Errors
@@ -252,7 +253,7 @@ impl Emitter {
         self.model.records == RecordRules::Msvc
     }
 
-    /// The alignment that the compiler gives the type without attributes.
+    /// Returns the alignment that the compiler gives the type without attributes.
     fn natural_align(&self, ty: &Type) -> u32 {
         let bare = |constant: Type| self.model.adapt(&constant).align();
         let plain = match ty.kind() {
@@ -295,8 +296,8 @@ impl Emitter {
         Ok(spelled)
     }
 
-    /// An enumeration made of `scalar`: C chooses the integer by the values, so values are chosen
-    /// that leave no choice. To Microsoft's compilers it is `int` unless it names another.
+    /// Returns an enumeration made of `scalar`: C chooses the integer by the values, so values are
+    /// chosen that leave no choice. To Microsoft's compilers it is `int` unless it names another.
     fn enumeration(&mut self, scalar: Scalar, ty: &Type) -> Result<String, ToCError> {
         let Scalar::Int {
             bits: bits @ (8 | 16 | 32 | 64),
@@ -372,7 +373,7 @@ impl Emitter {
         self.define_once("struct cabi_slice", text)
     }
 
-    /// The name of a typedef for `ty` with `attributes`.
+    /// Returns the name of a typedef for `ty` with `attributes`.
     fn typedef(&mut self, ty: &Type, kind: &str, attributes: &str) -> Result<String, ToCError> {
         // Equal declarations get one typedef: `declarator` names records by their tags.
         let key = format!("{}{attributes}", self.declarator(ty, "@")?);

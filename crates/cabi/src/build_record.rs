@@ -172,7 +172,7 @@ impl RecordBuilder {
         Ok((depth, nodes))
     }
 
-    /// The alignment that its declaration and those of its members insist on.
+    /// Returns the alignment that its declaration and those of its members insist on.
     pub(crate) fn required_align(&self) -> u32 {
         let members = self.members.iter();
         let members = members.filter(|member| member.bits.is_none());

@@ -3,7 +3,7 @@
 //!
 //! C17 6.7, of which this reads: the names of scalar types and those of `stdint.h` and `stddef.h`;
 //! pointers; arrays; functions with a prototype; structures and unions with their members and
-//! bit-fields; typedefs of the text itself. What else C has (attributes, enumerations, `_Atomic`,
+//! bit-fields; typedefs of the text itself. The rest of C (attributes, enumerations, `_Atomic`,
 //! `_Alignas`, expressions, names of other headers) is refused by its name, so that no text is
 //! understood otherwise than by a compiler: for that there is `cabi-header`.
 
@@ -55,7 +55,7 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// The function that `text` declares, its types laid out as `model` says.
+    /// Reads the function that `text` declares, its types laid out as `model` says.
     ///
     /// Definitions of structures and unions, and typedefs, may come before it:
     /// `typedef struct { int quot, rem; } div_t; div_t div(int, int);`. Parameters need no names.
@@ -96,7 +96,8 @@ impl Declaration {
 }
 
 impl FnSig {
-    /// The signature of the function that `text` declares: [`Declaration::parse`] without the name.
+    /// Reads the signature of the function that `text` declares: [`Declaration::parse`] without the
+    /// name.
     ///
     /// # Errors
     /// As [`Declaration::parse`].
@@ -117,7 +118,7 @@ impl FnSig {
 }
 
 impl Type {
-    /// The type that C calls `text`: `unsigned long`, `const char *`,
+    /// Reads the type that C calls `text`: `unsigned long`, `const char *`,
     /// `struct { int a; double b[3]; }`.
     ///
     /// # Errors
@@ -207,7 +208,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The error for what is at `at`.
+    /// Returns the error for what is at `at`.
     fn refused(&self, at: usize, why: impl Into<String>) -> Error {
         Error::Text {
             at,
@@ -216,13 +217,13 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The error for the next token, where `wanted` should be.
+    /// Returns the error for the next token, where `wanted` should be.
     fn unexpected(&self, wanted: &'static str) -> Error {
         let why = specifiers::not_read(self.tokens.peek());
         self.refused(self.tokens.at(), why.unwrap_or(wanted))
     }
 
-    /// An error of the types that were read from `at` on.
+    /// Returns an error of the types that were read from `at` on.
     fn invalid(&self, at: usize) -> impl Fn(Error) -> Error + use<'_, 't> {
         move |error| self.refused(at, error.to_string())
     }
@@ -252,7 +253,7 @@ impl<'t> Parser<'t> {
         read
     }
 
-    /// The names that a typedef of `base` gives, and the semicolon after them.
+    /// Reads the names that a typedef of `base` gives, and the semicolon after them.
     fn typedefs(&mut self, base: &Built<'t>) -> Result<(), Error> {
         loop {
             let start = self.tokens.at();
@@ -269,7 +270,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The type of an object; an error for `void`, functions, and records without members.
+    /// Returns the type of an object; an error for `void`, functions, and records without members.
     fn object(&self, built: Built<'t>, at: usize) -> Result<Type, Error> {
         match built {
             Built::Object(ty) if !matches!(ty.kind(), Kind::Void) => Ok(ty),

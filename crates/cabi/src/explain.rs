@@ -169,8 +169,8 @@ impl Explained {
 }
 
 impl Explanation {
-    /// One line per argument and for the result, then the totals. Equal neighbours without names
-    /// share a line.
+    /// Returns one line per argument and for the result, then the totals. Equal neighbours without
+    /// names share a line.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut text = String::new();
@@ -201,7 +201,7 @@ impl Explanation {
         text
     }
 
-    /// The arguments from `i` on that can share a line: unnamed, of one class, each in one
+    /// Returns the arguments from `i` on that can share a line: unnamed, of one class, each in one
     /// register.
     fn run_from(&self, i: usize) -> &[Explained] {
         let rest = self.args.get(i..).unwrap_or_default();
@@ -214,7 +214,7 @@ impl Explanation {
     }
 }
 
-/// Three columns with at least two blanks between them.
+/// Returns three columns with at least two blanks between them.
 fn line(label: &str, classes: &str, place: &str) -> String {
     alloc::format!("{label:<14}  {classes:<15}  {place}\n")
 }
@@ -265,7 +265,8 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// The steps in lines of their own. Choices are named at the end, once, and only those that decide.
+/// Writes the steps in lines of their own. Choices are named at the end, once, and only those that
+/// decide.
 fn write_steps(f: &mut fmt::Formatter<'_>, steps: &[Step]) -> fmt::Result {
     let steps = steps.iter();
     let mut steps = steps.filter(|step| !matches!(step, Step::Policy { .. }));

@@ -91,7 +91,7 @@ impl FnAbi {
         walk.run(rules.lists(features, variadic))
     }
 
-    /// The convention of `sig`: its own, or the target's.
+    /// Returns the convention of `sig`: its own, or the target's.
     ///
     /// # Errors
     /// [`Error::UnknownTarget`] if neither has one.
@@ -102,9 +102,9 @@ impl FnAbi {
         sig.convention.or(target.convention()).ok_or_else(unknown)
     }
 
-    /// The parts of a value of type `ty` in a function like `sig`, before any register is counted:
-    /// what `va_arg` asks, for one. A function is classified as the pointer that it is as an
-    /// argument.
+    /// Returns the parts of a value of type `ty` in a function like `sig`, before any register is
+    /// counted: what `va_arg` asks, for one. A function is classified as the pointer that it is as
+    /// an argument.
     ///
     /// # Errors
     /// [`Error`] for what the convention has no place for, `void`, arrays and types of another data
@@ -338,7 +338,7 @@ impl Placer<'_, '_> {
         Ok(())
     }
 
-    /// The place of the hidden pointer to a result that finds no registers.
+    /// Returns the place of the hidden pointer to a result that finds no registers.
     fn sret(&mut self, rules: &'static [Rule]) -> Result<Place, Box<Error>> {
         self.assigner
             .tracer

@@ -73,12 +73,12 @@ pub(crate) fn record(b: &RecordBuilder, model: &DataModel) -> Result<RecordLayou
     })
 }
 
-/// The next multiple of `align`, if there is one.
+/// Returns the next multiple of `align`, if there is one.
 fn round_up(at: u64, align: u64) -> u64 {
     at.checked_next_multiple_of(align).unwrap_or(u64::MAX)
 }
 
-/// The bits of an object; no type has more bytes than [`MAX_SIZE`].
+/// Returns the bits of an object; no type has more bytes than [`MAX_SIZE`].
 fn bits_of(ty: &Type) -> u64 {
     ty.size() * 8
 }
@@ -140,7 +140,7 @@ pub(crate) fn given(b: &RecordBuilder, size: u64, align: u32) -> Result<RecordLa
     })
 }
 
-/// The bits of an object of `ty` up to the padding after its last member.
+/// Returns the bits of an object of `ty` up to the padding after its last member.
 fn data_bits(ty: &Type) -> u64 {
     match ty.kind() {
         Kind::Record(record) => {

@@ -38,7 +38,7 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// The eightbytes that hold at least one of the leaf's bits: none for an empty one.
+    /// Returns the eightbytes that hold at least one of the leaf's bits: none for an empty one.
     #[must_use]
     #[inline]
     pub fn eightbytes(&self) -> Range<usize> {
@@ -70,7 +70,7 @@ impl Leaf {
         self.offset_bits & (align_bits - 1) != 0
     }
 
-    /// The bytes that hold at least one of the leaf's bits.
+    /// Returns the bytes that hold at least one of the leaf's bits.
     #[must_use]
     #[inline]
     pub fn bytes(&self) -> Range<u64> {
@@ -112,7 +112,7 @@ impl LeafFlags {
         self.0 & bits.0 != 0
     }
 
-    /// With `bits`, if `set`.
+    /// Returns the flags with `bits`, if `set`.
     #[inline]
     #[must_use]
     pub(crate) const fn with(self, bits: Self, set: bool) -> Self {

@@ -1,8 +1,8 @@
 //! The one walk over a type: its scalars in memory order, each with its place.
 //!
 //! Every classifier is a fold over [`leaves`], and so are the tests' patterns; nothing else looks
-//! inside a type to find out what is where. What is around a leaf is not copied into it: [`Leaves`]
-//! knows the path that led to it, for the few that ask.
+//! inside a type to find out what is where. The types around a leaf are not copied into it:
+//! [`Leaves`] knows the path that led to it, for the few that ask.
 
 use smallvec::SmallVec;
 
@@ -12,9 +12,9 @@ use crate::scalar::Scalar;
 use crate::types::record::{Field, Record, RecordKind};
 use crate::types::{Array, Kind, Type};
 
-/// The leaves of `ty` in the order of their declaration, which for structures is the order of their
-/// offsets. Members of a union all appear. Zero-width bit-fields appear with width 0, arrays of no
-/// elements as empty.
+/// Returns the leaves of `ty` in the order of their declaration, which for structures is the order
+/// of their offsets. Members of a union all appear. Zero-width bit-fields appear with width 0,
+/// arrays of no elements as empty.
 ///
 /// # Example
 /// ```
@@ -38,8 +38,8 @@ pub fn leaves(ty: &Type) -> Leaves<'_> {
     }
 }
 
-/// The [`leaves`] of `ty`, but of each array those of one element only: as many as the type has
-/// members, however many elements there are.
+/// Returns the [`leaves`] of `ty`, but of each array those of one element only: as many as the type
+/// has members, however many elements there are.
 pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
     Leaves {
         one_element: true,
@@ -47,7 +47,8 @@ pub(crate) fn leaves_of_one_element(ty: &Type) -> Leaves<'_> {
     }
 }
 
-/// The leaves that one element of an array of no elements, which is a leaf itself, would have.
+/// Returns the leaves that one element of an array of no elements, which is a leaf itself, would
+/// have.
 pub(crate) fn leaves_of_absent<'a>(elem: &'a Type, array: &Leaf) -> Leaves<'a> {
     let around = array.around.without(LeafFlags::IN_UNION);
     Leaves {
@@ -104,7 +105,7 @@ enum Rest<'a> {
 }
 
 impl<'a> Aggregate<'a> {
-    /// The member that the walk is in, of a record.
+    /// Returns the member that the walk is in, of a record.
     pub(crate) fn field(&self) -> Option<&'a Field> {
         let (record, Rest::Fields(rest)) = (self.ty.as_record()?, &self.rest) else {
             return None;
@@ -113,7 +114,7 @@ impl<'a> Aggregate<'a> {
         record.fields().get(next.checked_sub(1)?)
     }
 
-    /// The number of the element that the walk is in, of an array.
+    /// Returns the number of the element that the walk is in, of an array.
     pub(crate) fn element(&self) -> Option<u64> {
         match &self.rest {
             Rest::Elements(elem, next, _) => {
@@ -126,17 +127,17 @@ impl<'a> Aggregate<'a> {
 }
 
 impl<'a> Leaves<'a> {
-    /// The records and arrays around the last leaf, the outermost first.
+    /// Returns the records and arrays around the last leaf, the outermost first.
     pub(crate) fn path(&self) -> impl DoubleEndedIterator<Item = &Aggregate<'a>> + Clone {
         self.outer.iter().chain(&self.inner)
     }
 
-    /// The innermost of them.
+    /// Returns the innermost of them.
     pub(crate) fn innermost(&self) -> Option<&Aggregate<'a>> {
         self.inner.as_ref()
     }
 
-    /// The type of the last leaf: of one of the two parts of a complex number, the whole.
+    /// Returns the type of the last leaf: of one of the two parts of a complex number, the whole.
     pub(crate) fn own_type(&self) -> &'a Type {
         self.own
     }
@@ -164,8 +165,8 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// The end of the last leaf, `leaf`, in bytes; where that is an element of an array of scalars,
-    /// the end of the array, whose other elements the walk leaves out.
+    /// Returns the end of the last leaf, `leaf`, in bytes; where that is an element of an array of
+    /// scalars, the end of the array, whose other elements the walk leaves out.
     #[inline]
     pub(crate) fn skip_scalars(&mut self, leaf: &Leaf) -> u64 {
         // No type has so many bits that this wraps around.
@@ -182,13 +183,13 @@ impl<'a> Leaves<'a> {
         }
     }
 
-    /// The member that the last leaf is, if it is one of a record.
+    /// Returns the member that the last leaf is, if it is one of a record.
     pub(crate) fn field(&self) -> Option<(&'a Record, &'a Field)> {
         let frame = self.innermost()?;
         Some((frame.ty.as_record()?, frame.field()?))
     }
 
-    /// The next leaf, or the start or end of a record inside the type.
+    /// Returns the next leaf, or the start or end of a record inside the type.
     #[inline(always)]
     pub(crate) fn step(&mut self) -> Option<WalkStep<'a>> {
         if self.second.is_some() {
@@ -388,7 +389,7 @@ fn scalar_leaf<'a>(scalar: Scalar, size: u64, offset: u64, around: LeafFlags) ->
     )
 }
 
-/// The bit-field `field` of a record at byte `offset`.
+/// Returns the bit-field `field` of a record at byte `offset`.
 fn bit_field<'a>(field: &Field, offset: u64, around: LeafFlags) -> Option<WalkStep<'a>> {
     Some(WalkStep::Leaf(Leaf {
         kind: LeafKind::Scalar(field.ty().as_scalar()?),

@@ -214,7 +214,7 @@ impl Profile {
     /// Zig's C calling convention, the version that `zig` means.
     pub const ZIG: Self = Self::new(Family::Zig, 15);
 
-    /// All that were measured. Of each compiler the first is the one that its name without a
+    /// All that were measured. The first of each compiler is the one that its name without a
     /// version means.
     pub const MEASURED: &'static [Self] = &[
         Self::PSABI,
@@ -229,8 +229,8 @@ impl Profile {
         Self { family, version }
     }
 
-    /// The profile of the compiler `name`, with or without a version: `psabi`, `gcc`, `gcc-12`,
-    /// `clang-20`, `zig-0.15`.
+    /// Returns the profile of the compiler `name`, with or without a version: `psabi`, `gcc`,
+    /// `gcc-12`, `clang-20`, `zig-0.15`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let is_it = |profile: &&Self| {
@@ -241,8 +241,8 @@ impl Profile {
         Self::MEASURED.iter().find(is_it).copied()
     }
 
-    /// The profile of the measured version of `compiler` (`gcc` or `clang`) that is nearest to
-    /// `version`.
+    /// Returns the profile of the measured version of `compiler` (`gcc` or `clang`) that is nearest
+    /// to `version`.
     ///
     /// # Example
     /// ```
@@ -258,7 +258,7 @@ impl Profile {
         own.min_by_key(|profile| profile.version.abs_diff(version))
     }
 
-    /// The compiler's choices on Linux. [`on`](Self::on) has those for another system.
+    /// Returns the compiler's choices on Linux. [`on`](Self::on) has those for another system.
     #[must_use]
     pub const fn policy(self) -> Policy {
         Policy::of_version(self.family, self.version)
@@ -269,7 +269,7 @@ impl Profile {
         self.family == Family::Clang
     }
 
-    /// Whose layout of records belongs to it; none for the psABI.
+    /// Returns the rules of the compiler's layout of records; none for the psABI.
     #[must_use]
     pub fn records(self) -> Option<RecordRules> {
         match self.family {
@@ -281,7 +281,7 @@ impl Profile {
 }
 
 impl Family {
-    /// The compiler's name, and what the name of a version begins with.
+    /// Returns the compiler's name, and what the name of a version begins with.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Psabi => ("psabi", "psabi"),
@@ -327,7 +327,7 @@ impl Policy {
     /// could not use to later arguments (LLVM 20).
     pub const ZIG: Self = Profile::ZIG.policy();
 
-    /// The bits that `version` of a compiler has.
+    /// Returns the bits that `version` of a compiler has.
     const fn of_version(family: Family, version: u16) -> Self {
         let mut bits = 0;
         let mut rows = TABLE;
@@ -350,14 +350,14 @@ impl Policy {
         self.0 & bits.0 == bits.0
     }
 
-    /// These choices without `bits`.
+    /// Returns these choices without `bits`.
     #[must_use]
     pub const fn without(self, bits: Self) -> Self {
         Self(self.0 & !bits.0)
     }
 
-    /// The choices of the profile, or the single bit, called `name`: as [`Profile::named`] takes
-    /// it, or a bit's name in any case.
+    /// Returns the choices of the profile, or the single bit, called `name`: as [`Profile::named`]
+    /// takes it, or a bit's name in any case.
     ///
     /// # Example
     /// ```
@@ -377,7 +377,7 @@ impl Policy {
         Profile::named(name).map(Profile::policy).or_else(bit)
     }
 
-    /// The names of the bits that are set.
+    /// Returns the names of the bits that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         Self::NAMES
             .iter()
@@ -385,7 +385,7 @@ impl Policy {
             .map(|(_, name)| *name)
     }
 
-    /// How many bits are otherwise in `other`.
+    /// Returns the number of bits that differ in `other`.
     pub(crate) fn distance(self, other: Self) -> u32 {
         (self.0 ^ other.0).count_ones()
     }

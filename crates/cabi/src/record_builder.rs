@@ -52,13 +52,13 @@ impl RecordBuilder {
         }
     }
 
-    /// A structure; an empty tag makes it anonymous.
+    /// Returns a structure; an empty tag makes it anonymous.
     #[must_use]
     pub fn structure(tag: &str) -> Self {
         Self::new(RecordKind::Struct, tag)
     }
 
-    /// A union; an empty tag makes it anonymous.
+    /// Returns a union; an empty tag makes it anonymous.
     #[must_use]
     pub fn union(tag: &str) -> Self {
         Self::new(RecordKind::Union, tag)
@@ -77,35 +77,35 @@ impl RecordBuilder {
         self.member(Member::named(name, ty))
     }
 
-    /// `__attribute__((packed))`: members at the next byte, bit-fields at the next bit.
+    /// Adds `__attribute__((packed))`: members at the next byte, bit-fields at the next bit.
     #[must_use]
     pub fn packed(mut self) -> Self {
         self.attributes.packed = true;
         self
     }
 
-    /// `#pragma pack(n)`: no member is aligned to more than `n` bytes.
+    /// Applies `#pragma pack(n)`: no member is aligned to more than `n` bytes.
     #[must_use]
     pub fn pack(mut self, n: u32) -> Self {
         self.attributes.pack = Some(n);
         self
     }
 
-    /// `__attribute__((aligned(align)))` or `alignas` on the record.
+    /// Adds `__attribute__((aligned(align)))` or `alignas` to the record.
     #[must_use]
     pub fn aligned(mut self, align: u32) -> Self {
         self.attributes.align = Some(self.attributes.align.unwrap_or(1).max(align));
         self
     }
 
-    /// The language of the declaration; C unless said otherwise.
+    /// Sets the language of the declaration; C unless said otherwise.
     #[must_use]
     pub fn language(mut self, language: Language) -> Self {
         self.attributes.language = language;
         self
     }
 
-    /// `__attribute__((transparent_union))`: as an argument it is passed as its first member.
+    /// Adds `__attribute__((transparent_union))`: as an argument it is passed as its first member.
     #[must_use]
     pub fn transparent(mut self) -> Self {
         self.transparent = true;
@@ -151,7 +151,7 @@ impl RecordBuilder {
         }
     }
 
-    /// Why C would not have `member`, if so.
+    /// Returns why C would not have `member`, if so.
     fn objection(&self, member: &Member, is_last: bool) -> Option<Cow<'static, str>> {
         if let Some(width) = member.bits {
             return bit_field_objection(member, width);
@@ -221,7 +221,7 @@ fn add_names<'a>(name: Option<&'a str>, ty: &'a Type, names: &mut Vec<&'a str>) 
     }
 }
 
-/// Why C would not have `member` as a bit-field of `width` bits, if so.
+/// Returns why C would not have `member` as a bit-field of `width` bits, if so.
 fn bit_field_objection(member: &Member, width: u16) -> Option<Cow<'static, str>> {
     let ty = &member.ty;
     let max = match ty.as_scalar() {

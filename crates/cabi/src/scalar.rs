@@ -79,8 +79,8 @@ impl Scalar {
         matches!(self, Self::Int { bits: 128, .. })
     }
 
-    /// The bits that carry the value; the rest of the object is padding. Pointers count what `size`
-    /// (bytes) holds.
+    /// Returns the bits that carry the value; the rest of the object is padding. Pointers count
+    /// what `size` (bytes) holds.
     #[must_use]
     pub fn value_bits(self, size: u64) -> u64 {
         match self {
@@ -116,8 +116,8 @@ pub struct Vector {
 }
 
 impl Vector {
-    /// The bits of a vector of `size` bytes that carry lanes: three lanes take the place of four,
-    /// and only three have a value.
+    /// Returns the bits of a vector of `size` bytes that carry lanes: three lanes take the place of
+    /// four, and only three have a value.
     #[must_use]
     pub fn value_bits(self, size: u64) -> u64 {
         let lanes = u64::from(self.lanes);

@@ -53,7 +53,7 @@ pub struct FnSig {
 }
 
 impl FnSig {
-    /// A function of `params` with a result; [`Type::VOID`] for none.
+    /// Returns a function of `params` with a result; [`Type::VOID`] for none.
     pub fn new(params: impl IntoIterator<Item = Type>, result: Type) -> Self {
         let params: SmallVec<[Param; 10]> = params
             .into_iter()
@@ -75,22 +75,22 @@ impl FnSig {
         }
     }
 
-    /// More arguments may follow at each call: `...`.
+    /// Lets more arguments follow at each call: `...`.
     #[must_use]
     pub fn variadic(mut self) -> Self {
         self.variadic = true;
         self
     }
 
-    /// The function never returns: its result has no place. A hidden pointer to the result is
-    /// passed nevertheless.
+    /// Declares that the function never returns: its result has no place. A hidden pointer to the
+    /// result is passed nevertheless.
     #[must_use]
     pub fn noreturn(mut self) -> Self {
         self.noreturn = true;
         self
     }
 
-    /// Another convention than the target's own for C.
+    /// Sets a convention other than the target's own for C.
     #[must_use]
     pub fn convention(mut self, convention: &'static Convention) -> Self {
         self.convention = Some(convention);
@@ -115,13 +115,13 @@ impl FnSig {
         self
     }
 
-    /// The vector level that [`features`](Self::features) set.
+    /// Returns the features that [`features`](Self::features) set.
     #[must_use]
     pub fn assumed(&self) -> Features {
         self.features
     }
 
-    /// The alignment of the stack at calls, in bytes, where it is not the convention's: what
+    /// Sets the alignment of the stack at calls, in bytes, where it is not the convention's: what
     /// aligned arguments need is added. Less than the convention's
     /// [`least_align`](crate::convention::Frame::least_align) is an error of
     /// [`FnAbi::new`](crate::FnAbi::new).
@@ -131,7 +131,7 @@ impl FnSig {
         self
     }
 
-    /// With a static chain: one more named parameter, after the others, that is a pointer of
+    /// Adds a static chain: one more named parameter, after the others, that is a pointer of
     /// `model` in the register for it ([`ArgFlags::NEST`]). It takes the place of no other
     /// argument.
     ///
@@ -165,8 +165,8 @@ impl FnSig {
         self
     }
 
-    /// The signature of one call of this variadic function, with `unnamed` arguments after the
-    /// named ones, after C's default argument promotions. A promoted `float` is the `double` of
+    /// Returns the signature of one call of this variadic function, with `unnamed` arguments after
+    /// the named ones, after C's default argument promotions. A promoted `float` is the `double` of
     /// 64-bit models: for others, pass what [`DataModel::promote`] makes of it.
     ///
     /// # Errors
@@ -227,13 +227,13 @@ impl FnSig {
         self
     }
 
-    /// The choices of this signature on `target`: those stated, or else the target's.
+    /// Returns the choices of this signature on `target`: those stated, or else the target's.
     #[inline]
     pub(crate) fn policy_on(&self, target: &Target) -> Policy {
         self.policy.unwrap_or(Policy::of(target))
     }
 
-    /// A value of `role` in this function, as a classifier sees it.
+    /// Returns a value of `role` in this function, as a classifier sees it.
     #[inline]
     pub(crate) fn classify<'a, 't>(
         &self,
@@ -254,21 +254,21 @@ impl FnSig {
         }
     }
 
-    /// The parameters, unnamed ones included.
+    /// Returns the parameters, unnamed ones included.
     #[must_use]
     #[inline]
     pub fn params(&self) -> &[Param] {
         &self.params
     }
 
-    /// The result's type.
+    /// Returns the result's type.
     #[must_use]
     #[inline]
     pub fn result(&self) -> &Type {
         &self.result
     }
 
-    /// How many of the parameters are named.
+    /// Returns the number of named parameters.
     #[must_use]
     pub fn n_named(&self) -> usize {
         self.n_named
@@ -287,8 +287,8 @@ impl FnSig {
     }
 }
 
-/// The type that a value is passed as, where it is another than its own: a function decays to a
-/// pointer as an argument; an argument without a parameter is a value, and no value is atomic.
+/// Returns the type that a value is passed as, where it is another than its own: a function decays
+/// to a pointer as an argument; an argument without a parameter is a value, and no value is atomic.
 #[inline]
 pub(crate) fn passed(ty: &Type, role: Role, model: &DataModel) -> Option<Type> {
     match (role, ty.kind()) {
@@ -353,7 +353,7 @@ pub fn promote(ty: &Type) -> Type {
     }
 }
 
-/// Why `ty` can be no argument, if it cannot.
+/// Returns why `ty` can be no argument, if it cannot.
 #[inline]
 pub(crate) fn no_argument(ty: &Type) -> Option<&'static str> {
     match ty.kind() {
@@ -367,7 +367,7 @@ pub(crate) fn no_argument(ty: &Type) -> Option<&'static str> {
 /// front end.
 pub(crate) const NO_ARRAY: &str = "C passes and returns no array: write a pointer (`DataModel::pointer`), or a structure with the array as its one member";
 
-/// The alignment of the stack at calls of `sig`, in bytes.
+/// Returns the alignment of the stack at calls of `sig`, in bytes.
 #[inline]
 pub(crate) fn stack_align(sig: &FnSig, convention: &Convention) -> Result<u32, Error> {
     let frame = &convention.frame;

@@ -151,8 +151,8 @@ impl Target {
         }
     }
 
-    /// The target called `name`: a triple, or the name of a target that target-lexicon has no
-    /// triple for.
+    /// Returns the target called `name`: a triple, or the name of a target that target-lexicon has
+    /// no triple for.
     ///
     /// # Errors
     /// As [`Target::new`].
@@ -181,7 +181,7 @@ impl Target {
         }
     }
 
-    /// The machine this runs on.
+    /// Returns the machine this runs on.
     ///
     /// # Errors
     /// As [`Target::new`].
@@ -189,7 +189,7 @@ impl Target {
         Self::new(&target_lexicon::HOST)
     }
 
-    /// The target of a triple. For some targets only the data model is known; asking for an
+    /// Returns the target of a triple. For some targets only the data model is known; asking for an
     /// [`FnAbi`](crate::FnAbi) is then an error unless the signature brings its convention along.
     ///
     /// # Errors
@@ -254,7 +254,7 @@ impl Target {
         Ok(Self::of_system(triple, data_model, convention))
     }
 
-    /// The target of `triple` with its compiler's choices, and layout.
+    /// Returns the target of `triple` with its compiler's choices, and layout.
     fn of_system(
         triple: &Triple,
         data_model: DataModel,
@@ -278,13 +278,13 @@ impl Target {
         }
     }
 
-    /// The triple, as messages name it.
+    /// Returns the triple, as messages name it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How C types are laid out.
+    /// Returns the data model, by which C types are laid out.
     #[must_use]
     pub fn data_model(&self) -> &DataModel {
         &self.data_model
@@ -317,13 +317,13 @@ impl Target {
         Ok(())
     }
 
-    /// How C functions are called, where that is known.
+    /// Returns the convention of C functions, if it is known.
     #[must_use]
     pub fn convention(&self) -> Option<&'static Convention> {
         self.convention
     }
 
-    /// `va_list` as a declaration names it. On System V it is an array, which decays as a
+    /// Returns `va_list` as a declaration names it. On System V it is an array, which decays as a
     /// parameter; on Windows a pointer.
     ///
     /// # Errors
@@ -366,8 +366,8 @@ impl Target {
 }
 
 impl Policy {
-    /// The choices of the compiler that a target's own libraries are built with: gcc on Linux,
-    /// clang on Darwin, FreeBSD and others.
+    /// Returns the choices of the compiler that a target's own libraries are built with: gcc on
+    /// Linux, clang on Darwin, FreeBSD and others.
     ///
     /// # Example
     /// ```
@@ -383,8 +383,8 @@ impl Policy {
         target.policy
     }
 
-    /// The profile with the fewest other choices on `target`, with the bits that are added or taken
-    /// away: `gcc-12`, `clang-19,-RECORDS_GO_BY_COUNT`.
+    /// Returns the profile with the fewest other choices on `target`, with the bits that are added
+    /// or taken away: `gcc-12`, `clang-19,-RECORDS_GO_BY_COUNT`.
     ///
     /// # Example
     /// ```
@@ -411,8 +411,8 @@ impl Policy {
 }
 
 impl Profile {
-    /// The compiler's choices on `target`: what clang does for the system in place of what it does
-    /// for Linux; the others do the same everywhere.
+    /// Returns the compiler's choices on `target`: what clang does for the system in place of what
+    /// it does for Linux; the others do the same everywhere.
     ///
     /// # Example
     /// ```

@@ -218,14 +218,15 @@ impl Type {
         &self.kind
     }
 
-    /// Bytes that `sizeof` counts. 0 for `void`, functions and incomplete arrays.
+    /// Returns the size in bytes, as `sizeof` counts them. 0 for `void`, functions and incomplete
+    /// arrays.
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Bytes that `_Alignof` states, a power of two. Includes what a typedef's `aligned` attribute
-    /// asked for.
+    /// Returns the alignment in bytes, as `_Alignof` states it, a power of two. Includes what a
+    /// typedef's `aligned` attribute asked for.
     #[must_use]
     pub fn align(&self) -> u32 {
         self.align
@@ -237,7 +238,7 @@ impl Type {
         self.qualifiers & ATOMIC != 0
     }
 
-    /// The scalar this type consists of, also of an enumeration.
+    /// Returns the scalar this type consists of, also of an enumeration.
     #[must_use]
     #[inline]
     pub fn as_scalar(&self) -> Option<Scalar> {
@@ -247,7 +248,7 @@ impl Type {
         }
     }
 
-    /// The record, if this is one.
+    /// Returns the record, if this is one.
     #[must_use]
     pub fn as_record(&self) -> Option<&Record> {
         match &self.kind {
@@ -310,8 +311,8 @@ impl Type {
         }
     }
 
-    /// The type of a value that is read from an object of this type: without `_Atomic`, and without
-    /// the alignment it brought.
+    /// Returns the type of a value that is read from an object of this type: without `_Atomic`, and
+    /// without the alignment it brought.
     #[must_use]
     pub fn non_atomic(&self) -> Self {
         let mut plain = self.clone();
@@ -329,8 +330,8 @@ impl Type {
         self.qualifiers & ASKS_ALIGN != 0
     }
 
-    /// The alignment the type has by nature, in bytes, without what an `aligned` typedef did to it.
-    /// A record's own attributes are part of its nature.
+    /// Returns the alignment the type has by nature, in bytes, without what an `aligned` typedef
+    /// did to it. A record's own attributes are part of its nature.
     #[must_use]
     #[inline]
     pub fn canonical_align(&self) -> u32 {
@@ -364,7 +365,8 @@ impl Type {
         }
     }
 
-    /// Depth of nesting and number of members, as [`MAX_DEPTH`] and [`MAX_NODES`] count them.
+    /// Returns the depth of nesting and the number of members, as [`MAX_DEPTH`] and [`MAX_NODES`]
+    /// count them.
     pub(crate) fn complexity(&self) -> (u16, u32) {
         match &self.kind {
             Kind::Array(array) => (array.depth, array.nodes),

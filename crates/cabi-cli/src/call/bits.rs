@@ -18,7 +18,7 @@ pub(crate) fn set(bytes: &mut [u8], at: u64, width: u64, value: u128) {
     }
 }
 
-/// The `width` bits from bit `at` on, at most 128; bits outside of `bytes` are zero.
+/// Returns the `width` bits from bit `at` on, at most 128; bits outside of `bytes` are zero.
 pub(crate) fn get(bytes: &[u8], at: u64, width: u64) -> u128 {
     let bit = |i: u64| {
         let byte = usize::try_from((at + i) / 8)
@@ -29,14 +29,14 @@ pub(crate) fn get(bytes: &[u8], at: u64, width: u64) -> u128 {
     (0..width.min(128)).fold(0, |value, i| value | u128::from(bit(i)) << i)
 }
 
-/// The `width` bits from bit `at` on, as a number of two's complement.
+/// Returns the `width` bits from bit `at` on, as a number of two's complement.
 pub(crate) fn get_signed(bytes: &[u8], at: u64, width: u64) -> i128 {
     let unused = 128u64.saturating_sub(width);
     (get(bytes, at, width) << unused).cast_signed() >> unused
 }
 
-/// A number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a signed
-/// one `0xffffffff`.
+/// Returns a number in `width` bits, if it fits there. As in C an unsigned type takes `-1`, and a
+/// signed one `0xffffffff`.
 pub(crate) fn fit(magnitude: u128, negative: bool, width: u64) -> Option<u128> {
     // Above 128 bits there is no sign to extend with.
     if width > 128 {

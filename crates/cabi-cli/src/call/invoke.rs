@@ -115,8 +115,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of the function `symbol`, searched in `libraries`, then in the process and the C
-    /// library's mathematics.
+    /// Returns a call of the function `symbol`, searched in `libraries`, then in the process and
+    /// the C library's mathematics.
     ///
     /// # Errors
     /// Signatures that clif-cabi refuses, a library that cannot be opened, a symbol that is
@@ -149,7 +149,7 @@ impl Call {
     }
 
     /// Calls, and gives the bytes of the result; none in a process that the function has forked
-    /// off, which returns from it too. What the function has printed is written out before.
+    /// off, which returns from it too. Output of the function is written out before.
     pub(crate) fn run(&self) -> Option<Vec<u8>> {
         let own = std::process::id();
         let args: Vec<*const u8> = (self.args.iter())
@@ -184,6 +184,6 @@ fn flush() {
     unsafe extern "C" {
         fn fflush(stream: *mut c_void) -> c_int;
     }
-    // SAFETY: NULL is every stream. What cannot be written is the called function's loss.
+    // SAFETY: NULL is every stream. Output that cannot be written is the called function's loss.
     let _ = unsafe { fflush(std::ptr::null_mut()) };
 }

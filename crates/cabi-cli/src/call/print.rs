@@ -21,7 +21,7 @@ pub(crate) struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    /// Writes the object of type `ty` at bit `at`. Of a union every member is written. Where the
+    /// Writes the object of type `ty` at bit `at`. Every member of a union is written. Where the
     /// header says, as `written` and in its records, that a pointer is to characters or to a
     /// record, the pointee is shown with its address.
     pub(crate) fn object(&self, ty: &Type, written: Option<&Written>, at: u64) -> String {

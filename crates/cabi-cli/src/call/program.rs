@@ -12,7 +12,7 @@ use super::invoke::Memory;
 use crate::ending::ending;
 use crate::output::{self, Failure};
 
-/// The target `triple`, unless it is the one whose functions are called in this process.
+/// Returns the target `triple`, unless it is the one whose functions are called in this process.
 ///
 /// # Errors
 /// No convention is known for it.

@@ -93,7 +93,7 @@ impl<'a> Call<'a> {
         Ok(Self { side, sig, abi })
     }
 
-    /// The result, for it comes first where it is found by an address, and the arguments.
+    /// Returns the result, for it comes first where it is found by an address, and the arguments.
     fn values(&self) -> Vec<(Option<usize>, Role)> {
         let n_named = self.sig.n_named();
         let role = |i: usize| {

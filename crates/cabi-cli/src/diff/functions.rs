@@ -37,7 +37,7 @@ pub(super) fn compare(
     }
 }
 
-/// The functions of both sides, those left out among them, each once.
+/// Returns the functions of both sides, those left out among them, each once.
 fn names<'s>(left: &'s Side, right: &'s Side) -> Vec<&'s str> {
     let mut names: Vec<&str> = Vec::new();
     for side in [left, right] {

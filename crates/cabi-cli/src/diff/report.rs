@@ -393,7 +393,7 @@ fn write_alike(alike: &[&Difference], f: &mut fmt::Formatter<'_>) -> fmt::Result
     Ok(())
 }
 
-/// The first of `names`, and how many more there are.
+/// Returns the first of `names`, and how many more there are.
 fn shown<N: AsRef<str>>(names: &[N]) -> String {
     let first: Vec<&str> = names.iter().take(SHOWN).map(AsRef::as_ref).collect();
     match names.len().saturating_sub(SHOWN) {

@@ -63,7 +63,7 @@ impl Side {
         Some(triple.endianness().ok()? == target_lexicon::Endianness::Big)
     }
 
-    /// The choices where compilers disagree.
+    /// Returns the choices where compilers disagree.
     pub(super) fn policy(&self) -> Policy {
         self.policy.unwrap_or_else(|| Policy::of(&self.target))
     }

@@ -89,8 +89,8 @@ fn layouts(a: &Type, b: &Type) -> Vec<Point> {
     points
 }
 
-/// The members of `ty`, which starts at bit `at`, those of members without names among them; each
-/// with its place, and its format.
+/// Returns the members of `ty`, which starts at bit `at`, those of members without names among
+/// them; each with its place, and its format.
 fn members(ty: &Type, path: &str, at: u64, found: &mut Vec<(String, String, String)>) {
     let Some(record) = ty.as_record() else {
         return;
@@ -154,7 +154,7 @@ fn passed(ty: &Type, (left, right): (&Side, &Side)) -> Vec<Point> {
     points
 }
 
-/// The functions that take or return `name` by value, and those that have pointers to it.
+/// Returns the functions that take or return `name` by value, and those that have pointers to it.
 fn users(name: &str, side: &Side) -> [Vec<String>; 2] {
     let (mut by_value, mut by_pointer) = (Vec::new(), Vec::new());
     let is = |written: &Written| matches!(written, Written::Named(own) if own == name);

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::{self, Failure};
 
-/// A bar that shows the progress of a run, on a terminal.
+/// Returns a bar that shows the progress of a run, on a terminal.
 pub(super) fn bar(plan: &Campaign) -> ProgressBar {
     let count = plan.numbers.end - plan.numbers.start;
     // Without an end there is only a number.

@@ -97,7 +97,7 @@ impl Layout {
     }
 }
 
-/// The rows of a record of `ty` that starts at bit `at`.
+/// Returns the rows of a record of `ty` that starts at bit `at`.
 fn rows(ty: &Type, spelled: &[Spelled], at: u64) -> Vec<Row> {
     let Some(record) = ty.as_record() else {
         return Vec::new();
@@ -186,7 +186,7 @@ impl fmt::Display for Layout {
     }
 }
 
-/// Bytes of a cache line of most processors for `target`.
+/// Returns the bytes of a cache line of most processors for `target`.
 fn cache_line(target: &str) -> u64 {
     match target.split('-').collect::<Vec<_>>()[..] {
         ["s390x", ..] => 256,
@@ -242,7 +242,7 @@ fn list(
     }
 }
 
-/// An offset, in the width of its column.
+/// Returns an offset, in the width of its column.
 fn column(bits: u64) -> String {
     match bits % 8 {
         0 => format!("{:>4}  ", bits / 8),
@@ -257,8 +257,8 @@ fn amount(bits: u64) -> String {
     }
 }
 
-/// How many holes, or stretches of padding, there are, and their bits. Of an array of records those
-/// of each element: a flexible one has none.
+/// Returns how many holes, or stretches of padding, there are, and their bits. Of an array of
+/// records those of each element: a flexible one has none.
 fn gaps(rows: &[Row], of_holes: bool) -> (u64, u64) {
     let own = rows.iter().map(|row| match row {
         Row::Hole(bits) if of_holes => (1, bits.width_bits),

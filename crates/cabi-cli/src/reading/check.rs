@@ -116,8 +116,8 @@ pub(crate) fn in_child(
     }
 }
 
-/// The message that libclang has not come back from `what` it read: it `ended` the process, or its
-/// time was up.
+/// Returns the message that libclang has not come back from `what` it read: it `ended` the process,
+/// or its time was up.
 pub(crate) fn not_read(what: &str, ended: Option<ExitStatus>) -> String {
     match ended {
         Some(status) => format!("{what}: libclang {} while it read this", ending(status)),
@@ -183,7 +183,7 @@ pub(crate) fn header(header: &str, args: &[String]) -> Result<(), String> {
     }
 }
 
-/// The message that there is no file for what a child says.
+/// Returns the message that there is no file for what a child says.
 pub(crate) fn no_file(error: io::Error) -> String {
     let folder = std::env::temp_dir();
     let folder = folder.display();

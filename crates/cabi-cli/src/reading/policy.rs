@@ -14,13 +14,13 @@ pub(crate) struct PolicyOption {
 }
 
 impl PolicyOption {
-    /// The choices on `target`.
+    /// Returns the choices on `target`.
     pub(crate) fn on(self, target: &Target) -> Policy {
         let profile = self.profile.unwrap_or(Profile::PSABI).on(target);
         profile.without(self.without) | self.with
     }
 
-    /// The compiler whose layout of records belongs to it.
+    /// Returns the compiler whose layout of records belongs to it.
     pub(crate) fn records(self) -> Option<RecordRules> {
         self.profile.and_then(Profile::records)
     }
@@ -70,7 +70,7 @@ impl FromStr for PolicyOption {
     }
 }
 
-/// Why `item` is no part of a policy.
+/// Returns why `item` is no part of a policy.
 fn unknown(item: &str) -> String {
     let version = item.rsplit_once('-');
     let nearest = version.and_then(|(name, version)| {

@@ -52,7 +52,7 @@ impl Questions {
         }
     }
 
-    /// The declarations that ask, a line each, without those that were refused.
+    /// Returns the declarations that ask, a line each, without those that were refused.
     fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -91,7 +91,7 @@ impl Questions {
 }
 
 impl Answers<'_> {
-    /// The question `text` by its index, and the typedef that answers it.
+    /// Returns the question `text` by its index, and the typedef that answers it.
     fn named(&self, text: &str) -> Result<(usize, &NamedType), String> {
         let Self(Questions(all), header) = self;
         let i = all.iter().position(|question| question.text == text);
@@ -108,7 +108,8 @@ impl Answers<'_> {
         }
     }
 
-    /// The type written as `text`, or that of an expression, after C's default argument promotions.
+    /// Returns the type written as `text`, or that of an expression, after C's default argument
+    /// promotions.
     pub(crate) fn promoted(&self, text: &str) -> Result<Type, String> {
         let (_, named) = self.named(text)?;
         Ok(named.written.promoted(&named.ty))

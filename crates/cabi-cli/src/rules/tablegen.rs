@@ -7,7 +7,7 @@ use cabi::{ArgFlags, PartType, Reg};
 /// How deep rules are written: a static rule may contain itself.
 const MAX_DEPTH: u8 = 16;
 
-/// A rule, at this depth of others around it.
+/// Returns a rule, at this depth of others around it.
 pub(super) fn text(rule: &Rule, depth: u8) -> String {
     if depth == MAX_DEPTH {
         return "...".to_owned();
@@ -52,7 +52,7 @@ pub(super) fn text(rule: &Rule, depth: u8) -> String {
     format!("{name}<{}>", args.join(", "))
 }
 
-/// A rule with another one that is tried where it holds.
+/// Returns a rule with another one that is tried where it holds.
 fn guarded(rule: &Rule, depth: u8) -> String {
     let (guard, then) = match rule {
         Rule::IfType(types, then) => (format!("CCIfType<{}, ", list(types.iter().map(ty))), then),

@@ -76,7 +76,7 @@ impl Canvas {
         }
     }
 
-    /// The title, on as many lines as it needs.
+    /// Draws the title, on as many lines as it needs.
     pub(crate) fn heading(&mut self, text: &str) {
         let mut x = LEFT;
         for line in wrap(text, TITLE_CHARS) {
@@ -87,14 +87,14 @@ impl Canvas {
         }
     }
 
-    /// A line of less importance.
+    /// Draws a line of less importance.
     pub(crate) fn remark(&mut self, text: &str) {
         self.y += 14;
         self.text(LEFT, self.y, MUTED, text);
         self.y += 8;
     }
 
-    /// A rule across the picture with a name under it.
+    /// Draws a rule across the picture with a name under it.
     pub(crate) fn section(&mut self, name: &str) {
         self.y += 12;
         let (y, right) = (self.y, WIDTH - LEFT);
@@ -124,7 +124,7 @@ impl Canvas {
         );
     }
 
-    /// A frame with as much of `text` in its middle as fits.
+    /// Draws a frame with as much of `text` in its middle as fits.
     pub(crate) fn frame(&mut self, area: Area, text: &str) {
         self.rect(area, "class=\"line\"");
         let text = fit(text, area.width);
@@ -151,7 +151,7 @@ impl Canvas {
         self.body.push('\n');
     }
 
-    /// The whole file.
+    /// Returns the whole file.
     pub(crate) fn finish(self) -> String {
         let height = self.y + 20;
         let (card_width, card_height) = (WIDTH - 1, height - 1);

@@ -27,7 +27,7 @@ pub(crate) struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// The picture as SVG text.
+    /// Returns the picture as SVG text.
     ///
     /// # Errors
     /// As [`FnAbi::new`].
@@ -74,7 +74,7 @@ impl Picture<'_> {
     }
 }
 
-/// A value with its parts: those that are passed apart from each other, or the whole.
+/// Returns a value with its parts: those that are passed apart from each other, or the whole.
 fn object<'a>(
     (name, ty): (&'a str, &'a Type),
     explained: &'a Explained,

@@ -35,7 +35,7 @@ pub(crate) struct Object<'a> {
 }
 
 impl Object<'_> {
-    /// Bits `from` to `to` by the parts that have them, each with its fill.
+    /// Returns the bits `from` to `to` by the parts that have them, each with its fill.
     pub(crate) fn runs(&self, from: u64, to: u64) -> Vec<(Fill, Range<u64>)> {
         let all = stretches(&self.parts, from, to).into_iter();
         let fill = |part: Option<usize>| match part {
@@ -79,13 +79,13 @@ impl Object<'_> {
         self.bytes(canvas, MAX_ROWS);
     }
 
-    /// The bytes alone, as far as anybody looks.
+    /// Draws the bytes alone, as far as anybody looks.
     pub(crate) fn draw_alone(&self, canvas: &mut Canvas) {
         canvas.y += 10;
         self.bytes(canvas, MAX_ROWS_ALONE);
     }
 
-    /// The bytes, and below them what their boxes have no space for.
+    /// Draws the bytes, and below them what their boxes have no space for.
     fn bytes(&self, canvas: &mut Canvas, max_rows: u64) {
         let size = self.ty.size();
         let limit = (size * 8).min(max_rows * ROW);
@@ -118,7 +118,7 @@ impl Object<'_> {
         matches!(self.ty.kind(), Kind::Complex(_) | Kind::Slice)
     }
 
-    /// Bits `start` to `end`.
+    /// Draws bits `start` to `end`.
     fn row(&self, canvas: &mut Canvas, lanes: &[Vec<Member>], start: u64, end: u64) {
         let top = canvas.y;
         let x = |bit: u64| LEFT + (bit.clamp(start, end) - start) * BIT;
@@ -229,8 +229,8 @@ fn lanes(all: &[Member]) -> Vec<Vec<Member>> {
     lanes
 }
 
-/// Bits `from` to `to`, cut wherever one of `ranges` starts or ends, each with the first of these
-/// that has it.
+/// Returns the bits `from` to `to`, cut wherever one of `ranges` starts or ends, each with the
+/// first of these that has it.
 fn stretches(ranges: &[Range<u64>], from: u64, to: u64) -> Vec<(Option<usize>, Range<u64>)> {
     let ends = ranges.iter().flat_map(|range| [range.start, range.end]);
     let mut cuts: Vec<u64> = ends.filter(|at| (from..to).contains(at)).collect();

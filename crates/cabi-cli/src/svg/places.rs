@@ -62,7 +62,7 @@ impl<'a> Places<'a> {
         u64::from(self.convention.frame.slot).max(1)
     }
 
-    /// The first byte of the slot after the one that has byte `at`.
+    /// Returns the first byte of the slot after the one that has byte `at`.
     fn next_slot(&self, at: u64) -> u64 {
         (at / self.slot() + 1) * self.slot()
     }
@@ -123,7 +123,7 @@ impl<'a> Places<'a> {
         self.draw_area(canvas);
     }
 
-    /// The register of this name, if a rule for arguments or results names it. Others have
+    /// Returns the register of this name, if a rule for arguments or results names it. Others have
     /// integers: a static chain, the address of a result.
     fn named(&self, name: &str) -> Option<Reg> {
         let rules = &self.convention.rules;
@@ -141,7 +141,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The argument area: what is passed in it, each from its first byte on, and slots with
+    /// Draws the argument area: what is passed in it, each from its first byte on, and slots with
     /// nothing.
     fn draw_area(&self, canvas: &mut Canvas) {
         let bytes = self.why.area_bytes;
@@ -185,7 +185,7 @@ impl<'a> Places<'a> {
         canvas.y += 12;
     }
 
-    /// The registers that hold the result, or the address of it.
+    /// Draws the registers that hold the result, or the address of it.
     pub(crate) fn draw_return(&self, canvas: &mut Canvas, object: &Object<'_>) {
         let place = &self.why.ret.place;
         let mut own = Places::new(self.why, self.convention, self.pointer);
@@ -255,7 +255,7 @@ fn cell(y: u64, i: u64) -> Area {
     }
 }
 
-/// A place of `bytes`, the lowest at the left; what holds more is drawn to scale of its own.
+/// Draws a place of `bytes`, the lowest at the left; what holds more is drawn to scale of its own.
 fn draw_content(canvas: &mut Canvas, area: Area, content: &Content, bytes: u64) {
     canvas.fill(area, Fill::Free);
     let used: u64 = content.fills.iter().map(|(_, n)| n).sum();
@@ -275,7 +275,7 @@ fn draw_content(canvas: &mut Canvas, area: Area, content: &Content, bytes: u64) 
     canvas.frame(area, &content.label);
 }
 
-/// The registers that `rules` name, in their order.
+/// Returns the registers that `rules` name, in their order.
 fn registers(rules: &[Rule]) -> Vec<Reg> {
     let mut regs = Vec::new();
     rules.iter().for_each(|rule| collect(rule, &mut regs));

@@ -41,7 +41,7 @@ fn check_language(verify: &Verify) -> Result<(), String> {
     }
 }
 
-/// The arguments for libclang and for compilers.
+/// Returns the arguments for libclang and for compilers.
 fn flags(verify: &Verify) -> Vec<String> {
     let mut flags = verify.reading.flags();
     // All compilers know C23 by the name that it had before.

@@ -132,14 +132,14 @@ impl<'u> Cursor<'u> {
         Cursor::new(unsafe { clang_Cursor_getArgument(self.raw, i) })
     }
 
-    /// The declaration as clang prints it, attributes included.
+    /// Returns the declaration as clang prints it, attributes included.
     pub(crate) fn printed(self) -> String {
         // SAFETY: the cursor's unit is live; a null policy stands for the default.
         unsafe { text(clang_getCursorPrettyPrinted(self.raw, ptr::null_mut())) }
     }
 
-    /// The tokens of the source text that the cursor covers, comments left out; from or to a
-    /// macro's name where its extent starts or ends in the macro's expansion; none across files.
+    /// Returns the tokens of the source text that the cursor covers, comments left out; from or to
+    /// a macro's name where its extent starts or ends in the macro's expansion; none across files.
     pub(crate) fn tokens(self) -> Vec<Token> {
         // SAFETY: the cursor's unit, and so its extent, is live.
         unsafe {
@@ -166,8 +166,8 @@ impl<'u> Cursor<'u> {
         }
     }
 
-    /// The extent, up to the semicolon that ends the declaration: where a declarator is wrong,
-    /// clang's extent ends before the error.
+    /// Returns the extent, up to the semicolon that ends the declaration: where a declarator is
+    /// wrong, clang's extent ends before the error.
     pub(crate) fn full_extent(self) -> (SourcePlace, SourcePlace) {
         let (start, mut end) = self.extent();
         // SAFETY: the cursor's unit is live, and the location belongs to it.
@@ -203,7 +203,7 @@ impl<'u> Cursor<'u> {
     }
 }
 
-/// The tokens of `range`, comments left out.
+/// Returns the tokens of `range`, comments left out.
 ///
 /// # Safety
 /// `unit` is live, and `range` belongs to it.
@@ -274,7 +274,7 @@ impl<'u> Ty<'u> {
         convention = clang_getFunctionTypeCallingConv -> CXCallingConv, |convention| convention;
     }
 
-    /// The kind of an integer type; that of an enumeration is its underlying type's.
+    /// Returns the kind of an integer type; that of an enumeration is its underlying type's.
     pub(crate) fn integer_kind(self) -> CXTypeKind {
         let ty = self.canonical();
         match ty.kind() {
@@ -283,13 +283,13 @@ impl<'u> Ty<'u> {
         }
     }
 
-    /// The type of parameter `i` of a function type, decayed.
+    /// Returns the type of parameter `i` of a function type, decayed.
     pub(crate) fn param(self, i: u32) -> Ty<'u> {
         // SAFETY: the type's unit is live; an index too large gives an invalid type.
         Ty::new(unsafe { clang_getArgType(self.raw, i) })
     }
 
-    /// The members of a record, unnamed bit-fields and anonymous records among them.
+    /// Returns the members of a record, unnamed bit-fields and anonymous records among them.
     pub(crate) fn fields(self) -> Vec<Cursor<'u>> {
         extern "C" fn visit(field: CXCursor, found: CXClientData) -> CXVisitorResult {
             // SAFETY: `found` is the vector below, borrowed by nobody else while libclang calls

@@ -36,7 +36,7 @@ pub(crate) enum Position {
 /// How far into a declaration its declarators are looked at, in bytes.
 const MAX_TEXT: u32 = 1 << 13;
 
-/// The position of `attribute` in the declaration of a member or typedef of type `ty`.
+/// Returns the position of `attribute` in the declaration of a member or typedef of type `ty`.
 pub(crate) fn position(declaration: Cursor<'_>, ty: Ty<'_>, attribute: Cursor<'_>) -> Position {
     let (place, name) = (attribute.place(), declaration.place());
     if place.file != name.file || place.offset == name.offset {
@@ -74,7 +74,7 @@ fn is_pointer(mut ty: Ty<'_>) -> bool {
     [CXType_Pointer, CXType_BlockPointer].contains(&ty.kind())
 }
 
-/// The stars of the declarator that byte `offset` is in before it, and the parentheses of
+/// Returns the stars of the declarator that byte `offset` is in before it, and the parentheses of
 /// declarators that are open there.
 fn nesting(tokens: &[Token], offset: u32) -> (u32, u32) {
     let is_before = |token: &&Token| token.offset as usize + token.text.len() <= offset as usize;

@@ -52,7 +52,8 @@ impl<'u> Reader<'u> {
         }
     }
 
-    /// The base classes of `definition` as members without a name; an empty base has no bytes.
+    /// Returns the base classes of `definition` as members without a name; an empty base has no
+    /// bytes.
     pub(crate) fn bases(&mut self, definition: Cursor<'u>) -> Result<Vec<Member>, Reason> {
         let mut bases = Vec::new();
         if !self.facts.cxx {
@@ -98,7 +99,7 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// The name of a declaration with its namespaces, `space::name`.
+/// Returns the name of a declaration with its namespaces, `space::name`.
 pub(crate) fn qualified_name(cursor: Cursor<'_>) -> String {
     let mut name = cursor.name();
     let mut parent = cursor.parent();

@@ -52,7 +52,7 @@ impl Places {
         self.within(&start, &end).next().is_some()
     }
 
-    /// The places from `start` to `end`, by their index.
+    /// Returns the places from `start` to `end`, by their index.
     fn within(&self, start: &SourcePlace, end: &SourcePlace) -> impl Iterator<Item = usize> {
         let is_before = |(file, offset, _): &(String, u32, usize)| {
             (file, *offset) < (&start.file, start.offset)
@@ -64,7 +64,7 @@ impl Places {
         within.map(|(.., i)| *i)
     }
 
-    /// The last place at or before `place`.
+    /// Returns the last place at or before `place`.
     fn last_before(&self, place: &SourcePlace) -> Option<usize> {
         let is_before = |(file, offset, _): &(String, u32, usize)| {
             (file, *offset) <= (&place.file, place.offset)
@@ -135,8 +135,8 @@ impl Errors {
         })
     }
 
-    /// Why the declaration `cursor` is not what was written: an error in its text, or an expression
-    /// that refers to what was left out for an error.
+    /// Returns why the declaration `cursor` is not what was written: an error in its text, or an
+    /// expression that refers to what was left out for an error.
     pub(crate) fn reason(&self, cursor: Cursor<'_>) -> Option<Reason> {
         if self.all.is_empty() {
             return None;
@@ -180,15 +180,15 @@ impl Errors {
         }
     }
 
-    /// The errors that no declaration was left out for.
+    /// Returns the errors that no declaration was left out for.
     pub(crate) fn unexplained(&self) -> impl Iterator<Item = &Diagnostic> {
         let all = self.all.iter().filter(|(_, explained)| !explained);
         all.map(|(error, _)| error)
     }
 }
 
-/// The places, and those where the declarations start that they belong to: an attribute after the
-/// closing brace, or in brackets at the start, is outside of the declaration's own text.
+/// Returns the places, and those where the declarations start that they belong to: an attribute
+/// after the closing brace, or in brackets at the start, is outside of the declaration's own text.
 fn with_starts(mut found: Vec<SourcePlace>, declarations: &[Cursor<'_>]) -> Places {
     if found.is_empty() {
         return Places::default();
@@ -240,8 +240,8 @@ fn mentioned_at(
     children.find_map(|child| mentioned_at(child, spoilt, is_inside, depth + 1))
 }
 
-/// The name that `text`, the rest of a declaration, declares: the first that parameters follow,
-/// else the last before what ends a declarator.
+/// Returns the name that `text`, the rest of a declaration, declares: the first that parameters
+/// follow, else the last before what ends a declarator.
 fn declared(text: &str) -> Option<&str> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut last = None;

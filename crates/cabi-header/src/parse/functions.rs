@@ -22,8 +22,8 @@ use crate::parse::written::{desugared, without_place};
 use crate::reason::Reason;
 use crate::written::Written;
 
-/// The type of a function in C that other compilers read too: clang prints attributes of the
-/// function after it, where gcc takes none, knows qualifiers that gcc does not, and shows the
+/// Returns the type of a function in C that other compilers read too: clang prints attributes of
+/// the function after it, where gcc takes none, knows qualifiers that gcc does not, and shows the
 /// prelude's names for what it lacks.
 fn spelled_function(ty: Ty<'_>) -> String {
     let mut text = ty.spelling();
@@ -69,7 +69,8 @@ fn has_many_types(function: Ty<'_>) -> bool {
 }
 
 impl<'u> Reader<'u> {
-    /// The function that `cursor` declares, if it has a symbol and follows the C convention.
+    /// Returns the function that `cursor` declares, if it has a symbol and follows the C
+    /// convention.
     pub(crate) fn prototype(&mut self, cursor: Cursor<'u>) -> Result<Prototype, Reason> {
         if cursor.is_invalid() {
             return Err(Reason::Invalid("the declaration is invalid".to_owned()));
@@ -87,8 +88,8 @@ impl<'u> Reader<'u> {
         self.prototype_of(cursor, function)
     }
 
-    /// The function type `function` as `cursor` declares it: a function, or something whose type
-    /// leads to it.
+    /// Returns the function type `function` as `cursor` declares it: a function, or something whose
+    /// type leads to it.
     pub(crate) fn prototype_of(
         &mut self,
         cursor: Cursor<'u>,
@@ -206,8 +207,8 @@ impl<'u> Reader<'u> {
         Ok(())
     }
 
-    /// The type a parameter has after decay. The elements of an array do not matter then, and may
-    /// be of a length known at run time only.
+    /// Returns the type a parameter has after decay. The elements of an array do not matter then,
+    /// and may be of a length known at run time only.
     fn param(&mut self, ty: Ty<'u>) -> Result<(Type, bool), Reason> {
         if is_array(ty.canonical().kind()) {
             return Ok((self.model.pointer(), false));
@@ -217,7 +218,7 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// How many parameters `function`, a function type, has.
+/// Returns how many parameters `function`, a function type, has.
 fn n_params(function: Ty<'_>) -> u32 {
     debug_assert!(
         function.n_params() >= 0,
@@ -226,8 +227,8 @@ fn n_params(function: Ty<'_>) -> u32 {
     u32::try_from(function.n_params()).unwrap_or(0)
 }
 
-/// The declarations of the parameters of `function`, which is the type of `cursor` or what that
-/// leads to; none where the source has others too.
+/// Returns the declarations of the parameters of `function`, which is the type of `cursor` or what
+/// that leads to; none where the source has others too.
 fn declared_params<'u>(cursor: Cursor<'u>, function: Ty<'u>) -> Vec<Cursor<'u>> {
     if cursor.kind() == CXCursor_FunctionDecl {
         let all = (0..n_params(function)).map(|i| cursor.arg(i));
@@ -253,7 +254,7 @@ fn spelled(param: Ty<'_>) -> String {
     without_place(&prelude::names_of_c(&text))
 }
 
-/// The function type that `ty` is, or is a pointer to.
+/// Returns the function type that `ty` is, or is a pointer to.
 pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
     let bare = desugared(ty);
     let pointee = is_pointer(bare.kind()).then(|| bare.pointee());
@@ -267,7 +268,7 @@ pub(crate) fn function_type_of(ty: Ty<'_>) -> Option<Ty<'_>> {
     .find(|ty| is_function(ty.kind()))
 }
 
-/// The convention if it is not the target's own. Refuses by name what has no table.
+/// Returns the convention if it is not the target's own. Refuses by name what has no table.
 fn convention(
     function: Ty<'_>,
     name: &str,

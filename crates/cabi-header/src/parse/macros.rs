@@ -152,8 +152,8 @@ struct Expansion {
 }
 
 impl Expansion {
-    /// Why clang is not asked about a macro of this expansion; the macros so far expand to `total`
-    /// tokens, its own included.
+    /// Returns why clang is not asked about a macro of this expansion; the macros so far expand to
+    /// `total` tokens, its own included.
     fn refusal(self, total: u64) -> Option<&'static str> {
         // clang gives up the rest of the text where brackets nest deeper than 256; some are around
         // the macro.
@@ -189,8 +189,8 @@ fn is_harmless(tokens: &[Token]) -> bool {
     depth == 0
 }
 
-/// The type of an enumeration constant or of an expression: that of a C++ enumeration's constant is
-/// its underlying type.
+/// Returns the type of an enumeration constant or of an expression: that of a C++ enumeration's
+/// constant is its underlying type.
 pub(crate) fn integer_type(model: &DataModel, ty: Ty<'_>) -> Option<Type> {
     integer(model, ty.integer_kind())
 }

@@ -21,8 +21,8 @@ impl DeclaredMember {
         self.member(self.ty.clone(), !self.packed.is_empty(), &self.asked)
     }
 
-    /// The member to gcc, with `place` for the places that are not known; none if of several
-    /// attributes it cannot be said which stands where.
+    /// Returns the member to gcc, with `place` for the places that are not known; none if of
+    /// several attributes it cannot be said which stands where.
     pub(crate) fn to_gcc(&self, place: Position) -> Option<Member> {
         let known = |at: &Position| match at {
             Position::Unknown => place,
@@ -59,7 +59,7 @@ impl DeclaredMember {
     }
 }
 
-/// The places to try for attributes whose place is not known.
+/// Returns the places to try for attributes whose place is not known.
 pub(crate) fn places(declared: &[DeclaredMember]) -> &'static [Position] {
     use Position::{Declaration, Pointee, Type, Unknown};
     let mut all = declared
@@ -72,8 +72,8 @@ pub(crate) fn places(declared: &[DeclaredMember]) -> &'static [Position] {
     }
 }
 
-/// The expressions of the `aligned` attributes and `_Alignas` specifiers of a member as clang
-/// prints it, `int x _Alignas(8)`; empty for `aligned` alone.
+/// Returns the expressions of the `aligned` attributes and `_Alignas` specifiers of a member as
+/// clang prints it, `int x _Alignas(8)`; empty for `aligned` alone.
 pub(crate) fn aligned_expressions(printed: &str) -> Vec<String> {
     // A record defined in the member's own declaration is printed in front of them.
     let tail = printed.rsplit('}').next().unwrap_or(printed);

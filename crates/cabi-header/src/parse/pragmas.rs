@@ -34,7 +34,7 @@ pub(crate) struct Pragmas {
 }
 
 impl Pragmas {
-    /// The pragmas that arguments for clang stand for.
+    /// Returns the pragmas that arguments for clang stand for.
     pub(crate) fn of_args(args: &[String]) -> Self {
         let is_packing = |arg: &String| arg.starts_with("-fpack-struct") || arg.contains("ragma");
         Self {

@@ -22,7 +22,7 @@ pub(crate) const NAME: &str = "/cabi-header/prelude.h";
 
 pub(crate) const TEXT: &str = include_str!("prelude.h");
 
-/// The stand-in's type, if `tag` is the tag of one.
+/// Returns the stand-in's type, if `tag` is the tag of one.
 pub(crate) fn stand_in(tag: &str) -> Option<Type> {
     match tag {
         "__cabi_decimal32" => Some(Type::DEC32),

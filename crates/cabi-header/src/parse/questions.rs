@@ -41,8 +41,8 @@ impl Questions {
         self.values.is_empty() && self.macros.is_empty()
     }
 
-    /// The declarations that ask, each on a line of its own: what is no answer is an error there.
-    /// Nothing for a name that is no macro at the end of the header.
+    /// Returns the declarations that ask, each on a line of its own: what is no answer is an error
+    /// there. Nothing for a name that is no macro at the end of the header.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("\n");
         for (i, asked) in self.values.iter().enumerate() {

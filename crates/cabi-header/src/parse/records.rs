@@ -88,7 +88,7 @@ impl<'u> Reader<'u> {
         difference(&own.stated, &gcc, &first).map_or(Ok(first), Err)
     }
 
-    /// The record as clang has it, in each way that gives the layout stated.
+    /// Returns the record as clang has it, in each way that gives the layout stated.
     fn by_clang(&mut self, definition: Cursor<'u>) -> Result<Vec<Type>, Reason> {
         let own = self.look_at(definition)?;
         self.readings(&own)
@@ -132,8 +132,8 @@ impl<'u> Reader<'u> {
         })
     }
 
-    /// The record by clang's rules, without `#pragma pack` and with each of its values that may be
-    /// in force: those with the layout stated, at least one.
+    /// Returns the record by clang's rules, without `#pragma pack` and with each of its values that
+    /// may be in force: those with the layout stated, at least one.
     fn readings(&self, own: &RecordDefinition<'u>) -> Result<Vec<Type>, Reason> {
         let declared = own.declared.iter().map(DeclaredMember::to_clang);
         let members: Vec<_> = own.bases.iter().cloned().chain(declared).collect();
@@ -152,7 +152,7 @@ impl<'u> Reader<'u> {
         Ok(found)
     }
 
-    /// The record as gcc lays it out; `clang` is what clang may have read.
+    /// Returns the record as gcc lays it out; `clang` is what clang may have read.
     fn as_gcc(&mut self, own: &RecordDefinition<'u>, clang: &[Type]) -> Result<Type, Reason> {
         let refuse = |why| Err(unsupported(own.stated.definition.ty(), why));
         if self.pragmas.pack && has_pragma(own.stated.definition) {
@@ -209,7 +209,7 @@ impl<'u> Reader<'u> {
         values.into_iter().collect()
     }
 
-    /// The record with `pack` in force, if that gives it the layout stated.
+    /// Returns the record with `pack` in force, if that gives it the layout stated.
     fn lay_out(
         &self,
         own: &RecordDefinition<'u>,
@@ -304,7 +304,8 @@ impl<'u> Reader<'u> {
     }
 }
 
-/// How many members `ty` has that libclang finds in it: not those of the elements of arrays.
+/// Returns how many members `ty` has that libclang finds in it: not those of the elements of
+/// arrays.
 fn n_members(ty: &Type) -> usize {
     let fields = ty.as_record().map_or(&[][..], |record| record.fields());
     let inner = fields.iter().map(|field| 1 + n_members(field.ty()));

@@ -165,7 +165,7 @@ impl<'s> Source<'s> {
         Ok(())
     }
 
-    /// The pragmas in all that `unit` read, and in arguments.
+    /// Returns the pragmas in all that `unit` read, and in arguments.
     pub(crate) fn pragmas(&self, unit: &Unit<'_>) -> Pragmas {
         let main = self.name.to_string_lossy();
         let mut found = Pragmas::of_args(self.given_args);

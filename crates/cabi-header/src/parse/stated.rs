@@ -15,7 +15,7 @@ pub(crate) struct Stated<'u> {
     pub(crate) align: i64,
 }
 
-/// The first difference between clang's layout of a record and ours.
+/// Returns the first difference between clang's layout of a record and ours.
 pub(crate) fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
     // Base classes come first here, and are not among clang's fields.
     let n_fields = ours.as_record()?.fields().len();
@@ -26,7 +26,7 @@ pub(crate) fn mismatch(stated: &Stated<'_>, ours: &Type) -> Option<Reason> {
     first_mismatch(stated.definition.ty(), numbers)
 }
 
-/// The first difference between clang's size and alignment of `ty` and those of `ours`.
+/// Returns the first difference between clang's size and alignment of `ty` and those of `ours`.
 pub(crate) fn size_mismatch(ty: Ty<'_>, ours: &Type) -> Option<Reason> {
     if matches!(ours.kind(), Kind::Void | Kind::Function) {
         return None;
@@ -51,7 +51,7 @@ fn first_mismatch(
     })
 }
 
-/// The first difference between gcc's layout of a record and clang's.
+/// Returns the first difference between gcc's layout of a record and clang's.
 pub(crate) fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Option<Reason> {
     let fields = gcc.as_record()?.fields();
     // The place of one of width 0 matters only by its effect on the next member.
@@ -72,8 +72,8 @@ pub(crate) fn difference(stated: &Stated<'_>, gcc: &Type, clang: &Type) -> Optio
     })
 }
 
-/// The offsets of the members of `ty` after the first `n_bases`, then its size and alignment, each
-/// with its name.
+/// Returns the offsets of the members of `ty` after the first `n_bases`, then its size and
+/// alignment, each with its name.
 fn numbers(ty: &Type, n_bases: usize) -> Vec<(String, u64)> {
     let fields = ty.as_record().map_or(&[][..], |record| record.fields());
     let offsets = fields.iter().skip(n_bases).map(|field| {

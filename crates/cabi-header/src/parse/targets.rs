@@ -111,7 +111,7 @@ fn has(function: &Prototype, is: fn(&Type) -> bool) -> bool {
     all.any(|ty| ty.contains(&|ty, _| is(ty)))
 }
 
-/// A vector that not every vector level passes alike.
+/// Returns a vector that not every vector level passes alike.
 fn is_wide(ty: &Type) -> bool {
     matches!(ty.kind(), Kind::Vector(_)) && ty.size() > 16
 }
@@ -132,8 +132,8 @@ fn is_sse(ty: &Type) -> bool {
     }
 }
 
-/// The widest vectors in registers, by what `target` attributes add to `base`. Names whose meaning
-/// is not known are refused.
+/// Returns the widest vectors in registers, by what `target` attributes add to `base`. Names whose
+/// meaning is not known are refused.
 fn vectors(features: &str, base: VectorLevel) -> Result<VectorLevel, Reason> {
     let unknown = |feature: &str| Err(Reason::Attribute(format!("target(\"{feature}\")")));
     let mut level = base;

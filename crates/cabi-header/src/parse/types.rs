@@ -90,7 +90,7 @@ impl<'u> Reader<'u> {
         questions
     }
 
-    /// The value of the expression of an `aligned` attribute.
+    /// Returns the value of the expression of an `aligned` attribute.
     pub(crate) fn alignment(&mut self, expression: &str) -> Result<u32, Reason> {
         let digits = expression.trim_end_matches(['u', 'U', 'l', 'L']);
         if let Ok(value) = digits.parse() {
@@ -104,7 +104,8 @@ impl<'u> Reader<'u> {
         )))
     }
 
-    /// The value of a constant expression: `None` until it is known, `Some(None)` if it has none.
+    /// Returns the value of a constant expression: `None` until it is known, `Some(None)` if it has
+    /// none.
     pub(crate) fn value(&mut self, expression: &str) -> Option<Option<u32>> {
         let Some(answer) = self.answers.get(expression) else {
             self.questions.values.push(expression.to_owned());
@@ -115,7 +116,7 @@ impl<'u> Reader<'u> {
         Some(value.and_then(|value| u32::try_from(value).ok()))
     }
 
-    /// The type `ty`, checked against clang's size and alignment.
+    /// Returns the type `ty`, checked against clang's size and alignment.
     pub(crate) fn ty(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
         if self.nesting >= MAX_NESTING {
             return Err(Reason::Unsupported {
@@ -218,8 +219,8 @@ impl<'u> Reader<'u> {
         })
     }
 
-    /// The type `inner` that the typedef or other wrapper `outer` names, with the alignment that
-    /// `outer` has.
+    /// Returns the type `inner` that the typedef or other wrapper `outer` names, with the alignment
+    /// that `outer` has.
     fn aligned_as(&mut self, outer: Ty<'u>, inner: Ty<'u>) -> Result<Type, Reason> {
         let read = self.ty(inner)?;
         // If `read` agrees with clang about `inner`, a difference comes from an attribute of the
@@ -385,7 +386,7 @@ pub(crate) fn unsupported(ty: Ty<'_>, why: &'static str) -> Reason {
     }
 }
 
-/// The integer type of a kind that integer constants have: at most 64 bits.
+/// Returns the integer type of a kind that integer constants have: at most 64 bits.
 pub(crate) fn integer(model: &DataModel, kind: CXTypeKind) -> Option<Type> {
     Some(match kind {
         CXType_Bool => Type::BOOL,

@@ -186,8 +186,8 @@ impl<'u> Walk<'u> {
         self.found.header.skipped.push(skipped);
     }
 
-    /// The errors in `cursor` need no other explanation. What clang skipped after them is left out
-    /// by its own name.
+    /// The errors in `cursor` need no other explanation. Declarations that clang skipped after them
+    /// are left out by its own name.
     fn explain(&mut self, cursor: Cursor<'u>) {
         for (name, message) in self.reader.errors.explain(cursor) {
             let reason = Reason::Invalid(message);
@@ -281,8 +281,8 @@ impl<'u> Walk<'u> {
         self.found.add_type(cursor.kind(), read);
     }
 
-    /// The symbol that tells the function from others of its name. In C without overloads a label
-    /// may come with a later declaration.
+    /// Returns the symbol that tells the function from others of its name. In C without overloads a
+    /// label may come with a later declaration.
     fn overload(&self, function: Cursor<'u>) -> Option<String> {
         let is_overloadable = self.reader.is_overloadable(function);
         is_overloadable.then(|| self.reader.symbol(function))

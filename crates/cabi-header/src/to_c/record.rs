@@ -31,8 +31,8 @@ impl Emitter {
         Ok(spelling)
     }
 
-    /// The members in braces, one a line, and the attributes. `names` are those taken in the scope
-    /// of the outermost record.
+    /// Returns the members in braces, one a line, and the attributes. `names` are those taken in
+    /// the scope of the outermost record.
     fn body(
         &mut self,
         record: &Record,
@@ -147,8 +147,8 @@ impl Emitter {
         Ok(lines)
     }
 
-    /// The line of a member of `outer` with `attributes`, a flexible array with a length where
-    /// `is_array`. The definition of an anonymous member has to stand in its place.
+    /// Returns the line of a member of `outer` with `attributes`, a flexible array with a length
+    /// where `is_array`. The definition of an anonymous member has to stand in its place.
     fn member(
         &mut self,
         field: &Field,
@@ -180,13 +180,13 @@ impl Emitter {
     }
 }
 
-/// How many bits a member takes.
+/// Returns how many bits a member takes.
 fn n_bits(field: &Field) -> u64 {
     let bits = field.bit_field().map(|bits| u64::from(bits.width));
     bits.unwrap_or_else(|| field.ty().size() * 8)
 }
 
-/// A flexible array member as an array of length 0, which has the same layout and may stand
+/// Returns a flexible array member as an array of length 0, which has the same layout and may stand
 /// anywhere.
 fn unflexible(ty: &Type) -> Result<Type, ToCError> {
     match ty.kind() {
@@ -196,7 +196,7 @@ fn unflexible(ty: &Type) -> Result<Type, ToCError> {
     }
 }
 
-/// A name for a member that no other has.
+/// Returns a name for a member that no other has.
 fn member_name(wanted: &str, names: &mut HashSet<String>) -> String {
     let numbered = (0_u64..).map(|i| format!("m{i}"));
     let wanted = is_identifier(wanted).then(|| wanted.to_owned());

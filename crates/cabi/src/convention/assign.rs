@@ -100,7 +100,7 @@ impl<'t> Assigner<'t> {
         }
     }
 
-    /// Bytes of a pointer of the target in its place.
+    /// Returns the bytes of a pointer of the target in its place.
     pub(crate) fn pointer_bytes(&self) -> u64 {
         self.pointer.bytes().into()
     }
@@ -382,7 +382,7 @@ impl<'t> Assigner<'t> {
     }
 
     /// Calls a function of the convention, on the state as it was before the first part of the
-    /// value. What it takes stays taken, also where it places nothing.
+    /// value. Registers that it takes stay taken, also where it places nothing.
     #[inline(never)]
     fn custom<'r>(&mut self, place: CustomFn, group: &Group) -> Result<Outcome<'r>, NoPlace> {
         if self.asking {

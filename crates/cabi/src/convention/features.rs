@@ -15,7 +15,7 @@ pub enum VectorLevel {
 }
 
 impl VectorLevel {
-    /// Bytes of the widest vector register.
+    /// Returns the bytes of the widest vector register.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         match self {

@@ -93,8 +93,8 @@ pub enum VaList {
 }
 
 impl VaList {
-    /// Bytes from the start of a structure to member `n`, each member aligned to its size; for as
-    /// many as it has members, the bytes of all. 0 for a pointer.
+    /// Returns the bytes from the start of a structure to member `n`, each member aligned to its
+    /// size; for as many as it has members, the bytes of all. 0 for a pointer.
     ///
     /// # Example
     /// ```
@@ -124,8 +124,8 @@ impl VaList {
 pub type VaField = (&'static str, Type);
 
 impl Frame {
-    /// A little-endian frame of slots of `slot` bytes, with the stack aligned to `stack_align`
-    /// bytes at calls, of the kind [`FrameKind::Unix`], and nothing else.
+    /// Returns a little-endian frame of slots of `slot` bytes, with the stack aligned to
+    /// `stack_align` bytes at calls, of the kind [`FrameKind::Unix`], and nothing else.
     #[must_use]
     pub const fn new(slot: u32, stack_align: u32) -> Self {
         Self {

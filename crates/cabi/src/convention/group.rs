@@ -36,7 +36,7 @@ impl PartType {
         [I8, I16, I32, I64, F16, F32, F64, F80, V128, V256, V512]
     };
 
-    /// Bytes of a register or slot that the type fills; 10 for `F80`.
+    /// Returns the bytes of a register or slot that the type fills; 10 for `F80`.
     #[must_use]
     pub const fn bytes(self) -> u8 {
         match self {
@@ -71,7 +71,7 @@ impl PartType {
 pub struct PartTypes(u16);
 
 impl PartTypes {
-    /// The set of `types`.
+    /// Returns the set of `types`.
     #[must_use]
     pub const fn of(types: &[PartType]) -> Self {
         let (mut bits, mut rest) = (0, types);
@@ -89,7 +89,7 @@ impl PartTypes {
         self.0 >> (ty as u8) & 1 != 0
     }
 
-    /// The types, integers first, narrow ones before wide ones.
+    /// Returns the types, integers first, narrow ones before wide ones.
     pub fn iter(self) -> impl Iterator<Item = PartType> {
         PartType::ALL.into_iter().filter(move |ty| self.has(*ty))
     }
@@ -158,7 +158,7 @@ impl ArgFlags {
         self.0 & flags.0 == flags.0
     }
 
-    /// The flags of `self` and of `flags`.
+    /// Returns the flags of `self` and of `flags`.
     #[must_use]
     pub const fn and(self, flags: Self) -> Self {
         Self(self.0 | flags.0)
@@ -226,13 +226,14 @@ pub enum GroupKind {
 }
 
 impl Group {
-    /// A value that asks for nothing.
+    /// Returns a value that asks for nothing.
     #[must_use]
     pub fn ignore() -> Self {
         Self::new(GroupKind::Ignore, 0, 1)
     }
 
-    /// A value of `size` bytes, aligned to `align` in the argument area, that has no parts yet.
+    /// Returns a value of `size` bytes, aligned to `align` in the argument area, that has no parts
+    /// yet.
     #[must_use]
     pub fn new(kind: GroupKind, size: u64, align: u32) -> Self {
         Self {
@@ -248,7 +249,7 @@ impl Group {
         }
     }
 
-    /// A value that is `part`, aligned to its size.
+    /// Returns a value that is `part`, aligned to its size.
     #[inline(always)]
     pub(crate) fn of_part(part: Part) -> Self {
         const NOTHING: Part = Part {
@@ -268,7 +269,7 @@ impl Group {
         }
     }
 
-    /// With what the value asks for where not every part finds a register.
+    /// Sets the group that the value asks for where not every part finds a register.
     #[must_use]
     pub fn or(mut self, otherwise: Self) -> Self {
         self.otherwise = Some(Box::new(otherwise));
@@ -288,7 +289,7 @@ impl Group {
         }
     }
 
-    /// With one more part.
+    /// Adds a part.
     #[must_use]
     pub fn with(mut self, part: Part) -> Self {
         self.parts.push(part);
@@ -297,7 +298,7 @@ impl Group {
 }
 
 impl Part {
-    /// An integer of `ty` at the start of the object.
+    /// Returns an integer of `ty` at the start of the object.
     #[must_use]
     pub const fn int(ty: PartType, extension: Extension) -> Self {
         Self {
@@ -309,7 +310,7 @@ impl Part {
         }
     }
 
-    /// A floating-point number or vector of `ty` at the start of the object.
+    /// Returns a floating-point number or vector of `ty` at the start of the object.
     #[must_use]
     pub const fn float(ty: PartType) -> Self {
         Self {

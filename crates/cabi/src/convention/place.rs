@@ -72,7 +72,7 @@ pub enum Place {
 }
 
 impl Loc {
-    /// The registers: none of a slot.
+    /// Returns the registers: none of a slot.
     #[must_use]
     pub const fn regs(&self) -> &[Reg] {
         match self {

@@ -46,25 +46,25 @@ pub struct Register {
 pub struct Reg(pub &'static Register);
 
 impl Reg {
-    /// Its name in assembly text.
+    /// Returns its name in assembly text.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.0.name
     }
 
-    /// The bank it belongs to.
+    /// Returns the bank it belongs to.
     #[must_use]
     pub const fn bank(self) -> Bank {
         self.0.bank
     }
 
-    /// Its number in its bank, as machine code has it.
+    /// Returns its number in its bank, as machine code has it.
     #[must_use]
     pub const fn index(self) -> u8 {
         self.0.index
     }
 
-    /// How many bits it has at most.
+    /// Returns how many bits it has at most.
     #[must_use]
     pub const fn bits(self) -> u16 {
         self.0.bits
@@ -135,7 +135,7 @@ impl RegSet {
         }
     }
 
-    /// How many registers of each bank it has.
+    /// Returns how many registers of each bank it has.
     #[inline]
     pub(crate) fn counts(&self) -> RegCounts {
         let [int, vector, x87] = self.banks;

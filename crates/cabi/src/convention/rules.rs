@@ -147,7 +147,7 @@ impl Rule {
         })
     }
 
-    /// The rule that this one guards; `None` for an action.
+    /// Returns the rule that this one guards; `None` for an action.
     pub(crate) fn guarded(&self) -> Option<&'static Self> {
         match self {
             Self::IfType(_, then)

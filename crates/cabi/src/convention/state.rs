@@ -26,8 +26,8 @@ impl State {
         }
     }
 
-    /// The state that a result is placed in: all registers as they are, and an area of its own,
-    /// which lies after the arguments.
+    /// Returns the state that a result is placed in: all registers as they are, and an area of its
+    /// own, which lies after the arguments.
     pub(crate) fn for_result(self) -> Self {
         Self {
             stack: 0,
@@ -77,13 +77,13 @@ impl State {
         self.align = self.align.max(after.align);
     }
 
-    /// How many registers of each bank are used.
+    /// Returns how many registers of each bank are used.
     #[must_use]
     pub fn used(&self) -> RegCounts {
         self.used.counts()
     }
 
-    /// Bytes and alignment of the argument area so far.
+    /// Returns the bytes and the alignment of the argument area so far.
     pub(crate) fn area(&self) -> (u64, u32) {
         (self.stack, self.align)
     }

@@ -76,7 +76,7 @@ pub struct Lists {
 }
 
 impl Rules {
-    /// Rules that are the same for every signature.
+    /// Returns rules that are the same for every signature.
     #[must_use]
     pub const fn new(
         classify: Classifier,
@@ -94,7 +94,7 @@ impl Rules {
         }
     }
 
-    /// The lists of one signature.
+    /// Returns the lists of one signature.
     #[inline]
     #[must_use]
     pub fn lists(&self, features: Features, variadic: bool) -> Lists {
@@ -123,7 +123,7 @@ impl core::hash::Hash for Convention {
 }
 
 impl core::fmt::Debug for Convention {
-    /// The name alone: lists of rules may refer to themselves.
+    /// Writes the name alone: lists of rules may refer to themselves.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_tuple("Convention").field(&self.name).finish()
     }

@@ -107,7 +107,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// The policy bits that were asked for, each once, with their setting.
+/// Returns the policy bits that were asked for, each once, with their setting.
 pub(crate) fn touched<'l>(
     values: impl IntoIterator<Item = &'l ValueLog>,
 ) -> Vec<(&'static str, bool)> {
@@ -157,7 +157,7 @@ impl ValueLog {
         self.steps.push(Step::Note { text });
     }
 
-    /// The classes of a value that `group` asks for, where no classifier has named them.
+    /// Sets the classes of a value that `group` asks for, where no classifier has named them.
     fn name_classes(&mut self, group: &Group) {
         self.classes = match group.kind {
             GroupKind::Memory => "Memory".to_string(),
@@ -237,7 +237,7 @@ impl<'t> Tracer<'t> {
         self.in_value(|value| value.push(step()));
     }
 
-    /// The classes of a value that may ask for registers.
+    /// Logs the classes of a value that may ask for registers.
     #[inline]
     pub(crate) fn classes(self, classes: impl IntoIterator<Item: Into<&'static str>>) {
         self.in_value(|value| {

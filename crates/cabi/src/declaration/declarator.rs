@@ -8,7 +8,7 @@ use crate::types::Type;
 use crate::types::error::Error;
 
 impl<'t> Parser<'t> {
-    /// A declarator, with its name if it has one.
+    /// Reads a declarator, with its name if it has one.
     pub(super) fn declarator(&mut self) -> Result<(Option<&'t str>, Vec<Derived>), Error> {
         let mut pointers = Vec::new();
         while self.tokens.eat("*") {
@@ -55,7 +55,7 @@ impl<'t> Parser<'t> {
         Ok((name, derived))
     }
 
-    /// The name that is next, if one is.
+    /// Reads the name that is next, if one is.
     pub(super) fn name(&mut self) -> Option<&'t str> {
         let is_name = |word: &&str| !specifiers::is_reserved(word);
         let name = self.tokens.word().filter(is_name)?;
@@ -99,7 +99,7 @@ impl<'t> Parser<'t> {
         Ok((len, only_param))
     }
 
-    /// An integer constant, decimal, octal or hexadecimal (C17 6.4.4.1).
+    /// Reads an integer constant, decimal, octal or hexadecimal (C17 6.4.4.1).
     pub(super) fn number(&mut self) -> Result<u64, Error> {
         if !self.tokens.is_number() {
             return Err(self.unexpected("one number belongs here: expressions are not read"));

@@ -23,7 +23,7 @@ impl<'t> Tokens<'t> {
         self.next
     }
 
-    /// The next token, if it is a name or keyword.
+    /// Returns the next token, if it is a name or keyword.
     pub(super) fn word(&self) -> Option<&'t str> {
         let is_word = self.next.starts_with(is_of_word) && !self.is_number();
         is_word.then_some(self.next)
@@ -33,12 +33,12 @@ impl<'t> Tokens<'t> {
         self.next.starts_with(|c: char| c.is_ascii_digit())
     }
 
-    /// The byte at which the next token starts.
+    /// Returns the byte at which the next token starts.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// The token that starts at byte `at`.
+    /// Returns the token that starts at byte `at`.
     pub(super) fn found_at(&self, at: usize) -> &'t str {
         let token = token(self.text.get(at..).unwrap_or(""));
         if token.is_empty() { "the end" } else { token }
@@ -51,7 +51,7 @@ impl<'t> Tokens<'t> {
         self.next = token(rest);
     }
 
-    /// The name after the brace that closes what has been opened.
+    /// Returns the name after the brace that closes what has been opened.
     pub(super) fn name_after_braces(mut self) -> &'t str {
         let mut depth = 1;
         while depth > 0 && !self.next.is_empty() {
@@ -82,7 +82,7 @@ fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The token at the start of `rest`, which no space is before.
+/// Returns the token at the start of `rest`, which no space is before.
 fn token(rest: &str) -> &str {
     let len = match rest.chars().next() {
         None => 0,

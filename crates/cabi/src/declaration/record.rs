@@ -12,7 +12,7 @@ use crate::types::record::Member;
 const TWICE: &str = "this tag already has members";
 
 impl<'t> Parser<'t> {
-    /// The structure or union after the word `kind`, at byte `start`.
+    /// Reads the structure or union after the word `kind`, at byte `start`.
     pub(super) fn record(&mut self, kind: &'t str, start: usize) -> Result<Built<'t>, Error> {
         let tag = match self.name() {
             None if self.tokens.peek() != "{" => {
@@ -55,7 +55,7 @@ impl<'t> Parser<'t> {
         Ok(Built::Object(ty))
     }
 
-    /// Members, and the brace after them.
+    /// Reads members, and the brace after them.
     fn members(&mut self, mut builder: RecordBuilder) -> Result<RecordBuilder, Error> {
         while !self.tokens.eat("}") {
             let start = self.tokens.at();
@@ -112,7 +112,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// The width of a bit-field, in bits.
+    /// Reads the width of a bit-field, in bits.
     fn width(&mut self) -> Result<u16, Error> {
         let at = self.tokens.at();
         let width = self.number()?;

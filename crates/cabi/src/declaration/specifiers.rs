@@ -9,8 +9,8 @@ use crate::types::Type;
 use crate::types::data_model::DataModel;
 use crate::types::error::Error;
 
-/// The word that stands for `word` among those that name scalar types together; `None` for any
-/// other.
+/// Returns the word that stands for `word` among those that name scalar types together; `None` for
+/// any other.
 fn type_word(word: &str) -> Option<&str> {
     Some(match word {
         "_Complex" | "__complex__" | "__complex" => "complex",
@@ -23,7 +23,7 @@ fn type_word(word: &str) -> Option<&str> {
     })
 }
 
-/// The scalar type, or `void`, that `words` name together, in any order.
+/// Returns the scalar type, or `void`, that `words` name together, in any order.
 fn scalar(mut words: Vec<&str>, model: &DataModel) -> Option<Type> {
     const OF_INTEGERS: [&str; 5] = ["int", "long", "short", "signed", "unsigned"];
     words.sort_unstable();
@@ -92,7 +92,7 @@ pub(super) fn is_reserved(word: &str) -> bool {
         )
 }
 
-/// Why `word` is not read, if it is one of C's.
+/// Returns why `word` is not read, if it is one of C's.
 pub(super) fn not_read(word: &str) -> Option<&'static str> {
     Some(match word {
         "enum" => "an enumeration: write the integer type that it has, mostly `unsigned int`",
@@ -128,8 +128,8 @@ pub(super) fn not_read(word: &str) -> Option<&'static str> {
     })
 }
 
-/// The type that a name of `stdint.h` or `stddef.h`, or one that compilers bring along, stands for,
-/// if all agree about it.
+/// Returns the type that a name of `stdint.h` or `stddef.h`, or one that compilers bring along,
+/// stands for, if all agree about it.
 pub(super) fn header_type(word: &str, model: &DataModel) -> Option<Type> {
     let signed_of_pointer = match model.pointer {
         8 => Type::I64,

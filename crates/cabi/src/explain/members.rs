@@ -24,15 +24,15 @@ pub struct ExplainedMember {
 }
 
 impl ExplainedMember {
-    /// The bit after the last one.
+    /// Returns the bit after the last one.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset_bits.saturating_add(self.width_bits)
     }
 }
 
-/// The members of `ty` that start within its first `limit` bits; `name` is what a value without
-/// members is called. Unnamed bit-fields are padding, and not among them.
+/// Returns the members of `ty` that start within its first `limit` bits; `name` is what a value
+/// without members is called. Unnamed bit-fields are padding, and not among them.
 ///
 /// # Example
 /// ```
@@ -83,8 +83,8 @@ pub(super) fn members_and_padding(
     found
 }
 
-/// The number of elements of the array of characters, or of other narrow scalars, that the last
-/// leaf is in.
+/// Returns the number of elements of the array of characters, or of other narrow scalars, that the
+/// last leaf is in.
 fn narrow_array(walk: &Leaves<'_>) -> Option<u64> {
     match walk.innermost()?.ty.kind() {
         Kind::Array(array) if array.elem.size() <= 2 => array.elem.as_scalar().and(array.len),

@@ -68,12 +68,12 @@ pub struct ExplainedPart {
 }
 
 impl ExplainedPlace {
-    /// The place of an argument with these `members`.
+    /// Returns the place of an argument with these `members`.
     pub(super) fn of_argument(place: &Place, members: &[ExplainedMember]) -> Self {
         Self::new(place, place.to_string(), members)
     }
 
-    /// The place of a result.
+    /// Returns the place of a result.
     pub(super) fn of_result(ret: &RetAbi, members: &[ExplainedMember]) -> Self {
         let own = Self::new(&ret.place, ret.to_string(), members);
         Self {

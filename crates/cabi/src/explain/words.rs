@@ -13,8 +13,8 @@ use crate::target::Target;
 use crate::types::Type;
 use crate::types::data_model::{DataModel, LongDouble};
 
-/// The policy bits any of which, changed alone, would give this signature other places, with their
-/// setting.
+/// Returns the policy bits any of which, changed alone, would give this signature other places,
+/// with their setting.
 pub(super) fn deciding(sig: &FnSig, target: &Target, abi: &FnAbi) -> Vec<(&'static str, bool)> {
     let (mut found, policy) = (Vec::new(), sig.policy_on(target));
     for (bit, name) in Policy::NAMES {

@@ -138,8 +138,8 @@ impl ClangLayout<'_> {
         at
     }
 
-    /// The alignment of a bit-field: that of its type, without which it has 1 bit, and what was
-    /// asked for, which `#pragma pack` limits.
+    /// Returns the alignment of a bit-field: that of its type, without which it has 1 bit, and what
+    /// was asked for, which `#pragma pack` limits.
     fn bits_align(&self, member: &Member, width: u64, of_type: u64) -> u64 {
         if self.ms && self.is_union() {
             return 1;

@@ -92,7 +92,7 @@ impl MsvcLayout<'_> {
         self.take(align, size)
     }
 
-    /// The place of `bits` at the next multiple of `align`.
+    /// Returns the place of `bits` at the next multiple of `align`.
     fn take(&mut self, align: u64, bits: u64) -> u64 {
         let at = match self.is_union() {
             true => 0,
@@ -104,8 +104,8 @@ impl MsvcLayout<'_> {
     }
 }
 
-/// The alignment of a type without what a typedef asks for; of an array, that of its elements with
-/// it.
+/// Returns the alignment of a type without what a typedef asks for; of an array, that of its
+/// elements with it.
 fn natural_align(ty: &Type) -> u32 {
     match ty.kind() {
         Kind::Array(array) => array.elem.align(),
@@ -114,8 +114,8 @@ fn natural_align(ty: &Type) -> u32 {
     }
 }
 
-/// The alignment that declarations insist on: the member's, its outermost typedef's or else its
-/// record's, and those of what is inside a record.
+/// Returns the alignment that declarations insist on: the member's, its outermost typedef's or else
+/// its record's, and those of what is inside a record.
 pub(crate) fn required_align(member: &Member) -> u32 {
     let (mut ty, mut of_type) = (&member.ty, None);
     let of_record = loop {

@@ -77,7 +77,7 @@ static VA_LIST: [VaField; 5] = [
     ("__vr_offs", Type::I32),
 ];
 
-/// AAPCS64 on Linux. Of v8 to v15 functions preserve the low-order 8 bytes.
+/// AAPCS64 on Linux. Functions preserve the low-order 8 bytes of v8 to v15.
 pub static AAPCS64: Convention = Convention {
     name: "AAPCS64",
     rules: Rules::new(
@@ -147,7 +147,7 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     })
 }
 
-/// A composite of more than 16 bytes that is not homogeneous (B.4).
+/// Returns a composite of more than 16 bytes that is not homogeneous (B.4).
 fn large(ty: &Type, cx: &Classify<'_, '_>) -> Group {
     cx.tracer.note(
         "more than 16 bytes, and no homogeneous aggregate (B.4): in memory, found by a pointer",
@@ -209,7 +209,7 @@ fn vector_group(vector: Vector, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
     Ok(one(ty, int(byte(ty.size()), Extension::None)))
 }
 
-/// A vector of less than 8 bytes as LLVM returns it: its lanes may be further apart in the
+/// Returns a vector of less than 8 bytes as LLVM returns it: its lanes may be further apart in the
 /// register.
 fn small_result(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     let is_whole = vector.lanes == 1 || float(vector.lane).is_some();
@@ -241,7 +241,7 @@ fn has_packed_wide_bit_field(ty: &Type) -> bool {
     })
 }
 
-/// A value in words, all of them in registers or none.
+/// Returns a value in words, all of them in registers or none.
 fn all_words(ty: &Type, align: u32) -> Group {
     let mut group = words(ty, 8);
     group.may_split = false;
@@ -279,7 +279,7 @@ fn float(scalar: Scalar) -> Option<Part> {
 
 /// One to four floats of one format, or short vectors of one size, and nothing else: an HFA or HVA
 /// ("Homogeneous Aggregates"). Homogeneous of a union count once where they overlap, and none of
-/// them has padding. What spoils the aggregate is up to compilers.
+/// them has padding. Compilers decide which members spoil the aggregate.
 fn members(ty: &Type) -> Option<Homogeneous> {
     let mut found = Homogeneous::default();
     let mut walk = leaves(ty);
@@ -305,7 +305,7 @@ fn members(ty: &Type) -> Option<Homogeneous> {
     (!found.parts.is_empty() && bytes == ty.size()).then_some(found)
 }
 
-/// The members of a homogeneous aggregate as gcc and clang agree on them.
+/// Returns the members of a homogeneous aggregate as gcc and clang agree on them.
 fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let Some(found) = members(ty) else {
         return Ok(None);
@@ -350,7 +350,7 @@ struct Homogeneous {
 }
 
 impl Homogeneous {
-    /// A register for each member, for all of them or none.
+    /// Returns a register for each member, for all of them or none.
     ///
     /// # Errors
     /// Unnamed, clang's `va_arg` may look elsewhere than its callers put it.

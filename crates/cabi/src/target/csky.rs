@@ -122,8 +122,8 @@ fn classify_soft(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     classify(ty, cx)
 }
 
-/// A scalar, or a record of one element as that element; other values in words, some in registers
-/// and others on the stack. A result has two words at most.
+/// Returns a scalar, or a record of one element as that element; other values in words, some in
+/// registers and others on the stack. A result has two words at most.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let group = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => return scalar_group(*scalar, ty, cx),
@@ -213,7 +213,7 @@ fn scalar_group(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<
     Ok(Group { align: 4, ..group })
 }
 
-/// A scalar in the registers that the features have for it.
+/// Returns a scalar in the registers that the features have for it.
 fn scalar_part(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Group {
     match scalar {
         Scalar::F32 => one(ty, Part::float(F32)),

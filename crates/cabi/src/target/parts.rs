@@ -9,13 +9,13 @@ use crate::scalar::Scalar;
 use crate::types::error::Error;
 use crate::types::{Kind, Type};
 
-/// An offset or a size that a part can have.
+/// Returns an offset or a size that a part can have.
 pub(super) fn byte(n: u64) -> u8 {
     debug_assert!(n <= u64::from(u8::MAX), "{n} is in no part");
     u8::try_from(n).unwrap_or(u8::MAX)
 }
 
-/// The integer of `size` bytes, or of what is left of a word.
+/// Returns the integer of `size` bytes, or of what is left of a word.
 pub(super) const fn int(size: u8, extension: Extension) -> Part {
     let ty = match size {
         1 => I8,
@@ -29,7 +29,7 @@ pub(super) const fn int(size: u8, extension: Extension) -> Part {
     }
 }
 
-/// The integer of exactly `size` bytes.
+/// Returns the integer of exactly `size` bytes.
 pub(super) fn int_of(size: u64) -> Option<PartType> {
     match size {
         1 => Some(I8),
@@ -40,7 +40,7 @@ pub(super) fn int_of(size: u64) -> Option<PartType> {
     }
 }
 
-/// The floating-point number or vector that the narrowest register for `size` bytes holds.
+/// Returns the floating-point number or vector that the narrowest register for `size` bytes holds.
 pub(super) const fn float_of(size: u64) -> PartType {
     match size {
         ..=2 => F16,
@@ -52,7 +52,7 @@ pub(super) const fn float_of(size: u64) -> PartType {
     }
 }
 
-/// A floating-point number as one part, on x86-64.
+/// Returns a floating-point number as one part, on x86-64.
 #[inline(always)]
 pub(super) fn scalar_float(scalar: Scalar) -> Option<Part> {
     Some(match scalar {
@@ -68,7 +68,7 @@ pub(super) fn scalar_float(scalar: Scalar) -> Option<Part> {
     })
 }
 
-/// A scalar as the integer of its size, on x86-64: callers extend one of less than 32 bits,
+/// Returns a scalar as the integer of its size, on x86-64: callers extend one of less than 32 bits,
 /// functions their results not.
 #[inline(always)]
 pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> {
@@ -80,8 +80,8 @@ pub(super) fn scalar_int(scalar: Scalar, size: u64, role: Role) -> Option<Part> 
     Some(Part::int(int_of(size)?, extension))
 }
 
-/// A value in words of `word` bytes, of which the last may hold fewer. Some may be in registers and
-/// others on the stack.
+/// Returns a value in words of `word` bytes, of which the last may hold fewer. Some may be in
+/// registers and others on the stack.
 pub(super) fn words(ty: &Type, word: u8) -> Group {
     let mut group = Group::new(GroupKind::Registers, ty.size(), ty.canonical_align());
     let size = byte(ty.size());
@@ -94,12 +94,12 @@ pub(super) fn words(ty: &Type, word: u8) -> Group {
     group
 }
 
-/// A value that is one part.
+/// Returns a value that is one part.
 pub(super) fn one(ty: &Type, part: Part) -> Group {
     Group::new(GroupKind::Registers, ty.size(), ty.canonical_align()).with(part)
 }
 
-/// A value in memory, where a typedef may have lowered the alignment of what is no record.
+/// Returns a value in memory, where a typedef may have lowered the alignment of what is no record.
 pub(super) fn memory(ty: &Type) -> Group {
     let align = match ty.kind() {
         Kind::Record(_) => ty.canonical_align(),

@@ -85,7 +85,7 @@ const fn no_pair(word: u32) -> Rule {
 const NO_PAIR_4: Rule = IfUnnamed(&If(ALIGNED, is_pair, &const { no_pair(4) }));
 const NO_PAIR_8: Rule = IfUnnamed(&If(ALIGNED, is_pair, &const { no_pair(8) }));
 
-/// A convention with words of `word` bytes, which are those of `args`.
+/// Returns a convention with words of `word` bytes, which are those of `args`.
 const fn standard(
     name: &'static str,
     classify: crate::convention::Classifier,
@@ -280,8 +280,8 @@ fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// A scalar in integer registers: "narrower than XLEN bits, widened according to the sign of their
-/// type up to 32 bits, then sign-extended".
+/// Returns a scalar in integer registers: "narrower than XLEN bits, widened according to the sign
+/// of their type up to 32 bits, then sign-extended".
 fn scalar_words(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let word = cx.model.pointer;
     let size = match scalar {

@@ -37,7 +37,7 @@ const FLOATS: PartTypes = PartTypes::of(&[F32, F64]);
 /// Values other than integers and floats of up to eight bytes: the address of a copy.
 const LARGE: Rule = IfWants(Want::Memory, &PassIndirect { align: 8 });
 /// Integers are extended to a doubleword by the caller, on the stack too:
-/// `CCIfType<[i32], CCIfExtend<CCPromoteToType<i64>>>`. What is above a record is anything.
+/// `CCIfType<[i32], CCIfExtend<CCPromoteToType<i64>>>`. The bytes above a record are unspecified.
 const EXTENDED: Rule = If(
     "extended",
     is_extended,
@@ -144,7 +144,7 @@ fn by_address(ty: &Type, cx: &Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-/// The float that a record consists of, through records of one member.
+/// Returns the float that a record consists of, through records of one member.
 fn float_of(ty: &Type) -> Option<Part> {
     let mut all = leaves(ty);
     let (leaf, None) = (all.next()?, all.next()) else {

@@ -78,7 +78,7 @@ fn can_lower_return(place: &Place, variadic: bool) -> bool {
     !(variadic && on_stack)
 }
 
-/// A scalar in one word or two; everything else by its address.
+/// Returns a scalar in one word or two; everything else by its address.
 fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let scalar = match ty.kind() {
         Kind::Scalar(scalar) | Kind::Enum(scalar) => *scalar,
@@ -91,8 +91,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     }
 }
 
-/// The parts of a scalar, alone in a value. LLVM has made results of the machine's types before it
-/// reads their table.
+/// Returns the parts of a scalar, alone in a value. LLVM has made results of the machine's types
+/// before it reads their table.
 fn parts(scalar: Scalar, ty: &Type, cx: &mut Classify<'_, '_>) -> Option<Group> {
     match scalar {
         Scalar::Bool | Scalar::Int { .. } | Scalar::Ptr | Scalar::FnPtr if ty.size() <= 4 => {

@@ -10,7 +10,7 @@ use crate::types::error::Error;
 use crate::types::model_facts::ModelFacts;
 
 impl Type {
-    /// An enumeration made of the integer type `underlying`.
+    /// Returns an enumeration made of the integer type `underlying`.
     ///
     /// # Errors
     /// [`Error::InvalidType`] if `underlying` is not an integer.
@@ -27,7 +27,7 @@ impl Type {
         }
     }
 
-    /// `_Complex part`, where `part` is a floating-point or an integer type.
+    /// Returns `_Complex part`, where `part` is a floating-point or an integer type.
     ///
     /// # Errors
     /// [`Error::InvalidType`] if `part` is neither.
@@ -44,8 +44,8 @@ impl Type {
         }
     }
 
-    /// A vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes` is no
-    /// power of two it has the size and alignment of the next that is (`ext_vector_type`).
+    /// Returns a vector of `lanes` times `lane`, 1 to 64 bytes, aligned to its size. Where `lanes`
+    /// is no power of two it has the size and alignment of the next that is (`ext_vector_type`).
     ///
     /// # Errors
     /// [`Error::InvalidType`] for lanes that are neither integers nor floats, or a size that no C
@@ -76,7 +76,7 @@ impl Type {
         }
     }
 
-    /// A vector of `lanes` bools, one bit each, in the bytes of the next power of two.
+    /// Returns a vector of `lanes` bools, one bit each, in the bytes of the next power of two.
     ///
     /// # Errors
     /// [`Error::InvalidType`] unless there are 1 to 512 lanes.
@@ -98,8 +98,8 @@ impl Type {
         Ok(DataModel::LP64.adapt(&plain))
     }
 
-    /// An array of `len` elements. Arrays of arrays are C's multi-dimensional arrays, innermost
-    /// dimension first built.
+    /// Returns an array of `len` elements. Arrays of arrays are C's multi-dimensional arrays,
+    /// innermost dimension first built.
     ///
     /// # Errors
     /// [`Error::InvalidType`] for elements that cannot stand in an array, [`Error::TooLarge`] when
@@ -115,7 +115,7 @@ impl Type {
         Self::array_of(elem, Some(len), size)
     }
 
-    /// A flexible array member, `elem x[]`: allowed as the last member of a structure.
+    /// Returns a flexible array member, `elem x[]`: allowed as the last member of a structure.
     ///
     /// # Errors
     /// As [`Type::array`].
@@ -155,8 +155,8 @@ impl Type {
         Ok(Self::new(kind, size, elem.align, elem.facts))
     }
 
-    /// The type that `typedef ... __attribute__((aligned(align)))` makes: same object, other
-    /// alignment, lower or higher.
+    /// Returns the type that `typedef ... __attribute__((aligned(align)))` makes: same object,
+    /// other alignment, lower or higher.
     ///
     /// # Errors
     /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
@@ -169,8 +169,8 @@ impl Type {
         })
     }
 
-    /// The type without what a typedef asks for ([`Type::with_align`]), whose compiler aligns it to
-    /// `align` bytes by itself.
+    /// Returns the type without what a typedef asks for ([`Type::with_align`]), whose compiler
+    /// aligns it to `align` bytes by itself.
     ///
     /// # Errors
     /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
@@ -180,7 +180,7 @@ impl Type {
         Ok(plain)
     }
 
-    /// `_Atomic` of this type.
+    /// Returns `_Atomic` of this type.
     ///
     /// # Errors
     /// [`Error::InvalidAtomic`] for arrays, functions, `void`, and for records whose size is not a

@@ -30,21 +30,21 @@ impl Member {
         }
     }
 
-    /// An ordinary member. No two members have one name, but several may have the empty one (a
-    /// tuple's).
+    /// Returns an ordinary member. No two members have one name, but several may have the empty one
+    /// (a tuple's).
     #[must_use]
     pub fn named(name: &str, ty: Type) -> Self {
         Self::new(Some(name), ty)
     }
 
-    /// An anonymous structure or union, whose members are reached as if they were the outer
+    /// Returns an anonymous structure or union, whose members are reached as if they were the outer
     /// record's.
     #[must_use]
     pub fn anonymous(ty: Type) -> Self {
         Self::new(None, ty)
     }
 
-    /// A bit-field of `width` bits.
+    /// Returns a bit-field of `width` bits.
     #[must_use]
     pub fn bit_field(name: &str, ty: Type, width: u16) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Member {
         }
     }
 
-    /// An unnamed bit-field: padding, and with width 0 the end of a container.
+    /// Returns an unnamed bit-field: padding, and with width 0 the end of a container.
     #[must_use]
     pub fn unnamed_bit_field(ty: Type, width: u16) -> Self {
         Self {
@@ -62,14 +62,14 @@ impl Member {
         }
     }
 
-    /// `__attribute__((aligned(align)))` or `_Alignas` on the member.
+    /// Adds `__attribute__((aligned(align)))` or `_Alignas` to the member.
     #[must_use]
     pub fn aligned(mut self, align: u32) -> Self {
         self.align = Some(self.align.unwrap_or(1).max(align));
         self
     }
 
-    /// `__attribute__((packed))` on the member.
+    /// Adds `__attribute__((packed))` to the member.
     #[must_use]
     pub fn packed(mut self) -> Self {
         self.packed = true;
@@ -90,7 +90,7 @@ impl Member {
         self
     }
 
-    /// The name in messages.
+    /// Returns the name in messages.
     pub(crate) fn label(&self) -> &str {
         self.name.as_deref().unwrap_or("<anonymous>")
     }
@@ -117,13 +117,13 @@ pub struct Field {
 }
 
 impl Field {
-    /// The member's name; `None` for anonymous members and unnamed bit-fields.
+    /// Returns the member's name; `None` for anonymous members and unnamed bit-fields.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.declared.name.as_deref()
     }
 
-    /// The declared type; of a bit-field, the type before the colon.
+    /// Returns the declared type; of a bit-field, the type before the colon.
     #[must_use]
     #[inline]
     pub fn ty(&self) -> &Type {
@@ -143,7 +143,7 @@ impl Field {
         self.offset_bits
     }
 
-    /// The bit-field's place, if this is one.
+    /// Returns the bit-field's place, if this is one.
     #[must_use]
     pub fn bit_field(&self) -> Option<BitField> {
         let width = self.declared.bits?;
@@ -166,7 +166,7 @@ impl Field {
         self.declared.packed
     }
 
-    /// The alignment the member's own declaration asked for, in bytes.
+    /// Returns the alignment the member's own declaration asked for, in bytes.
     #[must_use]
     pub fn asked_align(&self) -> Option<u32> {
         self.declared.align

@@ -63,7 +63,7 @@ impl ModelFacts {
     }
 
     pub(crate) const fn of(model: &DataModel) -> Self {
-        /// The bit of `answer` among those of a question that begin at bit `at`.
+        /// Returns the bit of `answer` among those of a question that begin at bit `at`.
         const fn bit(at: u8, answer: u8, known: [u8; 3]) -> u32 {
             let [a, b, c] = known;
             match answer {
@@ -87,12 +87,12 @@ impl ModelFacts {
         )
     }
 
-    /// The answers of `self` and of `other`.
+    /// Returns the answers of `self` and of `other`.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self::new(self.bits() | other.bits())
     }
 
-    /// The answers to `questions`.
+    /// Returns the answers to `questions`.
     pub(crate) const fn only(self, questions: Self) -> Self {
         Self::new(self.bits() & questions.bits())
     }
@@ -104,7 +104,7 @@ impl ModelFacts {
         these.bits() & !self.bits() == 0
     }
 
-    /// The greatest alignment of a vector, of those that have an answer to that.
+    /// Returns the greatest alignment of a vector, of those that have an answer to that.
     pub(crate) const fn vector_align(self) -> u32 {
         match self.bits() >> 15 & 0b11 {
             0b01 => 16,
@@ -112,7 +112,7 @@ impl ModelFacts {
         }
     }
 
-    /// The names of the models that have all of these answers.
+    /// Returns the names of the models that have all of these answers.
     fn models(self) -> String {
         let known = [
             ("LP64", DataModel::LP64),

@@ -7,13 +7,13 @@ use crate::types::model_facts::ModelFacts;
 use crate::types::{Kind, Type, questions};
 
 impl DataModel {
-    /// Plain `char`.
+    /// Returns plain `char`.
     #[must_use]
     pub const fn char(&self) -> Type {
         if self.char_signed { Type::I8 } else { Type::U8 }
     }
 
-    /// `long`.
+    /// Returns `long`.
     #[must_use]
     pub fn long(&self) -> Type {
         self.integer(self.long, &Type::I64, Type::I32)
@@ -48,19 +48,19 @@ impl DataModel {
         }
     }
 
-    /// A pointer to an object.
+    /// Returns a pointer to an object.
     #[must_use]
     pub fn pointer(&self) -> Type {
         self.adapt(&Type::PTR)
     }
 
-    /// A pointer to a function.
+    /// Returns a pointer to a function.
     #[must_use]
     pub fn fn_pointer(&self) -> Type {
         self.adapt(&Type::FN_PTR)
     }
 
-    /// A slice: a pointer and a length, for languages that have them.
+    /// Returns a slice: a pointer and a length, for languages that have them.
     #[must_use]
     pub fn slice(&self) -> Type {
         Type::new(
@@ -98,9 +98,9 @@ impl DataModel {
         Ok(Type::new(Kind::Scalar(scalar), size, align, facts))
     }
 
-    /// The scalar or vector `ty` as this model aligns and sizes it: pointers, scalars of 8 and more
-    /// bytes, and vectors of more than 16, differ between models. Other types are returned as they
-    /// are.
+    /// Returns the scalar or vector `ty` as this model aligns and sizes it: pointers, scalars of 8
+    /// and more bytes, and vectors of more than 16, differ between models. Other types are returned
+    /// as they are.
     ///
     /// # Example
     /// ```
@@ -140,8 +140,8 @@ impl DataModel {
         Type::new(ty.kind().clone(), size, align, facts)
     }
 
-    /// The type a parameter declared as `ty` has: arrays and functions become pointers (C 6.7.6.3),
-    /// and so does a `va_list` that is an array.
+    /// Returns the type a parameter declared as `ty` has: arrays and functions become pointers (C
+    /// 6.7.6.3), and so does a `va_list` that is an array.
     #[must_use]
     pub fn decay(&self, ty: &Type) -> Type {
         match ty.kind() {

@@ -90,20 +90,20 @@ impl Record {
         self.kind
     }
 
-    /// The tag, if the record has one.
+    /// Returns the tag, if the record has one.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The members in the order of their declaration.
+    /// Returns the members in the order of their declaration.
     #[must_use]
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    /// The member called `name`, also inside anonymous members; with its offset in bits from the
-    /// start of this record.
+    /// Returns the member called `name`, also inside anonymous members; with its offset in bits
+    /// from the start of this record.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&Field, u64)> {
         let own = |i: &u32| self.fields.get(usize::try_from(*i).ok()?);
@@ -134,8 +134,8 @@ impl Record {
         self.attributes
     }
 
-    /// The alignment of the record as it was declared, in bytes; of the type, `_Atomic` and a
-    /// typedef's attribute may make another.
+    /// Returns the alignment of the record as it was declared, in bytes; of the type, `_Atomic` and
+    /// a typedef's attribute may make another.
     #[must_use]
     pub fn align(&self) -> u32 {
         self.align

@@ -8,8 +8,8 @@ use crate::convention::registers::Reg;
 use crate::convention::rules::Rule;
 
 impl Assigner<'_> {
-    /// The register of a part of type `ty`, whose type the first rule is for: where most parts are.
-    /// `None` is no answer: rules have to be run.
+    /// Returns the register of a part of type `ty`, whose type the first rule is for: where most
+    /// parts are. `None` is no answer: rules have to be run.
     #[inline(always)]
     pub(super) fn first_register(&mut self, rules: &[Rule], ty: PartType) -> Option<Loc> {
         let [Rule::IfType(_, Rule::AssignToReg(list)), ..] = rules else {
@@ -23,8 +23,8 @@ impl Assigner<'_> {
         Some(Loc::Reg(reg))
     }
 
-    /// The first free register of `list`, for a part; the one at its position in `shadow` is used
-    /// up with it.
+    /// Returns the first free register of `list`, for a part; the one at its position in `shadow`
+    /// is used up with it.
     #[inline]
     pub(super) fn register<'r>(
         &mut self,
@@ -41,7 +41,7 @@ impl Assigner<'_> {
         located(Loc::Reg(reg), reg, ty)
     }
 
-    /// The first of `pairs` of which both registers are free, for a part.
+    /// Returns the first of `pairs` of which both registers are free, for a part.
     pub(super) fn both<'r>(
         &mut self,
         pairs: &'static [[Reg; 2]],
@@ -55,8 +55,8 @@ impl Assigner<'_> {
         located(Loc::Both(pair), pair[0], ty)
     }
 
-    /// The first free register of `list`, now taken, with its position; none for a value without
-    /// parts.
+    /// Returns the first free register of `list`, now taken, with its position; none for a value
+    /// without parts.
     #[inline]
     fn first_free(&mut self, list: &[Reg], ty: Option<PartType>) -> Option<(usize, Reg, PartType)> {
         let ty = ty?;
@@ -66,7 +66,7 @@ impl Assigner<'_> {
         Some((i, *reg, ty))
     }
 
-    /// A register of `list` for part `index` of a value whose parts are in aligned pairs.
+    /// Returns a register of `list` for part `index` of a value whose parts are in aligned pairs.
     #[cold]
     pub(super) fn pair<'r>(
         &mut self,
@@ -88,7 +88,7 @@ impl Assigner<'_> {
     }
 }
 
-/// A part of type `ty` at `loc`, which is or starts with `reg`.
+/// Returns a part of type `ty` at `loc`, which is or starts with `reg`.
 #[inline]
 fn located<'r>(loc: Loc, reg: Reg, ty: PartType) -> Result<Outcome<'r>, NoPlace> {
     match is_wide_enough(reg, ty) {

@@ -20,7 +20,7 @@ pub(super) struct StackSlot {
 }
 
 impl StackSlot {
-    /// The slot that `rule` gives, if it is a stack action.
+    /// Returns the slot that `rule` gives, if it is a stack action.
     pub(super) fn of(rule: &Rule) -> Option<Self> {
         match *rule {
             Rule::AssignToStack { size, align } | Rule::PassByVal { size, align } => Some(Self {
@@ -42,7 +42,7 @@ impl StackSlot {
     }
 }
 
-/// The alignment of what is `offset` bytes after an address that is aligned to `align`.
+/// Returns the alignment of what is `offset` bytes after an address that is aligned to `align`.
 fn align_at(offset: u64, align: u32) -> u32 {
     match offset.trailing_zeros() {
         zeros @ ..32 => align.min(1 << zeros),
@@ -144,8 +144,8 @@ impl Assigner<'_> {
         Ok(Some(placed))
     }
 
-    /// The slot that the list has for `part` where no register is free, and what the part has
-    /// become on its way there; for the only part of a value this is known.
+    /// Returns the slot that the list has for `part` where no register is free, and what the part
+    /// has become on its way there; for the only part of a value this is known.
     fn way_to_stack(
         &mut self,
         rules: &'static [Rule],
@@ -190,7 +190,7 @@ impl Assigner<'_> {
         })
     }
 
-    /// How many bytes of a slot are before a scalar of `bytes` bytes in it.
+    /// Returns how many bytes of a slot are before a scalar of `bytes` bytes in it.
     fn slot_padding(&self, bytes: u64, slot: StackSlot) -> u64 {
         if self.frame.big_endian {
             bytes.next_multiple_of(slot.size.max(1).into()) - bytes
@@ -283,7 +283,7 @@ fn may_convert(rule: &Rule) -> bool {
     )
 }
 
-/// A pointer as a value: to a copy of an argument, or to the object of a result.
+/// Returns a pointer as a value: to a copy of an argument, or to the object of a result.
 #[inline]
 pub(super) fn pointer_group(ty: PartType) -> Group {
     let part = Part::int(ty, Extension::None);

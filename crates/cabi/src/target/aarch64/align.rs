@@ -3,8 +3,8 @@
 use crate::types::record::{Attributes, Field};
 use crate::types::{Kind, Type};
 
-/// The alignment of an argument, 8 or 16: that of its members, to which an attribute on the record
-/// itself adds nothing ("natural alignment").
+/// Returns the alignment of an argument, 8 or 16: that of its members, to which an attribute on the
+/// record itself adds nothing ("natural alignment").
 pub(super) fn argument_align(ty: &Type) -> u32 {
     let natural = match ty.kind() {
         Kind::Record(record) => {

@@ -151,7 +151,7 @@ fn vector_group(vector: Vector, ty: &Type, cx: &Classify<'_, '_>) -> Result<Grou
     }
 }
 
-/// A homogeneous aggregate. One with something `_Atomic` in it is none to clang.
+/// Returns a homogeneous aggregate. One with something `_Atomic` in it is none to clang.
 fn homogeneous(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Group>, Error> {
     let found = members(ty).filter(|found| !found.is_spoiled && !has_atomic(ty));
     let Some(found) = found else {

@@ -20,8 +20,8 @@ const OF_ONE: &str = "gcc and clang do not agree on whether its members without 
 const COMPLEX: &str =
     "clang passes its complex integer as two integers, gcc as any record of its size";
 
-/// The parts of `ty` where floats of up to `flen` bytes have registers of their own; `None` where
-/// it is passed as integers are.
+/// Returns the parts of `ty` where floats of up to `flen` bytes have registers of their own; `None`
+/// where it is passed as integers are.
 pub(super) fn in_registers(
     ty: &Type,
     word: u8,
@@ -222,8 +222,8 @@ impl Flat {
         Some(())
     }
 
-    /// The most bytes of an integer that is a field: of a half of a complex number as many as of a
-    /// float.
+    /// Returns the most bytes of an integer that is a field: of a half of a complex number as many
+    /// as of a float.
     fn integer_bytes(&mut self, leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
         if !matches!(walk.own_type().kind(), Kind::Complex(_)) {
             return self.word.into();
@@ -258,8 +258,9 @@ impl Flat {
     }
 }
 
-/// The float or complex number that a structure has the mode of: of its size, through structures
-/// and arrays of one element, whose other members have no bytes, and which are aligned like it.
+/// Returns the float or complex number that a structure has the mode of: of its size, through
+/// structures and arrays of one element, whose other members have no bytes, and which are aligned
+/// like it.
 fn float_mode(ty: &Type) -> Option<&Type> {
     let whole = match ty.kind() {
         Kind::Scalar(Scalar::F32 | Scalar::F64) | Kind::Complex(Scalar::F32 | Scalar::F64) => {

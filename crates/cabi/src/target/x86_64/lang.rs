@@ -98,8 +98,8 @@ fn classify(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     Ok(group)
 }
 
-/// A part for each scalar of `ty`; `false` if they overlap, are no whole bytes at a multiple of
-/// their size, or are many more than words.
+/// Returns a part for each scalar of `ty`; `false` if they overlap, are no whole bytes at a
+/// multiple of their size, or are many more than words.
 fn split(ty: &Type, group: &mut Group) -> bool {
     let mut end = 0;
     for leaf in leaves(ty).filter(|leaf| leaf.width_bits > 0) {
@@ -112,7 +112,7 @@ fn split(ty: &Type, group: &mut Group) -> bool {
     group.parts.len() as u64 <= ty.size().div_ceil(8).max(ALWAYS_SPLIT)
 }
 
-/// The parts of one scalar or vector; `false` if it has none of its own.
+/// Returns the parts of one scalar or vector; `false` if it has none of its own.
 fn scalar(leaf: &Leaf, group: &mut Group) -> bool {
     let bytes = leaf.bytes();
     let (offset, mut size) = (bytes.start, bytes.end - bytes.start);
@@ -158,7 +158,7 @@ fn words(offset: u64, size: u64, group: &mut Group) {
     }
 }
 
-/// A part of `size` bytes at `offset`, both at most [`MAX_BYTES`].
+/// Returns a part of `size` bytes at `offset`, both at most [`MAX_BYTES`].
 fn push(ty: PartType, offset: u64, size: u64, group: &mut Group) {
     let part = match ty.is_int() {
         true => Part::int(ty, Extension::None),

@@ -127,12 +127,12 @@ fn memory(ty: &Type) -> Group {
     Group::new(GroupKind::Memory, ty.size(), ty.canonical_align())
 }
 
-/// The integer of `size` bytes, if there is one.
+/// Returns the integer of `size` bytes, if there is one.
 fn int(size: u64) -> Option<Part> {
     int_of(size).map(|int| Part::int(int, Extension::None))
 }
 
-/// The part of a scalar; `None` sends it to memory.
+/// Returns the part of a scalar; `None` sends it to memory.
 fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
     match scalar {
         Scalar::F16 | Scalar::BF16 if cx.choose(Policy::WIN64_HALF_IN_SSE) => {
@@ -154,7 +154,7 @@ fn scalar_part(scalar: Scalar, size: u64, result: bool, cx: &mut Classify<'_, '_
     }
 }
 
-/// The part of a vector that is not inside a record; `None` sends it to memory.
+/// Returns the part of a vector that is not inside a record; `None` sends it to memory.
 fn vector_part(vector: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_>) -> Option<Part> {
     if vector.lanes == 1 && vector.bools.is_none() {
         return quirks::one_lane_part(vector.lane, size, result, cx);
@@ -171,7 +171,7 @@ fn vector_part(vector: Vector, size: u64, result: bool, cx: &mut Classify<'_, '_
     }
 }
 
-/// The float or vector of `size` bytes.
+/// Returns the float or vector of `size` bytes.
 fn float(size: u64) -> Part {
     Part::float(float_of(size))
 }

@@ -159,7 +159,7 @@ fn vector_part(size: u64) -> Option<Part> {
     })
 }
 
-/// Why `ty` is no type of Zig's, or not laid out as Zig's own back end does.
+/// Returns why `ty` is no type of Zig's, or not laid out as Zig's own back end does.
 fn other_type(ty: &Type, cx: &Classify<'_, '_>) -> Option<&'static str> {
     if cx.model.pointer != 8 {
         return Some("pointers of 8 bytes only");

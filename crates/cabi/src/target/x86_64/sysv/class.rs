@@ -33,7 +33,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// The class of a value that is one part in a register of `bank`.
+    /// Returns the class of a value that is one part in a register of `bank`.
     pub(crate) const fn of(bank: Bank) -> Self {
         match bank {
             Bank::Int => Self::Integer,
@@ -42,7 +42,7 @@ impl Class {
         }
     }
 
-    /// The class of what follows in the same scalar or vector.
+    /// Returns the class of what follows in the same scalar or vector.
     pub(super) const fn goes_on(self) -> Self {
         match self {
             Self::X87 => Self::X87Up,
@@ -51,7 +51,7 @@ impl Class {
         }
     }
 
-    /// Its name, as the psABI spells it but for capitals.
+    /// Returns its name, as the psABI spells it but for capitals.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::NoClass => "NoClass",

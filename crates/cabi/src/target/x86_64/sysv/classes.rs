@@ -66,7 +66,7 @@ impl Classes {
         Self::of_leaf(leaf, all, (Class::Integer, Class::Integer))
     }
 
-    /// The bytes of `leaf` without a class.
+    /// Returns the bytes of `leaf` without a class.
     pub(super) fn bytes_of(leaf: &Leaf) -> Self {
         let mut adds = Self::NOTHING;
         adds.use_bytes(eightbyte(leaf.offset_bits / 8), leaf.bytes().end);
@@ -87,15 +87,15 @@ impl Classes {
         self.used |= other.used;
     }
 
-    /// How many bytes of eightbyte `i` are used, or are padding before one that is; 1 for an array
-    /// of no elements, which has a class here and there.
+    /// Returns how many bytes of eightbyte `i` are used, or are padding before one that is; 1 for
+    /// an array of no elements, which has a class here and there.
     #[inline]
     pub(super) fn used(&self, i: u8) -> u8 {
         let byte = self.used.checked_shr(8 * u32::from(i)).unwrap_or(0) & 0xff;
         u8::try_from((byte | 1).ilog2() + 1).unwrap_or(8)
     }
 
-    /// The classes, one per eightbyte of the value.
+    /// Returns the classes, one per eightbyte of the value.
     #[inline]
     pub(super) fn as_slice(&self) -> &[Class] {
         self.classes
@@ -109,13 +109,13 @@ impl Classes {
         &mut self.classes[..len]
     }
 
-    /// The class of eightbyte `i`.
+    /// Returns the class of eightbyte `i`.
     #[inline]
     pub(super) fn get_mut(&mut self, i: usize) -> Option<&mut Class> {
         self.classes.get_mut(i)
     }
 
-    /// The classes of eightbytes `first` to `end`, as far as there are any.
+    /// Returns the classes of eightbytes `first` to `end`, as far as there are any.
     #[inline]
     pub(super) fn between(&mut self, first: usize, end: usize) -> &mut [Class] {
         let all = self.classes.get_mut(first..end.min(MAX_EIGHTBYTES));
@@ -123,8 +123,8 @@ impl Classes {
     }
 }
 
-/// The eightbyte that byte `offset` is in; of a byte further away than a `usize` counts, one that
-/// no value in registers has.
+/// Returns the eightbyte that byte `offset` is in; of a byte further away than a `usize` counts,
+/// one that no value in registers has.
 #[inline]
 pub(super) fn eightbyte(offset: u64) -> usize {
     usize::try_from(offset / 8).unwrap_or(MAX_EIGHTBYTES)

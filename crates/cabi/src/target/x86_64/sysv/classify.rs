@@ -17,8 +17,8 @@ use crate::scalar::Scalar;
 use crate::types::record::has_wide_leaf;
 use crate::types::{Kind, Type};
 
-/// The class of each eightbyte of `ty`. Rule 3: before, "each eightbyte gets initialized to class
-/// NO_CLASS".
+/// Returns the class of each eightbyte of `ty`. Rule 3: before, "each eightbyte gets initialized to
+/// class NO_CLASS".
 ///
 /// # Errors
 /// Why the value has no classes.

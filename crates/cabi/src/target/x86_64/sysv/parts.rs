@@ -109,8 +109,8 @@ fn add_parts(group: &mut Group, classes: &Classes, cx: &mut Classify<'_, '_>) ->
     wide
 }
 
-/// The part of a scalar that is one: nothing merges in it, and rule 5 changes nothing. gcc's
-/// callees extend narrow integers again, clang's rely on the caller.
+/// Returns the part of a scalar that is one: nothing merges in it, and rule 5 changes nothing.
+/// gcc's callees extend narrow integers again, clang's rely on the caller.
 #[inline(always)]
 fn one_part(ty: &Type, role: Role) -> Option<Part> {
     let scalar = ty.as_scalar()?;

@@ -48,7 +48,7 @@ pub(super) fn natural_classes(leaf: &Leaf, cx: &mut Classify<'_, '_>) -> Result<
     Ok(Classes::of_leaf(leaf, whole.eightbytes(), classes))
 }
 
-/// The class of the first eightbyte of a scalar.
+/// Returns the class of the first eightbyte of a scalar.
 #[inline]
 pub(super) fn class_of(scalar: Scalar) -> Class {
     match scalar {
@@ -58,9 +58,9 @@ pub(super) fn class_of(scalar: Scalar) -> Class {
     }
 }
 
-/// The class of the first eightbyte of a vector of `bytes`. It is in memory if its registers are
-/// too narrow, or (the text on `__m256` and `__m512`) nothing names it. Of vectors of less than 8
-/// bytes the text says nothing, and compilers go by the size.
+/// Returns the class of the first eightbyte of a vector of `bytes`. It is in memory if its
+/// registers are too narrow, or (the text on `__m256` and `__m512`) nothing names it. Of vectors of
+/// less than 8 bytes the text says nothing, and compilers go by the size.
 pub(super) fn class_of_vector(bytes: u64, cx: &mut Classify<'_, '_>) -> Result<Class, Stop> {
     let why = if bytes > 16 && cx.role == Role::Unnamed {
         "unnamed vectors wider than 16 bytes are always in memory"

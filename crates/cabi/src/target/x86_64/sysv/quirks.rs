@@ -19,7 +19,7 @@ use crate::types::error::Error;
 use crate::types::record::{has_wide_leaf, is_all_padding};
 use crate::types::{Kind, Type};
 
-/// The classes of a value as a whole, before its leaves are looked at.
+/// Returns the classes of a value as a whole, before its leaves are looked at.
 ///
 /// # Errors
 /// It has none, or a compiler passes it as no rule says.
@@ -32,7 +32,8 @@ pub(super) fn value(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Option<Class
     }
 }
 
-/// A vector that is not inside anything. Results may be wider than the vector level, arguments not.
+/// Returns a vector that is not inside anything. Results may be wider than the vector level,
+/// arguments not.
 fn vector_value(
     vector: Vector,
     ty: &Type,
@@ -58,9 +59,9 @@ fn vector_value(
     Ok(class.map(|first| Classes::whole(size, first, first.goes_on())))
 }
 
-/// The class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that every
-/// compiler classifies by the psABI. For all others, and for an explanation, [`leaf`] is asked, and
-/// must answer the same for these.
+/// Returns the class of `leaf` in `ty` where it is an aligned scalar of at most eight bytes that
+/// every compiler classifies by the psABI. For all others, and for an explanation, [`leaf`] is
+/// asked, and must answer the same for these.
 #[inline]
 pub(super) fn undisputed(leaf: &Leaf, ty: &Type, cx: &Classify<'_, '_>) -> Option<Class> {
     const ODD: LeafFlags = LeafFlags::ATOMIC
@@ -119,7 +120,7 @@ pub(super) fn skips(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     clang::is_in_wide_array(walk, cx)
 }
 
-/// Why a compiler sends the whole of `ty` to memory for `leaf`, if one does.
+/// Returns why a compiler sends the whole of `ty` to memory for `leaf`, if one does.
 fn objection(
     leaf: &Leaf,
     walk: &Leaves<'_>,
@@ -169,7 +170,7 @@ fn counted(leaf: &Leaf, walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> Result<
     Ok(adds)
 }
 
-/// The class of a vector of at most 8 bytes, where it is not as its size says
+/// Returns the class of a vector of at most 8 bytes, where it is not as its size says
 /// ([`Policy::HALF_PAIRS_IN_SSE`], gcc; [`Policy::INTEGER_VECTORS_IN_GPR`], clang outside of
 /// Linux).
 fn vector_class(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> Option<Class> {
@@ -200,8 +201,8 @@ fn is_wide_int128(vector: Vector, bytes: u64, cx: &mut Classify<'_, '_>) -> bool
     bytes > 16 && vector.lane.is_int128() && cx.choose(Policy::WIDE_INT128_VECTORS_IN_MEMORY)
 }
 
-/// The merged classes of `ty`, a value or a record inside one, before the cleanup; not asked of one
-/// or two eightbytes that are `Integer`, `Sse` or nothing.
+/// Returns the merged classes of `ty`, a value or a record inside one, before the cleanup; not
+/// asked of one or two eightbytes that are `Integer`, `Sse` or nothing.
 ///
 /// # Errors
 /// A compiler passes it as no rule says.

@@ -102,8 +102,8 @@ pub(super) fn is_in_both(part: &Part, cx: &mut Classify<'_, '_>) -> bool {
     }
 }
 
-/// The part of a vector of one `lane`, of `size` bytes; `None` sends it to memory. One `__int128`
-/// is [`is_two_integers`]'s.
+/// Returns the part of a vector of one `lane`, of `size` bytes; `None` sends it to memory. One
+/// `__int128` is [`is_two_integers`]'s.
 pub(super) fn one_lane_part(
     lane: Scalar,
     size: u64,
@@ -135,7 +135,7 @@ fn is_two_integers(ty: &Type, cx: &mut Classify<'_, '_>) -> bool {
     }
 }
 
-/// Two integers of 8 bytes, each in a position of its own.
+/// Returns two integers of 8 bytes, each in a position of its own.
 fn two_integers(ty: &Type) -> Group {
     let low = Part::int(I64, Extension::None);
     let high = Part { offset: 8, ..low };

@@ -27,14 +27,14 @@ const NAMES: &str = "\
     amdgcn_kernel amdgcn_cs nvptx_device nvptx_kernel spirv_device spirv_kernel spirv_fragment \
     spirv_vertex";
 
-/// The names of all calling conventions that Zig has, in the order of
+/// Returns the names of all calling conventions that Zig has, in the order of
 /// `std.builtin.CallingConvention`.
 pub fn conventions() -> impl Iterator<Item = &'static str> {
     NAMES.split(' ')
 }
 
-/// The convention that Zig calls `name`: `auto`, `naked`, `x86_64_sysv` and `x86_64_win`. In a
-/// compilation with error tracing `auto` is [`AUTO_TRACED`](super::AUTO_TRACED), which no name
+/// Returns the convention that Zig calls `name`: `auto`, `naked`, `x86_64_sysv` and `x86_64_win`.
+/// In a compilation with error tracing `auto` is [`AUTO_TRACED`](super::AUTO_TRACED), which no name
 /// tells.
 ///
 /// # Errors

@@ -117,7 +117,7 @@ fn is_wide_structure(ty: &Type) -> bool {
 /// Returns whether the last step of `walk` is inside an array of more than 16 bytes and more than
 /// one element that is a member of a union ([`Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS`]): clang
 /// does not look into the array, so neither leaves nor records in it have a class, whatever they
-/// are. What sends the array to memory from outside still does.
+/// are. A rule about its surroundings can still send the array to memory.
 pub(super) fn is_in_wide_array(walk: &Leaves<'_>, cx: &mut Classify<'_, '_>) -> bool {
     let is_wide = |ty: &Type| match ty.kind() {
         Kind::Array(array) => ty.size() > 16 && array.len > Some(1),

@@ -96,7 +96,7 @@ impl RecordArray {
         .filter(|array| array.elem > 0)
     }
 
-    /// The eightbytes that repeat eightbyte `i` of the first element in the later ones.
+    /// Returns the eightbytes that repeat eightbyte `i` of the first element in the later ones.
     fn repeats(&self, i: usize) -> impl Iterator<Item = usize> {
         let start = self.offset % 8;
         let words = |bytes: u64| eightbyte(start + bytes + 7);
@@ -159,8 +159,9 @@ pub(super) fn is_unaligned_bit_field(
     !leaf.offset_bits.is_multiple_of(unit) && cx.choose(Policy::WHOLE_BIT_FIELDS_MUST_BE_ALIGNED)
 }
 
-/// The bits of the ordinary integer that gcc may take a bit-field for, otherwise 1: it fills one,
-/// starts at a multiple of its width in a record and is not packed, or it is the member of a union.
+/// Returns the bits of the ordinary integer that gcc may take a bit-field for, otherwise 1: it
+/// fills one, starts at a multiple of its width in a record and is not packed, or it is the member
+/// of a union.
 fn integer_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     let Some((record, field)) = walk.field() else {
         return 1;
@@ -204,7 +205,7 @@ pub(super) fn padding(
     })
 }
 
-/// The end of the innermost record or array around the last leaf of `walk`, in bytes.
+/// Returns the end of the innermost record or array around the last leaf of `walk`, in bytes.
 fn end_of_aggregate(walk: &Leaves<'_>) -> u64 {
     let innermost = walk.innermost();
     innermost.map_or(0, |frame| frame.offset.saturating_add(frame.ty.size()))

@@ -21,7 +21,7 @@ pub(super) fn bools(vector: Vector, cx: &Classify<'_, '_>) -> Result<(), Stop> {
     }
 }
 
-/// A vector of more than 64 bools as a member.
+/// Returns a vector of more than 64 bools as a member.
 pub(super) fn bool_member(vector: Vector) -> Option<&'static str> {
     let wide = vector.bools == Some(BoolVector::Zig) && vector.lanes > 64;
     wide.then_some("a vector of more than 64 bools as a member")

@@ -190,7 +190,7 @@ fn free(state: &State, regs: &[Reg]) -> u8 {
     byte(free.count() as u64)
 }
 
-/// Bytes of the slot that LLVM gives a part, and its alignment.
+/// Returns the bytes of the slot that LLVM gives a part, and its alignment.
 fn slot(part: &Part) -> u32 {
     u32::from(part.ty.bytes().max(8))
 }

@@ -37,8 +37,8 @@ enum SseType {
     Whole,
 }
 
-/// The type that clang finds for the `Sse` eightbyte at byte `at`: from the floats at its start, 2
-/// and 4 bytes after it.
+/// Returns the type that clang finds for the `Sse` eightbyte at byte `at`: from the floats at its
+/// start, 2 and 4 bytes after it.
 fn sse_type(ty: &Type, at: u64) -> SseType {
     let third = float_at(ty, at + 4);
     match (float_at(ty, at), float_at(ty, at + 2)) {
@@ -51,10 +51,10 @@ fn sse_type(ty: &Type, at: u64) -> SseType {
     }
 }
 
-/// The float of 2, 4 or 16 bytes that clang finds `at` bytes after the start of `ty`, in the LLVM
-/// type it has for it. Padding that LLVM's own layout makes belongs to the element before it, and
-/// an array goes on there. This is no fold over leaves: of a union LLVM has one member, and in
-/// padding the last element, so what is found need not be a leaf that starts there.
+/// Returns the float of 2, 4 or 16 bytes that clang finds `at` bytes after the start of `ty`, in
+/// the LLVM type it has for it. Padding that LLVM's own layout makes belongs to the element before
+/// it, and an array goes on there. This is no fold over leaves: of a union LLVM has one member, and
+/// in padding the last element, so what is found need not be a leaf that starts there.
 fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     match ty.kind() {
         Kind::Scalar(scalar) if at == 0 => known_float(*scalar),
@@ -88,8 +88,8 @@ fn float_at(ty: &Type, at: u64) -> Option<Scalar> {
     }
 }
 
-/// The member of a union that LLVM has: the most aligned and of these the largest, and the first of
-/// those; also an array of no elements, but no empty record.
+/// Returns the member of a union that LLVM has: the most aligned and of these the largest, and the
+/// first of those; also an array of no elements, but no empty record.
 fn member_of_union(record: &Record) -> Option<&Type> {
     let types = record
         .fields()
@@ -99,8 +99,8 @@ fn member_of_union(record: &Record) -> Option<&Type> {
     members.rev().max_by_key(|ty| (llvm_align(ty), ty.size()))
 }
 
-/// The alignment in bytes of LLVM's type for `ty`, which knows no alignment that C states: of a
-/// record the greatest of its elements', or 1 where one of them is not aligned in it.
+/// Returns the alignment in bytes of LLVM's type for `ty`, which knows no alignment that C states:
+/// of a record the greatest of its elements', or 1 where one of them is not aligned in it.
 fn llvm_align(ty: &Type) -> u64 {
     let align = match ty.kind() {
         Kind::Array(array) => return llvm_align(&array.elem),
@@ -237,7 +237,7 @@ fn end_bits(leaf: &Leaf, walk: &Leaves<'_>) -> u64 {
     ends.fold(leaf.offset_bits + bits, u64::min)
 }
 
-/// The bits of the object that a scalar or vector has.
+/// Returns the bits of the object that a scalar or vector has.
 fn object_bits(leaf: &Leaf) -> u64 {
     match leaf.width_bits {
         0 => 0,
