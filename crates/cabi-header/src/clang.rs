@@ -3,8 +3,8 @@
 //! types are in `cursor.rs`.
 //!
 //! libclang is loaded at run time, once per process. `clang-sys` keeps the library in a
-//! thread-local variable, so a [`Session`] has a thread of its own. What no C header needs
-//! (modules, completion) is not wrapped.
+//! thread-local variable, so a [`Session`] has a thread of its own. Functions that no C
+//! header needs (modules, completion) are not wrapped.
 
 mod cursor;
 

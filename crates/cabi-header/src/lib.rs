@@ -6,11 +6,11 @@
 //! differ is left out with both numbers, never used.
 //!
 //! [`parse`] and [`parse_file`] give a [`Header`] of prototypes, records, typedefs, enumerations
-//! and integer macros, and say of everything else why it is not among them ([`Reason`]). Of C++
-//! there are free functions, by their mangled names, and classes whose layout is C's; what C++
-//! passes by invisible reference is a pointer in the [`Prototype`]. [`Emitter`] and [`declaration`]
-//! go the other way, to C. Conventions are the target's own, `ms_abi` and `sysv_abi`; others are
-//! refused by name. So are methods and templates.
+//! and integer macros, and say of everything else why it is not among them ([`Reason`]). From C++
+//! come free functions, by their mangled names, and classes whose layout is C's; an argument that
+//! C++ passes by invisible reference is a pointer in the [`Prototype`]. [`Emitter`] and
+//! [`declaration`] go the other way, to C. Conventions are the target's own, `ms_abi` and
+//! `sysv_abi`; others are refused by name. So are methods and templates.
 //!
 //! # Example
 //! ```

@@ -95,7 +95,7 @@ impl Options {
 
     /// Returns whose rules lay out records. Without, only records that gcc and clang lay out alike
     /// are read, and others left out as [`Reason::Compilers`](crate::Reason::Compilers).
-    /// [`RecordRules::Msvc`] is that of Microsoft's targets alone, which have no other. Of C++,
+    /// [`RecordRules::Msvc`] is that of Microsoft's targets alone, which have no other. In C++,
     /// gcc's rules are used where they are clang's too.
     ///
     /// # Example

@@ -363,8 +363,7 @@ pub(crate) fn no_argument(ty: &Type) -> Option<&'static str> {
     }
 }
 
-/// Why an array is no value. That C decays one in a parameter's declaration is a matter of its
-/// front end.
+/// Message for an array as a value. A front end of C decays one in a parameter's declaration.
 pub(crate) const NO_ARRAY: &str = "C passes and returns no array: write a pointer (`DataModel::pointer`), or a structure with the array as its one member";
 
 /// Returns the alignment of the stack at calls of `sig`, in bytes.

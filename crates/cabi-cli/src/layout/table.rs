@@ -146,8 +146,8 @@ fn keyword(kind: RecordKind) -> &'static str {
     }
 }
 
-/// As C declares it, each member with its offset and size in bytes. Of a bit-field the byte its
-/// first bit is in, that bit, and the bits it has.
+/// As C declares it, each member with its offset and size in bytes. For a bit-field, the byte
+/// with its first bit, that bit, and its width.
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, is, size, align) = (&self.name, &self.is, self.size, self.align);
@@ -257,8 +257,8 @@ fn amount(bits: u64) -> String {
     }
 }
 
-/// Returns how many holes, or stretches of padding, there are, and their bits. Of an array of
-/// records those of each element: a flexible one has none.
+/// Returns how many holes, or stretches of padding, there are, and their bits; those
+/// of an array of records once per element: a flexible one has none.
 fn gaps(rows: &[Row], of_holes: bool) -> (u64, u64) {
     let own = rows.iter().map(|row| match row {
         Row::Hole(bits) if of_holes => (1, bits.width_bits),

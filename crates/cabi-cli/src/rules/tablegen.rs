@@ -1,5 +1,5 @@
-//! Rules as LLVM's TableGen files spell them, to be compared with those by a person. What LLVM has
-//! no word for is spelled in its manner.
+//! Rules as LLVM's TableGen files spell them, to be compared with those by a person. Rules for
+//! which LLVM has no word are spelled in its manner.
 
 use cabi::convention::{Rule, Want};
 use cabi::{ArgFlags, PartType, Reg};

@@ -3,8 +3,8 @@
 //!
 //! Attributes and pragmas decide which registers pass floats and vectors. gcc passes by the
 //! function's own target, clang by that of the command line: what they would pass differently is
-//! read as one of them does only where it is said which. What takes the vector registers away is
-//! refused, as it is among the arguments for clang.
+//! read as one of them does only where it is said which. Flags that disable vector registers
+//! are refused, as they are among the arguments for clang.
 
 use cabi::{Kind, Scalar, Type, VectorLevel};
 

@@ -1,5 +1,5 @@
-//! The text of types that no header has, and what C has no word for. What of a header is written is
-//! in the table `to_c`; what `tests/tests/round_trip.rs` draws, libclang and compilers read back.
+//! Text of types that no header has, and types for which C has no word. The table `to_c` has those
+//! of headers; types that `tests/tests/round_trip.rs` draws, libclang and compilers read back.
 
 use crate::support::Compiler;
 use cabi::{BoolVector, DataModel, Error, Language, Member, RecordBuilder, Type};

@@ -59,8 +59,8 @@ pub(super) fn class_of(scalar: Scalar) -> Class {
 }
 
 /// Returns the class of the first eightbyte of a vector of `bytes`. It is in memory if its
-/// registers are too narrow, or (the text on `__m256` and `__m512`) nothing names it. Of vectors of
-/// less than 8 bytes the text says nothing, and compilers go by the size.
+/// registers are too narrow, or (the text on `__m256` and `__m512`) nothing names it. The text says
+/// nothing about vectors of less than 8 bytes, and compilers go by the size.
 pub(super) fn class_of_vector(bytes: u64, cx: &mut Classify<'_, '_>) -> Result<Class, Stop> {
     let why = if bytes > 16 && cx.role == Role::Unnamed {
         "unnamed vectors wider than 16 bytes are always in memory"
