@@ -1,5 +1,5 @@
-//! The release of Cranelift that is compiled against, chosen by a feature, and what differs between releases: nothing else in this crate
-//! knows which one it is.
+//! The release of Cranelift that is compiled against, chosen by a feature, and what differs between
+//! releases: nothing else in this crate knows which one it is.
 
 pub(crate) use clif_cabi::{cranelift_codegen as codegen, cranelift_module as module};
 
@@ -56,7 +56,7 @@ pub(crate) fn handled_calls(code: &codegen::CompiledCode) -> impl Iterator<Item 
     })
 }
 
-/// Where `code` is from, by bytes from its start.
+/// Returns the source locations of `code`, by bytes from its start.
 pub(crate) fn source_locations(
     code: &codegen::CompiledCode,
 ) -> impl Iterator<Item = (u32, codegen::ir::SourceLoc)> + '_ {

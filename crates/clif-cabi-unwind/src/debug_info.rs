@@ -1,5 +1,6 @@
-//! What debuggers know of compiled functions: DWARF 5, with a line table, and for each function its name, line, extent, the type of its result, and the variables that are in
-//! stack slots. Those in SSA values are not in it. Addresses are those of functions, as in unwind tables.
+//! Debug information of compiled functions: DWARF 5, with a line table, and for each function its
+//! name, line, extent, the type of its result, and the variables that are in stack slots. Those in
+//! SSA values are not in it. Addresses are those of functions, as in unwind tables.
 
 #[cfg(feature = "object")]
 mod object;
@@ -61,7 +62,8 @@ struct Place {
 }
 
 impl Sources {
-    /// Files are in `directory`, or below it, or have an absolute path. The first file is `file`, which has the number 0.
+    /// Files are in `directory`, or below it, or have an absolute path. The first file is `file`,
+    /// which has the number 0.
     #[must_use]
     pub fn new(directory: &str, file: &str) -> Self {
         Self {
@@ -79,7 +81,8 @@ impl Sources {
         self.files.len() - 1
     }
 
-    /// What stands for a place, for `FunctionBuilder::set_srcloc`. Lines and columns begin at 1; a column of 0 is none.
+    /// Returns the location that stands for a place, for `FunctionBuilder::set_srcloc`. Lines and
+    /// columns begin at 1; a column of 0 is none.
     pub fn place(&mut self, file: usize, line: u32, column: u32) -> ir::SourceLoc {
         let place = Place { file, line, column };
         if self.places.last() != Some(&place) {
@@ -89,19 +92,21 @@ impl Sources {
         u32::try_from(last).map_or_else(|_| ir::SourceLoc::default(), ir::SourceLoc::new)
     }
 
-    /// The signature of the function that is defined as `id`: debuggers show its result when it returns. They look for it where C returns it, so the function has to
-    /// be of C's convention.
+    /// The signature of the function that is defined as `id`: debuggers show its result when it
+    /// returns. They look for it where C returns it, so the function has to be of C's convention.
     pub fn function(&mut self, id: FuncId, sig: FnSig) {
         self.signatures.insert(id, sig);
     }
 
-    /// A variable of that function: its value is in `slot` from its first byte on, wherever the function is. Debuggers show it as C's by this type. Of
-    /// several that have one name none is shown: scopes are not known.
+    /// A variable of that function: its value is in `slot` from its first byte on, wherever the
+    /// function is. Debuggers show it as C's by this type. Of several that have one name none is
+    /// shown: scopes are not known.
     pub fn variable(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
         self.add_variable(id, name, ty, slot, false);
     }
 
-    /// A parameter of that function, in the order of its signature: debuggers show it where they show the function.
+    /// A parameter of that function, in the order of its signature: debuggers show it where they
+    /// show the function.
     pub fn parameter(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
         self.add_variable(id, name, ty, slot, true);
     }
@@ -151,7 +156,7 @@ struct Function {
     len: u64,
     /// From which byte on the code is from which place.
     rows: Vec<(u64, ir::SourceLoc)>,
-    /// Where stack slots are, in bytes from the CFA.
+    /// Offsets of stack slots, in bytes from the CFA.
     slots: HashMap<ir::StackSlot, i64>,
 }
 
@@ -162,7 +167,8 @@ impl DebugInfo {
         Self::default()
     }
 
-    /// Adds a function that was compiled to `code`; debuggers call it `name`. It stands where its first instruction with a place is from.
+    /// Adds a function that was compiled to `code`; debuggers call it `name`. It stands where its
+    /// first instruction with a place is from.
     pub fn add_function(
         &mut self,
         id: FuncId,
@@ -182,13 +188,15 @@ impl DebugInfo {
         });
     }
 
-    /// The functions that were added, with their names, and where each byte of their code is from, from its first byte on.
+    /// The functions that were added, with their names, and where each byte of their code is from,
+    /// from its first byte on.
     pub fn functions(&self) -> impl Iterator<Item = (FuncId, &str, &[(u64, ir::SourceLoc)])> {
         let functions = self.functions.iter();
         functions.map(|own| (own.id, &*own.name, &*own.rows))
     }
 
-    /// The sections by their names, for functions that are where `function` says: for a debugger of this process.
+    /// The sections by their names, for functions that are where `function` says: for a debugger of
+    /// this process.
     ///
     /// # Errors
     /// [`UnwindError::Symbol`] for a function that has no address.
@@ -289,8 +297,9 @@ impl DebugInfo {
     }
 }
 
-/// Where the stack slots of a function are, in bytes from the CFA. Functions that have some set up a frame: the two words below the CFA are the return address and the caller's
-/// frame pointer, and the frame pointer is the address of the lower one.
+/// Returns the offsets of a function's stack slots, in bytes from the CFA. Functions that have some
+/// set up a frame: the two words below the CFA are the return address and the caller's frame
+/// pointer, and the frame pointer is the address of the lower one.
 fn slots(func: &ir::Function, code: &CompiledCode) -> HashMap<ir::StackSlot, i64> {
     let Some(frame) = code.buffer.frame_layout() else {
         return HashMap::new();
@@ -350,8 +359,8 @@ fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) 
     root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
 }
 
-/// The lines of a function. What is before the first place, its prologue, is from where the function stands; debuggers stop where the next place begins, when parameters are
-/// where they say.
+/// The lines of a function. What is before the first place, its prologue, is from where the
+/// function stands; debuggers stop where the next place begins, when parameters are where they say.
 fn rows(
     program: &mut LineProgram,
     function: &Function,

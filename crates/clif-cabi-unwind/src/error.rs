@@ -1,4 +1,4 @@
-//! What tables cannot say.
+//! Errors of tables.
 
 use core::fmt;
 
@@ -8,11 +8,11 @@ use crate::cranelift::codegen::CodegenError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UnwindError {
-    /// What is not written for a target.
+    /// Something that is not written for a target.
     Target {
         /// The target, or the format of an object file and its machine.
         target: String,
-        /// What it is.
+        /// Description of it.
         why: &'static str,
     },
     /// Cranelift makes no rules: its flag `unwind_info` is off.
@@ -26,7 +26,7 @@ pub enum UnwindError {
     },
     /// Handlers that a table cannot express.
     Handlers {
-        /// What cannot be.
+        /// Description of the impossible handlers.
         why: &'static str,
     },
     /// A name that has no address, or none in this object.
@@ -36,7 +36,7 @@ pub enum UnwindError {
     },
     /// Cranelift cannot say how a function is unwound.
     Compile(CodegenError),
-    /// What was written is no table: gimli's message, or that of the writer of object files.
+    /// The written bytes are no table: gimli's message, or that of the writer of object files.
     Table(String),
 }
 

@@ -1,4 +1,5 @@
-//! How a function is unwound: Cranelift's rules for what it compiled, and the rows of stubs, as a frame description entry (FDE).
+//! How a function is unwound: Cranelift's rules for what it compiled, and the rows of stubs, as a
+//! frame description entry (FDE).
 
 use clif_cabi::StubCode;
 use clif_cabi::clif_cabi_plan::UnwindRow;
@@ -21,7 +22,8 @@ pub(crate) enum Frame {
         len: u32,
         instructions: Vec<(u32, CallFrameInstruction)>,
     },
-    /// An UNWIND_INFO; none for a function that leaves the stack pointer and all registers that are preserved as they are.
+    /// An UNWIND_INFO; none for a function that leaves the stack pointer and all registers that are
+    /// preserved as they are.
     Windows(Vec<u8>),
 }
 
@@ -47,7 +49,8 @@ impl Frame {
         }
     }
 
-    /// The rows of a stub. Its first one is that of every function's first instruction, which the common entry has.
+    /// The rows of a stub. Its first one is that of every function's first instruction, which the
+    /// common entry has.
     pub(crate) fn stub(code: &StubCode) -> Result<Self, UnwindError> {
         let mut instructions = Vec::new();
         for rows in code.unwind.windows(2) {
@@ -75,7 +78,7 @@ impl Frame {
     }
 }
 
-/// What changes from one row to the next.
+/// Appends the changes from one row to the next.
 fn step(before: &UnwindRow, row: &UnwindRow, to: &mut Vec<(u32, CallFrameInstruction)>) {
     if before.cfa != row.cfa {
         let register = Register(row.cfa.register);

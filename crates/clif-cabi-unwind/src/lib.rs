@@ -1,7 +1,9 @@
-//! Unwind tables for Cranelift: how exceptions and backtraces get through compiled functions and stubs, and into the handlers of `try_call`.
+//! Unwind tables for Cranelift: how exceptions and backtraces get through compiled functions and
+//! stubs, and into the handlers of `try_call`.
 //!
-//! Cranelift knows the rules of what it compiles, `clif-cabi-plan` those of its stubs. [`UnwindTables`] collects both and writes the sections that
-//! libgcc's and LLVM's unwinders read: `.eh_frame`, and `.gcc_except_table` for functions with handlers. The [`Personality`] is the
+//! Cranelift knows the rules of what it compiles, `clif-cabi-plan` those of its stubs.
+//! [`UnwindTables`] collects both and writes the sections that libgcc's and LLVM's unwinders read:
+//! `.eh_frame`, and `.gcc_except_table` for functions with handlers. The [`Personality`] is the
 //! front end's choice.
 //!
 #![cfg_attr(
@@ -10,11 +12,14 @@
 )]
 #![cfg_attr(feature = "object", doc = include_str!("../object.md"))]
 //!
-//! For code in this process [`UnwindTables::in_memory`] gives bytes to register; `clif-cabi-jit` does so by itself.
+//! For code in this process [`UnwindTables::in_memory`] gives bytes to register; `clif-cabi-jit`
+//! does so by itself.
 //!
-//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`): exceptions pass through functions and stubs, and callers find the registers that those saved. Not here: handlers on Windows, Windows on AArch64 and Windows' tables in
-//! memory, which are errors that name the target. Cranelift has no rules for the few instructions of a function's end, so a
-//! debugger that stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
+//! COFF objects of x86-64 get the tables of Windows (`.pdata`, `.xdata`): exceptions pass through
+//! functions and stubs, and callers find the registers that those saved. Not here: handlers on
+//! Windows, Windows on AArch64 and Windows' tables in memory, which are errors that name the
+//! target. Cranelift has no rules for the few instructions of a function's end, so a debugger that
+//! stops there, or a profiler, may lose the caller; exceptions and backtraces pass calls alone.
 #![forbid(unsafe_code)]
 
 mod cranelift;

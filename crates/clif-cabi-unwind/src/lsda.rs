@@ -1,5 +1,7 @@
-//! The language-specific data area (LSDA) of a function: which of its instructions have a landing pad, and what is caught there. The format is gcc's
-//! (`.gcc_except_table`), which the personalities of C++ and Rust read: the header, the call sites, the actions, and backwards the types.
+//! The language-specific data area (LSDA) of a function: which of its instructions have a landing
+//! pad, and what is caught there. The format is gcc's (`.gcc_except_table`), which the
+//! personalities of C++ and Rust read: the header, the call sites, the actions, and backwards the
+//! types.
 
 use crate::cranelift::codegen::gimli::constants::{DW_EH_PE_omit, DW_EH_PE_uleb128};
 use crate::cranelift::codegen::gimli::write::{Address, Writer};
@@ -13,7 +15,8 @@ use crate::personality::{CATCH_ALL, CLEANUP, Personality};
 pub(crate) struct Lsda {
     code_len: u32,
     pads: Vec<Pad>,
-    /// Chains of filters, each of one landing pad; the first byte of a chain is what a call site names.
+    /// Chains of filters, each of one landing pad; the first byte of a chain is what a call site
+    /// names.
     actions: Vec<u8>,
     /// The types of filters, from 1 on. `None` catches all, or is none of this function's.
     types: Vec<Option<String>>,
@@ -114,7 +117,8 @@ impl Lsda {
         Ok(at as u64 + 1)
     }
 
-    /// Appends the table to `to`, with types encoded as `encoding`; `symbol` is what the writer calls a type.
+    /// Appends the table to `to`, with types encoded as `encoding`; `symbol` is what the writer
+    /// calls a type.
     pub(crate) fn write(
         &self,
         to: &mut impl Writer,
@@ -154,7 +158,8 @@ impl Lsda {
         Ok(())
     }
 
-    /// Rows of start, length, landing pad, action; without gaps, because an exception at an instruction that is in no row ends the process.
+    /// Rows of start, length, landing pad, action; without gaps, because an exception at an
+    /// instruction that is in no row ends the process.
     fn call_sites(&self) -> Result<Vec<u8>, UnwindError> {
         let mut sites = writer();
         let mut row = |start: u32, end: u32, at: u32, action: u64| {
@@ -165,7 +170,8 @@ impl Lsda {
         };
         let mut covered = 0;
         for pad in &self.pads {
-            // The unwinder looks up the byte before the return address: one of the call instruction.
+            // The unwinder looks up the byte before the return address: one of the call
+            // instruction.
             let call = pad.returns_to.saturating_sub(1);
             if covered < call {
                 row(covered, call, 0, 0)?;

@@ -11,15 +11,18 @@ const ENCODINGS: Encodings = Encodings {
     symbol: DW_EH_PE_absptr,
 };
 
-/// Tables with addresses. They name each other by address: nothing may be moved or dropped while an unwinder knows it.
+/// Tables with addresses. They name each other by address: nothing may be moved or dropped while an
+/// unwinder knows it.
 #[derive(Debug)]
 pub struct TablesInMemory {
-    /// Each is an `.eh_frame` for `__register_frame`, ended by four zeros: one for each run of functions that lie next to each other. libgcc takes all that
-    /// is between the functions of one table for that table's.
+    /// Each is an `.eh_frame` for `__register_frame`, ended by four zeros: one for each run of
+    /// functions that lie next to each other. libgcc takes all that is between the functions of one
+    /// table for that table's.
     pub eh_frames: Vec<Box<[u8]>>,
     /// The landing pads of all functions (`.gcc_except_table`).
     pub landing_pads: Box<[u8]>,
-    /// On x86-64 Windows, for `RtlAddFunctionTable`: the functions of each run that have rules, in the order of their addresses. Others are leaves.
+    /// On x86-64 Windows, for `RtlAddFunctionTable`: the functions of each run that have rules, in
+    /// the order of their addresses. Others are leaves.
     pub windows: Vec<Vec<WindowsFunction>>,
 }
 
@@ -33,8 +36,9 @@ pub struct WindowsFunction {
 }
 
 impl UnwindTables {
-    /// The tables of functions that are where `function` says. Functions on pages that are further than `page` bytes from each other are in
-    /// different tables. `symbol` has the addresses of the personality and of types.
+    /// The tables of functions that are where `function` says. Functions on pages that are further
+    /// than `page` bytes from each other are in different tables. `symbol` has the addresses of the
+    /// personality and of types.
     ///
     /// # Errors
     /// [`UnwindError::Symbol`] for what has no address.
@@ -103,7 +107,8 @@ impl UnwindTables {
         })
     }
 
-    /// The indices of the functions, in runs between which there are whole pages: those may have functions of other tables.
+    /// The indices of the functions, in runs between which there are whole pages: those may have
+    /// functions of other tables.
     fn runs(
         &self,
         page: u64,

@@ -13,7 +13,8 @@ use crate::error::UnwindError;
 use crate::personality::Personality;
 use crate::tables::UnwindTables;
 
-/// An `ObjectModule` with unwind tables, for whatever works on a [`Module`]. `ObjectBuilder::unwind_info` must be off.
+/// An `ObjectModule` with unwind tables, for whatever works on a [`Module`].
+/// `ObjectBuilder::unwind_info` must be off.
 ///
 /// # Example
 /// ```

@@ -1,4 +1,5 @@
-//! Tables in an object file that cranelift-object writes, position-independent: the linker needs no relocation of read-only memory (`DT_TEXTREL`).
+//! Tables in an object file that cranelift-object writes, position-independent: the linker needs no
+//! relocation of read-only memory (`DT_TEXTREL`).
 
 use crate::cranelift::codegen::gimli;
 use crate::cranelift::codegen::gimli::write::{Relocation as Reference, Writer};
@@ -25,7 +26,8 @@ const ELF: Encodings = Encodings {
     symbol: INDIRECT,
 };
 
-/// 8 bytes relative to themselves, as differences of two symbols; the word of a symbol is in the global offset table.
+/// 8 bytes relative to themselves, as differences of two symbols; the word of a symbol is in the
+/// global offset table.
 const MACH_O: Encodings = Encodings {
     address: pcrel(gimli::DW_EH_PE_absptr),
     symbol: INDIRECT,
@@ -36,12 +38,14 @@ const fn pcrel(format: gimli::DwEhPe) -> gimli::DwEhPe {
 }
 
 impl UnwindTables {
-    /// Writes the tables into an object file: after `ObjectModule::finish`, before `emit`. The stubs of the module have to be among the functions
-    /// ([`add_stubs`](Self::add_stubs)), and `ObjectBuilder::unwind_info` must be off.
+    /// Writes the tables into an object file: after `ObjectModule::finish`, before `emit`. The
+    /// stubs of the module have to be among the functions ([`add_stubs`](Self::add_stubs)), and
+    /// `ObjectBuilder::unwind_info` must be off.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Target`] for another format, [`UnwindError::Table`] for what a format has no relocation for, and for an object
-    /// that has such a table already.
+    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Target`]
+    /// for another format, [`UnwindError::Table`] for what a format has no relocation for, and for
+    /// an object that has such a table already.
     pub fn write_object(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         if self.is_empty() {
             return Ok(());
@@ -78,7 +82,8 @@ impl UnwindTables {
         append(product, frames_id, frames, pads_id)
     }
 
-    /// `.pdata` has the start and the end of each function, and where it has its rules in `.xdata`, all from the start of the image.
+    /// `.pdata` has the start and the end of each function, and where it has its rules in `.xdata`,
+    /// all from the start of the image.
     fn write_coff(&self, product: &mut ObjectProduct) -> Result<(), UnwindError> {
         let [xdata, pdata] = [".xdata", ".pdata"].map(|name| {
             let name = name.as_bytes().to_vec();
@@ -106,7 +111,7 @@ impl UnwindTables {
     }
 }
 
-/// Where a function is: its section, and bytes from the start of that.
+/// Returns the place of a function: its section, and bytes from the start of that.
 pub(crate) fn place(product: &ObjectProduct, id: FuncId) -> Result<(SectionId, u64), UnwindError> {
     let symbol = product.object.symbol(function(product, id)?);
     match symbol.section {
@@ -165,7 +170,8 @@ fn relocate_elf(
 ) -> Result<(), UnwindError> {
     let (symbol, addend) = match target {
         Target::Function(id) => {
-            // The section, not the symbol: another module may define one of that name, which the linker then takes for a shared object.
+            // The section, not the symbol: another module may define one of that name, which the
+            // linker then takes for a shared object.
             let (own, value) = place(product, *id)?;
             (product.object.section_symbol(own), value)
         }
@@ -182,8 +188,8 @@ fn relocate_elf(
     added.map_err(refused)
 }
 
-/// The linkers of Mach-O know tables by their relocations: a function and its landing pads are differences to the start of the section, a personality
-/// is in the global offset table.
+/// The linkers of Mach-O know tables by their relocations: a function and its landing pads are
+/// differences to the start of the section, a personality is in the global offset table.
 fn relocate_mach_o(
     product: &mut ObjectProduct,
     section: SectionId,
@@ -269,7 +275,8 @@ fn named(object: &mut Object<'_>, name: &str) -> SymbolId {
     })
 }
 
-/// A word with the address of `name`, which the dynamic linker writes: `DW.ref.name`, as C++ compilers have it.
+/// A word with the address of `name`, which the dynamic linker writes: `DW.ref.name`, as C++
+/// compilers have it.
 fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError> {
     let word = format!("DW.ref.{name}");
     if let Some(known) = object.symbol_id(word.as_bytes()) {

@@ -1,15 +1,21 @@
-//! The personality: the function by which a language takes part in unwinding, and what the tags of handlers mean to it.
+//! The personality: the function by which a language takes part in unwinding, and what the tags of
+//! handlers mean to it.
 
 use std::collections::BTreeMap;
 
-/// Decides at a frame whether an exception is caught there: `__gxx_personality_v0` of C++, `rust_eh_personality` of Rust, or a function of the
-/// front end's own. All functions of one [`UnwindTables`](crate::UnwindTables) that have handlers share it; a function without handlers needs none.
+/// Decides at a frame whether an exception is caught there: `__gxx_personality_v0` of C++,
+/// `rust_eh_personality` of Rust, or a function of the front end's own. All functions of one
+/// [`UnwindTables`](crate::UnwindTables) that have handlers share it; a function without handlers
+/// needs none.
 ///
-/// A handler without a tag (`default`) catches every exception: C++'s `catch (...)`. It gets the exception and the selector as its two
-/// values, and owns the exception: it ends it by `__cxa_begin_catch` and `__cxa_end_catch`, or for one of another language by `_Unwind_DeleteException`. A handler that
-/// goes on unwinding by `_Unwind_Resume` is a *cleanup*, and has a tag that says so: an exception that was caught cannot be resumed.
+/// A handler without a tag (`default`) catches every exception: C++'s `catch (...)`. It gets the
+/// exception and the selector as its two values, and owns the exception: it ends it by
+/// `__cxa_begin_catch` and `__cxa_end_catch`, or for one of another language by
+/// `_Unwind_DeleteException`. A handler that goes on unwinding by `_Unwind_Resume` is a *cleanup*,
+/// and has a tag that says so: an exception that was caught cannot be resumed.
 ///
-/// A call has one handler, because it has one landing pad; its tag may stand for several types, which the handler tells apart by the selector.
+/// A call has one handler, because it has one landing pad; its tag may stand for several types,
+/// which the handler tells apart by the selector.
 ///
 /// # Example
 /// ```
@@ -46,8 +52,8 @@ impl Personality {
         own
     }
 
-    /// None: handlers are entered by an unwinder of the front end's own, which reads the call sites of Cranelift's code itself. The exceptions of C++ and Rust
-    /// pass by every handler.
+    /// None: handlers are entered by an unwinder of the front end's own, which reads the call sites
+    /// of Cranelift's code itself. The exceptions of C++ and Rust pass by every handler.
     #[must_use]
     pub fn own_unwinder() -> Self {
         Self {
@@ -57,15 +63,15 @@ impl Personality {
         }
     }
 
-    /// Handlers of `tag` are cleanups, for what they do not catch: each runs when an exception passes through, and ends by `_Unwind_Resume` of its first
-    /// value. The selector is 0.
+    /// Handlers of `tag` are cleanups, for what they do not catch: each runs when an exception
+    /// passes through, and ends by `_Unwind_Resume` of its first value. The selector is 0.
     #[must_use]
     pub fn cleanup(self, tag: u32) -> Self {
         self.with(tag, CLEANUP)
     }
 
-    /// Handlers of `tag` catch exceptions of the type whose `std::type_info` is the symbol `type_info`, `_ZTIi` for `int`; of the first that
-    /// fits, where this is said several times.
+    /// Handlers of `tag` catch exceptions of the type whose `std::type_info` is the symbol
+    /// `type_info`, `_ZTIi` for `int`; of the first that fits, where this is said several times.
     #[must_use]
     pub fn catches(mut self, tag: u32, type_info: &str) -> Self {
         let filter = self.selector(type_info).unwrap_or_else(|| {
@@ -75,7 +81,8 @@ impl Personality {
         self.with(tag, filter)
     }
 
-    /// The selector that a handler gets for an exception of this type: 2 for the first type that [`catches`](Self::catches) has named, and so on.
+    /// The selector that a handler gets for an exception of this type: 2 for the first type that
+    /// [`catches`](Self::catches) has named, and so on.
     #[must_use]
     pub fn selector(&self, type_info: &str) -> Option<i64> {
         let index = self.types.iter().position(|own| own == type_info)?;
@@ -99,7 +106,7 @@ impl Personality {
         self
     }
 
-    /// What handlers of `tag` do, in the order in which it is tried.
+    /// Returns the filters of handlers of `tag`, in the order in which they are tried.
     pub(crate) fn filters(&self, tag: u32) -> Option<&[i64]> {
         self.tags.get(&tag).map(Vec::as_slice)
     }

@@ -1,4 +1,5 @@
-//! Bytes of a section with the addresses in them, which an object file has as relocations, and memory as they are.
+//! Bytes of a section with the addresses in them, which an object file has as relocations, and
+//! memory as they are.
 
 use crate::cranelift::codegen::gimli;
 use crate::cranelift::codegen::gimli::write::{
@@ -7,7 +8,7 @@ use crate::cranelift::codegen::gimli::write::{
 use crate::cranelift::module::FuncId;
 use crate::error::UnwindError;
 
-/// What an address in a table is of.
+/// Target of an address in a table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     Function(FuncId),
@@ -22,7 +23,7 @@ pub(crate) enum Target {
 pub(crate) struct Section {
     pub(crate) bytes: EndianVec<gimli::LittleEndian>,
     pub(crate) relocations: Vec<Relocation>,
-    /// What the symbols of the relocations are, in unwind tables.
+    /// Targets of the symbols of relocations, in unwind tables.
     targets: Vec<Target>,
 }
 
@@ -55,7 +56,7 @@ impl Section {
         Ok(())
     }
 
-    /// What an address is of, in unwind tables.
+    /// Returns the target of an address, in unwind tables.
     pub(crate) fn target(&self, target: RelocationTarget) -> Option<&Target> {
         match target {
             RelocationTarget::Symbol(symbol) => self.targets.get(symbol),

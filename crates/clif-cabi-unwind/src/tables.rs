@@ -18,9 +18,11 @@ use crate::personality::Personality;
 use crate::section::{Section, Target};
 use crate::windows;
 
-/// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI: libgcc's or LLVM's.
+/// Unwind tables of the functions and stubs of a module, for an unwinder of the Itanium C++ ABI:
+/// libgcc's or LLVM's.
 ///
-/// A function is added when it is compiled, a stub with its code; then the tables are written into an object file (`write_object`, with the feature `object`), or
+/// A function is added when it is compiled, a stub with its code; then the tables are written into
+/// an object file (`write_object`, with the feature `object`), or
 /// [for code in memory](Self::in_memory).
 pub struct UnwindTables {
     /// None for Windows.
@@ -51,9 +53,9 @@ impl Function {
 /// How addresses are written.
 #[derive(Clone, Copy)]
 pub(crate) struct Encodings {
-    /// Of functions and of landing pads.
+    /// Encoding of the addresses of functions and landing pads.
     pub(crate) address: gimli::DwEhPe,
-    /// Of the personality and of types.
+    /// Encoding of the personality and of types.
     pub(crate) symbol: gimli::DwEhPe,
 }
 
@@ -61,8 +63,9 @@ impl UnwindTables {
     /// No functions yet. Without a personality a handler of `try_call` is an error.
     ///
     /// # Errors
-    /// [`UnwindError::Target`] for Windows on AArch64, and for machines that Cranelift has no such tables for; [`UnwindError::NoRules`] without its flag `unwind_info`;
-    /// [`UnwindError::Symbol`] for a personality or a type whose name is empty, or has a zero in it.
+    /// [`UnwindError::Target`] for Windows on AArch64, and for machines that Cranelift has no such
+    /// tables for; [`UnwindError::NoRules`] without its flag `unwind_info`; [`UnwindError::Symbol`]
+    /// for a personality or a type whose name is empty, or has a zero in it.
     pub fn new(isa: &dyn TargetIsa, personality: Option<Personality>) -> Result<Self, UnwindError> {
         if !isa.flags().unwind_info() {
             return Err(UnwindError::NoRules);
@@ -86,11 +89,12 @@ impl UnwindTables {
         })
     }
 
-    /// Adds the function `id`, which was compiled to `code`: after `Module::define_function(id, &mut ctx)`, `ctx.compiled_code()`.
+    /// Adds the function `id`, which was compiled to `code`: after
+    /// `Module::define_function(id, &mut ctx)`, `ctx.compiled_code()`.
     ///
     /// # Errors
-    /// [`UnwindError::NoPersonality`], [`UnwindError::Tag`] and [`UnwindError::Handlers`] for handlers of `try_call` that no table can
-    /// express. Nothing is added then.
+    /// [`UnwindError::NoPersonality`], [`UnwindError::Tag`] and [`UnwindError::Handlers`] for
+    /// handlers of `try_call` that no table can express. Nothing is added then.
     pub fn add_function(
         &mut self,
         isa: &dyn TargetIsa,
@@ -114,7 +118,8 @@ impl UnwindTables {
         Ok(())
     }
 
-    /// Adds the stub `id`. Code without rows is that of a function which changes no register that is preserved, nor the stack pointer.
+    /// Adds the stub `id`. Code without rows is that of a function which changes no register that
+    /// is preserved, nor the stack pointer.
     ///
     /// # Errors
     /// [`UnwindError::Table`] for rows that no table of the target says.
@@ -159,7 +164,8 @@ impl UnwindTables {
         self.functions.clear();
     }
 
-    /// The names that the tables need addresses of: the personality, if a function has handlers, and the types that are caught.
+    /// The names that the tables need addresses of: the personality, if a function has handlers,
+    /// and the types that are caught.
     #[must_use]
     pub fn symbols(&self) -> BTreeSet<&str> {
         let pads = self.functions.iter().filter_map(|own| own.lsda.as_ref());
@@ -168,20 +174,21 @@ impl UnwindTables {
             .collect()
     }
 
-    /// The UNWIND_INFO of the function or stub `id` on x86-64 Windows. It has to lie less than 4 GiB after the base that `RtlAddFunctionTable` is given, at a multiple of 4 bytes.
-    /// None for a leaf, which changes neither rsp nor a preserved register, and none on other systems.
+    /// The UNWIND_INFO of the function or stub `id` on x86-64 Windows. It has to lie less than 4
+    /// GiB after the base that `RtlAddFunctionTable` is given, at a multiple of 4 bytes. None for a
+    /// leaf, which changes neither rsp nor a preserved register, and none on other systems.
     #[must_use]
     pub fn unwind_info(&self, id: FuncId) -> Option<&[u8]> {
         let own = self.functions.iter().rev().find(|own| own.id == id);
         own.and_then(Function::unwind_info)
     }
 
-    /// Whether the tables are those of Windows.
+    /// Returns whether the tables are those of Windows.
     pub(crate) fn is_windows(&self) -> bool {
         self.cie.is_none()
     }
 
-    /// Whether there is no function and no stub.
+    /// Returns whether there is no function and no stub.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.functions.is_empty()
@@ -220,7 +227,8 @@ impl UnwindTables {
         Ok((section.with_targets(targets), starts))
     }
 
-    /// The frame rules (`.eh_frame`) of the functions with these indices; `starts` is where each function has its landing pads.
+    /// The frame rules (`.eh_frame`) of the functions with these indices; `starts` is where each
+    /// function has its landing pads.
     pub(crate) fn frames(
         &self,
         encodings: Encodings,

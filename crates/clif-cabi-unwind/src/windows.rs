@@ -1,12 +1,15 @@
-//! UNWIND_INFO: the unwind rules of one function on x86-64 Windows (Microsoft, "x64 exception handling", struct UNWIND_INFO).
+//! UNWIND_INFO: the unwind rules of one function on x86-64 Windows (Microsoft, "x64 exception
+//! handling", struct UNWIND_INFO).
 //!
-//! Functions of Cranelift begin with `push rbp`, `mov rbp, rsp`, then probe the stack, lower rsp once, and save registers from
-//! the start of an area upwards that ends at rbp.
+//! Functions of Cranelift begin with `push rbp`, `mov rbp, rsp`, then probe the stack, lower rsp
+//! once, and save registers from the start of an area upwards that ends at rbp.
 //!
-//! Cranelift (0.132 to 0.137) names rbp as the frame register with offset 0, counts the places of saved registers from the start of the area,
-//! and scales the places of integers by 16. Windows reads places from the frame register less its offset, those of integers in units of 8.
-//! So it finds callers, and restores every saved register from a wrong place. The rules are encoded here instead: the area counts as allocated by
-//! the instruction that sets rbp, and its size is the offset of the frame register.
+//! Cranelift (0.132 to 0.137) names rbp as the frame register with offset 0, counts the places of
+//! saved registers from the start of the area, and scales the places of integers by 16. Windows
+//! reads places from the frame register less its offset, those of integers in units of 8. So it
+//! finds callers, and restores every saved register from a wrong place. The rules are encoded here
+//! instead: the area counts as allocated by the instruction that sets rbp, and its size is the
+//! offset of the frame register.
 
 use clif_cabi::StubCode;
 
@@ -87,7 +90,8 @@ pub(crate) fn compiled(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindErr
     Ok(encode(size, (PUSHED, FRAME_SET), area, &placed))
 }
 
-/// The rules of a stub: none if it has no frame, otherwise those of a frame in which no register is saved.
+/// The rules of a stub: none if it has no frame, otherwise those of a frame in which no register is
+/// saved.
 pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
     let (pushed, set) = match &*code.unwind {
@@ -104,7 +108,8 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     Ok(encode(set, (pushed, set), 0, &[]))
 }
 
-/// An UNWIND_INFO for a prologue of `size` bytes that has pushed rbp and set it after so many, and saves registers in an area of `area` bytes below it.
+/// An UNWIND_INFO for a prologue of `size` bytes that has pushed rbp and set it after so many, and
+/// saves registers in an area of `area` bytes below it.
 fn encode(size: u8, (pushed, set): (u8, u8), area: u8, saves: &[Save]) -> Vec<u8> {
     let mut codes = Vec::new();
     for save in saves.iter().rev() {
@@ -119,7 +124,8 @@ fn encode(size: u8, (pushed, set): (u8, u8), area: u8, saves: &[Save]) -> Vec<u8
     codes.extend([pushed, RBP << 4 | PUSH_NONVOL]);
     // At most 32 registers, of two nodes.
     let count = u8::try_from(codes.len() / 2).unwrap_or(u8::MAX);
-    // The offset of the frame register is the upper half, in units of 16 bytes: the bits of `area` as they are.
+    // The offset of the frame register is the upper half, in units of 16 bytes: the bits of `area`
+    // as they are.
     let mut info = vec![VERSION, size, count, area | RBP];
     info.extend(codes);
     // A multiple of 4.

@@ -1,4 +1,5 @@
-//! What is refused: flags, targets and names. That the tables of stubs are right is what the stubs are stepped through for (`clif-cabi-jit`).
+//! Refused flags, targets and names. The tests of `clif-cabi-jit` step through stubs to show that
+//! their tables are right.
 #![allow(
     clippy::unwrap_used,
     reason = "a test stops at an unexpected error, also outside the functions marked #[test]"
@@ -57,7 +58,8 @@ fn windows_is_refused_where_it_has_no_tables() {
     }
 }
 
-/// A frame register of Windows reaches 240 bytes. Functions that save more are `preserve_all`; Cranelift itself refuses them.
+/// A frame register of Windows reaches 240 bytes. Functions that save more are `preserve_all`;
+/// Cranelift itself refuses them.
 #[test]
 fn frames_that_windows_cannot_describe_are_refused() {
     let isa = isa("x86_64-pc-windows-msvc");

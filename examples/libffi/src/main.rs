@@ -1,11 +1,13 @@
-//! One program by clif-cabi-jit (`ours.rs`) and by the crate `libffi` (`theirs.rs`): a library by its name, a function of a signature known at run time, and a closure that
-//! borrows as `qsort`'s comparison.
+//! One program by clif-cabi-jit (`ours.rs`) and by the crate `libffi` (`theirs.rs`): a library by
+//! its name, a function of a signature known at run time, and a closure that borrows as `qsort`'s
+//! comparison.
 //!
 //! ```text
 //! $ cargo run --release
 //! ```
 //!
-//! Prints for each: lines of the program, microseconds until the first call has returned (the least of 20 new processes), nanoseconds of a call.
+//! Prints for each: lines of the program, microseconds until the first call has returned (the least
+//! of 20 new processes), nanoseconds of a call.
 
 #[cfg(target_os = "linux")]
 mod ours;

@@ -20,7 +20,8 @@ pub fn call(hypot: &DeclaredFunction, x: f64, y: f64) -> Result<f64, Box<dyn Err
     Ok(unsafe { hypot.call((x, y))? })
 }
 
-/// The positions of `keys` in the order of their values, by C's `qsort`, and how many comparisons it made.
+/// The positions of `keys` in the order of their values, by C's `qsort`, and how many comparisons
+/// it made.
 pub fn order(keys: &[i32]) -> Result<(Vec<usize>, usize), Box<dyn Error>> {
     let (mut order, mut n) = (Vec::from_iter(0..keys.len()), 0);
     let closures = Closures::new(&Settings::default())?;

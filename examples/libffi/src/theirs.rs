@@ -38,11 +38,12 @@ pub fn hypot() -> Result<Function, Box<dyn Error>> {
 
 /// One call of it.
 pub fn call(hypot: &Function, x: f64, y: f64) -> Result<f64, Box<dyn Error>> {
-    // SAFETY: C's function, whose parameters and result are those of the `Cif`; nothing checks them.
+    // SAFETY: C's function, whose parameters and result are those of the `Cif`; nothing checks
+    // them.
     Ok(unsafe { hypot.cif.call(hypot.code, &[arg(&x), arg(&y)]) })
 }
 
-/// What the comparison borrows and changes.
+/// Data that the comparison borrows and changes.
 struct Data<'a> {
     keys: &'a [i32],
     n: usize,
@@ -62,7 +63,8 @@ unsafe extern "C" fn compare(
     *result = i32::cmp(&a, &b) as c_int;
 }
 
-/// The positions of `keys` in the order of their values, by C's `qsort`, and how many comparisons it made.
+/// The positions of `keys` in the order of their values, by C's `qsort`, and how many comparisons
+/// it made.
 pub fn order(keys: &[i32]) -> Result<(Vec<usize>, usize), Box<dyn Error>> {
     let mut order = Vec::from_iter(0..keys.len());
     let mut data = Data { keys, n: 0 };

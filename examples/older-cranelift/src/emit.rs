@@ -1,16 +1,19 @@
-//! An emitter of C calls and entries on Cranelift 0.108, x86-64 System V: what a front end copies to use `clif-cabi-plan` on the release it is on.
+//! An emitter of C calls and entries on Cranelift 0.108, x86-64 System V: what a front end copies
+//! to use `clif-cabi-plan` on the release it is on.
 //!
-//! A plan says all that is about C: the CLIF signature, what goes into each parameter, which bytes of a value each part has. The emitter moves values, and
-//! calls stubs: a few bytes of machine code for what CLIF cannot say (AL of a variadic call, the x87 stack). It decides nothing.
+//! A plan says all that is about C: the CLIF signature, what goes into each parameter, which bytes
+//! of a value each part has. The emitter moves values, and calls stubs: a few bytes of machine code
+//! for what CLIF cannot say (AL of a variadic call, the x87 stack). It decides nothing.
 //!
 //! ```text
 //! call:   Emitter::call   arguments and result as parts (SSA values) or as objects in memory
 //! entry:  entry::declare  what C calls, and the body to define; in that Entry::new, Entry::{parts, address, va_start} and Entry::ret
 //! ```
 //!
-//! A scalar is one part, its value; `struct { double x; long n; }` is an `f64` and an `i64`; 128-bit integers and `long double` are two `i64`. `_Float16` is the
-//! lower half of an `f32` and `__float128` an `i8x16`, which are passed in the same places: 0.108 has neither type. Refused by name: vectors of more than 16
-//! bytes or of bools, and conventions other than C's.
+//! A scalar is one part, its value; `struct { double x; long n; }` is an `f64` and an `i64`;
+//! 128-bit integers and `long double` are two `i64`. `_Float16` is the lower half of an `f32` and
+//! `__float128` an `i8x16`, which are passed in the same places: 0.108 has neither type. Refused by
+//! name: vectors of more than 16 bytes or of bools, and conventions other than C's.
 
 pub mod entry;
 mod values;
@@ -40,10 +43,11 @@ pub enum Operand<'a> {
     Memory(Value),
 }
 
-/// What is called.
+/// Target of a call.
 #[derive(Clone, Copy)]
 pub enum Callee {
-    /// A function of the module, whatever signature it was declared with: calls of a variadic function differ in theirs.
+    /// A function of the module, whatever signature it was declared with: calls of a variadic
+    /// function differ in theirs.
     Function(FuncId),
     /// The function at this address.
     Address(Value),
@@ -52,7 +56,7 @@ pub enum Callee {
 /// The stubs that are defined in a module. Each module has its own.
 pub type Stubs = HashMap<Stub, FuncId>;
 
-/// What a function is built with, for as long as something of C is emitted.
+/// State in which a function is built, for as long as something of C is emitted.
 pub struct Emitter<'a, 'f> {
     pub module: &'a mut dyn Module,
     pub stubs: &'a mut Stubs,
@@ -60,7 +64,8 @@ pub struct Emitter<'a, 'f> {
 }
 
 impl Emitter<'_, '_> {
-    /// Emits a call. The result is stored to the object at `to`, or its parts are returned; a result that C returns in memory needs `to`.
+    /// Emits a call. The result is stored to the object at `to`, or its parts are returned; a
+    /// result that C returns in memory needs `to`.
     pub fn call(
         &mut self,
         (callee, plan): (Callee, &CallPlan),
@@ -74,7 +79,8 @@ impl Emitter<'_, '_> {
         if plan.moves_vectors() {
             return Err(format!("{sig}: {NO_WIDE_VECTORS}").into());
         }
-        // Nothing may happen between the call and what takes its result, so all that is loaded and stored comes first.
+        // Nothing may happen between the call and what takes its result, so all that is loaded and
+        // stored comes first.
         let mut values = Vec::new();
         for (i, (arg, mode)) in args.iter().zip(plan.args.modes()).enumerate() {
             let own = self.argument((mode, plan.args.parts(i)), &sig.params()[i].ty, *arg);
@@ -89,7 +95,7 @@ impl Emitter<'_, '_> {
                 What::Words { arg, part, .. } => {
                     self.words(&values[arg as usize][part as usize..], slot.part.ty)?
                 }
-                // What is no whole word, then the address.
+                // The bytes after the last whole word, then the address.
                 What::Tail { arg } => values[arg as usize][0],
                 What::Object { arg } => values[arg as usize][values[arg as usize].len() - 1],
                 // It only keeps a register or a word from being used: any value of the type.
@@ -103,8 +109,9 @@ impl Emitter<'_, '_> {
         let results = self.builder.inst_results(inst).to_vec();
         let values = match &plan.result {
             ResultPlan::Parts { results: own, .. } => own.iter().map(|i| results[*i]).collect(),
-            // On the x87 stack, which no instruction of Cranelift's touches. It is popped even if nobody wants it, and to a slot of the call's own: to
-            // compute an address that is the front end's, Cranelift might call a function between the two calls (`ceil`).
+            // On the x87 stack, which no instruction of Cranelift's touches. It is popped even if
+            // nobody wants it, and to a slot of the call's own: to compute an address that is the
+            // front end's, Cranelift might call a function between the two calls (`ceil`).
             ResultPlan::Stub { pop, bytes, .. } => {
                 let from = self.slot(*bytes, 16)?;
                 self.call_x87(pop, from)?;
@@ -119,7 +126,8 @@ impl Emitter<'_, '_> {
         Ok(Vec::new())
     }
 
-    /// The values of an argument: its parts, or what of an object is no whole word and the object's address.
+    /// The values of an argument: its parts, or what of an object is no whole word and the object's
+    /// address.
     fn argument(
         &mut self,
         (mode, parts): (PassMode, &[ClifPart]),
@@ -156,7 +164,8 @@ impl Emitter<'_, '_> {
         })
     }
 
-    /// The call instruction: of the function, or of a stub that sets AL, loads the static chain or aligns the stack, and goes there.
+    /// The call instruction: of the function, or of a stub that sets AL, loads the static chain or
+    /// aligns the stack, and goes there.
     fn call_inst(
         &mut self,
         (callee, plan): (Callee, &CallPlan),
@@ -176,7 +185,8 @@ impl Emitter<'_, '_> {
             let signature = self.builder.import_signature(signature);
             return Ok(self.ins().call_indirect(signature, address, &params));
         };
-        // The stub finds it in the last parameter; before that padding, for which any value will do.
+        // The stub finds it in the last parameter; before that padding, for which any value will
+        // do.
         params.extend([address].repeat(indirect.padding + 1));
         self.call_stub(&stub, &indirect.signature, &params)
     }
@@ -189,7 +199,8 @@ impl Emitter<'_, '_> {
         Ok(self.ins().call(func, params))
     }
 
-    /// Calls a stub, which is defined the first time. A function of the front end's under its name (`__clif_cabi_...`) is an error of the module.
+    /// Calls a stub, which is defined the first time. A function of the front end's under its name
+    /// (`__clif_cabi_...`) is an error of the module.
     fn call_stub(&mut self, stub: &Stub, own: &plan::Signature, params: &[Value]) -> Result<Inst> {
         if !self.stubs.contains_key(stub) {
             let (name, signature) = (stub.name(), clif_signature(own)?);
@@ -201,8 +212,9 @@ impl Emitter<'_, '_> {
         self.call_id(self.stubs[stub], own, params)
     }
 
-    /// Calls a stub that moves x87 values to or from `address`. Its signature is `preserve_all`, which 0.108 has not. `system_v` is right as well: it passes the
-    /// address in rdi too, and it lets the callee change more registers than the stub does, which changes none.
+    /// Calls a stub that moves x87 values to or from `address`. Its signature is `preserve_all`,
+    /// which 0.108 has not. `system_v` is right as well: it passes the address in rdi too, and it
+    /// lets the callee change more registers than the stub does, which changes none.
     fn call_x87(&mut self, stub: &Stub, address: Value) -> Result<Inst> {
         let mut signature = Stub::address_signature();
         signature.call_conv = plan::CallConv::SystemV;
@@ -266,7 +278,8 @@ fn clif_param(param: &plan::ClifParam) -> Result<AbiParam> {
     })
 }
 
-/// A type of 0.108 that is passed as C passes `ty`. Vectors of less than 16 bytes take 16 on the stack there, where C has 8; plans have `f64` for them.
+/// A type of 0.108 that is passed as C passes `ty`. Vectors of less than 16 bytes take 16 on the
+/// stack there, where C has 8; plans have `f64` for them.
 fn clif_type(ty: ValueType) -> Result<Type> {
     macro_rules! by_name {
         ($($name:ident as $own:ident)*) => {

@@ -1,6 +1,8 @@
-//! C calls and entries on Cranelift 0.108, from the plans of `clif-cabi-plan`. [`emit`] is the emitter, to be copied: emit.rs and emit/. This program tries it: each C function of
-//! `called.c` is called by a function of ours with the same signature, which C calls in its place: so everything that C passes goes through an entry and a call. Where C
-//! sees a difference, it ends with an error.
+//! C calls and entries on Cranelift 0.108, from the plans of `clif-cabi-plan`. [`emit`] is the
+//! emitter, to be copied: emit.rs and emit/. This program tries it: each C function of `called.c`
+//! is called by a function of ours with the same signature, which C calls in its place: so
+//! everything that C passes goes through an entry and a call. Where C sees a difference, it ends
+//! with an error.
 //!
 //! ```text
 //! $ cargo run --manifest-path examples/older-cranelift/Cargo.toml
@@ -53,7 +55,8 @@ fn main() -> Result<ExitCode> {
             for (relay, id) in relays.iter().zip(ids) {
                 let code = jit.module.get_finalized_function(id);
                 let check = address(&library, &format!("check_{}", relay.name))?;
-                // SAFETY: `check_NAME` takes a function of the signature that this one was made with.
+                // SAFETY: `check_NAME` takes a function of the signature that this one was made
+                // with.
                 let is_wrong = unsafe {
                     std::mem::transmute::<*const u8, extern "C" fn(*const u8) -> c_long>(check)(
                         code,
@@ -104,7 +107,8 @@ struct Relay {
     call: FnSig,
 }
 
-/// One for each `check_NAME`: a variadic function calls that with a `va_list`, and one with all parameters calls a variadic one.
+/// One for each `check_NAME`: a variadic function calls that with a `va_list`, and one with all
+/// parameters calls a variadic one.
 fn relays(header: &Header) -> Result<Vec<Relay>> {
     let signature = |name: &str| -> Result<FnSig> {
         let found = header.prototype(name).map(|found| found.signature());
@@ -187,7 +191,8 @@ impl Jit {
         })
     }
 
-    /// Defines a function that gives its arguments to another one, at `address`, and returns what that returns.
+    /// Defines a function that gives its arguments to another one, at `address`, and returns what
+    /// that returns.
     fn define(
         &mut self,
         relay: &Relay,
@@ -223,7 +228,8 @@ impl Jit {
     }
 }
 
-/// The body of a function: gives the arguments of the entry to the callee, at `address` in parts, and returns its result.
+/// The body of a function: gives the arguments of the entry to the callee, at `address` in parts,
+/// and returns its result.
 fn pass_on(
     e: &mut Emitter<'_, '_>,
     (own, plan): (&EntryPlan, &CallPlan),
@@ -270,7 +276,8 @@ fn pass_on(
     }
 }
 
-/// What 0.108 or this emitter has not is an error that says so, in a call and in an entry.
+/// Checks that something unsupported by 0.108 or this emitter is an error that says so, in a call
+/// and in an entry.
 fn refused(opt_level: &str) -> Result<()> {
     let sig = |ty: Type| FnSig::new([ty], Type::VOID);
     for (wrong, why) in [

@@ -53,13 +53,15 @@ pub(crate) enum Linkage {
     Own,
     /// Spelled `extern "C"`: C may call it.
     C,
-    /// Of a library, or of the running program; and what the linker calls it.
+    /// Library of the function, none for the running program; and the linker's name of the
+    /// function.
     Import(Option<Rc<str>>, Rc<str>),
     /// In another function, and called with a static chain.
     Closure,
 }
 
-/// What a function does with names, which decides where its variables live. Names are not resolved: a name that is used so anywhere in the function counts.
+/// Uses of names in a function, which decides where its variables live. Names are not resolved: a
+/// name that is used so anywhere in the function counts.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Uses {
     pub(crate) names: Names,
@@ -67,7 +69,7 @@ pub(crate) struct Uses {
     pub(crate) addressed: Names,
     /// Something points to a part of it, unless it is a pointer itself.
     pub(crate) parts: Names,
-    /// Whether something may point into the function's frame.
+    /// `true` if something may point into the function's frame.
     pub(crate) has_pointers: bool,
 }
 
@@ -120,7 +122,7 @@ pub(crate) enum StmtKind {
     While(Expr, Vec<Stmt>),
     /// `for var in low..high { .. }`
     For(Ident, Expr, Expr, Vec<Stmt>),
-    /// What is done, and what is done when an exception ends that.
+    /// A block, and the block that runs when an exception ends it.
     Try(Vec<Stmt>, Vec<Stmt>),
     Return(Option<Expr>),
     Break,

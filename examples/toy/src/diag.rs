@@ -27,11 +27,11 @@ impl Span {
     }
 }
 
-/// What is wrong with a program, where, and what would do. Boxed, because results carry it.
+/// Error in a program, with its place and advice. Boxed, because results carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Diagnostic(Box<(Span, String, Vec<String>)>);
 
-/// What is checked, or why the program is wrong.
+/// Result of a check, or the error in the program.
 pub(crate) type Check<T> = Result<T, Diagnostic>;
 
 /// The refusal of what stands at `span`.

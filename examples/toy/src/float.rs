@@ -1,15 +1,16 @@
-//! Literals of every binary floating-point format, rounded to nearest, ties to even (IEEE 754), by `rustc_apfloat`; the host's own floats are not
-//! involved. Values are passed as their bits.
+//! Literals of every binary floating-point format, rounded to nearest, ties to even (IEEE 754), by
+//! `rustc_apfloat`; the host's own floats are not involved. Values are passed as their bits.
 
 use cabi::Scalar;
 use rustc_apfloat::ieee::{BFloat, Double, Half, Quad, Single, X87DoubleExtended};
 use rustc_apfloat::{Float, Round, Status};
 
-/// Longer literals are refused, and so are greater exponents: no number of so many digits is finite in any format.
+/// Longer literals are refused, and so are greater exponents: no number of so many digits is finite
+/// in any format.
 const MAX_DIGITS: usize = 5000;
 
-/// The bits of `text`, digits with at most one point and an exponent, in the format `scalar`. The error is
-/// the reason in words.
+/// The bits of `text`, digits with at most one point and an exponent, in the format `scalar`. The
+/// error is the reason in words.
 pub(crate) fn to_bits(text: &str, scalar: Scalar) -> Result<u128, &'static str> {
     let read = match scalar {
         Scalar::F16 => read::<Half>,

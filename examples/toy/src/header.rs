@@ -1,5 +1,5 @@
-//! `use c "header.h"`: reads C headers with libclang, through `cabi-header`. What their names mean to a program is in
-//! `lower/header.rs`.
+//! `use c "header.h"`: reads C headers with libclang, through `cabi-header`. What their names mean
+//! to a program is in `lower/header.rs`.
 
 use crate::ast::UseDecl;
 use crate::diag::{Check, Diagnostic, Span, fail};
@@ -8,16 +8,17 @@ use cabi_header::{Header, HeaderError, Options, parse};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// What the C headers of a program declare, read in their order as one text.
+/// Declarations of the C headers of a program, read in their order as one text.
 pub(crate) struct Import {
     pub(crate) header: Header,
-    /// Where their functions are, before the running program.
+    /// Libraries with their functions, before the running program.
     pub(crate) libraries: Vec<Rc<str>>,
-    /// Where they are used.
+    /// Place in which they are used.
     pub(crate) span: Span,
 }
 
-/// Reads the headers of a program: each is searched next to its file, in the directories of its options, then where the C compiler looks.
+/// Reads the headers of a program: each is searched next to its file, in the directories of its
+/// options, then where the C compiler looks.
 pub(crate) fn read(program: &Text, uses: &[UseDecl]) -> Result<Option<Import>, Failure> {
     let (file, target) = (&program.file, &program.target);
     let directories = &program.options.include;

@@ -1,5 +1,6 @@
-//! How clif-cabi is used, third part: running a program. Its functions go into an [`Engine`] of clif-cabi-jit, which is a Cranelift `Module`;
-//! the functions it imports are looked up in the libraries it names, and `main` is called as a C function. The first two parts are
+//! How clif-cabi is used, third part: running a program. Its functions go into an [`Engine`] of
+//! clif-cabi-jit, which is a Cranelift `Module`; the functions it imports are looked up in the
+//! libraries it names, and `main` is called as a C function. The first two parts are
 //! `lower/call.rs` and `lower/function.rs`.
 
 use crate::closures;
@@ -10,7 +11,8 @@ use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 
-/// An engine in which functions can end by calls that take their place; with `is_told` debuggers know of its code.
+/// An engine in which functions can end by calls that take their place; with `is_told` debuggers
+/// know of its code.
 pub(crate) fn engine(is_told: bool) -> Result<Engine, Error> {
     let settings = Settings::default().gdb(is_told);
     let settings = settings.personality(Personality::new(PERSONALITY));
@@ -24,8 +26,9 @@ pub(crate) fn engine(is_told: bool) -> Result<Engine, Error> {
 /// After the message about a symbol that is in no library.
 pub(crate) const HOW_TO_NAME_A_LIBRARY: &str = ". Programs name libraries so: `extern \"libname.so\" { .. }`, or `use c \"name.h\" from \"libname.so\";`";
 
-/// Calls `main` of a program that was compiled into `engine`, if there is one; the result is `main`'s. `args` are the program's, its own
-/// name first; libraries are looked for in `directories` first.
+/// Calls `main` of a program that was compiled into `engine`, if there is one; the result is
+/// `main`'s. `args` are the program's, its own name first; libraries are looked for in
+/// `directories` first.
 pub(crate) fn run<'a>(
     mut engine: Engine,
     program: Program,
@@ -61,12 +64,12 @@ pub(crate) fn run<'a>(
     }
     engine.finalize()?;
     let result = call_main(&engine.code(main)?, args);
-    // What the program has given to `atexit`, and threads of its own, run until the very end.
+    // Functions given to `atexit`, and threads of the program, run until the very end.
     std::mem::forget(engine);
     Ok(Some(result))
 }
 
-/// What `main`, whose code is `code`, returns.
+/// Calls `main`, whose code is `code`, and returns its result.
 fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     // Up to the first zero byte, where C ends them anyway.
     let cut = |arg: &String| CString::new(arg.split('\0').next()?).ok();
@@ -74,8 +77,9 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
     let argv = args.iter().map(|arg| arg.as_ptr());
     let argv: Vec<*const c_char> = argv.chain([std::ptr::null()]).collect();
     let argc = i32::try_from(args.len()).unwrap_or(i32::MAX);
-    // SAFETY: it was checked that main takes nothing or `(int, char **)`, and C functions do not mind
-    // arguments they do not take. What the program does then, it does by its author's will, as a C program does.
+    // SAFETY: it was checked that main takes nothing or `(int, char **)`, and C functions do not
+    // mind arguments they do not take. What the program does then, it does by its author's will, as
+    // a C program does.
     let main = unsafe { code.typed::<unsafe extern "C" fn(i32, *const *const c_char) -> i32>() };
     // SAFETY: as above; `argv` ends with a null pointer and outlives the call.
     unsafe { main(argc, argv.as_ptr()) }
@@ -84,6 +88,7 @@ fn call_main<'a>(code: &Code, args: impl Iterator<Item = &'a String>) -> i32 {
 fn open(name: &str, directories: &[PathBuf]) -> Result<Library, Error> {
     let mut paths = directories.iter().map(|directory| directory.join(name));
     let path = paths.find(|path| path.exists());
-    // SAFETY: the program names the library, and answers for it as a C program does for those it is linked with.
+    // SAFETY: the program names the library, and answers for it as a C program does for those it is
+    // linked with.
     unsafe { Library::open(path.unwrap_or_else(|| PathBuf::from(name))) }
 }

@@ -1,10 +1,12 @@
-//! Tokens. Numbers and strings are taken apart here; what a number's suffix means to its type is the checker's business.
+//! Tokens. Numbers and strings are taken apart here; what a number's suffix means to its type is
+//! the checker's business.
 
 use crate::ast::Number;
 use crate::diag::{Check, Diagnostic, Span, fail};
 use logos::Logos;
 
-/// The largest source text: a span counts bytes in 32 bits, and a mistaken path should not eat the machine.
+/// The largest source text: a span counts bytes in 32 bits, and a mistaken path should not eat the
+/// machine.
 const MAX_SOURCE: usize = 16 << 20;
 
 /// Names that mean something to the language.

@@ -1,5 +1,5 @@
-//! toy, a small language that calls C and is called by it, as a library: a [`Text`] is checked, shown and run. README.md describes the
-//! language on a page; the command `toy` is `main.rs`.
+//! toy, a small language that calls C and is called by it, as a library: a [`Text`] is checked,
+//! shown and run. README.md describes the language on a page; the command `toy` is `main.rs`.
 
 mod ast;
 mod closures;
@@ -48,7 +48,7 @@ pub struct Text {
     options: Options,
 }
 
-/// Where what a program uses is looked for, and what debuggers are told of it.
+/// Places in which things that a program uses are searched, and information for debuggers.
 #[derive(Args, Clone, Default, Debug)]
 pub struct Options {
     /// Look for the C headers that the program uses in this directory.
@@ -62,7 +62,7 @@ pub struct Options {
     has_lines: bool,
 }
 
-/// What becomes of a program.
+/// Form into which a program is made.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Form {
     /// Cranelift's intermediate code, before optimization.
@@ -107,7 +107,8 @@ impl Text {
     /// Reads a file as a program for the target of this triple, else for this machine.
     ///
     /// # Errors
-    /// [`Failure::NotRun`] if it cannot be read, or is not UTF-8; for a target whose C types are not known.
+    /// [`Failure::NotRun`] if it cannot be read, or is not UTF-8; for a target whose C types are
+    /// not known.
     pub fn read(file: &Path, triple: Option<&str>, options: Options) -> Result<Text, Failure> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file);
@@ -121,7 +122,8 @@ impl Text {
         Ok(text)
     }
 
-    /// Whether it parses and uses C headers, so that checking it reads files and needs libclang.
+    /// Returns whether it parses and uses C headers, so that checking it reads files and needs
+    /// libclang.
     #[must_use]
     pub fn uses_headers(&self) -> bool {
         parse::parse(&self.text).is_ok_and(|program| !program.uses.is_empty())

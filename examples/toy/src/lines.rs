@@ -5,14 +5,14 @@ use clif_cabi_unwind::Sources;
 use cranelift_codegen::ir::SourceLoc;
 use std::path::Path;
 
-/// Where the lines of a program begin, and the places in it that code is from.
+/// Starts of the lines of a program, and the places in it that code is from.
 pub(crate) struct Lines {
     pub(crate) sources: Sources,
     starts: Vec<usize>,
 }
 
 impl Lines {
-    /// Of the program `text` in the file `file`.
+    /// Reads the lines of the program `text` in the file `file`.
     pub(crate) fn new(file: &str, text: &str) -> Lines {
         let path = std::path::absolute(file).unwrap_or_else(|_| file.into());
         let directory = path.parent().unwrap_or(Path::new("."));
@@ -27,7 +27,7 @@ impl Lines {
         }
     }
 
-    /// What stands for the place in CLIF.
+    /// Returns the location that stands for the place in CLIF.
     pub(crate) fn place(&mut self, at: Span) -> SourceLoc {
         let at = at.range().start;
         let line = self.starts.partition_point(|start| *start <= at);

@@ -6,12 +6,14 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What makes function pointers of closures, as C: `closures.rs` does it in the JIT. It is compiled while a program is linked, for its machine; so
-/// there is no library to be found at that time, and none of this compiler in the program.
+/// C code that makes function pointers of closures: `closures.rs` does it in the JIT. It is
+/// compiled while a program is linked, for its machine; so there is no library to be found at that
+/// time, and none of this compiler in the program.
 const CLOSURES: &str = include_str!("closures.c");
 
-/// Links `object`, of `program`, as the program `output`. The C compiler is `$CC`, with its flags if it has some, else `cc`; the error is what it says. Libraries
-/// are looked for in `directories` first, now and when the program runs.
+/// Links `object`, of `program`, as the program `output`. The C compiler is `$CC`, with its flags
+/// if it has some, else `cc`; the error is what it says. Libraries are looked for in `directories`
+/// first, now and when the program runs.
 pub(crate) fn link(
     program: &Program,
     object: &[u8],
@@ -19,7 +21,8 @@ pub(crate) fn link(
     target: &Target,
     output: &Path,
 ) -> Result<(), Box<dyn Error>> {
-    // This user's alone; it vanishes at the end of this function, also where Ctrl-C ends the C compiler.
+    // This user's alone; it vanishes at the end of this function, also where Ctrl-C ends the C
+    // compiler.
     outlive_interrupt();
     let folder = tempfile::Builder::new().prefix("toy-").tempdir()?;
     let [own, closures] = ["program.o", "closures.c"].map(|name| folder.path().join(name));

@@ -1,8 +1,11 @@
-//! From the tree to CLIF in one pass: names are resolved and types checked as code is made. How functions are called is in `lower/call.rs`, how they take their
-//! arguments and return in `lower/function.rs`, both by clif-cabi; their signatures are in `lower/signature.rs`. All else here is an ordinary front end for Cranelift.
+//! From the tree to CLIF in one pass: names are resolved and types checked as code is made. How
+//! functions are called is in `lower/call.rs`, how they take their arguments and return in
+//! `lower/function.rs`, both by clif-cabi; their signatures are in `lower/signature.rs`. All else
+//! here is an ordinary front end for Cranelift.
 //!
-//! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, several of them if it is an aggregate of a few of these
-//! (`lower/memory.rs`), and lives in memory otherwise. A variable of the first two kinds is Cranelift variables unless something points to it.
+//! A value is an SSA value if it is an integer, a pointer, a bool, an `f32` or an `f64`, several of
+//! them if it is an aggregate of a few of these (`lower/memory.rs`), and lives in memory otherwise.
+//! A variable of the first two kinds is Cranelift variables unless something points to it.
 
 mod call;
 mod decl;
@@ -31,10 +34,10 @@ use header::Taken;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-/// What makes function pointers of closures: `closures.rs`.
+/// Function that makes function pointers of closures: `closures.rs`.
 pub(crate) const CLOSURE: &str = "__toy_closure";
 
-/// What enters the handlers of `try`, for every language's exceptions.
+/// Function that enters the handlers of `try`, for every language's exceptions.
 pub(crate) const PERSONALITY: &str = "__gxx_personality_v0";
 
 /// A program as code.
@@ -43,11 +46,13 @@ pub(crate) struct Program {
     pub(crate) main: Option<FuncId>,
     /// The functions spelled `extern "C"`.
     pub(crate) exported: Vec<(Rc<str>, FnSig)>,
-    /// The functions that are called and not defined: their libraries, if they say one, and symbols.
+    /// The functions that are called and not defined: their libraries, if they say one, and
+    /// symbols.
     pub(crate) imports: Vec<(Option<Rc<str>>, Rc<str>)>,
-    /// All libraries, those of headers first: where symbols are looked for that say none, before the running program.
+    /// All libraries, those of headers first: where symbols are looked for that say none, before
+    /// the running program.
     pub(crate) libraries: Vec<Rc<str>>,
-    /// Where its code is from, if that was asked for.
+    /// Sources of its code, if that was asked for.
     pub(crate) sources: Option<Sources>,
 }
 
@@ -58,7 +63,8 @@ pub(crate) struct Compiled {
     pub(crate) context: Context,
 }
 
-/// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions spelled `extern "C"` by their names; with `lines` code knows where it is from.
+/// Compiles a program, which may use C headers. With `exports` C finds `main` and the functions
+/// spelled `extern "C"` by their names; with `lines` code knows where it is from.
 pub(crate) fn lower(
     program: &ast::Program,
     import: Option<&Import>,
@@ -92,13 +98,13 @@ fn first_of_each(names: impl Iterator<Item = Rc<str>>) -> Vec<Rc<str>> {
     names.filter(|name| known.insert(name.clone())).collect()
 }
 
-/// What a name of an item stands for.
+/// Meaning of the name of an item.
 #[derive(Clone, Copy)]
 enum Meaning {
     /// Into `Session::functions`.
     Function(usize),
     Type(Ty),
-    /// Of a C header: its type and its value.
+    /// Type and value of a constant of a C header.
     Constant(Ty, i128),
 }
 
@@ -135,7 +141,7 @@ impl<'p> Session<'p> {
     fn whole(&mut self, program: &'p ast::Program) -> Check<()> {
         let list = self.types.target.va_list().at(Span::default())?;
         let list = self.c_ty(&list).at(Span::default())?;
-        // Where it is a pointer into the argument area, C has it as a `char *`.
+        // If it is a pointer into the argument area, C has it as a `char *`.
         if !list.is_pointer_like() {
             self.va_list = list;
         }
@@ -224,7 +230,7 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// Whether the program begins there.
+    /// Returns whether the program begins there.
     fn is_main(&self, id: usize) -> bool {
         let Function { name, linkage, .. } = &self.functions[id];
         &**name == "main" && matches!(linkage, Linkage::Own | Linkage::C)

@@ -1,7 +1,7 @@
 //! `toy`: a small language that calls C and is called by it. README.md describes it on a page.
 //!
-//! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run or the output could not be written; `toy run` ends with
-//! what the program's `main` returns.
+//! Exit codes: 0 if all is well, 1 if the program is wrong, 2 if it could not be run or the output
+//! could not be written; `toy run` ends with what the program's `main` returns.
 
 use clap::{Args, Parser};
 use std::env::consts::EXE_EXTENSION;
@@ -18,7 +18,7 @@ enum Command {
     Run {
         #[command(flatten)]
         program: Program,
-        /// What `main` gets.
+        /// Arguments of `main`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -27,7 +27,8 @@ enum Command {
         #[command(flatten)]
         program: Program,
     },
-    /// Link a program by the system's C compiler, `$CC` or `cc`; for another target `$CC` has to be its.
+    /// Link a program by the system's C compiler, `$CC` or `cc`; for another target `$CC` has to be
+    /// its.
     Build {
         #[command(flatten)]
         product: Product,
@@ -41,13 +42,14 @@ enum Command {
     },
 }
 
-/// What is made of a program, and where it is put.
+/// Form of the product of a program, and its place.
 #[derive(Args)]
 struct Product {
     /// For this target, which may be another one than this machine.
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
-    /// Where it is put; else a program and an object file beside the program's text, and what is text is printed.
+    /// Path of the product. By default a program and an object file are put beside the program's
+    /// text, and text is printed.
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -112,7 +114,7 @@ impl Product {
         self.program.text(self.target.as_deref())
     }
 
-    /// Where it is put, which is not where the program's text is.
+    /// Returns the path of the product, which is not that of the program's text.
     fn path(&self, extension: &str) -> Result<PathBuf, Failure> {
         let file = &self.program.file;
         let beside = || file.with_extension(extension);

@@ -1,4 +1,5 @@
-//! The program for any target that is lowered: as CLIF, as an object file that a C compiler links, and as C declarations for it.
+//! The program for any target that is lowered: as CLIF, as an object file that a C compiler links,
+//! and as C declarations for it.
 
 use crate::lower::{PERSONALITY, Program};
 use cabi::{Target, Type};
@@ -13,7 +14,8 @@ use cranelift_object::{ObjectBuilder, ObjectModule};
 use std::error::Error;
 use std::fmt::Write;
 
-/// An empty object file, which exceptions pass through, and in which those that are caught are C++'s or any other's. A target that is not lowered is refused here.
+/// An empty object file, which exceptions pass through, and in which those that are caught are
+/// C++'s or any other's. A target that is not lowered is refused here.
 pub(crate) fn module(target: &Target) -> Result<UnwindModule, Box<dyn Error>> {
     let mut flags = settings::builder();
     for (name, value) in [
@@ -68,7 +70,8 @@ pub(crate) fn clif(module: &UnwindModule, program: Program) -> String {
     text
 }
 
-/// C declarations of the functions spelled `extern "C"`, after the records that these take and return.
+/// C declarations of the functions spelled `extern "C"`, after the records that these take and
+/// return.
 pub(crate) fn header(program: &Program, target: &Target) -> Result<String, Box<dyn Error>> {
     let (mut emitter, mut prototypes) = (Emitter::new(target.data_model()), String::new());
     for (name, sig) in &program.exported {
@@ -84,7 +87,7 @@ pub(crate) fn header(program: &Program, target: &Target) -> Result<String, Box<d
     ))
 }
 
-/// What `fn0` and the like stand for in the text of a function.
+/// Returns the names of the functions that `fn0` and the like stand for in the text of a function.
 fn callees(module: &UnwindModule, func: &ir::Function) -> Vec<String> {
     let names = func.params.user_named_funcs();
     let named = |callee: &ir::ExtFuncData| match callee.name {

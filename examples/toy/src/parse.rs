@@ -1,5 +1,5 @@
-//! From tokens to the tree: recursive descent by hand. Items are read here; types, functions, statements and expressions in the files below. The first
-//! error ends the parse.
+//! From tokens to the tree: recursive descent by hand. Items are read here; types, functions,
+//! statements and expressions in the files below. The first error ends the parse.
 
 mod expr;
 mod stmt;
@@ -35,11 +35,11 @@ struct Parser<'a> {
     source: &'a str,
     tokens: &'a [Spanned],
     at: usize,
-    /// Of the construct being read: blocks, expressions and types together.
+    /// Depth of the construct being read: blocks, expressions and types together.
     depth: u32,
     /// In a condition `name {` begins the block, not a record literal.
     no_record_literal: bool,
-    /// Of the functions being read, the innermost last.
+    /// Uses of names in the functions being read, the innermost last.
     uses: Vec<Uses>,
     program: Program,
 }

@@ -1,4 +1,5 @@
-//! The types of a program. They compare and copy for free; their layout is `cabi`'s. Pointers know what they point to here, and are opaque there.
+//! The types of a program. They compare and copy for free; their layout is `cabi`'s. Pointers know
+//! what they point to here, and are opaque there.
 
 use cabi::{DataModel, FnAbi, FnSig, Kind, Scalar, Target, Type};
 use std::collections::HashMap;
@@ -29,7 +30,8 @@ pub(crate) struct FnTy {
 /// A member's name, if it has one, and its type.
 pub(crate) type MemberTy = (Option<Rc<str>>, Ty);
 
-/// A struct or union: its members in the order of declaration, which is also `cabi`'s, and the layout once they are known.
+/// A struct or union: its members in the order of declaration, which is also `cabi`'s, and the
+/// layout once they are known.
 #[derive(Debug)]
 pub(crate) struct RecordTy {
     pub(crate) name: String,
@@ -109,11 +111,11 @@ impl Ty {
 /// All types of a program, as its target has them.
 pub(crate) struct Types {
     pub(crate) target: Target,
-    /// What pointers point to and arrays are made of.
+    /// Targets of pointers, and elements of arrays.
     parts: Vec<Ty>,
     functions: Vec<Rc<FnTy>>,
     pub(crate) records: Vec<RecordTy>,
-    /// Of all but pointers and records.
+    /// Layouts of all types but pointers and records.
     layouts: HashMap<Ty, Type>,
 }
 
@@ -295,7 +297,8 @@ impl Types {
         }
     }
 
-    /// Of an array the pointer to its first element that it becomes; other types stay what they are.
+    /// Returns, for an array, the pointer to its first element that it becomes; other types as they
+    /// are.
     pub(crate) fn decayed(&self, ty: Ty) -> Ty {
         match ty {
             Ty::Array(element, _) => Ty::Pointer(element),

@@ -14,8 +14,8 @@ impl DebugInfo {
     /// Writes the sections into an object file: after `ObjectModule::finish`, before `emit`.
     ///
     /// # Errors
-    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Target`] for Mach-O, [`UnwindError::Table`] for what a format
-    /// has no relocation for.
+    /// [`UnwindError::Symbol`] for a function that is not in the object, [`UnwindError::Target`]
+    /// for Mach-O, [`UnwindError::Table`] for what a format has no relocation for.
     pub fn write_object(
         &self,
         sources: &Sources,

@@ -6,7 +6,8 @@ use cranelift_module::{FuncId, Linkage, Module};
 
 use super::{Emitter, NO_WIDE_VECTORS, Operand, Result, clif_signature, define};
 
-/// Declares the function `name`, which C calls: what C calls, and the body to define. They are one function, unless a stub stands between them.
+/// Declares the function `name`, which C calls: what C calls, and the body to define. They are one
+/// function, unless a stub stands between them.
 pub fn declare(
     module: &mut dyn Module,
     (name, linkage): (&str, Linkage),
@@ -69,7 +70,8 @@ impl<'p> Entry<'p> {
         }
     }
 
-    /// The address of argument `i`. What C passes in memory stays there, and is the function's to write to; the parts of others are stored.
+    /// The address of argument `i`. What C passes in memory stays there, and is the function's to
+    /// write to; the parts of others are stored.
     pub fn address(&self, e: &mut Emitter<'_, '_>, i: usize) -> Result<Value> {
         let ty = self.ty(i);
         match (self.mode(i)?, self.plan.args.slots(i)) {
@@ -86,7 +88,8 @@ impl<'p> Entry<'p> {
         Ok(to)
     }
 
-    /// Where C wants a result that is returned in memory. One that is built there, and returned as [`Operand::Memory`] of this address, is not copied.
+    /// Returns the address at which C wants a result that is returned in memory. A result that is
+    /// built there, and returned as [`Operand::Memory`] of this address, is not copied.
     pub fn sret(&self) -> Option<Value> {
         self.plan.sret.map(|i| self.params[i])
     }
@@ -127,7 +130,8 @@ impl<'p> Entry<'p> {
         Ok(())
     }
 
-    /// `va_start` of a variadic function: writes the `va_list`, 24 bytes at `list`. In the first block, which dominates all others.
+    /// `va_start` of a variadic function: writes the `va_list`, 24 bytes at `list`. In the first
+    /// block, which dominates all others.
     pub fn va_start(&self, e: &mut Emitter<'_, '_>, list: Value) -> Result<()> {
         let variadic = self.plan.variadic.as_ref().ok_or("it is not variadic")?;
         let VaStart::Registers {

@@ -93,7 +93,8 @@ impl<'f> Emitter<'_, 'f> {
         Ok(self.load_at(ty, whole, 0))
     }
 
-    /// Copies fewer than 8 bytes, and touches none after them: a part may have fewer bytes than its type, because the object ends there.
+    /// Copies fewer than 8 bytes, and touches none after them: a part may have fewer bytes than its
+    /// type, because the object ends there.
     fn copy(&mut self, (from, mut at): (Value, i32), (to, mut to_at): (Value, i32), size: u32) {
         for (ty, bytes) in [(types::I32, 4), (types::I16, 2), (types::I8, 1)] {
             if size & bytes != 0 {
@@ -112,7 +113,8 @@ impl<'f> Emitter<'_, 'f> {
         self.ins().store(MemFlags::new(), value, to, at);
     }
 
-    /// The address of a fresh object on the stack. 0.108 aligns slots to 8 bytes, so for more there are bytes to spare.
+    /// The address of a fresh object on the stack. 0.108 aligns slots to 8 bytes, so for more there
+    /// are bytes to spare.
     pub fn slot(&mut self, bytes: u32, align: u32) -> Result<Value> {
         let spare = if align > 8 { align } else { 0 };
         let bytes = bytes.checked_add(spare).ok_or("no stack has room for it")?;

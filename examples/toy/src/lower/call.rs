@@ -1,7 +1,9 @@
-//! How clif-cabi is used, first part: functions of libraries, and calls. Their C signatures are in `signature.rs`. The second is `function.rs`, the third `jit.rs`.
+//! How clif-cabi is used, first part: functions of libraries, and calls. Their C signatures are in
+//! `signature.rs`. The second is `function.rs`, the third `jit.rs`.
 //!
-//! A front end says what a call passes as C types ([`cabi::FnSig`]), and gives each argument as it has it: an SSA value, or the address of a
-//! value in memory. Registers, stack slots, `%al`, hidden pointers and copies are clif-cabi's; they occur nowhere in this compiler.
+//! A front end says what a call passes as C types ([`cabi::FnSig`]), and gives each argument as it
+//! has it: an SSA value, or the address of a value in memory. Registers, stack slots, `%al`, hidden
+//! pointers and copies are clif-cabi's; they occur nowhere in this compiler.
 
 use super::function::Lowerer;
 use super::value::{Typed, Val, ssa_type};
@@ -34,7 +36,8 @@ impl Session<'_> {
             }
             _ => {
                 let plan = self.lowering.entry_plan(&sig).at(span)?;
-                // Dots keep the program's names apart from those of C. A function may have several closures.
+                // Dots keep the program's names apart from those of C. A function may have several
+                // closures.
                 let symbol = format!("toy.{name}.{id}");
                 let (module, signature) = (&mut self.module, plan.clif_signature());
                 let func = module.declare_function(&symbol, Linking::Local, signature);
@@ -69,7 +72,8 @@ impl Session<'_> {
         }
     }
 
-    /// What is called of a function: the function itself, or a stub that enters it, for a static chain or wide vectors.
+    /// Returns the function that calls of a function call: the function itself, or a stub that
+    /// enters it, for a static chain or wide vectors.
     pub(super) fn entry_point(&mut self, id: usize, span: Span) -> Check<FuncId> {
         let function = self.declare(id)?;
         match self.functions[id].linkage {
@@ -88,7 +92,7 @@ struct Prepared {
     span: Span,
 }
 
-/// Whether only the tail call is refused, so that an ordinary call does.
+/// Returns whether only the tail call is refused, so that an ordinary call does.
 fn is_tail_call(error: &LowerError) -> bool {
     match error {
         LowerError::In { error, .. } => is_tail_call(error),
@@ -102,7 +106,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.finish(&prepared, None)
     }
 
-    /// `return` of what a call returns. Between functions of the language the callee takes the place of this frame, unless something may point into it.
+    /// `return` of what a call returns. Between functions of the language the callee takes the
+    /// place of this frame, unless something may point into it.
     pub(super) fn call_and_leave(&mut self, call: &'p CallExpr) -> Check<()> {
         let call = self.prepare(call)?;
         let is_same = call.result == self.ty.result;
@@ -126,7 +131,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.leave(&value)
     }
 
-    /// What is called: a function of this name, or an address.
+    /// Returns the target of a call: a function of this name, or an address.
     fn callee(&mut self, callee: &'p Expr) -> Check<(Ty, Option<usize>, Option<Value>)> {
         if let ExprKind::Name(name) = &callee.kind
             && self.local(name).is_none()
@@ -140,7 +145,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok((value.ty, None, pointer))
     }
 
-    /// What comes before a call: the callee and the arguments' values.
+    /// Evaluates what a call needs: the callee and the arguments' values.
     fn prepare(&mut self, CallExpr { callee, args, span }: &'p CallExpr) -> Check<Prepared> {
         let (span, (ty, id, pointer)) = (*span, self.callee(callee)?);
         let Some(ty) = self.s.types.as_fn(ty) else {
@@ -165,7 +170,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
             (None, Some(pointer)) => (pointer.into(), self.s.fn_sig(&ty, span)?),
             (None, None) => return fail(span, "nothing is called"),
         };
-        // The types of unnamed arguments decide where they are passed, and the declaration does not have them.
+        // The types of unnamed arguments decide where they are passed, and the declaration does not
+        // have them.
         if sig.is_variadic() {
             sig = sig.at_call(unnamed).at(span)?;
         }
@@ -207,7 +213,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Typed { ty: result, val })
     }
 
-    /// A call in a `try`: the instruction is this compiler's own, with the values that clif-cabi gives it. An exception leads to `handler`.
+    /// A call in a `try`: the instruction is this compiler's own, with the values that clif-cabi
+    /// gives it. An exception leads to `handler`.
     fn try_call(
         &mut self,
         prepared: &Prepared,
@@ -273,7 +280,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         self.finish(&call, None)
     }
 
-    /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes one of the `unnamed`.
+    /// An argument for `...`, after C's default argument promotions (C 6.5.2.2). Its type becomes
+    /// one of the `unnamed`.
     fn unnamed(&mut self, arg: &'p Expr, unnamed: &mut Vec<Type>) -> Check<Typed> {
         let value = self.expr(arg, None)?;
         let value = self.decay(value)?;

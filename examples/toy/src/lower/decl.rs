@@ -1,4 +1,5 @@
-//! Declarations: types as written, made types of the program; and records, laid out in the order of the program.
+//! Declarations: types as written, made types of the program; and records, laid out in the order of
+//! the program.
 
 use super::{Meaning, Session};
 use crate::ast::{Ident, RecordDecl, Signature, TypeExpr, TypeKind, twice};
@@ -73,7 +74,8 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// The type of functions: parameters that are arrays are pointers, as in C. What is passed is complete, or `is_allowed`.
+    /// The type of functions: parameters that are arrays are pointers, as in C. What is passed is
+    /// complete, or `is_allowed`.
     pub(super) fn fn_ty(
         &mut self,
         signature: &'p Signature,
@@ -96,7 +98,8 @@ impl<'p> Session<'p> {
         })
     }
 
-    /// Gives a record its members and layout. Those it contains come before it in the program, so that none contains itself.
+    /// Gives a record its members and layout. Those it contains come before it in the program, so
+    /// that none contains itself.
     pub(super) fn lay_out(&mut self, decl: &'p RecordDecl) -> Check<()> {
         let own = self.named_ty(&decl.name.name, decl.name.span)?;
         let Some(declared) = &decl.members else {
@@ -123,7 +126,8 @@ impl<'p> Session<'p> {
         Ok(())
     }
 
-    /// A member's type, and bytes from the start of the record to it, none if it is a bit-field; through C's anonymous members too.
+    /// A member's type, and bytes from the start of the record to it, none if it is a bit-field;
+    /// through C's anonymous members too.
     pub(super) fn find_member(&self, id: usize, name: &str) -> Option<(Ty, Option<u64>)> {
         let record = &self.types.records[id];
         let fields = record.layout.as_ref()?.as_record()?.fields();

@@ -1,4 +1,5 @@
-//! Expressions: one arm per kind, each a few lines or a call into a file of its own; and the conversions that happen silently.
+//! Expressions: one arm per kind, each a few lines or a call into a file of its own; and the
+//! conversions that happen silently.
 
 use super::function::Lowerer;
 use super::value::{Typed, Val, ssa_type};
@@ -105,8 +106,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         Ok(Typed::ssa(ty, self.in_memory(&value)?))
     }
 
-    /// `value` as a `ty`, if the language converts silently: any pointer to and from `*void`, `*i8` to and from `*u8`, an array to a pointer to its first
-    /// element.
+    /// `value` as a `ty`, if the language converts silently: any pointer to and from `*void`, `*i8`
+    /// to and from `*u8`, an array to a pointer to its first element.
     pub(super) fn coerce(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
         let value = match ty {
             Ty::Pointer(_) => self.decay(value)?,

@@ -1,5 +1,7 @@
-//! How clif-cabi is used, second part: a function that C may call. [`Session::function_body`] begins it, [`Lowerer::body`] takes its parameters and ends it;
-//! [`Lowerer::leave`] returns. A function in a function captures the variables around it by their addresses. The first part is `call.rs`, the third `jit.rs`.
+//! How clif-cabi is used, second part: a function that C may call. [`Session::function_body`]
+//! begins it, [`Lowerer::body`] takes its parameters and ends it; [`Lowerer::leave`] returns. A
+//! function in a function captures the variables around it by their addresses. The first part is
+//! `call.rs`, the third `jit.rs`.
 
 use super::value::{Address, Place, Target, Typed, Val, ssa_type};
 use super::{Compiled, Session};
@@ -34,16 +36,17 @@ pub(super) struct Lowerer<'s, 'p, 'f> {
     pub(super) frame: u64,
     /// Targets of `continue` and `break`, innermost last.
     pub(super) loops: Vec<(Block, Block)>,
-    /// Where exceptions are caught, innermost last.
+    /// Blocks in which exceptions are caught, innermost last.
     pub(super) handlers: Vec<Block>,
     /// The variables of the blocks around, innermost last.
     scopes: Vec<HashMap<Rc<str>, Place>>,
-    /// Whether a call took the place of the frame.
+    /// `true` if a call took the place of the frame.
     pub(super) has_tail_calls: bool,
 }
 
 impl<'p> Session<'p> {
-    /// Compiles a function. A closure finds the addresses of the variables that it captures at its static chain.
+    /// Compiles a function. A closure finds the addresses of the variables that it captures at its
+    /// static chain.
     pub(super) fn function_body(&mut self, id: usize, captures: &[(Rc<str>, Ty)]) -> Check<()> {
         let Some(decl) = self.functions[id].decl else {
             return fail(self.functions[id].span, "this function has no body");
@@ -51,7 +54,8 @@ impl<'p> Session<'p> {
         let compiled = self.compiled.len();
         let (uses, has_tail_calls) = self.function_with(id, decl, decl.uses.clone(), captures)?;
         if uses.has_pointers && has_tail_calls {
-            // An array has become a pointer after a call had taken the place of the frame: such calls are made otherwise.
+            // An array has become a pointer after a call had taken the place of the frame: such
+            // calls are made otherwise.
             self.compiled.truncate(compiled);
             self.function_with(id, decl, uses, captures)?;
         }
@@ -82,7 +86,8 @@ impl<'p> Session<'p> {
             }
             builder.set_srcloc(place);
         }
-        // The CLIF signature and the first block, whose parameters are the registers that C callers pass arguments in.
+        // The CLIF signature and the first block, whose parameters are the registers that C callers
+        // pass arguments in.
         let (_, entry) = self.lowering.begin(&mut builder, &sig).at(span)?;
         let lowerer = Lowerer {
             s: self,
@@ -108,7 +113,8 @@ impl<'p> Session<'p> {
 }
 
 impl<'p, 'f> Lowerer<'_, 'p, 'f> {
-    /// Parameters become variables, and the statements code. The result is what is known then of pointers into the frame, and of calls that gave it up.
+    /// Parameters become variables, and the statements code. The result is what is known then of
+    /// pointers into the frame, and of calls that gave it up.
     fn body(mut self, decl: &'p FnDecl, captures: &[(Rc<str>, Ty)]) -> Check<(Uses, bool)> {
         self.open_scope();
         let params = self.ty.params.clone();
@@ -143,8 +149,8 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok((self.uses, self.has_tail_calls))
     }
 
-    /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken apart, unless something points to it: then it is put together
-    /// in memory.
+    /// A parameter is taken as it is needed, however it arrives. A struct in registers is taken
+    /// apart, unless something points to it: then it is put together in memory.
     fn param(&mut self, at: usize, name: &str, ty: Ty) -> Check<Typed> {
         let span = self.span();
         if ssa_type(ty).is_some() {
@@ -161,9 +167,10 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok(Typed::memory(ty, address.at(span)?))
     }
 
-    /// Where a parameter is as a variable.
+    /// Returns the place of a parameter as a variable.
     fn param_place(&mut self, name: &str, value: &Typed) -> Check<Place> {
-        // Debuggers find a copy. What the language's own functions get in memory stays there, so that calls can take the place of their frames.
+        // Debuggers find a copy. What the language's own functions get in memory stays there, so
+        // that calls can take the place of their frames.
         let convention = self.s.types.target.convention();
         let is_own = Some(self.entry.plan().abi.convention) != convention;
         let stays = is_own || self.s.lines.is_none();
@@ -179,7 +186,8 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         }
     }
 
-    /// A variable of this block, which debuggers are told of if it is in a stack slot: with `-g` all are.
+    /// A variable of this block, which debuggers are told of if it is in a stack slot: with `-g`
+    /// all are.
     pub(super) fn open(&mut self, name: &Rc<str>, place: Place, tell: Tell) -> Check<()> {
         let function = self.s.declare(self.id)?.body;
         if let Target::Memory(address) = place.target
@@ -193,7 +201,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok(())
     }
 
-    /// Whether a variable has to be in memory, where debuggers find it.
+    /// Returns whether a variable has to be in memory, where debuggers find it.
     pub(super) fn is_pointed_to(&self, name: &str, ty: Ty) -> bool {
         let is_pointer = ty.is_pointer_like();
         self.s.lines.is_some()
@@ -215,8 +223,9 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         scopes.find_map(|scope| scope.get(name)).cloned()
     }
 
-    /// A function in this one, as a pointer that C can call: a closure, which passes the static chain on. The chain leads to the addresses of what is
-    /// captured: variables by the names that the function uses, and the functions in it.
+    /// A function in this one, as a pointer that C can call: a closure, which passes the static
+    /// chain on. The chain leads to the addresses of what is captured: variables by the names that
+    /// the function uses, and the functions in it.
     pub(super) fn closure(&mut self, decl: &'p FnDecl, span: Span) -> Check<Typed> {
         let mut names: Vec<&Rc<str>> = decl.uses.names.iter().collect();
         names.sort_unstable();
@@ -253,7 +262,8 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         Ok(self.load(address.into(), list))
     }
 
-    /// `va_arg(list, T)`: the next argument of a variable that is a list, or of one that is passed by its address because it is an array.
+    /// `va_arg(list, T)`: the next argument of a variable that is a list, or of one that is passed
+    /// by its address because it is an array.
     pub(super) fn va_arg(&mut self, list: &'p Expr, ty: &'p TypeExpr) -> Check<Typed> {
         let place = self.place(list)?;
         let own = self.s.va_list;
@@ -271,7 +281,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         };
         let wanted = self.s.object_ty(ty)?;
         let layout = self.s.types.layout(wanted).cloned().unwrap_or(Type::VOID);
-        // Of the signature only the convention matters.
+        // Only the convention of the signature matters.
         let sig = FnSig::new([Type::PTR], Type::VOID).variadic();
         let (lowering, builder) = (&self.s.lowering, &mut self.builder);
         let found = lowering.va_arg(builder, address, &sig, &layout);
@@ -297,7 +307,7 @@ impl<'p, 'f> Lowerer<'_, 'p, 'f> {
         self.s.functions[self.id].span
     }
 
-    /// Where the next instruction goes.
+    /// Returns the builder of the next instruction.
     pub(super) fn ins(&mut self) -> FuncInstBuilder<'_, 'f> {
         self.builder.ins()
     }

@@ -1,6 +1,8 @@
-//! Names from C headers. They come after the program's own, and each is looked into when it is first used: a header may be full of what
-//! the language does not have, as long as the program does not name it. Records keep the layout that the header gives them, if the language can spell their
-//! members. An enum is its integer. All pointers are `*void`, which converts to and from every other.
+//! Names from C headers. They come after the program's own, and each is looked into when it is
+//! first used: a header may be full of what the language does not have, as long as the program does
+//! not name it. Records keep the layout that the header gives them, if the language can spell their
+//! members. An enum is its integer. All pointers are `*void`, which converts to and from every
+//! other.
 
 use super::{Function, Meaning, Session};
 use crate::ast::Linkage;
@@ -14,7 +16,7 @@ use std::rc::Rc;
 /// How C distinguishes the names of types, in the order in which they are looked for.
 const SPACES: [&str; 4] = ["", "struct ", "union ", "enum "];
 
-/// What has been taken from the headers so far.
+/// Declarations that have been taken from the headers so far.
 #[derive(Default)]
 pub(super) struct Taken {
     functions: HashMap<Rc<str>, usize>,
@@ -32,7 +34,7 @@ impl<'p> Session<'p> {
         self.find(name, span, Self::c_value)
     }
 
-    /// What the program calls `name`, or what `look` finds in the headers.
+    /// Returns the meaning of `name` in the program, or the one that `look` finds in the headers.
     fn find(
         &mut self,
         name: &str,
@@ -125,7 +127,8 @@ impl<'p> Session<'p> {
         Ok(self.functions.len() - 1)
     }
 
-    /// The type of a value. It has to be laid out as C has it: an alignment or `_Atomic` of a typedef has no name in the language.
+    /// The type of a value. It has to be laid out as C has it: an alignment or `_Atomic` of a
+    /// typedef has no name in the language.
     fn c_value_ty(&mut self, c: &Type) -> Result<Ty, String> {
         let ty = self.c_ty(c)?;
         let is_same = self.types.layout(ty).is_none_or(|own| match c.kind() {

@@ -1,5 +1,5 @@
-//! Numbers, complex numbers, records and arrays as literals. A literal takes the type that is wanted of
-//! it; its own suffix comes first, and without either it is `i32` or `f64`.
+//! Numbers, complex numbers, records and arrays as literals. A literal takes the type that is
+//! wanted of it; its own suffix comes first, and without either it is `i32` or `f64`.
 
 use super::Session;
 use super::function::Lowerer;
@@ -11,7 +11,7 @@ use crate::types::Ty;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 
-/// Whether an integer of this width and sign can be `value`, or minus that.
+/// Returns whether an integer of this width and sign can be `value`, or minus that.
 fn holds((bits, signed): (u8, bool), value: u128, negative: bool) -> bool {
     let greatest = u128::MAX >> (128 - u32::from(bits) + u32::from(signed));
     match negative {
@@ -94,7 +94,8 @@ impl Session<'_> {
 }
 
 impl<'p> Lowerer<'_, 'p, '_> {
-    /// A number that the compiler knows: of the type that is wanted, if that can be `value`, else of its own.
+    /// A number that the compiler knows: of the type that is wanted, if that can be `value`, else
+    /// of its own.
     pub(super) fn known(
         &mut self,
         value: i128,
@@ -114,7 +115,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if let Some(ssa) = ssa_type(ty) {
             return Ok(Typed::ssa(ty, self.bits(bits, ssa)));
         }
-        // What Cranelift does not compute with lives in memory.
+        // Values that Cranelift does not compute with live in memory.
         let address = self.temporary(ty)?;
         let words: &[_] = match self.s.types.size(ty) {
             2 => &[(0, types::I16)],

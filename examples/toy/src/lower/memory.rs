@@ -1,5 +1,5 @@
-//! Loads, stores, copies, memory in the frame; and aggregates as their scalars, an SSA value each: what nothing points to, and has few scalars, need not be
-//! in memory.
+//! Loads, stores, copies, memory in the frame; and aggregates as their scalars, an SSA value each:
+//! what nothing points to, and has few scalars, need not be in memory.
 
 use super::function::Lowerer;
 use super::value::{Address, Typed, Val, ssa_type};
@@ -12,7 +12,7 @@ use cranelift_codegen::ir::{
 };
 use std::rc::Rc;
 
-/// What has more scalars is in memory.
+/// Number of scalars above which a value is in memory.
 const MAX_FIELDS: usize = 16;
 
 /// The greatest frame; Cranelift counts it in 32 bits, and threads have stacks of a few MiB.
@@ -21,7 +21,8 @@ const MAX_FRAME: u64 = 4 << 20;
 /// Cranelift aligns stack slots to 16 bytes at most.
 const MAX_SLOT_ALIGN: u32 = 16;
 
-/// Whether a value is made of scalars that Cranelift has, each with a name: no arrays, vectors and bit-fields.
+/// Returns whether a value is made of scalars that Cranelift has, each with a name: no arrays,
+/// vectors and bit-fields.
 fn is_flat(all: &Types, ty: Ty) -> bool {
     match ty {
         Ty::Complex(part) => ssa_type(Ty::Scalar(part)).is_some(),
@@ -49,7 +50,8 @@ impl Lowerer<'_, '_, '_> {
         (is_kept || ssa_type(ty).is_some()).then_some(fields)
     }
 
-    /// Which of the scalars of `whole` are those of what has type `ty` and is `offset` bytes inside.
+    /// Which of the scalars of `whole` are those of what has type `ty` and is `offset` bytes
+    /// inside.
     pub(super) fn fields_at(&self, whole: Ty, offset: u64, ty: Ty) -> std::ops::Range<usize> {
         let [whole, own] = [whole, ty].map(|ty| self.fields(ty).unwrap_or_default());
         let first = whole.partition_point(|field| u64::from(field.offset_bits / 8) < offset);
@@ -147,7 +149,8 @@ impl Lowerer<'_, '_, '_> {
     }
 
     pub(super) fn temporary_of(&mut self, size: u64, align: u32) -> Check<Value> {
-        // An address that is more aligned than Cranelift's slots is rounded up, inside a larger slot.
+        // An address that is more aligned than Cranelift's slots is rounded up, inside a larger
+        // slot.
         let slack = match align > MAX_SLOT_ALIGN {
             true => u64::from(align),
             false => 0,

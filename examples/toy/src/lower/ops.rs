@@ -1,4 +1,5 @@
-//! Operators and conversions. Both sides have one type, but for shifts and pointer arithmetic. There is arithmetic on what Cranelift has instructions for.
+//! Operators and conversions. Both sides have one type, but for shifts and pointer arithmetic.
+//! There is arithmetic on what Cranelift has instructions for.
 
 use super::function::Lowerer;
 use super::value::{Typed, ssa_type};
@@ -110,7 +111,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         })
     }
 
-    /// Whether Cranelift has the operation.
+    /// Returns whether Cranelift has the operation.
     fn is_there(&self, op: BinaryOp, ty: Ty) -> bool {
         let bitwise = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
         let division = matches!(op, BinaryOp::Div | BinaryOp::Rem);
@@ -213,8 +214,9 @@ impl<'p> Lowerer<'_, 'p, '_> {
         })
     }
 
-    /// Between integers, bools, pointers, `f32` and `f64`: integers are cut or extended, floats rounded; a float that is too
-    /// great for an integer becomes its greatest. Other values stay what they are.
+    /// Between integers, bools, pointers, `f32` and `f64`: integers are cut or extended, floats
+    /// rounded; a float that is too great for an integer becomes its greatest. Other values stay
+    /// what they are.
     pub(super) fn convert(&mut self, value: Typed, ty: Ty, span: Span) -> Check<Typed> {
         if value.ty == ty {
             return Ok(value);
@@ -247,7 +249,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
     }
 }
 
-/// Whether the expression is made of numbers without a suffix only.
+/// Returns whether the expression is made of numbers without a suffix only.
 fn is_flexible(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Number(number) => number.suffix.is_empty(),

@@ -97,7 +97,8 @@ impl<'p> Lowerer<'_, 'p, '_> {
         }
     }
 
-    /// `base[index]`: of an array, a vector, or through a pointer. Indices are checked as little as in C.
+    /// `base[index]`: of an array, a vector, or through a pointer. Indices are checked as little as
+    /// in C.
     fn indexed(&mut self, base: &'p Expr, index: &'p Expr) -> Check<Place> {
         let place = self.place(base)?;
         let pointer = if let Some((element, _)) = self.s.types.element(place.ty) {

@@ -10,12 +10,13 @@ use std::rc::Rc;
 /// The convention of functions that only this compiler calls.
 static LANG: cabi::Convention = X86_64_LANG;
 
-/// With more parameters, of at most 128 bytes each, the argument area could be larger than a callee can pop.
+/// With more parameters, of at most 128 bytes each, the argument area could be larger than a callee
+/// can pop.
 const MAX_LANG_PARAMS: usize = 256;
 
 impl Session<'_> {
-    /// The signature of a function: C's, or the language's own where nothing else calls it. That of a closure has the static chain after the
-    /// other named parameters.
+    /// The signature of a function: C's, or the language's own where nothing else calls it. That of
+    /// a closure has the static chain after the other named parameters.
     pub(super) fn signature(&self, id: usize) -> Check<FnSig> {
         let function = &self.functions[id];
         let (mut ty, is_main) = (Rc::clone(&function.ty), self.is_main(id));
@@ -34,7 +35,8 @@ impl Session<'_> {
         })
     }
 
-    /// Whether there is a convention of languages for the target: on others all functions are C's.
+    /// Returns whether there is a convention of languages for the target: on others all functions
+    /// are C's.
     fn has_lang(&self) -> bool {
         self.types.target.convention() == Target::X86_64_LINUX.convention()
     }
@@ -56,7 +58,8 @@ impl Session<'_> {
     }
 }
 
-/// Whether a function that C has no pointer to can be of the language's own convention, which is not variadic and aligns nothing to more than 16 bytes.
+/// Returns whether a function that C has no pointer to can be of the language's own convention,
+/// which is not variadic and aligns nothing to more than 16 bytes.
 fn is_for_lang(sig: &FnSig) -> bool {
     let params = sig.params().iter().map(|param| &param.ty);
     !sig.is_variadic()

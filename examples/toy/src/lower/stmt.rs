@@ -79,7 +79,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
         if ty == Ty::Void {
             return fail(name.span, format!("there is no value for `{variable}`"));
         }
-        // What is in memory may be another variable's: the new one is a copy.
+        // A value in memory may be another variable's: the new one is a copy.
         let place = self.new_place(ty, self.is_pointed_to(variable, ty))?;
         match value {
             Some(value) => self.write(&place, &value),

@@ -1,4 +1,4 @@
-//! Where values and variables are while a function is lowered.
+//! Places of values and variables while a function is lowered.
 
 use crate::types::Ty;
 use cabi::Scalar;
@@ -69,7 +69,7 @@ impl Typed {
     }
 }
 
-/// Where what is read and written is.
+/// Place of a value that is read and written.
 #[derive(Clone)]
 pub(super) enum Target {
     /// The variables of a value's scalars.
@@ -82,7 +82,7 @@ pub(super) enum Target {
 pub(super) struct Place {
     pub(super) ty: Ty,
     pub(super) target: Target,
-    /// Whether it is a variable, or what a pointer points to: nothing else is assigned to.
+    /// `true` for a variable, or the target of a pointer: nothing else is assigned to.
     pub(super) has_name: bool,
 }
 

@@ -48,7 +48,7 @@ impl Parser<'_> {
         self.declared(name, linkage)
     }
 
-    /// Whether `extern "convention" fn` follows.
+    /// Returns whether `extern "convention" fn` follows.
     pub(super) fn is_for_c(&self) -> bool {
         let next = self.tokens.iter().skip(self.at).map(|next| next.token);
         self.text() == "extern" && next.take(3).eq([Token::Word, Token::Str, Token::Word])
@@ -168,7 +168,7 @@ impl Parser<'_> {
         condition
     }
 
-    /// What a semicolon ends.
+    /// Reads a statement that a semicolon ends.
     fn simple_stmt(&mut self) -> Check<StmtKind> {
         if self.accept("let") {
             let name = self.ident("a name for the variable")?;

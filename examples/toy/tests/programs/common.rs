@@ -1,4 +1,5 @@
-//! What the tests of the command share: the machines that programs are built and run for, shell scripts that do so, and the programs.
+//! Shared parts of the tests of the command: the machines that programs are built and run for,
+//! shell scripts that do so, and the programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// What it printed, which must be all that happened.
+    /// Returns its output, which must be all that happened.
     pub(crate) fn output(self, what: &str) -> String {
         let said = (self.code, self.stderr.as_str());
         assert_eq!(said, (0, ""), "{what}");
@@ -23,7 +24,7 @@ impl Ran {
 /// How programs of a machine are built and run here.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
-    /// What says `toy` the target, if it is not this machine.
+    /// Option that tells `toy` the target, if it is not this machine.
     target: String,
     pub(crate) compiler: String,
     runner: String,
@@ -39,8 +40,9 @@ impl Machine {
         }
     }
 
-    /// The machines called so: `this`, `compilers` for this one once with each of its C compilers, `x86-64` for this one if it is one with Linux, or others whose
-    /// compiler and what runs their programs are here.
+    /// The machines called so: `this`, `compilers` for this one once with each of its C compilers,
+    /// `x86-64` for this one if it is one with Linux, or others whose compiler and what runs their
+    /// programs are here.
     pub(crate) fn named(name: &str) -> Vec<Machine> {
         let is_x86_64 = cfg!(all(target_os = "linux", target_arch = "x86_64"));
         let (triple, compiler, runner) = match name {
@@ -65,8 +67,9 @@ impl Machine {
         is_here.then_some(machine).into_iter().collect()
     }
 
-    /// How a shell script ends in a folder. `toy` is the command, `$TARGET` its options and `$CC` the C compiler for this machine, `$RUN` is before a program of it,
-    /// `$T` is the folder of these tests. None where it needs libclang, and there is none.
+    /// How a shell script ends in a folder. `toy` is the command, `$TARGET` its options and `$CC`
+    /// the C compiler for this machine, `$RUN` is before a program of it, `$T` is the folder of
+    /// these tests. None where it needs libclang, and there is none.
     pub(crate) fn ran(&self, script: &str, folder: &Path) -> Option<Ran> {
         let toy = env!("CARGO_BIN_EXE_toy");
         let script = format!("TOY='{toy}'; toy() {{ $CABI_RUNNER $TOY \"$@\"; }}\n{script}");
@@ -79,7 +82,7 @@ impl Machine {
         // wine has its registry, and what it says of it, in the folder.
         shell.env("WINEDEBUG", "-all");
         shell.env("WINEPREFIX", folder.join("wine"));
-        // What a script sends to all of its processes does not reach others.
+        // A signal that a script sends to all of its processes does not reach others.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         let output = shell.output().unwrap();
@@ -144,7 +147,7 @@ fn runs(tool: &str) -> bool {
     Command::new(tool).arg("--version").output().is_ok()
 }
 
-/// Whether a tool is here; one that is not is said.
+/// Returns whether a tool is here, and prints the name of one that is not.
 pub(crate) fn has(tool: &str) -> bool {
     let is_here = runs(tool);
     if !is_here {
@@ -160,7 +163,8 @@ fn first_compiler() -> String {
     }
 }
 
-/// This machine with each C compiler that is here: `cc` (or `$CC`), and clang as a second reference compiler.
+/// This machine with each C compiler that is here: `cc` (or `$CC`), and clang as a second reference
+/// compiler.
 fn compilers() -> Vec<Machine> {
     let clang = ["clang-19", "clang"].into_iter().find(|name| runs(name));
     let clang = clang.filter(|_| cfg!(target_arch = "x86_64"));
@@ -172,7 +176,7 @@ fn compilers() -> Vec<Machine> {
     first.into_iter().chain(clang).map(Machine::this).collect()
 }
 
-/// What the programs of other machines than x86-64 do not have here, and why.
+/// Programs that other machines than x86-64 do not run here, with the reasons.
 pub(crate) const NOT_ON_AARCH64: [(&str, &str); 5] = [
     ("wide", "vectors of more than 16 bytes are refused there"),
     ("scalars", "vectors of less than 8 bytes are refused there"),

@@ -1,4 +1,5 @@
-//! The command on programs: what they print when they are run and built, what gdb sees of them, and what is refused.
+//! The command on programs: what they print when they are run and built, what gdb sees of them, and
+//! what is refused.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,5 +1,6 @@
-//! Every program in `tests/headers/wrong.txt` is refused with the message that stands beside it and its place, and exit code 1; so are programs that
-//! are too deep or too long; and what cannot be run, built or compiled for a target says why.
+//! Every program in `tests/headers/wrong.txt` is refused with the message that stands beside it and
+//! its place, and exit code 1; so are programs that are too deep or too long; and what cannot be
+//! run, built or compiled for a target says why.
 
 use crate::common::{ran_with, rows};
 
@@ -23,7 +24,7 @@ fn wrong_programs_are_refused() {
     }
 }
 
-/// What stands between `<` and `>` is repeated: as often as `*n` says, or 100,000 times.
+/// Repeats the text between `<` and `>`: as often as `*n` says, or 100,000 times.
 fn repeated(program: &str) -> String {
     let mut text = String::new();
     for part in program.split_inclusive('>') {
@@ -64,7 +65,8 @@ fn extreme_programs_are_refused() {
     }
 }
 
-/// Exit code 2 is for what is not the program's fault. Each line of the table has a command, a program, the exit code, and what is said.
+/// Exit code 2 is for what is not the program's fault. Each line of the table has a command, a
+/// program, the exit code, and what is said.
 #[test]
 fn what_cannot_be_done_is_said() {
     let rows = rows("headers/commands.txt");

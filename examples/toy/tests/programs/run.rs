@@ -1,6 +1,8 @@
-//! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it, and so does what `toy build` makes of it. Those in `tests/interop/` pass
-//! values to and from a C library of their name, built here by each C compiler, and are called back by it; those with a C program of their name in `tests/c` print what
-//! that prints. `CABI_BLESS=1` rewrites the expected output and nothing else. What else the command does is in `tests/scripts.txt`.
+//! Every program in `programs/` and `tests/interop/` runs and prints what stands beside it, and so
+//! does what `toy build` makes of it. Those in `tests/interop/` pass values to and from a C library
+//! of their name, built here by each C compiler, and are called back by it; those with a C program
+//! of their name in `tests/c` print what that prints. `CABI_BLESS=1` rewrites the expected output
+//! and nothing else. What else the command does is in `tests/scripts.txt`.
 
 use crate::common::{
     Machine, NOT_ON_AARCH64, Ran, has, name, oracle_missing, programs, ran_with, root, rows,
@@ -27,8 +29,8 @@ fn has_library(program: &Path) -> bool {
     files.iter().any(|file| file.exists())
 }
 
-/// How a script ends in a folder with a program, its header and its library. None where the machine lacks what they need: C compilers of other machines come
-/// without C++.
+/// How a script ends in a folder with a program, its header and its library. None where the machine
+/// lacks what they need: C compilers of other machines come without C++.
 fn ran(machine: &Machine, program: &Path, script: &str, folder: &Path) -> Option<Ran> {
     let name = name(program);
     let is_cpp = program.with_extension("cpp").exists();
@@ -52,7 +54,8 @@ fn compare(program: &Path, found: &str) {
     assert_eq!(text, found, "{}", expected.display());
 }
 
-/// Compares what each program that `is_chosen` prints by a script, in a folder of its own with its library; how many have run.
+/// Compares what each program that `is_chosen` prints by a script, in a folder of its own with its
+/// library; how many have run.
 fn programs_print(machine: &Machine, script: &str, is_chosen: impl Fn(&Path) -> bool) -> usize {
     let mut count = 0;
     for program in programs().into_iter().filter(|program| is_chosen(program)) {
@@ -113,7 +116,8 @@ fn c_programs_print_the_same() {
     }
 }
 
-/// In C's convention too, where the language's own is not the only one that does it without a stack, and with variables in memory.
+/// In C's convention too, where the language's own is not the only one that does it without a
+/// stack, and with variables in memory.
 #[test]
 fn c_functions_print_the_same() {
     let is_own = |program: &PathBuf| !has_library(program) && name(program) != "tail";
@@ -127,7 +131,8 @@ fn c_functions_print_the_same() {
     }
 }
 
-/// The negative control: a program, or its header, that says something else than the library is prints something else.
+/// The negative control: a program, or its header, that says something else than the library is
+/// prints something else.
 #[test]
 fn what_is_declared_otherwise_goes_wrong() {
     let rows = rows("interop/changes.txt");
