@@ -34,7 +34,7 @@ pub(crate) struct CallSite {
     pub(crate) handlers: Vec<Handler>,
 }
 
-/// The calls of `code` that have handlers, in the order of the code.
+/// Returns the calls of `code` that have handlers, in the order of the code.
 pub(crate) fn handled_calls(code: &codegen::CompiledCode) -> impl Iterator<Item = CallSite> + '_ {
     #[cfg(not(feature = "cranelift-0.137"))]
     let offset = |at: &u32| *at;

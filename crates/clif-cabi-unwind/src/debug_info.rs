@@ -75,7 +75,7 @@ impl Sources {
         }
     }
 
-    /// The number of one more file.
+    /// Adds a file, and returns its number.
     pub fn file(&mut self, path: &str) -> usize {
         self.files.push(path.to_owned());
         self.files.len() - 1
@@ -92,21 +92,22 @@ impl Sources {
         u32::try_from(last).map_or_else(|_| ir::SourceLoc::default(), ir::SourceLoc::new)
     }
 
-    /// The signature of the function that is defined as `id`: debuggers show its result when it
-    /// returns. They look for it where C returns it, so the function has to be of C's convention.
+    /// Sets the signature of the function that is defined as `id`: debuggers show its result when
+    /// it returns. They look for it where C returns it, so the function has to be of C's
+    /// convention.
     pub fn function(&mut self, id: FuncId, sig: FnSig) {
         self.signatures.insert(id, sig);
     }
 
-    /// A variable of that function: its value is in `slot` from its first byte on, wherever the
-    /// function is. Debuggers show it as C's by this type. Of several that have one name none is
-    /// shown: scopes are not known.
+    /// Adds a variable of that function: its value is in `slot` from its first byte on, wherever
+    /// the function is. Debuggers show it as C's by this type. Of several that have one name none
+    /// is shown: scopes are not known.
     pub fn variable(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
         self.add_variable(id, name, ty, slot, false);
     }
 
-    /// A parameter of that function, in the order of its signature: debuggers show it where they
-    /// show the function.
+    /// Adds a parameter of that function, in the order of its signature: debuggers show it where
+    /// they show the function.
     pub fn parameter(&mut self, id: FuncId, name: &str, ty: &Type, slot: ir::StackSlot) {
         self.add_variable(id, name, ty, slot, true);
     }
@@ -128,7 +129,7 @@ impl Sources {
         self.variables.entry(id).or_default().push(variable);
     }
 
-    /// The file and line of a place.
+    /// Returns the file and line of a place.
     #[must_use]
     pub fn line(&self, at: ir::SourceLoc) -> Option<(&str, u32)> {
         let place = self.get(at)?;
@@ -188,15 +189,15 @@ impl DebugInfo {
         });
     }
 
-    /// The functions that were added, with their names, and where each byte of their code is from,
-    /// from its first byte on.
+    /// Returns the functions that were added, with their names, and where each byte of their code
+    /// is from, from its first byte on.
     pub fn functions(&self) -> impl Iterator<Item = (FuncId, &str, &[(u64, ir::SourceLoc)])> {
         let functions = self.functions.iter();
         functions.map(|own| (own.id, &*own.name, &*own.rows))
     }
 
-    /// The sections by their names, for functions that are where `function` says: for a debugger of
-    /// this process.
+    /// Returns the sections by their names, for functions that are where `function` says: for a
+    /// debugger of this process.
     ///
     /// # Errors
     /// [`UnwindError::Symbol`] for a function that has no address.
@@ -220,7 +221,7 @@ impl DebugInfo {
         Ok(found)
     }
 
-    /// The function that an address in a section is of.
+    /// Returns the function that an address in a section is of.
     pub(crate) fn function(&self, index: usize) -> Result<FuncId, UnwindError> {
         let function = self.functions.get(index).map(|own| own.id);
         let name = || format!("function {index} of the debug information");
@@ -311,7 +312,7 @@ fn slots(func: &ir::Function, code: &CompiledCode) -> HashMap<ir::StackSlot, i64
     slots.collect()
 }
 
-/// The variables of a function, by where they are from the CFA.
+/// Adds the variables of a function, by where they are from the CFA.
 fn add_variables(
     dwarf: &mut DwarfUnit,
     entry: UnitEntryId,
@@ -344,7 +345,7 @@ fn add_variables(
     }
 }
 
-/// The attributes of the unit.
+/// Adds the attributes of the unit.
 fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) {
     let file = sources.files.first().map_or("", String::as_str);
     let root = dwarf.unit.root();
@@ -359,7 +360,7 @@ fn describe_unit(dwarf: &mut DwarfUnit, sources: &Sources, ranges: RangeListId) 
     root.set(DW_AT_ranges, AttributeValue::RangeListRef(ranges));
 }
 
-/// The lines of a function. What is before the first place, its prologue, is from where the
+/// Adds the lines of a function. What is before the first place, its prologue, is from where the
 /// function stands; debuggers stop where the next place begins, when parameters are where they say.
 fn rows(
     program: &mut LineProgram,
@@ -387,7 +388,7 @@ fn rows(
     program.end_sequence(function.len);
 }
 
-/// The attributes of a function.
+/// Adds the attributes of a function.
 fn describe(
     dwarf: &mut DwarfUnit,
     entry: UnitEntryId,

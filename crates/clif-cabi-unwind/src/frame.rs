@@ -28,7 +28,7 @@ pub(crate) enum Frame {
 }
 
 impl Frame {
-    /// The rules of `code`. `None` if Cranelift makes none (its flag `unwind_info`).
+    /// Returns the rules of `code`. `None` if Cranelift makes none (its flag `unwind_info`).
     pub(crate) fn compiled(
         isa: &dyn TargetIsa,
         code: &CompiledCode,
@@ -49,8 +49,8 @@ impl Frame {
         }
     }
 
-    /// The rows of a stub. Its first one is that of every function's first instruction, which the
-    /// common entry has.
+    /// Returns the rows of a stub. Its first one is that of every function's first instruction,
+    /// which the common entry has.
     pub(crate) fn stub(code: &StubCode) -> Result<Self, UnwindError> {
         let mut instructions = Vec::new();
         for rows in code.unwind.windows(2) {

@@ -53,7 +53,7 @@ impl Lsda {
         Ok((!lsda.pads.is_empty()).then_some(lsda))
     }
 
-    /// The symbols of types, each named once.
+    /// Returns the symbols of types, each named once.
     pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
         self.types.iter().flatten().map(String::as_str)
     }
@@ -96,7 +96,7 @@ impl Lsda {
         Ok(())
     }
 
-    /// The chain of `filters` in the table of actions, which has each once.
+    /// Returns the chain of `filters` in the table of actions, which has each once.
     fn chain(&mut self, filters: &[i64]) -> Result<u64, UnwindError> {
         let mut chain = writer();
         for (i, filter) in filters.iter().enumerate() {
@@ -194,7 +194,7 @@ fn gimli_len(bytes: usize) -> Result<u32, UnwindError> {
     u32::try_from(bytes).map_err(|_| UnwindError::Table("the function is too large".to_owned()))
 }
 
-/// Bytes of a number as ULEB128.
+/// Returns the bytes of a number as ULEB128.
 fn uleb128_len(number: u64) -> u64 {
     u64::from((64 - (number | 1).leading_zeros()).div_ceil(7))
 }

@@ -36,9 +36,9 @@ pub struct WindowsFunction {
 }
 
 impl UnwindTables {
-    /// The tables of functions that are where `function` says. Functions on pages that are further
-    /// than `page` bytes from each other are in different tables. `symbol` has the addresses of the
-    /// personality and of types.
+    /// Returns the tables of functions that are where `function` says. Functions on pages that are
+    /// further than `page` bytes from each other are in different tables. `symbol` has the
+    /// addresses of the personality and of types.
     ///
     /// # Errors
     /// [`UnwindError::Symbol`] for what has no address.
@@ -107,8 +107,8 @@ impl UnwindTables {
         })
     }
 
-    /// The indices of the functions, in runs between which there are whole pages: those may have
-    /// functions of other tables.
+    /// Returns the indices of the functions, in runs between which there are whole pages: those may
+    /// have functions of other tables.
     fn runs(
         &self,
         page: u64,

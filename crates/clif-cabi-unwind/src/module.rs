@@ -52,7 +52,7 @@ impl UnwindModule {
         Ok(Self { module, tables })
     }
 
-    /// The object with its tables, to be emitted.
+    /// Returns the object with its tables, to be emitted.
     ///
     /// # Errors
     /// As [`UnwindTables::add_stubs`] and [`UnwindTables::write_object`].

@@ -141,7 +141,7 @@ fn append(
     Ok(())
 }
 
-/// A relocation of so many bytes at `offset`.
+/// Returns a relocation of so many bytes at `offset`.
 pub(crate) fn relocation(
     (offset, bytes): (u64, u8),
     symbol: SymbolId,
@@ -246,7 +246,7 @@ pub(crate) fn refused(error: impl ToString) -> UnwindError {
     UnwindError::Table(error.to_string())
 }
 
-/// The symbol of a function that is defined in the object.
+/// Returns the symbol of a function that is defined in the object.
 fn function(product: &ObjectProduct, id: FuncId) -> Result<SymbolId, UnwindError> {
     match product.functions.get(id).copied().flatten() {
         Some((symbol, true)) => Ok(symbol),
@@ -267,7 +267,7 @@ fn undefined(name: &str, kind: SymbolKind, scope: SymbolScope) -> Symbol {
     }
 }
 
-/// The symbol of this name, whoever defines it.
+/// Returns the symbol of this name, whoever defines it.
 fn named(object: &mut Object<'_>, name: &str) -> SymbolId {
     let known = object.symbol_id(name.as_bytes());
     known.unwrap_or_else(|| {
@@ -275,8 +275,8 @@ fn named(object: &mut Object<'_>, name: &str) -> SymbolId {
     })
 }
 
-/// A word with the address of `name`, which the dynamic linker writes: `DW.ref.name`, as C++
-/// compilers have it.
+/// Returns a word with the address of `name`, which the dynamic linker writes: `DW.ref.name`, as
+/// C++ compilers have it.
 fn word_of(object: &mut Object<'_>, name: &str) -> Result<SymbolId, UnwindError> {
     let word = format!("DW.ref.{name}");
     if let Some(known) = object.symbol_id(word.as_bytes()) {

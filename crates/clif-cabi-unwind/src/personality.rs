@@ -44,7 +44,7 @@ pub(crate) const CATCH_ALL: i64 = 1;
 const FIRST_TYPE: i64 = 2;
 
 impl Personality {
-    /// The function `symbol`, and no tags.
+    /// Returns the function `symbol`, and no tags.
     #[must_use]
     pub fn new(symbol: &str) -> Self {
         let mut own = Self::own_unwinder();
@@ -81,21 +81,21 @@ impl Personality {
         self.with(tag, filter)
     }
 
-    /// The selector that a handler gets for an exception of this type: 2 for the first type that
-    /// [`catches`](Self::catches) has named, and so on.
+    /// Returns the selector that a handler gets for an exception of this type: 2 for the first type
+    /// that [`catches`](Self::catches) has named, and so on.
     #[must_use]
     pub fn selector(&self, type_info: &str) -> Option<i64> {
         let index = self.types.iter().position(|own| own == type_info)?;
         Some(i64::try_from(index).ok()? + FIRST_TYPE)
     }
 
-    /// The name of the function; none for [`own_unwinder`](Self::own_unwinder).
+    /// Returns the name of the function; none for [`own_unwinder`](Self::own_unwinder).
     #[must_use]
     pub fn symbol(&self) -> Option<&str> {
         self.symbol.as_deref()
     }
 
-    /// The first name that is no symbol's.
+    /// Returns the first name that is no symbol's.
     pub(crate) fn unusable_name(&self) -> Option<&str> {
         let mut names = self.symbol.iter().chain(&self.types).map(String::as_str);
         names.find(|name| name.is_empty() || name.contains('\0'))
@@ -111,7 +111,7 @@ impl Personality {
         self.tags.get(&tag).map(Vec::as_slice)
     }
 
-    /// The type of a filter, if it has one.
+    /// Returns the type of a filter, if it has one.
     pub(crate) fn type_of(&self, filter: i64) -> Option<&str> {
         let index = usize::try_from(filter - FIRST_TYPE).ok()?;
         self.types.get(index).map(String::as_str)

@@ -36,7 +36,7 @@ impl Section {
         }
     }
 
-    /// The address of `target`, for gimli to write.
+    /// Returns the address of `target`, for gimli to write.
     pub(crate) fn address(targets: &mut Vec<Target>, target: Target) -> Address {
         targets.push(target);
         let symbol = targets.len() - 1;
@@ -64,7 +64,7 @@ impl Section {
         }
     }
 
-    /// The bytes with their addresses: `start` is where what an address counts from is.
+    /// Returns the bytes with their addresses: `start` is where what an address counts from is.
     pub(crate) fn resolved(
         &self,
         start: impl Fn(RelocationTarget) -> Result<u64, UnwindError>,

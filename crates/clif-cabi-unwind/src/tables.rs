@@ -41,7 +41,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Its UNWIND_INFO; none for a leaf, and none but on Windows.
+    /// Returns its UNWIND_INFO; none for a leaf, and none but on Windows.
     pub(crate) fn unwind_info(&self) -> Option<&[u8]> {
         match &self.frame {
             Frame::Windows(info) => Some(&**info).filter(|info| !info.is_empty()),
@@ -164,8 +164,8 @@ impl UnwindTables {
         self.functions.clear();
     }
 
-    /// The names that the tables need addresses of: the personality, if a function has handlers,
-    /// and the types that are caught.
+    /// Returns the names that the tables need addresses of: the personality, if a function has
+    /// handlers, and the types that are caught.
     #[must_use]
     pub fn symbols(&self) -> BTreeSet<&str> {
         let pads = self.functions.iter().filter_map(|own| own.lsda.as_ref());
@@ -174,9 +174,10 @@ impl UnwindTables {
             .collect()
     }
 
-    /// The UNWIND_INFO of the function or stub `id` on x86-64 Windows. It has to lie less than 4
-    /// GiB after the base that `RtlAddFunctionTable` is given, at a multiple of 4 bytes. None for a
-    /// leaf, which changes neither rsp nor a preserved register, and none on other systems.
+    /// Returns the UNWIND_INFO of the function or stub `id` on x86-64 Windows. It has to lie less
+    /// than 4 GiB after the base that `RtlAddFunctionTable` is given, at a multiple of 4 bytes.
+    /// None for a leaf, which changes neither rsp nor a preserved register, and none on other
+    /// systems.
     #[must_use]
     pub fn unwind_info(&self, id: FuncId) -> Option<&[u8]> {
         let own = self.functions.iter().rev().find(|own| own.id == id);
@@ -194,12 +195,13 @@ impl UnwindTables {
         self.functions.is_empty()
     }
 
-    /// The functions, in the order in which they were added.
+    /// Returns the functions, in the order in which they were added.
     pub(crate) fn functions(&self) -> &[Function] {
         &self.functions
     }
 
-    /// The table of landing pads (`.gcc_except_table`), and where each function has its own.
+    /// Returns the table of landing pads (`.gcc_except_table`), and where each function has its
+    /// own.
     pub(crate) fn landing_pads(
         &self,
         encodings: Encodings,
@@ -227,8 +229,8 @@ impl UnwindTables {
         Ok((section.with_targets(targets), starts))
     }
 
-    /// The frame rules (`.eh_frame`) of the functions with these indices; `starts` is where each
-    /// function has its landing pads.
+    /// Returns the frame rules (`.eh_frame`) of the functions with these indices; `starts` is where
+    /// each function has its landing pads.
     pub(crate) fn frames(
         &self,
         encodings: Encodings,
@@ -266,7 +268,7 @@ impl UnwindTables {
         Ok(section.0.with_targets(targets))
     }
 
-    /// The common entry of functions with landing pads.
+    /// Returns the common entry of functions with landing pads.
     fn cie_with_personality(
         &self,
         table: &mut FrameTable,

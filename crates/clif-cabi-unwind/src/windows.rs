@@ -43,7 +43,7 @@ struct Save {
     place: u8,
 }
 
-/// The rules of `code`, for which Cranelift has written `emitted`.
+/// Returns the rules of `code`, for which Cranelift has written `emitted`.
 pub(crate) fn compiled(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindError> {
     let unknown = || UnwindError::Table("Cranelift's UNWIND_INFO has an unknown form".to_owned());
     let Some((&[VERSION, size, count, RBP], codes)) = emitted.split_first_chunk() else {
@@ -90,8 +90,8 @@ pub(crate) fn compiled(emitted: &[u8], code: &[u8]) -> Result<Vec<u8>, UnwindErr
     Ok(encode(size, (PUSHED, FRAME_SET), area, &placed))
 }
 
-/// The rules of a stub: none if it has no frame, otherwise those of a frame in which no register is
-/// saved.
+/// Returns the rules of a stub: none if it has no frame, otherwise those of a frame in which no
+/// register is saved.
 pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     let wrong = || UnwindError::Table("Windows has no such table of a stub".to_owned());
     let (pushed, set) = match &*code.unwind {
@@ -108,8 +108,8 @@ pub(crate) fn stub(code: &StubCode) -> Result<Vec<u8>, UnwindError> {
     Ok(encode(set, (pushed, set), 0, &[]))
 }
 
-/// An UNWIND_INFO for a prologue of `size` bytes that has pushed rbp and set it after so many, and
-/// saves registers in an area of `area` bytes below it.
+/// Returns an UNWIND_INFO for a prologue of `size` bytes that has pushed rbp and set it after so
+/// many, and saves registers in an area of `area` bytes below it.
 fn encode(size: u8, (pushed, set): (u8, u8), area: u8, saves: &[Save]) -> Vec<u8> {
     let mut codes = Vec::new();
     for save in saves.iter().rev() {

@@ -18,7 +18,8 @@ use crate::cranelift::codegen::gimli::{
 pub(super) struct Types(HashMap<Type, UnitEntryId>);
 
 impl Types {
-    /// The entry of `ty`; none for `void`, and for what a debugger could only show as bytes.
+    /// Returns the entry of `ty`; none for `void`, and for what a debugger could only show as
+    /// bytes.
     pub(super) fn entry(&mut self, unit: &mut Unit, ty: &Type) -> Option<UnitEntryId> {
         if let Some(known) = self.0.get(ty) {
             return Some(*known);
@@ -64,7 +65,7 @@ impl Types {
         Some(entry)
     }
 
-    /// A member. One whose type is not described is left out.
+    /// Adds a member. One whose type is not described is left out.
     fn member(&mut self, unit: &mut Unit, of: UnitEntryId, field: &Field) {
         let Some(ty) = self.entry(unit, field.ty()) else {
             return;
