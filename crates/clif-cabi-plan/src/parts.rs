@@ -18,8 +18,11 @@ pub struct ClifPart {
     pub size: u8,
     /// Its CLIF type.
     pub ty: ValueType,
-    /// How whoever passes it extends it, to [`ClifPart::passed_as`].
+    /// How whoever passes it extends it.
     pub extension: Extension,
+    /// The type of the parameter or result in the signature of the side that passes it: of a part that is extended a wider integer, to which the emitter
+    /// extends it. So it can load and extend by one instruction. Whoever is passed it looks at `ty` alone.
+    pub passed_as: ValueType,
 }
 
 impl ClifPart {
@@ -31,6 +34,21 @@ impl ClifPart {
             size,
             ty,
             extension: Extension::None,
+            passed_as: ty,
+        }
+    }
+
+    /// The part, extended so to `least` or to the next integer.
+    pub(crate) fn extended(self, extension: Extension, least: ValueType) -> Self {
+        let passed_as = match extension {
+            Extension::None => self.ty,
+            _ if self.ty.bytes() < least.bytes() => least,
+            _ => WORD,
+        };
+        Self {
+            extension,
+            passed_as,
+            ..self
         }
     }
 
@@ -67,18 +85,6 @@ impl ClifPart {
             _ => return self,
         };
         Self::new(self.offset, self.size, ty)
-    }
-
-    /// The type of the parameter or result in the signature of the side that passes it: of a part that is extended an integer of 32 bits, as C's compilers
-    /// extend to, or of 64. So the emitter extends, and can load and extend by one instruction. Whoever is passed it looks at `ty` alone.
-    #[must_use]
-    #[inline]
-    pub fn passed_as(&self) -> ValueType {
-        match self.extension {
-            Extension::None => self.ty,
-            _ if self.ty.bytes() < ValueType::I32.bytes() => ValueType::I32,
-            _ => ValueType::I64,
-        }
     }
 }
 
@@ -194,11 +200,11 @@ pub(crate) fn n_chunks(part: &cabi::Part) -> u32 {
 
 /// The part of a value that has no place yet.
 pub(crate) fn unplaced(part: &cabi::Part) -> ClifPart {
-    self::part(part, None).in_bank(part.bank)
+    self::part(part, None, WORD).in_bank(part.bank)
 }
 
-/// A part of a value whose CLIF type is `whole`, if it is one.
-pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
+/// A part of a value whose CLIF type is `whole`, if it is one. What is extended is to `least` at least.
+pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType) -> ClifPart {
     let ty = match part.ty {
         PartType::I8 => ValueType::I8,
         PartType::I16 => ValueType::I16,
@@ -214,25 +220,27 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>) -> ClifPart {
         true => PartType::V128.bytes(),
         false => part.size,
     };
+    // A convention may say what it is extended to; it has no more bytes for that.
+    let (ty, least) = match part.extension {
+        Extension::None => (ty, least),
+        _ if ty.bytes() > size.into() => (int_type(size.into()).unwrap_or(ty), ty),
+        _ => (ty, least),
+    };
     // A scalar or vector keeps its own type where Cranelift passes both alike: no conversion is needed then.
     let same_bank = |own: &ValueType| own.bits() == ty.bits() && (own.is_int() == ty.is_int());
-    ClifPart {
-        offset: u32::from(part.offset),
-        size,
-        ty: whole.filter(same_bank).unwrap_or(ty),
-        extension: part.extension,
-    }
+    let ty = whole.filter(same_bank).unwrap_or(ty);
+    ClifPart::new(part.offset.into(), size, ty).extended(part.extension, least)
 }
 
-/// Appends the parts of a value of `size` bytes in the argument area, where it is aligned to `align` and slots have `least_slot` bytes: its words, or what slots
+/// Appends the parts of a value of `size` bytes in the argument area, where it is aligned to `align`, and a part has `least` bytes: its words, or what slots
 /// of less than a word have. Of x87's format only the 10 bytes that count.
 pub(crate) fn slots(
-    least_slot: u32,
+    least: u32,
     (size, align): (u64, u32),
     ty: &cabi::Type,
     to: &mut SmallVec<impl Array<Item = ClifPart>>,
 ) {
-    let own = match (ty.kind(), align.max(least_slot)) {
+    let own = match (ty.kind(), align.max(least)) {
         (Kind::Scalar(Scalar::F80), _) => return to.extend(x87_parts(1)),
         (Kind::Complex(Scalar::F80), _) => return to.extend(x87_parts(2)),
         (_, 1) => ValueType::I8,
@@ -298,9 +306,9 @@ pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
     let why = match (ty, placed.loc) {
         _ if !holds => "a part of another size than its type",
         _ if extension != Extension::None
-            && (size != ty.bytes() || !part(&placed.part, None).ty.is_int()) =>
+            && (int_type(size.into()).is_none() || !part(&placed.part, None, WORD).ty.is_int()) =>
         {
-            "a widened part is not lowered"
+            "a part that is extended from other than 1, 2, 4 or 8 bytes is not lowered"
         }
         (_, Loc::Reg(_) | Loc::Both(..)) => return None,
         (PartType::F80 | PartType::V256 | PartType::V512, Loc::Stack(_)) => {

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 pub enum ClifPlace {
     /// A register. A value narrower than the register is in its low bytes.
     Reg(Reg),
-    /// A slot of 8 bytes, or of 16 for a 16-byte value; the value is in its low bytes.
+    /// The first byte of a value that is in a slot of its own.
     Stack {
         /// Bytes from the start of the argument area.
         offset: u32,
@@ -38,11 +38,12 @@ impl ClifPlace {
         }
     }
 
-    /// Its first byte in the argument area, and the first one after it, where a slot of a value has `bytes` bytes. `None` for a register.
-    pub(crate) fn in_area(self, bytes: u32) -> Option<(u32, u32)> {
+    /// The first byte in the argument area of its slot, and the first one after it, where a slot of a value has so many `bytes`, and so many `before` the
+    /// value. `None` for a register.
+    pub(crate) fn in_area(self, (bytes, before): (u32, u32)) -> Option<(u32, u32)> {
         let (offset, size) = match self {
             Self::Reg(_) => return None,
-            Self::Stack { offset } => (offset, bytes),
+            Self::Stack { offset } => (offset.saturating_sub(before), bytes),
             Self::Area { offset, size } => (offset, size),
         };
         Some((offset, offset.saturating_add(size)))

@@ -104,7 +104,7 @@ impl Slot {
     /// The type of the parameter or result: of the side that `passes` it as it is extended, of the other one what counts.
     pub(crate) fn ty(&self, passes: bool) -> ValueType {
         match passes {
-            true => self.part.passed_as(),
+            true => self.part.passed_as,
             false => self.part.ty,
         }
     }

@@ -133,8 +133,8 @@ impl Solver {
             self.machine.convention.least_slot,
         );
         let stack = slots.iter().enumerate().filter_map(|(i, slot)| {
-            let bytes = slot.ty(self.passes).bytes().max(least_slot);
-            let (start, end) = slot.place.in_area(bytes)?;
+            let own = self.machine.convention.slot(slot.ty(self.passes));
+            let (start, end) = slot.place.in_area(own)?;
             is_param(slot).then_some((start, end, i))
         });
         let mut stack: SmallVec<[_; 8]> = stack.collect();

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::registers::{RegClass, Registers};
 use super::va_list::VaListLayout;
-use crate::parts::{ClifPart, narrow};
+use crate::parts::{ClifPart, WORD, narrow};
 use crate::places::ClifPlace;
 use crate::signature::{CallConv, ValueType};
 
@@ -27,6 +27,12 @@ pub(crate) struct ClifConvention {
     pub(crate) positional: bool,
     /// A stack slot has the size of its value, but at least so many bytes, and is aligned to its size.
     pub(crate) least_slot: u32,
+    /// The most that a slot is aligned to.
+    pub(crate) most_slot_align: u32,
+    /// Whether a value of fewer bytes than its slot is at the end of it; otherwise it is at the start.
+    pub(crate) ends_slot: bool,
+    /// What narrow integers are extended to, at least: C's compilers count on no more than 32 bits, or on all 64.
+    pub(crate) extended: ValueType,
     /// Bytes at the start of the argument area that no parameter is in.
     pub(crate) shadow_bytes: u32,
     /// Cranelift aligns the stack to so many bytes before a call.
@@ -110,11 +116,48 @@ impl ClifConvention {
         u8::try_from(position).ok()
     }
 
+    /// The slot of a value of type `ty`: its bytes, and those before the value.
+    pub(crate) fn slot(&self, ty: ValueType) -> (u32, u32) {
+        let bytes = ty.bytes().max(self.least_slot);
+        let before = if self.ends_slot {
+            bytes - ty.bytes()
+        } else {
+            0
+        };
+        (bytes, before)
+    }
+
+    /// The least part of a value of `size` bytes in the argument area: one at the end of its slot is one part.
+    pub(crate) fn least_part(&self, size: u64) -> u32 {
+        match self.ends_slot {
+            true => narrow(size.min(WORD.bytes().into())),
+            false => self.least_slot,
+        }
+    }
+
+    /// Where the side that is given `part` finds it, of which the other one fills the slot at `place`.
+    pub(crate) fn given_at(&self, place: ClifPlace, part: &ClifPart) -> ClifPlace {
+        match place {
+            ClifPlace::Stack { offset } if self.ends_slot => {
+                let before = part.passed_as.bytes() - part.ty.bytes();
+                let offset = offset.saturating_add(before);
+                ClifPlace::Stack { offset }
+            }
+            place => place,
+        }
+    }
+
     /// `part` as a type that can be a parameter and a result.
     pub(crate) fn declarable(&self, part: ClifPart) -> ClifPart {
         let mut instead = self.instead.iter();
         let instead = instead.find_map(|(ty, instead)| (*ty == part.ty).then_some(*instead));
-        let ty = instead.unwrap_or(part.ty);
-        ClifPart { ty, ..part }
+        match instead {
+            Some(ty) => ClifPart {
+                ty,
+                passed_as: ty,
+                ..part
+            },
+            None => part,
+        }
     }
 }

@@ -8,6 +8,8 @@ mod encode;
 mod processor;
 mod registers;
 mod stub;
+#[cfg(test)]
+mod tests;
 mod va_list;
 mod walk;
 mod x86_64;
@@ -43,7 +45,12 @@ struct Architecture {
 }
 
 /// What calls are planned for.
-const ARCHITECTURES: [&Architecture; 2] = [&x86_64::ARCHITECTURE, &aarch64::ARCHITECTURE];
+const ARCHITECTURES: &[&Architecture] = &[
+    &x86_64::ARCHITECTURE,
+    &aarch64::ARCHITECTURE,
+    #[cfg(test)]
+    &tests::ARCHITECTURE,
+];
 
 /// A machine that calls are planned for: a processor, and a convention of Cranelift's on it.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +96,7 @@ impl Machine {
                 convention,
             })
         };
-        ARCHITECTURES.into_iter().find_map(c).ok_or_else(|| {
+        ARCHITECTURES.iter().copied().find_map(c).ok_or_else(|| {
             let why =
                 "only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
             let target = target.name().to_string();

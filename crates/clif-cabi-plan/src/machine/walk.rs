@@ -185,8 +185,11 @@ impl Walk {
                 Err(not_extended(at, ty))
             }
             None => {
-                let bytes = ty.bytes().max(convention.least_slot);
-                let offset = self.stack(at, (bytes, bytes))?;
+                let (bytes, before) = convention.slot(ty);
+                let start = self.stack(at, (bytes, bytes.min(convention.most_slot_align)))?;
+                // What is extended fills its slot.
+                let is_whole = param.extension != Extension::None;
+                let offset = if is_whole { start } else { start + before };
                 Ok(ClifPlace::Stack { offset })
             }
         }

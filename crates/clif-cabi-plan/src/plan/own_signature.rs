@@ -7,7 +7,6 @@ use super::entry::IncomingArea;
 use super::variadic::{SavedRegister, VariadicEntry, left};
 use crate::error::PlanError;
 use crate::machine::Machine;
-use crate::parts::WORD;
 use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Purpose, Signature, ValueType};
 use crate::slot::{Slot, What};
@@ -75,7 +74,8 @@ impl VariadicSignature {
         if machine.convention.va_list.save_area.is_none() {
             return Err(refuse("it has no register save area"));
         }
-        let end = end_of_stack(named, &machine.signature(named)?);
+        let shadow = machine.convention.shadow_bytes;
+        let end = end_of_stack(machine, named, &machine.signature(named)?);
         let overflow = taken
             .area_bytes
             .checked_sub(end)
@@ -83,7 +83,8 @@ impl VariadicSignature {
         let mut signature = named.clone();
         let places = machine.fill(&mut signature, ValueType::I8X16)?;
         let taken_registers = [taken.int_registers, taken.vector_registers].map(usize::from);
-        let mut variadic = VariadicEntry::starting_at(machine, taken_registers, overflow);
+        let mut variadic =
+            VariadicEntry::starting_at(machine, taken_registers, shadow.saturating_add(overflow));
         for own in left(machine, taken_registers) {
             let mut params = places.params.iter().zip(&signature.params).enumerate();
             let is_own = |place: &ClifPlace| *place == ClifPlace::Reg(own.reg);
@@ -98,7 +99,11 @@ impl VariadicSignature {
             }
         }
         let area = match machine.area_from_frame() {
-            Some(offset) => IncomingArea::FrameOffset(offset.saturating_add(end)),
+            // From the frame pointer to the area after its shadow space, in which nothing is counted.
+            Some(offset) => {
+                let after = end.saturating_sub(shadow);
+                IncomingArea::FrameOffset(offset.saturating_add(after))
+            }
             None => {
                 let (index, after) = (signature.params.len(), Slot::block(What::Area, end, 0));
                 signature
@@ -118,10 +123,11 @@ impl VariadicSignature {
     }
 }
 
-/// The first byte after what is on the stack.
-fn end_of_stack(signature: &Signature, places: &Places) -> u32 {
+/// The first byte after the shadow space and what is on the stack.
+fn end_of_stack(machine: Machine, signature: &Signature, places: &Places) -> u32 {
     let params = signature.params.iter().zip(&places.params);
-    let bytes = |param: &ClifParam| param.ty.bytes().max(WORD.bytes());
-    let ends = params.filter_map(|(param, place)| place.in_area(bytes(param)));
-    ends.map(|(_, end)| end).max().unwrap_or(0)
+    let slot = |param: &ClifParam| machine.convention.slot(param.ty);
+    let ends = params.filter_map(|(param, place)| place.in_area(slot(param)));
+    let ends = ends.map(|(_, end)| end);
+    ends.max().unwrap_or(machine.convention.shadow_bytes)
 }

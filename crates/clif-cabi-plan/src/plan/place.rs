@@ -52,14 +52,20 @@ impl<'a> Placer<'a> {
 
     /// All arguments.
     pub(super) fn arguments(&mut self) {
-        let (machine, abi) = (self.machine, self.abi);
+        let (machine, abi, side) = (self.machine, self.abi, self.side);
         let mut records = Records::of(machine, self.sig, abi);
         for (i, (param, arg)) in (0..).zip(self.sig.params().iter().zip(&abi.args)) {
             let (ty, word) = (&param.ty, ClifPart::WHOLE_WORD);
             let first = self.table.next_arg();
             let mode = match &arg.place {
-                Place::Stack { .. } if self.side == Side::Callee => self.taken(i, ty, &arg.place),
-                Place::Stack { .. } => self.passed(&mut records, (i, ty), &arg.place),
+                &Place::Stack {
+                    offset,
+                    size,
+                    align,
+                } => match side {
+                    Side::Caller => self.passed(&mut records, (i, ty), offset, (size, align)),
+                    Side::Callee => self.taken((i, ty), offset, (size, align)),
+                },
                 Place::Parts(placed) => {
                     let chain = is_chain(machine, &arg.place).then(|| self.chain_place(i));
                     let (moves, table) = (wide_moves(machine, &arg.place), &mut self.table);
@@ -68,6 +74,10 @@ impl<'a> Placer<'a> {
                         let part = parts.next().unwrap_or_default();
                         let place = chain.unwrap_or(place);
                         let own = place.reg().map_or(own, |reg| own.in_bank(reg.bank()));
+                        let place = match side {
+                            Side::Caller => place,
+                            Side::Callee => machine.convention.given_at(place, &own),
+                        };
                         table.parts.push(own);
                         if moves.is_none() {
                             let what = What::Part { arg: i, part };

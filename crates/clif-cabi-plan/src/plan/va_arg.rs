@@ -80,9 +80,6 @@ pub struct VaPart {
     pub at: u32,
 }
 
-/// A copy of the caller's is at least so aligned if its type is.
-const COPY_ALIGN: u32 = 16;
-
 impl VaArgPlan {
     /// How a variadic function like `sig` fetches its next argument, whose type is `ty` as it is passed: promoted.
     ///
@@ -120,7 +117,8 @@ impl VaArgPlan {
             return Ok(Self {
                 size,
                 align,
-                in_place: align <= COPY_ALIGN,
+                // A copy of the caller's is as aligned as its stack.
+                in_place: align <= machine.convention.stack_align,
                 by_reference: true,
                 ..Self::at(save_area, place, word, word)
             });
@@ -200,7 +198,7 @@ impl VaArgPlan {
             false => (group.align.max(word), size.next_multiple_of(word.into())),
         };
         let found_at = match by_reference {
-            true => COPY_ALIGN,
+            true => machine.convention.stack_align,
             false => overflow_align,
         };
         Self {

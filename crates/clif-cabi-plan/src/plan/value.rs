@@ -26,7 +26,7 @@ pub(super) fn placed_parts(
         _ => None,
     };
     for placed in placed {
-        let own = part(&placed.part, whole);
+        let own = part(&placed.part, whole, machine.convention.extended);
         for place in machine.convention.params_at(placed.loc) {
             for i in 0..n_chunks(&placed.part) {
                 let offset = own.offset + CHUNK.bytes() * i;
@@ -96,13 +96,9 @@ pub(super) fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option
         ValueType::I8 | ValueType::I16 => Extension::Zero,
         _ => Extension::None,
     };
-    let size = narrow(value.bytes());
-    Some(machine.convention.declarable(ClifPart {
-        offset: 0,
-        size,
-        ty: value,
-        extension,
-    }))
+    let own = ClifPart::new(0, narrow(value.bytes()), value);
+    let own = machine.convention.declarable(own);
+    Some(own.extended(extension, machine.convention.extended))
 }
 
 /// Whether something is in the last register of `class`, so that Cranelift has no register left: padding arguments are in those before.

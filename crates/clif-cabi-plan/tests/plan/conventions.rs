@@ -37,6 +37,7 @@ static RULES: &[Convention] = conventions! {
     "own slots" X86_64_SYSV: args &[slots(0, 0)];
     "both registers" X86_64_SYSV: args &[Rule::AssignToBoth(&[[RDI, RSI]])];
     "wider" X86_64_SYSV: args &[Rule::Promote(PartType::I32), Rule::AssignToReg(&[RDI])];
+    "widest" X86_64_SYSV: args &[Rule::Promote(PartType::I64), Rule::AssignToReg(&[RDI])];
     "vectors" X86_64_SYSV: args &[Rule::Promote(PartType::V128), Rule::AssignToReg(&[XMM0])];
     "lanes" X86_64_SYSV: args &[Rule::AssignLanes { regs: &[], slot: 16 }];
     "far" X86_64_SYSV: args &[Rule::Custom("far", |_, _| stack(u64::MAX - 3, 8))];

@@ -76,7 +76,7 @@ pub(super) fn two_words(builder: &mut FunctionBuilder<'_>, value: Value) -> Opti
 /// The value of `part` as whoever passes it does: an integer that is narrow is extended.
 #[inline]
 pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value) -> Value {
-    let ty = part.passed_as();
+    let ty = part.passed_as;
     match part.extension {
         _ if ty == part.ty => value,
         Extension::Sign => builder.ins().sextend(clif_type(ty), value),

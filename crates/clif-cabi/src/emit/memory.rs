@@ -108,7 +108,7 @@ pub(super) fn load_passed(
 ) -> Value {
     let is_signed = part.extension == Extension::Sign;
     let opcode = match (part.size, is_signed) {
-        _ if part.passed_as() == part.ty => return load(builder, part, from),
+        _ if part.passed_as == part.ty => return load(builder, part, from),
         (1, true) => Opcode::Sload8,
         (1, false) => Opcode::Uload8,
         (2, true) => Opcode::Sload16,
@@ -117,7 +117,7 @@ pub(super) fn load_passed(
         (_, false) => Opcode::Uload32,
     };
     let from = from.plus(part.offset);
-    load_as(builder, opcode, clif_type(part.passed_as()), from)
+    load_as(builder, opcode, clif_type(part.passed_as), from)
 }
 
 /// What a vector of two words is used for, which decides how the first one gets there by one instruction.

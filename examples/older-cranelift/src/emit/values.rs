@@ -20,7 +20,7 @@ impl<'f> Emitter<'_, 'f> {
             Operand::Parts(values) => self.checked(parts, values)?.to_vec(),
         };
         for (part, value) in parts.iter().zip(&mut values) {
-            let wide = clif_type(part.passed_as())?;
+            let wide = clif_type(part.passed_as)?;
             *value = match part.extension {
                 plan::Extension::None => *value,
                 plan::Extension::Zero => self.ins().uextend(wide, *value),

@@ -1,6 +1,5 @@
 //! The arguments of a call: a CLIF parameter for each slot.
 
-use cabi::Place;
 use smallvec::SmallVec;
 
 use super::records::{self, Records};
@@ -32,7 +31,7 @@ impl Placer<'_> {
         let tails = slots.iter_mut().filter(|slot| {
             matches!(slot.what, What::Words { .. }) && u32::from(slot.part.size) < WORD.bytes()
         });
-        tails.for_each(|slot| slot.part.ty = WORD);
+        tails.for_each(|slot| slot.part = ClifPart::new(slot.part.offset, slot.part.size, WORD));
     }
 
     /// The steps that store the result by a stub, if one does, to the address in a word of its own.
@@ -50,26 +49,19 @@ impl Placer<'_> {
             .collect()
     }
 
-    /// Argument `arg` of type `ty`, which is passed at `place` in the argument area.
+    /// Argument `arg` of type `ty`, which is passed at `offset` of the argument area, and has a size and an alignment there.
     pub(in crate::plan) fn passed(
         &mut self,
         records: &mut Records,
         (arg, ty): (u32, &cabi::Type),
-        place: &Place,
+        offset: u64,
+        own: (u64, u32),
     ) -> PassMode {
-        let &Place::Stack {
-            offset,
-            size,
-            align,
-        } = place
-        else {
-            return PassMode::Ignore;
-        };
-        let (first, own) = (self.table.parts.len(), (size, align));
+        let first = self.table.parts.len();
         let mode = records.mode(self.machine, ty, own, self.abi, &mut self.table.parts);
         match mode {
             PassMode::Words => self.words((arg, ty), first, offset),
-            PassMode::Area => self.block(arg, narrow(offset), narrow(size)),
+            PassMode::Area => self.block(arg, narrow(offset), narrow(own.0)),
             _ => self.parts_on_stack(arg, first, narrow(offset)),
         }
         mode

@@ -76,7 +76,12 @@ impl Records {
             return PassMode::Area;
         }
         let first = parts.len();
-        slots(machine.convention.least_slot, (size, align), ty, parts);
+        slots(
+            machine.convention.least_part(size),
+            (size, align),
+            ty,
+            parts,
+        );
         if !machine.convention.has_sarg || crate::value_type(ty).is_some() {
             return PassMode::Parts;
         }

@@ -49,23 +49,25 @@ impl Placer<'_> {
         self.sig.is_variadic().then(own)
     }
 
-    /// Argument `arg` of type `ty`, which is at `place` in the argument area.
-    pub(in crate::plan) fn taken(&mut self, arg: u32, ty: &cabi::Type, place: &Place) -> PassMode {
-        let &Place::Stack {
-            offset,
-            size,
-            align,
-        } = place
-        else {
-            return PassMode::Ignore;
-        };
+    /// Argument `arg` of type `ty`, which is at `offset` of the argument area, and has a size and an alignment there.
+    pub(in crate::plan) fn taken(
+        &mut self,
+        (arg, ty): (u32, &cabi::Type),
+        offset: u64,
+        (size, align): (u64, u32),
+    ) -> PassMode {
         let (machine, parts) = (self.machine, &mut self.table.parts);
         let (first, offset) = (parts.len(), narrow(offset));
         let own = own_type(machine, ty, self.abi);
         match own {
             Some(own) => parts.push(own),
             None if size > MAX_PARTS_BYTES => {}
-            None => slots(machine.convention.least_slot, (size, align), ty, parts),
+            None => slots(
+                machine.convention.least_part(size),
+                (size, align),
+                ty,
+                parts,
+            ),
         }
         if own.is_some() || !machine.has_area() {
             self.parts_on_stack(arg, first, offset);
