@@ -106,15 +106,14 @@ pub struct Type {
     kind: Kind,
     size: u64,
     align: u32,
-    /// [`ATOMIC`], [`ASKS_ALIGN`].
-    qualifiers: u8,
-    /// Facts of a data model that the layout depends on.
-    facts: ModelFacts,
+    /// Facts of a data model that the layout depends on ([`ModelFacts`]), and above them [`ATOMIC`]
+    /// and [`ASKS_ALIGN`]: one number to compare and to hash.
+    marks: u32,
 }
 
-const ATOMIC: u8 = 1;
+const ATOMIC: u32 = 1 << ModelFacts::BITS;
 /// A typedef asks for the alignment, which may be the one that the type has anyway.
-const ASKS_ALIGN: u8 = 2;
+const ASKS_ALIGN: u32 = 2 << ModelFacts::BITS;
 
 const fn scalar(scalar: Scalar, size: u64) -> Type {
     #[expect(
@@ -200,15 +199,14 @@ impl Type {
             kind,
             size,
             align,
-            qualifiers: 0,
-            facts,
+            marks: facts.bits(),
         }
     }
 
     /// Returns the facts of a data model that the layout depends on.
     #[inline]
     pub(crate) const fn facts(&self) -> ModelFacts {
-        self.facts
+        ModelFacts::of_bits(self.marks)
     }
 
     /// Returns the kind of the type.
@@ -235,7 +233,7 @@ impl Type {
     /// Returns whether the type is `_Atomic`.
     #[must_use]
     pub fn is_atomic(&self) -> bool {
-        self.qualifiers & ATOMIC != 0
+        self.marks & ATOMIC != 0
     }
 
     /// Returns the scalar this type consists of, also of an enumeration.
@@ -317,7 +315,7 @@ impl Type {
     pub fn non_atomic(&self) -> Self {
         let mut plain = self.clone();
         if plain.is_atomic() {
-            plain.qualifiers = 0;
+            plain.marks = plain.facts().bits();
             plain.align = plain.canonical_align();
         }
         plain
@@ -327,7 +325,7 @@ impl Type {
     /// compilers lower that for no `packed`.
     #[must_use]
     pub const fn asks_align(&self) -> bool {
-        self.qualifiers & ASKS_ALIGN != 0
+        self.marks & ASKS_ALIGN != 0
     }
 
     /// Returns the alignment the type has by nature, in bytes, without what an `aligned` typedef
@@ -347,7 +345,7 @@ impl Type {
             Kind::Scalar(_) | Kind::Enum(_) => self.scalar_align(self.size),
             Kind::Complex(_) | Kind::Slice => self.scalar_align(self.size / 2),
             Kind::Vector(_) => match u32::try_from(self.size) {
-                Ok(size @ 17..) => size.min(self.facts.vector_align()),
+                Ok(size @ 17..) => size.min(self.facts().vector_align()),
                 Ok(size) => size,
                 Err(_) => self.align,
             },

@@ -20,9 +20,9 @@ pub(crate) fn check(
     area_bytes: u64,
 ) -> Result<(), PlanError> {
     let found = machine.signature(signature)?;
-    let results_found = found.results.iter().map(|reg| ClifPlace::Reg(*reg));
-    first_elsewhere("parameter", slots, found.params.iter().copied())?;
-    first_elsewhere("result", results, results_found)?;
+    let result = |i: usize| found.results.get(i).copied().map(ClifPlace::Reg);
+    first_elsewhere("parameter", slots, |i| found.params.get(i).copied())?;
+    first_elsewhere("result", results, result)?;
     if let Some(expected) = sret_returned_in
         && found.sret_returned_in != Some(expected)
     {
@@ -44,19 +44,18 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// The error about the first one of `slots` that is not where it is `found`.
+/// The error about the first one of `slots` that is not where its parameter is `found`.
 fn first_elsewhere(
     what: &str,
     slots: &[Slot],
-    found: impl Iterator<Item = ClifPlace> + Clone,
+    found: impl Fn(usize) -> Option<ClifPlace>,
 ) -> Result<(), PlanError> {
-    let found: smallvec::SmallVec<[ClifPlace; 16]> = found.collect();
     let elsewhere = slots.iter().filter_map(|slot| {
-        let (i, found) = (slot.param?, found.get(slot.param? as usize)?);
-        (slot.place != *found).then_some((i, slot.place, found))
+        let (i, found) = (slot.param?, found(slot.param? as usize)?);
+        (slot.place != found).then_some((i, slot.place, found))
     });
     match elsewhere.min_by_key(|(i, ..)| *i) {
-        Some((i, expected, found)) => Err(mismatch(format!("CLIF {what} {i}"), &expected, found)),
+        Some((i, expected, found)) => Err(mismatch(format!("CLIF {what} {i}"), &expected, &found)),
         None => Ok(()),
     }
 }

@@ -237,14 +237,19 @@ impl Solver {
         }
     }
 
-    fn push(&mut self, slots: &mut Slots, slot: Slot) {
+    fn push(&mut self, slots: &mut Slots, mut slot: Slot) {
+        self.declare_next(&mut slot);
         slots.push(slot);
-        self.declare(slots, slots.len() - 1);
     }
 
-    /// Has slot `i` be the next parameter.
     fn declare(&mut self, slots: &mut Slots, i: usize) {
-        let Some(slot) = slots.get_mut(i) else { return };
+        if let Some(slot) = slots.get_mut(i) {
+            self.declare_next(slot);
+        }
+    }
+
+    /// Has `slot` be the next parameter.
+    fn declare_next(&mut self, slot: &mut Slot) {
         slot.param = u32::try_from(self.declared.len()).ok();
         self.declared.push(slot.declared(self.passes, self.sret));
     }

@@ -19,12 +19,12 @@ pub enum Bank {
 /// Properties of a register.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Register {
-    /// Its name in assembly text.
-    pub name: &'static str,
+    /// Its number in the bank, as machine code has it; below 32. Compared first: names are longer to compare.
+    pub index: u8,
     /// The bank it belongs to.
     pub bank: Bank,
-    /// Its number in the bank, as machine code has it; below 32.
-    pub index: u8,
+    /// Its name in assembly text.
+    pub name: &'static str,
     /// How many bits it has at most.
     pub bits: u16,
 }

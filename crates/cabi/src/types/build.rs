@@ -35,7 +35,7 @@ impl Type {
         match part.kind {
             Kind::Scalar(of) if of.is_float() || matches!(of, Scalar::Int { .. }) => {
                 let kind = Kind::Complex(of);
-                Ok(Self::new(kind, part.size * 2, part.align, part.facts))
+                Ok(Self::new(kind, part.size * 2, part.align, part.facts()))
             }
             _ => Err(Error::invalid_type(
                 part,
@@ -152,7 +152,7 @@ impl Type {
             canonical_align: elem.canonical_align(),
         };
         let kind = Kind::Array(Arc::new(array));
-        Ok(Self::new(kind, size, elem.align, elem.facts))
+        Ok(Self::new(kind, size, elem.align, elem.facts()))
     }
 
     /// Returns the type that `typedef ... __attribute__((aligned(align)))` makes: same object,
@@ -164,7 +164,7 @@ impl Type {
         check_align(align)?;
         Ok(Self {
             align,
-            qualifiers: self.qualifiers | ASKS_ALIGN,
+            marks: self.marks | ASKS_ALIGN,
             ..self.clone()
         })
     }
@@ -176,7 +176,7 @@ impl Type {
     /// [`Error::InvalidAlign`] if `align` is not a power of two up to [`MAX_ALIGN`].
     pub fn without_typedef(&self, align: u32) -> Result<Self, Error> {
         let mut plain = self.with_align(align)?;
-        plain.qualifiers &= !ASKS_ALIGN;
+        plain.marks &= !ASKS_ALIGN;
         Ok(plain)
     }
 
@@ -202,7 +202,7 @@ impl Type {
             _ => self.align,
         };
         Ok(Self {
-            qualifiers: self.qualifiers | ATOMIC,
+            marks: self.marks | ATOMIC,
             align: align.max(self.align),
             ..self.clone()
         })

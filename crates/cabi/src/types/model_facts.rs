@@ -14,52 +14,47 @@ use crate::types::error::Error;
 /// One bit for each answer to a question about a data model. A model has one answer to each
 /// question; a type has the answers that its layout depends on, and a type made of types of
 /// different models has several to one question.
-///
-/// In three bytes: a [`Type`] has no room for four.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(Rust, packed)]
-pub(crate) struct ModelFacts(u16, u8);
-
-impl core::hash::Hash for ModelFacts {
-    /// Nothing: few types differ from another one in them alone.
-    fn hash<H: core::hash::Hasher>(&self, _: &mut H) {}
-}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ModelFacts(u32);
 
 impl ModelFacts {
     /// Every model lays it out alike.
-    pub(crate) const NONE: Self = Self::new(0);
+    pub(crate) const NONE: Self = Self(0);
     /// An answer that none of the models known here gives.
-    pub(crate) const OTHER: Self = Self::new(1 << 23);
+    pub(crate) const OTHER: Self = Self(1 << 23);
     /// Bytes of a pointer: 4, 8.
-    pub(crate) const POINTER: Self = Self::new(0b11).and(Self::OTHER);
+    pub(crate) const POINTER: Self = Self(0b11).and(Self::OTHER);
     /// The alignment of scalars of 8 bytes: 4, 8.
-    pub(crate) const EIGHT: Self = Self::new(0b11 << 2).and(Self::OTHER);
+    pub(crate) const EIGHT: Self = Self(0b11 << 2).and(Self::OTHER);
     /// Bytes of the x87 format: 12, 16.
-    pub(crate) const X87: Self = Self::new(0b11 << 4).and(Self::OTHER);
+    pub(crate) const X87: Self = Self(0b11 << 4).and(Self::OTHER);
     /// How bit-fields share bytes: System V, Microsoft.
-    pub(crate) const BIT_FIELDS: Self = Self::new(0b11 << 6);
+    pub(crate) const BIT_FIELDS: Self = Self(0b11 << 6);
     /// Unnamed bit-fields raise the alignment: no, yes.
-    pub(crate) const UNNAMED_BIT_FIELDS: Self = Self::new(0b11 << 8);
+    pub(crate) const UNNAMED_BIT_FIELDS: Self = Self(0b11 << 8);
     /// The alignment of a `_BitInt` of more than 64 bits: 4, 8, 16.
-    pub(crate) const BIG_BIT_INT: Self = Self::new(0b111 << 10).and(Self::OTHER);
+    pub(crate) const BIG_BIT_INT: Self = Self(0b111 << 10).and(Self::OTHER);
     /// Bytes of a record without bytes: 0, 4.
-    pub(crate) const EMPTY_RECORD: Self = Self::new(0b11 << 13).and(Self::OTHER);
+    pub(crate) const EMPTY_RECORD: Self = Self(0b11 << 13).and(Self::OTHER);
     /// The greatest alignment of vectors: 16, 64.
-    pub(crate) const WIDE_VECTORS: Self = Self::new(0b11 << 15).and(Self::OTHER);
+    pub(crate) const WIDE_VECTORS: Self = Self(0b11 << 15).and(Self::OTHER);
 
     /// No model covers it: what a record has whose size is no multiple of its alignment.
-    pub(crate) const NO_MODEL: Self = Self(u16::MAX, u8::MAX);
+    pub(crate) const NO_MODEL: Self = Self((1 << Self::BITS) - 1);
 
     /// Microsoft's rules, under which records that are empty alone have bytes.
     pub(crate) const MSVC: Self = Self::EMPTY_RECORD;
 
-    const fn new(bits: u32) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-        Self(bits as u16, (bits >> 16) as u8)
+    /// Bits of the answers.
+    pub(crate) const BITS: u32 = 24;
+
+    /// Returns the answers among `bits`.
+    pub(crate) const fn of_bits(bits: u32) -> Self {
+        Self(bits & Self::NO_MODEL.0)
     }
 
-    const fn bits(self) -> u32 {
-        self.0 as u32 | (self.1 as u32) << 16
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
     }
 
     pub(crate) const fn of(model: &DataModel) -> Self {
@@ -70,12 +65,12 @@ impl ModelFacts {
                 _ if answer == a => 1 << at,
                 _ if answer == b => 2 << at,
                 _ if answer == c => 4 << at,
-                _ => ModelFacts::OTHER.bits(),
+                _ => ModelFacts::OTHER.0,
             }
         }
         const NONE: u8 = u8::MAX - 1;
         let is_ms = matches!(model.bit_fields, BitFieldStyle::Ms);
-        Self::new(
+        Self(
             bit(0, model.pointer, [4, 8, NONE])
                 | bit(2, model.max_align_8, [4, 8, NONE])
                 | bit(4, model.max_align_16, [4, 16, NONE])
@@ -89,24 +84,24 @@ impl ModelFacts {
 
     /// Returns the answers of `self` and of `other`.
     pub(crate) const fn and(self, other: Self) -> Self {
-        Self::new(self.bits() | other.bits())
+        Self(self.0 | other.0)
     }
 
     /// Returns the answers to `questions`.
     pub(crate) const fn only(self, questions: Self) -> Self {
-        Self::new(self.bits() & questions.bits())
+        Self(self.0 & questions.0)
     }
 
     /// Returns whether a layout that depends on `these` is laid out by a model of this kind as it
     /// is.
     #[inline]
     pub(crate) const fn cover(self, these: Self) -> bool {
-        these.bits() & !self.bits() == 0
+        these.0 & !self.0 == 0
     }
 
     /// Returns the greatest alignment of a vector, of those that have an answer to that.
     pub(crate) const fn vector_align(self) -> u32 {
-        match self.bits() >> 15 & 0b11 {
+        match self.0 >> 15 & 0b11 {
             0b01 => 16,
             _ => 64,
         }

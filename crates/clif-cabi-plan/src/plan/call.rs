@@ -66,21 +66,21 @@ impl CallPlan {
             results,
             mut solver,
         } = draft;
-        let table = std::mem::take(&mut plan.args);
-        let mut placer = Placer::new(machine, (&plan.sig, &plan.abi), Side::Caller, table);
+        let own = (&plan.sig, &plan.abi);
+        let mut placer = Placer::new(machine, own, Side::Caller, &mut plan.args);
         placer.call();
         let after = placer.result(&plan.result);
-        let (mut args, mut before, area_bytes) = (placer.table, placer.steps, placer.area_bytes);
+        let (mut before, area_bytes) = (placer.steps, placer.area_bytes);
         let convention = plan.abi.convention;
         let refuse = |why| PlanError::convention(convention, why, target);
         solver
-            .solve(&mut args.slots, |_| true, area_bytes)
+            .solve(&mut plan.args.slots, |_| true, area_bytes)
             .map_err(refuse)?;
         plan.signature.params.clone_from(&solver.declared);
         check(
             machine,
             &plan.signature,
-            (&args.slots, &results),
+            (&plan.args.slots, &results),
             None,
             area_bytes,
         )?;
@@ -88,8 +88,9 @@ impl CallPlan {
         machine.check_steps(&before).map_err(refuse)?;
         let mut indirect = None;
         if !before.is_empty() {
-            let (own, callee) = with_callee(machine, &mut solver, &before, &args.slots, area_bytes)
-                .map_err(refuse)?;
+            let (own, callee) =
+                with_callee(machine, &mut solver, &before, &plan.args.slots, area_bytes)
+                    .map_err(refuse)?;
             let mut signature = plan.signature.clone();
             signature.params = solver.declared;
             check(machine, &signature, (&own, &results), None, area_bytes)?;
@@ -100,7 +101,6 @@ impl CallPlan {
                 stub: Stub::to(&before, callee, &after).ok_or_else(|| refuse(why))?,
             });
         }
-        plan.args = args;
         Ok(Self {
             is_in_order: (0..).zip(&plan.args.slots).all(is_in_order),
             plan,

@@ -60,10 +60,9 @@ impl EntryPlan {
             results,
             mut solver,
         } = draft;
-        let table = std::mem::take(&mut plan.args);
         let (sig, abi) = (&plan.sig, &plan.abi);
         let refuse = |why| PlanError::convention(abi.convention, why, target);
-        let mut placer = Placer::new(machine, (sig, abi), Side::Callee, table);
+        let mut placer = Placer::new(machine, (sig, abi), Side::Callee, &mut plan.args);
         let (area, has_own) = placer.entry();
         machine.check_steps(&placer.steps).map_err(refuse)?;
         let chain = placer.chain.map(|(arg, _)| What::Part { arg, part: 0 });
@@ -72,14 +71,19 @@ impl EntryPlan {
             (_, what) => has_own || Some(what) == chain,
         };
         let (variadic, area_bytes) = (placer.variadic(), placer.area_bytes);
-        let (mut args, before) = (placer.table, placer.steps);
+        let before = placer.steps;
         solver
-            .solve(&mut args.slots, is_param, area_bytes)
+            .solve(&mut plan.args.slots, is_param, area_bytes)
             .map_err(refuse)?;
         plan.signature.params = solver.declared;
         let sret = abi.ret.sret_returned_in;
-        check(machine, &plan.signature, (&args.slots, &results), sret, 0)?;
-        plan.args = args;
+        check(
+            machine,
+            &plan.signature,
+            (&plan.args.slots, &results),
+            sret,
+            0,
+        )?;
         let param = |what| plan.args.param(what);
         let variadic = variadic.map(|variadic| VariadicEntry {
             saved: saved_registers(&plan.args),

@@ -19,7 +19,7 @@ pub(super) struct Placer<'a> {
     pub(super) sig: &'a FnSig,
     pub(super) abi: &'a FnAbi,
     pub(super) side: Side,
-    pub(super) table: ArgTable,
+    pub(super) table: &'a mut ArgTable,
     /// What a stub does before it goes to the function. Empty: there is none.
     pub(super) steps: SmallVec<[StubStep; 4]>,
     /// Bytes of the argument area that parameters have to fill: C's with the words for a stub, or at an entry that of a stub with a frame.
@@ -35,7 +35,7 @@ impl<'a> Placer<'a> {
         machine: Machine,
         (sig, abi): (&'a FnSig, &'a FnAbi),
         side: Side,
-        table: ArgTable,
+        table: &'a mut ArgTable,
     ) -> Self {
         Self {
             machine,
@@ -68,7 +68,7 @@ impl<'a> Placer<'a> {
                 },
                 Place::Parts(placed) => {
                     let chain = is_chain(machine, &arg.place).then(|| self.chain_place(i));
-                    let (moves, table) = (wide_moves(machine, &arg.place), &mut self.table);
+                    let (moves, table) = (wide_moves(machine, &arg.place), &mut *self.table);
                     let mut parts = 0..;
                     placed_parts(machine, ty, placed, |own, place| {
                         let part = parts.next().unwrap_or_default();
@@ -121,7 +121,7 @@ impl<'a> Placer<'a> {
 
     /// Adds the slots of the parts of argument `arg` from `first` on, each in the argument area after `offset`.
     pub(super) fn parts_on_stack(&mut self, arg: u32, first: usize, offset: u32) {
-        let ArgTable { slots, parts, .. } = &mut self.table;
+        let ArgTable { slots, parts, .. } = &mut *self.table;
         for (part, own) in (0..).zip(parts.iter().skip(first)) {
             let offset = offset.saturating_add(own.offset);
             let what = What::Part { arg, part };

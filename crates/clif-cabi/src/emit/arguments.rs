@@ -88,13 +88,13 @@ impl CallSite<'_, '_, '_> {
                 What::Tail { arg } => all.of(arg).first().copied(),
                 // After all others, whose values are at hand.
                 What::Padding => {
-                    let to = match ret {
-                        Ret::Memory(address) => Some(address),
-                        _ => result,
-                    };
-                    let floats = std::mem::take(&mut floats);
                     let values = padding.get_or_insert_with(|| {
-                        self.padding(args, &[to, callee], &all, (&vectors, floats))
+                        let to = match ret {
+                            Ret::Memory(address) => Some(address),
+                            _ => result,
+                        };
+                        let words = (&*vectors, std::mem::take(&mut floats));
+                        self.padding(args, &[to, callee], &all, words)
                     });
                     let (ty, value) = (slot.part.ty, values.next(slot.part.ty));
                     // A gap of less than a word has less of it.

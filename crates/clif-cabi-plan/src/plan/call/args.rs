@@ -82,7 +82,7 @@ impl Placer<'_> {
     /// Argument `arg`, a `ty` at `offset` whose parts from `first` on are words.
     fn words(&mut self, (arg, ty): (u32, &cabi::Type), first: usize, offset: u64) {
         let fields = records::fields_of_a_word(ty);
-        let ArgTable { slots, parts, .. } = &mut self.table;
+        let ArgTable { slots, parts, .. } = &mut *self.table;
         let parts = parts.get(first..).unwrap_or_default();
         for (part, vector) in records::in_vectors(offset, parts) {
             let Some(own) = parts.get(part) else { continue };
