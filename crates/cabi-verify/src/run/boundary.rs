@@ -146,6 +146,8 @@ pub(crate) struct Promise {
     unpassed: u64,
     /// Registers it may change.
     fill: u64,
+    /// Bytes of its caller's frame that it may change.
+    shadow_space: u32,
 }
 
 impl Promise {
@@ -158,6 +160,7 @@ impl Promise {
         let Frame {
             callee_saved,
             carried,
+            shadow_space,
             ..
         } = convention.frame;
         let kept = callee_saved.iter().copied().chain(carried);
@@ -166,6 +169,7 @@ impl Promise {
             kept,
             unpassed: 0,
             fill: ALL_FILL & !kept,
+            shadow_space,
         }
     }
 
@@ -188,12 +192,13 @@ impl Promise {
         promise
     }
 
-    /// This promise without filling registers: for a caller that is compared with its own compiler's callee, and may pass arguments in other registers than
+    /// This promise without filling registers and memory: for a caller that is compared with its own compiler's callee, and may pass arguments in other registers than
     /// `FnAbi` says.
     pub(crate) fn unfilled(self) -> Self {
         Self {
             fill: 0,
             unpassed: 0,
+            shadow_space: 0,
             ..self
         }
     }
@@ -308,6 +313,7 @@ pub(crate) unsafe fn call(
             (code, promise.unpassed, promise.fill);
         (*state).unpassed_filling = (*state).unpassed_filling.map(|bits| !bits);
         (*state).filling = std::array::from_fn(filling);
+        machine::set_shadow_space(&mut (*state).own, promise.shadow_space);
         ((*state).calls, (*state).returns, (*state).entered) = (0, 0, 0);
         (*state).phase = ((*state).phase + 16) % (16 * PHASES);
         fill_stack();

@@ -21,6 +21,7 @@ mmx-call) caller='\tmovd %edi, %mm0' ;;
 twice) edit='/_call:/,/\.size/s/^\tcall\t\*\(.*\)$/\tpushq %rdi\n\tpushq %rsi\n\tcall\t*\1\n\tpopq %rsi\n\tpopq %rdi\n\tcall\t*\1/' ;;
 forks) callee='\tpushq %rax\n\tmovl $57, %eax\n\tsyscall\n\tpopq %rax' ;;
 stops) callee='\tmovl $39, %eax\n\tsyscall\n\tmovl %eax, %edi\n\tmovl $19, %esi\n\tmovl $62, %eax\n\tsyscall' ;;
+shadow) edit='/_call:/,/\.size/s/^\tcall\t\*\(.*\)$/\taddq $32, %rsp\n\tcall\t*\1\n\tsubq $32, %rsp/' ;;
 x87) caller='\tpushq $0x27f\n\tfldcw (%rsp)\n\taddq $8, %rsp' ;;
 narrow) caller='\torl $0x5a0000, %edi' ;;
 swapped) caller='\txchgq %rdi, %rsi' ;;

@@ -16,6 +16,9 @@ pub(super) const AREA: u64 = 0;
 pub(super) type Own = u64;
 pub(super) const OWN: Own = 0;
 
+/// No convention of it has a shadow space.
+pub(super) fn set_shadow_space(_: &mut Own, _: u32) {}
+
 /// There is nothing else to be checked.
 #[expect(clippy::unnecessary_wraps, reason = "x86-64 has more")]
 pub(super) fn check_own(_: &Own) -> Result<(), String> {

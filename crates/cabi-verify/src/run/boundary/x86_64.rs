@@ -23,18 +23,27 @@ pub(super) struct Own {
     x87_control: u32,
     /// `fnstenv` after it.
     x87: [u8; 32],
+    /// Not 0 where the callee has 32 bytes of its caller's frame above its return address.
+    shadow_space: u64,
 }
 
 // As x86_64.s has them.
 const _: () = assert!(offset_of!(Own, mxcsr) == 0);
 const _: () = assert!(offset_of!(Own, x87_control) == 4);
 const _: () = assert!(offset_of!(Own, x87) == 8);
+const _: () = assert!(offset_of!(Own, shadow_space) == 40);
 
 pub(super) const OWN: Own = Own {
     mxcsr: 0,
     x87_control: 0,
     x87: [0xff; 32],
+    shadow_space: 0,
 };
+
+/// Has the thunk write to as much of its caller's frame as a callee may.
+pub(super) fn set_shadow_space(own: &mut Own, bytes: u32) {
+    own.shadow_space = bytes.into();
+}
 
 /// Whether the x87 stack was empty after all.
 pub(super) fn check_own(own: &Own) -> Result<(), String> {

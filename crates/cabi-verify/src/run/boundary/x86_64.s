@@ -120,7 +120,13 @@ mov \reg, [rip + {state} + {call} + 8 * n_\reg]
 .endr
 ldmxcsr dword ptr [rip + {state} + {call} + 136]
 fldcw word ptr [rip + {state} + {call} + 144]
-# What it may change.
+# What it may change: the shadow space too.
+cmp qword ptr [rip + {state} + {own} + 40], 0
+je 9f
+.irp at, 8, 16, 24, 32
+mov qword ptr [rsp + \at], 0x5b5b5b5b
+.endr
+9:
 cabi_fill {fill}, {filling}, 8, rax, rcx, rdx, rbx, rsi, rdi, r8, r9, r10, r11
 cabi_fill_vectors {fill}, {filling} + 8 * {vector}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 ret
