@@ -433,7 +433,11 @@ enum Counts {
 impl Counts {
     /// Returns the role of the last leaf of `walk`.
     fn of(leaf: &Leaf, walk: &Leaves<'_>) -> Self {
-        let mut inside = walk.path().skip(1);
+        // An array of arrays of no elements is one of no elements, too.
+        let mut inside = walk
+            .path()
+            .skip(1)
+            .filter(|frame| frame.ty.as_record().is_some());
         let in_padding = inside.any(|frame| is_all_padding(frame.ty));
         let is_empty_bit_field = leaf.bit_field && leaf.width_bits == 0;
         match leaf.kind {
