@@ -1,15 +1,9 @@
 /* The rounds of the probe: each case's callee is called with random registers and stack, and each case's caller calls a function that writes them down. The place that
    holds a byte of a value in every round is where the compiler passes that byte; nothing here knows where it should be. One line of text for each value.
 
-   The machine's own file has `cabi_fill_*`, `cabi_dump_*`, `cabi_escape`, `_start` and `cabi_system`; the generated text has the table of registers and the cases. No
-   header and no library of C is needed. */
-typedef unsigned char byte;
-typedef unsigned long long word;
-#ifdef __x86_64__
-#define SHARED __attribute__((sysv_abi))
-#else
-#define SHARED
-#endif
+   The machine's own files have `cabi_fill_*`, `cabi_dump_*`, `cabi_escape`, `_start`, `cabi_system` and the table of registers; a generated file has the cases. No header
+   and no library of C is needed. */
+ROW
 
 #include MACHINE
 
@@ -17,28 +11,30 @@ typedef unsigned long long word;
 enum { P = 24, IMAGE = STACK + WINDOW, VALUES = 1 << 14, BLOCK = 1 << 14, SMALL = 64, SLOTS = 64, WORDS = GENERAL + SLOTS, MANY = 32 };
 
 struct base { const char *name; unsigned at, size; byte argument, result; };
-enum { SAME, FLOAT, SIGNED, UNSIGNED };
-/* A value: where both sides' buffers have it; bytes as it is declared and as it is passed; bits that count, bits that may be set; how it is promoted; how a narrow integer is
-   extended, and whether the callee says what it makes of it in 64 bits. */
-struct value { unsigned at, declared, size; const byte *mask, *may; byte promotion, narrow, is_wide; };
-/* A case; the value after the arguments is the result. */
-struct row { void (*callee)(void), (*caller)(void); const struct value *values; unsigned n, align, shadow; byte has_result, is_variadic, escapes; const char *kept; };
 
 /* with what a function is called, how it returns; with what a callee is called, what it returns */
 #define ALIGNED __attribute__((aligned(64)))
 byte cabi_call[IMAGE] ALIGNED, cabi_return[IMAGE] ALIGNED, cabi_entry[IMAGE] ALIGNED, cabi_result[IMAGE] ALIGNED;
 word cabi_align;
-int cabi_x87, cabi_escapes;
-/* where both sides have the arguments and the result */
-byte cabi_argument_bytes[VALUES] ALIGNED, cabi_result_bytes[VALUES] ALIGNED;
-long long cabi_wide_values[256];
-int cabi_gap_is_lost;
+int cabi_x87, cabi_x87_filled, cabi_escapes;
+
+/* Where the compiled code has what callees read and return, callers' arguments and results, narrow integers widened, and whether a callee wrote where it has nothing to. */
+static struct { byte *seen, *given, *images, *got; long long *wide; int *gap_is_lost; } its;
 
 void SHARED cabi_record(void);
 void SHARED cabi_escape(void);
 
-FREESTANDING
-CASES
+/* Others of these names may be what is looked at. */
+#define memcpy cabi_copy
+#define memset cabi_set
+typedef word __attribute__((may_alias)) any;
+static int is_whole(const void *at) { return !((__UINTPTR_TYPE__)at & 7); }
+static void memcpy(void *to, const void *from, __SIZE_TYPE__ n) {
+  __SIZE_TYPE__ i = 0;
+  if (is_whole(to) && is_whole(from)) for (; i + 8 <= n; i += 8) *(any *)((byte *)to + i) = *(const any *)((const byte *)from + i);
+  for (; i < n; i++) ((byte *)to)[i] = ((const byte *)from)[i];
+}
+static void memset(void *to, int with, __SIZE_TYPE__ n) { for (__SIZE_TYPE__ i = 0; i < n; i++) ((byte *)to)[i] = (byte)with; }
 
 static const struct base registers[] = { REGISTERS };
 enum { N_REGISTERS = sizeof registers / sizeof *registers, ON_STACK = N_REGISTERS, BEHIND };
@@ -50,8 +46,12 @@ static void say(const char *words) { while (*words && n_text < sizeof text) text
 static void number(unsigned long n) { if (n >= 10) number(n / 10); char digit[2] = {(char)('0' + n % 10), 0}; say(digit); }
 
 static word state;
-static byte draw(void) { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return (byte)(state >> 24); }
-static void fill(byte *to, unsigned n) { while (n-- > 0) *to++ = draw(); }
+static word step(void) { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return state; }
+static byte draw(void) { return (byte)(step() >> 24); }
+static void fill(byte *to, unsigned n) {
+  if (is_whole(to)) for (; n >= 8; n -= 8, to += 8) *(any *)to = step();
+  while (n-- > 0) *to++ = draw();
+}
 static void put(byte *to, word w) { __UINTPTR_TYPE__ p = (__UINTPTR_TYPE__)w; memcpy(to, &p, sizeof p); }
 static word get(const byte *from) { __UINTPTR_TYPE__ p; memcpy(&p, from, sizeof p); return p; }
 static word address(const void *of) { return (word)(__UINTPTR_TYPE__)of; }
@@ -65,7 +65,7 @@ static unsigned now; /* the round */
 struct pointer { unsigned word, size, at; word bits; };
 static struct pointer pointers[WORDS];
 static unsigned n_pointers;
-enum use { NOT, COPY, RESULT, TRIED };
+enum use { NOT, COPY, RESULT, CARRIED, TRIED };
 static byte uses[WORDS];
 
 static unsigned word_at(unsigned w) { return w < GENERAL ? w * WORD : STACK + (w - GENERAL) * WORD; }
@@ -219,11 +219,22 @@ static int is_word(const char *list, const char *name) {
 }
 
 static void (SHARED *fill_with)(void (*)(void));
+static void end_if_forked(void);
+/* What forks would have each of its copies go on with the rounds. */
+static void call(void (*function)(void)) { fill_with(function); end_if_forked(); }
 static void (*dump)(void);
 
 /* -- the callee */
 
 static byte is_boxed[N_REGISTERS];
+static void (*callee)(void);
+static word area_align;
+
+/* Whether the register that carries an address besides the arguments is this word. */
+static int carries(unsigned w) {
+  for (unsigned r = 0; w < GENERAL && r < N_REGISTERS; r++) if (registers[r].at == w * WORD && is_word(row->carried, registers[r].name)) return 1;
+  return 0;
+}
 
 /* Puts ones above the floats of those registers that have one. */
 static void box(byte *to, int is_all) {
@@ -237,17 +248,20 @@ static void call_callee(int is_trial) {
     if (is_trial ? !may_point(w) : !uses[w]) continue;
     put(cabi_call + word_at(w), address(memory[w]));
     fill(memory[w], is_trial ? SMALL : BLOCK);
+    if (carries(w)) memset(memory[w], 0, SMALL); /* a trace without room */
   }
   if (row->is_variadic) { PUT_COUNT(cabi_call); }
   box(cabi_call, is_trial);
   memcpy(image[0][now], cabi_call, IMAGE);
   for (unsigned p = 0; p < n_pointers; p++) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
   const struct value *v = result();
-  for (unsigned i = 0; v && i < v->size; i++) value[now][v->at + i] = cabi_result_bytes[i] = draw() & (v->may ? v->may[i] : 255);
-  memset(cabi_argument_bytes, 0, v ? v->at : sizeof cabi_argument_bytes);
-  cabi_align = row->align;
-  fill_with(row->callee);
-  for (unsigned i = 0; i < row->n; i++) memcpy(value[now] + row->values[i].at, cabi_argument_bytes + row->values[i].at, row->values[i].size);
+  for (unsigned i = 0; v && i < v->size; i++) value[now][v->at + i] = its.given[i] = draw() & (v->may ? v->may[i] : 255);
+  memset(its.seen, 0, v ? v->at : VALUES);
+  cabi_align = area_align;
+  cabi_x87_filled = row->n_x87;
+  call(callee);
+  for (unsigned i = 0; i < row->n; i++) memcpy(value[now] + row->values[i].at, its.seen + row->values[i].at, row->values[i].size);
+  HIDE(cabi_return);
   memcpy(image[1][now], cabi_return, IMAGE);
   for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT) memcpy(blocks[now] + pointers[p].at, memory[pointers[p].word], pointers[p].size);
 }
@@ -260,6 +274,10 @@ static int has_nothing(const struct value *v) {
 }
 #ifdef FORK_ARGUMENTS
 static int ends(void);
+/* Whether a callee needs an address in the register that carries one. */
+static void find_what_is_carried(void) {
+  for (unsigned w = 0; w < GENERAL; w++) if (carries(w) && ends()) uses[w] = CARRIED;
+}
 static void find_pointers_to_padding(void) {
   int has = result() && has_nothing(result()), has_result = 0;
   for (unsigned i = 0; i < row->n; i++) has |= has_nothing(&row->values[i]);
@@ -298,7 +316,7 @@ static void find_pointers(void) {
     for (unsigned w = 0; r && w < WORDS; w++) {
       unsigned n = 0;
       is_written[w] &= may_point(w);
-      for (unsigned i = 0; i < r->size; i++) { byte mask = mask_of(r, i, 1); n |= mask; if ((memory[w][i] ^ cabi_result_bytes[i]) & mask) is_written[w] = 0; }
+      for (unsigned i = 0; i < r->size; i++) { byte mask = mask_of(r, i, 1); n |= mask; if ((memory[w][i] ^ its.given[i]) & mask) is_written[w] = 0; }
       if (!n) is_written[w] = 0;
     }
   }
@@ -319,6 +337,7 @@ static void find_pointers(void) {
   }
   n_pointers = 0;
 #ifdef FORK_ARGUMENTS
+  find_what_is_carried();
   find_pointers_to_padding();
 #endif
   for (unsigned w = 0; w < WORDS; w++) if (uses[w]) point_at(w, sizes[w]);
@@ -326,7 +345,7 @@ static void find_pointers(void) {
 
 /* Whether a callee reads more of a register than a narrow argument has. */
 static int relies_on_more(const struct value *v, unsigned i) {
-  const byte *seen = cabi_argument_bytes + v->at, *wide = (const byte *)&cabi_wide_values[i];
+  const byte *seen = its.seen + v->at, *wide = (const byte *)&its.wide[i];
   byte top = seen[BIG_ENDIAN ? 0 : v->size - 1];
   for (unsigned b = 0; b < 8; b++) {
     unsigned at = BIG_ENDIAN ? 7 - b : b;
@@ -342,6 +361,7 @@ static byte is_address[N_REGISTERS];
 static void observe_callee(void) {
   static byte relies[256], is_lost[N_REGISTERS];
   long popped = 0;
+  area_align = row->align;
   find_pointers();
   memset(relies, 0, sizeof relies); memset(is_lost, 0, sizeof is_lost); memset(is_address, 1, sizeof is_address);
   depth = seen_conditions = 0;
@@ -378,14 +398,19 @@ static void observe_callee(void) {
   start = n_text;
   say_state();
   if (popped) { say(" popped:"); number((unsigned long)popped); }
-  for (unsigned k = 0; k < N_REGISTERS; k++) if (is_lost[k] && is_word(row->kept, registers[k].name)) { say(" lost:"); say(registers[k].name); }
+#ifdef FORK_ARGUMENTS
+  for (area_align = 16; area_align < row->align && ends();) area_align *= 2;
+  if (area_align > 16) { say(" needs:"); number((unsigned long)area_align); }
+#endif
+  for (unsigned w = 0; w < GENERAL; w++) if (uses[w] == CARRIED) { say(" carried:"); say_word(w); }
+  for (unsigned k = 0; k < N_REGISTERS; k++) if (is_lost[k] && (is_word(KEPT, registers[k].name) || is_word(row->carried, registers[k].name))) { say(" lost:"); say(registers[k].name); }
   if (n_text == start) n_text = n; else say("\n");
 }
 
 /* -- the caller */
 
 static void make_value(const struct value *v) {
-  byte *passed = value[now] + v->at, *declared = cabi_argument_bytes + v->at;
+  byte *passed = value[now] + v->at, *declared = its.images + v->at;
   for (unsigned i = 0; i < v->size; i++) passed[i] = draw() & (v->may ? v->may[i] : 255);
   unsigned low = BIG_ENDIAN ? v->size - v->declared : 0;
   if (v->promotion == FLOAT) {
@@ -407,13 +432,14 @@ static void make_value(const struct value *v) {
 static unsigned n_calls;
 static word stack_end; /* Above are frames of nobody. */
 static word area_bits, count;
-static int is_other_count;
+static int is_other_count, is_carried;
 
 /* At a call: what it passes is in `cabi_entry`. */
 void SHARED cabi_record(void) {
   word sp = get(cabi_entry + SP), own;
   byte *area = (byte *)(__UINTPTR_TYPE__)(sp + AREA);
   n_calls++;
+  HIDE(cabi_entry);
   memcpy(image[0][now], cabi_entry, IMAGE);
   area_bits |= address(area);
   look_at_state(cabi_entry);
@@ -432,6 +458,12 @@ void SHARED cabi_record(void) {
       memcpy(blocks[now] + one->at, at, one->size);
     }
   }
+  for (unsigned r = 0; r < N_REGISTERS; r++) {
+    own = get(cabi_entry + registers[r].at);
+    if (!is_word(row->carried, registers[r].name)) continue;
+    is_carried &= own > sp && own < stack_end;
+    put(cabi_result + registers[r].at, own); /* callees keep it */
+  }
   fill(area, row->shadow);
 }
 
@@ -441,7 +473,8 @@ static void observe_caller(void) {
   for (unsigned p = 0; p < n_pointers; p++) pointers[p].bits = 0;
   cabi_x87 = (int)depth;
   cabi_escapes = row->escapes;
-  depth = seen_conditions = cabi_gap_is_lost = is_other_count = n_calls = 0;
+  depth = seen_conditions = *its.gap_is_lost = is_other_count = n_calls = 0;
+  is_carried = *row->carried != 0;
   /* A callee has returned a float so. */
   for (unsigned k = 0; BOXES && k < N_REGISTERS; k++) {
     is_boxed[k] = registers[k].result;
@@ -455,10 +488,11 @@ static void observe_caller(void) {
     if (r) fill(value[now] + r->at, r->size);
     memcpy(image[1][now], cabi_result, IMAGE);
     fill(cabi_call, sizeof cabi_call);
-    put_arguments(cabi_call, address((void *)(__UINTPTR_TYPE__)dump), address(cabi_argument_bytes), address(cabi_result_bytes));
+    put_arguments(cabi_call, address((void *)(__UINTPTR_TYPE__)dump), address(its.images), address(its.got));
     cabi_align = 16 << now % 3;
-    fill_with(row->caller);
-    if (r) memcpy(value[now] + r->at, cabi_result_bytes, r->size);
+    cabi_x87_filled = 0;
+    call(row->caller);
+    if (r) memcpy(value[now] + r->at, its.got, r->size);
   }
   for (unsigned i = 0; i < row->n; i++) {
     const struct value *v = &row->values[i];
@@ -474,7 +508,8 @@ static void observe_caller(void) {
   if (row->is_variadic && HAS_COUNT) { say(" count:"); if (is_other_count) say("?"); else number((unsigned long)count); }
   say_state();
   if (n_calls != P) { say(" calls:"); number(n_calls); }
-  if (cabi_gap_is_lost) say(" overwritten");
+  if (is_carried) { say(" carried:"); say(row->carried); }
+  if (*its.gap_is_lost) say(" overwritten");
   say("\n");
 }
 

@@ -22,7 +22,7 @@ cabi_fill_\width:                       /* of System V: the function */
     mov [rip + saved], rsp
     stmxcsr [rip + saved + 8]
     fnstcw [rip + saved + 12]
-    mov r11, rdi
+    mov [rip + saved + 16], rdi
     mov rax, [rip + cabi_align]
     sub rsp, WINDOW
     lea rcx, [rax + rax]
@@ -35,6 +35,12 @@ cabi_fill_\width:                       /* of System V: the function */
     mov ecx, WINDOW
     cld
     rep movsb
+    .irp i, 6, 5, 4, 3, 2, 1, 0
+    cmp dword ptr [rip + cabi_x87_filled], \i
+    jbe 1f
+    fld tbyte ptr [rbx + 1180 + 10 * \i]
+1:
+    .endr
     .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     \move \width\i, [rbx + 128 + 64 * \i]
     .endr
@@ -47,13 +53,14 @@ cabi_fill_\width:                       /* of System V: the function */
     mov r8, [rbx + 64]
     mov r9, [rbx + 72]
     mov r10, [rbx + 80]
+    mov r11, [rbx + 88]
     mov r12, [rbx + 96]
     mov r13, [rbx + 104]
     mov r14, [rbx + 112]
     mov r15, [rbx + 120]
     mov rbx, [rbx + 24]
     mov [rip + cabi_call + 32], rsp
-    call r11
+    call qword ptr [rip + saved + 16]
     mov [rip + cabi_return], rax
     lea rax, [rip + cabi_return]
     general
@@ -100,12 +107,12 @@ cabi_dump_\width:
     fld tbyte ptr [rcx + 1180]
 2:  cmp dword ptr [rip + cabi_escapes], 0
     jne cabi_escape
+    mov r11, [rax + 88]                 /* Zig's callees keep it */
     mov rax, [rcx]
     mov rdx, [rcx + 16]
     mov r8, [rcx + 64]
     mov r9, [rcx + 72]
     mov r10, [rcx + 80]
-    mov r11, [rcx + 88]
     mov rcx, [rcx + 8]
     ret
     .endm
@@ -175,4 +182,4 @@ cabi_system:                            /* number, and four arguments */
     .bss
     .balign 16
 saved:
-    .zero 16
+    .zero 24

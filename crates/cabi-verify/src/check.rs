@@ -4,6 +4,3 @@
 #[allow(unsafe_code)]
 pub mod calls;
 pub mod layout;
-#[cfg(all(has_calls, target_arch = "x86_64"))]
-#[allow(unsafe_code)]
-pub mod registers;

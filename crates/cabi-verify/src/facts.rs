@@ -6,7 +6,7 @@
 //! callee 2 40:[rdx]                     behind the pointer in rdx
 //! callee 3 1:rcx relies                 the callee looks at more of the register
 //! callee result 16:[rdi] returned:rax   written where rdi points to, and the address is returned
-//! callee state x87:1 lost:rbx           unusual: a register of the x87 stack in use, a callee-saved register changed
+//! callee state x87:1 lost:rbx needs:32  a register of the x87 stack in use, one that some convention keeps changed, alignment of the argument area
 //! caller 0 8:rdi|xmm1+8                 in both places
 //! caller 1 1:rsi signed:32            sign-extended to so many bits; `zeroed`: with zeros
 //! caller result 8:rax

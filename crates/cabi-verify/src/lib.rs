@@ -36,8 +36,6 @@ pub mod facts;
 pub mod fuzz;
 pub mod generate;
 pub mod header;
-#[cfg(has_calls)]
-mod image;
 pub mod pattern;
 pub mod places;
 #[cfg(has_calls)]

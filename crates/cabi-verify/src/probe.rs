@@ -6,21 +6,24 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use cabi::{Convention, FnAbi, FnSig, Type};
+use std::path::Path;
+
+use cabi::{Convention, FnAbi, FnSig, Target, Type};
 
 use crate::build::program::{File, Program};
-use crate::build::{Parts, Reference, ReferenceError, Unit};
+use crate::build::{Built, Reference, ReferenceError};
 use crate::case::Case;
 use crate::compare::{compare, n_values};
 use crate::emit::c::Images;
 use crate::facts::Facts;
 use crate::places::{Outcome, Question};
+use crate::run::HERE;
 use crate::verdict::Difference;
 
 mod values;
 
 pub use values::has_partial_bytes;
-use values::{Values, window};
+use values::{USUAL_WINDOW, Values, window};
 
 /// Processor time for a case, in seconds: a callee that finds its arguments elsewhere may never return.
 const SECONDS: u32 = 2;
@@ -64,47 +67,16 @@ pub const RISCV: Machine = machine!("riscv", &["qemu-riscv64"]);
 /// s390x.
 pub const S390X: Machine = machine!("s390x", &["qemu-s390x"]);
 
-/// Linked without a library of C.
-const LINK: [&str; 3] = ["-nostdlib", "-static", "-Wl,--no-relax"];
+/// What the probe and its table of cases have in common.
+const ROW: &str = include_str!("../probe/row.h");
 
-/// A file of the probe.
-struct Source<'a> {
-    by: &'a Reference,
-    text: String,
-    flags: Vec<&'a str>,
-}
-
-impl Source<'_> {
-    fn file(&self) -> File<'_> {
-        File {
-            by: self.by,
-            source: &self.text,
-            flags: self.flags.clone(),
-        }
-    }
-}
+/// What compiled code calls where there is no library of C.
+const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
 /// Facts of a case, or how the process ended that ran it.
 pub type Observed = Result<Facts, String>;
 
 impl Machine {
-    /// Whether the probe has room for the values of `case`.
-    ///
-    /// # Errors
-    /// What is too large.
-    pub fn has_room(&self, case: &Case) -> Result<(), &'static str> {
-        let types = case.argument_types();
-        let all = types.iter().chain([&case.prototype.ret]);
-        let all: Vec<Type> = all.cloned().collect();
-        if Images::of(&all).size > MAX_VALUES {
-            return Err("more bytes of values than the probe has room for");
-        }
-        match all.iter().any(|ty| u64::from(ty.align()) > MAX_ALIGN) {
-            true => Err("a larger alignment than the probe has memory for"),
-            false => Ok(()),
-        }
-    }
-
     /// Whether the emulator is here.
     ///
     /// # Errors
@@ -116,31 +88,98 @@ impl Machine {
         let asked = Command::new(emulator).arg("--version").output();
         asked.map(drop).map_err(|e| format!("{emulator}: {e}"))
     }
+}
 
-    /// What the compiled code of each case of `unit` does; `linker` compiles and links the probe.
+/// Whether the probe has room for the values of `case`.
+///
+/// # Errors
+/// What is too large.
+pub fn has_room(case: &Case) -> Result<(), &'static str> {
+    let types = case.argument_types();
+    let all = types.iter().chain([&case.prototype.ret]);
+    let all: Vec<Type> = all.cloned().collect();
+    if Images::of(&all).size > MAX_VALUES {
+        return Err("more bytes of values than the probe has room for");
+    }
+    match all.iter().any(|ty| u64::from(ty.align()) > MAX_ALIGN) {
+        true => Err("a larger alignment than the probe has memory for"),
+        false => Ok(()),
+    }
+}
+
+/// A machine's probe, compiled.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    machine: Machine,
+    linker: Reference,
+    flags: Vec<String>,
+    window: usize,
+    rounds: Built,
+}
+
+impl Probe {
+    /// The probe of `machine`, which `linker` compiles with `flags`, and links.
     ///
     /// # Errors
-    /// [`ReferenceError::Io`]: nothing was asked.
-    pub fn observe(
-        &self,
-        unit: &Unit<'_>,
-        linker: &Reference,
-    ) -> Result<Parts<Vec<Observed>>, ReferenceError> {
-        unit.compile_and(unit.all(), &mut None, |built, chosen| {
-            let object = built.object.to_string_lossy();
-            let cases = chosen.iter().filter_map(|&at| unit.cases.get(at));
-            let window = window(cases.map(|(_, case)| Values::of_case(case)));
-            let rows = rows(unit, chosen);
-            let [rounds, assembly] = self.probe(&rows, "", window, (linker, &[]));
-            let program = Program::build(
-                &[rounds.file(), assembly.file()],
-                &[&LINK[..], &[&object]].concat(),
-            )?;
-            self.run(&program, chosen.len())
+    /// [`ReferenceError`]: the compiler refuses it, or cannot be asked.
+    pub fn new(
+        machine: Machine,
+        (linker, flags): (&Reference, &[&str]),
+    ) -> Result<Self, ReferenceError> {
+        Self::with_window(machine, (linker, flags), USUAL_WINDOW)
+    }
+
+    /// The probe of the machine that this process runs on.
+    ///
+    /// # Errors
+    /// It has none, or no compiler for it is here.
+    pub fn of_here() -> Result<Self, String> {
+        if HERE != Target::X86_64_LINUX {
+            return Err("the probe does not run on this machine".to_owned());
+        }
+        let linker = Reference::of_machine()?;
+        Self::new(X86_64, (&linker, &[])).map_err(|error| error.to_string())
+    }
+
+    fn with_window(
+        machine: Machine,
+        (linker, flags): (&Reference, &[&str]),
+        window: usize,
+    ) -> Result<Self, ReferenceError> {
+        let text = include_str!("../probe/rounds.c")
+            .replace("ROW\n", ROW)
+            .replace(
+                "#include MACHINE\n",
+                &format!("enum {{ WINDOW = {window} }};\n{}", machine.registers),
+            )
+            .replace("PROGRAM\n", include_str!("../probe/program.c"));
+        let own = ["-O1", "-w", "-ffreestanding", "-fno-stack-protector"];
+        let rounds = linker
+            .clone()
+            .for_programs()
+            .build(&text, &[flags, &own].concat())?;
+        Ok(Self {
+            machine,
+            linker: linker.clone(),
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            window,
+            rounds,
         })
     }
 
-    /// What both functions of each question do, which `compiler` compiles; `linker` compiles and links the probe. Functions of `convention` keep the registers that it says.
+    /// What the code of each of `cases`, for which there is [room](has_room), in the shared object `code` does.
+    ///
+    /// # Errors
+    /// [`ReferenceError`]: a program that cannot be linked or started.
+    pub fn observe(&self, code: &Path, cases: &[Case]) -> Result<Vec<Observed>, ReferenceError> {
+        let code = code.to_string_lossy();
+        let window = window(cases.iter().map(Values::of_case));
+        // Bound at load time: a lazy PLT stub would run code between a call and its callee.
+        let link = ["-Wl,--no-as-needed", &*code, "-Wl,-z,now"];
+        self.run(window, (&rows(cases), cases.len()), (None, ""), &link)
+    }
+
+    /// What both functions of each question do, which `compiler` compiles. Functions of `convention` keep the registers that it says.
     ///
     /// # Errors
     /// [`ReferenceError`]: a compiler that refuses its file, a program that cannot be started.
@@ -149,7 +188,6 @@ impl Machine {
         questions: &[Question],
         convention: &'static Convention,
         (compiler, flags): (&Reference, &[&str]),
-        linker: (&Reference, &[&str]),
     ) -> Result<Vec<Observed>, ReferenceError> {
         let theirs: String = questions.iter().map(|one| one.text.as_str()).collect();
         let theirs = File {
@@ -157,60 +195,59 @@ impl Machine {
             source: &theirs,
             flags: flags.to_vec(),
         };
-        let (mut own, mut rows, mut named) = (String::new(), String::new(), String::new());
+        let buffers = format!(
+            "{FREESTANDING}byte cabi_argument_bytes[{0}] __attribute__((aligned(64))), cabi_result_bytes[{0}] __attribute__((aligned(64)));\n",
+            2 * MAX_VALUES
+        );
+        let (mut own, mut rows, mut named) = (buffers, String::new(), String::new());
         for question in questions {
             let n = question.number;
             let mut values = Values::of_question(question, convention);
-            values.shift = self.shift;
+            values.shift = self.machine.shift;
             own.push_str(&values.of_globals(n));
             let row = values.row((question.sig.is_variadic(), false));
-            let _ = writeln!(rows, "{{d{n}, c{n}, v{n}, {row}}},");
+            let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
             let _ = writeln!(named, ".globl f{n}\n.set f{n}, cabi_dump");
         }
-        let rows = format!("{own}static const struct row rows[] = {{\n{rows}}};\n");
         let values = questions.iter();
         let values = values.map(|question| Values::of_question(question, convention));
-        let [rounds, assembly] = self.probe(&rows, &named, window(values), linker);
-        let files = [rounds.file(), assembly.file(), theirs];
-        let program = Program::build(&files, &[&LINK[..], linker.1].concat())?;
-        self.run(&program, questions.len())
+        let rows = (&*(own + &table(&rows)), questions.len());
+        self.run(window(values), rows, (Some(theirs), &named), &["-static"])
     }
 
-    /// The C file and the assembly file of the probe.
-    fn probe<'a>(
+    /// Links the probe with a table of cases, `theirs`, and what the flags say; and what that program says of each case. Where it ends the process, it begins again after that case.
+    fn run(
         &self,
-        rows: &str,
-        more: &str,
         window: usize,
-        (by, flags): (&'a Reference, &[&'a str]),
-    ) -> [Source<'a>; 2] {
-        let rounds = include_str!("../probe/rounds.c")
-            .replace(
-                "#include MACHINE\n",
-                &format!("enum {{ WINDOW = {window} }};\n{}", self.registers),
-            )
-            .replace("FREESTANDING\n", include_str!("../probe/freestanding.c"))
-            .replace("PROGRAM\n", include_str!("../probe/program.c"))
-            .replace("CASES\n", rows);
-        let c = ["-O2", "-w", "-ffreestanding", "-fno-stack-protector"];
-        let assembly = ["-x", "assembler-with-cpp"];
-        [
-            Source {
-                by,
-                text: rounds,
-                flags: [flags, &c].concat(),
-            },
-            Source {
-                by,
-                text: format!("#define WINDOW {window}\n{}{more}", self.assembly),
-                flags: [flags, &assembly].concat(),
-            },
-        ]
-    }
-
-    /// What the program says of each of `n` cases. One that ends the process is left out, and the program begins again after it.
-    fn run(&self, program: &Program, n: usize) -> Result<Vec<Observed>, ReferenceError> {
-        let emulator: Vec<String> = self.emulator.iter().map(|&word| word.to_owned()).collect();
+        (rows, n): (&str, usize),
+        (theirs, named): (Option<File<'_>>, &str),
+        link: &[&str],
+    ) -> Result<Vec<Observed>, ReferenceError> {
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        if window > self.window {
+            let larger = Self::with_window(self.machine, (&self.linker, &flags), window)?;
+            return larger.run(window, (rows, n), (theirs, named), link);
+        }
+        let assembly = format!(
+            "#define WINDOW {}\n{}{named}",
+            self.window, self.machine.assembly
+        );
+        let own = |own: &[&'static str]| [&flags[..], own].concat();
+        let rows = ROW.to_owned() + rows;
+        let files = [
+            (assembly.as_str(), own(&["-x", "assembler-with-cpp"])),
+            (rows.as_str(), own(&["-w"])),
+        ];
+        let by = &self.linker;
+        let file = |(source, flags)| File { by, source, flags };
+        let mut files: Vec<File<'_>> = files.map(file).into();
+        files.extend(theirs);
+        let rounds = self.rounds.object.to_string_lossy();
+        let own = [&*rounds, "-nostdlib", "-Wl,--no-relax"];
+        let program = Program::build(&files, &[&flags[..], &own, link].concat())?;
+        let emulator: Vec<String> = { self.machine.emulator.iter() }
+            .map(|&word| word.to_owned())
+            .collect();
         let mut all: Vec<Observed> = Vec::new();
         while all.len() < n {
             let output = program.run(&emulator, &[all.len().to_string()], SECONDS)?;
@@ -222,8 +259,8 @@ impl Machine {
                     break;
                 }
                 all.push(match lines.strip_suffix(".\n") {
-                    Some(lines) => Facts::parse(lines),
-                    None => Err(ending(lines)),
+                    Some(lines) if !lines.contains("died ") => Facts::parse(lines),
+                    _ => Err(ending(lines)),
                 });
             }
             if all.len() == before {
@@ -237,30 +274,34 @@ impl Machine {
 fn ending(lines: &str) -> String {
     match lines.lines().find_map(|line| line.strip_prefix("died ")) {
         Some("11") => "SIGSEGV".to_owned(),
+        Some("forked") => "it forks".to_owned(),
         Some(how) => format!("signal {how}"),
         None => "it ends the process".to_owned(),
     }
 }
 
-/// The table of cases with these indices.
-fn rows(unit: &Unit<'_>, chosen: &[usize]) -> String {
+/// The table of `cases`, of which a language may have one side alone.
+fn rows(cases: &[Case]) -> String {
     let (mut declared, mut rows) = (String::new(), String::new());
-    for &at in chosen {
-        let Some((_, case)) = unit.cases.get(at) else {
-            continue;
-        };
-        let symbol = unit.symbol(at);
-        let values = Values::of_case(case);
-        let _ = writeln!(declared, "extern void {symbol}(void), {symbol}_call(void);");
+    for (at, case) in cases.iter().enumerate() {
+        let (symbol, values) = (&case.function.name, Values::of_case(case));
         let _ = writeln!(
             declared,
-            "static const struct value v{at}[] = {{{}{{0}}}};",
+            "extern void d{at}(void) __asm__(\"{symbol}\") __attribute__((weak)), *a{at}(void) __asm__(\"{symbol}_address\") __attribute__((weak));\n\
+             extern void c{at}(void) __asm__(\"{symbol}_call\") __attribute__((weak));\n\
+             static const struct value v{at}[] = {{{}{{0}}}};",
             values.text()
         );
         let row = values.row((case.prototype.variadic, case.prototype.noreturn));
-        let _ = writeln!(rows, "{{{symbol}, {symbol}_call, v{at}, {row}}},");
+        let _ = writeln!(rows, "{{d{at}, a{at}, c{at}, v{at}, {row}}},");
     }
-    format!("{declared}static const struct row rows[] = {{\n{rows}}};\n")
+    declared + &table(&rows)
+}
+
+fn table(rows: &str) -> String {
+    format!(
+        "const struct row cabi_rows[] = {{\n{rows}}};\nconst unsigned cabi_n_rows = sizeof cabi_rows / sizeof *cabi_rows;\n"
+    )
 }
 
 /// What `observed` says about the places of `abi`, for a question about `sig`.

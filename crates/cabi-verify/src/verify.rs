@@ -6,7 +6,7 @@
 //! headers x compilers ──▶ parts ──▶ prototypes, sizes and offsets ──▶ C sides, in batches ──▶ calls in child processes ──▶ verdicts
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cabi::{Convention, Policy, Target, VectorLevel};
 use cabi_header::{Location, Options};
@@ -17,6 +17,7 @@ use crate::build::{ProgramTarget, Reference, Unit};
 use crate::check::calls::{Direction, all_settings};
 use crate::header;
 
+use crate::probe::Probe;
 use crate::process;
 use crate::run::HERE;
 use crate::run::loaded::LoadedCode;
@@ -75,6 +76,8 @@ pub struct Compiler {
     pub ms_abi: bool,
     /// The target whose code it makes, if that is not loaded here but runs in programs of its own.
     pub programs: Option<Arc<ProgramTarget>>,
+    /// What looks at its code, once that is asked for.
+    pub probe: Arc<OnceLock<Result<Probe, String>>>,
 }
 
 /// Everything that was found.
@@ -281,6 +284,7 @@ impl Compiler {
             ms_abi: false,
             programs: None,
             zig: None,
+            probe: Arc::default(),
             reference,
         }
     }

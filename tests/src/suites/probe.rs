@@ -9,16 +9,16 @@ mod unions;
 use std::collections::BTreeMap;
 
 use cabi::{Convention, FnAbi, Policy};
-use cabi_verify::build::{Reference, Unit};
-use cabi_verify::case::{Case, Entry, Subject};
+use cabi_verify::build::Reference;
+use cabi_verify::case::{Case, Subject};
 use cabi_verify::compare::compare;
 use cabi_verify::facts::Facts;
-use cabi_verify::probe::{Observed, X86_64};
+use cabi_verify::probe::{Observed, has_room};
 use cabi_verify::run::HERE;
-use cabi_verify::threads::{at_once, in_threads};
-use cabi_verify::verify::Compiler;
+use cabi_verify::threads::at_once;
+use cabi_verify::verify::{Compiler, units};
 
-use crate::compiled::{compilers, entries, takes};
+use crate::compiled::{File, compile_files, compilers, entries, takes};
 use crate::conformance::LEVELS;
 use crate::suite::{Result, Suite};
 
@@ -31,16 +31,8 @@ const CHUNK: usize = 256;
 /// Cases of one vector level, and what a reference compiler's code does with them at each level of optimization.
 struct Part<'a> {
     compiler: &'a Compiler,
-    cases: Vec<&'a Case>,
+    cases: Vec<Case>,
     facts: Vec<Vec<Observed>>,
-}
-
-/// Entries that a compiler compiles to one program.
-struct File<'a> {
-    part: usize,
-    compiler: &'a Compiler,
-    optimize: &'static str,
-    entries: Vec<Entry<'a>>,
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
@@ -103,52 +95,40 @@ fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(),
     if subject.expects_refusal() {
         return Err("the convention has no place for it, as the block says".to_owned());
     }
-    X86_64.has_room(case)?;
+    has_room(case)?;
     unions::refused(&compiler.reference, case).map_or(Ok(()), Err)
 }
 
-/// Compiles and runs all files. What is refused is reported.
+/// Compiles and observes all files. What is refused is reported.
 fn observe<'a>(files: &[File<'a>], suite: &mut Suite) -> Result<Vec<Part<'a>>> {
-    let one = |file: &File<'a>| {
-        let reference = file.compiler.reference.clone().for_programs();
-        let unit = Unit::of_entries(&reference, file.optimize, &file.entries).for_probe();
-        X86_64.observe(&unit, &file.compiler.reference)
-    };
-    let mut parts: Vec<Part<'a>> = Vec::new();
-    let all = in_threads(files, at_once(), one, |_| ());
-    let mut last = None;
-    for (file, observed) in files.iter().zip(all) {
-        let observed = observed?;
+    let loaded = compile_files(files, |file, case, why| {
         let engine = suite.engine(file.compiler.reference.name());
-        for refused in &observed.refused {
-            for &at in &refused.cases {
-                let name = &file.entries[at].1.name;
-                (suite.report).outcome(&engine, name, Err(refused.why.to_string()));
-            }
-        }
-        if last.replace(file.part) != Some(file.part) {
-            parts.push(Part {
-                compiler: file.compiler,
-                cases: Vec::new(),
-                facts: Vec::new(),
-            });
-        }
-        let facts = observed.built.unwrap_or_default();
-        let Some(part) = parts.last_mut() else {
+        (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
+    })?;
+    units::observe(&loaded, at_once())?;
+    let mut parts: BTreeMap<usize, Part<'a>> = BTreeMap::new();
+    for one in &loaded {
+        let own = files.iter().filter(|file| file.part == one.part);
+        let Some(compiler) = own.map(|file| file.compiler).next() else {
             continue;
         };
-        for (&at, facts) in observed.cases.iter().zip(facts) {
-            let case = file.entries[at].1;
+        let part = parts.entry(one.part).or_insert_with(|| Part {
+            compiler,
+            cases: Vec::new(),
+            facts: Vec::new(),
+        });
+        for (case, seen) in one.cases.iter().zip(one.seen()) {
+            let seen = seen.clone().unwrap_or_else(Err);
             match part.cases.iter().position(|own| own.name == case.name) {
-                Some(i) => part.facts[i].push(facts),
+                Some(i) => part.facts[i].push(seen),
                 None => {
-                    part.cases.push(case);
-                    part.facts.push(vec![facts]);
+                    part.cases.push(case.clone());
+                    part.facts.push(vec![seen]);
                 }
             }
         }
     }
-    Ok(parts)
+    Ok(parts.into_values().collect())
 }
 
 impl<'a> Part<'a> {
@@ -157,9 +137,9 @@ impl<'a> Part<'a> {
     }
 
     /// Each case with its facts, as far as its process did not end.
-    fn observed(&self) -> impl Iterator<Item = (&'a Case, &Facts)> {
+    fn observed(&self) -> impl Iterator<Item = (&Case, &Facts)> {
         let all = self.cases.iter().zip(&self.facts);
-        all.flat_map(|(case, facts)| facts.iter().flatten().map(|facts| (*case, facts)))
+        all.flat_map(|(case, facts)| facts.iter().flatten().map(move |facts| (case, facts)))
     }
 
     /// What differs of each case, on both sides and at every level of optimization, from where it is under `policy`, or under a broken convention.

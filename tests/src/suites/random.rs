@@ -1,7 +1,7 @@
 //! Random signatures: layouts are compared, then where each reference compiler passes their values. It is the run of `cabi fuzz`.
 //!
-//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level; on x86-64 a register file and a stack of our own are on the other
-//! side in place of Cranelift, so that what is not lowered is checked too; and then Cranelift. Those of the targets whose code runs in programs of its own (`cabi fuzz
+//! The compilers of this machine, each version of clang that has a profile too, are asked at `-O0` and `-O2` and every vector level; on x86-64 the probe
+//! observes where their code has its values, so that what is not lowered is checked too; and then Cranelift. Those of the targets whose code runs in programs of its own (`cabi fuzz
 //! --target`) have Cranelift there, as an object file. A difference is minimized and printed as a block of the corpus; where the compiler's own caller and callee
 //! disagree, it is self-inconsistent.
 //!
@@ -33,8 +33,8 @@ const SHRINKS: usize = 8;
 /// Signatures of which a broken convention has one elsewhere.
 const TO_NOTICE: u64 = 64;
 
-/// Whether images of registers are the other side of what this process calls.
-const HAS_IMAGES: bool = cfg!(target_arch = "x86_64");
+/// Whether the probe looks at what runs here.
+const HAS_PROBE: bool = cfg!(target_arch = "x86_64");
 
 /// The first `usual` signatures, unless the environment says otherwise.
 fn plan(way: OtherSide, usual: u64) -> Result<Campaign> {
@@ -53,8 +53,8 @@ fn plan(way: OtherSide, usual: u64) -> Result<Campaign> {
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let references = suite.references();
     let by_cranelift = plan(OtherSide::Cranelift, 256)?;
-    let (here, levels) = match HAS_IMAGES {
-        true => (plan(OtherSide::RegisterFile, 60)?, &VECTORS[..]),
+    let (here, levels) = match HAS_PROBE {
+        true => (plan(OtherSide::Probe, 60)?, &VECTORS[..]),
         false => (by_cranelift.clone(), &VECTORS[..1]),
     };
     let every = [references.clone(), suite.other_clangs()].concat();
@@ -64,11 +64,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             take(&here, &compilers, suite)?;
         }
     }
-    if HAS_IMAGES {
+    if HAS_PROBE {
         let compilers = compilers(&references, &[], "-O1", suite)?;
         take(&by_cranelift, &compilers, suite)?;
     }
-    let is_controlled = HAS_IMAGES && suite.wants("policy");
+    let is_controlled = HAS_PROBE && suite.wants("policy");
     for reference in references.iter().filter(|_| is_controlled) {
         let outcome = wrong_policy(reference)?;
         let engine = format!("{} control", reference.name());
@@ -81,7 +81,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     let mut controlled: Vec<Target> = Vec::new();
     let mut here = references;
-    here.retain(|one| !HAS_IMAGES && suite.wants(one.name()));
+    here.retain(|one| !HAS_PROBE && suite.wants(one.name()));
     for compiler in here
         .into_iter()
         .map(|one| Compiler::new(one, None))
@@ -158,7 +158,7 @@ fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     let compiler = Compiler::new(reference.clone(), Some(other))?;
     let found = |shrinks| {
         let mistake = Mistake::NONE;
-        with_mistake(&compiler, OtherSide::RegisterFile, (100, shrinks), mistake)
+        with_mistake(&compiler, OtherSide::Probe, (100, shrinks), mistake)
     };
     let large = found(0)?.failures;
     let Some((at, large)) = (large.iter().enumerate()).max_by_key(|(_, found)| found.block.len())

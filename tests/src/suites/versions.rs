@@ -1,4 +1,4 @@
-//! Versions of clang that have a profile beside the one that `clang` means: the corpus in images of registers, as `probe` has it for the others, each version
+//! Versions of clang that have a profile beside the one that `clang` means: the corpus, as `probe` has it for the others, each version
 //! under its own profile. Where two profiles differ, each version must fail under the other's. `random` draws signatures for them too.
 
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 /// What differs from where each case is under `policy`.
 fn differences(loaded: &mut [Loaded], policy: Policy) -> Result<Found> {
     loaded.iter_mut().for_each(|one| one.policy = policy);
-    let all = run_files(loaded, OtherSide::RegisterFile, &[], Mistake::NONE)?;
+    let all = run_files(loaded, OtherSide::Probe, &[], Mistake::NONE)?;
     let mut found = Found::new();
     for called in all.into_iter().flatten() {
         let first = found.entry(called.case.name).or_default();

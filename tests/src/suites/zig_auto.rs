@@ -1,6 +1,5 @@
-//! Zig's own convention, `auto`, against Zig's own back end: functions that it compiles are called with every register and the stack from an image made of
-//! the places that `FnAbi` says, and they call a callee of assembly that writes all of them down and returns from an image. Without error
-//! tracing and with it, at each vector level. `i128` in its `x86_64_win` is looked at the same way.
+//! Zig's own convention, `auto`, against Zig's own back end: where the functions that it compiles have their values is observed by the probe, and compared. Without
+//! error tracing and with it, at each vector level. `i128` in its `x86_64_win` is looked at the same way.
 //!
 //! The signatures are each kind of value after each number of registers taken, as argument and as result, and random ones: `CABI_RANDOM_COUNT` of them
 //! (usually 200) from `CABI_RANDOM_SEED`. Controls: a convention with one line changed must be noticed, each.
@@ -142,7 +141,7 @@ impl Setup {
         let name = self.name();
         layouts(loaded, &format!("{name} layout"), suite);
         let loaded = std::slice::from_ref(loaded);
-        let called = |mistake| run_files(loaded, OtherSide::RegisterFile, &[], mistake);
+        let called = |mistake| run_files(loaded, OtherSide::Probe, &[], mistake);
         for Called {
             case,
             direction,

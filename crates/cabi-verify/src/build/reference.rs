@@ -80,26 +80,7 @@ impl Reference {
 
     /// The compiler of a command, which may take `limit` for one file.
     pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
-        let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
-        let mut reference = Self {
-            name: "gcc",
-            text: command.trim().to_owned(),
-            command: words,
-            version: String::new(),
-            major: 0,
-            missing: BTreeMap::new(),
-            limit,
-            libraries: Arc::default(),
-            for_programs: false,
-            has_syntax_only: true,
-            macros: Arc::default(),
-        };
-        let output = reference.start(&["--version"]).map_err(|e| e.to_string())?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        if text.contains("clang") {
-            reference.name = "clang";
-        }
-        reference.version = text.lines().next().unwrap_or_default().trim().to_owned();
+        let mut reference = Self::unasked(limit, command)?;
         reference.check_language()?;
         reference.has_syntax_only = reference.check("int nothing;\n", &[]).is_ok();
         let is_sanitizer = |word: &String| word.starts_with("-fsanitize");
@@ -121,6 +102,44 @@ impl Reference {
                     .insert(row.capability, first_error(messages));
             }
         }
+        Ok(reference)
+    }
+
+    /// A compiler of this machine for what runs beside the code of others: not one of those that are asked.
+    pub(crate) fn of_machine() -> Result<Self, String> {
+        let found = ["gcc", "cc", "clang"].map(|name| Self::unasked(TIME_LIMIT, name));
+        let mut why = "no compiler".to_owned();
+        for found in found {
+            match found {
+                Ok(found) => return Ok(found),
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
+    }
+
+    /// The compiler of a command, asked for nothing but its version.
+    fn unasked(limit: Duration, command: &str) -> Result<Self, String> {
+        let words = shell_words::split(command).map_err(|e| format!("`{command}`: {e}"))?;
+        let mut reference = Self {
+            name: "gcc",
+            text: command.trim().to_owned(),
+            command: words,
+            version: String::new(),
+            major: 0,
+            missing: BTreeMap::new(),
+            limit,
+            libraries: Arc::default(),
+            for_programs: false,
+            has_syntax_only: true,
+            macros: Arc::default(),
+        };
+        let output = reference.start(&["--version"]).map_err(|e| e.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if text.contains("clang") {
+            reference.name = "clang";
+        }
+        reference.version = text.lines().next().unwrap_or_default().trim().to_owned();
         Ok(reference)
     }
 

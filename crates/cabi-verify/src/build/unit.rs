@@ -9,7 +9,7 @@ use cabi::VectorLevel;
 use super::bisect::{Blame, Parts, build_without_refused};
 use super::{Built, Reference, ReferenceError, feature_flags};
 use crate::case::{Case, Entry, Subject};
-use crate::emit::c::{self, FRAME, PROBE_FRAME, TRUNCATION, Values};
+use crate::emit::c::{self, FRAME, TRUNCATION, Values};
 
 /// Text made from the cases, by their indexes.
 pub(crate) type More<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
@@ -27,8 +27,6 @@ pub struct Unit<'a> {
     pub cases: Vec<Entry<'a>>,
     /// How both sides move values.
     pub values: Values,
-    /// What stands before all cases.
-    pub(crate) frame: &'static str,
     /// What else is in the file, for the cases with these indices.
     pub(crate) more: Option<&'a More<'a>>,
 }
@@ -62,7 +60,6 @@ impl<'a> Unit<'a> {
             declarations: Some(declarations),
             cases: cases.iter().map(|&case| (subject, case)).collect(),
             values: Values::ThroughVariables,
-            frame: FRAME,
             more: None,
         }
     }
@@ -81,17 +78,7 @@ impl<'a> Unit<'a> {
             declarations: None,
             cases: entries.to_vec(),
             values: Values::ThroughVariables,
-            frame: FRAME,
             more: None,
-        }
-    }
-
-    /// This unit, whose code the probe is linked with.
-    #[must_use]
-    pub fn for_probe(self) -> Self {
-        Self {
-            frame: PROBE_FRAME,
-            ..self
         }
     }
 
@@ -131,8 +118,7 @@ impl<'a> Unit<'a> {
     /// The translation unit of the cases with these indices.
     pub(crate) fn text(&self, chosen: &[usize]) -> String {
         let mut text = format!(
-            "{TRUNCATION}{}{}",
-            self.frame,
+            "{TRUNCATION}{FRAME}{}",
             self.declarations.unwrap_or_default()
         );
         for &at in chosen {

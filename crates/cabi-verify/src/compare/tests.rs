@@ -72,7 +72,7 @@ fn what_differs_is_said_in_words() {
         (
             "1:rsi\n",
             "1:rsi\ncallee state lost:rbx\n",
-            "gcc: rbx, which callees keep, is changed",
+            "gcc: the callee changes rbx, which is its caller's",
         ),
         (
             "1:rsi\n",

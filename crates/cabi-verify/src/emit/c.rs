@@ -131,6 +131,3 @@ pub const FRAME: &str = concat!(
     include_str!("c/shared.c"),
     include_str!("c/frame.c")
 );
-
-/// What both sides have of the probe, which is linked with them.
-pub(crate) const PROBE_FRAME: &str = concat!(include_str!("c/shared.c"), include_str!("c/probe.c"));

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use cabi::{Convention, Kind, Leaf, LeafKind, Scalar, Type, leaves};
+use cabi::{Convention, Kind, Leaf, LeafKind, Policy, Scalar, Type, leaves};
 
 use crate::case::Case;
+use crate::compare::n_x87;
 use crate::emit::c::{Images, is_widened, string};
 use crate::pattern::{BitPlaces, Painter};
 use crate::places::Question;
@@ -17,13 +18,17 @@ pub(super) struct Values {
     /// Whether a callee says what it makes of narrow arguments in 64 bits.
     is_wide: bool,
     convention: Option<&'static Convention>,
+    /// How many arguments are in registers of the x87 stack, which is to be as full at the call.
+    n_x87: u64,
     /// How many bits after its place each bit-field is.
     pub(super) shift: u64,
 }
 
+/// As many bytes of the stack as most cases need.
+pub(super) const USUAL_WINDOW: usize = 2048;
+
 /// How many bytes of the stack have room for the arguments of each call, as a number that instructions of every machine have.
 pub(super) fn window(values: impl Iterator<Item = Values>) -> usize {
-    const USUAL: usize = 2048;
     let of_call = |values: Values| {
         values.types.iter().fold(256, |end: usize, ty| {
             let align = usize::try_from(alignment(ty)).unwrap_or(1);
@@ -31,8 +36,8 @@ pub(super) fn window(values: impl Iterator<Item = Values>) -> usize {
         })
     };
     match values.map(of_call).max() {
-        Some(bytes) if bytes > USUAL => bytes.next_multiple_of(4096),
-        _ => USUAL,
+        Some(bytes) if bytes > USUAL_WINDOW => bytes.next_multiple_of(4096),
+        _ => USUAL_WINDOW,
     }
 }
 
@@ -52,6 +57,7 @@ impl Values {
             ret: case.has_result().then(|| case.prototype.ret.clone()),
             is_wide: true,
             convention: case.prototype.convention.or(case.target.convention()),
+            n_x87: case.abi_under(Policy::NONE).map_or(0, |abi| n_x87(&abi)),
             shift: 0,
         }
     }
@@ -65,6 +71,7 @@ impl Values {
             ret: (*sig.result().kind() != Kind::Void).then(|| sig.result().clone()),
             is_wide: false,
             convention: Some(convention),
+            n_x87: 0,
             shift: 0,
         }
     }
@@ -108,17 +115,17 @@ impl Values {
     pub(super) fn row(&self, (variadic, noreturn): (bool, bool)) -> String {
         let align = self.types.iter().map(alignment).max();
         let frame = self.convention.map(|own| own.frame);
-        let kept = frame.map_or(&[][..], |frame| frame.callee_saved);
-        let kept: Vec<&str> = kept.iter().map(|reg| reg.name()).collect();
+        let carried = frame.and_then(|frame| frame.carried);
         format!(
-            "{}, {}, {}, {}, {}, {}, {:?}",
+            "{}, {}, {}, {}, {}, {}, {}, {:?}",
             self.types.len(),
             align.unwrap_or(1).max(16),
             frame.map_or(0, |frame| frame.shadow_space),
+            self.n_x87,
             u8::from(self.ret.is_some()),
             u8::from(variadic),
             u8::from(noreturn),
-            kept.join(" ")
+            carried.map_or("", |reg| reg.name())
         )
     }
 

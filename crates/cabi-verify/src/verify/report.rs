@@ -219,11 +219,11 @@ fn add_value(
         Value::Argument(i) => case.argument_types().into_iter().nth(i),
     };
     let ty = ty.map_or(String::new(), |ty| format!(", {ty}"));
-    let _ = writeln!(
-        detail,
-        "    {value}{ty}, belongs in: {}\n      expected {expected}\n      got      {got}",
-        place.as_deref().unwrap_or_default()
-    );
+    let belongs = place.as_deref().unwrap_or_default();
+    let _ = writeln!(detail, "    {value}{ty}, belongs in: {belongs}");
+    if !expected.is_empty() {
+        let _ = writeln!(detail, "      expected {expected}\n      got      {got}");
+    }
     data["value"] = value.to_string().into();
     data["expected"] = expected.into();
     data["got"] = got.into();

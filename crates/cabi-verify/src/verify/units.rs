@@ -1,19 +1,22 @@
 //! Cases of one compiler: their C sides compiled many to a file, in parallel, and every call made in a child process, by Cranelift or
-//! by images of registers and stack; or, for another target, in a program of its own, by Cranelift.
+//! or looked at by the probe; or, for another target, in a program of its own, by Cranelift.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use cabi::{Convention, FnSig, Policy};
 use clif_cabi_jit::Settings;
 
-use super::{Progress, VerifyError};
+use super::{Progress, VerifyError, check_interrupt};
 use crate::build::zig::Fact;
-use crate::build::{Built, ProgramTarget, Reference};
+use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::Case;
 use crate::check::calls::{Direction, Key, Verdict};
 use crate::emit::cranelift::Mutation;
+use crate::probe::{Observed, Probe, has_room};
 use crate::run::loaded::LoadedCode;
+use crate::threads::in_threads;
 
 mod batch;
 mod job;
@@ -49,7 +52,12 @@ pub struct Loaded {
     /// Who compiled them, with which flags after its own.
     reference: Reference,
     flags: Vec<String>,
+    probe: Arc<OnceLock<Result<Probe, String>>>,
+    seen: OnceLock<Vec<Seen>>,
 }
+
+/// What the probe has seen of a case, or why it has not looked.
+pub type Seen = Result<Observed, String>;
 
 /// Compiled C sides, and where they run.
 #[derive(Debug)]
@@ -124,15 +132,15 @@ impl Mistake {
 /// What stands on the other side of a call from or to C.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OtherSide {
-    /// An image of registers and stack, as in [`probe`](crate::check::registers).
-    RegisterFile,
+    /// Nothing of ours: where the code has its values is observed by the [`probe`](crate::probe), and compared.
+    Probe,
     /// Code by Cranelift, as in `interop`.
     Cranelift,
     /// What is made at run time for any signature, alone: invokers and closures. Code by Cranelift where neither can be.
     AtRunTime,
-    /// First an image, which sees all registers, then code by Cranelift.
+    /// The probe, which sees all registers, and code by Cranelift.
     Both,
-    /// First code by Cranelift, then an image for what such calls do not tell.
+    /// First code by Cranelift, then the probe for what such calls do not tell.
     CraneliftFirst,
 }
 
@@ -143,7 +151,7 @@ pub struct Called {
     pub case: Case,
     /// Which side called which.
     pub direction: Direction,
-    /// The name of the engine settings it ran under; of an image, that it is one.
+    /// The name of the engine settings it ran under; of the probe, that there are none.
     pub setting: String,
     /// The result.
     pub verdict: Verdict,
@@ -166,6 +174,11 @@ impl Loaded {
         sides[direction as usize].as_deref()
     }
 
+    /// What the probe has seen of each case, after [`observe`].
+    pub fn seen(&self) -> &[Seen] {
+        self.seen.get().map_or(&[], |seen| seen)
+    }
+
     /// What the compiler built.
     pub(crate) fn built(&self) -> &Built {
         match &self.code {
@@ -176,6 +189,7 @@ impl Loaded {
 
     /// Leaves out the cases that are not to be called.
     pub(crate) fn retain(&mut self, is_called: impl Fn(&Case) -> bool) {
+        self.seen.take();
         let mut is_kept = self.cases.iter().map(&is_called);
         if let Code::Here(code) = &mut self.code {
             code.retain(|| is_kept.next() == Some(true));
@@ -187,7 +201,7 @@ impl Loaded {
 /// Makes the calls of all cases between C and what stands on the other side of `way`, in child processes and in both directions. What comes back
 /// stands in the order of `loaded`, one direction after the other, and in each in the order of its cases.
 ///
-/// Cranelift shows that the lowering does what `FnAbi` says; images of registers and stack show `FnAbi` itself, also for what is not lowered. A
+/// Cranelift shows that the lowering does what `FnAbi` says; the probe shows `FnAbi` itself, also for what is not lowered. A
 /// mistake of theirs may be in the convention only.
 ///
 /// Where a case fails, the compiler's own two sides are asked whether they agree, here and in a program of theirs.
@@ -205,21 +219,21 @@ pub fn run(
     let mut in_programs = programs::run(loaded, calls, progress)?.into_iter();
     let here = loaded.iter().filter_map(|one| Some((one, one.here()?)));
     let here: Vec<(&Loaded, &LoadedCode)> = here.collect();
+    if !matches!(way, OtherSide::Cranelift | OtherSide::AtRunTime) {
+        observe(loaded, calls.at_once)?;
+    }
     let buffers = buffers()?;
     // Filled in children only, each of which runs one job.
     let made = RefCell::new(Made::default());
     let call = |job: &Job<'_>, index| job.call(index, calls, way, &buffers, &made);
     let one = |job: &Job<'_>, index: usize| match way {
         OtherSide::Cranelift | OtherSide::AtRunTime => call(job, index),
-        OtherSide::RegisterFile => job.probe(index, calls.mistake).into(),
-        OtherSide::Both => match job.probe_what_it_sees(index, calls.mistake) {
-            Ok(()) => call(job, index),
-            found => found.into(),
-        },
+        OtherSide::Probe => job.observed(index, calls.mistake),
+        OtherSide::Both => job.observed_and_called(index, calls.mistake, || call(job, index)),
         OtherSide::CraneliftFirst => job.with_what_calls_do_not_tell(index, call(job, index)),
     };
     let setting = |job: &Job<'_>, index: usize| match (way, job.setting(index, calls)) {
-        (OtherSide::RegisterFile, _) => "none, an image of registers and stack".to_owned(),
+        (OtherSide::Probe, _) => "none, what the code does is observed".to_owned(),
         (_, Some((name, _))) => name.clone(),
         (_, None) => String::new(),
     };
@@ -236,6 +250,57 @@ pub fn run(
         None => in_programs.next(),
     });
     complete(loaded, all.collect(), calls.mistake)
+}
+
+/// Has the probe look at the code of `loaded` that runs here, as far as it has not.
+///
+/// # Errors
+/// [`VerifyError::Reference`]: a program that cannot be started, or is not linked.
+pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
+    let is_to_be_seen = |one: &&Loaded| one.here().is_some() && one.seen.get().is_none();
+    let loaded: Vec<&Loaded> = loaded.iter().filter(is_to_be_seen).collect();
+    let asked = loaded.iter().map(|one| Asked {
+        probe: one.probe.get_or_init(Probe::of_here),
+        code: &one.built().object,
+        cases: &one.cases,
+    });
+    let asked: Vec<Asked<'_>> = asked.collect();
+    let all = in_threads(&asked, at_once, Asked::seen, |_| ());
+    for (one, seen) in loaded.iter().zip(all) {
+        let seen = seen?;
+        one.seen.get_or_init(|| seen);
+    }
+    check_interrupt()
+}
+
+/// What threads share of compiled code.
+struct Asked<'a> {
+    probe: &'a Result<Probe, String>,
+    code: &'a Path,
+    cases: &'a [Case],
+}
+
+impl Asked<'_> {
+    fn seen(&self) -> Result<Vec<Seen>, ReferenceError> {
+        let probe = match self.probe {
+            Ok(probe) => probe,
+            Err(why) => return Ok(vec![Err(why.clone()); self.cases.len()]),
+        };
+        let room: Vec<Result<(), &str>> = self.cases.iter().map(has_room).collect();
+        let small = self.cases.iter().zip(&room);
+        let small: Vec<Case> = small
+            .filter(|(_, room)| room.is_ok())
+            .map(|(case, _)| case.clone())
+            .collect();
+        let mut observed = probe.observe(self.code, &small)?.into_iter();
+        let seen = room.into_iter().map(|room| {
+            room?;
+            Ok(observed
+                .next()
+                .unwrap_or(Err("nothing was said of it".to_owned())))
+        });
+        Ok(seen.collect())
+    }
 }
 
 /// `all`, if each case of each unit has one verdict in each direction, in order, and none has passed without a comparison.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use cabi::FnAbi;
-use cabi_verify::build::Reference;
+use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::places::{Function, Outcome, Question, functions};
-use cabi_verify::probe::{self, Observed as Facts};
+use cabi_verify::probe::{self, Observed as Facts, Probe};
 
 use super::Engine;
 use super::machines::{Compiler, Machine, Observed, words};
@@ -67,11 +67,13 @@ impl Engine<'_> {
         let compiler = (references.get(program)?, &flags[..]);
         let linker = words(linker);
         let linker = (references.get(linker.0)?, &linker.1[..]);
-        let probe = probe::Machine { shift, ..*probe };
+        let machine = probe::Machine { shift, ..*probe };
+        let text = |why: ReferenceError| why.to_string();
+        let probe = Probe::new(machine, linker).map_err(text)?;
         let mut all = Vec::new();
         for questions in questions.chunks(PROGRAM) {
-            let facts = probe.answers(questions, self.machine.convention, compiler, linker);
-            all.extend(facts.map_err(|why| why.to_string())?);
+            let facts = probe.answers(questions, self.machine.convention, compiler);
+            all.extend(facts.map_err(text)?);
         }
         Ok(Some(all))
     }

@@ -3,11 +3,12 @@ static unsigned char cabi_got_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_given_bytes[262144] __attribute__((aligned(64)));
 static unsigned char cabi_image_bytes[262144] __attribute__((aligned(64)));
 static long long cabi_wide_values[256];
+static int cabi_gap_is_lost;
 static volatile unsigned long cabi_live_values[8], cabi_kept_values[8];
 static volatile double cabi_live_double, cabi_kept_double;
 static void (CABI_SYSV *volatile cabi_escape_at)(void);
 /* data: what the compiler makes of code runs in calls only */
-void *const cabi_places[10] = {cabi_seen_bytes, cabi_got_bytes, cabi_given_bytes, cabi_image_bytes, cabi_wide_values, (void *)cabi_live_values, (void *)cabi_kept_values, (void *)&cabi_live_double, (void *)&cabi_kept_double, (void *)&cabi_escape_at};
+void *const cabi_places[11] = {cabi_seen_bytes, cabi_got_bytes, cabi_given_bytes, cabi_image_bytes, cabi_wide_values, (void *)cabi_live_values, (void *)cabi_kept_values, (void *)&cabi_live_double, (void *)&cabi_kept_double, (void *)&cabi_escape_at, &cabi_gap_is_lost};
 /* for callees in other languages */
 CABI_SYSV void *cabi_seen(void) { return cabi_seen_bytes; }
 CABI_SYSV void *cabi_given(void) { return cabi_given_bytes; }
@@ -22,8 +23,15 @@ static __attribute__((noinline, unused)) void cabi_fill_stack(void) {
   volatile unsigned long words[128];
   for (int i = 0; i < 128; i++) words[i] = 0x5b5b5b5b5b5b5b5bul;
 }
-#define CABI_FILL_STACK cabi_fill_stack()
-#define CABI_AFTER_CALL
+/* Between a caller's own variables and its argument area are so many bytes that the probe finds values in the area alone; nobody else may write to them. They are
+   aligned to nothing, or compilers would align the stack for them. */
+enum { CABI_WIDTH = 4096 };
+static volatile unsigned long cabi_width = CABI_WIDTH;
+#define CABI_FILL_STACK cabi_fill_stack(); unsigned char *volatile cabi_below = __builtin_memset(__builtin_alloca_with_align(cabi_width, 8), 0x5b, CABI_WIDTH)
+static __attribute__((noinline, unused)) void cabi_look_at(const unsigned char *gap) {
+  for (int i = 0; i < CABI_WIDTH; i++) if (gap[i] != 0x5b) cabi_gap_is_lost = 1;
+}
+#define CABI_AFTER_CALL cabi_look_at(cabi_below)
 /* keeps values of its own during a call without arguments, so that any register may be thought to keep one */
 CABI_SYSV void cabi_keep(void (CABI_SYSV *opaque)(void)) {
   unsigned long k0 = cabi_live_values[0], k1 = cabi_live_values[1], k2 = cabi_live_values[2], k3 = cabi_live_values[3], k4 = cabi_live_values[4], k5 = cabi_live_values[5], k6 = cabi_live_values[6], k7 = cabi_live_values[7];

@@ -1,5 +1,7 @@
 //! Cases that share a file, compiled: by C compilers, or by Zig.
 
+use std::sync::OnceLock;
+
 use super::{Code, Loaded};
 use crate::build::zig::Fact;
 use crate::build::{Built, Parts, ReferenceError, Unit};
@@ -72,6 +74,8 @@ pub fn compile<'a>(
                 same_layout: batch.same_layout,
                 code,
                 reference: batch.compiler.reference.clone(),
+                probe: batch.compiler.probe.clone(),
+                seen: OnceLock::new(),
                 flags: flags.map(|&flag| flag.to_owned()).collect(),
             });
         }

@@ -7,14 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cabi::FnAbi;
 use clif_cabi_jit::Settings;
 
-use super::{Called, Calls, Loaded, Mistake, OtherSide};
+use super::{Called, Calls, Loaded, Mistake, OtherSide, Seen};
 use crate::case::Case;
 use crate::check::calls::{
     self, Caches, Difference, Direction, Fault, Harness, N_BUFFERS, SharedEngine, Verdict,
 };
-#[cfg(target_arch = "x86_64")]
-use crate::check::registers::Probe;
+use crate::compare::compare_with_al;
 use crate::generate::Random;
+use crate::probe::Observed;
 use crate::run::boundary::PHASES;
 use crate::run::child::{self, Limits};
 use crate::run::guard::GuardedBuffers;
@@ -191,7 +191,38 @@ impl Job<'_> {
         catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(panicked)
     }
 
-    /// `called`, if an image has nothing to say against it: calls tell nothing of what is not lowered, and our variadic callee stores every vector
+    /// By what the probe has seen alone.
+    pub(super) fn observed(&self, index: usize, mistake: Mistake) -> Verdict {
+        match self.seen(index) {
+            Some(Ok(seen)) => self.checked(index, seen, (mistake, false)).into(),
+            Some(Err(why)) => Verdict::NotRun(why.clone()),
+            None => Verdict::Differs("nobody has looked at it".into()),
+        }
+    }
+
+    /// By what the probe has seen, where it has looked, and by what is `called`. al may be what psABI says.
+    pub(super) fn observed_and_called(
+        &self,
+        index: usize,
+        mistake: Mistake,
+        call: impl FnOnce() -> Verdict,
+    ) -> Verdict {
+        // What has no places is not lowered either, which says why.
+        let seen = self.seen(index).and_then(|seen| seen.as_ref().ok());
+        let seen = seen.filter(|_| self.placed(index, mistake).is_ok());
+        let checked = seen.map_or(Ok(()), |seen| self.checked(index, seen, (mistake, true)));
+        match (seen, checked) {
+            // Of a call more can be said.
+            (Some(Err(_)), Err(found)) => match call() {
+                Verdict::Passed(_) | Verdict::NotLowered(_) => Verdict::Differs(found),
+                called => called,
+            },
+            (_, Err(found)) => Verdict::Differs(found),
+            (_, Ok(())) => call(),
+        }
+    }
+
+    /// `called`, if the probe has nothing to say against it: calls tell nothing of what is not lowered, and our variadic callee stores every vector
     /// register, whatever al says.
     pub(super) fn with_what_calls_do_not_tell(&self, index: usize, called: Verdict) -> Verdict {
         let prototype = &self.loaded.cases[index].prototype;
@@ -203,63 +234,41 @@ impl Job<'_> {
             _ => false,
         };
         let right = Mistake::NONE;
-        if !is_asked || self.placed(index, right).is_err() {
-            return called;
+        match self.seen(index) {
+            Some(Ok(seen)) if is_asked && self.placed(index, right).is_ok() => {
+                let checked = self.checked(index, seen, (right, false));
+                checked.map_or_else(|why| Verdict::Differs(why.inside("probe")), |()| called)
+            }
+            _ => called,
         }
-        let probed = self.probe(index, right);
-        probed.map_or_else(|why| Verdict::Differs(why.inside("probe")), |()| called)
     }
 
-    /// By an image of registers and stack, of which x86-64 has one.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
-        self.placed(index, mistake)?;
-        Err("there is no image of this machine's registers".into())
+    /// What the probe has seen of case `index`. Where a caller's result is in memory, its callee shows.
+    fn seen(&self, index: usize) -> Option<&Seen> {
+        let is_shown = self.direction == Direction::Call
+            || self.loaded.missing(index, Direction::Call).is_none();
+        self.loaded.seen().get(index).filter(|_| is_shown)
     }
 
-    /// What such an image finds: nothing.
-    #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn probe_what_it_sees(&self, _: usize, _: Mistake) -> Result<(), Difference> {
-        Ok(())
-    }
-
-    /// By an image of registers and stack.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn probe(&self, index: usize, mistake: Mistake) -> Result<(), Difference> {
+    /// Compares what was seen of case `index` with where its values belong.
+    fn checked(
+        &self,
+        index: usize,
+        seen: &Observed,
+        (mistake, al_is_bound): (Mistake, bool),
+    ) -> Result<(), Difference> {
         let (case, abi) = self.placed(index, mistake)?;
-        self.check(&Probe::new(self.code, case.vectors), index, case, &abi)
-    }
-
-    /// By an image of registers and stack, of what the probe finds where it looks; what al may be is psABI's.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn probe_what_it_sees(
-        &self,
-        index: usize,
-        mistake: Mistake,
-    ) -> Result<(), Difference> {
-        let (case, abi) = match self.placed(index, mistake) {
-            Ok((case, abi)) if Probe::sees(case, &abi).is_ok() => (case, abi),
-            // What has no places is not lowered either, which says why.
-            _ => return Ok(()),
+        let facts = match seen {
+            Ok(facts) => facts,
+            Err(ending) => return Err(format!("it ends the process: {ending}").into()),
         };
-        let probe = Probe::new(self.code, case.vectors).with_al_as_bound();
-        self.check(&probe, index, case, &abi)
-    }
-
-    /// Asks `probe`; about a caller with each distance of the stack pointer, so that one that does not align its arguments is not right by chance.
-    #[cfg(target_arch = "x86_64")]
-    fn check(
-        &self,
-        probe: &Probe<'_>,
-        index: usize,
-        case: &Case,
-        abi: &FnAbi,
-    ) -> Result<(), Difference> {
-        let times = match self.direction {
-            Direction::Call => 1,
-            Direction::Callee => PHASES,
+        let (name, types) = (self.loaded.reference.name(), case.argument_types());
+        let [call, callee] = compare_with_al(name, facts, &types, (&abi, al_is_bound));
+        let found = match self.direction {
+            Direction::Call => call,
+            Direction::Callee => callee,
         };
-        (0..times).try_for_each(|_| probe.check_in(self.direction, index, case, abi))
+        found.into_iter().next().map_or(Ok(()), Err)
     }
 
     fn placed(&self, index: usize, mistake: Mistake) -> Result<(&Case, FnAbi), Difference> {
