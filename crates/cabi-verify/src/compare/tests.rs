@@ -62,7 +62,7 @@ fn what_differs_is_said_in_words() {
         (
             "aligned:16",
             "aligned:16 x87:1",
-            "gcc: 1 registers of the x87 stack are in use at the call",
+            "1 registers of the x87 stack are in use at the call, expected 0",
         ),
         (
             "aligned:16",

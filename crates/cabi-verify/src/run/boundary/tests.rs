@@ -46,7 +46,11 @@ const CONVENTIONS: (&[&Convention], usize) = (&[C], 19);
 fn a_changed_register_is_named_where_it_is_the_callers() {
     let mut n_noticed = 0;
     for convention in CONVENTIONS.0 {
-        let promise = Promise::without_result(convention);
+        // The thunk's caller, `enter`, leaves no shadow space.
+        let promise = Promise {
+            shadow_space: 0,
+            ..Promise::without_result(convention)
+        };
         for (name, function) in changers() {
             let code = function as *const u8;
             let target = Target { code, promise };
