@@ -3,13 +3,18 @@
 use std::fmt::Write as _;
 
 use cabi::convention::FrameKind;
-use cabi::{
-    Bank, Convention, Extension, FnAbi, Loc, Place, PlacedPart, Reg, Returns, Type, X86_64_SYSV,
-};
+use cabi::{Bank, Extension, FnAbi, Loc, Place, PlacedPart, Returns, Type, X86_64_SYSV};
 
+mod places;
 #[cfg(test)]
 mod tests;
+mod words;
 
+pub(crate) use self::places::n_x87;
+use self::places::{
+    behind, is_of_64_bits_by_halves, is_of_x86_64, listed, n_x87_at, register_bytes, stack,
+};
+use self::words::unusual;
 use crate::case::Direction;
 use crate::facts::{At, Facts, Found, Note, Side, Spot};
 use crate::verdict::{Difference, Moved, Value};
@@ -425,29 +430,6 @@ impl Compared<'_> {
     }
 }
 
-/// Whether the state has nothing but what is usual.
-fn unusual(compiler: &str, side: &Side, is_usual: impl Fn(&Note) -> bool) -> Result<(), String> {
-    match side.state.iter().find(|note| !is_usual(note)) {
-        None => Ok(()),
-        Some(note) => Err(format!("{compiler}: {}", in_words(&note.name, &note.value))),
-    }
-}
-
-fn in_words(name: &str, value: &str) -> String {
-    match name {
-        "lost" => format!("the callee changes {value}, which is its caller's"),
-        "backwards" => "the direction flag is set".to_owned(),
-        "mxcsr" => "control bits of MXCSR are changed".to_owned(),
-        "x87-control" => "the x87 control word is changed".to_owned(),
-        "carried" => format!("it needs an address in {value}, which has none"),
-        "calls" => format!("{value} calls were made in 24 rounds"),
-        "overwritten" => {
-            "a callee's part of the caller's frame has variables of the caller".to_owned()
-        }
-        other => format!("{other} {value}"),
-    }
-}
-
 fn of_value(value: Value, found: Difference) -> Difference {
     Difference {
         value: Some(value),
@@ -457,54 +439,4 @@ fn of_value(value: Value, found: Difference) -> Difference {
 
 fn number(side: &Side, name: &str) -> u64 {
     side.state(name).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn listed(spots: impl Iterator<Item = Spot>) -> String {
-    let spots: Vec<String> = spots.map(|spot| spot.to_string()).collect();
-    spots.join(" and ")
-}
-
-fn stack(offset: u64) -> Spot {
-    Spot {
-        base: "sp".to_owned(),
-        byte: offset,
-    }
-}
-
-fn behind(pointer: &Loc) -> Result<String, String> {
-    match pointer {
-        Loc::Reg(reg) | Loc::Both([reg, _]) => Ok(format!("[{reg}]")),
-        Loc::Stack(offset) => Ok(format!("[{}]", stack(*offset))),
-        other => Err(format!("{other} is not compared")),
-    }
-}
-
-/// Whether values of 32 bits are in the lower half of `reg`, and what is above is nobody's: of AArch64.
-fn is_of_64_bits_by_halves(reg: Reg) -> bool {
-    reg.name().starts_with('x') && reg.bank() == Bank::Int
-}
-
-fn is_of_x86_64(convention: &Convention) -> bool {
-    let of = convention.frame.callee_saved;
-    of.iter().any(|reg| reg.name() == "rbp")
-}
-
-/// Bytes of an integer register.
-fn register_bytes(_reg: Reg, abi: &FnAbi) -> usize {
-    usize::try_from(abi.convention.frame.slot).unwrap_or(8)
-}
-
-/// How many x87 registers the arguments of a call are in.
-pub(crate) fn n_x87(abi: &FnAbi) -> u64 {
-    abi.args.iter().map(|arg| n_x87_at(&arg.place)).sum()
-}
-
-/// How many x87 registers a value at `place` is in.
-fn n_x87_at(place: &Place) -> u64 {
-    let in_x87 =
-        |placed: &&PlacedPart| matches!(placed.loc, Loc::Reg(reg) if reg.bank() == Bank::X87);
-    match place {
-        Place::Parts(parts) => parts.iter().filter(in_x87).count() as u64,
-        _ => 0,
-    }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cabi::FnAbi;
+use cabi::{FnAbi, Place};
 use clif_cabi_jit::Settings;
 
 use super::{Called, Calls, Loaded, Mistake, OtherSide, Seen};
@@ -243,10 +243,12 @@ impl Job<'_> {
         }
     }
 
-    /// What the probe has seen of case `index`. Where a caller's result is in memory, its callee shows.
+    /// Facts that the probe has of case `index`. Where a caller's result is in memory, its callee shows.
     fn seen(&self, index: usize) -> Option<&Seen> {
+        let is_elsewhere = |(_, abi): (_, FnAbi)| !matches!(abi.ret.place, Place::Indirect { .. });
         let is_shown = self.direction == Direction::Call
-            || self.loaded.missing(index, Direction::Call).is_none();
+            || self.loaded.missing(index, Direction::Call).is_none()
+            || self.placed(index, Mistake::NONE).is_ok_and(is_elsewhere);
         self.loaded.seen().get(index).filter(|_| is_shown)
     }
 

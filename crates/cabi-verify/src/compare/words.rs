@@ -1,0 +1,30 @@
+//! Words for what is unusual about the state of the machine.
+
+use crate::facts::{Note, Side};
+
+/// Whether the state has nothing but what is usual.
+pub(super) fn unusual(
+    compiler: &str,
+    side: &Side,
+    is_usual: impl Fn(&Note) -> bool,
+) -> Result<(), String> {
+    match side.state.iter().find(|note| !is_usual(note)) {
+        None => Ok(()),
+        Some(note) => Err(format!("{compiler}: {}", in_words(&note.name, &note.value))),
+    }
+}
+
+fn in_words(name: &str, value: &str) -> String {
+    match name {
+        "lost" => format!("the callee changes {value}, which is its caller's"),
+        "backwards" => "the direction flag is set".to_owned(),
+        "mxcsr" => "control bits of MXCSR are changed".to_owned(),
+        "x87-control" => "the x87 control word is changed".to_owned(),
+        "carried" => format!("it needs an address in {value}, which has none"),
+        "calls" => format!("{value} calls were made in 24 rounds"),
+        "overwritten" => {
+            "a callee's part of the caller's frame has variables of the caller".to_owned()
+        }
+        other => format!("{other} {value}"),
+    }
+}
