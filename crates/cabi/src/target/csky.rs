@@ -190,10 +190,13 @@ fn single_element(ty: &Type) -> Option<Scalar> {
     found
 }
 
-/// clang's `isEmptyField`: an unnamed bit-field, or a record or array without members.
+/// clang's `isEmptyField`: an unnamed bit-field, or a record or array without members, of which a
+/// flexible array is one.
 fn is_empty(field: &Field) -> bool {
-    let unnamed = field.bit_field().is_some() && field.name().is_none();
-    unnamed || field.ty().size() == 0 && field.ty().is_object() && field.ty().is_aggregate()
+    let (ty, unnamed) = (field.ty(), field.name().is_none());
+    let has_none = |ty| leaves(ty).all(|leaf| leaf.kind != LeafKind::FlexibleArray);
+    field.bit_field().is_some() && unnamed
+        || ty.size() == 0 && ty.is_object() && ty.is_aggregate() && has_none(ty)
 }
 
 /// Returns whether clang has such members on this machine, and they are no vectors.

@@ -1,7 +1,7 @@
 //! Functions of a module: declared with their C signatures.
 
+use crate::cranelift::codegen::cursor::{Cursor, FuncCursor};
 use crate::cranelift::codegen::ir::{Signature, TrapCode};
-use crate::cranelift::frontend::{FunctionBuilder, FunctionBuilderContext};
 use crate::cranelift::inst_builder::*;
 use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module};
 use cabi::FnSig;
@@ -106,12 +106,16 @@ impl Lowering {
         function: &Function,
     ) -> Result<(), LowerError> {
         let about = |error: LowerError| error.of(Some(&function.name), &function.sig);
+        let plan = self.entry_plan(&function.sig).map_err(about)?;
         let mut ctx = module.make_context();
-        let mut fn_ctx = FunctionBuilderContext::new();
-        let mut builder = FunctionBuilder::new(&mut ctx.func, &mut fn_ctx);
-        self.begin(&mut builder, &function.sig)?;
-        builder.ins().trap(REFUSED);
-        builder.finalize(module.target_config());
+        ctx.func.signature = plan.clif_signature().clone();
+        let mut cursor = FuncCursor::new(&mut ctx.func);
+        let block = cursor.func.dfg.make_block();
+        for param in plan.clif_signature().params.iter() {
+            cursor.func.dfg.append_block_param(block, param.value_type);
+        }
+        cursor.insert_block(block);
+        cursor.ins().trap(REFUSED);
         let defined = module.define_function(function.body, &mut ctx);
         defined.map_err(|error| about(error.into()))
     }
