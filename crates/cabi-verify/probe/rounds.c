@@ -449,14 +449,14 @@ void SHARED cabi_record(void) {
     own = get(cabi_entry + word_at(one->word));
     one->bits |= own;
     byte *at = (byte *)(__UINTPTR_TYPE__)own;
-    if (own < sp || own > stack_end || stack_end - own < one->size) fill(blocks[now] + one->at, one->size);
-    else {
-      if (uses[one->word] == RESULT) {
-        memcpy(at, value[now] + result()->at, one->size);
-        for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) put(cabi_result + registers[k].at, own);
-      }
-      memcpy(blocks[now] + one->at, at, one->size);
+    word room = own < sp || own > stack_end ? 0 : stack_end - own;
+    if (uses[one->word] == RESULT && room >= one->size) {
+      memcpy(at, value[now] + result()->at, one->size);
+      for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) put(cabi_result + registers[k].at, own);
     }
+    unsigned n = room < one->size ? (unsigned)room : one->size;
+    memcpy(blocks[now] + one->at, at, n);
+    fill(blocks[now] + one->at + n, one->size - n);
   }
   for (unsigned r = 0; r < N_REGISTERS; r++) {
     own = get(cabi_entry + registers[r].at);
@@ -467,8 +467,22 @@ void SHARED cabi_record(void) {
   fill(area, row->shadow);
 }
 
+/* A callee's copies may be elsewhere than its caller's: behind each pointer there is room for the largest. */
+static void widen_copies(void) {
+  unsigned n = 0, most = 0;
+  for (unsigned w = 0; w < WORDS; w++) n += uses[w] == COPY;
+  for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == COPY && pointers[p].size > most) most = pointers[p].size;
+  if (n * most > VALUES) return;
+  for (unsigned p = 0, at = 0; p < n_pointers; p++) {
+    if (uses[pointers[p].word] == COPY) pointers[p].size = most;
+    pointers[p].at = at;
+    at += pointers[p].size;
+  }
+}
+
 static void observe_caller(void) {
   const struct value *r = result();
+  widen_copies();
   for (unsigned w = 0; w < WORDS; w++) if (!uses[w]) point_at(w, SMALL);
   for (unsigned p = 0; p < n_pointers; p++) pointers[p].bits = 0;
   cabi_x87 = (int)depth;

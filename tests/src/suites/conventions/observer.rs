@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use cabi::FnAbi;
+use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::build::{Reference, ReferenceError};
 use cabi_verify::places::{Function, Outcome, Question, functions};
 use cabi_verify::probe::{self, Observed as Facts, Probe};
@@ -76,6 +76,27 @@ impl Engine<'_> {
             all.extend(facts.map_err(text)?);
         }
         Ok(Some(all))
+    }
+}
+
+impl Engine<'_> {
+    /// Two questions, of which the second ends a process that has seen the first: its facts are those of a process of its own.
+    pub(super) fn asks_again(&self, references: &References) -> Result<(), String> {
+        const TEXT: &str = "
+            extern int gN_0, outN;
+            int seen __attribute__((common)), fN(int);
+            void cN(void) { if (N && seen) __builtin_trap(); seen = !N; outN = fN(gN_0); }
+            int dN(int a0) { gN_0 = a0; return outN; }";
+        let sig = FnSig::new([Type::I32], Type::I32).convention(self.machine.convention);
+        let text = |n: usize| TEXT.replace('N', &n.to_string());
+        let question = |n| Question::of_text(n, text(n), sig.clone());
+        let facts = self.facts(references, &[0, 1].map(question), 0)?;
+        let [first, second] = <[Facts; 2]>::try_from(facts.unwrap_or_default())
+            .map_err(|facts| format!("facts of {} cases", facts.len()))?;
+        match second {
+            second if second == first => Ok(()),
+            second => Err(format!("{first:?}, of the case after it {second:?}")),
+        }
     }
 }
 
