@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 
 use clif_cabi::LowerError;
-use clif_cabi::cabi::Declaration;
+use clif_cabi::cabi::{Declaration, FnSig, Type};
 
 use crate::args::CallArgs;
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub struct DeclaredFunction {
 impl Invokers {
     /// The C function that `declaration` declares ([`Declaration::parse`]), found by its name as [`Engine::symbol`](crate::Engine::symbol) finds it.
     ///
-    /// Of a variadic function it is the call without unnamed arguments; [`CallInterface::new`] takes others.
+    /// A variadic function is called without unnamed arguments: [`Invokers::function_at_call`] takes their types.
     ///
     /// # Errors
     /// [`Error::Lowering`](crate::Error::Lowering) for a text that is no such declaration, and as [`CallInterface::new`]; [`Error::MissingSymbols`](crate::Error::MissingSymbols); [`Error::Value`](crate::Error::Value) for a declaration without a
@@ -49,11 +49,44 @@ impl Invokers {
     /// ```
     pub fn function(&mut self, declaration: &str) -> Result<DeclaredFunction> {
         let read = Declaration::parse(declaration, self.data_model()).map_err(LowerError::from)?;
-        let nameless = || Given::Declaration.refused(&read.sig, "it has no name");
-        let name = read.name.ok_or_else(nameless)?;
+        self.named(read.name, &read.sig)
+    }
+
+    /// Finds the variadic function that `declaration` declares, for calls with unnamed arguments of these types: promoted as C promotes them, `float` to `double`.
+    ///
+    /// # Errors
+    /// As [`Invokers::function`]; [`Error::Lowering`](crate::Error::Lowering) for a function that is not variadic.
+    ///
+    /// # Example
+    /// ```
+    /// # #[cfg(not(all(has_engine, unix)))]
+    /// # return Ok(()); // no JIT on this machine
+    /// use clif_cabi_jit::clif_cabi::cabi::Type;
+    /// use clif_cabi_jit::{Invokers, Settings};
+    ///
+    /// let mut invokers = Invokers::new(&Settings::default())?;
+    /// let printf = invokers.function_at_call("int printf(const char *, ...)", [Type::I32, Type::F64])?;
+    /// // SAFETY: C's function, and a format of these arguments.
+    /// let written: i32 = unsafe { printf.call((c"%d and %.1f\n".as_ptr(), 7, 2.5))? };
+    /// assert_eq!(written, 10);
+    /// # Ok::<(), clif_cabi_jit::Error>(())
+    /// ```
+    pub fn function_at_call(
+        &mut self,
+        declaration: &str,
+        unnamed: impl IntoIterator<Item = Type>,
+    ) -> Result<DeclaredFunction> {
+        let read = Declaration::parse(declaration, self.data_model()).map_err(LowerError::from)?;
+        let sig = read.sig.at_call(unnamed).map_err(LowerError::from)?;
+        self.named(read.name, &sig)
+    }
+
+    fn named(&mut self, name: Option<String>, sig: &FnSig) -> Result<DeclaredFunction> {
+        let nameless = || Given::Declaration.refused(sig, "it has no name");
+        let name = name.ok_or_else(nameless)?;
         // Before anything is compiled: a missing symbol is the likelier mistake.
         let code = Address(self.engine().symbol(&name)?);
-        let interface = CallInterface::new(self, &read.sig)?;
+        let interface = CallInterface::new(self, sig)?;
         Ok(DeclaredFunction { interface, code })
     }
 }

@@ -25,7 +25,7 @@ use crate::kind;
 /// // SAFETY: any bytes are two integers.
 /// unsafe impl CValue for Div {
 ///     fn stands_for(ty: &Type) -> bool {
-///         ty.to_string() == "struct div" && ty.size() == 8
+///         ty.size() == 8 && ty.as_record().is_some_and(|record| record.tag() == Some("div"))
 ///     }
 /// }
 /// assert!(i32::stands_for(&Type::U32) && !i32::stands_for(&Type::F32));
