@@ -107,15 +107,12 @@ impl Reference {
 
     /// A compiler of this machine for what runs beside the code of others: not one of those that are asked.
     pub(crate) fn of_machine() -> Result<Self, String> {
-        let found = ["gcc", "cc", "clang"].map(|name| Self::unasked(TIME_LIMIT, name));
-        let mut why = "no compiler".to_owned();
-        for found in found {
-            match found {
-                Ok(found) => return Ok(found),
-                Err(error) => why = error,
-            }
-        }
-        Err(why)
+        // Debian's clang has its version in its name.
+        let names = ["gcc", "cc", "clang", "clang-22", "clang-20", "clang-19"];
+        let mut found = names.iter().map(|name| Self::unasked(TIME_LIMIT, name));
+        found
+            .find_map(Result::ok)
+            .ok_or_else(|| format!("none of {} is here", names.join(", ")))
     }
 
     /// The compiler of a command, asked for nothing but its version.
