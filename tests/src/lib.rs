@@ -2,7 +2,7 @@
 //! bodies of the fuzz targets.
 //!
 //! - [`suites`]: what `cargo test -p cabi-tests --test interop` and its like run.
-//! - [`conformance`]: what `docs/conformance.md` says, measured.
+//! - [`bugs`]: the compiler bugs of `expected.toml`, looked at again.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
 //! - [`isa`]: the flags of the guides.
@@ -13,10 +13,10 @@
 // What only suites of x86-64 use.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 
+#[cfg(all(target_arch = "x86_64", unix))]
+pub mod bugs;
 #[cfg(has_calls)]
 mod compiled;
-#[cfg(all(target_arch = "x86_64", unix))]
-pub mod conformance;
 pub mod corpus;
 pub mod fuzzing;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -29,6 +29,8 @@ pub mod measure;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod measured;
 pub mod mutants;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod positions;
 pub mod said;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub mod shims;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use crate::suite::{self, Result, Suite};
 
 #[cfg(all(target_arch = "x86_64", unix))]
-mod clif;
+mod bugs;
 #[cfg(all(target_arch = "x86_64", unix))]
-mod conformance;
+mod clif;
 mod conventions;
 #[cfg(has_calls)]
 mod exhaustive;
@@ -60,8 +60,8 @@ const CALLS: &[(&str, Body)] = &[];
 /// Suites that run x86-64 code.
 #[cfg(all(target_arch = "x86_64", unix))]
 const X86_64: &[(&str, Body)] = &[
+    ("bugs", bugs::run),
     ("clif", clif::run),
-    ("conformance", conformance::run),
     ("mutants", mutants::run),
     #[cfg(target_os = "linux")]
     ("lacking", lacking::run),

@@ -8,7 +8,7 @@
 
 use std::process::Command;
 
-use cabi_tests::conformance::bugs::subject;
+use cabi_tests::bugs::subject;
 use cabi_tests::corpus::{self, Corpus};
 use cabi_verify::build::{Installed, ReferenceError};
 use cabi_verify::case::{Direction, Subject};

@@ -168,7 +168,7 @@ impl Facts {
     /// let facts = Facts::parse(text)?;
     /// assert_eq!(facts.callee.args[0].runs.len(), 3);
     /// assert_eq!(facts.to_string(), text);
-    /// assert!(Facts::parse("callee 0 rdi\n").is_err());
+    /// assert!(Facts::parse("callee 0 8rdi\n").is_err());
     /// # Ok::<(), String>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {

@@ -312,8 +312,7 @@ impl Policy {
     /// No bit set.
     pub const NONE: Self = Self(0);
 
-    /// The psABI as it is written, and no compiler's way: every bit off. `docs/psabi-table.md`
-    /// shows how far each compiler strays from it.
+    /// The psABI as it is written, and no compiler's way: every bit off.
     pub const PSABI: Self = Profile::PSABI.policy();
 
     /// gcc on Linux, the version of [`Profile::GCC`].

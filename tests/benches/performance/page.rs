@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use cabi_tests::conformance::page::filled;
 use cabi_tests::measure::{ALLOCATIONS, Costs, PREPARED, Step, Way};
 use cabi_tests::measured::measured;
 
@@ -132,4 +131,15 @@ fn chart(costs: &Costs, ways: &[(String, &str)]) -> String {
         rows: &rows,
     }
     .svg()
+}
+
+/// `page` with a text for each line `{name}`: nothing, or lines.
+fn filled(page: &str, parts: &[(&str, String)]) -> String {
+    parts.iter().fold(page.to_owned(), |page, (name, text)| {
+        let lines = match text.trim() {
+            "" => String::new(),
+            text => format!("{text}\n"),
+        };
+        page.replace(&format!("{{{name}}}\n"), &lines)
+    })
 }

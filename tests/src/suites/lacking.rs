@@ -82,7 +82,7 @@ const LACKING: [Lacking; 10] = [
             ("CABI_CLANG_22", "none"),
         ],
         reason: "none",
-        suites: &[("zig", ""), ("zig_auto", ""), ("conformance", "")],
+        suites: &[("zig", ""), ("zig_auto", ""), ("bugs", "")],
     },
     Lacking {
         what: "cross compilers",

@@ -1,14 +1,13 @@
 //! The probe over the corpus: where each reference compiler's code has every byte of arguments and results, as it is called and as it calls, is observed without an
-//! expectation (`cabi_verify::probe`) and then compared with `FnAbi` under the compiler's profile. So are unions of a vector and an array in wide registers (`unions`). For
-//! each case that passes, an `FnAbi` with a part moved must differ from the same facts. Then the corpus under `Policy::PSABI`, for a page (`psabi`).
+//! expectation (`cabi_verify::probe`) and then compared with `FnAbi` under the compiler's profile. So are types in every position of an argument (`tests/corpus/positions`), and
+//! unions of a vector and an array in wide registers (`unions`). For each case that passes, an `FnAbi` with a part moved must differ from the same facts.
 
 mod controls;
-mod psabi;
 mod unions;
 
 use std::collections::BTreeMap;
 
-use cabi::{Convention, FnAbi, Policy};
+use cabi::{FnAbi, Policy, Type};
 use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::compare::compare;
@@ -16,14 +15,17 @@ use cabi_verify::facts::Facts;
 use cabi_verify::probe::{Observed, has_room};
 use cabi_verify::run::HERE;
 use cabi_verify::threads::at_once;
-use cabi_verify::verify::{Compiler, units};
+use cabi_verify::verify::{Compiler, known_bug, units};
 
 use crate::compiled::{File, compile_files, compilers, entries, takes};
-use crate::conformance::LEVELS;
+use crate::positions;
 use crate::suite::{Result, Suite};
 
 /// Of each case, by its name, what differs: nothing if it passes.
 type Found = BTreeMap<String, Vec<String>>;
+
+/// The levels of optimization at which compilers are asked.
+const LEVELS: [&str; 2] = ["-O0", "-O2"];
 
 /// Cases that one program holds at most.
 const CHUNK: usize = 256;
@@ -44,13 +46,23 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     let sysv = suite.corpus(&["x86-64-sysv"])?;
     let win64 = suite.corpus(&["x86-64-win64"])?;
+    let positions = match sysv.is_empty() {
+        // Without libclang, as the suite has said.
+        true => Vec::new(),
+        false => positions::subjects(HERE.name())?,
+    };
     let unions = unions::subjects(suite)?;
     let compilers = compilers(suite)?;
     let mut files = Vec::new();
     let mut kinds = Vec::new();
     for compiler in &compilers {
         let engine = suite.engine(compiler.reference.name());
-        for (subjects, levels) in [(&sysv, &LEVELS[..]), (&win64, &LEVELS), (&unions, &["-O2"])] {
+        for (subjects, levels) in [
+            (&sysv, &LEVELS[..]),
+            (&win64, &LEVELS),
+            (&positions, &LEVELS),
+            (&unions, &["-O2"]),
+        ] {
             let all = entries(subjects, compiler, |(subject, case), admitted| {
                 let admitted = admitted.and_then(|()| has_places(compiler, subject, case));
                 takes(suite, &engine, case, admitted)
@@ -71,23 +83,15 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     let parts = observe(&files, suite)?;
-    let mut strays = psabi::Strays::default();
     for (part, kind) in parts.iter().zip(kinds) {
-        let found = part.differences(part.compiler.policy, None);
+        let found = part.differences(part.compiler.policy);
         if kind == unions.as_ptr_range() {
             unions::report(part, &found, suite);
-            continue;
-        }
-        part.report(&found, suite);
-        if kind == sysv.as_ptr_range() {
-            strays.measure(part, &found)?;
+        } else {
+            part.report(&found, kind == positions.as_ptr_range(), suite);
         }
     }
-    match sysv.is_empty() {
-        // Without libclang, as the suite has said.
-        true => Ok(()),
-        false => strays.report(suite),
-    }
+    Ok(())
 }
 
 /// Whether the probe can look at a case.
@@ -96,6 +100,9 @@ fn has_places(compiler: &Compiler, subject: &Subject, case: &Case) -> Result<(),
         return Err("the convention has no place for it, as the block says".to_owned());
     }
     has_room(case)?;
+    if compiler.reference.name() == "clang" && case.unnamed.iter().any(Type::is_atomic) {
+        return Err("clang's `va_arg` takes no `_Atomic`".to_owned());
+    }
     unions::refused(&compiler.reference, case).map_or(Ok(()), Err)
 }
 
@@ -142,12 +149,12 @@ impl<'a> Part<'a> {
         all.flat_map(|(case, facts)| facts.iter().flatten().map(move |facts| (case, facts)))
     }
 
-    /// What differs of each case, on both sides and at every level of optimization, from where it is under `policy`, or under a broken convention.
-    fn differences(&self, policy: Policy, broken: Option<&'static Convention>) -> Found {
+    /// What differs of each case, on both sides and at every level of optimization, from where it is under `policy`.
+    fn differences(&self, policy: Policy) -> Found {
         let mut found = Found::new();
         for (case, facts) in self.cases.iter().zip(&self.facts) {
             let differs = found.entry(case.name.clone()).or_default();
-            let abi = match placed(case, policy, broken) {
+            let abi = match case.abi_under(policy) {
                 Ok(abi) => abi,
                 Err(why) => {
                     differs.push(why.to_string());
@@ -164,15 +171,23 @@ impl<'a> Part<'a> {
         found
     }
 
-    /// Reports what was `found`, and the controls of what passed.
-    fn report(&self, found: &Found, suite: &mut Suite) {
-        let engine = suite.engine(self.reference().name());
-        for (case, differs) in found {
-            suite.report.outcome(&engine, case, outcome(differs));
+    /// Reports what was `found`, and the controls of what passed. Where types are tried in every position, known bugs of the compiler are counted; the corpus lists
+    /// the cases that show one.
+    fn report(&self, found: &Found, is_every_position: bool, suite: &mut Suite) {
+        let name = self.reference().name();
+        let engine = suite.engine(name);
+        let mut n_known = 0;
+        for case in &self.cases {
+            let differs = &found[&case.name];
+            match is_every_position && !differs.is_empty() && known_bug(name, case).is_some() {
+                true => n_known += 1,
+                false => (suite.report).outcome(&engine, &case.name, outcome(differs)),
+            }
         }
-        suite
-            .report
-            .note(format!("{engine}: {} cases", found.len()));
+        suite.report.note(format!(
+            "{engine}: {} cases, {n_known} show a known bug",
+            found.len()
+        ));
         let policy = self.compiler.policy;
         let mut seen = std::collections::BTreeSet::new();
         for (case, facts) in self.observed() {
@@ -193,19 +208,6 @@ impl<'a> Part<'a> {
             }
         }
     }
-}
-
-/// Where a case's values are under `policy`, or under a broken convention.
-fn placed(
-    case: &Case,
-    policy: Policy,
-    broken: Option<&'static Convention>,
-) -> Result<FnAbi, cabi::Error> {
-    let mut sig = case.sig_under(policy)?;
-    if let Some(broken) = broken {
-        sig = sig.convention(broken);
-    }
-    FnAbi::new(&sig, &case.target)
 }
 
 /// What differs, in words.

@@ -19,9 +19,8 @@ use cabi_verify::verify::units::{Called, Loaded, Mistake, OtherSide};
 use cabi_verify::verify::{Compiler, known_bugs};
 use clif_cabi_jit::Settings;
 
+use crate::bugs::{bug_of_zig, subject};
 use crate::compiled::{File, add_files, compile_files, entries, run_files, takes};
-use crate::conformance::bug_of_zig;
-use crate::conformance::bugs::subject;
 use crate::corpus::expected;
 use crate::suite::{Result, Suite, number};
 

@@ -1,7 +1,7 @@
 //! `expected.toml`: what is known to fail, and the compiler bugs after it.
 //!
-//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a policy has: declared here once, printed in
-//! `docs/conformance.md`, and looked at again each time that page is made. A `[[failure]]` is a case of the corpus that fails under an
+//! A `[[bug]]` is a case in which a compiler disagrees with itself, or follows no rule that a policy has: declared here once, and looked at again by
+//! the suite `bugs`. A `[[failure]]` is a case of the corpus that fails under an
 //! engine because of a listed bug. One that passes fails its suite.
 
 use std::path::Path;

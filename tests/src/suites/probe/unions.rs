@@ -121,7 +121,7 @@ pub(super) fn report(part: &Part<'_>, found: &Found, suite: &mut Suite) {
         ],
     };
     for policy in wrong {
-        let broken = part.differences(policy, None);
+        let broken = part.differences(policy);
         // Of the same cases.
         let pairs = broken.values().zip(found.values());
         let n = pairs.filter(|(broken, found)| !broken.is_empty() && found.is_empty());

@@ -1,26 +1,31 @@
-//! The compiler bugs of `expected.toml`, each looked at again: is it still there, and at which levels of optimization?
+//! The compiler bugs of `expected.toml`, each looked at again: its own compiler shows it, and no other.
 
 use std::collections::BTreeMap;
 
 use cabi::Policy;
+use cabi_verify::build::zig::Mode;
 use cabi_verify::build::{Reference, ReferenceError};
-use cabi_verify::case::Subject;
+use cabi_verify::case::{Case, Direction, Subject};
+use cabi_verify::check::calls::all_settings;
 use cabi_verify::check::layout::{Reply, ask_data};
 use cabi_verify::report::expected::{Bug, Expected, Shows};
 use cabi_verify::verdict::Verdict;
-use cabi_verify::verify::Compiler;
-use cabi_verify::verify::units::{Called, OtherSide};
+use cabi_verify::verify::units::{Called, Mistake, OtherSide};
+use cabi_verify::verify::{Compiler, bugs_of_zig};
 
-use super::compilers::{PageCompiler, run as ask};
-use crate::compiled::{File, admits};
+use crate::compiled::{File, admits, compile_files, run_files};
 use crate::suite::Result;
+
+pub mod compilers;
+
+use compilers::{Modes, backend_name};
 
 /// The levels of optimization at which bugs of C compilers are looked for.
 const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
 
-/// A bug and where it shows.
+/// A bug, and what the compilers show of it.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Inspection {
     /// The bug.
     pub bug: Bug,
     /// Its declaration.
@@ -34,49 +39,22 @@ struct Look {
     compiler: &'static str,
     level: &'static str,
     shows: bool,
-    /// Whether its own caller and callee agree then; `None` where they were not asked.
-    agrees: Option<bool>,
 }
 
-impl Seen {
+impl Inspection {
     /// What the compilers show that have it.
     fn own(&self) -> impl Iterator<Item = &Look> {
         self.looks.iter().filter(|one| self.bug.is_of(one.compiler))
     }
 
-    /// Its declarations in one line, with its unnamed arguments and vector levels.
-    pub fn code(&self) -> String {
-        let block = &self.subject.block;
-        let mut line = block.code.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(unnamed) = &block.unnamed {
-            line.push_str(&format!(" /* ... = {unnamed} */"));
-        }
-        for feature in &block.features {
-            line.push_str(&format!(" /* -m{feature} */"));
-        }
-        line
-    }
-
-    /// Whether one of its own compilers was asked.
-    pub fn is_asked(&self) -> bool {
-        self.own().next().is_some()
-    }
-
-    /// The levels of optimization at which its compiler shows it. None: it is gone, or was never there.
-    pub fn levels(&self) -> Vec<&'static str> {
-        let mut levels = Vec::new();
-        for one in self.own().filter(|one| one.shows) {
-            if !levels.contains(&one.level) {
-                levels.push(one.level);
-            }
-        }
-        levels
-    }
-
-    /// Whether its compiler's own caller and callee agree wherever it shows; `None` where they were not asked.
-    pub fn agrees(&self) -> Option<bool> {
-        let shown = self.own().filter(|one| one.shows);
-        shown.filter_map(|one| one.agrees).reduce(|a, b| a && b)
+    /// The same, with the bug laid to another compiler of C.
+    pub fn of_another(mut self) -> Option<Self> {
+        self.bug.compiler = match &*self.bug.compiler {
+            "gcc" => "clang".to_owned(),
+            "clang" => "gcc".to_owned(),
+            _ => return None,
+        };
+        Some(self)
     }
 
     /// What is wrong with the list, if something is.
@@ -98,11 +76,11 @@ impl Seen {
 }
 
 /// Looks at every bug; `corpus` has the samples of some.
-pub fn run(asked: &[PageCompiler], expected: &Expected, corpus: &[Subject]) -> Result<Vec<Seen>> {
+pub fn run(asked: &[Modes], expected: &Expected, corpus: &[Subject]) -> Result<Vec<Inspection>> {
     let mut seen = Vec::new();
     for bug in &expected.bugs {
         let found = subject(bug, corpus);
-        seen.push(Seen {
+        seen.push(Inspection {
             bug: bug.clone(),
             subject: found.map_err(|why| format!("{}: {why}", bug.name))?,
             looks: Vec::new(),
@@ -122,38 +100,36 @@ pub fn run(asked: &[PageCompiler], expected: &Expected, corpus: &[Subject]) -> R
     });
     let files: Vec<File<'_>> = files.collect();
     let mut refused = BTreeMap::new();
-    let called = ask(&files, OtherSide::Both, |file, _, why| {
+    let loaded = compile_files(&files, |file, _, why| {
         let crashed = matches!(why, ReferenceError::Crashed { .. });
         refused.insert(file.part, (crashed, why.to_string()));
     })?;
-    let called: BTreeMap<usize, Vec<Called>> = called.into_iter().collect();
+    let called = run_files(&loaded, OtherSide::Both, &all_settings(), Mistake::NONE)?;
+    let called = loaded.iter().map(|one| one.part).zip(called);
+    let called: BTreeMap<usize, Vec<Called>> = called.collect();
     for (number, &(at, look, _)) in questions.iter().enumerate() {
         let seen = &mut seen[at];
         let own = called.get(&number).map(Vec::as_slice).unwrap_or_default();
         let shown = shown(&seen.bug, own, &seen.subject, refused.get(&number));
-        let (shows, agrees) = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-        seen.looks.push(Look {
-            shows,
-            agrees,
-            ..look
-        });
+        let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
+        seen.looks.push(Look { shows, ..look });
     }
     Ok(seen)
 }
 
 /// Which bugs calls are to show, by their places in the list, and who is asked at which level. What initializers show is added to `seen`.
-fn questions(asked: &[PageCompiler], seen: &mut [Seen]) -> Result<Vec<(usize, Look, Compiler)>> {
+fn questions(asked: &[Modes], seen: &mut [Inspection]) -> Result<Vec<(usize, Look, Compiler)>> {
     let mut questions = Vec::new();
     for (
         at,
-        Seen {
+        Inspection {
             bug,
             subject,
             looks,
         },
     ) in seen.iter_mut().enumerate()
     {
-        for one in asked.iter().filter(|one| one.is_here()) {
+        for one in asked {
             // What is no bug of Zig's, Zig is not asked about: it has few words for these types.
             let is_c = one.is_of_c() && admits(one.first(), &subject.block).is_ok();
             if !bug.is_of(one.name) && !is_c {
@@ -164,7 +140,6 @@ fn questions(asked: &[PageCompiler], seen: &mut [Seen]) -> Result<Vec<(usize, Lo
                     compiler: one.name,
                     level,
                     shows: false,
-                    agrees: None,
                 };
                 if bug.shows == Shows::Initializer && one.is_of_c() {
                     look.shows = shows_in_initializer(&compiler.reference, level, subject)?;
@@ -197,15 +172,14 @@ proves: {name}
     Ok(Subject::parse(&text)?)
 }
 
-/// Whether the bug shows in what became of the functions of `subject`, and whether the compiler's own caller and callee agree there. `refused` says whether
-/// the compiler crashes, and its words.
+/// Returns whether the bug shows in what became of the functions of `subject`. `refused` says whether the compiler crashes, and its words.
 fn shown(
     bug: &Bug,
     called: &[Called],
     subject: &Subject,
     refused: Option<&(bool, String)>,
-) -> Result<(bool, Option<bool>)> {
-    let stopped = Ok((bug.shows == Shows::Compilation, None));
+) -> Result<bool> {
+    let stopped = Ok(bug.shows == Shows::Compilation);
     match refused {
         Some((true, _)) => return stopped,
         Some((false, why)) => return Err(why.as_str().into()),
@@ -224,14 +198,13 @@ fn shown(
     }
     let is_wrong = verdicts.iter().any(|one| one.difference().is_some());
     let is_inconsistent = |one: &&Verdict| matches!(one, Verdict::SelfInconsistent(_));
-    let agrees = !verdicts.iter().any(is_inconsistent);
     match (bug.shows, missing.first()) {
         _ if verdicts.len() != 2 => Err("it was not run".into()),
         (_, Some(why)) if missing.len() == 2 => Err((*why).into()),
         (Shows::Calls, Some(why)) => Err((*why).into()),
-        (Shows::Calls, None) => Ok((!agrees, Some(agrees))),
-        (Shows::Placement, missing) => Ok((is_wrong, missing.is_none().then_some(agrees))),
-        (Shows::Compilation | Shows::Initializer, _) => Ok((false, None)),
+        (Shows::Calls, None) => Ok(verdicts.iter().any(is_inconsistent)),
+        (Shows::Placement, _) => Ok(is_wrong),
+        (Shows::Compilation | Shows::Initializer, _) => Ok(false),
     }
 }
 
@@ -256,4 +229,16 @@ fn policy(own: Policy, subject: &Subject) -> Policy {
         case.is_some_and(|case| case.abi_under(*policy).is_ok())
     };
     placed.find(has_places).unwrap_or(own)
+}
+
+/// The bug of `expected` that Zig's code of this mode meets in a call of `case`, if it is known.
+pub(crate) fn bug_of_zig<'e>(
+    expected: &'e Expected,
+    case: &Case,
+    mode: Mode,
+    direction: Direction,
+) -> Option<&'e Bug> {
+    let met = bugs_of_zig(case, mode.fast, direction).into_iter();
+    let mut bugs = met.filter_map(|name| expected.bug(name));
+    bugs.find(|bug| bug.is_of(backend_name(mode.backend)))
 }

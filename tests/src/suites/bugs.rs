@@ -1,0 +1,34 @@
+//! The compiler bugs of `expected.toml`, looked at again: each is shown by its compiler, and by no other.
+//!
+//! Negative control: each bug of gcc, laid to clang, is objected to, and the other way round.
+
+use cabi_verify::build::zig::Zig;
+use cabi_verify::report::expected::Expected;
+
+use crate::bugs::compilers::Modes;
+use crate::bugs::{Inspection, run as inspect};
+use crate::compiled::compilers;
+use crate::corpus;
+use crate::suite::{Result, Suite};
+
+pub(super) fn run(suite: &mut Suite) -> Result<()> {
+    let here = compilers(suite)?;
+    let zig = Zig::find().map_err(|why| suite.report.absent("zig", &why));
+    let corpus = suite.corpus(&["x86-64-sysv"])?;
+    let (true, Ok(zig), false) = (suite.every_reference, zig, corpus.is_empty()) else {
+        return Ok(());
+    };
+    let expected = Expected::read(&corpus::expected())?;
+    let inspected = inspect(&Modes::all(here, zig), &expected, &corpus)?;
+    for one in &inspected {
+        let outcome = one.objection().map_or(Ok(()), Err);
+        suite.report.outcome("bugs", &one.bug.name, outcome);
+    }
+    for one in inspected.into_iter().filter_map(Inspection::of_another) {
+        let noticed = one.bug.by_chance || one.objection().is_some();
+        let noticed = noticed.then_some(()).ok_or("it was not noticed");
+        let name = format!("{} of {}", one.bug.name, one.bug.compiler);
+        (suite.report).outcome("bugs control", &name, noticed.map_err(str::to_owned));
+    }
+    Ok(())
+}

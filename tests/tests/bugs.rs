@@ -1,0 +1,5 @@
+//! The suite `bugs`: `src/suites/bugs.rs`.
+
+fn main() -> std::process::ExitCode {
+    cabi_tests::suites::run("bugs")
+}
