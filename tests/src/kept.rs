@@ -7,7 +7,8 @@ use crate::suite::is_blessed;
 /// Whether the file at `path` has the text that was made `now`.
 pub(crate) fn held(path: &Path, now: &str) -> Result<(), String> {
     if is_blessed() {
-        let written = std::fs::write(path, now);
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = folder.and_then(|()| std::fs::write(path, now));
         return written.map_err(|error| format!("{}: {error}", path.display()));
     }
     same(&std::fs::read_to_string(path).unwrap_or_default(), now)
@@ -15,6 +16,9 @@ pub(crate) fn held(path: &Path, now: &str) -> Result<(), String> {
 
 /// Whether `kept` text is what was made `now`.
 pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
+    if kept == now {
+        return Ok(());
+    }
     let changed = changes(kept, now);
     match changed.is_empty() {
         true => Ok(()),

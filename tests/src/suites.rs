@@ -41,7 +41,11 @@ mod zig_auto;
 
 type Body = fn(&mut Suite) -> Result<()>;
 
-const ANYWHERE: &[(&str, Body)] = &[("conventions", conventions::run), ("explain", explain::run)];
+const ANYWHERE: &[(&str, Body)] = &[
+    ("conventions", conventions::run),
+    ("explain", explain::run),
+    ("facts", conventions::judge_stored),
+];
 
 /// Suites that call compiled code.
 #[cfg(has_calls)]

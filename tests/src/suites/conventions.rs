@@ -1,6 +1,6 @@
 //! Conventions of other machines, against their own compilers: random signatures, each argument and result compared with where the compiler's code has it, on both sides
-//! of the call: as it runs under an emulator (`cabi_verify::probe`), or, where nothing runs it, as its machine code says (`cabi_verify::places`). Of each convention
-//! mutations must be seen.
+//! of the call: as it runs under an emulator (`cabi_verify::probe`), or, where nothing runs it, as its machine code says (`cabi_verify::places`). Facts of code that runs
+//! are kept; here they are measured again, and must be the same. Of each convention mutations must be seen: by the kept facts (`stored`, the suite `facts`), or by the code that is read.
 
 mod ir;
 mod machines;
@@ -8,6 +8,7 @@ mod mutants;
 pub(super) mod mutations;
 mod observer;
 mod shapes;
+mod stored;
 mod systems;
 
 use cabi::convention::Convention;
@@ -18,7 +19,11 @@ use cabi_verify::threads::{at_once, in_threads};
 
 use self::machines::{Compiler, Machine};
 use self::observer::{Compiled, References};
-use crate::suite::{Result, Suite, number};
+use self::stored::Stored;
+use crate::kept::held;
+use crate::suite::{Result, Suite, is_blessed, number};
+
+pub(super) use self::stored::run as judge_stored;
 
 /// Of so many signatures one may have vectors: few machines have registers for them here, but records that are passed by their address may be of any types.
 const VECTORS: u64 = 3;
@@ -28,6 +33,9 @@ const VALUES: usize = 8;
 
 /// All cases run in one process there, which has no `wait4`.
 const ONE_PROCESS: &str = "conventions ilp32d clang";
+
+/// The number of the first signature that is not drawn.
+const DIRECTED: usize = 1_000_000;
 
 /// Differences that are printed.
 const PRINTED: usize = 5;
@@ -49,6 +57,9 @@ struct KnownBug {
     meets: fn(&FnSig) -> bool,
 }
 
+/// A question, and where its values are.
+type Placed<'q> = (&'q Question, FnAbi);
+
 /// A compiler that is asked about a convention.
 struct Engine<'a> {
     name: String,
@@ -68,26 +79,29 @@ struct Shown {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let (count, seed) = (
+    let drawn = (
+        number("CABI_CONVENTIONS_SEED", stored::SEED)?,
         number("CABI_CONVENTIONS_COUNT", 300)?,
-        number("CABI_CONVENTIONS_SEED", 1)?,
     );
     let machines = machines::all()?;
-    let engines = machines.iter().flat_map(|machine| {
-        machine.compilers.iter().map(move |compiler| Engine {
-            name: format!("conventions {} {}", machine.name, compiler.name),
-            machine,
-            compiler,
-        })
-    });
+    let engines = Engine::all("conventions", &machines);
     let engines: Vec<Engine<'_>> = engines.filter(|one| suite.wants(&one.name)).collect();
     let references = References::find(&engines);
-    let run = |engine: &Engine<'_>| engine.run(&references, (seed, count));
+    let run = |engine: &Engine<'_>| engine.run(&references, drawn);
+    let shown = in_threads(&engines, at_once(), run, |_| ());
+    report(suite, &engines, shown)?;
+    systems::run(suite);
+    Ok(())
+}
+
+/// Reports what each engine has shown.
+fn report(
+    suite: &mut Suite,
+    engines: &[Engine<'_>],
+    shown: Vec<Result<Shown, String>>,
+) -> Result<()> {
     let mut n_passed = 0;
-    for (engine, shown) in engines
-        .iter()
-        .zip(in_threads(&engines, at_once(), run, |_| ()))
-    {
+    for (engine, shown) in engines.iter().zip(shown) {
         let shown = shown?;
         n_passed += shown.n_agreed;
         if let Some(why) = shown.absent {
@@ -105,58 +119,98 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             suite.report.outcome(&control, &what, outcome);
         }
     }
-    systems::run(suite);
     suite.n_passed = Some(n_passed);
     Ok(())
 }
 
+impl<'a> Engine<'a> {
+    /// All engines, whose names begin with `suite`.
+    fn all(suite: &'static str, machines: &'a [Machine]) -> impl Iterator<Item = Self> {
+        machines.iter().flat_map(move |machine| {
+            machine.compilers.iter().map(move |compiler| Self {
+                name: format!("{suite} {} {}", machine.name, compiler.name),
+                machine,
+                compiler,
+            })
+        })
+    }
+}
+
 impl Engine<'_> {
-    fn run(&self, references: &References, (seed, count): (u64, u64)) -> Result<Shown, String> {
+    fn run(&self, references: &References, drawn: (u64, u64)) -> Result<Shown, String> {
         let mut shown = Shown::default();
         if let Err(why) = self.is_here(references) {
             shown.absent = Some(why);
             return Ok(shown);
         }
-        let mut drawn = Drawn::new(self.machine, self.compiler, (seed, count));
-        let first = usize::try_from(count).map_err(|e| e.to_string())?;
-        let directed = self
-            .machine
-            .directed
-            .get_or_init(|| mutations::directed(self.machine, first));
-        let directed = directed.iter().cloned();
-        drawn
-            .questions
-            .extend(directed.map(|question| self.compiler.asked(question)));
+        let is_stored = drawn.0 == stored::SEED && drawn.1 >= stored::COUNT;
+        let drawn = Drawn::with_directed(self, drawn);
         let mut compiled = Compiled::new(&drawn.questions, self.machine, self.compiler);
-        if let Some(facts) = self.facts(references, &compiled.questions, 0)? {
-            compiled.take(facts);
-        }
-        let abis = compiled.questions.iter();
-        let abis = abis.map(|question| self.machine.abi(self.machine.convention, question));
-        let abis = abis
-            .collect::<Result<Vec<FnAbi>, _>>()
-            .map_err(|e| e.to_string())?;
-        let placed: Vec<(&Question, &FnAbi)> = compiled.questions.iter().zip(&abis).collect();
-        self.shapes(&placed, &mut shown)?;
+        let Some(facts) = self.facts(references, &compiled.questions, 0)? else {
+            let placed = self.placed(&compiled)?;
+            self.shapes(&placed, &mut shown)?;
+            let agreed = self.judge(&compiled, placed, &drawn.refused, &mut shown);
+            self.control(&compiled, &agreed, &mut shown);
+            return Ok(shown);
+        };
+        compiled.take(facts);
         if self.name == ONE_PROCESS {
             let outcome = self.asks_again(references);
             shown.outcomes.push(("a process ended", outcome));
         }
-        let check = |(question, abi): &(&Question, &FnAbi)| compiled.check(question, abi);
-        let outcomes: Vec<Outcome> = placed.iter().map(check).collect();
-        let refused = (&drawn.refused[..], compiled.not_compiled);
-        let agreed = self.places(&placed, &outcomes, refused, &mut shown);
-        self.control(references, &compiled, &agreed, &mut shown)?;
+        let path = self.stored_at();
+        let version = references.version(self.compiler)?;
+        let text = Stored::text(&version, &compiled);
+        if is_stored && is_blessed() {
+            held(&path, &text)?;
+        }
+        match Stored::read(&path)? {
+            stored if is_stored && stored.version == version => {
+                let outcome = stored.holds(&Stored::parse(&text)?);
+                shown.outcomes.push(("facts", outcome));
+            }
+            stored => {
+                let note = format!("not compared with the stored facts of {}", stored.version);
+                shown.notes.push(note);
+            }
+        }
+        let placed = self.placed(&compiled)?;
+        self.shapes(&placed, &mut shown)?;
+        self.judge(&compiled, placed, &drawn.refused, &mut shown);
+        self.shifted_bits(references, &compiled, &mut shown)?;
         Ok(shown)
     }
 
+    /// Returns the questions, and where the convention has their values.
+    fn placed<'q>(&self, compiled: &'q Compiled) -> Result<Vec<Placed<'q>>, String> {
+        let place = |question: &'q Question| {
+            let abi = self.machine.abi(self.machine.convention, question);
+            abi.map(|abi| (question, abi)).map_err(|e| e.to_string())
+        };
+        compiled.questions.iter().map(place).collect()
+    }
+
+    /// Compares facts, or code that is read, with the convention. Returns the questions of which both sides agree.
+    fn judge<'q>(
+        &self,
+        compiled: &Compiled,
+        placed: Vec<Placed<'q>>,
+        refused: &[String],
+        shown: &mut Shown,
+    ) -> Vec<Placed<'q>> {
+        let check = |(question, abi): &Placed<'q>| compiled.check(question, abi);
+        let outcomes: Vec<Outcome> = placed.iter().map(check).collect();
+        let refused = (refused, compiled.not_compiled);
+        self.places(placed, &outcomes, refused, shown)
+    }
+
     /// What the signatures have, of which too few would compare too little.
-    fn shapes(&self, placed: &[(&Question, &FnAbi)], shown: &mut Shown) -> Result<(), String> {
+    fn shapes(&self, placed: &[Placed<'_>], shown: &mut Shown) -> Result<(), String> {
         let mut shapes = self.machine.shapes.clone();
         if self.compiler.bit_int {
             shapes.push(shapes::named("_BitInt")?);
         }
-        let signatures = placed.iter().map(|(question, abi)| (&question.sig, *abi));
+        let signatures = placed.iter().map(|(question, abi)| (&question.sig, abi));
         let (counted, outcome) = shapes::report(&shapes, &signatures.collect::<Vec<_>>());
         shown.notes.push(counted);
         shown.outcomes.push(("shapes", outcome));
@@ -166,31 +220,32 @@ impl Engine<'_> {
     /// What differs, and the signatures that agree. A known bug that none of the signatures which meet it shows is a difference too.
     fn places<'q>(
         &self,
-        placed: &[(&'q Question, &'q FnAbi)],
+        placed: Vec<Placed<'q>>,
         outcomes: &[Outcome],
         (refused, not_compiled): (&[String], usize),
         shown: &mut Shown,
-    ) -> Vec<(&'q Question, &'q FnAbi)> {
+    ) -> Vec<Placed<'q>> {
         let (mut agreed, mut n_values, mut different) = (Vec::new(), 0, Vec::new());
         let bugs = self.compiler.bugs.iter();
         let mut met: Vec<(&KnownBug, [usize; 2])> = bugs.map(|bug| (bug, [0; 2])).collect();
-        for (one @ (question, _), outcome) in placed.iter().zip(outcomes) {
+        let n_placed = placed.len();
+        let variadic = placed.iter().filter(|(one, _)| one.sig.is_variadic());
+        let n_variadic = variadic.count();
+        for (one, outcome) in placed.into_iter().zip(outcomes) {
+            let question = one.0;
             let known = met.iter_mut().find(|(bug, _)| (bug.meets)(&question.sig));
             match (outcome.n_values(), known) {
                 (Ok(n), known) => {
                     n_values += n;
-                    agreed.push(*one);
+                    agreed.push(one);
                     known.into_iter().for_each(|(_, n)| n[0] += 1);
                 }
                 (Err(_), Some((_, n))) if outcome.is_self_inconsistent() => n[1] += 1,
                 (Err(why), _) => different.push(format!("{why}\n{}", question.text)),
             }
         }
-        let variadic = placed.iter().filter(|(one, _)| one.sig.is_variadic());
         let mut note = format!(
-            "{} signatures, {} of them variadic, {} agree in {n_values} values; {} refused by cabi, {not_compiled} by the compiler",
-            placed.len(),
-            variadic.count(),
+            "{n_placed} signatures, {n_variadic} of them variadic, {} agree in {n_values} values; {} refused by cabi, {not_compiled} by the compiler",
             agreed.len(),
             refused.len(),
         );
@@ -202,7 +257,7 @@ impl Engine<'_> {
         }
         shown.notes.push(note);
         let outcome = match different.len() {
-            0 => is_enough(placed.len(), refused, not_compiled, n_values),
+            0 => is_enough(n_placed, refused, not_compiled, n_values),
             n => Err(format!(
                 "{n} differ:\n{}",
                 different[..n.min(PRINTED)].join("\n")
@@ -239,6 +294,18 @@ struct Drawn {
 }
 
 impl Drawn {
+    /// Random questions, and those about the rules of the convention.
+    fn with_directed(engine: &Engine<'_>, (seed, count): (u64, u64)) -> Self {
+        let (machine, compiler) = (engine.machine, engine.compiler);
+        let mut drawn = Self::new(machine, compiler, (seed, count));
+        let directed = machine
+            .directed
+            .get_or_init(|| mutations::directed(machine, DIRECTED));
+        let directed = directed.iter().cloned();
+        (drawn.questions).extend(directed.map(|question| compiler.asked(question)));
+        drawn
+    }
+
     fn new(machine: &Machine, compiler: &Compiler, (seed, count): (u64, u64)) -> Self {
         let mut drawn = Self::default();
         let scalars = Absent {

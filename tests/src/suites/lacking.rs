@@ -30,6 +30,9 @@ struct Lacking {
 /// A case of the corpus.
 const CASE: &str = "rollback-pair";
 
+/// The beginning of what is said of a suite that passes, and does not say what it lacks.
+const SILENT: &str = "does not print why it did not run";
+
 /// A name that no case has: what else a suite does is left.
 const NONE: &str = "no case";
 
@@ -138,12 +141,22 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     let all = Machine::new(&folder, &LACKING)?;
     let names: BTreeSet<&str> = super::all().map(|(name, _)| *name).collect();
-    let others = names.into_iter().filter(|name| *name != "lacking");
+    let others = names
+        .into_iter()
+        .filter(|name| !["facts", "lacking"].contains(name));
     children.extend(others.map(|name| all.child("everything", (name, ""), "not run")));
     children.retain(|child| suite.wants(&child.name));
     let found = in_threads(&children, at_once(), |child| child.check(&[]), |_| ());
+    let missing = missing_here();
     for (child, found) in children.iter().zip(found) {
-        suite.report.outcome("lacking", &child.name, found);
+        match found {
+            // Something else kept it from running before.
+            Err(why) if why.starts_with(SILENT) && !missing.is_empty() => {
+                let why = format!("this machine has no {}", missing.join(", "));
+                suite.report.not_run("lacking", &child.name, &why);
+            }
+            found => suite.report.outcome("lacking", &child.name, found),
+        }
     }
     for (what, variable) in [
         ("a required compiler", ("CABI_REQUIRE_ORACLES", "1")),
@@ -157,6 +170,25 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         suite.report.outcome("lacking control", what, noticed);
     }
     Ok(())
+}
+
+/// What this machine lacks of programs.
+fn missing_here() -> Vec<&'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for folder in std::env::split_paths(&path) {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        names.extend(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    }
+    let is_missing = |own: &&Lacking| {
+        let is_here = |start: &&str| names.iter().any(|name| name.starts_with(start));
+        !own.programs.is_empty() && !own.programs.iter().any(is_here)
+    };
+    LACKING
+        .iter()
+        .filter(is_missing)
+        .map(|own| own.what)
+        .collect()
 }
 
 /// A machine that lacks some things.
@@ -265,7 +297,7 @@ impl Child {
         match output.status.success() {
             false => Err(format!("{}\n{out}{err}", output.status)),
             true if out.lines().any(is_said) => Ok(()),
-            true => Err(format!("does not print why it did not run:\n{out}{err}")),
+            true => Err(format!("{SILENT}:\n{out}{err}")),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Each mutation of a convention has to be seen by a compiler's code.
 
-use cabi::FnAbi;
 use cabi_verify::places::{Outcome, Question};
 use cabi_verify::probe::{self, has_partial_bytes};
 
 use super::machines::Observed;
 use super::mutations::{self, Mutation};
 use super::observer::{Compiled, References};
-use super::{Engine, Shown};
+use super::{Engine, Placed, Shown};
 
 /// Signatures with bit-fields that are called with these elsewhere.
 const SHIFTED: usize = 24;
@@ -33,13 +32,7 @@ struct Mutant {
 
 impl Engine<'_> {
     /// With values elsewhere in registers and stack, compilers' functions do not find them; nor does their `va_arg` with unnamed ones elsewhere.
-    pub(super) fn control(
-        &self,
-        references: &References,
-        compiled: &Compiled,
-        agreed: &[(&Question, &FnAbi)],
-        shown: &mut Shown,
-    ) -> Result<(), String> {
+    pub(super) fn control(&self, compiled: &Compiled, agreed: &[Placed<'_>], shown: &mut Shown) {
         let convention = self.machine.convention;
         let all = mutations::of(convention, self.machine.features).into_iter();
         let is_noticed = |outcome: &Outcome| outcome.n_values().is_err();
@@ -55,41 +48,39 @@ impl Engine<'_> {
             }
         }
         self.report_mutants(mutants, shown);
-        self.shifted_bits(references, agreed, shown)
     }
 
     /// Bit-fields one bit after theirs are noticed by callers and by callees.
-    fn shifted_bits(
+    pub(super) fn shifted_bits(
         &self,
         references: &References,
-        agreed: &[(&Question, &FnAbi)],
+        compiled: &Compiled,
         shown: &mut Shown,
     ) -> Result<(), String> {
         let convention = self.machine.convention;
-        let agreed = agreed
-            .iter()
-            .filter(|(one, _)| has_partial_bytes(one, convention));
-        let agreed: Vec<_> = agreed.collect();
-        let most = agreed.len().min(SHIFTED);
-        let asked: Vec<Question> = agreed[..most]
-            .iter()
-            .map(|(one, _)| (*one).clone())
+        let all = compiled.questions.iter();
+        let all: Vec<Question> = all
+            .filter(|one| has_partial_bytes(one, convention))
+            .cloned()
             .collect();
-        let Some(facts) = self.facts(references, &asked, 1)? else {
+        let asked = &all[..all.len().min(SHIFTED)];
+        let Some(facts) = self.facts(references, asked, 1)? else {
             return Ok(());
         };
-        let outcomes = agreed.iter().zip(&facts);
-        let outcomes = outcomes.map(|((question, abi), facts)| {
-            probe::outcome("the compiler", facts, &question.sig, abi)
-        });
-        let outcomes: Vec<Outcome> = outcomes.collect();
+        let mut outcomes = Vec::new();
+        for (question, facts) in asked.iter().zip(&facts) {
+            let abi = self.machine.abi(convention, question);
+            let abi = abi.map_err(|why| why.to_string())?;
+            outcomes.push(probe::outcome("the compiler", facts, &question.sig, &abi));
+        }
+        let most = asked.len();
         let n_of = |side: fn(&Outcome) -> bool| outcomes.iter().filter(|one| !side(one)).count();
         let noticed = [Outcome::caller_agrees, Outcome::callee_agrees].map(n_of);
         shown.notes.push(format!(
             "{} signatures with bytes of which some bits are compared; of {most} callers notice {}, callees {}, where bit-fields are one bit further on",
-            agreed.len(), noticed[0], noticed[1],
+            all.len(), noticed[0], noticed[1],
         ));
-        let is_few = !agreed.is_empty() && noticed.contains(&0);
+        let is_few = !asked.is_empty() && noticed.contains(&0);
         let outcome = match is_few {
             true => Err(format!(
                 "of {most} signatures callers and callees notice it in {noticed:?}"
@@ -107,7 +98,7 @@ impl Engine<'_> {
         mutation: Mutation,
         is_noticed: impl Fn(&Outcome) -> bool,
         compiled: &Compiled,
-        questions: &[(&Question, &FnAbi)],
+        questions: &[Placed<'_>],
     ) -> Mutant {
         let mut seen = Seen::No;
         for (question, own) in questions {

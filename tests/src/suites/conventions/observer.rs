@@ -35,6 +35,13 @@ impl References {
         Self(found)
     }
 
+    /// The first line of what `compiler` says of its version.
+    pub(super) fn version(&self, compiler: &Compiler) -> Result<String, String> {
+        let reference = self.get(compiler.words().0)?;
+        let first = reference.version().lines().next();
+        Ok(first.unwrap_or_default().to_owned())
+    }
+
     fn get(&self, program: &str) -> Result<&Reference, String> {
         let found = self.0.get(program).ok_or("nobody has looked for it")?;
         found.as_ref().map_err(Clone::clone)
@@ -101,22 +108,19 @@ impl Engine<'_> {
 }
 
 /// Questions that a compiler takes, with its code where that is read.
+#[derive(Default)]
 pub(super) struct Compiled {
     pub(super) questions: Vec<Question>,
     code: HashMap<String, Function>,
-    facts: HashMap<usize, Facts>,
+    /// By the numbers of questions.
+    pub(super) facts: HashMap<usize, Facts>,
     /// How many it refuses.
     pub(super) not_compiled: usize,
 }
 
 impl Compiled {
     pub(super) fn new(questions: &[Question], machine: &Machine, compiler: &Compiler) -> Self {
-        let mut compiled = Self {
-            questions: Vec::new(),
-            code: HashMap::new(),
-            facts: HashMap::new(),
-            not_compiled: 0,
-        };
+        let mut compiled = Self::default();
         for questions in questions.chunks(FILE) {
             compiled.compile(questions, machine, compiler);
         }

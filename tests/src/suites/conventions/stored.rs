@@ -1,0 +1,178 @@
+//! Facts that are kept, `tests/facts/<convention>/<compiler>.txt`: the suite `conventions` measures them where the compiler is, and the suite `facts` judges them where
+//! it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use cabi_verify::facts::Facts;
+use cabi_verify::places::Question;
+use cabi_verify::probe::Observed as CaseFacts;
+use cabi_verify::threads::{at_once, in_threads};
+
+use super::machines::{self, Observed};
+use super::observer::Compiled;
+use super::{DIRECTED, Drawn, Engine, PRINTED, Shown, report};
+use crate::kept::same;
+use crate::suite::{Result, Suite};
+
+/// So many of the signatures that are drawn by this seed are kept, and all others.
+pub(super) const COUNT: u64 = 40;
+pub(super) const SEED: u64 = 1;
+
+/// What precedes the reason why a case has no facts.
+const ENDED: &str = "ended: ";
+
+/// A file of facts.
+pub(super) struct Stored {
+    /// The first line, without its `# `: the compiler's version.
+    pub(super) version: String,
+    /// By the numbers of cases, the text of each signature and its facts.
+    cases: BTreeMap<usize, (String, CaseFacts)>,
+}
+
+/// The suite `facts`: no compiler is asked, and nothing runs.
+pub(in crate::suites) fn run(suite: &mut Suite) -> Result<()> {
+    let machines = machines::all()?;
+    let engines: Vec<Engine<'_>> = Engine::all("facts", &machines)
+        .filter(|one| matches!(one.machine.observed, Observed::Run(..)))
+        .filter(|one| suite.wants(&one.name))
+        .collect();
+    let judge = |engine: &Engine<'_>| engine.judge_stored();
+    let judged = in_threads(&engines, at_once(), judge, |_| ());
+    report(suite, &engines, judged)
+}
+
+fn is_stored(question: &Question) -> bool {
+    let number = question.number();
+    number >= DIRECTED || (number as u64) < COUNT
+}
+
+impl Stored {
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path);
+        let stored = text.map_err(|why| why.to_string());
+        let stored = stored.and_then(|text| Self::parse(&text));
+        stored.map_err(|why| format!("{}: {why}", path.display()))
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (version, cases) = text.split_once('\n').unwrap_or((text, ""));
+        let cases = cases.split("== ").skip(1).map(|case| {
+            let (head, lines) = case.split_once('\n')?;
+            let (number, sig) = head.split_once(' ')?;
+            let facts = match lines.strip_prefix(ENDED) {
+                Some(why) => Err(why.trim_end().to_owned()),
+                None => Facts::parse(lines),
+            };
+            Some((number.parse().ok()?, (sig.to_owned(), facts)))
+        });
+        let cases = cases.collect::<Option<_>>();
+        Ok(Self {
+            version: version.trim_start_matches("# ").to_owned(),
+            cases: cases.ok_or("it is no file of facts")?,
+        })
+    }
+
+    /// Whether `now` has the same facts; otherwise the first cases that have others.
+    pub(super) fn holds(&self, now: &Self) -> Result<(), String> {
+        let numbers: BTreeSet<_> = self.cases.keys().chain(now.cases.keys()).collect();
+        let text = |of: &Self, number| match of.cases.get(number) {
+            Some((sig, Ok(facts))) => format!("{sig}\n{facts}"),
+            Some((sig, Err(why))) => format!("{sig}\n{ENDED}{why}\n"),
+            None => String::new(),
+        };
+        let changed = numbers.into_iter().filter_map(|number| {
+            let why = same(&text(self, number), &text(now, number)).err()?;
+            Some(format!("case {number}: {why}"))
+        });
+        let changed: Vec<String> = changed.collect();
+        match changed.len() {
+            0 => Ok(()),
+            n => Err(format!(
+                "{n} cases:\n{}",
+                changed[..n.min(PRINTED)].join("\n")
+            )),
+        }
+    }
+
+    /// The same, with an argument left out of a case.
+    fn altered(mut self) -> Self {
+        let mut cases = self.cases.values_mut();
+        let facts = cases.find_map(|(_, facts)| facts.as_mut().ok());
+        facts.map(|facts| facts.callee.args.pop());
+        self
+    }
+
+    /// The facts of `compiled`, as text.
+    pub(super) fn text(version: &str, compiled: &Compiled) -> String {
+        let mut text = format!("# {version}\n");
+        for question in compiled.questions.iter().filter(|one| is_stored(one)) {
+            let facts = compiled.facts.get(&question.number());
+            let _ = writeln!(text, "== {} {}", question.number(), question.sig);
+            let _ = match facts {
+                Some(Ok(facts)) => write!(text, "{facts}"),
+                Some(Err(why)) => writeln!(text, "{ENDED}{why}"),
+                None => Ok(()),
+            };
+        }
+        text
+    }
+
+    /// The questions that the compiler took, with their facts.
+    ///
+    /// # Errors
+    /// A question that is another one than the file has under its number.
+    fn compiled(mut self, questions: Vec<Question>) -> Result<Compiled, String> {
+        let mut compiled = Compiled::default();
+        for question in questions {
+            let number = question.number();
+            let Some((sig, facts)) = self.cases.remove(&number) else {
+                compiled.not_compiled += 1;
+                continue;
+            };
+            let drawn = question.sig.to_string();
+            if drawn != sig {
+                return Err(format!(
+                    "case {number} is {drawn}, and the file has {sig}: CABI_BLESS=1 cargo test -p cabi-tests --test conventions"
+                ));
+            }
+            compiled.facts.insert(number, facts);
+            compiled.questions.push(question);
+        }
+        match self.cases.len() {
+            0 => Ok(compiled),
+            n => Err(format!("the file has {n} cases that are not drawn")),
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// Where its facts are.
+    pub(super) fn stored_at(&self) -> PathBuf {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("facts");
+        let file = format!("{}.txt", self.compiler.name);
+        folder
+            .join(self.machine.name.replace(' ', "-"))
+            .join(file.replace(' ', "-"))
+    }
+
+    fn judge_stored(&self) -> Result<Shown, String> {
+        let mut shown = Shown::default();
+        let drawn = Drawn::with_directed(self, (SEED, COUNT));
+        let stored = Stored::read(&self.stored_at())?;
+        shown.notes.push(stored.version.clone());
+        let noticed = match stored.holds(&Stored::read(&self.stored_at())?.altered()) {
+            Ok(()) => Err("was not noticed".to_owned()),
+            Err(_) => Ok(()),
+        };
+        shown
+            .controls
+            .push(("an argument left out".to_owned(), noticed));
+        let compiled = stored.compiled(drawn.questions)?;
+        let placed = self.placed(&compiled)?;
+        let agreed = self.judge(&compiled, placed, &drawn.refused, &mut shown);
+        self.control(&compiled, &agreed, &mut shown);
+        Ok(shown)
+    }
+}

@@ -1,0 +1,5 @@
+//! The suite `facts`: `src/suites/conventions/stored.rs`.
+
+fn main() -> std::process::ExitCode {
+    cabi_tests::suites::run("facts")
+}
