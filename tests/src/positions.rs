@@ -2,35 +2,41 @@
 
 use cabi::{FnAbi, FnSig, Type};
 use cabi_verify::case::Subject;
-use cabi_verify::corpus::{Block, CorpusError, read_folder};
+use cabi_verify::corpus::{Block, read_folder};
 use cabi_verify::generate::argument_positions::positions;
+use cabi_verify::run::HERE;
 
 use crate::corpus::folder;
-use crate::suite::Result;
+use crate::suite::{Result, Suite};
 
 /// The name under which a block declares its type.
 const NAME: &str = "t";
 
-/// Returns each type that has a place on the target `triple`, with a function for each position.
-pub(crate) fn subjects(triple: &str) -> Result<Vec<Subject>> {
+/// Returns each type that has a place on the target of `suite`'s machine, with a function for each position. The report says which have none.
+pub(crate) fn subjects(engine: &str, suite: &mut Suite) -> Result<Vec<Subject>> {
     let mut all = Vec::new();
     for file in read_folder(&folder().join("positions"))? {
         for mut block in file.blocks {
-            triple.clone_into(&mut block.target);
-            all.extend(in_positions(block)?);
+            HERE.name().clone_into(&mut block.target);
+            let name = block.name.clone();
+            match in_positions(block)? {
+                Ok(subject) => all.push(subject),
+                Err(why) => suite.report.not_run(engine, &name, &why.to_string()),
+            }
         }
     }
     Ok(all)
 }
 
-fn in_positions(mut block: Block) -> Result<Option<Subject>, CorpusError> {
+/// Returns the block with a function for each position, or why the type has no place.
+fn in_positions(mut block: Block) -> Result<std::result::Result<Subject, cabi::Error>> {
     let alone = Subject::read(&block)?;
-    let Some(ty) = alone.header.ty(NAME) else {
-        return Ok(None);
-    };
+    let ty = alone.header.ty(NAME);
+    let ty = ty.ok_or_else(|| format!("{}: it declares no type `{NAME}`", block.name))?;
     let sig = FnSig::new([ty.clone()], Type::VOID);
-    let Ok(abi) = FnAbi::new(&sig, &alone.target) else {
-        return Ok(None);
+    let abi = match FnAbi::new(&sig, &alone.target) {
+        Ok(abi) => abi,
+        Err(why) => return Ok(Err(why)),
     };
     for case in positions((NAME, ty), &abi, None, alone.target.data_model()) {
         block.code.push_str(&case.function.prototype());
@@ -38,5 +44,5 @@ fn in_positions(mut block: Block) -> Result<Option<Subject>, CorpusError> {
             block.unnamed = Some(case.unnamed_text.join(", "));
         }
     }
-    Subject::read(&block).map(Some)
+    Ok(Ok(Subject::read(&block)?))
 }

@@ -27,6 +27,9 @@ type Found = BTreeMap<String, Vec<String>>;
 /// The levels of optimization at which compilers are asked.
 const LEVELS: [&str; 2] = ["-O0", "-O2"];
 
+/// Positions of types that show a known bug, by compiler.
+const KNOWN: [(&str, usize); 2] = [("gcc-12", 1), ("clang-19", 6)];
+
 /// Cases that one program holds at most.
 const CHUNK: usize = 256;
 
@@ -49,7 +52,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let positions = match sysv.is_empty() {
         // Without libclang, as the suite has said.
         true => Vec::new(),
-        false => positions::subjects(HERE.name())?,
+        false => positions::subjects("probe", suite)?,
     };
     let unions = unions::subjects(suite)?;
     let compilers = compilers(suite)?;
@@ -83,15 +86,35 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         }
     }
     let parts = observe(&files, suite)?;
+    let mut n_known = BTreeMap::<String, usize>::new();
     for (part, kind) in parts.iter().zip(kinds) {
         let found = part.differences(part.compiler.policy);
         if kind == unions.as_ptr_range() {
             unions::report(part, &found, suite);
         } else {
-            part.report(&found, kind == positions.as_ptr_range(), suite);
+            let known = part.report(&found, kind == positions.as_ptr_range(), suite);
+            *n_known
+                .entry(part.reference().versioned_name())
+                .or_default() += known;
         }
     }
+    if suite.is_complete() {
+        report_known(&n_known, suite);
+    }
     Ok(())
+}
+
+/// Reports compilers of which another number of positions shows a known bug than when they were measured.
+fn report_known(n_known: &BTreeMap<String, usize>, suite: &mut Suite) {
+    for (name, n) in n_known {
+        let expected = KNOWN.iter().find(|(known, _)| known == name);
+        let outcome = match expected.is_none_or(|(_, known)| known == n) {
+            true => Ok(()),
+            false => Err(format!("{n} positions show a known bug of the compiler")),
+        };
+        let engine = suite.engine(name);
+        suite.report.outcome(&engine, "known bugs", outcome);
+    }
 }
 
 /// Whether the probe can look at a case.
@@ -172,8 +195,8 @@ impl<'a> Part<'a> {
     }
 
     /// Reports what was `found`, and the controls of what passed. Where types are tried in every position, known bugs of the compiler are counted; the corpus lists
-    /// the cases that show one.
-    fn report(&self, found: &Found, is_every_position: bool, suite: &mut Suite) {
+    /// the cases that show one. Returns how many.
+    fn report(&self, found: &Found, is_every_position: bool, suite: &mut Suite) -> usize {
         let name = self.reference().name();
         let engine = suite.engine(name);
         let mut n_known = 0;
@@ -207,6 +230,7 @@ impl<'a> Part<'a> {
                 suite.report.outcome(&engine, &case.name, noticed);
             }
         }
+        n_known
     }
 }
 

@@ -9,7 +9,7 @@ use crate::case::{Case, Spelled};
 use crate::states::Measure;
 
 /// How many positions there are.
-pub const N_POSITIONS: usize = 8;
+const N_POSITIONS: usize = 8;
 
 /// How C spells an integer of 64 bits under `model`.
 pub fn long(model: &DataModel) -> &'static str {
