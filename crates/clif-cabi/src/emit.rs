@@ -10,7 +10,7 @@ pub(crate) mod entry;
 mod fields;
 mod forms;
 mod lanes;
-mod memory;
+pub(crate) mod memory;
 mod owned;
 mod padding;
 mod ret;

@@ -23,6 +23,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::clif_types::{type_name, value_type};
+use crate::emit::memory::MemoryConfig;
 use crate::emit::{Arg, CallSite, Callable, Callee, Ret, Returned, Values, check};
 use crate::error::LowerError;
 use crate::plan::{CallPlan, EntryPlan, Planned};
@@ -35,7 +36,7 @@ pub use own_signature::VariadicFunction;
 #[derive(Clone)]
 pub struct Lowering {
     target: Target,
-    config: TargetFrontendConfig,
+    config: MemoryConfig,
     /// Whether the flags allow tail calls, and a context register.
     has_tail_calls: bool,
     has_context: bool,
@@ -87,7 +88,7 @@ impl Lowering {
         flags::check(triple, flags, target.name(), machine.needs_frame_pointers())?;
         Ok(Self {
             target,
-            config,
+            config: MemoryConfig::new(config, machine),
             has_tail_calls: flags.preserve_frame_pointers(),
             has_context: flags.enable_pinned_reg(),
             cached: Arc::default(),

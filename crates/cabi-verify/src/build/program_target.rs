@@ -31,7 +31,7 @@ pub(super) const AARCH64_CLANG: &str = "clang-19 --target=aarch64-linux-gnu -mll
 
 /// By strict aliasing gcc's `va_arg` loses an HFA of `_Float16` or an HVA, which it stores by way of another type: [`super::Unit`]s of a fuzz run are compiled
 /// without.
-const KNOWN: [Tools; 4] = [
+const KNOWN: [Tools; 5] = [
     Tools {
         triple: "aarch64-unknown-linux-gnu",
         emulator: &["qemu-aarch64"],
@@ -46,6 +46,12 @@ const KNOWN: [Tools; 4] = [
         compilers: &[
             "clang-19 --target=arm64-apple-macosx13-elf -ffreestanding -fno-stack-protector -mllvm -global-isel=0",
         ],
+    },
+    Tools {
+        triple: "riscv64gc-unknown-linux-gnu",
+        emulator: &["qemu-riscv64"],
+        linker: "riscv64-linux-gnu-gcc",
+        compilers: &["riscv64-linux-gnu-gcc"],
     },
     Tools {
         triple: "x86_64-pc-windows-msvc",

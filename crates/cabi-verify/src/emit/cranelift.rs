@@ -9,6 +9,7 @@
 //! form of every argument. Parts and fields are taken apart and put together here byte by byte, by nothing of what is tested.
 
 use cabi::{FnSig, Place, Type};
+use clif_cabi::clif_cabi_plan::Machine;
 use clif_cabi::cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, Value, types,
 };
@@ -142,6 +143,7 @@ pub fn shim(
 ) -> Result<FuncId, Fault> {
     let plan = lower.call_plan(sig)?;
     let own = shim_signature();
+    let has_vectors = Machine::of(lower.target()).is_ok_and(|machine| machine.has_vectors());
     let declare = |module: &mut dyn Module| match name {
         Some(name) => Ok(module.declare_function(name, Linkage::Export, &own)?),
         None => anonymous(module, &own),
@@ -156,6 +158,7 @@ pub fn shim(
             let at = builder.ins().load(types::I64, flags, pointers, offset);
             let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
             let form = if lanes { 0 } else { (i + variant) % VARIANTS };
+            let form = (form, has_vectors);
             args.push(argument(builder, &param.ty, plan.args.parts(i), at, form));
         }
         let parts = plan.result.parts().to_vec();
@@ -316,7 +319,7 @@ fn given_result(
             copy(builder, config, ty.size(), given, sret);
             Arg::memory(sret)
         }
-        (form @ (1 | 2), _) if has_fields => argument(builder, ty, parts, given, form),
+        (form @ (1 | 2), _) if has_fields => argument(builder, ty, parts, given, (form, true)),
         _ => Arg::memory(given),
     }
 }

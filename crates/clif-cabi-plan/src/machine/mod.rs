@@ -7,6 +7,7 @@ mod description;
 mod encode;
 mod processor;
 mod registers;
+mod riscv64;
 mod stub;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ struct Architecture {
 const ARCHITECTURES: &[&Architecture] = &[
     &x86_64::ARCHITECTURE,
     &aarch64::ARCHITECTURE,
+    &riscv64::ARCHITECTURE,
     #[cfg(test)]
     &tests::ARCHITECTURE,
 ];
@@ -72,6 +74,12 @@ impl Machine {
         convention: aarch64::C,
     };
 
+    /// RISC-V of 64 bits with `lp64d`.
+    pub const RISCV64: Self = Self {
+        architecture: &riscv64::ARCHITECTURE,
+        convention: riscv64::C,
+    };
+
     /// The machine of `target`.
     ///
     /// # Errors
@@ -81,8 +89,8 @@ impl Machine {
     /// ```
     /// use clif_cabi_plan::{Machine, cabi::Target};
     /// assert!(Machine::of(&Target::X86_64_LINUX).is_ok());
-    /// let error = Machine::of(&Target::named("riscv64gc-unknown-linux-gnu")?).unwrap_err();
-    /// let message = "riscv64gc-unknown-linux-gnu: only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
+    /// let error = Machine::of(&Target::named("riscv32gc-unknown-linux-gnu")?).unwrap_err();
+    /// let message = "riscv32gc-unknown-linux-gnu: only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple) and RISC-V 64 (lp64d) are lowered yet";
     /// assert_eq!(error.to_string(), message);
     /// # Ok::<(), clif_cabi_plan::cabi::Error>(())
     /// ```
@@ -97,8 +105,7 @@ impl Machine {
             })
         };
         ARCHITECTURES.iter().copied().find_map(c).ok_or_else(|| {
-            let why =
-                "only x86-64 (System V, Windows) and AArch64 (AAPCS64, Apple) are lowered yet";
+            let why = "only x86-64 (System V, Windows), AArch64 (AAPCS64, Apple) and RISC-V 64 (lp64d) are lowered yet";
             let target = target.name().to_string();
             PlanError::Target { target, why }
         })
@@ -154,6 +161,13 @@ impl Machine {
     #[must_use]
     pub fn needs_frame_pointers(&self) -> bool {
         self.processor().area_from_frame.is_some()
+    }
+
+    /// Whether Cranelift has vectors of 16 bytes there, whatever the flags of its ISA.
+    #[must_use]
+    pub fn has_vectors(&self) -> bool {
+        let mut instead = self.convention.instead.iter();
+        !instead.any(|(ty, _)| *ty == ValueType::F64X2)
     }
 
     /// The places that Cranelift's back end for this machine gives to the parameters and results of `sig`, under the flags that our lowering

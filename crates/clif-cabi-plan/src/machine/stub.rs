@@ -291,6 +291,8 @@ pub enum RelocKind {
     X86CallPLTRel4,
     /// Operand of AArch64's `b` and `bl`, to the function or to an entry of the PLT.
     Arm64Call,
+    /// Operands of RISC-V's `auipc` and `jalr` after each other, to the function or to an entry of the PLT.
+    RiscvCallPlt,
 }
 
 /// How a machine encodes the steps of stubs.

@@ -73,6 +73,7 @@ static SYSTEM_V: ClifConvention = ClifConvention {
             by_reference: true,
         }),
         has_home: false,
+        refused: None,
     },
 };
 

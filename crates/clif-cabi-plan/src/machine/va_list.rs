@@ -13,6 +13,8 @@ pub(crate) struct VaListLayout {
     pub(crate) save_area: Option<SaveArea>,
     /// Whether it saves integer registers in the shadow space, from where such an address may go on into the argument area.
     pub(crate) has_home: bool,
+    /// Why no function can be defined that starts one, if so. One that was started elsewhere is read.
+    pub(crate) refused: Option<&'static str>,
 }
 
 /// The register save area of a variadic function, a slot for each integer register of parameters and then one for each vector register; and the `va_list` that

@@ -129,7 +129,10 @@ fn check_callee(
         return Err("Cranelift's functions preserve the lower 16 bytes of a vector register");
     }
     match sig.is_variadic() {
-        true => check_va_list(machine, convention),
+        true => {
+            check_va_list(machine, convention)?;
+            machine.convention.va_list.refused.map_or(Ok(()), Err)
+        }
         false => Ok(()),
     }
 }

@@ -1,13 +1,12 @@
 //! Calls: arguments into slots, the call itself, its result out.
 
 use crate::cranelift::codegen::ir::{FuncRef, TrapCode, Value};
-use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ResultPlan, Stub};
 
 use super::forms::{Arg, Callee, Ret, Returned};
-use super::memory::{self, Address};
+use super::memory::{self, Address, MemoryConfig};
 use super::value::CValue;
 use super::{Values, check, owned};
 use crate::error::LowerError;
@@ -21,7 +20,7 @@ const CAME_BACK: TrapCode = TrapCode::unwrap_user(0x7c);
 pub(crate) struct CallSite<'a, 'b, 'f> {
     pub(crate) plan: &'a CallPlan,
     pub(crate) builder: &'b mut FunctionBuilder<'f>,
-    pub(crate) config: TargetFrontendConfig,
+    pub(crate) config: MemoryConfig,
     /// Addresses of copies that are the function's own, and that the callee is given as they are.
     pub(crate) forwarded: Values,
 }

@@ -4,14 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::cranelift::codegen::ir::{Block, Value, types};
-use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{ClifPart, ClifPlace, IncomingArea, PassMode, SAVED_ALIGN, Slot};
 use smallvec::SmallVec;
 
 use super::forms::{Ret, Returned};
-use super::memory::{self, Address};
+use super::memory::{self, Address, MemoryConfig};
 use super::value::{CValue, part_types};
 use super::{Values, check, fields, lanes};
 use crate::clif_types::{clif_type, type_names};
@@ -52,7 +51,7 @@ pub struct Entry {
     pub(super) plan: Arc<EntryPlan>,
     block: Block,
     pub(super) params: SmallVec<[Value; 16]>,
-    pub(super) config: TargetFrontendConfig,
+    pub(super) config: MemoryConfig,
 }
 
 impl fmt::Debug for Entry {
@@ -69,7 +68,7 @@ impl Entry {
         plan: Arc<EntryPlan>,
         builder: &FunctionBuilder<'_>,
         block: Block,
-        config: TargetFrontendConfig,
+        config: MemoryConfig,
     ) -> Result<Self, LowerError> {
         let params = check::params(builder, plan.clif_signature(), block)?;
         Ok(Self {

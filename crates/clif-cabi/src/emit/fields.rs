@@ -297,7 +297,7 @@ fn in_words(builder: &mut FunctionBuilder<'_>, slices: &[Slice]) -> Option<Small
             continue;
         }
         let whole = match ty {
-            types::F128 => (builder.ins()).bitcast(types::I64X2, convert::flags(), own.value),
+            types::F128 => (builder.ins()).bitcast(types::I128, convert::flags(), own.value),
             _ => own.value,
         };
         let slice = |value, first, bits| Slice { value, first, bits };

@@ -5,7 +5,7 @@ use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use crate::cranelift::{MemFlagsData, function_flags};
-use clif_cabi_plan::{ClifPart, Extension, WRITTEN_BY_FIELDS};
+use clif_cabi_plan::{ClifPart, Extension, Machine, WRITTEN_BY_FIELDS};
 
 use super::Values;
 use crate::clif_types::clif_type;
@@ -262,13 +262,31 @@ pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> 
     Address::at(builder.ins().band_imm_s(last, -i64::from(align)))
 }
 
+/// What copies of objects depend on.
+#[derive(Clone, Copy)]
+pub(crate) struct MemoryConfig {
+    frontend: TargetFrontendConfig,
+    /// What 16 bytes are moved as.
+    pair: Type,
+}
+
+impl MemoryConfig {
+    pub(crate) fn new(frontend: TargetFrontendConfig, machine: Machine) -> Self {
+        let pair = match machine.has_vectors() {
+            true => types::F64X2,
+            false => types::I128,
+        };
+        Self { frontend, pair }
+    }
+}
+
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
 const COPIED_INLINE: u64 = 128;
 
 /// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8 bytes at a time and writes 16: whoever has
 /// written the object in words and whoever reads the copy in vectors, no load has to wait for two stores.
 pub(crate) fn copy(
-    config: TargetFrontendConfig,
+    config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
     size: u64,
     from: Address,
@@ -280,15 +298,16 @@ pub(crate) fn copy(
         debug_assert!(bytes.is_ok(), "no object has {size} bytes");
         let size = bytes.unwrap_or(i64::MAX);
         let size = builder.ins().iconst(types::I64, size);
-        builder.call_memcpy(config, to, from, size);
+        builder.call_memcpy(config.frontend, to, from, size);
         return;
     }
     let mut at = 0_u32;
     let mut left = size;
     while left >= 16 {
-        let pair = match size > WRITTEN_BY_FIELDS {
-            true => read(builder, types::F64X2, from.plus(at)),
-            false => load_pair(builder, from.plus(at), PairFor::Store).0,
+        let is_in_lanes = config.pair.is_vector() && size <= WRITTEN_BY_FIELDS;
+        let pair = match is_in_lanes {
+            true => load_pair(builder, from.plus(at), PairFor::Store).0,
+            false => read(builder, config.pair, from.plus(at)),
         };
         write(builder, pair, to.plus(at));
         at += 16;

@@ -4,13 +4,12 @@
 use std::fmt;
 
 use crate::cranelift::codegen::ir::{Type, Value};
-use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use clif_cabi_plan::{ClifPart, ClifParts, PassMode, SignaturePlan, ValueType};
 use smallvec::{Array, SmallVec};
 
 use super::forms::{Arg, Ret, Returned};
-use super::memory::{self, Address};
+use super::memory::{self, Address, MemoryConfig};
 use super::{Values, convert, fields};
 use crate::clif_types::{clif_type, type_name, type_names, value_type};
 use crate::error::LowerError;
@@ -125,7 +124,7 @@ impl<'a> CValue<'a> {
     /// Writes `arg` to the object at `to`.
     pub(super) fn form_to_memory(
         &self,
-        config: TargetFrontendConfig,
+        config: MemoryConfig,
         builder: &mut FunctionBuilder<'_>,
         arg: &Arg,
         to: Address,
@@ -149,7 +148,7 @@ impl<'a> CValue<'a> {
     /// The object that `arg` is: where it is given, or a new one of `bytes` bytes.
     pub(super) fn object(
         &self,
-        config: TargetFrontendConfig,
+        config: MemoryConfig,
         builder: &mut FunctionBuilder<'_>,
         arg: &Arg,
         bytes: u64,
@@ -194,7 +193,7 @@ impl<'a> CValue<'a> {
     /// The value in the form `ret`, from the object at `from`.
     pub(super) fn memory_to_form(
         &self,
-        config: TargetFrontendConfig,
+        config: MemoryConfig,
         builder: &mut FunctionBuilder<'_>,
         from: Address,
         ret: Ret,

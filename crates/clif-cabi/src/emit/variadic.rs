@@ -6,7 +6,6 @@
 
 use crate::cranelift::codegen::ir::condcodes::IntCC;
 use crate::cranelift::codegen::ir::{Value, types};
-use crate::cranelift::codegen::isa::TargetFrontendConfig;
 use crate::cranelift::frontend::FunctionBuilder;
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{
@@ -14,7 +13,7 @@ use clif_cabi_plan::{
 };
 use smallvec::SmallVec;
 
-use super::memory::{self, Address};
+use super::memory::{self, Address, MemoryConfig};
 use super::{Entry, check};
 use crate::error::LowerError;
 
@@ -133,7 +132,7 @@ pub(crate) fn write_va_list(
 
 /// `va_arg`: the address of the next argument of the `va_list` at `list`, which goes on to the one after it.
 pub(crate) fn va_arg(
-    config: TargetFrontendConfig,
+    config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
     list: Value,
     plan: &VaArgPlan,
@@ -208,7 +207,7 @@ fn from_registers(
 
 /// `va_copy`.
 pub(crate) fn va_copy(
-    config: TargetFrontendConfig,
+    config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
     to: Value,
     from: Value,

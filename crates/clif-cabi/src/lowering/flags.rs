@@ -1,7 +1,7 @@
 //! Cranelift's flags: which of them the ISA of a front end may have set. One that is not named here has to have its default value.
 
 use crate::cranelift::codegen::isa::CallConv;
-use crate::cranelift::codegen::settings::{self, Flags};
+use crate::cranelift::codegen::settings::{self, Flags, ProbestackStrategy};
 use cabi::Triple;
 
 use crate::error::LowerError;
@@ -85,6 +85,13 @@ pub(super) fn check(
         return refuse(
             "preserve_frame_pointers",
             "must be on: functions find their stack arguments by the frame pointer",
+        );
+    }
+    let is_riscv = triple.architecture.to_string().starts_with("riscv64");
+    if is_riscv && flags.enable_probestack() && flags.probestack_strategy() != ProbestackStrategy::Inline {
+        return refuse(
+            "probestack_strategy",
+            "must be `inline` with enable_probestack: another probe overwrites the first argument there",
         );
     }
     let grows_by_pages = triple.operating_system.to_string() == "windows";

@@ -38,12 +38,12 @@ pub(super) fn argument(
     ty: &Type,
     parts: &[ClifPart],
     at: Value,
-    form: usize,
+    (form, has_vectors): (usize, bool),
 ) -> Arg {
     let flags = MemFlagsData::new();
     match (form, value_type(ty)) {
         (1, Some(ty)) => Arg::value(builder.ins().load(ty, flags, at, 0)),
-        (3, Some(ty)) => Arg::value(builder.ins().load(other_type(ty), flags, at, 0)),
+        (3, Some(ty)) => Arg::value(builder.ins().load(other_type(ty, has_vectors), flags, at, 0)),
         (1, None) if fields(ty).is_ok() => {
             Arg::Fields(load(builder, &ValueBits::of_fields(ty), at))
         }
@@ -52,7 +52,7 @@ pub(super) fn argument(
     }
 }
 
-fn other_type(ty: ir::Type) -> ir::Type {
+fn other_type(ty: ir::Type, has_vectors: bool) -> ir::Type {
     match ty {
         types::I16 => types::F16,
         types::F16 => types::I16,
@@ -60,7 +60,8 @@ fn other_type(ty: ir::Type) -> ir::Type {
         types::F32 => types::I32,
         types::I64 => types::F64,
         types::F64 => types::I64,
-        types::I128 | types::F128 => types::I8X16,
+        types::I128 | types::F128 if has_vectors => types::I8X16,
+        types::I128 => types::F128,
         ty if ty.bits() == 128 => types::I128,
         ty => ty,
     }

@@ -83,6 +83,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
             by_reference: true,
         }),
         has_home: false,
+        refused: None,
     },
 };
 
@@ -103,6 +104,7 @@ pub(super) const APPLE: ClifConvention = ClifConvention {
         convention: &APPLE_ARM64,
         save_area: None,
         has_home: false,
+        refused: None,
     },
     ..SYSTEM_V
 };

@@ -72,6 +72,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
             by_reference: false,
         }),
         has_home: false,
+        refused: None,
     },
 };
 
@@ -127,6 +128,7 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
         convention: &X86_64_WIN64,
         save_area: None,
         has_home: true,
+        refused: None,
     },
     ..SYSTEM_V
 };

@@ -1,0 +1,69 @@
+//! How Cranelift's riscv64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
+
+use cabi::convention::CalleePops;
+use cabi::riscv::{
+    A0, A1, A2, A3, A4, A5, A6, A7, FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7, LP64D, T2,
+};
+
+use crate::machine::convention::{ClifConvention, Sret};
+use crate::machine::registers::Registers;
+use crate::machine::va_list::VaListLayout;
+use crate::places::MAX_STACK_BYTES;
+use crate::signature::{CallConv, ValueType};
+
+/// All of them.
+pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V];
+
+pub(super) const PARAMS: Registers = Registers {
+    int: &[A0, A1, A2, A3, A4, A5, A6, A7],
+    vector: &[FA0, FA1, FA2, FA3, FA4, FA5, FA6, FA7],
+};
+
+/// No float is in an integer register, and a narrow integer is extended to 64 bits: `cabi` has the first as integers, and the way of the second.
+pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
+    call_conv: CallConv::SystemV,
+    params: PARAMS,
+    results: Registers {
+        int: &[A0, A1],
+        vector: &[FA0, FA1],
+    },
+    sret: Sret::FirstInt,
+    // `StructArgument` is a panic.
+    has_sarg: false,
+    positional: false,
+    least_slot: 8,
+    most_slot_align: 8,
+    ends_slot: false,
+    extended: ValueType::I64,
+    shadow_bytes: 0,
+    stack_align: 16,
+    most_stack_bytes: MAX_STACK_BYTES,
+    // Vectors are on the stack, and panics without the V extension; `f128` is two integers. Nothing stands for them.
+    instead: &[
+        (ValueType::F128, ValueType::F128),
+        (ValueType::I8X16, ValueType::I8X16),
+        (ValueType::I16X8, ValueType::I16X8),
+        (ValueType::I32X4, ValueType::I32X4),
+        (ValueType::I64X2, ValueType::I64X2),
+        (ValueType::F32X4, ValueType::F32X4),
+        (ValueType::F64X2, ValueType::F64X2),
+    ],
+    callee_saved: LP64D.frame.callee_saved,
+    callee_pops: CalleePops::Nothing,
+    preserved_vectors: None,
+    has_stubs: true,
+    calls: None,
+    wide_calls: None,
+    reads_wide: false,
+    chain: T2,
+    closures: None,
+    va_list: VaListLayout {
+        convention: &LP64D,
+        save_area: None,
+        has_home: false,
+        // Saved registers have to end where the argument area starts: Cranelift's frames have two words there.
+        refused: Some(
+            "the definition of a variadic function is not lowered on RISC-V yet: it needs a stub that saves a0 to a7",
+        ),
+    },
+};
