@@ -60,6 +60,28 @@ const ON_AARCH64: Assembler = Assembler {
     ],
 };
 
+const ON_RISCV64: Assembler = Assembler {
+    machine: Machine::RISCV64,
+    rows: include_str!("stub/riscv64.txt"),
+    tools: "riscv64-linux-gnu-",
+    syntax: ".option norvc\n.option norelax\n",
+    far: [
+        (
+            "tail f",
+            "auipc t1, 0; ld t1, 16(t1); jr t1; nop; .8byte F",
+        ),
+        (
+            "call f",
+            "auipc t1, 0; ld t1, 16(t1); jalr t1; .4byte 0xc0006f; .8byte F",
+        ),
+    ],
+    relocs: [
+        ("R_RISCV_CALL_PLT", ""),
+        ("R_RISCV_CALL_PLT", ""),
+        ("R_RISCV_64", ""),
+    ],
+};
+
 impl Assembler {
     /// Each step as its name has it, and its instructions.
     fn steps(&self, pic: bool) -> Vec<(String, String)> {
@@ -158,8 +180,8 @@ impl Assembler {
         let reloc = code.reloc?;
         let is_jump = matches!(stub.steps(), [.., StubStep::Jump(_)]);
         let (kind, addend) = match reloc.kind {
-            RelocKind::X86CallPLTRel4 | RelocKind::Arm64Call => self.relocs[usize::from(!is_jump)],
             RelocKind::Abs8 => self.relocs[2],
+            _ => self.relocs[usize::from(!is_jump)],
         };
         assert_eq!(reloc.addend == -4, !addend.is_empty());
         let offset = start + reloc.offset as usize;
@@ -170,7 +192,7 @@ impl Assembler {
     fn compare(&self) {
         for pic in [true, false] {
             let stubs = self.stubs(pic);
-            assert!(stubs.len() > 60, "{} stubs", stubs.len());
+            assert!(stubs.len() > 55, "{} stubs", stubs.len());
             let (bytes, relocs) = self.assembled(&stubs, pic);
             let mut own_relocs = BTreeSet::new();
             for (i, (stub, text)) in stubs.iter().enumerate() {
@@ -203,14 +225,14 @@ fn run(program: &str, args: &[&str], folder: &Path) -> String {
 #[test]
 fn bytes_are_those_of_an_assembler() {
     ON_X86_64.compare();
-    let is_there = Command::new("aarch64-linux-gnu-as")
-        .arg("--version")
-        .output();
     let is_required = std::env::var_os("CABI_REQUIRE_ORACLES").is_some_and(|value| value == "1");
-    match is_there {
-        Ok(_) => ON_AARCH64.compare(),
-        Err(error) if is_required => panic!("aarch64-linux-gnu-as: {error}"),
-        Err(error) => println!("not run: aarch64-linux-gnu-as: {error}"),
+    for on in [ON_AARCH64, ON_RISCV64] {
+        let assembler = format!("{}as", on.tools);
+        match Command::new(&assembler).arg("--version").output() {
+            Ok(_) => on.compare(),
+            Err(error) if is_required => panic!("{assembler}: {error}"),
+            Err(error) => println!("not run: {assembler}: {error}"),
+        }
     }
 }
 
@@ -298,6 +320,13 @@ fn stubs_without_code() {
             "the step `align` of a stub is none of AArch64",
         ),
         (Machine::AARCH64, "chain32768_ret", large),
+        (
+            Machine::RISCV64,
+            "al1_ret",
+            "the step `al` of a stub is none of RISC-V",
+        ),
+        (Machine::RISCV64, "chain2048_ret", large),
+        (Machine::RISCV64, "frame_skip2048_leave", large),
     ] {
         let stub = Stub::from_name(&format!("__clif_cabi_{name}")).unwrap();
         assert_eq!(stub.code(machine, false).unwrap_err().to_string(), why);

@@ -34,7 +34,7 @@ pub use stub::{
     Cfa, MoveWidth, RegisterMove, Reloc, RelocKind, Stub, StubCode, StubStep, UnwindRow,
 };
 pub use va_list::VaCounter;
-pub(crate) use va_list::{SaveArea, SavedClass};
+pub(crate) use va_list::{Home, SaveArea, SavedClass};
 
 /// A processor, and Cranelift's conventions on it.
 #[derive(Debug)]

@@ -72,8 +72,7 @@ static SYSTEM_V: ClifConvention = ClifConvention {
             in_pairs: false,
             by_reference: true,
         }),
-        has_home: false,
-        refused: None,
+        home: None,
     },
 };
 

@@ -11,10 +11,17 @@ pub(crate) struct VaListLayout {
     pub(crate) convention: &'static Convention,
     /// Where it saves registers. `None`: the `va_list` is an address in the argument area.
     pub(crate) save_area: Option<SaveArea>,
-    /// Whether it saves integer registers in the shadow space, from where such an address may go on into the argument area.
-    pub(crate) has_home: bool,
-    /// Why no function can be defined that starts one, if so. One that was started elsewhere is read.
-    pub(crate) refused: Option<&'static str>,
+    /// How integer registers of parameters come to be right before what is on the stack, where such an address may go on from them.
+    pub(crate) home: Option<Home>,
+}
+
+/// Who saves the integer registers of parameters in the words right before the arguments on the stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Home {
+    /// The function, in the shadow space. Each argument is a word.
+    ShadowSpace,
+    /// A stub, in its own frame.
+    Stub,
 }
 
 /// The register save area of a variadic function, a slot for each integer register of parameters and then one for each vector register; and the `va_list` that

@@ -129,10 +129,7 @@ fn check_callee(
         return Err("Cranelift's functions preserve the lower 16 bytes of a vector register");
     }
     match sig.is_variadic() {
-        true => {
-            check_va_list(machine, convention)?;
-            machine.convention.va_list.refused.map_or(Ok(()), Err)
-        }
+        true => check_va_list(machine, convention),
         false => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::signature_plan::check_va_list;
 use super::variadic::{count, end};
 use crate::error::PlanError;
-use crate::machine::{Machine, PerClass, RegClass, SaveArea, VaCounter};
+use crate::machine::{Home, Machine, PerClass, RegClass, SaveArea, VaCounter};
 use crate::parts::{ClifPart, WORD, is_wide, narrow, unplaced};
 use crate::signature::ValueType;
 
@@ -192,7 +192,8 @@ impl VaArgPlan {
         let word = WORD.bytes();
         let by_reference = group.kind == GroupKind::Memory;
         // In the shadow space each is a word.
-        let is_word = by_reference || machine.convention.va_list.has_home;
+        let home = machine.convention.va_list.home;
+        let is_word = by_reference || home == Some(Home::ShadowSpace);
         let (overflow_align, overflow_bytes) = match is_word {
             true => (word, word.into()),
             false => (group.align.max(word), size.next_multiple_of(word.into())),

@@ -5,7 +5,7 @@ use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
 
 use super::value::registers;
-use crate::machine::{Machine, RegClass, SaveArea, SavedClass, VaCounter};
+use crate::machine::{Home, Machine, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{WORD, narrow};
 use crate::signature::ValueType;
 
@@ -36,8 +36,8 @@ pub enum VaStart {
         /// Alignment of the register save area, in bytes.
         save_align: u32,
     },
-    /// The address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) is: before it, in the shadow space,
-    /// where one may be in a register (Win64), or in it (Apple arm64).
+    /// The address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) is: before it, where one may be in a
+    /// register (Win64 in the shadow space, RISC-V in a stub's frame), or in it (Apple arm64).
     Pointer {
         /// Bytes.
         first: i32,
@@ -88,7 +88,7 @@ impl VariadicEntry {
             },
             None => VaStart::Pointer {
                 first: match n_int < machine.convention.params.of(RegClass::Int).len() {
-                    true if machine.convention.va_list.has_home => home(machine, n_int),
+                    true if machine.convention.va_list.home.is_some() => home(machine, n_int),
                     _ => from_shadow(machine, area_bytes.next_multiple_of(WORD.bytes())),
                 },
             },
@@ -125,21 +125,21 @@ pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = 
     })
 }
 
-/// How many classes of registers are saved: in the shadow space a float is in the integer register of its position too.
+/// How many classes of registers the function saves: in the shadow space a float is in the integer register of its position too.
 fn n_saved(machine: Machine) -> usize {
-    match (
-        &machine.convention.va_list.save_area,
-        machine.convention.va_list.has_home,
-    ) {
+    let layout = &machine.convention.va_list;
+    match (&layout.save_area, layout.home) {
         (Some(_), _) => 2,
-        (None, true) => 1,
-        (None, false) => 0,
+        (None, Some(Home::ShadowSpace)) => 1,
+        (None, Some(Home::Stub) | None) => 0,
     }
 }
 
-/// From the first byte after the shadow space to the slot in it that is of position `i`.
+/// From the first byte on the stack after the words of all integer registers to that of the one at position `i`.
 fn home(machine: Machine, i: usize) -> i32 {
-    from_shadow(machine, WORD.bytes() * narrow::<u32, _>(i))
+    let n = machine.convention.params.of(RegClass::Int).len();
+    let words = narrow::<i32, _>(i) - narrow::<i32, _>(n);
+    words * narrow::<i32, _>(WORD.bytes())
 }
 
 /// From the first byte after the shadow space to `offset` in the argument area.

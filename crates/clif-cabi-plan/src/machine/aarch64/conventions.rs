@@ -82,8 +82,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
             in_pairs: true,
             by_reference: true,
         }),
-        has_home: false,
-        refused: None,
+        home: None,
     },
 };
 
@@ -103,8 +102,7 @@ pub(super) const APPLE: ClifConvention = ClifConvention {
     va_list: VaListLayout {
         convention: &APPLE_ARM64,
         save_area: None,
-        has_home: false,
-        refused: None,
+        home: None,
     },
     ..SYSTEM_V
 };

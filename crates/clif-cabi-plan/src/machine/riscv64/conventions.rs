@@ -7,7 +7,7 @@ use cabi::riscv::{
 
 use crate::machine::convention::{ClifConvention, Sret};
 use crate::machine::registers::Registers;
-use crate::machine::va_list::VaListLayout;
+use crate::machine::va_list::{Home, VaListLayout};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
@@ -60,10 +60,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
     va_list: VaListLayout {
         convention: &LP64D,
         save_area: None,
-        has_home: false,
-        // Saved registers have to end where the argument area starts: Cranelift's frames have two words there.
-        refused: Some(
-            "the definition of a variadic function is not lowered on RISC-V yet: it needs a stub that saves a0 to a7",
-        ),
+        // Cranelift's frames have two words where the registers have to be.
+        home: Some(Home::Stub),
     },
 };

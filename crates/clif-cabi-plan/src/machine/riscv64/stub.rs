@@ -1,32 +1,61 @@
-//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch are t1 and t3 to t6. The static chain is in t2, the caller in ra.
+//! The steps of stubs as RISC-V's instructions, of 4 bytes each. Scratch is t1. The static chain is in t2, the caller in ra.
+//!
+//! A frame has room for all integer registers of parameters between its two words and the argument area.
 
+use cabi::Reg;
+use cabi::riscv::{RA, S0, SP, T1, T2};
+
+use super::conventions::PARAMS;
 use crate::error::PlanError;
 use crate::machine::stub::{Cfa, Reloc, RelocKind, StubCode, StubStep};
-
-/// DWARF numbers (RISC-V ELF psABI, DWARF Register Numbers).
-const SP: u16 = 2;
+use crate::parts::WORD;
 
 /// The canonical frame address of any function before its first instruction.
 pub(super) const ENTRY: Cfa = Cfa {
-    register: SP,
+    register: dwarf(SP),
     offset: 0,
 };
 
-/// Most bytes that the immediate of a load has.
+/// From the frame pointer to the integer registers of parameters: the caller's s0 and ra.
+const INTS: u32 = 16;
+/// From the frame pointer to the argument area, the CFA.
+const AREA: u16 = 80;
+/// The caller's s0 and ra, in bytes from the CFA.
+const SAVED: &[(u16, i32)] = &[(dwarf(S0), -80), (dwarf(RA), -72)];
+
+/// Most bytes that an immediate has.
 const MAX_IMMEDIATE: u32 = 0x7ff;
 
-/// Appends the instructions of `step`.
+/// The DWARF number of an integer register: its own (RISC-V psABI, DWARF Register Numbers).
+const fn dwarf(reg: Reg) -> u16 {
+    reg.0.index as u16
+}
+
+/// Appends the instructions of `step`, and a row for each that changes how the caller is found.
 pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(), PlanError> {
     match step {
-        // ld t2, area(sp)
-        StubStep::LoadChain(area) => words(code, &[load(7, area)?]),
+        StubStep::LoadChain(area) => words(code, &[load(T2, SP, area)?]),
         // mv an, t2
         StubStep::ChainToInt(n) => words(code, &[0x0003_8513 | u32::from(n) << 7]),
         // fmv.d.x fan, t2
         StubStep::ChainToVector(n) => words(code, &[0xf203_8553 | u32::from(n) << 7]),
-        StubStep::Jump(callee) => jump(callee, pic, code),
+        StubStep::Frame => open(code)?,
+        StubStep::Skip(bytes) => words(code, &[lower(bytes)?]),
+        StubStep::SaveInts => {
+            for (at, reg) in (INTS..).step_by(WORD.bytes() as usize).zip(PARAMS.int) {
+                words(code, &[store(*reg, S0, at)?]);
+            }
+        }
+        StubStep::PushChain => push(T2, code)?,
+        StubStep::PushArea(shadow) => {
+            words(code, &[add(T1, S0, shadow.saturating_add(AREA.into()))?]);
+            push(T1, code)?;
+        }
+        StubStep::Call(callee) => to_function(callee, pic, true, code),
+        StubStep::Leave => close(code)?,
+        StubStep::Jump(callee) => to_function(callee, pic, false, code),
         // ld t1, area(sp); jr t1
-        StubStep::JumpAfter(area) => words(code, &[load(6, area)?, 0x0003_0067]),
+        StubStep::JumpAfter(area) => words(code, &[load(T1, SP, area)?, 0x0003_0067]),
         // jr an
         StubStep::JumpInt(n) => words(code, &[0x0005_0067 | u32::from(n) << 15]),
         // ret
@@ -41,24 +70,87 @@ fn words(code: &mut StubCode, words: &[u32]) {
     code.bytes.extend(bytes);
 }
 
-/// `ld x, offset(sp)`
-fn load(x: u32, offset: u32) -> Result<u32, PlanError> {
-    match offset <= MAX_IMMEDIATE {
-        true => Ok(0x0001_3003 | x << 7 | offset << 20),
-        false => Err(PlanError::Stub(
-            "the argument area is too large for a stub",
-        )),
-    }
+/// `number`, if it is an immediate of a load, a store or an addition.
+fn immediate(number: u32) -> Result<u32, PlanError> {
+    let why = "the argument area is too large for a stub";
+    (number <= MAX_IMMEDIATE)
+        .then_some(number)
+        .ok_or(PlanError::Stub(why))
 }
 
-/// Jumps to `callee` by way of t1. In the JIT by an absolute address, because a callee may be any distance away.
-fn jump(callee: u32, pic: bool, code: &mut StubCode) {
-    let (kind, before, after): (_, &[u32], &[u32]) = match pic {
+fn number(reg: Reg) -> u32 {
+    dwarf(reg).into()
+}
+
+/// `ld to, offset(base)`
+fn load(to: Reg, base: Reg, offset: u32) -> Result<u32, PlanError> {
+    let offset = immediate(offset)?;
+    Ok(0x3003 | number(to) << 7 | number(base) << 15 | offset << 20)
+}
+
+/// `sd from, offset(base)`
+fn store(from: Reg, base: Reg, offset: u32) -> Result<u32, PlanError> {
+    let offset = immediate(offset)?;
+    let (low, high) = (offset & 0x1f, offset >> 5);
+    Ok(0x3023 | low << 7 | number(base) << 15 | number(from) << 20 | high << 25)
+}
+
+/// `addi to, from, bytes`
+fn add(to: Reg, from: Reg, bytes: u32) -> Result<u32, PlanError> {
+    let bytes = immediate(bytes)?;
+    Ok(0x0013 | number(to) << 7 | number(from) << 15 | bytes << 20)
+}
+
+/// `addi sp, sp, -bytes`
+fn lower(bytes: u32) -> Result<u32, PlanError> {
+    let negative = immediate(bytes)?.wrapping_neg();
+    Ok(add(SP, SP, 0)? | negative << 20)
+}
+
+fn push(reg: Reg, code: &mut StubCode) -> Result<(), PlanError> {
+    words(code, &[lower(WORD.bytes())?, store(reg, SP, 0)?]);
+    Ok(())
+}
+
+fn open(code: &mut StubCode) -> Result<(), PlanError> {
+    words(code, &[lower(AREA.into())?]);
+    code.row(dwarf(SP), AREA.into(), &[]);
+    words(code, &[store(S0, SP, 0)?, store(RA, SP, WORD.bytes())?]);
+    code.row(dwarf(SP), AREA.into(), SAVED);
+    // mv s0, sp
+    words(code, &[add(S0, SP, 0)?]);
+    code.row(dwarf(S0), AREA.into(), SAVED);
+    Ok(())
+}
+
+fn close(code: &mut StubCode) -> Result<(), PlanError> {
+    // mv sp, s0
+    words(code, &[add(SP, S0, 0)?]);
+    code.row(dwarf(SP), AREA.into(), SAVED);
+    let loads = [load(RA, SP, WORD.bytes())?, load(S0, SP, 0)?];
+    words(code, &loads);
+    words(code, &[add(SP, SP, AREA.into())?]);
+    code.row(ENTRY.register, ENTRY.offset, &[]);
+    // ret
+    words(code, &[0x0000_8067]);
+    Ok(())
+}
+
+/// Goes to `callee` by way of t1, or of ra for a call. In the JIT by an absolute address, because a callee may be any distance away.
+fn to_function(callee: u32, pic: bool, is_call: bool, code: &mut StubCode) {
+    let (kind, before, after): (_, &[u32], &[u32]) = match (pic, is_call) {
         // auipc t1, 0; jr t1
-        true => (RelocKind::RiscvCallPlt, &[], &[0x0000_0317, 0x0003_0067]),
+        (true, false) => (RelocKind::RiscvCallPlt, &[], &[0x0000_0317, 0x0003_0067]),
+        // auipc ra, 0; jalr ra
+        (true, true) => (RelocKind::RiscvCallPlt, &[], &[0x0000_0097, 0x0000_80e7]),
         // auipc t1, 0; ld t1, 16(t1); jr t1; nop; the address
-        false => {
+        (false, false) => {
             let before = &[0x0000_0317, 0x0103_3303, 0x0003_0067, 0x0000_0013];
+            (RelocKind::Abs8, before, &[0, 0])
+        }
+        // auipc t1, 0; ld t1, 16(t1); jalr t1; j 12; the address
+        (false, true) => {
+            let before = &[0x0000_0317, 0x0103_3303, 0x0003_00e7, 0x00c0_006f];
             (RelocKind::Abs8, before, &[0, 0])
         }
     };

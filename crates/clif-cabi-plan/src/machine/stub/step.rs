@@ -87,6 +87,8 @@ steps! {
     Skip(n: u32) "skip" IN_FRAME,
     /// Pushes a copy of an argument area of so many bytes, which the stub was called with.
     Copy(n: u32) "copy" IN_FRAME,
+    /// Stores all integer registers of parameters in the words right before the argument area that the stub was called with.
+    SaveInts "saveints" IN_FRAME,
     /// Pushes the static chain.
     PushChain "pushchain" IN_FRAME,
     /// Pushes the address so many bytes from the start of the argument area that the stub was called with: of what follows its shadow space.

@@ -9,7 +9,7 @@ use cabi::{VectorLevel, X86_64_LANG, X86_64_PRESERVE_ALL, X86_64_SYSV, X86_64_WI
 
 use crate::machine::convention::{ClifConvention, Sret};
 use crate::machine::registers::{PerClass, Registers};
-use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, member};
+use crate::machine::va_list::{Home, SaveArea, SavedClass, VaCounter, VaListLayout, member};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
@@ -71,8 +71,7 @@ pub(super) const SYSTEM_V: ClifConvention = ClifConvention {
             in_pairs: false,
             by_reference: false,
         }),
-        has_home: false,
-        refused: None,
+        home: None,
     },
 };
 
@@ -127,8 +126,7 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     va_list: VaListLayout {
         convention: &X86_64_WIN64,
         save_area: None,
-        has_home: true,
-        refused: None,
+        home: Some(Home::ShadowSpace),
     },
     ..SYSTEM_V
 };

@@ -7,7 +7,7 @@ use cabi::{Loc, PartType, Place, PlacedPart, Reg};
 use smallvec::SmallVec;
 
 use super::IncomingArea;
-use crate::machine::{RegClass, StubStep};
+use crate::machine::{Home, RegClass, StubStep};
 use crate::parts::{ClifPart, WORD, narrow, slots};
 use crate::places::ClifPlace;
 use crate::plan::entry_stub::{SavedVectors, free_register};
@@ -79,9 +79,15 @@ impl Placer<'_> {
     }
 
     /// Moves the static chain, and opens a frame if something has to be pushed: the vectors that are saved, a chain that finds no register, C's argument area
-    /// where it is aligned to less than Cranelift's functions expect. What is pushed, if there is a frame.
+    /// where it is aligned to less than Cranelift's functions expect; or if the integer registers are saved before that. What is pushed, if there is a frame.
     fn stub(&mut self) -> Option<SmallVec<[Slot; 2]>> {
         let (machine, abi) = (self.machine, self.abi);
+        let saves_ints =
+            self.sig.is_variadic() && machine.convention.va_list.home == Some(Home::Stub);
+        if saves_ints {
+            // Before a chain is moved to one of them.
+            self.steps.extend([StubStep::Frame, StubStep::SaveInts]);
+        }
         let mut args = (0..).zip(&abi.args);
         let chain = args.find_map(|(i, arg)| is_chain(machine, &arg.place).then_some(i));
         let mut is_pushed = chain.is_some();
@@ -98,10 +104,12 @@ impl Placer<'_> {
         }
         let is_aligned = abi.area_align >= machine.convention.stack_align;
         let has_saved = !self.saved.moves.is_empty();
-        if is_aligned && !is_pushed && !has_saved {
-            return None;
+        if !saves_ints {
+            if is_aligned && !is_pushed && !has_saved {
+                return None;
+            }
+            self.steps.push(StubStep::Frame);
         }
-        self.steps.push(StubStep::Frame);
         if has_saved {
             self.steps.extend(self.saved.steps());
         } else if !is_aligned {
