@@ -3,7 +3,7 @@
 //! A frame has room for all integer registers of parameters between its two words and the argument area.
 
 use cabi::Reg;
-use cabi::riscv::{RA, S0, SP, T1, T2};
+use cabi::riscv::{A0, RA, S0, SP, T1, T2};
 
 use super::conventions::PARAMS;
 use crate::error::PlanError;
@@ -36,9 +36,9 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
     match step {
         StubStep::LoadChain(area) => words(code, &[load(T2, SP, area)?]),
         // mv an, t2
-        StubStep::ChainToInt(n) => words(code, &[0x0003_8513 | u32::from(n) << 7]),
+        StubStep::ChainToInt(n) => words(code, &[0x0003_8013 | param(n) << 7]),
         // fmv.d.x fan, t2
-        StubStep::ChainToVector(n) => words(code, &[0xf203_8553 | u32::from(n) << 7]),
+        StubStep::ChainToVector(n) => words(code, &[0xf203_8053 | param(n) << 7]),
         StubStep::Frame => open(code)?,
         StubStep::Skip(bytes) => words(code, &[lower(bytes)?]),
         StubStep::SaveInts => {
@@ -57,7 +57,7 @@ pub(super) fn encode(step: StubStep, pic: bool, code: &mut StubCode) -> Result<(
         // ld t1, area(sp); jr t1
         StubStep::JumpAfter(area) => words(code, &[load(T1, SP, area)?, 0x0003_0067]),
         // jr an
-        StubStep::JumpInt(n) => words(code, &[0x0005_0067 | u32::from(n) << 15]),
+        StubStep::JumpInt(n) => words(code, &[0x0000_0067 | param(n) << 15]),
         // ret
         StubStep::Return => words(code, &[0x0000_8067]),
         _ => return Err(step.refused("RISC-V")),
@@ -76,6 +76,11 @@ fn immediate(number: u32) -> Result<u32, PlanError> {
     (number <= MAX_IMMEDIATE)
         .then_some(number)
         .ok_or(PlanError::Stub(why))
+}
+
+/// The number of the n-th register of parameters of either class: a0 and fa0 have the same.
+fn param(n: u8) -> u32 {
+    number(A0) + u32::from(n)
 }
 
 fn number(reg: Reg) -> u32 {
