@@ -66,10 +66,7 @@ const ON_RISCV64: Assembler = Assembler {
     tools: "riscv64-linux-gnu-",
     syntax: ".option norvc\n.option norelax\n",
     far: [
-        (
-            "tail f",
-            "auipc t1, 0; ld t1, 16(t1); jr t1; nop; .8byte F",
-        ),
+        ("tail f", "auipc t1, 0; ld t1, 16(t1); jr t1; nop; .8byte F"),
         (
             "call f",
             "auipc t1, 0; ld t1, 16(t1); jalr t1; .4byte 0xc0006f; .8byte F",

@@ -143,7 +143,7 @@ pub fn shim(
 ) -> Result<FuncId, Fault> {
     let plan = lower.call_plan(sig)?;
     let own = shim_signature();
-    let has_vectors = Machine::of(lower.target()).is_ok_and(|machine| machine.has_vectors());
+    let has_vectors = has_vectors(lower);
     let declare = |module: &mut dyn Module| match name {
         Some(name) => Ok(module.declare_function(name, Linkage::Export, &own)?),
         None => anonymous(module, &own),
@@ -185,6 +185,11 @@ pub fn shim(
         }
         Ok(())
     })
+}
+
+/// Whether values can be vectors on the target.
+fn has_vectors(lower: &Lowering) -> bool {
+    Machine::of(lower.target()).is_ok_and(|machine| machine.has_vectors())
 }
 
 /// How the result of `ty` is asked for.
@@ -289,7 +294,8 @@ pub fn function(
             builder.ins().trap(ir::TrapCode::unwrap_user(1));
             return Ok(());
         }
-        let value = given_result(builder, config, &entry, sig.result(), given, variant);
+        let form = (variant, has_vectors(lower));
+        let value = given_result(builder, config, &entry, sig.result(), given, form);
         let mut stubs = Mutated { module, mutation };
         entry.ret(&mut stubs, builder, Some(&value))
     })?;
@@ -307,7 +313,7 @@ fn given_result(
     entry: &Entry,
     ty: &Type,
     given: Value,
-    variant: usize,
+    (variant, has_vectors): (usize, bool),
 ) -> Arg {
     let parts = entry.plan().result.parts();
     let sret = entry.sret();
@@ -319,7 +325,9 @@ fn given_result(
             copy(builder, config, ty.size(), given, sret);
             Arg::memory(sret)
         }
-        (form @ (1 | 2), _) if has_fields => argument(builder, ty, parts, given, (form, true)),
+        (form @ (1 | 2), _) if has_fields => {
+            argument(builder, ty, parts, given, (form, has_vectors))
+        }
         _ => Arg::memory(given),
     }
 }

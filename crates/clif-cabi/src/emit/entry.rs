@@ -162,6 +162,10 @@ impl Entry {
     ) -> Result<Values, LowerError> {
         self.argument(builder, index, |builder, arg| {
             let fields = fields::fields(arg.ty)?;
+            if !self.config.has_vectors() && fields.iter().any(|own| own.ty.is_vector()) {
+                let found = "Entry::fields of vectors, which Cranelift has none of there";
+                return Err(refused(arg, found));
+            }
             let is_indirect = matches!(arg.mode, PassMode::Indirect { .. });
             if !is_indirect && !fields::are_in(&fields, arg.parts) {
                 let found = "Entry::fields of what is not passed as a whole";

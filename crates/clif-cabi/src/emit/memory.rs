@@ -278,6 +278,10 @@ impl MemoryConfig {
         };
         Self { frontend, pair }
     }
+
+    pub(super) fn has_vectors(&self) -> bool {
+        self.pair.is_vector()
+    }
 }
 
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
@@ -304,7 +308,7 @@ pub(crate) fn copy(
     let mut at = 0_u32;
     let mut left = size;
     while left >= 16 {
-        let is_in_lanes = config.pair.is_vector() && size <= WRITTEN_BY_FIELDS;
+        let is_in_lanes = config.has_vectors() && size <= WRITTEN_BY_FIELDS;
         let pair = match is_in_lanes {
             true => load_pair(builder, from.plus(at), PairFor::Store).0,
             false => read(builder, config.pair, from.plus(at)),

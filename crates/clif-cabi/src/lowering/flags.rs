@@ -88,7 +88,10 @@ pub(super) fn check(
         );
     }
     let is_riscv = triple.architecture.to_string().starts_with("riscv64");
-    if is_riscv && flags.enable_probestack() && flags.probestack_strategy() != ProbestackStrategy::Inline {
+    if is_riscv
+        && flags.enable_probestack()
+        && flags.probestack_strategy() != ProbestackStrategy::Inline
+    {
         return refuse(
             "probestack_strategy",
             "must be `inline` with enable_probestack: another probe overwrites the first argument there",

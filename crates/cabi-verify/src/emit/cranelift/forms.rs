@@ -43,13 +43,21 @@ pub(super) fn argument(
     let flags = MemFlagsData::new();
     match (form, value_type(ty)) {
         (1, Some(ty)) => Arg::value(builder.ins().load(ty, flags, at, 0)),
-        (3, Some(ty)) => Arg::value(builder.ins().load(other_type(ty, has_vectors), flags, at, 0)),
-        (1, None) if fields(ty).is_ok() => {
+        (3, Some(ty)) => Arg::value(
+            builder
+                .ins()
+                .load(other_type(ty, has_vectors), flags, at, 0),
+        ),
+        (1, None) if fields(ty).is_ok_and(|own| has_vectors || !own.iter().any(is_vector)) => {
             Arg::Fields(load(builder, &ValueBits::of_fields(ty), at))
         }
         (2, _) if !parts.is_empty() => Arg::Parts(load(builder, &ValueBits::of_parts(parts), at)),
         _ => Arg::memory(at),
     }
+}
+
+fn is_vector(field: &FieldValue) -> bool {
+    field.ty.is_vector()
 }
 
 fn other_type(ty: ir::Type, has_vectors: bool) -> ir::Type {
