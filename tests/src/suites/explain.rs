@@ -23,6 +23,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         "x86-64-windows",
         "aarch64-linux",
         "aarch64-apple",
+        "riscv64-linux",
     ] {
         let corpus = Corpus::read(folder, ENGINE, &mut suite.report)?;
         if is_blessed() {

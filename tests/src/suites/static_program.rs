@@ -1,5 +1,5 @@
 //! The corpus as static programs: callers and callees of each reference compiler, and ours by Cranelift as an object file, in a process of their own. Blocks for AArch64
-//! Linux, Apple's arm64 and Windows x64 pass as such programs only, under an emulator or as ELF in the other system's convention.
+//! Linux, Apple's arm64, RISC-V and Windows x64 pass as such programs only, under an emulator or as ELF in the other system's convention.
 //!
 //! Each case is called in both directions; where it differs, C calls C, which differs only by known bugs of the compiler. Some dropped rule of each folder's
 //! convention must be noticed by both sides of ours, and some known bug by C's.
@@ -19,10 +19,11 @@ use crate::compiled::{
 use crate::suite::{Result, Suite};
 
 /// The folders of the corpus, each for one target.
-const FOLDERS: [&str; 4] = [
+const FOLDERS: [&str; 5] = [
     "x86-64-sysv",
     "aarch64-linux",
     "aarch64-apple",
+    "riscv64-linux",
     "x86-64-windows",
 ];
 

@@ -48,10 +48,13 @@ const KNOWN: [Tools; 5] = [
         ],
     },
     Tools {
-        triple: "riscv64gc-unknown-linux-gnu",
+        triple: "riscv64-unknown-linux-gnu",
         emulator: &["qemu-riscv64"],
         linker: "riscv64-linux-gnu-gcc",
-        compilers: &["riscv64-linux-gnu-gcc"],
+        compilers: &[
+            "riscv64-linux-gnu-gcc",
+            "clang-19 --target=riscv64-linux-gnu",
+        ],
     },
     Tools {
         triple: "x86_64-pc-windows-msvc",
