@@ -189,6 +189,9 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
         (_, rest) if rest.contains("apple") => {
             format!("bl {name}\nadrp x0, {name}@GOTPAGE\nldr x0, [x0, {name}@GOTPAGEOFF]")
         }
+        ("riscv64", _) => format!(
+            ".option norelax\ncall {name}@plt\n1: auipc a0, %got_pcrel_hi({name})\nld a0, %pcrel_lo(1b)(a0)"
+        ),
         _ => format!("bl {name}\nadrp x0, :got:{name}\nldr x0, [x0, :got_lo12:{name}]"),
     };
     let (source, made) = (folder.join("all.s"), folder.join("all.o"));
@@ -214,9 +217,10 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
     None
 }
 
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "x86_64-unknown-linux-gnu",
     "aarch64-unknown-linux-gnu",
+    "riscv64-unknown-linux-gnu",
     "x86_64-pc-windows-gnu",
     "x86_64-pc-windows-msvc",
     "x86_64-apple-darwin",
@@ -363,6 +367,12 @@ fn stubs_call_through_the_plt() {
         triple: "aarch64-unknown-linux-gnu",
         compiler: &format!("aarch64-linux-gnu-gcc {options}"),
         runner: "qemu-aarch64 -L /usr/aarch64-linux-gnu",
+    }
+    .runs(SHARED, "".as_ref());
+    System {
+        triple: "riscv64-unknown-linux-gnu",
+        compiler: &format!("riscv64-linux-gnu-gcc {options}"),
+        runner: "qemu-riscv64 -L /usr/riscv64-linux-gnu",
     }
     .runs(SHARED, "".as_ref());
 }

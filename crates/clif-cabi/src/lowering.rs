@@ -69,7 +69,8 @@ impl Lowering {
     ///
     /// # Errors
     /// [`LowerError::Isa`] if this crate does not lower for it, or if its flags change what signatures mean, or could: a flag that this crate does
-    /// not know has to have its default value. On AArch64 `preserve_frame_pointers` has to be on, on Windows `enable_probestack`.
+    /// not know has to have its default value. On AArch64 and RISC-V `preserve_frame_pointers` has to be on, on Windows `enable_probestack`, which on RISC-V
+    /// needs inline probes.
     pub fn new(isa: &dyn TargetIsa) -> Result<Self, LowerError> {
         Self::of_parts(isa.triple(), isa.flags(), isa.frontend_config())
     }
