@@ -85,6 +85,10 @@ fn signatures(row: &str) -> (FnSig, FnSig, Target) {
                 target = Target::named(&format!("aarch64-{system}")).unwrap();
                 sig
             }
+            "riscv" => {
+                target = Target::named("riscv64gc-unknown-linux-gnu").unwrap();
+                sig
+            }
             name => sig.convention(conventions::named(name)),
         };
     }
