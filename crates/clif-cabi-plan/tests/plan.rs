@@ -239,6 +239,21 @@ fn plans() {
     assert_eq!(found.len(), PLANS.len());
 }
 
+/// Only machines that have the steps of invokers give one.
+#[test]
+fn invokers_of_machines_that_have_them() {
+    let sig = FnSig::new([Type::I64], Type::I64);
+    for (name, is_invoked) in [
+        ("x86_64-unknown-linux-gnu", true),
+        ("aarch64-unknown-linux-gnu", true),
+        ("riscv64gc-unknown-linux-gnu", false),
+    ] {
+        let target = Target::named(name).unwrap();
+        let plan = CallPlan::new(&sig, &target).unwrap();
+        assert_eq!(plan.invoker(&target).is_some(), is_invoked, "{name}");
+    }
+}
+
 /// Whatever profile a variadic function is compiled by, it reads records, but for one that clang passes in rdi and xmm0 and looks for in two vector registers.
 #[test]
 fn va_arg_reads_records_under_every_profile() {

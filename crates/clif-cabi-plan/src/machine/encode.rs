@@ -147,7 +147,8 @@ impl Machine {
     pub(crate) fn invokes(&self, abi: &FnAbi) -> bool {
         let is_usual = self.convention.has_stubs
             && !self.convention.positional
-            && self.convention.closures.is_none();
+            && self.convention.closures.is_none()
+            && self.check_steps(&[StubStep::KeepInvocation]).is_ok();
         let address = match self.convention.sret {
             Sret::FirstInt => self.convention.params.int.first().copied(),
             Sret::Own(reg) => Some(reg),
