@@ -11,7 +11,7 @@
 //! [`Coverage`] is a set of transitions; [`exhaustive`](crate::exhaustive) makes calls that show every one of them.
 //!
 //! So it is for System V on x86-64. Other conventions have states and shapes of their own ([`Measure`]): Win64 has 12 states, as it has four
-//! positions, each a register of both kinds, before slots of the stack; AAPCS64 and Apple's arm64 have eight registers of both kinds. Which states there are
+//! positions, each a register of both kinds, before slots of the stack; AAPCS64, Apple's arm64 and RISC-V's lp64d have eight registers of both kinds. Which states there are
 //! is found: arguments are added until there is no new state.
 //! Outside of the measure: conventions without one, vectors of bools whose lanes are passed one by one, and what gcc makes of a record of
 //! unnamed bit-fields alone, which has registers but no room on the stack.

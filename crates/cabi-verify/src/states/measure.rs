@@ -5,7 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::LazyLock;
 
 use cabi::convention::Convention;
-use cabi::{DataModel, FnAbi, FnSig, Loc, Place, Target, Type, X86_64_SYSV, X86_64_WIN64, aarch64};
+use cabi::{
+    DataModel, FnAbi, FnSig, Loc, Place, Target, Type, X86_64_SYSV, X86_64_WIN64, aarch64, riscv,
+};
 
 use super::{Shape, State, Transition};
 
@@ -117,6 +119,20 @@ static APPLE_ARM64: Measure = Measure {
     states: LazyLock::new(|| APPLE_ARM64.search()),
 };
 
+/// RISC-V's lp64d: floats that find no register of their own are in integer registers, and a value may be partly on the stack.
+static LP64D: Measure = Measure {
+    convention: &riscv::LP64D,
+    registers: (8, 8),
+    slot: 8,
+    n_phases: 2,
+    result_takes_register: true,
+    area: |abi| abi.area_bytes,
+    memory: "-",
+    shapes: LazyLock::new(|| Shape::all("nothing I II II/16 S SS IS SI copy")),
+    fill: &[],
+    states: LazyLock::new(|| LP64D.search()),
+};
+
 impl PartialEq for Measure {
     fn eq(&self, other: &Self) -> bool {
         self.convention.name == other.convention.name
@@ -148,7 +164,7 @@ impl Measure {
 
     /// The measure of the convention of this name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64].into_iter();
+        let mut all = [&SYSV, &WIN64, &AAPCS64, &APPLE_ARM64, &LP64D].into_iter();
         all.find(|measure| measure.name() == name)
     }
 

@@ -1,4 +1,5 @@
 use cabi::aarch64::{AAPCS64, APPLE_ARM64};
+use cabi::riscv::LP64D;
 
 use super::*;
 use crate::case::tests::subject;
@@ -23,10 +24,14 @@ fn every_state_is_found() {
         &cabi::X86_64_WIN64,
         &AAPCS64,
         &APPLE_ARM64,
+        &LP64D,
     ]
     .map(|convention| Measure::of(convention).unwrap().states().len());
     let of_apple = 9 * 16 + 8 * 8 + 8 * 8;
-    assert_eq!(n_states, [7 * 9 * 8, 4 + 8, 9 * 9 + 17, of_apple]);
+    assert_eq!(
+        n_states,
+        [7 * 9 * 8, 4 + 8, 9 * 9 + 17, of_apple, 9 * 9 + 9]
+    );
     assert_eq!(SYSV.transitions().count(), 13104);
 }
 
