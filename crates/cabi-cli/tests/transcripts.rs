@@ -135,6 +135,7 @@ fn is_here(what: &str) -> bool {
         "cc" => *CC,
         // None of these is required; the suite `random` requires the first, and `versions` zig.
         "aarch64" => runs("aarch64-linux-gnu-gcc") && runs("qemu-aarch64"),
+        "riscv64" => runs("riscv64-linux-gnu-gcc") && runs("qemu-riscv64"),
         "mingw" => runs("x86_64-w64-mingw32-gcc"),
         "gcc-11" | "clang-19" => runs(what),
         "zig" => {
