@@ -88,20 +88,8 @@ impl Placer<'_> {
             // Before a chain is moved to one of them.
             self.steps.extend([StubStep::Frame, StubStep::SaveInts]);
         }
-        let mut args = (0..).zip(&abi.args);
-        let chain = args.find_map(|(i, arg)| is_chain(machine, &arg.place).then_some(i));
-        let mut is_pushed = chain.is_some();
-        if let Some(arg) = chain {
-            let mut regs: SmallVec<[Reg; 16]> = registers(abi).collect();
-            if self.sig.is_variadic() {
-                regs.extend(left(machine, taken(abi, machine)).map(|own| own.reg));
-            }
-            if let Some((reg, step)) = free_register(machine, &regs) {
-                self.steps.push(step);
-                self.chain = Some((arg, ClifPlace::Reg(reg)));
-                is_pushed = false;
-            }
-        }
+        let chain = self.pushed_chain();
+        let is_pushed = chain.is_some();
         let is_aligned = abi.area_align >= machine.convention.stack_align;
         let has_saved = !self.saved.moves.is_empty();
         if !saves_ints {
@@ -122,7 +110,7 @@ impl Placer<'_> {
         let n_words = [in_area, has_saved, is_pushed].map(u32::from);
         let bytes = shadow + WORD.bytes() * n_words.into_iter().sum::<u32>();
         let unused = bytes.next_multiple_of(machine.convention.stack_align) - bytes;
-        if let Some(arg) = chain.filter(|_| is_pushed) {
+        if let Some(arg) = chain {
             // Pushed first, it is the last word.
             let offset = bytes - WORD.bytes();
             self.chain = Some((arg, ClifPlace::Stack { offset }));
@@ -144,6 +132,23 @@ impl Placer<'_> {
         let words = words.into_iter().flatten().zip(offsets);
         let word = |(what, offset)| Slot::word(what, ClifPlace::Stack { offset });
         Some(words.map(word).collect())
+    }
+
+    /// Moves the static chain to a register that is left. Which argument it is, if there is none.
+    fn pushed_chain(&mut self) -> Option<u32> {
+        let (machine, abi) = (self.machine, self.abi);
+        let mut args = (0..).zip(&abi.args);
+        let chain = args.find_map(|(i, arg)| is_chain(machine, &arg.place).then_some(i))?;
+        let mut regs: SmallVec<[Reg; 16]> = registers(abi).collect();
+        if self.sig.is_variadic() {
+            regs.extend(left(machine, taken(abi, machine)).map(|own| own.reg));
+        }
+        let Some((reg, step)) = free_register(machine, &regs) else {
+            return Some(chain);
+        };
+        self.steps.push(step);
+        self.chain = Some((chain, ClifPlace::Reg(reg)));
+        None
     }
 
     /// C's argument area: stack arguments are parameters of their own types, which need no pointer to it, if each has one.
