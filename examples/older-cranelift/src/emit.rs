@@ -232,6 +232,7 @@ fn define(module: &mut dyn Module, id: FuncId, stub: &Stub) -> Result<()> {
         let kind = match reloc.kind {
             RelocKind::X86CallPLTRel4 => Reloc::X86CallPLTRel4,
             RelocKind::Arm64Call => Reloc::Arm64Call,
+            RelocKind::RiscvCallPlt => Reloc::RiscvCallPlt,
             RelocKind::Abs8 => Reloc::Abs8,
         };
         let target = FinalizedRelocTarget::ExternalName(name);
