@@ -9,6 +9,8 @@ mod bugs;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod clif;
 mod conventions;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod emission;
 #[cfg(has_calls)]
 mod exhaustive;
 mod explain;
@@ -66,6 +68,8 @@ const CALLS: &[(&str, Body)] = &[];
 const X86_64: &[(&str, Body)] = &[
     ("bugs", bugs::run),
     ("clif", clif::run),
+    #[cfg(target_os = "linux")]
+    ("emission", emission::run),
     ("mutants", mutants::run),
     #[cfg(target_os = "linux")]
     ("lacking", lacking::run),

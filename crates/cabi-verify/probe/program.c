@@ -59,7 +59,7 @@ static void find_buffers(void) {
 static void run(unsigned first) {
   char here = 0;
   stack_end = address(&here);
-  CHOOSE(fill_with, dump);
+  CHOOSE(fill_with, cabi_chosen);
   find_buffers();
   for (unsigned k = first; k < cabi_n_rows; k++) {
     row = &cabi_rows[k];

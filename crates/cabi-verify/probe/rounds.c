@@ -145,10 +145,13 @@ static void say_place(struct place at) {
   if (at.byte) { say("+"); number(at.byte); }
 }
 
-/* Where the bytes of a value are: runs of bytes that go on in the same places. Returns the place of the byte at its high end. */
-static struct place say_runs(const struct value *v, int is_exact, int is_result) {
-  struct place run[MANY], found[MANY], high = {~0u, 0};
+/* Where the bytes of a value are: runs of bytes that go on in the same places. The places of the byte at its high end are in `highs`. */
+static struct place highs[MANY];
+static unsigned n_highs;
+static void say_runs(const struct value *v, int is_exact, int is_result) {
+  struct place run[MANY], found[MANY];
   unsigned n_run = 0, length = 0;
+  n_highs = 0;
   enum { NONE, PADDING, NOWHERE, SOMEWHERE } kind = NONE, own;
   for (unsigned i = 0; i <= v->size; i++) {
     unsigned n = 0;
@@ -158,7 +161,7 @@ static struct place say_runs(const struct value *v, int is_exact, int is_result)
       n = mask ? look(v->at + i, mask, is_result, found) : 0;
       if (kind == SOMEWHERE) n = keep_those_that_go_on(found, n, run, n_run, length);
       own = !mask ? PADDING : n ? SOMEWHERE : NOWHERE;
-      if (n && i == (BIG_ENDIAN ? 0 : v->size - 1)) high = found[0];
+      if (i == (BIG_ENDIAN ? 0 : v->size - 1)) { n_highs = n; memcpy(highs, found, n * sizeof *found); }
     }
     int goes_on = own == kind && n == n_run;
     for (unsigned k = 0; goes_on && k < n; k++) goes_on = found[k].base == run[k].base && found[k].byte == run[k].byte + length;
@@ -170,7 +173,6 @@ static struct place say_runs(const struct value *v, int is_exact, int is_result)
     }
     length++;
   }
-  return high;
 }
 
 static byte sign_of(const struct value *v, byte top) { return v->narrow == SIGNED && top >> 7 ? 255 : 0; }
@@ -184,13 +186,20 @@ static unsigned bytes_above(unsigned at, unsigned most, int is_signed, int is_re
   return most;
 }
 
-/* How many bits a narrow integer is extended to, whose byte at the high end is at `high`. */
-static void say_extension(const struct value *v, struct place high, int is_result) {
-  if (v->narrow == SAME || high.base > ON_STACK || v->size >= WORD) return;
-  unsigned at = high.base == ON_STACK ? STACK + high.byte : registers[high.base].at + high.byte, most = WORD - v->size;
-  for (int is_signed = 0; is_signed < 2; is_signed++) {
-    unsigned n = bytes_above(at, most, is_signed, is_result);
-    if (n) { say(is_signed ? " signed:" : " zeroed:"); number(8 * (v->size + n)); return; }
+/* How many bits a narrow integer is extended to: in each of its places, with an `@` before one of several. */
+static void say_extension(const struct value *v, int is_result) {
+  for (unsigned k = 0; v->narrow != SAME && v->size < WORD && k < n_highs; k++) {
+    struct place high = highs[k];
+    if (high.base > ON_STACK) continue;
+    unsigned at = high.base == ON_STACK ? STACK + high.byte : registers[high.base].at + high.byte, most = WORD - v->size, n = 0;
+    int is_signed = 0;
+    while (!(n = bytes_above(at, most, is_signed, is_result)) && !is_signed) is_signed = 1;
+    if (!n) continue;
+    say(is_signed ? " signed:" : " zeroed:"); number(8 * (v->size + n));
+    if (n_highs == 1) continue;
+    say("@");
+    if (!BIG_ENDIAN) high.byte -= v->size - 1;
+    say_place(high);
   }
 }
 
@@ -222,7 +231,8 @@ static void (SHARED *fill_with)(void (*)(void));
 static void end_if_forked(void);
 /* What forks would have each of its copies go on with the rounds. */
 static void call(void (*function)(void)) { fill_with(function); end_if_forked(); }
-static void (*dump)(void);
+/* A callee of any type: `cabi_dump` goes on there where a machine has several. */
+void (*cabi_chosen)(void);
 
 /* -- the callee */
 
@@ -304,7 +314,15 @@ static void find_boxes(void) {
   }
 }
 
-/* With the address of a block in every word: which blocks does the callee read a value from, and to which does it write its result? */
+/* Whether a callee returns the address of memory in a register of results. */
+static int returns_address_of(unsigned w) {
+  for (unsigned k = 0; k < N_REGISTERS; k++)
+    if (registers[k].result && registers[k].size <= WORD && registers[k].at != word_at(w) && get(cabi_return + registers[k].at) == address(memory[w])) return 1;
+  return 0;
+}
+
+/* With the address of a block in every word: which blocks does the callee read a value from, and to which does it write its result? Where it writes nothing, it may say so by returning
+   the address. */
 static void find_pointers(void) {
   static byte is_written[WORDS];
   unsigned sizes[WORDS];
@@ -317,7 +335,7 @@ static void find_pointers(void) {
       unsigned n = 0;
       is_written[w] &= may_point(w);
       for (unsigned i = 0; i < r->size; i++) { byte mask = mask_of(r, i, 1); n |= mask; if ((memory[w][i] ^ its.given[i]) & mask) is_written[w] = 0; }
-      if (!n) is_written[w] = 0;
+      if (!n && !returns_address_of(w)) is_written[w] = 0;
     }
   }
   find_boxes();
@@ -388,7 +406,8 @@ static void observe_callee(void) {
   const struct value *r = result();
   if (r) {
     say("callee result");
-    say_extension(r, say_runs(r, 1, 1), 1);
+    say_runs(r, 1, 1);
+    say_extension(r, 1);
     for (unsigned p = 0; p < n_pointers; p++) if (uses[pointers[p].word] == RESULT)
       for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) { say(" returned:"); say(registers[k].name); }
     say("\n");
@@ -434,6 +453,12 @@ static word stack_end; /* Above are frames of nobody. */
 static word area_bits, count;
 static int is_other_count, is_carried;
 
+/* How many bytes may be written there: of the caller's stack, or of the buffer that a result may go to at once. */
+static word room_at(word at, word sp) {
+  word got = address(its.got);
+  return at >= got && at < got + VALUES ? got + VALUES - at : at < sp || at > stack_end ? 0 : stack_end - at;
+}
+
 /* At a call: what it passes is in `cabi_entry`. */
 void SHARED cabi_record(void) {
   word sp = get(cabi_entry + SP), own;
@@ -449,7 +474,7 @@ void SHARED cabi_record(void) {
     own = get(cabi_entry + word_at(one->word));
     one->bits |= own;
     byte *at = (byte *)(__UINTPTR_TYPE__)own;
-    word room = own < sp || own > stack_end ? 0 : stack_end - own;
+    word room = room_at(own, sp);
     if (uses[one->word] == RESULT && room >= one->size) {
       memcpy(at, value[now] + result()->at, one->size);
       for (unsigned k = 0; k < N_REGISTERS; k++) if (is_address[k] && registers[k].result) put(cabi_result + registers[k].at, own);
@@ -502,7 +527,7 @@ static void observe_caller(void) {
     if (r) fill(value[now] + r->at, r->size);
     memcpy(image[1][now], cabi_result, IMAGE);
     fill(cabi_call, sizeof cabi_call);
-    put_arguments(cabi_call, address((void *)(__UINTPTR_TYPE__)dump), address(its.images), address(its.got));
+    put_arguments(cabi_call, address((void *)(__UINTPTR_TYPE__)cabi_chosen), address(its.images), address(its.got));
     cabi_align = 16 << now % 3;
     cabi_x87_filled = 0;
     call(row->caller);
@@ -511,8 +536,9 @@ static void observe_caller(void) {
   for (unsigned i = 0; i < row->n; i++) {
     const struct value *v = &row->values[i];
     say("caller "); number(i);
-    struct place high = say_runs(v, 1, 0);
-    say_extension(v, high, 0);
+    say_runs(v, 1, 0);
+    struct place high = n_highs ? *highs : (struct place){~0u, 0};
+    say_extension(v, 0);
     if (high.base >= BEHIND && high.base != ~0u) say_alignment(pointers[high.base - BEHIND].bits);
     say("\n");
   }

@@ -146,7 +146,9 @@ restore:                                /* the image is at rax */
     fnsave [rax + 1152]
     jmp leave
 
-    .globl cabi_escape
+    .globl cabi_dump, cabi_escape
+cabi_dump:                              /* the one for the vector registers that there are */
+    jmp qword ptr [rip + cabi_chosen]
 cabi_escape:                            /* out of the function that was called last */
     fninit
 leave:

@@ -254,9 +254,9 @@ impl Compared<'_> {
             Extension::Sign => "signed",
             _ => "zeroed",
         };
-        let bits = found.note(note).and_then(|bits| bits.parse().ok());
-        let bits: u32 = bits.unwrap_or(own);
-        match bits >= expected {
+        let size = found.runs.iter().map(|run| run.bytes).sum();
+        let spots = self.part(placed, size).into_iter().map(|(_, spot)| spot);
+        match { spots }.all(|spot| found.extended(note, &spot).unwrap_or(own) >= expected) {
             true => Ok(()),
             false => Err(format!(
                 "{name}: {} does not extend it in {} to {expected} bits",

@@ -8,7 +8,7 @@
 //! callee result 16:[rdi] returned:rax   written where rdi points to, and the address is returned
 //! callee state x87:1 lost:rbx needs:32  a register of the x87 stack in use, one that some convention keeps changed, alignment of the argument area
 //! caller 0 8:rdi|xmm1+8                 in both places
-//! caller 1 1:rsi signed:32            sign-extended to so many bits; `zeroed`: with zeros
+//! caller 1 1:rsi signed:32              sign-extended to so many bits; `zeroed`: with zeros; after an `@` the place, if there are several
 //! caller result 8:rax
 //! caller state aligned:16 count:3       alignment of the argument area; al
 //! ```
@@ -217,6 +217,16 @@ impl Found {
             }
         }
         Some(found)
+    }
+
+    /// Bits to which it is extended at `spot`: `32`, or where it is in several places, `32@sp+8`.
+    pub fn extended(&self, how: &str, spot: &Spot) -> Option<u32> {
+        let own = self.notes.iter().filter(|note| note.name == how);
+        let bits = own.filter_map(|note| match note.value.split_once('@') {
+            Some((bits, place)) => (place == spot.to_string()).then_some(bits),
+            None => Some(&*note.value),
+        });
+        bits.filter_map(|bits| bits.parse().ok()).next()
     }
 
     /// What is said of it under `name`.

@@ -11,7 +11,7 @@ use std::path::Path;
 use cabi::{Convention, FnAbi, FnSig, Target, Type};
 
 use crate::build::program::{File, Program};
-use crate::build::{Built, Reference, ReferenceError};
+use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::Case;
 use crate::compare::{compare, n_values};
 use crate::emit::c::Images;
@@ -20,8 +20,10 @@ use crate::places::{Outcome, Question};
 use crate::run::HERE;
 use crate::verdict::Difference;
 
+mod emission;
 mod values;
 
+pub use emission::{Emission, Emitted};
 pub use values::has_partial_bytes;
 use values::{USUAL_WINDOW, Values, window};
 
@@ -95,9 +97,11 @@ impl Machine {
 /// # Errors
 /// What is too large.
 pub fn has_room(case: &Case) -> Result<(), &'static str> {
-    let types = case.argument_types();
-    let all = types.iter().chain([&case.prototype.ret]);
-    let all: Vec<Type> = all.cloned().collect();
+    fits(&case.argument_types(), &case.prototype.ret)
+}
+
+fn fits(types: &[Type], ret: &Type) -> Result<(), &'static str> {
+    let all: Vec<Type> = types.iter().chain([ret]).cloned().collect();
     if Images::of(&all).size > MAX_VALUES {
         return Err("more bytes of values than the probe has room for");
     }
@@ -139,6 +143,19 @@ impl Probe {
         }
         let linker = Reference::of_machine()?;
         Self::new(X86_64, (&linker, &[])).map_err(|error| error.to_string())
+    }
+
+    /// The probe of a target whose programs run here.
+    ///
+    /// # Errors
+    /// [`ReferenceError`]: the target's linker refuses it, or cannot be asked.
+    pub fn of_target(target: &ProgramTarget) -> Result<Self, ReferenceError> {
+        let machine = match target.target.name().split('-').next() {
+            Some("aarch64") => AARCH64,
+            Some("riscv64") => RISCV,
+            _ => X86_64,
+        };
+        Self::new(machine, (&target.linker, &[]))
     }
 
     fn with_window(

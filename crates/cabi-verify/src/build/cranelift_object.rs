@@ -9,12 +9,23 @@ use clif_cabi::cranelift_codegen::settings::{self, Configurable, Flags};
 use clif_cabi::cranelift_module::{DataId, Linkage, Module, default_libcall_names};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
-use crate::case::Direction;
-use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
+use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, Sent, VARIANTS, keeps_result};
 use crate::verdict::Fault;
 
 /// What a processor has to have for code with vectors of a level.
 const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx"];
+
+/// A side of a call, and how it is made.
+pub(crate) struct OneSide<'a> {
+    /// The function's type, as it is lowered.
+    pub(crate) sig: &'a FnSig,
+    /// Where a callee writes its arguments down, in bytes.
+    pub(crate) offsets: &'a [usize],
+    /// Turns the forms of values, and how a caller calls.
+    pub(crate) index: usize,
+    /// A mistake.
+    pub(crate) mutation: Mutation,
+}
 
 /// An object file in the making.
 pub(crate) struct CraneliftObject {
@@ -24,29 +35,33 @@ pub(crate) struct CraneliftObject {
     places: DataId,
 }
 
-/// The name of our callee of the case whose functions in C are `symbol` and `<symbol>_call`; that of our caller ends in `_call` too.
-pub(crate) fn ours(symbol: &str) -> String {
-    format!("{symbol}_ours")
-}
-
 impl CraneliftObject {
-    /// An object file without functions yet. The buffers of callees are at `cabi_places`.
+    /// An object file without functions yet, by Cranelift with these settings. The buffers of callees are at `cabi_places`.
     ///
     /// # Errors
     /// What Cranelift, as it was built, does not have.
-    pub(crate) fn new(vectors: VectorLevel, target: &Target) -> Result<Self, String> {
-        Self::empty(vectors, target).map_err(|error| error.to_string())
+    pub(crate) fn new(
+        vectors: VectorLevel,
+        target: &Target,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        Self::empty(vectors, target, settings).map_err(|error| error.to_string())
     }
 
-    fn empty(vectors: VectorLevel, target: &Target) -> Result<Self, Box<dyn Error>> {
+    fn empty(
+        vectors: VectorLevel,
+        target: &Target,
+        own: &[(&str, &str)],
+    ) -> Result<Self, Box<dyn Error>> {
         let mut flags = settings::builder();
-        for (name, value) in [
+        let needed = [
             ("is_pic", "true"),
             ("enable_probestack", "true"),
             ("probestack_strategy", "inline"),
             // Where there is no other way to the argument area.
             ("preserve_frame_pointers", "true"),
-        ] {
+        ];
+        for (name, value) in needed.iter().chain(own) {
             flags.set(name, value)?;
         }
         let mut triple: target_lexicon::Triple = target.name().parse()?;
@@ -75,26 +90,25 @@ impl CraneliftObject {
         })
     }
 
-    /// Adds our side of a case that `direction` names: a shim that calls C's `symbol`, or what C calls instead of it, which writes arguments down at `offsets`. The forms
-    /// of its values, and how it calls, depend on `index`.
-    pub(crate) fn add(
+    /// Adds a function, called `name`, that writes its arguments down at the offsets of `side` and returns what it finds.
+    pub(crate) fn callee(&mut self, name: &str, side: &OneSide<'_>) -> Result<(), Fault> {
+        let places = (BufferAddresses::Places(self.places), side.offsets);
+        let (variant, mutation) = (side.index % VARIANTS, side.mutation);
+        let (module, lower) = (&mut self.module, &self.lower);
+        cranelift::function(module, Some(name), lower, side.sig, places, variant, mutation)?;
+        Ok(())
+    }
+
+    /// Adds a shim, called `name`, that calls `callee` with objects that are `sent` so.
+    pub(crate) fn caller(
         &mut self,
-        direction: Direction,
-        symbol: &str,
-        sig: &FnSig,
-        offsets: &[usize],
-        index: usize,
+        (name, callee): (&str, &str),
+        side: &OneSide<'_>,
+        sent: Sent<'_>,
     ) -> Result<(), Fault> {
-        let (module, lower, name) = (&mut self.module, &self.lower, ours(symbol));
-        let right = Mutation::default();
-        if direction == Direction::Callee {
-            let places = (BufferAddresses::Places(self.places), offsets);
-            let variant = index % VARIANTS;
-            cranelift::function(module, Some(&name), lower, sig, places, variant, right)?;
-            return Ok(());
-        }
-        let import = lower.declare_import(module, symbol, sig)?.id;
-        let via = match (index / VARIANTS) % 4 {
+        let (module, lower) = (&mut self.module, &self.lower);
+        let import = lower.declare_import(module, callee, side.sig)?.id;
+        let via = match (side.index / VARIANTS) % 4 {
             0 => CallVia::Function(import),
             1 => CallVia::Pointer,
             2 => CallVia::Ref(import),
@@ -103,9 +117,9 @@ impl CraneliftObject {
         let mut variants = (0..VARIANTS)
             .filter(|variant| keeps_result(*variant))
             .cycle();
-        let variant = variants.nth(index).unwrap_or(0);
-        let name = Some(&*format!("{name}_call"));
-        cranelift::shim(module, name, lower, sig, via, variant, right)?;
+        let variant = variants.nth(side.index).unwrap_or(0);
+        let (told, mutation) = ((side.sig, sent), side.mutation);
+        cranelift::shim(module, Some(name), lower, told, via, variant, mutation)?;
         Ok(())
     }
 
@@ -130,11 +144,19 @@ mod tests {
         let large = large.build(&DataModel::LP64).expect("a record");
         let refused = FnSig::new([large], Type::VOID).convention(&X86_64_WIN64);
         let mut object =
-            CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX).expect("a module");
-        let call = Direction::Call;
-        assert!(object.add(call, "refused", &refused, &[0], 0).is_err());
-        let plain = FnSig::new([Type::I32], Type::VOID);
-        assert!(object.add(call, "plain", &plain, &[0], 0).is_ok());
+            CraneliftObject::new(VectorLevel::Baseline, &Target::X86_64_LINUX, &[])
+                .expect("a module");
+        let mut add = |name, sig| {
+            let side = OneSide {
+                sig,
+                offsets: &[0],
+                index: 0,
+                mutation: Mutation::default(),
+            };
+            object.caller((name, "callee"), &side, Sent::ByPointers)
+        };
+        assert!(add("refused", &refused).is_err());
+        assert!(add("plain", &FnSig::new([Type::I32], Type::VOID)).is_ok());
         assert!(
             object
                 .finish()

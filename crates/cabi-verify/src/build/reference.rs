@@ -106,7 +106,7 @@ impl Reference {
     }
 
     /// A compiler of this machine for what runs beside the code of others: not one of those that are asked.
-    pub(crate) fn of_machine() -> Result<Self, String> {
+    pub fn of_machine() -> Result<Self, String> {
         // Debian's clang has its version in its name.
         let names = ["gcc", "cc", "clang", "clang-22", "clang-20", "clang-19"];
         let mut found = names.iter().map(|name| Self::unasked(TIME_LIMIT, name));

@@ -92,6 +92,31 @@ impl CallVia {
     }
 }
 
+/// Where a shim finds the objects to pass, and the order of its parameters.
+#[derive(Clone, Copy, Debug)]
+pub enum Sent<'a> {
+    /// Behind the pointers of an array: `shim(pointers, result, callee)`.
+    ByPointers,
+    /// So many bytes after the start of one buffer: `shim(callee, buffer, result)`.
+    At(&'a [usize]),
+}
+
+impl Sent<'_> {
+    /// Address of argument `i`, given the parameter that says where the objects are.
+    fn address(self, builder: &mut FunctionBuilder<'_>, i: usize, objects: Value) -> Value {
+        match self {
+            Self::ByPointers => {
+                let (flags, offset) = (MemFlagsData::new(), i32::try_from(8 * i).unwrap_or(0));
+                builder.ins().load(types::I64, flags, objects, offset)
+            }
+            Self::At(offsets) => {
+                let offset = i64::try_from(offsets[i]).unwrap_or(0);
+                builder.ins().iadd_imm_s(objects, offset)
+            }
+        }
+    }
+}
+
 /// The signature of a shim.
 pub fn shim_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
@@ -136,7 +161,7 @@ pub fn shim(
     module: &mut dyn Module,
     name: Option<&str>,
     lower: &Lowering,
-    sig: &FnSig,
+    (sig, sent): (&FnSig, Sent<'_>),
     target: CallVia,
     variant: usize,
     mutation: Mutation,
@@ -149,13 +174,14 @@ pub fn shim(
         None => anonymous(module, &own),
     };
     define(module, declare, &own, mutation, |module, builder, block| {
-        let [pointers, ret, callee] = *builder.block_params(block) else {
-            return Ok(());
+        let [objects, ret, callee] = match (sent, builder.block_params(block)) {
+            (Sent::ByPointers, &[objects, ret, callee]) => [objects, ret, callee],
+            (Sent::At(_), &[callee, objects, ret]) => [objects, ret, callee],
+            _ => return Ok(()),
         };
         let mut args = Vec::new();
         for (i, param) in sig.params().iter().enumerate() {
-            let (flags, offset) = (MemFlagsData::new(), i32::try_from(8 * i).unwrap_or(0));
-            let at = builder.ins().load(types::I64, flags, pointers, offset);
+            let at = sent.address(builder, i, objects);
             let lanes = matches!(plan.abi.args[i].place, Place::PerElement { .. });
             let form = if lanes { 0 } else { (i + variant) % VARIANTS };
             let form = (form, has_vectors);

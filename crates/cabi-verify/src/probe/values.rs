@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cabi::{Convention, Kind, Leaf, LeafKind, Policy, Scalar, Type, leaves};
+use cabi::{Convention, FnSig, Kind, Leaf, LeafKind, Policy, Scalar, Type, leaves};
 
 use crate::case::Case;
 use crate::compare::n_x87;
@@ -12,14 +12,14 @@ use crate::places::Question;
 
 /// The values of a call.
 pub(super) struct Values {
-    types: Vec<Type>,
+    pub(super) types: Vec<Type>,
     n_named: usize,
     ret: Option<Type>,
     /// Whether a callee says what it makes of narrow arguments in 64 bits.
     is_wide: bool,
     convention: Option<&'static Convention>,
     /// How many arguments are in registers of the x87 stack, which is to be as full at the call.
-    n_x87: u64,
+    pub(super) n_x87: u64,
     /// How many bits after its place each bit-field is.
     pub(super) shift: u64,
 }
@@ -64,13 +64,18 @@ impl Values {
 
     /// Of a question, whose unnamed arguments are promoted.
     pub(super) fn of_question(question: &Question, convention: &'static Convention) -> Self {
-        let sig = &question.sig;
+        Self::of_sig(&question.sig, Some(convention))
+    }
+
+    /// Of a call whose unnamed arguments are promoted.
+    pub(super) fn of_sig(sig: &FnSig, convention: Option<&'static Convention>) -> Self {
         Self {
             types: sig.params().iter().map(|param| param.ty.clone()).collect(),
             n_named: sig.params().len(),
-            ret: (*sig.result().kind() != Kind::Void).then(|| sig.result().clone()),
+            ret: (*sig.result().kind() != Kind::Void && !sig.is_noreturn())
+                .then(|| sig.result().clone()),
             is_wide: false,
-            convention: Some(convention),
+            convention,
             n_x87: 0,
             shift: 0,
         }
@@ -96,7 +101,7 @@ impl Values {
         self.types.iter().chain(&self.ret).cloned().collect()
     }
 
-    fn offsets(&self) -> Vec<usize> {
+    pub(super) fn offsets(&self) -> Vec<usize> {
         Images::of(&self.all()).offsets
     }
 

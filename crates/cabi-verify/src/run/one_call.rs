@@ -5,13 +5,16 @@ use std::process::Output;
 
 use cabi::{FnSig, VectorLevel};
 
-use crate::build::cranelift_object::{CraneliftObject, ours};
+use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
-use crate::case::Direction;
 use crate::emit::c::initializer;
 use crate::emit::c::main_program::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
+use crate::emit::cranelift::{Mutation, Sent};
 use crate::scratch::Scratch;
+
+/// Symbol of our caller.
+const CALLER: &str = "cabi_caller";
 
 /// To how many bytes a program aligns arguments and result.
 const ALIGN: u32 = 4096;
@@ -84,8 +87,7 @@ impl OneCall<'_> {
         std::fs::write(&object, self.object()?).map_err(|error| error.to_string())?;
         let size = usize::try_from(self.sig.result().size()).unwrap_or(0);
         let macros = format!(
-            "#define CALLER {}_call\n#define START {start:#x}\n#define RESULT {}\n#define IMAGES {}\n#define ADDRESSES {{ {addresses}0 }}\n#define MEMORY {}\n",
-            ours(self.symbol),
+            "#define CALLER {CALLER}\n#define START {start:#x}\n#define RESULT {}\n#define IMAGES {}\n#define ADDRESSES {{ {addresses}0 }}\n#define MEMORY {}\n",
             size.max(1),
             initializer(&images),
             initializer(memory),
@@ -126,8 +128,14 @@ impl OneCall<'_> {
     /// What makes the call, by Cranelift.
     fn object(&self) -> Result<Vec<u8>, String> {
         let target = &self.target.target;
-        let mut object = CraneliftObject::new(self.vectors, target)?;
-        let added = object.add(Direction::Call, self.symbol, self.sig, &[], 0);
+        let mut object = CraneliftObject::new(self.vectors, target, &[])?;
+        let side = OneSide {
+            sig: self.sig,
+            offsets: &[],
+            index: 0,
+            mutation: Mutation::default(),
+        };
+        let added = object.caller((CALLER, self.symbol), &side, Sent::ByPointers);
         added.map_err(|fault| fault.to_string())?;
         object.finish()
     }

@@ -13,7 +13,7 @@ use super::run_time::{Code, Maker};
 use super::{CallCase, Difference, Direction, Fault, Harness, Round, SIDES, WAYS};
 use super::{call, from_c_to, needed, round};
 use crate::case::Case;
-use crate::emit::cranelift::{self, CallVia, Mutation, VARIANTS, keeps_result};
+use crate::emit::cranelift::{self, CallVia, Mutation, Sent, VARIANTS, keeps_result};
 use crate::run::boundary;
 
 /// In which of the [`WAYS`] a case is called.
@@ -191,13 +191,14 @@ fn compiled(
             *import.insert(lower.declare_import(engine, &name, &plan.told)?.id)
         }
     };
+    let told = (&plan.told, Sent::ByPointers);
     let via = match (variant + plan.index) % 4 {
         0 => CallVia::Function(callee),
         1 => CallVia::Pointer,
         2 => CallVia::Ref(callee),
         _ => CallVia::OwnPointer,
     };
-    let id = cranelift::shim(engine, None, lower, &plan.told, via, variant, mutation)?;
+    let id = cranelift::shim(engine, None, lower, told, via, variant, mutation)?;
     Ok(Code::Shim(variant, via, id))
 }
 

@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cabi::Policy;
 
 use super::{Called, Calls, Code, Loaded, Mistake, Shown};
-use crate::build::cranelift_object::{CraneliftObject, ours};
+use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::{Case, Direction};
 use crate::check::calls::{CallCase, check_seen, needed, rounds};
 use crate::emit::c::main_program::ProgramCall;
 use crate::emit::c_program::reproduction_alone;
+use crate::emit::cranelift::{Mutation, Sent};
 use crate::pattern::{Values, images};
 use crate::run::Written;
 use crate::scratch::Scratch;
@@ -174,7 +175,7 @@ impl<'a> UnitProgram<'a> {
     /// Our sides as an object file, the plans of the calls of each pair, and these calls. What is not lowered has no plan after it.
     fn object(&self, at: &[usize], pairs: &[Pair]) -> Result<Made, String> {
         let vectors = self.cases.first().map(|case| case.vectors);
-        let mut object = CraneliftObject::new(vectors.unwrap_or_default(), &self.target.target)?;
+        let mut object = CraneliftObject::new(vectors.unwrap_or_default(), &self.target.target, &[])?;
         let (mut calls, mut all) = (Vec::new(), Vec::new());
         for pair in pairs {
             let mut plans = Vec::new();
@@ -183,8 +184,20 @@ impl<'a> UnitProgram<'a> {
                 let symbol = &case.function.name;
                 let plan = self.plan(case, index).and_then(|plan| {
                     if let Some(direction) = *pair {
-                        let offsets = &plan.images.offsets;
-                        let added = object.add(direction, symbol, &plan.told, offsets, index);
+                        let name = ours(symbol);
+                        let side = OneSide {
+                            sig: &plan.told,
+                            offsets: &plan.images.offsets,
+                            index,
+                            mutation: Mutation::default(),
+                        };
+                        let added = match direction {
+                            Direction::Callee => object.callee(&name, &side),
+                            Direction::Call => {
+                                let names = (&*format!("{name}_call"), &**symbol);
+                                object.caller(names, &side, Sent::ByPointers)
+                            }
+                        };
                         added.map_err(|fault| needed(fault, &plan, direction))?;
                     }
                     Ok(plan)
@@ -227,6 +240,11 @@ impl<'a> UnitProgram<'a> {
         let again = asked.iter().zip(again.into_iter().flatten());
         Ok(again.filter_map(shown).collect())
     }
+}
+
+/// The name of our callee of the case whose functions in C are `symbol` and `<symbol>_call`; that of our caller ends in `_call` too.
+fn ours(symbol: &str) -> String {
+    format!("{symbol}_ours")
 }
 
 fn setting(target: &ProgramTarget) -> String {
