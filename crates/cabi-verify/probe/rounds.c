@@ -291,6 +291,7 @@ static void find_what_is_carried(void) {
 static void find_pointers_to_padding(void) {
   int has = result() && has_nothing(result()), has_result = 0;
   for (unsigned i = 0; i < row->n; i++) has |= has_nothing(&row->values[i]);
+  for (unsigned w = 0; w < WORDS; w++) has_result |= uses[w] == RESULT;
   for (unsigned w = 0; has && w < WORDS; w++) if (may_point(w) && !uses[w]) {
     for (unsigned other = 0; other < WORDS; other++) if (other != w && !uses[other]) uses[other] = TRIED;
     int is_needed = ends();

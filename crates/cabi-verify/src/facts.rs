@@ -200,6 +200,22 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Whether the caller has each byte of a value in some place where the callee has it.
+    pub fn agree(&self) -> bool {
+        let args = self.caller.args.iter().zip(&self.callee.args);
+        let results = self.caller.result.iter().zip(&self.callee.result);
+        let mut bytes = args.chain(results).flat_map(|(a, b)| a.bytes().zip(b.bytes()));
+        bytes.all(|((a, i), (b, k))| match (&a.at, &b.at) {
+            (At::Spots(a), At::Spots(b)) => {
+                let has = |spot: &Spot| b.iter().any(|other| other.after(k) == spot.after(i));
+                a.iter().any(has)
+            }
+            (a, b) => *a == At::Padding || *b == At::Padding,
+        })
+    }
+}
+
 impl Side {
     /// What the state says of `name`.
     pub fn state(&self, name: &str) -> Option<&str> {

@@ -15,6 +15,7 @@ use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
 use crate::case::Case;
 use crate::compare::{compare, n_values};
 use crate::emit::c::Images;
+use crate::emit::c::WINDOWS;
 use crate::facts::Facts;
 use crate::places::{Outcome, Question};
 use crate::run::HERE;
@@ -23,7 +24,7 @@ use crate::verdict::Difference;
 mod emission;
 mod values;
 
-pub use emission::{Emission, Emitted};
+pub use emission::{Emission, Emitted, SETTINGS};
 pub use values::has_partial_bytes;
 use values::{USUAL_WINDOW, Values, window};
 
@@ -184,16 +185,25 @@ impl Probe {
         })
     }
 
-    /// What the code of each of `cases`, for which there is [room](has_room), in the shared object `code` does.
+    /// Facts about the code of each of `cases`, for which there is [room](has_room), in the file `code`: a shared object, or an object file of a program.
     ///
     /// # Errors
     /// [`ReferenceError`]: a program that cannot be linked or started.
-    pub fn observe(&self, code: &Path, cases: &[Case]) -> Result<Vec<Observed>, ReferenceError> {
+    pub fn observe(
+        &self,
+        code: &Path,
+        is_shared: bool,
+        cases: &[Case],
+    ) -> Result<Vec<Observed>, ReferenceError> {
         let code = code.to_string_lossy();
         let window = window(cases.iter().map(Values::of_case));
+        let rows = rows(cases);
         // Bound at load time: a lazy PLT stub would run code between a call and its callee.
-        let link = ["-Wl,--no-as-needed", &*code, "-Wl,-z,now"];
-        self.run(window, (&rows(cases), cases.len()), (None, ""), &link)
+        let (rows, link): (_, &[&str]) = match is_shared {
+            true => (rows, &["-Wl,--no-as-needed", &code, "-Wl,-z,now"]),
+            false => (format!("{FREESTANDING}{WINDOWS}{rows}"), &["-static", &code]),
+        };
+        self.run(window, (&rows, cases.len()), (None, ""), link)
     }
 
     /// What both functions of each question do, which `compiler` compiles. Functions of `convention` keep the registers that it says.

@@ -11,7 +11,6 @@ pub mod guard;
 #[allow(unsafe_code)]
 pub mod loaded;
 pub mod one_call;
-pub mod program;
 
 /// The target whose code this process loads and calls.
 #[cfg(target_arch = "x86_64")]

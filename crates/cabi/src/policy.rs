@@ -183,6 +183,9 @@ bits! {
     /// those that are left, and a slot for each other member (clang through version 20); like
     /// others it is on the stack as a whole otherwise.
     BF16_AGGREGATES_SPLIT = 39: Clang to 20, Zig;
+    /// On RISC-V, a record of no bytes that is aligned to more than a register aligns what is next
+    /// on the stack (gcc); to clang it is nothing.
+    EMPTY_RECORDS_ALIGN_STACK = 40: Gcc;
 }
 
 /// A compiler and the version of it that was measured, with its choices: `gcc-12`, `clang-19`.

@@ -6,7 +6,7 @@ use cabi_verify::build::{ProgramTarget, Reference};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::check::calls::{Direction, Fault, is_known};
 use cabi_verify::compare::compare;
-use cabi_verify::probe::{Emission, Emitted, Probe};
+use cabi_verify::probe::{Emission, Emitted, Probe, SETTINGS};
 use cabi_verify::processor;
 use cabi_verify::threads::{at_once, in_threads};
 
@@ -20,17 +20,6 @@ const FOLDERS: [&str; 6] = [
     "aarch64-apple",
     "riscv64-linux",
     "x86-64-windows",
-];
-
-/// Settings of Cranelift, one of which each turn of forms and ways of calls has.
-const SETTINGS: [&[(&str, &str)]; 4] = [
-    &[("opt_level", "none")],
-    &[("opt_level", "speed")],
-    &[("opt_level", "none"), ("regalloc_algorithm", "single_pass")],
-    &[
-        ("opt_level", "speed"),
-        ("regalloc_algorithm", "single_pass"),
-    ],
 ];
 
 /// Signatures in one program.

@@ -128,8 +128,8 @@ pub fn observe(
 }
 
 /// A refusal of what is not known to be refused is a failure: it hides a case.
-pub(crate) fn needed(fault: Fault, plan: &CallCase, direction: Direction) -> Fault {
-    match is_known(&fault, &plan.abi, direction) {
+pub(crate) fn needed(fault: Fault, abi: &FnAbi, direction: Direction) -> Fault {
+    match is_known(&fault, abi, direction) {
         true => fault,
         false => Difference::from(format!("refused without need: {fault}")).into(),
     }

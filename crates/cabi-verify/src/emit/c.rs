@@ -21,7 +21,6 @@ use cabi::{Scalar, Type};
 
 use crate::case::{Case, Subject};
 
-pub(crate) mod main_program;
 mod sides;
 
 pub(crate) use sides::variables;
@@ -121,6 +120,16 @@ pub(crate) fn string(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
     format!("(const unsigned char *)\"{digits}\"")
 }
+
+/// Functions that code for Windows calls by itself, and that no C library here has in its convention.
+pub(crate) const WINDOWS: &str = include_str!("c/windows.c");
+
+/// Binds what code for Windows calls by itself to [`WINDOWS`], in each file of it.
+pub(crate) const MEMORY_FUNCTIONS: &str = include_str!("c/memory_functions.c");
+
+/// A program that makes one call, with values of the macros that [`run::one_call`](crate::run::one_call) defines. Its argument is the file to write the result to, and
+/// the memory that pointers among the arguments point to.
+pub(crate) const ONE_CALL: &str = include_str!("c/one_call.c");
 
 /// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
 pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");

@@ -5,14 +5,24 @@ use std::fmt::Write as _;
 use cabi::{FnAbi, FnSig, Target, VectorLevel};
 
 use super::values::{Values, window};
-use super::{FREESTANDING, MAX_ALIGN, MAX_VALUES, Observed, Probe, fits, table};
+use super::{FREESTANDING, MAX_ALIGN, MAX_VALUES, Observed, Probe, WINDOWS, fits, table};
 use crate::build::ReferenceError;
 use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::compare::n_x87;
-use crate::emit::c::main_program::WINDOWS;
 use crate::emit::cranelift::{Mutation, Sent};
 use crate::scratch::Scratch;
 use crate::verdict::Fault;
+
+/// Settings of Cranelift, by turns.
+pub const SETTINGS: [&[(&str, &str)]; 4] = [
+    &[("opt_level", "none")],
+    &[("opt_level", "speed")],
+    &[("opt_level", "none"), ("regalloc_algorithm", "single_pass")],
+    &[
+        ("opt_level", "speed"),
+        ("regalloc_algorithm", "single_pass"),
+    ],
+];
 
 /// How our code is made.
 #[derive(Clone, Copy, Debug)]

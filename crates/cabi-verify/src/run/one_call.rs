@@ -9,7 +9,7 @@ use crate::build::cranelift_object::{CraneliftObject, OneSide};
 use crate::build::program::{File, Program, SECONDS};
 use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::emit::c::initializer;
-use crate::emit::c::main_program::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
+use crate::emit::c::{MEMORY_FUNCTIONS, ONE_CALL, WINDOWS};
 use crate::emit::cranelift::{Mutation, Sent};
 use crate::scratch::Scratch;
 

@@ -252,16 +252,17 @@ pub fn run(
     complete(loaded, all.collect(), calls.mistake)
 }
 
-/// Has the probe look at the code of `loaded` that runs here, as far as it has not.
+/// Has the probe look at the code of `loaded`, as far as it has not.
 ///
 /// # Errors
 /// [`VerifyError::Reference`]: a program that cannot be started, or is not linked.
 pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
-    let is_to_be_seen = |one: &&Loaded| one.here().is_some() && one.seen.get().is_none();
+    let is_to_be_seen = |one: &&Loaded| one.seen.get().is_none();
     let loaded: Vec<&Loaded> = loaded.iter().filter(is_to_be_seen).collect();
     let asked = loaded.iter().map(|one| Asked {
-        probe: one.probe.get_or_init(Probe::of_here),
+        probe: probe_of(one),
         code: &one.built().object,
+        is_shared: one.here().is_some(),
         cases: &one.cases,
     });
     let asked: Vec<Asked<'_>> = asked.collect();
@@ -273,10 +274,19 @@ pub fn observe(loaded: &[Loaded], at_once: usize) -> Result<(), VerifyError> {
     check_interrupt()
 }
 
+/// The probe of the machine whose code it is.
+fn probe_of(loaded: &Loaded) -> &Result<Probe, String> {
+    loaded.probe.get_or_init(|| match &loaded.code {
+        Code::Here(_) => Probe::of_here(),
+        Code::InPrograms(_, target) => Probe::of_target(target).map_err(|error| error.to_string()),
+    })
+}
+
 /// What threads share of compiled code.
 struct Asked<'a> {
     probe: &'a Result<Probe, String>,
     code: &'a Path,
+    is_shared: bool,
     cases: &'a [Case],
 }
 
@@ -292,7 +302,7 @@ impl Asked<'_> {
             .filter(|(_, room)| room.is_ok())
             .map(|(case, _)| case.clone())
             .collect();
-        let mut observed = probe.observe(self.code, &small)?.into_iter();
+        let mut observed = probe.observe(self.code, self.is_shared, &small)?.into_iter();
         let seen = room.into_iter().map(|room| {
             room?;
             Ok(observed

@@ -253,16 +253,16 @@ fn classify<const FLEN: u64>(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Gro
     })
 }
 
-/// A record without bytes is not passed. To clang one with a flexible array member is not empty: an
-/// argument has a word, in which nothing is.
+/// A record without bytes is not passed, but to gcc its alignment counts on the stack. To clang one
+/// with a flexible array member is not empty: an argument has a word, in which nothing is.
 fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let is_flexible = leaves(ty).any(|leaf| leaf.kind == LeafKind::FlexibleArray);
     let why = "clang passes a word in which nothing is, gcc nothing";
-    if !is_flexible
-        || cx.role == Role::Result
-        || !cx.decide(Policy::FLEXIBLE_ARRAY_IN_MEMORY, ty, why)?
-    {
+    if cx.role == Role::Result {
         return Ok(Group::ignore());
+    }
+    if !is_flexible || !cx.decide(Policy::FLEXIBLE_ARRAY_IN_MEMORY, ty, why)? {
+        return empty(ty, cx);
     }
     if cx.role == Role::Unnamed {
         return cx.dispute(
@@ -278,6 +278,21 @@ fn no_bytes(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
     let mut group = Group::new(GroupKind::Registers, 0, word.into()).with(nothing);
     group.may_split = true;
     Ok(group)
+}
+
+/// Returns the group of a record that is nothing but its alignment.
+fn empty(ty: &Type, cx: &mut Classify<'_, '_>) -> Result<Group, Error> {
+    let why = "gcc aligns what is next on the stack to it, clang does not";
+    if ty.align() <= cx.model.pointer.into()
+        || !cx.decide(Policy::EMPTY_RECORDS_ALIGN_STACK, ty, why)?
+    {
+        return Ok(Group::ignore());
+    }
+    if cx.role == Role::Unnamed {
+        let why = "gcc's callers align what is next on the stack to it, and its `va_arg` does not";
+        return cx.dispute(ty, why);
+    }
+    Ok(Group::new(GroupKind::Registers, 0, ty.align().min(16)))
 }
 
 /// Returns a scalar in integer registers: "narrower than XLEN bits, widened according to the sign

@@ -128,7 +128,7 @@ impl SharedEngine {
         };
         let mut one = |plan: Result<CallCase, Fault>| {
             let plan = plan?;
-            let codes = codes(&plan).map_err(|fault| needed(fault, &plan, direction))?;
+            let codes = codes(&plan).map_err(|fault| needed(fault, &plan.abi, direction))?;
             Ok((plan, codes))
         };
         let cases = cases.map(&mut one).collect();

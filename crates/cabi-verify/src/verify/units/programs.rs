@@ -1,30 +1,18 @@
-//! The calls of units in programs of another target: both directions and the compiler's own pair in one program, for each unit.
+//! Cases whose code runs in programs: the probe looks at both sides of the compiler's code, and at both of ours.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use cabi::{FnAbi, FnSig, Policy};
 
-use cabi::Policy;
-
-use super::{Called, Calls, Code, Loaded, Mistake, Shown};
-use crate::build::cranelift_object::{CraneliftObject, OneSide};
-use crate::build::{Built, ProgramTarget, Reference, ReferenceError};
+use super::{Called, Calls, Code, Loaded, Mistake, Seen, Shown, observe, probe_of};
+use crate::build::{ProgramTarget, Reference, ReferenceError};
 use crate::case::{Case, Direction};
-use crate::check::calls::{CallCase, check_seen, needed, rounds};
-use crate::emit::c::main_program::ProgramCall;
+use crate::check::calls::needed;
+use crate::compare::compare;
 use crate::emit::c_program::reproduction_alone;
-use crate::emit::cranelift::{Mutation, Sent};
-use crate::pattern::{Values, images};
-use crate::run::Written;
-use crate::scratch::Scratch;
+use crate::facts::Facts;
+use crate::probe::{Emission, Emitted, Observed, Probe, SETTINGS};
 use crate::threads::in_threads;
-use crate::verdict::{Difference, Fault, Value, Verdict};
+use crate::verdict::{Difference, Fault, Verdict};
 use crate::verify::{Progress, Step, VerifyError, check_interrupt, known_bug};
-
-/// Which direction is called where one side is Cranelift's; nothing where both are C's.
-type Pair = Option<Direction>;
-
-/// Ours calls C, C calls ours, and C calls C.
-const PAIRS: [Pair; 3] = [Some(Direction::Call), Some(Direction::Callee), None];
 
 /// As [`units::run`](super::run), of those of `loaded` that are code for other targets.
 ///
@@ -35,87 +23,97 @@ pub(super) fn run(
     calls: &Calls<'_>,
     progress: Progress<'_>,
 ) -> Result<Vec<Vec<Called>>, VerifyError> {
-    let mistake = calls.mistake;
-    let units: Vec<UnitProgram<'_>> = loaded
-        .iter()
-        .filter_map(|one| UnitProgram::of(one, mistake))
-        .collect();
-    if units.is_empty() {
+    let is_of_program = |one: &&Loaded| one.here().is_none();
+    if loaded.iter().filter(is_of_program).count() == 0 {
         return Ok(Vec::new());
     }
-    if mistake.mutation.stub.is_some() || mistake.mutation.func.is_some() {
+    if calls.mistake.mutation.stub.is_some() || calls.mistake.mutation.func.is_some() {
         let why = "mistakes of code are made in this process only";
         return Err(VerifyError::Runner(why.to_owned()));
     }
+    observe(loaded, calls.at_once)?;
+    let units = loaded.iter().enumerate();
+    let units = units.filter_map(|(turn, one)| UnitProgram::of(one, calls.mistake, turn));
+    let units: Vec<UnitProgram<'_>> = units.collect();
     let all = 2 * units.iter().map(|one| one.cases.len()).sum::<usize>();
-    let each = all / units.len();
+    let each = all / units.len().max(1);
     progress(Step::Call, 0, all);
-    let called = in_threads(&units, calls.at_once, UnitProgram::call, |n| {
+    let emitted = in_threads(&units, calls.at_once, UnitProgram::emitted, |n| {
         progress(Step::Call, (n * each).min(all), all);
     });
     progress(Step::Call, all, all);
     check_interrupt()?;
-    Ok(called.into_iter().collect::<Result<_, _>>()?)
+    let called = units.iter().zip(emitted);
+    let called = called.map(|(unit, emitted)| Ok(unit.called(&emitted?)));
+    Ok(called.collect::<Result<_, ReferenceError>>()?)
 }
 
-/// What a program is made of: all of a unit but code that runs here, which threads cannot share.
+/// A unit without code that runs here, which threads cannot share.
 struct UnitProgram<'a> {
     cases: &'a [Case],
-    built: &'a Built,
+    seen: &'a [Seen],
     target: &'a ProgramTarget,
+    probe: &'a Result<Probe, String>,
     reference: &'a Reference,
     policy: Policy,
     same_layout: bool,
     mistake: Mistake,
+    turn: usize,
 }
-
-/// An object file, the plans of each pair, and their calls.
-type Made = (Vec<u8>, Vec<Vec<Result<CallCase, Fault>>>, Vec<ProgramCall>);
 
 impl<'a> UnitProgram<'a> {
     /// `None` of code that runs here.
-    fn of(loaded: &'a Loaded, mistake: Mistake) -> Option<Self> {
-        let Code::InPrograms(built, target) = &loaded.code else {
+    fn of(loaded: &'a Loaded, mistake: Mistake, turn: usize) -> Option<Self> {
+        let Code::InPrograms(_, target) = &loaded.code else {
             return None;
         };
         Some(Self {
             cases: &loaded.cases,
-            built,
+            seen: loaded.seen(),
             target,
+            probe: probe_of(loaded),
             reference: &loaded.reference,
             policy: loaded.policy,
             same_layout: loaded.same_layout,
             mistake,
+            turn,
         })
     }
 
-    /// What does not link costs the cases of the unit alone.
-    fn call(&self) -> Result<Vec<Called>, ReferenceError> {
-        let all: Vec<usize> = (0..self.cases.len()).collect();
-        let mut verdicts = match self.verdicts(&all, &PAIRS) {
-            Err(error) if !error.is_about_the_system() => {
-                let failed = Verdict::Differs(error.to_string().into());
-                vec![vec![failed; all.len()]; 2]
-            }
-            verdicts => verdicts?,
+    /// Facts about our code for each case, with the mistake.
+    fn emitted(&self) -> Result<Vec<Emitted>, ReferenceError> {
+        let told = self.cases.iter().map(|case| {
+            let sig = case.sig_under(self.policy).map(|sig| self.mistake.told(sig));
+            sig.map_err(|error| Fault::from(error.to_string()))
+        });
+        let told: Vec<Result<FnSig, Fault>> = told.collect();
+        let probe = match self.probe {
+            Ok(probe) => probe,
+            Err(why) => return Ok(vec![Err(Fault::Untried(why.clone())); told.len()]),
         };
-        let own = verdicts.split_off(2).into_iter().flatten();
-        let differs = |verdict: &Verdict| matches!(verdict, Verdict::Differs(_));
-        let both = |at: usize| verdicts.iter().any(|of| of.get(at).is_some_and(differs));
-        let asked: Vec<usize> = own
-            .enumerate()
-            .filter(|(at, own)| self.same_layout && differs(own) && both(*at))
-            .map(|(at, _)| at)
-            .collect();
-        let shown = self.shown(&asked)?;
+        let sigs: Vec<FnSig> = told.iter().flatten().cloned().collect();
+        let vectors = self.cases.first().map(|case| case.vectors);
+        let emission = Emission {
+            target: &self.target.target,
+            vectors: vectors.unwrap_or_default(),
+            settings: SETTINGS[self.turn % SETTINGS.len()],
+            turn: self.turn,
+            mutation: self.mistake.mutation,
+        };
+        let mut emitted = probe.emitted(&sigs, &emission)?.into_iter();
+        let nothing = || Err(Fault::Untried("nothing was said of it".to_owned()));
+        let emitted = told
+            .into_iter()
+            .map(|told| told.and_then(|_| emitted.next().unwrap_or_else(nothing)));
+        Ok(emitted.collect())
+    }
+
+    fn called(&self, emitted: &[Emitted]) -> Vec<Called> {
         let mut all = Vec::new();
-        for (direction, verdicts) in Direction::ALL.into_iter().zip(verdicts) {
-            for (at, (case, verdict)) in self.cases.iter().zip(verdicts).enumerate() {
-                let shown = shown.get(&at).filter(|_| differs(&verdict)).cloned();
-                let verdict = match (verdict, &shown) {
-                    (Verdict::Differs(found), Some(_)) => Verdict::SelfInconsistent(found),
-                    (verdict, _) => verdict,
-                };
+        for direction in Direction::ALL {
+            for ((case, seen), emitted) in self.cases.iter().zip(self.seen).zip(emitted) {
+                let verdict = self.verdict(case, direction, (seen, emitted));
+                let (verdict, shown) = self.settled(case, seen, verdict);
                 all.push(Called {
                     case: case.clone(),
                     direction,
@@ -125,126 +123,87 @@ impl<'a> UnitProgram<'a> {
                 });
             }
         }
-        Ok(all)
+        all
     }
 
-    /// Calls the cases `at` these places by each of `pairs`. One verdict for each case of each pair: a call is made in two rounds, which differ in every
-    /// byte.
-    ///
-    /// # Errors
-    /// [`ReferenceError`]: what does not link, no static libraries, a program that cannot be started.
-    fn verdicts(&self, at: &[usize], pairs: &[Pair]) -> Result<Vec<Vec<Verdict>>, ReferenceError> {
-        let made = catch_unwind(AssertUnwindSafe(|| self.object(at, pairs)));
-        let Ok(made) = made else {
-            let panicked = "panic: while our sides were made";
-            let one = |pair: &Pair| match pair {
-                Some(_) => Verdict::Differs(panicked.into()),
-                None => Verdict::NotRun(panicked.to_owned()),
+    /// Compares the compiler's side, and ours on the other side of the call.
+    fn verdict(
+        &self,
+        case: &Case,
+        direction: Direction,
+        (seen, emitted): (&Seen, &Emitted),
+    ) -> Verdict {
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(why) => return Verdict::NotRun(why.clone()),
+        };
+        let right = case.sig_under(self.policy);
+        let told = right.clone().map(|sig| self.mistake.told(sig));
+        let abi = |sig: Result<FnSig, cabi::Error>| {
+            let sig = sig.map_err(|error| Difference::from(error.to_string()))?;
+            let abi = FnAbi::new(&sig, &self.target.target);
+            abi.map(|abi| (sig, abi))
+                .map_err(|error| Difference::from(error.to_string()))
+        };
+        let compared = || {
+            let ((sig, right), (_, told)) = (abi(right)?, abi(told)?);
+            let theirs = (self.reference.name(), case.argument_types());
+            differs((theirs.0, seen), &theirs.1, &told, direction)?;
+            let ours = match emitted {
+                Ok(ours) => ours,
+                Err(fault) => return Err(needed(fault.clone(), &right, direction)),
             };
-            return Ok(pairs.iter().map(|pair| vec![one(pair); at.len()]).collect());
+            let types: Vec<_> = { sig.params().iter() }
+                .map(|param| param.ty.clone())
+                .collect();
+            Ok(differs(("Cranelift", ours), &types, &right, other(direction))?)
         };
-        let failed = |why| ReferenceError::Unloadable {
-            what: "our sides of a program".to_owned(),
-            why,
-        };
-        let (object, plans, calls) = made.map_err(failed)?;
-        let io = || ReferenceError::io("an object file of a program");
-        let folder = Scratch::new().map_err(io())?;
-        let path = folder.path().join("ours.o");
-        std::fs::write(&path, object).map_err(io())?;
-        let objects = [&*self.built.object, &path];
-        let mut written = self.target.run(&objects, &calls)?.into_iter();
-        let mut verdict = |pair: Pair, plan: &Result<CallCase, Fault>| match plan {
-            Ok(plan) => {
-                let checked =
-                    rounds(plan).map(|round| check(pair, plan, &round.values, written.next()));
-                let n = checked.len();
-                let all: Result<Vec<()>, Verdict> = checked.into_iter().collect();
-                all.map_or_else(|verdict| verdict, |_| Verdict::Passed(n))
+        compared().map(|()| 1).into()
+    }
+
+    /// Where the compiler's caller and callee have a value in different places, no ABI agrees with both.
+    fn settled(&self, case: &Case, seen: &Seen, verdict: Verdict) -> (Verdict, Option<Shown>) {
+        let is_inconsistent = |facts: &Facts| self.same_layout && !facts.agree();
+        match (verdict, seen) {
+            (Verdict::Differs(found), Ok(Ok(facts))) if is_inconsistent(facts) => {
+                let name = self.reference.command();
+                let shown = Shown {
+                    says: found.why.clone(),
+                    program: reproduction_alone(case, &name).unwrap_or_default(),
+                    known: known_bug(self.reference.name(), case),
+                };
+                (Verdict::SelfInconsistent(found), Some(shown))
             }
-            // C is asked about what is called with ours.
-            Err(fault) if pair.is_none() => Verdict::NotRun(fault.to_string()),
-            Err(fault) => Err(fault.clone()).into(),
-        };
-        let of_pair = |(pair, plans): (&Pair, &Vec<Result<CallCase, Fault>>)| {
-            plans.iter().map(|plan| verdict(*pair, plan)).collect()
-        };
-        Ok(pairs.iter().zip(&plans).map(of_pair).collect())
-    }
-
-    /// Our sides as an object file, the plans of the calls of each pair, and these calls. What is not lowered has no plan after it.
-    fn object(&self, at: &[usize], pairs: &[Pair]) -> Result<Made, String> {
-        let vectors = self.cases.first().map(|case| case.vectors);
-        let mut object = CraneliftObject::new(vectors.unwrap_or_default(), &self.target.target, &[])?;
-        let (mut calls, mut all) = (Vec::new(), Vec::new());
-        for pair in pairs {
-            let mut plans = Vec::new();
-            let cases = at.iter().filter_map(|at| self.cases.get(*at));
-            for (index, case) in cases.enumerate() {
-                let symbol = &case.function.name;
-                let plan = self.plan(case, index).and_then(|plan| {
-                    if let Some(direction) = *pair {
-                        let name = ours(symbol);
-                        let side = OneSide {
-                            sig: &plan.told,
-                            offsets: &plan.images.offsets,
-                            index,
-                            mutation: Mutation::default(),
-                        };
-                        let added = match direction {
-                            Direction::Callee => object.callee(&name, &side),
-                            Direction::Call => {
-                                let names = (&*format!("{name}_call"), &**symbol);
-                                object.caller(names, &side, Sent::ByPointers)
-                            }
-                        };
-                        added.map_err(|fault| needed(fault, &plan, direction))?;
-                    }
-                    Ok(plan)
-                });
-                if let Ok(plan) = &plan {
-                    calls.extend(calls_of(*pair, symbol, plan));
-                }
-                plans.push(plan);
-            }
-            all.push(plans);
+            (verdict, _) => (verdict, None),
         }
-        Ok((object.finish()?, all, calls))
-    }
-
-    fn plan(&self, case: &Case, index: usize) -> Result<CallCase, Fault> {
-        let sig = case.sig_under(self.policy);
-        let sig = sig.map_err(clif_cabi::LowerError::from)?;
-        CallCase::new(case, sig, |sig| self.mistake.told(sig), index)
-    }
-
-    /// In which of these cases the compiler's own two sides differ in a program of their own too, none of whose calls is ours: no ABI agrees with both.
-    fn shown(&self, asked: &[usize]) -> Result<BTreeMap<usize, Shown>, ReferenceError> {
-        if asked.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let (reference, cases) = (self.reference, self.cases);
-        let shown = |(at, verdict): (&usize, Verdict)| {
-            let (Verdict::Differs(theirs), Some(case)) = (verdict, cases.get(*at)) else {
-                return None;
-            };
-            let program = reproduction_alone(case, &reference.command()).unwrap_or_default();
-            let shown = Shown {
-                says: theirs.why,
-                program,
-                known: known_bug(reference.name(), case),
-            };
-            Some((*at, shown))
-        };
-        let again = self.verdicts(asked, &[None])?;
-        let again = asked.iter().zip(again.into_iter().flatten());
-        Ok(again.filter_map(shown).collect())
     }
 }
 
-/// The name of our callee of the case whose functions in C are `symbol` and `<symbol>_call`; that of our caller ends in `_call` too.
-fn ours(symbol: &str) -> String {
-    format!("{symbol}_ours")
+/// The side of ours on the other end of a call.
+fn other(direction: Direction) -> Direction {
+    match direction {
+        Direction::Call => Direction::Callee,
+        Direction::Callee => Direction::Call,
+    }
+}
+
+/// Compares the function that is called if `direction` is that of a call to it, else the one that calls.
+fn differs(
+    (compiler, seen): (&str, &Observed),
+    types: &[cabi::Type],
+    abi: &FnAbi,
+    direction: Direction,
+) -> Result<(), Difference> {
+    let facts = match seen {
+        Ok(facts) => facts,
+        Err(ending) => return Err(format!("it ends the process: {ending}").into()),
+    };
+    let [callee, caller] = compare(compiler, facts, types, abi);
+    let found = match direction {
+        Direction::Call => callee,
+        Direction::Callee => caller,
+    };
+    found.into_iter().next().map_or(Ok(()), Err)
 }
 
 fn setting(target: &ProgramTarget) -> String {
@@ -252,53 +211,4 @@ fn setting(target: &ProgramTarget) -> String {
         Some(emulator) => format!("a program under {emulator}"),
         None => "a program".to_owned(),
     }
-}
-
-/// The calls of one plan.
-fn calls_of(pair: Pair, symbol: &str, plan: &CallCase) -> [ProgramCall; 2] {
-    let (caller, callee) = match pair {
-        Some(Direction::Call) => (ours(symbol), symbol.to_owned()),
-        Some(Direction::Callee) => (symbol.to_owned(), ours(symbol)),
-        None => (symbol.to_owned(), symbol.to_owned()),
-    };
-    // C promotes by itself.
-    let sent = |values: &Values| match pair {
-        Some(Direction::Call) => values.promoted.clone(),
-        _ => values.declared.clone(),
-    };
-    let is_ours = pair == Some(Direction::Call);
-    rounds(plan).map(|round| ProgramCall {
-        caller: format!("{caller}_call"),
-        callee: callee.clone(),
-        images: images(&sent(&round.values), &plan.images.offsets, plan.images.size),
-        given: round.values.result.bytes.clone(),
-        n_seen: plan.images.size,
-        n_wide: match is_ours {
-            true => 8 * plan.n_named.min(256),
-            false => 0,
-        },
-        offsets: is_ours.then(|| plan.images.offsets.clone()),
-    })
-}
-
-/// Compares what was written down in one round with what was sent.
-fn check(
-    pair: Pair,
-    plan: &CallCase,
-    values: &Values,
-    written: Option<Result<Written, String>>,
-) -> Result<(), Verdict> {
-    let written = written.ok_or_else(|| Verdict::Differs("no call was made".into()))?;
-    let written = written.map_err(|why| Verdict::died(&why))?;
-    let compared = || {
-        check_seen(values, &plan.images, &written, "from C")?;
-        if pair == Some(Direction::Call) {
-            plan.check_widened(values, &written)?;
-        }
-        match plan.has_result {
-            true => Difference::check(&values.result, &written.got, Value::Result, "in C"),
-            false => Ok(()),
-        }
-    };
-    compared().map_err(Verdict::Differs)
 }
