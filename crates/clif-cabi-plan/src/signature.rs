@@ -1,5 +1,5 @@
-//! The words of CLIF that a signature is written in. They are this crate's own, so that a plan fits any Cranelift release: an emitter maps
-//! each to the type of the same name in its `cranelift_codegen::ir`.
+//! CLIF signatures, in types of this crate's own, so that a plan fits any Cranelift release: an
+//! emitter maps each to the type of the same name in its `cranelift_codegen::ir`.
 
 use std::fmt;
 
@@ -63,13 +63,13 @@ impl ValueType {
         self.bytes() * 8
     }
 
-    /// Whether it is one integer.
+    /// Checks whether it is one integer.
     #[must_use]
     pub fn is_int(self) -> bool {
         self.kind() == ValueKind::Int
     }
 
-    /// Whether it has lanes.
+    /// Checks whether it has lanes.
     #[must_use]
     pub fn is_vector(self) -> bool {
         self.kind() == ValueKind::Vector
@@ -107,7 +107,7 @@ call_convs! {
     SystemV "system_v", Fast "fast", PreserveAll "preserve_all", WindowsFastcall "windows_fastcall", Tail "tail", AppleAarch64 "apple_aarch64",
 }
 
-/// What a parameter is for.
+/// Purpose of a parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Purpose {
     /// A value.
@@ -133,7 +133,7 @@ impl fmt::Display for Purpose {
 pub struct ClifParam {
     /// Its type.
     pub ty: ValueType,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// How it is extended: `uext` and `sext`.
     pub extension: Extension,

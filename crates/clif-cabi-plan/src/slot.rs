@@ -6,7 +6,7 @@ use crate::parts::ClifPart;
 use crate::places::ClifPlace;
 use crate::signature::{ClifParam, Purpose, ValueType};
 
-/// What is passed somewhere.
+/// Contents of a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum What {
     /// The address where the result goes.
@@ -24,7 +24,8 @@ pub enum What {
         arg: u32,
         /// The part.
         part: u32,
-        /// Whether it is best loaded at once from an object that may just have been written; otherwise a load for each word finds it sooner.
+        /// `true` if one load of both words is best; otherwise a load for each finds sooner two
+        /// fields that were just stored one by one.
         at_once: bool,
     },
     /// The object that argument `arg` is. Its CLIF parameter is an address, from which Cranelift copies the whole words, or a stub loads.
@@ -32,7 +33,7 @@ pub enum What {
         /// The argument.
         arg: u32,
     },
-    /// What of argument `arg`, an object that Cranelift copies, is no whole word.
+    /// Bytes of argument `arg`, an object that Cranelift copies, after its last whole word.
     Tail {
         /// The argument.
         arg: u32,
@@ -63,11 +64,11 @@ pub enum What {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Slot {
-    /// What is passed.
+    /// The contents.
     pub what: What,
-    /// Which bytes of the value, and as what. Of an address: all of it.
+    /// The bytes of the value, and their type: all of an address.
     pub part: ClifPart,
-    /// Where. At an entry, what a stub has moved before is where the stub has put it.
+    /// Its place. At an entry, a value that a stub has moved is where the stub has put it.
     pub place: ClifPlace,
     /// The CLIF parameter that it is. `None`: none, the function reads its argument area.
     pub param: Option<u32>,
@@ -101,7 +102,8 @@ impl Slot {
         Self::new(What::Padding, ClifPart::new(0, 0, ty), place)
     }
 
-    /// The type of the parameter or result: of the side that `passes` it as it is extended, of the other one what counts.
+    /// Returns the type of the parameter or result: the extended one on the side that `passes` it,
+    /// the part's own on the other.
     pub(crate) fn ty(&self, passes: bool) -> ValueType {
         match passes {
             true => self.part.passed_as,

@@ -25,7 +25,7 @@ const MAX_GAP_BYTES: u32 = 1 << 16;
 
 const WORD_BYTES: u32 = WORD.bytes();
 
-/// Why an argument area of more than [`MAX_AREA_BYTES`] is refused.
+/// Reason for refusing an argument area of more than [`MAX_AREA_BYTES`].
 pub(crate) const TOO_LARGE: &str = "the argument area is too large for Cranelift";
 
 /// Most bytes of an argument area: what Cranelift takes, less a page for the words that stubs are given after the area.
@@ -39,13 +39,14 @@ pub(crate) struct Solver {
     machine: Machine,
     registers: &'static Registers,
     positional: bool,
-    /// Whether the values are passed by whoever has the signature: then narrow ones are declared as they are extended.
+    /// `true` if the values are passed by the side that has the signature: narrow ones are then
+    /// declared as they are extended.
     passes: bool,
-    /// What the address of the result is.
+    /// Purpose of the parameter with the address of the result.
     pub(crate) sret: Purpose,
     /// How many registers are in use.
     n_used: PerClass<usize>,
-    /// What has been declared.
+    /// Parameters or results declared so far.
     pub(crate) declared: Params,
 }
 
@@ -86,8 +87,10 @@ impl Solver {
         self.on_stack(slots, &is_param, area_bytes)
     }
 
-    /// In each class in the order of its registers, or in both classes in that of positions; with padding before what is not in the next one, and otherwise in the
-    /// order of `slots`. A register that Cranelift never gives out is the check's to refuse, and so are two in one position, which follow each other.
+    /// Places the registers of each class in order, or those of both classes in the order of
+    /// positions, and adds padding before a value that is not in the next one. Otherwise the order
+    /// of `slots` stays. The check refuses a register that Cranelift never gives out, and two in
+    /// one position, which follow each other.
     pub(crate) fn in_registers(&mut self, slots: &mut Slots, is_param: impl Fn(&Slot) -> bool) {
         let mut order = PerClass::<SmallVec<[(usize, usize, RegClass); 8]>>::default();
         let registers = self.registers;
@@ -248,7 +251,7 @@ impl Solver {
         }
     }
 
-    /// Has `slot` be the next parameter.
+    /// Declares `slot` as the next parameter.
     fn declare_next(&mut self, slot: &mut Slot) {
         slot.param = u32::try_from(self.declared.len()).ok();
         self.declared.push(slot.declared(self.passes, self.sret));
@@ -274,7 +277,8 @@ fn gap(next: u32, end: u32, least_slot: u32) -> ValueType {
     ints.into_iter().find(fits).unwrap_or(ValueType::I8)
 }
 
-/// Whether slots of the argument area are left between or after the parameters at `taken`, from the offset `next` on.
+/// Checks whether slots of the argument area are left between or after the parameters at `taken`,
+/// from the offset `next` on.
 fn has_gaps(
     mut next: u32,
     taken: impl Iterator<Item = (u32, u32)>,
@@ -298,7 +302,8 @@ mod tests {
     use crate::check::check;
     use crate::signature::Signature;
 
-    /// No signature is refused for its argument area, as padding arguments fill it to its end: what is refused is a plan without them.
+    /// No signature is refused for its argument area, as padding arguments fill it to its end; a
+    /// plan without them is refused.
     #[test]
     fn an_area_without_padding_at_its_end_is_refused() {
         let machine = Machine::of(&cabi::Target::X86_64_LINUX).unwrap();

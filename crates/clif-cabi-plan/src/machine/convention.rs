@@ -21,17 +21,20 @@ pub(crate) struct ClifConvention {
     pub(crate) results: Registers,
     /// Where the pointer to a result in memory is.
     pub(crate) sret: Sret,
-    /// Whether a parameter can be a block of bytes in the argument area (`sarg`).
+    /// `true` if a parameter can be a block of bytes in the argument area (`sarg`).
     pub(crate) has_sarg: bool,
     /// The n-th parameter takes the n-th register of its class, rather than the first free one.
     pub(crate) positional: bool,
-    /// A stack slot has the size of its value, but at least so many bytes, and is aligned to its size.
+    /// Least size of a stack slot, in bytes. Otherwise a slot has the size of its value, to which
+    /// it is aligned.
     pub(crate) least_slot: u32,
-    /// The most that a slot is aligned to.
+    /// Greatest alignment of a slot.
     pub(crate) most_slot_align: u32,
-    /// Whether a value of fewer bytes than its slot is at the end of it; otherwise it is at the start.
+    /// `true` if a value of fewer bytes than its slot is at the slot's end; otherwise it is at the
+    /// start.
     pub(crate) ends_slot: bool,
-    /// What narrow integers are extended to, at least: C's compilers count on no more than 32 bits, or on all 64.
+    /// The least type that narrow integers are extended to: C's compilers rely on 32 bits at most,
+    /// or on all 64.
     pub(crate) extended: ValueType,
     /// Bytes at the start of the argument area that no parameter is in.
     pub(crate) shadow_bytes: u32,
@@ -45,16 +48,18 @@ pub(crate) struct ClifConvention {
     pub(super) callee_saved: &'static [Reg],
     /// The widest vectors that they preserve whole, where they preserve all vector registers.
     pub(crate) preserved_vectors: Option<VectorLevel>,
-    /// What of the argument area they pop.
+    /// Bytes of the argument area that they pop.
     pub(super) callee_pops: CalleePops,
-    /// Whether stubs can stand before them: their own words are on the stack, which a callee would have to pop, and they change scratch registers.
+    /// `true` if stubs can stand before them. Stubs have words of their own on the stack, which a
+    /// callee would have to pop, and change scratch registers.
     pub(super) has_stubs: bool,
-    /// What functions of it are called by, if that is another convention.
+    /// The convention by which its functions are called, if that is another one.
     pub(crate) calls: Option<&'static ClifConvention>,
     /// The convention by which 16 bytes can be passed in one register, where its own has no such parameter. For calls: a function would preserve
     /// too few registers.
     pub(crate) wide_calls: Option<&'static ClifConvention>,
-    /// Whether its callees read records of the argument area 16 bytes at a time, as C compilers' functions do.
+    /// `true` if its callees read records of the argument area 16 bytes at a time, as C compilers'
+    /// functions do.
     pub(crate) reads_wide: bool,
     /// The register of the static chain, which Cranelift never gives out: a stub moves it.
     pub(crate) chain: Reg,
@@ -135,7 +140,8 @@ impl ClifConvention {
         }
     }
 
-    /// Where the side that is given `part` finds it, of which the other one fills the slot at `place`.
+    /// Returns the place where the receiving side finds `part`, which the passing side writes to
+    /// the slot at `place`.
     pub(crate) fn given_at(&self, place: ClifPlace, part: &ClifPart) -> ClifPlace {
         match place {
             ClifPlace::Stack { offset } if self.ends_slot => {

@@ -10,7 +10,7 @@ use super::stub::{MoveWidth, RegisterMove, Stub, StubCallee, StubCode, StubStep}
 use crate::error::PlanError;
 use crate::parts::{ClifPart, narrow};
 
-/// What most steps have at most.
+/// Most bytes of all steps but a few.
 const STEP_BYTES: usize = 8;
 
 impl Stub {
@@ -143,7 +143,8 @@ impl Machine {
         }
     }
 
-    /// Whether an invoker can be a stub for functions with these places, as far as their convention goes.
+    /// Checks whether an invoker for functions with these places can be a stub, as far as the
+    /// convention decides.
     pub(crate) fn invokes(&self, abi: &FnAbi) -> bool {
         let is_usual = self.convention.has_stubs
             && !self.convention.positional
@@ -165,7 +166,7 @@ impl Machine {
 }
 
 impl Processor {
-    /// Which register of parameters `reg` is, as steps number them.
+    /// Returns the class and number of the parameter register `reg`, as steps number them.
     fn numbered(&self, reg: Reg) -> Option<(RegClass, u8)> {
         let (class, n) = self.steps.numbered.position(reg)?;
         Some((class, u8::try_from(n).ok()?))

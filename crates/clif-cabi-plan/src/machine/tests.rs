@@ -201,7 +201,8 @@ fn copies() {
     }
 }
 
-/// What follows the named arguments is after them, counted from the frame pointer: the shadow space is between the two once.
+/// Unnamed arguments follow the named ones, counted from the frame pointer: the shadow space is
+/// between the two once.
 #[test]
 fn after_the_named_arguments() {
     let target = Target::named("s390x-unknown-linux-gnu").unwrap();

@@ -1,4 +1,5 @@
-//! How a variadic function finds its unnamed arguments, as data: the registers that it saves, and the members of a `va_list`.
+//! Tables of how a variadic function finds its unnamed arguments: the registers that it saves, and
+//! the members of a `va_list`.
 
 use cabi::Convention;
 
@@ -11,7 +12,8 @@ pub(crate) struct VaListLayout {
     pub(crate) convention: &'static Convention,
     /// Where it saves registers. `None`: the `va_list` is an address in the argument area.
     pub(crate) save_area: Option<SaveArea>,
-    /// How integer registers of parameters come to be right before what is on the stack, where such an address may go on from them.
+    /// How the integer registers of parameters get right before the arguments on the stack, where
+    /// such an address may go on from them.
     pub(crate) home: Option<Home>,
 }
 
@@ -34,11 +36,12 @@ pub(crate) struct SaveArea {
     pub(crate) list_bytes: u8,
     /// Bytes from its start to the address of the next argument in the argument area.
     pub(crate) overflow: u8,
-    /// Whether a value that does not fit in the registers that are left leaves none of its class to later ones.
+    /// `true` if a value that does not fit in the registers that are left makes them unavailable to
+    /// later ones of its class.
     pub(crate) exhausts: bool,
-    /// Whether a value aligned to 16 bytes starts at an even integer register.
+    /// `true` if a value aligned to 16 bytes starts at an even integer register.
     pub(crate) in_pairs: bool,
-    /// Whether a value in memory is a copy, whose address is the argument.
+    /// `true` if a value in memory is a copy, whose address is the argument.
     pub(crate) by_reference: bool,
 }
 
@@ -47,7 +50,7 @@ pub(crate) struct SaveArea {
 pub(crate) struct SavedClass {
     /// Bytes of the slot of a register.
     pub(crate) slot: u32,
-    /// What counts them.
+    /// Their counter.
     pub(crate) counter: VaCounter,
     /// Bytes from the start of the register save area to the address that the counter is added to.
     pub(crate) base_at: u32,
@@ -61,7 +64,7 @@ pub struct VaCounter {
     pub at: u8,
     /// Bytes from there to the address that it is added to.
     pub base: u8,
-    /// Whether it counts from below up to 0.
+    /// `true` if it counts from a negative number up to 0.
     pub is_signed: bool,
 }
 

@@ -128,11 +128,11 @@ impl fmt::Display for Position {
     }
 }
 
-/// What has been given out so far.
+/// State of the walk.
 struct Walk {
     convention: &'static ClifConvention,
     n_used: PerClass<usize>,
-    /// Of parameters that are not `sarg`.
+    /// Number of parameters that are not `sarg`.
     n_params: usize,
     next_offset: u32,
 }
@@ -187,7 +187,7 @@ impl Walk {
             None => {
                 let (bytes, before) = convention.slot(ty);
                 let start = self.stack(at, (bytes, bytes.min(convention.most_slot_align)))?;
-                // What is extended fills its slot.
+                // An extended value fills its slot.
                 let is_whole = param.extension != Extension::None;
                 let offset = if is_whole { start } else { start + before };
                 Ok(ClifPlace::Stack { offset })

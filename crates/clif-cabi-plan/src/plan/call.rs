@@ -23,20 +23,20 @@ use crate::signature::Signature;
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 
-/// What a call of a signature looks like in CLIF.
+/// Plan of a call of a signature in CLIF.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CallPlan {
-    /// What it shares with an entry's plan.
+    /// The half that calls and entries share.
     pub plan: SignaturePlan,
-    /// Whether the CLIF parameters are the parts of all arguments in their order, and nothing else: then the values of the arguments, one after the
-    /// other, are those of the call.
+    /// `true` if the CLIF parameters are exactly the parts of all arguments, in order. The values
+    /// of the arguments, one after the other, are then those of the call.
     pub is_in_order: bool,
     /// A call by a stub that finds the address of the function in a word of its own. `None` if no stub is needed.
     pub indirect: Option<IndirectCall>,
-    /// What a stub does before it goes to the function.
+    /// Steps of a stub before it goes to the function.
     pub(super) before: SmallVec<[StubStep; 4]>,
-    /// What a stub does after the function has returned to it.
+    /// Steps of a stub after the function has returned to it.
     pub(super) after: SmallVec<[StubStep; 4]>,
 }
 
@@ -110,15 +110,17 @@ impl CallPlan {
         })
     }
 
-    /// Whether a stub moves vectors between memory and registers that the CLIF signature does not show.
+    /// Checks whether a stub moves vectors between memory and registers that the CLIF signature
+    /// does not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
         let by_stub = |mode| matches!(mode, PassMode::Stub { .. });
         self.args.modes().any(by_stub) || self.result.is_in_vectors()
     }
 
-    /// The stub that is called instead of the function `callee`, an id of the emitter's. `None` if the function itself is called, or the stub has to
-    /// be [`CallPlan::indirect_stub`]: on its way through a PLT a static chain would be lost.
+    /// Returns the stub that is called instead of the function `callee`, an id of the emitter's.
+    /// `None` if the function itself is called, or the stub has to be [`CallPlan::indirect_stub`]:
+    /// a PLT would lose a static chain.
     #[must_use]
     pub fn direct_stub(&self, callee: u32) -> Option<Stub> {
         let mut before = self.before.iter();
@@ -133,7 +135,7 @@ impl CallPlan {
     }
 }
 
-/// Whether slot `i` is a part, and CLIF parameter `i`.
+/// Checks whether slot `i` is a part, and CLIF parameter `i`.
 fn is_in_order((i, slot): (u32, &Slot)) -> bool {
     slot.param == Some(i) && matches!(slot.what, What::Part { .. })
 }

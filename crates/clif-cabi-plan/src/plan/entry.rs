@@ -18,20 +18,21 @@ use crate::machine::{Stub, StubCallee, StubStep};
 use crate::places::ClifPlace;
 use crate::slot::{Slot, What};
 
-/// Where the argument area of the function is that is entered.
+/// Place of the argument area of a function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum IncomingArea {
     /// Where the CLIF parameter of this index points.
     Param(usize),
-    /// So many bytes from CLIF's `get_frame_pointer`. Such a function must not be inlined: there the frame is another one's.
+    /// So many bytes from CLIF's `get_frame_pointer`. Such a function must not be inlined: it would
+    /// read the frame of the function around it.
     FrameOffset(u32),
 }
 
-/// What a function of a signature looks like from inside.
+/// Plan of the entry of a function of a signature.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EntryPlan {
-    /// What it shares with a call's plan.
+    /// The half that calls and entries share.
     pub plan: SignaturePlan,
     /// The CLIF parameter that points to where the result goes, if it is returned in memory.
     pub sret: Option<usize>,
@@ -39,11 +40,11 @@ pub struct EntryPlan {
     pub area: Option<IncomingArea>,
     /// The CLIF parameter that points to the vectors that a stub has stored.
     pub saved: Option<usize>,
-    /// What `va_start` needs, if the function is variadic.
+    /// Plan of `va_start`, if the function is variadic.
     pub variadic: Option<VariadicEntry>,
     /// The offset in C's argument area that `area` is the address of.
     pub(super) shadow_bytes: u32,
-    /// What a stub does before it goes to the function.
+    /// Steps of a stub before it goes to the function.
     pub(super) before: SmallVec<[StubStep; 4]>,
 }
 
@@ -112,7 +113,8 @@ impl EntryPlan {
         }
     }
 
-    /// Whether stubs move vectors between memory and registers that the CLIF signature does not show.
+    /// Checks whether stubs move vectors between memory and registers that the CLIF signature does
+    /// not show.
     #[must_use]
     pub fn moves_vectors(&self) -> bool {
         self.saved.is_some() || self.result.is_in_vectors()

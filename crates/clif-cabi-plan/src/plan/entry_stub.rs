@@ -1,4 +1,5 @@
-//! What a stub between C's call and a function stores and moves: vectors that CLIF cannot say, to memory, and the static chain, to where a parameter can be.
+//! Moves of a stub between C's call and a function: it stores vectors that CLIF cannot express to
+//! memory, and moves the static chain to a place that a parameter can have.
 
 use cabi::{FnAbi, Reg};
 use smallvec::SmallVec;
@@ -6,7 +7,7 @@ use smallvec::SmallVec;
 use super::value::wide_moves;
 use crate::machine::{Machine, RegClass, RegisterMove, StubStep};
 
-/// The vectors in registers that CLIF cannot say. A stub stores them to an object of its own.
+/// The vectors in registers that CLIF cannot express. A stub stores them to an object of its own.
 #[derive(Default)]
 pub(super) struct SavedVectors {
     pub(super) moves: SmallVec<[RegisterMove; 4]>,
@@ -15,11 +16,11 @@ pub(super) struct SavedVectors {
     bytes: u32,
 }
 
-/// The alignment of what a stub stores, in bytes.
+/// Alignment of the object that a stub stores vectors to, in bytes.
 pub const SAVED_ALIGN: u32 = RegisterMove::MOST_BYTES;
 
 impl SavedVectors {
-    /// Those of `abi`. There are at most as many values as registers.
+    /// Returns those of `abi`: at most as many values as registers.
     pub(super) fn of(machine: Machine, abi: &FnAbi) -> Self {
         let mut saved = Self::default();
         for (arg, own) in (0..).zip(&abi.args) {

@@ -1,5 +1,5 @@
-//! Variadic functions of a front end with signatures of its own: from the CLIF signature of the named arguments, and what of registers and stack
-//! they take, alone.
+//! Variadic functions of a front end with signatures of its own. The plan needs only the CLIF
+//! signature of the named arguments, and the registers and stack bytes that they take.
 
 use cabi::Target;
 
@@ -11,7 +11,7 @@ use crate::places::{ClifPlace, Places};
 use crate::signature::{ClifParam, Purpose, Signature, ValueType};
 use crate::slot::{Slot, What};
 
-/// What the named arguments of a variadic function take, as C counts.
+/// Registers and stack bytes that the named arguments of a variadic function take, as C counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub struct NamedArguments {
     /// Integer registers, with that of the pointer to the result if there is one.
@@ -28,9 +28,10 @@ pub struct NamedArguments {
 pub struct VariadicSignature {
     /// The signature to define it with: that of the named arguments, then the registers that unnamed ones may be in, then the area after the named ones.
     pub signature: Signature,
-    /// Where what follows the CLIF arguments on the stack is; the offsets of [`VaStart`](super::VaStart) count from there.
+    /// Place of the arguments on the stack after the CLIF arguments; the offsets of
+    /// [`VaStart`](super::VaStart) count from there.
     pub area: IncomingArea,
-    /// What `va_start` needs.
+    /// Plan of `va_start`.
     pub variadic: VariadicEntry,
 }
 

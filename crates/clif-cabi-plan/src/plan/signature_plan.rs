@@ -1,4 +1,5 @@
-//! What the plans of a call and of an entry begin with: the signature is one that is lowered, and its results are declared.
+//! First half of the plans of calls and entries: refuses signatures that are not lowered, and
+//! declares results.
 
 use cabi::{FnAbi, FnSig, Loc, Place, PlacedPart, Target};
 
@@ -13,7 +14,7 @@ use crate::signature::{Purpose, Signature};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::{MAX_AREA_BYTES, Solver, TOO_LARGE, padding};
 
-/// What the plans of a call and of an entry share.
+/// Half that the plans of a call and of an entry share.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SignaturePlan {
@@ -25,7 +26,7 @@ pub struct SignaturePlan {
     pub signature: Signature,
     /// How each argument is passed, and which CLIF parameter is what.
     pub args: ArgTable,
-    /// What becomes of the result.
+    /// How the result is passed.
     pub result: ResultPlan,
 }
 
@@ -43,7 +44,7 @@ impl SignaturePlan {
     }
 }
 
-/// What a plan begins with.
+/// First stage of a plan.
 pub(super) struct PlanDraft {
     /// Without the parameters of its CLIF signature; the table has the pointer to the result, if there is one.
     pub(super) plan: SignaturePlan,

@@ -9,25 +9,27 @@ use crate::machine::{Home, Machine, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{WORD, narrow};
 use crate::signature::ValueType;
 
-/// What `va_start` does: it stores CLIF parameters, and writes a `va_list`.
+/// Plan of `va_start`: it stores CLIF parameters, and writes a `va_list`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VariadicEntry {
-    /// The CLIF parameters that it stores, to the register save area or the shadow space. On System V all vector registers are among them: CLIF
-    /// cannot read AL, with which the caller states how many it uses, and in one that it does not use there are bytes nobody reads.
+    /// The CLIF parameters that it stores, to the register save area or the shadow space. On System
+    /// V all vector registers are among them: CLIF cannot read AL, in which the caller states how
+    /// many it uses. The slot of an unused register holds bytes that nobody reads.
     pub saved: SmallVec<[SavedRegister; 16]>,
-    /// What the `va_list` starts with.
+    /// The first state of the `va_list`.
     pub start: VaStart,
 }
 
-/// What a `va_list` starts with.
+/// First state of a `va_list`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VaStart {
     /// Counts of saved registers, and the address of the first unnamed argument in the argument area.
     Registers {
         /// The counts of integer and of vector registers.
         counts: [VaCount; 2],
-        /// From where [`EntryPlan::area`](super::EntryPlan::area) is to the first byte after the named arguments.
+        /// Bytes from [`EntryPlan::area`](super::EntryPlan::area) to the first byte after the named
+        /// arguments.
         overflow: u32,
         /// Bytes from the start of the `va_list` to the address of that.
         overflow_at: u8,
@@ -44,7 +46,7 @@ pub enum VaStart {
     },
 }
 
-/// What a counter of a `va_list` starts with.
+/// First state of a counter of a `va_list`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaCount {
@@ -67,8 +69,8 @@ pub struct SavedRegister {
 }
 
 impl VariadicEntry {
-    /// What follows so many integer and vector registers, and so many bytes from the start of the argument area. Which registers are saved is still to be
-    /// found.
+    /// Returns the entry plan for unnamed arguments that follow so many integer and vector
+    /// registers, and so many bytes of the argument area. The saved registers are found later.
     pub(super) fn starting_at(machine: Machine, taken: [usize; 2], area_bytes: u32) -> Self {
         let (machine, [n_int, n_vector]) = (machine, taken);
         let start = match &machine.convention.va_list.save_area {
@@ -101,7 +103,7 @@ impl VariadicEntry {
 /// A register of parameters that no named argument takes.
 pub(super) struct Left {
     pub(super) reg: Reg,
-    /// What a parameter must be to hold all of it that is saved.
+    /// The type of a parameter that holds all of it that is saved.
     pub(super) ty: ValueType,
     /// Where it is saved: [`SavedRegister::offset`].
     pub(super) offset: i32,
@@ -175,7 +177,8 @@ pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
     })
 }
 
-/// What the counter of a class is where the next register is `at` bytes from the start of the register save area.
+/// Returns the count at which the next register is `at` bytes from the start of the register save
+/// area.
 pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
     let count = i64::from(at) - i64::from(own.base_at);
     narrow(count)

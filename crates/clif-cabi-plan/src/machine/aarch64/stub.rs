@@ -1,5 +1,6 @@
-//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is in x18, the caller in x30. What steps call the address is
-//! x17. An invoker has `target` in x9 and `args` in x10.
+//! The steps of stubs as AArch64's instructions. Only x16 and x17 are scratch. The static chain is
+//! in x18, the caller's address in x30. Steps that call the address have it in x17. An invoker has
+//! `target` in x9 and `args` in x10.
 //!
 //! Memory is addressed by the stack pointer only where that is a multiple of 16: the machine may check it.
 

@@ -112,8 +112,8 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     },
     positional: true,
     shadow_bytes: 32,
-    // A vector of 16 bytes is a result only: as a parameter it would be a pointer to a copy that Cranelift makes. That is C's rule, but the lowering
-    // states such pointers itself.
+    // A vector of 16 bytes is a result only. As a parameter it would be a pointer to a copy that
+    // Cranelift makes, as C's rule says, but the lowering states such pointers itself.
     instead: &[
         (ValueType::F16, ValueType::F32),
         (ValueType::F128, ValueType::I8X16),
