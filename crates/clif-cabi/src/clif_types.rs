@@ -39,7 +39,7 @@ pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
     }
 }
 
-/// Whether `signature` is `planned`.
+/// Checks whether `signature` is `planned`.
 #[inline]
 pub(crate) fn is_planned(signature: &Signature, planned: &plan::Signature) -> bool {
     let alike = |own: &[AbiParam], planned: &[plan::ClifParam]| {
@@ -68,7 +68,8 @@ fn clif_param(param: &plan::ClifParam) -> AbiParam {
     }
 }
 
-/// `sig` in the plan's words, of which [`Machine::places`](plan::Machine::places) says where Cranelift puts each parameter and result.
+/// Returns `sig` in the plan's types. [`Machine::places`](plan::Machine::places) then tells where
+/// Cranelift puts each parameter and result.
 ///
 /// # Errors
 /// [`PlanError::Check`](plan::PlanError::Check) for a convention, type or purpose that no plan has.
@@ -109,7 +110,7 @@ pub fn plan_signature(sig: &Signature) -> Result<plan::Signature, plan::PlanErro
     Ok(own)
 }
 
-/// `param` in the plan's words, or what of it no plan has.
+/// Returns `param` in the plan's types, or names the property of it that no plan has.
 fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
     let (ty, purpose) = (param.value_type, param.purpose);
     let own = match purpose {
@@ -169,8 +170,9 @@ pub fn value_type(ty: &cabi::Type) -> Option<Type> {
     plan::value_type(ty).map(clif_type)
 }
 
-/// A C type whose values are SSA values of type `ty`, if there is one: what unnamed arguments are declared as by a front end that knows their CLIF types alone.
-/// Integers are signed, which makes a difference where narrow ones are extended.
+/// Returns a C type whose values are SSA values of type `ty`, if there is one. A front end that
+/// knows only the CLIF types of unnamed arguments declares them so. Integers are signed, which
+/// makes a difference where narrow ones are extended.
 ///
 /// # Example
 /// ```

@@ -15,7 +15,8 @@ pub struct Planned<P> {
     signature: OnceLock<Signature>,
 }
 
-/// What a call of a signature looks like in CLIF. Made by [`Lowering::call_plan`](crate::Lowering::call_plan).
+/// Plan of a call of a signature in CLIF. Made by
+/// [`Lowering::call_plan`](crate::Lowering::call_plan).
 ///
 /// # Example
 /// ```
@@ -41,7 +42,8 @@ pub struct Planned<P> {
 /// ```
 pub type CallPlan = Planned<clif_cabi_plan::CallPlan>;
 
-/// What a function of a signature looks like from inside. Made by [`Lowering::entry_plan`](crate::Lowering::entry_plan).
+/// Plan of the entry of a function of a signature. Made by
+/// [`Lowering::entry_plan`](crate::Lowering::entry_plan).
 pub type EntryPlan = Planned<clif_cabi_plan::EntryPlan>;
 
 impl<P: Deref<Target = clif_cabi_plan::SignaturePlan>> Planned<P> {

@@ -26,7 +26,7 @@ pub(crate) struct CallSite<'a, 'b, 'f> {
 }
 
 impl CallSite<'_, '_, '_> {
-    /// Emits the whole call. What can be refused is looked at, and what stubs it needs are asked for, before the first instruction.
+    /// Emits the whole call. Refusals and requests for stubs come before the first instruction.
     pub(crate) fn emit(
         &mut self,
         stubs: &mut dyn Stubs,

@@ -1,4 +1,5 @@
-//! What is refused before the first instruction: values that are none, or not of the type or form that their place needs.
+//! Checks before the first instruction: values have to exist, and be of the type and form that
+//! their place needs.
 
 use std::fmt::Display;
 
@@ -95,7 +96,8 @@ pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result
     ))
 }
 
-/// Refuses what is not an address. `what` it is the address of: `argument 2`, `result`, `callee`.
+/// Refuses a value that is not an address. `what` names the object: `argument 2`, `result`,
+/// `callee`.
 #[inline]
 pub(crate) fn address(
     dfg: &DataFlowGraph,
@@ -114,7 +116,7 @@ pub(crate) fn address(
     }
 }
 
-/// Whether `values` have these types.
+/// Checks whether `values` have these types.
 pub(super) fn are_of(
     dfg: &DataFlowGraph,
     values: &[Value],
@@ -210,8 +212,9 @@ pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
     Ok(())
 }
 
-/// The bytes of the copies that a call makes up to this value, after `copied` bytes before it. Refuses a copy that no stack frame has room for
-/// with them: Cranelift would panic, or fail without a word about the value.
+/// Returns the bytes of the copies that a call makes up to this value, after `copied` bytes before
+/// it. Refuses a copy that no stack frame has room for with them: Cranelift would panic, or fail
+/// without a word about the value.
 fn with_copy(value: &CValue<'_>, copied: u64) -> Result<u64, LowerError> {
     let PassMode::Indirect { size, align } = value.mode else {
         return Ok(copied);
@@ -227,7 +230,7 @@ fn with_copy(value: &CValue<'_>, copied: u64) -> Result<u64, LowerError> {
     Err(value.error(expected, found))
 }
 
-/// Whether there can be such an object on the stack.
+/// Checks whether a stack frame has room for such an object.
 pub(crate) fn fits_a_frame(size: u64, align: u32) -> bool {
     size.saturating_add(u64::from(align)) <= u64::from(MAX_STACK_BYTES)
 }

@@ -1,4 +1,5 @@
-//! Between the one SSA value a front end has and the parts that are passed. Only bits move: no conversion changes a number.
+//! Conversions between a front end's one SSA value and the parts that are passed. Only bits move:
+//! no conversion changes a number.
 
 use crate::cranelift::MemFlagsData;
 use crate::cranelift::codegen::ir::{Endianness, Type, Value, types};
@@ -15,7 +16,8 @@ pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::new().with_endianness(Endianness::Little)
 }
 
-/// The parts of `value`, or `None` if its bits do not make them. What no instruction takes apart goes through memory.
+/// Returns the parts of `value`, or `None` if its bits do not make them. A value that no
+/// instruction takes apart goes through memory.
 pub(super) fn split(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
@@ -56,7 +58,8 @@ fn end(parts: &[ClifPart]) -> u32 {
     ends.max().unwrap_or(0)
 }
 
-/// Whether they are the first and the second word of 16 bytes. A convention may order them otherwise, or have one in two registers.
+/// Checks whether they are the first and the second word of 16 bytes. A convention may order them
+/// otherwise, or have one in two registers.
 fn are_two_words(low: &ClifPart, high: &ClifPart) -> bool {
     [low.ty, high.ty] == [ValueType::I64; 2] && [low.offset, high.offset] == [0, 8]
 }
@@ -73,7 +76,7 @@ pub(super) fn two_words(builder: &mut FunctionBuilder<'_>, value: Value) -> Opti
     Some([0, 1].map(|lane| builder.ins().extractlane(lanes, lane)))
 }
 
-/// The value of `part` as whoever passes it does: an integer that is narrow is extended.
+/// Returns the value of `part` as the passing side has it: a narrow integer is extended.
 #[inline]
 pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: Value) -> Value {
     let ty = part.passed_as;
@@ -118,7 +121,8 @@ fn in_int(builder: &mut FunctionBuilder<'_>, value: Value, from: Type) -> Option
     })
 }
 
-/// The value of type `ty` that `parts` make, or `None` if they have too few bytes. What no instruction puts together goes through memory.
+/// Returns the value of type `ty` that `parts` make, or `None` if they have too few bytes. A value
+/// that no instruction puts together goes through memory.
 pub(super) fn join(
     builder: &mut FunctionBuilder<'_>,
     values: &[Value],

@@ -95,9 +95,10 @@ impl Entry {
         &self.plan
     }
 
-    /// The hidden pointer to where the result goes, if there is one. A result that is built right there and returned as
-    /// `Arg::memory(sret)` is not copied. That is always allowed: the object overlaps nothing that the function can see otherwise (psABI
-    /// 3.2.3, Returning of Values).
+    /// Returns the hidden pointer to the place of the result, if there is one. A result that is
+    /// built right there and returned as `Arg::memory(sret)` is not copied. The function may always
+    /// do so: the object overlaps nothing that it can see otherwise (psABI 3.2.3, Returning of
+    /// Values).
     #[must_use]
     pub fn sret(&self) -> Option<Value> {
         let index = self.plan.sret?;
@@ -175,8 +176,9 @@ impl Entry {
         })
     }
 
-    /// The address of argument `index`. An argument that is passed in memory or by reference stays there (C lets the callee write to it); one that is passed in
-    /// registers is stored to a slot first.
+    /// Returns the address of argument `index`. An argument that is passed in memory or by
+    /// reference stays there (C lets the callee write to it); one that is passed in registers is
+    /// stored to a slot first.
     ///
     /// For x86-64 System V the address is as aligned as the type. Elsewhere it may be less where `aligned` asks for more than the members need: AAPCS64 places
     /// such a record by its members, and gcc's callers align a copy that is passed by reference to 16 bytes at most (`ms_abi`, AArch64). [`Entry::store`]
@@ -225,7 +227,7 @@ impl Entry {
         })
     }
 
-    /// Argument `arg` in the form `ret`.
+    /// Returns argument `arg` in the form `ret`.
     fn form(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -246,13 +248,13 @@ impl Entry {
         arg.parts_to_form(builder, &values, ret)
     }
 
-    /// Where an argument is that has an address already.
+    /// Returns the address of an argument that has one already.
     fn in_memory(
         &self,
         builder: &mut FunctionBuilder<'_>,
         arg: &CValue<'_>,
     ) -> Result<Option<Address>, LowerError> {
-        // Not what is padded to more than its part.
+        // Excludes a value that is padded to more bytes than its part.
         let size = arg.ty.size();
         let is_part = |part: &ClifPart| u64::from(part.size) == size;
         let is_whole = arg.mode == PassMode::Area || arg.parts.iter().all(is_part);
@@ -273,7 +275,7 @@ impl Entry {
         })
     }
 
-    /// What `slot` is: a parameter, or in the argument area.
+    /// Returns the parameter that `slot` is, or loads the slot from the argument area.
     fn param_or_load(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -301,7 +303,7 @@ impl Entry {
         values.copied().collect()
     }
 
-    /// What is at `place` of the argument area.
+    /// Returns the address of `place` in the argument area.
     fn in_area(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -317,7 +319,7 @@ impl Entry {
         Ok(area.value(builder))
     }
 
-    /// What `of` makes of argument `index`.
+    /// Returns `of` for argument `index`.
     fn argument<T>(
         &self,
         builder: &mut FunctionBuilder<'_>,
@@ -344,7 +346,8 @@ fn refused(arg: &CValue<'_>, found: &str) -> LowerError {
 
 const NO_AREA: LowerError = LowerError::Internal("the function has no argument area");
 
-/// What is `offset` bytes after the start of `area`, in a function with these parameters.
+/// Returns the address `offset` bytes after the start of `area`, in a function with these
+/// parameters.
 pub(crate) fn incoming_area(
     builder: &mut FunctionBuilder<'_>,
     params: &[Value],

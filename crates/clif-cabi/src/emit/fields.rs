@@ -1,5 +1,6 @@
-//! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to parts and taken out of them in registers. Bits are
-//! counted as little-endian machines do: bit 0 is the lowest of the first byte.
+//! Records by their fields: the scalars and vectors of a type, each one SSA value, put together to
+//! parts and taken out of them in registers. Bits are counted as on little-endian machines: bit 0
+//! is the lowest of the first byte.
 
 use crate::cranelift::codegen::ir::{Type, Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -23,7 +24,7 @@ pub struct FieldValue {
     pub width_bits: u32,
     /// The CLIF type of its value; of a bit-field that of its declared type.
     pub ty: Type,
-    /// Whether a bit-field that is taken out is extended by its sign.
+    /// `true` if a bit-field that is taken out is extended by its sign.
     pub is_signed: bool,
 }
 
@@ -69,7 +70,7 @@ pub fn fields(ty: &cabi::Type) -> Result<Fields, LowerError> {
     fields_of(ty).map_err(refused)
 }
 
-/// [`fields`], or why there are none.
+/// Returns [`fields`], or the reason why there are none.
 pub(super) fn fields_of(ty: &cabi::Type) -> Result<Fields, &'static str> {
     if ty.size() > MAX_BYTES {
         return Err("more than 64 bytes");
@@ -189,7 +190,8 @@ pub(super) fn from_parts(
     fields.iter().map(field).collect()
 }
 
-/// Whether each bit of `fields` is in one of `parts`: what is not passed cannot be taken.
+/// Checks whether each bit of `fields` is in one of `parts`; a field that is not passed cannot be
+/// taken out.
 pub(super) fn are_in(fields: &[FieldValue], parts: &[ClifPart]) -> bool {
     let in_part = |field: &FieldValue, part: &ClifPart| {
         let first = field.offset_bits.max(8 * part.offset);
@@ -223,7 +225,7 @@ pub(super) fn store(
     Some(())
 }
 
-/// A value that holds some bits of an object in its lowest ones; what is above them is unspecified.
+/// A value that holds some bits of an object in its lowest bits; its higher bits are unspecified.
 #[derive(Clone, Copy)]
 struct Slice {
     value: Value,
@@ -262,7 +264,7 @@ fn bits_as(
     })
 }
 
-/// At most 64 bits of an object, from `first` on. What is above them is unspecified.
+/// Returns at most 64 bits of an object, from `first` on. The bits above them are unspecified.
 fn word(
     builder: &mut FunctionBuilder<'_>,
     slices: &[Slice],

@@ -1,4 +1,4 @@
-//! The forms in which values are given and wanted, and what can be called.
+//! The forms in which values are given and wanted, and the kinds of callees.
 
 use crate::cranelift::codegen::ir::{FuncRef, Value};
 use crate::cranelift::module::FuncId;
@@ -20,7 +20,8 @@ pub enum Arg {
         base: Value,
         /// Bytes added to it.
         offset: i32,
-        /// Whether the callee may have the object itself, where it is passed by the address of a copy: [`Arg::owned_memory`].
+        /// `true` if the callee may have the object itself, where it is passed by the address of a
+        /// copy: [`Arg::owned_memory`].
         owned: bool,
     },
     /// Already in parts, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts).
@@ -55,12 +56,15 @@ impl Arg {
     /// An object at `address` that the caller gives away: where the ABI passes the address of a copy, the callee gets this object, which is not copied.
     /// Elsewhere it is [`Arg::memory`].
     ///
-    /// The caller promises that nobody else reads or writes the object until the call has returned, that nothing which the callee can reach points to it, and that
-    /// nobody counts on its contents afterwards: the callee may write to it. It is as aligned as the copy would be ([`PassMode::Indirect`]; to
-    /// 16 bytes under Windows' convention). A stack slot of the function being built need not be: the call aligns it.
+    /// The caller promises three things: nobody else reads or writes the object until the call has
+    /// returned, nothing that the callee can reach points to it, and nobody relies on its contents
+    /// afterwards, as the callee may write to it. It must be as aligned as the copy would be
+    /// ([`PassMode::Indirect`]; to 16 bytes under Windows' convention). A stack slot of the
+    /// function being built need not be: the call aligns it.
     ///
-    /// An object that another argument or the result of the call names as well, by the same CLIF value or the same stack slot, is refused. What the callee
-    /// reaches by other ways is not seen.
+    /// An object that another argument or the result of the call names as well, by the same CLIF
+    /// value or the same stack slot, is refused. Other ways by which the callee reaches it are not
+    /// checked.
     ///
     /// # Example
     /// ```
@@ -126,8 +130,9 @@ pub enum Ret {
     Parts,
     /// As fields, those of [`fields`](crate::fields).
     Fields,
-    /// In memory, at this address. For a result that is not passed in registers the callee writes there itself, and may count on the alignment of the
-    /// record, [`canonical_align`](cabi::Type::canonical_align), where a typedef has less.
+    /// In memory, at this address. The callee itself writes a result there that is not passed in
+    /// registers. It may rely on the alignment of the record,
+    /// [`canonical_align`](cabi::Type::canonical_align), where a typedef has less.
     Memory(Value),
 }
 
@@ -188,7 +193,7 @@ impl Returned {
     }
 }
 
-/// What is called.
+/// Function to call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Callee {

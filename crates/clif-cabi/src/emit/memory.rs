@@ -100,7 +100,7 @@ pub(super) fn or(builder: &mut FunctionBuilder<'_>, with: Option<Value>, bits: V
     with.map_or(bits, |with| builder.ins().bor(with, bits))
 }
 
-/// Loads a part as whoever passes it does: a narrow integer is loaded and extended by one instruction.
+/// Loads a part as the passing side has it: one instruction loads and extends a narrow integer.
 pub(super) fn load_passed(
     builder: &mut FunctionBuilder<'_>,
     part: &ClifPart,
@@ -120,7 +120,7 @@ pub(super) fn load_passed(
     load_as(builder, opcode, clif_type(part.passed_as), from)
 }
 
-/// What a vector of two words is used for, which decides how the first one gets there by one instruction.
+/// Use of a vector of two words, which decides by which instruction its first word is loaded.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum PairFor {
     /// The pair is stored next, so that the load becomes part of the instruction.
@@ -262,11 +262,11 @@ pub(crate) fn slot(builder: &mut FunctionBuilder<'_>, size: u64, align: u32) -> 
     Address::at(builder.ins().band_imm_s(last, -i64::from(align)))
 }
 
-/// What copies of objects depend on.
+/// Properties of the target that copies of objects depend on.
 #[derive(Clone, Copy)]
 pub(crate) struct MemoryConfig {
     frontend: TargetFrontendConfig,
-    /// What 16 bytes are moved as.
+    /// Type by which 16 bytes are moved.
     pair: Type,
 }
 
@@ -287,8 +287,9 @@ impl MemoryConfig {
 /// The most bytes that are copied without a call of `memcpy`: as many as gcc and clang copy so.
 const COPIED_INLINE: u64 = 128;
 
-/// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8 bytes at a time and writes 16: whoever has
-/// written the object in words and whoever reads the copy in vectors, no load has to wait for two stores.
+/// Copies `size` bytes between objects that do not overlap. Up to [`WRITTEN_BY_FIELDS`] it reads 8
+/// bytes at a time and writes 16. So no load has to wait for two stores, even if the object was
+/// written in words and the copy is read in vectors.
 pub(crate) fn copy(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,

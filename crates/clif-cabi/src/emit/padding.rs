@@ -130,8 +130,10 @@ fn arrived(func: &Function, ints: bool) -> impl Iterator<Item = Value> {
 }
 
 impl CallPlan {
-    /// Has the padding arguments among `values`, those of [`Lowering::values_in`](crate::Lowering::values_in), be the parameters of the function being built
-    /// that arrived in their registers. That costs no instruction in a function that needs these parameters for nothing else: one of
+    /// Replaces the padding arguments among `values`, those of
+    /// [`Lowering::values_in`](crate::Lowering::values_in), by the parameters of the function being
+    /// built that arrived in their registers. This costs no instruction in a function that does not
+    /// use these parameters otherwise: one of
     /// [`Lowering::filled_signature`](crate::Lowering::filled_signature).
     ///
     /// # Example

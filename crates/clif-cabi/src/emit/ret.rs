@@ -15,8 +15,9 @@ use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs, import_stub};
 
 impl Entry {
-    /// Returns from the function: `value` is its result, `None` for a function without. Ends the block. A result that is returned in memory is
-    /// copied to where the caller wants it, unless `value` is [`Entry::sret`] itself.
+    /// Returns from the function: `value` is its result, `None` for a function without. Ends the
+    /// block. A result that is returned in memory is copied to the caller's object, unless `value`
+    /// is [`Entry::sret`] itself.
     ///
     /// # Errors
     /// [`LowerError::Value`] if `value` is not of the result's form, [`LowerError::Function`] if `builder` builds another function.
@@ -29,9 +30,10 @@ impl Entry {
         self.about(self.return_(&mut ByRef(stubs), builder, value))
     }
 
-    /// The result `value` as CLIF values, for a function that does more before it returns: [`Entry::ret`] of what this gives reads no memory but where the
-    /// result goes itself ([`Entry::sret`]). So a front end can drop and free objects, or run what `defer` put off, after it has computed the result. What is no
-    /// object in memory is given back as it is.
+    /// Returns the result `value` as CLIF values, for a function that does more before it returns.
+    /// [`Entry::ret`] of these values reads no memory but the result's own place ([`Entry::sret`]).
+    /// So a front end can drop and free objects, or run deferred code, after it has computed the
+    /// result. A value that is no object in memory is given back unchanged.
     ///
     /// # Example
     /// ```

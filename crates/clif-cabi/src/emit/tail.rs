@@ -15,7 +15,8 @@ use crate::plan::{CallPlan, EntryPlan};
 use crate::stubs::Stubs;
 
 impl CallSite<'_, '_, '_> {
-    /// Emits the call, which ends the function of `entry`. What can be refused is looked at before the first instruction.
+    /// Emits the call, which ends the function of `entry`. Refusals come before the first
+    /// instruction.
     pub(crate) fn tail(
         &mut self,
         stubs: &mut dyn Stubs,
@@ -46,8 +47,9 @@ impl CallSite<'_, '_, '_> {
         Ok(())
     }
 
-    /// Gives the instruction the results that the function being built has: Cranelift compares the types. A narrow integer that is
-    /// extended has a wider type where it is returned than where it is received; the register has the same bits.
+    /// Gives the instruction the results of the function being built: Cranelift compares the types.
+    /// A narrow integer that is extended has a wider type where it is returned than where it is
+    /// received; the register has the same bits.
     fn return_as(&mut self, entry: &Entry, callable: &mut Callable) {
         let func = &mut self.builder.func;
         let own = &entry.plan.clif_signature().returns;
@@ -127,7 +129,8 @@ fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
         // Parts say how they are extended, too.
         _ => entry.abi.ret.place == call.abi.ret.place,
     };
-    // What only stubs can return is a result of the call's signature, and none of the entry's.
+    // A result that only stubs can return is a result of the call's signature, and none of the
+    // entry's.
     let is_by_stub = entry.clif_signature().returns.len() != call.clif_signature().returns.len();
     let alike = entry.result == call.result && is_in_place && !is_by_stub;
     if alike {

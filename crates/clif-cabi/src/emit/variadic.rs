@@ -1,8 +1,8 @@
-//! Variadic functions from inside: `va_start`, `va_arg`, `va_copy` of a `va_list` that counts registers (psABI 3.5.7; AAPCS64, Appendix B), and of one that is an
-//! address.
+//! Variadic functions from inside: `va_start`, `va_arg` and `va_copy`, for a `va_list` that counts
+//! registers (psABI 3.5.7; AAPCS64, Appendix B), and for one that is an address.
 //!
-//! No branch is made. With counts an argument is either in the register save area or in the argument area, so its address is selected, and both ways to go
-//! on are values.
+//! No branch is made. With counts an argument is either in the register save area or in the
+//! argument area. Its address is selected, and so are the values by which the `va_list` goes on.
 
 use crate::cranelift::codegen::ir::condcodes::IntCC;
 use crate::cranelift::codegen::ir::{Value, types};
@@ -18,8 +18,10 @@ use super::{Entry, check};
 use crate::error::LowerError;
 
 impl Entry {
-    /// `va_start`: writes the `va_list` at `to`, 24 bytes on x86-64 System V (32 on AArch64, 8 where it is an address), of which the first unnamed argument is the next one. It may be passed to C, whose
-    /// functions take its address (where it is an address, its value). It is valid until the function returns; `va_end` does nothing, so there is none here.
+    /// `va_start`: writes a `va_list` whose next argument is the first unnamed one to `to`: 24
+    /// bytes on x86-64 System V, 32 on AArch64, 8 where it is an address. It may be passed to C,
+    /// whose functions take its address (or, where it is an address, its value). It is valid until
+    /// the function returns; `va_end` does nothing, so there is none here.
     ///
     /// # Example
     /// ```
@@ -219,7 +221,8 @@ pub(crate) fn va_copy(
     Ok(())
 }
 
-/// Whether enough registers are left for what `takes`, and the counts before that, each as an `i64`. The counts go on.
+/// Returns whether enough registers are left for `takes`, and the counts before that, each as an
+/// `i64`. Advances the counts.
 fn registers(
     builder: &mut FunctionBuilder<'_>,
     list: Address,

@@ -18,9 +18,10 @@ const REFUSED: TrapCode = TrapCode::unwrap_user(0x7d);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Function {
-    /// Its id in the module: what is called, and has its name.
+    /// Its id in the module, which calls use and which has its name.
     pub id: FuncId,
-    /// What the code built by [`Lowering::begin`] is defined as. The same id, unless C enters the function by a stub.
+    /// The id to define with the code built by [`Lowering::begin`]: the same one, unless C enters
+    /// the function by a stub.
     pub body: FuncId,
     /// Its name, for messages.
     pub name: String,
@@ -87,7 +88,8 @@ impl Lowering {
         let body = self.declare(module, &body, sig, local)?.id;
         if let Some(stub) = plan.entry_stub(body.as_u32()) {
             match define_stub(module, function.id, &stub) {
-                // The function is declared again, and has been defined. (Who has declared the body may not have been this crate: then it had not.)
+                // The function is declared again, and has been defined. (If another crate has
+                // declared the body, then it had not.)
                 Err(LowerError::Module(_)) if !is_first => {}
                 defined => defined.map_err(about)?,
             }
@@ -120,8 +122,10 @@ impl Lowering {
         defined.map_err(|error| about(error.into()))
     }
 
-    /// The function whose address C calls: `function` itself, or a stub that enters it, where a static chain is to be moved (`ArgFlags::NEST`), wide
-    /// vectors are to be stored, or callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]). [`Lowering::declare_export`] has made that stub already.
+    /// Returns the function whose address C calls: `function` itself, or a stub that enters it,
+    /// where a static chain is to be moved (`ArgFlags::NEST`), wide vectors are to be stored, or
+    /// callers align the stack to less than 16 bytes ([`FnSig::incoming_stack_align`]).
+    /// [`Lowering::declare_export`] has made that stub already.
     ///
     /// # Errors
     /// [`LowerError`] for a signature that cannot be lowered, and for what the module refuses.

@@ -1,4 +1,5 @@
-//! [`Lowering`]: what functions of a language's own convention can do that C's cannot, and how C and they call each other.
+//! [`Lowering`]: abilities of a language's own convention that C's lacks, and calls between C and
+//! functions of such a convention.
 
 use crate::cranelift::codegen::ir::{Value, types};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -80,7 +81,8 @@ impl Lowering {
         call.map_err(|error| error.of(None, sig))
     }
 
-    /// What the context register holds ([`Frame::context`](cabi::convention::Frame::context)), in a function of any convention.
+    /// Returns the value of the context register
+    /// ([`Frame::context`](cabi::convention::Frame::context)), in a function of any convention.
     ///
     /// # Example
     /// ```
@@ -113,10 +115,11 @@ impl Lowering {
         Ok(builder.ins().get_pinned_reg(types::I64))
     }
 
-    /// Puts `context` there. A function that C calls has to put back what it found before it returns; C preserves the register.
+    /// Sets that register to `context`. A function that C calls has to restore it before it
+    /// returns; C preserves the register.
     ///
     /// # Errors
-    /// As [`Lowering::context`], and [`LowerError::Value`] for what is not 64 bits wide.
+    /// As [`Lowering::context`], and [`LowerError::Value`] for a value that is not 64 bits wide.
     pub fn set_context(
         &self,
         builder: &mut FunctionBuilder<'_>,
