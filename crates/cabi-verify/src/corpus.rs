@@ -23,8 +23,8 @@
 //! | `features` | vector levels of the signature: `avx`, `avx512f` | none |
 //! | `unnamed` | the types of the unnamed arguments in a call of the variadic function declared | none |
 //!
-//! What the C text means is found out elsewhere (`case.rs`); this file knows the frame only, and rewrites the expected lines
-//! ([`CorpusFile::bless`]) without touching anything else.
+//! `case.rs` finds the meaning of the C text; this file knows the frame only, and rewrites the
+//! expected lines ([`CorpusFile::bless`]) without touching anything else.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -95,9 +95,9 @@ pub struct Block {
 pub struct CorpusError {
     /// The file or folder, and in a file the line.
     pub(crate) place: String,
-    /// What is wrong there.
+    /// The error there.
     pub why: String,
-    /// Whether that is that libclang cannot be loaded.
+    /// `true` if libclang cannot be loaded.
     pub is_missing_libclang: bool,
 }
 

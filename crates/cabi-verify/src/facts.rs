@@ -42,7 +42,7 @@ pub struct Side {
 pub struct Found {
     /// Its bytes in order.
     pub runs: Vec<Run>,
-    /// What else there is to say.
+    /// Further properties.
     pub notes: Vec<Note>,
 }
 
@@ -75,12 +75,12 @@ pub struct Spot {
     pub byte: u64,
 }
 
-/// A word, and after a colon what it says.
+/// A word, and its value after a colon.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
     /// The word.
     pub name: String,
-    /// What stands after the colon.
+    /// The text after the colon.
     pub value: String,
 }
 
@@ -201,7 +201,7 @@ impl Facts {
 }
 
 impl Side {
-    /// What the state says of `name`.
+    /// Returns the state's value of `name`.
     pub fn state(&self, name: &str) -> Option<&str> {
         note(&self.state, name)
     }
@@ -219,7 +219,7 @@ impl Found {
         Some(found)
     }
 
-    /// What is said of it under `name`.
+    /// Returns its note `name`.
     pub fn note(&self, name: &str) -> Option<&str> {
         note(&self.notes, name)
     }

@@ -10,7 +10,7 @@ mod values;
 
 pub(crate) use values::{Values, images};
 
-/// What bytes hold that belong to no leaf.
+/// Byte in places that belong to no leaf.
 pub const POISON: u8 = 0xa5;
 
 /// The bytes of a value, and which of their bits count.
@@ -47,10 +47,10 @@ pub struct Painter {
     bits: BitPlaces,
 }
 
-/// Where bit-fields have their bits.
+/// Places of bit-fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct BitPlaces {
-    /// Whether the first bit-field of a byte has its highest bits, as on big-endian machines.
+    /// `true` if the first bit-field of a byte has its highest bits, as on big-endian machines.
     pub highest_first: bool,
     /// How many bits after its place each bit-field is: in a control, else none.
     pub shift: u64,
@@ -176,7 +176,7 @@ impl Pattern {
         Self { bytes, mask }
     }
 
-    /// Whether a byte has bits that count and others.
+    /// Checks whether a byte has both bits that count and bits that do not.
     pub fn has_partial_bytes(&self) -> bool {
         self.mask.iter().any(|mask| !matches!(mask, 0 | 0xff))
     }

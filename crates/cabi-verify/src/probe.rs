@@ -67,20 +67,20 @@ pub const RISCV: Machine = machine!("riscv", &["qemu-riscv64"]);
 /// s390x.
 pub const S390X: Machine = machine!("s390x", &["qemu-s390x"]);
 
-/// What the probe and its table of cases have in common.
+/// Shared declarations of the probe and its table of cases.
 const ROW: &str = include_str!("../probe/row.h");
 
-/// What compiled code calls where there is no library of C.
+/// Functions that compiled code calls where there is no library of C.
 const FREESTANDING: &str = include_str!("../probe/freestanding.c");
 
 /// Facts of a case, or how the process ended that ran it.
 pub type Observed = Result<Facts, String>;
 
 impl Machine {
-    /// Whether the emulator is here.
+    /// Checks whether the emulator is here.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why it is not.
     pub fn is_there(&self) -> Result<(), String> {
         let Some(emulator) = self.emulator.first() else {
             return Ok(());
@@ -90,10 +90,10 @@ impl Machine {
     }
 }
 
-/// Whether the probe has room for the values of `case`.
+/// Checks whether the probe has room for the values of `case`.
 ///
 /// # Errors
-/// What is too large.
+/// The property that is too large.
 pub fn has_room(case: &Case) -> Result<(), &'static str> {
     let types = case.argument_types();
     let all = types.iter().chain([&case.prototype.ret]);
@@ -167,7 +167,8 @@ impl Probe {
         })
     }
 
-    /// What the code of each of `cases`, for which there is [room](has_room), in the shared object `code` does.
+    /// Observes the code of each of `cases`, for which there is [room](has_room), in the shared
+    /// object `code`.
     ///
     /// # Errors
     /// [`ReferenceError`]: a program that cannot be linked or started.
@@ -179,7 +180,8 @@ impl Probe {
         self.run(window, (&rows(cases), cases.len()), (None, ""), &link)
     }
 
-    /// What both functions of each question do, which `compiler` compiles. Functions of `convention` keep the registers that it says.
+    /// Observes both functions of each question, which `compiler` compiles. Functions of
+    /// `convention` keep the registers that it says.
     ///
     /// # Errors
     /// [`ReferenceError`]: a compiler that refuses its file, a program that cannot be started.
@@ -215,7 +217,9 @@ impl Probe {
         self.run(window(values), rows, (Some(theirs), &named), &["-static"])
     }
 
-    /// Links the probe with a table of cases, `theirs`, and what the flags say; and what that program says of each case. Where it ends the process, it begins again after that case.
+    /// Links the probe with a table of cases, `theirs`, and the files in the flags; returns that
+    /// program's observation of each case. Where it ends the process, it begins again after that
+    /// case.
     fn run(
         &self,
         window: usize,
@@ -311,7 +315,7 @@ fn table(rows: &str) -> String {
     )
 }
 
-/// What `observed` says about the places of `abi`, for a question about `sig`.
+/// Returns the outcome of `observed` for the places of `abi`, for a question about `sig`.
 pub fn outcome(compiler: &str, observed: &Observed, sig: &FnSig, abi: &FnAbi) -> Outcome {
     let facts = match observed {
         Ok(facts) => facts,

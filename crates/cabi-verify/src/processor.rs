@@ -83,7 +83,7 @@ pub fn hidden() -> Result<String, String> {
     }
 }
 
-/// Whether code that uses the feature `name` can run here.
+/// Checks whether code that uses the feature `name` can run here.
 pub fn has(name: &str) -> bool {
     // Under a name that no feature has, nothing that a feature is needed for runs.
     let hidden = hidden().ok();

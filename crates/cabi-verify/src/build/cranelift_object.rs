@@ -13,7 +13,7 @@ use crate::case::Direction;
 use crate::emit::cranelift::{self, BufferAddresses, CallVia, Mutation, VARIANTS, keeps_result};
 use crate::verdict::Fault;
 
-/// What a processor has to have for code with vectors of a level.
+/// Features that a processor needs for code with vectors of a level.
 const AVX: [&str; 5] = ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_avx"];
 
 /// An object file in the making.
@@ -33,7 +33,7 @@ impl CraneliftObject {
     /// An object file without functions yet. The buffers of callees are at `cabi_places`.
     ///
     /// # Errors
-    /// What Cranelift, as it was built, does not have.
+    /// The reason, if Cranelift as it was built lacks something.
     pub(crate) fn new(vectors: VectorLevel, target: &Target) -> Result<Self, String> {
         Self::empty(vectors, target).map_err(|error| error.to_string())
     }
@@ -75,8 +75,9 @@ impl CraneliftObject {
         })
     }
 
-    /// Adds our side of a case that `direction` names: a shim that calls C's `symbol`, or what C calls instead of it, which writes arguments down at `offsets`. The forms
-    /// of its values, and how it calls, depend on `index`.
+    /// Adds our side of a case that `direction` names: a shim that calls C's `symbol`, or the
+    /// function that C calls instead of it, which writes arguments down at `offsets`. The forms of
+    /// its values, and how it calls, depend on `index`.
     pub(crate) fn add(
         &mut self,
         direction: Direction,

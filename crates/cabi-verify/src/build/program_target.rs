@@ -1,4 +1,5 @@
-//! Targets whose code runs here in programs of their own: under an emulator of user mode, or, where only system and convention are others, as it is.
+//! Targets whose programs run on this machine: under an emulator of user mode, or directly, where
+//! only system and convention differ.
 //!
 //! clang writes object files of ELF in another system's convention where the triple ends in `-elf`: so its functions for Apple's and Microsoft's systems are
 //! linked and run without these systems. gcc for Windows writes COFF: its assembly is made into ELF.
@@ -14,11 +15,11 @@ pub struct ProgramTarget {
     pub target: Target,
     /// The command of an emulator, which a program's name follows. Empty where this machine runs them.
     pub emulator: Vec<String>,
-    /// Who compiles what a program consists of beside both sides, and links it.
+    /// Compiler that compiles the parts of a program beside both sides, and links it.
     pub(crate) linker: Reference,
 }
 
-/// What a known target's programs are made with.
+/// Tools for the programs of a known target.
 struct Tools {
     triple: &'static str,
     emulator: &'static [&'static str],

@@ -1,8 +1,9 @@
-//! A reference compiler: what it can compile, and what it builds.
+//! Reference compilers: the language that each supports, and the files that it builds.
 //!
-//! A reference compiler is asked only what it can answer. What it cannot (`_BitInt` of an older gcc, `_Decimal64` of clang) is found by compiling one tiny
-//! file per [`Capability`], and the compiler's own message is kept as the reason. What it builds lives in folders that vanish, and are never
-//! built with `-w`: a reference compiler's warnings are part of what it says.
+//! A reference compiler is asked only about C that it supports. The rest (`_BitInt` of an older
+//! gcc, `_Decimal64` of clang) is found by compiling one tiny file per [`Capability`], and the
+//! compiler's own message is kept as the reason. Built files are in temporary folders, and never
+//! built with `-w`: a reference compiler's warnings are part of its answer.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,9 +44,9 @@ pub struct Reference {
     limit: Duration,
     /// The libraries that a program of its needs besides those it links by itself, as options of its own; asked when first needed.
     libraries: Arc<OnceLock<Vec<&'static str>>>,
-    /// Whether what it builds is linked into programs, not loaded.
+    /// `true` if the files that it builds are linked into programs, not loaded.
     for_programs: bool,
-    /// Whether it has `-fsyntax-only`, which `zig cc` has not.
+    /// `true` if it has `-fsyntax-only`, which `zig cc` lacks.
     has_syntax_only: bool,
     /// The macros it defines by itself, with their text; asked when first needed.
     macros: Arc<OnceLock<BTreeMap<String, String>>>,
@@ -56,7 +57,7 @@ pub struct Reference {
 pub struct Built {
     /// The file.
     pub object: PathBuf,
-    /// What the compiler warned of.
+    /// Its warnings.
     pub warnings: String,
     _folder: Arc<Scratch>,
 }
@@ -105,7 +106,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// A compiler of this machine for what runs beside the code of others: not one of those that are asked.
+    /// Returns a compiler of this machine for files that run beside the code of others; it is not
+    /// one of those that are compared.
     pub(crate) fn of_machine() -> Result<Self, String> {
         // Debian's clang has its version in its name.
         let names = ["gcc", "cc", "clang", "clang-22", "clang-20", "clang-19"];
@@ -199,7 +201,7 @@ impl Reference {
         self.text.clone()
     }
 
-    /// Whether the command itself says how much is optimized.
+    /// Checks whether the command itself sets a level of optimization.
     pub fn says_how_to_optimize(&self) -> bool {
         let mut flags = self.command.iter().skip(1);
         flags.any(|word| word.starts_with("-O"))
@@ -225,7 +227,8 @@ impl Reference {
         Profile::nearest(self.name, self.major).unwrap_or(Profile::GCC)
     }
 
-    /// What to say of [`profile`](Self::profile) if its version was not measured; else nothing.
+    /// Returns a remark about [`profile`](Self::profile) if its version was not measured, otherwise
+    /// an empty text.
     pub(crate) fn unmeasured(&self) -> String {
         let (own, nearest) = (self.versioned_name(), self.profile());
         match nearest.to_string() == own {
@@ -234,13 +237,13 @@ impl Reference {
         }
     }
 
-    /// Whether it has `capability`; if not, its own message.
+    /// Returns its own message if it lacks `capability`.
     pub fn has(&self, capability: Capability) -> Result<(), &str> {
         let why = self.missing.get(&capability);
         why.map_or(Ok(()), |why| Err(why))
     }
 
-    /// Whether it can be asked about `block`.
+    /// Checks whether it can be asked about `block`.
     pub fn admits(&self, block: &Block) -> Result<(), String> {
         let named: Vec<&str> = block
             .references
@@ -300,8 +303,9 @@ impl Reference {
         })
     }
 
-    /// What a program of C needs besides the libraries that every compiler links: an atomic object that no instruction loads is loaded by
-    /// libatomic. A compiler, or a machine, may lack it, and most files need none of it.
+    /// Returns the libraries that a program of C needs besides those that every compiler links: an
+    /// atomic object that no instruction loads is loaded by libatomic. A compiler, or a machine,
+    /// may lack it, and most files need none of it.
     pub(super) fn libraries(&self) -> &[&'static str] {
         const ATOMIC: [&str; 3] = [
             "-Wl,--push-state,--as-needed",

@@ -1,4 +1,5 @@
-//! Zig's compiler as a reference: both its back ends make callees and callers under its C calling convention or its own, which `LoadedCode` loads like those of C compilers.
+//! Zig's compiler as a reference. Both its back ends make callees and callers under its C calling
+//! convention or its own; `LoadedCode` loads them like those of C compilers.
 //!
 //! Functions of Zig's own convention, `auto`, have no symbols: what is exported hands out their addresses.
 //!
@@ -81,7 +82,7 @@ impl fmt::Display for Mode {
 /// Callers and callees of cases, compiled by Zig.
 #[derive(Debug)]
 pub(crate) struct CompiledZig {
-    /// What a process can load.
+    /// The file, which a process can load.
     pub(crate) built: Built,
     /// For each case why it has no callee and no caller, if it has none: Zig has no words for it, or its compiler's message.
     pub(crate) missing: Vec<[Option<String>; 2]>,
@@ -94,11 +95,11 @@ pub(crate) struct CompiledZig {
 pub struct Fact {
     /// The index of the case that has the type.
     pub case: usize,
-    /// What was asked: `struct s: offset of member 1`.
+    /// The subject: `struct s: offset of member 1`.
     pub what: String,
-    /// What `cabi` says, in bytes.
+    /// The number of `cabi`, in bytes.
     pub ours: u64,
-    /// What Zig says.
+    /// Zig's number.
     pub zig: u64,
 }
 
@@ -186,7 +187,7 @@ impl Zig {
     }
 }
 
-/// What `built` says to `questions` about layouts.
+/// Returns the answers in `built` to `questions` about layouts.
 fn layout(built: &Built, questions: &[(usize, &Question)]) -> Result<Vec<Fact>, ReferenceError> {
     if questions.is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,5 @@
-//! What of C a reference compiler can compile: the names of it in the corpus, the tokens that need it, and the file that shows a compiler has it.
+//! Parts of C that a reference compiler can compile: their names in the corpus, the tokens that
+//! need them, and the file that shows a compiler has them.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -89,7 +90,7 @@ impl Capability {
         row.map_or("", |row| row.name)
     }
 
-    /// What vectors of `level` need; nothing at the baseline.
+    /// Returns the capability that vectors of `level` need; none at the baseline.
     pub fn of_level(level: VectorLevel) -> Option<Self> {
         match level {
             VectorLevel::Baseline => None,
@@ -104,7 +105,7 @@ impl Capability {
         all.map(|row| row.name)
     }
 
-    /// Whether this machine can run what needs the capability.
+    /// Checks whether this machine can run code that needs the capability.
     pub fn runs_here(self) -> bool {
         match self {
             Self::Avx | Self::Avx512f => processor::has(self.name()),
@@ -128,7 +129,8 @@ impl Trait {
     }
 }
 
-/// What a reference compiler must have for `block`: what its `references` names, what its C text is spelled with, what its vector level needs.
+/// Returns the capabilities that a reference compiler must have for `block`: those that its
+/// `references` names, that its C text is spelled with, and that its vector level needs.
 pub fn needs(block: &Block) -> Vec<Capability> {
     let texts = [
         block.code.as_str(),

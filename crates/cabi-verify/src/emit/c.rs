@@ -1,9 +1,10 @@
 //! The two sides of a call as C: the callee records its arguments and returns bytes of the case, the caller passes bytes of the case and records the
 //! result.
 //!
-//! Many cases share one file. What a block declares is renamed by macros that start with a prefix of its own, so the block's text
-//! stays as it is and no two names are equal. Values are given as memory images: `memcpy` into a variable of the parameter's own type, then the call;
-//! no member is named, so every type goes the same way.
+//! Many cases share one file. Macros rename a block's declarations with a prefix of its own, so the
+//! block's text stays as it is and no two names are equal. Values are given as memory images:
+//! `memcpy` into a variable of the parameter's own type, then the call; no member is named, so
+//! every type goes the same way.
 //!
 //! ```text
 //! #define pair c7_pair
@@ -93,7 +94,7 @@ pub fn fetched(ty: &Type, text: &str) -> String {
     }
 }
 
-/// Whether argument `ty` is also looked at widened.
+/// Checks whether argument `ty` is also looked at widened.
 pub fn is_widened(ty: &Type) -> bool {
     let narrow = matches!(
         ty.as_scalar(),
@@ -122,10 +123,12 @@ pub(crate) fn string(bytes: &[u8]) -> String {
     format!("(const unsigned char *)\"{digits}\"")
 }
 
-/// What clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no `_Float16`.
+/// Functions that clang calls at -O0 for a `__bf16`, and libgcc before 13 lacks; gcc 11 has no
+/// `_Float16`.
 pub(crate) const TRUNCATION: &str = include_str!("c/truncation.c");
 
-/// What the Rust side calls is of System V by name: a compiler may be told that functions are of another convention unless they say so.
+/// The functions that the Rust side calls are of System V by name: a compiler may be told that
+/// functions are of another convention unless they say so.
 pub const FRAME: &str = concat!(
     include_str!("c/memory_functions.c"),
     include_str!("c/shared.c"),

@@ -130,7 +130,7 @@ fn alone(member: &CMember) -> Option<CType> {
     }
 }
 
-/// What does not change anything is left out later.
+/// A part that changes nothing is left out later.
 fn smaller_records(record: &CRecord) -> Vec<CRecord> {
     let members = |members| with(record, |one| one.members = members);
     let fewer = without_parts(&record.members).into_iter().map(members);

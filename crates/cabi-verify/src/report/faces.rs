@@ -28,7 +28,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// What was left out, by kind of reason: of a kind that is a failure twenty examples, of another one two.
+/// Writes the items that were left out, by kind of reason: twenty examples of a kind that is a
+/// failure, two of another one.
 fn left_out(f: &mut fmt::Formatter<'_>, section: &Section) -> fmt::Result {
     for (status, some) in [(Status::Unlisted, 20), (Status::LeftOut, 2)] {
         let mut kinds = section.by_kind(status);

@@ -27,7 +27,7 @@ impl Side {
     }
 }
 
-/// GuardedBuffers for objects, each between two pages that cannot be touched.
+/// Buffers for objects, each between two pages that cannot be touched.
 #[derive(Debug)]
 pub struct GuardedBuffers {
     base: *mut u8,
@@ -107,7 +107,8 @@ impl GuardedBuffers {
         Some(object)
     }
 
-    /// Whether the bytes beside an object of `size` bytes are those that [`GuardedBuffers::poison`] put there: no page that faults is on that side.
+    /// Checks that the bytes beside an object of `size` bytes are those of
+    /// [`GuardedBuffers::poison`]: no page that faults is on that side.
     ///
     /// # Errors
     /// The nearest byte that was written.

@@ -5,8 +5,8 @@
 //! pointer, and keeps values of its own during the call, which are compared after it. A thunk between the two sides compares the registers that a callee
 //! must preserve (`boundary.rs`).
 //!
-//! What a compiler made is loaded in children only ([`child`]): its constructors are code under test too. In any other process there is
-//! nothing of it: no function, and no buffer.
+//! Files that a compiler made are loaded in children only ([`child`]): their constructors are code
+//! under test too. In any other process they have no function and no buffer.
 
 use std::cell::OnceCell;
 
@@ -72,7 +72,7 @@ impl LoadedCode {
         }
     }
 
-    /// What the compiler built.
+    /// Returns the file that the compiler built.
     pub(crate) fn built(&self) -> &Built {
         &self.built
     }
@@ -82,7 +82,7 @@ impl LoadedCode {
         self.names.retain(|_| is_kept());
     }
 
-    /// What the compiler warned of.
+    /// Returns the compiler's warnings.
     pub fn warnings(&self) -> &str {
         &self.built.warnings
     }
@@ -143,7 +143,8 @@ impl LoadedCode {
         }
     }
 
-    /// What was written down of the last call: `n_seen` bytes of what the callee saw, and a result of `n_got` bytes that a C caller got.
+    /// Returns the record of the last call: `n_seen` bytes of the callee's arguments, and a result
+    /// of `n_got` bytes that a C caller got.
     pub(crate) fn written(&self, n_seen: usize, n_got: usize) -> Written {
         let Ok(loaded) = self.loaded() else {
             return Written::default();
@@ -208,7 +209,7 @@ impl LoadedCode {
         self.check_kept(caller)
     }
 
-    /// Whether `cabi_keep` still had its values after its call.
+    /// Checks whether `cabi_keep` still had its values after its call.
     fn check_kept(&self, caller: &str) -> Result<(), String> {
         let loaded = self.loaded()?;
         // SAFETY: the array of N_LIVE words; nothing runs that uses it.

@@ -11,10 +11,12 @@ use crate::build::{ProgramTarget, ReferenceError};
 use crate::emit::c::main_program::{ProgramCall, text};
 
 impl ProgramTarget {
-    /// Links `objects`, which have all sides of `calls`, and runs them: of each call what was written down, or how the process ended.
+    /// Links `objects`, which have all sides of `calls`, and runs them. Returns the record of each
+    /// call, or how the process ended.
     ///
     /// # Errors
-    /// [`ReferenceError`]: what does not link, no static libraries, a program that cannot be started.
+    /// [`ReferenceError`]: an object that does not link, no static libraries, a program that cannot
+    /// be started.
     pub(crate) fn run(
         &self,
         objects: &[&Path],
@@ -33,8 +35,9 @@ impl ProgramTarget {
     }
 }
 
-/// Runs a program that makes `n_calls` calls, from the one whose number is its argument on, and prints a line for each: its number, and what both sides have written down. What is left
-/// after one that ends the process has as many `seconds` of processor time again.
+/// Runs a program that makes `n_calls` calls, from the one whose number is its argument on. It
+/// prints a line for each: its number, and the record of both sides. The calls after one that ends
+/// the process have as many `seconds` of processor time again.
 pub(crate) fn calls_of(
     program: &Program,
     emulator: &[String],

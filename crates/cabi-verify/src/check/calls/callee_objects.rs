@@ -1,5 +1,6 @@
-//! The objects of a function of ours that C calls: the copies of its arguments, and the result that it returns. Each lies against a guard page, like those of a caller; what is
-//! beside it on the other side is compared.
+//! Objects of a function of ours that C calls: the copies of its arguments, and the result that it
+//! returns. Each lies against a guard page, like a caller's objects; the bytes beside it on the
+//! other side are compared.
 
 use cabi::Type;
 
@@ -70,7 +71,7 @@ pub(super) fn copy_to(seen: &mut [u8], harness: &Harness<'_>, plan: &CallCase, s
     }
 }
 
-/// Whether the function has written nothing beside its objects.
+/// Checks whether the function has written nothing beside its objects.
 pub(super) fn check_beside(
     harness: &Harness<'_>,
     plan: &CallCase,

@@ -10,7 +10,7 @@ use super::string;
 pub(crate) struct ProgramCall {
     /// The symbol of the function that makes it.
     pub(crate) caller: String,
-    /// The symbol of what it calls.
+    /// The symbol of its callee.
     pub(crate) callee: String,
     /// The images of the arguments.
     pub(crate) images: Vec<u8>,
@@ -60,10 +60,11 @@ pub(crate) fn text(calls: &[ProgramCall]) -> String {
 
 const MAIN: &str = include_str!("main_program.c");
 
-/// What code for Windows calls by itself, and no C library here has in its convention.
+/// Functions that code for Windows calls by itself, and that no C library here has in its
+/// convention.
 pub(crate) const WINDOWS: &str = include_str!("windows.c");
 
-/// Binds what code for Windows calls by itself to [`WINDOWS`], in each file of it.
+/// Binds these functions to [`WINDOWS`], in each file of code for Windows.
 pub(crate) const MEMORY_FUNCTIONS: &str = include_str!("memory_functions.c");
 
 /// A program that makes one call, with values of the macros that [`run::one_call`](crate::run::one_call) defines. Its argument is the file to write the result to, and

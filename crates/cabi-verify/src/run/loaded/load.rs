@@ -63,10 +63,11 @@ impl LoadedCode {
         }
     }
 
-    /// Whether what the compiler makes runs at all: loaded in a child, a function of FRAME returns what it should.
+    /// Checks whether the compiler's code runs at all: loaded in a child, a function of FRAME
+    /// returns the right value.
     ///
     /// # Errors
-    /// The compiler's, or what becomes of the child.
+    /// The compiler's error, or how the child ended.
     pub(crate) fn try_out(reference: &Reference) -> Result<(), ReferenceError> {
         let built = reference.build(FRAME, &["-w"])?;
         match Self::checked(&built, Vec::new(), Self::finds_itself) {

@@ -125,7 +125,8 @@ pub(super) fn has_16_bit_float_and(ty: &Type, is: fn(&Leaf) -> bool) -> bool {
         && leaves(ty).any(|leaf| is(&leaf))
 }
 
-/// Whether `is` holds for an array that `ty` is made of, and for the offset of its first element.
+/// Checks whether `is` holds for an array that `ty` is made of, and for the offset of its first
+/// element.
 pub(super) fn has_array(ty: &Type, is: impl Fn(&Array, u64) -> bool) -> bool {
     ty.contains(&|ty, at| matches!(ty.kind(), Kind::Array(array) if is(array, at)))
 }

@@ -57,7 +57,7 @@ pub(super) fn run(
     Ok(called.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// What a program is made of: all of a unit but code that runs here, which threads cannot share.
+/// Contents of a program: all of a unit but code that runs here, which threads cannot share.
 struct UnitProgram<'a> {
     cases: &'a [Case],
     built: &'a Built,
@@ -88,7 +88,7 @@ impl<'a> UnitProgram<'a> {
         })
     }
 
-    /// What does not link costs the cases of the unit alone.
+    /// A file that does not link costs the cases of the unit alone.
     fn call(&self) -> Result<Vec<Called>, ReferenceError> {
         let all: Vec<usize> = (0..self.cases.len()).collect();
         let mut verdicts = match self.verdicts(&all, &PAIRS) {
@@ -131,7 +131,8 @@ impl<'a> UnitProgram<'a> {
     /// byte.
     ///
     /// # Errors
-    /// [`ReferenceError`]: what does not link, no static libraries, a program that cannot be started.
+    /// [`ReferenceError`]: an object that does not link, no static libraries, a program that cannot
+    /// be started.
     fn verdicts(&self, at: &[usize], pairs: &[Pair]) -> Result<Vec<Vec<Verdict>>, ReferenceError> {
         let made = catch_unwind(AssertUnwindSafe(|| self.object(at, pairs)));
         let Ok(made) = made else {
@@ -161,7 +162,7 @@ impl<'a> UnitProgram<'a> {
                 let all: Result<Vec<()>, Verdict> = checked.into_iter().collect();
                 all.map_or_else(|verdict| verdict, |_| Verdict::Passed(n))
             }
-            // C is asked about what is called with ours.
+            // C against C is asked about cases that are called with ours.
             Err(fault) if pair.is_none() => Verdict::NotRun(fault.to_string()),
             Err(fault) => Err(fault.clone()).into(),
         };
@@ -171,7 +172,8 @@ impl<'a> UnitProgram<'a> {
         Ok(pairs.iter().zip(&plans).map(of_pair).collect())
     }
 
-    /// Our sides as an object file, the plans of the calls of each pair, and these calls. What is not lowered has no plan after it.
+    /// Returns our sides as an object file, the plans of the calls of each pair, and these calls. A
+    /// case that is not lowered has no plan.
     fn object(&self, at: &[usize], pairs: &[Pair]) -> Result<Made, String> {
         let vectors = self.cases.first().map(|case| case.vectors);
         let mut object = CraneliftObject::new(vectors.unwrap_or_default(), &self.target.target)?;
@@ -205,7 +207,8 @@ impl<'a> UnitProgram<'a> {
         CallCase::new(case, sig, |sig| self.mistake.told(sig), index)
     }
 
-    /// In which of these cases the compiler's own two sides differ in a program of their own too, none of whose calls is ours: no ABI agrees with both.
+    /// Returns the cases in which the compiler's own two sides differ in a program of their own
+    /// too, none of whose calls is ours: no ABI agrees with both.
     fn shown(&self, asked: &[usize]) -> Result<BTreeMap<usize, Shown>, ReferenceError> {
         if asked.is_empty() {
             return Ok(BTreeMap::new());
@@ -263,7 +266,7 @@ fn calls_of(pair: Pair, symbol: &str, plan: &CallCase) -> [ProgramCall; 2] {
     })
 }
 
-/// Compares what was written down in one round with what was sent.
+/// Compares the records of one round with the values sent.
 fn check(
     pair: Pair,
     plan: &CallCase,
