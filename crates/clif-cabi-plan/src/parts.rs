@@ -28,7 +28,7 @@ pub struct ClifPart {
 }
 
 impl ClifPart {
-    /// `size` bytes at `offset`, as `ty`, not extended.
+    /// Makes a part of `size` bytes at `offset`, as `ty`, not extended.
     #[must_use]
     pub const fn new(offset: u32, size: u8, ty: ValueType) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl ClifPart {
         }
     }
 
-    /// The part, extended so to `least` or to the next integer.
+    /// Returns the part, extended so to `least` or to the next integer.
     pub(crate) fn extended(self, extension: Extension, least: ValueType) -> Self {
         let passed_as = match extension {
             Extension::None => self.ty,
@@ -54,7 +54,8 @@ impl ClifPart {
         }
     }
 
-    /// An object of `size` bytes as integers of type `slot`, of which the last one may have fewer bytes.
+    /// Cuts an object of `size` bytes into integers of type `slot`; the last one may have fewer
+    /// bytes.
     pub fn slots(size: u64, slot: ValueType) -> impl Iterator<Item = Self> {
         let step = slot.bytes();
         let offsets = (0..narrow(size)).step_by(step as usize);
@@ -99,8 +100,8 @@ pub type ClifParts = SmallVec<[ClifPart; 4]>;
 /// numbers and x87 values, which are passed in parts or in memory. An array, which C passes by its
 /// address, has the type of a pointer.
 ///
-/// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats of their size, data movement only;
-/// vectors of 8 bytes are `f64`, narrower ones integers.
+/// `_BitInt(N)` is the integer of its size; `__bf16` and the decimal formats are the binary floats
+/// of their size, for data movement only; vectors of 8 bytes are `f64`, narrower ones integers.
 ///
 /// # Example
 /// ```
@@ -126,8 +127,8 @@ pub fn value_type(ty: &cabi::Type) -> Option<ValueType> {
     }
 }
 
-/// The CLIF type that one leaf of a value has as an SSA value; a bit-field has that of its declared type. `None` for x87's format, and for vectors that
-/// are none of CLIF's or of bools.
+/// Returns the CLIF type that one leaf of a value has as an SSA value; a bit-field has that of its
+/// declared type. `None` for x87's format, and for vectors of bools or without a CLIF type.
 #[must_use]
 pub fn leaf_type(leaf: &Leaf) -> Option<ValueType> {
     let bits = match leaf.kind {
@@ -174,7 +175,8 @@ fn int_type(size: u64) -> Option<ValueType> {
     }
 }
 
-/// The 16-byte vector of `lane`s, where Cranelift has one; any other type of 16 bytes is passed alike.
+/// Returns the 16-byte vector of `lane`s, where Cranelift has one; any other type of 16 bytes is
+/// passed alike.
 fn lanes_type(lane: Scalar) -> ValueType {
     match lane {
         Scalar::Int { bits: 16, .. } => ValueType::I16X8,
@@ -204,7 +206,7 @@ pub(crate) fn n_chunks(part: &cabi::Part) -> u32 {
     }
 }
 
-/// The part of a value that has no place yet.
+/// Returns a part that has no place yet.
 pub(crate) fn unplaced(part: &cabi::Part) -> ClifPart {
     self::part(part, None, WORD).in_bank(part.bank)
 }
@@ -233,7 +235,8 @@ pub(crate) fn part(part: &cabi::Part, whole: Option<ValueType>, least: ValueType
         _ if ty.bytes() > size.into() => (int_type(size.into()).unwrap_or(ty), ty),
         _ => (ty, least),
     };
-    // A scalar or vector keeps its own type where Cranelift passes both alike: no conversion is needed then.
+    // A scalar or vector keeps its own type where Cranelift passes both alike: it needs no
+    // conversion.
     let same_bank = |own: &ValueType| own.bits() == ty.bits() && (own.is_int() == ty.is_int());
     let ty = whole.filter(same_bank).unwrap_or(ty);
     ClifPart::new(part.offset.into(), size, ty).extended(part.extension, least)
@@ -259,7 +262,7 @@ pub(crate) fn slots(
     to.extend(ClifPart::slots(size, own));
 }
 
-/// `n` in a narrower type, where it was checked before to fit: sizes and offsets in an argument area, which has at most
+/// Narrows `n`, which was checked to fit: sizes and offsets in an argument area, which has at most
 /// [`MAX_STACK_BYTES`](crate::MAX_STACK_BYTES), and the numbers of its words.
 pub(crate) fn narrow<T: TryFrom<S> + Limit, S>(n: S) -> T {
     let narrow = T::try_from(n);
@@ -287,7 +290,7 @@ impl Limit for i32 {
 /// Bytes from one x87 value in memory to the next.
 pub(crate) const X87_BYTES: u8 = 16;
 
-/// The words of `n` x87 values: the mantissa, then sign and exponent.
+/// Returns the words of `n` x87 values: the mantissa, then sign and exponent.
 pub(crate) fn x87_parts(n: u8) -> ClifParts {
     let mut parts = ClifParts::new();
     for i in 0..n {
@@ -298,7 +301,7 @@ pub(crate) fn x87_parts(n: u8) -> ClifParts {
     parts
 }
 
-/// Why a part cannot be lowered, if so. Parts may come from a convention of the user's.
+/// Returns the reason why a part cannot be lowered, if so. Parts may come from a user's convention.
 pub(crate) fn objection(placed: &PlacedPart) -> Option<&'static str> {
     let cabi::Part {
         ty,

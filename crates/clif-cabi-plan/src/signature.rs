@@ -19,13 +19,13 @@ macro_rules! value_types {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// As CLIF spells it.
+            /// Returns its name in CLIF.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// Bytes.
+            /// Returns its bytes.
             #[must_use]
             #[inline]
             pub const fn bytes(self) -> u32 {
@@ -57,7 +57,7 @@ value_types! {
 }
 
 impl ValueType {
-    /// Bits.
+    /// Returns its bits.
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.bytes() * 8
@@ -140,13 +140,13 @@ pub struct ClifParam {
 }
 
 impl ClifParam {
-    /// A value of type `ty`.
+    /// Makes a parameter of type `ty`.
     #[must_use]
     pub const fn new(ty: ValueType) -> Self {
         Self::special(ty, Purpose::Normal)
     }
 
-    /// A parameter of type `ty` for `purpose`.
+    /// Makes a parameter of type `ty` for `purpose`.
     #[must_use]
     pub const fn special(ty: ValueType, purpose: Purpose) -> Self {
         let extension = Extension::None;
@@ -188,7 +188,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// No parameters and no results under `call_conv`.
+    /// Makes a signature without parameters and results under `call_conv`.
     #[must_use]
     pub fn new(call_conv: CallConv) -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! Slots: the rows of a plan's table, its only one. A slot is a part of a value, where the ABI has it, and the CLIF parameter that it is.
+//! Slots: the rows of a plan's only table. A slot is a part of a value, its place in the ABI, and
+//! its CLIF parameter.
 
 use smallvec::SmallVec;
 
@@ -18,7 +19,8 @@ pub enum What {
         /// The part.
         part: u32,
     },
-    /// Part `part` of argument `arg`, a word, as the slot's type, a float or an integer; it is followed by the next one if that is a vector.
+    /// Part `part` of argument `arg`, a word, as the slot's type, a float or an integer; a vector
+    /// also has the next one.
     Words {
         /// The argument.
         arg: u32,
@@ -28,7 +30,8 @@ pub enum What {
         /// fields that were just stored one by one.
         at_once: bool,
     },
-    /// The object that argument `arg` is. Its CLIF parameter is an address, from which Cranelift copies the whole words, or a stub loads.
+    /// The object of argument `arg`. Its CLIF parameter is an address, from which Cranelift copies
+    /// the whole words, or a stub loads.
     Object {
         /// The argument.
         arg: u32,
@@ -56,7 +59,8 @@ pub enum What {
     },
     /// The address of the function, for a stub that goes there.
     Callee,
-    /// Nothing: any value of the slot's type keeps the register from being used, or the word of the argument area empty.
+    /// Nothing: any value of the slot's type keeps the register unused, or the word of the argument
+    /// area empty.
     Padding,
 }
 
@@ -78,7 +82,7 @@ pub struct Slot {
 pub(crate) type Slots = SmallVec<[Slot; 16]>;
 
 impl Slot {
-    /// A slot that the solver has not seen.
+    /// Makes a slot that the solver has not seen.
     pub(crate) fn new(what: What, part: ClifPart, place: ClifPlace) -> Self {
         let param = None;
         Self {
@@ -93,7 +97,8 @@ impl Slot {
         Self::new(what, ClifPart::WHOLE_WORD, place)
     }
 
-    /// A block of bytes in the argument area: a call copies them there, a function that is entered has their address.
+    /// Makes the slot of a block of bytes in the argument area: a call copies them there, an entry
+    /// has their address.
     pub(crate) fn block(what: What, offset: u32, size: u32) -> Self {
         Self::word(what, ClifPlace::Area { offset, size })
     }
@@ -111,7 +116,7 @@ impl Slot {
         }
     }
 
-    /// The parameter or result, where the address of the result is `sret`.
+    /// Returns the parameter or result, where the address of the result is `sret`.
     pub(crate) fn declared(&self, passes: bool, sret: Purpose) -> ClifParam {
         let purpose = match (self.what, self.place) {
             (_, ClifPlace::Area { size, .. }) => Purpose::StructArgument(size),

@@ -19,8 +19,9 @@ use crate::places::{ClifPlace, MAX_STACK_BYTES};
 use crate::signature::{Params, Purpose, ValueType};
 use crate::slot::{Slot, Slots, What};
 
-/// Padding arguments fill a gap between stack arguments word by word, at a cost of 8 bytes of code and some 5 microseconds each. Before an argument
-/// that is aligned to the largest page that Linux has on any machine there are so many bytes at most.
+/// Padding arguments fill a gap between stack arguments word by word, each at 8 bytes of code and
+/// some 5 microseconds. The largest page of Linux on any machine leaves at most so many bytes
+/// before an argument aligned to it.
 const MAX_GAP_BYTES: u32 = 1 << 16;
 
 const WORD_BYTES: u32 = WORD.bytes();
@@ -28,7 +29,8 @@ const WORD_BYTES: u32 = WORD.bytes();
 /// Reason for refusing an argument area of more than [`MAX_AREA_BYTES`].
 pub(crate) const TOO_LARGE: &str = "the argument area is too large for Cranelift";
 
-/// Most bytes of an argument area: what Cranelift takes, less a page for the words that stubs are given after the area.
+/// Most bytes of an argument area: Cranelift's limit, less a page for the words of stubs after the
+/// area.
 pub(crate) const MAX_AREA_BYTES: u64 = MAX_STACK_BYTES as u64 - 4096;
 
 const WIDE_GAPS: &str = "wide gaps in the argument area are not lowered";
@@ -76,7 +78,8 @@ impl Solver {
         }
     }
 
-    /// Finds the parameter of each of `slots` that has one, and appends padding so that each is in its place and the argument area has `area_bytes`.
+    /// Finds the parameter of each of `slots` that has one, and appends padding so that each is in
+    /// its place and the argument area has `area_bytes`.
     pub(crate) fn solve(
         &mut self,
         slots: &mut Slots,
@@ -178,7 +181,7 @@ impl Solver {
         Ok(())
     }
 
-    /// The integer register that the next parameter of its class takes, if one is left.
+    /// Returns the integer register that the next parameter of its class takes, if one is left.
     pub(crate) fn next_int(&self) -> Option<Reg> {
         self.registers.int.get(self.n_used.int).copied()
     }
@@ -202,7 +205,7 @@ impl Solver {
         Ok(())
     }
 
-    /// The class by which registers of `class` are counted.
+    /// Returns the class by which registers of `class` are counted.
     fn counted(&self, class: RegClass) -> RegClass {
         if self.positional {
             RegClass::Int
@@ -211,7 +214,7 @@ impl Solver {
         }
     }
 
-    /// Padding for the registers of `class` that are left before the one at `end`.
+    /// Adds padding for the registers of `class` before the one at `end`.
     fn pad_registers(&mut self, slots: &mut Slots, class: RegClass, end: usize) {
         while let Some(reg) = self.registers.of(class).get(*self.n_used.of(class))
             && *self.n_used.of(class) < end
@@ -230,7 +233,7 @@ impl Solver {
         }
     }
 
-    /// Padding for the slots of the argument area from `offset` to `end`.
+    /// Adds padding for the slots of the argument area from `offset` to `end`.
     fn pad_stack(&mut self, slots: &mut Slots, mut offset: u32, end: u32) {
         let least_slot = self.machine.convention.least_slot;
         while offset.saturating_add(least_slot) <= end {
@@ -258,7 +261,7 @@ impl Solver {
     }
 }
 
-/// The type that keeps a register of `class` from being used.
+/// Returns the type of a value that keeps a register of `class` unused.
 pub(crate) fn padding(class: RegClass) -> ValueType {
     match class {
         RegClass::Int => WORD,
@@ -266,7 +269,8 @@ pub(crate) fn padding(class: RegClass) -> ValueType {
     }
 }
 
-/// The integer whose slot is next in a gap of the argument area from `next` to `end`: a word, or where slots have less, the largest one that is aligned.
+/// Returns the next integer of a gap of the argument area from `next` to `end`: a word, or where
+/// slots have less, the largest one that is aligned.
 fn gap(next: u32, end: u32, least_slot: u32) -> ValueType {
     if least_slot == WORD_BYTES {
         return WORD;

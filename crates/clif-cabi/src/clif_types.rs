@@ -1,4 +1,5 @@
-//! The plan's types, calling conventions, extensions and signatures as those of this Cranelift release, and back.
+//! Conversions between the plan's types, calling conventions, extensions and signatures and this
+//! Cranelift release's.
 
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{
@@ -13,7 +14,7 @@ macro_rules! by_name {
     };
 }
 
-/// `ty` as Cranelift's.
+/// Returns Cranelift's `ty`.
 #[must_use]
 #[inline]
 pub fn clif_type(ty: plan::ValueType) -> Type {
@@ -29,7 +30,7 @@ fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail AppleAarch64)
 }
 
-/// `signature` as Cranelift's.
+/// Returns Cranelift's `signature`.
 pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
     let params = |params: &[plan::ClifParam]| params.iter().map(clif_param).collect();
     Signature {
@@ -141,7 +142,7 @@ fn plan_param(param: &AbiParam) -> Result<plan::ClifParam, String> {
     })
 }
 
-/// The name of `ty`, for messages. `Display` of an invalid type panics.
+/// Returns the name of `ty`, for messages. `Display` of an invalid type panics.
 pub(crate) fn type_name(ty: Type) -> String {
     match ty.is_invalid() {
         true => "no value".into(),
@@ -149,13 +150,14 @@ pub(crate) fn type_name(ty: Type) -> String {
     }
 }
 
-/// The names of `types`, for messages.
+/// Returns the names of `types`, for messages.
 pub(crate) fn type_names(types: impl Iterator<Item = Type>) -> String {
     let names: Vec<String> = types.map(type_name).collect();
     format!("[{}]", names.join(", "))
 }
 
-/// [`clif_cabi_plan::value_type`] in this Cranelift's types: the type that a value of `ty` has as one SSA value, if it has one.
+/// Returns [`clif_cabi_plan::value_type`] in this Cranelift's types: the type that a value of `ty`
+/// has as one SSA value, if it has one.
 ///
 /// # Example
 /// ```
@@ -204,7 +206,7 @@ pub fn c_type(ty: Type) -> Option<cabi::Type> {
     scalars.into_iter().find(|own| value_type(own) == Some(ty))
 }
 
-/// `kind` as Cranelift's.
+/// Returns Cranelift's `kind`.
 pub(crate) fn clif_reloc(kind: plan::RelocKind) -> Reloc {
     use plan::RelocKind as Kind;
     by_name!(kind, Kind -> Reloc: Abs8 X86CallPLTRel4 Arm64Call RiscvCallPlt)

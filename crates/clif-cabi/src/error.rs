@@ -34,7 +34,7 @@ pub enum LowerError {
     },
     /// No plan could be made.
     Plan(PlanError),
-    /// The instruction set or its flags are not ones this crate lowers for: the target and what is wrong.
+    /// The instruction set or its flags are not supported: the target and the error.
     Isa(String),
     /// The call has another number of arguments than the signature.
     ArgumentCount {
@@ -81,7 +81,8 @@ pub enum LowerError {
     TailCall(String),
     /// Declaring or defining a function in the module failed.
     Module(Box<ModuleError>),
-    /// The module has a function or an object that is not a stub under this name of a stub. These names begin with `__clif_cabi_`.
+    /// The module has another function or object under this name of a stub. These names begin with
+    /// `__clif_cabi_`.
     StubName(String),
     /// The stubs cannot do this.
     Stub(&'static str),
@@ -102,7 +103,7 @@ impl LowerError {
         }
     }
 
-    /// The refusal itself, without the function it is about.
+    /// Returns the refusal itself, without the function it is about.
     #[must_use]
     pub fn cause(&self) -> &Self {
         match self {
@@ -111,7 +112,7 @@ impl LowerError {
         }
     }
 
-    /// Which kind of thing is not lowered, if that is what was refused.
+    /// Returns the kind of thing that is not lowered, if that was refused.
     ///
     /// ```
     /// use cabi::{FnSig, Type};
@@ -138,7 +139,7 @@ impl LowerError {
         }
     }
 
-    /// This error, about the function `name` of `sig`.
+    /// Returns this error, about the function `name` of `sig`.
     pub(crate) fn of(self, name: Option<&str>, sig: &FnSig) -> Self {
         let error = match self {
             Self::In { error, .. } => error,

@@ -13,7 +13,7 @@ use crate::clif_types::{clif_signature, is_planned};
 /// twenty of another length.
 const LOOKED_AT: usize = 16;
 
-/// A `signature` of a plan in `func`.
+/// Imports `signature` of a plan in `func`.
 pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature) -> SigRef {
     let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
     match last.find(|(_, known)| is_planned(known, signature)) {
@@ -22,7 +22,7 @@ pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature
     }
 }
 
-/// The function `name` in `func`, called with `signature`.
+/// Imports the function `name` in `func`, called with `signature`.
 pub(crate) fn function(
     func: &mut Function,
     name: &UserExternalName,

@@ -98,13 +98,14 @@ impl Lowering {
         })
     }
 
-    /// The target.
+    /// Returns the target.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The plan of a call of `sig`. A call of a variadic function has a plan of its own: [`FnSig::at_call`].
+    /// Returns the plan of a call of `sig`. A call of a variadic function has a plan of its own:
+    /// [`FnSig::at_call`].
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
@@ -113,7 +114,7 @@ impl Lowering {
         cached(&self.cached.calls, sig, plan)
     }
 
-    /// The plan of the entry of a function of `sig`.
+    /// Returns the plan of the entry of a function of `sig`.
     ///
     /// # Errors
     /// [`LowerError`] for what cannot be lowered; see its variants.
@@ -142,7 +143,7 @@ impl Lowering {
             .map_err(|error| error.of(None, sig))
     }
 
-    /// `plan`, if the flags allow it.
+    /// Returns `plan`, if the flags allow it.
     fn lowered<P: Deref<Target = SignaturePlan>>(&self, plan: P) -> Result<Planned<P>, LowerError> {
         if plan.abi.convention.frame.context.is_some() {
             self.check_context()?;
@@ -171,8 +172,9 @@ impl Lowering {
         self.emit_call(stubs, builder, (callee.into(), None), sig, (args, ret))
     }
 
-    /// Emits a call of `callee` by `plan`, which [`Lowering::call_plan`] has made: [`Lowering::call_sig`] without the search for the plan, for
-    /// front ends that call functions of one signature many times.
+    /// Emits a call of `callee` by `plan`, of [`Lowering::call_plan`]: [`Lowering::call_sig`]
+    /// without the search for the plan, for front ends that call functions of one signature many
+    /// times.
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.
@@ -243,9 +245,9 @@ impl Lowering {
         self.emit_call(&mut ByRef(stubs), builder, callee, &call, (args, ret))
     }
 
-    /// Returns, for a `call`, `call_indirect` or `try_call` of one's own with
-    /// [`CallPlan::clif_signature`], the values, and the address of the result if the callee writes
-    /// it: the level below [`Lowering::call_sig`].
+    /// Returns the values for a front end's own `call`, `call_indirect` or `try_call` with
+    /// [`CallPlan::clif_signature`], the address of the result included if the callee writes it:
+    /// the level below [`Lowering::call_sig`].
     ///
     /// # Errors
     /// [`LowerError`] for arguments that do not fit the signature.
@@ -314,7 +316,8 @@ impl Lowering {
     }
 }
 
-/// The signature of a call of the variadic `sig` with `unnamed` arguments, whose values `args` ends with.
+/// Returns the signature of a call of the variadic `sig` with `unnamed` arguments, the last values
+/// of `args`.
 fn at_call(
     dfg: &DataFlowGraph,
     sig: &FnSig,
@@ -346,13 +349,14 @@ fn at_call(
     Ok(sig.at_call(unnamed)?)
 }
 
-/// The plan of `key`, made when it is asked for the first time.
+/// Returns the plan of `key`, and makes it at the first request.
 fn cached<K: Clone + Eq + Hash, P>(
     cache: &Cache<K, P>,
     key: &K,
     plan: impl FnOnce() -> Result<P, LowerError>,
 ) -> Result<Arc<P>, LowerError> {
-    // A poisoned lock only says that another thread panicked while it had plans, which are complete or absent.
+    // A poisoned lock only means that another thread panicked while it had plans, which are
+    // complete or absent.
     if let Some(plan) = cache.read().unwrap_or_else(|e| e.into_inner()).get(key) {
         return Ok(Arc::clone(plan));
     }

@@ -52,8 +52,10 @@ impl<P: Deref<Target = clif_cabi_plan::SignaturePlan>> Planned<P> {
         Self { inner, signature }
     }
 
-    /// The CLIF signature to call or define the function with, in this Cranelift's types. A call of a variadic function also needs AL, or floats
-    /// in two registers, which [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee) set.
+    /// Returns the CLIF signature to call or define the function with, in this Cranelift's types. A
+    /// call of a variadic function also needs AL, or floats in two registers, which
+    /// [`Lowering::call`](crate::Lowering::call) and [`Lowering::callee`](crate::Lowering::callee)
+    /// set.
     #[must_use]
     pub fn clif_signature(&self) -> &Signature {
         let own = || clif_signature(&self.inner.signature);

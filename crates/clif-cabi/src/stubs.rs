@@ -20,7 +20,8 @@ use crate::import;
 
 pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 
-/// Gives stubs and functions to lowering. Every [`Module`] implements it; a front end on bare cranelift-codegen implements it itself.
+/// Stubs and functions for lowering. Every [`Module`] implements it; a front end on bare
+/// cranelift-codegen implements it itself.
 ///
 /// # Example
 /// ```
@@ -48,7 +49,8 @@ pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 /// # Ok::<(), LowerError>(())
 /// ```
 pub trait Stubs {
-    /// A reference to `stub` in `func`, called with `signature`. The stub is made when it is asked for the first time.
+    /// Returns a reference to `stub` in `func`, called with `signature`. The first request makes
+    /// the stub.
     ///
     /// # Errors
     /// [`LowerError`] when it cannot be made.
@@ -59,7 +61,8 @@ pub trait Stubs {
         func: &mut ir::Function,
     ) -> Result<FuncRef, LowerError>;
 
-    /// A reference to the function `id` in `func`, called with `signature`, whatever signature it is declared with.
+    /// Returns a reference to the function `id` in `func`, called with `signature`, whatever
+    /// signature it is declared with.
     ///
     /// # Errors
     /// [`LowerError`] when it has no functions by id.
@@ -118,7 +121,7 @@ impl<M: Module + ?Sized> Stubs for M {
     }
 }
 
-/// `stub`, imported in `func` with `signature` of a plan.
+/// Imports `stub` in `func` with `signature` of a plan.
 pub(crate) fn import_stub(
     stubs: &mut dyn Stubs,
     stub: Stub,
@@ -242,7 +245,7 @@ impl fmt::Write for Name {
     }
 }
 
-/// The machine code of `stub` for the target of `isa`.
+/// Returns the machine code of `stub` for the target of `isa`.
 ///
 /// # Errors
 /// [`LowerError::Isa`] for a target that calls are not lowered for, and for a step that none of its calls needs.

@@ -14,7 +14,7 @@ use crate::parts::{ClifPart, narrow};
 const STEP_BYTES: usize = 8;
 
 impl Stub {
-    /// The machine code, `pic` for objects and without for the JIT.
+    /// Returns the machine code, `pic` for objects and without for the JIT.
     ///
     /// # Errors
     /// [`PlanError::Step`] for a step that `machine` has no use for, [`PlanError::Stub`] when the argument area is too large to be jumped over.
@@ -30,7 +30,7 @@ impl Stub {
 }
 
 impl StubStep {
-    /// The error that `machine` has no use for the step.
+    /// Returns the error that `machine` lacks the step.
     pub(super) fn refused(self, machine: &'static str) -> PlanError {
         let step = self.word();
         PlanError::Step { step, machine }
@@ -57,7 +57,8 @@ impl StubStep {
         is_asked.then_some(Self::SetVectorCount(abi.used.vector))
     }
 
-    /// Copies what is passed in a vector and in an integer register, and is a parameter in the first alone, to the second.
+    /// Copies values that are passed in a vector and an integer register, and are parameters in the
+    /// first alone, to the second.
     pub(crate) fn copies(machine: Machine, abi: &FnAbi) -> Option<Self> {
         let parts = abi.args.iter().filter_map(|arg| match &arg.place {
             Place::Parts(parts) => Some(parts),
@@ -86,7 +87,8 @@ impl StubStep {
         part_move(&machine.convention.results, placed).map(Self::Store)
     }
 
-    /// Loads `word` from the object at the address to the first integer register of parameters, if one move can.
+    /// Loads `word` from the object at the address to the first integer register of parameters, if
+    /// one move can.
     pub(crate) fn loads_word(word: &ClifPart) -> Option<Self> {
         Some(Self::Load(RegisterMove {
             width: MoveWidth::of(RegClass::Int, word.size, word.extension)?,
@@ -104,7 +106,7 @@ impl StubStep {
     }
 }
 
-/// The move of `placed` from or to the object that it is part of, if it is in one of these registers.
+/// Returns the move of `placed` from or to its object, if it is in one of these registers.
 fn part_move(registers: &Registers, placed: &PlacedPart) -> Option<RegisterMove> {
     let (Loc::Reg(reg), part) = (placed.loc, &placed.part) else {
         return None;

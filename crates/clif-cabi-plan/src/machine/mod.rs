@@ -1,5 +1,6 @@
-//! Machines in two halves that do not know each other: a processor, and Cranelift's conventions on it as tables. Each processor is a folder here and a line of
-//! `ARCHITECTURES`; nothing outside this folder names a register or a calling convention.
+//! Machines in two independent halves: a processor, and Cranelift's conventions on it as tables.
+//! Each processor is a folder here and a line of `ARCHITECTURES`; nothing outside this folder names
+//! a register or a calling convention.
 
 mod aarch64;
 mod convention;
@@ -41,7 +42,8 @@ pub(crate) use va_list::{Home, SaveArea, SavedClass};
 struct Architecture {
     processor: &'static Processor,
     conventions: &'static [&'static ClifConvention],
-    /// The convention of Cranelift's by which functions of a convention are called, if it has frames of its kind.
+    /// Returns Cranelift's convention for calls of functions of a convention, if it has such
+    /// frames.
     under: fn(&Convention) -> Option<&'static ClifConvention>,
 }
 
@@ -80,7 +82,7 @@ impl Machine {
         convention: riscv64::C,
     };
 
-    /// The machine of `target`.
+    /// Returns the machine of `target`.
     ///
     /// # Errors
     /// [`PlanError::Target`] if no calls are planned for it.
@@ -111,7 +113,7 @@ impl Machine {
         })
     }
 
-    /// The machine of `target`, with the convention of Cranelift's for functions of `convention`.
+    /// Returns the machine of `target` with Cranelift's convention for functions of `convention`.
     pub(crate) fn under(target: &Target, convention: &Convention) -> Result<Self, PlanError> {
         let c = Self::of(target)?;
         let own = (c.architecture.under)(convention).ok_or_else(|| {
@@ -120,7 +122,7 @@ impl Machine {
         Ok(c.with(own?))
     }
 
-    /// The machine with another convention of Cranelift's.
+    /// Returns the machine with another convention of Cranelift's.
     pub(crate) fn with(self, convention: &'static ClifConvention) -> Self {
         Self { convention, ..self }
     }
@@ -218,7 +220,7 @@ impl Machine {
         self.convention.has_sarg || self.area_from_frame().is_some()
     }
 
-    /// The places of a signature of its convention.
+    /// Returns the places of a signature of its convention.
     pub(crate) fn signature(&self, sig: &Signature) -> Result<Places, PlanError> {
         walk::places(&[self.convention], sig)
     }

@@ -104,19 +104,19 @@ impl Stub {
         Self::new(&steps.collect::<SmallVec<[StubStep; 8]>>())
     }
 
-    /// `fn(to)` or `fn(from)`: the stub that does these steps and returns.
+    /// Returns the stub `fn(to)` or `fn(from)` that does these steps and returns.
     pub(super) fn returning(steps: impl IntoIterator<Item = StubStep>) -> Self {
         let steps = steps.into_iter().chain([StubStep::Return]).collect();
         Self { steps }
     }
 
-    /// The steps, in order.
+    /// Returns the steps, in order.
     #[must_use]
     pub fn steps(&self) -> &[StubStep] {
         &self.steps
     }
 
-    /// The function that the stub calls or jumps to, by the emitter's id.
+    /// Returns the function that the stub calls or jumps to, by the emitter's id.
     #[must_use]
     pub fn callee(&self) -> Option<u32> {
         self.steps().iter().find_map(|step| step.callee())
@@ -266,7 +266,8 @@ pub struct UnwindRow {
     pub saved: &'static [(u16, i32)],
 }
 
-/// The canonical frame address: the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives it.
+/// Canonical frame address: the stack pointer before the call, as DWARF's `DW_CFA_def_cfa` gives
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Cfa {

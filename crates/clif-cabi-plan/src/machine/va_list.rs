@@ -17,7 +17,7 @@ pub(crate) struct VaListLayout {
     pub(crate) home: Option<Home>,
 }
 
-/// Who saves the integer registers of parameters in the words right before the arguments on the stack.
+/// Saver of the integer registers of parameters right before the arguments on the stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Home {
     /// The function, in the shadow space. Each argument is a word.
@@ -26,8 +26,8 @@ pub(crate) enum Home {
     Stub,
 }
 
-/// The register save area of a variadic function, a slot for each integer register of parameters and then one for each vector register; and the `va_list` that
-/// counts them.
+/// Register save area of a variadic function, a slot for each integer register of parameters and
+/// then one for each vector register; and the `va_list` that counts them.
 #[derive(Debug)]
 pub(crate) struct SaveArea {
     /// Each slot for a vector register is as aligned as it has bytes.
@@ -56,7 +56,8 @@ pub(crate) struct SavedClass {
     pub(crate) base_at: u32,
 }
 
-/// The counter of one class of registers in a `va_list`: 4 bytes, which are added to an address to find the next one.
+/// Counter of one class of registers in a `va_list`: 4 bytes, which are added to an address to find
+/// the next one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct VaCounter {
@@ -69,7 +70,8 @@ pub struct VaCounter {
 }
 
 impl VaCounter {
-    /// The counter that is member `at` of the `va_list` of `convention`, and is added to member `base`.
+    /// Returns the counter that is member `at` of the `va_list` of `convention`, and is added to
+    /// member `base`.
     pub(super) const fn of(
         convention: &Convention,
         at: usize,
@@ -84,7 +86,7 @@ impl VaCounter {
     }
 }
 
-/// Where member `n` of the `va_list` of `convention` is.
+/// Returns the offset of member `n` of the `va_list` of `convention`.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a few members of at most eight bytes"

@@ -40,8 +40,9 @@ pub struct CallPlan {
     pub(super) after: SmallVec<[StubStep; 4]>,
 }
 
-/// How a function is called through an address by [`CallPlan::indirect_stub`], which finds the address in the last parameter: in the next integer
-/// register that the arguments leave free, otherwise in the word after the argument area.
+/// Call through an address by [`CallPlan::indirect_stub`], which finds the address in the last
+/// parameter: in the next integer register that the arguments leave free, otherwise in the word
+/// after the argument area.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct IndirectCall {
@@ -54,7 +55,8 @@ pub struct IndirectCall {
 }
 
 impl CallPlan {
-    /// The plan of a call of `sig` on `target`. A call of a variadic function has a plan of its own: [`FnSig::at_call`].
+    /// Plans a call of `sig` on `target`. A call of a variadic function has a plan of its own:
+    /// [`FnSig::at_call`].
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
@@ -128,7 +130,7 @@ impl CallPlan {
         (!loads_chain).then(|| Stub::to(&self.before, StubCallee::Function(callee), &self.after))?
     }
 
-    /// The stub that is called with the signature of [`CallPlan::indirect`].
+    /// Returns the stub that is called with the signature of [`CallPlan::indirect`].
     #[must_use]
     pub fn indirect_stub(&self) -> Option<Stub> {
         self.indirect.as_ref().map(|indirect| indirect.stub.clone())
@@ -140,8 +142,8 @@ fn is_in_order((i, slot): (u32, &Slot)) -> bool {
     slot.param == Some(i) && matches!(slot.what, What::Part { .. })
 }
 
-/// The steps that open a frame with a copy of the argument area, where it is aligned to more than Cranelift aligns it, or there are steps `after`
-/// the call.
+/// Returns the steps that open a frame with a copy of the argument area, where it is aligned to
+/// more than Cranelift aligns it, or there are steps `after` the call.
 fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubStep; 4]> {
     let least = machine.convention.stack_align;
     let align = abi.area_align.max(least);
@@ -159,8 +161,9 @@ fn frame(machine: Machine, abi: &FnAbi, after: &[StubStep]) -> SmallVec<[StubSte
     steps.into_iter().flatten().collect()
 }
 
-/// `slots` with the address of the function for a stub of the steps `before`: in an integer register, or as the first word after the argument
-/// area, for which padding uses up the registers that are left. After a frame is opened it is in that word.
+/// Adds to `slots` the address of the function for a stub of the steps `before`: in an integer
+/// register, or as the first word after the argument area, for which padding uses up the other
+/// registers. After a frame is opened it is in that word.
 fn with_callee(
     machine: Machine,
     solver: &mut Solver,

@@ -49,7 +49,7 @@ pub struct EntryPlan {
 }
 
 impl EntryPlan {
-    /// The plan of the entry of a function of `sig` on `target`.
+    /// Plans the entry of a function of `sig` on `target`.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
@@ -102,7 +102,7 @@ impl EntryPlan {
         })
     }
 
-    /// Bytes from where [`EntryPlan::area`] is to `place`. `None` for a register.
+    /// Returns the bytes from [`EntryPlan::area`] to `place`. `None` for a register.
     #[must_use]
     pub fn in_area(&self, place: ClifPlace) -> Option<u32> {
         match place {
@@ -120,15 +120,16 @@ impl EntryPlan {
         self.saved.is_some() || self.result.is_in_vectors()
     }
 
-    /// The stub that C enters instead of the function `body`, an id of the emitter's: where a static chain has to be moved first, wide vectors
-    /// to be stored, or the stack to be aligned. `None` if it enters the function itself.
+    /// Returns the stub that C enters instead of the function `body`, an id of the emitter's: where
+    /// a static chain has to be moved first, wide vectors to be stored, or the stack to be aligned.
+    /// `None` if it enters the function itself.
     #[must_use]
     pub fn entry_stub(&self, body: u32) -> Option<Stub> {
         Stub::to(&self.before, StubCallee::Function(body), &[])
     }
 }
 
-/// The parameters that `va_start` stores.
+/// Returns the parameters that `va_start` stores.
 fn saved_registers(args: &ArgTable) -> SmallVec<[SavedRegister; 16]> {
     let saved = args.slots.iter().filter_map(|slot| match slot.what {
         What::Register { offset } => Some(SavedRegister {

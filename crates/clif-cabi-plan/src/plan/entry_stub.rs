@@ -38,14 +38,14 @@ impl SavedVectors {
         saved
     }
 
-    /// Bytes from the start of the object to argument `arg`.
+    /// Returns the bytes from the start of the object to argument `arg`.
     pub(super) fn offset(&self, arg: u32) -> u32 {
         let mut args = self.args.iter();
         args.find_map(|(own, offset)| (*own == arg).then_some(*offset))
             .unwrap_or(0)
     }
 
-    /// The steps that make the object and store the registers; its address is in r11.
+    /// Returns the steps that make the object and store the registers; its address is in r11.
     pub(super) fn steps(&self) -> impl Iterator<Item = StubStep> {
         let first = [
             StubStep::Align(SAVED_ALIGN),
@@ -56,7 +56,8 @@ impl SavedVectors {
     }
 }
 
-/// A register of parameters that is none of those `taken`, and how the static chain gets there: an integer register if there is one.
+/// Returns a register of parameters that is not `taken`, an integer register if possible, and the
+/// step that moves the static chain there.
 pub(super) fn free_register(machine: Machine, taken: &[Reg]) -> Option<(Reg, StubStep)> {
     let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let free = |class| {

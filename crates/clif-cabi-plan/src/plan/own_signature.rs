@@ -26,7 +26,8 @@ pub struct NamedArguments {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct VariadicSignature {
-    /// The signature to define it with: that of the named arguments, then the registers that unnamed ones may be in, then the area after the named ones.
+    /// The signature to define it with: that of the named arguments, then the registers that
+    /// unnamed ones may be in, then the area after the named ones.
     pub signature: Signature,
     /// Place of the arguments on the stack after the CLIF arguments; the offsets of
     /// [`VaStart`](super::VaStart) count from there.
@@ -36,9 +37,11 @@ pub struct VariadicSignature {
 }
 
 impl VariadicSignature {
-    /// The variadic function on `target` whose named arguments have the CLIF signature `named`, and take `taken`.
+    /// Plans the variadic function on `target` whose named arguments have the CLIF signature
+    /// `named`, and take `taken`.
     ///
-    /// A register that `named` has a padding argument in may be an unnamed argument's: it is counted by `taken`, not by `named`.
+    /// A register of a padding argument of `named` may be an unnamed argument's: `taken` counts it,
+    /// `named` does not.
     ///
     /// # Errors
     /// [`PlanError::Check`] for a signature that Cranelift does not place as C does, [`PlanError::Unsupported`] for one that disagrees with `taken`.
@@ -124,7 +127,7 @@ impl VariadicSignature {
     }
 }
 
-/// The first byte after the shadow space and what is on the stack.
+/// Returns the first byte after the shadow space and the stack arguments.
 fn end_of_stack(machine: Machine, signature: &Signature, places: &Places) -> u32 {
     let params = signature.params.iter().zip(&places.params);
     let slot = |param: &ClifParam| machine.convention.slot(param.ty);

@@ -120,7 +120,8 @@ impl<'a> Placer<'a> {
         }
     }
 
-    /// Adds the slots of the parts of argument `arg` from `first` on, each in the argument area after `offset`.
+    /// Adds the slots of argument `arg`'s parts from `first` on, each in the argument area after
+    /// `offset`.
     pub(super) fn parts_on_stack(&mut self, arg: u32, first: usize, offset: u32) {
         let ArgTable { slots, parts, .. } = &mut *self.table;
         for (part, own) in (0..).zip(parts.iter().skip(first)) {

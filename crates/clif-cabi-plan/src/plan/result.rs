@@ -57,7 +57,7 @@ impl ResultPlan {
         }
     }
 
-    /// The parts of the result, where it has some.
+    /// Returns the parts of the result, if it has some.
     #[must_use]
     #[inline]
     pub fn parts(&self) -> &[ClifPart] {
@@ -69,7 +69,8 @@ impl ResultPlan {
         }
     }
 
-    /// The slots of the results in the CLIF signature, of the side that `returns` them or of the other one, and what they are declared as.
+    /// Returns the slots of the CLIF results, on the side that `returns` them or the other, and
+    /// their declarations.
     pub(super) fn declare(&mut self, abi: &FnAbi, machine: Machine, side: Side) -> (Slots, Params) {
         let mut slots = Slots::new();
         match (&*self, &abi.ret.place) {

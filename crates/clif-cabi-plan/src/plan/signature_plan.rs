@@ -22,7 +22,8 @@ pub struct SignaturePlan {
     pub sig: FnSig,
     /// Where everything is.
     pub abi: FnAbi,
-    /// The CLIF signature: of a function that is defined, and of the call instruction, where a variadic call also needs a stub.
+    /// The CLIF signature of a function that is defined, and of the call instruction; a variadic
+    /// call also needs a stub.
     pub signature: Signature,
     /// How each argument is passed, and which CLIF parameter is what.
     pub args: ArgTable,
@@ -31,8 +32,10 @@ pub struct SignaturePlan {
 }
 
 impl SignaturePlan {
-    /// The CLIF signature with a parameter in each register of parameters that it leaves, `i64` or `f64`. Whoever knows only [`SignaturePlan::signature`] can call
-    /// such a function: the values in these registers are not used. As padding arguments of a call they stay where they are, and cost no instruction.
+    /// Returns the CLIF signature with a parameter in each register of parameters that it leaves,
+    /// `i64` or `f64`. Callers may use [`SignaturePlan::signature`] alone: the values in these
+    /// registers are not used. As padding arguments of a call they stay where they are, and cost no
+    /// instruction.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be lowered; see its variants.
@@ -105,7 +108,7 @@ impl PlanDraft {
     }
 }
 
-/// The machine by whose convention a function of `machine` is called.
+/// Returns the machine by whose convention a function of `machine` is called.
 fn caller_machine(machine: Machine, abi: &FnAbi) -> Result<Machine, &'static str> {
     if machine.convention.closures == Some(abi.convention) {
         return Err("its functions are entered by the stubs of closures alone");
@@ -180,7 +183,8 @@ fn check_args(
     Ok(())
 }
 
-/// Why a part in two registers cannot be lowered, if so: by position they are a vector and an integer register of one position.
+/// Returns the reason why a part in two registers cannot be lowered, if so: by position they are a
+/// vector and an integer register of one position.
 fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str> {
     let is_lost = machine.convention.positional
         && matches!(placed.loc, Loc::Both(_))
@@ -189,7 +193,8 @@ fn both_objection(machine: Machine, placed: &PlacedPart) -> Option<&'static str>
     is_lost.then_some(why)
 }
 
-/// Why a value at `place` cannot be lowered, if so. Places may come from a rule of the user's; none is outside the argument area.
+/// Returns the reason why a value at `place` cannot be lowered, if so. Places may come from a
+/// user's rule; none is outside the argument area.
 fn place_objection(machine: Machine, place: &Place) -> Option<&'static str> {
     let why = match place {
         Place::Parts(parts) => {

@@ -1,4 +1,5 @@
-//! Where `va_arg` finds the next unnamed argument (psABI 3.5.7, The `va_arg` Macro; x64 calling convention (Microsoft), Varargs), for any type.
+//! Place of the next unnamed argument for `va_arg` (psABI 3.5.7, The `va_arg` Macro; x64 calling
+//! convention (Microsoft), Varargs), for any type.
 
 use cabi::convention::{Group, GroupKind, Role};
 
@@ -22,7 +23,8 @@ pub struct VaArgPlan {
     pub align: u32,
     /// Where it is.
     pub place: VaPlace,
-    /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more where the type asks for it.
+    /// In the argument area it, or its address, starts at a multiple of so many bytes: 8, or more
+    /// if the type asks for it.
     pub overflow_align: u32,
     /// Bytes from there to the next argument.
     pub overflow_bytes: u64,
@@ -82,7 +84,8 @@ pub struct VaPart {
 }
 
 impl VaArgPlan {
-    /// How a variadic function like `sig` fetches its next argument, whose type is `ty` as it is passed: promoted.
+    /// Plans how a variadic function like `sig` fetches its next argument, whose type is `ty` as it
+    /// is passed: promoted.
     ///
     /// # Errors
     /// [`PlanError`] for what cannot be fetched; see its variants.
@@ -190,7 +193,8 @@ impl VaArgPlan {
         Ok(Self::at(save_area, place, (size, align), (size, align)))
     }
 
-    /// The plan for an object of `size` bytes, aligned to `align`, of a `va_list` that is an address.
+    /// Plans `va_arg` of an object of `size` bytes, aligned to `align`, by a `va_list` that is an
+    /// address.
     fn by_pointer(machine: Machine, group: &Group, (size, align): (u64, u32)) -> Self {
         let word = WORD.bytes();
         let by_reference = group.kind == GroupKind::Memory;
@@ -221,7 +225,8 @@ impl VaArgPlan {
         }
     }
 
-    /// The plan for an object at `place`; `object` and `in_area` are its size and alignment, in itself and in the argument area.
+    /// Plans `va_arg` of an object at `place`; `object` and `in_area` are its size and alignment,
+    /// in itself and in the argument area.
     fn at(save_area: &SaveArea, place: VaPlace, object: (u64, u32), in_area: (u64, u32)) -> Self {
         let (size, align) = object;
         // A type without bytes there has no alignment either.
@@ -249,7 +254,7 @@ impl VaArgPlan {
     }
 }
 
-/// Where a value of `group` is.
+/// Returns the place of a value of `group`.
 fn place(machine: Machine, save_area: &SaveArea, group: &Group) -> Result<VaPlace, &'static str> {
     if group.may_split || group.otherwise.is_some() {
         let why = "an argument of which some parts may be in memory is not fetched by va_arg";

@@ -14,8 +14,8 @@ use crate::signature::{Extension, ValueType};
 /// Cranelift's compile time grows with the square of their number.
 pub(super) const MAX_WORDS: usize = 64;
 
-/// Gives `each` the parts in the locations of `placed`, with their places, one for each CLIF parameter: a wide vector is 16 bytes each, a part that is in two
-/// registers is two of them.
+/// Gives `each` the parts in the locations of `placed`, with their places, one for each CLIF
+/// parameter: a wide vector is 16 bytes each, a part in two registers is two.
 pub(super) fn placed_parts(
     machine: Machine,
     ty: &cabi::Type,
@@ -78,7 +78,8 @@ pub(super) fn has_16_bytes(place: &Place) -> bool {
 /// Objects in the argument area up to this many bytes have parts, their words.
 pub(super) const MAX_PARTS_BYTES: u64 = 128;
 
-/// A stack argument as a CLIF parameter of its own type, if it can be one: a scalar or 16-byte vector whose class is exhausted before it.
+/// Returns a stack argument as a CLIF parameter of its own type, if it can be one: a scalar or
+/// 16-byte vector whose class is exhausted before it.
 pub(super) fn own_type(machine: Machine, ty: &cabi::Type, abi: &FnAbi) -> Option<ClifPart> {
     let value = value_type(ty)?;
     // By position Cranelift has no parameter of 16 bytes.
@@ -117,7 +118,7 @@ pub(super) fn is_exhausted(machine: Machine, class: RegClass, abi: &FnAbi) -> bo
     registers(abi).any(|reg| reg == *last)
 }
 
-/// The registers that all arguments of `abi` are in, and the pointer to its result.
+/// Returns the registers of all arguments of `abi`, and of the pointer to its result.
 pub(super) fn registers(abi: &FnAbi) -> impl Iterator<Item = Reg> {
     let sret = Some(&abi.ret.place).filter(|place| matches!(place, Place::Indirect { .. }));
     let places = abi.args.iter().map(|arg| &arg.place).chain(sret);

@@ -1,5 +1,5 @@
-//! A variadic function from inside: where it saves registers, and where its `va_list` starts (psABI 3.5.7, Variable Argument Lists; x64 calling
-//! convention (Microsoft), Varargs).
+//! Variadic functions from inside: the registers that they save, and the start of their `va_list`
+//! (psABI 3.5.7, Variable Argument Lists; x64 calling convention (Microsoft), Varargs).
 
 use cabi::{Bank, FnAbi, Reg};
 use smallvec::SmallVec;
@@ -38,8 +38,9 @@ pub enum VaStart {
         /// Alignment of the register save area, in bytes.
         save_align: u32,
     },
-    /// The address of the first unnamed argument, so many bytes from where [`EntryPlan::area`](super::EntryPlan::area) is: before it, where one may be in a
-    /// register (Win64 in the shadow space, RISC-V in a stub's frame), or in it (Apple arm64).
+    /// The address of the first unnamed argument, in bytes from
+    /// [`EntryPlan::area`](super::EntryPlan::area): before it, where one may be in a register
+    /// (Win64 in the shadow space, RISC-V in a stub's frame), or in it (Apple arm64).
     Pointer {
         /// Bytes.
         first: i32,
@@ -52,7 +53,8 @@ pub enum VaStart {
 pub struct VaCount {
     /// The counter.
     pub counter: VaCounter,
-    /// From the address that it is added to, to the first register that no named argument takes, in bytes.
+    /// Bytes from the address that it is added to, to the first register that no named argument
+    /// takes.
     pub count: i32,
     /// From the start of the register save area to that address, in bytes.
     pub base_at: u32,
@@ -64,7 +66,8 @@ pub struct VaCount {
 pub struct SavedRegister {
     /// The CLIF parameter that it is.
     pub param: usize,
-    /// Where it is stored: bytes from the start of the register save area, or from where [`EntryPlan::area`](super::EntryPlan::area) is.
+    /// Where it is stored: bytes from the start of the register save area, or from
+    /// [`EntryPlan::area`](super::EntryPlan::area).
     pub offset: i32,
 }
 
@@ -109,7 +112,8 @@ pub(super) struct Left {
     pub(super) offset: i32,
 }
 
-/// The registers of parameters that named arguments leave, which take so many integer and vector registers.
+/// Returns the registers of parameters after those of named arguments, which take so many integer
+/// and vector registers.
 pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = Left> {
     let save_area = machine.convention.va_list.save_area.as_ref();
     let classes = [(RegClass::Int, WORD), (RegClass::Vector, ValueType::I8X16)];
@@ -127,7 +131,8 @@ pub(super) fn left(machine: Machine, taken: [usize; 2]) -> impl Iterator<Item = 
     })
 }
 
-/// How many classes of registers the function saves: in the shadow space a float is in the integer register of its position too.
+/// Returns how many classes of registers the function saves: in the shadow space a float is in the
+/// integer register of its position too.
 fn n_saved(machine: Machine) -> usize {
     let layout = &machine.convention.va_list;
     match (&layout.save_area, layout.home) {
@@ -137,21 +142,23 @@ fn n_saved(machine: Machine) -> usize {
     }
 }
 
-/// From the first byte on the stack after the words of all integer registers to that of the one at position `i`.
+/// Returns the bytes from the first byte on the stack after the words of all integer registers to
+/// that of the one at position `i`.
 fn home(machine: Machine, i: usize) -> i32 {
     let n = machine.convention.params.of(RegClass::Int).len();
     let words = narrow::<i32, _>(i) - narrow::<i32, _>(n);
     words * narrow::<i32, _>(WORD.bytes())
 }
 
-/// From the first byte after the shadow space to `offset` in the argument area.
+/// Returns the bytes from the first byte after the shadow space to `offset` in the argument area.
 fn from_shadow(machine: Machine, offset: u32) -> i32 {
     let from = i64::from(offset) - i64::from(machine.convention.shadow_bytes);
     narrow(from)
 }
 
-/// How many integer and vector registers of parameters the arguments of `abi` take, as [`FnAbi::used`] counts them: those up to the last one that something is
-/// in, or all where a value did not fit and left the others unused.
+/// Returns how many integer and vector registers of parameters the arguments of `abi` take, as
+/// [`FnAbi::used`] counts them: those up to the last one in use, or all if a value did not fit and
+/// left the others unused.
 pub(super) fn taken(abi: &FnAbi, machine: Machine) -> [usize; 2] {
     let (params, positional) = (&machine.convention.params, machine.convention.positional);
     let positions = || registers(abi).filter_map(|reg| params.position(reg));
@@ -184,7 +191,8 @@ pub(super) fn count(own: &SavedClass, at: u32) -> i32 {
     narrow(count)
 }
 
-/// From the start of the register save area to the slot of register `i` of `class`.
+/// Returns the bytes from the start of the register save area to the slot of register `i` of
+/// `class`.
 pub(super) fn slot(machine: Machine, save_area: &SaveArea, class: RegClass, i: usize) -> u32 {
     let (start, bytes) = match class {
         RegClass::Int => (0, save_area.saved.int.slot),
@@ -197,7 +205,8 @@ pub(super) fn slot(machine: Machine, save_area: &SaveArea, class: RegClass, i: u
     start + bytes * narrow::<u32, _>(i)
 }
 
-/// From the start of the register save area to the first byte after the slots of `class`.
+/// Returns the bytes from the start of the register save area to the first byte after the slots of
+/// `class`.
 pub(super) fn end(machine: Machine, save_area: &SaveArea, class: RegClass) -> u32 {
     slot(machine, save_area, class, usize::MAX)
 }

@@ -30,7 +30,7 @@ pub(super) struct ArgValues {
 }
 
 impl ArgValues {
-    /// The values of argument `arg`.
+    /// Returns the values of argument `arg`.
     fn of(&self, arg: u32) -> &[Value] {
         let range = self.ranges.get(arg as usize).copied();
         let own = range.and_then(|(start, end)| self.values.get(start..end));
@@ -58,7 +58,7 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// The values of the CLIF call, one per parameter of the plan's signature.
+    /// Returns the values of the CLIF call, one per parameter of the plan's signature.
     pub(crate) fn values(
         &mut self,
         args: &[Arg],
@@ -142,7 +142,7 @@ impl CallSite<'_, '_, '_> {
         Ok(())
     }
 
-    /// The values of argument `i`.
+    /// Adds the values of argument `i`.
     fn argument(&mut self, i: usize, arg: &Arg, all: &mut ArgValues) -> Result<(), LowerError> {
         let Some(value) = CValue::argument(self.plan, i) else {
             return Ok(());

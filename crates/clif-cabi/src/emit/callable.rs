@@ -70,7 +70,7 @@ impl Callable {
         Ok(self.insert(builder, &args))
     }
 
-    /// [`Callable::call`] for `values` that are those of the plan.
+    /// Does [`Callable::call`] with `values` of the plan.
     pub(super) fn emit(&self, builder: &mut FunctionBuilder<'_>, values: &[Value]) -> Inst {
         match self.extra.is_empty() {
             true => self.insert(builder, values),

@@ -17,7 +17,8 @@ use crate::clif_types::{clif_type, type_name, type_names};
 use crate::error::LowerError;
 use crate::plan::CallPlan;
 
-/// The type of `value`; `INVALID` for a value of another function, whose type would be a panic to ask for.
+/// Returns the type of `value`; `INVALID` for a value of another function, at which Cranelift would
+/// panic.
 pub(crate) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
     if dfg.value_is_valid(value) {
         dfg.value_type(value)
@@ -26,7 +27,8 @@ pub(crate) fn type_of(dfg: &DataFlowGraph, value: Value) -> Type {
     }
 }
 
-/// Refuses a builder that cannot insert an instruction where it stands: cranelift-frontend would panic, or append it to a block that ends.
+/// Refuses a builder that cannot insert an instruction at its position: cranelift-frontend would
+/// panic, or append it to a block that ends.
 pub(crate) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> {
     let func = &builder.func;
     let why = match builder.current_block() {
@@ -42,7 +44,8 @@ pub(crate) fn position(builder: &FunctionBuilder<'_>) -> Result<(), LowerError> 
     Err(LowerError::Function(why))
 }
 
-/// Refuses a function that has been begun, or has another signature than `signature`: an entry would not be its first block.
+/// Refuses a function that has been begun, or has another signature: an entry would not be its
+/// first block.
 pub(crate) fn unbegun(
     builder: &FunctionBuilder<'_>,
     signature: &Signature,
@@ -59,7 +62,8 @@ pub(crate) fn unbegun(
     Err(LowerError::Function(why))
 }
 
-/// The parameters of `block`, if it is the first block of a function of `signature` and has them.
+/// Returns the parameters of `block`, if it is the first block of a function of `signature` and has
+/// them.
 pub(crate) fn params(
     builder: &FunctionBuilder<'_>,
     signature: &Signature,
@@ -85,7 +89,8 @@ pub(crate) fn params(
     Ok(params)
 }
 
-/// Refuses a block that is not the function's first, or will not be: only there the parameters are the function's.
+/// Refuses a block that is not the function's first, or will not be: only there the parameters are
+/// the function's.
 pub(super) fn first_block(builder: &FunctionBuilder<'_>, block: Block) -> Result<(), LowerError> {
     let first = (builder.func.layout.entry_block()).or_else(|| builder.current_block());
     if first.is_none_or(|first| first == block) {
@@ -125,7 +130,7 @@ pub(super) fn are_of(
     types.eq(values.iter().map(|value| type_of(dfg, *value)))
 }
 
-/// The types of `values`, for messages.
+/// Returns the types of `values`, for messages.
 pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
     type_names(values.iter().map(|value| type_of(dfg, *value)))
 }
@@ -170,7 +175,7 @@ impl CValue<'_> {
     }
 }
 
-/// The signature that `func` was imported with.
+/// Returns the signature that `func` was imported with.
 pub(super) fn imported(dfg: &DataFlowGraph, func: FuncRef) -> Result<SigRef, LowerError> {
     let import = dfg.ext_funcs.get(func);
     let signature = import.map(|import| import.signature);
@@ -205,7 +210,7 @@ pub(super) fn arguments(
     Ok(())
 }
 
-/// Refuses a plan whose calls have to make copies that no stack frame has room for, as [`arguments`] does.
+/// Refuses a plan whose calls make copies that no stack frame has room for, as [`arguments`] does.
 pub(crate) fn copies(plan: &CallPlan) -> Result<(), LowerError> {
     let mut values = (0..plan.args.n_args()).filter_map(|i| CValue::argument(plan, i));
     values.try_fold(0, |copied, value| with_copy(&value, copied))?;

@@ -11,7 +11,7 @@ use smallvec::smallvec;
 use super::{Values, memory};
 use crate::clif_types::clif_type;
 
-/// Reinterpret: lane order as in memory.
+/// Returns flags that reinterpret: lane order as in memory.
 pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::new().with_endianness(Endianness::Little)
 }
@@ -37,7 +37,7 @@ pub(super) fn split(
     values.or_else(|| split_in_memory(builder, value, parts))
 }
 
-/// [`split`] by way of memory. `None` if the value has too few bytes.
+/// Does [`split`] through memory. `None` if the value has too few bytes.
 fn split_in_memory(
     builder: &mut FunctionBuilder<'_>,
     value: Value,
@@ -52,7 +52,7 @@ fn split_in_memory(
     Some(memory::load_all(builder, parts, at))
 }
 
-/// The byte after the last one of the object that `parts` hold.
+/// Returns the first byte after the object that `parts` hold.
 fn end(parts: &[ClifPart]) -> u32 {
     let ends = parts.iter().map(|p| p.offset + u32::from(p.size));
     ends.max().unwrap_or(0)
@@ -64,7 +64,8 @@ fn are_two_words(low: &ClifPart, high: &ClifPart) -> bool {
     [low.ty, high.ty] == [ValueType::I64; 2] && [low.offset, high.offset] == [0, 8]
 }
 
-/// The words of a value of 16 bytes, in their order in memory. `None` where no instruction takes it apart.
+/// Returns the words of a value of 16 bytes, in memory order. `None` where no instruction takes it
+/// apart.
 pub(super) fn two_words(builder: &mut FunctionBuilder<'_>, value: Value) -> Option<[Value; 2]> {
     let lanes = match builder.func.dfg.value_type(value) {
         types::I128 => return Some(builder.ins().isplit(value).into()),
@@ -87,7 +88,8 @@ pub(super) fn passed(builder: &mut FunctionBuilder<'_>, part: &ClifPart, value: 
     }
 }
 
-/// The bits of `value` as `ty`, zero-extended if `ty` is wider. `None` if bits would be lost.
+/// Returns the bits of `value` as `ty`, zero-extended if `ty` is wider. `None` if bits would be
+/// lost.
 pub(super) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
     let from = builder.func.dfg.value_type(value);
     if from == ty {
@@ -105,14 +107,14 @@ pub(super) fn reshape(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type)
     None
 }
 
-/// The vector `f64x2` of the words `low` and `high`.
+/// Returns the vector `f64x2` of the words `low` and `high`.
 pub(super) fn pair(builder: &mut FunctionBuilder<'_>, low: Value, high: Value) -> Value {
     let low = builder.ins().scalar_to_vector(types::I64X2, low);
     let both = builder.ins().insertlane(low, high, 1);
     builder.ins().bitcast(types::F64X2, flags(), both)
 }
 
-/// The bits of `value`, of type `from`, as an integer.
+/// Returns the bits of `value`, of type `from`, as an integer.
 fn in_int(builder: &mut FunctionBuilder<'_>, value: Value, from: Type) -> Option<Value> {
     let int = Type::int(u16::try_from(from.bits()).ok()?)?;
     Some(match from == int {
@@ -147,7 +149,7 @@ pub(super) fn join(
     Some(builder.ins().load(ty, flags(), at.base, at.offset))
 }
 
-/// The value `ty` whose bits are the low ones of a part.
+/// Returns the value `ty` whose bits are the low ones of a part.
 pub(super) fn narrow(builder: &mut FunctionBuilder<'_>, value: Value, ty: Type) -> Option<Value> {
     let from = builder.func.dfg.value_type(value);
     if from == ty || from.bits() == ty.bits() {

@@ -20,8 +20,9 @@ use crate::plan::EntryPlan;
 /// The arguments of the function being built. Made by [`Lowering::begin`](crate::Lowering::begin), or by
 /// [`Lowering::enter`](crate::Lowering::enter) for a function that is set up by hand.
 ///
-/// An argument can be asked for in each form, wherever the ABI has put it: as one [value](Entry::value), as [parts](Entry::parts), by its
-/// [address](Entry::address), or [stored](Entry::store).
+/// An argument can be asked for in each form, wherever the ABI puts it: as one
+/// [value](Entry::value), as [parts](Entry::parts), by its [address](Entry::address), or
+/// [stored](Entry::store).
 ///
 /// # Example
 /// ```
@@ -89,7 +90,7 @@ impl Entry {
         Err(LowerError::Function("it is not the one that was entered"))
     }
 
-    /// The plan.
+    /// Returns the plan.
     #[must_use]
     pub fn plan(&self) -> &EntryPlan {
         &self.plan
@@ -105,7 +106,8 @@ impl Entry {
         self.params.get(index).copied()
     }
 
-    /// Argument `index` as one SSA value of the type [`value_type`](crate::value_type) names.
+    /// Returns argument `index` as one SSA value of the type [`value_type`](crate::value_type)
+    /// names.
     ///
     /// # Errors
     /// [`LowerError::Value`] if it has none, [`LowerError::NoArgument`] if there is no such argument, [`LowerError::Function`] if
@@ -129,8 +131,9 @@ impl Entry {
         })
     }
 
-    /// The parts of argument `index`, those of [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from the argument
-    /// area. A caller may give the argument in the same parts.
+    /// Returns the parts of argument `index`, those of
+    /// [`ArgTable::parts`](clif_cabi_plan::ArgTable::parts): passed in registers, or loaded from
+    /// the argument area. A caller may give the argument in the same parts.
     ///
     /// # Errors
     /// [`LowerError::Value`] for a value of more than 128 bytes in memory, one that is passed by reference, and a vector of bools that is passed lane by
@@ -151,8 +154,8 @@ impl Entry {
         })
     }
 
-    /// The fields of argument `index`, those of [`fields`](crate::fields), taken out of its parts in registers. A caller may give the argument by the
-    /// same fields.
+    /// Returns the fields of argument `index`, those of [`fields`](crate::fields), taken out of its
+    /// parts in registers. A caller may give the argument by the same fields.
     ///
     /// # Errors
     /// As [`Entry::parts`], but for an argument that is passed by reference; [`LowerError::Value`] for a type that has no fields.
@@ -288,13 +291,13 @@ impl Entry {
         Ok(memory::read(builder, clif_type(slot.part.ty), from))
     }
 
-    /// Where argument `arg` is.
+    /// Returns the slots of argument `arg`.
     fn slots(&self, arg: &CValue<'_>) -> &[Slot] {
         let slots = arg.arg.map(|arg| self.plan.args.slots(arg));
         slots.unwrap_or_default()
     }
 
-    /// The addresses of the copies that arguments are.
+    /// Returns the addresses of the arguments that are copies.
     pub(super) fn copies(&self) -> Values {
         let args = self.plan.args.modes().enumerate();
         let indirect = args.filter(|(_, mode)| matches!(mode, PassMode::Indirect { .. }));
@@ -313,7 +316,7 @@ impl Entry {
         incoming_area(builder, &self.params, self.plan.area, offset)
     }
 
-    /// The address of [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area).
+    /// Returns the address of [`EntryPlan::area`](clif_cabi_plan::EntryPlan::area).
     pub(super) fn area(&self, builder: &mut FunctionBuilder<'_>) -> Result<Value, LowerError> {
         let area = incoming_area(builder, &self.params, self.plan.area, 0)?;
         Ok(area.value(builder))
@@ -334,7 +337,7 @@ impl Entry {
         self.about(found.and_then(|arg| of(builder, &arg)))
     }
 
-    /// The error of `result`, if it is one, about this function.
+    /// Adds this function to the error of `result`, if it is one.
     pub(super) fn about<T>(&self, result: Result<T, LowerError>) -> Result<T, LowerError> {
         result.map_err(|error| error.of(None, &self.plan.sig))
     }

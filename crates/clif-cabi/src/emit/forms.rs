@@ -31,19 +31,19 @@ pub enum Arg {
 }
 
 impl Arg {
-    /// One SSA value.
+    /// Makes an argument of one SSA value.
     #[must_use]
     pub fn value(value: Value) -> Self {
         Self::Value(value)
     }
 
-    /// An object at `address`.
+    /// Makes an argument of the object at `address`.
     #[must_use]
     pub fn memory(address: Value) -> Self {
         Self::memory_at(address, 0)
     }
 
-    /// An object `offset` bytes after `base`.
+    /// Makes an argument of the object `offset` bytes after `base`.
     #[must_use]
     pub fn memory_at(base: Value, offset: i32) -> Self {
         Self::Memory {
@@ -53,8 +53,8 @@ impl Arg {
         }
     }
 
-    /// An object at `address` that the caller gives away: where the ABI passes the address of a copy, the callee gets this object, which is not copied.
-    /// Elsewhere it is [`Arg::memory`].
+    /// Gives away an object at `address`: where the ABI passes the address of a copy, the callee
+    /// gets this object, which is not copied. Elsewhere it is [`Arg::memory`].
     ///
     /// The caller promises three things: nobody else reads or writes the object until the call has
     /// returned, nothing that the callee can reach points to it, and nobody relies on its contents
@@ -105,13 +105,13 @@ impl Arg {
         }
     }
 
-    /// Parts in their order.
+    /// Makes an argument of parts in their order.
     #[must_use]
     pub fn parts(values: &[Value]) -> Self {
         Self::Parts(Values::from_slice(values))
     }
 
-    /// Fields in their order.
+    /// Makes an argument of fields in their order.
     #[must_use]
     pub fn fields(values: &[Value]) -> Self {
         Self::Fields(Values::from_slice(values))
@@ -137,7 +137,7 @@ pub enum Ret {
 }
 
 impl Ret {
-    /// In memory, at `address`.
+    /// Asks for the result in memory, at `address`.
     #[must_use]
     pub fn memory(address: Value) -> Self {
         Self::Memory(address)
@@ -145,8 +145,9 @@ impl Ret {
 }
 
 impl CallPlan {
-    /// How the result is easiest to take: as one SSA value if it is one and in registers, otherwise in memory, for which `address` is asked. So a front end makes
-    /// no stack slot for a result that is a value.
+    /// Returns the easiest form of the result: one SSA value if it is one and in registers,
+    /// otherwise memory, whose `address` is then asked for. So a front end makes no stack slot for
+    /// a result that is a value.
     ///
     /// # Errors
     /// The errors of `address`.
@@ -175,7 +176,7 @@ pub enum Returned {
 }
 
 impl Returned {
-    /// The value, if the result is one.
+    /// Returns the value, if the result is one.
     #[must_use]
     pub fn value(&self) -> Option<Value> {
         match self {
@@ -184,7 +185,7 @@ impl Returned {
         }
     }
 
-    /// The parts or fields, if the result is such.
+    /// Returns the parts or fields, if the result is such.
     pub(super) fn values(self) -> Values {
         match self {
             Self::Parts(values) | Self::Fields(values) => values,

@@ -1,4 +1,5 @@
-//! Objects that a caller gives away ([`Arg::owned_memory`]): the callee gets the object itself instead of a copy, so nothing else of the call may name it.
+//! Objects that a caller gives away ([`Arg::owned_memory`]): the callee gets the object instead of
+//! a copy, so nothing else of the call may name it.
 
 use crate::cranelift::codegen::ir::{DataFlowGraph, Opcode, StackSlot, Value};
 use crate::cranelift::frontend::FunctionBuilder;
@@ -48,7 +49,7 @@ fn start_of(dfg: &DataFlowGraph, at: Address) -> (Start, i64) {
     }
 }
 
-/// The object that `arg` is, if it is given away, and what it has to be aligned to.
+/// Returns the object of `arg`, if it is given away, and its required alignment.
 fn given(dfg: &DataFlowGraph, value: &CValue<'_>, arg: &Arg) -> Option<(Object, u32)> {
     match (value.mode, arg) {
         (

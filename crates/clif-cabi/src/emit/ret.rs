@@ -143,7 +143,8 @@ impl Entry {
                 result.form_to_parts(builder, value, &mut parts)?;
                 values = self.in_results(builder, results, &parts);
             }
-            // The last thing before the return, which has no values: no instruction of Cranelift's touches the registers afterwards.
+            // The last thing before the return, which has no values: no instruction of Cranelift's
+            // touches the registers afterwards.
             ResultPlan::Stub { push, bytes, .. } | ResultPlan::Vectors { push, bytes, .. } => {
                 let signature = Stub::address_signature();
                 let (push, _) = import_stub(stubs, push.clone(), &signature, builder.func)?;
@@ -161,7 +162,7 @@ impl Entry {
         Ok(())
     }
 
-    /// The CLIF results that have `parts` at the indexes `results`, and zeros elsewhere.
+    /// Returns the CLIF results with `parts` at the indexes `results`, and zeros elsewhere.
     fn in_results(
         &self,
         builder: &mut FunctionBuilder<'_>,

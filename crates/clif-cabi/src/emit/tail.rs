@@ -1,4 +1,5 @@
-//! Tail calls: a call that takes the place of the function's frame (CLIF's `return_call` and `return_call_indirect`).
+//! Tail calls: calls that take the place of the function's frame (CLIF's `return_call` and
+//! `return_call_indirect`).
 
 use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
 use crate::cranelift::inst_builder::*;
@@ -71,7 +72,8 @@ impl CallSite<'_, '_, '_> {
         }
     }
 
-    /// Refuses copies in the frame that is given up, and one copy for two arguments: each is its callee's to write to.
+    /// Refuses copies in the frame that is given up, and one copy for two arguments, each of which
+    /// its callee may write to.
     fn check_copies(&self, args: &[Arg]) -> Result<(), LowerError> {
         for (i, arg) in args.iter().enumerate() {
             let Some(value) = CValue::argument(self.plan, i) else {
@@ -121,7 +123,8 @@ fn check_conventions(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerErro
     Ok(())
 }
 
-/// Refuses a callee that returns something else, or elsewhere, than the function's own caller expects.
+/// Refuses a callee that returns something else, or elsewhere, than the function's own caller
+/// expects.
 fn check_results(entry: &EntryPlan, call: &CallPlan) -> Result<(), LowerError> {
     let (own, other) = (entry.sig.result(), call.sig.result());
     let is_in_place = match entry.result {

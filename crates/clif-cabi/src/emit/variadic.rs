@@ -18,8 +18,8 @@ use super::{Entry, check};
 use crate::error::LowerError;
 
 impl Entry {
-    /// `va_start`: writes a `va_list` whose next argument is the first unnamed one to `to`: 24
-    /// bytes on x86-64 System V, 32 on AArch64, 8 where it is an address. It may be passed to C,
+    /// Writes a `va_list` whose next argument is the first unnamed one to `to`, as `va_start` does:
+    /// 24 bytes on x86-64 System V, 32 on AArch64, 8 where it is an address. It may be passed to C,
     /// whose functions take its address (or, where it is an address, its value). It is valid until
     /// the function returns; `va_end` does nothing, so there is none here.
     ///
@@ -132,7 +132,8 @@ pub(crate) fn write_va_list(
     Ok(())
 }
 
-/// `va_arg`: the address of the next argument of the `va_list` at `list`, which goes on to the one after it.
+/// Returns the address of the next argument of the `va_list` at `list`, and advances the list
+/// (`va_arg`).
 pub(crate) fn va_arg(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
@@ -165,7 +166,8 @@ pub(crate) fn va_arg(
     Ok(to.base)
 }
 
-/// The address of the next argument, which is in registers if they are left: where it is, or of its parts put together.
+/// Returns the address of the next argument, which is in registers if they are left: its own, or
+/// that of its parts put together.
 fn from_registers(
     builder: &mut FunctionBuilder<'_>,
     list: Address,
@@ -207,7 +209,7 @@ fn from_registers(
     to.base
 }
 
-/// `va_copy`.
+/// Copies a `va_list` (`va_copy`).
 pub(crate) fn va_copy(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,
@@ -266,13 +268,14 @@ fn registers(
     (fit, before.into_iter().map(go_on).collect())
 }
 
-/// `value` rounded up to a multiple of `to`, a power of two.
+/// Rounds `value` up to a multiple of `to`, a power of two.
 fn round_up(builder: &mut FunctionBuilder<'_>, value: Value, to: i64) -> Value {
     let last = builder.ins().iadd_imm_s(value, to - 1);
     builder.ins().band_imm_s(last, -to)
 }
 
-/// The address that the argument has in the argument area, which goes on after it unless `in_registers`.
+/// Returns the argument's address in the argument area, which goes on after it unless
+/// `in_registers`.
 fn next_in_area(
     builder: &mut FunctionBuilder<'_>,
     list: Address,
@@ -302,7 +305,7 @@ fn temporary(builder: &mut FunctionBuilder<'_>, plan: &VaArgPlan) -> Address {
     memory::slot(builder, plan.size, plan.align)
 }
 
-/// The `va_list` at `list`, which must be an address.
+/// Returns the `va_list` at `list`, which must be an address.
 fn list(builder: &FunctionBuilder<'_>, list: Value) -> Result<Address, LowerError> {
     check::address(&builder.func.dfg, list, &"va_list", &cabi::Type::PTR)?;
     Ok(Address::at(list))

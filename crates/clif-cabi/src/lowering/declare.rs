@@ -30,7 +30,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function that was declared by other means than [`Lowering::declare_import`] and [`Lowering::declare_export`].
+    /// Wraps a function that was declared by other means than [`Lowering::declare_import`] and
+    /// [`Lowering::declare_export`].
     #[must_use]
     pub fn new(id: FuncId, name: &str, sig: FnSig) -> Self {
         let name = name.to_string();
@@ -97,8 +98,8 @@ impl Lowering {
         Ok(Function { body, ..function })
     }
 
-    /// Defines [`Function::body`] as a trap: for a function whose own body was refused halfway, as a module has to define what it exports
-    /// (`ObjectModule::finish` panics otherwise).
+    /// Defines [`Function::body`] as a trap, for a function whose own body was refused halfway: a
+    /// module has to define its exports (`ObjectModule::finish` panics otherwise).
     ///
     /// # Errors
     /// [`LowerError`] for what the module refuses: a function that it has defined already.
@@ -205,7 +206,7 @@ impl Lowering {
         }
     }
 
-    /// `name`, whose CLIF signature is `first`, is declared again as `sig`.
+    /// Returns the error that `name`, whose CLIF signature is `first`, is declared again as `sig`.
     fn redeclared(&self, name: &str, sig: &FnSig, first: &Signature) -> LowerError {
         let declared = self
             .cached

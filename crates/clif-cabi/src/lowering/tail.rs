@@ -13,11 +13,13 @@ use crate::error::LowerError;
 use crate::stubs::{ByRef, Stubs};
 
 impl Lowering {
-    /// Ends the function of `entry` by a call of `callee`, whose signature is `sig`: `return_call` or `return_call_indirect`. The callee takes the place of the
-    /// function's frame, so a chain of such calls needs no stack; objects in the frame are gone, and no argument may point to one.
+    /// Ends the function of `entry` by a call of `callee`, whose signature is `sig`: `return_call`
+    /// or `return_call_indirect`. The callee takes the place of the function's frame, so a chain of
+    /// such calls needs no stack; objects in the frame are gone, and no argument may point to one.
     ///
-    /// An argument that is passed by the address of a copy can only be one that the function itself was passed so: `Arg::memory(entry.address(..)?)`; and that
-    /// address must be a parameter of its CLIF signature, as every one in a register is. One that is read from the argument area is refused.
+    /// An argument that is passed by the address of a copy must be one that the function itself was
+    /// passed so: `Arg::memory(entry.address(..)?)`. Its address must be a parameter of the CLIF
+    /// signature, as every one in a register is; one in the argument area is refused.
     ///
     /// # Example
     /// ```
@@ -145,11 +147,13 @@ impl Lowering {
         LowerError::Isa(why)
     }
 
-    /// Builds, in a builder that is still empty, the whole of a function of `sig` that calls `function` with its own arguments and returns its result: an entry
-    /// by which C calls a function of a language's own convention, or the other way round.
+    /// Builds, in a builder that is still empty, a function of `sig` that calls `function` with its
+    /// own arguments and returns its result: an entry by which C calls a function of a language's
+    /// own convention, or the other way round.
     ///
-    /// Where `function` has a context and `sig` has not, the first argument of `sig` is the context, and `function` has the others. A C++ exception or a
-    /// panic that unwinds through it leaves that context in the register, which is not what C had there.
+    /// If `function` has a context and `sig` has not, the first argument of `sig` is the context,
+    /// and `function` has the others. A C++ exception or a panic that unwinds through it leaves
+    /// that context in the register instead of C's value.
     ///
     /// # Errors
     /// [`LowerError::Function`] for signatures that differ in more than that; as [`Lowering::begin`] and [`Lowering::call`].

@@ -67,7 +67,7 @@ impl MoveWidth {
         (Self::V512, "zmm"),
     ];
 
-    /// Bytes.
+    /// Returns its bytes.
     #[must_use]
     pub const fn bytes(self) -> u32 {
         match self {
@@ -99,7 +99,8 @@ impl MoveWidth {
         })
     }
 
-    /// The feature of the machines that have such registers, as `-m` and `target` attributes spell it; every machine has those of 16 bytes.
+    /// Returns the processor feature that has such registers, as `-m` and `target` attributes spell
+    /// it; every machine has those of 16 bytes.
     #[must_use]
     pub const fn feature(self) -> Option<&'static str> {
         match self {

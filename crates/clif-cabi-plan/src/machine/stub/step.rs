@@ -17,7 +17,8 @@ const MAX_ALIGN: u32 = 1 << 28;
 /// from a frame pointer is one byte.
 const MAX_SHADOW: u32 = 0x6f;
 
-/// Makes [`StubStep`] from a table with a row for each step: its name, its operand, its word in the names of stubs, and where it may stand.
+/// Makes [`StubStep`] from a table with a row for each step: its name, operand, word in the names
+/// of stubs, and where it may stand.
 macro_rules! steps {
     ($($(#[$doc:meta])* $name:ident $(($own:ident: $operand:ty))? $word:literal $stands:ident,)*) => {
         /// One step of a [`Stub`](super::Stub).
@@ -32,7 +33,7 @@ macro_rules! steps {
                 match self { $(Self::$name { .. } => $stands,)* }
             }
 
-            /// The word that the name of a stub has for it.
+            /// Returns the word for it in the name of a stub.
             pub(crate) fn word(self) -> &'static str {
                 match self { $(Self::$name { .. } => $word,)* }
             }
@@ -46,7 +47,7 @@ macro_rules! steps {
                 Ok(())
             }
 
-            /// The step that [`StubStep::write`] spells so.
+            /// Returns the step that [`StubStep::write`] spells so.
             pub(super) fn read(text: &str) -> Option<Self> {
                 $(if let Some(operand) = text.strip_prefix($word)
                     && let Some(step) = steps!(@read operand $name $($operand)?)
@@ -160,7 +161,7 @@ impl StubStep {
         )
     }
 
-    /// The function that it calls or jumps to, by the emitter's id.
+    /// Returns the function that it calls or jumps to, by the emitter's id.
     pub(super) fn callee(self) -> Option<u32> {
         match self {
             Self::Jump(callee) | Self::Call(callee) => Some(callee),

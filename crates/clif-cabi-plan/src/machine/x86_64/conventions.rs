@@ -1,4 +1,4 @@
-//! How Cranelift's x64 back end counts parameters and results: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
+//! Cranelift's x64 back end: `compute_arg_locs` in Cranelift 0.132 to 0.137, as tables.
 
 use cabi::x86_64::{
     R8, R9, R10, RAX, RCX, RDI, RDX, RSI, XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
@@ -80,7 +80,7 @@ const FAST: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// Functions of it preserve r11 as well. C's do not, so a call of one is like any other C function's.
+/// Its functions preserve r11 as well. C's do not, so a call of one is like any other C function's.
 pub(super) const PRESERVE_ALL: ClifConvention = ClifConvention {
     call_conv: CallConv::PreserveAll,
     // The pointer could not be returned.
@@ -104,8 +104,9 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
         int: &[RCX, RDX, R8, R9],
         vector: &[XMM0, XMM1, XMM2, XMM3],
     },
-    // C has one result register of each class. Cranelift's second integer register is its own, for Rust's scalar pairs, and so is a second
-    // vector register from 0.137 on, which is left out: the model holds for all releases.
+    // C has one result register of each class. Cranelift's second integer register is its own, for
+    // Rust's scalar pairs, and so is a second vector register from 0.137 on: both are left out, so
+    // that the model holds for all releases.
     results: Registers {
         int: SYSTEM_V.results.int,
         vector: &[XMM0],
@@ -131,7 +132,8 @@ pub(super) const WINDOWS_FASTCALL: ClifConvention = ClifConvention {
     ..SYSTEM_V
 };
 
-/// Cranelift's own: results in more registers than any C function has them in, and callees pop their arguments, at most what `ret imm16` pops.
+/// Cranelift's own: results in more registers than any C function has, and callees pop their
+/// arguments, at most as many bytes as `ret imm16` pops.
 pub(super) const TAIL: ClifConvention = ClifConvention {
     call_conv: CallConv::Tail,
     results: Registers {

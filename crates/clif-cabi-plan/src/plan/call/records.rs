@@ -29,7 +29,8 @@ const WORD_BYTES: u64 = WORD.bytes() as u64;
 /// Cranelift copies the others (`sarg`).
 const MAX_WORDS_BYTES: u64 = 64;
 
-/// An object of at most so many bytes may just have been written field by field. A larger one has mostly been copied to where it is.
+/// An object of at most so many bytes may just have been written field by field. A larger one was
+/// mostly copied.
 pub const WRITTEN_BY_FIELDS: u64 = 64;
 
 /// Facts about a call's records before and while they are placed.
@@ -132,7 +133,8 @@ pub(super) fn fields_of_a_word(ty: &cabi::Type) -> u32 {
     words.fold(0, |mask, bytes| mask | 1 << (bytes.start / WORD_BYTES))
 }
 
-/// The parameters of a record with the words `parts` at `offset` of the argument area: the first word of each, and its type.
+/// Returns the parameters of a record with the words `parts` at `offset` of the argument area: the
+/// first word of each, and its type.
 pub(super) fn in_vectors(
     offset: u64,
     parts: &[ClifPart],

@@ -52,7 +52,8 @@ impl Placer<'_> {
         self.sig.is_variadic().then(own)
     }
 
-    /// Argument `arg` of type `ty`, which is at `offset` of the argument area, and has a size and an alignment there.
+    /// Adds argument `arg` of type `ty`, at `offset` of the argument area, with its size and
+    /// alignment there.
     pub(in crate::plan) fn taken(
         &mut self,
         (arg, ty): (u32, &cabi::Type),

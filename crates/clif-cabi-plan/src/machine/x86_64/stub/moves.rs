@@ -80,7 +80,8 @@ fn vector(width: MoveWidth) -> &'static [u8] {
     }
 }
 
-/// An instruction, and its operands: a register, and memory `offset` bytes from the register `base`, each by its number, of three bits.
+/// Appends an instruction and its operands: a register, and memory `offset` bytes from the register
+/// `base`, each by its number of three bits.
 fn operands(instruction: &[&[u8]], register: u8, base: u8, offset: u32, code: &mut StubCode) {
     const DISP32: u8 = 0x80;
     code.bytes.extend(instruction.iter().copied().flatten());
