@@ -52,7 +52,8 @@ pub struct Case {
 /// How C spells a type, and the type.
 pub type Spelled = (String, Type);
 
-/// The attribute with which C declares a function of a prototype's convention, and a space: `ms_abi` is the only one beside the target's own.
+/// Returns the C attribute of a prototype's convention, and a space: `ms_abi` is the only one
+/// beside the target's own.
 pub(crate) fn convention_attribute(convention: Option<&'static Convention>) -> &'static str {
     match convention {
         Some(_) => "__attribute__((ms_abi)) ",
@@ -73,7 +74,7 @@ impl Direction {
     /// Call and callee.
     pub const ALL: [Self; 2] = [Self::Call, Self::Callee];
 
-    /// Its name in reports.
+    /// Returns its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Call => "call",
@@ -179,7 +180,7 @@ impl Case {
         self.sig_under(profile.unwrap_or(Profile::GCC).policy())
     }
 
-    /// The signature under a policy.
+    /// Returns the signature under a policy.
     ///
     /// # Errors
     /// [`cabi::Error`] if the unnamed arguments cannot be.
@@ -191,7 +192,7 @@ impl Case {
         Ok(sig)
     }
 
-    /// Where [`sig_under`](Self::sig_under) passes its values.
+    /// Returns the places of [`sig_under`](Self::sig_under).
     ///
     /// # Errors
     /// [`cabi::Error`] for what the convention has no place for.
@@ -199,7 +200,7 @@ impl Case {
         FnAbi::new(&self.sig_under(policy)?, &self.target)
     }
 
-    /// The types of all arguments of a call, before promotion.
+    /// Returns the types of all arguments of a call, before promotion.
     pub fn argument_types(&self) -> Vec<Type> {
         let named = self.prototype.params.iter().map(|(_, ty)| ty.clone());
         named.chain(self.unnamed.iter().cloned()).collect()
@@ -210,7 +211,7 @@ impl Case {
         !self.prototype.noreturn && *self.prototype.ret.kind() != Kind::Void
     }
 
-    /// The lines that an explanation's summary prints.
+    /// Returns the lines of an explanation's summary.
     ///
     /// # Errors
     /// [`cabi::Error`] for what the convention has no place for.

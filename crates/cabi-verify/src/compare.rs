@@ -59,7 +59,7 @@ pub(crate) fn compare_with_al(
     ]
 }
 
-/// How many values each side shows: the callee's, and the caller's.
+/// Returns the number of values that each side shows: the callee's, and the caller's.
 pub fn n_values(facts: &Facts) -> [usize; 2] {
     [&facts.callee, &facts.caller].map(|side| {
         let all = side.args.iter().chain(&side.result);

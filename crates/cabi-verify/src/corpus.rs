@@ -73,7 +73,8 @@ pub struct Block {
     pub references: Vec<String>,
     /// Why it is restricted.
     pub references_reason: Option<String>,
-    /// The profile of the expected lines; without one, what the target's compilers agree on, and gcc's way where they do not.
+    /// The profile of the expected lines; without one, the common choices of the target's
+    /// compilers, and gcc's where they differ.
     pub policy: Option<Profile>,
     /// Vector levels of its signatures.
     pub features: Vec<String>,
@@ -209,7 +210,7 @@ impl CorpusFile {
         })
     }
 
-    /// The file's text with the expected lines of the blocks named in `texts` replaced; all else stays as it is.
+    /// Returns the file's text with the expected lines of the blocks named in `texts` replaced.
     pub fn blessed(&self, texts: &BTreeMap<String, Vec<String>>) -> String {
         let mut out = String::new();
         let mut at = 0;

@@ -41,7 +41,6 @@ pub struct Exhaustive {
     pub at_once: usize,
     /// A mistake made on purpose, usually none.
     pub mistake: Mistake,
-    /// The states and shapes.
     measure: &'static Measure,
 }
 
@@ -49,7 +48,6 @@ pub struct Exhaustive {
 #[derive(Debug)]
 struct Level {
     compiler: Compiler,
-    /// The types of each shape.
     shapes: BTreeMap<Shape, Vec<CType>>,
 }
 
@@ -57,7 +55,7 @@ struct Level {
 const SAMPLE: usize = 400;
 
 impl Exhaustive {
-    /// Everything, against `compiler` and against the same with the flags of wider vector levels than its own.
+    /// Makes the run against `compiler`, at its own vector level and at wider ones by flags.
     ///
     /// # Errors
     /// [`VerifyError`] if the compiler cannot be asked.
@@ -105,7 +103,7 @@ impl Exhaustive {
         shapes.filter(|shape| self.level_of(*shape).is_none())
     }
 
-    /// The compiler at its own vector level.
+    /// Returns the compiler at its own vector level.
     pub fn compiler(&self) -> &Compiler {
         &self.levels[0].compiler
     }
@@ -115,7 +113,7 @@ impl Exhaustive {
         !self.absent.is_empty() || self.shapes_left().next().is_none()
     }
 
-    /// How many transitions are to be run.
+    /// Returns the number of transitions to run.
     pub fn n_wanted(&self) -> usize {
         self.wanted().count()
     }

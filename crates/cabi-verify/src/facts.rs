@@ -85,7 +85,7 @@ pub struct Note {
 }
 
 impl Spot {
-    /// The place so many bytes further on.
+    /// Returns the place so many bytes further on.
     #[must_use]
     pub fn after(&self, bytes: usize) -> Self {
         Self {
@@ -224,7 +224,7 @@ impl Found {
         note(&self.notes, name)
     }
 
-    /// Where each byte is: the run, and the number of the byte in it.
+    /// Returns each byte: its run, and its number in the run.
     pub fn bytes(&self) -> impl Iterator<Item = (&Run, usize)> {
         let each = |run| (0..).map(move |i| (run, i));
         (self.runs.iter()).flat_map(move |run: &Run| each(run).take(run.bytes))

@@ -126,7 +126,7 @@ fn is_common(number: u64) -> bool {
     number.is_multiple_of(2)
 }
 
-/// Signature `number` of those that `asked` is asked about.
+/// Returns signature `number` of those for `asked`.
 pub fn drawn(asked: &Compiler, seed: u64, number: u64) -> Signature {
     let target = asked.target();
     match target == Target::X86_64_LINUX {

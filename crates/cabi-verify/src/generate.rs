@@ -189,7 +189,7 @@ pub enum Form {
 }
 
 impl Signature {
-    /// A function without parameters that returns a `ty`.
+    /// Makes a function without parameters that returns a `ty`.
     pub fn returning(ty: &CType) -> Self {
         Self {
             ret: Some(ty.clone()),
@@ -197,7 +197,7 @@ impl Signature {
         }
     }
 
-    /// The types of all its values.
+    /// Returns the types of all its values.
     pub fn types_mut(&mut self) -> impl Iterator<Item = &mut CType> {
         let named = self.ret.iter_mut().chain(&mut self.params);
         named.chain(self.unnamed.iter_mut().flatten())
@@ -205,7 +205,7 @@ impl Signature {
 }
 
 impl CType {
-    /// A structure of these members.
+    /// Makes a structure of these members.
     pub fn structure(members: impl IntoIterator<Item = Form>) -> Self {
         Self::Record(Box::new(CRecord {
             members: members.into_iter().map(CMember::of).collect(),
@@ -250,7 +250,7 @@ impl CRecord {
 }
 
 impl Form {
-    /// A member that is no array.
+    /// Makes a member that is no array.
     pub fn plain(ty: CType) -> Self {
         let lengths = Vec::new();
         Self::Plain { ty, lengths }
@@ -265,7 +265,7 @@ impl From<&'static str> for CType {
 }
 
 impl CMember {
-    /// Declared as `form`, without attributes.
+    /// Makes a member declared as `form`, without attributes.
     pub fn of(form: Form) -> Self {
         Self {
             form,

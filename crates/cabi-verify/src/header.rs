@@ -226,7 +226,7 @@ fn read_back(case: Case, again: &Header) -> Result<Case, Omitted> {
 }
 
 impl Case {
-    /// The case under compilers whose vectors are passed as `level` says.
+    /// Returns the case under compilers whose vectors are passed as `level` says.
     pub fn at_level(mut self, level: VectorLevel) -> Self {
         self.vectors = level;
         self.prototype.vectors = level;

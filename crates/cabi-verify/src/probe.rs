@@ -118,7 +118,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// The probe of `machine`, which `linker` compiles with `flags`, and links.
+    /// Makes the probe of `machine`, which `linker` compiles with `flags`, and links.
     ///
     /// # Errors
     /// [`ReferenceError`]: the compiler refuses it, or cannot be asked.
@@ -129,7 +129,7 @@ impl Probe {
         Self::with_window(machine, (linker, flags), USUAL_WINDOW)
     }
 
-    /// The probe of the machine that this process runs on.
+    /// Makes the probe of the machine that this process runs on.
     ///
     /// # Errors
     /// It has none, or no compiler for it is here.

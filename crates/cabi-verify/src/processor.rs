@@ -1,7 +1,6 @@
 //! Features that this processor has, asked of it in one place. `CABI_HIDE=avx,avx512f` hides some, as the path hides tools: what runs then is what
 //! runs on a processor without them.
 
-/// A feature of a processor.
 struct Feature {
     /// Macro of a compiler whose code may use it.
     defined: &'static str,

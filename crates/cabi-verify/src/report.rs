@@ -103,7 +103,7 @@ pub enum Status {
 }
 
 impl Item {
-    /// Something of this name with this status, and the reason.
+    /// Makes an item of this name with this status, and the reason.
     pub fn new(name: impl Into<String>, status: Status, why: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -113,7 +113,7 @@ impl Item {
         }
     }
 
-    /// This item, of a kind.
+    /// Returns this item, of a kind.
     pub fn of_kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = kind.into();
         self
@@ -126,7 +126,6 @@ impl Item {
     }
 }
 
-/// The members of a JSON object.
 pub(crate) fn members(json: Json) -> Map<String, Json> {
     match json {
         Json::Object(members) => members,
@@ -135,7 +134,7 @@ pub(crate) fn members(json: Json) -> Map<String, Json> {
 }
 
 impl Section {
-    /// The items with this status.
+    /// Returns the items with this status.
     pub fn with(&self, status: Status) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |item| item.status == status)
     }
@@ -154,7 +153,7 @@ impl Section {
 }
 
 impl Report {
-    /// A report of nothing yet.
+    /// Makes an empty report.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -162,7 +161,7 @@ impl Report {
         }
     }
 
-    /// A report of a run that could not be made, and why.
+    /// Makes a report of a run that could not be made, with the reason.
     pub fn of_error(name: &str, why: &str) -> Self {
         Self {
             error: Some(why.to_owned()),
@@ -170,7 +169,7 @@ impl Report {
         }
     }
 
-    /// The items that fail the run, with their sections.
+    /// Returns the items that fail the run, with their sections.
     pub fn failing(&self) -> impl Iterator<Item = (&Section, &Item)> {
         let items = self
             .sections

@@ -12,7 +12,6 @@ use tempfile::TempDir;
 
 /// Prefix of the folders' names.
 const PREFIX: &str = "cabi-verify-";
-/// The locked file.
 const LOCK: &str = "lock";
 
 /// A folder of our own, removed on drop.

@@ -45,7 +45,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state that the arguments of `abi` leave. `None` if the convention has no measure.
+    /// Returns the state that the arguments of `abi` leave. `None` if the convention has no
+    /// measure.
     pub fn after(abi: &FnAbi) -> Option<Self> {
         let measure = Measure::of(abi.convention)?;
         let slots = (measure.area)(abi) / measure.slot % u64::from(measure.n_phases);
@@ -71,7 +72,6 @@ impl fmt::Display for State {
 /// The registers a value asks for.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Registers {
-    /// Their name in reports.
     name: &'static str,
     /// The parts: `I` an integer register, `S` a vector register for at most 8 bytes, `V`, `W` and `Z` for 16, 32 and 64; `X` memory, `-` an integer register
     /// for the address of a copy.

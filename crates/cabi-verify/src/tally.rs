@@ -164,7 +164,7 @@ impl Tally {
         *self.not_run.entry(why.to_owned()).or_default() += n;
     }
 
-    /// How many signatures one process tried in a second.
+    /// Returns how many signatures one process tried in a second.
     pub fn rate(&self) -> f64 {
         self.signatures as f64 / self.seconds.max(1e-9)
     }

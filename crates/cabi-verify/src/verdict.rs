@@ -97,7 +97,7 @@ impl Difference {
         }
     }
 
-    /// This difference, found in the circumstances that `how` names.
+    /// Returns this difference, found in the circumstances that `how` names.
     pub fn inside(mut self, how: &str) -> Self {
         self.why = format!("{how}: {}", self.why);
         self
@@ -191,7 +191,7 @@ impl Verdict {
         }
     }
 
-    /// How many calls were right.
+    /// Returns how many calls were right.
     ///
     /// # Errors
     /// The reason why it did not pass.
@@ -203,7 +203,7 @@ impl Verdict {
         }
     }
 
-    /// The verdict on a case that ends the process.
+    /// Returns the verdict on a case that ends the process.
     pub fn died(why: &str) -> Self {
         Self::Differs(Difference::from(format!("it ends the process: {why}")))
     }

@@ -105,8 +105,8 @@ pub enum Step {
 pub type Progress<'a> = &'a (dyn Fn(Step, usize, usize) + Sync);
 
 impl Verification {
-    /// All headers against all compilers, under every engine setting in turn, one process per processor. The flags are those that the
-    /// headers were read with.
+    /// Plans all headers against all compilers, under every engine setting in turn, one process per
+    /// processor. The flags are those that the headers were read with.
     pub fn new(headers: Vec<Read>, compilers: Vec<Compiler>, flags: Vec<String>) -> Self {
         Self {
             headers,
@@ -260,7 +260,7 @@ impl Read {
 }
 
 impl Compiler {
-    /// `reference` under `policy`, or else under its own.
+    /// Makes a compiler of `reference` under `policy`, or else under its own.
     ///
     /// # Errors
     /// [`VerifyError::Reference`] if it cannot be asked about its flags, [`VerifyError::Machine`]
@@ -291,7 +291,7 @@ impl Compiler {
         }
     }
 
-    /// Zig in the mode `mode`, with a frame by `frame`, under Zig's policy.
+    /// Makes a compiler of Zig in the mode `mode`, with a frame by `frame`, under Zig's policy.
     pub fn of_zig(zig: &Arc<Zig>, mode: Mode, frame: &Reference) -> Self {
         Self {
             zig: Some((zig.clone(), mode)),
@@ -299,7 +299,8 @@ impl Compiler {
         }
     }
 
-    /// `reference`, which compiles for a target whose code runs in programs, under `policy` or else under its own.
+    /// Makes a compiler of `reference` for a target whose code runs in programs, under `policy` or
+    /// else under its own.
     pub fn of_programs(
         reference: Reference,
         programs: Arc<ProgramTarget>,
@@ -312,7 +313,7 @@ impl Compiler {
         }
     }
 
-    /// The target whose code it makes.
+    /// Returns the target whose code it makes.
     pub fn target(&self) -> Target {
         let own = self.programs.as_ref();
         own.map_or(HERE, |programs| programs.target.clone())
@@ -353,7 +354,8 @@ impl Run<'_> {
         Some(empty.filter(|_| is_asked)?.why_nothing())
     }
 
-    /// The transitions that passed, of the argument assignment of the first compiler's convention.
+    /// Returns the transitions that passed, of the argument assignment of the first compiler's
+    /// convention.
     pub fn coverage(&self) -> Coverage {
         let first = self.plan.compilers.first();
         let measure = first.map(|compiler| Measure::of_target(&compiler.target(), false));

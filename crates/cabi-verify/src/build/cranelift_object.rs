@@ -110,7 +110,6 @@ impl CraneliftObject {
         Ok(())
     }
 
-    /// The file.
     pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
         let written = self.module.finish().emit();
         written.map_err(|error| error.to_string())

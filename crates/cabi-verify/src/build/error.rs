@@ -89,7 +89,7 @@ impl ReferenceError {
     }
 }
 
-/// The first error among a compiler's messages, without its place in a file that is gone.
+/// Returns the first error among a compiler's messages, without its place in a file that is gone.
 pub fn first_error(messages: &str) -> String {
     let line = messages.lines().find(|line| line.contains("error:"));
     let line = line

@@ -28,7 +28,7 @@ mod refuses;
 #[cfg(test)]
 mod tests;
 
-/// How long a compiler may take for one file by default. A compiler that needs longer for a few thousand lines hangs.
+/// Default limit for one file. A compiler that needs longer for a few thousand lines hangs.
 pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// A compiler that is there and works.
@@ -42,7 +42,8 @@ pub struct Reference {
     major: u16,
     missing: BTreeMap<Capability, String>,
     limit: Duration,
-    /// The libraries that a program of its needs besides those it links by itself, as options of its own; asked when first needed.
+    /// Libraries that its programs need besides those it links by itself, as options; asked when
+    /// first needed.
     libraries: Arc<OnceLock<Vec<&'static str>>>,
     /// `true` if the files that it builds are linked into programs, not loaded.
     for_programs: bool,
@@ -63,7 +64,8 @@ pub struct Built {
 }
 
 impl Reference {
-    /// The reference compiler after `command`, a compiler and flags of its own, quoted as in a shell; gcc or clang by what it says of itself.
+    /// Makes the reference compiler of `command`, a compiler and flags of its own, quoted as in a
+    /// shell; gcc or clang by its own words.
     ///
     /// # Example
     /// ```
@@ -79,7 +81,7 @@ impl Reference {
         Self::within(TIME_LIMIT, command)
     }
 
-    /// The compiler of a command, which may take `limit` for one file.
+    /// Makes the compiler of a command, which may take `limit` for one file.
     pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
         let mut reference = Self::unasked(limit, command)?;
         reference.check_language()?;
@@ -142,7 +144,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// This compiler with more flags after its own. Its capabilities are not determined again, so the flags must not take one away.
+    /// Adds flags after the compiler's own. Its capabilities are not determined again, so the flags
+    /// must not take one away.
     pub fn with_flags(&self, flags: &[&str]) -> Self {
         let mut reference = self.clone();
         reference.libraries = Arc::default();
@@ -155,7 +158,7 @@ impl Reference {
         reference
     }
 
-    /// This compiler, whose files are linked into programs.
+    /// Returns this compiler with its files linked into programs.
     #[must_use]
     pub fn for_programs(self) -> Self {
         Self {
@@ -164,7 +167,8 @@ impl Reference {
         }
     }
 
-    /// A compiler of C++ has other rules even for what looks like C, and what is no compiler has none.
+    /// Refuses a compiler of C++, which has other rules even for text that looks like C, and
+    /// programs that are no compiler.
     fn check_language(&self) -> Result<(), String> {
         let folder = scratch().map_err(|e| e.to_string())?;
         let file = folder.path().join("language.c");
@@ -196,7 +200,7 @@ impl Reference {
         }
     }
 
-    /// The command it is started with, its own flags included, as it was written.
+    /// Returns its command, its own flags included, as it was written.
     pub fn command(&self) -> String {
         self.text.clone()
     }
@@ -207,22 +211,22 @@ impl Reference {
         flags.any(|word| word.starts_with("-O"))
     }
 
-    /// `gcc` or `clang`.
+    /// Returns `gcc` or `clang`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The name with the first number of its version: `clang-20`.
+    /// Returns the name with the first number of its version: `clang-20`.
     pub fn versioned_name(&self) -> String {
         format!("{}-{}", self.name, self.major)
     }
 
-    /// The first line of its `--version`.
+    /// Returns the first line of its `--version`.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The profile of the measured version that is nearest to its own.
+    /// Returns the profile of the measured version nearest to its own.
     pub fn profile(&self) -> Profile {
         Profile::nearest(self.name, self.major).unwrap_or(Profile::GCC)
     }
@@ -380,7 +384,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// How often a compiler warned, by the name of the warning, as one line; notes and warnings without a name count as `unnamed`.
+/// Counts warnings by their names, as one line; notes and warnings without a name count as
+/// `unnamed`.
 pub fn count_warnings(messages: &str) -> String {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for line in messages.lines().filter(|line| line.contains("warning: ")) {

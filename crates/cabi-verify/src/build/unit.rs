@@ -43,8 +43,8 @@ impl std::fmt::Debug for Unit<'_> {
 }
 
 impl<'a> Unit<'a> {
-    /// A unit of cases of `subject`, whose functions have different names, after `declarations`. It is compiled with `-O1` unless the compiler's command
-    /// says how to optimize.
+    /// Makes a unit of cases of `subject`, whose functions have different names, after
+    /// `declarations`. It is compiled with `-O1` unless the compiler's command sets a level.
     pub fn after_declarations(
         reference: &'a Reference,
         flags: &[&'a str],
@@ -65,7 +65,8 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// A unit of cases with subjects of their own, which must all want the same vector level, compiled with the flag `optimize`.
+    /// Makes a unit of cases with subjects of their own, of one vector level, compiled with the
+    /// flag `optimize`.
     pub fn of_entries(reference: &'a Reference, optimize: &'a str, entries: &[Entry<'a>]) -> Self {
         let mut flags = vec![optimize];
         if let Some((subject, case)) = entries.first()
@@ -83,12 +84,12 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// All indices.
     pub(crate) fn all(&self) -> Vec<usize> {
         (0..self.cases.len()).collect()
     }
 
-    /// The name of the callee of case `at` in the compiled code; that of its caller ends in `_call`.
+    /// Returns the name of the callee of case `at` in the compiled code; that of its caller ends in
+    /// `_call`.
     pub fn symbol(&self, at: usize) -> String {
         let name = self.cases.get(at).map(|(_, case)| &case.function.name);
         self.prefix(at) + name.map_or("", String::as_str)

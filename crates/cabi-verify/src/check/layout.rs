@@ -116,7 +116,8 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
     probes.map(|probe| probe.fact).collect()
 }
 
-/// Every named type of the block, and those of its parameters and results that are none of these; the names of their variables have `own` in them.
+/// Returns the questions about every named type of the block, and other types of its parameters and
+/// results; the names of their variables have `own` in them.
 fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     let mut out: Vec<Question> = Vec::new();
     let mut add = |text: &str, spelled: &str, ty: &Type| {
@@ -154,7 +155,8 @@ fn questions(subject: &Subject, own: &str) -> Vec<Question> {
     out
 }
 
-/// Where a member of type `ty` goes after a `char`. Windows' compilers align no member less than its type without attributes.
+/// Returns the offset of a member of type `ty` after a `char`. Windows' compilers align no member
+/// less than its type without attributes.
 fn after_char(ty: &Type, model: &DataModel) -> u64 {
     let record = RecordBuilder::structure("")
         .field("c", Type::I8)
@@ -326,7 +328,6 @@ impl Member {
         Some(bytes)
     }
 
-    /// Checks whether an integer is signed.
     fn is_signed(&self) -> Option<bool> {
         match self.ty.kind() {
             Kind::Scalar(scalar) | Kind::Enum(scalar) => {

@@ -31,7 +31,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// The function `name` with these attributes, result and parameters, as C spells them.
+    /// Makes the function `name` with these attributes, result and parameters, as C spells them.
     pub fn new(
         name: &str,
         attributes: &str,
@@ -47,7 +47,7 @@ impl Function {
         }
     }
 
-    /// The prototype, on a line of its own.
+    /// Returns the prototype, on a line of its own.
     pub fn prototype(&self) -> String {
         let Self {
             name,

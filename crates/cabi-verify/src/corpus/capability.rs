@@ -78,13 +78,13 @@ capabilities! {
 }
 
 impl Capability {
-    /// The capability called `name` in the corpus.
+    /// Finds the capability called `name` in the corpus.
     pub fn named(name: &str) -> Option<Self> {
         let row = TRAITS.iter().find(|row| row.name == name)?;
         Some(row.capability)
     }
 
-    /// Its name in the corpus.
+    /// Returns its name in the corpus.
     pub fn name(self) -> &'static str {
         let row = TRAITS.iter().find(|row| row.capability == self);
         row.map_or("", |row| row.name)
@@ -99,7 +99,7 @@ impl Capability {
         }
     }
 
-    /// The names of the vector levels that this machine lacks.
+    /// Returns the names of the vector levels that this machine lacks.
     pub fn lacking_here() -> impl Iterator<Item = &'static str> {
         let all = TRAITS.iter().filter(|row| !row.capability.runs_here());
         all.map(|row| row.name)
@@ -148,7 +148,7 @@ pub fn needs(block: &Block) -> Vec<Capability> {
     rows.map(|row| row.capability).collect()
 }
 
-/// The compiler's flags for a signature's vector levels.
+/// Returns the compiler's flags for a signature's vector levels.
 pub fn feature_flags(features: &[String]) -> Vec<&'static str> {
     let is_asked = |row: &&Trait| features.iter().any(|feature| feature == row.name);
     let flags = TRAITS.iter().filter(is_asked).flat_map(|row| row.flags);

@@ -35,7 +35,8 @@ pub(crate) const TABLE: &str = "cabi_table";
 pub enum Values {
     /// Through a variable of the type, by `memcpy`: for any type that a header may have.
     ThroughVariables,
-    /// As an lvalue of the type in the frame's own buffer: what a compiler makes of a call costs most of a fuzz run's time. Not for types that are qualified.
+    /// As an lvalue of the type in the frame's own buffer, because compiling calls takes most of a
+    /// fuzz run's time. Not for qualified types.
     ThroughLvalues,
 }
 
@@ -57,7 +58,7 @@ pub struct Images {
 }
 
 impl Images {
-    /// The images of values of these types, one after the other.
+    /// Lays out the images of values of these types, one after the other.
     pub fn of(types: &[Type]) -> Self {
         let mut size = 0_usize;
         let mut offsets = Vec::new();
@@ -70,7 +71,7 @@ impl Images {
     }
 }
 
-/// The block's text under names that start with `prefix`, with `body` after it.
+/// Returns the block's text under names that start with `prefix`, with `body` after it.
 pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     let mut text = String::new();
     for name in &subject.text.names {
@@ -84,7 +85,8 @@ pub fn scoped(subject: &Subject, prefix: &str, body: &str) -> String {
     text
 }
 
-/// How C spells the type with which an unnamed argument of `ty`, spelled `text`, is fetched by `va_arg`.
+/// Returns C's spelling of the type by which `va_arg` fetches an unnamed argument of `ty`, spelled
+/// `text`.
 pub fn fetched(ty: &Type, text: &str) -> String {
     let promoted = cabi::promote(ty);
     match promoted.as_scalar() {
@@ -117,7 +119,6 @@ pub(crate) fn initializer(bytes: &[u8]) -> String {
     format!("{{ {} }}", if bytes.is_empty() { "0" } else { &digits })
 }
 
-/// These bytes as a string of C.
 pub(crate) fn string(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
     format!("(const unsigned char *)\"{digits}\"")

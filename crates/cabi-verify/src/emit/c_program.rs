@@ -45,7 +45,7 @@ pub fn reproduction(
     program(case, &how, differs)
 }
 
-/// The program of which `command` builds all parts.
+/// Returns the program of which `command` builds all parts.
 pub fn reproduction_alone(case: &Case, command: &str) -> Option<String> {
     let part = |part: &str| format!("{command} -D{part} -c -o {part}.o repro.c && \\\n   ");
     let how = format!(

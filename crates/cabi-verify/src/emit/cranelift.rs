@@ -93,7 +93,7 @@ impl CallVia {
     }
 }
 
-/// The signature of a shim.
+/// Returns the signature of a shim.
 pub fn shim_signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.extend([AbiParam::new(types::I64); 3]);
@@ -132,7 +132,7 @@ fn define(
     Ok(id)
 }
 
-/// A shim, with a name or without, that calls `target` as `sig`; `variant` turns the forms.
+/// Builds a shim, with a name or without, that calls `target` as `sig`; `variant` turns the forms.
 pub fn shim(
     module: &mut dyn Module,
     name: Option<&str>,

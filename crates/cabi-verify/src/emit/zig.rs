@@ -307,7 +307,8 @@ fn end(case: &Case, words: &Words) -> String {
     text + "    return result;\n"
 }
 
-/// The type an unnamed argument is taken as: LLVM's `va_arg` of anything but simple scalars is not what C's callers pass, and Zig's own back end has none.
+/// Returns the type an unnamed argument is taken as. LLVM's `va_arg` disagrees with C's callers
+/// except for simple scalars, and Zig's own back end has none.
 fn unnamed(ty: &Type) -> Result<&'static str, NotExpressible> {
     match cabi::promote(ty).as_scalar() {
         Some(Scalar::Int { bits: 32, .. }) => Ok("c_int"),

@@ -19,7 +19,7 @@ pub fn signature(seed: u64, index: u64, dialect: Dialect) -> Signature {
     signature_from(&mut Random::new(seed, index), dialect)
 }
 
-/// A signature made of the numbers that `random` gives.
+/// Makes a signature of the numbers that `random` gives.
 pub fn signature_from(random: &mut Random, dialect: Dialect) -> Signature {
     let mut draw = Draw {
         random,

@@ -217,8 +217,9 @@ fn array(ty: CType, lengths: &[u32]) -> Form {
     Form::Plain { ty, lengths }
 }
 
-/// Each kind of value at each boundary of the machine's registers: after none, one, two integers or floats, until all are filled, as a named argument
-/// and as an unnamed one, and as the result: always the same signatures.
+/// Returns each kind of value at each boundary of the machine's registers: after none, one, two
+/// integers or floats, until all are filled, as a named argument and as an unnamed one, and as the
+/// result: always the same signatures.
 pub fn boundaries_for_machine(absent: &Absent) -> Vec<Signature> {
     let vector = CType::Vector {
         lane: "float",

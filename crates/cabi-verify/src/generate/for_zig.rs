@@ -10,8 +10,9 @@ const DIALECT: Dialect = Dialect {
     ..Dialect::COMMON
 };
 
-/// Signature number `index` under `seed`, with bit-fields as members of their types, flexible arrays as arrays of no elements, complex numbers
-/// as records of two, and without atomics.
+/// Returns signature number `index` under `seed`, with bit-fields as members of their types,
+/// flexible arrays as arrays of no elements, complex numbers as records of two, and without
+/// atomics.
 ///
 /// # Example
 /// ```

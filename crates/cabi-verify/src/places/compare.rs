@@ -90,7 +90,7 @@ struct Value<'a> {
     global: String,
 }
 
-/// Where a byte of a value is.
+/// Place of a byte of a value.
 struct Spot {
     at: Address,
     /// Bytes that may be read or written at once: all of a register, the words of a part on the

@@ -163,7 +163,7 @@ pub struct Function {
     pub at_return: State,
 }
 
-/// The functions of `text`, by their names.
+/// Reads the functions of `text`, by their names.
 pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
     let documents = text.split("\n---\n").filter_map(|document| {
         let name = document.strip_prefix("name:")?.lines().next()?.trim();
@@ -175,7 +175,6 @@ pub fn functions(text: &str, isa: &Isa) -> HashMap<String, Function> {
     documents.collect()
 }
 
-/// An operand.
 #[derive(Clone)]
 enum Operand {
     Register(String),

@@ -19,7 +19,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// The question `number` about what is declared; `None` if `cabi` refuses one of its types.
+    /// Makes question `number` about a declaration; `None` if `cabi` refuses one of its types.
     ///
     /// For a variadic function only the call is asked about: `va_arg` decides at run time where it
     /// looks.
@@ -38,12 +38,13 @@ impl Question {
         })
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// The question `number` about a signature, whose functions and globals have the names that those of [`Question::new`] have.
+    /// Makes question `number` about a signature, whose functions and globals are named as in
+    /// [`Question::new`].
     pub fn of_text(number: usize, text: String, sig: FnSig) -> Self {
         Self { number, text, sig }
     }
@@ -55,7 +56,7 @@ impl Question {
 pub struct Outcome(pub(crate) [Result<usize, String>; 2]);
 
 impl Outcome {
-    /// The values of both.
+    /// Returns the number of values of both.
     ///
     /// # Errors
     /// The first value that was elsewhere.

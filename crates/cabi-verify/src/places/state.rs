@@ -39,7 +39,7 @@ impl Address {
         Self { base, offset }
     }
 
-    /// `bytes` bytes on.
+    /// Returns the address `bytes` bytes on.
     pub fn plus(&self, bytes: i64) -> Self {
         Self::new(self.base.clone(), self.offset.wrapping_add(bytes))
     }

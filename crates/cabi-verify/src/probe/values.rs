@@ -10,7 +10,6 @@ use crate::emit::c::{Images, is_widened, string};
 use crate::pattern::{BitPlaces, Painter};
 use crate::places::Question;
 
-/// The values of a call.
 pub(super) struct Values {
     types: Vec<Type>,
     n_named: usize,

@@ -109,7 +109,7 @@ pub enum Shows {
 }
 
 impl Shows {
-    /// Its name in the list.
+    /// Returns its name in the list.
     pub fn name(self) -> &'static str {
         match self {
             Self::Calls => "calls",
@@ -171,7 +171,7 @@ impl Expected {
         Ok(list)
     }
 
-    /// The bug called `name`.
+    /// Finds the bug called `name`.
     pub fn bug(&self, name: &str) -> Option<&Bug> {
         self.bugs.iter().find(|bug| bug.name == name)
     }

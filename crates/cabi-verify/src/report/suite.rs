@@ -106,17 +106,17 @@ impl Report {
         }
     }
 
-    /// A line to print with the result.
+    /// Adds a line to print with the result.
     pub fn note(&mut self, text: impl Into<String>) {
         self.totals.push(text.into());
     }
 
-    /// How many outcomes were good so far.
+    /// Returns the number of good outcomes so far.
     pub fn n_passed(&self) -> usize {
         self.sections.iter().map(|section| section.n_passed).sum()
     }
 
-    /// The failures so far.
+    /// Returns the failures so far.
     pub fn failures(&self) -> Vec<String> {
         self.failing()
             .map(|(section, item)| format!("{} [{}]: {}", item.name, section.name, item.why))

@@ -43,7 +43,6 @@ use super::C;
 pub(crate) struct Image([u64; machine::N_WORDS]);
 
 impl Image {
-    /// Returns the value of a general register.
     pub(crate) fn general_register(&self, reg: Reg) -> Option<u64> {
         let number = usize::from(reg.index());
         let is_there = reg.bank() == Bank::Int && number < N_GENERAL;
@@ -205,7 +204,6 @@ impl Promise {
     }
 }
 
-/// The registers that `place` needs.
 fn registers(place: &Place) -> u64 {
     match place {
         Place::Parts(parts) => (parts.iter()).fold(0, |held, placed| held | location(placed.loc)),

@@ -56,7 +56,8 @@ pub fn run(
     run_telling(jobs, at_once, Limits::default(), case, |_| {})
 }
 
-/// As [`run`], with `limits` of its own; tells `progress` how many cases are done since it was last told.
+/// Works as [`run`], with `limits` of its own; tells `progress` how many cases are done since it
+/// was last told.
 ///
 /// # Errors
 /// As [`run`]; [`io::ErrorKind::Interrupted`] after a signal that [`watch_signals`](crate::process::watch_signals) watches, when no child is left.

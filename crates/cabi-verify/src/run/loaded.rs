@@ -72,7 +72,6 @@ impl LoadedCode {
         }
     }
 
-    /// Returns the file that the compiler built.
     pub(crate) fn built(&self) -> &Built {
         &self.built
     }
@@ -87,19 +86,20 @@ impl LoadedCode {
         &self.built.warnings
     }
 
-    /// Where a callee writes what it was given; null where the code is not loaded.
+    /// Returns the buffer where a callee writes its arguments; null where the code is not loaded.
     pub fn seen(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.at.seen)
     }
 
-    /// Where a callee reads what it returns; null where the code is not loaded.
+    /// Returns the buffer where a callee reads its result; null where the code is not loaded.
     pub fn given(&self) -> *mut u8 {
         self.loaded()
             .map_or(std::ptr::null_mut(), |loaded| loaded.at.given)
     }
 
-    /// The address of the function of case `index`: of its symbol, or, where a language has none for it, what `<name>_address` returns.
+    /// Returns the address of the function of case `index`: of its symbol, or, where a language has
+    /// none for it, the result of `<name>_address`.
     pub fn callee(&self, index: usize) -> Option<*mut u8> {
         let name = self.names.get(index)?;
         self.address(name).or_else(|| {

@@ -74,12 +74,12 @@ impl Coverage {
         self.outside = self.outside.saturating_add(other.outside);
     }
 
-    /// How many transitions were noted.
+    /// Returns the number of noted transitions.
     pub fn covered(&self) -> usize {
         self.seen.len()
     }
 
-    /// How many transitions there are.
+    /// Returns the number of all transitions.
     pub fn total(&self) -> usize {
         self.measure.transitions().count()
     }

@@ -149,12 +149,13 @@ impl Default for &Measure {
 }
 
 impl Measure {
-    /// The measure of `convention`, if it has one.
+    /// Finds the measure of `convention`, if it has one.
     pub fn of(convention: &Convention) -> Option<&'static Self> {
         Self::named(convention.name)
     }
 
-    /// The measure of the functions of `target`, or of Win64's there; System V's for a convention that has none.
+    /// Returns the measure of the functions of `target`, or of Win64's there; System V's for a
+    /// convention that has none.
     pub fn of_target(target: &Target, ms_abi: bool) -> &'static Self {
         let own = target.convention().and_then(Self::of);
         match ms_abi {
@@ -216,18 +217,18 @@ impl Measure {
         State::after(&FnAbi::new(&sig, &Target::X86_64_LINUX).ok()?)
     }
 
-    /// Every state.
+    /// Returns every state.
     pub fn states(&self) -> impl ExactSizeIterator<Item = State> + Clone {
         self.states.iter().map(|(state, _)| *state)
     }
 
-    /// The number of `state` among its states, and the arguments that leave it.
+    /// Returns the number of `state` among its states, and the arguments that leave it.
     pub fn arguments_before(&self, state: State) -> Option<(usize, &[Argument])> {
         let at = self.states.iter().position(|(own, _)| *own == state)?;
         Some((at, &self.states.get(at)?.1))
     }
 
-    /// Every transition.
+    /// Returns every transition.
     pub fn transitions(&self) -> impl Iterator<Item = Transition> {
         let shapes = self.shapes.iter();
         self.states().flat_map(move |state| {

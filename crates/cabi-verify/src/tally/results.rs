@@ -43,7 +43,7 @@ impl Results {
         Self { spans, compilers }
     }
 
-    /// How many signatures were tried, each under every compiler.
+    /// Returns how many signatures were tried, each under every compiler.
     pub fn count(&self) -> u64 {
         let each = self.compilers.iter().map(|tally| tally.signatures);
         each.max().unwrap_or(0)

@@ -80,12 +80,12 @@ const OF_WINDOWS: [&str; 1] = ["gcc-padding-record-of-variadic"];
 /// clang's initializers lose bit-fields, on every target. Calls are right, so it excuses no call.
 const INITIALIZER: &str = "clang-bit-field-after-bit-int";
 
-/// The names of all known bugs, for the test that compares them with the list of samples.
+/// Returns the names of all known bugs, for the test that compares them with the list of samples.
 pub fn known_bugs() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name).chain([INITIALIZER])
 }
 
-/// The bug of `compiler` in the initializers of a type of `case`, if one is known.
+/// Returns the bug of `compiler` in the initializers of a type of `case`, if one is known.
 pub fn known_initializer_bug(compiler: &str, case: &Case) -> Option<&'static str> {
     let meets = |ty: &Type| {
         ty.contains(&|ty, _| has_bit_field(ty)) && ty.contains(&|ty, _| is_short_of_sixteen(ty))
@@ -95,7 +95,8 @@ pub fn known_initializer_bug(compiler: &str, case: &Case) -> Option<&'static str
     (compiler == "clang" && types.iter().any(meets)).then_some(INITIALIZER)
 }
 
-/// The bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is known.
+/// Returns the bug of `compiler` (`gcc`, `clang`) that the signature of `case` meets, if one is
+/// known.
 pub fn known_bug(compiler: &str, case: &Case) -> Option<&'static str> {
     let is_linux = case.target == Target::X86_64_LINUX;
     let is_windows = case.target.name() == "x86_64-pc-windows-gnu";

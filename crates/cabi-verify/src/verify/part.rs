@@ -83,7 +83,7 @@ impl<'a> Part<'a> {
         self.differing.iter().all(|one| one.kind != LAYOUT)
     }
 
-    /// The cases in which something is wrong.
+    /// Returns the cases with a difference.
     pub fn differences(&self) -> impl Iterator<Item = (&Called, &Difference)> {
         let differs = |called| Called::difference(called).map(|difference| (called, difference));
         self.called.iter().filter_map(differs)

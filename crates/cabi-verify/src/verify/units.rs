@@ -114,7 +114,7 @@ impl Mistake {
         runner: None,
     };
 
-    /// Cranelift is told another convention.
+    /// Returns the mistake that Cranelift has another convention.
     pub const fn of_convention(convention: &'static Convention) -> Self {
         Self {
             convention: Some(convention),
@@ -122,7 +122,7 @@ impl Mistake {
         }
     }
 
-    /// The signature with the mistake: for `sig`, what Cranelift lowers and images are made of.
+    /// Returns `sig` with the mistake, for Cranelift's lowering and for images.
     pub fn told(&self, sig: FnSig) -> FnSig {
         match self.convention {
             Some(convention) => sig.convention(convention),
@@ -164,7 +164,7 @@ pub struct Called {
 }
 
 impl Loaded {
-    /// Its code, if that runs here.
+    /// Returns its code, if that runs here.
     pub fn here(&self) -> Option<&LoadedCode> {
         match &self.code {
             Code::Here(code) => Some(code),
@@ -183,7 +183,6 @@ impl Loaded {
         self.seen.get().map_or(&[], |seen| seen)
     }
 
-    /// Returns the file that the compiler built.
     pub(crate) fn built(&self) -> &Built {
         match &self.code {
             Code::Here(code) => code.built(),

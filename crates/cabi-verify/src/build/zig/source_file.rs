@@ -29,7 +29,6 @@ impl SourceFile {
         }
     }
 
-    /// The text of a side.
     fn side(&self, side: usize) -> Result<&str, String> {
         let case = self.cases.get(side / 2);
         let case = case.ok_or("there is no such case")?.as_ref();

@@ -15,7 +15,8 @@ pub(super) fn object_bytes(ty: &Type) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// Where the function finds its objects at `side` of their buffers, and how many bytes after the first each argument goes.
+/// Returns the addresses of the function's objects at `side` of their buffers, and how many bytes
+/// after the first each argument goes.
 pub(super) fn addresses(
     harness: &Harness<'_>,
     plan: &CallCase,

@@ -1,4 +1,5 @@
-//! Cranelift's sides of cases in one engine: of one case in every way, or of many, each in one way that depends on its index, so that together they cover all.
+//! Cranelift's sides of cases in one engine: one case in every way, or many, each in one way by its
+//! index, so that together they cover all.
 
 use std::collections::HashMap;
 
@@ -44,7 +45,7 @@ pub struct Caches {
 pub type Key = fn(&FnSig) -> String;
 
 impl Caches {
-    /// The first of the signatures with the key of `sig`.
+    /// Returns the first of the signatures with the key of `sig`.
     pub fn first(&mut self, key: Key, sig: FnSig) -> FnSig {
         self.by_key.entry(key(&sig)).or_insert(sig).clone()
     }

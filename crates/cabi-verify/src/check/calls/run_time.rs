@@ -99,7 +99,6 @@ fn read_from_list(
     Ok((entered, va_args))
 }
 
-/// The bytes of all arguments.
 fn arguments(args: &ClosureArgs<'_>, va_args: &[(VaArg, usize)]) -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = (0..)
         .map_while(|i| args.bytes(i).ok())

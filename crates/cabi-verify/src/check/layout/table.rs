@@ -107,7 +107,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// The facts of `subjects`, whose declarations stand before the table's text in one file: a type is asked about once, also where it is a member's.
+    /// Makes the facts of `subjects`, whose declarations stand before the table's text in one file:
+    /// a type is asked about once, also where it is a member's.
     pub fn of(subjects: &[&Subject]) -> Self {
         let (mut table, mut asked) = (Self::default(), BTreeSet::new());
         for (i, subject) in subjects.iter().enumerate() {
@@ -163,27 +164,29 @@ impl Table {
         n
     }
 
-    /// The table as C.
+    /// Returns the table as C.
     pub fn text(&self) -> String {
         let rows: String = self
             .constants
             .iter()
             .map(|row| format!("{row},\n"))
             .collect();
-        // Never empty: C has no empty arrays. An error of its lines is not that of the last case: what it is about may have been refused above. Warnings (3, a header of
-        // the system) say nothing of layout, and `-Werror` may make errors of them.
+        // Never empty: C has no empty arrays. An error of its lines is not that of the last case,
+        // which may have been refused above. Warnings (3, a header of the system) tell nothing of
+        // layout, and `-Werror` may make errors of them.
         format!(
             "{}\n# 1 \"{TABLE}\" 3\nconst unsigned long long {TABLE}[] = {{\n{rows}0\n}};\n",
             self.declarations
         )
     }
 
-    /// The facts, in the order of the answers.
+    /// Returns the facts, in the order of the answers.
     pub fn facts(&self) -> &[Fact] {
         &self.facts
     }
 
-    /// The answers in `built`, which has the table's text in it: one for each of [`facts`](Self::facts).
+    /// Reads the answers in `built`, which has the table's text in it: one for each of
+    /// [`facts`](Self::facts).
     ///
     /// # Errors
     /// [`ReferenceError::Io`] if it cannot be loaded.

@@ -82,7 +82,6 @@ struct ValueBits {
     n_bits: i32,
     /// Sign of a bit-field's value: `true` if it is signed.
     bit_field: Option<bool>,
-    /// The CLIF type of the value.
     ty: ir::Type,
 }
 

@@ -29,7 +29,6 @@ pub(super) fn check_own(_: &Own) -> Result<(), String> {
 /// General registers of these numbers are not filled.
 pub(super) const FILLED_VECTOR: usize = 28;
 
-/// How many general registers there are.
 pub(super) const N_GENERAL: usize = 31;
 
 /// Names by encoding.

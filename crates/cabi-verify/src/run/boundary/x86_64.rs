@@ -58,7 +58,6 @@ pub(super) fn check_own(own: &Own) -> Result<(), String> {
 /// General registers of these numbers are not filled.
 pub(super) const FILLED_VECTOR: usize = 14;
 
-/// How many general registers there are.
 pub(super) const N_GENERAL: usize = 16;
 
 /// Names by encoding.

@@ -89,7 +89,6 @@ pub(super) fn is_int128(ty: &Type) -> bool {
     matches!(ty.as_scalar(), Some(Scalar::Int { bits: 128, .. }))
 }
 
-/// A vector of one `__int128`.
 pub(super) fn is_int128_vector(leaf: Leaf) -> bool {
     let is_int128 = |lane| matches!(lane, Scalar::Int { bits: 128, .. });
     matches!(leaf.kind, LeafKind::Vector(vector) if vector.lanes == 1 && is_int128(vector.lane))

@@ -47,7 +47,7 @@ impl ProgramLimit {
     /// Most cases without a program that shows anything; no further case is asked about.
     pub const FRUITLESS: usize = 12;
 
-    /// The state of a run that has `shown` cases already.
+    /// Makes the limit of a run that has `shown` cases already.
     pub fn after(shown: usize) -> Self {
         Self {
             shown: Cell::new(Self::SHOWN.saturating_sub(shown)),
