@@ -28,7 +28,6 @@ const C_LEVELS: [&str; 3] = ["-O0", "-O1", "-O2"];
 pub struct Inspection {
     /// The bug.
     pub bug: Bug,
-    /// Its declaration.
     subject: Subject,
     looks: Vec<Look>,
 }

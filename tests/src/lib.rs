@@ -9,7 +9,7 @@
 //! - [`said`]: drawn types that C has words for.
 //! - [`measured`]: the signatures that performance is measured with; [`shims`], [`hand`]: their calls, lowered and written by hand.
 //! - [`measure`]: instructions and time of these calls, of libffi's, of closures, and of their
-//! preparation.
+//!   preparation.
 
 // Some items are for suites of x86-64 alone.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]

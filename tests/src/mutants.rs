@@ -27,7 +27,6 @@ pub use win64::WIN64;
 pub struct Mutant {
     /// Its name in `kills:`.
     pub name: &'static str,
-    /// The change.
     change: Change,
     /// The rule it breaks.
     pub breaks: &'static str,

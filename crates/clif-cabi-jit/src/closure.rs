@@ -102,7 +102,6 @@ pub struct ClosureInterface {
     /// Number of addresses that compiled code writes: those of the arguments, then that of the
     /// `va_list`.
     n_pointers: usize,
-    /// Bytes of the result.
     result_bytes: usize,
 }
 

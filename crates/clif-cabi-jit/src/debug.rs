@@ -131,7 +131,6 @@ impl Debug {
         self.info.add_function(id, name, func, code);
     }
 
-    /// Adds a stub that is called `name`.
     pub(crate) fn add_stub(&mut self, id: FuncId, name: &'static str) {
         self.stubs.push((id, name));
     }

@@ -302,7 +302,6 @@ pub(crate) const PROCESS: &str = "the process";
 /// Advice about a symbol that the process does not have.
 const NEXT: &str = ". If a library has it, open and add that first";
 
-/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let owned = || panic.downcast_ref::<String>().map(String::as_str);

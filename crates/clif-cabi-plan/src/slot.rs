@@ -78,7 +78,6 @@ pub struct Slot {
     pub param: Option<u32>,
 }
 
-/// The rows of a table.
 pub(crate) type Slots = SmallVec<[Slot; 16]>;
 
 impl Slot {

@@ -46,7 +46,6 @@ pub(crate) struct Solver {
     passes: bool,
     /// Purpose of the parameter with the address of the result.
     pub(crate) sret: Purpose,
-    /// How many registers are in use.
     n_used: PerClass<usize>,
     /// Parameters or results declared so far.
     pub(crate) declared: Params,

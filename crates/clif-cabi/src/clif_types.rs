@@ -30,7 +30,6 @@ fn clif_call_conv(call_conv: plan::CallConv) -> CallConv {
     by_name!(call_conv, Conv -> CallConv: SystemV Fast PreserveAll WindowsFastcall Tail AppleAarch64)
 }
 
-/// Returns Cranelift's `signature`.
 pub(crate) fn clif_signature(signature: &plan::Signature) -> Signature {
     let params = |params: &[plan::ClifParam]| params.iter().map(clif_param).collect();
     Signature {
@@ -150,7 +149,6 @@ pub(crate) fn type_name(ty: Type) -> String {
     }
 }
 
-/// Returns the names of `types`, for messages.
 pub(crate) fn type_names(types: impl Iterator<Item = Type>) -> String {
     let names: Vec<String> = types.map(type_name).collect();
     format!("[{}]", names.join(", "))
@@ -206,7 +204,6 @@ pub fn c_type(ty: Type) -> Option<cabi::Type> {
     scalars.into_iter().find(|own| value_type(own) == Some(ty))
 }
 
-/// Returns Cranelift's `kind`.
 pub(crate) fn clif_reloc(kind: plan::RelocKind) -> Reloc {
     use plan::RelocKind as Kind;
     by_name!(kind, Kind -> Reloc: Abs8 X86CallPLTRel4 Arm64Call RiscvCallPlt)

@@ -13,7 +13,6 @@ use crate::clif_types::{clif_signature, is_planned};
 /// twenty of another length.
 const LOOKED_AT: usize = 16;
 
-/// Imports `signature` of a plan in `func`.
 pub(crate) fn planned_signature(func: &mut Function, signature: &plan::Signature) -> SigRef {
     let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
     match last.find(|(_, known)| is_planned(known, signature)) {

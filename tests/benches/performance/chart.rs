@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-/// A chart.
 pub(crate) struct Chart<'a> {
     /// Unit of the scale.
     pub(crate) unit: &'a str,

@@ -291,7 +291,6 @@ fn is_enough(
     }
 }
 
-/// Random questions.
 #[derive(Default)]
 struct Drawn {
     questions: Vec<Question>,

@@ -237,7 +237,6 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Returns the differences in words.
 fn differences(reference: &Reference, facts: &Facts, case: &Case, abi: &FnAbi) -> Vec<String> {
     let all = compare(reference.name(), facts, &case.argument_types(), abi);
     let all = all.into_iter().flatten();

@@ -2,10 +2,9 @@
 //! and of bools. Sizes, alignments and offsets are compared too.
 //!
 //! The signatures are those of the corpus that Zig can express, those that show its bugs, vectors
-//! of bools from all registers free to none, and random ones: `CABI_RANDOM_COUNT` of them (usually
-//! 200) from `CABI_RANDOM_SEED`. If Zig's own caller and callee disagree about a random one, it is
-//! Zig's fault, and counted as such. Cases that Zig cannot express or compile are counted by
-//! reason.
+//! of bools from all registers free to none, and `CABI_RANDOM_COUNT` random ones (200 by default)
+//! from `CABI_RANDOM_SEED`. If Zig's own caller and callee disagree about a random one, it is Zig's
+//! fault, and counted as such. Cases that Zig cannot express or compile are counted by reason.
 
 pub(super) mod cases;
 

@@ -338,7 +338,6 @@ pub(crate) fn cc() -> String {
     std::env::var("CC").unwrap_or_else(|_| own.to_owned())
 }
 
-/// Bytes of a page.
 #[cfg(unix)]
 pub(crate) fn page() -> usize {
     unsafe extern "C" {
@@ -347,7 +346,6 @@ pub(crate) fn page() -> usize {
     usize::try_from(getpagesize()).unwrap()
 }
 
-/// Bytes of a page.
 #[cfg(windows)]
 pub(crate) fn page() -> usize {
     4096

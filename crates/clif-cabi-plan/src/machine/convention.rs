@@ -30,7 +30,6 @@ pub(crate) struct ClifConvention {
     /// Least size of a stack slot, in bytes. Otherwise a slot has the size of its value, to which
     /// it is aligned.
     pub(crate) least_slot: u32,
-    /// Greatest alignment of a slot.
     pub(crate) most_slot_align: u32,
     /// `true` if a value of fewer bytes than its slot is at the slot's end; otherwise it is at the
     /// start.
@@ -42,7 +41,6 @@ pub(crate) struct ClifConvention {
     pub(crate) shadow_bytes: u32,
     /// Cranelift aligns the stack to so many bytes before a call.
     pub(crate) stack_align: u32,
-    /// Most bytes of an argument area.
     pub(crate) most_stack_bytes: u32,
     /// Types that no parameter or result can have, each with its replacement: the same bits in the
     /// same register.

@@ -97,7 +97,6 @@ impl StubStep {
         }))
     }
 
-    /// Pushes the static chain.
     pub(crate) fn push_chain(machine: Machine) -> Self {
         match machine.convention.closures {
             None => Self::PushChain,

@@ -4,7 +4,6 @@ use cabi::Reg;
 
 use super::stub::Steps;
 
-/// A processor.
 #[derive(Debug)]
 pub(crate) struct Processor {
     pub(super) big_endian: bool,
@@ -13,7 +12,6 @@ pub(crate) struct Processor {
     pub(super) context: Option<Reg>,
     /// The register with the count of vector registers of a variadic call, where there is one.
     pub(super) vector_count: Option<Reg>,
-    /// The steps of stubs.
     pub(super) steps: &'static Steps,
     /// Bytes from the frame pointer (CLIF's `get_frame_pointer`) to the incoming argument area.
     /// `None`: a parameter (`sarg`) points there.

@@ -32,7 +32,6 @@ pub(crate) enum Home {
 pub(crate) struct SaveArea {
     /// Each slot for a vector register is as aligned as it has bytes.
     pub(crate) saved: PerClass<SavedClass>,
-    /// Bytes of the `va_list`.
     pub(crate) list_bytes: u8,
     /// Bytes from its start to the address of the next argument in the argument area.
     pub(crate) overflow: u8,
@@ -50,7 +49,6 @@ pub(crate) struct SaveArea {
 pub(crate) struct SavedClass {
     /// Bytes of the slot of a register.
     pub(crate) slot: u32,
-    /// Their counter.
     pub(crate) counter: VaCounter,
     /// Bytes from the start of the register save area to the address that the counter is added to.
     pub(crate) base_at: u32,

@@ -130,7 +130,6 @@ impl fmt::Display for Position {
     }
 }
 
-/// State of the walk.
 struct Walk {
     convention: &'static ClifConvention,
     n_used: PerClass<usize>,

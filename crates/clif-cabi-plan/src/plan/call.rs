@@ -50,7 +50,6 @@ pub struct IndirectCall {
     pub signature: Signature,
     /// How many padding arguments stand before the address.
     pub padding: usize,
-    /// The stub.
     stub: Stub,
 }
 

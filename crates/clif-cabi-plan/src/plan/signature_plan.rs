@@ -52,9 +52,7 @@ pub(super) struct PlanDraft {
     /// Without the parameters of its CLIF signature; the table has the pointer to the result, if there is one.
     pub(super) plan: SignaturePlan,
     pub(super) machine: Machine,
-    /// The results of the CLIF signature.
     pub(super) results: Slots,
-    /// For the parameters.
     pub(super) solver: Solver,
 }
 

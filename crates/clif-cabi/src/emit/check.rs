@@ -130,7 +130,6 @@ pub(super) fn are_of(
     types.eq(values.iter().map(|value| type_of(dfg, *value)))
 }
 
-/// Returns the types of `values`, for messages.
 pub(super) fn types_of(dfg: &DataFlowGraph, values: &[Value]) -> String {
     type_names(values.iter().map(|value| type_of(dfg, *value)))
 }

@@ -291,7 +291,6 @@ impl Entry {
         Ok(memory::read(builder, clif_type(slot.part.ty), from))
     }
 
-    /// Returns the slots of argument `arg`.
     fn slots(&self, arg: &CValue<'_>) -> &[Slot] {
         let slots = arg.arg.map(|arg| self.plan.args.slots(arg));
         slots.unwrap_or_default()

@@ -19,7 +19,6 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Returns the address `base`.
     pub(super) fn at(base: Value) -> Self {
         Self { base, offset: 0 }
     }
@@ -32,7 +31,6 @@ impl Address {
         Self { offset, ..self }
     }
 
-    /// Returns the address as one value.
     pub(crate) fn value(self, builder: &mut FunctionBuilder<'_>) -> Value {
         match self.offset {
             0 => self.base,
@@ -72,7 +70,6 @@ pub(super) fn read(builder: &mut FunctionBuilder<'_>, ty: Type, from: Address) -
     load_as(builder, Opcode::Load, ty, from)
 }
 
-/// Stores `value`.
 pub(super) fn write(builder: &mut FunctionBuilder<'_>, value: Value, to: Address) {
     store_as(builder, Opcode::Store, value, to);
 }

@@ -224,7 +224,6 @@ impl<'a> CValue<'a> {
     }
 }
 
-/// Returns the types of `parts`.
 pub(super) fn part_types(parts: &[ClifPart]) -> impl Iterator<Item = Type> {
     parts.iter().map(|part| clif_type(part.ty))
 }

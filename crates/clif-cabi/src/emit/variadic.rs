@@ -209,7 +209,6 @@ fn from_registers(
     to.base
 }
 
-/// Copies a `va_list` (`va_copy`).
 pub(crate) fn va_copy(
     config: MemoryConfig,
     builder: &mut FunctionBuilder<'_>,

@@ -39,8 +39,8 @@ impl Lowering {
         self.va_arg_unpromoted(builder, list, sig, ty)
     }
 
-    /// Works as [`va_arg`](Self::va_arg), for a type that C does not promote though its format is that
-    /// of one it does: `_Float32` ([`FnSig::at_call_unpromoted`]).
+    /// Works as [`va_arg`](Self::va_arg), for a type that C does not promote though its format is
+    /// that of one it does: `_Float32` ([`FnSig::at_call_unpromoted`]).
     ///
     /// # Errors
     /// As [`va_arg`](Self::va_arg).
@@ -56,8 +56,8 @@ impl Lowering {
             .map_err(|error| error.of(None, sig))
     }
 
-    /// Works as [`va_arg`](Self::va_arg), by a plan: [`Lowering::va_arg_plan`]'s, or that of a front end
-    /// with types of its own ([`VaArgPlan::of_parts`]).
+    /// Works as [`va_arg`](Self::va_arg), by a plan: [`Lowering::va_arg_plan`]'s, or that of a
+    /// front end with types of its own ([`VaArgPlan::of_parts`]).
     ///
     /// # Errors
     /// [`LowerError::Value`] for an object that no stack frame has room for, and if `list` is no address.

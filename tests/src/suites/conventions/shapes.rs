@@ -48,7 +48,6 @@ const ALL: &[Shape] = shapes! {
     "results in memory" |_, abi| matches!(abi.ret.place, Place::Indirect { .. });
 };
 
-/// The shape of this name.
 pub(super) fn named(name: &str) -> Result<&'static Shape, String> {
     let shape = ALL.iter().find(|shape| shape.name == name);
     shape.ok_or_else(|| format!("shapes: {name}"))

@@ -156,7 +156,6 @@ impl Stored {
 }
 
 impl Engine<'_> {
-    /// Where its facts are.
     pub(super) fn stored_at(&self) -> PathBuf {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("facts");
         let file = format!("{}.txt", self.compiler.name);

@@ -165,7 +165,6 @@ fn declarators() -> Vec<String> {
     all
 }
 
-/// All records.
 pub(super) fn all() -> Vec<Record> {
     let bit_fields = bit_fields();
     let with = |first: usize, attribute: &'static str| {

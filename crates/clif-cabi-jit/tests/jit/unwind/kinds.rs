@@ -204,8 +204,8 @@ pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &s
     assert_eq!(got, wanted, "{what}");
 }
 
-/// Calls `shim` of `name` with a callee that throws `thrown`, or returns if that is 0. Returns the
-/// number caught above it, or 1000 more than its own return value; and the result.
+/// Calls `shim` of `name` with a callee that throws `thrown`, or returns if that is 0. Returns 1000
+/// more than the number caught above it, or its return value; and the result.
 pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (c_int, Room) {
     type Catches =
         unsafe extern "C" fn(Shim, *const c_void, *const *const c_void, *mut c_void) -> c_int;
@@ -222,7 +222,7 @@ pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (
 }
 
 /// Calls `id`, a shim of `name`: with a callee that returns, then with one that throws 7. Returns
-/// the number caught above it then, or its own return value.
+/// the number of [`catch`] for the latter.
 fn thrown(engine: &Engine, id: FuncId, name: &str, what: &str) -> c_int {
     // SAFETY: it is one.
     let shim = unsafe { *engine.code(id).unwrap().typed::<Shim>() };

@@ -14,7 +14,6 @@ use crate::machine::va_list::{SaveArea, SavedClass, VaCounter, VaListLayout, mem
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// All of them.
 pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V, &FAST, &APPLE, &TAIL];
 
 pub(super) const PARAMS: Registers = Registers {

@@ -11,7 +11,6 @@ use crate::machine::va_list::{Home, VaListLayout};
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// All of them.
 pub(super) const ALL: &[&ClifConvention] = &[&SYSTEM_V];
 
 pub(super) const PARAMS: Registers = Registers {

@@ -13,7 +13,6 @@ use crate::machine::va_list::{Home, SaveArea, SavedClass, VaCounter, VaListLayou
 use crate::places::MAX_STACK_BYTES;
 use crate::signature::{CallConv, ValueType};
 
-/// All of them.
 pub(super) const ALL: &[&ClifConvention] =
     &[&SYSTEM_V, &FAST, &PRESERVE_ALL, &WINDOWS_FASTCALL, &TAIL];
 
